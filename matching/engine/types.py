@@ -62,38 +62,14 @@ class MarketRules(msgspec.Struct, frozen=True, gc=False):
     band_ppm: int | None = None
 
 
-class Order:
+class Order(msgspec.Struct, gc=False, eq=False):
     """An order and its current state. Mutable; only the engine writes to it.
 
-    ``quantity_lots`` is None for a market order by quote amount; then ``budget_units`` is set.
+    ``quantity_lots`` is None for a market order by quote amount; then ``budget_units`` is set and
+    ``remaining_lots`` stays 0. A closed order keeps what it had remaining.
     ``hold_units`` is what is still locked for it: quote units for a buy, base units for a sell.
-    ``filled_quote_units`` is the sum of the amounts of its fills.
+    ``filled_quote_units`` is the sum of the amounts of its fills. Compared by identity.
     """
-
-    __slots__ = (
-        "account_id",
-        "budget_units",
-        "client_order_id",
-        "created_us",
-        "filled_lots",
-        "filled_quote_units",
-        "hold_units",
-        "maker_ppm",
-        "market_id",
-        "order_id",
-        "order_type",
-        "post_only",
-        "price_ticks",
-        "priority",
-        "quantity_lots",
-        "reason",
-        "remaining_lots",
-        "side",
-        "status",
-        "taker_ppm",
-        "time_in_force",
-        "updated_us",
-    )
 
     order_id: int
     account_id: int
@@ -117,6 +93,16 @@ class Order:
     reason: CloseReason
     created_us: int
     updated_us: int
+
+
+class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """All that the engine remembers of a market but its open orders, as the tables hold it."""
+
+    rules: MarketRules
+    phase: MarketPhase
+    trade_sequence: int
+    depth_sequence: int
+    last_price_ticks: int | None
 
 
 # --- commands -------------------------------------------------------------------------------
@@ -200,21 +186,21 @@ Command = Place | Cancel | CancelAll | Amend | ConfigureMarket | SetPhase
 # Events refer to the live Order: its fields are those after the whole command.
 
 
-class OrderPlaced(msgspec.Struct, frozen=True):
+class OrderPlaced(msgspec.Struct, frozen=True, gc=False):
     """Accepted: ``hold_units`` moved from available to locked of the asset it pays with."""
 
     order: Order
     hold_units: int
 
 
-class OrderRejected(msgspec.Struct, frozen=True):
+class OrderRejected(msgspec.Struct, frozen=True, gc=False):
     """Refused whole: nothing changed. ``details`` are figures for the client, already text-safe."""
 
     reason: RejectReason
     message: str
 
 
-class Traded(msgspec.Struct, frozen=True):
+class Traded(msgspec.Struct, frozen=True, gc=False):
     """One match at the maker's price.
 
     ``sequence`` is the market's gapless trade number, ``run_sequence`` that of the first trade of
@@ -236,21 +222,21 @@ class Traded(msgspec.Struct, frozen=True):
     seller_fee_units: int
 
 
-class OrderAmended(msgspec.Struct, frozen=True):
+class OrderAmended(msgspec.Struct, frozen=True, gc=False):
     """``hold_units`` more (or, negative, fewer) are locked than before, prior to any trade."""
 
     order: Order
     hold_units: int
 
 
-class OrderClosed(msgspec.Struct, frozen=True):
+class OrderClosed(msgspec.Struct, frozen=True, gc=False):
     """The order left the market; ``released_units`` moved from locked back to available."""
 
     order: Order
     released_units: int
 
 
-class DepthChanged(msgspec.Struct, frozen=True):
+class DepthChanged(msgspec.Struct, frozen=True, gc=False):
     """The whole quantity at a price after the command; 0 removes the level. +1 per change."""
 
     market_id: int
@@ -260,7 +246,7 @@ class DepthChanged(msgspec.Struct, frozen=True):
     quantity_lots: int
 
 
-class MarketChanged(msgspec.Struct, frozen=True):
+class MarketChanged(msgspec.Struct, frozen=True, gc=False):
     """Rules or phase of a market changed."""
 
     market_id: int
