@@ -254,11 +254,5 @@ class MarketChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 Event = (
-    OrderPlaced
-    | OrderRejected
-    | Traded
-    | OrderAmended
-    | OrderClosed
-    | DepthChanged
-    | MarketChanged
+    OrderPlaced | OrderRejected | Traded | OrderAmended | OrderClosed | DepthChanged | MarketChanged
 )

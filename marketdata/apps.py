@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class MarketdataConfig(AppConfig):
+    """The Django application marketdata."""
+
+    name = "marketdata"

@@ -1,0 +1,274 @@
+"""A market as the engine holds it: rules, phase, counters, both sides of the book, its indexes.
+
+Whoever changes an order or a market notes its former state in the shared undo log first
+(``keep``, ``keep_order``), so that an exception at any point, and a batch whose commit failed,
+can be taken back.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from matching.engine.book import BookSide, Level
+from matching.engine.types import (
+    DepthChanged,
+    Event,
+    MarketPhase,
+    MarketRules,
+    MarketSnapshot,
+    Order,
+    OrderStatus,
+    Side,
+)
+
+# The fields of an order that may change while it is open, as they were.
+OrderBefore = tuple[int | None, int | None, int, int, int, int, int, OrderStatus, int]
+
+
+class UndoLog:
+    """What was changed since the last commit, oldest first: the states before each change."""
+
+    __slots__ = ("markets", "orders")
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[Market, Order, OrderBefore | None]] = []
+        self.markets: list[tuple[Market, MarketSnapshot | tuple[int, int, int | None] | None]] = []
+
+
+class UndoMark(NamedTuple):
+    """A place in the undo log to go back to."""
+
+    orders: int
+    markets: int
+
+
+class Market:
+    """One market. Readers use the plain attributes and the methods of the first half."""
+
+    __slots__ = (
+        "_by_account",
+        "_by_client_id",
+        "_by_id",
+        "_log",
+        "_totals_before",
+        "asks",
+        "bids",
+        "depth_sequence",
+        "last_price_ticks",
+        "phase",
+        "rules",
+        "trade_sequence",
+    )
+
+    def __init__(self, snapshot: MarketSnapshot, by_id: dict[int, Order], log: UndoLog) -> None:
+        self.rules: MarketRules = snapshot.rules
+        self.phase: MarketPhase = snapshot.phase
+        self.trade_sequence = snapshot.trade_sequence
+        self.depth_sequence = snapshot.depth_sequence
+        self.last_price_ticks = snapshot.last_price_ticks
+        self.bids = BookSide(1)
+        self.asks = BookSide(-1)
+        self._by_id = by_id  # the engine's, over all markets
+        self._by_account: dict[int, dict[int, Order]] = {}
+        self._by_client_id: dict[tuple[int, str], Order] = {}
+        self._log = log
+        # Levels touched by the running command, in that order: key -> lots before.
+        self._totals_before: dict[int, int] = {}
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def open_orders(self) -> Iterator[Order]:
+        """Yield the open orders: bids, then asks, each best price first, oldest first."""
+        yield from self.bids.orders()
+        yield from self.asks.orders()
+
+    def depth(self, side: Side, levels_max: int | None = None) -> list[tuple[int, int]]:
+        """Return (price_ticks, lots) of a side's best levels, best first; all by default."""
+        return self.book_side(side).depth(levels_max)
+
+    def orders_of(self, account_id: int) -> list[Order]:
+        """Return the open orders of an account, oldest (smallest priority) first."""
+        mine = self._by_account.get(account_id)
+        if mine is None:
+            return []
+        return sorted(mine.values(), key=lambda order: (order.priority, order.order_id))
+
+    def order_by_client_id(self, account_id: int, client_order_id: str) -> Order | None:
+        """Return the account's open order of that client order id."""
+        return self._by_client_id.get((account_id, client_order_id))
+
+    def is_empty(self) -> bool:
+        """Tell whether the book holds no order."""
+        return not self.bids.keys and not self.asks.keys
+
+    def snapshot(self) -> MarketSnapshot:
+        """Return everything but the open orders."""
+        return MarketSnapshot(
+            self.rules,
+            self.phase,
+            self.trade_sequence,
+            self.depth_sequence,
+            self.last_price_ticks,
+        )
+
+    def book_side(self, side: Side) -> BookSide:
+        """Return the side of the book where orders of ``side`` rest."""
+        return self.bids if side == "buy" else self.asks
+
+    def would_cross(self, side: Side, price_ticks: int) -> bool:
+        """Tell whether an order at that limit meets the best opposite price, whoever's it is."""
+        if side == "buy":
+            keys = self.asks.keys
+            return bool(keys) and keys[-1] >= -price_ticks
+        keys = self.bids.keys
+        return bool(keys) and keys[-1] >= price_ticks
+
+    # --- changing; only the engine's own modules call these -----------------------------------
+
+    def keep(self) -> None:
+        """Note the counters, before a command changes them."""
+        counters = (self.trade_sequence, self.depth_sequence, self.last_price_ticks)
+        self._log.markets.append((self, counters))
+
+    def keep_snapshot(self) -> None:
+        """Note rules, phase and counters, before a command changes them."""
+        self._log.markets.append((self, self.snapshot()))
+
+    def keep_new_order(self, order: Order) -> None:
+        """Note that ``order`` did not exist before."""
+        self._log.orders.append((self, order, None))
+
+    def keep_order(self, order: Order) -> None:
+        """Note the state of an open order, before a command changes it."""
+        before = (
+            order.price_ticks,
+            order.quantity_lots,
+            order.remaining_lots,
+            order.filled_lots,
+            order.filled_quote_units,
+            order.hold_units,
+            order.priority,
+            order.status,
+            order.updated_us,
+        )
+        self._log.orders.append((self, order, before))
+
+    def touch(self, key: int, level: Level | None) -> None:
+        """Note a level's lots before the running command's first change to it."""
+        if key not in self._totals_before:
+            self._totals_before[key] = 0 if level is None else level.total_lots
+
+    def rest(self, order: Order) -> None:
+        """Put an order with a price into the book and the indexes."""
+        price_ticks = order.price_ticks
+        assert price_ticks is not None  # for the type checker: only limit orders come here
+        side = self.bids if order.side == "buy" else self.asks
+        key = side.sign * price_ticks
+        self.touch(key, side.levels.get(key))
+        side.add(order, price_ticks)
+        self._index(order)
+
+    def unrest(self, order: Order) -> None:
+        """Take an open order out of the book and the indexes; its remaining lots leave the level."""
+        price_ticks = order.price_ticks
+        assert price_ticks is not None  # for the type checker: only limit orders come here
+        side = self.bids if order.side == "buy" else self.asks
+        key = side.sign * price_ticks
+        self.touch(key, side.levels[key])
+        side.remove(order, price_ticks)
+        self._unindex(order)
+
+    def end_command(self, events: list[Event]) -> None:
+        """Append a DepthChanged for each level whose lots differ from before the command."""
+        for key, lots_before in self._totals_before.items():
+            side = self.bids if key > 0 else self.asks
+            lots = side.total_at(key)
+            if lots != lots_before:
+                self.depth_sequence += 1
+                events.append(
+                    DepthChanged(
+                        self.rules.market_id,
+                        self.depth_sequence,
+                        "buy" if key > 0 else "sell",
+                        abs(key),
+                        lots,
+                    )
+                )
+        self._totals_before.clear()
+
+    def abandon_command(self) -> None:
+        """Forget which levels a failed command touched."""
+        self._totals_before.clear()
+
+    def restore(self, before: MarketSnapshot | tuple[int, int, int | None]) -> None:
+        """Take back rules, phase and counters."""
+        if isinstance(before, MarketSnapshot):
+            self.rules = before.rules
+            self.phase = before.phase
+            self.trade_sequence = before.trade_sequence
+            self.depth_sequence = before.depth_sequence
+            self.last_price_ticks = before.last_price_ticks
+        else:
+            self.trade_sequence, self.depth_sequence, self.last_price_ticks = before
+
+    def restore_orders(self, befores: list[tuple[Order, OrderBefore | None]]) -> None:
+        """Give each order its former fields and its former place; None: it did not exist.
+
+        The orders may be in any state between two, as an exception left them: nothing is trusted
+        but the list of orders and the levels' other orders.
+        """
+        damaged: dict[int, BookSide] = {}
+        for order, before in befores:
+            side = self.book_side(order.side)
+            prices = [order.price_ticks] if before is None else [order.price_ticks, before[0]]
+            for price_ticks in prices:
+                if price_ticks is not None:
+                    key = side.sign * price_ticks
+                    damaged[key] = side
+                    if (level := side.levels.get(key)) is not None:
+                        level.orders.pop(order.order_id, None)
+            self._unindex(order)
+        for order, before in befores:
+            if before is None:
+                continue
+            (
+                order.price_ticks,
+                order.quantity_lots,
+                order.remaining_lots,
+                order.filled_lots,
+                order.filled_quote_units,
+                order.hold_units,
+                order.priority,
+                order.status,
+                order.updated_us,
+            ) = before
+            order.reason = ""  # it was open: only closed orders have a reason
+            side = self.book_side(order.side)
+            level = side.levels.setdefault(side.sign * (order.price_ticks or 0), Level())
+            level.orders[order.order_id] = order
+            self._index(order)
+        for key, side in damaged.items():
+            side.repair(key)
+
+    def _index(self, order: Order) -> None:
+        self._by_id[order.order_id] = order
+        mine = self._by_account.get(order.account_id)
+        if mine is None:
+            self._by_account[order.account_id] = {order.order_id: order}
+        else:
+            mine[order.order_id] = order
+        if order.client_order_id is not None:
+            self._by_client_id[order.account_id, order.client_order_id] = order
+
+    def _unindex(self, order: Order) -> None:
+        # Tolerant of what is not there, because an undo may find an order half indexed.
+        if self._by_id.get(order.order_id) is order:
+            del self._by_id[order.order_id]
+        mine = self._by_account.get(order.account_id)
+        if mine is not None:
+            mine.pop(order.order_id, None)
+            if not mine:
+                del self._by_account[order.account_id]
+        if order.client_order_id is not None:
+            client_id = order.account_id, order.client_order_id
+            if self._by_client_id.get(client_id) is order:
+                del self._by_client_id[client_id]

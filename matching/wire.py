@@ -1,0 +1,266 @@
+"""The codec between gateway, worker and feeds: commands, replies and events as msgpack.
+
+Amounts, prices and quantities travel as plain decimal text in the units people read (a large one
+does not fit msgpack's 64 bits). Prices carry the tick's decimals, quantities the lot's, amounts
+and balances their asset's. Structs are arrays on the wire: a field is only ever added at the end,
+with a default.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+# Stream entries: the body, the request's id, and where and as what its answer is awaited.
+FIELD_BODY: Final = b"b"
+FIELD_REQUEST_ID: Final = b"r"
+FIELD_REPLY_TO: Final = b"a"
+FIELD_CORRELATION: Final = b"c"
+
+# Longer than any rule of the edge; what is longer still is refused before it is queued.
+BODY_BYTES_MAX: Final = 4_096
+
+
+def stream_name(shard_id: int) -> str:
+    """Return the stream that carries a shard's commands (the braces are a cluster's hash tag)."""
+    return f"commands:{{{shard_id}}}"
+
+
+def heartbeat_name(shard_id: int) -> str:
+    """Return the key that lives only while a worker makes progress on the shard."""
+    return f"worker:{{{shard_id}}}"
+
+
+def events_channel(market_id: int) -> str:
+    """Return the channel on which a market's committed events are published."""
+    return f"events:{market_id}"
+
+
+def replies_channel(process: str) -> str:
+    """Return the channel on which one process awaits replies."""
+    return f"replies:{process}"
+
+
+EVENTS_PATTERN: Final = "events:*"
+# Balances changed outside matching (deposits, withdrawals): a list of BalanceState.
+BALANCES_CHANNEL: Final = "balances"
+# An API key, session or account changed: caches of credentials drop what they hold of the user.
+CREDENTIALS_CHANNEL: Final = "credentials"
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag="place"):
+    """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time after which to drop it."""
+
+    account_id: int
+    market_id: int
+    side: Literal["buy", "sell"]
+    order_type: Literal["limit", "market"]
+    time_in_force: Literal["gtc", "ioc", "fok"]
+    post_only: bool
+    price: str | None
+    quantity: str | None
+    quote_quantity: str | None
+    client_order_id: str | None
+    key: str | None
+    deadline_ms: int
+
+
+class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
+    """Cancel an open order, by its id or by its client order id (then ``order_id`` is None)."""
+
+    account_id: int
+    market_id: int
+    order_id: int | None
+    client_order_id: str | None = None
+    key: str | None = None
+
+
+class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all"):
+    """Cancel an account's open orders; None: in every market of the shard, on both sides."""
+
+    account_id: int
+    market_id: int | None
+    side: Literal["buy", "sell"] | None
+    key: str | None = None
+
+
+class AmendOrder(msgspec.Struct, frozen=True, array_like=True, tag="amend"):
+    """Change price or total quantity of an open limit order; None leaves a figure as it is."""
+
+    account_id: int
+    market_id: int
+    order_id: int
+    price: str | None
+    quantity: str | None
+    key: str | None
+    deadline_ms: int
+
+
+class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, tag="configure"):
+    """Add a market, or change the rules of one. The worker writes the row."""
+
+    market_id: int
+    symbol: str
+    base_id: int
+    quote_id: int
+    tick_size: str
+    lot_size: str
+    min_notional: str
+    max_notional: str
+    max_price: str
+    max_quantity: str
+    band_ppm: int | None
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    phase: str
+    is_demo: bool = False
+
+
+class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, tag="phase"):
+    """Halt, resume or otherwise change the trading phase of a market. The worker writes the row."""
+
+    market_id: int
+    phase: str
+
+
+WireCommand = (
+    PlaceOrder | CancelOrder | CancelAllOrders | AmendOrder | ConfigureMarket | SetMarketPhase
+)
+
+
+# --- what replies and events speak of -----------------------------------------------------------
+
+
+class OrderState(msgspec.Struct, frozen=True, array_like=True):
+    """An order as it stands after a change."""
+
+    id: int
+    account_id: int
+    market_id: int
+    client_order_id: str | None
+    side: str
+    order_type: str
+    time_in_force: str
+    post_only: bool
+    price: str | None
+    quantity: str | None
+    quote_quantity: str | None
+    remaining_quantity: str
+    filled_quantity: str
+    filled_quote: str
+    status: str
+    reason: str
+    created_us: int
+    updated_us: int
+
+
+class TradeState(msgspec.Struct, frozen=True, array_like=True):
+    """One match. ``sequence`` is the public trade id; fees are in what each party received."""
+
+    market_id: int
+    sequence: int
+    run_sequence: int
+    price: str
+    quantity: str
+    amount: str
+    taker_side: str
+    maker_order_id: int
+    taker_order_id: int
+    maker_account_id: int
+    taker_account_id: int
+    maker_fee: str
+    taker_fee: str
+    created_us: int
+
+
+class BalanceState(msgspec.Struct, frozen=True, array_like=True):
+    """A balance after a change; of two states the one with the higher ``version`` is newer."""
+
+    account_id: int
+    asset_id: int
+    available: str
+    locked: str
+    version: int
+    updated_us: int
+
+
+ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended"]
+
+
+class OrderChange(msgspec.Struct, frozen=True, array_like=True):
+    """One step in an order's life, and the order right after it.
+
+    ``trade_sequence`` names the trade of a step of kind "trade", else 0. ``is_maker`` tells which
+    side of that trade the order was.
+    """
+
+    kind: ChangeKind
+    order: OrderState
+    trade_sequence: int = 0
+    is_maker: bool = False
+
+
+class PrivatePart(msgspec.Struct, frozen=True, array_like=True):
+    """The part of an event that only the accounts named in it may see, in engine order."""
+
+    changes: list[OrderChange]
+    balances: list[BalanceState]
+
+
+class DepthChange(msgspec.Struct, frozen=True, array_like=True):
+    """The whole quantity at a price after the change; a quantity of zero removes the level."""
+
+    side: Literal["buy", "sell"]
+    price: str
+    quantity: str
+
+
+class MarketEvent(msgspec.Struct, frozen=True, array_like=True):
+    """What one committed batch did to one market.
+
+    ``depth`` are changes of price levels in order; the first has depth sequence
+    ``prev_depth_sequence + 1``, each next one more. ``private`` is an encoded ``PrivatePart``:
+    a reader without private listeners need not decode it. ``phase`` is set where rules or phase
+    changed: readers then load the market anew.
+    """
+
+    market_id: int
+    prev_sequence: int
+    sequence: int
+    batch_us: int
+    prev_depth_sequence: int
+    depth: list[DepthChange]
+    trades: list[TradeState]
+    private: bytes
+    phase: str | None = None
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to a command. ``code`` is empty where it took effect, else an error's code.
+
+    ``orders`` are the orders that the command touched for its account, as they stand after it;
+    ``trades`` those of a placed or amended order, oldest first.
+    """
+
+    code: str
+    message: str = ""
+    reason: str = ""
+    orders: list[OrderState] = []
+    trades: list[TradeState] = []
+
+
+class Replies(msgspec.Struct, frozen=True, array_like=True):
+    """The replies of one batch to one process: correlation number and encoded ``Reply``."""
+
+    items: list[tuple[int, bytes]]
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_command = msgspec.msgpack.Decoder(WireCommand).decode
+decode_reply = msgspec.msgpack.Decoder(Reply).decode
+decode_replies = msgspec.msgpack.Decoder(Replies).decode
+decode_event = msgspec.msgpack.Decoder(MarketEvent).decode
+decode_private = msgspec.msgpack.Decoder(PrivatePart).decode
+decode_balances = msgspec.msgpack.Decoder(list[BalanceState]).decode

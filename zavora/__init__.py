@@ -1,0 +1,3 @@
+"""Zavora: a spot exchange in Python and Django."""
+
+__version__ = "0.1.0"

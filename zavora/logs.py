@@ -1,0 +1,114 @@
+"""Structured logs: readable in development, JSON in production, one request id all the way.
+
+The id is made at the edge (or taken from ``X-Request-ID``), travels beside the command through
+the queue, and is bound again by the worker, so one search finds everything about one request.
+"""
+
+import logging
+import logging.config
+import sys
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+SHARED_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def configure(_config: dict[str, Any]) -> None:
+    """Set up structlog and the standard library's logging to print alike (Django calls this)."""
+    json = settings.LOG_FORMAT == "json"
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    tail = [structlog.processors.format_exc_info] if json else []
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "structured": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": SHARED_PROCESSORS,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        *tail,
+                        renderer,
+                    ],
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "root": {"handlers": ["stderr"], "level": settings.LOG_LEVEL},
+            "loggers": {
+                "uvicorn.access": {"level": "WARNING"},
+                "daphne.http_protocol": {"level": "WARNING"},
+                "django.channels.server": {"level": "WARNING"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED_PROCESSORS,
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def request_id_of(text: str | None) -> str:
+    """Return the caller's request id where it is a UUID, else a new one."""
+    if text:
+        try:
+            return str(uuid.UUID(text))
+        except ValueError:
+            pass
+    return str(uuid.uuid4())
+
+
+class RequestIdMiddleware:
+    """Give every Django request an id, in its logs and in the ``X-Request-ID`` of its answer."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        if iscoroutinefunction(self):
+            return self._acall(request)
+        with structlog.contextvars.bound_contextvars(request_id=self._begin(request)):
+            return self._end(request, self.get_response(request))
+
+    async def _acall(self, request: HttpRequest) -> HttpResponse:
+        with structlog.contextvars.bound_contextvars(request_id=self._begin(request)):
+            return self._end(request, await self.get_response(request))
+
+    @staticmethod
+    def _begin(request: HttpRequest) -> str:
+        request.request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER))  # type: ignore[attr-defined]
+        return request.request_id  # type: ignore[attr-defined, no-any-return]
+
+    @staticmethod
+    def _end(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response[REQUEST_ID_HEADER] = request.request_id  # type: ignore[attr-defined]
+        return response

@@ -1,0 +1,183 @@
+"""Settings: everything comes from the environment or ``.env`` and is explained in ``.env.example``."""
+
+from pathlib import Path
+
+import environ
+
+from zavora.embedded.discovery import running_servers
+from zavora.secrets import get_or_create_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(str(BASE_DIR / ".env"))
+
+ZAVORA_HOME = Path(env.str("ZAVORA_HOME", default=str(BASE_DIR / ".zavora"))).resolve()
+DEBUG = env.bool("DEBUG", default=True)
+
+
+def _secret_key() -> str:
+    """Return the configured key, or in development one that is made once and kept in the home."""
+    configured = env.str("SECRET_KEY", default="")
+    if configured:
+        return configured
+    if not DEBUG:
+        raise environ.ImproperlyConfigured("SECRET_KEY must be set when DEBUG is off")
+    return get_or_create_secret(ZAVORA_HOME, "django_secret_key")
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PORT = env.int("PORT", default=8000)
+
+# --- servers: given by URL, or the embedded ones that run on this home --------------------------
+_running = running_servers(ZAVORA_HOME)
+DATABASE_URL = env.str("DATABASE_URL", default=_running.database_url if _running else "")
+REDIS_URL = env.str("REDIS_URL", default=_running.redis_url if _running else "")
+
+if DATABASE_URL:
+    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+else:
+    # No server is known: commands that need none still work, others say so on first use.
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "zavora"}}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "zavora",
+    "accounts",
+    "matching",
+    "marketdata",
+    "api",
+]
+
+MIDDLEWARE = [
+    "zavora.logs.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPEND_SLASH = False
+
+ROOT_URLCONF = "zavora.urls"
+ASGI_APPLICATION = "zavora.asgi.application"
+WSGI_APPLICATION = "zavora.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "trade"
+LOGOUT_REDIRECT_URL = "trade"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("COOKIES_SECURE", default=not DEBUG)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(ZAVORA_HOME / "static"))
+# In development files are served from where they stand; deployments run collectstatic.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL or "redis://127.0.0.1:6379/0"]},
+    }
+}
+
+CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:6379/0"
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.CallerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["api.v1.renderers.EnvelopeJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["api.v1.parsers.ExactJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "api.errors.drf_exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Zavora API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- the exchange --------------------------------------------------------------------------------
+# How long the edge waits for a commit; a place or amend that waited longer is dropped.
+ZAVORA_EDGE_WAIT_MS = env.int("ZAVORA_EDGE_WAIT_MS", default=5_000)
+# How many commands may wait in a shard's stream; cancels have a tenth more.
+ZAVORA_BACKLOG_MAX = env.int("ZAVORA_BACKLOG_MAX", default=20_000)
+# How many commands the worker settles in one transaction at most.
+ZAVORA_BATCH_MAX = env.int("ZAVORA_BATCH_MAX", default=500)
+ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
+ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
+# Anybody may give their own accounts money: for sandboxes, courses and tests only.
+ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
+ZAVORA_FAUCET_AMOUNT_MAX = env.str("ZAVORA_FAUCET_AMOUNT_MAX", default="1000000000")
+ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
+# Unauthenticated local clients may create accounts and trade (for scripts of the older service).
+ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)
+if ZAVORA_OPEN_API and not DEBUG:
+    raise environ.ImproperlyConfigured("ZAVORA_OPEN_API is refused when DEBUG is off")
+# Requests per minute; 0 switches a limit off.
+ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int("ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=6_000)
+ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int("ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=12_000)
+ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
+DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG else "json")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = "zavora.logs.configure"
+LOGGING: dict[str, object] = {}
