@@ -77,8 +77,8 @@ class BookSide:
         level.sort()
         if not level.orders:
             self._drop(key)
-        elif self.keys[position := bisect_left(self.keys, key) :][:1] != [key]:
-            self.keys.insert(position, key)
+        elif not self._has_key(key):
+            insort(self.keys, key)
 
     def total_at(self, key: int) -> int:
         """Return the lots at a key, 0 where there is no level."""
@@ -103,10 +103,12 @@ class BookSide:
         keys = self.keys
         if keys and keys[-1] == key:
             keys.pop()
-            return
-        position = bisect_left(keys, key)
-        if position < len(keys) and keys[position] == key:
-            del keys[position]
+        elif self._has_key(key):
+            del keys[bisect_left(keys, key)]
+
+    def _has_key(self, key: int) -> bool:
+        position = bisect_left(self.keys, key)
+        return position < len(self.keys) and self.keys[position] == key
 
 
 def _priority(order: Order) -> tuple[int, int]:

@@ -6,9 +6,9 @@ can be taken back.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from matching.engine.book import BookSide, Level
+from matching.engine.errors import EngineError
 from matching.engine.types import (
     DepthChanged,
     Event,
@@ -32,13 +32,6 @@ class UndoLog:
     def __init__(self) -> None:
         self.orders: list[tuple[Market, Order, OrderBefore | None]] = []
         self.markets: list[tuple[Market, MarketSnapshot | tuple[int, int, int | None] | None]] = []
-
-
-class UndoMark(NamedTuple):
-    """A place in the undo log to go back to."""
-
-    orders: int
-    markets: int
 
 
 class Market:
@@ -84,6 +77,10 @@ class Market:
     def depth(self, side: Side, levels_max: int | None = None) -> list[tuple[int, int]]:
         """Return (price_ticks, lots) of a side's best levels, best first; all by default."""
         return self.book_side(side).depth(levels_max)
+
+    def order(self, order_id: int) -> Order | None:
+        """Return an open order of any market of the engine."""
+        return self._by_id.get(order_id)
 
     def orders_of(self, account_id: int) -> list[Order]:
         """Return the open orders of an account, oldest (smallest priority) first."""
@@ -168,7 +165,7 @@ class Market:
         self._index(order)
 
     def unrest(self, order: Order) -> None:
-        """Take an open order out of the book and the indexes; its remaining lots leave the level."""
+        """Take an open order, with its remaining lots, out of the book and the indexes."""
         price_ticks = order.price_ticks
         assert price_ticks is not None  # for the type checker: only limit orders come here
         side = self.bids if order.side == "buy" else self.asks
@@ -176,6 +173,16 @@ class Market:
         self.touch(key, side.levels[key])
         side.remove(order, price_ticks)
         self._unindex(order)
+
+    def shrink(self, order: Order, remaining_lots: int) -> None:
+        """Give an open order fewer remaining lots where it stands."""
+        assert order.price_ticks is not None  # for the type checker: only limit orders rest
+        side = self.book_side(order.side)
+        key = side.sign * order.price_ticks
+        level = side.levels[key]
+        self.touch(key, level)
+        level.total_lots -= order.remaining_lots - remaining_lots
+        order.remaining_lots = remaining_lots
 
     def end_command(self, events: list[Event]) -> None:
         """Append a DepthChanged for each level whose lots differ from before the command."""
@@ -194,6 +201,13 @@ class Market:
                     )
                 )
         self._totals_before.clear()
+
+    def end_loading(self) -> None:
+        """Check a freshly loaded book. Raises EngineError where the best prices cross."""
+        self._totals_before.clear()
+        bids, asks = self.bids.keys, self.asks.keys
+        if bids and asks and bids[-1] >= -asks[-1]:
+            raise EngineError(f"market {self.rules.market_id}: the loaded book is crossed")
 
     def abandon_command(self) -> None:
         """Forget which levels a failed command touched."""
@@ -242,8 +256,9 @@ class Market:
                 order.updated_us,
             ) = before
             order.reason = ""  # it was open: only closed orders have a reason
+            assert order.price_ticks is not None  # for the type checker: it rested
             side = self.book_side(order.side)
-            level = side.levels.setdefault(side.sign * (order.price_ticks or 0), Level())
+            level = side.levels.setdefault(side.sign * order.price_ticks, Level())
             level.orders[order.order_id] = order
             self._index(order)
         for key, side in damaged.items():

@@ -1,0 +1,145 @@
+"""Placing an order: refuse it whole, or accept it, match it and rest or close what is left."""
+
+from matching.engine import costing, refusals
+from matching.engine.errors import EngineError
+from matching.engine.market import Market
+from matching.engine.taking import close, end_taking, take
+from matching.engine.types import Event, Order, OrderPlaced, OrderRejected, Place
+
+
+def place(market: Market, command: Place) -> list[Event]:
+    """Apply ``command``. The order of the checks decides which reason a refusal names.
+
+    Raises EngineError where the order id is in use.
+    """
+    refused = _check(market, command)
+    if refused is not None:
+        return [refused]
+    hold_units = _hold_units(market, command)
+    if hold_units > command.available_units:
+        return [refusals.BALANCE]
+    if market.order(command.order_id) is not None:
+        raise EngineError(f"order id {command.order_id} is in use")
+    order = _new_order(command, hold_units)
+    market.keep()
+    market.keep_new_order(order)
+    events: list[Event] = [OrderPlaced(order, hold_units)]
+    if command.time_in_force == "fok" and not _can_fill(market, command):
+        close(order, "expired", "fok_unfillable", events)
+        return events
+    price_ticks = command.price_ticks
+    if price_ticks is not None and not market.would_cross(command.side, price_ticks):
+        end_taking(market, order, "book_end", events)
+    else:
+        stop = take(market, order, events, time_us=command.time_us)
+        end_taking(market, order, stop, events)
+    market.end_command(events)
+    return events
+
+
+def check_phase(market: Market, *, is_post_only: bool) -> OrderRejected | None:
+    """Check that the market's phase lets such an order in."""
+    if market.phase == "continuous":
+        return None
+    if market.phase == "post_only":
+        return None if is_post_only else refusals.POST_ONLY_PHASE
+    return refusals.HALTED
+
+
+def _check(market: Market, command: Place) -> OrderRejected | None:
+    """Check everything but the funds."""
+    refused = check_phase(market, is_post_only=command.post_only)
+    if refused is not None:
+        return refused
+    if command.order_type == "limit":
+        if command.budget_units is not None:
+            return refusals.QUANTITY
+        refused = refusals.check_limit_order(
+            market,
+            price_ticks=command.price_ticks,
+            quantity_lots=command.quantity_lots,
+            is_new_price=True,
+        )
+    else:
+        refused = refusals.check_market_order(
+            market,
+            price_ticks=command.price_ticks,
+            quantity_lots=command.quantity_lots,
+            budget_units=command.budget_units,
+        )
+    if refused is not None:
+        return refused
+    if command.budget_units is not None and command.time_in_force == "fok":
+        return refusals.QUANTITY  # fill-or-kill needs a quantity to fill
+    client_order_id = command.client_order_id
+    if client_order_id is not None and market.order_by_client_id(
+        command.account_id, client_order_id
+    ):
+        return refusals.DUPLICATE
+    return _check_post_only(market, command) if command.post_only else None
+
+
+def _check_post_only(market: Market, command: Place) -> OrderRejected | None:
+    if command.price_ticks is None or command.time_in_force != "gtc":
+        return refusals.CANNOT_REST
+    if market.would_cross(command.side, command.price_ticks):
+        return refusals.WOULD_CROSS
+    return None
+
+
+def _hold_units(market: Market, command: Place) -> int:
+    """Return what must be locked: quote units for a buy, base units for a sell."""
+    rules = market.rules
+    quantity_lots = command.quantity_lots
+    if command.side == "buy":
+        if command.price_ticks is not None and quantity_lots is not None:
+            return command.price_ticks * quantity_lots * rules.tick_lot_units
+        if quantity_lots is not None:
+            return costing.cost_units(
+                market, account_id=command.account_id, quantity_lots=quantity_lots
+            )
+        return command.budget_units or 0
+    if quantity_lots is None:
+        quantity_lots = costing.lots_to_sell(
+            market, account_id=command.account_id, budget_units=command.budget_units or 0
+        )
+    return quantity_lots * rules.lot_units
+
+
+def _can_fill(market: Market, command: Place) -> bool:
+    return costing.can_fill(
+        market,
+        side=command.side,
+        account_id=command.account_id,
+        limit_ticks=command.price_ticks,
+        quantity_lots=command.quantity_lots or 0,
+    )
+
+
+def _new_order(command: Place, hold_units: int) -> Order:
+    is_market = command.order_type == "market"
+    return Order(
+        command.order_id,
+        command.account_id,
+        command.market_id,
+        command.client_order_id,
+        command.side,
+        command.order_type,
+        # A market order never rests, whatever it was called.
+        "ioc" if is_market and command.time_in_force == "gtc" else command.time_in_force,
+        command.post_only,
+        command.price_ticks,
+        command.quantity_lots,
+        command.budget_units,
+        command.quantity_lots or 0,  # remaining
+        0,  # filled
+        0,  # amount of the fills
+        hold_units,
+        command.maker_ppm,
+        command.taker_ppm,
+        command.order_id,  # priority
+        "new",
+        "",
+        command.time_us,
+        command.time_us,
+    )

@@ -1,0 +1,94 @@
+"""The refusals, and the limits of a market's rules that an order must keep.
+
+A refusal is an ordinary outcome: an event, made once here, that says nothing has changed.
+"""
+
+from typing import Final
+
+from matching.engine.market import Market
+from matching.engine.types import OrderRejected
+
+BALANCE: Final = OrderRejected("insufficient_balance", "The available balance is too small.")
+NO_MARKET: Final = OrderRejected("market_not_found", "There is no such market.")
+HALTED: Final = OrderRejected("market_halted", "The market takes no orders now.")
+POST_ONLY_PHASE: Final = OrderRejected(
+    "market_post_only", "The market takes only post-only limit orders now."
+)
+WOULD_CROSS: Final = OrderRejected(
+    "post_only_would_cross", "The post-only order would trade at once."
+)
+CANNOT_REST: Final = OrderRejected(
+    "post_only_would_cross", "A post-only order must be a good-till-cancelled limit order."
+)
+PRICE: Final = OrderRejected("price_out_of_range", "The price is outside the market's range.")
+BAND: Final = OrderRejected("price_band", "The price is too far from the last price.")
+QUANTITY: Final = OrderRejected(
+    "quantity_out_of_range", "The quantity is outside the market's range."
+)
+NOTIONAL_SMALL: Final = OrderRejected(
+    "notional_too_small", "The order's amount is below the market's minimum."
+)
+NOTIONAL_LARGE: Final = OrderRejected(
+    "notional_too_large", "The order's amount is above the market's maximum."
+)
+DUPLICATE: Final = OrderRejected(
+    "duplicate_client_order_id", "An open order of the account has this client order id."
+)
+NOT_OPEN: Final = OrderRejected("order_not_open", "There is no such open order.")
+NOTHING_TO_AMEND: Final = OrderRejected(
+    "nothing_to_amend", "The order has that price and quantity already."
+)
+TOTAL_FILLED: Final = OrderRejected(
+    "quantity_out_of_range", "The order is already filled up to that quantity."
+)
+RULES: Final = OrderRejected(
+    "rules_not_changeable", "Tick and lot change only while the market is halted and empty."
+)
+BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict themselves.")
+
+
+def check_limit_order(
+    market: Market, *, price_ticks: int | None, quantity_lots: int | None, is_new_price: bool
+) -> OrderRejected | None:
+    """Check price, quantity, amount and, for a new price, the band; in this order."""
+    rules = market.rules
+    if price_ticks is None or not 0 < price_ticks <= rules.max_price_ticks:
+        return PRICE
+    if quantity_lots is None or not 0 < quantity_lots <= rules.max_quantity_lots:
+        return QUANTITY
+    notional_units = price_ticks * quantity_lots * rules.tick_lot_units
+    if notional_units < rules.min_notional_units:
+        return NOTIONAL_SMALL
+    if notional_units > rules.max_notional_units:
+        return NOTIONAL_LARGE
+    last_ticks = market.last_price_ticks
+    if not is_new_price or rules.band_ppm is None or last_ticks is None:
+        return None
+    # Compared crosswise, so that nothing is divided and nothing rounded.
+    if abs(price_ticks - last_ticks) * 1_000_000 > rules.band_ppm * last_ticks:
+        return BAND
+    return None
+
+
+def check_market_order(
+    market: Market,
+    *,
+    price_ticks: int | None,
+    quantity_lots: int | None,
+    budget_units: int | None,
+) -> OrderRejected | None:
+    """Check a market order: by quantity its lots, by quote amount its budget."""
+    rules = market.rules
+    if price_ticks is not None:
+        return PRICE
+    if budget_units is None:
+        if quantity_lots is None or not 0 < quantity_lots <= rules.max_quantity_lots:
+            return QUANTITY
+        return None
+    if quantity_lots is not None:
+        return QUANTITY
+    if budget_units < max(1, rules.min_notional_units):
+        return NOTIONAL_SMALL
+    if budget_units > rules.max_notional_units:
+        return NOTIONAL_LARGE
+    return None

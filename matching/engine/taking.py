@@ -1,0 +1,158 @@
+"""Matching: a taker meets the book, best price first, then oldest first, at the maker's price."""
+
+from typing import Literal
+
+from matching.engine.market import Market
+from matching.engine.types import CloseReason, Event, Order, OrderClosed, OrderStatus, Traded
+
+# Why matching ended: nothing more wanted; the next order is the taker's own; nothing (more) within
+# the limit or in the book; or the budget does not cover one lot at the next price.
+Stop = Literal["done", "self_trade", "book_end", "unaffordable"]
+
+
+def fee_units(*, received_units: int, rate_ppm: int) -> int:
+    """Return the fee in the received asset's smallest units.
+
+    Rounded up and never more than was received; a rebate (negative) is rounded towards zero.
+    """
+    return min(received_units, -(-received_units * rate_ppm // 1_000_000))
+
+
+def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> Stop:
+    """Fill ``taker`` from the book as far as price, quantity or budget, and its own orders allow.
+
+    Mutates the taker, the makers and the book, and appends a Traded for each match. The taker
+    itself is neither rested nor closed.
+    """
+    tick_lot_units = market.rules.tick_lot_units
+    opposite = market.asks if taker.side == "buy" else market.bids
+    limit_key = None if taker.price_ticks is None else opposite.sign * taker.price_ticks
+    budget_units = taker.budget_units
+    keys = opposite.keys
+    while True:
+        if budget_units is None:
+            wanted_lots = taker.remaining_lots
+            if not wanted_lots:
+                return "done"
+            if not keys or (limit_key is not None and keys[-1] < limit_key):
+                return "book_end"
+        else:
+            left_units = budget_units - taker.filled_quote_units
+            if not left_units:
+                return "done"
+            if not keys:
+                return "book_end"
+            wanted_lots = left_units // (abs(keys[-1]) * tick_lot_units)
+            if not wanted_lots:
+                return "unaffordable"
+        if _take_level(market, taker, keys[-1], wanted_lots, events, time_us):
+            return "self_trade"
+
+
+def _take_level(
+    market: Market, taker: Order, key: int, wanted_lots: int, events: list[Event], time_us: int
+) -> bool:
+    """Trade up to ``wanted_lots`` at one level; tell whether the taker's own order stopped it."""
+    opposite = market.bids if key > 0 else market.asks
+    price_ticks = abs(key)
+    level = opposite.levels[key]
+    market.touch(key, level)
+    run_sequence = market.trade_sequence + 1
+    while wanted_lots:
+        maker = next(iter(level.orders.values()))
+        if maker.account_id == taker.account_id:
+            return True
+        lots = min(wanted_lots, maker.remaining_lots)
+        wanted_lots -= lots
+        events.append(_trade(market, maker, taker, price_ticks, lots, run_sequence, time_us))
+        level.total_lots -= lots
+        if not maker.remaining_lots:
+            market.unrest(maker)
+            if not level.orders:
+                return False
+    return False
+
+
+def _trade(
+    market: Market,
+    maker: Order,
+    taker: Order,
+    price_ticks: int,
+    lots: int,
+    run_sequence: int,
+    time_us: int,
+) -> Traded:
+    """Move one fill through both orders and the market's counters."""
+    rules = market.rules
+    quote_units = price_ticks * lots * rules.tick_lot_units
+    base_units = lots * rules.lot_units
+    market.keep_order(maker)
+    market.trade_sequence += 1
+    market.last_price_ticks = price_ticks
+    maker.remaining_lots -= lots
+    maker.filled_lots += lots
+    maker.filled_quote_units += quote_units
+    maker.status = "partially_filled" if maker.remaining_lots else "filled"
+    maker.updated_us = time_us
+    if taker.budget_units is None:
+        taker.remaining_lots -= lots
+    taker.filled_lots += lots
+    taker.filled_quote_units += quote_units
+    taker.status = "partially_filled"  # end_taking() has the last word
+    if taker.side == "buy":
+        # A limit buy holds its own price for every lot; what it saves goes back at the fill.
+        limit_ticks = taker.price_ticks
+        buyer_hold_units = (
+            quote_units if limit_ticks is None else limit_ticks * lots * rules.tick_lot_units
+        )
+        taker.hold_units -= buyer_hold_units
+        maker.hold_units -= base_units
+        buyer_ppm, seller_ppm = taker.taker_ppm, maker.maker_ppm
+    else:
+        buyer_hold_units = quote_units
+        taker.hold_units -= base_units
+        maker.hold_units -= quote_units
+        buyer_ppm, seller_ppm = maker.maker_ppm, taker.taker_ppm
+    return Traded(
+        market.trade_sequence,
+        run_sequence,
+        maker,
+        taker,
+        price_ticks,
+        lots,
+        base_units,
+        quote_units,
+        buyer_hold_units,
+        fee_units(received_units=base_units, rate_ppm=buyer_ppm) if buyer_ppm else 0,
+        fee_units(received_units=quote_units, rate_ppm=seller_ppm) if seller_ppm else 0,
+    )
+
+
+def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) -> None:
+    """Settle what becomes of the taker after matching: filled, resting or closed."""
+    if stop == "done" or (stop == "unaffordable" and taker.filled_lots):
+        taker.status = "filled"
+        if taker.hold_units:  # a quote order's rest that buys not one more lot
+            release(taker, events)
+    elif stop == "self_trade":
+        close(taker, "cancelled", "self_trade", events)
+    elif taker.order_type == "market":
+        close(taker, "expired", "no_liquidity", events)
+    elif taker.time_in_force != "gtc":
+        close(taker, "expired", "ioc_unfilled", events)
+    else:
+        market.rest(taker)
+
+
+def close(order: Order, status: OrderStatus, reason: CloseReason, events: list[Event]) -> None:
+    """End an order that is not (or no longer) in the book and release its hold."""
+    order.status = status
+    order.reason = reason
+    release(order, events)
+
+
+def release(order: Order, events: list[Event]) -> None:
+    """Give back what is still held for an order that has ended."""
+    released_units = order.hold_units
+    order.hold_units = 0
+    events.append(OrderClosed(order, released_units))
