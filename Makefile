@@ -1,0 +1,103 @@
+# Every target does all of its own set-up. `make help` lists them.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PACKAGES := accounts api marketdata matching zavora
+
+FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+BENCHMARKS := $(wildcard benchmarks)
+
+# Caches go to the user's own folder, or beside the environment for a user who has none.
+ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export UV_CACHE_DIR := $(CURDIR)/$(VENV)/cache/uv
+export npm_config_cache := $(CURDIR)/$(VENV)/cache/npm
+endif
+export UV_LINK_MODE ?= copy
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install build run reset test lint format typecheck bench crash-test lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+	    || sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' $(MAKEFILE_LIST)
+	@echo
+	@echo 'PORT, ZAVORA_HOME, DATABASE_URL, REDIS_URL and the rest: see .env.example'
+
+install: $(STAMPS)/run $(STAMPS)/node ## Make .venv with everything that running needs
+build: $(STAMPS)/frontend ## Build the front end
+
+run: $(STAMPS)/run $(STAMPS)/frontend ## Start the whole exchange; Ctrl-C ends it
+	@exec $(BIN)/python -m zavora.run --end-with-parent
+
+reset: $(STAMPS)/run ## Wipe the data of this exchange (ZAVORA_HOME)
+	@exec $(BIN)/python -m zavora.reset
+
+test: $(STAMPS)/dev $(STAMPS)/frontend ## Run all tests on servers of their own
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+crash-test: $(STAMPS)/dev $(STAMPS)/frontend ## Kill every part under load, 60 times
+	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s
+
+bench: $(STAMPS)/dev $(STAMPS)/frontend ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
+	@exec $(BIN)/python -m benchmarks
+
+lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, front-end types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES) manage.py $(BENCHMARKS)
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/npm.py run check
+
+format: $(STAMPS)/dev ## Let ruff fix and format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
+	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove what was built (not the data)
+	rm -rf $(VENV) frontend/node_modules static/build
+
+# --- what the targets stand on --------------------------------------------------------------------
+
+UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --python-version 3.11 \
+    --custom-compile-command 'make lock'
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
+
+# uv installs in seconds what takes pip a minute. It comes from pip, so nothing else is needed.
+$(STAMPS)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo 'Zavora needs Python 3.11 or newer; name one by PYTHON=python3.12 make ...'; exit 1; }
+	@echo 'Making $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: requirements.txt | $(STAMPS)/uv
+	@echo 'Installing requirements.txt'
+	@$(UV_INSTALL) -r requirements.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements.txt requirements-dev.txt | $(STAMPS)/run
+	@echo 'Installing requirements-dev.txt'
+	@$(UV_INSTALL) -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run
+	@echo 'Installing the front end'"'"'s packages'
+	@$(BIN)/python scripts/npm.py ci --ignore-scripts --silent
+	@touch $@
+
+$(STAMPS)/frontend: $(FRONTEND_SOURCES) $(STAMPS)/node
+	@echo 'Building the front end'
+	@$(BIN)/python scripts/npm.py run --silent build
+	@touch $@
