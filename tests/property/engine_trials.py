@@ -1,0 +1,527 @@
+"""Random trials of the engine: commands made up as they go, money settled from events alone.
+
+``Trial`` drives the engine and the naive exchange with the same commands and compares them. The
+money is settled only from what the engine's events say, as the worker does it.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+
+from matching.engine import Engine
+from matching.engine.types import (
+    Amend,
+    Cancel,
+    CancelAll,
+    Command,
+    ConfigureMarket,
+    DepthChanged,
+    Event,
+    MarketChanged,
+    MarketRules,
+    Order,
+    OrderAmended,
+    OrderClosed,
+    OrderPlaced,
+    OrderRejected,
+    Place,
+    SetPhase,
+    Traded,
+)
+from tests.property.naive_book import NaiveExchange, NaiveTrade, Outcome
+
+ASSETS = (1, 2, 3)
+PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
+MOVES = {  # which status may follow which within one command
+    "new": {"new", "partially_filled", "filled", "cancelled", "expired"},
+    "partially_filled": {"partially_filled", "filled", "cancelled"},
+}
+
+
+class Settlement:
+    """Available and locked of every account and asset, moved by events only."""
+
+    def __init__(self) -> None:
+        self.available: dict[tuple[int, int], int] = {}
+        self.locked: dict[tuple[int, int], int] = {}
+        self.fees = dict.fromkeys(ASSETS, 0)
+
+    def hold(self, account_id: int, asset_id: int, units: int) -> None:
+        """Move units from available to locked (or back, when negative)."""
+        key = account_id, asset_id
+        self.available[key] = self.available.get(key, 0) - units
+        self.locked[key] = self.locked.get(key, 0) + units
+
+    def settle(self, event: Event, rules: MarketRules) -> None:
+        match event:
+            case OrderPlaced(order, units) | OrderAmended(order, units):
+                self.hold(order.account_id, paid_with(order, rules), units)
+            case OrderClosed(order, units):
+                self.hold(order.account_id, paid_with(order, rules), -units)
+            case Traded():
+                self._settle_trade(event, rules)
+
+    def _settle_trade(self, trade: Traded, rules: MarketRules) -> None:
+        buyer, seller = trade.maker, trade.taker
+        if buyer.side == "sell":
+            buyer, seller = seller, buyer
+        self.hold(buyer.account_id, rules.quote_id, -trade.buyer_hold_units)
+        self.hold(seller.account_id, rules.base_id, -trade.base_units)
+        self.available[buyer.account_id, rules.quote_id] -= trade.quote_units
+        self.available[seller.account_id, rules.base_id] -= trade.base_units
+        bought = trade.base_units - trade.buyer_fee_units
+        sold = trade.quote_units - trade.seller_fee_units
+        self.available[buyer.account_id, rules.base_id] += bought
+        self.available[seller.account_id, rules.quote_id] += sold
+        self.fees[rules.base_id] += trade.buyer_fee_units
+        self.fees[rules.quote_id] += trade.seller_fee_units
+
+
+def paid_with(order: Order, rules: MarketRules) -> int:
+    """The asset that an order keeps locked."""
+    return rules.quote_id if order.side == "buy" else rules.base_id
+
+
+class Trial:
+    """One random run. ``random`` decides everything."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.engine = Engine()
+        self.naive = NaiveExchange()
+        self.money = Settlement()
+        self.accounts = list(range(11, 11 + random.randint(2, 5)))
+        self.depth: dict[tuple[int, str], dict[int, int]] = {}
+        self.depth_sequence: dict[int, int] = {}
+        self.time_us = 1_000_000
+        self.next_id = 100
+        self.spare_ids: list[int] = []
+        self.recent_ids: list[tuple[int, int, int]] = []  # market, account, order
+        self.batch: list[tuple[Command, list[str]]] = []
+        self.counts: dict[str, int] = {}
+        for account_id in self.accounts:
+            for asset_id in ASSETS:
+                units = random.choice((0, 300, 5_000, 100_000, 100_000))
+                self.naive.credit(account_id, asset_id, units)
+                self.money.available[account_id, asset_id] = units
+                self.money.locked[account_id, asset_id] = 0
+        self.credited = {
+            asset_id: sum(
+                self.money.available[account_id, asset_id] for account_id in self.accounts
+            )
+            for asset_id in ASSETS
+        }
+        for market_id in PAIRS:
+            self.step(ConfigureMarket(self.rules(market_id), "continuous", self.time_us))
+        self.engine.commit()
+        self.batch.clear()
+
+    # --- running ------------------------------------------------------------------------------
+
+    def run(self, command_count: int) -> int:
+        """Apply about so many random commands in batches; return how many it were."""
+        done = 0
+        while done < command_count:
+            before = fields_of(self.engine), self.engine.state_hash()
+            for _ in range(self.random.choice((1, 5, 20, 60))):
+                self.step(self.command())
+            done += len(self.batch)
+            self.compare_books()
+            if self.random.random() < 0.5:
+                self.undo_and_repeat(before)
+            else:
+                self.engine.commit()
+            if self.random.random() < 0.1:
+                self.reload()
+            self.batch.clear()
+        return done
+
+    def step(self, command: Command) -> None:
+        """Apply one command to both, settle, and compare what they say."""
+        market_id = market_of(command)
+        statuses = {
+            order.order_id: order.status
+            for market in self.engine.markets()
+            for order in market.open_orders()
+        }
+        events = self.engine.apply(command)
+        outcome = self.naive.apply(command)
+        self.batch.append((command, [repr(event) for event in events]))
+        self.count(type(command).__name__)
+        if not outcome.refusal:
+            rules = self.engine.market(market_id).rules
+            for event in events:
+                self.money.settle(event, rules)
+        self.compare_outcome(events, outcome, statuses)
+        self.follow_depth(market_id, events)
+        self.compare_money()
+
+    def undo_and_repeat(self, before: tuple[Any, str]) -> None:
+        """Apply + undo is the identity, and the same commands then say the same again."""
+        after = fields_of(self.engine), self.engine.state_hash()
+        self.engine.undo()
+        assert (fields_of(self.engine), self.engine.state_hash()) == before
+        for command, events in self.batch:
+            assert [repr(event) for event in self.engine.apply(command)] == events
+        assert (fields_of(self.engine), self.engine.state_hash()) == after
+        self.engine.commit()
+        self.count("undone batch")
+
+    def reload(self) -> None:
+        """Go on with an engine rebuilt from what the tables would hold."""
+        orders = [
+            msgspec.structs.replace(order)
+            for market in self.engine.markets()
+            for order in market.open_orders()
+        ]
+        self.random.shuffle(orders)
+        rebuilt = Engine()
+        rebuilt.load(markets=[market.snapshot() for market in self.engine.markets()], orders=orders)
+        assert rebuilt.state_hash() == self.engine.state_hash()
+        assert fields_of(rebuilt) == fields_of(self.engine)
+        self.engine = rebuilt
+        self.count("reload")
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    # --- comparing ----------------------------------------------------------------------------
+
+    def compare_outcome(
+        self, events: list[Event], outcome: Outcome, statuses: dict[int, str]
+    ) -> None:
+        refusals = [event.reason for event in events if isinstance(event, OrderRejected)]
+        assert refusals == ([outcome.refusal] if outcome.refusal else [])
+        if outcome.refusal:
+            assert len(events) == 1
+            self.count(outcome.refusal)
+            return
+        assert [naive_trade(e) for e in events if isinstance(e, Traded)] == outcome.trades
+        closed = [event.order for event in events if isinstance(event, OrderClosed)]
+        if outcome.order is None:
+            assert [order.order_id for order in closed] == outcome.cancelled
+        ranks = [EVENT_RANKS[type(event)] for event in events]
+        if not outcome.cancelled:
+            assert ranks == sorted(ranks)
+        for order in orders_in(events):
+            if order.order_id in statuses:
+                assert order.status in MOVES[statuses[order.order_id]]
+            if order.status in ("new", "partially_filled"):
+                assert self.engine.order(order.order_id) is order
+            else:
+                assert self.engine.order(order.order_id) is None
+                assert order.hold_units == 0
+        if outcome.order is not None:
+            self.compare_taker(events, outcome)
+        self.count("trade" if outcome.trades else "no trade")
+
+    def compare_taker(self, events: list[Event], outcome: Outcome) -> None:
+        expected = outcome.order
+        assert expected is not None
+        assert isinstance(events[0], OrderPlaced | OrderAmended)
+        order = events[0].order
+        status = expected.status
+        if status == "open":
+            status = "partially_filled" if expected.filled else "new"
+        assert (order.order_id, order.status, order.reason, order.filled_lots) == (
+            expected.order_id,
+            status,
+            expected.reason,
+            expected.filled,
+        )
+        assert order.filled_quote_units == expected.spent
+        self.count(f"{order.order_type} {order.status} {order.reason}")
+
+    def follow_depth(self, market_id: int, events: list[Event]) -> None:
+        """A reader of the depth events alone must hold the same book, without a gap."""
+        for event in events:
+            if isinstance(event, DepthChanged):
+                assert event.market_id == market_id
+                expected = self.depth_sequence.get(market_id, 0) + 1
+                assert event.sequence == expected
+                self.depth_sequence[market_id] = expected
+                levels = self.depth.setdefault((market_id, event.side), {})
+                assert levels.get(event.price_ticks, 0) != event.quantity_lots
+                if event.quantity_lots:
+                    levels[event.price_ticks] = event.quantity_lots
+                else:
+                    del levels[event.price_ticks]
+        if market_id in self.naive.markets:
+            for side in ("buy", "sell"):
+                naive = self.naive.markets[market_id].depth(side)
+                assert self.depth.get((market_id, side), {}) == dict(naive)
+
+    def compare_money(self) -> None:
+        """Funds agree, nothing is negative, nothing appeared or vanished."""
+        for asset_id in ASSETS:
+            total = self.money.fees[asset_id]
+            for account_id in self.accounts:
+                available = self.money.available[account_id, asset_id]
+                locked = self.money.locked[account_id, asset_id]
+                assert available >= 0 and locked >= 0
+                assert locked == self.naive.locked(account_id, asset_id)
+                assert available == self.naive.owned[account_id, asset_id] - locked
+                total += available + locked
+            assert total == self.credited[asset_id]
+            assert self.money.fees[asset_id] == self.naive.fees.get(asset_id, 0)
+
+    def compare_books(self) -> None:
+        """The same orders rest in the same places, and no book is crossed."""
+        for market_id, naive in self.naive.markets.items():
+            market = self.engine.market(market_id)
+            resting = [
+                (o.order_id, o.price_ticks, o.remaining_lots, o.filled_lots, o.hold_units)
+                for o in market.open_orders()
+            ]
+            assert resting == [
+                (o.order_id, o.price, o.remaining, o.filled, naive.held(o))
+                for side in ("buy", "sell")
+                for o in naive.open(side)
+            ]
+            for side in ("buy", "sell"):
+                assert market.depth(side) == naive.depth(side)
+                assert market.depth(side, 2) == naive.depth(side)[:2]
+            bids, asks = market.depth("buy", 1), market.depth("sell", 1)
+            assert not bids or not asks or bids[0][0] < asks[0][0]
+            assert market.last_price_ticks == naive.last_price
+            assert market.trade_sequence == naive.trade_count
+            for account_id in self.accounts:
+                mine = [o for o in market.open_orders() if o.account_id == account_id]
+                mine.sort(key=lambda o: o.priority)
+                assert market.orders_of(account_id) == mine
+                for order in mine:
+                    if order.client_order_id is not None:
+                        found = self.engine.order_by_client_id(
+                            market_id, account_id, order.client_order_id
+                        )
+                        assert found is order
+
+    # --- making commands ----------------------------------------------------------------------
+
+    def rules(self, market_id: int) -> MarketRules:
+        pick = self.random.choice
+        base_id, quote_id = PAIRS[market_id]
+        return MarketRules(
+            market_id,
+            base_id,
+            quote_id,
+            lot_units=pick((1, 3, 10)),
+            tick_lot_units=pick((1, 2, 5)),
+            min_notional_units=pick((0, 0, 30, 100)),
+            max_notional_units=pick((100_000, 1_500)),
+            max_price_ticks=pick((1_000, 108)),
+            max_quantity_lots=pick((1_000, 12)),
+            band_ppm=pick((None, None, 20_000, 45_678)),
+        )
+
+    def command(self) -> Command:
+        self.time_us += self.random.randint(0, 50)
+        make: Callable[[], Command] = self.random.choices(
+            (self.place, self.cancel, self.amend, self.cancel_all, self.phase, self.configure),
+            (62, 14, 18, 2, 2, 1),
+        )[0]
+        return make()
+
+    def new_id(self) -> int:
+        """Mostly rising; now and then one that was left out before, to try that priority rules."""
+        if self.spare_ids and self.random.random() < 0.05:
+            return self.spare_ids.pop()
+        self.next_id += 1
+        if self.random.random() < 0.1:
+            self.spare_ids.append(self.next_id)
+            self.next_id += 1
+        return self.next_id
+
+    def price(self) -> int:
+        if self.random.random() < 0.02:
+            return self.random.choice((0, -1, 2_000, 1, 80))
+        return self.random.randint(95, 107)
+
+    def quantity(self) -> int:
+        return self.random.choice(
+            (1, 1, 2, 3, 5, 8, 12, 20, 0 if self.random.random() < 0.1 else 4)
+        )
+
+    def available_units(self, market_id: int, account_id: int, side: str) -> int:
+        market = self.naive.markets.get(market_id)
+        base_id, quote_id = PAIRS[market_id] if market else (1, 1)
+        return self.money.available[account_id, quote_id if side == "buy" else base_id]
+
+    def place(self) -> Command:
+        pick = self.random.choice
+        market_id = pick((1, 1, 1, 2, 3)) if self.random.random() > 0.01 else 9
+        account_id = pick(self.accounts)
+        side = pick(("buy", "sell"))
+        order_type, time_in_force, post_only = pick(
+            (("limit", "gtc", False),) * 6
+            + (("limit", "ioc", False), ("limit", "fok", False), ("limit", "gtc", True))
+            + (("market", "ioc", False),) * 3
+            + (("market", "fok", False),)
+        )
+        quantity, budget, price = self.quantity(), None, self.price()
+        if order_type == "market":
+            price = None
+            if time_in_force == "ioc" and self.random.random() < 0.6:
+                quantity, budget = None, pick((0, 1, 99, 250, 700, 1_234, 4_000, 30_000))
+        order_id = self.new_id()
+        self.recent_ids = [*self.recent_ids[-40:], (market_id, account_id, order_id)]
+        return Place(
+            market_id,
+            account_id,
+            order_id,
+            side,
+            order_type,
+            time_in_force,
+            post_only,
+            price,
+            quantity,
+            budget,
+            client_order_id=pick((None, None, None, "a", "b", "ü|'\n")),
+            maker_ppm=pick((0, 1_000, 250_000, -900)),
+            taker_ppm=pick((0, 2_000, 333_333, 2_000_000)),
+            available_units=self.available_units(market_id, account_id, side),
+            time_us=self.time_us,
+        )
+
+    def target(self) -> tuple[int, int, int]:
+        """An order to cancel or amend: mostly open, sometimes gone, sometimes someone else's."""
+        open_orders = [
+            (market_id, order.account_id, order.order_id)
+            for market_id, market in self.naive.markets.items()
+            for order in market.orders
+            if order.status == "open"
+        ]
+        if open_orders and self.random.random() < 0.9:
+            market_id, account_id, order_id = self.random.choice(open_orders)
+        else:
+            market_id, account_id, order_id = self.random.choice([*self.recent_ids, (1, 11, 1)])
+        if self.random.random() < 0.05:
+            account_id = self.random.choice(self.accounts)
+        if self.random.random() < 0.03:
+            market_id = self.random.choice((1, 2, 3, 9))
+        return market_id, account_id, order_id
+
+    def cancel(self) -> Command:
+        return Cancel(*self.target(), time_us=self.time_us)
+
+    def cancel_all(self) -> Command:
+        pick = self.random.choice
+        market_id = pick((1, 1, 2, 3, 9))
+        return CancelAll(market_id, pick(self.accounts), pick((None, "buy", "sell")), self.time_us)
+
+    def amend(self) -> Command:
+        market_id, account_id, order_id = self.target()
+        order = self.engine.order(order_id)
+        side = "buy" if order is None else order.side
+        price = self.price() if self.random.random() < 0.6 else None
+        quantity = self.quantity() if price is None or self.random.random() < 0.5 else None
+        if self.random.random() < 0.05:
+            quantity = None
+        if market_id not in PAIRS or account_id not in self.accounts:
+            available_units = 0
+        else:
+            available_units = self.available_units(market_id, account_id, side)
+        return Amend(
+            market_id,
+            account_id,
+            order_id,
+            price,
+            quantity,
+            self.new_id(),
+            available_units,
+            self.time_us,
+        )
+
+    def phase(self) -> Command:
+        """Mostly back to continuous, so that there is trading."""
+        market_id = self.random.choice((1, 1, 2, 3, 9))
+        market = self.naive.markets.get(market_id)
+        if market is not None and market.phase != "continuous":
+            return SetPhase(market_id, "continuous", self.time_us)
+        phases = ("halted", "post_only", "cancel_only", "pre_open", "auction", "closed")
+        return SetPhase(market_id, self.random.choice(phases), self.time_us)
+
+    def configure(self) -> Command:
+        market_id = self.random.choice(tuple(PAIRS))
+        rules = self.rules(market_id)
+        if self.random.random() < 0.7:
+            old = self.naive.markets[market_id].rules
+            rules = msgspec.structs.replace(
+                rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
+            )
+        return ConfigureMarket(rules, "continuous", self.time_us)
+
+
+EVENT_RANKS = {
+    OrderPlaced: 0,
+    OrderAmended: 0,
+    Traded: 1,
+    OrderClosed: 2,
+    DepthChanged: 3,
+    MarketChanged: 4,
+}
+
+
+def market_of(command: Command) -> int:
+    return command.rules.market_id if isinstance(command, ConfigureMarket) else command.market_id
+
+
+def naive_trade(event: Traded) -> NaiveTrade:
+    return NaiveTrade(
+        event.sequence,
+        event.run_sequence,
+        event.maker.order_id,
+        event.taker.order_id,
+        event.price_ticks,
+        event.quantity_lots,
+        event.buyer_fee_units,
+        event.seller_fee_units,
+    )
+
+
+def orders_in(events: list[Event]) -> list[Order]:
+    """Every order that the events speak of."""
+    orders: list[Order] = []
+    for event in events:
+        if isinstance(event, OrderPlaced | OrderAmended | OrderClosed):
+            orders.append(event.order)
+        elif isinstance(event, Traded):
+            orders += [event.maker, event.taker]
+    return orders
+
+
+def fields_of(engine: Engine) -> dict[str, Any]:
+    """Everything an engine holds, inner indexes included, as plain comparable values.
+
+    Orders appear with all their fields and, to see that an undo gives back the same objects, the
+    engine's lookup is followed for each.
+    """
+    markets: dict[int, Any] = {}
+    for market in engine.markets():
+        sides = []
+        for side in (market.bids, market.asks):
+            assert list(side.levels.keys()) != [] or side.keys == []
+            assert sorted(side.levels) == side.keys
+            levels = [
+                (key, level.total_lots, list(level.orders))
+                for key, level in sorted(side.levels.items())
+            ]
+            sides.append(levels)
+        orders = [msgspec.structs.asdict(order) for order in market.open_orders()]
+        for order in market.open_orders():
+            assert engine.order(order.order_id) is order
+        by_account = {
+            account_id: sorted(mine) for account_id, mine in sorted(market._by_account.items())
+        }
+        by_client_id = {key: order.order_id for key, order in sorted(market._by_client_id.items())}
+        markets[market.rules.market_id] = (
+            market.snapshot(),
+            sides,
+            orders,
+            by_account,
+            by_client_id,
+            dict(market._totals_before),
+        )
+    return {"markets": markets, "orders": sorted(engine._orders)}
