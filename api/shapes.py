@@ -1,0 +1,231 @@
+"""The v1 shapes: how orders, trades, markets and books read in JSON, for REST and sockets alike.
+
+Decimals are strings in the figures' own scales, times RFC 3339 with six decimals, ids strings.
+Account ids are public UUIDs; a counterparty's ids are null for a caller who does not own them.
+"""
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from api.times import microseconds_of, moment_text, time_text
+from matching import wire
+from matching.terms import MarketTerms
+from zavora.money import PPM, format_decimal
+
+Shape = dict[str, Any]
+
+SIDE: Final = {"buy": "Buy", "sell": "Sell"}
+ORDER_TYPE: Final = {"limit": "Limit", "market": "Market"}
+TIME_IN_FORCE: Final = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK"}
+STATUS: Final = {
+    "new": "New",
+    "partially_filled": "PartiallyFilled",
+    "filled": "Filled",
+    "cancelled": "Cancelled",
+    "expired": "Expired",
+}
+PHASE: Final = {
+    "pre_open": "PreOpen",
+    "auction": "Auction",
+    "continuous": "Continuous",
+    "post_only": "PostOnly",
+    "cancel_only": "CancelOnly",
+    "halted": "Halted",
+    "closed": "Closed",
+}
+TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
+
+# Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
+_DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+class OrderRow(Protocol):
+    """An order as its table holds it (``matching.selectors``)."""
+
+    id: int
+    account_id: int
+    market_id: int
+    client_order_id: str | None
+    side: str
+    order_type: str
+    time_in_force: str
+    post_only: bool
+    price: Decimal | None
+    quantity: Decimal | None
+    quote_quantity: Decimal | None
+    remaining_quantity: Decimal
+    filled_quantity: Decimal
+    filled_quote: Decimal
+    status: str
+    reason: str
+    created_at: Any
+    updated_at: Any
+
+
+def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> str | None:
+    """Return the mean price of what was filled, rounded half to even at the quote's scale."""
+    quantity = Decimal(filled_quantity)
+    if not quantity:
+        return None
+    mean = _DIVISION.divide(Decimal(filled_quote), quantity)
+    return f"{mean.quantize(Decimal(1).scaleb(-quote_scale), context=_DIVISION):f}"
+
+
+def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) -> Shape:
+    """Return an Order."""
+    filled = state.filled_quantity
+    return {
+        "id": str(state.id),
+        "client_order_id": state.client_order_id,
+        "user_id": str(account_id),
+        "market": terms.symbol,
+        "side": SIDE[state.side],
+        "order_type": ORDER_TYPE[state.order_type],
+        "price": state.price,
+        "stop_price": None,
+        "quantity": state.quantity,
+        "quote_quantity": state.quote_quantity,
+        "remaining_quantity": state.remaining_quantity,
+        "filled_quantity": filled,
+        "filled_quote_quantity": state.filled_quote,
+        "average_fill_price": (
+            average_price(state.filled_quote, filled, terms.quote.scale)
+            if filled.strip("0.")
+            else None
+        ),
+        "time_in_force": TIME_IN_FORCE[state.time_in_force],
+        "post_only": state.post_only,
+        "status": STATUS[state.status],
+        "reason": state.reason or None,
+        "created_at": time_text(state.created_us),
+        "updated_at": time_text(state.updated_us),
+    }
+
+
+def order_state(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
+    """Return a row of the orders' table as the state that events and replies carry."""
+
+    def figure(value: Decimal | None, scale: int) -> str | None:
+        return None if value is None else format_decimal(value, scale)
+
+    return wire.OrderState(
+        id=row.id,
+        account_id=row.account_id,
+        market_id=row.market_id,
+        client_order_id=row.client_order_id,
+        side=row.side,
+        order_type=row.order_type,
+        time_in_force=row.time_in_force,
+        post_only=row.post_only,
+        price=figure(row.price, terms.tick_decimals),
+        quantity=figure(row.quantity, terms.lot_decimals),
+        quote_quantity=figure(row.quote_quantity, terms.quote.scale),
+        remaining_quantity=format_decimal(row.remaining_quantity, terms.lot_decimals),
+        filled_quantity=format_decimal(row.filled_quantity, terms.lot_decimals),
+        filled_quote=format_decimal(row.filled_quote, terms.quote.scale),
+        status=row.status,
+        reason=row.reason,
+        created_us=microseconds_of(row.created_at),
+        updated_us=microseconds_of(row.updated_at),
+    )
+
+
+def trade(state: wire.TradeState, terms: MarketTerms, own_accounts: Mapping[int, UUID]) -> Shape:
+    """Return a Trade of an order's reply; ``own_accounts`` maps the caller's keys to public ids."""
+    taker_buys = state.taker_side == "buy"
+    taker = own_accounts.get(state.taker_account_id)
+    maker = own_accounts.get(state.maker_account_id)
+    taker_order = str(state.taker_order_id) if taker else None
+    maker_order = str(state.maker_order_id) if maker else None
+    taker_id, maker_id = (str(taker) if taker else None), (str(maker) if maker else None)
+    return {
+        "id": str(state.sequence),
+        "market": terms.symbol,
+        "price": state.price,
+        "quantity": state.quantity,
+        "amount": state.amount,
+        "buyer_order_id": taker_order if taker_buys else maker_order,
+        "seller_order_id": maker_order if taker_buys else taker_order,
+        "buyer_id": taker_id if taker_buys else maker_id,
+        "seller_id": maker_id if taker_buys else taker_id,
+        "taker_side": state.taker_side,
+        "created_at": time_text(state.created_us),
+    }
+
+
+def public_trade(state: wire.TradeState, terms: MarketTerms) -> Shape:
+    """Return a PublicTrade."""
+    return {
+        "id": str(state.sequence),
+        "market": terms.symbol,
+        "price": state.price,
+        "quantity": state.quantity,
+        "taker_side": state.taker_side,
+        "timestamp": time_text(state.created_us),
+    }
+
+
+def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape:
+    """Return a Fill: a trade as one of its parties sees it."""
+    buys = (state.taker_side == "buy") != is_maker
+    return {
+        "id": str(state.sequence),
+        "order_id": str(state.maker_order_id if is_maker else state.taker_order_id),
+        "market": terms.symbol,
+        "side": "Buy" if buys else "Sell",
+        "price": state.price,
+        "quantity": state.quantity,
+        "amount": state.amount,
+        "fee": state.maker_fee if is_maker else state.taker_fee,
+        "fee_asset": terms.base.code if buys else terms.quote.code,
+        "liquidity": "Maker" if is_maker else "Taker",
+        "created_at": time_text(state.created_us),
+    }
+
+
+def market(terms: MarketTerms) -> Shape:
+    """Return a Market."""
+    return {
+        "symbol": terms.symbol,
+        "base_asset": terms.base.code,
+        "quote_asset": terms.quote.code,
+        "price_tick": plain(terms.tick_size),
+        "quantity_step": plain(terms.lot_size),
+        "min_order_size": plain(terms.min_notional),
+        "max_order_size": plain(terms.max_notional),
+        "max_price": plain(terms.max_price),
+        "max_quantity": plain(terms.max_quantity),
+        "max_price_deviation": None if terms.band_ppm is None else rate(terms.band_ppm),
+        "trading_enabled": terms.phase in TRADING_PHASES,
+        "state": PHASE[terms.phase],
+        "maker_fee": rate(terms.maker_fee_ppm),
+        "taker_fee": rate(terms.taker_fee_ppm),
+        "is_demo": terms.is_demo,
+    }
+
+
+def rate(ppm: int) -> str:
+    """Return parts per million as a decimal fraction: 750 -> ``0.00075``."""
+    return plain(Decimal(ppm) / PPM)
+
+
+def plain(value: Decimal) -> str:
+    """Return a decimal without exponent and without trailing zeros."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def balance(
+    *, account_id: UUID, asset: str, available: str, locked: str, total: str, updated_at: Any
+) -> Shape:
+    """Return a Balance."""
+    return {
+        "account_id": str(account_id),
+        "asset": asset,
+        "total": total,
+        "available": available,
+        "locked": locked,
+        "updated_at": updated_at if isinstance(updated_at, str) else moment_text(updated_at),
+    }

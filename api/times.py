@@ -1,0 +1,35 @@
+"""Times as the API writes them: RFC 3339, UTC, ``Z``, always six decimals."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def time_text(microseconds: int) -> str:
+    """Return microseconds since 1970 as ``2026-01-31T12:00:00.000000Z``."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_second_text(seconds)}.{rest:06d}Z"
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Return a time as microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a time as the API writes it."""
+    return time_text(microseconds_of(moment))
+
+
+def now_text() -> str:
+    """Return the present time as the API writes it."""
+    return time_text(time.time_ns() // 1000)

@@ -1,0 +1,107 @@
+"""Reads of markets, orders and trades: bounded queries, explicit order, no locks."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from django.db.models import QuerySet
+
+from matching.models import Market, Order, Trade
+from matching.terms import AssetTerms, MarketTerms, build_terms
+from zavora.errors import OrderNotFound
+
+PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
+
+
+# --- markets -------------------------------------------------------------------------------------
+
+
+def list_market_terms() -> list[MarketTerms]:
+    """Return the terms of every market, by id."""
+    rows = Market.objects.select_related("base", "quote").order_by("pk")
+    return [
+        build_terms(
+            market_id=row.pk,
+            symbol=row.symbol,
+            shard_id=row.shard_id,
+            base=AssetTerms(row.base_id, row.base.code, row.base.scale),
+            quote=AssetTerms(row.quote_id, row.quote.code, row.quote.scale),
+            tick_size=row.tick_size,
+            lot_size=row.lot_size,
+            min_notional=row.min_notional,
+            max_notional=row.max_notional,
+            max_price=row.max_price,
+            max_quantity=row.max_quantity,
+            band_ppm=row.band_ppm,
+            maker_fee_ppm=row.maker_fee_ppm,
+            taker_fee_ppm=row.taker_fee_ppm,
+            phase=row.phase,
+            is_demo=row.is_demo,
+        )
+        for row in rows
+    ]
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def get_order(order_id: int, *, account_ids: Iterable[int]) -> Order:
+    """Return an order of one of the accounts, in whatever state; else raise OrderNotFound."""
+    row = Order.objects.filter(pk=order_id, account_id__in=list(account_ids)).first()
+    if row is None:
+        raise OrderNotFound("There is no such order.")
+    return row
+
+
+def get_order_place(order_id: int) -> tuple[int, int] | None:
+    """Return the account and the market of an order: they never change. None if unknown."""
+    return Order.objects.filter(pk=order_id).values_list("account_id", "market_id").first()
+
+
+def list_orders(
+    account_id: int,
+    *,
+    market_id: int | None = None,
+    statuses: Sequence[str] = (),
+    client_order_id: str | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Order]:
+    """Return an account's orders, newest first, that match every filter given."""
+    rows = Order.objects.filter(account_id=account_id)
+    if market_id is not None:
+        rows = rows.filter(market_id=market_id)
+    if statuses:
+        rows = rows.filter(status__in=statuses)
+    if client_order_id is not None:
+        rows = rows.filter(client_order_id=client_order_id)
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+    return list(rows.order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+# --- trades --------------------------------------------------------------------------------------
+
+
+def list_account_trades(
+    account_id: int,
+    *,
+    market_id: int | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Trade]:
+    """Return the trades in which an account was maker or taker, newest first.
+
+    Each role has an index of its own, so the two are read apart and merged.
+    """
+    limit = min(limit, PAGE_MAX)
+
+    def of_role(role: str) -> QuerySet[Trade]:
+        rows = Trade.objects.filter(**{f"{role}_account_id": account_id})
+        if market_id is not None:
+            rows = rows.filter(market_id=market_id)
+        if before_id is not None:
+            rows = rows.filter(pk__lt=before_id)
+        return rows.order_by("-pk")[:limit]
+
+    found = {row.pk: row for role in ("maker", "taker") for row in of_role(role)}
+    return [found[pk] for pk in sorted(found, reverse=True)[:limit]]
