@@ -6,9 +6,15 @@ and balances their asset's. Structs are arrays on the wire: a field is only ever
 with a default.
 """
 
+from hashlib import blake2b
 from typing import Final, Literal
 
 import msgspec
+
+from accounts.notices import BALANCES_CHANNEL as BALANCES_CHANNEL
+from accounts.notices import CREDENTIALS_CHANNEL as CREDENTIALS_CHANNEL
+from accounts.notices import BalanceState as BalanceState
+from accounts.notices import decode_balances as decode_balances
 
 # Stream entries: the body, the request's id, and where and as what its answer is awaited.
 FIELD_BODY: Final = b"b"
@@ -41,10 +47,6 @@ def replies_channel(process: str) -> str:
 
 
 EVENTS_PATTERN: Final = "events:*"
-# Balances changed outside matching (deposits, withdrawals): a list of BalanceState.
-BALANCES_CHANNEL: Final = "balances"
-# An API key, session or account changed: caches of credentials drop what they hold of the user.
-CREDENTIALS_CHANNEL: Final = "credentials"
 
 
 # --- commands -----------------------------------------------------------------------------------
@@ -175,17 +177,6 @@ class TradeState(msgspec.Struct, frozen=True, array_like=True):
     created_us: int
 
 
-class BalanceState(msgspec.Struct, frozen=True, array_like=True):
-    """A balance after a change; of two states the one with the higher ``version`` is newer."""
-
-    account_id: int
-    asset_id: int
-    available: str
-    locked: str
-    version: int
-    updated_us: int
-
-
 ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended"]
 
 
@@ -258,9 +249,20 @@ class Replies(msgspec.Struct, frozen=True, array_like=True):
 
 
 encode = msgspec.msgpack.Encoder().encode
+
+
+def fingerprint(command: WireCommand) -> bytes:
+    """Return a digest of what a command asks for; when it is asked and under which key is no part."""
+    content = [
+        getattr(command, name)
+        for name in command.__struct_fields__
+        if name not in ("key", "deadline_ms")
+    ]
+    return blake2b(encode((type(command).__name__, content)), digest_size=16).digest()
+
+
 decode_command = msgspec.msgpack.Decoder(WireCommand).decode
 decode_reply = msgspec.msgpack.Decoder(Reply).decode
 decode_replies = msgspec.msgpack.Decoder(Replies).decode
 decode_event = msgspec.msgpack.Decoder(MarketEvent).decode
 decode_private = msgspec.msgpack.Decoder(PrivatePart).decode
-decode_balances = msgspec.msgpack.Decoder(list[BalanceState]).decode

@@ -1,0 +1,210 @@
+"""The ledger for a batch: the statements by which a matching worker moves money.
+
+All run on the caller's own cursor, inside its transaction, with figures as integers of an asset's
+smallest units. The order of locks is part of the contract: whatever a batch changes is locked by
+``lock_balances`` in one statement, in id order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from psycopg import Cursor
+
+from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
+from accounts.notices import BalanceState
+from zavora.copying import copy_rows, copy_statement
+from zavora.errors import InvariantBroken
+from zavora.money import numeric_text_to_units, units_to_text
+
+# (account id, asset id)
+BalanceKey = tuple[int, int]
+
+_TRANSACTIONS: Final = copy_statement(LedgerTransaction, ("id", "kind", "reference", "created_at"))
+_ENTRIES: Final = copy_statement(
+    LedgerEntry,
+    (
+        "id",
+        "transaction_id",
+        "account_id",
+        "asset_id",
+        "kind",
+        "amount",
+        "balance_after",
+        "created_at",
+    ),
+)
+_BALANCE: Final = Balance._meta.db_table
+_ACCOUNT: Final = Account._meta.db_table
+_ASSET: Final = Asset._meta.db_table
+
+
+class AccountFigures(msgspec.Struct, frozen=True):
+    """What a batch needs of a submitting account."""
+
+    status: str
+    maker_fee_ppm: int | None
+    taker_fee_ppm: int | None
+
+
+class LockedBalance(msgspec.Struct):
+    """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
+
+    balance_id: int | None
+    available_units: int
+    locked_units: int
+
+
+class BalanceChange(msgspec.Struct):
+    """What a batch does to a balance, in smallest units; either may be negative."""
+
+    available_units: int = 0
+    locked_units: int = 0
+
+
+def read_scales(cursor: Cursor[Any]) -> dict[int, int]:
+    """Return each asset's scale by its id."""
+    cursor.execute(f"SELECT id, scale FROM {_ASSET}")
+    return dict(cursor.fetchall())
+
+
+def ensure_fee_account(cursor: Cursor[Any], shard_id: int) -> int:
+    """Return the id of the system account that collects a shard's fees, made if need be."""
+    cursor.execute(
+        f"INSERT INTO {_ACCOUNT} (public_id, kind, shard_id, label, status, is_demo, created_at,"
+        " updated_at) VALUES (gen_random_uuid(), 'fees', %s, %s, 'active', false, now(), now())"
+        " ON CONFLICT DO NOTHING",
+        (shard_id, f"fees of shard {shard_id}"),
+    )
+    cursor.execute(f"SELECT id FROM {_ACCOUNT} WHERE kind = 'fees' AND shard_id = %s", (shard_id,))
+    row = cursor.fetchone()
+    if row is None:
+        raise InvariantBroken(f"no fee account for shard {shard_id}")
+    return int(row[0])
+
+
+def read_accounts(cursor: Cursor[Any], account_ids: Sequence[int]) -> dict[int, AccountFigures]:
+    """Return status and own fee rates of customers' accounts, without locks."""
+    cursor.execute(
+        f"SELECT id, status, maker_fee_ppm, taker_fee_ppm FROM {_ACCOUNT}"
+        " WHERE id = ANY(%s) AND kind = 'customer'",
+        (list(account_ids),),
+    )
+    return {row[0]: AccountFigures(row[1], row[2], row[3]) for row in cursor.fetchall()}
+
+
+def read_available(
+    cursor: Cursor[Any], account_ids: Sequence[int], scales: Mapping[int, int]
+) -> dict[BalanceKey, int]:
+    """Return what accounts have available of every asset, in smallest units, without locks."""
+    cursor.execute(
+        f"SELECT account_id, asset_id, available::text FROM {_BALANCE} WHERE account_id = ANY(%s)",
+        (list(account_ids),),
+    )
+    return {
+        (account_id, asset_id): numeric_text_to_units(text, scales[asset_id])
+        for account_id, asset_id, text in cursor.fetchall()
+    }
+
+
+def lock_balances(
+    cursor: Cursor[Any], keys: Iterable[BalanceKey], scales: Mapping[int, int]
+) -> dict[BalanceKey, LockedBalance]:
+    """Lock the balances of ``keys`` in id order and return them; one without a row has zeros."""
+    wanted = list(keys)
+    cursor.execute(
+        f"SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text"
+        f" FROM {_BALANCE} b JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
+        " ON b.account_id = k.account_id AND b.asset_id = k.asset_id ORDER BY b.id"
+        " FOR UPDATE OF b",
+        ([key[0] for key in wanted], [key[1] for key in wanted]),
+    )
+    locked = {
+        (account_id, asset_id): LockedBalance(
+            balance_id,
+            numeric_text_to_units(available, scales[asset_id]),
+            numeric_text_to_units(held, scales[asset_id]),
+        )
+        for balance_id, account_id, asset_id, available, held in cursor.fetchall()
+    }
+    for key in wanted:
+        if key not in locked:
+            locked[key] = LockedBalance(None, 0, 0)
+    return locked
+
+
+def write_balances(
+    cursor: Cursor[Any],
+    changes: Mapping[BalanceKey, BalanceChange],
+    locked: Mapping[BalanceKey, LockedBalance],
+    scales: Mapping[int, int],
+    *,
+    time_text: str,
+    time_us: int,
+) -> list[BalanceState]:
+    """Apply changes to balances that ``lock_balances`` locked; return how they stand after it.
+
+    A first credit has no row to lock: it is inserted, and adds to what another transaction may
+    have inserted meanwhile.
+    """
+    ids: list[int] = []
+    available: list[str] = []
+    held: list[str] = []
+    fresh: list[BalanceKey] = []
+    for key, change in changes.items():
+        balance_id = locked[key].balance_id
+        if balance_id is None:
+            fresh.append(key)
+            continue
+        scale = scales[key[1]]
+        ids.append(balance_id)
+        available.append(f"{change.available_units}e-{scale}")
+        held.append(f"{change.locked_units}e-{scale}")
+    rows: list[tuple[Any, ...]] = []
+    if ids:
+        cursor.execute(
+            f"UPDATE {_BALANCE} b SET available = b.available + d.available,"
+            " locked = b.locked + d.locked, version = b.version + 1, updated_at = %s"
+            " FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS d(id, available, locked)"
+            " WHERE b.id = d.id"
+            " RETURNING b.account_id, b.asset_id, b.available::text, b.locked::text, b.version",
+            (time_text, ids, available, held),
+        )
+        rows = cursor.fetchall()
+        if len(rows) != len(ids):
+            raise InvariantBroken(f"{len(rows)} balances changed of {len(ids)}")
+    for key in sorted(fresh):
+        change, scale = changes[key], scales[key[1]]
+        cursor.execute(
+            f"INSERT INTO {_BALANCE} AS b"
+            " (account_id, asset_id, available, locked, version, updated_at)"
+            " VALUES (%s, %s, %s::numeric, %s::numeric, 1, %s)"
+            " ON CONFLICT (account_id, asset_id) DO UPDATE SET"
+            " available = b.available + EXCLUDED.available, locked = b.locked + EXCLUDED.locked,"
+            " version = b.version + 1, updated_at = EXCLUDED.updated_at"
+            " RETURNING account_id, asset_id, available::text, locked::text, version",
+            (
+                *key,
+                f"{change.available_units}e-{scale}",
+                f"{change.locked_units}e-{scale}",
+                time_text,
+            ),
+        )
+        rows.extend(cursor.fetchall())
+    return [
+        BalanceState(
+            account_id,
+            asset_id,
+            units_to_text(numeric_text_to_units(spendable, scales[asset_id]), scales[asset_id]),
+            units_to_text(numeric_text_to_units(held_text, scales[asset_id]), scales[asset_id]),
+            version,
+            time_us,
+        )
+        for account_id, asset_id, spendable, held_text, version in rows
+    ]
+
+
+def copy_ledger(cursor: Cursor[Any], transactions: list[str], entries: list[str]) -> None:
+    """Append ledger transactions and their entries, as COPY rows; a trigger checks their sums."""
+    copy_rows(cursor, _TRANSACTIONS, transactions)
+    copy_rows(cursor, _ENTRIES, entries)

@@ -1,0 +1,197 @@
+"""A market's terms: its rules as figures, and the exact conversions between text and integers.
+
+Prices are ticks, quantities lots and amounts smallest units inside the engine and the worker.
+Text that does not fit a tick or a lot is refused, never rounded.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from matching.engine.types import MarketRules
+from zavora import money
+from zavora.errors import ValidationFailed
+from zavora.money import NotExact
+
+# Ticks and lots travel as msgpack integers and BIGINT.
+COUNT_MAX: Final = 2**63 - 1
+
+
+class AssetTerms(msgspec.Struct, frozen=True):
+    """An asset as a market needs it. ``scale``: decimals of its smallest unit."""
+
+    asset_id: int
+    code: str
+    scale: int
+
+
+class MarketTerms(msgspec.Struct, frozen=True):
+    """Everything about a market that is not its book. Built by ``build_terms``."""
+
+    market_id: int
+    symbol: str
+    shard_id: int
+    base: AssetTerms
+    quote: AssetTerms
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal
+    max_notional: Decimal
+    max_price: Decimal
+    max_quantity: Decimal
+    band_ppm: int | None
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    phase: str
+    is_demo: bool
+    # A tick is ``tick_units`` of ``10**-tick_decimals``; a lot likewise.
+    tick_decimals: int
+    tick_units: int
+    lot_decimals: int
+    lot_units: int
+    rules: MarketRules
+
+    def price_to_ticks(self, text: str) -> int:
+        """Return a price as ticks. Raises NotExact: not a positive multiple of the tick size."""
+        return _to_count(text, self.tick_decimals, self.tick_units, self.tick_size, "tick size")
+
+    def quantity_to_lots(self, text: str) -> int:
+        """Return a quantity as lots. Raises NotExact: not a positive multiple of the lot size."""
+        return _to_count(text, self.lot_decimals, self.lot_units, self.lot_size, "lot size")
+
+    def quote_amount_to_units(self, text: str) -> int:
+        """Return a positive amount of the quote asset in its smallest units, or raise NotExact."""
+        units = money.text_to_units(text, self.quote.scale)
+        if units <= 0:
+            raise NotExact("expected an amount above zero")
+        return units
+
+    def price_text(self, ticks: int) -> str:
+        """Return a price as text with the tick's decimals."""
+        return money.units_to_text(ticks * self.tick_units, self.tick_decimals)
+
+    def quantity_text(self, lots: int) -> str:
+        """Return a quantity as text with the lot's decimals."""
+        return money.units_to_text(lots * self.lot_units, self.lot_decimals)
+
+    def base_text(self, units: int) -> str:
+        """Return an amount of the base asset as text with its scale's decimals."""
+        return money.units_to_text(units, self.base.scale)
+
+    def quote_text(self, units: int) -> str:
+        """Return an amount of the quote asset as text with its scale's decimals."""
+        return money.units_to_text(units, self.quote.scale)
+
+
+def build_terms(
+    *,
+    market_id: int,
+    symbol: str,
+    shard_id: int,
+    base: AssetTerms,
+    quote: AssetTerms,
+    tick_size: Decimal,
+    lot_size: Decimal,
+    min_notional: Decimal,
+    max_notional: Decimal,
+    max_price: Decimal,
+    max_quantity: Decimal,
+    band_ppm: int | None,
+    maker_fee_ppm: int,
+    taker_fee_ppm: int,
+    phase: str,
+    is_demo: bool = False,
+) -> MarketTerms:
+    """Return the terms of a market. Raises ValidationFailed where its rules cannot be exact."""
+    wrong: dict[str, str] = {}
+    tick_decimals, lot_decimals = money.scale_of(tick_size), money.scale_of(lot_size)
+    if tick_size <= 0:
+        wrong["tick_size"] = "expected a price above zero"
+    if lot_size <= 0:
+        wrong["lot_size"] = "expected a quantity above zero"
+    if lot_decimals > base.scale:
+        wrong["lot_size"] = f"expected at most the {base.scale} decimals of {base.code}"
+    if tick_decimals + lot_decimals > quote.scale and not wrong:
+        # The product may still be exact where its last digits are zeros: 0.5 x 0.2 is 0.1.
+        product = money.EXACT.multiply(tick_size, lot_size)
+        if money.scale_of(product) > quote.scale:
+            wrong["tick_size"] = (
+                f"expected tick size x lot size to fit the {quote.scale} decimals of {quote.code}"
+            )
+    for name, rate in (("maker_fee_ppm", maker_fee_ppm), ("taker_fee_ppm", taker_fee_ppm)):
+        if not 0 <= rate <= money.PPM:
+            wrong[name] = f"expected parts per million from 0 to {money.PPM}"
+    limit = Decimal(10**money.INTEGER_DIGITS_MAX)
+    for name, value in (
+        ("max_notional", max_notional),
+        ("max_price", max_price),
+        ("max_quantity", max_quantity),
+    ):
+        if not 0 < value < limit:
+            wrong[name] = "expected a figure above zero and below 10^20"
+    if not 0 <= min_notional <= max_notional:
+        wrong["min_notional"] = "expected a figure from zero to max_notional"
+    if wrong:
+        raise ValidationFailed("the market's rules do not fit its assets", **wrong)
+    tick_units = money.decimal_to_units(tick_size, tick_decimals)
+    lot_units = money.decimal_to_units(lot_size, lot_decimals)
+    rules = MarketRules(
+        market_id=market_id,
+        base_id=base.asset_id,
+        quote_id=quote.asset_id,
+        lot_units=money.decimal_to_units(lot_size, base.scale),
+        tick_lot_units=money.decimal_to_units(
+            money.EXACT.multiply(tick_size, lot_size), quote.scale
+        ),
+        min_notional_units=money.decimal_to_units(min_notional, quote.scale),
+        max_notional_units=_floor_units(max_notional, quote.scale),
+        max_price_ticks=min(COUNT_MAX, int(max_price // tick_size)),
+        max_quantity_lots=min(COUNT_MAX, int(max_quantity // lot_size)),
+        band_ppm=band_ppm,
+    )
+    return MarketTerms(
+        market_id=market_id,
+        symbol=symbol,
+        shard_id=shard_id,
+        base=base,
+        quote=quote,
+        tick_size=tick_size,
+        lot_size=lot_size,
+        min_notional=min_notional,
+        max_notional=max_notional,
+        max_price=max_price,
+        max_quantity=max_quantity,
+        band_ppm=band_ppm,
+        maker_fee_ppm=maker_fee_ppm,
+        taker_fee_ppm=taker_fee_ppm,
+        phase=phase,
+        is_demo=is_demo,
+        tick_decimals=tick_decimals,
+        tick_units=tick_units,
+        lot_decimals=lot_decimals,
+        lot_units=lot_units,
+        rules=rules,
+    )
+
+
+def _to_count(text: str, decimals: int, step_units: int, step: Decimal, name: str) -> int:
+    try:
+        units = money.text_to_units(text, decimals)
+    except NotExact as error:
+        if "decimals" in str(error):
+            raise NotExact(f"expected a multiple of the {name} {step.normalize():f}") from None
+        raise
+    if units <= 0:
+        raise NotExact("expected a figure above zero")
+    count, rest = divmod(units, step_units)
+    if rest:
+        raise NotExact(f"expected a multiple of the {name} {step.normalize():f}")
+    if count > COUNT_MAX:
+        raise NotExact("expected a smaller figure")
+    return count
+
+
+def _floor_units(value: Decimal, scale: int) -> int:
+    """Return ``value`` in units of ``10**-scale``, rounded down: a maximum stays a maximum."""
+    return int(value.scaleb(scale, money.EXACT))
