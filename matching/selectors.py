@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
 from django.db.models import QuerySet
 
-from matching.models import Market, Order, Trade
+from matching.models import Market, Order, OrderKey, Trade
 from matching.terms import AssetTerms, MarketTerms, build_terms
 from zavora.errors import OrderNotFound
 
@@ -15,9 +16,11 @@ PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether t
 # --- markets -------------------------------------------------------------------------------------
 
 
-def list_market_terms() -> list[MarketTerms]:
-    """Return the terms of every market, by id."""
+def list_market_terms(*, shard_id: int | None = None) -> list[MarketTerms]:
+    """Return the terms of every market, or of a shard's, by id."""
     rows = Market.objects.select_related("base", "quote").order_by("pk")
+    if shard_id is not None:
+        rows = rows.filter(shard_id=shard_id)
     return [
         build_terms(
             market_id=row.pk,
@@ -105,3 +108,23 @@ def list_account_trades(
 
     found = {row.pk: row for role in ("maker", "taker") for row in of_role(role)}
     return [found[pk] for pk in sorted(found, reverse=True)[:limit]]
+
+
+# --- idempotency keys ----------------------------------------------------------------------------
+
+
+class KeyResult(msgspec.Struct, frozen=True):
+    """What an idempotency key is bound to: a digest of the request, and the encoded first reply."""
+
+    fingerprint: bytes
+    result: bytes
+
+
+def find_key_result(*, account_id: int, key: str) -> KeyResult | None:
+    """Return what a key is bound to, if a command with it has committed."""
+    row = (
+        OrderKey.objects.filter(account_id=account_id, key=key)
+        .values_list("fingerprint", "result")
+        .first()
+    )
+    return None if row is None else KeyResult(bytes(row[0]), bytes(row[1]))
