@@ -1,0 +1,47 @@
+"""Who is asking: the one shape in which every edge knows the owner of a request.
+
+A caller comes from a bearer token or from a browser session; what it may do is in its scopes and
+its accounts, wherever it came from.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from zavora.errors import AccountNotFound, Forbidden
+
+SCOPE_READ: Final = "read"
+SCOPE_TRADE: Final = "trade"
+SCOPE_WITHDRAW: Final = "withdraw"
+SCOPES: Final = (SCOPE_READ, SCOPE_TRADE, SCOPE_WITHDRAW)
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A user and what this credential of theirs allows.
+
+    ``accounts`` maps public ids to primary keys of the accounts that the credential reaches.
+    ``key_id`` is None for a browser session. An empty ``ip_allowed`` allows every address.
+    """
+
+    user_id: int
+    email: str
+    key_id: int | None
+    scopes: frozenset[str]
+    is_staff: bool
+    accounts: dict[UUID, int]
+    ip_allowed: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+    def require(self, scope: str) -> None:
+        """Raise Forbidden unless the credential has ``scope``."""
+        if scope not in self.scopes:
+            raise Forbidden(f"this credential lacks the scope {scope}", scope=scope)
+
+    def account_pk(self, public_id: UUID) -> int:
+        """Return the primary key of one of the caller's accounts, else raise AccountNotFound."""
+        pk = self.accounts.get(public_id)
+        if pk is None:
+            raise AccountNotFound("no such account")
+        return pk
