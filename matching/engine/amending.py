@@ -30,6 +30,7 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     if keeps_priority:
         market.shrink(order, remaining_lots)
     else:
+        market.touch_level_of(order)
         market.unrest(order)
         order.remaining_lots = remaining_lots
         order.price_ticks = price_ticks
@@ -39,7 +40,7 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     order.updated_us = command.time_us
     if not keeps_priority:
         end_taking(market, order, take(market, order, events, time_us=command.time_us), events)
-    market.end_command(events)
+    market.tell_touched(events)
     return events
 
 

@@ -42,9 +42,8 @@ class BookSide:
         self.keys: list[int] = []  # sorted, the best price last
         self.levels: dict[int, Level] = {}
 
-    def add(self, order: Order, price_ticks: int) -> None:
-        """Queue ``order`` at its price, behind every order with a smaller priority."""
-        key = self.sign * price_ticks
+    def add(self, order: Order, key: int) -> None:
+        """Queue ``order`` at its level, behind every order with a smaller priority."""
         level = self.levels.get(key)
         if level is None:
             level = self.levels[key] = Level()
@@ -59,13 +58,13 @@ class BookSide:
         if newest.priority > order.priority:
             level.sort()
 
-    def remove(self, order: Order, price_ticks: int) -> None:
+    def remove(self, order: Order, key: int) -> None:
         """Take ``order`` from its level; an empty level goes with it."""
-        key = self.sign * price_ticks
         level = self.levels[key]
-        del level.orders[order.order_id]
+        orders = level.orders
+        del orders[order.order_id]
         level.total_lots -= order.remaining_lots
-        if not level.orders:
+        if not orders:
             self._drop(key)
 
     def repair(self, key: int) -> None:

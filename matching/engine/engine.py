@@ -134,8 +134,8 @@ class Engine:
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
-        _cancel_order(market, order, events, time_us=command.time_us)
-        market.end_command(events)
+        key = _cancel_order(market, order, events, time_us=command.time_us)
+        market.tell_depth(key, events)
         return events
 
     def _cancel_all(self, command: CancelAll) -> list[Event]:
@@ -146,8 +146,9 @@ class Engine:
         events: list[Event] = []
         for order in market.orders_of(command.account_id):
             if command.side is None or order.side == command.side:
+                market.touch_level_of(order)
                 _cancel_order(market, order, events, time_us=command.time_us)
-        market.end_command(events)
+        market.tell_touched(events)
         return events
 
     def _amend(self, command: Amend) -> list[Event]:
@@ -218,11 +219,13 @@ class Engine:
         del log.markets[markets_mark:]
 
 
-def _cancel_order(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
+def _cancel_order(market: Market, order: Order, events: list[Event], *, time_us: int) -> int:
+    """Cancel an open order; return the key of the level it left."""
     market.keep_order(order)
-    market.unrest(order)
+    key = market.unrest(order)
     order.updated_us = time_us
     close(order, "cancelled", "requested", events)
+    return key
 
 
 def _scale(rules: MarketRules) -> tuple[int, int, int, int]:

@@ -22,6 +22,8 @@ from matching.engine.types import (
 
 # The fields of an order that may change while it is open, as they were.
 OrderBefore = tuple[int | None, int | None, int, int, int, int, int, OrderStatus, int]
+# The counters of a market, or all but its orders, or None: it was not there.
+MarketBefore = tuple[int, int, int | None] | MarketSnapshot | None
 
 
 class UndoLog:
@@ -31,7 +33,7 @@ class UndoLog:
 
     def __init__(self) -> None:
         self.orders: list[tuple[Market, Order, OrderBefore | None]] = []
-        self.markets: list[tuple[Market, MarketSnapshot | tuple[int, int, int | None] | None]] = []
+        self.markets: list[tuple[Market, MarketBefore]] = []
 
 
 class Market:
@@ -121,18 +123,16 @@ class Market:
 
     # --- changing; only the engine's own modules call these -----------------------------------
 
-    def keep(self) -> None:
-        """Note the counters, before a command changes them."""
+    def keep(self, new_order: Order | None = None) -> None:
+        """Note the counters, before a command changes them, and that ``new_order`` was not."""
         counters = (self.trade_sequence, self.depth_sequence, self.last_price_ticks)
         self._log.markets.append((self, counters))
+        if new_order is not None:
+            self._log.orders.append((self, new_order, None))
 
     def keep_snapshot(self) -> None:
         """Note rules, phase and counters, before a command changes them."""
         self._log.markets.append((self, self.snapshot()))
-
-    def keep_new_order(self, order: Order) -> None:
-        """Note that ``order`` did not exist before."""
-        self._log.orders.append((self, order, None))
 
     def keep_order(self, order: Order) -> None:
         """Note the state of an open order, before a command changes it."""
@@ -149,57 +149,65 @@ class Market:
         )
         self._log.orders.append((self, order, before))
 
-    def touch(self, key: int, level: Level | None) -> None:
+    def touch(self, key: int) -> None:
         """Note a level's lots before the running command's first change to it."""
         if key not in self._totals_before:
+            side = self.bids if key > 0 else self.asks
+            level = side.levels.get(key)
             self._totals_before[key] = 0 if level is None else level.total_lots
 
-    def rest(self, order: Order) -> None:
-        """Put an order with a price into the book and the indexes."""
-        price_ticks = order.price_ticks
-        assert price_ticks is not None  # for the type checker: only limit orders come here
-        side = self.bids if order.side == "buy" else self.asks
-        key = side.sign * price_ticks
-        self.touch(key, side.levels.get(key))
-        side.add(order, price_ticks)
-        self._index(order)
+    def touch_level_of(self, order: Order) -> None:
+        """Note the lots of the level where ``order`` is, or is about to be."""
+        self.touch(self._place_of(order)[1])
 
-    def unrest(self, order: Order) -> None:
-        """Take an open order, with its remaining lots, out of the book and the indexes."""
-        price_ticks = order.price_ticks
-        assert price_ticks is not None  # for the type checker: only limit orders come here
-        side = self.bids if order.side == "buy" else self.asks
-        key = side.sign * price_ticks
-        self.touch(key, side.levels[key])
-        side.remove(order, price_ticks)
-        self._unindex(order)
+    def rest(self, order: Order) -> int:
+        """Put an order with a price into the book and the indexes; return its level's key."""
+        side, key = self._place_of(order)
+        side.add(order, key)
+        self._index(order)
+        return key
+
+    def unrest(self, order: Order) -> int:
+        """Take an open order, with its remaining lots, out again; return its level's key."""
+        order_id = order.order_id
+        account_id = order.account_id
+        side, key = self._place_of(order)
+        side.remove(order, key)
+        del self._by_id[order_id]
+        mine = self._by_account[account_id]
+        del mine[order_id]
+        if not mine:
+            del self._by_account[account_id]
+        if order.client_order_id is not None:
+            del self._by_client_id[account_id, order.client_order_id]
+        return key
 
     def shrink(self, order: Order, remaining_lots: int) -> None:
         """Give an open order fewer remaining lots where it stands."""
-        assert order.price_ticks is not None  # for the type checker: only limit orders rest
-        side = self.book_side(order.side)
-        key = side.sign * order.price_ticks
-        level = side.levels[key]
-        self.touch(key, level)
-        level.total_lots -= order.remaining_lots - remaining_lots
+        side, key = self._place_of(order)
+        self.touch(key)
+        side.levels[key].total_lots -= order.remaining_lots - remaining_lots
         order.remaining_lots = remaining_lots
 
-    def end_command(self, events: list[Event]) -> None:
-        """Append a DepthChanged for each level whose lots differ from before the command."""
+    def tell_depth(self, key: int, events: list[Event]) -> None:
+        """Append the DepthChanged of a level that has changed."""
+        self.depth_sequence += 1
+        if key > 0:
+            level = self.bids.levels.get(key)
+            lots = 0 if level is None else level.total_lots
+            change = DepthChanged(self.rules.market_id, self.depth_sequence, "buy", key, lots)
+        else:
+            level = self.asks.levels.get(key)
+            lots = 0 if level is None else level.total_lots
+            change = DepthChanged(self.rules.market_id, self.depth_sequence, "sell", -key, lots)
+        events.append(change)
+
+    def tell_touched(self, events: list[Event]) -> None:
+        """Append a DepthChanged for each touched level whose lots differ from before."""
         for key, lots_before in self._totals_before.items():
             side = self.bids if key > 0 else self.asks
-            lots = side.total_at(key)
-            if lots != lots_before:
-                self.depth_sequence += 1
-                events.append(
-                    DepthChanged(
-                        self.rules.market_id,
-                        self.depth_sequence,
-                        "buy" if key > 0 else "sell",
-                        abs(key),
-                        lots,
-                    )
-                )
+            if side.total_at(key) != lots_before:
+                self.tell_depth(key, events)
         self._totals_before.clear()
 
     def end_loading(self) -> None:
@@ -240,7 +248,7 @@ class Market:
                     damaged[key] = side
                     if (level := side.levels.get(key)) is not None:
                         level.orders.pop(order.order_id, None)
-            self._unindex(order)
+            self._forget(order)
         for order, before in befores:
             if before is None:
                 continue
@@ -256,26 +264,32 @@ class Market:
                 order.updated_us,
             ) = before
             order.reason = ""  # it was open: only closed orders have a reason
-            assert order.price_ticks is not None  # for the type checker: it rested
-            side = self.book_side(order.side)
-            level = side.levels.setdefault(side.sign * order.price_ticks, Level())
-            level.orders[order.order_id] = order
+            side, key = self._place_of(order)
+            side.levels.setdefault(key, Level()).orders[order.order_id] = order
             self._index(order)
         for key, side in damaged.items():
             side.repair(key)
 
-    def _index(self, order: Order) -> None:
-        self._by_id[order.order_id] = order
-        mine = self._by_account.get(order.account_id)
-        if mine is None:
-            self._by_account[order.account_id] = {order.order_id: order}
-        else:
-            mine[order.order_id] = order
-        if order.client_order_id is not None:
-            self._by_client_id[order.account_id, order.client_order_id] = order
+    def _place_of(self, order: Order) -> tuple[BookSide, int]:
+        """Return an order's side of the book and its level's key there."""
+        price_ticks = order.price_ticks
+        assert price_ticks is not None  # for the type checker: only limit orders rest
+        return (self.bids, price_ticks) if order.side == "buy" else (self.asks, -price_ticks)
 
-    def _unindex(self, order: Order) -> None:
-        # Tolerant of what is not there, because an undo may find an order half indexed.
+    def _index(self, order: Order) -> None:
+        order_id = order.order_id
+        account_id = order.account_id
+        self._by_id[order_id] = order
+        mine = self._by_account.get(account_id)
+        if mine is None:
+            self._by_account[account_id] = {order_id: order}
+        else:
+            mine[order_id] = order
+        if order.client_order_id is not None:
+            self._by_client_id[account_id, order.client_order_id] = order
+
+    def _forget(self, order: Order) -> None:
+        """Take an order out of the indexes, where it may be in some and not in others."""
         if self._by_id.get(order.order_id) is order:
             del self._by_id[order.order_id]
         mine = self._by_account.get(order.account_id)

@@ -21,19 +21,22 @@ def place(market: Market, command: Place) -> list[Event]:
     if market.order(command.order_id) is not None:
         raise EngineError(f"order id {command.order_id} is in use")
     order = _new_order(command, hold_units)
-    market.keep()
-    market.keep_new_order(order)
+    market.keep(new_order=order)
     events: list[Event] = [OrderPlaced(order, hold_units)]
-    if command.time_in_force == "fok" and not _can_fill(market, command):
-        close(order, "expired", "fok_unfillable", events)
-        return events
     price_ticks = command.price_ticks
-    if price_ticks is not None and not market.would_cross(command.side, price_ticks):
-        end_taking(market, order, "book_end", events)
+    time_in_force = command.time_in_force
+    if time_in_force == "fok" and not _can_fill(market, command):
+        close(order, "expired", "fok_unfillable", events)
+    elif (
+        price_ticks is not None
+        and time_in_force == "gtc"
+        and not market.would_cross(command.side, price_ticks)
+    ):
+        market.tell_depth(market.rest(order), events)  # what most orders do
     else:
         stop = take(market, order, events, time_us=command.time_us)
         end_taking(market, order, stop, events)
-    market.end_command(events)
+        market.tell_touched(events)
     return events
 
 
@@ -48,9 +51,10 @@ def check_phase(market: Market, *, is_post_only: bool) -> OrderRejected | None:
 
 def _check(market: Market, command: Place) -> OrderRejected | None:
     """Check everything but the funds."""
-    refused = check_phase(market, is_post_only=command.post_only)
-    if refused is not None:
-        return refused
+    if market.phase != "continuous":
+        refused = check_phase(market, is_post_only=command.post_only)
+        if refused is not None:
+            return refused
     if command.order_type == "limit":
         if command.budget_units is not None:
             return refusals.QUANTITY

@@ -56,7 +56,7 @@ def _take_level(
     opposite = market.bids if key > 0 else market.asks
     price_ticks = abs(key)
     level = opposite.levels[key]
-    market.touch(key, level)
+    market.touch(key)
     run_sequence = market.trade_sequence + 1
     while wanted_lots:
         maker = next(iter(level.orders.values()))
@@ -141,6 +141,7 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
     elif taker.time_in_force != "gtc":
         close(taker, "expired", "ioc_unfilled", events)
     else:
+        market.touch_level_of(taker)
         market.rest(taker)
 
 

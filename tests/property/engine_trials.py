@@ -260,7 +260,8 @@ class Trial:
             for account_id in self.accounts:
                 available = self.money.available[account_id, asset_id]
                 locked = self.money.locked[account_id, asset_id]
-                assert available >= 0 and locked >= 0
+                assert available >= 0
+                assert locked >= 0
                 assert locked == self.naive.locked(account_id, asset_id)
                 assert available == self.naive.owned[account_id, asset_id] - locked
                 total += available + locked

@@ -72,7 +72,7 @@ class Outcome:
     cancelled: list[int] = field(default_factory=list)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A rule says no."""
 
 
@@ -173,13 +173,13 @@ class NaiveExchange:
                 case SetPhase():
                     self.market(command.market_id).phase = command.phase
                     return Outcome()
-        except Refused as refusal:
+        except RefusedError as refusal:
             return Outcome(refusal=str(refusal))
         raise TypeError(command)
 
     def market(self, market_id: int) -> NaiveMarket:
         if market_id not in self.markets:
-            raise Refused("market_not_found")
+            raise RefusedError("market_not_found")
         return self.markets[market_id]
 
     def find(self, command: Cancel | Amend) -> NaiveOrder:
@@ -191,7 +191,7 @@ class NaiveExchange:
                 and order.status == "open"
             ):
                 return order
-        raise Refused("order_not_open")
+        raise RefusedError("order_not_open")
 
     def cancel_all(self, command: CancelAll) -> Outcome:
         market = self.market(command.market_id)
@@ -222,7 +222,7 @@ class NaiveExchange:
         )
         if not same_scale:
             if market.phase != "halted" or market.open("buy") or market.open("sell"):
-                raise Refused("rules_not_changeable")
+                raise RefusedError("rules_not_changeable")
             market.last_price = None
         market.rules, market.phase = new, command.phase
         return Outcome()
@@ -235,7 +235,7 @@ class NaiveExchange:
             self.check_band(market, command.price_ticks)
         elif command.quantity_lots is not None:
             if not 1 <= command.quantity_lots <= market.rules.max_quantity_lots:
-                raise Refused("quantity_out_of_range")
+                raise RefusedError("quantity_out_of_range")
         else:
             self.check_amount(market, command.budget_units)
         for other in market.orders:
@@ -245,9 +245,9 @@ class NaiveExchange:
                 and command.client_order_id is not None
                 and other.client_order_id == command.client_order_id
             ):
-                raise Refused("duplicate_client_order_id")
+                raise RefusedError("duplicate_client_order_id")
         if command.post_only and market.lots_against(command.side, command.price_ticks):
-            raise Refused("post_only_would_cross")
+            raise RefusedError("post_only_would_cross")
 
         rules = market.rules
         within = market.lots_before_own(command.side, command.price_ticks, command.account_id)
@@ -267,7 +267,7 @@ class NaiveExchange:
             else:
                 needed = command.budget_units
         if self.available(command.account_id, asset_id) < needed:
-            raise Refused("insufficient_balance")
+            raise RefusedError("insufficient_balance")
 
         order = NaiveOrder(
             command.order_id,
@@ -299,21 +299,21 @@ class NaiveExchange:
         price = command.price_ticks if command.price_ticks is not None else order.price
         quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
         if (price, quantity) == (order.price, order.quantity):
-            raise Refused("nothing_to_amend")
+            raise RefusedError("nothing_to_amend")
         self.check_limit(market, price, quantity)
         if price != order.price:
             self.check_band(market, price)
         if quantity <= order.filled:
-            raise Refused("quantity_out_of_range")
+            raise RefusedError("quantity_out_of_range")
         if order.post_only and market.lots_against(order.side, price):
-            raise Refused("post_only_would_cross")
+            raise RefusedError("post_only_would_cross")
         rules = market.rules
         asset_id = rules.quote_id if order.side == "buy" else rules.base_id
         needed = (quantity - order.filled) * (
             price * rules.tick_lot_units if order.side == "buy" else rules.lot_units
         )
         if self.available(order.account_id, asset_id) + market.held(order) < needed:
-            raise Refused("insufficient_balance")
+            raise RefusedError("insufficient_balance")
         keeps_place = price == order.price and quantity < order.quantity
         order.price, order.quantity = price, quantity
         if keeps_place:
@@ -325,22 +325,22 @@ class NaiveExchange:
 
     def check_phase(self, market: NaiveMarket, post_only: bool) -> None:
         if market.phase == "post_only" and not post_only:
-            raise Refused("market_post_only")
+            raise RefusedError("market_post_only")
         if market.phase not in ("continuous", "post_only"):
-            raise Refused("market_halted")
+            raise RefusedError("market_halted")
 
     def check_limit(self, market: NaiveMarket, price: int, quantity: int) -> None:
         if price not in range(1, market.rules.max_price_ticks + 1):
-            raise Refused("price_out_of_range")
+            raise RefusedError("price_out_of_range")
         if quantity not in range(1, market.rules.max_quantity_lots + 1):
-            raise Refused("quantity_out_of_range")
+            raise RefusedError("quantity_out_of_range")
         self.check_amount(market, price * quantity * market.rules.tick_lot_units)
 
     def check_amount(self, market: NaiveMarket, units: int) -> None:
         if units < market.rules.min_notional_units or units <= 0:
-            raise Refused("notional_too_small")
+            raise RefusedError("notional_too_small")
         if units > market.rules.max_notional_units:
-            raise Refused("notional_too_large")
+            raise RefusedError("notional_too_large")
 
     def check_band(self, market: NaiveMarket, price: int) -> None:
         band, last = market.rules.band_ppm, market.last_price
@@ -349,7 +349,7 @@ class NaiveExchange:
         if price * 1_000_000 > last * (1_000_000 + band) or price * 1_000_000 < last * (
             1_000_000 - band
         ):
-            raise Refused("price_band")
+            raise RefusedError("price_band")
 
     # --- matching -----------------------------------------------------------------------------
 
