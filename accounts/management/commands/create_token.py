@@ -1,0 +1,58 @@
+"""``manage.py create_token``: a bearer token for the API, from the command line."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.services import create_token, ensure_user
+from zavora.errors import ZavoraError
+
+
+class Command(BaseCommand):
+    """Make a token; the user and a first account, too, where there are none."""
+
+    help = (
+        "Make a bearer token. Makes the user and a first account if there are none. The token is\n"
+        "printed alone on the last line of standard output and is not shown again.\n\n"
+        "Examples:\n"
+        "  manage.py create_token --email me@example.com --scopes read,trade\n"
+        "  TOKEN=$(manage.py create_token --email me@example.com --scopes read | tail -1)"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        """Keep the lines of the help as they are."""
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--email", required=True, help="whose token")
+        parser.add_argument(
+            "--scopes", default="read,trade", help="of read, trade and withdraw, with commas"
+        )
+        parser.add_argument("--label", default="command line", help="what the page shows for it")
+        parser.add_argument("--account", type=UUID, help="limit it to this account id")
+        parser.add_argument("--days", type=int, help="how long it is valid; else for ever")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make what is missing and print the token."""
+        scopes = [scope.strip() for scope in options["scopes"].split(",") if scope.strip()]
+        days = options["days"]
+        try:
+            user = ensure_user(email=options["email"])
+            _, token = create_token(
+                user_id=user.pk,
+                scopes=scopes,
+                label=options["label"],
+                account_id=options["account"],
+                expires_at=timezone.now() + timedelta(days=days) if days is not None else None,
+            )
+        except ZavoraError as error:
+            details = "".join(f"; {name}: {what}" for name, what in error.details.items())
+            raise CommandError(f"{error}{details}") from error
+        self.stdout.write(token)

@@ -1,0 +1,71 @@
+"""``manage.py deposit``: an operator credits an account."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.selectors import find_user, get_balance, list_accounts
+from accounts.services import SOURCE_OPERATOR, deposit
+from zavora.errors import ZavoraError
+from zavora.money import NotExact, format_decimal, parse_decimal
+
+
+class Command(BaseCommand):
+    """Credit money that came from outside, by an operator's word."""
+
+    help = (
+        "Credit an account. With --key the command may be repeated: the same key with the same\n"
+        "content is one deposit, with other content it is refused.\n\n"
+        "Examples:\n"
+        "  manage.py deposit --email me@example.com --asset USD --amount 1000\n"
+        "  manage.py deposit --account 5e6f... --asset BTC --amount 0.5 --key wire-4711"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        """Keep the lines of the help as they are."""
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        whose = parser.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--account", type=UUID, help="the account's id")
+        whose.add_argument("--email", help="a user: their oldest account is credited")
+        parser.add_argument("--asset", required=True, help="its code, such as USD")
+        parser.add_argument("--amount", required=True, help="a decimal such as 12.5")
+        parser.add_argument("--key", help="idempotency key")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Find the account, credit it, and print the balance."""
+        account_id = options["account"] or _oldest_account(options["email"])
+        try:
+            record = deposit(
+                account_id=account_id,
+                asset=options["asset"],
+                amount=parse_decimal(options["amount"]),
+                source=SOURCE_OPERATOR,
+                key=options["key"],
+            )
+        except NotExact as error:
+            raise CommandError(f"--amount: {error}") from error
+        except ZavoraError as error:
+            details = "".join(f"; {name}: {what}" for name, what in error.details.items())
+            raise CommandError(f"{error}{details}") from error
+        balance = get_balance(account_id, record.asset.code)
+        if balance is not None:
+            available = format_decimal(balance.available, record.asset.scale)
+            self.stdout.write(
+                f"deposit {record.pk}: account {account_id} has {available}"
+                f" {record.asset.code} available"
+            )
+
+
+def _oldest_account(email: str) -> UUID:
+    user = find_user(email)
+    accounts = list_accounts(user.pk) if user is not None else []
+    if not accounts:
+        raise CommandError(f"{email} has no account; manage.py create_token makes one")
+    return accounts[0].public_id

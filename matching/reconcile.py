@@ -1,0 +1,225 @@
+"""Do orders, trades, holds and the ledger agree? One snapshot of the tables answers it.
+
+``reconcile`` asks everything; the checks of accounts and money stand in ``accounts.reconcile``.
+"""
+
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from accounts.reconcile import BREAKS_MAX, Break, Hold, find_breaks, plain
+from matching.models import Market, MarketState, Order, Trade
+
+# Table names, never data. The ledger's tables are read here, never written.
+_NAMES: Final = {
+    "market": Market._meta.db_table,
+    "state": MarketState._meta.db_table,
+    "order": f'"{Order._meta.db_table}"',
+    "trade": Trade._meta.db_table,
+    "entry": "accounts_ledgerentry",
+    "transaction": "accounts_ledgertransaction",
+    "account": "accounts_account",
+}
+
+
+def reconcile() -> list[Break]:
+    """Return everything that does not add up, in one REPEATABLE READ snapshot; [] if all is well.
+
+    Must not be called inside a transaction. Reads only, and waits for nobody.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return find_breaks_everywhere(cursor)
+
+
+def find_breaks_everywhere(cursor: CursorWrapper) -> list[Break]:
+    """Return the breaks of money and of matching, as the cursor's transaction sees them."""
+    return [
+        *find_breaks(cursor, list_order_holds(cursor)),
+        *_orders_not_their_trades(cursor),
+        *_orders_impossible(cursor),
+        *_trades_not_in_ledger(cursor),
+        *_ledger_without_trade(cursor),
+        *_sequences_with_gaps(cursor),
+    ]
+
+
+def _rows(cursor: CursorWrapper, statement: str, *params: Any) -> list[tuple[Any, ...]]:
+    cursor.execute(statement.format(**_NAMES) + f" LIMIT {BREAKS_MAX}", params)
+    return list(cursor.fetchall())
+
+
+def list_order_holds(cursor: CursorWrapper) -> list[Hold]:
+    """Return what open orders hold, per account and asset."""
+    statement = (
+        "SELECT o.account_id, CASE WHEN o.side = 'buy' THEN m.quote_id ELSE m.base_id END,"
+        " sum(o.hold) FROM {order} o JOIN {market} m ON m.id = o.market_id"
+        " WHERE o.status IN ('new', 'partially_filled') GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    cursor.execute(statement.format(**_NAMES))
+    return [Hold(*row) for row in cursor.fetchall()]
+
+
+def _orders_not_their_trades(cursor: CursorWrapper) -> list[Break]:
+    rows = _rows(
+        cursor,
+        "WITH fills AS ("
+        "  SELECT order_id, sum(quantity) AS quantity, sum(amount) AS amount FROM ("
+        "    SELECT maker_order_id AS order_id, quantity, amount FROM {trade}"
+        "    UNION ALL SELECT taker_order_id, quantity, amount FROM {trade}) AS sides"
+        "  GROUP BY order_id)"
+        " SELECT coalesce(o.id, f.order_id), coalesce(f.quantity, 0), coalesce(f.amount, 0),"
+        "  o.filled_quantity, o.filled_quote"
+        " FROM {order} o FULL JOIN fills f ON f.order_id = o.id"
+        " WHERE o.id IS NULL OR o.filled_quantity <> coalesce(f.quantity, 0)"
+        "  OR o.filled_quote <> coalesce(f.amount, 0)",
+    )
+    return [
+        Break(
+            "order's fills are its trades",
+            {"order": str(pk)},
+            f"{plain(quantity)} for {plain(amount)}",
+            "no such order" if filled is None else f"{plain(filled)} for {plain(filled_quote)}",
+        )
+        for pk, quantity, amount, filled, filled_quote in rows
+    ]
+
+
+def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
+    # What an order holds follows from what remains of it: a sell holds the rest in base, a buy
+    # the rest at its price in quote; one that is no longer open holds nothing.
+    rows = _rows(
+        cursor,
+        "SELECT * FROM (SELECT o.id, o.status, o.hold, o.remaining_quantity, o.quantity,"
+        "  o.filled_quantity,"
+        "  CASE WHEN o.status NOT IN ('new', 'partially_filled') THEN 0"
+        "    WHEN o.side = 'sell' THEN o.remaining_quantity"
+        "    ELSE o.remaining_quantity * o.price END AS due FROM {order} o) AS orders"
+        " WHERE hold <> due OR due IS NULL OR hold = 'NaN' OR remaining_quantity < 0"
+        "  OR (status IN ('new', 'partially_filled')"
+        "    AND remaining_quantity + filled_quantity IS DISTINCT FROM quantity)",
+    )
+    return [
+        Break(
+            "order holds what remains of it",
+            {"order": str(pk), "status": status},
+            f"hold {plain(due)}, remaining and filled {plain(quantity)} together",
+            f"hold {plain(hold)}, remaining {plain(remaining)}, filled {plain(filled)}",
+        )
+        for pk, status, hold, remaining, quantity, filled, due in rows
+    ]
+
+
+_TRADES_NOT_IN_LEDGER: Final = """
+SELECT * FROM (
+    SELECT t.id, t.market_id, t.quantity, t.amount, t.maker_fee, t.taker_fee,
+        count(e.id) AS entries,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = base_id
+            AND e.kind = 'trade'), 0) AS buyer_base,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = quote_id
+            AND e.kind = 'trade'), 0) AS buyer_quote,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = base_id
+            AND e.kind = 'trade'), 0) AS seller_base,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
+            AND e.kind = 'trade'), 0) AS seller_quote,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = base_id
+            AND e.kind = 'fee'), 0) AS buyer_fee,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
+            AND e.kind = 'fee'), 0) AS seller_fee,
+        CASE WHEN taker_side = 'buy' THEN taker_fee ELSE maker_fee END AS fee_in_base,
+        CASE WHEN taker_side = 'buy' THEN maker_fee ELSE taker_fee END AS fee_in_quote,
+        coalesce(sum(e.amount) FILTER (WHERE e.asset_id = base_id AND e.kind = 'fee'
+            AND e.account_id NOT IN (buyer, seller)), 0) AS fees_base,
+        coalesce(sum(e.amount) FILTER (WHERE e.asset_id = quote_id AND e.kind = 'fee'
+            AND e.account_id NOT IN (buyer, seller)), 0) AS fees_quote
+    FROM (
+        SELECT t.*, m.base_id, m.quote_id,
+            CASE WHEN taker_side = 'buy' THEN taker_account_id ELSE maker_account_id END AS buyer,
+            CASE WHEN taker_side = 'buy' THEN maker_account_id ELSE taker_account_id END AS seller
+        FROM {trade} t JOIN {market} m ON m.id = t.market_id
+    ) AS t
+    LEFT JOIN {transaction} x ON x.kind = 'trade' AND x.reference = t.id::text
+    LEFT JOIN {entry} e ON e.transaction_id = x.id
+    GROUP BY t.id, t.market_id, t.quantity, t.amount, t.maker_fee, t.taker_fee, taker_side
+) AS posted
+WHERE (buyer_base, seller_base, buyer_quote, seller_quote)
+        IS DISTINCT FROM (quantity, -quantity, -amount, amount)
+    OR (buyer_fee, seller_fee, fees_base, fees_quote)
+        IS DISTINCT FROM (-fee_in_base, -fee_in_quote, fee_in_base, fee_in_quote)
+"""
+
+
+def _trades_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
+    breaks = []
+    for row in _rows(cursor, _TRADES_NOT_IN_LEDGER):
+        quantity, amount, _, _, entries, buyer_base, buyer_quote, seller_base, seller_quote = row[
+            2:11
+        ]
+        buyer_fee, seller_fee, fee_in_base, fee_in_quote, fees_base, fees_quote = row[11:17]
+        breaks.append(
+            Break(
+                "trade is in the ledger",
+                {"trade": str(row[0]), "market": str(row[1])},
+                f"{plain(quantity)} for {plain(amount)},"
+                f" fees {plain(fee_in_base)} base and {plain(fee_in_quote)} quote",
+                f"{entries} entries: buyer {plain(buyer_base)} and {plain(buyer_quote)},"
+                f" seller {plain(seller_base)} and {plain(seller_quote)},"
+                f" fees paid {plain(buyer_fee)} and {plain(seller_fee)},"
+                f" collected {plain(fees_base)} and {plain(fees_quote)}",
+            )
+        )
+    return breaks
+
+
+def _ledger_without_trade(cursor: CursorWrapper) -> list[Break]:
+    rows = _rows(
+        cursor,
+        "SELECT x.id, x.reference FROM {transaction} x LEFT JOIN {trade} t"
+        " ON x.reference = t.id::text WHERE x.kind = 'trade' AND t.id IS NULL",
+    )
+    doubled = _rows(
+        cursor,
+        "SELECT reference, count(*) FROM {transaction} WHERE kind = 'trade'"
+        " GROUP BY reference HAVING count(*) > 1",
+    )
+    return [
+        Break(
+            "ledger transaction has its trade",
+            {"transaction": str(pk), "reference": reference},
+            "a trade",
+            "none",
+        )
+        for pk, reference in rows
+    ] + [
+        Break(
+            "trade is in the ledger once",
+            {"trade": reference},
+            "1 ledger transaction",
+            str(count),
+        )
+        for reference, count in doubled
+    ]
+
+
+def _sequences_with_gaps(cursor: CursorWrapper) -> list[Break]:
+    rows = _rows(
+        cursor,
+        "SELECT m.symbol, coalesce(s.trade_sequence, 0), coalesce(t.trades, 0),"
+        "  coalesce(t.lowest, 1), coalesce(t.highest, 0)"
+        " FROM {market} m LEFT JOIN {state} s ON s.market_id = m.id"
+        " LEFT JOIN (SELECT market_id, count(*) AS trades, min(sequence) AS lowest,"
+        "   max(sequence) AS highest FROM {trade} GROUP BY market_id) t ON t.market_id = m.id"
+        " WHERE coalesce(t.trades, 0) <> coalesce(s.trade_sequence, 0)"
+        "  OR coalesce(t.highest, 0) <> coalesce(s.trade_sequence, 0)"
+        "  OR coalesce(t.lowest, 1) <> 1",
+    )
+    return [
+        Break(
+            "trade sequence has no gap",
+            {"market": symbol},
+            f"1 to {sequence}",
+            f"{trades} trades from {lowest} to {highest}",
+        )
+        for symbol, sequence, trades, lowest, highest in rows
+    ]
