@@ -1,0 +1,137 @@
+"""Which processes an exchange on one machine consists of, and how each is started."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+from zavora.home import PROJECT_DIR, Home
+from zavora.processes import ProcessSpec
+
+HOST = "127.0.0.1"
+WEB_SERVERS = ("uvicorn", "granian", "daphne")
+APPLICATION = "zavora.asgi:application"
+# What a web server may take to finish the requests that it has when it is asked to stop.
+WEB_STOP_GRACE_S = 2
+
+
+class UnknownWebServer(ValueError):
+    """ZAVORA_WEB_SERVER names none of ``WEB_SERVERS``."""
+
+
+def child_environment(home: Home, *, port: int, servers: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of every process of one exchange."""
+    return {
+        **os.environ,
+        **servers,
+        "ZAVORA_HOME": str(home.path),
+        "PORT": str(port),
+        "DJANGO_SETTINGS_MODULE": "zavora.settings",
+        # Lines appear when they are written, not when a buffer is full.
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def manage(
+    name: str, *arguments: str, env: Mapping[str, str], stop_grace_s: float = 2.0
+) -> ProcessSpec:
+    """Return how to run a management command under ``name``."""
+    return ProcessSpec(
+        name=name,
+        argv=(sys.executable, str(PROJECT_DIR / "manage.py"), *arguments),
+        env=env,
+        cwd=PROJECT_DIR,
+        stop_grace_s=stop_grace_s,
+    )
+
+
+def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> ProcessSpec:
+    """Return how to run the web server. Raises UnknownWebServer."""
+    at = str(port)
+    commands = {
+        "uvicorn": (
+            *("uvicorn", APPLICATION, "--host", host, "--port", at, "--no-access-log"),
+            *("--log-level", "warning", "--timeout-graceful-shutdown", str(WEB_STOP_GRACE_S - 1)),
+        ),
+        "granian": (
+            *("granian", APPLICATION, "--interface", "asgi", "--host", host, "--port", at),
+            *("--no-access-log", "--log-level", "warning"),
+            *("--workers-kill-timeout", str(WEB_STOP_GRACE_S - 1)),
+        ),
+        "daphne": ("daphne", "-b", host, "-p", at, "-v", "0", APPLICATION),
+    }
+    if server not in commands:
+        raise UnknownWebServer(f"ZAVORA_WEB_SERVER={server} is none of {', '.join(WEB_SERVERS)}")
+    return ProcessSpec(
+        name="web",
+        argv=(sys.executable, "-m", *commands[server]),
+        env=env,
+        cwd=PROJECT_DIR,
+        stop_grace_s=WEB_STOP_GRACE_S,
+    )
+
+
+def matching_worker(env: Mapping[str, str], *, shard: int, name: str = "") -> ProcessSpec:
+    """Return how to run the worker of a shard (or, with another name, its standby)."""
+    return manage(name or f"worker-{shard}", "run_matching", "--shard", str(shard), env=env)
+
+
+def marketdata(env: Mapping[str, str]) -> ProcessSpec:
+    """Return how to run the market data service."""
+    return manage("marketdata", "run_marketdata", env=env)
+
+
+def celery_worker(env: Mapping[str, str]) -> ProcessSpec:
+    """Return how to run the worker for what may be late; one task at a time, in one process."""
+    return _celery(
+        "celery",
+        ("worker", "--pool", "solo", "--without-gossip", "--without-mingle"),
+        env=env,
+        stop_grace_s=1.5,
+    )
+
+
+def celery_beat(env: Mapping[str, str], *, home: Home) -> ProcessSpec:
+    """Return how to run the clock of periodic tasks."""
+    schedule = str(home.run / "celerybeat-schedule")
+    return _celery("beat", ("beat", "--schedule", schedule, "--pidfile="), env=env)
+
+
+def demo_traders(env: Mapping[str, str]) -> ProcessSpec:
+    """Return how to run the programs that trade on the demo markets by the public API."""
+    return manage("traders", "run_demo_traders", env=env)
+
+
+def application_specs(
+    env: Mapping[str, str],
+    *,
+    home: Home,
+    port: int,
+    web_server: str,
+    shards: Sequence[int],
+    host: str = HOST,
+) -> list[ProcessSpec]:
+    """Return everything but the servers and the demo traders, in the order of starting.
+
+    It stops in reverse: the web server before the workers that answer it.
+    """
+    return [
+        *(matching_worker(env, shard=shard) for shard in shards),
+        marketdata(env),
+        web(env, port=port, server=web_server, host=host),
+        celery_worker(env),
+        celery_beat(env, home=home),
+    ]
+
+
+def _celery(
+    name: str, arguments: Sequence[str], *, env: Mapping[str, str], stop_grace_s: float = 1.0
+) -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-m", "celery", "-A", "zavora", "-q", *arguments, "-l", "WARNING"),
+        env=env,
+        cwd=PROJECT_DIR,
+        stop_signal=signal.SIGTERM,
+        stop_grace_s=stop_grace_s,
+    )
