@@ -55,7 +55,7 @@ def _check(
     if not is_new_price and quantity_lots == order.quantity_lots:
         return refusals.NOTHING_TO_AMEND
     refused = refusals.check_limit_order(
-        market, price_ticks=price_ticks, quantity_lots=quantity_lots, is_new_price=is_new_price
+        market, price_ticks, quantity_lots, is_new_price=is_new_price
     )
     if refused is not None:
         return refused

@@ -165,13 +165,13 @@ class Engine:
         if market is None:
             snapshot = MarketSnapshot(rules, command.phase, 0, 0, None)
             market = Market(snapshot, self._orders, self._log)
-            self._log.markets.append((market, None))
+            market.keep(is_new=True)
             self._markets[rules.market_id] = market
         else:
             rescaled = _scale(rules) != _scale(market.rules)
             if rescaled and not (market.phase == "halted" and market.is_empty()):
                 return [refusals.RULES]
-            market.keep_snapshot()
+            market.keep()
             market.rules = rules
             market.phase = command.phase
             if rescaled:
@@ -182,7 +182,7 @@ class Engine:
         market = self._markets.get(command.market_id)
         if market is None:
             return [refusals.NO_MARKET]
-        market.keep_snapshot()
+        market.keep()
         phase: MarketPhase = command.phase
         market.phase = phase
         return [MarketChanged(command.market_id, phase)]
@@ -208,11 +208,12 @@ class Engine:
             befores.setdefault(market, {})[id(order)] = (order, order_before)
         for market, by_identity in befores.items():
             market.restore_orders(list(by_identity.values()))
-        for market, market_before in reversed(log.markets[markets_mark:]):
-            if market_before is None:
-                self._markets.pop(market.rules.market_id, None)
+        for kept in reversed(log.markets[markets_mark:]):
+            market, rules, phase, trade_sequence, depth_sequence, last_ticks, was_there = kept
+            if was_there:
+                market.restore(rules, phase, trade_sequence, depth_sequence, last_ticks)
             else:
-                market.restore(market_before)
+                self._markets.pop(rules.market_id, None)
         for market in self._markets.values():
             market.abandon_command()
         del log.orders[orders_mark:]

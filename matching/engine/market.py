@@ -22,8 +22,6 @@ from matching.engine.types import (
 
 # The fields of an order that may change while it is open, as they were.
 OrderBefore = tuple[int | None, int | None, int, int, int, int, int, OrderStatus, int]
-# The counters of a market, or all but its orders, or None: it was not there.
-MarketBefore = tuple[int, int, int | None] | MarketSnapshot | None
 
 
 class UndoLog:
@@ -33,7 +31,8 @@ class UndoLog:
 
     def __init__(self) -> None:
         self.orders: list[tuple[Market, Order, OrderBefore | None]] = []
-        self.markets: list[tuple[Market, MarketBefore]] = []
+        # A market, its rules, phase, trade and depth sequence and last price, was it there at all.
+        self.markets: list[tuple[Market, MarketRules, MarketPhase, int, int, int | None, bool]] = []
 
 
 class Market:
@@ -123,16 +122,21 @@ class Market:
 
     # --- changing; only the engine's own modules call these -----------------------------------
 
-    def keep(self, new_order: Order | None = None) -> None:
-        """Note the counters, before a command changes them, and that ``new_order`` was not."""
-        counters = (self.trade_sequence, self.depth_sequence, self.last_price_ticks)
-        self._log.markets.append((self, counters))
+    def keep(self, *, new_order: Order | None = None, is_new: bool = False) -> None:
+        """Note all but the orders before a command changes it, and that ``new_order`` was not."""
+        self._log.markets.append(
+            (
+                self,
+                self.rules,
+                self.phase,
+                self.trade_sequence,
+                self.depth_sequence,
+                self.last_price_ticks,
+                not is_new,
+            )
+        )
         if new_order is not None:
             self._log.orders.append((self, new_order, None))
-
-    def keep_snapshot(self) -> None:
-        """Note rules, phase and counters, before a command changes them."""
-        self._log.markets.append((self, self.snapshot()))
 
     def keep_order(self, order: Order) -> None:
         """Note the state of an open order, before a command changes it."""
@@ -221,16 +225,20 @@ class Market:
         """Forget which levels a failed command touched."""
         self._totals_before.clear()
 
-    def restore(self, before: MarketSnapshot | tuple[int, int, int | None]) -> None:
+    def restore(
+        self,
+        rules: MarketRules,
+        phase: MarketPhase,
+        trade_sequence: int,
+        depth_sequence: int,
+        last_price_ticks: int | None,
+    ) -> None:
         """Take back rules, phase and counters."""
-        if isinstance(before, MarketSnapshot):
-            self.rules = before.rules
-            self.phase = before.phase
-            self.trade_sequence = before.trade_sequence
-            self.depth_sequence = before.depth_sequence
-            self.last_price_ticks = before.last_price_ticks
-        else:
-            self.trade_sequence, self.depth_sequence, self.last_price_ticks = before
+        self.rules = rules
+        self.phase = phase
+        self.trade_sequence = trade_sequence
+        self.depth_sequence = depth_sequence
+        self.last_price_ticks = last_price_ticks
 
     def restore_orders(self, befores: list[tuple[Order, OrderBefore | None]]) -> None:
         """Give each order its former fields and its former place; None: it did not exist.

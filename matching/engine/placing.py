@@ -59,17 +59,11 @@ def _check(market: Market, command: Place) -> OrderRejected | None:
         if command.budget_units is not None:
             return refusals.QUANTITY
         refused = refusals.check_limit_order(
-            market,
-            price_ticks=command.price_ticks,
-            quantity_lots=command.quantity_lots,
-            is_new_price=True,
+            market, command.price_ticks, command.quantity_lots, is_new_price=True
         )
     else:
         refused = refusals.check_market_order(
-            market,
-            price_ticks=command.price_ticks,
-            quantity_lots=command.quantity_lots,
-            budget_units=command.budget_units,
+            market, command.price_ticks, command.quantity_lots, command.budget_units
         )
     if refused is not None:
         return refused

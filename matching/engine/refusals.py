@@ -48,7 +48,7 @@ BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict t
 
 
 def check_limit_order(
-    market: Market, *, price_ticks: int | None, quantity_lots: int | None, is_new_price: bool
+    market: Market, price_ticks: int | None, quantity_lots: int | None, *, is_new_price: bool
 ) -> OrderRejected | None:
     """Check price, quantity, amount and, for a new price, the band; in this order."""
     rules = market.rules
@@ -72,7 +72,6 @@ def check_limit_order(
 
 def check_market_order(
     market: Market,
-    *,
     price_ticks: int | None,
     quantity_lots: int | None,
     budget_units: int | None,
