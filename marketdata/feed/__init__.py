@@ -1,0 +1,289 @@
+"""The feed: what the public and account owners see, live, from committed events in sequence.
+
+One per process. It subscribes first, then reads the tables, then applies what is newer; gaps are
+filled from the tables (ADR 0006). ``get_feed()`` is the way in.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from accounts.notices import (
+    BALANCES_CHANNEL,
+    CREDENTIALS_CHANNEL,
+    decode_balances,
+    decode_credential_notice,
+)
+from marketdata.feed.fanout import Fanout
+from marketdata.feed.following import Follower
+from marketdata.feed.listener import Listener
+from marketdata.feed.tables import TableReader
+from marketdata.feed.topics import Codec, Message, Sink, Topic
+from marketdata.market_view import MarketView
+from marketdata.wire import TICKERS_CHANNEL, TickerState, decode_candles, decode_tickers
+from matching import wire
+from matching.selectors import list_market_terms
+from matching.terms import MarketTerms
+from zavora.errors import EngineUnavailable, MarketNotFound
+
+__all__ = ["Codec", "Feed", "MarketView", "Message", "Sink", "Topic", "get_feed"]
+
+START_WAIT_S: Final = 5.0
+# How often tickers that changed are told at most.
+TICKER_PERIOD_S: Final = 0.1
+TERMS_RETRY_S: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """Follows every market for the process it lives in. Bound to the event loop it starts in."""
+
+    def __init__(self) -> None:
+        self.fanout = Fanout()
+        self._followers: dict[int, Follower] = {}
+        self._by_symbol: dict[str, Follower] = {}
+        self._tables = TableReader()
+        self._listener = Listener(
+            settings.REDIS_URL,
+            on_connected=self._connected,
+            on_disconnected=self._disconnected,
+            on_message=self._message,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._has_terms = asyncio.Event()
+        self._terms_wanted = asyncio.Event()
+        # The service's latest figures, also of markets whose terms are not loaded yet.
+        self._tickers: dict[int, TickerState] = {}
+        self._changed_tickers: dict[int, MarketView] = {}
+        self._ticker_wanted = asyncio.Event()
+        self._user_listeners: dict[int, dict[Callable[[], None], None]] = {}
+
+    # --- life ---
+
+    async def ensure_started(self) -> None:
+        """Start unless started, and wait until every known market is loaded.
+
+        Raises EngineUnavailable where that takes longer than ``START_WAIT_S``; the feed goes on
+        trying. Costs next to nothing once everything is there.
+        """
+        if not self._tasks:
+            self._loop = asyncio.get_running_loop()
+            self._tasks = [
+                asyncio.create_task(self._listener.run(), name="feed-listener"),
+                asyncio.create_task(self._keep_terms(), name="feed-terms"),
+                asyncio.create_task(self._tell_tickers(), name="feed-tickers"),
+            ]
+        if self._has_terms.is_set() and all(f.synced.is_set() for f in self._followers.values()):
+            return
+        try:
+            async with asyncio.timeout(START_WAIT_S):
+                await self._has_terms.wait()
+                for follower in list(self._followers.values()):
+                    await follower.synced.wait()
+        except TimeoutError:
+            raise EngineUnavailable("market data is not available yet") from None
+
+    async def close(self) -> None:
+        """Stop everything. A closed feed is not started again."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for follower in self._followers.values():
+            await follower.close()
+        self._tables.close()
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether events arrive and every market is in step with them."""
+        return (
+            self._listener.is_connected
+            and self._has_terms.is_set()
+            and all(follower.view.is_synced for follower in self._followers.values())
+        )
+
+    def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Tell whether the feed runs, or may start, in this event loop."""
+        return self._loop is None or self._loop is loop
+
+    # --- reading ---
+
+    def market(self, symbol: str) -> MarketView:
+        """Return a market by its symbol (``BTC/USD``), else raise MarketNotFound."""
+        follower = self._by_symbol.get(symbol)
+        if follower is None:
+            raise MarketNotFound("no such market", market=symbol[:64])
+        return follower.view
+
+    def market_by_id(self, market_id: int) -> MarketView | None:
+        """Return a market by its id, None where it is not known (yet)."""
+        follower = self._followers.get(market_id)
+        return follower.view if follower else None
+
+    def markets(self) -> list[MarketView]:
+        """Return all markets, by id."""
+        return [follower.view for _, follower in sorted(self._followers.items())]
+
+    # --- following ---
+
+    def subscribe(self, topic: Topic, sink: Sink) -> list[Message]:
+        """Let ``sink`` follow ``topic`` from now on; return what brings it up to date first.
+
+        That is the whole book of an ``orderbook`` topic, the present state for ``ticker`` and
+        ``candles``, and nothing for the others.
+        """
+        self.fanout.add(topic, sink)
+        return [] if topic.channel == "trades" else self.current(topic)
+
+    def unsubscribe(self, topic: Topic, sink: Sink) -> None:
+        """End it; what is not followed is left alone."""
+        self.fanout.remove(topic, sink)
+
+    def current(self, topic: Topic) -> list[Message]:
+        """Return what brings a sink that dropped messages of a public topic up to date."""
+        views = self.markets() if topic.market_id is None else [self.market_by_id(topic.market_id)]
+        return [
+            message
+            for view in views
+            if view is not None
+            for message in self.fanout.current(topic, view)
+        ]
+
+    def follow_user(self, user_id: int, callback: Callable[[], None]) -> None:
+        """Call back whenever credentials, accounts or rights of a user changed, or may have."""
+        self._user_listeners.setdefault(user_id, {})[callback] = None
+
+    def unfollow_user(self, user_id: int, callback: Callable[[], None]) -> None:
+        """End it."""
+        callbacks = self._user_listeners.get(user_id, {})
+        callbacks.pop(callback, None)
+        if not callbacks:
+            self._user_listeners.pop(user_id, None)
+
+    # --- what the listener tells ---
+
+    async def _connected(self, tickers: bytes | None) -> None:
+        # Whatever happened while nobody listened is in the tables: subscribed first, read now.
+        self._terms_wanted.set()
+        for follower in self._followers.values():
+            follower.resync()
+        for user_id in list(self._user_listeners):
+            self._tell_user(user_id)
+        if self._listener.connects > 1:
+            self.fanout.lost_balances()
+        if tickers is not None:
+            self._take_tickers(tickers)
+        log.info("feed_connected", connects=self._listener.connects)
+
+    def _disconnected(self) -> None:
+        for follower in self._followers.values():
+            follower.mark_stale()
+
+    def _message(self, channel: str, body: bytes) -> None:
+        if channel.startswith("events:"):
+            self._take_event(wire.decode_event(body))
+        elif channel.startswith("candles:"):
+            self._take_candles(body)
+        elif channel == TICKERS_CHANNEL:
+            self._take_tickers(body)
+        elif channel == BALANCES_CHANNEL:
+            self.fanout.balances(decode_balances(body))
+        elif channel == CREDENTIALS_CHANNEL:
+            self._tell_user(decode_credential_notice(body).user_id)
+
+    def _take_event(self, event: wire.MarketEvent) -> None:
+        follower = self._followers.get(event.market_id)
+        if follower is None or event.phase is not None:
+            self._terms_wanted.set()
+        if follower is not None:
+            follower.take(event)
+
+    def _take_candles(self, body: bytes) -> None:
+        for candle in decode_candles(body):
+            view = self.market_by_id(candle.market_id)
+            if view is not None and view.set_candle(candle):
+                self.fanout.candle(view, candle)
+
+    def _take_tickers(self, body: bytes) -> None:
+        for state in decode_tickers(body):
+            self._tickers[state.market_id] = state
+            view = self.market_by_id(state.market_id)
+            if view is not None and view.set_ticker(state):
+                self._note_change(view)
+
+    def _tell_user(self, user_id: int) -> None:
+        for callback in list(self._user_listeners.get(user_id, {})):
+            callback()
+
+    # --- tasks ---
+
+    async def _keep_terms(self) -> None:
+        """Load the markets' terms whenever something says that they changed."""
+        while True:
+            await self._terms_wanted.wait()
+            self._terms_wanted.clear()
+            try:
+                terms = await self._tables.read(list_market_terms)
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("feed_terms_wait", error=str(error))
+                self._terms_wanted.set()
+                await asyncio.sleep(TERMS_RETRY_S)
+                continue
+            for each in terms:
+                self._set_terms(each)
+            self._has_terms.set()
+
+    def _set_terms(self, terms: MarketTerms) -> None:
+        follower = self._followers.get(terms.market_id)
+        if follower is not None:
+            follower.view.terms = terms
+            return
+        follower = Follower(
+            terms, fanout=self.fanout, tables=self._tables, on_changed=self._note_change
+        )
+        self._followers[terms.market_id] = follower
+        self._by_symbol[terms.symbol] = follower
+        if terms.market_id in self._tickers:
+            follower.view.set_ticker(self._tickers[terms.market_id])
+        follower.resync()
+
+    def _note_change(self, view: MarketView) -> None:
+        """Remember to tell a ticker's followers; many changes become one message."""
+        if self.fanout.has_followers("ticker", view.terms.market_id):
+            self._changed_tickers[view.terms.market_id] = view
+            self._ticker_wanted.set()
+
+    async def _tell_tickers(self) -> None:
+        while True:
+            await self._ticker_wanted.wait()
+            self._ticker_wanted.clear()
+            changed, self._changed_tickers = self._changed_tickers, {}
+            for view in changed.values():
+                self.fanout.ticker(view)
+            await asyncio.sleep(TICKER_PERIOD_S)
+
+
+_feed: Feed | None = None
+
+
+def get_feed() -> Feed:
+    """Return the feed of the process.
+
+    A feed belongs to one event loop. Where that loop is not the running one (tests run each in a
+    loop of their own), a new feed takes its place. Outside a loop the present one is returned,
+    for reading.
+    """
+    global _feed
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    if _feed is None or (loop is not None and not _feed.belongs_to(loop)):
+        _feed = Feed()
+    return _feed

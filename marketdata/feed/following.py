@@ -1,0 +1,171 @@
+"""Keeps one market in step with its events: what is next is applied, what is missing is fetched."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+
+from marketdata.feed.fanout import Fanout
+from marketdata.feed.tables import TableReader
+from marketdata.market_view import TRADES_KEPT_MAX, MarketView, public_trade
+from matching import wire
+from matching.feed_reads import (
+    EVENTS_PAGE_MAX,
+    get_book_snapshot,
+    get_event_sequence,
+    list_event_payloads,
+)
+from matching.terms import MarketTerms
+from matching.wire import MarketEvent
+
+# Events that may wait while the tables are read; beyond it the oldest are dropped, which the
+# next look at the sequences notices.
+PENDING_MAX: Final = 5_000
+# A gap of more pages than these is not replayed event by event.
+REPLAY_PAGES_MAX: Final = 5
+BACKOFF_MIN_S: Final = 0.1
+BACKOFF_MAX_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Follower:
+    """Owns a ``MarketView``: the only writer of it. All methods run in the feed's event loop."""
+
+    def __init__(
+        self,
+        terms: MarketTerms,
+        *,
+        fanout: Fanout,
+        tables: TableReader,
+        on_changed: Callable[[MarketView], None],
+    ) -> None:
+        self.view = MarketView(terms)
+        self.synced = asyncio.Event()
+        self.repairs = 0
+        self.snapshots = 0
+        self._fanout = fanout
+        self._tables = tables
+        self._on_changed = on_changed
+        self._pending: deque[MarketEvent] = deque(maxlen=PENDING_MAX)
+        self._repair: asyncio.Task[None] | None = None
+        self._is_loaded = False
+        # Asked to compare again while a repair was already reading.
+        self._is_doubtful = False
+
+    def take(self, event: MarketEvent) -> None:
+        """Apply an event if it is the next one; ignore an old one; start a repair at a gap."""
+        if self._repair is not None:
+            self._pending.append(event)
+        elif event.prev_sequence > self.view.event_sequence:
+            self._pending.append(event)
+            self.resync()
+        elif event.sequence > self.view.event_sequence:
+            self._apply(event)
+
+    def resync(self) -> None:
+        """Compare with the tables and take in what is missing; at once, and only once at a time."""
+        self.view.is_synced = False
+        self._is_doubtful = True
+        if self._repair is None:
+            self._repair = asyncio.create_task(self._run_repair())
+
+    def mark_stale(self) -> None:
+        """Note that events may be missed from now on (the queue's connection is gone)."""
+        self.view.is_synced = False
+
+    async def close(self) -> None:
+        """End a running repair."""
+        if self._repair is not None:
+            self._repair.cancel()
+            await asyncio.gather(self._repair, return_exceptions=True)
+
+    def _apply(self, event: MarketEvent) -> None:
+        delta = self.view.apply(event)
+        if delta is not None:
+            self._fanout.book_delta(self.view, delta)
+        if event.trades:
+            self._fanout.trades(self.view, map(public_trade, event.trades))
+        self._fanout.private(self.view, event)
+        if delta is not None or event.trades:
+            self._on_changed(self.view)
+
+    async def _run_repair(self) -> None:
+        failures = 0
+        while True:
+            self._is_doubtful = False
+            try:
+                await self._catch_up()
+            except (DatabaseError, InterfaceError) as error:
+                failures += 1
+                log.warning("feed_repair_waits", market=self.view.terms.symbol, error=str(error))
+                await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(failures, 10)))
+                continue
+            if self._drain_pending() and not self._is_doubtful:
+                break
+        self._repair = None
+        self.repairs += 1
+        self.view.is_synced = True
+        self.synced.set()
+        self._on_changed(self.view)
+
+    async def _catch_up(self) -> None:
+        market_id = self.view.terms.market_id
+        if self._is_loaded and await self._replay(market_id):
+            return
+        await self._load()
+
+    async def _replay(self, market_id: int) -> bool:
+        """Apply the event rows after what is known; False where they do not lead to the present."""
+        for _ in range(REPLAY_PAGES_MAX):
+            known = self.view.event_sequence
+            # Read before the rows: a row that this sequence counts is then among them.
+            present = await self._tables.read(get_event_sequence, market_id)
+            if present <= known:
+                return present == known
+            payloads = await self._tables.read(list_event_payloads, market_id, after=known)
+            for event in map(wire.decode_event, payloads):
+                if event.prev_sequence != self.view.event_sequence:
+                    return False
+                self._apply(event)
+            if self.view.event_sequence < present and len(payloads) < EVENTS_PAGE_MAX:
+                return False
+        return False
+
+    async def _load(self) -> None:
+        view = self.view
+        snapshot = await self._tables.read(
+            get_book_snapshot, view.terms, trades_max=TRADES_KEPT_MAX
+        )
+        if snapshot is None:
+            # A market without any event yet.
+            self._is_loaded = True
+            return
+        newest = next(iter(view.recent_trades(1)), None)
+        was_loaded, self._is_loaded = self._is_loaded, True
+        view.load(snapshot)
+        self.snapshots += 1
+        self._fanout.book_snapshot(view)
+        if was_loaded:
+            missed = [
+                trade
+                for trade in reversed(view.recent_trades(TRADES_KEPT_MAX))
+                if newest is None or trade.sequence > newest.sequence
+            ]
+            self._fanout.trades(view, missed)
+            self._fanout.lost_private(view.terms.market_id)
+            log.warning("feed_reloaded_market", market=view.terms.symbol)
+
+    def _drain_pending(self) -> bool:
+        """Apply what arrived meanwhile; False where there is still a gap."""
+        while self._pending:
+            event = self._pending[0]
+            if event.prev_sequence > self.view.event_sequence:
+                return False
+            self._pending.popleft()
+            if event.sequence > self.view.event_sequence:
+                self._apply(event)
+        return True
