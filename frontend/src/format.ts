@@ -1,0 +1,93 @@
+/** How figures and times read in the page. */
+
+import { type Amount, decimalsOf, read, show, showAll, write } from "./decimal.ts";
+import type { Market } from "./types.ts";
+
+export const NONE = "–";
+
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+const dayAndClock = new Intl.DateTimeFormat(undefined, {
+  month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  hourCycle: "h23",
+});
+
+export function timeOfDay(iso: string): string {
+  return clock.format(new Date(iso));
+}
+
+export function dateTime(iso: string): string {
+  return dayAndClock.format(new Date(iso));
+}
+
+export function price(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  return show(read(text), market ? decimalsOf(market.price_tick) : 2);
+}
+
+export function quantity(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  return showQuantity(read(text), market);
+}
+
+/** Quantities keep a readable number of decimals; finer ones are shown in full. */
+export function showQuantity(amount: Amount, market: Market | undefined): string {
+  const decimals = market ? Math.min(decimalsOf(market.quantity_step), 4) : 4;
+  return showAll(amount, decimals);
+}
+
+/** An amount of money in the quote asset: two decimals, or as many as the tick where it is finer. */
+export function quoteDecimals(market: Market): number {
+  const decimals = decimalsOf(market.price_tick);
+  return decimals > 3 ? 8 : 2;
+}
+
+/** A balance: two decimals for what looks like a currency, eight for the rest, no tail of zeros. */
+export function balance(text: string): string {
+  const amount = read(text);
+  return showAll(amount, amount % 10n ** 16n === 0n ? 2 : 0);
+}
+
+/** A price change in percent, with its sign. */
+export function percent(text: string | null | undefined): string {
+  if (text == null) return NONE;
+  const amount = read(text);
+  return `${amount > 0n ? "+" : ""}${show(amount, 2)}%`;
+}
+
+export function signed(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  const sign = read(text) > 0n ? "+" : "";
+  return sign + price(text, market);
+}
+
+/** A class for a rise or a fall; a figure that did not move has none. */
+export function trend(text: string | null | undefined): "up" | "down" | "" {
+  const amount = read(text);
+  return amount > 0n ? "up" : amount < 0n ? "down" : "";
+}
+
+/** Large volumes in short: 1,234,567 -> 1.23M. */
+export function compact(text: string | null | undefined): string {
+  if (text == null) return NONE;
+  const amount = read(text);
+  for (const [suffix, power] of [["B", 9n], ["M", 6n], ["K", 3n]] as const) {
+    const unit = 10n ** power;
+    if (amount >= unit * 10n ** 18n * (power === 3n ? 10n : 1n)) {
+      return show(amount / unit, 2) + suffix;
+    }
+  }
+  return show(amount, 2);
+}
+
+/** A rate such as `0.00075` as `0.075%`. */
+export function rate(fraction: string): string {
+  return `${write(read(fraction) * 100n)}%`;
+}
+
+/** `PartiallyFilled` -> `Partially filled`. */
+export function words(name: string): string {
+  const spaced = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+}

@@ -1,0 +1,101 @@
+/** The trading page: wires the parts together. */
+
+import { Activity } from "./activity.ts";
+import { BookPanel } from "./book-panel.ts";
+import { Chart } from "./chart.ts";
+import { readConfig, recall, remember } from "./config.ts";
+import { byId, choiceGroup, setText } from "./dom.ts";
+import { Exchange } from "./exchange.ts";
+import { initFaucet } from "./faucet.ts";
+import { initHeadline } from "./headline.ts";
+import { initMarketList } from "./market-list.ts";
+import { newsOf } from "./news.ts";
+import { Portfolio } from "./portfolio.ts";
+import { Rest } from "./rest.ts";
+import { type ConnectionState, Socket } from "./socket.ts";
+import { initTape } from "./tape.ts";
+import { initThemeToggle } from "./theme-toggle.ts";
+import { initPlaceholders, Ticket } from "./ticket.ts";
+import { toast } from "./toasts.ts";
+
+const CONNECTION_TEXT: Record<ConnectionState, string> = {
+  connecting: "Connecting",
+  live: "Live",
+  waiting: "Reconnecting",
+  offline: "Offline",
+};
+const RETRY_MS = 3_000;
+
+let hadTrouble = false;
+
+function showConnection(state: ConnectionState, latencyMs: number | null): void {
+  byId("connection").dataset["state"] = state;
+  const latency = latencyMs === null ? "" : ` · ${latencyMs} ms`;
+  // The latency changes all the time and is not read out.
+  byId("connection").setAttribute("aria-label", CONNECTION_TEXT[state]);
+  setText(byId("connection-text"), CONNECTION_TEXT[state] + latency);
+  byId("trade").classList.toggle("stale", state === "waiting" || state === "offline");
+  if (state === "waiting" && !hadTrouble) {
+    hadTrouble = true;
+    toast("Connection lost", "Prices stand still until it is back.", "bad");
+  } else if (state === "live" && hadTrouble) {
+    hadTrouble = false;
+    toast("Connected again", "", "good");
+  }
+}
+
+function initViews(): void {
+  const root = byId("trade");
+  const show = (view: string) => {
+    root.dataset["view"] = view;
+    select(view);
+    scrollTo(0, 0);
+  };
+  const select = choiceGroup(byId("views"), show);
+  select("chart");
+}
+
+/** Take the account chosen last, if it is still one of the user's. */
+function chooseAccount(portfolio: Portfolio, exchange: Exchange): void {
+  const ids = exchange.config.accounts.map((account) => account.id);
+  const last = recall("account");
+  portfolio.accountId.value = (last && ids.includes(last) ? last : ids[0]) ?? null;
+  portfolio.accountId.watch((id) => id && remember("account", id));
+}
+
+function start(): void {
+  const config = readConfig();
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const authenticate = config.user
+    ? async (socket: Socket) => void (await socket.request("authenticate", {}))
+    : null;
+  const socket = new Socket(`${scheme}://${location.host}/ws`, showConnection, authenticate);
+  const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
+  const portfolio = new Portfolio(exchange, newsOf(exchange));
+  chooseAccount(portfolio, exchange);
+
+  initThemeToggle();
+  initViews();
+  initMarketList(exchange);
+  initHeadline(exchange);
+  initTape(exchange);
+  const panel = new BookPanel(
+    exchange, portfolio, (price) => ticket.setPrice(price), () => ticket.refresh(),
+  );
+  const ticket = new Ticket(exchange, portfolio, panel.book);
+  initPlaceholders(exchange);
+  new Activity(exchange, portfolio);
+  new Chart(exchange, portfolio);
+  initFaucet(exchange, portfolio);
+
+  socket.connect();
+  if (config.user && config.accounts.length) portfolio.start();
+  const load = () =>
+    exchange.start().catch((error: unknown) => {
+      console.warn("the markets could not be loaded", error);
+      window.setTimeout(load, RETRY_MS);
+    });
+  void load();
+}
+
+start();

@@ -1,0 +1,64 @@
+/** Turns what happens to own orders into notices. */
+
+import { type Amount, divideDown, multiplyDown, read, write } from "./decimal.ts";
+import type { Exchange } from "./exchange.ts";
+import * as format from "./format.ts";
+import type { News } from "./portfolio.ts";
+import { toast } from "./toasts.ts";
+import type { Fill, Order } from "./types.ts";
+
+/** Fills of one order that come together are told together. */
+const GATHER_MS = 150;
+
+interface Gathered {
+  fill: Fill;
+  quantity: Amount;
+  amount: Amount;
+}
+
+export function newsOf(exchange: Exchange): News {
+  const gathered = new Map<string, Gathered>();
+
+  const describe = (order: Order) => {
+    const market = exchange.marketOf(order.market);
+    const asked = order.quote_quantity
+      ? `for ${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`
+      : `${format.quantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
+    const price = order.price ? ` at ${format.price(order.price, market)}` : " at market";
+    return `${order.side} ${asked}${price}`;
+  };
+
+  const tellFills = (orderId: string) => {
+    const sum = gathered.get(orderId);
+    gathered.delete(orderId);
+    if (!sum) return;
+    const market = exchange.marketOf(sum.fill.market);
+    const average = write(divideDown(sum.amount, sum.quantity));
+    const quantity = format.showQuantity(sum.quantity, market);
+    toast(
+      `${sum.fill.side === "Buy" ? "Bought" : "Sold"} ${quantity} ${market?.base_asset ?? ""}`,
+      `${sum.fill.market} at ${format.price(average, market)}`,
+      "good",
+    );
+  };
+
+  return {
+    onOrder(order) {
+      const reason = order.reason ? `: ${order.reason.replaceAll("_", " ")}` : "";
+      if (order.status === "New") toast("Order placed", describe(order));
+      else if (order.status === "Cancelled") toast("Order cancelled", describe(order) + reason);
+      else if (order.status === "Expired") toast("Order expired", describe(order) + reason, "bad");
+      else if (order.status === "Rejected") toast("Order rejected", describe(order) + reason, "bad");
+    },
+    onFill(fill) {
+      const [quantity, price] = [read(fill.quantity), read(fill.price)];
+      const sum = gathered.get(fill.order_id);
+      if (!sum) window.setTimeout(() => tellFills(fill.order_id), GATHER_MS);
+      gathered.set(fill.order_id, {
+        fill,
+        quantity: (sum?.quantity ?? 0n) + quantity,
+        amount: (sum?.amount ?? 0n) + multiplyDown(quantity, price),
+      });
+    },
+  };
+}

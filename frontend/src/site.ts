@@ -1,0 +1,23 @@
+/** Behaviour of the account pages; they work without it. */
+
+import { initThemeToggle } from "./theme-toggle.ts";
+
+initThemeToggle();
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset["copy"]!);
+    await navigator.clipboard.writeText(source?.textContent?.trim() ?? "");
+    button.textContent = "Copied";
+  });
+}
+
+// What cannot be undone asks first.
+for (const form of document.querySelectorAll<HTMLFormElement>("form[data-confirm]")) {
+  form.addEventListener("submit", (event) => {
+    if (!confirm(form.dataset["confirm"])) event.preventDefault();
+  });
+}
+
+document.querySelector<HTMLElement>(".has-error input, .has-error select")?.focus();

@@ -1,0 +1,277 @@
+/**
+ * The `/ws` connection: requests with replies, subscriptions that survive reconnects, and a
+ * heartbeat. After every (re)connect each subscription is made anew, and its reader is told first.
+ */
+
+import { ApiError } from "./rest.ts";
+
+export type ConnectionState = "connecting" | "live" | "waiting" | "offline";
+
+const REQUEST_TIMEOUT_MS = 8_000;
+const PING_INTERVAL_MS = 15_000;
+const BACKOFF_MIN_MS = 500;
+const BACKOFF_MAX_MS = 15_000;
+
+interface Pending {
+  resolve: (result: unknown) => void;
+  reject: (error: ApiError) => void;
+  timer: number;
+}
+
+export interface Topic {
+  channel: string;
+  market?: string;
+  interval?: string;
+}
+
+export interface Push {
+  market?: string | null;
+  data: unknown;
+  subscription_id?: string | number;
+}
+
+export interface Subscription {
+  /** Ask for a fresh start (a new snapshot) on the same connection. */
+  renew(): void;
+  close(): void;
+}
+
+interface Entry {
+  topic: Topic;
+  onPush: (push: Push) => void;
+  onStart: () => void;
+  /** The server's id; null while there is none (not connected, or the reply is under way). */
+  id: string | number | null;
+  /** Counts renewals, so that the reply to an abandoned request is recognised. */
+  turn: number;
+}
+
+interface Incoming {
+  id?: string | number;
+  result?: unknown;
+  error?: { code: number | string; message: string; details?: unknown; data?: unknown };
+  method?: string;
+  params?: Push;
+}
+
+export class Socket {
+  readonly #url: string;
+  readonly #prepare: ((socket: Socket) => Promise<void>) | null;
+  readonly #onState: (state: ConnectionState, latencyMs: number | null) => void;
+  #socket: WebSocket | null = null;
+  #isOpen = false;
+  #pending = new Map<string, Pending>();
+  #entries = new Set<Entry>();
+  #nextId = 1;
+  #attempts = 0;
+  #retryTimer = 0;
+  #pingTimer = 0;
+
+  /** `prepare` runs on every new connection before anything is subscribed (to authenticate). */
+  constructor(
+    url: string,
+    onState: (state: ConnectionState, latencyMs: number | null) => void,
+    prepare: ((socket: Socket) => Promise<void>) | null = null,
+  ) {
+    this.#url = url;
+    this.#onState = onState;
+    this.#prepare = prepare;
+    addEventListener("online", () => this.#connectNow());
+    addEventListener("offline", () => this.#drop());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && !this.#socket) this.#connectNow();
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  connect(): void {
+    clearTimeout(this.#retryTimer);
+    this.#onState("connecting", null);
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.onopen = () => void this.#opened(socket);
+    socket.onmessage = (event) => this.#received(String(event.data));
+    socket.onclose = () => {
+      if (this.#socket === socket) this.#closed();
+    };
+  }
+
+  /** Send a request; rejects with ApiError, code `network` where no answer came. */
+  request<T>(method: string, params: unknown): Promise<T> {
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN) {
+      return Promise.reject(new ApiError("Not connected.", "network", 0));
+    }
+    const id = String(this.#nextId++);
+    return new Promise<T>((resolve, reject) => {
+      const timer = window.setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new ApiError("The exchange did not answer in time.", "network", 0));
+      }, REQUEST_TIMEOUT_MS);
+      this.#pending.set(id, { resolve: resolve as (result: unknown) => void, reject, timer });
+      socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+
+  /** Follow a topic; `onStart` is called before the first push of every (re)subscription. */
+  subscribe(
+    topic: Topic,
+    onPush: (push: Push) => void,
+    onStart: () => void = () => undefined,
+  ): Subscription {
+    const entry: Entry = { topic, onPush, onStart, id: null, turn: 0 };
+    this.#entries.add(entry);
+    if (this.#isOpen) void this.#start(entry);
+    return {
+      renew: () => {
+        if (!this.#isOpen) return;
+        this.#release(entry.id);
+        void this.#start(entry);
+      },
+      close: () => {
+        this.#entries.delete(entry);
+        entry.turn += 1;
+        this.#release(entry.id);
+      },
+    };
+  }
+
+  async #opened(socket: WebSocket): Promise<void> {
+    try {
+      await this.#prepare?.(this);
+    } catch (error) {
+      // A session that has ended leaves the public part of the page working.
+      if (!(error instanceof ApiError) || error.code === "network") return socket.close();
+    }
+    if (this.#socket !== socket) return;
+    this.#isOpen = true;
+    this.#attempts = 0;
+    this.#onState("live", null);
+    for (const entry of this.#entries) void this.#start(entry);
+    this.#schedulePing(0);
+  }
+
+  #closed(): void {
+    this.#socket = null;
+    this.#isOpen = false;
+    clearTimeout(this.#pingTimer);
+    for (const entry of this.#entries) {
+      entry.id = null;
+      entry.turn += 1;
+    }
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(new ApiError("The connection was lost.", "network", 0));
+    }
+    this.#pending.clear();
+    if (!navigator.onLine) {
+      this.#onState("offline", null);
+      return;
+    }
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#attempts);
+    this.#attempts += 1;
+    this.#onState("waiting", null);
+    // Jitter, so that a restarted server is not met by everybody in the same instant.
+    const wait = ceiling / 2 + Math.random() * (ceiling / 2);
+    this.#retryTimer = window.setTimeout(() => this.connect(), wait);
+  }
+
+  #connectNow(): void {
+    this.#attempts = 0;
+    if (!this.#socket) this.connect();
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    socket?.close();
+    // A dead link may hold the closing handshake back for minutes.
+    if (socket) this.#closed();
+    clearTimeout(this.#retryTimer);
+    this.#onState("offline", null);
+  }
+
+  #schedulePing(delayMs: number): void {
+    clearTimeout(this.#pingTimer);
+    this.#pingTimer = window.setTimeout(async () => {
+      const socket = this.#socket;
+      const sent = performance.now();
+      try {
+        await this.request("ping", {});
+        this.#onState("live", Math.round(performance.now() - sent));
+        this.#schedulePing(PING_INTERVAL_MS);
+      } catch {
+        if (this.#socket === socket && socket) {
+          socket.close();
+          this.#closed();
+        }
+      }
+    }, delayMs);
+  }
+
+  async #start(entry: Entry): Promise<void> {
+    entry.id = null;
+    entry.turn += 1;
+    const turn = entry.turn;
+    entry.onStart();
+    try {
+      const result = await this.request<{ subscriptionId: string | number }>(
+        "subscribe",
+        entry.topic,
+      );
+      if (entry.turn === turn) entry.id = result.subscriptionId;
+      else this.#release(result.subscriptionId);
+    } catch (error) {
+      if (entry.turn !== turn || !this.#isOpen) return;
+      console.warn("subscribe failed", entry.topic, error);
+    }
+  }
+
+  #release(id: string | number | null): void {
+    if (id === null || !this.#isOpen) return;
+    this.request("unsubscribe", { subscriptionId: id }).catch(() => undefined);
+  }
+
+  #received(text: string): void {
+    let message: Incoming;
+    try {
+      message = JSON.parse(text) as Incoming;
+    } catch {
+      console.warn("unreadable message", text.slice(0, 200));
+      return;
+    }
+    if (message.method && message.params) this.#pushed(message.method, message.params);
+    else if (message.id !== undefined) this.#replied(message);
+  }
+
+  #replied(message: Incoming): void {
+    const id = String(message.id);
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    const error = message.error;
+    if (!error) {
+      pending.resolve(message.result);
+      return;
+    }
+    const data = error.data as { code?: string; details?: unknown } | undefined;
+    const code = data?.code ?? String(error.code);
+    const status = typeof error.code === "number" ? error.code : 0;
+    pending.reject(new ApiError(error.message, code, status, error.details ?? data?.details));
+  }
+
+  #pushed(channel: string, push: Push): void {
+    for (const entry of this.#entries) {
+      if (entry.topic.channel !== channel) continue;
+      const { market } = entry.topic;
+      if (market && push.market && push.market !== market) continue;
+      // Before the reply is in, a push of this topic can only be the new subscription's, or a
+      // late one of the old: the readers drop what does not follow on.
+      const isMine = entry.id === null || push.subscription_id == null;
+      if (isMine || String(entry.id) === String(push.subscription_id)) entry.onPush(push);
+    }
+  }
+}

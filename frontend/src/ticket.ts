@@ -1,0 +1,305 @@
+/** The order form: draws the draft, checks it, sends it over the socket or by POST. */
+
+import type { OrderBook } from "./book.ts";
+import { decimalsOf, parse, read, show, showAll, typed, write } from "./decimal.ts";
+import { all, byId, choiceGroup, eachFrame, h, setText } from "./dom.ts";
+import type { Exchange } from "./exchange.ts";
+import * as format from "./format.ts";
+import { newClientOrderId, placeOrder } from "./order-entry.ts";
+import type { Portfolio } from "./portfolio.ts";
+import { ApiError } from "./rest.ts";
+import {
+  checkDraft, type Draft, estimate, type Errors, type FieldName, type Funds, quantityForTotal,
+  shareOf, type TimeInForce, totalOf,
+} from "./ticket-rules.ts";
+import type { Market, PlaceOrder, Side } from "./types.ts";
+
+const FIELDS: readonly FieldName[] = ["price", "quantity", "total"];
+/** The API's names of what the form's fields hold. */
+const API_FIELDS: Record<string, FieldName> = {
+  price: "price", quantity: "quantity", quote_quantity: "total", amount: "total",
+};
+
+export class Ticket {
+  readonly #exchange: Exchange;
+  readonly #portfolio: Portfolio;
+  readonly #book: OrderBook;
+  readonly #inputs: Record<FieldName, HTMLInputElement>;
+  readonly #selectSide: (value: string) => void;
+  readonly #selectType: (value: string) => void;
+  readonly #selectMeasure: (value: string) => void;
+  #side: Side = "Buy";
+  #type: "Limit" | "Market" = "Limit";
+  #measure: "quantity" | "amount" = "amount";
+  #isSending = false;
+  /** The last order sent, so that pressing again after a lost answer repeats that very order. */
+  #unanswered: { terms: string; clientOrderId: string } | null = null;
+
+  constructor(exchange: Exchange, portfolio: Portfolio, book: OrderBook) {
+    this.#exchange = exchange;
+    this.#portfolio = portfolio;
+    this.#book = book;
+    this.#inputs = { price: byId("price"), quantity: byId("quantity"), total: byId("total") };
+    this.#selectSide = choiceGroup(byId("order-side"), (value) => this.#setSide(value as Side));
+    this.#selectType = choiceGroup(byId("order-type"), (value) => {
+      this.#type = value as "Limit" | "Market";
+      this.#arrange();
+    });
+    this.#selectMeasure = choiceGroup(byId("order-measure"), (value) => {
+      this.#measure = value as "quantity" | "amount";
+      this.#arrange();
+    });
+    this.#listen();
+    this.#fillAccounts();
+    exchange.market.watch((market) => market && this.#reset());
+    portfolio.changed.watch(this.refresh);
+  }
+
+  /** Draw what depends on book and funds: estimate, available, share buttons. */
+  readonly refresh = eachFrame(() => this.#drawEstimate());
+
+  setPrice(price: string): void {
+    if (this.#type === "Market") {
+      this.#type = "Limit";
+      this.#arrange();
+    }
+    this.#inputs.price.value = price;
+    this.#edited("price");
+  }
+
+  #listen(): void {
+    for (const field of FIELDS) {
+      const input = this.#inputs[field];
+      input.addEventListener("input", () => this.#edited(field));
+      input.addEventListener("keydown", (event) => this.#nudge(event, field));
+    }
+    byId("shares").addEventListener("click", (event) => {
+      const share = (event.target as HTMLElement).dataset["share"];
+      if (share) this.#takeShare(Number(share));
+    });
+    byId("time-in-force").addEventListener("change", () => this.#arrange());
+    byId("post-only").addEventListener("change", () => this.#arrange());
+    byId("order-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#submit();
+    });
+  }
+
+  #fillAccounts(): void {
+    const { accounts, user } = this.#exchange.config;
+    const select = byId<HTMLSelectElement>("account-select");
+    byId("account-field").hidden = accounts.length < 2;
+    byId("signed-out").hidden = user !== null;
+    for (const account of accounts) {
+      const option = h("option", { text: account.label || account.id.slice(0, 8) });
+      option.value = account.id;
+      select.append(option);
+    }
+    select.addEventListener("change", () => (this.#portfolio.accountId.value = select.value));
+    this.#portfolio.accountId.watch((id) => id && (select.value = id));
+  }
+
+  #setSide(side: Side): void {
+    this.#side = side;
+    this.#arrange();
+  }
+
+  #reset(): void {
+    for (const field of FIELDS) this.#inputs[field].value = "";
+    this.#showErrors({});
+    this.#arrange();
+    const symbol = this.#exchange.market.value?.symbol;
+    const last = symbol ? this.#exchange.tickers.value.get(symbol)?.last : null;
+    if (last) this.#inputs.price.value = write(read(last));
+  }
+
+  #draft(): Draft {
+    const timeInForce = byId<HTMLSelectElement>("time-in-force").value as TimeInForce;
+    return {
+      side: this.#side,
+      type: this.#type,
+      measure: this.#measure,
+      price: this.#inputs.price.value,
+      quantity: this.#inputs.quantity.value,
+      total: this.#inputs.total.value,
+      timeInForce,
+      isPostOnly: timeInForce === "GTC" && byId<HTMLInputElement>("post-only").checked,
+    };
+  }
+
+  #funds(market: Market): Funds {
+    return {
+      base: this.#portfolio.available(market.base_asset),
+      quote: this.#portfolio.available(market.quote_asset),
+    };
+  }
+
+  /** Show the fields that the chosen kind of order has. */
+  #arrange(): void {
+    const market = this.#exchange.market.value;
+    const isLimit = this.#type === "Limit";
+    const isByAmount = !isLimit && this.#measure === "amount";
+    this.#selectSide(this.#side);
+    this.#selectType(this.#type);
+    this.#selectMeasure(this.#measure);
+    const shown: Record<string, boolean> = {
+      price: isLimit, measure: !isLimit, quantity: !isByAmount, total: isLimit || isByAmount,
+      options: isLimit,
+    };
+    for (const [field, isShown] of Object.entries(shown)) {
+      document.querySelector<HTMLElement>(`#order-form [data-field="${field}"]`)!.hidden = !isShown;
+    }
+    setText(byId("total-label"), isLimit ? "Total" : "Amount");
+    const postOnly = byId<HTMLInputElement>("post-only");
+    postOnly.disabled = byId<HTMLSelectElement>("time-in-force").value !== "GTC";
+    const submit = byId<HTMLButtonElement>("order-submit");
+    submit.className = `button submit ${this.#side.toLowerCase()}`;
+    const asset = market ? ` ${market.base_asset}` : "";
+    setText(submit, this.#isSending ? "Sending…" : this.#side + asset);
+    submit.disabled = !this.#exchange.config.user || this.#isSending || !market;
+    this.#showErrors({});
+    this.refresh();
+  }
+
+  /** Keep quantity and total of a limit order in step, and forget what was wrong before. */
+  #edited(field: FieldName): void {
+    const market = this.#exchange.market.value;
+    if (market && this.#type === "Limit") {
+      const { price, quantity, total } = this.#inputs;
+      if (field === "total") {
+        quantity.value = quantityForTotal(total.value, price.value, market) ?? quantity.value;
+      } else {
+        total.value = totalOf(price.value, quantity.value) ?? "";
+      }
+    }
+    this.#showErrors({});
+    this.refresh();
+  }
+
+  /** Arrow keys step a price by its tick and a quantity by its lot. */
+  #nudge(event: KeyboardEvent, field: FieldName): void {
+    const market = this.#exchange.market.value;
+    if (!market || field === "total" || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+    const amount = parse(typed(this.#inputs[field].value || "0"));
+    if (amount === null) return;
+    event.preventDefault();
+    const step = read(field === "price" ? market.price_tick : market.quantity_step);
+    const next = amount + (event.key === "ArrowUp" ? step : -step);
+    this.#inputs[field].value = write(next > 0n ? next : 0n);
+    this.#edited(field);
+  }
+
+  #takeShare(percent: number): void {
+    const market = this.#exchange.market.value;
+    if (!market) return;
+    const share = shareOf(percent, this.#draft(), market, this.#funds(market), this.#book);
+    if (!share) {
+      this.#showErrors({ price: "Enter a price first." });
+      return;
+    }
+    this.#inputs[share.field].value = share.value;
+    this.#edited(share.field);
+  }
+
+  #drawEstimate(): void {
+    const market = this.#exchange.market.value;
+    if (!market) return;
+    const funds = this.#funds(market);
+    const [asset, amount] = this.#side === "Buy"
+      ? [market.quote_asset, funds.quote]
+      : [market.base_asset, funds.base];
+    setText(byId("available"), this.#exchange.config.user ? `${showAll(amount, 2)} ${asset}` : format.NONE);
+    const guess = estimate(this.#draft(), market, this.#book);
+    const money = (value: bigint | null) =>
+      value === null ? format.NONE : `${show(value, 8).replace(/(\.\d\d\d*?)0+$/, "$1")} ${guess.asset}`;
+    const isMarket = this.#type === "Market";
+    setText(byId("estimate-label"), isMarket ? "Average price" : "Price");
+    const price = guess.price === null
+      ? format.NONE
+      : `${isMarket ? "≈ " : ""}${show(guess.price, decimalsOf(market.price_tick))} ${market.quote_asset}`;
+    setText(byId("estimate-price"), guess.isCovered ? price : "Not enough in the book");
+    byId("estimate-price").classList.toggle("warn", !guess.isCovered);
+    setText(byId("estimate-rate"), format.rate(guess.rate));
+    setText(byId("estimate-fee"), money(guess.fee));
+    setText(byId("estimate-receive"), money(guess.receive));
+  }
+
+  #showErrors(errors: Errors, general = ""): void {
+    for (const field of FIELDS) {
+      setText(byId(`${field}-error`), errors[field] ?? "");
+      this.#inputs[field].setAttribute("aria-invalid", String(Boolean(errors[field])));
+    }
+    const box = byId("order-error");
+    box.hidden = !general;
+    setText(box, general);
+  }
+
+  async #submit(): Promise<void> {
+    const market = this.#exchange.market.value;
+    const account = this.#portfolio.accountId.value;
+    if (!market || !account || this.#isSending) return;
+    const { terms, errors } = checkDraft(this.#draft(), market, this.#funds(market));
+    this.#showErrors(errors);
+    if (!terms) {
+      const first = FIELDS.find((field) => errors[field]);
+      if (first) this.#inputs[first].focus();
+      return;
+    }
+    const fingerprint = JSON.stringify([account, terms]);
+    const repeated = this.#unanswered?.terms === fingerprint ? this.#unanswered : null;
+    const clientOrderId = repeated?.clientOrderId ?? newClientOrderId();
+    const order: PlaceOrder = { user_id: account, ...terms, client_order_id: clientOrderId };
+    this.#setSending(true);
+    try {
+      const placed = await placeOrder(this.#exchange, order);
+      this.#unanswered = null;
+      this.#portfolio.upsert(placed.order);
+      this.#inputs.quantity.value = "";
+      this.#inputs.total.value = "";
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const isUnknown = error.code === "network" || error.code === "outcome_unknown";
+      this.#unanswered = isUnknown ? { terms: fingerprint, clientOrderId } : null;
+      this.#refused(error);
+      return;
+    } finally {
+      this.#setSending(false);
+    }
+    this.refresh();
+  }
+
+  #setSending(isSending: boolean): void {
+    this.#isSending = isSending;
+    const submit = byId<HTMLButtonElement>("order-submit");
+    submit.disabled = isSending;
+    const asset = this.#exchange.market.value?.base_asset ?? "";
+    setText(submit, isSending ? "Sending…" : `${this.#side} ${asset}`);
+  }
+
+  /** Put what the exchange said beside the field it named, and the rest above the button. */
+  #refused(error: ApiError): void {
+    const errors: Errors = {};
+    for (const [name, text] of Object.entries(error.fields)) {
+      const field = API_FIELDS[name.split(".").at(-1) ?? ""];
+      const isShown = field && !this.#inputs[field].closest<HTMLElement>(".field")!.hidden;
+      if (isShown) errors[field] = text;
+    }
+    const isPlaced = Object.keys(errors).length > 0;
+    this.#setSending(false);
+    this.#showErrors(errors, isPlaced ? "" : error.message);
+    const first = FIELDS.find((field) => errors[field]);
+    if (first) this.#inputs[first].focus();
+  }
+}
+
+/** Show a price step hint on inputs whose market changed. */
+export function initPlaceholders(exchange: Exchange): void {
+  exchange.market.watch((market) => {
+    if (!market) return;
+    const steps = { price: market.price_tick, quantity: market.quantity_step, total: "0.00" };
+    for (const input of all<HTMLInputElement>("#order-form input.num")) {
+      const step = steps[input.id as FieldName] ?? "";
+      input.placeholder = step.replace(/[1-9]/g, "0");
+    }
+  });
+}
