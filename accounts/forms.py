@@ -1,0 +1,141 @@
+"""The forms of the account pages: shape only; what is allowed is decided by the services."""
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth import authenticate
+from django.http import HttpRequest
+
+from accounts.callers import SCOPES
+from accounts.models import Account, Asset, User
+from accounts.services import KEY_LENGTH_MAX, LABEL_LENGTH_MAX
+from zavora.errors import ZavoraError
+from zavora.money import DECIMAL_LENGTH_MAX, NotExact, parse_decimal
+
+EMAIL_WIDGET = forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
+
+
+def show_error(form: forms.Form, error: ZavoraError) -> None:
+    """Put a service's refusal where a person sees it: at its fields, else on top of the form."""
+    fields = [name for name in error.details if name in form.fields]
+    for name in fields:
+        form.add_error(name, str(error.details[name]).capitalize() + ".")
+    if not fields:
+        form.add_error(None, str(error).capitalize() + ".")
+
+
+class SignUpForm(forms.Form):
+    """A new user."""
+
+    email = forms.EmailField(label="E-mail address", max_length=254, widget=EMAIL_WIDGET)
+    password = forms.CharField(
+        strip=False,
+        max_length=128,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 8 characters, not only digits.",
+    )
+
+
+class LoginForm(forms.Form):
+    """A user who comes back. Made for Django's LoginView."""
+
+    email = forms.EmailField(label="E-mail address", max_length=254, widget=EMAIL_WIDGET)
+    password = forms.CharField(
+        strip=False,
+        max_length=128,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.user: User | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Check the password; the answer does not tell which of the two was wrong."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            user = authenticate(
+                self.request, username=cleaned["email"].lower(), password=cleaned["password"]
+            )
+            if not isinstance(user, User):
+                raise forms.ValidationError("Wrong e-mail address or password.")
+            self.user = user
+        return cleaned
+
+    def get_user(self) -> User | None:
+        """Return who proved to be who they say."""
+        return self.user
+
+
+class DecimalTextField(forms.CharField):
+    """An exact decimal: the text goes through the one parser, never through a float."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=DECIMAL_LENGTH_MAX, **kwargs)
+
+    def clean(self, value: Any) -> Decimal | None:
+        """Return the decimal that was typed."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return parse_decimal(text)
+        except NotExact as error:
+            raise forms.ValidationError(str(error).capitalize() + ".") from None
+
+
+class MoneyForm(forms.Form):
+    """An amount of an asset on one of the user's accounts."""
+
+    account = forms.TypedChoiceField(coerce=UUID)
+    asset = forms.ChoiceField()
+    amount = DecimalTextField()
+    # Made with the form, so that one that is sent twice takes effect once.
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(
+        self, *args: Any, accounts: Sequence[Account], assets: Sequence[Asset], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._set_choices("account", [(str(a.public_id), a.label or "Account") for a in accounts])
+        self._set_choices("asset", [(asset.code, asset.code) for asset in assets])
+        if len(accounts) == 1:
+            self.fields["account"].widget = forms.HiddenInput()
+            self.fields["account"].initial = str(accounts[0].public_id)
+        self.fields["key"].initial = str(uuid.uuid4())
+
+    def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = choices
+
+
+class DepositForm(MoneyForm):
+    """Money from the faucet."""
+
+
+class WithdrawForm(MoneyForm):
+    """Money that leaves."""
+
+    address = forms.CharField(
+        required=False, max_length=KEY_LENGTH_MAX, help_text="Where it goes; free text here."
+    )
+    field_order = ("account", "asset", "amount", "address", "key")
+
+
+class TokenForm(forms.Form):
+    """A new bearer token."""
+
+    label = forms.CharField(label="Name", max_length=LABEL_LENGTH_MAX, required=False)
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES],
+        initial=["read", "trade"],
+        widget=forms.CheckboxSelectMultiple,
+    )
