@@ -22,7 +22,7 @@ PERCENT_DECIMALS: Final = 4
 
 
 class PublicTrade(msgspec.Struct, frozen=True, gc=False):
-    """A trade as everybody may see it. ``sequence`` is the public id; time in microseconds."""
+    """A trade as everybody may see it. ``sequence`` is the public id."""
 
     sequence: int
     run_sequence: int
@@ -30,7 +30,7 @@ class PublicTrade(msgspec.Struct, frozen=True, gc=False):
     quantity: str
     amount: str
     taker_side: str
-    time_us: int
+    created_us: int
 
 
 class Ticker(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ class MarketView:
         self._ticker: Ticker | None = None
 
     def top(self, depth: int | None = None) -> tuple[list[Level], list[Level], int]:
-        """Return (bids, asks, depth sequence), best price first, ``depth`` levels a side at most."""
+        """Return (bids, asks, depth sequence), best first, at most ``depth`` levels a side."""
         return self.book.bids.top(depth), self.book.asks.top(depth), self.depth_sequence
 
     def recent_trades(self, limit: int) -> list[PublicTrade]:
@@ -104,7 +104,7 @@ class MarketView:
         self.depth_sequence = snapshot.depth_sequence
         self._trades = deque(map(self._public_trade, snapshot.trades), maxlen=TRADES_KEPT_MAX)
         if self._trades:
-            self._time_us = max(self._time_us, self._trades[0].time_us)
+            self._time_us = max(self._time_us, self._trades[0].created_us)
         self._ticker = None
 
     def apply(self, event: MarketEvent) -> DepthDelta | None:
@@ -189,7 +189,7 @@ def trade_of_row(row: PublicTradeRow, terms: MarketTerms) -> PublicTrade:
 
 
 def _empty_ticker(symbol: str, *, bid: str | None, ask: str | None, time_us: int) -> Ticker:
-    return Ticker(symbol, bid, ask, *(None,) * 8, 0, None, time_us)  # type: ignore[call-arg, arg-type]
+    return Ticker(symbol, bid, ask, *(None,) * 8, 0, None, time_us)
 
 
 def _fold(
