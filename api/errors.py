@@ -122,7 +122,9 @@ def extra_headers(error: ZavoraError) -> dict[str, str]:
 def render(error: ZavoraError, *, request_id: str) -> tuple[int, Headers, bytes]:
     """Return status, headers and body that answer a failure over HTTP."""
     headers: Headers = [JSON_TYPE]
-    headers += [(name.lower().encode(), text.encode()) for name, text in extra_headers(error).items()]
+    headers += [
+        (name.lower().encode(), text.encode()) for name, text in extra_headers(error).items()
+    ]
     body = encode({"error": envelope(error), "request_id": request_id})
     return status_of(error), headers, body
 

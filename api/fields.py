@@ -127,9 +127,7 @@ class Fields:
             return None
         return UUID(value)
 
-    def choice(
-        self, name: str, choices: dict[str, str], *, required: bool = False
-    ) -> str | None:
+    def choice(self, name: str, choices: dict[str, str], *, required: bool = False) -> str | None:
         """Take one of ``choices`` (spelling -> value), in any letter case and spelling."""
         value = self.take(name, required=required)
         if value is None:

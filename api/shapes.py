@@ -10,6 +10,9 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from api.times import microseconds_of, moment_text, time_text
+from marketdata.intervals import INTERVALS, next_open_us
+from marketdata.market_view import PublicTrade, Ticker
+from marketdata.wire import CandleState
 from matching import wire
 from matching.terms import MarketTerms
 from zavora.money import PPM, format_decimal
@@ -35,6 +38,9 @@ PHASE: Final = {
     "halted": "Halted",
     "closed": "Closed",
 }
+_UNITS: Final = {"m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
+# 1m -> Minute1, 12h -> Hour12, 1M -> Month1
+INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
 TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
@@ -155,7 +161,7 @@ def trade(state: wire.TradeState, terms: MarketTerms, own_accounts: Mapping[int,
     }
 
 
-def public_trade(state: wire.TradeState, terms: MarketTerms) -> Shape:
+def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
     """Return a PublicTrade."""
     return {
         "id": str(state.sequence),
@@ -163,7 +169,7 @@ def public_trade(state: wire.TradeState, terms: MarketTerms) -> Shape:
         "price": state.price,
         "quantity": state.quantity,
         "taker_side": state.taker_side,
-        "timestamp": time_text(state.created_us),
+        "timestamp": time_text(state.time_us),
     }
 
 
@@ -203,6 +209,41 @@ def market(terms: MarketTerms) -> Shape:
         "maker_fee": rate(terms.maker_fee_ppm),
         "taker_fee": rate(terms.taker_fee_ppm),
         "is_demo": terms.is_demo,
+    }
+
+
+def ticker(state: Ticker) -> Shape:
+    """Return a Ticker; what no trade of 24 hours tells is null."""
+    return {
+        "market": state.market,
+        "bid": state.bid,
+        "ask": state.ask,
+        "last": state.last,
+        "change_24h": state.change_24h,
+        "change_24h_percent": state.change_24h_percent,
+        "high_24h": state.high_24h,
+        "low_24h": state.low_24h,
+        "volume_24h": state.volume_24h,
+        "quote_volume_24h": state.quote_volume_24h,
+        "vwap_24h": state.vwap_24h,
+        "timestamp": time_text(state.time_us),
+    }
+
+
+def candle(state: CandleState, symbol: str) -> Shape:
+    """Return a Candle; it closes when the next one opens."""
+    return {
+        "market": symbol,
+        "interval": INTERVAL[state.interval],
+        "open_time": time_text(state.open_us),
+        "close_time": time_text(next_open_us(state.interval, state.open_us)),
+        "open": state.open,
+        "high": state.high,
+        "low": state.low,
+        "close": state.close,
+        "volume": state.volume,
+        "quote_volume": state.quote_volume,
+        "trades": state.trades,
     }
 
 

@@ -1,0 +1,70 @@
+"""Django's views under ASGI in a fixed set of threads, each with a lasting database connection.
+
+Django's own handler makes a thread for each request, and with it a new connection to PostgreSQL,
+which costs more than most of our views. Here a request borrows one of a few thread contexts; when
+all are taken, requests wait their turn, and beyond a bound they are refused.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.core.handlers.asgi import ASGIHandler
+
+from api.errors import render
+from zavora.errors import Overloaded
+from zavora.logs import request_id_of
+
+THREADS_MAX: Final = 8
+WAITING_MAX: Final = 500
+
+
+class PooledASGIHandler(ASGIHandler):
+    """Django's ASGI handler on borrowed threads. One per process; it serves one event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free: asyncio.LifoQueue[ThreadSensitiveContext] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serve one HTTP request."""
+        free = self._contexts()
+        if self._waiting >= WAITING_MAX:
+            await _refuse(send)
+            return
+        self._waiting += 1
+        try:
+            context = await free.get()
+        finally:
+            self._waiting -= 1
+        token = SyncToAsync.thread_sensitive_context.set(context)
+        try:
+            await self.handle(scope, receive, send)
+        finally:
+            SyncToAsync.thread_sensitive_context.reset(token)
+            free.put_nowait(context)
+
+    def _contexts(self) -> "asyncio.LifoQueue[ThreadSensitiveContext]":
+        """Return the free contexts; the one used last is lent first, so few stay warm."""
+        loop = asyncio.get_running_loop()
+        if self._free is None or self._loop is not loop:
+            self._loop, self._free = loop, asyncio.LifoQueue()
+            for _ in range(THREADS_MAX):
+                context = ThreadSensitiveContext()
+                SyncToAsync.context_to_thread_executor[context] = ThreadPoolExecutor(
+                    1, thread_name_prefix="django"
+                )
+                self._free.put_nowait(context)
+        return self._free
+
+
+async def _refuse(send: Any) -> None:
+    request_id = request_id_of(None)
+    error = Overloaded("Too many requests are waiting.")
+    status, headers, body = render(error, request_id=request_id)
+    headers.append((b"x-request-id", request_id.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,117 @@
+"""Is the exchange well: what a load balancer, a person and a page ask, answered cheaply."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import psutil
+import redis.asyncio as redis_asyncio
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from api.edge.threads import in_thread
+from api.shapes import TRADING_PHASES, Shape
+from api.times import now_text
+from marketdata.feed import get_feed
+from marketdata.wire import HEARTBEAT_KEY
+from matching.wire import heartbeat_name
+from zavora import __version__
+from zavora.errors import ZavoraError
+
+# An answer is shared for this long, so that many who ask cost no more than one.
+SHARED_S: Final = 0.5
+PROBE_TIMEOUT_S: Final = 1.0
+
+_started_at: Final = time.monotonic()
+_process: Final = psutil.Process()
+_last: tuple[float, int, Shape] | None = None
+
+
+async def get_health() -> tuple[int, Shape]:
+    """Return status (200 or 503) and body; at most ``SHARED_S`` old."""
+    global _last
+    now = time.monotonic()
+    if _last is not None and now - _last[0] < SHARED_S:
+        return _last[1], _last[2]
+    status, body = await _look()
+    _last = (time.monotonic(), status, body)
+    return status, body
+
+
+async def _look() -> tuple[int, Shape]:
+    began = time.perf_counter()
+    (engine_up, data_up, queue_ms), (database_up, database_ms) = await asyncio.gather(
+        _ask_queue(), _ask_database()
+    )
+    services = {
+        "matching_engine": _service(engine_up, queue_ms),
+        "account_service": _service(database_up, database_ms),
+        "market_data_service": _service(data_up, queue_ms),
+    }
+    is_healthy = engine_up and database_up and data_up
+    body: Shape = {
+        "status": "healthy" if is_healthy else "degraded",
+        "version": __version__,
+        "timestamp": now_text(),
+        "uptime_seconds": int(time.monotonic() - _started_at),
+        "services": services,
+        "markets": _count_markets(),
+        "system": {"memory_usage_mb": round(_process.memory_info().rss / 2**20, 1)},
+        "health_check_latency_ms": _ms_since(began),
+    }
+    return (200 if is_healthy else 503), body
+
+
+def _service(is_up: bool, latency_ms: float) -> dict[str, Any]:
+    return {"status": "up" if is_up else "down", "latency_ms": latency_ms}
+
+
+def _ms_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)
+
+
+def _count_markets() -> dict[str, int]:
+    views = get_feed().markets()
+    active = sum(view.terms.phase in TRADING_PHASES for view in views)
+    return {"total": len(views), "active": active}
+
+
+async def _ask_queue() -> tuple[bool, bool, float]:
+    """Return whether every shard's worker and the market data service show signs of life."""
+    began = time.perf_counter()
+    try:
+        await get_feed().ensure_started()
+    except ZavoraError:
+        pass  # then there is no market yet to ask a worker about
+    shards = {view.terms.shard_id for view in get_feed().markets()} or set(settings.ZAVORA_SHARDS)
+    names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
+    client = redis_asyncio.Redis.from_url(
+        settings.REDIS_URL,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=PROBE_TIMEOUT_S,
+        socket_connect_timeout=PROBE_TIMEOUT_S,
+    )
+    try:
+        async with client:
+            found = await client.mget([HEARTBEAT_KEY, *names])
+    except (RedisError, OSError, TimeoutError):
+        return False, False, _ms_since(began)
+    return all(one is not None for one in found[1:]), found[0] is not None, _ms_since(began)
+
+
+async def _ask_database() -> tuple[bool, float]:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await in_thread(_select_one)
+    except (DatabaseError, InterfaceError, ZavoraError, TimeoutError):
+        return False, _ms_since(began)
+    return True, _ms_since(began)
+
+
+def _select_one() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

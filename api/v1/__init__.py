@@ -1,0 +1,1 @@
+"""The v1 REST views and the WebSocket."""

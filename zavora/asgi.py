@@ -1,0 +1,72 @@
+"""ASGI entry point: edge paths to the edge, sockets to the sockets, all else to Django.
+
+Works under uvicorn, granian and Daphne. Daphne has no lifespan, so whatever needs the gateway or
+the feed starts it by itself; lifespan merely does so before the first request.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
+django.setup(set_prefix=False)
+
+from api.django_threads import PooledASGIHandler  # noqa: E402  (needs the settings)
+from api.edge import app as edge  # noqa: E402
+from api.edge.credentials import close_credentials  # noqa: E402
+from api.v1.socket import websocket_application  # noqa: E402
+from marketdata.feed import get_feed  # noqa: E402
+from matching import gateway  # noqa: E402
+from zavora.errors import ZavoraError  # noqa: E402
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_django = PooledASGIHandler()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one connection."""
+    kind = scope["type"]
+    if kind == "http":
+        if edge.is_edge_path(scope["path"]):
+            await edge.application(scope, receive, send)
+        else:
+            await _django(scope, receive, send)
+    elif kind == "websocket":
+        await websocket_application(scope, receive, send)
+    elif kind == "lifespan":
+        await _live(receive, send)
+    else:
+        raise ValueError(f"no such protocol here: {kind}")
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Start with the server where it tells us so, and end with it."""
+    starting: asyncio.Task[None] | None = None
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            # Not awaited: a server without its database still answers, with 503.
+            starting = asyncio.create_task(_start())
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            if starting is not None:
+                starting.cancel()
+            await close_credentials()
+            await gateway.close()
+            await get_feed().close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def _start() -> None:
+    await edge.ensure_started()
+    try:
+        await get_feed().ensure_started()
+    except ZavoraError:
+        pass  # it goes on trying; requests that need it say so meanwhile
