@@ -8,11 +8,12 @@ from typing import Final
 import msgspec
 
 from marketdata.book import DepthBook, Level
+from marketdata.figures import figure_text
 from marketdata.wire import CandleState, TickerState
 from matching.feed_reads import BookSnapshot, PublicTradeRow
 from matching.terms import MarketTerms
 from matching.wire import MarketEvent, TradeState
-from zavora.money import EXACT, format_decimal
+from zavora.money import EXACT
 
 TRADES_KEPT_MAX: Final = 1_000
 # Averages and percentages are the only figures here that may need rounding.
@@ -180,9 +181,9 @@ def trade_of_row(row: PublicTradeRow, terms: MarketTerms) -> PublicTrade:
     return PublicTrade(
         row.sequence,
         row.run_sequence,
-        format_decimal(row.price, terms.tick_decimals),
-        format_decimal(row.quantity, terms.lot_decimals),
-        format_decimal(row.amount, terms.quote.scale),
+        figure_text(row.price, terms.tick_decimals),
+        figure_text(row.quantity, terms.lot_decimals),
+        figure_text(row.amount, terms.quote.scale),
         row.taker_side,
         row.time_us,
     )
@@ -229,20 +230,20 @@ def _fold(
         market=terms.symbol,
         bid=bid,
         ask=ask,
-        last=format_decimal(last, terms.tick_decimals),
-        change_24h=format_decimal(change, terms.tick_decimals),
+        last=figure_text(last, terms.tick_decimals),
+        change_24h=figure_text(change, terms.tick_decimals),
         change_24h_percent=_rounded_text(percent, PERCENT_DECIMALS),
-        high_24h=format_decimal(max(prices), terms.tick_decimals),
-        low_24h=format_decimal(min(prices), terms.tick_decimals),
-        volume_24h=format_decimal(volume, terms.lot_decimals),
-        quote_volume_24h=format_decimal(quote_volume, terms.quote.scale),
+        high_24h=figure_text(max(prices), terms.tick_decimals),
+        low_24h=figure_text(min(prices), terms.tick_decimals),
+        volume_24h=figure_text(volume, terms.lot_decimals),
+        quote_volume_24h=figure_text(quote_volume, terms.quote.scale),
         vwap_24h=_rounded_text(vwap, terms.quote.scale),
         trades_24h=trades,
-        open_24h=format_decimal(opened, terms.tick_decimals),
+        open_24h=figure_text(opened, terms.tick_decimals),
         time_us=time_us,
     )
 
 
 def _rounded_text(value: Decimal, decimals: int) -> str:
     rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUNDING, context=_ROUND)
-    return format_decimal(rounded, decimals)
+    return figure_text(rounded, decimals)

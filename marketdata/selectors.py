@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from accounts.notices import microseconds
+from marketdata.figures import figure_text
 from marketdata.intervals import check_interval
 from marketdata.market_view import PublicTrade, trade_of_row
 from marketdata.models import Candle, CandleProgress
 from marketdata.wire import CandleState
 from matching.feed_reads import list_trades_before
 from matching.terms import MarketTerms
-from zavora.money import format_decimal
 
 CANDLES_MAX: Final = 1_500
 TRADES_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
@@ -61,14 +61,14 @@ def candle_state(row: Candle, terms: MarketTerms) -> CandleState:
         market_id=terms.market_id,
         interval=row.interval,
         open_us=microseconds(row.open_time),
-        open=format_decimal(row.open, terms.tick_decimals),
-        high=format_decimal(row.high, terms.tick_decimals),
-        low=format_decimal(row.low, terms.tick_decimals),
-        close=format_decimal(row.close, terms.tick_decimals),
-        volume=format_decimal(row.volume, terms.lot_decimals),
-        quote_volume=format_decimal(row.quote_volume, terms.quote.scale),
-        taker_buy_volume=format_decimal(row.taker_buy_volume, terms.lot_decimals),
-        taker_buy_quote_volume=format_decimal(row.taker_buy_quote_volume, terms.quote.scale),
+        open=figure_text(row.open, terms.tick_decimals),
+        high=figure_text(row.high, terms.tick_decimals),
+        low=figure_text(row.low, terms.tick_decimals),
+        close=figure_text(row.close, terms.tick_decimals),
+        volume=figure_text(row.volume, terms.lot_decimals),
+        quote_volume=figure_text(row.quote_volume, terms.quote.scale),
+        taker_buy_volume=figure_text(row.taker_buy_volume, terms.lot_decimals),
+        taker_buy_quote_volume=figure_text(row.taker_buy_quote_volume, terms.quote.scale),
         trades=row.trades,
         first_trade_sequence=row.first_trade_sequence,
         last_trade_sequence=row.last_trade_sequence,

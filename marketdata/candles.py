@@ -1,0 +1,108 @@
+"""Trades into candles: pure and exact.
+
+A batch of trades becomes one-minute parts first, and those become parts of every longer interval,
+so that a trade is looked at once. Figures are integers: prices and volumes in units of 10^-18.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from marketdata.intervals import INTERVALS, open_us
+from matching.feed_reads import PublicTradeRow
+from zavora.money import SCALE_MAX, decimal_to_units
+
+MINUTE: Final = "1m"
+LONGER_INTERVALS: Final = tuple(interval for interval in INTERVALS if interval != MINUTE)
+
+
+class CandlePart(msgspec.Struct, gc=False):
+    """What a run of trades in sequence contributes to one candle."""
+
+    interval: str
+    open_us: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    quote_volume: int
+    taker_buy_volume: int
+    taker_buy_quote_volume: int
+    trades: int
+    first_trade_sequence: int
+    last_trade_sequence: int
+
+    def extend(self, later: "CandlePart") -> None:
+        """Add what comes later in the sequence."""
+        self.high = max(self.high, later.high)
+        self.low = min(self.low, later.low)
+        self.close = later.close
+        self.volume += later.volume
+        self.quote_volume += later.quote_volume
+        self.taker_buy_volume += later.taker_buy_volume
+        self.taker_buy_quote_volume += later.taker_buy_quote_volume
+        self.trades += later.trades
+        self.last_trade_sequence = later.last_trade_sequence
+
+
+def parts_of(trades: Iterable[PublicTradeRow]) -> list[CandlePart]:
+    """Return the parts of candles of every interval that ``trades``, in sequence, make up."""
+    parts: dict[tuple[str, int], CandlePart] = {}
+    for minute in _minutes_of(trades):
+        _add(parts, MINUTE, minute.open_us, minute)
+        for interval in LONGER_INTERVALS:
+            _add(parts, interval, open_us(interval, minute.open_us), minute)
+    return list(parts.values())
+
+
+def _add(
+    parts: dict[tuple[str, int], CandlePart], interval: str, opened_us: int, part: CandlePart
+) -> None:
+    known = parts.get((interval, opened_us))
+    if known is not None:
+        known.extend(part)
+        return
+    copy = msgspec.structs.replace(part, interval=interval, open_us=opened_us)
+    parts[interval, opened_us] = copy
+
+
+def _minutes_of(trades: Iterable[PublicTradeRow]) -> Iterable[CandlePart]:
+    """Yield one part per run of trades in the same minute."""
+    current: CandlePart | None = None
+    for trade in trades:
+        part = _part_of(trade)
+        if current is not None and current.open_us == part.open_us:
+            current.extend(part)
+            continue
+        if current is not None:
+            yield current
+        current = part
+    if current is not None:
+        yield current
+
+
+def _part_of(trade: PublicTradeRow) -> CandlePart:
+    price, volume, quote_volume = _units(trade.price), _units(trade.quantity), _units(trade.amount)
+    is_taker_buy = trade.taker_side == "buy"
+    return CandlePart(
+        MINUTE,
+        open_us(MINUTE, trade.time_us),
+        price,
+        price,
+        price,
+        price,
+        volume,
+        quote_volume,
+        volume if is_taker_buy else 0,
+        quote_volume if is_taker_buy else 0,
+        1,
+        trade.sequence,
+        trade.sequence,
+    )
+
+
+def _units(value: Decimal) -> int:
+    return decimal_to_units(value, SCALE_MAX)

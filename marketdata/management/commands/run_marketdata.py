@@ -1,0 +1,26 @@
+"""The market data service as a command."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from marketdata.worker import MarketDataService
+
+
+class Command(BaseCommand):
+    """Counts committed trades into candles and publishes tickers, until it is told to stop."""
+
+    help = (
+        "Run the market data service: candles from committed trades, tickers each second. "
+        "One instance is active; start a second one as standby. SIGTERM or Ctrl-C ends it. "
+        "Example: manage.py run_marketdata"
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        MarketDataService(stop).run()

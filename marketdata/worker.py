@@ -1,0 +1,219 @@
+"""The market data service: counts committed trades into candles, tells tickers each second.
+
+One instance is active, by an advisory lock of the database; others stand by. That lock only saves
+work: what makes every trade count once is the compared sequence in ``services.count_trades``.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from marketdata import wire
+from marketdata.candles import MINUTE
+from marketdata.intervals import INTERVALS
+from marketdata.selectors import get_candle_progress, list_candles, moment
+from marketdata.services import CountedElsewhere, count_trades
+from marketdata.tickers import WINDOW_MINUTES, DayWindow
+from marketdata.wire import CandleState
+from matching.feed_reads import list_trade_sequences
+from matching.selectors import list_market_terms
+from matching.terms import MarketTerms
+from matching.wire import EVENTS_PATTERN
+
+# Any number that no other user of the database's advisory locks takes.
+LOCK_KEY: Final = 0x5A41_5652_4D44
+# Candles are brought up to date at most this often; many trades then share one commit.
+COUNT_PERIOD_S: Final = 0.2
+TICKER_PERIOD_S: Final = 1.0
+TERMS_PERIOD_S: Final = 5.0
+STANDBY_PERIOD_S: Final = 0.5
+RETRY_S: Final = 0.5
+# Of a long catch-up only the newest candles of each interval are told.
+TOLD_PER_INTERVAL_MAX: Final = 2
+
+log = structlog.get_logger(__name__)
+
+
+class LockLost(Exception):
+    """The database session that held the lock is gone."""
+
+
+class MarketDataService:
+    """Runs in one thread, on one database connection; ``stop`` ends it within a period."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._redis = redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=max(TICKER_PERIOD_S, COUNT_PERIOD_S) + 1,
+            socket_connect_timeout=1,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._pubsub: Any = None
+        self._terms: dict[int, MarketTerms] = {}
+        self._counted: dict[int, int] = {}
+        self._windows: dict[int, DayWindow] = {}
+        self._ticker_due = self._terms_due = 0.0
+
+    def run(self) -> None:
+        """Serve until stopped: wait for the lock, then work; whatever fails is begun anew."""
+        while not self._stop.is_set():
+            try:
+                self._acquire_lock()
+                self._load()
+                while not self._stop.is_set():
+                    self._step()
+            except (DatabaseError, InterfaceError, LockLost, CountedElsewhere) as error:
+                log.warning("marketdata_restarts", error=str(error))
+                self._stop.wait(RETRY_S)
+            finally:
+                # Closing the session gives the lock back.
+                connection.close()
+        self._close_pubsub()
+        self._redis.close()
+
+    def _acquire_lock(self) -> None:
+        is_told = False
+        while not self._stop.is_set():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
+                if cursor.fetchone()[0]:
+                    log.info("marketdata_active")
+                    return
+            if not is_told:
+                log.info("marketdata_standby")
+                is_told = True
+            self._stop.wait(STANDBY_PERIOD_S)
+
+    def _load(self) -> None:
+        """Forget everything and read it anew; count what was traded meanwhile."""
+        self._terms, self._counted, self._windows = {}, {}, {}
+        self._ticker_due = self._terms_due = 0.0
+        if not self._stop.is_set():
+            self._load_terms()
+
+    def _load_terms(self) -> None:
+        for terms in list_market_terms():
+            self._terms[terms.market_id] = terms
+            if terms.market_id not in self._counted:
+                self._counted[terms.market_id] = get_candle_progress(terms.market_id)
+                self._windows[terms.market_id] = _load_window(terms)
+            self._windows[terms.market_id].terms = terms
+        self._terms_due = time.monotonic() + TERMS_PERIOD_S
+
+    def _step(self) -> None:
+        self._await_events()
+        sequences = list_trade_sequences()
+        if not sequences.keys() <= self._terms.keys() or time.monotonic() >= self._terms_due:
+            self._load_terms()
+        for market_id, sequence in sequences.items():
+            self._count_up_to(market_id, sequence)
+        if time.monotonic() >= self._ticker_due:
+            self._check_lock()
+            self._tell_tickers()
+            self._ticker_due = time.monotonic() + TICKER_PERIOD_S
+
+    def _count_up_to(self, market_id: int, sequence: int) -> None:
+        while self._counted.get(market_id, sequence) < sequence and not self._stop.is_set():
+            candles = count_trades(self._terms[market_id])
+            if not candles:
+                break
+            self._counted[market_id] = max(candle.last_trade_sequence for candle in candles)
+            for candle in candles:
+                if candle.interval == MINUTE:
+                    self._windows[market_id].add(candle)
+            self._tell(
+                [(wire.candles_channel(market_id), wire.encode(_newest(candles)))],
+            )
+
+    def _check_lock(self) -> None:
+        """Raise LockLost where Django has connected anew since the lock was taken."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                " AND pid = pg_backend_pid() AND objsubid = 1"
+                " AND (classid::bigint << 32 | objid::bigint) = %s",
+                [LOCK_KEY],
+            )
+            if cursor.fetchone()[0] != 1:
+                raise LockLost("the lock of the market data service is gone")
+
+    # --- the queue: may be away, the tables go on ---
+
+    def _await_events(self) -> None:
+        """Wait until something was published and a period has passed, or a ticker is due."""
+        earliest = time.monotonic() + COUNT_PERIOD_S
+        try:
+            if self._pubsub is None:
+                self._pubsub = self._redis.pubsub()
+                self._pubsub.psubscribe(EVENTS_PATTERN)
+            has_news = False
+            while (left := self._ticker_due - time.monotonic()) > 0 and not self._stop.is_set():
+                if has_news:
+                    left = min(left, earliest - time.monotonic())
+                    if left <= 0:
+                        return
+                message = self._pubsub.get_message(timeout=min(left, COUNT_PERIOD_S))
+                has_news = has_news or (message is not None and message["type"] == "pmessage")
+        except (RedisError, OSError) as error:
+            self._queue_is_away(error)
+            self._stop.wait(COUNT_PERIOD_S)
+
+    def _tell_tickers(self) -> None:
+        now_us = time.time_ns() // 1_000
+        states = [window.ticker(now_us) for _, window in sorted(self._windows.items())]
+        message = wire.encode([state for state in states if state is not None])
+        self._tell([(wire.TICKERS_CHANNEL, message)], tickers=message)
+
+    def _tell(self, messages: Iterable[tuple[str, bytes]], *, tickers: bytes | None = None) -> None:
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.set(wire.HEARTBEAT_KEY, b"1", px=wire.HEARTBEAT_MS)
+            if tickers is not None:
+                pipeline.set(wire.TICKERS_KEY, tickers)
+            for channel, message in messages:
+                pipeline.publish(channel, message)
+            pipeline.execute()
+        except (RedisError, OSError) as error:
+            self._queue_is_away(error)
+
+    def _queue_is_away(self, error: Exception) -> None:
+        log.warning("marketdata_queue_away", error=str(error))
+        self._close_pubsub()
+
+    def _close_pubsub(self) -> None:
+        pubsub, self._pubsub = self._pubsub, None
+        if pubsub is not None:
+            pubsub.close()
+
+
+def _load_window(terms: MarketTerms) -> DayWindow:
+    """Return the last 24 hours from the table; older than that, the newest candle alone."""
+    window = DayWindow(terms)
+    start = moment(time.time_ns() // 1_000) - timedelta(minutes=WINDOW_MINUTES)
+    candles = list_candles(terms, MINUTE, start=start, limit=WINDOW_MINUTES + 1)
+    if not candles:
+        candles = list_candles(terms, MINUTE, limit=1)
+    for candle in reversed(candles):
+        window.add(candle)
+    return window
+
+
+def _newest(candles: list[CandleState]) -> list[CandleState]:
+    """Return the newest candles of each interval, oldest first."""
+    newest: list[CandleState] = []
+    for interval in INTERVALS:
+        mine = [candle for candle in candles if candle.interval == interval]
+        mine.sort(key=lambda candle: candle.last_trade_sequence)
+        newest += mine[-TOLD_PER_INTERVAL_MAX:]
+    return newest
