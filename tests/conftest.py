@@ -1,0 +1,95 @@
+"""Servers for a whole test run, and what every kind of test may ask for.
+
+Django is set up only after ``pytest_configure`` here has started PostgreSQL and Valkey in a
+temporary home, so the tests run on servers of their own, beside whatever else runs. With
+pytest-xdist the controller starts them and the workers inherit the URLs.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+
+from tests.exchange import Exchange
+from zavora.embedded.servers import RunningServers
+from zavora.home import Home, owner_lock
+
+TESTS = Path(__file__).resolve().parent
+WITHOUT_SERVERS = (TESTS / "unit", TESTS / "property")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Nothing answers here: a unit test that asks a server fails at once.
+NO_SERVERS = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+_stack = contextlib.ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers (unless only tests without any are asked for), then set up Django."""
+    if config.option.help or config.option.version:
+        return
+    if not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit the environment
+        _make_environment(config)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "zavora.settings"
+    django.setup()
+
+
+def _make_environment(config: pytest.Config) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(name, None)
+    home = Home(Path(tempfile.mkdtemp(prefix="zavora-tests-")))
+    _stack.callback(shutil.rmtree, home.path, ignore_errors=True)
+    os.environ["ZAVORA_HOME"] = str(home.path)
+    if _needs_no_servers(config):
+        os.environ.update(NO_SERVERS)
+        return
+    home.prepare()
+    _stack.enter_context(owner_lock(home, wait_s=0))
+    servers = RunningServers(home)
+    _stack.callback(servers.stop)
+    servers.start()
+    os.environ["DATABASE_URL"] = servers.urls.database_url
+    os.environ["REDIS_URL"] = servers.urls.redis_url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers and delete their home."""
+    if not hasattr(config, "workerinput"):
+        _stack.close()
+
+
+def _needs_no_servers(config: pytest.Config) -> bool:
+    """Return whether every path asked for holds tests without a database."""
+    paths = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    return bool(paths) and all(
+        any(path.is_relative_to(folder) for folder in WITHOUT_SERVERS) for path in paths
+    )
+
+
+@pytest.fixture(scope="session")
+def exchange() -> Iterator[Exchange]:
+    """One running exchange with the demo's markets and accounts, without history, for the run.
+
+    Tests share it: make accounts of your own, and use BTC/EUR only with a clean-up.
+    """
+    with Exchange(demo=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Return a Chromium on PATH; without one the test is skipped, or fails where CI=true."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        reason = "browser tests need a Chromium on PATH"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
