@@ -120,7 +120,7 @@ export class Activity {
       this.#portfolio.upsert(await cancelOrder(this.#exchange, order));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      toast("Not cancelled", error.message, "bad");
+      toast("Not cancelled", format.sentence(error.message), "bad");
       // It may have filled a moment ago, unseen here.
       void this.#portfolio.load();
     } finally {
@@ -139,11 +139,11 @@ export class Activity {
     try {
       for (const item of await cancelAll(this.#exchange, account, market)) {
         if (item.order) this.#portfolio.upsert(item.order);
-        else if (item.error) toast("Not cancelled", item.error.message, "bad");
+        else if (item.error) toast("Not cancelled", format.sentence(item.error.message), "bad");
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      toast("Not cancelled", error.message, "bad");
+      toast("Not cancelled", format.sentence(error.message), "bad");
     }
     this.#render();
   }

@@ -58,6 +58,9 @@ export class BookPanel {
     new ResizeObserver(() => {
       const count = Math.floor(element.clientHeight / ROW_HEIGHT_PX);
       this.#rows[side] = Math.min(ROWS_MAX, Math.max(ROWS_MIN, count));
+      // The rows share what is left over, so that the side is filled to its edge.
+      const height = Math.max(ROW_HEIGHT_PX, element.clientHeight / this.#rows[side]);
+      element.style.setProperty("--level-height", `${height.toFixed(2)}px`);
       this.#render();
     }).observe(element);
   }

@@ -56,7 +56,6 @@ export class Chart {
       autoSize: true,
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.24 } },
-      localization: { timeFormatter: (time: Time) => format.dateTime(isoOf(time)) },
     });
     this.#candles = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
     this.#volumes = this.#chart.addSeries(HistogramSeries, {
@@ -118,6 +117,13 @@ export class Chart {
     byId("chart-empty").hidden = true;
     const precision = decimalsOf(market.price_tick);
     const minMove = Number(market.price_tick);
+    const digits = { minimumFractionDigits: precision, maximumFractionDigits: precision };
+    this.#chart.applyOptions({
+      localization: {
+        priceFormatter: (price: number) => price.toLocaleString("en-US", digits),
+        timeFormatter: (time: Time) => format.dateTime(isoOf(time)),
+      },
+    });
     this.#candles.applyOptions({ priceFormat: { type: "price", precision, minMove } });
     this.#chart.timeScale().applyOptions({ timeVisible: this.#interval !== "1d" });
     this.#subscription = this.#exchange.socket.subscribe(
@@ -209,7 +215,7 @@ export class Chart {
     const market = this.#exchange.market.value ?? undefined;
     const { open, high, low, close, volume } = bar.candle;
     const [o, hi, lo, c] = [open, high, low, close].map((text) => format.price(text, market));
-    setText(legend, `O ${o}  H ${hi}  L ${lo}  C ${c}  V ${format.compact(volume)}`);
+    setText(legend, `O\u00a0${o}  H\u00a0${hi}  L\u00a0${lo}  C\u00a0${c}  V\u00a0${format.compact(volume)}`);
     legend.className = `legend num ${Number(close) >= Number(open) ? "up" : "down"}`;
   }
 

@@ -64,7 +64,7 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
       toast("Demo funds deposited", `${format.balance(write(sum))} ${asset.value}`, "good");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      complain(error.fields["amount"] ?? error.fields["asset"] ?? error.message);
+      complain(error.fields["amount"] ?? error.fields["asset"] ?? format.sentence(error.message));
     } finally {
       submit.disabled = false;
     }

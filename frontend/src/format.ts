@@ -31,16 +31,13 @@ export function quantity(text: string | null | undefined, market: Market | undef
   return showQuantity(read(text), market);
 }
 
-/** Quantities keep a readable number of decimals; finer ones are shown in full. */
-export function showQuantity(amount: Amount, market: Market | undefined): string {
-  const decimals = market ? Math.min(decimalsOf(market.quantity_step), 4) : 4;
-  return showAll(amount, decimals);
-}
+const QUANTITY_DECIMALS_MAX = 6;
 
-/** An amount of money in the quote asset: two decimals, or as many as the tick where it is finer. */
-export function quoteDecimals(market: Market): number {
-  const decimals = decimalsOf(market.price_tick);
-  return decimals > 3 ? 8 : 2;
+/** Quantities have one number of decimals in a market, so that columns align; dust is shown whole. */
+export function showQuantity(amount: Amount, market: Market | undefined): string {
+  const lot = market ? decimalsOf(market.quantity_step) : QUANTITY_DECIMALS_MAX;
+  const text = show(amount, Math.min(lot, QUANTITY_DECIMALS_MAX));
+  return amount !== 0n && !/[1-9]/.test(text) ? showAll(amount, lot) : text;
 }
 
 /** A balance: two decimals for what looks like a currency, eight for the rest, no tail of zeros. */
@@ -90,4 +87,11 @@ export function rate(fraction: string): string {
 export function words(name: string): string {
   const spaced = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+}
+
+/** Begin with a capital and end with a full stop, as a message for people does. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  const end = /[.!?]$/.test(trimmed) ? "" : ".";
+  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + end;
 }

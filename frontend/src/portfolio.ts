@@ -9,6 +9,7 @@ const OPEN: readonly OrderStatus[] = ["New", "PartiallyFilled", "Pending", "Trig
 const CLOSED_MAX = 200;
 const FILLS_MAX = 200;
 const PAGE = 100;
+const RELOAD_MS = 300;
 
 export function isOpen(order: Order): boolean {
   return OPEN.includes(order.status);
@@ -29,6 +30,7 @@ export class Portfolio {
   #orders = new Map<string, Order>();
   #fills = new Map<string, Fill>();
   #balances = new Map<string, Balance>();
+  #loadTimer = 0;
   isLoaded = false;
 
   constructor(exchange: Exchange, news: News) {
@@ -162,12 +164,26 @@ export class Portfolio {
   }
 
   #addFill(fill: Fill, isLive: boolean): void {
-    if (fill.account_id && fill.account_id !== this.accountId.value) return;
+    // A pushed fill names its order, not its account: with several accounts, one whose order is
+    // not known here may be another account's, and the next load tells.
+    const isOnlyAccount = this.#exchange.config.accounts.length < 2;
+    if (isLive && !isOnlyAccount && !this.#orders.has(fill.order_id)) {
+      this.#loadSoon();
+      return;
+    }
     const key = `${fill.id}/${fill.order_id}`;
     if (this.#fills.has(key)) return;
     this.#fills.set(key, fill);
     for (const old of this.fills.slice(FILLS_MAX)) this.#fills.delete(`${old.id}/${old.order_id}`);
     if (isLive) this.#news.onFill(fill);
+  }
+
+  #loadSoon(): void {
+    if (this.#loadTimer) return;
+    this.#loadTimer = window.setTimeout(() => {
+      this.#loadTimer = 0;
+      void this.load();
+    }, RELOAD_MS);
   }
 
   #setBalance(balance: Balance): void {

@@ -175,5 +175,6 @@ export function quantityForTotal(total: string, price: string, market: Market): 
 
 export function totalOf(price: string, quantity: string): string | null {
   const [each, count] = [parse(typed(price)), parse(typed(quantity))];
-  return each === null || count === null ? null : write(multiplyDown(each, count));
+  if (each === null || count === null || each <= 0n || count <= 0n) return null;
+  return write(multiplyDown(each, count));
 }

@@ -279,14 +279,16 @@ export class Ticket {
   /** Put what the exchange said beside the field it named, and the rest above the button. */
   #refused(error: ApiError): void {
     const errors: Errors = {};
-    for (const [name, text] of Object.entries(error.fields)) {
+    for (const [name, expected] of Object.entries(error.fields)) {
       const field = API_FIELDS[name.split(".").at(-1) ?? ""];
-      const isShown = field && !this.#inputs[field].closest<HTMLElement>(".field")!.hidden;
-      if (isShown) errors[field] = text;
+      if (!field || this.#inputs[field].closest<HTMLElement>(".field")!.hidden) continue;
+      // Only this code's details say what was expected; others' are figures of the refused order.
+      const isExpectation = error.code === "validation_error";
+      const label = this.#inputs[field].labels?.[0]?.textContent ?? field;
+      errors[field] = isExpectation ? `${label}: ${expected}` : format.sentence(error.message);
     }
     const isPlaced = Object.keys(errors).length > 0;
-    this.#setSending(false);
-    this.#showErrors(errors, isPlaced ? "" : error.message);
+    this.#showErrors(errors, isPlaced ? "" : format.sentence(error.message));
     const first = FIELDS.find((field) => errors[field]);
     if (first) this.#inputs[first].focus();
   }

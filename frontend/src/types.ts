@@ -82,7 +82,6 @@ export interface Order {
 export interface Fill {
   id: string;
   order_id: string;
-  account_id?: string;
   market: string;
   side: Side;
   price: string;
