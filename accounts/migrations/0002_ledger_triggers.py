@@ -3,7 +3,7 @@
 from django.db import migrations
 
 # Statement triggers: they cost one call for a COPY of thousands of rows, not one a row. TRUNCATE
-# has no row triggers at all.
+# has one of its own, so that a test database can be emptied between tests without it.
 APPEND_ONLY_SQL = """
 CREATE FUNCTION accounts_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -12,14 +12,22 @@ BEGIN
 END
 $$;
 CREATE TRIGGER ledger_transaction_append_only
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON accounts_ledgertransaction
+    BEFORE UPDATE OR DELETE ON accounts_ledgertransaction
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
+CREATE TRIGGER ledger_transaction_no_truncate
+    BEFORE TRUNCATE ON accounts_ledgertransaction
     FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
 CREATE TRIGGER ledger_entry_append_only
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON accounts_ledgerentry
+    BEFORE UPDATE OR DELETE ON accounts_ledgerentry
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
+CREATE TRIGGER ledger_entry_no_truncate
+    BEFORE TRUNCATE ON accounts_ledgerentry
     FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
 """
 APPEND_ONLY_DROP_SQL = """
+DROP TRIGGER ledger_entry_no_truncate ON accounts_ledgerentry;
 DROP TRIGGER ledger_entry_append_only ON accounts_ledgerentry;
+DROP TRIGGER ledger_transaction_no_truncate ON accounts_ledgertransaction;
 DROP TRIGGER ledger_transaction_append_only ON accounts_ledgertransaction;
 DROP FUNCTION accounts_refuse_change();
 """

@@ -1,0 +1,44 @@
+"""People and money for the tests of accounts.
+
+Models are imported inside the fixtures: this file is read before Django knows its settings.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def usd(db: None) -> Any:
+    from accounts.services import create_asset
+
+    return create_asset(code="USD", name="US dollar", scale=8)
+
+
+@pytest.fixture
+def btc(db: None) -> Any:
+    from accounts.services import create_asset
+
+    return create_asset(code="BTC", name="Bitcoin", scale=8)
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    from accounts.services import ensure_user
+
+    return ensure_user(email="ann@example.com")
+
+
+@pytest.fixture
+def account(user: Any) -> Any:
+    return user.accounts.get()
+
+
+@pytest.fixture
+def funded(account: Any, usd: Any) -> Any:
+    """An account with 100 USD."""
+    from accounts.services import deposit
+
+    deposit(account_id=account.public_id, asset="USD", amount=Decimal(100), source="operator")
+    return account
