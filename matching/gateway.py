@@ -12,7 +12,7 @@ import itertools
 import os
 import secrets
 import time
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import redis.asyncio as redis_asyncio
@@ -89,8 +89,8 @@ def _connection() -> Connection:
         socket_connect_timeout=QUEUE_TIMEOUT_S,
         health_check_interval=0,
     )
-    connection: Connection = pool.connection_class(**options)
-    return connection
+    connection: Any = pool.connection_class(**options)
+    return cast(Connection, connection)
 
 
 class Gateway:

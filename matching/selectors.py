@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from matching.models import Market, Order, OrderKey, Trade
 from matching.terms import AssetTerms, MarketTerms, build_terms
-from zavora.errors import OrderNotFound
+from zavora.errors import MarketNotFound, OrderNotFound
 
 PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
 
@@ -108,6 +108,19 @@ def list_account_trades(
 
     found = {row.pk: row for role in ("maker", "taker") for row in of_role(role)}
     return [found[pk] for pk in sorted(found, reverse=True)[:limit]]
+
+
+def get_market_terms(symbol: str) -> MarketTerms:
+    """Return the terms of one market; raise MarketNotFound."""
+    for terms in list_market_terms():
+        if terms.symbol == symbol.upper():
+            return terms
+    raise MarketNotFound(f"there is no market {symbol}")
+
+
+def list_shard_ids() -> list[int]:
+    """Return every shard that has markets, by id."""
+    return list(Market.objects.order_by("shard_id").values_list("shard_id", flat=True).distinct())
 
 
 # --- idempotency keys ----------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def decimal_to_units(value: Decimal, scale: int) -> int:
     whole = int("".join(map(str, digits)) or "0")
     shift = exponent + scale
     if shift >= 0:
-        units = whole * 10**shift
+        units = whole * int(10**shift)
     else:
         units, rest = divmod(whole, 10**-shift)
         if rest:
@@ -84,7 +84,7 @@ def units_to_decimal(units: int, scale: int) -> Decimal:
 
 
 def format_decimal(value: Decimal, scale: int) -> str:
-    """Return ``value`` as plain text with exactly ``scale`` decimals; raise NotExact if it has more."""
+    """Return ``value`` as plain text with exactly ``scale`` decimals; more raise NotExact."""
     return units_to_text(decimal_to_units(value, scale), scale)
 
 
@@ -100,7 +100,7 @@ def numeric_text_to_units(text: str, scale: int) -> int:
         raise NotExact(f"expected a finite number, found {text!r}") from None
     shift = scale - len(fraction)
     if shift >= 0:
-        return units * 10**shift
+        return units * int(10**shift)
     units, rest = divmod(units, 10**-shift)
     if rest:
         raise NotExact(f"expected at most {scale} decimals")
@@ -116,5 +116,5 @@ def scale_of(value: Decimal) -> int:
 
 
 def fee_units(*, received_units: int, rate_ppm: int) -> int:
-    """Return the fee in the received asset's smallest units: rounded up, at most what was received."""
+    """Return the fee in the received asset's smallest units: rounded up, at most all of it."""
     return min(received_units, -(-received_units * rate_ppm // PPM))

@@ -1,4 +1,4 @@
-"""Settings: everything comes from the environment or ``.env`` and is explained in ``.env.example``."""
+"""Settings: all from the environment or ``.env``; ``.env.example`` explains each."""
 
 from pathlib import Path
 

@@ -1,0 +1,49 @@
+"""``manage.py run_matching``: one matching worker process."""
+
+import signal
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandError
+
+from matching.worker.connection import UnsafeServer
+from matching.worker.lease import LeaseLost
+from matching.worker.loop import MatchingWorker
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    """Run a matching worker until SIGTERM or SIGINT."""
+
+    help = (
+        "Match one shard's markets. Of several workers for the same shard one is live, the others"
+        " wait as hot standby.\n\nExamples:\n"
+        "  manage.py run_matching --shard 0\n"
+        "  manage.py run_matching --shard 1 --batch-max 2000"
+    )
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
+        """Keep the line breaks of the examples."""
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--shard", type=int, default=0, help="the shard (0 to 62)")
+        parser.add_argument(
+            "--batch-max", type=int, default=None, help="commands in one transaction at most"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the worker; end with an error where it lost its lease."""
+        if not 0 <= options["shard"] < 63:
+            raise CommandError("--shard: expected a number from 0 to 62")
+        worker = MatchingWorker(options["shard"], batch_max=options["batch_max"])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        try:
+            worker.run()
+        except (LeaseLost, UnsafeServer) as error:
+            log.error("worker_ended", shard=options["shard"], why=str(error))
+            raise CommandError(str(error)) from error

@@ -1,0 +1,185 @@
+"""Changes of markets and accounts that reach the engine as commands, like any order.
+
+The row is written by the worker in the commit of the command; what is returned is read after it.
+"""
+
+import uuid
+from decimal import Decimal
+from typing import Final
+
+from django.db import connection
+
+from accounts import services as account_services
+from accounts.postings import get_asset
+from matching import gateway, wire
+from matching.models import Market, Shard
+from matching.selectors import get_market_terms, list_shard_ids
+from matching.terms import AssetTerms, MarketTerms, build_terms
+from zavora.errors import Conflict, ValidationFailed
+from zavora.money import EXACT
+
+PHASES: Final = tuple(Market.Phase.values)
+# Below the 10^20 of NUMERIC(38, 18); a market may set less.
+DEFAULT_MAXIMUM: Final = Decimal(10**12)
+
+
+def new_market_command(
+    *,
+    base: str,
+    quote: str,
+    tick_size: Decimal,
+    lot_size: Decimal,
+    min_notional: Decimal = Decimal(0),
+    max_notional: Decimal = DEFAULT_MAXIMUM,
+    max_price: Decimal = DEFAULT_MAXIMUM,
+    max_quantity: Decimal = DEFAULT_MAXIMUM,
+    band_ppm: int | None = None,
+    maker_fee_ppm: int = 0,
+    taker_fee_ppm: int = 0,
+    phase: str = "continuous",
+    shard_id: int = 0,
+    is_demo: bool = False,
+) -> wire.ConfigureMarket:
+    """Return the command that adds a market, its id drawn from the table's own sequence.
+
+    Raises ValidationFailed (rules that cannot be exact, unknown asset) or Conflict (the symbol
+    exists). Nothing is written but the sequence.
+    """
+    base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
+    symbol = f"{base_asset.code}/{quote_asset.code}"
+    if Market.objects.filter(symbol=symbol).exists():
+        raise Conflict(f"market {symbol} exists already", symbol=symbol)
+    if phase not in PHASES:
+        raise ValidationFailed("unknown phase", phase=f"expected one of {', '.join(PHASES)}")
+    if base_asset.asset_id == quote_asset.asset_id:
+        raise ValidationFailed("a market needs two assets", quote="expected another asset")
+    terms = build_terms(
+        market_id=_next_market_id(),
+        symbol=symbol,
+        shard_id=shard_id,
+        base=base_asset,
+        quote=quote_asset,
+        tick_size=tick_size,
+        lot_size=lot_size,
+        min_notional=min_notional,
+        max_notional=max_notional,
+        max_price=max_price,
+        max_quantity=max_quantity,
+        band_ppm=band_ppm,
+        maker_fee_ppm=maker_fee_ppm,
+        taker_fee_ppm=taker_fee_ppm,
+        phase=phase,
+        is_demo=is_demo,
+    )
+    return configure_command(terms)
+
+
+def configure_command(terms: MarketTerms) -> wire.ConfigureMarket:
+    """Return the command that gives a market these terms."""
+    return wire.ConfigureMarket(
+        market_id=terms.market_id,
+        symbol=terms.symbol,
+        base_id=terms.base.asset_id,
+        quote_id=terms.quote.asset_id,
+        tick_size=_text(terms.tick_size),
+        lot_size=_text(terms.lot_size),
+        min_notional=_text(terms.min_notional),
+        max_notional=_text(terms.max_notional),
+        max_price=_text(terms.max_price),
+        max_quantity=_text(terms.max_quantity),
+        band_ppm=terms.band_ppm,
+        maker_fee_ppm=terms.maker_fee_ppm,
+        taker_fee_ppm=terms.taker_fee_ppm,
+        phase=terms.phase,
+        is_demo=terms.is_demo,
+    )
+
+
+def create_market(*, shard_id: int = 0, **rules: object) -> MarketTerms:
+    """Add a market to a running shard; takes the arguments of ``new_market_command``.
+
+    Raises what that raises, and what ``gateway.submit`` raises.
+    """
+    command = new_market_command(shard_id=shard_id, **rules)  # type: ignore[arg-type]
+    _submit(command, shard_id=shard_id)
+    return get_market_terms(command.symbol)
+
+
+def change_market(*, symbol: str, **changes: object) -> MarketTerms:
+    """Change rules of a market by name of ``MarketTerms``; tick and lot only halted and empty.
+
+    Raises ValidationFailed or InvalidOrder where the rules do not allow it; MarketNotFound.
+    """
+    terms = get_market_terms(symbol)
+    command = configure_command(terms)
+    known = set(wire.ConfigureMarket.__struct_fields__) - {"market_id", "symbol"}
+    if unknown := set(changes) - known:
+        raise ValidationFailed(
+            "unknown rule",
+            **{name: f"expected one of {', '.join(sorted(known))}" for name in unknown},
+        )
+    fields = {name: getattr(command, name) for name in wire.ConfigureMarket.__struct_fields__}
+    for name, value in changes.items():
+        fields[name] = _text(value) if isinstance(value, Decimal) else value
+    _submit(wire.ConfigureMarket(**fields), shard_id=terms.shard_id)
+    return get_market_terms(symbol)
+
+
+def set_market_phase(*, symbol: str, phase: str) -> MarketTerms:
+    """Move a market to a trading phase. Raises ValidationFailed, MarketNotFound, gateway errors."""
+    if phase not in PHASES:
+        raise ValidationFailed("unknown phase", phase=f"expected one of {', '.join(PHASES)}")
+    terms = get_market_terms(symbol)
+    _submit(wire.SetMarketPhase(terms.market_id, phase), shard_id=terms.shard_id)
+    return get_market_terms(symbol)
+
+
+def halt_market(*, symbol: str) -> MarketTerms:
+    """Stop trading in a market; orders rest and can be cancelled."""
+    return set_market_phase(symbol=symbol, phase="halted")
+
+
+def resume_market(*, symbol: str) -> MarketTerms:
+    """Let a market trade again."""
+    return set_market_phase(symbol=symbol, phase="continuous")
+
+
+def freeze_account(*, account_id: uuid.UUID) -> None:
+    """Freeze an account, then cancel its orders in every shard.
+
+    The row commits first: no new order passes while the cancels are on their way. Idempotent;
+    repeat it after a gateway error.
+    """
+    account = account_services.set_account_status(account_id=account_id, status="frozen")
+    for shard_id in list_shard_ids():
+        _submit(wire.CancelAllOrders(account.pk, None, None), shard_id=shard_id)
+
+
+def unfreeze_account(*, account_id: uuid.UUID) -> None:
+    """Let an account trade again."""
+    account_services.set_account_status(account_id=account_id, status="active")
+
+
+def ensure_shard(*, shard_id: int) -> None:
+    """Make a shard's row if there is none."""
+    Shard.objects.get_or_create(id=shard_id)
+
+
+def _asset_terms(code: str) -> AssetTerms:
+    asset = get_asset(code)
+    return AssetTerms(asset.pk, asset.code, asset.scale)
+
+
+def _submit(command: wire.WireCommand, *, shard_id: int) -> None:
+    gateway.submit_sync(command, shard_id=shard_id, request_id=str(uuid.uuid4()))
+
+
+def _next_market_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", (Market._meta.db_table,))
+        return int(cursor.fetchone()[0])
+
+
+def _text(value: Decimal) -> str:
+    """Return a rule as plain text without needless zeros."""
+    return f"{EXACT.create_decimal(value).normalize(EXACT):f}"

@@ -1,0 +1,59 @@
+"""The worker's own PostgreSQL session: durable, impatient with itself, recognisable to others."""
+
+from typing import Any, Final
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import connection as django_connection
+
+log = structlog.get_logger(__name__)
+
+# A stopped process must not keep its locks longer than its lease.
+_LEASE_SHARE: Final = 0.66
+
+
+class UnsafeServer(Exception):
+    """A server is set up so that acknowledged work could be lost."""
+
+
+def application_name(shard_id: int, owner: str) -> str:
+    """Return the name under which a worker's session shows in pg_stat_activity."""
+    return f"zavora-worker-{shard_id}-{owner}"
+
+
+def connect(*, shard_id: int, owner: str) -> "psycopg.Connection[Any]":
+    """Open the session a worker settles batches in. Autocommit: transactions are explicit."""
+    parameters = django_connection.settings_dict
+    patience_ms = int(settings.ZAVORA_LEASE_MS * _LEASE_SHARE)
+    given: dict[str, Any] = {
+        "dbname": parameters["NAME"],
+        "user": parameters["USER"],
+        "password": parameters["PASSWORD"],
+        "host": parameters["HOST"],
+        "port": parameters["PORT"],
+    }
+    return psycopg.connect(
+        autocommit=True,
+        application_name=application_name(shard_id, owner),
+        connect_timeout=3,
+        keepalives_idle=1,
+        keepalives_interval=1,
+        keepalives_count=2,
+        tcp_user_timeout=patience_ms,
+        options=(
+            f"-c idle_in_transaction_session_timeout={patience_ms} -c synchronous_commit=on"
+            f" -c tcp_user_timeout={patience_ms} -c timezone=UTC -c jit=off"
+        ),
+        **{name: value for name, value in given.items() if value},
+    )
+
+
+def require_durable(connection: "psycopg.Connection[Any]") -> None:
+    """Raise UnsafeServer where PostgreSQL would not keep what it acknowledges."""
+    for name in ("fsync", "full_page_writes"):
+        row = connection.execute(f"SHOW {name}").fetchone()
+        if row is None or row[0] != "on":
+            raise UnsafeServer(
+                f"PostgreSQL runs with {name} off: acknowledged orders could be lost"
+            )

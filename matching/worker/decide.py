@@ -1,0 +1,349 @@
+"""Decide a batch: apply its commands in order and collect what they do. No I/O but the engine.
+
+Everything a command is decided with is either the engine's own state or in ``Figures``, read
+before. What comes out is a ``Decision``: rows for one transaction, events and replies to send after it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+
+from accounts.ledger import AccountFigures, BalanceKey
+from matching import wire
+from matching.engine import Engine
+from matching.engine.types import Command, Event, OrderClosed, OrderRejected
+from matching.ids import IdSequence
+from matching.refusals import code_of
+from matching.terms import AssetTerms, MarketTerms
+from matching.worker import translate
+from matching.worker.outcome import Outcome, latest_state
+from matching.worker.translate import Given, Refused
+from zavora.copying import NULL, copy_bytes, copy_text
+from zavora.money import units_to_text
+
+log = structlog.get_logger(__name__)
+
+# A command that was read: its body, who asked, and what became of decoding it.
+KeyBinding = tuple[bytes, bytes]  # fingerprint, encoded first reply
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of the stream. ``command`` is None where the body could not be decoded."""
+
+    stream_id: str
+    body: bytes
+    request_id: str
+    reply_to: str
+    correlation: int
+    command: wire.WireCommand | None
+    # Why an earlier attempt at it failed inside; such a command is journaled as void, not decided.
+    blame: str = ""
+    # A fence moves the stream's ids and asks for nothing.
+    is_fence: bool = False
+
+
+class Figures(msgspec.Struct):
+    """What was read from the tables for a batch, without locks."""
+
+    accounts: dict[int, AccountFigures]
+    available: dict[BalanceKey, int]
+    keys: dict[tuple[int, str], KeyBinding]
+
+
+class ShardContext(msgspec.Struct):
+    """What a worker remembers of its shard between batches, beside the engine."""
+
+    shard_id: int
+    engine: Engine
+    ids: IdSequence
+    terms: dict[int, MarketTerms]
+    assets: dict[int, AssetTerms]
+    scales: dict[int, int]
+    fee_account_id: int
+    journal_sequence: int
+    event_sequences: dict[int, int]
+    last_batch_us: int
+
+
+class _Verdict(msgspec.Struct):
+    """What became of one command, for its journal row and its reply."""
+
+    outcome: str
+    reply: wire.Reply
+    reached_engine: bool = False
+    given: Given | None = None
+    funds_scale: int | None = None
+    binds_key: bool = False
+
+
+class Decision:
+    """The effect of one batch. Built by calling ``decide`` for each entry in order."""
+
+    def __init__(
+        self, context: ShardContext, figures: Figures, *, time_us: int, time_text: str
+    ) -> None:
+        self._context = context
+        self._figures = figures
+        self.time_us = time_us
+        self.time_text = time_text
+        self.engine = context.engine
+        self.ids = context.ids
+        self.ids.start_at(time_us)
+        self.outcome = Outcome(
+            ids=context.ids,
+            fee_account_id=context.fee_account_id,
+            time_us=time_us,
+            time_text=time_text,
+        )
+        self.journal_rows: list[str] = []
+        self.keys: dict[tuple[int, str], KeyBinding] = {}
+        self.new_terms: dict[int, MarketTerms] = {}
+        self.replies: dict[str, list[tuple[int, bytes]]] = {}
+        self.last_stream_id = ""
+
+    def terms(self, market_id: int) -> MarketTerms | None:
+        """Return a market's terms as of this point of the batch."""
+        return self.new_terms.get(market_id) or self._context.terms.get(market_id)
+
+    # --- one entry ----------------------------------------------------------------------------
+
+    def decide(self, entry: Entry) -> None:
+        """Decide one command, journal it and prepare its reply. Engine exceptions pass through."""
+        command = entry.command
+        if entry.blame:
+            verdict = _void("the command failed inside and was recorded as void")
+        elif command is None:
+            verdict = _refusal("bad_command", "the command could not be read")
+        else:
+            verdict = self._once(command)
+        self.last_stream_id = entry.stream_id
+        encoded = wire.encode(verdict.reply)
+        key = getattr(command, "key", None)
+        if key is not None and verdict.binds_key:
+            self.keys[(command.account_id, key)] = (  # type: ignore[union-attr]
+                wire.fingerprint(command),  # type: ignore[arg-type]
+                encoded,
+            )
+        self._journal(entry, verdict)
+        if entry.reply_to:
+            self.replies.setdefault(entry.reply_to, []).append((entry.correlation, encoded))
+
+    def _once(self, command: wire.WireCommand) -> _Verdict:
+        """Decide a command unless its key is bound already; then that was its result."""
+        key = getattr(command, "key", None)
+        if key is not None:
+            name = (command.account_id, key)  # type: ignore[union-attr]
+            bound = self.keys.get(name) or self._figures.keys.get(name)
+            if bound is not None:
+                if bound[0] != wire.fingerprint(command):
+                    return _refusal("conflict", "this key was used for a different request")
+                return _Verdict("duplicate", wire.decode_reply(bound[1]))
+        deadline_ms = getattr(command, "deadline_ms", None)
+        if deadline_ms is not None and self.time_us > deadline_ms * 1000:
+            return _Verdict(
+                "expired",
+                wire.Reply("expired", "the command waited too long and was dropped", "expired"),
+            )
+        try:
+            verdict = self._apply(command)
+        except Refused as refused:
+            verdict = _refusal(refused.reason, str(refused))
+        verdict.binds_key = verdict.reply.reason != "wrong_shard"
+        return verdict
+
+    def _apply(self, command: wire.WireCommand) -> _Verdict:
+        if isinstance(command, wire.PlaceOrder):
+            return self._place(command)
+        if isinstance(command, wire.CancelOrder):
+            return self._cancel(command)
+        if isinstance(command, wire.CancelAllOrders):
+            return self._cancel_all(command)
+        if isinstance(command, wire.AmendOrder):
+            return self._amend(command)
+        if isinstance(command, wire.ConfigureMarket):
+            return self._configure(command)
+        return self._set_phase(command)
+
+    def _place(self, command: wire.PlaceOrder) -> _Verdict:
+        terms = self._terms_here(command.market_id)
+        account = self._active_account(command.account_id)
+        asset = terms.quote if command.side == "buy" else terms.base
+        maker_ppm, taker_ppm = account.maker_fee_ppm, account.taker_fee_ppm
+        given = Given(
+            self.time_us,
+            self.ids.next(),
+            self._available((command.account_id, asset.asset_id)),
+            terms.maker_fee_ppm if maker_ppm is None else maker_ppm,
+            terms.taker_fee_ppm if taker_ppm is None else taker_ppm,
+        )
+        engine_command = translate.place(command, given, terms)
+        return self._run(engine_command, terms, given, asset.scale, given.fresh_id)
+
+    def _amend(self, command: wire.AmendOrder) -> _Verdict:
+        terms = self._terms_here(command.market_id)
+        self._active_account(command.account_id)
+        order = self.engine.order(command.order_id)
+        side = "buy" if order is None else order.side
+        asset = terms.quote if side == "buy" else terms.base
+        given = Given(
+            self.time_us,
+            self.ids.next(),
+            self._available((command.account_id, asset.asset_id)),
+        )
+        engine_command = translate.amend(command, given, terms)
+        return self._run(engine_command, terms, given, asset.scale, command.order_id)
+
+    def _cancel(self, command: wire.CancelOrder) -> _Verdict:
+        terms = self._terms_here(command.market_id)
+        given = Given(self.time_us)
+        engine_command = translate.cancel(command, given, self.engine)
+        return self._run(engine_command, terms, given, None, engine_command.order_id)
+
+    def _cancel_all(self, command: wire.CancelAllOrders) -> _Verdict:
+        given = Given(self.time_us)
+        if command.market_id is not None:
+            self._terms_here(command.market_id)
+        market_ids = [market.rules.market_id for market in self.engine.markets()]
+        orders: list[wire.OrderState] = []
+        for engine_command in translate.cancel_all(command, given, market_ids):
+            terms = self._terms_here(engine_command.market_id)
+            events = self._to_engine(engine_command, terms)[0]
+            orders += [
+                latest_state(event.order, terms)
+                for event in events
+                if isinstance(event, OrderClosed)
+            ]
+        return _Verdict("applied", wire.Reply("", orders=orders), True, given)
+
+    def _configure(self, command: wire.ConfigureMarket) -> _Verdict:
+        given = Given(self.time_us)
+        terms = translate.configured_terms(
+            command, shard_id=self._context.shard_id, assets=self._context.assets
+        )
+        verdict = self._run(translate.configure(terms, given), terms, given, None, 0)
+        if verdict.outcome == "applied":
+            self.new_terms[terms.market_id] = terms
+        return verdict
+
+    def _set_phase(self, command: wire.SetMarketPhase) -> _Verdict:
+        terms = self._terms_here(command.market_id)
+        given = Given(self.time_us)
+        verdict = self._run(translate.set_phase(command, given), terms, given, None, 0)
+        if verdict.outcome == "applied":
+            self.new_terms[terms.market_id] = msgspec.structs.replace(terms, phase=command.phase)
+        return verdict
+
+    # --- the engine ---------------------------------------------------------------------------
+
+    def _to_engine(
+        self, command: Command, terms: MarketTerms
+    ) -> tuple[list[Event], list[wire.TradeState]]:
+        has_market = self.engine.has_market(terms.market_id)
+        before = self.engine.market(terms.market_id).depth_sequence if has_market else 0
+        events = self.engine.apply(command)
+        if events and type(events[0]) is OrderRejected:
+            return events, []
+        return events, self.outcome.absorb(events, terms, before)
+
+    def _run(
+        self,
+        command: Command,
+        terms: MarketTerms,
+        given: Given,
+        funds_scale: int | None,
+        order_id: int,
+    ) -> _Verdict:
+        """Apply an engine command about at most one own order; return what to say of it."""
+        events, trades = self._to_engine(command, terms)
+        if events and type(events[0]) is OrderRejected:
+            rejected: OrderRejected = events[0]  # type: ignore[assignment]
+            reply = wire.Reply(code_of(rejected.reason), rejected.message, rejected.reason)
+            return _Verdict("rejected", reply, True, given, funds_scale)
+        touched = self.outcome.orders.get(order_id)
+        orders = [] if touched is None else [touched.state]
+        return _Verdict("applied", wire.Reply("", "", "", orders, trades), True, given, funds_scale)
+
+    # --- what the decision needs --------------------------------------------------------------
+
+    def _terms_here(self, market_id: int) -> MarketTerms:
+        terms = self.terms(market_id)
+        if terms is None:
+            raise Refused("wrong_shard", "the market is not matched here")
+        return terms
+
+    def _active_account(self, account_id: int) -> AccountFigures:
+        account = self._figures.accounts.get(account_id)
+        if account is None:
+            raise Refused("account_not_found", "no such account")
+        if account.status != "active":
+            raise Refused("account_frozen", f"the account is {account.status}")
+        return account
+
+    def _available(self, key: BalanceKey) -> int:
+        return self._figures.available.get(key, 0) + self.outcome.available_change(key)
+
+    # --- the journal --------------------------------------------------------------------------
+
+    def _journal(self, entry: Entry, verdict: _Verdict) -> None:
+        command, given = entry.command, verdict.given
+        sequence = self._context.journal_sequence + len(self.journal_rows) + 1
+        kind = "unreadable" if command is None else _KINDS[type(command)]
+        account_id = getattr(command, "account_id", None)
+        market_id = getattr(command, "market_id", None)
+        funds = NULL
+        if given is not None and verdict.funds_scale is not None:
+            funds = units_to_text(given.funds_units, verdict.funds_scale)
+        has_id = given is not None and given.fresh_id
+        self.journal_rows.append(
+            f"{self.ids.next()}\t{self._context.shard_id}\t{sequence}\t{entry.stream_id}\t{kind}"
+            f"\t{NULL if account_id is None else account_id}"
+            f"\t{NULL if market_id is None else market_id}\t{copy_bytes(entry.body)}"
+            f"\t{copy_text(entry.request_id)}\t{self.time_text}"
+            f"\t{given.fresh_id if has_id else NULL}\t{funds}"  # type: ignore[union-attr]
+            f"\t{NULL if given is None else given.maker_ppm}"
+            f"\t{NULL if given is None else given.taker_ppm}"
+            f"\t{'t' if verdict.reached_engine else 'f'}\t{verdict.outcome}"
+            f"\t{copy_text((entry.blame or verdict.reply.reason)[:32])}"
+        )
+
+
+_KINDS = {
+    wire.PlaceOrder: "place",
+    wire.CancelOrder: "cancel",
+    wire.CancelAllOrders: "cancel_all",
+    wire.AmendOrder: "amend",
+    wire.ConfigureMarket: "configure",
+    wire.SetMarketPhase: "phase",
+}
+
+
+def _refusal(reason: str, message: str) -> _Verdict:
+    code = reason if reason in ("conflict", "expired") else code_of(reason)
+    return _Verdict("rejected", wire.Reply(code, message, reason))
+
+
+def _void(message: str) -> _Verdict:
+    return _Verdict("void", wire.Reply("internal_error", message, "void"))
+
+
+def submitting_accounts(entries: Sequence[Entry]) -> list[int]:
+    """Return the accounts whose funds and status a batch needs, each once."""
+    return list(
+        {
+            entry.command.account_id: None
+            for entry in entries
+            if isinstance(entry.command, wire.PlaceOrder | wire.AmendOrder)
+        }
+    )
+
+
+def keys_of(entries: Sequence[Entry]) -> list[tuple[int, str]]:
+    """Return the idempotency keys of a batch, each once, in order of account and key."""
+    return sorted(
+        {
+            (entry.command.account_id, key)  # type: ignore[union-attr]
+            for entry in entries
+            if (key := getattr(entry.command, "key", None)) is not None
+        }
+    )

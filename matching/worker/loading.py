@@ -1,0 +1,174 @@
+"""Rebuild a shard from the tables: everything the engine remembers is in them at commit."""
+
+from typing import Any, Final
+
+import psycopg
+from psycopg import IsolationLevel
+
+from accounts.ledger import ensure_fee_account
+from accounts.models import Asset
+from matching.engine import Engine
+from matching.engine.types import MarketSnapshot, Order
+from matching.ids import IdSequence
+from matching.models import Market, MarketState
+from matching.models import Order as OrderRow
+from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.worker.decide import ShardContext
+from matching.worker.lease import Position, read_position
+from zavora.errors import InvariantBroken
+from zavora.money import numeric_text_to_units
+
+_MARKETS: Final = (
+    "SELECT id, symbol, shard_id, base_id, quote_id, tick_size, lot_size, min_notional,"
+    " max_notional, max_price, max_quantity, band_ppm, maker_fee_ppm, taker_fee_ppm, phase,"
+    f" is_demo FROM {Market._meta.db_table} WHERE shard_id = %s AND id IN"
+    f" (SELECT market_id FROM {MarketState._meta.db_table}) ORDER BY id"
+)
+_STATES: Final = (
+    "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text"
+    f" FROM {MarketState._meta.db_table} WHERE market_id = ANY(%s)"
+)
+_OPEN_ORDERS: Final = (
+    "SELECT id, account_id, market_id, client_order_id, side, order_type, time_in_force,"
+    " post_only, price::text, quantity::text, remaining_quantity::text, filled_quantity::text,"
+    " filled_quote::text, hold::text, maker_fee_ppm, taker_fee_ppm, priority, status,"
+    " (extract(epoch FROM created_at) * 1000000)::bigint,"
+    " (extract(epoch FROM updated_at) * 1000000)::bigint"
+    f" FROM {OrderRow._meta.db_table}"
+    " WHERE market_id = ANY(%s) AND status IN ('new', 'partially_filled')"
+)
+
+
+def load_shard(
+    connection: "psycopg.Connection[Any]", shard_id: int
+) -> tuple[ShardContext, Position]:
+    """Return the shard's memory and position, read in one REPEATABLE READ snapshot."""
+    with connection.cursor() as cursor:
+        fee_account_id = ensure_fee_account(cursor, shard_id)
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            position = read_position(cursor, shard_id)
+            assets = read_assets(cursor)
+            terms = _read_terms(cursor, shard_id, assets)
+            states = _read_states(cursor, terms)
+            orders = _read_open_orders(cursor, terms)
+    finally:
+        connection.isolation_level = None
+    engine = Engine()
+    engine.load(
+        markets=[
+            MarketSnapshot(
+                rules=market.rules,
+                phase=market.phase,  # type: ignore[arg-type]
+                trade_sequence=states[market.market_id][2],
+                depth_sequence=states[market.market_id][1],
+                last_price_ticks=_ticks(states[market.market_id][3], market),
+            )
+            for market in terms.values()
+        ],
+        orders=orders,
+    )
+    context = ShardContext(
+        shard_id=shard_id,
+        engine=engine,
+        ids=IdSequence(shard_id=shard_id, last=position.last_id),
+        terms=terms,
+        assets=assets,
+        scales={asset.asset_id: asset.scale for asset in assets.values()},
+        fee_account_id=fee_account_id,
+        journal_sequence=position.journal_sequence,
+        event_sequences={market_id: state[0] for market_id, state in states.items()},
+        last_batch_us=position.last_batch_us,
+    )
+    return context, position
+
+
+def read_assets(cursor: "psycopg.Cursor[Any]") -> dict[int, AssetTerms]:
+    """Return all assets by id."""
+    cursor.execute(f"SELECT id, code, scale FROM {Asset._meta.db_table}")
+    return {row[0]: AssetTerms(*row) for row in cursor.fetchall()}
+
+
+def _read_terms(
+    cursor: "psycopg.Cursor[Any]", shard_id: int, assets: dict[int, AssetTerms]
+) -> dict[int, MarketTerms]:
+    cursor.execute(_MARKETS, (shard_id,))
+    terms = {}
+    for row in cursor.fetchall():
+        terms[row[0]] = build_terms(
+            market_id=row[0],
+            symbol=row[1],
+            shard_id=row[2],
+            base=assets[row[3]],
+            quote=assets[row[4]],
+            tick_size=row[5],
+            lot_size=row[6],
+            min_notional=row[7],
+            max_notional=row[8],
+            max_price=row[9],
+            max_quantity=row[10],
+            band_ppm=row[11],
+            maker_fee_ppm=row[12],
+            taker_fee_ppm=row[13],
+            phase=row[14],
+            is_demo=row[15],
+        )
+    return terms
+
+
+def _read_states(
+    cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]
+) -> dict[int, tuple[int, int, int, str | None]]:
+    cursor.execute(_STATES, (list(terms),))
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in cursor.fetchall()}
+
+
+def _read_open_orders(cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]) -> list[Order]:
+    cursor.execute(_OPEN_ORDERS, (list(terms),))
+    return [_order(row, terms[row[2]]) for row in cursor]
+
+
+def _order(row: tuple[Any, ...], market: MarketTerms) -> Order:
+    is_buy = row[4] == "buy"
+    return Order(
+        order_id=row[0],
+        account_id=row[1],
+        market_id=row[2],
+        client_order_id=row[3],
+        side=row[4],
+        order_type=row[5],
+        time_in_force=row[6],
+        post_only=row[7],
+        price_ticks=_ticks(row[8], market),
+        quantity_lots=_lots(row[9], market),
+        budget_units=None,
+        remaining_lots=_lots(row[10], market),
+        filled_lots=_lots(row[11], market),
+        filled_quote_units=numeric_text_to_units(row[12], market.quote.scale),
+        hold_units=numeric_text_to_units(row[13], (market.quote if is_buy else market.base).scale),
+        maker_ppm=row[14],
+        taker_ppm=row[15],
+        priority=row[16],
+        status=row[17],
+        reason="",
+        created_us=row[18],
+        updated_us=row[19],
+    )
+
+
+def _ticks(text: str | None, market: MarketTerms) -> int | None:
+    if text is None:
+        return None
+    return _count(text, market.tick_decimals, market.tick_units)
+
+
+def _lots(text: str, market: MarketTerms) -> int:
+    return _count(text, market.lot_decimals, market.lot_units)
+
+
+def _count(text: str, decimals: int, step_units: int) -> int:
+    count, rest = divmod(numeric_text_to_units(text, decimals), step_units)
+    if rest:
+        raise InvariantBroken(f"{text} in the tables fits no tick or lot of its market")
+    return count

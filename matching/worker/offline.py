@@ -1,0 +1,74 @@
+"""Run the worker's own pipeline on commands at hand, with an injected clock, while no worker lives.
+
+For setting an exchange up (its first markets) and for simulated history: ids, journal, trades and
+ledger come out exactly as from live commands of that time.
+"""
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+from matching import wire
+from matching.worker.decide import Entry
+from matching.worker.loop import MatchingWorker
+from zavora.errors import EngineUnavailable
+
+
+class OfflineShard:
+    """A shard owned for a while, without a queue. Use as a context manager.
+
+    Raises EngineUnavailable where a live worker owns the shard.
+    """
+
+    def __init__(self, shard_id: int) -> None:
+        self._time_us = 0
+        self._worker = _QuietWorker(shard_id, clock_us=lambda: self._time_us)
+
+    def __enter__(self) -> "OfflineShard":
+        if not self._worker.take_over():
+            self._worker.leave()
+            raise EngineUnavailable(
+                f"shard {self._worker.shard_id} has a live worker; send commands through it"
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._worker.leave()
+
+    def apply(self, commands: Sequence[wire.WireCommand], *, time_us: int) -> list[wire.Reply]:
+        """Settle commands as one batch at ``time_us`` (microseconds since 1970; never backwards)."""
+        self._time_us = time_us
+        return self._worker.settle_now(commands)
+
+
+class _QuietWorker(MatchingWorker):
+    """A worker that has no stream: it keeps replies for its caller and publishes nothing."""
+
+    def settle_now(self, commands: Iterable[wire.WireCommand]) -> list[wire.Reply]:
+        self._replies: dict[int, wire.Reply] = {}
+        stream_id = self._owned_position().last_stream_id
+        entries = [
+            Entry(stream_id, wire.encode(command), "", "here", index, command)
+            for index, command in enumerate(commands)
+        ]
+        if entries:
+            self.process_commands(entries)
+        return [self._replies[index] for index in range(len(entries))]
+
+    def leave(self) -> None:
+        self.stop()
+        self._leave()
+
+    def _tell(
+        self,
+        events: list[tuple[int, bytes]],
+        replies: dict[str, list[tuple[int, bytes]]],
+        position: str | None,
+    ) -> bool:
+        for index, encoded in replies.get("here", []):
+            self._replies[index] = wire.decode_reply(encoded)
+        return True

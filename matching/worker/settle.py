@@ -1,0 +1,358 @@
+"""Settle a batch: everything it did, and the position it was read from, in one transaction.
+
+The order of locks is the product's: the shard's row, then keys, then balances by id.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from accounts.ledger import (
+    BalanceKey,
+    LockedBalance,
+    copy_ledger,
+    lock_balances,
+    read_accounts,
+    read_available,
+    write_balances,
+)
+from accounts.notices import BalanceState
+from matching import wire
+from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Trade
+from matching.terms import MarketTerms
+from matching.worker import lease
+from matching.worker.decide import Decision, Figures, ShardContext, keys_of, submitting_accounts
+from matching.worker.decide import Entry as Entry
+from matching.worker.lease import LeaseLost, Position
+from matching.worker.outcome import EntryRow, TouchedOrder, hold_text, order_row
+from zavora.copying import NULL, copy_bytes, copy_rows, copy_statement
+from zavora.errors import InvariantBroken
+from zavora.money import units_to_text
+
+_ORDERS: Final = copy_statement(
+    Order,
+    (
+        "id", "account_id", "market_id", "client_order_id", "side", "order_type",
+        "time_in_force", "post_only", "price", "quantity", "quote_quantity",
+        "remaining_quantity", "filled_quantity", "filled_quote", "hold", "maker_fee_ppm",
+        "taker_fee_ppm", "priority", "status", "reason", "created_at", "updated_at",
+    ),
+)  # fmt: skip
+_TRADES: Final = copy_statement(
+    Trade,
+    (
+        "id", "market_id", "sequence", "run_sequence", "price", "quantity", "amount",
+        "taker_side", "maker_order_id", "taker_order_id", "maker_account_id",
+        "taker_account_id", "maker_fee", "taker_fee", "created_at",
+    ),
+)  # fmt: skip
+_JOURNAL: Final = copy_statement(
+    Command,
+    (
+        "id", "shard_id", "sequence", "stream_id", "kind", "account_id", "market_id", "body",
+        "request_id", "batch_at", "order_id", "funds", "maker_fee_ppm", "taker_fee_ppm",
+        "reached_engine", "outcome", "reason",
+    ),
+)  # fmt: skip
+_EVENT: Final = Event._meta.db_table
+_EVENTS: Final = f"COPY {_EVENT} (market_id, prev_sequence, sequence, payload, batch_at) FROM STDIN"
+_KEY: Final = OrderKey._meta.db_table
+_MARKET: Final = Market._meta.db_table
+_STATE: Final = MarketState._meta.db_table
+
+_UPDATE_ORDERS: Final = (
+    f"UPDATE {Order._meta.db_table} o SET remaining_quantity = d.remaining,"
+    " filled_quantity = d.filled, filled_quote = d.filled_quote, hold = d.hold,"
+    " status = d.status, reason = d.reason, updated_at = %s FROM unnest(%s::bigint[],"
+    " %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::text[], %s::text[])"
+    " AS d(id, remaining, filled, filled_quote, hold, status, reason) WHERE o.id = d.id"
+)
+_AMEND_ORDERS: Final = (
+    f"UPDATE {Order._meta.db_table} o SET price = d.price, quantity = d.quantity,"
+    " priority = d.priority FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[])"
+    " AS d(id, price, quantity, priority) WHERE o.id = d.id"
+)
+
+
+class FundsMoved(Exception):
+    """A balance fell between reading and locking it, so that the batch cannot be paid: decide anew."""
+
+
+class KeysTaken(Exception):
+    """Another shard bound one of the batch's keys meanwhile: decide anew."""
+
+
+class Settled(msgspec.Struct):
+    """What is to be told of a batch once it has committed."""
+
+    events: list[tuple[int, bytes]]  # market id, encoded MarketEvent
+    event_sequences: dict[int, int]
+
+
+def read_figures(
+    cursor: "psycopg.Cursor[Any]", entries: list[Entry], scales: dict[int, int]
+) -> Figures:
+    """Read what a batch is decided with, without locks."""
+    keys = keys_of(entries)
+    bound: dict[tuple[int, str], tuple[bytes, bytes]] = {}
+    if keys:
+        cursor.execute(
+            f"SELECT k.account_id, k.key, k.fingerprint, k.result FROM {_KEY} k"
+            " JOIN unnest(%s::bigint[], %s::text[]) AS w(account_id, key)"
+            " ON k.account_id = w.account_id AND k.key = w.key",
+            ([key[0] for key in keys], [key[1] for key in keys]),
+        )
+        bound = {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
+    account_ids = submitting_accounts(entries)
+    if not account_ids:
+        return Figures({}, {}, bound)
+    return Figures(
+        read_accounts(cursor, account_ids),
+        read_available(cursor, account_ids, scales),
+        bound,
+    )
+
+
+def begin(cursor: "psycopg.Cursor[Any]", context: ShardContext, position: Position) -> None:
+    """Begin the batch's transaction under the shard's lock; raise LeaseLost if it moved on."""
+    cursor.execute("BEGIN")
+    found = lease.lock_position(cursor, context.shard_id)
+    if (found.epoch, found.journal_sequence) != (position.epoch, position.journal_sequence):
+        raise LeaseLost(f"shard {context.shard_id} moved on without this worker")
+
+
+def write(
+    cursor: "psycopg.Cursor[Any]", context: ShardContext, decision: Decision, position: Position
+) -> Settled:
+    """Write a decided batch into the open transaction; the caller commits.
+
+    Raises FundsMoved or KeysTaken where the batch must be decided anew.
+    """
+    outcome = decision.outcome
+    _claim_keys(cursor, decision)
+    locked = lock_balances(cursor, outcome.changes, context.scales) if outcome.changes else {}
+    for key, change in outcome.changes.items():
+        held = locked[key]
+        if (
+            held.available_units + change.available_units < 0
+            or held.locked_units + change.locked_units < 0
+        ):
+            raise FundsMoved(f"account {key[0]}, asset {key[1]}")
+    _write_orders(cursor, list(outcome.orders.values()), decision.time_text)
+    copy_rows(cursor, _TRADES, outcome.trade_rows)
+    copy_ledger(
+        cursor,
+        outcome.transaction_rows,
+        _entry_rows(outcome.entries, locked, context, decision),
+    )
+    balances: list[BalanceState] = []
+    if outcome.changes:
+        balances = write_balances(
+            cursor,
+            outcome.changes,
+            locked,
+            context.scales,
+            time_text=decision.time_text,
+            time_us=decision.time_us,
+        )
+    copy_rows(cursor, _JOURNAL, decision.journal_rows)
+    settled = _write_markets(cursor, context, decision, balances)
+    lease.advance(
+        cursor,
+        shard_id=context.shard_id,
+        before=position,
+        journal_sequence=position.journal_sequence + len(decision.journal_rows),
+        last_stream_id=decision.last_stream_id,
+        time_text=decision.time_text,
+        last_id=decision.ids.last,
+    )
+    return settled
+
+
+def _claim_keys(cursor: "psycopg.Cursor[Any]", decision: Decision) -> None:
+    """Bind the batch's keys to their first results, in key order."""
+    if not decision.keys:
+        return
+    names = sorted(decision.keys)
+    cursor.execute(
+        f"INSERT INTO {_KEY} (account_id, key, fingerprint, result, created_at)"
+        " SELECT d.*, %s FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::bytea[])"
+        " AS d(account_id, key, fingerprint, result) ON CONFLICT DO NOTHING",
+        (
+            decision.time_text,
+            [name[0] for name in names],
+            [name[1] for name in names],
+            [decision.keys[name][0] for name in names],
+            [decision.keys[name][1] for name in names],
+        ),
+    )
+    if cursor.rowcount != len(names):
+        raise KeysTaken
+
+
+def _write_orders(
+    cursor: "psycopg.Cursor[Any]", touched: list[TouchedOrder], time_text: str
+) -> None:
+    copy_rows(cursor, _ORDERS, [order_row(order, time_text) for order in touched if order.is_new])
+    changed = [order for order in touched if not order.is_new]
+    if not changed:
+        return
+    cursor.execute(
+        _UPDATE_ORDERS,
+        (
+            time_text,
+            [order.state.id for order in changed],
+            [order.state.remaining_quantity for order in changed],
+            [order.state.filled_quantity for order in changed],
+            [order.state.filled_quote for order in changed],
+            [hold_text(order) for order in changed],
+            [order.state.status for order in changed],
+            [order.state.reason for order in changed],
+        ),
+    )
+    _require_rows(cursor, len(changed), "orders")
+    amended = [order for order in changed if order.is_amended]
+    if amended:
+        cursor.execute(
+            _AMEND_ORDERS,
+            (
+                [order.state.id for order in amended],
+                [order.state.price for order in amended],
+                [order.state.quantity for order in amended],
+                [order.order.priority for order in amended],
+            ),
+        )
+        _require_rows(cursor, len(amended), "amended orders")
+
+
+def _entry_rows(
+    entries: list[EntryRow],
+    locked: dict[BalanceKey, LockedBalance],
+    context: ShardContext,
+    decision: Decision,
+) -> list[str]:
+    """Return the ledger entries' COPY rows, with the running total of each customer's balance."""
+    totals: dict[BalanceKey, int] = {}
+    rows = []
+    next_id = decision.ids.next
+    scales = context.scales
+    time_text = decision.time_text
+    for entry in entries:
+        scale = scales[entry.asset_id]
+        after = NULL
+        if entry.account_id != context.fee_account_id:
+            key = (entry.account_id, entry.asset_id)
+            total = totals.get(key)
+            if total is None:
+                balance = locked[key]
+                total = balance.available_units + balance.locked_units
+            totals[key] = total = total + entry.units
+            after = units_to_text(total, scale)
+        rows.append(
+            f"{next_id()}\t{entry.trade_id}\t{entry.account_id}\t{entry.asset_id}\t{entry.kind}"
+            f"\t{entry.units}e-{scale}\t{after}\t{time_text}"
+        )
+    return rows
+
+
+def _write_markets(
+    cursor: "psycopg.Cursor[Any]",
+    context: ShardContext,
+    decision: Decision,
+    balances: list[BalanceState],
+) -> Settled:
+    """Write changed rules, counters and the events of all markets touched."""
+    for terms in decision.new_terms.values():
+        _write_market(cursor, terms, decision.time_text)
+    by_key = {(balance.account_id, balance.asset_id): balance for balance in balances}
+    rows: list[str] = []
+    events: list[tuple[int, bytes]] = []
+    sequences: dict[int, int] = {}
+    states: list[tuple[int, int, int, int, str | None]] = []
+    for market_id, touched in decision.outcome.markets.items():
+        prev = context.event_sequences.get(market_id, 0)
+        sequences[market_id] = prev + 1
+        payload = wire.encode(
+            wire.MarketEvent(
+                market_id,
+                prev,
+                prev + 1,
+                decision.time_us,
+                touched.prev_depth_sequence,
+                touched.depth,
+                touched.trades,
+                wire.encode(
+                    wire.PrivatePart(touched.changes, [by_key[key] for key in touched.balance_keys])
+                ),
+                touched.phase,
+            )
+        )
+        events.append((market_id, payload))
+        rows.append(f"{market_id}\t{prev}\t{prev + 1}\t{copy_bytes(payload)}\t{decision.time_text}")
+        market = context.engine.market(market_id)
+        terms_now = decision.terms(market_id)
+        last = market.last_price_ticks
+        if terms_now is None:
+            raise InvariantBroken(f"market {market_id} changed and has no terms")
+        states.append(
+            (
+                market_id,
+                prev + 1,
+                market.depth_sequence,
+                market.trade_sequence,
+                None if last is None else terms_now.price_text(last),
+            )
+        )
+    copy_rows(cursor, _EVENTS, rows)
+    if states:
+        _write_states(cursor, states)
+    return Settled(events, sequences)
+
+
+def _write_states(
+    cursor: "psycopg.Cursor[Any]", states: list[tuple[int, int, int, int, str | None]]
+) -> None:
+    cursor.execute(
+        f"INSERT INTO {_STATE} (market_id, event_sequence, depth_sequence, trade_sequence,"
+        " last_price) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
+        " %s::bigint[], %s::numeric[]) ON CONFLICT (market_id) DO UPDATE SET"
+        " event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
+        " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price",
+        tuple([state[column] for state in states] for column in range(5)),
+    )
+    _require_rows(cursor, len(states), "market states")
+
+
+def _write_market(cursor: "psycopg.Cursor[Any]", terms: MarketTerms, time_text: str) -> None:
+    """Write a market's row: this worker is the only one that may."""
+    figures = {
+        "symbol": terms.symbol,
+        "base_id": terms.base.asset_id,
+        "quote_id": terms.quote.asset_id,
+        "shard_id": terms.shard_id,
+        "tick_size": terms.tick_size,
+        "lot_size": terms.lot_size,
+        "min_notional": terms.min_notional,
+        "max_notional": terms.max_notional,
+        "max_price": terms.max_price,
+        "max_quantity": terms.max_quantity,
+        "band_ppm": terms.band_ppm,
+        "maker_fee_ppm": terms.maker_fee_ppm,
+        "taker_fee_ppm": terms.taker_fee_ppm,
+        "phase": terms.phase,
+        "is_demo": terms.is_demo,
+        "updated_at": time_text,
+    }
+    columns = ", ".join(figures)
+    cursor.execute(
+        f"INSERT INTO {_MARKET} (id, created_at, {columns})"
+        f" VALUES (%s, %s, {', '.join(['%s'] * len(figures))}) ON CONFLICT (id) DO UPDATE SET "
+        + ", ".join(f"{column} = EXCLUDED.{column}" for column in figures),
+        (terms.market_id, time_text, *figures.values()),
+    )
+
+
+def _require_rows(cursor: "psycopg.Cursor[Any]", expected: int, what: str) -> None:
+    if cursor.rowcount != expected:
+        raise InvariantBroken(f"{cursor.rowcount} {what} written of {expected}")

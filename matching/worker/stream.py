@@ -1,0 +1,148 @@
+"""The worker's side of the queue: read commands in order, tell what is committed, show life.
+
+The client never repeats a command by itself, so every reconnect is seen here: after each one the
+stream is fenced, lest a queue that lost its data or whose clock went back hands out ids below the
+stored position.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from matching import wire
+from matching.worker.connection import UnsafeServer
+from matching.worker.decide import Entry
+
+log = structlog.get_logger(__name__)
+
+BLOCK_MS: Final = 250
+SOCKET_TIMEOUT_S: Final = 2.0  # above the block, below the lease
+_ENTRY_ID_MAX: Final = 2**64 - 1
+
+# Sent again by whoever lost the reply, not by the library.
+QUEUE_ERRORS: Final = (RedisError, OSError)
+
+
+class CommandStream:
+    """One shard's stream and what a worker says beside it."""
+
+    def __init__(self, shard_id: int) -> None:
+        self._stream = wire.stream_name(shard_id)
+        self._heartbeat = wire.heartbeat_name(shard_id)
+        self._redis: redis.Redis = redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=SOCKET_TIMEOUT_S,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+            single_connection_client=False,
+        )
+
+    def require_noeviction(self) -> None:
+        """Raise UnsafeServer where the queue may drop keys under memory pressure."""
+        try:
+            policy: Any = self._redis.config_get("maxmemory-policy")
+        except ResponseError:
+            log.warning("queue_policy_unknown", hint="maxmemory-policy must be noeviction")
+            return
+        if policy.get("maxmemory-policy") != "noeviction":
+            raise UnsafeServer(f"the queue's maxmemory-policy is {policy}; it must be noeviction")
+
+    def fence(self, position: str) -> None:
+        """Make sure that the next id of the stream is above ``position``."""
+        try:
+            self._redis.xadd(self._stream, {"fence": "1"}, id=_following(position))
+        except ResponseError as error:
+            if "equal or smaller" not in str(error):
+                raise
+
+    def read(self, position: str, *, count_max: int, block_ms: int = BLOCK_MS) -> list[Entry]:
+        """Return up to ``count_max`` entries after ``position``; waits a little if none."""
+        answer: Any = self._redis.xread(
+            {self._stream: position}, count=count_max, block=block_ms or None
+        )
+        if not answer:
+            return []
+        streams = answer.values() if isinstance(answer, dict) else [part[1] for part in answer]
+        entries: list[Entry] = []
+        for stream in streams:
+            for stream_id, fields in _flat(stream):
+                entries.append(_entry(stream_id.decode(), fields))
+        return entries
+
+    def trim(self, position: str) -> None:
+        """Drop entries up to and including ``position``."""
+        self._redis.xtrim(self._stream, minid=_following(position), approximate=False)
+
+    def tell(
+        self,
+        events: list[tuple[int, bytes]],
+        replies: dict[str, list[tuple[int, bytes]]],
+        position: str | None,
+    ) -> None:
+        """Publish a committed batch, events first, and trim what it settled: one round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for market_id, payload in events:
+            pipeline.publish(wire.events_channel(market_id), payload)
+        for process, items in replies.items():
+            pipeline.publish(wire.replies_channel(process), wire.encode(wire.Replies(items)))
+        if position is not None:
+            pipeline.xtrim(self._stream, minid=_following(position), approximate=False)
+        pipeline.execute()
+
+    def show_life(self, owner: str) -> None:
+        """Tell gateways that this shard has a live worker, for the length of a lease."""
+        self._redis.set(self._heartbeat, owner, px=settings.ZAVORA_LEASE_MS)
+
+    def end_life(self) -> None:
+        """Tell gateways at once that the worker goes."""
+        self._redis.delete(self._heartbeat)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._redis.close()
+
+
+def _flat(stream: Any) -> Any:
+    """Return (id, fields) pairs; redis-py nests them once more under RESP3."""
+    if stream and isinstance(stream[0], list) and stream[0] and isinstance(stream[0][0], tuple):
+        return [pair for part in stream for pair in part]
+    return stream
+
+
+def _following(position: str) -> str:
+    """Return the smallest stream id above ``position``."""
+    milliseconds, _, sequence = position.partition("-")
+    number = int(sequence or 0) + 1
+    if number > _ENTRY_ID_MAX:
+        return f"{int(milliseconds) + 1}-0"
+    return f"{milliseconds}-{number}"
+
+
+def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
+    body = fields.get(wire.FIELD_BODY)
+    if body is None:
+        return Entry(stream_id, b"", "", "", 0, None, is_fence=True)
+    command: wire.WireCommand | None
+    try:
+        command = wire.decode_command(body)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        command = None
+    try:
+        correlation = int(fields.get(wire.FIELD_CORRELATION, b"0"))
+    except ValueError:
+        correlation = 0
+    return Entry(
+        stream_id,
+        body,
+        fields.get(wire.FIELD_REQUEST_ID, b"").decode("ascii", "replace")[:36],
+        fields.get(wire.FIELD_REPLY_TO, b"").decode("ascii", "replace"),
+        correlation,
+        command,
+    )
