@@ -9,7 +9,7 @@ from api.fields import Fields
 _PREFIX: Final = b"z1:"
 ID_MAX: Final = 2**63 - 1
 LIMIT_DEFAULT: Final = 100
-LIMIT_MAX: Final = 1000
+LIMIT_MAX: Final = 500  # selectors read one more, to see whether a page follows
 
 
 def cursor_after(last_id: int) -> str:
@@ -31,9 +31,14 @@ def id_of(cursor: str) -> int | None:
     return last_id if 0 < last_id <= ID_MAX else None
 
 
-def take_page(fields: Fields, *, limit_default: int = LIMIT_DEFAULT) -> tuple[int, int | None]:
+def next_cursor(ids: list[int], limit: int) -> str | None:
+    """Return the cursor after a page of ``limit``, None where ``ids`` (one more asked) ended."""
+    return cursor_after(ids[limit - 1]) if len(ids) > limit else None
+
+
+def take_page(fields: Fields) -> tuple[int, int | None]:
     """Take ``limit`` and ``cursor`` from a query: how many, and the id to continue before."""
-    limit = fields.integer("limit", default=limit_default, low=1, high=LIMIT_MAX)
+    limit = fields.integer("limit", default=LIMIT_DEFAULT, low=1, high=LIMIT_MAX)
     cursor: Any = fields.take("cursor")
     if cursor is None:
         return limit, None

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
-from api.errors import render
-from zavora.errors import Overloaded
+from api.errors import PayloadTooLarge, render
+from zavora.errors import Overloaded, ZavoraError
 from zavora.logs import request_id_of
 
 THREADS_MAX: Final = 8
@@ -33,7 +34,11 @@ class PooledASGIHandler(ASGIHandler):
         """Serve one HTTP request."""
         free = self._contexts()
         if self._waiting >= WAITING_MAX:
-            await _refuse(send)
+            await _refuse(send, Overloaded("Too many requests are waiting."))
+            return
+        body = _BoundedBody(receive)
+        if body.is_announced_too_large(scope):
+            await _refuse(send, body.error)
             return
         self._waiting += 1
         try:
@@ -42,7 +47,9 @@ class PooledASGIHandler(ASGIHandler):
             self._waiting -= 1
         token = SyncToAsync.thread_sensitive_context.set(context)
         try:
-            await self.handle(scope, receive, send)
+            await self.handle(scope, body.receive, send)
+        except PayloadTooLarge as error:
+            await _refuse(send, error)
         finally:
             SyncToAsync.thread_sensitive_context.reset(token)
             free.put_nowait(context)
@@ -61,10 +68,41 @@ class PooledASGIHandler(ASGIHandler):
         return self._free
 
 
-async def _refuse(send: Any) -> None:
+class _BoundedBody:
+    """Lets a body pass up to the bound; Django would write one of any length to disk."""
+
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+        self._bytes_max: int = settings.ZAVORA_BODY_BYTES_MAX
+        self._bytes = 0
+
+    @property
+    def error(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"A body has at most {self._bytes_max} bytes.")
+
+    def is_announced_too_large(self, scope: dict[str, Any]) -> bool:
+        """Tell whether the Content-Length header alone is reason to refuse."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit():
+                return int(value[:20]) > self._bytes_max
+        return False
+
+    async def receive(self) -> Any:
+        """Return the next message; raise PayloadTooLarge beyond the bound."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._bytes += len(message.get("body", b""))
+            if self._bytes > self._bytes_max:
+                raise self.error
+        return message
+
+
+async def _refuse(send: Any, error: ZavoraError) -> None:
     request_id = request_id_of(None)
-    error = Overloaded("Too many requests are waiting.")
     status, headers, body = render(error, request_id=request_id)
-    headers.append((b"x-request-id", request_id.encode()))
+    headers += [
+        (b"x-request-id", request_id.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

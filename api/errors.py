@@ -10,6 +10,8 @@ from typing import Any, Final
 import structlog
 from django.core.exceptions import (
     BadRequest as DjangoBadRequest,
+)
+from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -109,7 +111,14 @@ def envelope(error: ZavoraError) -> dict[str, Any]:
 def extra_headers(error: ZavoraError) -> dict[str, str]:
     """Return the headers that a failure brings along."""
     if isinstance(error, errors.RateLimited):
-        return {"Retry-After": str(error.details.get("retry_after", RETRY_AFTER_S))}
+        seconds = str(error.details.get("retry_after", RETRY_AFTER_S))
+        limit = str(error.details.get("limit", 0))
+        return {
+            "Retry-After": seconds,
+            "X-RateLimit-Limit": limit,
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": seconds,
+        }
     if error.retryable:
         return {"Retry-After": str(RETRY_AFTER_S)}
     if isinstance(error, MethodNotAllowed):

@@ -1,4 +1,4 @@
-"""What the order routes take: one struct per body, which the OpenAPI document shows, and its parser.
+"""What the order routes take: a struct per body, which the OpenAPI document shows, and its parser.
 
 Figures stay text here; whether they fit a market's tick and lot is checked against its terms.
 """

@@ -15,7 +15,7 @@ from marketdata.market_view import PublicTrade, Ticker
 from marketdata.wire import CandleState
 from matching import wire
 from matching.terms import MarketTerms
-from zavora.money import PPM, format_decimal
+from zavora.money import PPM, decimal_to_units, format_decimal, units_to_text
 
 Shape = dict[str, Any]
 
@@ -42,6 +42,14 @@ _UNITS: Final = {"m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Mont
 # 1m -> Minute1, 12h -> Hour12, 1M -> Month1
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
 TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
+
+ACCOUNT_STATUS: Final = {
+    "active": "Active",
+    "cancel_only": "CancelOnly",
+    "frozen": "Frozen",
+    "closed": "Closed",
+}
+WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelled": "Cancelled"}
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
 _DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -135,6 +143,29 @@ def order_state(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
         reason=row.reason,
         created_us=microseconds_of(row.created_at),
         updated_us=microseconds_of(row.updated_at),
+    )
+
+
+def trade_state(row: Any, terms: MarketTerms) -> wire.TradeState:
+    """Return a row of the trades' table as the state that events and replies carry."""
+    taker_buys = row.taker_side == "buy"
+    taker_scale = terms.base.scale if taker_buys else terms.quote.scale
+    maker_scale = terms.quote.scale if taker_buys else terms.base.scale
+    return wire.TradeState(
+        market_id=row.market_id,
+        sequence=row.sequence,
+        run_sequence=row.run_sequence,
+        price=format_decimal(row.price, terms.tick_decimals),
+        quantity=format_decimal(row.quantity, terms.lot_decimals),
+        amount=format_decimal(row.amount, terms.quote.scale),
+        taker_side=row.taker_side,
+        maker_order_id=row.maker_order_id,
+        taker_order_id=row.taker_order_id,
+        maker_account_id=row.maker_account_id,
+        taker_account_id=row.taker_account_id,
+        maker_fee=format_decimal(row.maker_fee, maker_scale),
+        taker_fee=format_decimal(row.taker_fee, taker_scale),
+        created_us=microseconds_of(row.created_at),
     )
 
 
@@ -258,15 +289,76 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def balance(
-    *, account_id: UUID, asset: str, available: str, locked: str, total: str, updated_at: Any
+def account(row: Any) -> Shape:
+    """Return an Account."""
+    return {
+        "id": str(row.public_id),
+        "label": row.label,
+        "status": ACCOUNT_STATUS[row.status],
+        "created_at": moment_text(row.created_at),
+        "updated_at": moment_text(row.updated_at),
+    }
+
+
+def balance(row: Any, account_id: UUID) -> Shape:
+    """Return a Balance, from a row that has its asset."""
+    scale = row.asset.scale
+    available = decimal_to_units(row.available, scale)
+    locked = decimal_to_units(row.locked, scale)
+    return balance_of_units(
+        account_id=account_id,
+        asset=row.asset.code,
+        scale=scale,
+        available_units=available,
+        locked_units=locked,
+        updated_us=microseconds_of(row.updated_at),
+    )
+
+
+def balance_of_units(
+    *,
+    account_id: UUID,
+    asset: str,
+    scale: int,
+    available_units: int,
+    locked_units: int,
+    updated_us: int,
 ) -> Shape:
-    """Return a Balance."""
+    """Return a Balance from figures in the asset's smallest units."""
     return {
         "account_id": str(account_id),
         "asset": asset,
-        "total": total,
-        "available": available,
-        "locked": locked,
-        "updated_at": updated_at if isinstance(updated_at, str) else moment_text(updated_at),
+        "total": units_to_text(available_units + locked_units, scale),
+        "available": units_to_text(available_units, scale),
+        "locked": units_to_text(locked_units, scale),
+        "updated_at": time_text(updated_us),
+    }
+
+
+def withdrawal(row: Any, account_id: UUID) -> Shape:
+    """Return a Withdrawal, from a row that has its asset."""
+    return {
+        "id": str(row.pk),
+        "account_id": str(account_id),
+        "asset": row.asset.code,
+        "amount": format_decimal(row.amount, row.asset.scale),
+        "state": WITHDRAWAL_STATE[row.state],
+        "created_at": moment_text(row.created_at),
+        "updated_at": moment_text(row.updated_at),
+    }
+
+
+def ledger_entry(row: Any) -> Shape:
+    """Return a LedgerEntry, from a row that has its asset and its transaction."""
+    scale = row.asset.scale
+    after = row.balance_after
+    return {
+        "id": str(row.pk),
+        "transaction_id": str(row.transaction_id),
+        "kind": row.kind.capitalize(),
+        "asset": row.asset.code,
+        "amount": format_decimal(row.amount, scale),
+        "balance_after": None if after is None else format_decimal(after, scale),
+        "reference": row.transaction.reference,
+        "created_at": moment_text(row.created_at),
     }

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.conf import settings
 
+from accounts.callers import Caller
 from api.errors import Headers
 from zavora.errors import RateLimited
 
@@ -95,6 +96,18 @@ def take_for_ip(ip: str, weight: int = 1) -> Usage | None:
 def take_for_key(name: object, weight: int = 1) -> Usage | None:
     """Count a request of a credential: a key's id, or a user's for browser sessions."""
     return _take(_by_key, name, weight, settings.ZAVORA_RATE_LIMIT_KEY_PER_MINUTE)
+
+
+def name_of(caller: Caller) -> tuple[str, int]:
+    """Return under which name a caller's requests are counted."""
+    return ("user", caller.user_id) if caller.key_id is None else ("key", caller.key_id)
+
+
+def tighter(one: Usage | None, other: Usage | None) -> Usage | None:
+    """Return the usage that leaves less."""
+    if one is None or other is None:
+        return one or other
+    return one if one.remaining < other.remaining else other
 
 
 def forget() -> None:

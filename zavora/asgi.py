@@ -5,6 +5,7 @@ the feed starts it by itself; lifespan merely does so before the first request.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,8 +34,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection."""
     kind = scope["type"]
     if kind == "http":
-        if edge.is_edge_path(scope["path"]):
+        path: str = scope["path"]
+        if edge.is_edge_path(path):
             await edge.application(scope, receive, send)
+        elif path.startswith("/api/") and path.endswith("/"):
+            # A slash at the end means nothing in the API.
+            await _django({**scope, "path": path.rstrip("/")}, receive, send)
         else:
             await _django(scope, receive, send)
     elif kind == "websocket":
@@ -66,7 +71,6 @@ async def _live(receive: Receive, send: Send) -> None:
 
 async def _start() -> None:
     await edge.ensure_started()
-    try:
+    # Where it cannot yet, it goes on trying; requests that need it say so meanwhile.
+    with contextlib.suppress(ZavoraError):
         await get_feed().ensure_started()
-    except ZavoraError:
-        pass  # it goes on trying; requests that need it say so meanwhile

@@ -37,7 +37,6 @@ from api.edge.http import (
 from api.errors import MethodNotAllowed, known_error, render
 from api.exact_json import encode
 from api.requests import parse_batch, symbol_of
-from api.throttles import Usage
 from marketdata.feed import get_feed
 from matching import gateway
 from zavora.errors import AccountNotFound, OrderNotFound, Unauthorized
@@ -72,7 +71,7 @@ async def _place(request: EdgeRequest, caller: Caller) -> Body:
 async def _place_batch(request: EdgeRequest, caller: Caller) -> Body:
     items = parse_batch(request.json())
     # The request itself is counted; here the rest of its orders are.
-    throttles.take_for_key(_throttle_name(caller), len(items) - 1)
+    throttles.take_for_key(throttles.name_of(caller), len(items) - 1)
     data = await orders.place_batch(caller, items, request_id=request.request_id, key=_key(request))
     return {"data": data}
 
@@ -238,7 +237,7 @@ async def _answer(
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
         caller, is_remembered = await find_caller(request)
-        usage = _tighter(usage, throttles.take_for_key(_throttle_name(caller)))
+        usage = throttles.tighter(usage, throttles.take_for_key(throttles.name_of(caller)))
         await get_feed().ensure_started()
         try:
             return 200, await route.handler(request, caller, *arguments)  # type: ignore[misc]
@@ -266,16 +265,6 @@ def _allow(methods: Methods) -> str:
     if "GET" in methods:
         names.append("HEAD")
     return ", ".join([*names, "OPTIONS"])
-
-
-def _tighter(one: Usage | None, other: Usage | None) -> Usage | None:
-    if one is None or other is None:
-        return one or other
-    return one if one.remaining < other.remaining else other
-
-
-def _throttle_name(caller: Caller) -> tuple[str, int]:
-    return ("user", caller.user_id) if caller.key_id is None else ("key", caller.key_id)
 
 
 # --- who is asking --------------------------------------------------------------------------------

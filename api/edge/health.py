@@ -1,6 +1,7 @@
 """Is the exchange well: what a load balancer, a person and a page ask, answered cheaply."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
@@ -82,10 +83,10 @@ def _count_markets() -> dict[str, int]:
 async def _ask_queue() -> tuple[bool, bool, float]:
     """Return whether every shard's worker and the market data service show signs of life."""
     began = time.perf_counter()
-    try:
-        await get_feed().ensure_started()
-    except ZavoraError:
-        pass  # then there is no market yet to ask a worker about
+    # Where the feed is not there yet, there is no market to ask a worker about.
+    with contextlib.suppress(ZavoraError, TimeoutError):
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await get_feed().ensure_started()
     shards = {view.terms.shard_id for view in get_feed().markets()} or set(settings.ZAVORA_SHARDS)
     names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
     client = redis_asyncio.Redis.from_url(

@@ -1,0 +1,23 @@
+"""Django's part of the API. The edge's paths never arrive here (``zavora/asgi.py``)."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from api.errors import not_found_view
+from api.v1 import accounts, history
+
+urlpatterns = [
+    path("v1/accounts", accounts.AccountsView.as_view()),
+    path("v1/accounts/<uuid:account_id>", accounts.AccountView.as_view()),
+    path("v1/accounts/<uuid:account_id>/balances", accounts.BalancesView.as_view()),
+    path("v1/accounts/<uuid:account_id>/deposit", accounts.DepositView.as_view()),
+    path("v1/accounts/<uuid:account_id>/withdraw", accounts.WithdrawView.as_view()),
+    path("v1/accounts/<uuid:account_id>/orders", history.OrdersView.as_view()),
+    path("v1/accounts/<uuid:account_id>/trades", history.FillsView.as_view()),
+    path("v1/accounts/<uuid:account_id>/ledger", accounts.LedgerView.as_view()),
+    path("v1/markets/<path:symbol>/candles", history.CandlesView.as_view()),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    # Also in development, where Django would show its own page.
+    re_path(r"^", not_found_view),
+]

@@ -1,0 +1,161 @@
+"""Accounts and money: balances, deposits, withdrawals, the ledger."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import selectors, services
+from accounts.callers import SCOPE_TRADE, SCOPE_WITHDRAW
+from api import shapes
+from api.cursors import next_cursor, take_page
+from api.documents import documented
+from api.fields import Fields, wrong_fields
+from api.v1.base import ApiView, answer, caller_of, own_account, query_of
+from zavora.errors import Forbidden
+
+KEY_LENGTH_MAX = 128
+
+
+class AccountsView(ApiView):
+    """The caller's accounts."""
+
+    scopes = {"POST": SCOPE_TRADE}
+
+    @documented("Account", is_list=True)
+    def get(self, request: Request) -> Response:
+        """List the caller's accounts, oldest first."""
+        query_of(request).check()
+        caller = caller_of(request)
+        reached = caller.accounts
+        rows = selectors.list_accounts(caller.user_id)
+        return answer([shapes.account(row) for row in rows if row.public_id in reached])
+
+    @documented("Account", body="CreateAccountIn")
+    def post(self, request: Request) -> Response:
+        """Open an account."""
+        fields = Fields(request.data)
+        label = fields.label("label")
+        fields.check()
+        row = services.create_account(owner_id=caller_of(request).user_id, label=label or "")
+        return answer(shapes.account(row))
+
+
+class AccountView(ApiView):
+    """One account."""
+
+    @documented("Account")
+    def get(self, request: Request, account_id: UUID) -> Response:
+        """Read one of the caller's accounts."""
+        own_account(request, account_id)
+        query_of(request).check()
+        return answer(shapes.account(selectors.get_account(account_id)))
+
+
+class BalancesView(ApiView):
+    """What an account has."""
+
+    @documented("Balance", is_list=True)
+    def get(self, request: Request, account_id: UUID) -> Response:
+        """List an account's balances, by asset."""
+        own_account(request, account_id)
+        query_of(request).check()
+        rows = selectors.list_balances(account_id)
+        return answer([shapes.balance(row, account_id) for row in rows])
+
+
+class DepositView(ApiView):
+    """Money in, where the sandbox faucet is on or an operator asks."""
+
+    scopes = {"POST": SCOPE_TRADE}
+
+    @documented("Balance", body="DepositIn", has_key=True)
+    def post(self, request: Request, account_id: UUID) -> Response:
+        """Credit an account. With an Idempotency-Key a repeat credits nothing."""
+        caller = caller_of(request)
+        source = services.SOURCE_FAUCET
+        if caller.is_staff and (account_id not in caller.accounts or not settings.ZAVORA_FAUCET):
+            source = services.SOURCE_OPERATOR
+            selectors.get_account(account_id)
+        else:
+            own_account(request, account_id)
+            if not settings.ZAVORA_FAUCET:
+                raise Forbidden("The faucet is switched off here.")
+        fields = Fields(request.data)
+        asset, amount = _take_money(fields)
+        fields.check()
+        services.deposit(
+            account_id=account_id,
+            asset=asset,
+            amount=amount,
+            source=source,
+            key=_key_of(request),
+        )
+        return answer(_balance(account_id, asset))
+
+
+class WithdrawView(ApiView):
+    """Money out."""
+
+    scopes = {"POST": SCOPE_WITHDRAW}
+
+    @documented("WithdrawalAnswer", body="WithdrawIn", has_key=True)
+    def post(self, request: Request, account_id: UUID) -> Response:
+        """Withdraw from an account; return the balance after the hold, and the withdrawal."""
+        own_account(request, account_id)
+        fields = Fields(request.data)
+        asset, amount = _take_money(fields)
+        address = fields.label("address", length_max=128)
+        fields.check()
+        record = services.request_withdrawal(
+            account_id=account_id,
+            asset=asset,
+            amount=amount,
+            address=address or "",
+            key=_key_of(request),
+        )
+        balance = _balance(account_id, asset)
+        return answer({**balance, "withdrawal": shapes.withdrawal(record, account_id)})
+
+
+class LedgerView(ApiView):
+    """Every movement of an account."""
+
+    @documented("LedgerEntry", is_list=True, is_paged=True, query=("asset",))
+    def get(self, request: Request, account_id: UUID) -> Response:
+        """List an account's ledger entries, newest first."""
+        own_account(request, account_id)
+        fields = query_of(request)
+        limit, before = take_page(fields)
+        asset = fields.text("asset", length_max=16, what="an asset's code")
+        fields.check()
+        rows = selectors.list_ledger(account_id, asset=asset, cursor=before, limit=limit + 1)
+        page = [shapes.ledger_entry(row) for row in rows[:limit]]
+        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+
+
+def _take_money(fields: Fields) -> tuple[str, Decimal]:
+    """Take ``asset`` and ``amount``; where one is wrong, ``check`` raises before they are used."""
+    asset = fields.text("asset", required=True, length_max=16, what="an asset's code")
+    amount = fields.decimal("amount", required=True)
+    return asset or "", Decimal(amount or 0)
+
+
+def _key_of(request: Request) -> str | None:
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not (
+        1 <= len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()
+    ):
+        expected = f"expected 1 to {KEY_LENGTH_MAX} printable ASCII characters"
+        raise wrong_fields({"Idempotency-Key": expected})
+    return key
+
+
+def _balance(account_id: UUID, asset: str) -> dict[str, Any]:
+    row = selectors.get_balance(account_id, asset)
+    if row is None:
+        raise LookupError("a balance that was just written is not there")
+    return shapes.balance(row, account_id)

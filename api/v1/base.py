@@ -1,0 +1,91 @@
+"""What all views share: who asks, what they may, how often, and the envelope."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.callers import SCOPE_READ, Caller
+from api import throttles
+from api.edge.http import query_fields
+from api.fields import Fields
+from zavora.errors import AccountNotFound
+
+
+class OnlyJSON(BaseContentNegotiation):
+    """Answers are JSON whatever the Accept header prefers."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Return the parser, None for another media type (415)."""
+        kind = (request.content_type or "application/json").split(";", 1)[0].strip().lower()
+        is_json = kind == "application/json" or (
+            kind.startswith("application/") and kind.endswith("+json")
+        )
+        return parsers[0] if is_json else None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """Return the renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView(APIView):
+    """A view for callers; ``scopes`` names the scope of each method (default: read)."""
+
+    content_negotiation_class = OnlyJSON
+    scopes: ClassVar[dict[str, str]] = {}
+    usage: throttles.Usage | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Count the request, find the caller and check the scope."""
+        address = request.META.get("REMOTE_ADDR", "")
+        self.usage = throttles.take_for_ip(address)
+        super().initial(request, *args, **kwargs)
+        caller = request.auth
+        if isinstance(caller, Caller):
+            used = throttles.take_for_key(throttles.name_of(caller))
+            self.usage = throttles.tighter(self.usage, used)
+            caller.require(self.scopes.get(request.method or "", SCOPE_READ))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell the caller what is left of its limit."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["X-Content-Type-Options"] = "nosniff"
+        if self.usage is not None:
+            for name, text in self.usage.pairs():
+                response[name] = text
+        return response
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Name the methods of this path."""
+        response = Response({"data": {"methods": self.allowed_methods}})
+        response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; the permission classes let nobody else in."""
+    caller = request.auth
+    if not isinstance(caller, Caller):
+        raise TypeError("a view for callers was reached without one")
+    return caller
+
+
+def query_of(request: Request) -> Fields:
+    """Return the query's fields; a repeated one is refused."""
+    return query_fields(request.META.get("QUERY_STRING", "").encode("utf-8", "replace"))
+
+
+def own_account(request: Request, account_id: UUID) -> int:
+    """Return the primary key of one of the caller's accounts, else raise AccountNotFound."""
+    pk = caller_of(request).accounts.get(account_id)
+    if pk is None:
+        raise AccountNotFound("There is no such account.")
+    return pk
+
+
+def answer(data: Any, **meta: Any) -> Response:
+    """Return an answer with its envelope."""
+    return Response({"data": data, "meta": meta} if meta else {"data": data})
