@@ -376,6 +376,7 @@ def envelope_schema(name: str, *, is_list: bool = False, is_paged: bool = False)
 
 
 def documented(
+    operation: str,
     name: str,
     *,
     is_list: bool = False,
@@ -385,7 +386,7 @@ def documented(
     query: tuple[str, ...] = (),
     is_public: bool = False,
 ) -> Callable[[View], View]:
-    """Describe a view's method for the document."""
+    """Describe a view's method for the document: its operation's id, and the shape it returns."""
     names = (*query, "limit", "cursor") if is_paged else query
     parameters = [OpenApiParameter(one, QUERY[one], OpenApiParameter.QUERY) for one in names]
     if has_key:
@@ -399,6 +400,7 @@ def documented(
         )
     success = envelope_schema(name, is_list=is_list, is_paged=is_paged)
     decorate: Callable[[View], View] = extend_schema(
+        operation_id=operation,
         request={"application/json": reference(body)} if body else None,
         responses={
             (200, "application/json"): success,

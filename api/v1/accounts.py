@@ -25,7 +25,7 @@ class AccountsView(ApiView):
 
     scopes = {"POST": SCOPE_TRADE}
 
-    @documented("Account", is_list=True)
+    @documented("accounts_list", "Account", is_list=True)
     def get(self, request: Request) -> Response:
         """List the caller's accounts, oldest first."""
         query_of(request).check()
@@ -34,7 +34,7 @@ class AccountsView(ApiView):
         rows = selectors.list_accounts(caller.user_id)
         return answer([shapes.account(row) for row in rows if row.public_id in reached])
 
-    @documented("Account", body="CreateAccountIn")
+    @documented("accounts_create", "Account", body="CreateAccountIn")
     def post(self, request: Request) -> Response:
         """Open an account."""
         fields = Fields(request.data)
@@ -47,7 +47,7 @@ class AccountsView(ApiView):
 class AccountView(ApiView):
     """One account."""
 
-    @documented("Account")
+    @documented("accounts_read", "Account")
     def get(self, request: Request, account_id: UUID) -> Response:
         """Read one of the caller's accounts."""
         own_account(request, account_id)
@@ -58,7 +58,7 @@ class AccountView(ApiView):
 class BalancesView(ApiView):
     """What an account has."""
 
-    @documented("Balance", is_list=True)
+    @documented("accounts_balances", "Balance", is_list=True)
     def get(self, request: Request, account_id: UUID) -> Response:
         """List an account's balances, by asset."""
         own_account(request, account_id)
@@ -72,7 +72,7 @@ class DepositView(ApiView):
 
     scopes = {"POST": SCOPE_TRADE}
 
-    @documented("Balance", body="DepositIn", has_key=True)
+    @documented("accounts_deposit", "Balance", body="DepositIn", has_key=True)
     def post(self, request: Request, account_id: UUID) -> Response:
         """Credit an account. With an Idempotency-Key a repeat credits nothing."""
         caller = caller_of(request)
@@ -102,7 +102,7 @@ class WithdrawView(ApiView):
 
     scopes = {"POST": SCOPE_WITHDRAW}
 
-    @documented("WithdrawalAnswer", body="WithdrawIn", has_key=True)
+    @documented("accounts_withdraw", "WithdrawalAnswer", body="WithdrawIn", has_key=True)
     def post(self, request: Request, account_id: UUID) -> Response:
         """Withdraw from an account; return the balance after the hold, and the withdrawal."""
         own_account(request, account_id)
@@ -124,7 +124,7 @@ class WithdrawView(ApiView):
 class LedgerView(ApiView):
     """Every movement of an account."""
 
-    @documented("LedgerEntry", is_list=True, is_paged=True, query=("asset",))
+    @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
     def get(self, request: Request, account_id: UUID) -> Response:
         """List an account's ledger entries, newest first."""
         own_account(request, account_id)

@@ -25,7 +25,13 @@ OPEN = ("new", "partially_filled")
 class OrdersView(ApiView):
     """An account's orders."""
 
-    @documented("Order", is_list=True, is_paged=True, query=("market", "status", "client_order_id"))
+    @documented(
+        "accounts_orders",
+        "Order",
+        is_list=True,
+        is_paged=True,
+        query=("market", "status", "client_order_id"),
+    )
     def get(self, request: Request, account_id: UUID) -> Response:
         """List an account's orders, newest first. `status` takes several, by commas, or `Open`."""
         account_pk = own_account(request, account_id)
@@ -56,7 +62,7 @@ class OrdersView(ApiView):
 class FillsView(ApiView):
     """An account's side of its trades."""
 
-    @documented("Fill", is_list=True, is_paged=True, query=("market",))
+    @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
     def get(self, request: Request, account_id: UUID) -> Response:
         """List an account's fills, newest first."""
         account_pk = own_account(request, account_id)
@@ -86,7 +92,9 @@ class CandlesView(ApiView):
     permission_classes = ()
     authentication_classes = ()
 
-    @documented("Candles", query=("interval", "limit", "start", "end"), is_public=True)
+    @documented(
+        "markets_candles", "Candles", query=("interval", "limit", "start", "end"), is_public=True
+    )
     def get(self, request: Request, symbol: str) -> Response:
         """List a market's candles, newest first; an interval without a trade has none."""
         terms = _terms_of(symbol_of(symbol), _terms_by_id())
