@@ -1,0 +1,96 @@
+"""Signing up, logging in and out, tokens and money, through the pages."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.e2e.trader import PHONE, Trader
+from tests.exchange import Exchange
+
+NewVisitor = Callable[..., Trader]
+
+
+def test_a_user_signs_up_logs_out_and_logs_in_again(visitor: NewVisitor) -> None:
+    person = visitor().sign_up()
+    page = person.page
+    expect(page.locator(".user-email")).to_have_text(person.email)
+
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("link", name="Log in").first).to_be_visible()
+    person.log_in("not the password")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong e-mail address or password")
+    person.log_in()
+
+    person.wait_until_live()
+    expect(page.locator(".user-email")).to_have_text(person.email)
+
+
+def test_sign_up_names_the_field_that_is_wrong(visitor: NewVisitor) -> None:
+    page = visitor().page
+    page.goto("/signup")
+    form = page.locator("main form")
+    form.get_by_label("E-mail").fill("nobody")
+    form.get_by_label("Password").fill("123")
+    form.get_by_role("button", name="Sign up").click()
+
+    email = page.get_by_label("E-mail")
+    expect(email).to_have_attribute("aria-invalid", "true")
+    expect(email).to_be_focused()
+    expect(page.locator(".has-error").first).to_contain_text("valid email address")
+
+
+def test_a_token_made_in_the_page_works_until_it_is_revoked(
+    visitor: NewVisitor, exchange: Exchange
+) -> None:
+    person = visitor().sign_up()
+    page = person.page
+    page.goto("/account")
+    page.get_by_label("Name").fill("my bot")
+    page.get_by_role("button", name="Create token").click()
+    token = page.locator("#new-token").inner_text()
+
+    def status() -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{exchange.base_url}/api/v1/accounts", headers=headers).status_code
+
+    assert status() == 200
+    page.goto("/account")
+    expect(page.locator("#new-token")).to_have_count(0)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("status")).to_contain_text("revoked")
+    assert status() == 401
+
+
+def test_money_comes_and_goes_on_the_account_page(visitor: NewVisitor) -> None:
+    person = visitor().sign_up()
+    page = person.page
+    page.goto("/account")
+    deposit, withdraw = page.locator("#deposit form"), page.locator("#withdraw form")
+    deposit.get_by_label("Asset").select_option("EUR")
+    deposit.get_by_label("Amount").fill("500")
+    deposit.get_by_role("button", name="Deposit").click()
+    expect(page.get_by_role("status")).to_contain_text("500 EUR deposited")
+
+    withdraw.get_by_label("Asset").select_option("EUR")
+    withdraw.get_by_label("Amount").fill("501")
+    withdraw.get_by_role("button", name="Withdraw").click()
+    expect(withdraw.locator(".form-error, .field-error").first).to_be_visible()
+
+    withdraw.get_by_label("Amount").fill("120.5")
+    withdraw.get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_role("status")).to_contain_text("120.5 EUR withdrawn")
+    left = Decimal("379.5")
+    assert person.api_balances()["EUR"] == (left, left, Decimal(0))
+
+
+def test_the_account_pages_fit_a_phone(visitor: NewVisitor) -> None:
+    person = visitor(size=PHONE)
+    for path in ("/login", "/signup"):
+        person.page.goto(path)
+        assert person.overflow_px() == 0, path
+    person.sign_up()
+    person.page.goto("/account")
+    assert person.overflow_px() == 0
