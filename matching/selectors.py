@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 from django.db.models import QuerySet
 
-from matching.models import Market, Order, OrderKey, Trade
+from accounts.notices import microseconds
+from matching.models import Market, Order, OrderKey, Shard, Trade
 from matching.terms import AssetTerms, MarketTerms, build_terms
 from zavora.errors import MarketNotFound, OrderNotFound
 
@@ -116,6 +117,12 @@ def get_market_terms(symbol: str) -> MarketTerms:
         if terms.symbol == symbol.upper():
             return terms
     raise MarketNotFound(f"there is no market {symbol}")
+
+
+def get_shard_time_us(shard_id: int) -> int:
+    """Return the time of a shard's last batch in microseconds since 1970; 0 if there was none."""
+    shard = Shard.objects.filter(pk=shard_id).first()
+    return 0 if shard is None else microseconds(shard.last_batch_at)
 
 
 def list_shard_ids() -> list[int]:

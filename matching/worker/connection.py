@@ -11,6 +11,8 @@ log = structlog.get_logger(__name__)
 
 # A stopped process must not keep its locks longer than its lease.
 _LEASE_SHARE: Final = 0.66
+# What Django's connection parameters hold for Django's own use.
+_OF_DJANGO: Final = ("context", "cursor_factory", "isolation_level", "prepare_threshold")
 
 
 class UnsafeServer(Exception):
@@ -24,29 +26,23 @@ def application_name(shard_id: int, owner: str) -> str:
 
 def connect(*, shard_id: int, owner: str) -> "psycopg.Connection[Any]":
     """Open the session a worker settles batches in. Autocommit: transactions are explicit."""
-    parameters = django_connection.settings_dict
+    given = django_connection.get_connection_params()
+    for name in _OF_DJANGO:
+        given.pop(name, None)
     patience_ms = int(settings.ZAVORA_LEASE_MS * _LEASE_SHARE)
-    given: dict[str, Any] = {
-        "dbname": parameters["NAME"],
-        "user": parameters["USER"],
-        "password": parameters["PASSWORD"],
-        "host": parameters["HOST"],
-        "port": parameters["PORT"],
-    }
-    return psycopg.connect(
-        autocommit=True,
-        application_name=application_name(shard_id, owner),
-        connect_timeout=3,
-        keepalives_idle=1,
-        keepalives_interval=1,
-        keepalives_count=2,
-        tcp_user_timeout=patience_ms,
-        options=(
+    session: dict[str, Any] = {
+        "application_name": application_name(shard_id, owner),
+        "connect_timeout": 3,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+        "tcp_user_timeout": patience_ms,
+        "options": (
             f"-c idle_in_transaction_session_timeout={patience_ms} -c synchronous_commit=on"
             f" -c tcp_user_timeout={patience_ms} -c timezone=UTC -c jit=off"
         ),
-        **{name: value for name, value in given.items() if value},
-    )
+    }
+    return psycopg.connect(autocommit=True, **(given | session))
 
 
 def require_durable(connection: "psycopg.Connection[Any]") -> None:

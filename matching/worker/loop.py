@@ -92,6 +92,10 @@ class MatchingWorker:
         """Ask the loop to end after what it is doing (safe in a signal handler)."""
         self._is_stopping = True
 
+    def state_hash(self) -> str:
+        """Return the hash of the engine in memory."""
+        return self._owned_context().engine.state_hash()
+
     def run(self) -> None:
         """Wait for the lease, then work until stopped. Raises LeaseLost when another took over."""
         self._stream = CommandStream(self.shard_id)

@@ -44,6 +44,10 @@ class OfflineShard:
         self._time_us = time_us
         return self._worker.settle_now(commands)
 
+    def state_hash(self) -> str:
+        """Return the hash of the engine in memory."""
+        return self._worker.state_hash()
+
 
 class _QuietWorker(MatchingWorker):
     """A worker that has no stream: it keeps replies for its caller and publishes nothing."""

@@ -147,13 +147,13 @@ class Outcome:
                     )
                 )
             elif kind is Traded:
-                trades.append(self._trade(event, terms, market, steps))
+                trades.append(self._trade(event, terms, market, steps))  # type: ignore[arg-type]
             elif kind is OrderPlaced:
-                self._placed(event, terms, market)
+                self._placed(event, terms, market)  # type: ignore[arg-type]
             elif kind is OrderClosed:
-                self._closed(event, terms, market)
+                self._closed(event, terms, market)  # type: ignore[arg-type]
             elif kind is OrderAmended:
-                self._amended(event, terms, market, steps)
+                self._amended(event, terms, market, steps)  # type: ignore[arg-type]
             elif kind is MarketChanged:
                 market.phase = event.phase  # type: ignore[union-attr]
         if trades:

@@ -1,0 +1,93 @@
+"""Markets and funded accounts on the real database, and a shard to apply commands to."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+TIME_US = 1_760_000_000_000_000
+
+
+class Bench:
+    """Two funded accounts and a market on an offline shard; commands get a time of their own."""
+
+    def __init__(self, shard: Any, accounts: list[Any]) -> None:
+        self.shard = shard
+        self.accounts = accounts
+        self.time_us = TIME_US
+
+    def market(self, symbol: str = "BTC/USD", **rules: Any) -> int:
+        from matching.services import new_market_command
+
+        base, quote = symbol.split("/")
+        figures: dict[str, Any] = {"tick_size": Decimal("0.01"), "lot_size": Decimal("0.00001")}
+        command = new_market_command(base=base, quote=quote, **(figures | rules))
+        (reply,) = self.apply(command)
+        assert reply.code == ""
+        return command.market_id
+
+    def apply(self, *commands: Any) -> list[Any]:
+        self.time_us += 1_000
+        replies: list[Any] = self.shard.apply(commands, time_us=self.time_us)
+        return replies
+
+    def order(self, who: int, market: int, text: str, **fields: Any) -> Any:
+        """Return the command of e.g. ``buy 1 @ 20000`` for an account."""
+        from matching.wire import PlaceOrder
+
+        side, quantity, _, price = text.split()
+        given: dict[str, Any] = {
+            "account_id": self.accounts[who].pk,
+            "market_id": market,
+            "side": side,
+            "order_type": "limit",
+            "time_in_force": "gtc",
+            "post_only": False,
+            "price": price,
+            "quantity": quantity,
+            "quote_quantity": None,
+            "client_order_id": None,
+            "key": None,
+            "deadline_ms": 2**50,
+        }
+        return PlaceOrder(**(given | fields))
+
+    def balance(self, who: int, asset: str) -> tuple[Decimal, Decimal]:
+        """Return what an account has available and locked."""
+        from accounts.selectors import get_balance
+
+        balance = get_balance(self.accounts[who].public_id, asset)
+        return (Decimal(0), Decimal(0)) if balance is None else (balance.available, balance.locked)
+
+    def state_hash(self) -> str:
+        """Return the hash of the engine in memory."""
+        return str(self.shard.state_hash())
+
+
+@pytest.fixture
+def accounts(transactional_db: None) -> list[Any]:
+    from accounts.services import create_asset, deposit, ensure_user
+
+    for code in ("BTC", "USD"):
+        create_asset(code=code, name=code, scale=8)
+    found = []
+    for name in ("first", "second"):
+        account = ensure_user(email=f"{name}@example.com").accounts.get()
+        for asset, amount in (("USD", 100_000), ("BTC", 10)):
+            deposit(
+                account_id=account.public_id,
+                asset=asset,
+                amount=Decimal(amount),
+                source="operator",
+            )
+        found.append(account)
+    return found
+
+
+@pytest.fixture
+def bench(accounts: list[Any]) -> Iterator[Bench]:
+    from matching.worker.offline import OfflineShard
+
+    with OfflineShard(0) as shard:
+        yield Bench(shard, accounts)
