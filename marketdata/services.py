@@ -48,7 +48,7 @@ def _advance(market_id: int, *, counted: int, last: int) -> None:
     with connection.cursor() as cursor:
         # The row's lock makes a rival wait until this commits; then its comparison fails.
         cursor.execute(
-            f"INSERT INTO {CandleProgress._meta.db_table} AS known"  # noqa: S608
+            f"INSERT INTO {CandleProgress._meta.db_table} AS known"
             " (market_id, last_trade_sequence) VALUES (%s, %s)"
             " ON CONFLICT (market_id) DO UPDATE"
             " SET last_trade_sequence = EXCLUDED.last_trade_sequence"
@@ -85,7 +85,7 @@ def _quoted(names: tuple[str, ...], prefix: str = "") -> str:
 
 # Trades come in sequence, so what is in the table is earlier than what is added.
 _UPSERT: Final = (
-    f"INSERT INTO {_TABLE} AS known ({_quoted(_COLUMNS)})"  # noqa: S608
+    f"INSERT INTO {_TABLE} AS known ({_quoted(_COLUMNS)})"
     f" SELECT * FROM unnest({', '.join(f'%s::{name}[]' for name in _TYPES)})"
     " ON CONFLICT (market_id, interval, open_time) DO UPDATE SET"
     " high = greatest(known.high, EXCLUDED.high),"

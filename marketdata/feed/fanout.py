@@ -118,7 +118,12 @@ class Fanout:
             versions[state.asset_id] = state.version
             topics = self._topics.get(("balances", None, state.account_id), NO_TOPICS)
             for topic, sinks in list(topics.items()):
-                self._deliver(topic, sinks, topic.codec.balance(topic, state))
+                message = topic.codec.balance(topic, state)
+                if message is not None:
+                    self._deliver(topic, sinks, message)
+                    continue
+                for sink in list(sinks):
+                    sink.lost(topic)
 
     def lost_private(self, market_id: int) -> None:
         """Tell all followers of private channels of a market that something is gone for good."""

@@ -4,6 +4,7 @@ A message is encoded once per topic, and every sink of the topic is given the sa
 """
 
 from typing import Any, Final, Literal, NamedTuple, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -47,13 +48,15 @@ class Codec(Protocol):
 
     def fill(self, topic: "Topic", view: MarketView, fill: AccountFill) -> Message: ...
 
-    def balance(self, topic: "Topic", balance: BalanceState) -> Message: ...
+    def balance(self, topic: "Topic", balance: BalanceState) -> Message | None:
+        """Return None for an asset that the codec does not know: its followers must resync."""
 
 
 class Topic(NamedTuple):
     """A stream of messages. ``market_id`` None: every market, also those that come later.
 
-    ``interval`` is for candles only, ``account_id`` for private channels only.
+    ``interval`` is for candles only; ``account_id`` and ``account_ref`` (what the account is
+    called outside) are for private channels only.
     """
 
     channel: Channel
@@ -61,6 +64,7 @@ class Topic(NamedTuple):
     codec: Codec
     interval: str | None = None
     account_id: int | None = None
+    account_ref: UUID | None = None
 
 
 class Sink(Protocol):

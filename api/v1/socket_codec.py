@@ -1,0 +1,131 @@
+"""How the v1 WebSocket spells what it sends: replies, failures, and the feed's pushes.
+
+A subscription's id follows from its topic alone, so that one text serves all of its subscribers.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from api import shapes
+from api.errors import envelope, status_of
+from api.exact_json import Number
+from marketdata.feed import MarketView, Message, Topic
+from marketdata.feed.topics import AccountFill
+from marketdata.market_view import DepthDelta, PublicTrade
+from marketdata.wire import CandleState
+from matching.wire import BalanceState, OrderState
+from zavora.errors import ZavoraError
+from zavora.money import text_to_units
+
+_encode: Final = msgspec.json.Encoder().encode
+# Answers what has no readable id of its own.
+UNREADABLE_ID: Final = "0"
+RequestId = str | msgspec.Raw
+
+
+def text_frame(body: Any) -> Message:
+    """Return an ASGI message that carries ``body`` as JSON text."""
+    return {"type": "websocket.send", "text": _encode(body).decode()}
+
+
+def reply(request_id: RequestId, result: Any) -> Message:
+    """Return the answer to a request."""
+    return text_frame({"id": request_id, "result": result})
+
+
+def failure(request_id: RequestId, error: ZavoraError, *, trace_id: str) -> Message:
+    """Return the refusal of a request: the status REST would have, and its envelope as data."""
+    detail = {**envelope(error), "request_id": trace_id}
+    body = {"code": status_of(error), "message": str(error), "data": detail}
+    return text_frame({"id": request_id, "error": body})
+
+
+def echoed_id(value: Any) -> RequestId:
+    """Return a request's id as it is echoed: a number stays one; what is neither becomes "0"."""
+    if isinstance(value, Number):
+        return msgspec.Raw(value.encode())
+    return value if isinstance(value, str) else UNREADABLE_ID
+
+
+def subscription_id(topic: Topic, symbol: str | None) -> str:
+    """Return the public id of a topic, the same for everybody."""
+    parts = [topic.channel, symbol or "*"]
+    return ":".join([*parts, topic.interval] if topic.interval else parts)
+
+
+class V1Codec:
+    """Spells the feed's messages for v1."""
+
+    def __init__(self) -> None:
+        # Code and scale of assets by id; loaded before anybody follows balances.
+        self.assets: dict[int, tuple[str, int]] = {}
+
+    def book_snapshot(self, topic: Topic, view: MarketView) -> Message:
+        bids, asks, sequence = view.top()
+        data = {
+            "bids": bids,
+            "asks": asks,
+            "sequence": sequence,
+            "checksum": view.book.checksum(),
+        }
+        return _push(topic, view, data)
+
+    def book_delta(self, topic: Topic, view: MarketView, delta: DepthDelta) -> Message:
+        data = {
+            "bids": delta.bids,
+            "asks": delta.asks,
+            "prev_sequence": delta.prev_sequence,
+            "sequence": delta.sequence,
+            "checksum": view.book.checksum(),
+        }
+        return _push(topic, view, data)
+
+    def trade(self, topic: Topic, view: MarketView, trade: PublicTrade) -> Message:
+        return _push(topic, view, shapes.public_trade(trade, view.terms))
+
+    def ticker(self, topic: Topic, view: MarketView) -> Message:
+        return _push(topic, view, shapes.ticker(view.ticker))
+
+    def candle(self, topic: Topic, view: MarketView, candle: CandleState) -> Message:
+        return _push(topic, view, shapes.candle(candle, view.terms.symbol))
+
+    def order(self, topic: Topic, view: MarketView, order: OrderState) -> Message:
+        return _push(topic, view, shapes.order(order, view.terms, _account(topic)))
+
+    def fill(self, topic: Topic, view: MarketView, fill: AccountFill) -> Message:
+        data = shapes.fill(fill.trade, view.terms, is_maker=fill.is_maker)
+        return _push(topic, view, {**data, "account_id": str(_account(topic))})
+
+    def balance(self, topic: Topic, balance: BalanceState) -> Message | None:
+        known = self.assets.get(balance.asset_id)
+        if known is None:
+            return None
+        code, scale = known
+        data = shapes.balance_of_units(
+            account_id=_account(topic),
+            asset=code,
+            scale=scale,
+            available_units=text_to_units(balance.available, scale),
+            locked_units=text_to_units(balance.locked, scale),
+            updated_us=balance.updated_us,
+        )
+        params = {"market": None, "data": data, "subscription_id": subscription_id(topic, None)}
+        return text_frame({"method": topic.channel, "params": params})
+
+
+def _account(topic: Topic) -> UUID:
+    if topic.account_ref is None:
+        raise ValueError("a private topic without its account")
+    return topic.account_ref
+
+
+def _push(topic: Topic, view: MarketView, data: Any) -> Message:
+    symbol = view.terms.symbol
+    followed = None if topic.market_id is None else symbol
+    params = {"market": symbol, "data": data, "subscription_id": subscription_id(topic, followed)}
+    return text_frame({"method": topic.channel, "params": params})
+
+
+V1: Final = V1Codec()

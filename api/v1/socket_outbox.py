@@ -1,0 +1,125 @@
+"""What waits to be sent to one client: bounded, and never a reason for others to wait.
+
+A client that reads too slowly misses public messages; once it has caught up it is given the
+present state instead (a whole book, the newest trades). Private messages must not be missed: there
+the connection ends with a code that says so.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from marketdata.feed import Message, Topic
+
+MESSAGES_MAX: Final = 1_000
+# Answers to requests may exceed the bound by what is in flight, no more (see Connection).
+CLOSE_RESYNC: Final = 4008
+
+Current = Callable[[Topic], list[Message]]
+
+
+class Outbox:
+    """A ``marketdata.feed.Sink`` with one writer task. All methods run in one event loop."""
+
+    def __init__(self, send: Callable[[Message], Awaitable[None]], current: Current) -> None:
+        self._send = send
+        self._current = current
+        self._queue: deque[Message] = deque()
+        # Public topics that missed something, oldest first.
+        self._behind: dict[Topic, None] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        # Set while the reader waits for the queue to shrink.
+        self._room: asyncio.Future[None] | None = None
+        self._close_code: int | None = None
+        self.conflated = 0
+
+    # --- filling ---
+
+    def push(self, topic: Topic, message: Message) -> None:
+        """Queue a push, or note that the topic's client is behind."""
+        if self._close_code is not None:
+            return
+        if len(self._queue) >= MESSAGES_MAX or topic in self._behind:
+            if topic.account_id is not None:
+                self.close(CLOSE_RESYNC)
+                return
+            self._behind[topic] = None
+            self.conflated += 1
+            return
+        self._queue.append(message)
+        self._wake()
+
+    def lost(self, topic: Topic) -> None:
+        """End the connection: a private stream has a hole that nothing can fill."""
+        self.close(CLOSE_RESYNC)
+
+    def answer(self, message: Message) -> None:
+        """Queue the answer to a request."""
+        if self._close_code is None:
+            self._queue.append(message)
+            self._wake()
+
+    def start(self, topic: Topic, messages: list[Message]) -> None:
+        """Queue what a new subscription begins with; it counts as up to date from here."""
+        self._behind.pop(topic, None)
+        for message in messages:
+            self.answer(message)
+
+    def forget(self, topic: Topic) -> None:
+        """Owe nothing more to a topic that is no longer followed."""
+        self._behind.pop(topic, None)
+
+    def close(self, code: int) -> None:
+        """Drop what waits and end the connection with ``code``; only the first call counts."""
+        if self._close_code is None:
+            self._close_code = code
+            self._queue.clear()
+            self._behind.clear()
+            self._free_room()
+            self._wake()
+
+    @property
+    def is_closing(self) -> bool:
+        """Tell whether the connection is ending."""
+        return self._close_code is not None
+
+    async def has_room(self) -> None:
+        """Wait until half of the bound is free, or the connection ends."""
+        while len(self._queue) > MESSAGES_MAX // 2 and not self.is_closing:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    # --- emptying ---
+
+    async def run(self) -> None:
+        """Send what is queued, until closed; returns after the closing message is out."""
+        queue, send = self._queue, self._send
+        while True:
+            while queue:
+                await send(queue.popleft())
+                if self._room is not None and len(queue) <= MESSAGES_MAX // 2:
+                    self._free_room()
+            if self._close_code is not None:
+                await send({"type": "websocket.close", "code": self._close_code})
+                return
+            if self._behind:
+                topic = next(iter(self._behind))
+                del self._behind[topic]
+                queue.extend(self._current(topic))
+                continue
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def _free_room(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
