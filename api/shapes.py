@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from api.times import microseconds_of, moment_text, time_text
+from api.times import microseconds_of, moment_text, now_text, time_text
 from marketdata.intervals import INTERVALS, next_open_us
 from marketdata.market_view import PublicTrade, Ticker
 from marketdata.wire import CandleState
@@ -200,7 +200,7 @@ def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
         "price": state.price,
         "quantity": state.quantity,
         "taker_side": state.taker_side,
-        "timestamp": time_text(state.time_us),
+        "timestamp": time_text(state.created_us),
     }
 
 
@@ -257,7 +257,8 @@ def ticker(state: Ticker) -> Shape:
         "volume_24h": state.volume_24h,
         "quote_volume_24h": state.quote_volume_24h,
         "vwap_24h": state.vwap_24h,
-        "timestamp": time_text(state.time_us),
+        # A market in which nothing ever happened is as of now.
+        "timestamp": time_text(state.time_us) if state.time_us else now_text(),
     }
 
 
