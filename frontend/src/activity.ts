@@ -43,7 +43,8 @@ export class Activity {
     this.#tab = tab;
     this.#select(tab);
     const isSignedIn = this.#exchange.config.user !== null;
-    for (const panel of all(".activity-panel")) panel.hidden = !isSignedIn || panel.id !== `panel-${tab}`;
+    for (const panel of all(".activity-panel"))
+      panel.hidden = !isSignedIn || panel.id !== `panel-${tab}`;
     byId("cancel-all").hidden = tab !== "open" || !isSignedIn;
     document.querySelector<HTMLElement>(".only-market")!.hidden = tab === "balances" || !isSignedIn;
     this.#render();
@@ -60,17 +61,34 @@ export class Activity {
     setText(byId("open-count"), open.length ? String(open.length) : "");
     byId<HTMLButtonElement>("cancel-all").disabled = shown.length === 0;
     if (this.#tab === "open") {
-      this.#fillRows("open-rows", shown, (order) => order.id, (order) => openCells(order, marketOf),
-        (order) => this.#cancelButton(order));
+      this.#fillRows(
+        "open-rows",
+        shown,
+        (order) => order.id,
+        (order) => openCells(order, marketOf),
+        (order) => this.#cancelButton(order),
+      );
     } else if (this.#tab === "history") {
-      this.#fillRows("history-rows", filter([...this.#portfolio.closedOrders]),
-        (order) => order.id, (order) => historyCells(order, marketOf));
+      this.#fillRows(
+        "history-rows",
+        filter([...this.#portfolio.closedOrders]),
+        (order) => order.id,
+        (order) => historyCells(order, marketOf),
+      );
     } else if (this.#tab === "fills") {
-      this.#fillRows("fill-rows", filter(this.#portfolio.fills),
-        (fill) => `${fill.id}/${fill.order_id}`, (fill) => fillCells(fill, marketOf));
+      this.#fillRows(
+        "fill-rows",
+        filter(this.#portfolio.fills),
+        (fill) => `${fill.id}/${fill.order_id}`,
+        (fill) => fillCells(fill, marketOf),
+      );
     } else {
-      this.#fillRows("balance-rows", heldFirst(this.#portfolio.balances),
-        (balance) => balance.asset, balanceCells);
+      this.#fillRows(
+        "balance-rows",
+        heldFirst(this.#portfolio.balances),
+        (balance) => balance.asset,
+        balanceCells,
+      );
     }
     this.#drawAssets();
   });
@@ -159,8 +177,13 @@ export class Activity {
       .sort((a, b) => rank(a) - rank(b));
     const make = (balance: Balance) =>
       h("div", {}, h("dt", { text: balance.asset }), h("dd", { class: "num" }));
-    syncList(byId("asset-list"), shown, (balance) => balance.asset, make, (row, balance) =>
-      setText(row.lastElementChild!, format.balance(balance.total)));
+    syncList(
+      byId("asset-list"),
+      shown,
+      (balance) => balance.asset,
+      make,
+      (row, balance) => setText(row.lastElementChild!, format.balance(balance.total)),
+    );
   }
 }
 
@@ -170,7 +193,11 @@ function heldFirst(balances: readonly Balance[]): Balance[] {
 }
 
 function orderType(order: Order): string {
-  const extra = order.post_only ? " · post-only" : order.time_in_force === "GTC" ? "" : ` · ${order.time_in_force}`;
+  const extra = order.post_only
+    ? " · post-only"
+    : order.time_in_force === "GTC"
+      ? ""
+      : ` · ${order.time_in_force}`;
   return format.words(order.order_type) + (order.order_type === "Market" ? "" : extra);
 }
 
@@ -201,7 +228,8 @@ function openCells(order: Order, marketOf: MarketOf): Cell[] {
 function historyCells(order: Order, marketOf: MarketOf): Cell[] {
   const market = marketOf(order.market);
   const status = format.words(order.status);
-  const reason = order.reason && !isOpen(order) ? ` (${format.words(order.reason.replaceAll("_", " "))})` : "";
+  const reason =
+    order.reason && !isOpen(order) ? ` (${format.words(order.reason.replaceAll("_", " "))})` : "";
   return [
     { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
     { label: "Market", text: order.market, class: "strong" },

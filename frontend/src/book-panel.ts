@@ -127,7 +127,11 @@ export class BookPanel {
   #drawSide(side: "bids" | "asks", rows: Row[], depth: Amount, market: Market): void {
     const parent = byId(side);
     const name = side === "bids" ? "Bid" : "Ask";
-    const own = this.#portfolio.openPrices(market.symbol, side === "bids" ? "Buy" : "Sell", this.#step);
+    const own = this.#portfolio.openPrices(
+      market.symbol,
+      side === "bids" ? "Buy" : "Sell",
+      this.#step,
+    );
     while (parent.children.length > rows.length) parent.lastElementChild!.remove();
     while (parent.children.length < rows.length) parent.append(makeLevel());
     const decimals = decimalsOf(write(this.#step));
@@ -146,8 +150,8 @@ export class BookPanel {
       setText(price!, show(row.price, decimals));
       setText(quantity!, format.showQuantity(row.quantity, market));
       setText(total!, format.showQuantity(row.cumulative, market));
-      const label = `${name} ${price!.textContent}, quantity ${quantity!.textContent}. Use this price`;
-      if (hasChanged) element.setAttribute("aria-label", label);
+      const label = `${name} ${price!.textContent}, quantity ${quantity!.textContent}`;
+      if (hasChanged) element.setAttribute("aria-label", `${label}. Use this price`);
     });
   }
 

@@ -26,7 +26,7 @@ export class OrderBook {
   asks: Level[] = [];
   sequence: bigint | null = null;
 
-  /** Apply a snapshot (no `prev_sequence`) or a delta. After anything but applied/stale it is empty. */
+  /** Apply a snapshot (no `prev_sequence`) or a delta. A gap or a corrupt message empties it. */
   apply(message: BookMessage): Outcome {
     const outcome =
       message.prev_sequence == null ? this.#replace(message) : this.#applyDelta(message);

@@ -1,9 +1,21 @@
 /** Candles and volume of the selected market: loaded by REST, then live, older ones on demand. */
 
 import {
-  type CandlestickData, CandlestickSeries, ColorType, createChart, CrosshairMode,
-  type HistogramData, HistogramSeries, type IChartApi, type IPriceLine, type ISeriesApi, LineStyle,
-  type LogicalRange, type MouseEventParams, type Time, type UTCTimestamp,
+  type CandlestickData,
+  CandlestickSeries,
+  ColorType,
+  createChart,
+  CrosshairMode,
+  type HistogramData,
+  HistogramSeries,
+  type IChartApi,
+  type IPriceLine,
+  type ISeriesApi,
+  LineStyle,
+  type LogicalRange,
+  type MouseEventParams,
+  type Time,
+  type UTCTimestamp,
 } from "lightweight-charts";
 
 import { recall, remember } from "./config.ts";
@@ -19,7 +31,12 @@ import type { Candle, Market } from "./types.ts";
 
 const INTERVALS = ["1m", "5m", "15m", "1h", "4h", "1d"];
 const EMITTED: Record<string, string> = {
-  Minute1: "1m", Minute5: "5m", Minute15: "15m", Hour1: "1h", Hour4: "4h", Day1: "1d",
+  Minute1: "1m",
+  Minute5: "5m",
+  Minute15: "15m",
+  Hour1: "1h",
+  Hour4: "4h",
+  Day1: "1d",
 };
 const PAGE = 500;
 /** Older candles are asked for when fewer than these are left of the visible range. */
@@ -59,7 +76,9 @@ export class Chart {
     });
     this.#candles = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
     this.#volumes = this.#chart.addSeries(HistogramSeries, {
-      priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false,
+      priceScaleId: "",
+      priceFormat: { type: "volume" },
+      lastValueVisible: false,
       priceLineVisible: false,
     });
     this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
@@ -93,12 +112,18 @@ export class Chart {
       },
       rightPriceScale: { borderColor: themeColor("line") },
       timeScale: {
-        borderColor: themeColor("line"), rightOffset: 6, timeVisible: this.#interval !== "1d",
-        secondsVisible: false, tickMarkFormatter: localTick,
+        borderColor: themeColor("line"),
+        rightOffset: 6,
+        timeVisible: this.#interval !== "1d",
+        secondsVisible: false,
+        tickMarkFormatter: localTick,
       },
     });
     this.#candles.applyOptions({
-      upColor: up, downColor: down, wickUpColor: up, wickDownColor: down,
+      upColor: up,
+      downColor: down,
+      wickUpColor: up,
+      wickDownColor: down,
     });
     this.#volumes.setData(this.#bars.map(volumeOf));
   }
@@ -132,7 +157,8 @@ export class Chart {
         const list = (Array.isArray(push.data) ? push.data : [push.data]) as Candle[];
         for (const candle of list) this.#update(candle);
       },
-      () => void this.#load(market, turn).catch((error: unknown) => console.warn("no candles", error)),
+      () =>
+        void this.#load(market, turn).catch((error: unknown) => console.warn("no candles", error)),
     );
     this.#drawOrders();
   }
@@ -157,7 +183,8 @@ export class Chart {
 
   #showLatest(): void {
     const count = this.#bars.length;
-    if (count) this.#chart.timeScale().setVisibleLogicalRange({ from: count - VISIBLE_BARS, to: count + 6 });
+    if (count)
+      this.#chart.timeScale().setVisibleLogicalRange({ from: count - VISIBLE_BARS, to: count + 6 });
   }
 
   #setBars(bars: Bar[]): void {
@@ -215,7 +242,10 @@ export class Chart {
     const market = this.#exchange.market.value ?? undefined;
     const { open, high, low, close, volume } = bar.candle;
     const [o, hi, lo, c] = [open, high, low, close].map((text) => format.price(text, market));
-    setText(legend, `O\u00a0${o}  H\u00a0${hi}  L\u00a0${lo}  C\u00a0${c}  V\u00a0${format.compact(volume)}`);
+    setText(
+      legend,
+      `O\u00a0${o}  H\u00a0${hi}  L\u00a0${lo}  C\u00a0${c}  V\u00a0${format.compact(volume)}`,
+    );
     legend.className = `legend num ${Number(close) >= Number(open) ? "up" : "down"}`;
   }
 
@@ -223,7 +253,9 @@ export class Chart {
   readonly #drawOrders = eachFrame(() => {
     for (const line of this.#orderLines) this.#candles.removePriceLine(line);
     const symbol = this.#exchange.market.value?.symbol;
-    const orders = this.#portfolio.openOrders.filter((order) => order.market === symbol && order.price);
+    const orders = this.#portfolio.openOrders.filter(
+      (order) => order.market === symbol && order.price,
+    );
     this.#orderLines = orders.slice(0, 20).map((order) =>
       this.#candles.createPriceLine({
         price: Number(order.price),
@@ -232,7 +264,8 @@ export class Chart {
         lineWidth: 1,
         axisLabelVisible: true,
         title: order.side,
-      }));
+      }),
+    );
   });
 }
 
@@ -249,7 +282,10 @@ function barOf(candle: Candle): Bar {
 // Pixels need no exact decimals: these floats are drawn and never sent.
 function candleOf({ candle, time }: Bar): CandlestickData<UTCTimestamp> {
   return {
-    time, open: Number(candle.open), high: Number(candle.high), low: Number(candle.low),
+    time,
+    open: Number(candle.open),
+    high: Number(candle.high),
+    low: Number(candle.low),
     close: Number(candle.close),
   };
 }
@@ -269,5 +305,9 @@ function localTick(time: Time, kind: number): string {
   if (kind === 0) return date.toLocaleDateString(undefined, { year: "numeric" });
   if (kind === 1) return date.toLocaleDateString(undefined, { month: "short" });
   if (kind === 2) return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return date.toLocaleTimeString(undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
 }

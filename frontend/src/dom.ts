@@ -95,7 +95,10 @@ export function syncList<T>(
 }
 
 /** Make a group of buttons choose one of themselves, with arrow keys, as a radio group or tabs. */
-export function choiceGroup(group: HTMLElement, onChoose: (value: string) => void): (v: string) => void {
+export function choiceGroup(
+  group: HTMLElement,
+  onChoose: (value: string) => void,
+): (v: string) => void {
   const buttons = [...group.querySelectorAll<HTMLButtonElement>("button[data-value]")];
   const attribute = group.getAttribute("role") === "tablist" ? "aria-selected" : "aria-checked";
   const select = (value: string) => {

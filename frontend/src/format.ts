@@ -6,10 +6,17 @@ import type { Market } from "./types.ts";
 export const NONE = "–";
 
 const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
 });
 const dayAndClock = new Intl.DateTimeFormat(undefined, {
-  month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  month: "short",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
   hourCycle: "h23",
 });
 
@@ -33,7 +40,7 @@ export function quantity(text: string | null | undefined, market: Market | undef
 
 const QUANTITY_DECIMALS_MAX = 6;
 
-/** Quantities have one number of decimals in a market, so that columns align; dust is shown whole. */
+/** Quantities of a market have one number of decimals (columns align); dust is shown whole. */
 export function showQuantity(amount: Amount, market: Market | undefined): string {
   const lot = market ? decimalsOf(market.quantity_step) : QUANTITY_DECIMALS_MAX;
   const text = show(amount, Math.min(lot, QUANTITY_DECIMALS_MAX));
@@ -69,7 +76,11 @@ export function trend(text: string | null | undefined): "up" | "down" | "" {
 export function compact(text: string | null | undefined): string {
   if (text == null) return NONE;
   const amount = read(text);
-  for (const [suffix, power] of [["B", 9n], ["M", 6n], ["K", 3n]] as const) {
+  for (const [suffix, power] of [
+    ["B", 9n],
+    ["M", 6n],
+    ["K", 3n],
+  ] as const) {
     const unit = 10n ** power;
     if (amount >= unit * 10n ** 18n * (power === 3n ? 10n : 1n)) {
       return show(amount / unit, 2) + suffix;

@@ -80,7 +80,10 @@ function start(): void {
   initHeadline(exchange);
   initTape(exchange);
   const panel = new BookPanel(
-    exchange, portfolio, (price) => ticket.setPrice(price), () => ticket.refresh(),
+    exchange,
+    portfolio,
+    (price) => ticket.setPrice(price),
+    () => ticket.refresh(),
   );
   const ticket = new Ticket(exchange, portfolio, panel.book);
   initPlaceholders(exchange);

@@ -29,8 +29,13 @@ export function initMarketList(exchange: Exchange): void {
   const render = eachFrame(() => {
     const wanted = search.value.trim().toUpperCase().replace("-", "/");
     const shown = exchange.markets.value.filter((market) => market.symbol.includes(wanted));
-    syncList(list, shown, (market) => market.symbol, (market) => makeRow(market, open),
-      (row, market) => updateRow(row, market, exchange));
+    syncList(
+      list,
+      shown,
+      (market) => market.symbol,
+      (market) => makeRow(market, open),
+      (row, market) => updateRow(row, market, exchange),
+    );
     byId("market-empty").hidden = shown.length > 0 || exchange.markets.value.length === 0;
   });
 
@@ -65,8 +70,12 @@ function makeRow(market: Market, open: (event: MouseEvent, market: Market) => vo
   return h(
     "a",
     { class: "market-row", href: marketHref(market), onClick: (event) => open(event, market) },
-    h("span", { class: "market-row-name" },
-      h("b", { text: market.base_asset }), h("i", { text: `/${market.quote_asset}` })),
+    h(
+      "span",
+      { class: "market-row-name" },
+      h("b", { text: market.base_asset }),
+      h("i", { text: `/${market.quote_asset}` }),
+    ),
     h("span", { class: "num market-row-last" }),
     h("span", { class: "num market-row-change" }),
   );

@@ -48,7 +48,8 @@ export function newsOf(exchange: Exchange): News {
       if (order.status === "New") toast("Order placed", describe(order));
       else if (order.status === "Cancelled") toast("Order cancelled", describe(order) + reason);
       else if (order.status === "Expired") toast("Order expired", describe(order) + reason, "bad");
-      else if (order.status === "Rejected") toast("Order rejected", describe(order) + reason, "bad");
+      else if (order.status === "Rejected")
+        toast("Order rejected", describe(order) + reason, "bad");
     },
     onFill(fill) {
       const [quantity, price] = [read(fill.quantity), read(fill.price)];

@@ -41,7 +41,11 @@ export async function cancelOrder(exchange: Exchange, order: Order): Promise<Ord
 
 export type Cancelled = { order?: Order; error?: { code: string; message: string } }[];
 
-export function cancelAll(exchange: Exchange, account: string, market?: string): Promise<Cancelled> {
+export function cancelAll(
+  exchange: Exchange,
+  account: string,
+  market?: string,
+): Promise<Cancelled> {
   const body = market ? { account, market } : { account };
   return exchange.rest.post<Cancelled>("/orders/cancel-all", body);
 }

@@ -9,7 +9,6 @@ const OPEN: readonly OrderStatus[] = ["New", "PartiallyFilled", "Pending", "Trig
 const CLOSED_MAX = 200;
 const FILLS_MAX = 200;
 const PAGE = 100;
-const RELOAD_MS = 300;
 
 export function isOpen(order: Order): boolean {
   return OPEN.includes(order.status);
@@ -30,7 +29,6 @@ export class Portfolio {
   #orders = new Map<string, Order>();
   #fills = new Map<string, Fill>();
   #balances = new Map<string, Balance>();
-  #loadTimer = 0;
   isLoaded = false;
 
   constructor(exchange: Exchange, news: News) {
@@ -45,7 +43,8 @@ export class Portfolio {
       socket.subscribe(
         { channel },
         (push) => {
-          for (const item of (Array.isArray(push.data) ? push.data : [push.data]) as T[]) take(item);
+          for (const item of (Array.isArray(push.data) ? push.data : [push.data]) as T[])
+            take(item);
           this.changed.notify();
         },
         // One load for the three channels; what is pushed meanwhile is merged by its time.
@@ -69,15 +68,14 @@ export class Portfolio {
     const base = `/accounts/${encodeURIComponent(account)}`;
     const { rest } = this.#exchange;
     try {
-      const [orders, working, partial, fills, balances] = await Promise.all([
+      const [orders, open, fills, balances] = await Promise.all([
         rest.get<Order[]>(`${base}/orders?limit=${PAGE}`),
-        rest.get<Order[]>(`${base}/orders?limit=${PAGE}&status=New`),
-        rest.get<Order[]>(`${base}/orders?limit=${PAGE}&status=PartiallyFilled`),
+        rest.get<Order[]>(`${base}/orders?limit=${PAGE}&status=Open`),
         rest.get<Fill[]>(`${base}/trades?limit=${PAGE}`),
         rest.get<Balance[]>(`${base}/balances`),
       ]);
       if (account !== this.accountId.value) return;
-      const loaded = [...orders, ...working, ...partial];
+      const loaded = [...orders, ...open];
       this.#dropEnded(new Set(loaded.map((order) => order.id)));
       for (const order of loaded) this.#merge(order);
       for (const fill of fills) this.#addFill(fill, false);
@@ -164,26 +162,12 @@ export class Portfolio {
   }
 
   #addFill(fill: Fill, isLive: boolean): void {
-    // A pushed fill names its order, not its account: with several accounts, one whose order is
-    // not known here may be another account's, and the next load tells.
-    const isOnlyAccount = this.#exchange.config.accounts.length < 2;
-    if (isLive && !isOnlyAccount && !this.#orders.has(fill.order_id)) {
-      this.#loadSoon();
-      return;
-    }
+    if (fill.account_id && fill.account_id !== this.accountId.value) return;
     const key = `${fill.id}/${fill.order_id}`;
     if (this.#fills.has(key)) return;
     this.#fills.set(key, fill);
     for (const old of this.fills.slice(FILLS_MAX)) this.#fills.delete(`${old.id}/${old.order_id}`);
     if (isLive) this.#news.onFill(fill);
-  }
-
-  #loadSoon(): void {
-    if (this.#loadTimer) return;
-    this.#loadTimer = window.setTimeout(() => {
-      this.#loadTimer = 0;
-      void this.load();
-    }, RELOAD_MS);
   }
 
   #setBalance(balance: Balance): void {

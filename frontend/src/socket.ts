@@ -46,6 +46,10 @@ interface Entry {
   turn: number;
 }
 
+interface Subscribed {
+  subscriptionId: string | number;
+}
+
 interface Incoming {
   id?: string | number;
   result?: unknown;
@@ -62,6 +66,7 @@ export class Socket {
   #isOpen = false;
   #pending = new Map<string, Pending>();
   #entries = new Set<Entry>();
+  #steps = new Map<string, Promise<void>>();
   #nextId = 1;
   #attempts = 0;
   #retryTimer = 0;
@@ -128,13 +133,12 @@ export class Socket {
     return {
       renew: () => {
         if (!this.#isOpen) return;
-        this.#release(entry.id);
+        this.#release(entry);
         void this.#start(entry);
       },
       close: () => {
         this.#entries.delete(entry);
-        entry.turn += 1;
-        this.#release(entry.id);
+        this.#release(entry);
       },
     };
   }
@@ -212,26 +216,42 @@ export class Socket {
   }
 
   async #start(entry: Entry): Promise<void> {
-    entry.id = null;
     entry.turn += 1;
     const turn = entry.turn;
     entry.onStart();
-    try {
-      const result = await this.request<{ subscriptionId: string | number }>(
-        "subscribe",
-        entry.topic,
-      );
-      if (entry.turn === turn) entry.id = result.subscriptionId;
-      else this.#release(result.subscriptionId);
-    } catch (error) {
+    await this.#inTurn(entry.topic, async () => {
       if (entry.turn !== turn || !this.#isOpen) return;
-      console.warn("subscribe failed", entry.topic, error);
-    }
+      const { subscriptionId } = await this.request<Subscribed>("subscribe", entry.topic);
+      if (entry.turn === turn) entry.id = subscriptionId;
+      else await this.request("unsubscribe", { subscriptionId });
+    });
   }
 
-  #release(id: string | number | null): void {
-    if (id === null || !this.#isOpen) return;
-    this.request("unsubscribe", { subscriptionId: id }).catch(() => undefined);
+  #release(entry: Entry): void {
+    const subscriptionId = entry.id;
+    entry.id = null;
+    entry.turn += 1;
+    if (subscriptionId === null || !this.#isOpen) return;
+    void this.#inTurn(entry.topic, () => this.request("unsubscribe", { subscriptionId }));
+  }
+
+  /**
+   * Run what concerns one topic one after the other: its subscription id is the same each time, so
+   * that a late unsubscribe would end the subscription that followed.
+   */
+  async #inTurn(topic: Topic, step: () => Promise<unknown>): Promise<void> {
+    const key = JSON.stringify([topic.channel, topic.market, topic.interval]);
+    const before = this.#steps.get(key) ?? Promise.resolve();
+    const waiting: Promise<void> = before.then(step).then(
+      () => undefined,
+      (error: unknown) => {
+        // A lost connection has taken its subscriptions with it, and the next one makes them anew.
+        if (this.#isOpen) console.warn("subscription failed", topic, error);
+      },
+    );
+    this.#steps.set(key, waiting);
+    await waiting;
+    if (this.#steps.get(key) === waiting) this.#steps.delete(key);
   }
 
   #received(text: string): void {

@@ -17,16 +17,26 @@ export function initTape(exchange: Exchange): void {
   const render = eachFrame(() => {
     const market = exchange.market.value ?? undefined;
     const make = (trade: PublicTrade) =>
-      h("div", { class: `tape-row ${trade.taker_side.toLowerCase()}`, attrs: { role: "listitem" } },
+      h(
+        "div",
+        { class: `tape-row ${trade.taker_side.toLowerCase()}`, attrs: { role: "listitem" } },
         h("span", { class: "num price", text: format.price(trade.price, market) }),
         h("span", { class: "num", text: format.quantity(trade.quantity, market) }),
-        h("span", { class: "num time", text: format.timeOfDay(trade.timestamp) }));
-    syncList(byId("tape"), trades, (trade) => trade.id, make, () => undefined);
+        h("span", { class: "num time", text: format.timeOfDay(trade.timestamp) }),
+      );
+    syncList(
+      byId("tape"),
+      trades,
+      (trade) => trade.id,
+      make,
+      () => undefined,
+    );
     byId("tape-empty").hidden = !isLoaded || trades.length > 0;
     const newest = trades[0];
     const last = byId("book-last");
     setText(last, format.price(newest?.price, market));
-    last.className = `spread-last num ${newest ? { buy: "up", sell: "down" }[newest.taker_side] : ""}`;
+    const trend = newest ? { buy: "up", sell: "down" }[newest.taker_side] : "";
+    last.className = `spread-last num ${trend}`;
   });
 
   const add = (incoming: PublicTrade[]) => {

@@ -5,7 +5,16 @@
 
 import { type OrderBook, sweepByQuantity, sweepByQuote } from "./book.ts";
 import {
-  type Amount, ceilTo, divideDown, floorTo, isMultiple, multiplyDown, parse, read, showAll, typed,
+  type Amount,
+  ceilTo,
+  divideDown,
+  floorTo,
+  isMultiple,
+  multiplyDown,
+  parse,
+  read,
+  showAll,
+  typed,
   write,
 } from "./decimal.ts";
 import type { Market, PlaceOrder, Side } from "./types.ts";
@@ -68,7 +77,8 @@ export function checkDraft(
   if (price !== null) terms.price = write(price);
   if (quantity !== null) terms.quantity = write(quantity);
   if (amount !== null) terms.quote_quantity = write(amount);
-  const cost = amount ?? (price !== null && quantity !== null ? multiplyDown(price, quantity) : null);
+  const cost =
+    amount ?? (price !== null && quantity !== null ? multiplyDown(price, quantity) : null);
   if (draft.type === "Limit") {
     terms.time_in_force = draft.timeInForce;
     if (draft.isPostOnly) terms.post_only = true;
@@ -88,7 +98,8 @@ function checkSize(
 ): void {
   const sized: FieldName = isByAmount ? "total" : "quantity";
   if (cost !== null && cost < read(market.min_order_size)) {
-    errors[sized] ??= `The order must be worth at least ${market.min_order_size} ${market.quote_asset}.`;
+    errors[sized] ??=
+      `The order must be worth at least ${market.min_order_size} ${market.quote_asset}.`;
   }
   if (side === "Sell" && quantity !== null && quantity > funds.base) {
     errors.quantity ??= `Only ${showAll(funds.base, 0)} ${market.base_asset} available.`;
@@ -127,9 +138,10 @@ export function estimate(draft: Draft, market: Market, book: OrderBook): Estimat
   } else {
     const given = draft.measure === "amount" ? total : base;
     if (given == null) return nothing;
-    const sweep = draft.measure === "amount"
-      ? sweepByQuote(book, draft.side, given, read(market.quantity_step))
-      : sweepByQuantity(book, draft.side, given);
+    const sweep =
+      draft.measure === "amount"
+        ? sweepByQuote(book, draft.side, given, read(market.quantity_step))
+        : sweepByQuantity(book, draft.side, given);
     [base, cost, isCovered] = [sweep.quantity, sweep.cost, sweep.complete];
     if (base === 0n) return { ...nothing, isCovered: false };
   }
@@ -149,9 +161,8 @@ export function shareOf(
   const step = read(market.quantity_step);
   const part = (amount: Amount) => (amount * BigInt(percent)) / 100n;
   if (draft.type === "Market" && draft.measure === "amount") {
-    const funded = draft.side === "Buy"
-      ? funds.quote
-      : sweepByQuantity(book, "Sell", funds.base).cost;
+    const funded =
+      draft.side === "Buy" ? funds.quote : sweepByQuantity(book, "Sell", funds.base).cost;
     return { field: "total", value: write(floorTo(part(funded), FEE_STEP)) };
   }
   if (draft.side === "Sell") {

@@ -9,15 +9,26 @@ import { newClientOrderId, placeOrder } from "./order-entry.ts";
 import type { Portfolio } from "./portfolio.ts";
 import { ApiError } from "./rest.ts";
 import {
-  checkDraft, type Draft, estimate, type Errors, type FieldName, type Funds, quantityForTotal,
-  shareOf, type TimeInForce, totalOf,
+  checkDraft,
+  type Draft,
+  estimate,
+  type Errors,
+  type FieldName,
+  type Funds,
+  quantityForTotal,
+  shareOf,
+  type TimeInForce,
+  totalOf,
 } from "./ticket-rules.ts";
 import type { Market, PlaceOrder, Side } from "./types.ts";
 
 const FIELDS: readonly FieldName[] = ["price", "quantity", "total"];
 /** The API's names of what the form's fields hold. */
 const API_FIELDS: Record<string, FieldName> = {
-  price: "price", quantity: "quantity", quote_quantity: "total", amount: "total",
+  price: "price",
+  quantity: "quantity",
+  quote_quantity: "total",
+  amount: "total",
 };
 
 export class Ticket {
@@ -143,7 +154,10 @@ export class Ticket {
     this.#selectType(this.#type);
     this.#selectMeasure(this.#measure);
     const shown: Record<string, boolean> = {
-      price: isLimit, measure: !isLimit, quantity: !isByAmount, total: isLimit || isByAmount,
+      price: isLimit,
+      measure: !isLimit,
+      quantity: !isByAmount,
+      total: isLimit || isByAmount,
       options: isLimit,
     };
     for (const [field, isShown] of Object.entries(shown)) {
@@ -179,7 +193,8 @@ export class Ticket {
   /** Arrow keys step a price by its tick and a quantity by its lot. */
   #nudge(event: KeyboardEvent, field: FieldName): void {
     const market = this.#exchange.market.value;
-    if (!market || field === "total" || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+    if (!market || field === "total" || (event.key !== "ArrowUp" && event.key !== "ArrowDown"))
+      return;
     const amount = parse(typed(this.#inputs[field].value || "0"));
     if (amount === null) return;
     event.preventDefault();
@@ -205,18 +220,19 @@ export class Ticket {
     const market = this.#exchange.market.value;
     if (!market) return;
     const funds = this.#funds(market);
-    const [asset, amount] = this.#side === "Buy"
-      ? [market.quote_asset, funds.quote]
-      : [market.base_asset, funds.base];
-    setText(byId("available"), this.#exchange.config.user ? `${showAll(amount, 2)} ${asset}` : format.NONE);
+    const [asset, amount] =
+      this.#side === "Buy" ? [market.quote_asset, funds.quote] : [market.base_asset, funds.base];
+    setText(
+      byId("available"),
+      this.#exchange.config.user ? `${showAll(amount, 2)} ${asset}` : format.NONE,
+    );
     const guess = estimate(this.#draft(), market, this.#book);
     const money = (value: bigint | null) =>
-      value === null ? format.NONE : `${show(value, 8).replace(/(\.\d\d\d*?)0+$/, "$1")} ${guess.asset}`;
+      value === null ? format.NONE : `${format.balance(write(value))} ${guess.asset}`;
     const isMarket = this.#type === "Market";
     setText(byId("estimate-label"), isMarket ? "Average price" : "Price");
-    const price = guess.price === null
-      ? format.NONE
-      : `${isMarket ? "≈ " : ""}${show(guess.price, decimalsOf(market.price_tick))} ${market.quote_asset}`;
+    const shown = guess.price === null ? "" : show(guess.price, decimalsOf(market.price_tick));
+    const price = shown ? `${isMarket ? "≈ " : ""}${shown} ${market.quote_asset}` : format.NONE;
     setText(byId("estimate-price"), guess.isCovered ? price : "Not enough in the book");
     byId("estimate-price").classList.toggle("warn", !guess.isCovered);
     setText(byId("estimate-rate"), format.rate(guess.rate));

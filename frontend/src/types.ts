@@ -82,6 +82,8 @@ export interface Order {
 export interface Fill {
   id: string;
   order_id: string;
+  /** Pushes only: which of the user's accounts. */
+  account_id?: string;
   market: string;
   side: Side;
   price: string;

@@ -8,8 +8,15 @@ import { read, write } from "../src/decimal.ts";
 import type { BookMessage } from "../src/types.ts";
 
 const SNAPSHOT: BookMessage = {
-  bids: [["19000", "1"], ["20000", "1"], ["19500.5", "2"]],
-  asks: [["21000", "0.5"], ["22000", "1"]],
+  bids: [
+    ["19000", "1"],
+    ["20000", "1"],
+    ["19500.5", "2"],
+  ],
+  asks: [
+    ["21000", "0.5"],
+    ["22000", "1"],
+  ],
   sequence: 7,
 };
 
@@ -31,8 +38,15 @@ test("a snapshot is sorted best price first, whatever its order", () => {
 
 test("a delta adds, replaces and removes levels", () => {
   const book = bookAfter(SNAPSHOT, {
-    bids: [["20000.00", "0"], ["19999.99", "3"], ["19000", "4"]],
-    asks: [["21500", "1"], ["23000", "0"]],
+    bids: [
+      ["20000.00", "0"],
+      ["19999.99", "3"],
+      ["19000", "4"],
+    ],
+    asks: [
+      ["21500", "1"],
+      ["23000", "0"],
+    ],
     prev_sequence: 7,
     sequence: 9,
   });
@@ -64,7 +78,10 @@ test("a later snapshot replaces everything", () => {
 
 test("the checksum covers the best ten levels a side, bid and ask by turns, as sent", () => {
   const bids = Array.from({ length: 12 }, (_, i): [string, string] => [`${100 - i}.0`, `1.${i}0`]);
-  const asks: [string, string][] = [["101", "2"], ["102", "3.50"]];
+  const asks: [string, string][] = [
+    ["101", "2"],
+    ["102", "3.50"],
+  ];
   const book = bookAfter({ bids, asks, sequence: 1 });
   const text =
     "100.0:1.00:101:2:99.0:1.10:102:3.50:98.0:1.20:97.0:1.30:96.0:1.40:95.0:1.50:94.0:1.60:" +
@@ -116,8 +133,17 @@ test("crc32 is zlib's, for any UTF-8 text", () => {
 
 test("groups round bids down and asks up, and sum from the best price on", () => {
   const book = bookAfter({
-    bids: [["101.9", "1"], ["101.1", "2"], ["100.5", "4"], ["99", "8"]],
-    asks: [["102.1", "1"], ["103", "2"], ["103.5", "4"]],
+    bids: [
+      ["101.9", "1"],
+      ["101.1", "2"],
+      ["100.5", "4"],
+      ["99", "8"],
+    ],
+    asks: [
+      ["102.1", "1"],
+      ["103", "2"],
+      ["103.5", "4"],
+    ],
     sequence: 1,
   });
   const shown = (rows: ReturnType<typeof groupLevels>) =>

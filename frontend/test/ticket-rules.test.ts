@@ -4,29 +4,59 @@ import { test } from "node:test";
 import { OrderBook } from "../src/book.ts";
 import { read, write } from "../src/decimal.ts";
 import {
-  checkDraft, type Draft, estimate, quantityForTotal, shareOf, totalOf,
+  checkDraft,
+  type Draft,
+  estimate,
+  quantityForTotal,
+  shareOf,
+  totalOf,
 } from "../src/ticket-rules.ts";
 import type { Market } from "../src/types.ts";
 
 const MARKET: Market = {
-  symbol: "BTC/USD", base_asset: "BTC", quote_asset: "USD", price_tick: "0.01",
-  quantity_step: "0.0001", min_order_size: "10", trading_enabled: true, state: "Continuous",
-  maker_fee: "0.001", taker_fee: "0.002",
+  symbol: "BTC/USD",
+  base_asset: "BTC",
+  quote_asset: "USD",
+  price_tick: "0.01",
+  quantity_step: "0.0001",
+  min_order_size: "10",
+  trading_enabled: true,
+  state: "Continuous",
+  maker_fee: "0.001",
+  taker_fee: "0.002",
 };
 const FUNDS = { base: read("2"), quote: read("1000") };
 const LIMIT: Draft = {
-  side: "Buy", type: "Limit", measure: "quantity", price: "100", quantity: "1", total: "",
-  timeInForce: "GTC", isPostOnly: false,
+  side: "Buy",
+  type: "Limit",
+  measure: "quantity",
+  price: "100",
+  quantity: "1",
+  total: "",
+  timeInForce: "GTC",
+  isPostOnly: false,
 };
 const BOOK = new OrderBook();
-BOOK.apply({ bids: [["99", "5"]], asks: [["100", "1"], ["110", "10"]], sequence: 1 });
+BOOK.apply({
+  bids: [["99", "5"]],
+  asks: [
+    ["100", "1"],
+    ["110", "10"],
+  ],
+  sequence: 1,
+});
 
 test("a good limit order becomes the terms the API takes", () => {
   const draft: Draft = { ...LIMIT, price: "100.50", quantity: ".5", isPostOnly: true };
   assert.deepEqual(checkDraft(draft, MARKET, FUNDS), {
     terms: {
-      market: "BTC/USD", side: "Buy", order_type: "Limit", price: "100.5", quantity: "0.5",
-      time_in_force: "GTC", post_only: true,
+      market: "BTC/USD",
+      side: "Buy",
+      order_type: "Limit",
+      price: "100.5",
+      quantity: "0.5",
+      time_in_force: "GTC",
+      post_only: true,
     },
     errors: {},
   });
@@ -35,27 +65,34 @@ test("a good limit order becomes the terms the API takes", () => {
 test("market orders are given by quantity or by amount, and have no time in force", () => {
   const byAmount: Draft = { ...LIMIT, type: "Market", measure: "amount", total: "250" };
   assert.deepEqual(checkDraft(byAmount, MARKET, FUNDS).terms, {
-    market: "BTC/USD", side: "Buy", order_type: "Market", quote_quantity: "250",
+    market: "BTC/USD",
+    side: "Buy",
+    order_type: "Market",
+    quote_quantity: "250",
   });
   const byQuantity: Draft = { ...LIMIT, type: "Market" };
   assert.deepEqual(checkDraft(byQuantity, MARKET, FUNDS).terms, {
-    market: "BTC/USD", side: "Buy", order_type: "Market", quantity: "1",
+    market: "BTC/USD",
+    side: "Buy",
+    order_type: "Market",
+    quantity: "1",
   });
 });
 
 const REFUSED: [string, Partial<Draft>, Record<string, string>][] = [
-  ["empty", { price: "", quantity: "" },
-    { price: "Price is required.", quantity: "Quantity is required." }],
+  [
+    "empty",
+    { price: "", quantity: "" },
+    { price: "Price is required.", quantity: "Quantity is required." },
+  ],
   ["no number", { price: "1e5" }, { price: "Price must be a number such as 12.5." }],
   ["zero", { quantity: "0.0" }, { quantity: "Quantity must be more than 0." }],
   ["negative", { quantity: "-1" }, { quantity: "Quantity must be more than 0." }],
   ["off tick", { price: "100.001" }, { price: "Price must be a multiple of 0.01." }],
   ["off lot", { quantity: "1.00001" }, { quantity: "Quantity must be a multiple of 0.0001." }],
-  ["too small", { quantity: "0.0999" },
-    { quantity: "The order must be worth at least 10 USD." }],
+  ["too small", { quantity: "0.0999" }, { quantity: "The order must be worth at least 10 USD." }],
   ["too dear", { quantity: "10.0001" }, { total: "Only 1,000 USD available." }],
-  ["too much to sell", { side: "Sell", quantity: "2.0001" },
-    { quantity: "Only 2 BTC available." }],
+  ["too much to sell", { side: "Sell", quantity: "2.0001" }, { quantity: "Only 2 BTC available." }],
 ];
 for (const [name, change, errors] of REFUSED) {
   test(`a draft that is ${name} names its field`, () => {
@@ -66,11 +103,17 @@ for (const [name, change, errors] of REFUSED) {
 
 test("the fee is estimated on what is received, rounded up", () => {
   const bought = estimate(LIMIT, MARKET, BOOK);
-  assert.deepEqual([write(bought.fee!), write(bought.receive!), bought.asset],
-    ["0.002", "0.998", "BTC"]);
+  assert.deepEqual(
+    [write(bought.fee!), write(bought.receive!), bought.asset],
+    ["0.002", "0.998", "BTC"],
+  );
   const sold = estimate({ ...LIMIT, side: "Sell", isPostOnly: true }, MARKET, BOOK);
   assert.deepEqual([write(sold.fee!), write(sold.receive!), sold.asset], ["0.1", "99.9", "USD"]);
-  const tiny = estimate({ ...LIMIT, price: "0.01", quantity: "0.0001", side: "Sell" }, MARKET, BOOK);
+  const tiny = estimate(
+    { ...LIMIT, price: "0.01", quantity: "0.0001", side: "Sell" },
+    MARKET,
+    BOOK,
+  );
   assert.equal(write(tiny.fee!), "0.00000001");
 });
 
@@ -88,8 +131,10 @@ test("shares of the funds are whole lots that the funds cover", () => {
   assert.deepEqual(share(50, { price: "3" }), { field: "quantity", value: "166.6666" });
   assert.deepEqual(share(25, { side: "Sell" }), { field: "quantity", value: "0.5" });
   assert.deepEqual(share(100, { type: "Market" }), { field: "quantity", value: "9.1818" });
-  assert.deepEqual(share(75, { type: "Market", measure: "amount" }),
-    { field: "total", value: "750" });
+  assert.deepEqual(share(75, { type: "Market", measure: "amount" }), {
+    field: "total",
+    value: "750",
+  });
   assert.equal(share(100, { price: "" }), null);
 });
 
