@@ -4,7 +4,6 @@
 money is settled only from what the engine's events say, as the worker does it.
 """
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -12,9 +11,6 @@ import msgspec
 
 from matching.engine import Engine
 from matching.engine.types import (
-    Amend,
-    Cancel,
-    CancelAll,
     Command,
     ConfigureMarket,
     DepthChanged,
@@ -26,14 +22,12 @@ from matching.engine.types import (
     OrderClosed,
     OrderPlaced,
     OrderRejected,
-    Place,
-    SetPhase,
     Traded,
 )
+from tests.property.engine_commands import PAIRS, CommandMaker
 from tests.property.naive_book import NaiveExchange, NaiveTrade, Outcome
 
 ASSETS = (1, 2, 3)
-PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
 MOVES = {  # which status may follow which within one command
     "new": {"new", "partially_filled", "filled", "cancelled", "expired"},
     "partially_filled": {"partially_filled", "filled", "cancelled"},
@@ -95,10 +89,6 @@ class Trial:
         self.accounts = list(range(11, 11 + random.randint(2, 5)))
         self.depth: dict[tuple[int, str], dict[int, int]] = {}
         self.depth_sequence: dict[int, int] = {}
-        self.time_us = 1_000_000
-        self.next_id = 100
-        self.spare_ids: list[int] = []
-        self.recent_ids: list[tuple[int, int, int]] = []  # market, account, order
         self.batch: list[tuple[Command, list[str]]] = []
         self.counts: dict[str, int] = {}
         for account_id in self.accounts:
@@ -113,8 +103,9 @@ class Trial:
             )
             for asset_id in ASSETS
         }
+        self.maker = CommandMaker(random, self.naive, self.money.available, self.accounts)
         for market_id in PAIRS:
-            self.step(ConfigureMarket(self.rules(market_id), "continuous", self.time_us))
+            self.step(ConfigureMarket(self.maker.rules(market_id), "continuous", 1))
         self.engine.commit()
         self.batch.clear()
 
@@ -126,7 +117,7 @@ class Trial:
         while done < command_count:
             before = fields_of(self.engine), self.engine.state_hash()
             for _ in range(self.random.choice((1, 5, 20, 60))):
-                self.step(self.command())
+                self.step(self.maker.command())
             done += len(self.batch)
             self.compare_books()
             if self.random.random() < 0.5:
@@ -221,6 +212,7 @@ class Trial:
         expected = outcome.order
         assert expected is not None
         assert isinstance(events[0], OrderPlaced | OrderAmended)
+        assert events[0].hold_units == outcome.more_held
         order = events[0].order
         status = expected.status
         if status == "open":
@@ -298,161 +290,6 @@ class Trial:
                             market_id, account_id, order.client_order_id
                         )
                         assert found is order
-
-    # --- making commands ----------------------------------------------------------------------
-
-    def rules(self, market_id: int) -> MarketRules:
-        pick = self.random.choice
-        base_id, quote_id = PAIRS[market_id]
-        return MarketRules(
-            market_id,
-            base_id,
-            quote_id,
-            lot_units=pick((1, 3, 10)),
-            tick_lot_units=pick((1, 2, 5)),
-            min_notional_units=pick((0, 0, 30, 100)),
-            max_notional_units=pick((100_000, 1_500)),
-            max_price_ticks=pick((1_000, 108)),
-            max_quantity_lots=pick((1_000, 12)),
-            band_ppm=pick((None, None, 20_000, 45_678)),
-        )
-
-    def command(self) -> Command:
-        self.time_us += self.random.randint(0, 50)
-        make: Callable[[], Command] = self.random.choices(
-            (self.place, self.cancel, self.amend, self.cancel_all, self.phase, self.configure),
-            (62, 14, 18, 2, 2, 1),
-        )[0]
-        return make()
-
-    def new_id(self) -> int:
-        """Mostly rising; now and then one that was left out before, to try that priority rules."""
-        if self.spare_ids and self.random.random() < 0.05:
-            return self.spare_ids.pop()
-        self.next_id += 1
-        if self.random.random() < 0.1:
-            self.spare_ids.append(self.next_id)
-            self.next_id += 1
-        return self.next_id
-
-    def price(self) -> int:
-        if self.random.random() < 0.02:
-            return self.random.choice((0, -1, 2_000, 1, 80))
-        return self.random.randint(95, 107)
-
-    def quantity(self) -> int:
-        return self.random.choice(
-            (1, 1, 2, 3, 5, 8, 12, 20, 0 if self.random.random() < 0.1 else 4)
-        )
-
-    def available_units(self, market_id: int, account_id: int, side: str) -> int:
-        market = self.naive.markets.get(market_id)
-        base_id, quote_id = PAIRS[market_id] if market else (1, 1)
-        return self.money.available[account_id, quote_id if side == "buy" else base_id]
-
-    def place(self) -> Command:
-        pick = self.random.choice
-        market_id = pick((1, 1, 1, 2, 3)) if self.random.random() > 0.01 else 9
-        account_id = pick(self.accounts)
-        side = pick(("buy", "sell"))
-        order_type, time_in_force, post_only = pick(
-            (("limit", "gtc", False),) * 6
-            + (("limit", "ioc", False), ("limit", "fok", False), ("limit", "gtc", True))
-            + (("market", "ioc", False),) * 3
-            + (("market", "fok", False),)
-        )
-        quantity, budget, price = self.quantity(), None, self.price()
-        if order_type == "market":
-            price = None
-            if time_in_force == "ioc" and self.random.random() < 0.6:
-                quantity, budget = None, pick((0, 1, 99, 250, 700, 1_234, 4_000, 30_000))
-        order_id = self.new_id()
-        self.recent_ids = [*self.recent_ids[-40:], (market_id, account_id, order_id)]
-        return Place(
-            market_id,
-            account_id,
-            order_id,
-            side,
-            order_type,
-            time_in_force,
-            post_only,
-            price,
-            quantity,
-            budget,
-            client_order_id=pick((None, None, None, "a", "b", "ü|'\n")),
-            maker_ppm=pick((0, 1_000, 250_000, -900)),
-            taker_ppm=pick((0, 2_000, 333_333, 2_000_000)),
-            available_units=self.available_units(market_id, account_id, side),
-            time_us=self.time_us,
-        )
-
-    def target(self) -> tuple[int, int, int]:
-        """An order to cancel or amend: mostly open, sometimes gone, sometimes someone else's."""
-        open_orders = [
-            (market_id, order.account_id, order.order_id)
-            for market_id, market in self.naive.markets.items()
-            for order in market.orders
-            if order.status == "open"
-        ]
-        if open_orders and self.random.random() < 0.9:
-            market_id, account_id, order_id = self.random.choice(open_orders)
-        else:
-            market_id, account_id, order_id = self.random.choice([*self.recent_ids, (1, 11, 1)])
-        if self.random.random() < 0.05:
-            account_id = self.random.choice(self.accounts)
-        if self.random.random() < 0.03:
-            market_id = self.random.choice((1, 2, 3, 9))
-        return market_id, account_id, order_id
-
-    def cancel(self) -> Command:
-        return Cancel(*self.target(), time_us=self.time_us)
-
-    def cancel_all(self) -> Command:
-        pick = self.random.choice
-        market_id = pick((1, 1, 2, 3, 9))
-        return CancelAll(market_id, pick(self.accounts), pick((None, "buy", "sell")), self.time_us)
-
-    def amend(self) -> Command:
-        market_id, account_id, order_id = self.target()
-        order = self.engine.order(order_id)
-        side = "buy" if order is None else order.side
-        price = self.price() if self.random.random() < 0.6 else None
-        quantity = self.quantity() if price is None or self.random.random() < 0.5 else None
-        if self.random.random() < 0.05:
-            quantity = None
-        if market_id not in PAIRS or account_id not in self.accounts:
-            available_units = 0
-        else:
-            available_units = self.available_units(market_id, account_id, side)
-        return Amend(
-            market_id,
-            account_id,
-            order_id,
-            price,
-            quantity,
-            self.new_id(),
-            available_units,
-            self.time_us,
-        )
-
-    def phase(self) -> Command:
-        """Mostly back to continuous, so that there is trading."""
-        market_id = self.random.choice((1, 1, 2, 3, 9))
-        market = self.naive.markets.get(market_id)
-        if market is not None and market.phase != "continuous":
-            return SetPhase(market_id, "continuous", self.time_us)
-        phases = ("halted", "post_only", "cancel_only", "pre_open", "auction", "closed")
-        return SetPhase(market_id, self.random.choice(phases), self.time_us)
-
-    def configure(self) -> Command:
-        market_id = self.random.choice(tuple(PAIRS))
-        rules = self.rules(market_id)
-        if self.random.random() < 0.7:
-            old = self.naive.markets[market_id].rules
-            rules = msgspec.structs.replace(
-                rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
-            )
-        return ConfigureMarket(rules, "continuous", self.time_us)
 
 
 EVENT_RANKS = {

@@ -70,6 +70,7 @@ class Outcome:
     trades: list[NaiveTrade] = field(default_factory=list)
     order: NaiveOrder | None = None
     cancelled: list[int] = field(default_factory=list)
+    more_held: int = 0  # units that the order locks before it trades
 
 
 class RefusedError(Exception):
@@ -286,11 +287,11 @@ class NaiveExchange:
         )
         if command.time_in_force == "fok" and len(within) < command.quantity_lots:
             order.status, order.reason = "expired", "fok_unfillable"
-            return Outcome(order=order)
+            return Outcome(order=order, more_held=needed)
         trades = self.match(market, order)
         if order.status == "open":
             market.orders.append(order)
-        return Outcome(trades=trades, order=order)
+        return Outcome(trades=trades, order=order, more_held=needed)
 
     def amend(self, command: Amend) -> Outcome:
         order = self.find(command)
@@ -312,14 +313,15 @@ class NaiveExchange:
         needed = (quantity - order.filled) * (
             price * rules.tick_lot_units if order.side == "buy" else rules.lot_units
         )
-        if self.available(order.account_id, asset_id) + market.held(order) < needed:
+        more_held = needed - market.held(order)
+        if self.available(order.account_id, asset_id) < more_held:
             raise RefusedError("insufficient_balance")
         keeps_place = price == order.price and quantity < order.quantity
         order.price, order.quantity = price, quantity
         if keeps_place:
-            return Outcome(order=order)
+            return Outcome(order=order, more_held=more_held)
         order.priority = command.priority
-        return Outcome(trades=self.match(market, order), order=order)
+        return Outcome(trades=self.match(market, order), order=order, more_held=more_held)
 
     # --- rules --------------------------------------------------------------------------------
 

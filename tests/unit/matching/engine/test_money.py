@@ -26,6 +26,7 @@ from tests.unit.matching.engine.notation import Desk, end, refusals, released, t
         ("sell 2 @ 100", "buy for 700", 700),
         ("buy 2 @ 100; buy 9 @ 50", "sell for 1300", 30),
         ("buy 2 @ 100", "sell for 1300", 20),
+        ("buy 3 @ 100; buy 9 @ 50", "sell for 1300", 20),  # 300 left: none at 100, so it ends
         ("buy 2 @ 100; taker: buy 9 @ 50", "sell for 1300", 20),
     ],
 )
