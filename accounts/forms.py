@@ -103,6 +103,8 @@ class MoneyForm(forms.Form):
     def __init__(
         self, *args: Any, accounts: Sequence[Account], assets: Sequence[Asset], **kwargs: Any
     ) -> None:
+        # The account page holds two of these: ids are told apart by the class's name.
+        kwargs.setdefault("auto_id", f"{type(self).__name__.lower()}_%s")
         super().__init__(*args, **kwargs)
         self._set_choices("account", [(str(a.public_id), a.label or "Account") for a in accounts])
         self._set_choices("asset", [(asset.code, asset.code) for asset in assets])
