@@ -78,14 +78,14 @@ def get_open_api_caller() -> Caller:
 
 
 def _csrf_answer(_request: HttpRequest) -> Any:
-    """Stand for the view that Django's check wraps; it is never called."""
+    """Stand for the view that Django's check guards; it is never called."""
 
 
 def check_csrf(request: HttpRequest) -> None:
     """Raise Forbidden unless an unsafe request passes Django's check (token, Origin, Referer)."""
     check = CSRFCheck(_csrf_answer)
     check.process_request(request)
-    reason = check.process_view(request, None, (), {})
+    reason = check.process_view(request, _csrf_answer, (), {})
     if reason:
         raise Forbidden("The cross-site request check failed.", reason=str(reason))
 

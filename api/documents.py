@@ -413,7 +413,7 @@ def documented(
     return decorate
 
 
-class CallerAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class CallerAuthenticationScheme(OpenApiAuthenticationExtension):
     """Names the credentials: a bearer token, or a browser session."""
 
     target_class = "api.auth.CallerAuthentication"

@@ -168,8 +168,6 @@ def _known_drf_error(exception: drf.APIException) -> ZavoraError:
         return UnsupportedMediaType("Send the body as application/json.")
     if isinstance(exception, drf.NotAcceptable):
         return errors.BadRequest("Answers are application/json; the Accept header excludes it.")
-    if isinstance(exception, drf.Throttled):
-        return errors.RateLimited("Too many requests.", retry_after=int(exception.wait or 1))
     for drf_class, own_class in _DRF_ERRORS.items():
         if isinstance(exception, drf_class):
             details = {"fields": exception.detail} if drf_class is drf.ValidationError else {}
@@ -225,7 +223,7 @@ def permission_denied_view(request: HttpRequest, exception: Exception) -> HttpRe
     return _answer(request, known_error(exception))
 
 
-def not_found_view(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found_view(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a path that leads nowhere (handler404)."""
     return _answer(request, errors.NotFound("There is nothing at this address."))
 

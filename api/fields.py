@@ -65,6 +65,11 @@ def wrong_fields(wrong: dict[str, str]) -> ValidationFailed:
     return error
 
 
+def is_uuid(text: str) -> bool:
+    """Tell whether a text is a UUID in its usual form."""
+    return _UUID.fullmatch(text) is not None
+
+
 class Fields:
     """One JSON object being read. Taken fields are None where absent or wrong; then ``check``."""
 
@@ -122,7 +127,7 @@ class Fields:
         value = self.take(name, required=required)
         if value is None:
             return None
-        if not isinstance(value, str) or _UUID.fullmatch(value) is None:
+        if not isinstance(value, str) or not is_uuid(value):
             self.wrong[name] = "expected a UUID"
             return None
         return UUID(value)

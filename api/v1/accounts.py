@@ -14,7 +14,7 @@ from api import shapes
 from api.cursors import next_cursor, take_page
 from api.documents import documented
 from api.fields import Fields, wrong_fields
-from api.v1.base import ApiView, answer, caller_of, own_account, query_of
+from api.v1.base import ApiView, account_uuid, answer, caller_of, own_account, query_of
 from zavora.errors import Forbidden
 
 KEY_LENGTH_MAX = 128
@@ -48,9 +48,9 @@ class AccountView(ApiView):
     """One account."""
 
     @documented("accounts_read", "Account")
-    def get(self, request: Request, account_id: UUID) -> Response:
+    def get(self, request: Request, account: str) -> Response:
         """Read one of the caller's accounts."""
-        own_account(request, account_id)
+        account_id, _ = own_account(request, account)
         query_of(request).check()
         return answer(shapes.account(selectors.get_account(account_id)))
 
@@ -59,9 +59,9 @@ class BalancesView(ApiView):
     """What an account has."""
 
     @documented("accounts_balances", "Balance", is_list=True)
-    def get(self, request: Request, account_id: UUID) -> Response:
+    def get(self, request: Request, account: str) -> Response:
         """List an account's balances, by asset."""
-        own_account(request, account_id)
+        account_id, _ = own_account(request, account)
         query_of(request).check()
         rows = selectors.list_balances(account_id)
         return answer([shapes.balance(row, account_id) for row in rows])
@@ -73,15 +73,16 @@ class DepositView(ApiView):
     scopes = {"POST": SCOPE_TRADE}
 
     @documented("accounts_deposit", "Balance", body="DepositIn", has_key=True)
-    def post(self, request: Request, account_id: UUID) -> Response:
+    def post(self, request: Request, account: str) -> Response:
         """Credit an account. With an Idempotency-Key a repeat credits nothing."""
         caller = caller_of(request)
+        account_id = account_uuid(account)
         source = services.SOURCE_FAUCET
         if caller.is_staff and (account_id not in caller.accounts or not settings.ZAVORA_FAUCET):
             source = services.SOURCE_OPERATOR
             selectors.get_account(account_id)
         else:
-            own_account(request, account_id)
+            own_account(request, account)
             if not settings.ZAVORA_FAUCET:
                 raise Forbidden("The faucet is switched off here.")
         fields = Fields(request.data)
@@ -103,9 +104,9 @@ class WithdrawView(ApiView):
     scopes = {"POST": SCOPE_WITHDRAW}
 
     @documented("accounts_withdraw", "WithdrawalAnswer", body="WithdrawIn", has_key=True)
-    def post(self, request: Request, account_id: UUID) -> Response:
+    def post(self, request: Request, account: str) -> Response:
         """Withdraw from an account; return the balance after the hold, and the withdrawal."""
-        own_account(request, account_id)
+        account_id, _ = own_account(request, account)
         fields = Fields(request.data)
         asset, amount = _take_money(fields)
         address = fields.label("address", length_max=128)
@@ -125,9 +126,9 @@ class LedgerView(ApiView):
     """Every movement of an account."""
 
     @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
-    def get(self, request: Request, account_id: UUID) -> Response:
+    def get(self, request: Request, account: str) -> Response:
         """List an account's ledger entries, newest first."""
-        own_account(request, account_id)
+        account_id, _ = own_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         asset = fields.text("asset", length_max=16, what="an asset's code")

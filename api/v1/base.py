@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +12,7 @@ from rest_framework.views import APIView
 from accounts.callers import SCOPE_READ, Caller
 from api import throttles
 from api.edge.http import query_fields
-from api.fields import Fields
+from api.fields import Fields, is_uuid
 from zavora.errors import AccountNotFound
 
 
@@ -58,7 +59,7 @@ class ApiView(APIView):
                 response[name] = text
         return response
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Name the methods of this path."""
         response = Response({"data": {"methods": self.allowed_methods}})
         response["Allow"] = ", ".join(self.allowed_methods)
@@ -78,12 +79,20 @@ def query_of(request: Request) -> Fields:
     return query_fields(request.META.get("QUERY_STRING", "").encode("utf-8", "replace"))
 
 
-def own_account(request: Request, account_id: UUID) -> int:
-    """Return the primary key of one of the caller's accounts, else raise AccountNotFound."""
+def account_uuid(text: str) -> UUID:
+    """Return the id of an account in a path; raises AccountNotFound for what is none."""
+    if not is_uuid(text):
+        raise AccountNotFound("There is no such account.")
+    return UUID(text)
+
+
+def own_account(request: Request, text: str) -> tuple[UUID, int]:
+    """Return public id and primary key of one of the caller's accounts, or AccountNotFound."""
+    account_id = account_uuid(text)
     pk = caller_of(request).accounts.get(account_id)
     if pk is None:
         raise AccountNotFound("There is no such account.")
-    return pk
+    return account_id, pk
 
 
 def answer(data: Any, **meta: Any) -> Response:

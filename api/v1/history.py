@@ -1,7 +1,5 @@
 """An account's orders and trades, and a market's candles: reads of the tables."""
 
-from uuid import UUID
-
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -32,9 +30,9 @@ class OrdersView(ApiView):
         is_paged=True,
         query=("market", "status", "client_order_id"),
     )
-    def get(self, request: Request, account_id: UUID) -> Response:
+    def get(self, request: Request, account: str) -> Response:
         """List an account's orders, newest first. `status` takes several, by commas, or `Open`."""
-        account_pk = own_account(request, account_id)
+        account_id, account_pk = own_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = _take_symbol(fields)
@@ -63,9 +61,9 @@ class FillsView(ApiView):
     """An account's side of its trades."""
 
     @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
-    def get(self, request: Request, account_id: UUID) -> Response:
+    def get(self, request: Request, account: str) -> Response:
         """List an account's fills, newest first."""
-        account_pk = own_account(request, account_id)
+        _, account_pk = own_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = _take_symbol(fields)
