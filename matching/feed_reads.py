@@ -121,7 +121,7 @@ def _trade_rows(rows: Iterable[tuple[object, ...]]) -> list[PublicTradeRow]:
 def _list_levels(terms: MarketTerms) -> list[tuple[str, str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT side, price, sum(remaining_quantity) FROM {Order._meta.db_table}"  # noqa: S608
+            f"SELECT side, price, sum(remaining_quantity) FROM {Order._meta.db_table}"
             " WHERE market_id = %s AND status = ANY(%s) AND price IS NOT NULL"
             " GROUP BY side, price",
             [terms.market_id, sorted(OPEN_STATUSES)],

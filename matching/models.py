@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from zavora.fields import AmountField
 
-
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -144,7 +143,8 @@ class Order(models.Model):
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
-    client_order_id = models.CharField(max_length=64, null=True, blank=True)
+    # NULL, not empty: only orders that have one are indexed by it.
+    client_order_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     side = models.CharField(max_length=4, choices=Side)
     order_type = models.CharField(max_length=8, choices=Type)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce)

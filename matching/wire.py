@@ -53,7 +53,7 @@ EVENTS_PATTERN: Final = "events:*"
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag="place"):
-    """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time after which to drop it."""
+    """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time to drop it after."""
 
     account_id: int
     market_id: int
@@ -252,7 +252,7 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 def fingerprint(command: WireCommand) -> bytes:
-    """Return a digest of what a command asks for; when it is asked and under which key is no part."""
+    """Return a digest of what a command asks for; its key and deadline are no part of it."""
     content = [
         getattr(command, name)
         for name in command.__struct_fields__

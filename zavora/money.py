@@ -100,11 +100,11 @@ def numeric_text_to_units(text: str, scale: int) -> int:
         raise NotExact(f"expected a finite number, found {text!r}") from None
     shift = scale - len(fraction)
     if shift >= 0:
-        return units * int(10**shift)
+        return units * 10**shift  # type: ignore[no-any-return]
     units, rest = divmod(units, 10**-shift)
     if rest:
         raise NotExact(f"expected at most {scale} decimals")
-    return units
+    return units  # type: ignore[no-any-return]
 
 
 def scale_of(value: Decimal) -> int:

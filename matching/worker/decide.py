@@ -1,7 +1,7 @@
 """Decide a batch: apply its commands in order and collect what they do. No I/O but the engine.
 
 Everything a command is decided with is either the engine's own state or in ``Figures``, read
-before. What comes out is a ``Decision``: rows for one transaction, events and replies to send after it.
+before. What comes out is a ``Decision``: rows for one transaction, and what to tell after it.
 """
 
 from collections.abc import Sequence
@@ -256,8 +256,8 @@ class Decision:
     ) -> _Verdict:
         """Apply an engine command about at most one own order; return what to say of it."""
         events, trades = self._to_engine(command, terms)
-        if events and type(events[0]) is OrderRejected:
-            rejected: OrderRejected = events[0]  # type: ignore[assignment]
+        if events and isinstance(events[0], OrderRejected):
+            rejected = events[0]
             reply = wire.Reply(code_of(rejected.reason), rejected.message, rejected.reason)
             return _Verdict("rejected", reply, True, given, funds_scale)
         touched = self.outcome.orders.get(order_id)

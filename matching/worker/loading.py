@@ -5,7 +5,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import IsolationLevel
 
-from accounts.ledger import ensure_fee_account
+from accounts.ledger import ensure_fee_account, read_fee_account
 from accounts.models import Asset
 from matching.engine import Engine
 from matching.engine.types import MarketSnapshot, Order
@@ -44,17 +44,21 @@ def load_shard(
 ) -> tuple[ShardContext, Position]:
     """Return the shard's memory and position, read in one REPEATABLE READ snapshot."""
     with connection.cursor() as cursor:
-        fee_account_id = ensure_fee_account(cursor, shard_id)
+        ensure_fee_account(cursor, shard_id)
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:
-            position = read_position(cursor, shard_id)
-            assets = read_assets(cursor)
-            terms = _read_terms(cursor, shard_id, assets)
-            states = _read_states(cursor, terms)
-            orders = _read_open_orders(cursor, terms)
+            return load_context(cursor, shard_id)
     finally:
         connection.isolation_level = None
+
+
+def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardContext, Position]:
+    """Rebuild a shard in the cursor's own snapshot; reads only."""
+    position = read_position(cursor, shard_id)
+    assets = read_assets(cursor)
+    terms = _read_terms(cursor, shard_id, assets)
+    states = _read_states(cursor, terms)
     engine = Engine()
     engine.load(
         markets=[
@@ -67,7 +71,7 @@ def load_shard(
             )
             for market in terms.values()
         ],
-        orders=orders,
+        orders=_read_open_orders(cursor, terms),
     )
     context = ShardContext(
         shard_id=shard_id,
@@ -76,7 +80,7 @@ def load_shard(
         terms=terms,
         assets=assets,
         scales={asset.asset_id: asset.scale for asset in assets.values()},
-        fee_account_id=fee_account_id,
+        fee_account_id=read_fee_account(cursor, shard_id),
         journal_sequence=position.journal_sequence,
         event_sequences={market_id: state[0] for market_id, state in states.items()},
         last_batch_us=position.last_batch_us,

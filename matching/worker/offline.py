@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from matching import wire
+from matching.refusals import error_of
 from matching.worker.decide import Entry
 from matching.worker.loop import MatchingWorker
 from zavora.errors import EngineUnavailable
@@ -40,9 +41,16 @@ class OfflineShard:
         self._worker.leave()
 
     def apply(self, commands: Sequence[wire.WireCommand], *, time_us: int) -> list[wire.Reply]:
-        """Settle commands as one batch at ``time_us`` (microseconds since 1970; never backwards)."""
+        """Settle commands as one batch at ``time_us`` (microseconds since 1970)."""
         self._time_us = time_us
         return self._worker.settle_now(commands)
+
+    def apply_or_raise(self, command: wire.WireCommand, *, time_us: int) -> wire.Reply:
+        """Settle one command; raise the error that its refusal means."""
+        (reply,) = self.apply([command], time_us=time_us)
+        if reply.code:
+            raise error_of(reply)
+        return reply
 
     def state_hash(self) -> str:
         """Return the hash of the engine in memory."""

@@ -36,6 +36,11 @@ class TouchedOrder(msgspec.Struct):
     is_new: bool
     is_amended: bool = False
 
+    @classmethod
+    def of(cls, order: Order, terms: MarketTerms) -> "TouchedOrder":
+        """Return an order as it stands, not new."""
+        return cls(order, terms, latest_state(order, terms), False)
+
 
 class EntryRow(msgspec.Struct, frozen=True):
     """A ledger entry of a trade; its id and the balance after it are known at settlement."""
@@ -137,25 +142,23 @@ class Outcome:
         steps = _TakerSteps(events)
         trades: list[wire.TradeState] = []
         for event in events:
-            kind = type(event)
-            if kind is DepthChanged:
+            if isinstance(event, DepthChanged):
+                price, quantity = event.price_ticks, event.quantity_lots
                 market.depth.append(
                     wire.DepthChange(
-                        event.side,  # type: ignore[union-attr]
-                        terms.price_text(event.price_ticks),  # type: ignore[union-attr, arg-type]
-                        terms.quantity_text(event.quantity_lots),  # type: ignore[union-attr]
+                        event.side, terms.price_text(price), terms.quantity_text(quantity)
                     )
                 )
-            elif kind is Traded:
-                trades.append(self._trade(event, terms, market, steps))  # type: ignore[arg-type]
-            elif kind is OrderPlaced:
-                self._placed(event, terms, market)  # type: ignore[arg-type]
-            elif kind is OrderClosed:
-                self._closed(event, terms, market)  # type: ignore[arg-type]
-            elif kind is OrderAmended:
-                self._amended(event, terms, market, steps)  # type: ignore[arg-type]
-            elif kind is MarketChanged:
-                market.phase = event.phase  # type: ignore[union-attr]
+            elif isinstance(event, Traded):
+                trades.append(self._trade(event, terms, market, steps))
+            elif isinstance(event, OrderPlaced):
+                self._placed(event, terms, market)
+            elif isinstance(event, OrderClosed):
+                self._closed(event, terms, market)
+            elif isinstance(event, OrderAmended):
+                self._amended(event, terms, market, steps)
+            elif isinstance(event, MarketChanged):
+                market.phase = event.phase
         if trades:
             market.trades.extend(trades)
         return trades

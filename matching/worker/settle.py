@@ -76,7 +76,7 @@ _AMEND_ORDERS: Final = (
 
 
 class FundsMoved(Exception):
-    """A balance fell between reading and locking it, so that the batch cannot be paid: decide anew."""
+    """A balance fell between reading and locking it: the batch cannot be paid as decided."""
 
 
 class KeysTaken(Exception):

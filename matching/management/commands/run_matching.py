@@ -1,32 +1,28 @@
 """``manage.py run_matching``: one matching worker process."""
 
 import signal
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from matching.worker.connection import UnsafeServer
 from matching.worker.lease import LeaseLost
 from matching.worker.loop import MatchingWorker
+from zavora.commands import ExampleCommand
 
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     """Run a matching worker until SIGTERM or SIGINT."""
 
     help = (
-        "Match one shard's markets. Of several workers for the same shard one is live, the others"
-        " wait as hot standby.\n\nExamples:\n"
-        "  manage.py run_matching --shard 0\n"
-        "  manage.py run_matching --shard 1 --batch-max 2000"
+        "Match one shard's markets until SIGTERM or SIGINT. Of several workers for the same shard"
+        " one is live, the others wait as hot standby."
     )
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        """Keep the line breaks of the examples."""
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+    examples = ("run_matching --shard 0", "run_matching --shard 1 --batch-max 2000")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

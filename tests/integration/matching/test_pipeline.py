@@ -151,3 +151,56 @@ def test_a_refused_command_leaves_no_row_and_no_hold(
     assert reply.code == code
     assert Order.objects.count() == 0
     assert bench.balance(0, "USD") == (Decimal(100_000), Decimal(0))
+
+
+def test_the_journal_replays_to_the_same_tables(bench: Bench) -> None:
+    import random
+
+    from django.db import connection as django_connection
+
+    from matching.wire import AmendOrder, CancelOrder
+    from matching.worker.connection import connect
+    from matching.worker.replay import verify_shard
+
+    draw = random.Random(7)
+    market = bench.market(maker_fee_ppm=750, taker_fee_ppm=1_000)
+    ids: list[tuple[int, int]] = []
+    for _ in range(40):
+        commands: list[Any] = []
+        for _ in range(25):
+            who, kind = draw.randrange(2), draw.random()
+            if ids and kind < 0.25:
+                owner, order_id = draw.choice(ids)
+                commands.append(CancelOrder(owner, market, order_id))
+            elif ids and kind < 0.35:
+                owner, order_id = draw.choice(ids)
+                price = f"{draw.randrange(95, 106)}"
+                commands.append(AmendOrder(owner, market, order_id, price, None, None, 2**50))
+            else:
+                side = draw.choice(("buy", "sell"))
+                text = f"{side} 0.{draw.randrange(1, 10)} @ {draw.randrange(95, 106)}"
+                tif = draw.choice(("gtc", "gtc", "gtc", "ioc", "fok"))
+                commands.append(bench.order(who, market, text, time_in_force=tif))
+        for reply in bench.apply(*commands):
+            ids += [(order.account_id, order.id) for order in reply.orders]
+    assert bench.state_hash() == _rebuilt_hash()
+
+    with connect(shard_id=0, owner="verify") as connection:
+        found = verify_shard(connection, 0)
+    assert found.differences == []
+    assert found.commands == 1_001
+    assert found.trades > 100
+
+    with django_connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE matching_order SET hold = hold + 1 WHERE id ="
+            " (SELECT max(id) FROM matching_order WHERE status = 'new')"
+        )
+        cursor.execute("UPDATE matching_trade SET maker_fee = maker_fee + 1 WHERE sequence = 5")
+    with connect(shard_id=0, owner="verify") as connection:
+        found = verify_shard(connection, 0)
+    assert [text.split(":")[0].split()[0] for text in found.differences] == [
+        "trade",
+        "order",
+        "engine",
+    ]

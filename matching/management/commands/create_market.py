@@ -1,0 +1,100 @@
+"""``manage.py create_market``: add a market, while everything runs or before anything does."""
+
+import time
+from argparse import ArgumentParser
+from decimal import Decimal
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from matching.services import DEFAULT_MAXIMUM, PHASES, create_market, new_market_command
+from matching.worker.offline import OfflineShard
+from zavora.commands import ExampleCommand, command_error
+from zavora.errors import EngineUnavailable, ZavoraError
+from zavora.money import NotExact, parse_decimal
+
+
+class Command(ExampleCommand):
+    """Add a market between two assets."""
+
+    help = (
+        "Add a market between two existing assets. The shard's worker takes it up at once; where"
+        " no worker runs, the market is written by the same pipeline for the next one to load."
+    )
+    examples = (
+        "create_market BTC/EUR --tick-size 0.01 --lot-size 0.00001",
+        "create_market ETH/BTC --tick-size 0.00001 --lot-size 0.001 --taker-fee 0.001 --shard 1",
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("symbol", help="base and quote, such as BTC/EUR")
+        parser.add_argument("--tick-size", required=True, help="smallest step of the price")
+        parser.add_argument("--lot-size", required=True, help="smallest step of the quantity")
+        parser.add_argument("--min-notional", default="0", help="smallest price x quantity")
+        maximum = format(DEFAULT_MAXIMUM, "f")
+        parser.add_argument("--max-notional", default=maximum, help="largest price x quantity")
+        parser.add_argument("--max-price", default=maximum)
+        parser.add_argument("--max-quantity", default=maximum)
+        parser.add_argument("--band", help="how far a price may be from the last, such as 0.2")
+        parser.add_argument("--maker-fee", default="0", help="a fraction, such as 0.00075")
+        parser.add_argument("--taker-fee", default="0", help="a fraction, such as 0.001")
+        parser.add_argument("--phase", default="continuous", choices=PHASES)
+        parser.add_argument("--shard", type=int, default=0)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Add the market and say so."""
+        base, _, quote = options["symbol"].upper().partition("/")
+        if not base or not quote:
+            raise CommandError("symbol: expected base and quote, such as BTC/EUR")
+        rules: dict[str, Any] = {
+            name: _decimal(name, options[name])
+            for name in (
+                "tick_size",
+                "lot_size",
+                "min_notional",
+                "max_notional",
+                "max_price",
+                "max_quantity",
+            )
+        }
+        rules |= {
+            "base": base,
+            "quote": quote,
+            "band_ppm": None if options["band"] is None else _ppm("band", options["band"]),
+            "maker_fee_ppm": _ppm("maker_fee", options["maker_fee"]),
+            "taker_fee_ppm": _ppm("taker_fee", options["taker_fee"]),
+            "phase": options["phase"],
+            "shard_id": options["shard"],
+        }
+        try:
+            try:
+                create_market(**rules)
+            except EngineUnavailable:
+                _create_offline(rules)
+        except ZavoraError as error:
+            raise command_error(error) from error
+        self.stdout.write(f"market {base}/{quote} created on shard {options['shard']}")
+
+
+def _create_offline(rules: dict[str, Any]) -> None:
+    command = new_market_command(**rules)
+    with OfflineShard(rules["shard_id"]) as shard:
+        shard.apply_or_raise(command, time_us=time.time_ns() // 1000)
+
+
+def _decimal(name: str, text: str) -> Decimal:
+    try:
+        return parse_decimal(text)
+    except NotExact as error:
+        raise CommandError(f"--{name.replace('_', '-')}: {error}") from None
+
+
+def _ppm(name: str, text: str) -> int:
+    """Return a fraction such as 0.001 in parts per million."""
+    parts = _decimal(name, text) * 1_000_000
+    if parts != int(parts) or parts < 0:
+        raise CommandError(
+            f"--{name.replace('_', '-')}: expected at most 6 decimals, such as 0.001"
+        )
+    return int(parts)

@@ -1,0 +1,38 @@
+"""``manage.py halt_market``: stop trading in a market, or let it trade again."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from matching.services import PHASES, set_market_phase
+from zavora.commands import ExampleCommand, command_error
+from zavora.errors import ZavoraError
+
+
+class Command(ExampleCommand):
+    """Halt or resume a market through its worker."""
+
+    help = (
+        "Halt a market: orders rest, can be cancelled, and nothing trades. With --resume it trades"
+        " again; --phase moves it to any other trading phase."
+    )
+    examples = (
+        "halt_market BTC/USD",
+        "halt_market BTC/USD --resume",
+        "halt_market BTC/USD --phase post_only",
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("symbol", help="the market, such as BTC/USD")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--resume", action="store_true", help="trade again")
+        which.add_argument("--phase", choices=PHASES, help="any other phase")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Change the phase and say so."""
+        phase = options["phase"] or ("continuous" if options["resume"] else "halted")
+        try:
+            terms = set_market_phase(symbol=options["symbol"].upper(), phase=phase)
+        except ZavoraError as error:
+            raise command_error(error) from error
+        self.stdout.write(f"market {terms.symbol} is {terms.phase}")
