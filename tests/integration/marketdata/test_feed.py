@@ -1,0 +1,257 @@
+"""The feed against real tables and a real queue: gaps, lost messages, restarts."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.integration.marketdata.conftest import (
+    CODEC,
+    Bench,
+    Publisher,
+    Recorder,
+    in_thread,
+    until,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def _apply(bench: Bench, *commands: Any) -> list[Any]:
+    return await in_thread(bench.apply, *commands)
+
+
+async def _orders(bench: Bench, market: int, *texts: str) -> None:
+    """Settle one batch per text; ``1: sell ...`` is the second account's."""
+    for text in texts:
+        who, _, rest = text.partition(": ")
+        (reply,) = await _apply(bench, bench.order(int(who), market, rest))
+        assert reply.code == "", reply.message
+
+
+@pytest.fixture
+def market(bench: Bench) -> int:
+    return bench.market()
+
+
+async def test_start_loads_book_trades_and_sequences_from_the_tables(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await _orders(bench, market, "0: buy 1 @ 20000", "1: sell 2 @ 21000", "0: buy 0.5 @ 21000")
+
+    await feed.ensure_started()
+
+    view = feed.market("BTC/USD")
+    assert view.top(10) == ([("20000.00", "1.00000")], [("21000.00", "1.50000")], 3)
+    assert [(t.sequence, t.price, t.quantity) for t in view.recent_trades(5)] == [
+        (1, "21000.00", "0.50000")
+    ]
+    assert view.is_synced
+    assert feed.is_live
+    assert view.ticker.last == "21000.00"
+
+
+async def test_events_are_applied_and_told_in_sequence(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from marketdata.feed import Topic
+
+    await in_thread(publisher.lose)
+    await feed.ensure_started()
+    sink = Recorder()
+    begin = feed.subscribe(Topic("orderbook", market, CODEC), sink)
+    feed.subscribe(Topic("trades", None, CODEC), sink)
+    assert begin == [("snapshot", "BTC/USD", [], [], 0)]
+
+    await _orders(bench, market, "1: sell 2 @ 21000", "0: buy 0.5 @ 21000")
+    await in_thread(publisher.publish)
+
+    await until(lambda: len(sink.messages) == 3, what="two deltas and a trade")
+    (_, _, first), (_, _, second), trade = sink.messages
+    assert (first.prev_sequence, first.sequence, first.asks) == (0, 1, [("21000.00", "2.00000")])
+    assert (second.prev_sequence, second.sequence, second.asks) == (
+        1,
+        2,
+        [("21000.00", "1.50000")],
+    )
+    assert trade == ("trade", 1, "21000.00", "0.50000")
+
+
+async def test_a_gap_is_filled_from_event_rows_and_nothing_is_told_twice(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from marketdata.feed import Topic
+
+    await feed.ensure_started()
+    await in_thread(publisher.lose)
+    sink = Recorder()
+    feed.subscribe(Topic("orderbook", market, CODEC), sink)
+    feed.subscribe(Topic("fills", None, CODEC, None, bench.accounts[0].pk), sink)
+
+    await _orders(bench, market, "1: sell 2 @ 21000", "0: buy 0.5 @ 21000")
+    await in_thread(publisher.lose)
+    await _orders(bench, market, "0: buy 0.25 @ 21000")
+    await in_thread(publisher.publish)
+
+    await until(lambda: len(sink.messages) == 5, what="three deltas and two fills")
+    deltas = [message[2] for message in sink.messages if message[0] == "delta"]
+    assert [(delta.prev_sequence, delta.sequence) for delta in deltas] == [(0, 1), (1, 2), (2, 3)]
+    fills = [message for message in sink.messages if message[0] == "fill"]
+    assert fills == [
+        ("fill", bench.accounts[0].pk, 1, False),
+        ("fill", bench.accounts[0].pk, 2, False),
+    ]
+    assert sink.lost_topics == []
+    assert feed.market("BTC/USD").top() == ([], [("21000.00", "1.25000")], 3)
+
+
+async def test_a_gap_without_event_rows_is_filled_from_one_snapshot(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from marketdata.feed import Topic
+    from matching.models import Event
+
+    await feed.ensure_started()
+    sink = Recorder()
+    feed.subscribe(Topic("orderbook", market, CODEC), sink)
+    feed.subscribe(Topic("trades", market, CODEC), sink)
+    private = Topic("orders", None, CODEC, None, bench.accounts[0].pk)
+    feed.subscribe(private, sink)
+
+    await _orders(bench, market, "1: sell 2 @ 21000", "0: buy 0.5 @ 21000")
+    await in_thread(publisher.lose)
+    await in_thread(Event.objects.all().delete)
+    await _orders(bench, market, "1: sell 1 @ 22000")
+    await in_thread(publisher.publish)
+
+    await until(lambda: feed.market("BTC/USD").is_synced and sink.messages, what="the snapshot")
+    assert sink.messages == [
+        ("snapshot", "BTC/USD", [], [("21000.00", "1.50000"), ("22000.00", "1.00000")], 3),
+        ("trade", 1, "21000.00", "0.50000"),
+    ]
+    # What happened to the account's orders meanwhile is gone: its owner must resync.
+    assert sink.lost_topics == [private]
+
+
+async def test_a_lost_last_message_is_noticed_by_the_heartbeat(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await feed.ensure_started()
+    await _orders(bench, market, "1: sell 2 @ 21000")
+    await in_thread(publisher.lose)
+    assert feed.market("BTC/USD").top() == ([], [], 0)
+
+    await in_thread(publisher.heartbeat, market)
+
+    await until(lambda: feed.market("BTC/USD").depth_sequence == 1, what="the repair")
+    assert feed.market("BTC/USD").top() == ([], [("21000.00", "2.00000")], 1)
+
+
+async def test_what_is_not_newer_is_dropped(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from matching import wire
+    from matching.models import Event
+
+    await feed.ensure_started()
+    await _orders(bench, market, "1: sell 2 @ 21000", "1: sell 1 @ 21000")
+    await in_thread(publisher.publish)
+    view = feed.market("BTC/USD")
+    await until(lambda: view.depth_sequence == 2, what="both events")
+
+    rows = await in_thread(lambda: list(Event.objects.order_by("pk")))
+    for row in rows:
+        publisher.redis.publish(wire.events_channel(market), bytes(row.payload))
+    await _orders(bench, market, "0: buy 1 @ 20000")
+    await in_thread(publisher.publish)
+
+    await until(lambda: view.depth_sequence == 3, what="the new event")
+    assert view.top() == ([("20000.00", "1.00000")], [("21000.00", "3.00000")], 3)
+
+
+async def test_events_that_arrive_while_the_tables_are_read_are_applied_after(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await in_thread(publisher.lose)
+    starting = asyncio.create_task(feed.ensure_started())
+    for price in range(20_000, 20_030):
+        await _orders(bench, market, f"0: buy 0.001 @ {price}")
+        await in_thread(publisher.publish)
+    await starting
+
+    view = feed.market("BTC/USD")
+    await until(lambda: view.depth_sequence == 30, what="thirty levels")
+    bids, asks, _ = view.top()
+    assert [price for price, _ in bids] == [f"{price}.00" for price in range(20_029, 19_999, -1)]
+    assert asks == []
+
+
+async def test_a_market_made_at_run_time_appears(
+    bench: Bench, feed: Any, publisher: Publisher
+) -> None:
+    from zavora.errors import MarketNotFound
+
+    await feed.ensure_started()
+    with pytest.raises(MarketNotFound):
+        feed.market("BTC/USD")
+
+    market = await in_thread(bench.market)
+    await in_thread(publisher.publish)
+
+    await until(lambda: feed.markets(), what="the market")
+    await _orders(bench, market, "0: buy 1 @ 20000")
+    await in_thread(publisher.publish)
+    await until(lambda: feed.market("BTC/USD").depth_sequence == 1, what="its first event")
+
+
+async def test_balances_go_to_their_account_and_never_back(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from accounts.notices import BALANCES_CHANNEL, BalanceState
+    from marketdata.feed import Topic
+    from matching import wire
+
+    await feed.ensure_started()
+    first, second = (account.pk for account in bench.accounts)
+    sink = Recorder()
+    feed.subscribe(Topic("balances", None, CODEC, None, first), sink)
+
+    def tell(*states: Any) -> None:
+        publisher.redis.publish(BALANCES_CHANNEL, wire.encode(list(states)))
+
+    tell(BalanceState(first, 1, "5", "0", 7, 0), BalanceState(second, 1, "9", "0", 8, 0))
+    tell(BalanceState(first, 1, "4", "0", 6, 0))
+    tell(BalanceState(first, 1, "6", "0", 8, 0))
+
+    await until(lambda: len(sink.messages) == 2, what="two balances")
+    assert sink.messages == [("balance", first, "5", "0", 7), ("balance", first, "6", "0", 8)]
+
+
+async def test_concurrent_starts_are_one_start(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await asyncio.gather(*(feed.ensure_started() for _ in range(20)))
+    assert publisher.redis.pubsub_numpat() == 2
+
+
+async def test_a_cut_connection_to_the_queue_is_made_anew_and_the_gap_filled(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from marketdata.feed import Topic
+
+    await feed.ensure_started()
+    sink = Recorder()
+    feed.subscribe(Topic("orderbook", market, CODEC), sink)
+    publisher.redis.client_kill_filter(_type="pubsub")
+    await until(lambda: not feed.is_live, what="the loss")
+
+    await _orders(bench, market, "0: buy 1 @ 20000", "0: buy 1 @ 19000")
+    await in_thread(publisher.lose)
+
+    await until(lambda: feed.is_live, what="the return")
+    assert feed.market("BTC/USD").top() == (
+        [("20000.00", "1.00000"), ("19000.00", "1.00000")],
+        [],
+        2,
+    )
+    assert [message[2].sequence for message in sink.messages] == [1, 2]
