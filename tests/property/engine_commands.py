@@ -49,17 +49,19 @@ class CommandMaker:
             lot_units=pick((1, 3, 10)),
             tick_lot_units=pick((1, 2, 5)),
             min_notional_units=pick((0, 0, 30, 100)),
-            max_notional_units=pick((100_000, 1_500)),
-            max_price_ticks=pick((1_000, 108)),
-            max_quantity_lots=pick((1_000, 12)),
-            band_ppm=pick((None, None, 20_000, 45_678)),
+            max_notional_units=pick((100_000, 100_000, 100_000, 8_000)),
+            max_price_ticks=pick((1_000, 106)),
+            max_quantity_lots=pick((1_000, 1_000, 12)),
+            band_ppm=pick((None, None, None, 45_678, 60_000)),
         )
 
     def command(self) -> Command:
         self.time_us += self.random.randint(0, 50)
+        if self.random.random() < 0.15 and (resume := self.resume()):
+            return resume
         make: Callable[[], Command] = self.random.choices(
             (self.place, self.cancel, self.amend, self.cancel_all, self.phase, self.configure),
-            (62, 14, 18, 2, 2, 1),
+            (680, 100, 200, 5, 10, 5),
         )[0]
         return make()
 
@@ -76,7 +78,7 @@ class CommandMaker:
     def price(self) -> int:
         if self.random.random() < 0.02:
             return self.random.choice((0, -1, 2_000, 1, 80))
-        return self.random.randint(95, 107)
+        return round(self.random.triangular(94, 107, 100))
 
     def quantity(self) -> int:
         return self.random.choice(
@@ -100,10 +102,12 @@ class CommandMaker:
             + (("market", "fok", False),)
         )
         quantity, budget, price = self.quantity(), None, self.price()
+        if self.random.random() < 0.5:  # else too little would rest
+            price += -3 if side == "buy" else 3
         if order_type == "market":
             price = None
             if time_in_force == "ioc" and self.random.random() < 0.6:
-                quantity, budget = None, pick((0, 1, 99, 250, 700, 1_234, 4_000, 30_000))
+                quantity, budget = None, pick((1, 250, 700, 1_234, 2_500, 4_000, 30_000))
         order_id = self.new_id()
         self.recent_ids = [*self.recent_ids[-40:], (market_id, account_id, order_id)]
         return Place(
@@ -117,9 +121,11 @@ class CommandMaker:
             price,
             quantity,
             budget,
-            client_order_id=pick((None, None, None, "a", "b", "ü|'\n")),
-            maker_ppm=pick((0, 1_000, 250_000, -900)),
-            taker_ppm=pick((0, 2_000, 333_333, 2_000_000)),
+            client_order_id=pick((None, None, None, None, None, "a", "b", "c", "d", "ü|'\n")),
+            maker_ppm=pick((0, 1_000, 1_000, 50_000, -900)),
+            taker_ppm=pick((0, 2_000, 2_000, 33_333))
+            if self.random.random() < 0.99
+            else 2_000_000,
             available_units=self.available_units(market_id, account_id, side),
             time_us=self.time_us,
         )
@@ -175,20 +181,23 @@ class CommandMaker:
         )
 
     def phase(self) -> Command:
-        """Mostly back to continuous, so that there is trading."""
+        phases = ("continuous", "halted", "post_only", "cancel_only", "pre_open", "auction")
         market_id = self.random.choice((1, 1, 2, 3, 9))
-        market = self.naive.markets.get(market_id)
-        if market is not None and market.phase != "continuous":
-            return SetPhase(market_id, "continuous", self.time_us)
-        phases = ("halted", "post_only", "cancel_only", "pre_open", "auction", "closed")
-        return SetPhase(market_id, self.random.choice(phases), self.time_us)
+        return SetPhase(market_id, self.random.choice((*phases, "closed")), self.time_us)
+
+    def resume(self) -> Command | None:
+        """Bring a market back to trading; most of what is to be seen happens there."""
+        for market_id, market in self.naive.markets.items():
+            if market.phase != "continuous":
+                return SetPhase(market_id, "continuous", self.time_us)
+        return None
 
     def configure(self) -> Command:
         market_id = self.random.choice(tuple(PAIRS))
         rules = self.rules(market_id)
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.5:
             old = self.naive.markets[market_id].rules
             rules = msgspec.structs.replace(
                 rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
             )
-        return ConfigureMarket(rules, "continuous", self.time_us)
+        return ConfigureMarket(rules, self.random.choice(("continuous", "halted")), self.time_us)

@@ -91,18 +91,11 @@ class Trial:
         self.depth_sequence: dict[int, int] = {}
         self.batch: list[tuple[Command, list[str]]] = []
         self.counts: dict[str, int] = {}
+        self.credited = dict.fromkeys(ASSETS, 0)
         for account_id in self.accounts:
             for asset_id in ASSETS:
-                units = random.choice((0, 300, 5_000, 100_000, 100_000))
-                self.naive.credit(account_id, asset_id, units)
-                self.money.available[account_id, asset_id] = units
-                self.money.locked[account_id, asset_id] = 0
-        self.credited = {
-            asset_id: sum(
-                self.money.available[account_id, asset_id] for account_id in self.accounts
-            )
-            for asset_id in ASSETS
-        }
+                self.money.hold(account_id, asset_id, 0)
+                self.credit(account_id, asset_id, random.choice((0, 300, 5_000, 100_000)))
         self.maker = CommandMaker(random, self.naive, self.money.available, self.accounts)
         for market_id in PAIRS:
             self.step(ConfigureMarket(self.maker.rules(market_id), "continuous", 1))
@@ -116,6 +109,7 @@ class Trial:
         done = 0
         while done < command_count:
             before = fields_of(self.engine), self.engine.state_hash()
+            self.deposit()
             for _ in range(self.random.choice((1, 5, 20, 60))):
                 self.step(self.maker.command())
             done += len(self.batch)
@@ -128,6 +122,17 @@ class Trial:
                 self.reload()
             self.batch.clear()
         return done
+
+    def credit(self, account_id: int, asset_id: int, units: int) -> None:
+        self.naive.credit(account_id, asset_id, units)
+        self.money.available[account_id, asset_id] += units
+        self.credited[asset_id] += units
+
+    def deposit(self) -> None:
+        """Now and then money comes from outside, because fees and bad luck make accounts poor."""
+        account_id, asset_id = self.random.choice(self.accounts), self.random.choice(ASSETS)
+        if self.money.available[account_id, asset_id] < 3_000:
+            self.credit(account_id, asset_id, self.random.choice((500, 20_000)))
 
     def step(self, command: Command) -> None:
         """Apply one command to both, settle, and compare what they say."""
