@@ -13,6 +13,7 @@ BENCHMARKS := $(wildcard benchmarks)
 
 # Caches go to the user's own folder, or beside the environment for a user who has none.
 ifneq ($(shell test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export PIP_CACHE_DIR := $(CURDIR)/$(VENV)/cache/pip
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/cache/uv
 export npm_config_cache := $(CURDIR)/$(VENV)/cache/npm
 endif

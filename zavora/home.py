@@ -6,6 +6,7 @@ A marker file tells such a folder from any other, so that wiping it can never wi
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -95,7 +96,8 @@ class Home:
         folder.mkdir(mode=0o700, exist_ok=True)
         state = folder.lstat()
         # Somebody else may have made the folder first, to sit between us and the server.
-        if state.st_uid != os.getuid() or state.st_mode & 0o7777_077 or not folder.is_dir():
+        private = stat.S_ISDIR(state.st_mode) and not stat.S_IMODE(state.st_mode) & 0o077
+        if state.st_uid != os.getuid() or not private:
             raise HomeError(f"{folder} is not a private folder of ours; remove it")
         return folder
 

@@ -89,9 +89,15 @@ class Supervisor:
     """
 
     def __init__(
-        self, home: Home, *, show: Callable[[str], None], shows_all_logs: bool = False
+        self,
+        home: Home,
+        *,
+        show: Callable[[str], None],
+        shows_all_logs: bool = False,
+        stop_total_s: float = STOP_TOTAL_MAX_S,
     ) -> None:
         self._home = home
+        self._stop_total_s = stop_total_s
         self._shows_all_logs = shows_all_logs
         self._show = show
         self._record = ProcessRecord(home.processes_file)
@@ -185,9 +191,9 @@ class Supervisor:
                 self._launch(child)
 
     def stop(self) -> None:
-        """Stop everything, last started first, within STOP_TOTAL_MAX_S; a second signal hurries."""
+        """Stop everything, last started first, within the time for that; a second signal hurries."""
         self._stopping = True
-        deadline = time.monotonic() + STOP_TOTAL_MAX_S
+        deadline = time.monotonic() + self._stop_total_s
         # The servers stop last; time for that is kept back.
         servers_s = sum(c.spec.stop_grace_s for c in self._children.values() if c.spec.is_server)
         signals_before = len(self._signals_seen)
