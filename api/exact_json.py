@@ -15,8 +15,15 @@ from zavora.errors import BadRequest
 
 DEPTH_MAX: Final = 32
 
-_encoder: Final = msgspec.json.Encoder()
-encode = _encoder.encode
+
+def _plain_text(value: Any) -> str:
+    """Return a text of some subclass (Number, REST framework's ErrorDetail) as plain text."""
+    if isinstance(value, str):
+        return str(value)
+    raise NotImplementedError(f"no JSON for {type(value).__name__}")
+
+
+encode = msgspec.json.Encoder(enc_hook=_plain_text).encode
 
 
 class Number(str):

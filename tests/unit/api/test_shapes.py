@@ -1,0 +1,183 @@
+"""What the API writes: exact figures, hidden counterparties, and just what the document says."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from api import documents, shapes
+from api.times import microseconds_of, time_text
+from marketdata.market_view import PublicTrade, Ticker
+from marketdata.wire import CandleState
+from matching import wire
+from matching.terms import AssetTerms, build_terms
+
+US = 1_790_000_000_000_001
+TERMS = build_terms(
+    market_id=1,
+    symbol="BTC/USD",
+    shard_id=0,
+    base=AssetTerms(1, "BTC", 8),
+    quote=AssetTerms(2, "USD", 8),
+    tick_size=Decimal("0.01"),
+    lot_size=Decimal("0.0001"),
+    min_notional=Decimal(5),
+    max_notional=Decimal(10**9),
+    max_price=Decimal(10**9),
+    max_quantity=Decimal(10**9),
+    band_ppm=100_000,
+    maker_fee_ppm=750,
+    taker_fee_ppm=1000,
+    phase="continuous",
+)
+ORDER = wire.OrderState(
+    id=7,
+    account_id=1,
+    market_id=1,
+    client_order_id="c",
+    side="buy",
+    order_type="limit",
+    time_in_force="gtc",
+    post_only=True,
+    price="100.00",
+    quantity="3.0000",
+    quote_quantity=None,
+    remaining_quantity="0.0000",
+    filled_quantity="3.0000",
+    filled_quote="200.00000000",
+    status="filled",
+    reason="",
+    created_us=US,
+    updated_us=US,
+)
+TRADE = wire.TradeState(
+    market_id=1,
+    sequence=9,
+    run_sequence=9,
+    price="100.00",
+    quantity="1.0000",
+    amount="100.00000000",
+    taker_side="sell",
+    maker_order_id=7,
+    taker_order_id=8,
+    maker_account_id=1,
+    taker_account_id=2,
+    maker_fee="0.00075000",
+    taker_fee="0.10000000",
+    created_us=US,
+)
+ACCOUNT = uuid4()
+
+
+def test_times_have_six_decimals_and_a_z():
+    assert time_text(US) == "2026-09-21T14:13:20.000001Z"
+    assert time_text(0) == "1970-01-01T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("quote", "quantity", "scale", "mean"),
+    [
+        ("10500.00000000", "0.5000", 8, "21000.00000000"),
+        ("200", "3", 8, "66.66666667"),
+        ("0.05", "1", 1, "0.0"),  # half to even
+        ("0.15", "1", 1, "0.2"),
+        ("1", "0", 8, None),
+        ("99999999999999999999.99999999", "0.00000001", 8, "9999999999999999999999999999.00000000"),
+    ],
+)
+def test_the_average_price_is_rounded_half_to_even(quote, quantity, scale, mean):
+    assert shapes.average_price(quote, quantity, scale) == mean
+
+
+def test_an_order_reads_as_documented():
+    shape = shapes.order(ORDER, TERMS, ACCOUNT)
+
+    assert (shape["id"], shape["user_id"], shape["market"]) == ("7", str(ACCOUNT), "BTC/USD")
+    assert (shape["side"], shape["status"], shape["time_in_force"]) == ("Buy", "Filled", "GTC")
+    assert shape["average_fill_price"] == "66.66666667"
+    assert shape["reason"] is None
+
+
+def test_a_counterparty_stays_unknown():
+    shape = shapes.trade(TRADE, TERMS, {2: ACCOUNT})
+
+    assert (shape["seller_id"], shape["seller_order_id"]) == (str(ACCOUNT), "8")
+    assert (shape["buyer_id"], shape["buyer_order_id"]) == (None, None)
+
+
+def test_an_owner_of_both_sides_sees_both():
+    other = uuid4()
+    shape = shapes.trade(TRADE, TERMS, {1: other, 2: ACCOUNT})
+
+    assert (shape["buyer_id"], shape["buyer_order_id"]) == (str(other), "7")
+
+
+def test_each_party_sees_its_own_fill():
+    maker = shapes.fill(TRADE, TERMS, is_maker=True)
+    taker = shapes.fill(TRADE, TERMS, is_maker=False)
+
+    assert (maker["side"], maker["fee"], maker["fee_asset"], maker["order_id"]) == (
+        "Buy",
+        "0.00075000",
+        "BTC",
+        "7",
+    )
+    assert (taker["side"], taker["fee"], taker["fee_asset"], taker["liquidity"]) == (
+        "Sell",
+        "0.10000000",
+        "USD",
+        "Taker",
+    )
+
+
+def test_rates_are_fractions_without_noise():
+    assert [shapes.rate(ppm) for ppm in (0, 750, 1000, 1_000_000)] == ["0", "0.00075", "0.001", "1"]
+
+
+def test_every_shape_has_exactly_the_documented_fields():
+    trade = PublicTrade(9, 9, "100.00", "1.0000", "100.00000000", "sell", US)
+    ticker = Ticker("BTC/USD", *("1",) * 10, 3, "1", US)
+    candle = CandleState(1, "12h", 0, *("1",) * 8, 3, 1, 3)
+    written = {
+        documents.Order: shapes.order(ORDER, TERMS, ACCOUNT),
+        documents.Trade: shapes.trade(TRADE, TERMS, {}),
+        documents.Fill: shapes.fill(TRADE, TERMS, is_maker=True),
+        documents.PublicTrade: shapes.public_trade(trade, TERMS),
+        documents.Market: shapes.market(TERMS),
+        documents.Ticker: shapes.ticker(ticker),
+        documents.Candle: shapes.candle(candle, "BTC/USD"),
+        documents.Balance: shapes.balance_of_units(
+            account_id=ACCOUNT,
+            asset="BTC",
+            scale=8,
+            available_units=1,
+            locked_units=2,
+            updated_us=US,
+        ),
+    }
+
+    for struct, shape in written.items():
+        assert tuple(shape) == struct.__struct_fields__, struct.__name__
+
+
+def test_a_candle_closes_when_the_next_one_opens():
+    shape = shapes.candle(CandleState(1, "12h", 0, *("1",) * 8, 3, 1, 3), "BTC/USD")
+
+    assert (shape["interval"], shape["close_time"]) == ("Hour12", "1970-01-01T12:00:00.000000Z")
+
+
+def test_a_balance_adds_up_in_units():
+    shape = shapes.balance_of_units(
+        account_id=ACCOUNT, asset="BTC", scale=8, available_units=1, locked_units=2, updated_us=US
+    )
+
+    assert (shape["available"], shape["locked"], shape["total"]) == (
+        "0.00000001",
+        "0.00000002",
+        "0.00000003",
+    )
+
+
+def test_microseconds_survive_the_way_through_a_datetime():
+    assert microseconds_of(datetime.fromisoformat(time_text(US))) == US
