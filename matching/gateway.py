@@ -19,6 +19,7 @@ import redis.asyncio as redis_asyncio
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -26,7 +27,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from matching import wire
 from matching.refusals import error_of
-from matching.selectors import find_key_result
+from matching.selectors import KeyResult, find_key_result
 from zavora.errors import (
     EngineUnavailable,
     OutcomeUnknown,
@@ -175,9 +176,7 @@ class Gateway:
         key = getattr(command, "key", None)
         account_id = getattr(command, "account_id", None)
         if key is not None and account_id is not None:
-            found = await sync_to_async(find_key_result, thread_sensitive=False)(
-                account_id=account_id, key=key
-            )
+            found = await sync_to_async(_read_key_result, thread_sensitive=False)(account_id, key)
             if found is not None and found.fingerprint == wire.fingerprint(command):
                 return wire.decode_reply(found.result)
         raise OutcomeUnknown(
@@ -289,6 +288,18 @@ class Gateway:
             future = self._replies.get(correlation)
             if future is not None and not future.done():
                 future.set_result(wire.decode_reply(encoded))
+
+
+def _read_key_result(account_id: int, key: str) -> KeyResult | None:
+    """Return what a key is bound to; None also where the tables cannot be asked just now."""
+    close_old_connections()
+    try:
+        return find_key_result(account_id=account_id, key=key)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("look_up_failed", error=str(error).strip())
+        return None
+    finally:
+        close_old_connections()
 
 
 def _give_up(reply: "asyncio.Future[wire.Reply]") -> None:

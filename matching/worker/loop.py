@@ -4,6 +4,7 @@ Whatever fails, memory is never ahead of the tables for longer than one attempt:
 not commit is taken back in the engine, and one in doubt is looked up under the shard's lock.
 """
 
+import gc
 import os
 import secrets
 import socket
@@ -117,6 +118,9 @@ class MatchingWorker:
             raise LeaseLost(f"shard {self.shard_id} was taken while loading")
         lease.renew(connection, shard_id=self.shard_id, epoch=epoch)
         self._renewed_at = time.monotonic()
+        # Millions of small objects that are in no cycle: let the collector leave them alone.
+        gc.collect()
+        gc.freeze()
         log.info(
             "lease_taken",
             shard=self.shard_id,
@@ -177,28 +181,29 @@ class MatchingWorker:
     # --- the loop -----------------------------------------------------------------------------
 
     def _work(self) -> None:
-        is_fenced = False
+        fenced_connection = -1  # the connection to the queue on which the stream was fenced
         wait_s = 0.05
         while not self._is_stopping:
             stream, position = self._owned_stream(), self._owned_position()
             try:
-                if not is_fenced:
+                if fenced_connection != stream.connections:
                     stream.require_noeviction()
+                    # Read before fencing: one that breaks meanwhile makes the next round fence.
+                    fenced_connection = stream.connections
                     stream.fence(position.last_stream_id)
                     stream.trim(position.last_stream_id)
-                    is_fenced = True
                 stream.show_life(self.owner)
                 entries = stream.read(position.last_stream_id, count_max=self._batch_max)
                 wait_s = 0.05
             except QUEUE_ERRORS as error:
                 log.warning("queue_unreachable", shard=self.shard_id, error=str(error))
-                is_fenced = False
+                fenced_connection = -1
                 time.sleep(wait_s)  # between attempts to connect
                 wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2)
                 self._keep_lease()
                 continue
             if entries:
-                is_fenced = self._process(entries) and is_fenced
+                self._process(entries)
             self._keep_lease()
             self._tell_quiet_markets()
 
@@ -253,46 +258,43 @@ class MatchingWorker:
         events: list[tuple[int, bytes]],
         replies: dict[str, list[tuple[int, bytes]]],
         position: str | None,
-    ) -> bool:
-        """Publish; what is lost here is found in the tables. False: the queue must be fenced."""
+    ) -> None:
+        """Publish; what is lost here is found in the tables."""
         try:
             self._owned_stream().tell(events, replies, position)
-            return True
         except QUEUE_ERRORS as error:
             log.warning("telling_failed", shard=self.shard_id, error=str(error))
-            return False
 
     # --- a batch ------------------------------------------------------------------------------
 
-    def _process(self, entries: list[Entry]) -> bool:
-        """Settle what was read and tell it. False: the queue failed and must be fenced."""
+    def _process(self, entries: list[Entry]) -> None:
+        """Settle what was read and tell it."""
         commands = [entry for entry in entries if not entry.is_fence]
         if not commands:
             self._position = msgspec.structs.replace(
                 self._owned_position(), last_stream_id=entries[-1].stream_id
             )
-            return True
-        return self.process_commands(commands)
+            return
+        self.process_commands(commands)
 
-    def process_commands(self, entries: list[Entry]) -> bool:
+    def process_commands(self, entries: list[Entry]) -> None:
         """Settle commands in order, as one batch where nothing is wrong with any.
 
         A command that cannot be applied or stored is journaled as void; the others go on.
         """
-        is_told = True
         parts = [entries]  # a stack: what is to be settled, the next part last
         while parts:
             part = parts.pop()
             try:
-                is_told = self._settle_and_tell(part) and is_told
+                self._settle_and_tell(part)
                 if part[0].blame:
+                    self._blamed_in_a_row += 1
                     self._halt_after_blame(part[0])
             except CannotSettle:
                 half = len(part) // 2
                 parts += [part[half:], part[:half]]
             except Blamed as blamed:
                 parts += self._without(part, blamed)
-        return is_told
 
     def _without(self, part: list[Entry], blamed: Blamed) -> list[list[Entry]]:
         """Return what is to be settled of a part whose one command is to blame, last first."""
@@ -306,7 +308,6 @@ class MatchingWorker:
             request_id=entry.request_id,
             exc_info=blamed.cause,
         )
-        self._blamed_in_a_row += 1
         void = msgspec.structs.replace(entry, blame=type(blamed.cause).__name__)
         around = [part[blamed.index + 1 :], [void], part[: blamed.index]]
         return [entries for entries in around if entries]
@@ -325,7 +326,7 @@ class MatchingWorker:
         )
         self._blamed_in_a_row = 0
 
-    def _settle_and_tell(self, entries: list[Entry]) -> bool:
+    def _settle_and_tell(self, entries: list[Entry]) -> None:
         decision, settled = self._settle(entries)
         if not entries[0].blame:
             self._blamed_in_a_row = 0
@@ -333,7 +334,7 @@ class MatchingWorker:
         self._renewed_at = now
         for market_id, _ in settled.events:
             self._told_at[market_id] = now
-        return self._tell(settled.events, decision.replies, decision.last_stream_id)
+        self._tell(settled.events, decision.replies, decision.last_stream_id)
 
     def _settle(self, entries: list[Entry]) -> tuple[Decision, Settled]:
         """Decide and commit; decide anew where figures moved; look a commit in doubt up."""
@@ -365,8 +366,11 @@ class MatchingWorker:
 
     def _attempt(self, entries: list[Entry]) -> tuple[Decision, Settled]:
         context, position = self._owned_context(), self._owned_position()
-        connection = self._connected()
         self._in_doubt = None
+        try:
+            connection = self._connected()
+        except psycopg.OperationalError as error:
+            raise Passing(str(error)) from error
         try:
             with connection.cursor() as cursor:
                 settle.begin(cursor, context, position)

@@ -80,7 +80,6 @@ class _QuietWorker(MatchingWorker):
         events: list[tuple[int, bytes]],
         replies: dict[str, list[tuple[int, bytes]]],
         position: str | None,
-    ) -> bool:
+    ) -> None:
         for index, encoded in replies.get("here", []):
             self._replies[index] = wire.decode_reply(encoded)
-        return True

@@ -29,20 +29,39 @@ _ENTRY_ID_MAX: Final = 2**64 - 1
 QUEUE_ERRORS: Final = (RedisError, OSError)
 
 
+class _CountingPool(redis.ConnectionPool):
+    """Counts the connections made: the client replaces a broken one without a word."""
+
+    connections = 0
+
+    def make_connection(self) -> Any:
+        connection = super().make_connection()
+        connection.register_connect_callback(self.note_connection)
+        return connection
+
+    def note_connection(self, connection: Any) -> None:
+        self.connections += 1
+
+
 class CommandStream:
     """One shard's stream and what a worker says beside it."""
 
     def __init__(self, shard_id: int) -> None:
         self._stream = wire.stream_name(shard_id)
         self._heartbeat = wire.heartbeat_name(shard_id)
-        self._redis: redis.Redis = redis.Redis.from_url(
+        self._pool = _CountingPool.from_url(
             settings.REDIS_URL,
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=SOCKET_TIMEOUT_S,
             socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
-            single_connection_client=False,
         )
+        self._redis = redis.Redis(connection_pool=self._pool)
+
+    @property
+    def connections(self) -> int:
+        """How often a connection to the queue was made, by whichever command needed one."""
+        return self._pool.connections
 
     def require_noeviction(self) -> None:
         """Raise UnsafeServer where the queue may drop keys under memory pressure."""
@@ -107,6 +126,7 @@ class CommandStream:
     def close(self) -> None:
         """Close the connection."""
         self._redis.close()
+        self._pool.disconnect()
 
 
 def _flat(stream: Any) -> Any:

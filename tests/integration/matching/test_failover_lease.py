@@ -1,0 +1,192 @@
+"""One writer per book: a shard goes to a successor only after the lease, and never back."""
+
+import time
+
+import psycopg
+import pytest
+from django.db import connection
+
+from matching.models import Order, Shard
+from matching.worker import settle
+from matching.worker.connection import application_name, connect
+from matching.worker.lease import LeaseLost
+from tests.integration.matching.worker_setup import (
+    DrivenWorker,
+    assert_sound,
+    driven_worker,
+    entries_of,
+    expire_lease,
+    make_account,
+    make_market,
+    place,
+    rebuilt_hash,
+    until,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_standby_gets_the_lease_only_after_it_ran_out(settings) -> None:
+    settings.ZAVORA_LEASE_MS = 600
+    market = make_market("BTC", "USD")
+    ann = make_account("ann", USD="1000")
+    with driven_worker() as first:
+        first.settle(place(ann, market, "buy", "10.00", "1"))
+        second = DrivenWorker()
+        began = time.monotonic()
+        first.settle(place(ann, market, "buy", "11.00", "1"))  # each commit extends the lease
+        assert second.take_over() is False
+        first.close()
+        until(second.take_over, what="the lease of a worker that died")
+        assert time.monotonic() - began >= 0.55
+        assert Shard.objects.get(pk=0).epoch == first._owned_position().epoch + 1
+        assert second.state_hash() == first.state_hash() == rebuilt_hash()
+        second.settle(place(ann, market, "buy", "12.00", "1"))
+        second.stop()
+        second._leave()
+    assert Order.objects.count() == 3
+    assert_sound()
+
+
+def test_of_two_that_wait_one_gets_it() -> None:
+    make_market("BTC", "USD")
+    first, second = DrivenWorker(), DrivenWorker()
+    try:
+        assert [first.take_over(), second.take_over()] == [True, False]
+    finally:
+        first.stop()
+        first._leave()
+        second._drop_connection()
+
+
+def test_a_worker_that_gives_up_its_lease_is_followed_at_once() -> None:
+    make_market("BTC", "USD")
+    with driven_worker():
+        pass
+    second = DrivenWorker()
+    assert second.take_over() is True
+    second.stop()
+    second._leave()
+
+
+def test_a_replaced_worker_cannot_commit() -> None:
+    market = make_market("BTC", "USD")
+    ann = make_account("ann", USD="1000")
+    with driven_worker() as former:
+        former.settle(place(ann, market, "buy", "10.00", "1"))
+        expire_lease()
+        with driven_worker() as successor:
+            successor.settle(place(ann, market, "buy", "11.00", "1"))
+            before = former.state_hash()
+            with pytest.raises(LeaseLost):
+                former.settle(place(ann, market, "buy", "12.00", "1"))
+            assert former.state_hash() == before
+            with pytest.raises(LeaseLost):
+                former._renewed_at = 0.0
+                former._keep_lease()
+            assert successor.state_hash() == rebuilt_hash()
+    assert sorted(Order.objects.values_list("price", flat=True)) == [10, 11]
+    assert_sound()
+
+
+def test_a_worker_paused_in_the_middle_of_a_batch_keeps_no_locks_and_cannot_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pause is right before COMMIT, with every row written and every lock held."""
+    market = make_market("BTC", "USD")
+    ann = make_account("ann", USD="1000")
+    with driven_worker() as former:
+        former.settle(place(ann, market, "buy", "10.00", "1"))
+        original, hash_of_successor = settle.write, []
+
+        def pause(cursor, *rest):  # what happens to others while this worker is stopped
+            settled = original(cursor, *rest)
+            monkeypatch.setattr(settle, "write", original)
+            # Its lease runs out; its own transaction holds the row, so the clock has to do it.
+            until(_lease_ran_out, what="the end of the lease")
+            with driven_worker() as successor:
+                (reply,) = successor.settle(place(ann, market, "buy", "11.00", "1"))
+                assert reply.code == ""
+                hash_of_successor.append(successor.state_hash())
+            return settled
+
+        monkeypatch.setattr(settle, "write", pause)
+        with pytest.raises(LeaseLost):
+            former.settle(place(ann, market, "buy", "12.00", "1"))
+    assert sorted(Order.objects.values_list("price", flat=True)) == [10, 11]
+    assert hash_of_successor == [rebuilt_hash()]
+    assert_sound()
+
+
+def _lease_ran_out() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lease_expires_at < clock_timestamp() FROM matching_shard")
+        return bool(cursor.fetchone()[0])
+
+
+def test_without_the_fence_a_replaced_worker_would_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: what the shard row's lock and comparison prevent does happen without them."""
+    market = make_market("BTC", "USD")
+    ann = make_account("ann", USD="1000")
+    with driven_worker() as former:
+        former.settle(place(ann, market, "buy", "10.00", "1"))
+        expire_lease()
+        with driven_worker() as successor:
+            successor.settle(place(ann, market, "buy", "11.00", "1"))
+        entries = entries_of(former, [place(ann, market, "buy", "12.00", "1")])
+        former._reconnect()  # its session was ended, which is another line of defence
+        monkeypatch.setattr(settle, "begin", lambda cursor, *_: cursor.execute("BEGIN"))
+        monkeypatch.setattr("matching.worker.lease.advance", lambda cursor, **_: None)
+        # Its journal row would stand beside another one of the same sequence.
+        former.process_commands(entries)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT sequence FROM matching_command WHERE shard_id = 0"
+            " GROUP BY sequence HAVING count(*) > 1) AS doubled"
+        )
+        assert cursor.fetchone()[0] == 1
+
+
+def test_a_successor_ends_the_session_of_the_worker_before() -> None:
+    make_market("BTC", "USD")
+    with driven_worker() as former:
+        name = application_name(0, former.owner)
+        expire_lease()
+        with driven_worker():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", (name,)
+                )
+                assert cursor.fetchone()[0] == 0
+            with pytest.raises(psycopg.OperationalError):
+                former._connected().execute("SELECT 1")
+
+
+def test_an_idle_worker_renews_from_its_loop(settings) -> None:
+    settings.ZAVORA_LEASE_MS = 600
+    make_market("BTC", "USD")
+    with driven_worker() as worker:
+        expires_at = Shard.objects.get(pk=0).lease_expires_at
+        until(lambda: worker._keep_lease() or _expires_later(expires_at), what="a renewal")
+        assert DrivenWorker().take_over() is False
+
+
+def _expires_later(than: object) -> bool:
+    return bool(Shard.objects.get(pk=0).lease_expires_at > than)  # type: ignore[operator]
+
+
+def test_a_server_that_could_lose_commits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matching.worker import connection as worker_connection
+
+    session = connect(shard_id=0, owner="test")
+    answers = {"SHOW fsync": "off"}
+
+    class Unsafe:
+        def execute(self, statement: str):
+            return session.execute("SELECT %s", (answers.get(statement, "on"),))
+
+    with pytest.raises(worker_connection.UnsafeServer, match="fsync off"):
+        worker_connection.require_durable(Unsafe())  # type: ignore[arg-type]
+    worker_connection.require_durable(session)
+    assert session.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    session.close()
