@@ -47,7 +47,7 @@ class AccountFigures(msgspec.Struct, frozen=True):
     taker_fee_ppm: int | None
 
 
-class LockedBalance(msgspec.Struct):
+class LockedBalance(msgspec.Struct, gc=False):
     """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
 
     balance_id: int | None
@@ -55,7 +55,7 @@ class LockedBalance(msgspec.Struct):
     locked_units: int
 
 
-class BalanceChange(msgspec.Struct):
+class BalanceChange(msgspec.Struct, gc=False):
     """What a batch does to a balance, in smallest units; either may be negative."""
 
     available_units: int = 0
@@ -68,14 +68,18 @@ def read_scales(cursor: Cursor[Any]) -> dict[int, int]:
     return dict(cursor.fetchall())
 
 
-def ensure_fee_account(cursor: Cursor[Any], shard_id: int) -> int:
-    """Return the id of the system account that collects a shard's fees, made if need be."""
+def ensure_fee_account(cursor: Cursor[Any], shard_id: int) -> None:
+    """Make the system account that collects a shard's fees, if there is none."""
     cursor.execute(
         f"INSERT INTO {_ACCOUNT} (public_id, kind, shard_id, label, status, is_demo, created_at,"
         " updated_at) VALUES (gen_random_uuid(), 'fees', %s, %s, 'active', false, now(), now())"
         " ON CONFLICT DO NOTHING",
         (shard_id, f"fees of shard {shard_id}"),
     )
+
+
+def read_fee_account(cursor: Cursor[Any], shard_id: int) -> int:
+    """Return the id of the system account that collects a shard's fees."""
     cursor.execute(f"SELECT id FROM {_ACCOUNT} WHERE kind = 'fees' AND shard_id = %s", (shard_id,))
     row = cursor.fetchone()
     if row is None:

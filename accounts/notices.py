@@ -25,7 +25,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 log = structlog.get_logger(__name__)
 
 
-class BalanceState(msgspec.Struct, frozen=True, array_like=True):
+class BalanceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A balance after a change; of two states the one with the higher ``version`` is newer."""
 
     account_id: int

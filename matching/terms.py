@@ -51,6 +51,9 @@ class MarketTerms(msgspec.Struct, frozen=True):
     lot_decimals: int
     lot_units: int
     rules: MarketRules
+    # Most figures of most orders are these.
+    zero_quantity: str
+    zero_quote: str
 
     def price_to_ticks(self, text: str) -> int:
         """Return a price as ticks. Raises NotExact: not a positive multiple of the tick size."""
@@ -172,6 +175,8 @@ def build_terms(
         lot_decimals=lot_decimals,
         lot_units=lot_units,
         rules=rules,
+        zero_quantity=money.units_to_text(0, lot_decimals),
+        zero_quote=money.units_to_text(0, quote.scale),
     )
 
 

@@ -52,7 +52,7 @@ EVENTS_PATTERN: Final = "events:*"
 # --- commands -----------------------------------------------------------------------------------
 
 
-class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag="place"):
+class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="place"):
     """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time to drop it after."""
 
     account_id: int
@@ -69,7 +69,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag="place"):
     deadline_ms: int
 
 
-class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
+class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel"):
     """Cancel an open order, by its id or by its client order id (then ``order_id`` is None)."""
 
     account_id: int
@@ -79,7 +79,7 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
     key: str | None = None
 
 
-class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all"):
+class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel_all"):
     """Cancel an account's open orders; None: in every market of the shard, on both sides."""
 
     account_id: int
@@ -88,7 +88,7 @@ class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, tag="cancel_
     key: str | None = None
 
 
-class AmendOrder(msgspec.Struct, frozen=True, array_like=True, tag="amend"):
+class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="amend"):
     """Change price or total quantity of an open limit order; None leaves a figure as it is."""
 
     account_id: int
@@ -100,7 +100,7 @@ class AmendOrder(msgspec.Struct, frozen=True, array_like=True, tag="amend"):
     deadline_ms: int
 
 
-class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, tag="configure"):
+class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="configure"):
     """Add a market, or change the rules of one. The worker writes the row."""
 
     market_id: int
@@ -120,7 +120,7 @@ class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, tag="configu
     is_demo: bool = False
 
 
-class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, tag="phase"):
+class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="phase"):
     """Halt, resume or otherwise change the trading phase of a market. The worker writes the row."""
 
     market_id: int
@@ -135,7 +135,7 @@ WireCommand = (
 # --- what replies and events speak of -----------------------------------------------------------
 
 
-class OrderState(msgspec.Struct, frozen=True, array_like=True):
+class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands after a change."""
 
     id: int
@@ -158,7 +158,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True):
     updated_us: int
 
 
-class TradeState(msgspec.Struct, frozen=True, array_like=True):
+class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One match. ``sequence`` is the public trade id; fees are in what each party received."""
 
     market_id: int
@@ -180,7 +180,7 @@ class TradeState(msgspec.Struct, frozen=True, array_like=True):
 ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended"]
 
 
-class OrderChange(msgspec.Struct, frozen=True, array_like=True):
+class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One step in an order's life, and the order right after it.
 
     ``trade_sequence`` names the trade of a step of kind "trade", else 0. ``is_maker`` tells which
@@ -193,14 +193,14 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True):
     is_maker: bool = False
 
 
-class PrivatePart(msgspec.Struct, frozen=True, array_like=True):
+class PrivatePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The part of an event that only the accounts named in it may see, in engine order."""
 
     changes: list[OrderChange]
     balances: list[BalanceState]
 
 
-class DepthChange(msgspec.Struct, frozen=True, array_like=True):
+class DepthChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The whole quantity at a price after the change; a quantity of zero removes the level."""
 
     side: Literal["buy", "sell"]
@@ -208,7 +208,7 @@ class DepthChange(msgspec.Struct, frozen=True, array_like=True):
     quantity: str
 
 
-class MarketEvent(msgspec.Struct, frozen=True, array_like=True):
+class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one committed batch did to one market.
 
     ``depth`` are changes of price levels in order; the first has depth sequence
@@ -228,7 +228,7 @@ class MarketEvent(msgspec.Struct, frozen=True, array_like=True):
     phase: str | None = None
 
 
-class Reply(msgspec.Struct, frozen=True, array_like=True):
+class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to a command. ``code`` is empty where it took effect, else an error's code.
 
     ``orders`` are the orders that the command touched for its account, as they stand after it;
@@ -242,7 +242,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
     trades: list[TradeState] = []
 
 
-class Replies(msgspec.Struct, frozen=True, array_like=True):
+class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The replies of one batch to one process: correlation number and encoded ``Reply``."""
 
     items: list[tuple[int, bytes]]

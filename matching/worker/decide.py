@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 KeyBinding = tuple[bytes, bytes]  # fingerprint, encoded first reply
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of the stream. ``command`` is None where the body could not be decoded."""
 
     stream_id: str
@@ -66,7 +66,7 @@ class ShardContext(msgspec.Struct):
     last_batch_us: int
 
 
-class _Verdict(msgspec.Struct):
+class _Verdict(msgspec.Struct, gc=False):
     """What became of one command, for its journal row and its reply."""
 
     outcome: str

@@ -27,7 +27,7 @@ from zavora.money import units_to_text
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
 
 
-class TouchedOrder(msgspec.Struct):
+class TouchedOrder(msgspec.Struct, gc=False):
     """An order that the batch changed, and its text as it stands after the last change."""
 
     order: Order
@@ -42,7 +42,7 @@ class TouchedOrder(msgspec.Struct):
         return cls(order, terms, latest_state(order, terms), False)
 
 
-class EntryRow(msgspec.Struct, frozen=True):
+class EntryRow(msgspec.Struct, frozen=True, gc=False):
     """A ledger entry of a trade; its id and the balance after it are known at settlement."""
 
     trade_id: int
@@ -74,6 +74,12 @@ def order_state(
     reason: str,
 ) -> wire.OrderState:
     """Return an order's text with the given progress (that after one step, or the latest)."""
+    quantity_lots = order.quantity_lots
+    quantity = None if quantity_lots is None else terms.quantity_text(quantity_lots)
+    if remaining_lots == quantity_lots and quantity is not None:
+        remaining = quantity
+    else:
+        remaining = terms.quantity_text(remaining_lots) if remaining_lots else terms.zero_quantity
     return wire.OrderState(
         order.order_id,
         order.account_id,
@@ -84,11 +90,11 @@ def order_state(
         order.time_in_force,
         order.post_only,
         None if order.price_ticks is None else terms.price_text(order.price_ticks),
-        None if order.quantity_lots is None else terms.quantity_text(order.quantity_lots),
+        quantity,
         None if order.budget_units is None else terms.quote_text(order.budget_units),
-        terms.quantity_text(remaining_lots),
-        terms.quantity_text(filled_lots),
-        terms.quote_text(filled_quote_units),
+        remaining,
+        terms.quantity_text(filled_lots) if filled_lots else terms.zero_quantity,
+        terms.quote_text(filled_quote_units) if filled_quote_units else terms.zero_quote,
         status,
         reason,
         order.created_us,
@@ -139,7 +145,7 @@ class Outcome:
         market = self.markets.get(terms.market_id)
         if market is None:
             market = self.markets[terms.market_id] = MarketOutcome(depth_sequence_before)
-        steps = _TakerSteps(events)
+        steps = _TakerSteps([event for event in events if isinstance(event, Traded)])
         trades: list[wire.TradeState] = []
         for event in events:
             if isinstance(event, DepthChanged):
@@ -321,14 +327,14 @@ class Outcome:
 class _TakerSteps:
     """The taker's progress through the trades of one command (events show it after all of them)."""
 
-    def __init__(self, events: list[Event]) -> None:
-        trades = [event for event in events if type(event) is Traded]
-        self.lots = sum(trade.quantity_lots for trade in trades)
-        self.quote_units = sum(trade.quote_units for trade in trades)
+    __slots__ = ("_filled_lots", "_filled_quote_units", "_trades_left", "lots", "quote_units")
+
+    def __init__(self, trades: list[Traded]) -> None:
         self._trades_left = len(trades)
-        self._filled_lots = 0
-        self._filled_quote_units = 0
+        self.lots = self.quote_units = 0
         if trades:
+            self.lots = sum(trade.quantity_lots for trade in trades)
+            self.quote_units = sum(trade.quote_units for trade in trades)
             taker = trades[0].taker
             self._filled_lots = taker.filled_lots - self.lots
             self._filled_quote_units = taker.filled_quote_units - self.quote_units
@@ -368,6 +374,8 @@ def order_row(touched: TouchedOrder, time_text: str) -> str:
 
 def hold_text(touched: TouchedOrder) -> str:
     """Return what is still locked for an order as text of its asset's scale."""
+    if not touched.order.hold_units:
+        return "0"
     terms = touched.terms
     asset = terms.quote if touched.order.side == "buy" else terms.base
     return units_to_text(touched.order.hold_units, asset.scale)
