@@ -100,7 +100,7 @@ async def cancel_order(
 ) -> Shape:
     """Cancel an open order and return it."""
     caller.require(SCOPE_TRADE)
-    asked = requests.parse_cancel(params or {})
+    asked = requests.parse_cancel({} if params is None else params)
     number, account_pk, market_id = await _own_order(caller, order_id)
     account_id = _public_id(caller, account_pk)
     if asked.user_id is not None and asked.user_id != account_id:
