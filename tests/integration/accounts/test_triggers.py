@@ -105,7 +105,7 @@ def test_balances_are_neither_negative_nor_nan(funded, field, amount):
         connection.cursor() as cursor,
         pytest.raises(IntegrityError, match=f"balance_{field}_not_negative"),
     ):
-        cursor.execute(f"UPDATE accounts_balance SET {field} = %s::numeric", [amount])  # noqa: S608
+        cursor.execute(f"UPDATE accounts_balance SET {field} = %s::numeric", [amount])
 
 
 def test_an_account_has_one_balance_of_an_asset(funded, usd):

@@ -1,0 +1,195 @@
+"""Random movements of money, services and batches interleaved: it always adds up."""
+
+import contextlib
+from decimal import Decimal
+from uuid import uuid4
+
+from django.db import connection
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from accounts.ledger import (
+    BalanceChange,
+    copy_ledger,
+    ensure_fee_account,
+    lock_balances,
+    read_scales,
+    write_balances,
+)
+from accounts.reconcile import Hold, find_breaks
+from accounts.services import (
+    adjust_balance,
+    cancel_withdrawal,
+    create_asset,
+    deposit,
+    ensure_user,
+    request_withdrawal,
+    settle_withdrawal,
+)
+from zavora.errors import ZavoraError
+
+ASSETS = (("FINE", 8), ("WHOLE", 0))
+ACCOUNTS = 2
+
+account = st.integers(0, ACCOUNTS - 1)
+asset = st.integers(0, len(ASSETS) - 1)
+# In smallest units: small figures meet each other's limits, large ones the tables'.
+units = st.one_of(st.integers(1, 50), st.integers(10**18, 10**28 - 1), st.just(25))
+key = st.one_of(st.none(), st.sampled_from(["a", "b"]))
+movement = st.one_of(
+    st.tuples(st.just("deposit"), account, asset, units, key),
+    st.tuples(st.just("withdraw"), account, asset, units, key),
+    st.tuples(st.just("request"), account, asset, units, key),
+    st.tuples(st.just("adjust"), account, asset, units, st.booleans()),
+    st.tuples(st.sampled_from(["settle", "cancel"]), st.integers(0, 9)),
+    st.tuples(st.just("hold"), account, asset, units),
+    st.tuples(st.just("release"), st.integers(0, 9)),
+    st.tuples(st.just("trade"), st.integers(0, 9), units),
+)
+
+
+class Money:
+    """Carries movements out, and keeps in mind what must be true of them."""
+
+    def __init__(self):
+        self.assets = [
+            create_asset(code=code, name=code.title(), scale=scale) for code, scale in ASSETS
+        ]
+        self.accounts = [
+            ensure_user(email=f"{uuid4()}@example.com").accounts.get() for _ in range(ACCOUNTS)
+        ]
+        self.pending = []
+        self.holds = []  # of orders: (account index, asset index, units)
+        self.next_id = 1
+
+    def amount(self, asset, units):
+        return Decimal(units).scaleb(-self.assets[asset].scale)
+
+    def who(self, account, asset, units):
+        return {
+            "account_id": self.accounts[account].public_id,
+            "asset": self.assets[asset].code,
+            "amount": self.amount(asset, units),
+        }
+
+    def deposit(self, account, asset, units, key):
+        deposit(**self.who(account, asset, units), source="operator", key=key)
+
+    def withdraw(self, account, asset, units, key):
+        request_withdrawal(**self.who(account, asset, units), key=key)
+
+    def request(self, account, asset, units, key):
+        record = request_withdrawal(
+            **self.who(account, asset, units), key=key, settle_at_once=False
+        )
+        self.pending.append(record.pk)
+
+    def adjust(self, account, asset, units, is_gift):
+        who = self.who(account, asset, units)
+        who["amount"] *= 1 if is_gift else -1
+        adjust_balance(**who, reason="miscounted")
+
+    def settle(self, index):
+        if self.pending:
+            settle_withdrawal(withdrawal_id=self.pending[index % len(self.pending)])
+
+    def cancel(self, index):
+        if self.pending:
+            cancel_withdrawal(withdrawal_id=self.pending[index % len(self.pending)])
+
+    # --- what a matching worker does, by its own statements ---
+
+    def batch(self, changes, transactions=(), entries=()):
+        now = timezone.now()
+        with connection.cursor() as wrapper:
+            cursor = wrapper.cursor
+            scales = read_scales(cursor)
+            keys = {
+                (self.accounts[account].pk, self.assets[asset].pk): change
+                for (account, asset), change in changes.items()
+            }
+            locked = lock_balances(cursor, keys, scales)
+            for balance_key, change in keys.items():
+                balance = locked[balance_key]
+                after = (
+                    balance.available_units + change.available_units,
+                    balance.locked_units + change.locked_units,
+                )
+                if min(after) < 0 or sum(after) >= 10 ** (20 + scales[balance_key[1]]):
+                    return False
+            write_balances(cursor, keys, locked, scales, time_text=now.isoformat(), time_us=0)
+            copy_ledger(cursor, list(transactions), list(entries))
+        return True
+
+    def hold(self, account, asset, units):
+        if self.batch({(account, asset): BalanceChange(-units, units)}):
+            self.holds.append((account, asset, units))
+
+    def release(self, index):
+        if self.holds:
+            account, asset, units = self.holds.pop(index % len(self.holds))
+            assert self.batch({(account, asset): BalanceChange(units, -units)})
+
+    def trade(self, index, paid):
+        """A held order is filled whole: its owner gets ``paid`` of the other asset, less a fee."""
+        if not self.holds:
+            return
+        seller, sold_asset, sold = self.holds[index % len(self.holds)]
+        buyer, paid_asset = 1 - seller, 1 - sold_asset
+        fee = min(1, paid - 1)
+        with connection.cursor() as wrapper:
+            fees = ensure_fee_account(wrapper.cursor, 0)
+        number, now = self.next_id, timezone.now().isoformat()
+        rows = [
+            (self.accounts[seller].pk, sold_asset, "trade", -sold),
+            (self.accounts[buyer].pk, sold_asset, "trade", sold),
+            (self.accounts[buyer].pk, paid_asset, "trade", -paid),
+            (self.accounts[seller].pk, paid_asset, "trade", paid),
+        ]
+        if fee:
+            rows += [
+                (self.accounts[seller].pk, paid_asset, "fee", -fee),
+                (fees, paid_asset, "fee", fee),
+            ]
+        entries = [
+            f"{number * 10 + i}\t{number}\t{owner}\t{self.assets[which].pk}\t{kind}"
+            f"\t{units}e-{self.assets[which].scale}\t\\N\t{now}"
+            for i, (owner, which, kind, units) in enumerate(rows)
+        ]
+        is_done = self.batch(
+            {
+                (seller, sold_asset): BalanceChange(0, -sold),
+                (buyer, sold_asset): BalanceChange(sold, 0),
+                (buyer, paid_asset): BalanceChange(-paid, 0),
+                (seller, paid_asset): BalanceChange(paid - fee, 0),
+            },
+            [f"{number}\ttrade\t{number}\t{now}"],
+            entries,
+        )
+        if is_done:
+            self.holds.remove((seller, sold_asset, sold))
+            self.next_id += 1
+
+    def breaks(self):
+        holds = [
+            Hold(self.accounts[account].pk, self.assets[asset].pk, self.amount(asset, units))
+            for account, asset, units in self.holds
+        ]
+        with connection.cursor() as cursor:
+            return find_breaks(cursor, holds)
+
+
+class RandomMovements(TestCase):
+    """A class, because Hypothesis then begins every example with the database as it was."""
+
+    @settings(max_examples=80, deadline=None)
+    @given(movements=st.lists(movement, min_size=5, max_size=40))
+    def test_they_always_add_up(self, movements):
+        money = Money()
+        for name, *arguments in movements:
+            with contextlib.suppress(ZavoraError):  # that a refusal wrote nothing shows below
+                getattr(money, name)(*arguments)
+
+        assert money.breaks() == []

@@ -1,0 +1,186 @@
+"""Two requests at once: money is not spent twice, and without the locks it would be."""
+
+import threading
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.models import Account, Balance, Deposit, Withdrawal
+from accounts.postings import lock_account
+from accounts.selectors import get_balance
+from accounts.services import (
+    deposit,
+    ensure_user,
+    request_withdrawal,
+    set_account_status,
+)
+from matching.reconcile import reconcile
+from zavora.errors import AccountFrozen, Conflict, InsufficientBalance
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WAIT_S = 20.0
+
+
+class Thread(threading.Thread):
+    """Runs a call on a database connection of its own and keeps its result or error."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self.call = call
+        self.result: object = None
+        self.error: BaseException | None = None
+
+    def run(self):
+        try:
+            self.result = self.call()
+        except BaseException as error:
+            self.error = error
+        finally:
+            connection.close()
+
+
+def run_together(*calls):
+    threads = [Thread(call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+    return threads
+
+
+def wait_until_blocked(count=1):
+    """Return once ``count`` sessions of this database wait for a lock."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0] >= count:
+                return
+    pytest.fail("nobody waited for the lock")
+
+
+def withdraw(account, amount, **more):
+    return lambda: request_withdrawal(
+        account_id=account.public_id, asset="USD", amount=Decimal(amount), **more
+    )
+
+
+def test_without_locks_the_same_money_leaves_twice(funded, usd):
+    """The control: check, then write, as a careless service would; both pass the check."""
+    both_have_checked = threading.Barrier(2, timeout=WAIT_S)
+
+    def careless():
+        with transaction.atomic():
+            balance = Balance.objects.get(account=funded, asset=usd)
+            assert balance.available >= 60
+            both_have_checked.wait()
+            balance.available -= 60
+            balance.save(update_fields=["available"])
+            return Withdrawal.objects.create(account=funded, asset=usd, amount=60, state="settled")
+
+    threads = run_together(careless, careless)
+
+    assert [thread.error for thread in threads] == [None, None]
+    assert Withdrawal.objects.count() == 2  # 120 left an account of 100
+    assert get_balance(funded.public_id, "USD").available == 40
+    assert {found.check for found in reconcile()} >= {"withdrawal is in the ledger"}
+
+
+def test_one_of_two_withdrawals_at_once_gets_the_money(funded):
+    with transaction.atomic():
+        lock_account(funded.public_id)  # both stand before the lock, so both come at once
+        threads = [Thread(withdraw(funded, 60)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_until_blocked(2)
+    for thread in threads:
+        thread.join(WAIT_S)
+
+    errors = [thread.error for thread in threads]
+    assert sorted(type(error) for error in errors if error) == [InsufficientBalance]
+    assert Withdrawal.objects.count() == 1
+    assert get_balance(funded.public_id, "USD").available == 40
+    assert reconcile() == []
+
+
+def test_many_withdrawals_at_once_take_what_there_is_and_no_more(funded):
+    threads = run_together(*[withdraw(funded, 15) for _ in range(10)])
+
+    assert [type(t.error) for t in threads if t.error] == [InsufficientBalance] * 4
+    assert get_balance(funded.public_id, "USD").available == 10
+    assert reconcile() == []
+
+
+def test_a_key_used_twice_at_once_is_one_withdrawal(funded):
+    threads = run_together(*[withdraw(funded, 30, key="k") for _ in range(6)])
+
+    assert [thread.error for thread in threads] == [None] * 6
+    assert len({thread.result.pk for thread in threads}) == 1
+    assert get_balance(funded.public_id, "USD").available == 70
+    assert reconcile() == []
+
+
+def test_first_deposits_at_once_make_one_balance(account, usd):
+    def give(key):
+        return lambda: deposit(
+            account_id=account.public_id,
+            asset="USD",
+            amount=Decimal(5),
+            source="operator",
+            key=key,
+        )
+
+    threads = run_together(*[give(key) for key in ("a", "b", "c", "a", "b", "c")])
+
+    assert [thread.error for thread in threads] == [None] * 6
+    assert Deposit.objects.count() == 3
+    balance = Balance.objects.get()
+    assert (balance.available, balance.version) == (15, 3)
+    assert reconcile() == []
+
+
+def test_a_reference_at_two_accounts_at_once_is_credited_to_one(account, usd):
+    other: Account = ensure_user(email="bob@example.com").accounts.get()
+
+    def give(to):
+        return lambda: deposit(
+            account_id=to.public_id,
+            asset="USD",
+            amount=Decimal(5),
+            source="bank",
+            external_reference="wire-1",
+        )
+
+    for _ in range(5):
+        Deposit.objects.filter(external_reference="wire-1").update(external_reference=None)
+        before = Deposit.objects.count()
+        threads = run_together(give(account), give(other))
+        assert [type(t.error) for t in threads if t.error] == [Conflict]
+        assert Deposit.objects.count() == before + 1
+    assert reconcile() == []
+
+
+def test_no_withdrawal_passes_a_freeze_that_has_committed(funded):
+    with transaction.atomic():
+        lock_account(funded.public_id)
+        freeze = Thread(lambda: set_account_status(account_id=funded.public_id, status="frozen"))
+        freeze.start()
+        wait_until_blocked(1)  # the freeze is first in the queue
+        late = Thread(withdraw(funded, 1))
+        late.start()
+        wait_until_blocked(2)
+    freeze.join(WAIT_S)
+    late.join(WAIT_S)
+
+    assert freeze.error is None
+    assert isinstance(late.error, AccountFrozen)
+    assert Withdrawal.objects.count() == 0
