@@ -228,8 +228,7 @@ function openCells(order: Order, marketOf: MarketOf): Cell[] {
 function historyCells(order: Order, marketOf: MarketOf): Cell[] {
   const market = marketOf(order.market);
   const status = format.words(order.status);
-  const reason =
-    order.reason && !isOpen(order) ? ` (${format.words(order.reason.replaceAll("_", " "))})` : "";
+  const reason = isOpen(order) ? "" : format.reason(order.reason);
   return [
     { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
     { label: "Market", text: order.market, class: "strong" },
@@ -243,7 +242,7 @@ function historyCells(order: Order, marketOf: MarketOf): Cell[] {
     { label: "Average", text: format.price(order.average_fill_price, market), class: "num end" },
     { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
     { label: "Filled", text: format.quantity(order.filled_quantity, market), class: "num end" },
-    { label: "Status", text: status + reason },
+    { label: "Status", text: reason ? `${status}: ${reason}` : status, class: "wrap" },
   ];
 }
 

@@ -5,6 +5,9 @@ import { Signal } from "./signal.ts";
 import type { Socket } from "./socket.ts";
 import type { Market, PageConfig, Ticker } from "./types.ts";
 
+/** Markets are halted and made while the page is open; no channel tells of it. */
+const MARKETS_INTERVAL_MS = 30_000;
+
 export class Exchange {
   readonly config: PageConfig;
   readonly rest: Rest;
@@ -32,20 +35,39 @@ export class Exchange {
 
   /** Load markets and tickers, and follow the tickers of all markets. */
   async start(): Promise<void> {
-    const [markets, tickers] = await Promise.all([
-      this.rest.get<Market[]>("/markets"),
-      this.rest.get<Ticker[]>("/markets/tickers"),
-    ]);
-    this.markets.value = markets;
-    for (const ticker of tickers) this.tickers.value.set(ticker.market, ticker);
-    this.tickers.notify();
+    await this.refreshMarkets();
     const wanted = this.config.market.toUpperCase();
-    this.market.value = this.marketOf(wanted) ?? markets[0] ?? null;
-    this.socket.subscribe({ channel: "ticker" }, (push) => {
-      const list = Array.isArray(push.data) ? push.data : [push.data];
-      for (const ticker of list as Ticker[]) this.tickers.value.set(ticker.market, ticker);
-      this.tickers.notify();
-    });
+    this.market.value = this.marketOf(wanted) ?? this.markets.value[0] ?? null;
+    this.socket.subscribe(
+      { channel: "ticker" },
+      (push) => this.#takeTickers(push.data),
+      () => void this.#loadTickers(),
+    );
+    window.setInterval(() => {
+      if (!document.hidden) void this.refreshMarkets().catch(() => undefined);
+    }, MARKETS_INTERVAL_MS);
+  }
+
+  /** Take rules and states of the markets afresh; a market that is known stays the same object. */
+  async refreshMarkets(): Promise<void> {
+    const listed = await this.rest.get<Market[]>("/markets");
+    this.markets.value = listed.map((market) =>
+      Object.assign(this.marketOf(market.symbol) ?? {}, market),
+    );
+  }
+
+  async #loadTickers(): Promise<void> {
+    try {
+      this.#takeTickers(await this.rest.get<Ticker[]>("/markets/tickers"));
+    } catch (error) {
+      console.warn("the tickers could not be loaded", error);
+    }
+  }
+
+  #takeTickers(data: unknown): void {
+    const list = (Array.isArray(data) ? data : [data]) as Ticker[];
+    for (const ticker of list) this.tickers.value.set(ticker.market, ticker);
+    this.tickers.notify();
   }
 }
 

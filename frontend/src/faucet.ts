@@ -28,7 +28,9 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
   };
 
   exchange.markets.watch((markets) => {
-    const options = assetsOf(markets).map((code) => {
+    const codes = assetsOf(markets);
+    if (codes.length === asset.options.length) return;
+    const options = codes.map((code) => {
       const option = h("option", { text: code });
       option.value = code;
       return option;

@@ -100,6 +100,20 @@ export function words(name: string): string {
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
+const REASONS: Record<string, string> = {
+  requested: "",
+  self_trade: "it met your own order",
+  ioc_unfilled: "the rest could not fill at once",
+  fok_unfillable: "it could not fill wholly",
+  no_liquidity: "nothing was left to trade with",
+  halted: "the market was halted",
+};
+
+/** Why an order ended, in words; empty where its owner asked for it. */
+export function reason(code: string | null | undefined): string {
+  return code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
+}
+
 /** Begin with a capital and end with a full stop, as a message for people does. */
 export function sentence(text: string): string {
   const trimmed = text.trim();

@@ -20,6 +20,9 @@ export function initHeadline(exchange: Exchange): void {
     setText(byId("ticker-low"), format.price(ticker?.low_24h, market));
     setText(byId("ticker-volume"), format.compact(ticker?.volume_24h));
     setText(byId("ticker-quote-volume"), format.compact(ticker?.quote_volume_24h));
+    const state = byId("market-state");
+    state.hidden = market.trading_enabled && market.state === "Continuous";
+    setText(state, format.words(market.state));
     const last = ticker?.last ? `${format.price(ticker.last, market)} · ` : "";
     const title = `${last}${market.symbol} · Zavora`;
     if (document.title !== title) document.title = title;
@@ -34,10 +37,8 @@ export function initHeadline(exchange: Exchange): void {
       const isBase = unit.dataset["unit"] === "base";
       setText(unit, isBase ? market.base_asset : market.quote_asset);
     }
-    const state = byId("market-state");
-    state.hidden = market.trading_enabled && market.state === "Continuous";
-    setText(state, format.words(market.state));
     render();
   });
+  exchange.markets.watch(render);
   exchange.tickers.watch(render);
 }

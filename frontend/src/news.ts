@@ -8,7 +8,7 @@ import { toast } from "./toasts.ts";
 import type { Fill, Order } from "./types.ts";
 
 /** Fills of one order that come together are told together. */
-const GATHER_MS = 150;
+const GATHER_MS = 200;
 
 interface Gathered {
   fill: Fill;
@@ -18,6 +18,7 @@ interface Gathered {
 
 export function newsOf(exchange: Exchange): News {
   const gathered = new Map<string, Gathered>();
+  const placed = new Map<string, number>();
 
   const describe = (order: Order) => {
     const market = exchange.marketOf(order.market);
@@ -44,12 +45,20 @@ export function newsOf(exchange: Exchange): News {
 
   return {
     onOrder(order) {
-      const reason = order.reason ? `: ${order.reason.replaceAll("_", " ")}` : "";
-      if (order.status === "New") toast("Order placed", describe(order));
-      else if (order.status === "Cancelled") toast("Order cancelled", describe(order) + reason);
-      else if (order.status === "Expired") toast("Order expired", describe(order) + reason, "bad");
-      else if (order.status === "Rejected")
-        toast("Order rejected", describe(order) + reason, "bad");
+      clearTimeout(placed.get(order.id));
+      placed.delete(order.id);
+      const reason = format.reason(order.reason);
+      const detail = reason ? `${describe(order)}: ${reason}` : describe(order);
+      if (order.status === "New") {
+        // One that trades or expires at once is news as that only.
+        const tell = () => {
+          placed.delete(order.id);
+          toast("Order placed", detail);
+        };
+        placed.set(order.id, window.setTimeout(tell, GATHER_MS));
+      } else if (order.status === "Cancelled") toast("Order cancelled", detail);
+      else if (order.status === "Expired") toast("Order expired", detail, "bad");
+      else if (order.status === "Rejected") toast("Order rejected", detail, "bad");
     },
     onFill(fill) {
       const [quantity, price] = [read(fill.quantity), read(fill.price)];

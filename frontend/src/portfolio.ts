@@ -15,7 +15,7 @@ export function isOpen(order: Order): boolean {
 }
 
 export interface News {
-  /** An order that was placed, or that ended otherwise than by filling. */
+  /** An order that is new here, or whose status changed. */
   onOrder: (order: Order) => void;
   onFill: (fill: Fill) => void;
 }
@@ -124,8 +124,7 @@ export class Portfolio {
     if (order.user_id !== this.accountId.value) return;
     const before = this.#orders.get(order.id)?.status;
     if (!this.#merge(order)) return;
-    const isNews = !["Filled", "PartiallyFilled"].includes(order.status);
-    if (before !== order.status && isNews) this.#news.onOrder(order);
+    if (before !== order.status) this.#news.onOrder(order);
     this.#trim();
     this.changed.notify();
   }

@@ -43,6 +43,7 @@ export class Ticket {
   #type: "Limit" | "Market" = "Limit";
   #measure: "quantity" | "amount" = "amount";
   #isSending = false;
+  #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
   #unanswered: { terms: string; clientOrderId: string } | null = null;
 
@@ -63,6 +64,7 @@ export class Ticket {
     this.#listen();
     this.#fillAccounts();
     exchange.market.watch((market) => market && this.#reset());
+    exchange.tickers.watch(() => this.#proposePrice());
     portfolio.changed.watch(this.refresh);
   }
 
@@ -119,9 +121,18 @@ export class Ticket {
     for (const field of FIELDS) this.#inputs[field].value = "";
     this.#showErrors({});
     this.#arrange();
-    const symbol = this.#exchange.market.value?.symbol;
-    const last = symbol ? this.#exchange.tickers.value.get(symbol)?.last : null;
-    if (last) this.#inputs.price.value = write(read(last));
+    this.#hasPrice = false;
+    this.#proposePrice();
+  }
+
+  /** Begin with the last price, once it is known and unless a price was typed before. */
+  #proposePrice(): void {
+    const symbol = this.#exchange.market.value?.symbol ?? "";
+    const last = this.#exchange.tickers.value.get(symbol)?.last;
+    if (this.#hasPrice || !last) return;
+    this.#hasPrice = true;
+    this.#inputs.price.value = write(read(last));
+    this.refresh();
   }
 
   #draft(): Draft {
@@ -177,6 +188,7 @@ export class Ticket {
 
   /** Keep quantity and total of a limit order in step, and forget what was wrong before. */
   #edited(field: FieldName): void {
+    if (field === "price") this.#hasPrice = true;
     const market = this.#exchange.market.value;
     if (market && this.#type === "Limit") {
       const { price, quantity, total } = this.#inputs;
@@ -277,6 +289,7 @@ export class Ticket {
       const isUnknown = error.code === "network" || error.code === "outcome_unknown";
       this.#unanswered = isUnknown ? { terms: fingerprint, clientOrderId } : null;
       this.#refused(error);
+      if (error.code === "market_halted") await this.#exchange.refreshMarkets();
       return;
     } finally {
       this.#setSending(false);

@@ -5,7 +5,7 @@ import { byId, h } from "./dom.ts";
 export type Tone = "good" | "bad" | "plain";
 
 const SHOWN_MS = 6_000;
-const TOASTS_MAX = 5;
+const TOASTS_MAX = 4;
 
 export function toast(title: string, detail = "", tone: Tone = "plain"): void {
   const container = byId("toasts");
