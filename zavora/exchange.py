@@ -1,7 +1,6 @@
 """Which processes an exchange on one machine consists of, and how each is started."""
 
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -87,7 +86,7 @@ def celery_worker(env: Mapping[str, str]) -> ProcessSpec:
         "celery",
         ("worker", "--pool", "solo", "--without-gossip", "--without-mingle"),
         env=env,
-        stop_grace_s=1.5,
+        stop_grace_s=2.5,
     )
 
 
@@ -132,6 +131,6 @@ def _celery(
         argv=(sys.executable, "-m", "celery", "-A", "zavora", "-q", *arguments, "-l", "WARNING"),
         env=env,
         cwd=PROJECT_DIR,
-        stop_signal=signal.SIGTERM,
         stop_grace_s=stop_grace_s,
+        may_be_late=True,
     )

@@ -51,6 +51,8 @@ class ProcessSpec:
     stop_grace_s: float = 2.0
     # Servers stop after everything that uses them.
     is_server: bool = False
+    # The exchange is ready without it.
+    may_be_late: bool = False
     before_start: Callable[[], None] | None = None
     is_ready: Callable[[int], bool] | None = None
 

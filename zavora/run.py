@@ -91,19 +91,25 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     announce_servers(home, plan.urls, owner_pid=os.getpid())
     children_env = child_environment(home, port=port, servers=plan.environment())
     logins = _prepare_data(supervisor, children_env, env, has_demo=has_demo)
-    with step("web, matching, market data, background work"):
-        for spec in application_specs(
+    with step("matching, market data, web, background work"):
+        specs = application_specs(
             children_env,
             home=home,
             port=port,
             host=host,
             web_server=env.str("ZAVORA_WEB_SERVER", default="uvicorn"),
             shards=env.list("ZAVORA_SHARDS", cast=int, default=[0]),
-        ):
-            supervisor.start(spec)
+        )
+        # What trades is there first: it does not share the processors with the rest while it loads.
+        for spec in specs:
+            if not spec.may_be_late:
+                supervisor.start(spec)
         local = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
         healthy = _every(0.2, lambda: is_healthy(local, port))
         supervisor.wait_until(healthy, wait_s=HEALTHY_WAIT_S, what="the exchange")
+        for spec in specs:
+            if spec.may_be_late:
+                supervisor.start(spec)
     if has_demo:
         supervisor.start(demo_traders(children_env))
     supervisor.is_ready = True
@@ -128,9 +134,9 @@ def _prepare_data(
     if not has_demo:
         return []
     with step("demo"):
-        return supervisor.run_to_end(
-            manage("demo", "load_demo", env=children_env), wait_s=STEP_WAIT_S
-        )
+        # Its output is for the person who started this; what it logs is not.
+        demo_env = {**children_env, "LOG_LEVEL": "ERROR"}
+        return supervisor.run_to_end(manage("demo", "load_demo", env=demo_env), wait_s=STEP_WAIT_S)
 
 
 def _welcome(url: str, home: Home, logins: Sequence[str]) -> None:

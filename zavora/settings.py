@@ -1,5 +1,6 @@
 """Settings: all from the environment or ``.env``; ``.env.example`` explains each."""
 
+import sys
 from pathlib import Path
 
 import environ
@@ -46,7 +47,8 @@ DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 INSTALLED_APPS = [
-    "daphne",
+    # It serves ASGI in runserver; elsewhere it would cost every process a quarter of its start.
+    *(["daphne"] if "runserver" in sys.argv[1:2] else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

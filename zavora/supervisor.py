@@ -191,7 +191,7 @@ class Supervisor:
                 self._launch(child)
 
     def stop(self) -> None:
-        """Stop everything, last started first, within the time for that; a second signal hurries."""
+        """Stop everything, last started first, in the time for it; a second signal hurries."""
         self._stopping = True
         deadline = time.monotonic() + self._stop_total_s
         # The servers stop last; time for that is kept back.

@@ -216,9 +216,12 @@ def test_a_step_that_fails_says_its_last_words(home: Home, monkeypatch) -> None:
     code = "import sys; print('no such table'); sys.exit(2)"
     spec = ProcessSpec("migrate", (sys.executable, "-c", code), os.environ)
 
-    with keeping_signal_handlers(), Supervisor(home, show=lambda _: None) as supervisor:
-        with pytest.raises(StartFailed, match="(?s)migrate failed.*no such table"):
-            supervisor.run_to_end(spec, wait_s=10)
+    with (
+        keeping_signal_handlers(),
+        Supervisor(home, show=lambda _: None) as supervisor,
+        pytest.raises(StartFailed, match=r"(?s)migrate failed.*no such table"),
+    ):
+        supervisor.run_to_end(spec, wait_s=10)
 
 
 def test_a_step_that_works_returns_its_last_lines(home: Home) -> None:
