@@ -12,7 +12,7 @@ from channels.consumer import AsyncConsumer
 
 from api import throttles
 from api.errors import known_error
-from api.exact_json import parse
+from api.exact_json import Number, parse
 from api.v1.socket_codec import UNREADABLE_ID, RequestId, echoed_id, failure, reply
 from api.v1.socket_methods import METHODS, Method
 from api.v1.socket_outbox import MESSAGES_MAX, Outbox
@@ -142,7 +142,7 @@ def _call_of(body: dict[str, Any]) -> tuple[str, Any]:
     method = body.get("method")
     if method is None and isinstance(body.get("op"), str):
         return body["op"], {name: body[name] for name in body if name not in ("id", "op")}
-    if not isinstance(method, str):
+    if not isinstance(method, str) or isinstance(method, Number):
         raise BadRequest("A request has an id, a method and params.")
     params: Any = body.get("params")
     return method, NO_PARAMS if params is None else params
