@@ -18,7 +18,7 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from accounts.callers import Caller
-from accounts.selectors import find_caller_by_token, get_caller_of_user
+from accounts.selectors import find_caller_by_token, find_user, get_caller_of_user
 from accounts.services import ensure_user
 from zavora.errors import BadRequest, Forbidden, Unauthorized
 
@@ -71,7 +71,8 @@ def find_caller_by_session(session_key: str) -> Caller | None:
 
 def get_open_api_caller() -> Caller:
     """Return the caller that stands for every unauthenticated local client (ZAVORA_OPEN_API)."""
-    return get_caller_of_user(ensure_user(email=OPEN_API_EMAIL).pk)
+    user = find_user(OPEN_API_EMAIL) or ensure_user(email=OPEN_API_EMAIL)
+    return get_caller_of_user(user.pk)
 
 
 # --- cross-site requests --------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from django.core.exceptions import (
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
@@ -223,6 +224,7 @@ def permission_denied_view(request: HttpRequest, exception: Exception) -> HttpRe
     return _answer(request, known_error(exception))
 
 
+@csrf_exempt
 def not_found_view(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a path that leads nowhere (handler404)."""
     return _answer(request, errors.NotFound("There is nothing at this address."))
