@@ -1,33 +1,28 @@
 """``manage.py create_token``: a bearer token for the API, from the command line."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.services import create_token, ensure_user
+from zavora.commands import ExampleCommand, command_error
 from zavora.errors import ZavoraError
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     """Make a token; the user and a first account, too, where there are none."""
 
     help = (
-        "Make a bearer token. Makes the user and a first account if there are none. The token is\n"
-        "printed alone on the last line of standard output and is not shown again.\n\n"
-        "Examples:\n"
-        "  manage.py create_token --email me@example.com --scopes read,trade\n"
-        "  TOKEN=$(manage.py create_token --email me@example.com --scopes read | tail -1)"
+        "Make a bearer token; the user and a first account, too, where there are none. The token"
+        " is printed alone on the last line of standard output and is not shown again."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Keep the lines of the help as they are."""
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = (
+        "create_token --email me@example.com --scopes read,trade",
+        "create_token --email me@example.com --scopes read --days 30",
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -53,6 +48,5 @@ class Command(BaseCommand):
                 expires_at=timezone.now() + timedelta(days=days) if days is not None else None,
             )
         except ZavoraError as error:
-            details = "".join(f"; {name}: {what}" for name, what in error.details.items())
-            raise CommandError(f"{error}{details}") from error
+            raise command_error(error) from error
         self.stdout.write(token)

@@ -1,33 +1,29 @@
 """``manage.py deposit``: an operator credits an account."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.selectors import find_user, get_balance, list_accounts
 from accounts.services import SOURCE_OPERATOR, deposit
+from zavora.commands import ExampleCommand, command_error
 from zavora.errors import ZavoraError
 from zavora.money import NotExact, format_decimal, parse_decimal
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     """Credit money that came from outside, by an operator's word."""
 
     help = (
-        "Credit an account. With --key the command may be repeated: the same key with the same\n"
-        "content is one deposit, with other content it is refused.\n\n"
-        "Examples:\n"
-        "  manage.py deposit --email me@example.com --asset USD --amount 1000\n"
-        "  manage.py deposit --account 5e6f... --asset BTC --amount 0.5 --key wire-4711"
+        "Credit an account with money from outside. With --key the command may be repeated: the"
+        " same key with the same content is one deposit, with other content it is refused."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Keep the lines of the help as they are."""
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = (
+        "deposit --email me@example.com --asset USD --amount 1000",
+        "deposit --account 5e6f... --asset BTC --amount 0.5 --key wire-4711",
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -52,8 +48,7 @@ class Command(BaseCommand):
         except NotExact as error:
             raise CommandError(f"--amount: {error}") from error
         except ZavoraError as error:
-            details = "".join(f"; {name}: {what}" for name, what in error.details.items())
-            raise CommandError(f"{error}{details}") from error
+            raise command_error(error) from error
         balance = get_balance(account_id, record.asset.code)
         if balance is not None:
             available = format_decimal(balance.available, record.asset.scale)

@@ -1,34 +1,30 @@
 """``manage.py reconcile``: prove that the money adds up, or say exactly where it does not."""
 
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand
 
 from matching.reconcile import reconcile
 
 EXIT_BREAKS = 1
+from zavora.commands import ExampleCommand
 
 
-class Command(BaseCommand):
+class Command(ExampleCommand):
     """Check ledger, balances, holds, orders and trades in one snapshot."""
 
     help = (
-        "Check in one snapshot of the database, while everything runs: ledger entries sum to\n"
-        "zero; balances are the sums of their entries; what is locked is what open orders and\n"
-        "pending withdrawals hold; trades are in the ledger; orders are filled by their trades;\n"
-        "trade sequences have no gap. Exit status 1 and a line per break if something does not\n"
-        "add up.\n\n"
-        "Examples:\n  manage.py reconcile\n  manage.py reconcile --json | jq .breaks"
+        "Check in one snapshot of the database, while everything runs: ledger entries sum to"
+        " zero; balances are the sums of their entries; what is locked is what open orders and"
+        " pending withdrawals hold; trades are in the ledger; orders are filled by their trades;"
+        " trade sequences have no gap. A line for each break, and exit status 1 if there is one."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Keep the lines of the help as they are."""
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = (
+        "reconcile",
+        "reconcile --json",
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare --json."""
