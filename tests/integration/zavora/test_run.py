@@ -38,7 +38,6 @@ class Run:
                 "ZAVORA_HOME": str(home),
                 "PORT": str(port),
                 "ZAVORA_DEMO": "0",
-                **extra_env,
             },
             cwd=PROJECT_DIR,
             stdout=subprocess.PIPE,
