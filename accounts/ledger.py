@@ -6,6 +6,7 @@ smallest units. The order of locks is part of the contract: whatever a batch cha
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +38,7 @@ _ENTRIES: Final = copy_statement(
 _BALANCE: Final = Balance._meta.db_table
 _ACCOUNT: Final = Account._meta.db_table
 _ASSET: Final = Asset._meta.db_table
+_ENTRY: Final = LedgerEntry._meta.db_table
 
 
 class AccountFigures(msgspec.Struct, frozen=True):
@@ -62,10 +64,27 @@ class BalanceChange(msgspec.Struct, gc=False):
     locked_units: int = 0
 
 
-def read_scales(cursor: Cursor[Any]) -> dict[int, int]:
-    """Return each asset's scale by its id."""
-    cursor.execute(f"SELECT id, scale FROM {_ASSET}")
-    return dict(cursor.fetchall())
+def read_assets(cursor: Cursor[Any]) -> list[tuple[int, str, int]]:
+    """Return each asset's id, code and scale."""
+    cursor.execute(f"SELECT id, code, scale FROM {_ASSET} ORDER BY id")
+    return cursor.fetchall()
+
+
+def read_entries(
+    cursor: Cursor[Any], transaction_ids: Sequence[int]
+) -> dict[int, list[tuple[int, int, str, Decimal]]]:
+    """Return (account id, asset id, kind, amount) of entries, by their transaction."""
+    entries: dict[int, list[tuple[int, int, str, Decimal]]] = {}
+    if transaction_ids:
+        # The range is what the block range index understands.
+        cursor.execute(
+            f"SELECT transaction_id, account_id, asset_id, kind, amount FROM {_ENTRY}"
+            " WHERE transaction_id = ANY(%s) AND transaction_id BETWEEN %s AND %s",
+            (list(transaction_ids), min(transaction_ids), max(transaction_ids)),
+        )
+        for row in cursor.fetchall():
+            entries.setdefault(row[0], []).append(row[1:])
+    return entries
 
 
 def ensure_fee_account(cursor: Cursor[Any], shard_id: int) -> None:

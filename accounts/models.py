@@ -247,7 +247,8 @@ class Deposit(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.PENDING)
     source = models.CharField(max_length=32, help_text="faucet, operator, or a gateway's name.")
     external_reference = models.CharField(max_length=128, null=True, blank=True, unique=True)
-    idempotency_key = models.CharField(max_length=128, null=True, blank=True)
+    # NULL, not empty: rows without a key do not collide.
+    idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
     transaction = models.OneToOneField(
         LedgerTransaction, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -281,7 +282,8 @@ class Withdrawal(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.PENDING)
     address = models.CharField(max_length=128, blank=True)
     external_reference = models.CharField(max_length=128, null=True, blank=True, unique=True)
-    idempotency_key = models.CharField(max_length=128, null=True, blank=True)
+    # NULL, not empty: rows without a key do not collide.
+    idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
     transaction = models.OneToOneField(
         LedgerTransaction, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -237,7 +237,7 @@ def _movements_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
     ):
         rows = _rows(
             cursor,
-            "SELECT m.id, c.public_id::text, a.code,"  # noqa: S608 - names of ours, no data
+            "SELECT m.id, c.public_id::text, a.code,"
             f" CASE WHEN m.state = %s THEN {sign}m.amount ELSE 0 END, posted.total"
             f" FROM {table} m JOIN {{account}} c ON c.id = m.account_id"
             " JOIN {asset} a ON a.id = m.asset_id"

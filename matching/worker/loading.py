@@ -5,8 +5,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import IsolationLevel
 
-from accounts.ledger import ensure_fee_account, read_fee_account
-from accounts.models import Asset
+from accounts import ledger
 from matching.engine import Engine
 from matching.engine.types import MarketSnapshot, Order
 from matching.ids import IdSequence
@@ -44,7 +43,7 @@ def load_shard(
 ) -> tuple[ShardContext, Position]:
     """Return the shard's memory and position, read in one REPEATABLE READ snapshot."""
     with connection.cursor() as cursor:
-        ensure_fee_account(cursor, shard_id)
+        ledger.ensure_fee_account(cursor, shard_id)
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -80,7 +79,7 @@ def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardCon
         terms=terms,
         assets=assets,
         scales={asset.asset_id: asset.scale for asset in assets.values()},
-        fee_account_id=read_fee_account(cursor, shard_id),
+        fee_account_id=ledger.read_fee_account(cursor, shard_id),
         journal_sequence=position.journal_sequence,
         event_sequences={market_id: state[0] for market_id, state in states.items()},
         last_batch_us=position.last_batch_us,
@@ -90,8 +89,7 @@ def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardCon
 
 def read_assets(cursor: "psycopg.Cursor[Any]") -> dict[int, AssetTerms]:
     """Return all assets by id."""
-    cursor.execute(f"SELECT id, code, scale FROM {Asset._meta.db_table}")
-    return {row[0]: AssetTerms(*row) for row in cursor.fetchall()}
+    return {row[0]: AssetTerms(*row) for row in ledger.read_assets(cursor)}
 
 
 def _read_terms(

@@ -121,6 +121,7 @@ class MatchingWorker:
         # Millions of small objects that are in no cycle: let the collector leave them alone.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         log.info(
             "lease_taken",
             shard=self.shard_id,

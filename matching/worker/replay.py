@@ -12,8 +12,7 @@ import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
-from accounts.ledger import read_fee_account
-from accounts.models import LedgerEntry
+from accounts.ledger import read_entries, read_fee_account
 from matching import wire
 from matching.engine import Engine, EngineError
 from matching.engine.types import Command as EngineCommand
@@ -48,10 +47,6 @@ _TRADES: Final = (
     " maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee, taker_fee"
     f" FROM {Trade._meta.db_table} WHERE market_id = %s AND sequence BETWEEN %s AND %s"
     " ORDER BY sequence"
-)
-_ENTRIES: Final = (
-    f"SELECT transaction_id, account_id, asset_id, kind, amount FROM {LedgerEntry._meta.db_table}"
-    " WHERE transaction_id = ANY(%s)"
 )
 
 
@@ -271,25 +266,18 @@ class _Replay:
             first, last = trades[0][0].sequence, trades[-1][0].sequence
             self._cursor.execute(_TRADES, (market_id, first, last))
             rows = {row[2]: row for row in self._cursor.fetchall()}
-            stored_entries = self._stored_entries([row[0] for row in rows.values()])
+            stored_entries = read_entries(self._cursor, [row[0] for row in rows.values()])
             for trade, entries in trades:
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
-
-    def _stored_entries(self, trade_ids: list[int]) -> dict[int, list[tuple[Any, ...]]]:
-        self._cursor.execute(_ENTRIES, (trade_ids,))
-        entries: dict[int, list[tuple[Any, ...]]] = {}
-        for row in self._cursor.fetchall():
-            entries.setdefault(row[0], []).append(row[1:])
-        return entries
 
     def _compare_trade(
         self,
         trade: wire.TradeState,
         entries: list[EntryRow],
         row: tuple[Any, ...] | None,
-        stored_entries: dict[int, list[tuple[Any, ...]]],
+        stored_entries: dict[int, list[tuple[int, int, str, Decimal]]],
     ) -> None:
         name = f"trade {trade.sequence} of market {trade.market_id}"
         if row is None:
