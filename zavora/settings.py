@@ -188,4 +188,5 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "zavora.logs.configure"
-LOGGING: dict[str, object] = {}
+# Django calls LOGGING_CONFIG only where this is not empty.
+LOGGING: dict[str, object] = {"version": 1}
