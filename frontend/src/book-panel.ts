@@ -10,7 +10,7 @@ import type { Subscription } from "./socket.ts";
 import type { BookMessage, Market } from "./types.ts";
 
 const ROW_HEIGHT_PX = 20;
-const ROWS_MIN = 5;
+const ROWS_MIN = 3;
 const ROWS_MAX = 40;
 const GROUPS = 5;
 const RENEW_INTERVAL_MS = 1_000;

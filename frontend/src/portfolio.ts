@@ -64,7 +64,7 @@ export class Portfolio {
 
   async load(): Promise<void> {
     const account = this.accountId.value;
-    if (!account || !this.#exchange.socket.isOpen) return;
+    if (!account) return;
     const base = `/accounts/${encodeURIComponent(account)}`;
     const { rest } = this.#exchange;
     try {
@@ -127,6 +127,8 @@ export class Portfolio {
     if (before !== order.status) this.#news.onOrder(order);
     this.#trim();
     this.changed.notify();
+    // Without a socket nothing is pushed: what the order did to the balances is asked for.
+    if (!this.#exchange.socket.isOpen) void this.load();
   }
 
   setBalance(balance: Balance): void {

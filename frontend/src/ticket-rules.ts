@@ -56,11 +56,11 @@ function figure(text: string, name: string, step: string | null): Amount | strin
   return amount;
 }
 
-/** Check a draft; return the terms to send, or what is wrong by field. */
+/** Check a draft; return the terms to send, or what is wrong by field. Unknown funds are null. */
 export function checkDraft(
   draft: Draft,
   market: Market,
-  funds: Funds,
+  funds: Funds | null,
 ): { terms: OrderTerms | null; errors: Errors } {
   const errors: Errors = {};
   const terms: OrderTerms = { market: market.symbol, side: draft.side, order_type: draft.type };
@@ -93,7 +93,7 @@ function checkSize(
   quantity: Amount | null,
   cost: Amount | null,
   market: Market,
-  funds: Funds,
+  funds: Funds | null,
   errors: Errors,
 ): void {
   const sized: FieldName = isByAmount ? "total" : "quantity";
@@ -101,6 +101,7 @@ function checkSize(
     errors[sized] ??=
       `The order must be worth at least ${market.min_order_size} ${market.quote_asset}.`;
   }
+  if (!funds) return;
   if (side === "Sell" && quantity !== null && quantity > funds.base) {
     errors.quantity ??= `Only ${showAll(funds.base, 0)} ${market.base_asset} available.`;
   }

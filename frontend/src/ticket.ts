@@ -266,7 +266,11 @@ export class Ticket {
     const market = this.#exchange.market.value;
     const account = this.#portfolio.accountId.value;
     if (!market || !account || this.#isSending) return;
-    const { terms, errors } = checkDraft(this.#draft(), market, this.#funds(market));
+    const { terms, errors } = checkDraft(
+      this.#draft(),
+      market,
+      this.#portfolio.isLoaded ? this.#funds(market) : null,
+    );
     this.#showErrors(errors);
     if (!terms) {
       const first = FIELDS.find((field) => errors[field]);

@@ -101,6 +101,11 @@ for (const [name, change, errors] of REFUSED) {
   });
 }
 
+test("funds that are not known yet are the exchange's to check", () => {
+  const { terms } = checkDraft({ ...LIMIT, quantity: "1000" }, MARKET, null);
+  assert.equal(terms?.quantity, "1000");
+});
+
 test("the fee is estimated on what is received, rounded up", () => {
   const bought = estimate(LIMIT, MARKET, BOOK);
   assert.deepEqual(

@@ -150,6 +150,25 @@ def test_after_a_lost_connection_the_book_is_the_current_one(visitor: NewVisitor
     expect(person.level("bids", "777")).to_have_count(0)
 
 
+def test_without_a_socket_orders_go_by_post(visitor: NewVisitor) -> None:
+    person = visitor().sign_up()
+    person.deposit("EUR", "1000")
+    page = person.page
+    page.route_web_socket("**/ws", lambda socket: socket.close())
+    page.reload()
+    expect(page.locator("#connection")).not_to_have_attribute("data-state", "live")
+    expect(page.locator("#available")).to_have_text("1,000.00 EUR")
+
+    person.place_limit("Buy", "0.1", "321")
+
+    expect(person.rows("open")).to_contain_text("321.00")
+    expect(page.locator("#available")).to_have_text("967.90 EUR")
+    orders = person.api(f"/accounts/{person.account_id()}/orders")
+    assert [(order["price"], order["status"]) for order in orders] == [("321.00", "New")]
+    person.rows("open").get_by_role("button", name="Cancel").click()
+    expect(person.page.locator("#panel-open tbody tr")).to_have_count(0)
+
+
 def test_a_visitor_sees_the_market_and_is_asked_to_log_in(visitor: NewVisitor) -> None:
     person = visitor(market="BTC-USD").open()
     page = person.page
