@@ -1,0 +1,93 @@
+"""An exchange with other settings: open to local clients, with limits, and with its worker gone."""
+
+import httpx
+import pytest
+
+from tests.exchange import Exchange, wait_until
+from tests.integration.api.conftest import order, table_state
+
+LIMIT = 400
+
+
+@pytest.fixture(scope="module")
+def open_exchange():
+    """An exchange without need of credentials that takes few requests a minute."""
+    env = {"ZAVORA_OPEN_API": "1", "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": str(LIMIT)}
+    with Exchange(demo=True, extra_env=env) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def anybody(open_exchange):
+    """A client without a credential."""
+    with httpx.Client(base_url=f"{open_exchange.base_url}/api/v1", timeout=30) as client:
+        yield client
+
+
+def test_a_script_without_credential_opens_an_account_and_trades(anybody):
+    account = anybody.post("/accounts", json={}).json()["data"]["id"]
+    anybody.post(f"/accounts/{account}/deposit", json={"asset": "EUR", "amount": "100"})
+
+    placed = anybody.post("/orders", json=order(account, "buy", "10", "1"))
+
+    assert placed.status_code == 200
+    order_id = placed.json()["data"]["order"]["id"]
+    assert anybody.delete(f"/orders/{order_id}").json()["data"]["status"] == "Cancelled"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_foreign_page_may_not_use_an_open_exchange(anybody, open_exchange, method):
+    before = table_state(open_exchange)
+
+    for path in ("/accounts", "/orders/1"):
+        response = anybody.request(method, path, headers={"Origin": "http://evil.example"})
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden")
+        rebound = anybody.request(method, path, headers={"Host": "evil.example"})
+        assert (rebound.status_code, rebound.json()["error"]["code"]) == (400, "bad_request")
+    assert table_state(open_exchange) == before
+
+
+def test_without_a_worker_nothing_is_queued_and_health_says_so(anybody, open_exchange):
+    account = anybody.post("/accounts", json={}).json()["data"]["id"]
+    anybody.post(f"/accounts/{account}/deposit", json={"asset": "EUR", "amount": "100"})
+    open_exchange.kill("worker-0")
+    health = wait_until(
+        lambda: (one := anybody.get("/health")).status_code == 503 and one,
+        timeout_s=10,
+        what="a degraded exchange",
+    )
+    before = table_state(open_exchange)
+
+    refused = anybody.post("/orders", json=order(account, "buy", "10", "1"))
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "engine_unavailable")
+    assert refused.headers["retry-after"] == "1"
+    body = health.json()
+    assert body["status"] == "degraded"
+    assert body["services"]["matching_engine"]["status"] == "down"
+    assert body["services"]["account_service"]["status"] == "up"
+    assert anybody.get("/markets/BTC-EUR/order-book").status_code == 200
+    open_exchange.restart("worker-0")
+    open_exchange.wait_until_healthy()
+    after = table_state(open_exchange)
+    assert after == before
+    assert anybody.post("/orders", json=order(account, "buy", "10", "1")).status_code == 200
+
+
+def test_beyond_the_limit_requests_are_refused_until_the_minute_is_over(anybody):
+    first = anybody.get("/markets/BTC-EUR/ticker")
+    remaining = int(first.headers["x-ratelimit-remaining"])
+    assert first.headers["x-ratelimit-limit"] == str(LIMIT)
+    assert 0 < int(first.headers["x-ratelimit-reset"]) <= 60
+
+    # A new minute may begin on the way: then as many again are free, but no more than that.
+    refused = next(
+        response
+        for _ in range(remaining + 2 * LIMIT)
+        if (response := anybody.get("/markets/BTC-EUR/ticker")).status_code == 429
+    )
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["x-ratelimit-remaining"] == "0"
+    for path in ("/accounts", "/markets/BTC-EUR/candles"):  # views count in the same minute
+        assert anybody.get(path).status_code == 429
