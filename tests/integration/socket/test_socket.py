@@ -225,7 +225,7 @@ async def test_snapshot_and_deltas_give_the_book_of_rest_at_every_sequence_seen(
             placing = [
                 socket.call(
                     "placeOrder",
-                    **who.order(f"{side} 0.{1 + number % 9} @ {best + away * (number % 30)}"),
+                    **who.order(f"{side} 0.0{1 + number % 9} @ {best + away * (number % 30)}"),
                 )
                 for number in range(turn, turn + 20)
             ]
