@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from zavora.home import PROJECT_DIR, Home
-from zavora.processes import ProcessSpec
+from zavora.processes import ProcessSpec, Stage
 
 HOST = "127.0.0.1"
 WEB_SERVERS = ("uvicorn", "granian", "daphne")
@@ -32,7 +32,7 @@ def child_environment(home: Home, *, port: int, servers: Mapping[str, str]) -> d
 
 
 def manage(
-    name: str, *arguments: str, env: Mapping[str, str], stop_grace_s: float = 2.0
+    name: str, *arguments: str, env: Mapping[str, str], stage: Stage = Stage.BACKGROUND
 ) -> ProcessSpec:
     """Return how to run a management command under ``name``."""
     return ProcessSpec(
@@ -40,7 +40,7 @@ def manage(
         argv=(sys.executable, str(PROJECT_DIR / "manage.py"), *arguments),
         env=env,
         cwd=PROJECT_DIR,
-        stop_grace_s=stop_grace_s,
+        stage=stage,
     )
 
 
@@ -66,18 +66,20 @@ def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> 
         argv=(sys.executable, "-m", *commands[server]),
         env=env,
         cwd=PROJECT_DIR,
+        stage=Stage.WEB,
         stop_grace_s=WEB_STOP_GRACE_S,
     )
 
 
 def matching_worker(env: Mapping[str, str], *, shard: int, name: str = "") -> ProcessSpec:
     """Return how to run the worker of a shard (or, with another name, its standby)."""
-    return manage(name or f"worker-{shard}", "run_matching", "--shard", str(shard), env=env)
+    arguments = ("run_matching", "--shard", str(shard))
+    return manage(name or f"worker-{shard}", *arguments, env=env, stage=Stage.CORE)
 
 
 def marketdata(env: Mapping[str, str]) -> ProcessSpec:
     """Return how to run the market data service."""
-    return manage("marketdata", "run_marketdata", env=env)
+    return manage("marketdata", "run_marketdata", env=env, stage=Stage.CORE)
 
 
 def celery_worker(env: Mapping[str, str]) -> ProcessSpec:
@@ -86,7 +88,6 @@ def celery_worker(env: Mapping[str, str]) -> ProcessSpec:
         "celery",
         ("worker", "--pool", "solo", "--without-gossip", "--without-mingle"),
         env=env,
-        stop_grace_s=2.5,
     )
 
 
@@ -110,10 +111,7 @@ def application_specs(
     shards: Sequence[int],
     host: str = HOST,
 ) -> list[ProcessSpec]:
-    """Return everything but the servers and the demo traders, in the order of starting.
-
-    It stops in reverse: the web server before the workers that answer it.
-    """
+    """Return everything but the servers and the demo traders, in the order of starting."""
     return [
         *(matching_worker(env, shard=shard) for shard in shards),
         marketdata(env),
@@ -123,14 +121,10 @@ def application_specs(
     ]
 
 
-def _celery(
-    name: str, arguments: Sequence[str], *, env: Mapping[str, str], stop_grace_s: float = 1.0
-) -> ProcessSpec:
+def _celery(name: str, arguments: Sequence[str], *, env: Mapping[str, str]) -> ProcessSpec:
     return ProcessSpec(
         name=name,
         argv=(sys.executable, "-m", "celery", "-A", "zavora", "-q", *arguments, "-l", "WARNING"),
         env=env,
         cwd=PROJECT_DIR,
-        stop_grace_s=stop_grace_s,
-        may_be_late=True,
     )

@@ -6,6 +6,7 @@ on record, and nothing that does not match both is ever signalled.
 
 import contextlib
 import ctypes
+import enum
 import json
 import os
 import signal
@@ -38,6 +39,18 @@ class ProcessIdentity:
     started: str
 
 
+class Stage(enum.IntEnum):
+    """When a process starts; the stages stop in reverse, the processes of one stage together.
+
+    The web stops before what answers it, and the servers after everything that uses them.
+    """
+
+    SERVER = 0
+    CORE = 1
+    WEB = 2
+    BACKGROUND = 3  # the exchange is ready without these
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
     """What to start and how to end it. Readiness and clean-up before a start are optional."""
@@ -49,10 +62,7 @@ class ProcessSpec:
     # For PostgreSQL TERM means "wait until all clients have left": it wants INT.
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_s: float = 2.0
-    # Servers stop after everything that uses them.
-    is_server: bool = False
-    # The exchange is ready without it.
-    may_be_late: bool = False
+    stage: Stage = Stage.BACKGROUND
     before_start: Callable[[], None] | None = None
     is_ready: Callable[[int], bool] | None = None
 

@@ -31,7 +31,7 @@ from zavora.exchange import (
     manage,
 )
 from zavora.home import Home, HomeError, home_from_environment, load_environment, owner_lock
-from zavora.processes import end_with_parent_process
+from zavora.processes import Stage, end_with_parent_process
 from zavora.supervisor import StartFailed, StopRequested, Supervisor
 
 SERVERS_WAIT_S = 90.0
@@ -102,13 +102,13 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
         )
         # What trades is there first: it does not share the processors with the rest while it loads.
         for spec in specs:
-            if not spec.may_be_late:
+            if spec.stage is not Stage.BACKGROUND:
                 supervisor.start(spec)
         local = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
         healthy = _every(0.2, lambda: is_healthy(local, port))
         supervisor.wait_until(healthy, wait_s=HEALTHY_WAIT_S, what="the exchange")
         for spec in specs:
-            if spec.may_be_late:
+            if spec.stage is Stage.BACKGROUND:
                 supervisor.start(spec)
     if has_demo:
         supervisor.start(demo_traders(children_env))

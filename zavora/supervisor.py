@@ -24,6 +24,7 @@ from zavora.processes import (
     ProcessIdentity,
     ProcessRecord,
     ProcessSpec,
+    Stage,
     identify,
     is_alive,
     signal_process,
@@ -37,8 +38,8 @@ RESTART_PAUSE_MAX_S = 10.0
 HEALTHY_AFTER_S = 10.0
 # Before the exchange is ready somebody is watching: a process that ends so often has a fault.
 STARTUP_EXITS_MAX = 8
-# From the first signal until the last process has ended, at most.
-STOP_TOTAL_MAX_S = 9.0
+# How long the kernel may take to end what was killed.
+KILL_WAIT_S = 1.0
 TICK_MAX_S = 0.5
 READ_BYTES_MAX = 65_536
 LINE_BYTES_MAX = 16_384
@@ -94,10 +95,8 @@ class Supervisor:
         *,
         show: Callable[[str], None],
         shows_all_logs: bool = False,
-        stop_total_s: float = STOP_TOTAL_MAX_S,
     ) -> None:
         self._home = home
-        self._stop_total_s = stop_total_s
         self._shows_all_logs = shows_all_logs
         self._show = show
         self._record = ProcessRecord(home.processes_file)
@@ -114,7 +113,8 @@ class Supervisor:
     def __enter__(self) -> "Supervisor":
         """Take over the signals, and end what an earlier supervisor left behind."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            # nohup ignores HUP and means it; INT is ignored only because a shell began us with "&".
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note_signal)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # it only has to wake the loop
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -191,34 +191,44 @@ class Supervisor:
                 self._launch(child)
 
     def stop(self) -> None:
-        """Stop everything, last started first, in the time for it; a second signal hurries."""
+        """Stop everything, the last stage first; a second signal hurries.
+
+        Each stage has as long as the most patient of its processes, so the whole takes at most
+        the sum over the stages, and a moment for each that has to be killed.
+        """
         self._stopping = True
-        deadline = time.monotonic() + self._stop_total_s
-        # The servers stop last; time for that is kept back.
-        servers_s = sum(c.spec.stop_grace_s for c in self._children.values() if c.spec.is_server)
         signals_before = len(self._signals_seen)
-        for child in reversed(self._children.values()):
+        children = list(reversed(self._children.values()))
+        for child in children:
             child.due_at = None
-            if not child.is_running or child.identity is None:
-                continue
-            signal_process(child.identity, child.spec.stop_signal)
-            kept_back_s = 0.0 if child.spec.is_server else servers_s
-            until = min(deadline - kept_back_s, time.monotonic() + child.spec.stop_grace_s)
-            hurried = lambda: len(self._signals_seen) > signals_before  # noqa: E731
-            while child.is_running and time.monotonic() < until and not hurried():
-                self.tick(timeout_s=0.05)
-            if child.is_running:
-                self._show(f"{child.spec.name} does not stop: killed")
-                signal_process(child.identity, signal.SIGKILL, group=True)
-                self._wait_for_kill(child)
-        if not any(
-            child.identity and is_alive(child.identity) for child in self._children.values()
-        ):
+        for stage in sorted(Stage, reverse=True):
+            members = [child for child in children if child.spec.stage == stage]
+            self._stop_stage(members, hurried=lambda: len(self._signals_seen) > signals_before)
+        if not any(child.identity and is_alive(child.identity) for child in children):
             self._record.clear()
 
-    def _wait_for_kill(self, child: Child) -> None:
-        until = time.monotonic() + 1.0
-        while child.is_running and time.monotonic() < until:
+    def _stop_stage(self, members: list[Child], *, hurried: Callable[[], bool]) -> None:
+        running = [child for child in members if child.is_running and child.identity]
+        for child in running:
+            assert child.identity is not None
+            signal_process(child.identity, child.spec.stop_signal)
+        until = time.monotonic() + max((c.spec.stop_grace_s for c in running), default=0.0)
+        self._wait_for_end(running, until=until, give_up=hurried)
+        deaf = [child for child in running if child.is_running]
+        for child in deaf:
+            assert child.identity is not None
+            self._show(f"{child.spec.name} does not stop: killed")
+            signal_process(child.identity, signal.SIGKILL, group=True)
+        self._wait_for_end(deaf, until=time.monotonic() + KILL_WAIT_S)
+
+    def _wait_for_end(
+        self,
+        children: list[Child],
+        *,
+        until: float,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        while any(c.is_running for c in children) and time.monotonic() < until and not give_up():
             self.tick(timeout_s=0.05)
 
     def _launch(self, child: Child) -> None:
@@ -259,7 +269,7 @@ class Supervisor:
 
     def _end_group(self, child: Child) -> None:
         """End what a process that died has left in its group, which could hold on to its port."""
-        if child.identity and not child.spec.is_server:
+        if child.identity and child.spec.stage is not Stage.SERVER:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.identity.pid, signal.SIGKILL)
 

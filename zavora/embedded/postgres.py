@@ -17,7 +17,7 @@ import psutil
 from zavora.embedded.binaries import PostgresPrograms, find_postgres
 from zavora.embedded.privileges import RunAs, own, run_as_for
 from zavora.home import Home, HomeError
-from zavora.processes import ProcessSpec, end_processes, identify
+from zavora.processes import ProcessSpec, Stage, end_processes, identify
 from zavora.secrets import get_or_create_secret
 
 USER = DATABASE = "zavora"
@@ -86,7 +86,7 @@ class Postgres:
             stop_signal=signal.SIGINT,
             stop_grace_s=STOP_GRACE_S,
             before_start=self.clear_stale_lock,
-            is_server=True,
+            stage=Stage.SERVER,
             is_ready=self.is_ready,
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zavora.embedded.binaries import find_valkey
 from zavora.home import Home, HomeError
-from zavora.processes import ProcessSpec, write_private
+from zavora.processes import ProcessSpec, Stage, write_private
 from zavora.secrets import get_or_create_secret
 
 HOST = "127.0.0.1"
@@ -56,7 +56,7 @@ class Valkey:
             env=dict(os.environ),
             cwd=self.config.parent,
             stop_grace_s=1.0,
-            is_server=True,
+            stage=Stage.SERVER,
             is_ready=self.is_ready,
         )
 

@@ -21,20 +21,21 @@ PROGRAM = """
 import json, os, sys
 from pathlib import Path
 from zavora.home import Home
-from zavora.processes import ProcessSpec
+from zavora.processes import ProcessSpec, Stage
 from zavora.supervisor import StartFailed, StopRequested, Supervisor
 
 home, scripts = Home(Path(sys.argv[1])), json.loads(sys.argv[2])
 show = lambda line: print(line, flush=True)
-with Supervisor(home, show=show, shows_all_logs=True, stop_total_s=4.0) as supervisor:
-    for name, code in scripts.items():
+with Supervisor(home, show=show, shows_all_logs=True) as supervisor:
+    for number, (name, code) in enumerate(scripts.items()):
         argv = (sys.executable, "-u", "-c", code)
-        supervisor.start(ProcessSpec(name, argv, os.environ, stop_grace_s=1.0))
+        spec = ProcessSpec(name, argv, os.environ, stop_grace_s=1.0, stage=Stage(1 + number % 3))
+        supervisor.start(spec)
     show("started")
     supervisor.run_forever()
 show("stopped")
 """
-STOP_TOTAL_S = 4.0  # as in PROGRAM
+STOP_TOTAL_S = 5.0  # three stages with a second each, and some for the machine
 # Says hello, waits, and says bye when it is asked to stop.
 POLITE = """
 import signal, sys, time
