@@ -21,7 +21,16 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.callers import SCOPES
-from accounts.models import Account, ApiKey, Asset, Balance, Deposit, User, Withdrawal
+from accounts.models import (
+    Account,
+    ApiKey,
+    Asset,
+    Balance,
+    Deposit,
+    LedgerTransaction,
+    User,
+    Withdrawal,
+)
 from accounts.notices import publish_balances_on_commit, publish_credentials_on_commit
 from accounts.postings import (
     balance_state,
@@ -487,7 +496,9 @@ def _settle(record: Withdrawal, balance: Balance, now: datetime) -> None:
 
 
 @transaction.atomic(durable=True)
-def adjust_balance(*, account_id: UUID, asset: str, amount: Decimal, reason: str) -> Balance:
+def adjust_balance(
+    *, account_id: UUID, asset: str, amount: Decimal, reason: str
+) -> LedgerTransaction:
     """Correct a balance by a signed ``amount`` against the outside: an operator's last resort.
 
     ``reason`` (at most 64 characters) becomes the reference in the ledger. Raises
@@ -511,6 +522,8 @@ def adjust_balance(*, account_id: UUID, asset: str, amount: Decimal, reason: str
         )
     now = timezone.now()
     change_balance(balance, available=amount, locked=ZERO, now=now)
-    move_with_outside(kind="adjustment", reference=reason, balance=balance, amount=amount, now=now)
+    record = move_with_outside(
+        kind="adjustment", reference=reason, balance=balance, amount=amount, now=now
+    )
     publish_balances_on_commit([balance_state(balance, the_asset)])
-    return balance
+    return record

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from matching.reconcile import reconcile
+from zavora.commands import ExampleCommand
 
 EXIT_BREAKS = 1
-from zavora.commands import ExampleCommand
 
 
 class Command(ExampleCommand):

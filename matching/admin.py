@@ -1,0 +1,352 @@
+"""Operators' pages of markets, orders, trades and the journal.
+
+What the workers write is to look at. Markets are created, changed, halted and resumed by services,
+whose commands stand in the journal like any other.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from accounts.admin import AccountAdmin
+from accounts.forms import DecimalTextField
+from accounts.selectors import list_assets
+from matching import wire
+from matching.models import (
+    Command,
+    Event,
+    Market,
+    MarketState,
+    Order,
+    OrderKey,
+    Shard,
+    Trade,
+)
+from matching.services import (
+    DEFAULT_MAXIMUM,
+    change_market,
+    create_market,
+    freeze_account,
+    set_market_phase,
+    unfreeze_account,
+)
+from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, for_each, service_form_page
+from zavora.money import EXACT, PPM
+
+READABLE_LENGTH_MAX = 2_000
+
+
+# --- markets -------------------------------------------------------------------------------------
+
+
+class RulesForm(forms.Form):
+    """The rules of a market that can change at any time."""
+
+    min_notional = DecimalTextField(initial="0", help_text="In the quote asset.")
+    max_notional = DecimalTextField(initial=f"{DEFAULT_MAXIMUM:f}")
+    max_price = DecimalTextField(initial=f"{DEFAULT_MAXIMUM:f}")
+    max_quantity = DecimalTextField(initial=f"{DEFAULT_MAXIMUM:f}")
+    band_ppm = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Price band",
+        help_text="How far a price may be from the last one, in parts per million; empty: any.",
+    )
+    maker_fee_ppm = forms.IntegerField(
+        initial=0, min_value=0, max_value=PPM, label="Maker fee", help_text="Parts per million."
+    )
+    taker_fee_ppm = forms.IntegerField(
+        initial=0, min_value=0, max_value=PPM, label="Taker fee", help_text="Parts per million."
+    )
+    tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
+    lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
+
+
+def _asset_codes() -> list[tuple[str, str]]:
+    return [(asset.code, asset.code) for asset in list_assets()]
+
+
+class NewMarketForm(RulesForm):
+    """A new market."""
+
+    base = forms.ChoiceField(choices=_asset_codes)
+    quote = forms.ChoiceField(choices=_asset_codes)
+    shard_id = forms.TypedChoiceField(
+        label="Shard",
+        coerce=int,
+        choices=lambda: [(shard, shard) for shard in settings.ZAVORA_SHARDS],
+    )
+    phase = forms.ChoiceField(choices=Market.Phase.choices, initial=Market.Phase.HALTED)
+    field_order = ("base", "quote", "tick_size", "lot_size", "phase", "shard_id")
+
+
+@admin.register(Market)
+class MarketAdmin(ServiceAddMixin, ReadOnlyAdmin):
+    """Markets: added, changed and halted by commands, so their worker must be running."""
+
+    add_service_form = NewMarketForm
+    add_title = "Add market"
+    list_display = (
+        "symbol",
+        "phase",
+        "shard",
+        "tick_size",
+        "lot_size",
+        "maker_fee_ppm",
+        "taker_fee_ppm",
+        "is_demo",
+    )
+    list_filter = ("phase", "shard")
+    list_select_related = ("shard",)
+    ordering = ("pk",)
+    text_search = ("symbol",)
+    actions = ("halt", "resume", "cancel_only")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may add markets."""
+        return request.user.has_perm("matching.add_market")
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may change, halt and resume markets."""
+        return request.user.has_perm("matching.change_market")
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Add the market, and wait for the worker's commit."""
+        terms = create_market(**data)
+        return Market.objects.get(pk=terms.market_id)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """Show the rules as a form for those who may change them."""
+        if not self.has_run_permission(request):
+            return super().change_view(request, object_id, form_url, extra_context)
+        if not object_id.isdigit():
+            raise PermissionDenied
+        market = get_object_or_404(Market, pk=int(object_id))
+        names = list(RulesForm.base_fields)
+        present = {name: getattr(market, name) for name in names}
+        initial = {
+            name: f"{value.normalize(EXACT):f}" if isinstance(value, Decimal) else value
+            for name, value in present.items()
+        }
+
+        def done(data: dict[str, Any]) -> str:
+            changes = {name: data[name] for name in names if data[name] != present[name]}
+            if not changes:
+                return f"{market}: nothing to change"
+            change_market(symbol=market.symbol, **changes)
+            self.log_change(request, market, f"changed {', '.join(sorted(changes))}")
+            return f"{market}: changed {', '.join(sorted(changes))}"
+
+        form = RulesForm(request.POST or None, initial=initial)
+        return service_form_page(self, request, form, title=f"Rules of {market}", done=done)
+
+    def _set_phase(self, request: HttpRequest, rows: QuerySet[Market], phase: str) -> None:
+        for_each(
+            self,
+            request,
+            rows,
+            lambda market: set_market_phase(symbol=market.symbol, phase=phase),
+            done=f"set to {phase}",
+        )
+
+    @admin.action(description="Halt the selected markets", permissions=["run"])
+    def halt(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+        """Stop trading."""
+        self._set_phase(request, rows, Market.Phase.HALTED)
+
+    @admin.action(description="Resume the selected markets", permissions=["run"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+        """Trade again."""
+        self._set_phase(request, rows, Market.Phase.CONTINUOUS)
+
+    @admin.action(description="Let the selected markets cancel only", permissions=["run"])
+    def cancel_only(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+        """Take cancels, nothing else."""
+        self._set_phase(request, rows, Market.Phase.CANCEL_ONLY)
+
+
+@admin.register(MarketState)
+class MarketStateAdmin(ReadOnlyAdmin):
+    """The counters of markets."""
+
+    list_display = ("market", "last_price", "trade_sequence", "depth_sequence", "event_sequence")
+    list_select_related = ("market",)
+
+
+@admin.register(Shard)
+class ShardAdmin(ReadOnlyAdmin):
+    """Who owns which shard, and how far it is."""
+
+    list_display = (
+        "id",
+        "epoch",
+        "lease_owner",
+        "lease_expires_at",
+        "journal_sequence",
+        "last_stream_id",
+        "last_batch_at",
+    )
+    ordering = ("pk",)
+
+
+# --- what the workers write ----------------------------------------------------------------------
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    """Orders and their state."""
+
+    list_display = (
+        "id",
+        "market",
+        "account",
+        "side",
+        "order_type",
+        "price",
+        "quantity",
+        "filled_quantity",
+        "status",
+        "reason",
+        "created_at",
+    )
+    list_filter = ("market", "status", "side", "order_type")
+    list_select_related = ("market", "account")
+    integer_search = ("pk",)
+    uuid_search = ("account__public_id",)
+    text_search = ("client_order_id",)
+
+
+@admin.register(OrderKey)
+class OrderKeyAdmin(ReadOnlyAdmin):
+    """Idempotency keys and what they are bound to."""
+
+    list_display = ("id", "account", "key", "created_at")
+    list_select_related = ("account",)
+    uuid_search = ("account__public_id",)
+    exclude = ("fingerprint", "result")
+    readonly_fields = ("first_result",)
+
+    @admin.display(description="first result")
+    def first_result(self, row: OrderKey) -> str:
+        """Return the reply as text."""
+        return _readable(wire.decode_reply, row.result)
+
+
+@admin.register(Trade)
+class TradeAdmin(ReadOnlyAdmin):
+    """Trades."""
+
+    list_display = (
+        "id",
+        "market",
+        "sequence",
+        "price",
+        "quantity",
+        "amount",
+        "taker_side",
+        "maker_fee",
+        "taker_fee",
+        "created_at",
+    )
+    list_filter = ("market", "taker_side")
+    list_select_related = ("market",)
+    integer_search = ("pk", "sequence", "maker_order_id", "taker_order_id")
+    uuid_search = ("maker_account__public_id", "taker_account__public_id")
+
+
+@admin.register(Command)
+class CommandAdmin(ReadOnlyAdmin):
+    """The journal."""
+
+    list_display = (
+        "sequence",
+        "shard",
+        "kind",
+        "account",
+        "market",
+        "outcome",
+        "reason",
+        "request_id",
+        "batch_at",
+    )
+    list_filter = ("shard", "kind", "outcome")
+    list_select_related = ("shard", "account", "market")
+    integer_search = ("pk", "order_id", "sequence")
+    exclude = ("body",)
+    readonly_fields = ("readable_body",)
+
+    @admin.display(description="body")
+    def readable_body(self, row: Command) -> str:
+        """Return the command as text."""
+        return _readable(wire.decode_command, row.body)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """What was published."""
+
+    list_display = ("id", "market", "prev_sequence", "sequence", "batch_at")
+    list_filter = ("market",)
+    list_select_related = ("market",)
+    integer_search = ("sequence",)
+    exclude = ("payload",)
+    readonly_fields = ("readable_payload",)
+
+    @admin.display(description="payload")
+    def readable_payload(self, row: Event) -> str:
+        """Return the event as text."""
+        return _readable(wire.decode_event, row.payload)
+
+
+def _readable(decode: Any, body: bytes | memoryview) -> str:
+    """Return bytes of the wire as text, even where they cannot be decoded."""
+    try:
+        return repr(decode(bytes(body)))[:READABLE_LENGTH_MAX]
+    except (msgspec.MsgspecError, ValueError) as error:
+        return f"{error}: {bytes(body)[:100]!r}"
+
+
+# --- accounts: what needs matching ---------------------------------------------------------------
+
+
+@admin.action(
+    description="Freeze the selected accounts and cancel their orders", permissions=["freeze"]
+)
+def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    """Freeze accounts in every shard."""
+    for_each(
+        model_admin,
+        request,
+        rows,
+        lambda account: freeze_account(account_id=account.public_id),
+        done="frozen",
+    )
+
+
+@admin.action(description="Unfreeze the selected accounts", permissions=["freeze"])
+def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    """Let accounts trade again."""
+    for_each(
+        model_admin,
+        request,
+        rows,
+        lambda account: unfreeze_account(account_id=account.public_id),
+        done="unfrozen",
+    )
+
+
+AccountAdmin.actions = (freeze, unfreeze)
