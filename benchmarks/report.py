@@ -1,0 +1,67 @@
+"""The table that people read, and bench.json for everything else."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+# Key, what it is, unit; then the floor or ceiling that is required (0: none).
+ROWS: Final = (
+    ("engine_commands_per_s", "(a) the engine alone", "commands/s", 0, 0),
+    ("recover_100k_orders_s", "(a) recovery of 100,000 resting orders", "s", 0, 5),
+    ("durable_commands_per_s", "(b) stream to commit, saturated", "commands/s", 15_000, 0),
+    ("durable_p50_ms_at_10pct", "    p50 at a tenth of that rate", "ms", 0, 0),
+    ("durable_p99_ms_at_10pct", "    p99 at a tenth of that rate", "ms", 0, 0),
+    ("durable_p50_ms_at_50pct", "    p50 at half of that rate", "ms", 0, 0),
+    ("durable_p99_ms_at_50pct", "    p99 at half of that rate", "ms", 0, 0),
+    ("http_order_p50_ms", "(c) POST /api/v1/orders, one client, p50", "ms", 0, 6),
+    ("http_order_p99_ms", "    one client, p99", "ms", 0, 25),
+    ("http_orders_per_s", "    64 clients", "orders/s", 2_500, 0),
+    ("http_64_clients_p50_ms", "    64 clients, p50", "ms", 0, 0),
+    ("http_64_clients_p99_ms", "    64 clients, p99", "ms", 0, 0),
+    ("baseline_orders_per_s", "(d) plain Django, DRF and SQL, 64 clients", "orders/s", 0, 0),
+    ("durable_vs_baseline", "(e) stream to commit / plain", "x", 50, 0),
+    ("http_vs_baseline", "    HTTP / plain", "x", 0, 0),
+    ("engine_vs_durable", "    engine alone / stream to commit", "x", 0, 0),
+)
+
+
+def add_ratios(figures: dict[str, Any]) -> None:
+    """Add the ratios of what was measured."""
+    for name, upper, lower in (
+        ("durable_vs_baseline", "durable_commands_per_s", "baseline_orders_per_s"),
+        ("http_vs_baseline", "http_orders_per_s", "baseline_orders_per_s"),
+        ("engine_vs_durable", "engine_commands_per_s", "durable_commands_per_s"),
+    ):
+        if upper in figures and lower in figures:
+            figures[name] = round(figures[upper] / figures[lower], 1)
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the table of what was measured."""
+    lines = [f"{'':44}{'measured':>12}  {'':12}{'required':>14}"]
+    for key, title, unit, floor, ceiling in ROWS:
+        if key not in figures:
+            continue
+        value = figures[key]
+        required, verdict = "", ""
+        if floor or ceiling:
+            required = f"at least {floor:,}" if floor else f"under {ceiling:,}"
+            is_met = value >= floor if floor else value < ceiling
+            verdict = "" if is_met else "  MISSED"
+        lines.append(f"{title:44}{value:>12,}  {unit:12}{required:>14}{verdict}".rstrip())
+    return "\n".join(lines)
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """Return the keys of what was measured and is not as required."""
+    return [
+        key
+        for key, _, _, floor, ceiling in ROWS
+        if key in figures
+        and ((floor and figures[key] < floor) or (ceiling and figures[key] >= ceiling))
+    ]
+
+
+def write(figures: dict[str, Any], path: Path) -> None:
+    """Write the figures as JSON."""
+    path.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
