@@ -9,6 +9,8 @@ import asyncio
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import DatabaseError, InterfaceError
+
 from accounts.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import requests, shapes
 from api.edge.threads import in_thread
@@ -19,7 +21,13 @@ from marketdata.feed import get_feed
 from matching import gateway, wire
 from matching.selectors import get_order, get_order_place
 from matching.terms import MarketTerms
-from zavora.errors import AccountNotFound, MarketNotFound, OrderNotFound, OrderNotOpen
+from zavora.errors import (
+    AccountNotFound,
+    MarketNotFound,
+    OrderNotFound,
+    OrderNotOpen,
+    OutcomeUnknown,
+)
 from zavora.money import NotExact
 
 KEY_LENGTH_MAX: Final = 128
@@ -68,7 +76,7 @@ async def place_order(
         key=key or asked.client_order_id,
         deadline_ms=gateway.deadline_ms(),
     )
-    reply = await gateway.submit(command, shard_id=terms.shard_id, request_id=request_id)
+    reply = await _submit(command, terms.shard_id, request_id)
     return _with_trades(caller, reply, terms, asked.user_id)
 
 
@@ -108,7 +116,7 @@ async def cancel_order(
     terms = _terms_of_id(market_id)
     command = wire.CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
-        reply = await gateway.submit(command, shard_id=terms.shard_id, request_id=request_id)
+        reply = await _submit(command, terms.shard_id, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
     return shapes.order(reply.orders[0], terms, account_id)
@@ -133,7 +141,7 @@ async def amend_order(
         deadline_ms=gateway.deadline_ms(),
     )
     try:
-        reply = await gateway.submit(command, shard_id=terms.shard_id, request_id=request_id)
+        reply = await _submit(command, terms.shard_id, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
     return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
@@ -153,15 +161,15 @@ async def cancel_all(
     market = None if asked.market is None else _terms_of_symbol(asked.market)
     shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
     commands = [
-        gateway.submit(
+        _submit(
             wire.CancelAllOrders(
                 account_id=account_pk,
                 market_id=market.market_id if market else None,
                 side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
                 key=f"{key}:{shard_id}" if key else None,
             ),
-            shard_id=shard_id,
-            request_id=request_id,
+            shard_id,
+            request_id,
         )
         for shard_id in shards
     ]
@@ -192,6 +200,16 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
 
 
 # --- the parts ------------------------------------------------------------------------------------
+
+
+async def _submit(command: wire.WireCommand, shard_id: int, request_id: str) -> wire.Reply:
+    """Submit a command. A database that fails the look-up after the wait leaves it unknown."""
+    try:
+        return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
+    except (DatabaseError, InterfaceError):
+        raise OutcomeUnknown(
+            "The command may have been queued, and its outcome cannot be read right now."
+        ) from None
 
 
 def _terms_of_symbol(symbol: str) -> MarketTerms:

@@ -55,6 +55,47 @@ def test_a_header_key_is_another_than_a_client_order_id(alice):
     assert first["order"]["id"] != with_id["order"]["id"]
 
 
+def test_a_cancellation_with_a_key_can_be_repeated(alice):
+    account = alice.new_account(EUR="1000")
+    order_id = alice.data("POST", "/orders", json=order(account, "buy", "10", "1"))["order"]["id"]
+    headers = {"Idempotency-Key": f"x-{uuid4()}"}
+
+    first = alice.data("DELETE", f"/orders/{order_id}", headers=headers)
+
+    assert first["status"] == "Cancelled"
+    assert alice.data("DELETE", f"/orders/{order_id}", headers=headers) == first
+    assert alice.delete(f"/orders/{order_id}").status_code == 409
+
+
+def test_a_deposit_with_a_key_counts_once(alice):
+    account = alice.new_account()
+    path, headers = f"/accounts/{account}/deposit", {"Idempotency-Key": f"d-{uuid4()}"}
+    for _ in range(3):
+        alice.data("POST", path, json={"asset": "EUR", "amount": 5}, headers=headers)
+
+    other = alice.post(path, json={"asset": "EUR", "amount": 6}, headers=headers)
+
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "conflict")
+    assert alice.balances(account) == {"EUR": ("5.00000000", "0.00000000", "5.00000000")}
+
+
+def test_a_withdrawal_answers_with_balance_and_state(alice):
+    account = alice.new_account(EUR="5")
+    path, headers = f"/accounts/{account}/withdraw", {"Idempotency-Key": f"w-{uuid4()}"}
+    body = {"asset": "EUR", "amount": "1.5", "address": "somewhere"}
+
+    first = alice.data("POST", path, json=body, headers=headers)
+
+    assert (first["total"], first["withdrawal"]["state"]) == ("3.50000000", "Settled")
+    assert alice.data("POST", path, json=body, headers=headers) == first
+    kinds = [entry["kind"] for entry in alice.data("GET", f"/accounts/{account}/ledger")]
+    assert kinds == ["Withdrawal", "Deposit"]
+
+
+def test_an_account_opens_without_a_body(alice):
+    assert alice.data("POST", "/accounts")["status"] == "Active"
+
+
 def test_batch_items_have_keys_of_their_own(alice, exchange):
     account = alice.new_account(EUR="1000")
     items = [order(account, "buy", price, "1") for price in ("10", "11", "12")]

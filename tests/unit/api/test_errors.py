@@ -1,6 +1,7 @@
 """The one mapping of failures: complete, stable, and silent about what nobody should know."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -9,7 +10,7 @@ from django.http import Http404
 from rest_framework import exceptions as drf
 
 from api import errors as api_errors
-from api.errors import HTTP_STATUS, known_error, render, status_of
+from api.errors import HTTP_STATUS, drf_exception_handler, known_error, render, status_of
 from zavora import errors
 from zavora.errors import ZavoraError
 
@@ -83,6 +84,18 @@ def test_some_failures_bring_headers(error, name, value):
     _, headers, _ = render(error, request_id="r")
 
     assert dict(headers)[name] == value
+
+
+@pytest.mark.parametrize(
+    ("may_have_written", "code"), [(False, "engine_unavailable"), (True, "outcome_unknown")]
+)
+def test_a_database_lost_during_a_write_is_no_promise_that_nothing_happened(may_have_written, code):
+    view = SimpleNamespace(may_have_written=may_have_written)
+    context = {"view": view, "request": SimpleNamespace(request_id="r")}
+
+    response = drf_exception_handler(OperationalError("gone"), context)
+
+    assert response.data["error"]["code"] == code
 
 
 def test_an_unknown_outcome_does_not_invite_a_repeat():
