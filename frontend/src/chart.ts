@@ -18,6 +18,7 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 
+import { type Bar, barOf, fillGaps, mergeBars } from "./bars.ts";
 import { recall, remember } from "./config.ts";
 import { decimalsOf } from "./decimal.ts";
 import { byId, choiceGroup, eachFrame, setText } from "./dom.ts";
@@ -29,7 +30,15 @@ import type { Subscription } from "./socket.ts";
 import { THEME_CHANGED, themeColor } from "./theme-toggle.ts";
 import type { Candle, Market } from "./types.ts";
 
-const INTERVALS = ["1m", "5m", "15m", "1h", "4h", "1d"];
+/** The intervals on offer and their lengths in seconds. */
+const INTERVAL_S: Record<string, number> = {
+  "1m": 60,
+  "5m": 300,
+  "15m": 900,
+  "1h": 3_600,
+  "4h": 14_400,
+  "1d": 86_400,
+};
 const EMITTED: Record<string, string> = {
   Minute1: "1m",
   Minute5: "5m",
@@ -43,11 +52,6 @@ const PAGE = 500;
 const MARGIN_BARS = 30;
 const VISIBLE_BARS = 110;
 
-interface Bar {
-  candle: Candle;
-  time: UTCTimestamp;
-}
-
 export class Chart {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
@@ -57,6 +61,8 @@ export class Chart {
   readonly #selectInterval: (value: string) => void;
   #interval: string;
   #bars: Bar[] = [];
+  /** The bars as drawn: those, and flat ones between them. */
+  #drawn: Bar[] = [];
   #subscription: Subscription | null = null;
   #orderLines: IPriceLine[] = [];
   /** Counts changes of market or interval, so that a late answer is recognised. */
@@ -68,7 +74,7 @@ export class Chart {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     const chosen = recall("interval");
-    this.#interval = chosen && INTERVALS.includes(chosen) ? chosen : "1m";
+    this.#interval = chosen && chosen in INTERVAL_S ? chosen : "1m";
     this.#chart = createChart(byId("chart"), {
       autoSize: true,
       crosshair: { mode: CrosshairMode.Normal },
@@ -125,7 +131,7 @@ export class Chart {
       wickUpColor: up,
       wickDownColor: down,
     });
-    this.#volumes.setData(this.#bars.map(volumeOf));
+    this.#volumes.setData(this.#drawn.map(volumeOf));
   }
 
   /** Start over with the selected market and interval. */
@@ -175,22 +181,23 @@ export class Chart {
     const page = await this.#page(market);
     if (turn !== this.#turn) return;
     const isFirst = this.#bars.length === 0;
-    this.#setBars(mergeBars(page, this.#bars));
+    this.#setBars(mergeBars(this.#bars, page));
     if (isFirst) this.#showLatest();
     byId("chart-empty").hidden = this.#bars.length > 0;
     this.#drawLegend(null);
   }
 
   #showLatest(): void {
-    const count = this.#bars.length;
+    const count = this.#drawn.length;
     if (count)
       this.#chart.timeScale().setVisibleLogicalRange({ from: count - VISIBLE_BARS, to: count + 6 });
   }
 
   #setBars(bars: Bar[]): void {
     this.#bars = bars;
-    this.#candles.setData(bars.map(candleOf));
-    this.#volumes.setData(bars.map(volumeOf));
+    this.#drawn = fillGaps(bars, INTERVAL_S[this.#interval]!);
+    this.#candles.setData(this.#drawn.map(candleOf));
+    this.#volumes.setData(this.#drawn.map(volumeOf));
   }
 
   #update(candle: Candle): void {
@@ -198,14 +205,17 @@ export class Chart {
     if (!isShown || (EMITTED[candle.interval] ?? candle.interval) !== this.#interval) return;
     const bar = barOf(candle);
     const last = this.#bars.at(-1);
-    if (last && bar.time < last.time) {
+    const isNext = last && bar.time - last.time <= INTERVAL_S[this.#interval]!;
+    if (isNext && bar.time >= last.time) {
+      for (const bars of [this.#bars, this.#drawn]) {
+        if (last.time === bar.time) bars.pop();
+        bars.push(bar);
+      }
+      this.#candles.update(candleOf(bar));
+      this.#volumes.update(volumeOf(bar));
+    } else {
       this.#setBars(mergeBars(this.#bars, [bar]));
-      return;
     }
-    if (last?.time === bar.time) this.#bars.pop();
-    this.#bars.push(bar);
-    this.#candles.update(candleOf(bar));
-    this.#volumes.update(volumeOf(bar));
     byId("chart-empty").hidden = true;
     if (!last) this.#showLatest();
     this.#drawLegend(null);
@@ -233,7 +243,7 @@ export class Chart {
 
   #drawLegend(event: MouseEventParams | null): void {
     const time = event?.time;
-    const bar = time ? this.#bars.find((item) => item.time === time) : this.#bars.at(-1);
+    const bar = time ? this.#drawn.find((item) => item.time === time) : this.#drawn.at(-1);
     const legend = byId("chart-legend");
     if (!bar) {
       setText(legend, "");
@@ -269,20 +279,10 @@ export class Chart {
   });
 }
 
-/** Bars in rising time; where both have one, the later list's is kept. */
-function mergeBars(older: readonly Bar[], newer: readonly Bar[]): Bar[] {
-  const byTime = new Map([...older, ...newer].map((bar) => [bar.time, bar]));
-  return [...byTime.values()].sort((a, b) => a.time - b.time);
-}
-
-function barOf(candle: Candle): Bar {
-  return { candle, time: Math.floor(Date.parse(candle.open_time) / 1000) as UTCTimestamp };
-}
-
 // Pixels need no exact decimals: these floats are drawn and never sent.
 function candleOf({ candle, time }: Bar): CandlestickData<UTCTimestamp> {
   return {
-    time,
+    time: time as UTCTimestamp,
     open: Number(candle.open),
     high: Number(candle.high),
     low: Number(candle.low),
@@ -292,7 +292,11 @@ function candleOf({ candle, time }: Bar): CandlestickData<UTCTimestamp> {
 
 function volumeOf({ candle, time }: Bar): HistogramData<UTCTimestamp> {
   const isUp = Number(candle.close) >= Number(candle.open);
-  return { time, value: Number(candle.volume), color: themeColor(isUp ? "up-soft" : "down-soft") };
+  return {
+    time: time as UTCTimestamp,
+    value: Number(candle.volume),
+    color: themeColor(isUp ? "up-soft" : "down-soft"),
+  };
 }
 
 function isoOf(time: Time): string {

@@ -56,6 +56,7 @@ export interface Candle {
   low: string;
   close: string;
   volume: string;
+  trades: number;
 }
 
 export interface Order {

@@ -1,0 +1,53 @@
+/** Candles as bars of a chart: merged by time, and without holes. Pure. */
+
+import type { Candle } from "./types.ts";
+
+export interface Bar {
+  candle: Candle;
+  /** When it opens, in seconds since 1970. */
+  time: number;
+}
+
+/** Bars that are made up for intervals without a trade, at most. */
+const FILLED_MAX = 3_000;
+
+export function barOf(candle: Candle): Bar {
+  return { candle, time: Math.floor(Date.parse(candle.open_time) / 1000) };
+}
+
+/** Return bars in rising time; of two of one time the one that has seen more trades is kept. */
+export function mergeBars(some: readonly Bar[], others: readonly Bar[]): Bar[] {
+  const byTime = new Map<number, Bar>();
+  for (const bar of [...some, ...others]) {
+    const known = byTime.get(bar.time);
+    if (!known || known.candle.trades <= bar.candle.trades) byTime.set(bar.time, bar);
+  }
+  return [...byTime.values()].sort((a, b) => a.time - b.time);
+}
+
+/**
+ * Put a flat bar at the last close wherever an interval of `stepS` seconds had no trade, newest
+ * holes first, so that distances along the axis are distances in time.
+ */
+export function fillGaps(bars: readonly Bar[], stepS: number): Bar[] {
+  const filled: Bar[] = [];
+  let left = FILLED_MAX;
+  for (let index = bars.length - 1; index >= 0; index -= 1) {
+    const bar = bars[index]!;
+    const next = bars[index + 1];
+    const missing = next ? Math.round((next.time - bar.time) / stepS) - 1 : 0;
+    if (missing > 0 && missing <= left) {
+      left -= missing;
+      for (let step = missing; step > 0; step -= 1)
+        filled.push(flatBar(bar, bar.time + step * stepS));
+    }
+    filled.push(bar);
+  }
+  return filled.reverse();
+}
+
+function flatBar({ candle }: Bar, time: number): Bar {
+  const { close } = candle;
+  const prices = { open: close, high: close, low: close, close };
+  return { time, candle: { ...candle, ...prices, volume: "0", trades: 0 } };
+}
