@@ -1,0 +1,123 @@
+"""What is killed, and how the exchange gets it back. Run from the main thread."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+
+from tests.exchange import Exchange, wait_until
+
+WORKER, STANDBY = "worker-0", "worker-0-standby"
+LEASE_S: Final = 3.0
+# How long something that died stays gone before its supervisor would have it back.
+RESTART_S: Final = (0.0, 0.6)
+TAKE_OVER_WAIT_S: Final = 30.0
+
+_SHARD = "SELECT lease_owner, backend_pid, epoch FROM matching_shard WHERE id = 0"
+
+
+def moment(*, ago_s: float = 0.0) -> str:
+    """Return the time, or one before it, as the API writes it."""
+    return (datetime.now(UTC) - timedelta(seconds=ago_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Killer:
+    """Kills one part at a time; each method returns the moment of the kill."""
+
+    def __init__(self, exchange: Exchange, draw: random.Random) -> None:
+        self._exchange = exchange
+        self._draw = draw
+
+    def kinds(self) -> dict[str, Callable[[], str]]:
+        """Return what can be killed, by the name it has in the report."""
+        return {
+            "worker": self.kill_worker,
+            "worker stopped and continued": self.stop_and_continue_worker,
+            "valkey": self.kill_valkey,
+            "postgresql backend": self.kill_backend,
+            "postmaster": self.kill_postmaster,
+            "web": self.kill_web,
+        }
+
+    def kill_worker(self) -> str:
+        """Kill -9 the live worker; the standby takes over when the lease has run out."""
+        name, _ = self._live_worker()
+        at = moment()
+        self._exchange.kill(name)
+        self._restart(name)
+        return at
+
+    def stop_and_continue_worker(self) -> str:
+        """SIGSTOP the live worker until the standby is live and a lease has passed; SIGCONT it.
+
+        It must then find out that it was replaced, and end.
+        """
+        name, epoch = self._live_worker()
+        at, began = moment(), time.monotonic()
+        self._exchange.send(name, signal.SIGSTOP)
+        wait_until(lambda: self._shard()[2] > epoch, timeout_s=TAKE_OVER_WAIT_S, what="a take-over")
+        time.sleep(max(0.0, began + 1.1 * LEASE_S - time.monotonic()))  # the pause under test
+        self._exchange.send(name, signal.SIGCONT)
+        self._exchange.wait_for_exit(name, timeout_s=TAKE_OVER_WAIT_S)
+        self._restart(name)
+        return at
+
+    def kill_valkey(self) -> str:
+        """Kill -9 Valkey: everything in it is gone."""
+        at = moment()
+        self._exchange.kill("valkey")
+        self._restart("valkey")
+        return at
+
+    def kill_backend(self) -> str:
+        """Kill -9 the live worker's PostgreSQL backend; the postmaster then restarts them all."""
+        self._live_worker()
+        _, pid, _ = self._shard()
+        at = moment()
+        os.kill(pid, signal.SIGKILL)
+        return at
+
+    def kill_postmaster(self) -> str:
+        """Kill -9 the postmaster."""
+        at = moment()
+        self._exchange.kill("postgres")
+        self._restart("postgres")
+        return at
+
+    def kill_web(self) -> str:
+        """Kill -9 the one web process."""
+        at = moment()
+        self._exchange.kill("web")
+        self._restart("web")
+        return at
+
+    # --- inside ---
+
+    def _restart(self, name: str) -> None:
+        time.sleep(self._draw.uniform(*RESTART_S))  # how long a supervisor would take
+        self._exchange.restart(name)
+
+    def _live_worker(self) -> tuple[str, int]:
+        """Return the name of the process that owns the shard, and its epoch."""
+        return wait_until(self._find_live_worker, timeout_s=TAKE_OVER_WAIT_S, what="a live worker")
+
+    def _find_live_worker(self) -> tuple[str, int] | None:
+        owner, backend, epoch = self._shard()
+        for name in (WORKER, STANDBY):
+            is_owner = f"-{self._exchange.pid(name)}-" in owner
+            if is_owner and backend and self._exchange.is_running(name):
+                return name, epoch
+        return None
+
+    def _shard(self) -> tuple[str, Any, int]:
+        try:
+            with psycopg.connect(self._exchange.database_url, connect_timeout=3) as connection:
+                row = connection.execute(_SHARD).fetchone()
+        except psycopg.OperationalError:
+            return "", None, 0  # restarting
+        return row or ("", None, 0)

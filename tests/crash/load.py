@@ -1,0 +1,339 @@
+"""Clients that trade without a pause and note what they are told.
+
+They behave as the API's guide says: a request with a key is repeated until it is answered,
+whatever went wrong; one without a key is repeated only after an answer that says that nothing was
+queued (503). Load runs in a thread of its own, so that a test can kill processes meanwhile.
+"""
+
+import asyncio
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from tests.crash.http_client import HttpClient, Unanswered
+from tests.crash.notes import Notes, OrderTold, TradeTold
+
+Result = TypeVar("Result")
+
+HOST: Final = "127.0.0.1"
+# Longer than the edge waits, so that its own answer comes first.
+ANSWER_WAIT_S: Final = 7.0
+REPEAT_PAUSE_S: Final = (0.02, 0.2)
+REPEATS_MAX: Final = 400
+THINK_S: Final = (0.01, 0.09)
+OPEN_KEPT_MAX: Final = 200
+NOT_QUEUED: Final = 503
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPlan:
+    """Where orders of a market lie: a middle price, a step, and quantities in steps."""
+
+    symbol: str
+    middle: Decimal
+    tick: Decimal
+    lot: Decimal
+    base: str
+    quote: str
+
+    def price(self, draw: random.Random) -> str:
+        """Return a price within 12 ticks of the middle: about a third of the orders trade."""
+        return str(self.middle + draw.randint(-12, 12) * self.tick)
+
+    def quantity(self, draw: random.Random) -> str:
+        """Return one to nine lots."""
+        return str(draw.randint(1, 9) * self.lot)
+
+
+MARKETS: Final = (
+    MarketPlan("BTC/USD", Decimal(60_000), Decimal(1), Decimal("0.001"), "BTC", "USD"),
+    MarketPlan("ETH/USD", Decimal(3_000), Decimal("0.5"), Decimal("0.01"), "ETH", "USD"),
+    MarketPlan("ETH/BTC", Decimal("0.05"), Decimal("0.00001"), Decimal("0.01"), "ETH", "BTC"),
+    MarketPlan("BTC/EUR", Decimal(55_000), Decimal(1), Decimal("0.001"), "BTC", "EUR"),
+)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What became of one attempt: a status (None: no answer), and data or an error's code."""
+
+    status: int | None
+    data: Any = None
+    code: str = ""
+
+
+Send = Callable[[str], Awaitable[Answer]]  # given a request id
+
+
+@dataclass
+class Shared:
+    """What all clients have in common."""
+
+    notes: Notes
+    gate: asyncio.Event
+    is_ending: bool = False
+    # When acknowledgements came (monotonic seconds) and when the exchange had decided them.
+    acknowledged: deque[tuple[float, str]] = field(default_factory=deque)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    unexpected: list[str] = field(default_factory=list)
+
+
+class Trader:
+    """One account's client: draws what to do, does it to the end, notes the answer."""
+
+    # Whether cancels and amendments take an idempotency key, so that they may be repeated.
+    has_keys = True
+
+    def __init__(self, shared: Shared, account: str, seed: int) -> None:
+        self.shared = shared
+        self.account = account
+        self.draw = random.Random(seed)
+        self.is_idle = True
+        self.open: deque[tuple[str, str]] = deque(maxlen=OPEN_KEPT_MAX)  # order id, market
+
+    async def run(self) -> None:
+        """Trade until the load ends; between operations the gate may hold."""
+        while not self.shared.is_ending:
+            self.is_idle = True
+            await self.shared.gate.wait()
+            self.is_idle = False
+            kind = self.draw.random()
+            if self.open and kind < 0.3:
+                await self._cancel()
+            elif self.open and kind < 0.36:
+                await self._amend()
+            else:
+                await self._place()
+            await asyncio.sleep(self.draw.uniform(*THINK_S))
+
+    # --- what differs between HTTP and WebSocket ---
+
+    async def send_place(self, body: dict[str, Any], request_id: str) -> Answer:
+        """Send an order once."""
+        raise NotImplementedError
+
+    async def send_cancel(self, order_id: str, key: str, request_id: str) -> Answer:
+        """Send a cancel once."""
+        raise NotImplementedError
+
+    async def send_amend(
+        self, order_id: str, body: dict[str, Any], key: str, request_id: str
+    ) -> Answer:
+        """Send an amendment once."""
+        raise NotImplementedError
+
+    # --- operations ---
+
+    async def _place(self) -> None:
+        market = self.draw.choice(MARKETS)
+        body: dict[str, Any] = {
+            "user_id": self.account,
+            "market": market.symbol,
+            "side": self.draw.choice(("buy", "sell")),
+            "order_type": "limit",
+            "price": market.price(self.draw),
+            "quantity": market.quantity(self.draw),
+            "time_in_force": self.draw.choice(("GTC", "GTC", "GTC", "GTC", "IOC", "FOK")),
+        }
+        key = None if self.draw.random() < 0.15 else f"c-{uuid.uuid4().hex}"
+        if key is not None:
+            body["client_order_id"] = key
+        answer = await self._to_the_end(lambda rid: self.send_place(body, rid), key)
+        if answer is None or answer.status != 200:
+            return
+        order = answer.data["order"]
+        self._note(order)
+        own = int(order["id"])
+        for trade in answer.data["trades"]:
+            self.shared.notes.trades.append(
+                TradeTold(
+                    trade["market"],
+                    int(trade["id"]),
+                    own,
+                    Decimal(trade["price"]),
+                    Decimal(trade["quantity"]),
+                )
+            )
+        if order["status"] in ("New", "PartiallyFilled"):
+            self.open.append((order["id"], market.symbol))
+
+    async def _cancel(self) -> None:
+        place = self.draw.randrange(len(self.open))
+        order_id, _ = self.open[place]
+        del self.open[place]
+        key = f"x-{uuid.uuid4().hex}"
+        answer = await self._to_the_end(
+            lambda rid: self.send_cancel(order_id, key, rid), key if self.has_keys else None
+        )
+        if answer is not None and answer.status == 200:
+            self._note(answer.data)
+
+    async def _amend(self) -> None:
+        order_id, symbol = self.open[self.draw.randrange(len(self.open))]
+        market = next(market for market in MARKETS if market.symbol == symbol)
+        key = f"a-{uuid.uuid4().hex}"
+        body = {"price": market.price(self.draw)}
+        answer = await self._to_the_end(
+            lambda rid: self.send_amend(order_id, body, key, rid), key if self.has_keys else None
+        )
+        if answer is not None and answer.status == 200:
+            self._note(answer.data["order"])
+
+    async def _to_the_end(self, send: Send, key: str | None) -> Answer | None:
+        """Repeat as far as is allowed; return the final answer, None where there is none."""
+        notes = self.shared.notes
+        for _ in range(REPEATS_MAX):
+            request_id = str(uuid.uuid4())
+            answer = await send(request_id)
+            notes.answers[str(answer.status or "none")] += 1
+            if answer.status == NOT_QUEUED:
+                notes.not_queued.append(request_id)
+            elif answer.status is not None and answer.status < 500:
+                if answer.status != 200:
+                    self._refused(answer, key)
+                return answer
+            elif answer.status == 500:
+                self.shared.unexpected.append(f"500 {answer.code} for request {request_id}")
+            if key is None and answer.status != NOT_QUEUED:
+                return None  # it may have taken effect: a repetition might double it
+            await asyncio.sleep(self.draw.uniform(*REPEAT_PAUSE_S))
+        self.shared.unexpected.append(f"no answer after {REPEATS_MAX} repetitions")
+        return None
+
+    def _refused(self, answer: Answer, key: str | None) -> None:
+        if answer.code in ("insufficient_balance", "order_not_open", "invalid_order"):
+            if key is not None:
+                self.shared.notes.refused.append((self.account, key))
+            return
+        self.shared.unexpected.append(f"{answer.status} {answer.code}")
+
+    def _note(self, order: dict[str, Any]) -> None:
+        told = OrderTold.of(order)
+        self.shared.notes.orders.append(told)
+        with self.shared.lock:
+            self.shared.acknowledged.append((time.monotonic(), told.updated_at))
+
+
+class HttpTrader(Trader):
+    """Trades by REST."""
+
+    def __init__(self, shared: Shared, account: str, seed: int, *, port: int, token: str) -> None:
+        super().__init__(shared, account, seed)
+        self._client = HttpClient(HOST, port, token)
+
+    async def send_place(self, body: dict[str, Any], request_id: str) -> Answer:
+        """POST /orders."""
+        return await self._send("POST", "/api/v1/orders", body, request_id)
+
+    async def send_cancel(self, order_id: str, key: str, request_id: str) -> Answer:
+        """DELETE /orders/:id."""
+        return await self._send("DELETE", f"/api/v1/orders/{order_id}", None, request_id, key)
+
+    async def send_amend(
+        self, order_id: str, body: dict[str, Any], key: str, request_id: str
+    ) -> Answer:
+        """PATCH /orders/:id."""
+        return await self._send("PATCH", f"/api/v1/orders/{order_id}", body, request_id, key)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        request_id: str,
+        key: str | None = None,
+    ) -> Answer:
+        headers = {"X-Request-ID": request_id}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        try:
+            status, answer = await self._client.request(
+                method, path, body, headers=headers, timeout_s=ANSWER_WAIT_S
+            )
+        except Unanswered:
+            return Answer(None)
+        if status == 200:
+            return Answer(status, answer["data"])
+        return Answer(status, None, answer["error"]["code"])
+
+
+class Load:
+    """Runs traders in a thread; ``pause`` lets each finish what it does."""
+
+    def __init__(self, make: Callable[[Shared], list[Trader]]) -> None:
+        self._make = make
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._traders: list[Trader] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.shared = Shared(Notes(), asyncio.Event())
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        self._call(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shared.is_ending = True
+        self._call(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=20)
+        self._loop.close()
+
+    def go_on(self) -> None:
+        """Let the traders trade."""
+        self._loop.call_soon_threadsafe(self.shared.gate.set)
+
+    def pause(self, *, timeout_s: float = 60.0) -> None:
+        """Let every trader finish its operation, repetitions included, and wait until all have."""
+        self._call(self._pause(), timeout_s)
+
+    def first_decided_after(self, moment: str, *, timeout_s: float) -> float:
+        """Return when the first acknowledgement came that was decided after ``moment``.
+
+        The answer is in monotonic seconds; raises AssertionError where none comes in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            with self.shared.lock:
+                for received, decided in self.shared.acknowledged:
+                    if decided > moment:
+                        self.shared.acknowledged.clear()
+                        return received
+            time.sleep(0.005)
+        raise AssertionError(f"no acknowledgement within {timeout_s} s after {moment}")
+
+    # --- inside ---
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _call(self, coroutine: Coroutine[Any, Any, Result], timeout_s: float = 30.0) -> Result:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
+
+    async def _start(self) -> None:
+        self._traders = self._make(self.shared)
+        self._tasks = [asyncio.ensure_future(trader.run()) for trader in self._traders]
+
+    async def _pause(self) -> None:
+        self.shared.gate.clear()
+        while True:
+            # One that waits at the open gate runs before this does again, so it is not idle then.
+            await asyncio.sleep(0.02)
+            for task in self._tasks:
+                if task.done():
+                    task.result()  # a trader that failed fails the test
+            if all(trader.is_idle for trader in self._traders):
+                return
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

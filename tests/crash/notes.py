@@ -1,0 +1,197 @@
+"""What clients were told, and the check that the tables say the same: nothing lost, nothing twice.
+
+Pure: it knows neither the exchange nor a database, so that its own tests can forge a lost
+acknowledgement and a doubled command and see it fail.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+CLOSED: Final = ("filled", "cancelled", "expired")
+STATUS: Final = {
+    "New": "new",
+    "PartiallyFilled": "partially_filled",
+    "Filled": "filled",
+    "Cancelled": "cancelled",
+    "Expired": "expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTold:
+    """An order as an answer showed it."""
+
+    order_id: int
+    account: str
+    client_order_id: str | None
+    market: str
+    side: str
+    price: Decimal | None
+    quantity: Decimal | None
+    filled: Decimal
+    status: str
+    updated_at: str
+
+    @classmethod
+    def of(cls, shape: dict[str, Any]) -> "OrderTold":
+        """Read an Order of the API."""
+        return cls(
+            int(shape["id"]),
+            shape["user_id"],
+            shape["client_order_id"],
+            shape["market"],
+            shape["side"].lower(),
+            _figure(shape["price"]),
+            _figure(shape["quantity"]),
+            Decimal(shape["filled_quantity"]),
+            STATUS[shape["status"]],
+            shape["updated_at"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTold:
+    """A match as an answer or a pushed fill showed it, from one party's side."""
+
+    market: str
+    sequence: int
+    order_id: int
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(slots=True)
+class Notes:
+    """Everything that clients were told. Lists only grow."""
+
+    orders: list[OrderTold] = field(default_factory=list)
+    trades: list[TradeTold] = field(default_factory=list)
+    # Keys of requests that were refused for good: (account, key).
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    # Ids of requests that were answered "nothing was queued" (503).
+    not_queued: list[str] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def acknowledged(self) -> int:
+        """How many things the tables must hold."""
+        return len(self.orders) + len(self.trades)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStored:
+    """An order's row; ``account`` is the public id, ``market`` the symbol."""
+
+    order_id: int
+    account: str
+    client_order_id: str | None
+    market: str
+    side: str
+    price: Decimal | None
+    quantity: Decimal | None
+    filled: Decimal
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeStored:
+    """A trade's row."""
+
+    market: str
+    sequence: int
+    maker_order_id: int
+    taker_order_id: int
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the tables say."""
+
+    orders: dict[int, OrderStored] = field(default_factory=dict)
+    trades: dict[tuple[str, int], TradeStored] = field(default_factory=dict)
+    # How many applied journal rows there are for a key, and for a request's id.
+    applied_by_key: Counter[tuple[str, str]] = field(default_factory=Counter)
+    applied_by_request: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Faults:
+    """What must not be. Empty lists where all is well."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.doubled)
+
+
+def find_faults(notes: Notes, stored: Stored) -> Faults:
+    """Hold everything that was told against the tables."""
+    faults = Faults()
+    for told in notes.orders:
+        if reason := _order_fault(told, stored.orders.get(told.order_id)):
+            faults.lost.append(f"order {told.order_id}: {reason}")
+    for trade in notes.trades:
+        if reason := _trade_fault(trade, stored.trades.get((trade.market, trade.sequence))):
+            faults.lost.append(f"trade {trade.sequence} of {trade.market}: {reason}")
+    faults.doubled += _doubled_orders(stored.orders.values())
+    for account, key in notes.refused:
+        if stored.applied_by_key[(account, key)]:
+            faults.doubled.append(f"key {key}: told as refused, and took effect")
+    for (_, key), count in stored.applied_by_key.items():
+        if count > 1:
+            faults.doubled.append(f"key {key}: took effect {count} times")
+    for request_id, count in stored.applied_by_request.items():
+        if count > 1:
+            faults.doubled.append(f"request {request_id}: took effect {count} times")
+    for request_id in notes.not_queued:
+        if stored.applied_by_request[request_id]:
+            faults.doubled.append(f"request {request_id}: told as not queued, and took effect")
+    return faults
+
+
+def _order_fault(told: OrderTold, row: OrderStored | None) -> str:
+    """Return why a row does not bear out what was told; empty where it does."""
+    if row is None:
+        return "told, and not in the tables"
+    for name in ("account", "client_order_id", "market", "side"):
+        if getattr(told, name) != getattr(row, name):
+            return f"{name} told {getattr(told, name)}, stored {getattr(row, name)}"
+    if row.filled < told.filled:
+        return f"filled told {told.filled}, stored {row.filled}"
+    if told.status in CLOSED:
+        # A closed order never changes again.
+        if (told.status, told.filled) != (row.status, row.filled):
+            return f"told {told.status} {told.filled}, stored {row.status} {row.filled}"
+        if (told.price, told.quantity) != (row.price, row.quantity):
+            return f"told {told.quantity} @ {told.price}, stored {row.quantity} @ {row.price}"
+    return ""
+
+
+def _trade_fault(told: TradeTold, row: TradeStored | None) -> str:
+    if row is None:
+        return "told, and not in the tables"
+    if (told.price, told.quantity) != (row.price, row.quantity):
+        return f"told {told.quantity} @ {told.price}, stored {row.quantity} @ {row.price}"
+    if told.order_id not in (row.maker_order_id, row.taker_order_id):
+        return f"order {told.order_id} is no party of it"
+    return ""
+
+
+def _doubled_orders(rows: Iterable[OrderStored]) -> list[str]:
+    """Return client order ids with more than one order; clients here never use one again."""
+    counts = Counter((row.account, row.client_order_id) for row in rows if row.client_order_id)
+    return [
+        f"client order id {name} of {account}: {count} orders"
+        for (account, name), count in counts.items()
+        if count > 1
+    ]
+
+
+def _figure(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -1,0 +1,152 @@
+"""What the tables and the API of a running exchange say, in the checker's terms."""
+
+import http.client
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import Any, Final
+
+import psycopg
+
+from matching import wire
+from tests.crash.notes import OrderStored, OrderTold, Stored, TradeStored
+from tests.exchange import Exchange
+
+PAGE: Final = 500
+DEPTH: Final = 1_000
+_ORDERS: Final = (
+    "SELECT o.id, a.public_id::text, o.client_order_id, m.symbol, o.side, o.price, o.quantity,"
+    " o.filled_quantity, o.status FROM matching_order o"
+    " JOIN accounts_account a ON a.id = o.account_id JOIN matching_market m ON m.id = o.market_id"
+)
+_TRADES: Final = (
+    "SELECT m.symbol, t.sequence, t.maker_order_id, t.taker_order_id, t.price, t.quantity"
+    " FROM matching_trade t JOIN matching_market m ON m.id = t.market_id"
+)
+_JOURNAL: Final = (
+    "SELECT c.sequence, a.public_id::text, c.request_id, c.body FROM matching_command c"
+    " LEFT JOIN accounts_account a ON a.id = c.account_id"
+    " WHERE c.shard_id = 0 AND c.outcome = 'applied' AND c.sequence > %s ORDER BY c.sequence"
+)
+
+
+class Tables:
+    """Reads the tables; what the journal says is kept, as it only grows."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._last_sequence = 0
+        self._by_key: Counter[tuple[str, str]] = Counter()
+        self._by_request: Counter[str] = Counter()
+
+    def read(self) -> Stored:
+        """Return everything that the tables hold."""
+        with psycopg.connect(self._exchange.database_url) as connection:
+            orders = {row[0]: OrderStored(*row) for row in connection.execute(_ORDERS)}
+            trades = {(row[0], row[1]): TradeStored(*row) for row in connection.execute(_TRADES)}
+            journal = connection.execute(_JOURNAL, (self._last_sequence,))
+            for sequence, account, request_id, body in journal:
+                self._last_sequence = sequence
+                if request_id:  # the demo's own set-up has none
+                    self._by_request[request_id] += 1
+                key = getattr(wire.decode_command(bytes(body)), "key", None)
+                if key is not None:
+                    self._by_key[(account, key.strip())] += 1
+        return Stored(orders, trades, self._by_key, self._by_request)
+
+
+class Api:
+    """Reads an account's history through the API."""
+
+    def __init__(self, exchange: Exchange, token: str) -> None:
+        self._exchange = exchange
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+        }
+
+    def get(self, path: str) -> Any:
+        """Return the parsed answer to a GET."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the parsed answer to a POST."""
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        content = None if body is None else json.dumps(body)
+        connection = http.client.HTTPConnection("127.0.0.1", self._exchange.port, timeout=30)
+        try:
+            connection.request(method, path, content, self._headers)
+            response = connection.getresponse()
+            answer = json.load(response)
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise AssertionError(f"{path}: {response.status} {answer}")
+        return answer
+
+    def read(self, accounts: list[str], *, since_order: int, since_time: str) -> Stored:
+        """Return orders from an id on and fills from a time on, of all the accounts."""
+        stored = Stored()
+        for account in accounts:
+            for shape in self._pages(account, "orders"):
+                told = OrderTold.of(shape)
+                if told.order_id < since_order:
+                    break
+                stored.orders[told.order_id] = _as_stored(told)
+            for fill in self._pages(account, "trades"):
+                if fill["created_at"] < since_time:
+                    break
+                _add_fill(stored, fill)
+        return stored
+
+    def book(self, symbol: str) -> dict[str, Any]:
+        """Return the order book as the feed has it, in the auditor's form."""
+        data = self.get(f"/api/v1/markets/{symbol}/order-book?depth={DEPTH}")["data"]
+        return {
+            "sequence": data["sequence"],
+            "buy": {_plain(price): _plain(quantity) for price, quantity in data["bids"]},
+            "sell": {_plain(price): _plain(quantity) for price, quantity in data["asks"]},
+        }
+
+    def _pages(self, account: str, what: str) -> Any:
+        """Yield an account's history, newest first, page by page."""
+        cursor = ""
+        while True:
+            answer = self.get(f"/api/v1/accounts/{account}/{what}?limit={PAGE}{cursor}")
+            yield from answer["data"]
+            if answer["meta"]["next"] is None:
+                return
+            cursor = f"&cursor={answer['meta']['next']}"
+
+
+def _as_stored(told: OrderTold) -> OrderStored:
+    return OrderStored(
+        told.order_id,
+        told.account,
+        told.client_order_id,
+        told.market,
+        told.side,
+        told.price,
+        told.quantity,
+        told.filled,
+        told.status,
+    )
+
+
+def _add_fill(stored: Stored, fill: dict[str, Any]) -> None:
+    """Add one party's view of a trade; where both are ours, the second completes it."""
+    name = (fill["market"], int(fill["id"]))
+    own, other = int(fill["order_id"]), stored.trades.get(name)
+    stored.trades[name] = TradeStored(
+        *name,
+        own if other is None else other.maker_order_id,
+        own,
+        Decimal(fill["price"]),
+        Decimal(fill["quantity"]),
+    )
+
+
+def _plain(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

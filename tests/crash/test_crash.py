@@ -1,0 +1,237 @@
+"""Nothing acknowledged is lost, nothing happens twice, whatever part is killed under load.
+
+``ZAVORA_CRASH_KILLS`` says how often something is killed (``make crash-test``: 60),
+``ZAVORA_CRASH_SEED`` repeats the choices of an earlier run, which it prints, and
+``ZAVORA_CRASH_KINDS`` (``worker,web``) narrows down what is killed. See docs/durability.md.
+"""
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.crash.kills import Killer, moment
+from tests.crash.load import MARKETS, HttpTrader, Load, Shared, Trader
+from tests.crash.notes import Faults, Notes, find_faults
+from tests.crash.socket_trader import SocketTrader
+from tests.crash.tables import Api, Tables
+from tests.exchange import Exchange
+
+KILLS: Final = int(os.environ.get("ZAVORA_CRASH_KILLS", "6"))
+SEED: Final = int(os.environ.get("ZAVORA_CRASH_SEED") or random.SystemRandom().randrange(10**6))
+ONLY_KINDS: Final = [name for name in os.environ.get("ZAVORA_CRASH_KINDS", "").split(",") if name]
+HTTP_TRADERS: Final = 8
+SOCKET_TRADERS: Final = 3
+FUNDS: Final = {"USD": "5000000", "EUR": "5000000", "BTC": "100", "ETH": "2000"}
+# What a kill may cost a client, at most, before something is acknowledged again.
+ACKNOWLEDGED_AGAIN_MAX_S: Final = 60.0
+BEFORE_KILL_S: Final = (0.2, 1.2)
+AFTER_RECOVERY_S: Final = 0.4
+FEED_CATCHES_UP_MAX_S: Final = 15.0
+# A fill is pushed after its commit: it may be noted only after the check that follows.
+FILLS_LATE_MAX_S: Final = 60.0
+
+
+@dataclass
+class Report:
+    """What a run found, for the table it prints."""
+
+    faults: Faults = field(default_factory=Faults)
+    waits_s: dict[str, list[float]] = field(default_factory=dict)
+    audits: int = 0
+
+    def text(self, notes: Notes) -> str:
+        """Return the table."""
+        kills = sum(len(waits) for waits in self.waits_s.values())
+        lines = [
+            "",
+            f"{'killed':30} {'times':>5}   {'median s':>8} {'worst s':>8}   to next answer",
+        ]
+        for kind, waits in self.waits_s.items():
+            median = f"{statistics.median(waits):8.2f}" if waits else " " * 8
+            worst = f"{max(waits):8.2f}" if waits else " " * 8
+            lines.append(f"{kind:30} {len(waits):5}   {median} {worst}")
+        cancels = sum(told.status == "cancelled" for told in notes.orders)
+        lines += [
+            f"{'all':30} {kills:5}",
+            "",
+            f"acknowledgements checked {notes.acknowledged}",
+            f"  orders and amendments {len(notes.orders) - cancels}",
+            f"  cancels {cancels}",
+            f"  fills {len(notes.trades)}",
+            f"refusals checked {len(notes.refused)}, answers 503 checked {len(notes.not_queued)}",
+            f"answers by status {dict(sorted(notes.answers.items()))}",
+            f"audits (reconcile, journal, books) {self.audits}",
+            f"lost {len(self.faults.lost)}, doubled {len(self.faults.doubled)}",
+        ]
+        return "\n".join(lines)
+
+
+class Auditor:
+    """The process that proves the books."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.auditor"],
+            env=exchange.env,
+            cwd=Path(__file__).resolve().parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def audit(self) -> dict[str, Any]:
+        """Return what it finds now."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("the auditor has no pipes")
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        while line := self._process.stdout.readline():
+            if line.startswith("{"):  # other lines are log lines
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+        raise AssertionError("the auditor died")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def crashing() -> Iterator[Exchange]:
+    """An exchange of its own, with two workers for its shard."""
+    with Exchange(demo=True, extra_env={"LOG_LEVEL": "WARNING"}) as exchange:
+        exchange.start_standby(0)
+        yield exchange
+
+
+def _accounts(api: Api, count: int) -> list[str]:
+    """Open funded accounts of one user."""
+    accounts = []
+    for number in range(count):
+        account = api.post("/api/v1/accounts", {"label": f"crash {number}"})["data"]["id"]
+        for asset, amount in FUNDS.items():
+            api.post(f"/api/v1/accounts/{account}/deposit", {"asset": asset, "amount": amount})
+        accounts.append(account)
+    return accounts
+
+
+class Checker:
+    """Proves, while no client has anything under way, that all is as it was told."""
+
+    def __init__(
+        self, exchange: Exchange, auditor: Auditor, accounts: list[str], token: str
+    ) -> None:
+        self._auditor = auditor
+        self._accounts = accounts
+        self._tables = Tables(exchange)
+        self._api = Api(exchange, token)
+        self._orders_seen = 0
+        self._trades_seen = 0
+        self._since = ""
+
+    def check(self, notes: Notes, report: Report) -> None:
+        """Compare notes, tables, API, journal and books; raises AssertionError."""
+        found = find_faults(notes, self._tables.read())
+        report.faults.lost += found.lost
+        report.faults.doubled += found.doubled
+        assert not found, found
+        self._check_api(notes, report)
+        audit = self._auditor.audit()
+        assert audit["breaks"] == []
+        self._check_books(audit["books"])
+        report.audits += 1
+
+    def check_everything_by_api(self, notes: Notes, report: Report) -> None:
+        """Compare all that was ever told with the whole history that the API shows."""
+        self._orders_seen = self._trades_seen = 0
+        self._since = ""
+        self._check_api(notes, report)
+
+    def _check_api(self, notes: Notes, report: Report) -> None:
+        """Compare what was told since the last check with what the API shows."""
+        fresh = Notes(notes.orders[self._orders_seen :], notes.trades[self._trades_seen :])
+        since_order = min((told.order_id for told in fresh.orders), default=0)
+        shown = self._api.read(self._accounts, since_order=since_order, since_time=self._since)
+        found = find_faults(fresh, shown)
+        report.faults.lost += [f"API: {text}" for text in found.lost]
+        assert not found, found
+        self._orders_seen, self._trades_seen = len(notes.orders), len(notes.trades)
+        self._since = moment(ago_s=FILLS_LATE_MAX_S)
+
+    def _check_books(self, stored: dict[str, Any]) -> None:
+        """The feed's books, built from what the engines told, equal those of the tables."""
+        deadline = time.monotonic() + FEED_CATCHES_UP_MAX_S
+        for market in MARKETS:
+            while (shown := self._api.book(market.symbol)) != stored[market.symbol]:
+                behind = shown["sequence"] < stored[market.symbol]["sequence"]
+                if not behind or time.monotonic() > deadline:
+                    pytest.fail(f"{market.symbol}: shown {shown}, stored {stored[market.symbol]}")
+                time.sleep(0.05)
+
+
+@pytest.mark.timeout(120 + 60 * KILLS)
+def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
+    crashing: Exchange, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = random.Random(SEED)
+    token = crashing.create_token("crash@example.com", scopes="read,trade")
+    accounts = _accounts(Api(crashing, token), HTTP_TRADERS + SOCKET_TRADERS)
+    seeds = [draw.randrange(2**32) for _ in accounts]
+
+    def traders(shared: Shared) -> list[Trader]:
+        by_http: list[Trader] = [
+            HttpTrader(shared, account, seed, port=crashing.port, token=token)
+            for account, seed in zip(accounts[:HTTP_TRADERS], seeds, strict=False)
+        ]
+        by_socket: list[Trader] = [
+            SocketTrader(shared, account, seed, url=f"{crashing.ws_url}/ws", token=token)
+            for account, seed in zip(accounts[HTTP_TRADERS:], seeds[HTTP_TRADERS:], strict=True)
+        ]
+        return by_http + by_socket
+
+    kinds = Killer(crashing, draw).kinds()
+    kinds = {name: kind for name, kind in kinds.items() if not ONLY_KINDS or name in ONLY_KINDS}
+    plan = (list(kinds) * (KILLS // len(kinds) + 1))[:KILLS]
+    draw.shuffle(plan)
+    report = Report(waits_s={kind: [] for kind in kinds})
+    auditor = Auditor(crashing)
+    with capsys.disabled():
+        print(f"\ncrash test: seed {SEED}, {KILLS} kills")  # noqa: T201
+    try:
+        with Load(traders) as load:
+            checker = Checker(crashing, auditor, accounts, token)
+            try:
+                for number, kind in enumerate(plan, start=1):
+                    load.go_on()
+                    time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
+                    began = time.monotonic()
+                    at = kinds[kind]()
+                    again = load.first_decided_after(at, timeout_s=ACKNOWLEDGED_AGAIN_MAX_S)
+                    report.waits_s[kind].append(again - began)
+                    time.sleep(AFTER_RECOVERY_S)  # so that several clients trade again
+                    load.pause()
+                    checker.check(load.shared.notes, report)
+                    with capsys.disabled():
+                        print(  # noqa: T201
+                            f"{number:3} {kind:30} {again - began:6.2f} s to the next"
+                            f" acknowledgement, {load.shared.notes.acknowledged} checked"
+                        )
+                checker.check_everything_by_api(load.shared.notes, report)
+            finally:
+                with capsys.disabled():
+                    print(report.text(load.shared.notes))  # noqa: T201
+            assert load.shared.unexpected == []
+            assert load.shared.notes.acknowledged > 20 * KILLS
+    finally:
+        auditor.close()
