@@ -121,22 +121,18 @@ def _prepare_data(
     supervisor: Supervisor, children_env: dict[str, str], env: environ.Env, *, has_demo: bool
 ) -> Sequence[str]:
     """Bring tables, files and demo up to date; return what the demo says about its logins."""
-    with step("tables"):
-        supervisor.run_to_end(
-            manage("migrate", "migrate", "--noinput", env=children_env), wait_s=STEP_WAIT_S
-        )
+    arguments = ("prepare", "--demo") if has_demo else ("prepare",)
+    # Its output is for the person who started this; what it logs is not.
+    prepare = manage("prepare", *arguments, env={**children_env, "LOG_LEVEL": "ERROR"})
+    with step("tables and demo" if has_demo else "tables"):
+        logins = supervisor.run_to_end(prepare, wait_s=STEP_WAIT_S)
     if not env.bool("DEBUG", default=True):
         with step("static files"):
             supervisor.run_to_end(
                 manage("static", "collectstatic", "--noinput", env=children_env),
                 wait_s=STEP_WAIT_S,
             )
-    if not has_demo:
-        return []
-    with step("demo"):
-        # Its output is for the person who started this; what it logs is not.
-        demo_env = {**children_env, "LOG_LEVEL": "ERROR"}
-        return supervisor.run_to_end(manage("demo", "load_demo", env=demo_env), wait_s=STEP_WAIT_S)
+    return logins
 
 
 def _welcome(url: str, home: Home, logins: Sequence[str]) -> None:
