@@ -74,6 +74,58 @@ def test_without_a_worker_nothing_is_queued_and_health_says_so(anybody, open_exc
     assert anybody.post("/orders", json=order(account, "buy", "10", "1")).status_code == 200
 
 
+def test_a_revoked_token_ends_within_a_second_even_without_notices(anybody, open_exchange):
+    token = open_exchange.create_token("leaver@example.com")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert anybody.get("/orders/1", headers=headers).status_code == 404
+    open_exchange.kill("valkey")
+    assert anybody.get("/orders/1", headers=headers).status_code == 404
+    open_exchange.manage(
+        "shell",
+        "-c",
+        "from accounts.selectors import find_caller_by_token as f;"
+        "from accounts.services import revoke_key;"
+        f"revoke_key(key_id=f('{token}').key_id)",
+    )
+
+    wait_until(
+        lambda: anybody.get("/orders/1", headers=headers).status_code == 401,
+        timeout_s=1,
+        what="the end of a token",
+    )
+    refused = anybody.post("/orders", json={})
+    assert refused.status_code == 422
+    open_exchange.restart("valkey")
+    open_exchange.wait_until_healthy()
+
+
+def test_without_a_database_reads_say_so_and_come_back(anybody, open_exchange):
+    account = anybody.post("/accounts", json={}).json()["data"]["id"]
+    open_exchange.kill("postgres")
+
+    for method, path in (
+        ("GET", f"/accounts/{account}/balances"),
+        ("GET", "/orders/1"),
+        ("DELETE", "/orders/1"),
+        ("POST", f"/accounts/{account}/deposit"),
+        ("GET", "/markets/BTC-EUR/candles"),
+    ):
+        response = anybody.request(method, path, json={"asset": "EUR", "amount": "1"})
+        told = (method, path, response.text)
+        assert response.status_code in (503, 504), told
+        assert response.json()["error"]["code"] in ("engine_unavailable", "outcome_unknown"), told
+    assert anybody.get("/markets/BTC-EUR/order-book").status_code == 200
+    wait_until(
+        lambda: anybody.get("/health").json()["services"]["account_service"]["status"] == "down",
+        timeout_s=2,  # an answer about health is shared for half a second
+        what="a database that is known to be down",
+    )
+
+    open_exchange.restart("postgres")
+    open_exchange.wait_until_healthy()
+    assert anybody.get(f"/accounts/{account}/balances").json() == {"data": []}
+
+
 def test_beyond_the_limit_requests_are_refused_until_the_minute_is_over(anybody):
     first = anybody.get("/markets/BTC-EUR/ticker")
     remaining = int(first.headers["x-ratelimit-remaining"])
