@@ -9,7 +9,7 @@ import msgspec
 
 from marketdata.book import DepthBook, Level
 from marketdata.figures import figure_text
-from marketdata.wire import CandleState, TickerState
+from marketdata.states import CandleState, TickerState
 from matching.feed_reads import BookSnapshot, PublicTradeRow
 from matching.terms import MarketTerms
 from matching.wire import MarketEvent, TradeState

@@ -8,7 +8,7 @@ from marketdata.figures import figure_text
 from marketdata.intervals import check_interval
 from marketdata.market_view import PublicTrade, trade_of_row
 from marketdata.models import Candle, CandleProgress
-from marketdata.wire import CandleState
+from marketdata.states import CandleState
 from matching.feed_reads import list_trades_before
 from matching.terms import MarketTerms
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from marketdata.candles import CandlePart, parts_of
 from marketdata.models import Candle, CandleProgress
 from marketdata.selectors import candle_state, get_candle_progress, moment
-from marketdata.wire import CandleState
+from marketdata.states import CandleState
 from matching.feed_reads import list_trades_after
 from matching.terms import MarketTerms
 from zavora.errors import InvariantBroken

@@ -11,7 +11,7 @@ import msgspec
 
 from marketdata.figures import figure_text
 from marketdata.intervals import MINUTE_US, open_us
-from marketdata.wire import CandleState, TickerState
+from marketdata.states import CandleState, TickerState
 from matching.terms import MarketTerms
 from zavora.money import EXACT
 

@@ -67,7 +67,7 @@ def _progress(market: int) -> int:
 def _tickers(publisher: Publisher) -> dict[int, Any]:
     from marketdata.wire import TICKERS_KEY, decode_tickers
 
-    body = publisher.redis.get(TICKERS_KEY)
+    body: Any = publisher.redis.get(TICKERS_KEY)
     return {} if body is None else {state.market_id: state for state in decode_tickers(body)}
 
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from marketdata.intervals import MINUTE_US
 from marketdata.market_view import MarketView
+from marketdata.states import CandleState
 from marketdata.tickers import DayWindow
-from marketdata.wire import CandleState
 from matching.terms import AssetTerms, MarketTerms, build_terms
 from matching.wire import DepthChange, MarketEvent, TradeState
 
@@ -13,7 +13,6 @@ NOON_US = 1_700_000_000_000_000 // (86_400 * 1_000_000) * 86_400 * 1_000_000 + 7
 
 
 def _terms() -> MarketTerms:
-    figures = dict.fromkeys(["max_notional", "max_price", "max_quantity"], Decimal(10**9))
     return build_terms(
         market_id=7,
         symbol="BTC/USD",
@@ -27,7 +26,9 @@ def _terms() -> MarketTerms:
         maker_fee_ppm=0,
         taker_fee_ppm=0,
         phase="continuous",
-        **figures,
+        max_notional=Decimal(10**9),
+        max_price=Decimal(10**9),
+        max_quantity=Decimal(10**9),
     )
 
 
