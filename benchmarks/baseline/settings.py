@@ -15,7 +15,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "benchmarks.baseline.exchange.Exchange",
 ]
-MIDDLEWARE: list[str] = []
+# Adds the length to answers, without which a connection is not kept.
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 DATABASES = {"default": environ.Env.db_url_config(os.environ["BASELINE_DATABASE_URL"])}
 # A connection per thread, kept for good; nothing is faster for a fixed number of threads.
 DATABASES["default"]["CONN_MAX_AGE"] = None
@@ -23,7 +24,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["benchmarks.baseline.views.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["benchmarks.baseline.tokens.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

@@ -1,39 +1,15 @@
 """The plain exchange's order entry: a REST framework view with a serializer and a token."""
 
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from benchmarks.baseline import matching
-from benchmarks.baseline.models import Account, Order, Token, Trade
-
-
-class Owner:
-    """Whoever holds a valid token."""
-
-    is_authenticated = True
-
-    def __init__(self, pk: int) -> None:
-        self.pk = pk
-
-
-class TokenAuthentication(BaseAuthentication):
-    """A bearer token, looked up by its SHA-256."""
-
-    def authenticate(self, request: Request) -> tuple[Owner, Token]:
-        """Return the token's owner. Raises AuthenticationFailed."""
-        _, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        token = Token.objects.filter(digest=sha256(text.encode()).hexdigest()).first()
-        if token is None:
-            raise AuthenticationFailed
-        return Owner(token.owner_id), token
+from benchmarks.baseline.models import Account, Order, Trade
 
 
 class OrderIn(serializers.Serializer[Any]):
