@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from accounts.callers import SCOPES
 from accounts.models import Account, Asset, User
 from accounts.services import KEY_LENGTH_MAX, LABEL_LENGTH_MAX
-from zavora.errors import ZavoraError
+from zavora.errors import ValidationFailed, ZavoraError
 from zavora.money import DECIMAL_LENGTH_MAX, NotExact, parse_decimal
 
 EMAIL_WIDGET = forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
@@ -21,7 +21,9 @@ EMAIL_WIDGET = forms.EmailInput(attrs={"autocomplete": "email", "autofocus": Tru
 
 def show_error(form: forms.Form, error: ZavoraError) -> None:
     """Put a service's refusal where a person sees it: at its fields, else on top of the form."""
-    fields = [name for name in error.details if name in form.fields]
+    # Only there do details tell what each field should have been.
+    details = error.details if isinstance(error, ValidationFailed) else {}
+    fields = [name for name in details if name in form.fields]
     for name in fields:
         form.add_error(name, str(error.details[name]).capitalize() + ".")
     if not fields:
@@ -112,6 +114,13 @@ class MoneyForm(forms.Form):
             self.fields["account"].widget = forms.HiddenInput()
             self.fields["account"].initial = str(accounts[0].public_id)
         self.fields["key"].initial = str(uuid.uuid4())
+
+    def clean(self) -> dict[str, Any]:
+        """Show what is wrong with a hidden field, too: a page that is out of date."""
+        cleaned = super().clean() or {}
+        if any(self.errors.get(field.name) for field in self.hidden_fields()):
+            self.add_error(None, "This page was out of date. Please try again.")
+        return cleaned
 
     def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]

@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 
-from zavora.errors import ZavoraError
+from zavora.errors import ValidationFailed, ZavoraError
 
 # More rows than a person pages through; counting stops here.
 COUNT_MAX = 10_000
@@ -153,11 +153,13 @@ def service_form_page(
 
 def show_refusal(form: forms.Form, error: ZavoraError) -> None:
     """Put a refusal at the fields that it names, else above the form."""
-    named = [name for name in error.details if name in form.fields]
+    # Only there do details tell what each field should have been.
+    expected = error.details if isinstance(error, ValidationFailed) else {}
+    named = [name for name in expected if name in form.fields]
     for name in named:
         form.add_error(name, str(error.details[name]))
     if not named:
-        details = "".join(f"; {name}: {what}" for name, what in error.details.items())
+        details = "".join(f"; {name}: {what}" for name, what in expected.items())
         form.add_error(None, f"{error}{details}")
 
 
