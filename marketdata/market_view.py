@@ -96,6 +96,11 @@ class MarketView:
             self._ticker = self._compute_ticker()
         return self._ticker
 
+    @property
+    def counted_sequence(self) -> int:
+        """Return the trade up to which the market data service's figures count; 0: none yet."""
+        return self._base.sequence if self._base is not None else 0
+
     def load(self, snapshot: BookSnapshot) -> None:
         """Replace everything that comes from events by what the tables hold."""
         self.book = DepthBook()
@@ -155,8 +160,7 @@ class MarketView:
 
     def _compute_ticker(self) -> Ticker:
         base = self._base
-        counted = base.sequence if base is not None else 0
-        newer = [trade for trade in self._trades if trade.sequence > counted]
+        newer = [trade for trade in self._trades if trade.sequence > self.counted_sequence]
         bid, ask = self.book.bids.best_price, self.book.asks.best_price
         if not newer and base is None:
             return _empty_ticker(self.terms.symbol, bid=bid, ask=ask, time_us=self._time_us)

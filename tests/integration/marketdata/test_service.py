@@ -1,6 +1,7 @@
 """The market data service as it runs: candles and tickers for all, one instance at a time."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,8 @@ def _running() -> Iterator[Callable[[], None]]:
 
 
 def _trade(bench: Bench, market: int, *prices: int) -> None:
+    # Within the last 24 hours, which tickers are about.
+    bench.time_us = max(bench.time_us, time.time_ns() // 1_000)
     for price in prices:
         bench.apply(
             bench.order(1, market, f"sell 1 @ {price}"), bench.order(0, market, f"buy 1 @ {price}")
@@ -80,6 +83,9 @@ def test_history_is_caught_up_and_the_ticker_is_in_the_key(
     with _running():
         wait_until(lambda: _progress(market) == 3, timeout_s=WAIT_S, what="the candles")
         wait_until(lambda: market in _tickers(publisher), timeout_s=WAIT_S, what="the ticker")
+        wait_until(
+            lambda: _tickers(publisher)[market].trades == 3, timeout_s=WAIT_S, what="all trades"
+        )
         assert _tickers(publisher)[market].last == "110.00"
         assert 0 < publisher.redis.pttl("marketdata") <= 3_000
 
@@ -159,6 +165,11 @@ async def test_feeds_are_told_candles_and_tickers(
             return next((m[1] for m in reversed(sink.messages) if m[0] == kind), None)
 
         await until(lambda: (candle := newest("candle")) and candle.trades == 2, what="the candle")
+        await until(
+            # The service's own figures, and not only what the feed knew by itself.
+            lambda: feed.market("BTC/USD").counted_sequence == 2,
+            what="the service's ticker",
+        )
         await until(
             lambda: (ticker := newest("ticker")) and ticker.trades_24h == 2, what="the ticker"
         )
