@@ -2,11 +2,14 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
+from api.django_threads import THREADS_MAX
 from tests.exchange import wait_until
 from tests.integration.api.conftest import Client, order, table_state
 
@@ -238,6 +241,25 @@ def test_a_revoked_token_ends_within_a_second(exchange):
         )
         assert time.monotonic() - revoked_at < 1
         assert leaver.post("/orders", json=order(account, "buy", "10", "1")).status_code == 401
+
+
+def test_views_keep_their_database_connections(alice, exchange):
+    account = alice.new_account()
+
+    def sessions_so_far() -> int:
+        with psycopg.connect(exchange.database_url) as connection:
+            query = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+            row = connection.execute(query).fetchone()
+        return row[0] if row else 0
+
+    before = sessions_so_far()
+    with ThreadPoolExecutor(16) as threads:
+        paths = [f"/accounts/{account}/balances"] * 100
+        statuses = {one.status_code for one in threads.map(alice.get, paths)}
+
+    assert statuses == {200}
+    # A thread's first, or an aged one that is made anew; not one for each request.
+    assert sessions_so_far() - before <= 3 * THREADS_MAX
 
 
 # --- browsers ---------------------------------------------------------------------------------
