@@ -56,6 +56,7 @@ def configure(_config: dict[str, Any]) -> None:
                 "uvicorn.access": {"level": "WARNING"},
                 "daphne.http_protocol": {"level": "WARNING"},
                 "django.channels.server": {"level": "WARNING"},
+                "httpx": {"level": "WARNING"},
             },
         }
     )
@@ -90,11 +91,12 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
+        if self._is_async:
             return self._acall(request)
         with structlog.contextvars.bound_contextvars(request_id=self._begin(request)):
             return self._end(request, self.get_response(request))
@@ -105,8 +107,9 @@ class RequestIdMiddleware:
 
     @staticmethod
     def _begin(request: HttpRequest) -> str:
-        request.request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER))  # type: ignore[attr-defined]
-        return request.request_id  # type: ignore[attr-defined, no-any-return]
+        request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER))
+        request.request_id = request_id  # type: ignore[attr-defined]
+        return request_id
 
     @staticmethod
     def _end(request: HttpRequest, response: HttpResponse) -> HttpResponse:
