@@ -4,21 +4,28 @@ The row is written by the worker in the commit of the command; what is returned 
 """
 
 import uuid
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from django.db import connection
+from django.db.models import Model
+from django.utils import timezone
 
 from accounts import services as account_services
 from accounts.postings import get_asset
 from matching import gateway, wire
-from matching.models import Market, Shard
+from matching.models import Event, Market, OrderKey, Shard
 from matching.selectors import get_market_terms, list_shard_ids
 from matching.terms import AssetTerms, MarketTerms, build_terms
 from zavora.errors import Conflict, ValidationFailed
 from zavora.money import EXACT
 
 PHASES: Final = tuple(Market.Phase.values)
+# The source for gaps in feeds, and how long a repeated request gets its first result.
+EVENTS_KEPT: Final = timedelta(days=1)
+ORDER_KEYS_KEPT: Final = timedelta(days=30)
+PURGE_MAX: Final = 5_000
 # Below the 10^20 of NUMERIC(38, 18); a market may set less.
 DEFAULT_MAXIMUM: Final = Decimal(10**12)
 
@@ -183,3 +190,24 @@ def _next_market_id() -> int:
 def _text(value: Decimal) -> str:
     """Return a rule as plain text without needless zeros."""
     return f"{EXACT.create_decimal(value).normalize(EXACT):f}"
+
+
+def purge_events(*, keep: timedelta = EVENTS_KEPT) -> int:
+    """Delete events older than ``keep``, some thousands at a time; return how many. Rerunnable."""
+    return _purge(Event, "batch_at", timezone.now() - keep)
+
+
+def purge_order_keys(*, keep: timedelta = ORDER_KEYS_KEPT) -> int:
+    """Delete idempotency keys older than ``keep``; return how many. Rerunnable."""
+    return _purge(OrderKey, "created_at", timezone.now() - keep)
+
+
+def _purge(model: type[Model], time_field: str, before: datetime) -> int:
+    # Primary keys grow with time, so the oldest rows come first: no index on time is needed.
+    rows = model._default_manager.order_by("pk").values_list("pk", time_field)
+    total = 0
+    while True:
+        old = [pk for pk, moment in rows[:PURGE_MAX] if moment < before]
+        if not old:
+            return total
+        total += model._default_manager.filter(pk__in=old).delete()[0]

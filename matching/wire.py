@@ -36,6 +36,11 @@ def heartbeat_name(shard_id: int) -> str:
     return f"worker:{{{shard_id}}}"
 
 
+def standby_name(shard_id: int) -> str:
+    """Return the key that lives only while a worker waits to take the shard over."""
+    return f"standby:{{{shard_id}}}"
+
+
 def events_channel(market_id: int) -> str:
     """Return the channel on which a market's committed events are published."""
     return f"events:{market_id}"

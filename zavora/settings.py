@@ -141,6 +141,12 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 
+CELERY_BEAT_SCHEDULE = {
+    "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
+    "purge": {"task": "matching.purge", "schedule": 3_600.0},
+    "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.CallerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -22,6 +22,14 @@ from matching import wire
 from matching.worker import lease, settle
 from matching.worker.connection import connect, require_durable
 from matching.worker.decide import Decision, Entry, Figures, ShardContext
+from matching.worker.failures import (
+    Blamed,
+    CannotSettle,
+    CommitInDoubt,
+    Passing,
+    blame,
+    is_passing,
+)
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.loading import load_shard, read_assets
 from matching.worker.settle import FundsMoved, KeysTaken, Settled
@@ -39,27 +47,6 @@ BLAMED_IN_A_ROW_MAX: Final = 3
 PASSING_WAIT_S: Final = 0.05
 QUIET_EVENT_S: Final = 1.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Blamed(Exception):
-    """One command of the batch cannot be applied or stored; ``index`` says which."""
-
-    def __init__(self, index: int, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.index = index
-        self.cause = cause
-
-
-class CannotSettle(Exception):
-    """A batch of several commands cannot be settled as one: try its halves."""
-
-
-class Passing(Exception):
-    """The database could not settle a batch just now; nothing of it was written."""
-
-
-class CommitInDoubt(Exception):
-    """The connection was lost while a batch was being settled."""
 
 
 class MatchingWorker:
@@ -141,6 +128,7 @@ class MatchingWorker:
                 if self.take_over():
                     return True
                 wait_s = STANDBY_POLL_S
+                self._owned_stream().show_standby(self.owner)
                 if not said:
                     log.info("standby", shard=self.shard_id)
                     said = True
@@ -386,13 +374,13 @@ class MatchingWorker:
                 raise CommitInDoubt from error
             context.engine.undo()
             self._roll_back(connection)
-            if _is_passing(error):
+            if is_passing(error):
                 raise Passing(str(error)) from error
-            raise _blame(entries, error) from error
+            raise blame(entries, error) from error
         except InvariantBroken as error:
             context.engine.undo()
             self._roll_back(connection)
-            raise _blame(entries, error) from error
+            raise blame(entries, error) from error
         except BaseException:
             context.engine.undo()
             self._roll_back(connection)
@@ -483,16 +471,6 @@ class MatchingWorker:
         context.engine.undo()
         lease.renew(self._connected(), shard_id=self.shard_id, epoch=before.epoch)
         return None
-
-
-def _blame(entries: list[Entry], error: Exception) -> Exception:
-    """Return the blame for what PostgreSQL refused: on a lone command, else to be found."""
-    return Blamed(0, error) if len(entries) == 1 else CannotSettle()
-
-
-def _is_passing(error: psycopg.Error) -> bool:
-    """Tell whether an error passes by itself: connection, transaction, resources, operator, I/O."""
-    return (error.sqlstate or "08000")[:2] in ("08", "40", "53", "57", "58", "25")
 
 
 def _time_text(time_us: int) -> str:

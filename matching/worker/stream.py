@@ -47,6 +47,7 @@ class CommandStream:
     """One shard's stream and what a worker says beside it."""
 
     def __init__(self, shard_id: int) -> None:
+        self._shard_id = shard_id
         self._stream = wire.stream_name(shard_id)
         self._heartbeat = wire.heartbeat_name(shard_id)
         self._pool = _CountingPool.from_url(
@@ -118,6 +119,13 @@ class CommandStream:
     def show_life(self, owner: str) -> None:
         """Tell gateways that this shard has a live worker, for the length of a lease."""
         self._redis.set(self._heartbeat, owner, px=settings.ZAVORA_LEASE_MS)
+
+    def show_standby(self, owner: str) -> None:
+        """Tell that a worker waits to take over; nothing depends on it."""
+        try:
+            self._redis.set(wire.standby_name(self._shard_id), owner, px=settings.ZAVORA_LEASE_MS)
+        except QUEUE_ERRORS as error:
+            log.warning("queue_unreachable", error=str(error))
 
     def end_life(self) -> None:
         """Tell gateways at once that the worker goes."""

@@ -1,0 +1,30 @@
+"""Rows that have served their time go, the others stay."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.matching.conftest import Bench
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_purging_takes_old_rows_only(bench: Bench) -> None:
+    from django.utils import timezone
+
+    from matching import services
+    from matching.models import Event, OrderKey
+
+    market = bench.market()
+    bench.apply(bench.order(0, market, "buy 1 @ 100", key="order:a"))
+    bench.apply(bench.order(0, market, "buy 1 @ 100", key="order:b"))
+    now = timezone.now()
+    Event.objects.update(batch_at=now)
+    OrderKey.objects.update(created_at=now)
+    Event.objects.filter(sequence__lte=2).update(batch_at=now - timedelta(days=2))
+    OrderKey.objects.filter(key="order:a").update(created_at=now - timedelta(days=31))
+
+    assert (services.purge_events(), services.purge_order_keys()) == (2, 1)
+    assert (services.purge_events(), services.purge_order_keys()) == (0, 0)
+    assert list(Event.objects.values_list("sequence", flat=True)) == [3]
+    assert list(OrderKey.objects.values_list("key", flat=True)) == ["order:b"]
