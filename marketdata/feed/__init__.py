@@ -56,6 +56,8 @@ class Feed:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Every market known at the start was loaded once; later ones do not hold anybody up.
+        self._is_ready = False
         self._has_terms = asyncio.Event()
         self._terms_wanted = asyncio.Event()
         # The service's latest figures, also of markets whose terms are not loaded yet.
@@ -70,7 +72,7 @@ class Feed:
         """Start unless started, and wait until every known market is loaded.
 
         Raises EngineUnavailable where that takes longer than ``START_WAIT_S``; the feed goes on
-        trying. Costs next to nothing once everything is there.
+        trying. Costs nothing once everything is there.
         """
         if not self._tasks:
             self._loop = asyncio.get_running_loop()
@@ -79,7 +81,7 @@ class Feed:
                 asyncio.create_task(self._keep_terms(), name="feed-terms"),
                 asyncio.create_task(self._tell_tickers(), name="feed-tickers"),
             ]
-        if self._has_terms.is_set() and all(f.synced.is_set() for f in self._followers.values()):
+        if self._is_ready:
             return
         try:
             async with asyncio.timeout(START_WAIT_S):
@@ -88,6 +90,7 @@ class Feed:
                     await follower.synced.wait()
         except TimeoutError:
             raise EngineUnavailable("market data is not available yet") from None
+        self._is_ready = True
 
     async def close(self) -> None:
         """Stop everything. A closed feed is not started again."""
@@ -265,7 +268,10 @@ class Feed:
             self._ticker_wanted.clear()
             changed, self._changed_tickers = self._changed_tickers, {}
             for view in changed.values():
-                self.fanout.ticker(view)
+                try:
+                    self.fanout.ticker(view)
+                except Exception:
+                    log.exception("ticker_not_told", market=view.terms.symbol)
             await asyncio.sleep(TICKER_PERIOD_S)
 
 

@@ -99,13 +99,19 @@ class Follower:
             self._is_doubtful = False
             try:
                 await self._catch_up()
+                if self._drain_pending() and not self._is_doubtful:
+                    break
             except (DatabaseError, InterfaceError) as error:
                 failures += 1
                 log.warning("feed_repair_waits", market=self.view.terms.symbol, error=str(error))
                 await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(failures, 10)))
                 continue
-            if self._drain_pending() and not self._is_doubtful:
-                break
+            except Exception:
+                # Not foreseen, but a market that silently stands still would be worse.
+                failures += 1
+                log.exception("feed_repair_failed", market=self.view.terms.symbol)
+                await asyncio.sleep(BACKOFF_MAX_S)
+                continue
         self._repair = None
         self.repairs += 1
         self.view.is_synced = True

@@ -60,6 +60,10 @@ class Listener:
             except (RedisError, OSError) as error:
                 failures = 1 if self.connects > connects else failures + 1
                 log.warning("feed_disconnected", error=str(error), failures=failures)
+            except Exception:
+                # A message that cannot be taken in: begin anew, which compares all markets.
+                failures += 1
+                log.exception("feed_listener_failed", failures=failures)
             finally:
                 if self.is_connected:
                     self.is_connected = False

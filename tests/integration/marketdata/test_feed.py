@@ -255,3 +255,16 @@ async def test_a_cut_connection_to_the_queue_is_made_anew_and_the_gap_filled(
         2,
     )
     assert [message[2].sequence for message in sink.messages] == [1, 2]
+
+
+async def test_a_message_that_cannot_be_read_costs_no_event(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await feed.ensure_started()
+    publisher.redis.publish(f"events:{market}", b"\xc1 no event")
+    await _orders(bench, market, "0: buy 1 @ 20000")
+    await in_thread(publisher.publish)
+
+    await until(lambda: feed.market("BTC/USD").depth_sequence == 1, what="the event after it")
+    assert feed.market("BTC/USD").top() == ([("20000.00", "1.00000")], [], 1)
+    await until(lambda: feed.is_live, what="the feed's return")
