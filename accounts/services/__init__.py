@@ -1,0 +1,63 @@
+"""What happens to people, credentials and money: one verb, one atomic transaction each."""
+
+from accounts.services.credentials import (
+    TOKEN_BYTES,
+    TOKEN_PREFIX,
+    TOKENS_OF_A_USER_MAX,
+    create_token,
+    revoke_key,
+    token_digest,
+)
+from accounts.services.money import (
+    KEY_LENGTH_MAX,
+    SOURCE_FAUCET,
+    SOURCE_OPERATOR,
+    adjust_balance,
+    cancel_withdrawal,
+    deposit,
+    request_withdrawal,
+    settle_withdrawal,
+)
+from accounts.services.people import (
+    ACCOUNTS_OF_A_USER_MAX,
+    DEFAULT_ACCOUNT_LABEL,
+    LABEL_LENGTH_MAX,
+    create_account,
+    create_asset,
+    create_user,
+    ensure_user,
+    forget_sessions_of,
+    set_account_status,
+    set_asset_active,
+    set_user_active,
+    sign_up,
+)
+
+__all__ = [
+    "ACCOUNTS_OF_A_USER_MAX",
+    "DEFAULT_ACCOUNT_LABEL",
+    "KEY_LENGTH_MAX",
+    "LABEL_LENGTH_MAX",
+    "SOURCE_FAUCET",
+    "SOURCE_OPERATOR",
+    "TOKENS_OF_A_USER_MAX",
+    "TOKEN_BYTES",
+    "TOKEN_PREFIX",
+    "adjust_balance",
+    "cancel_withdrawal",
+    "create_account",
+    "create_asset",
+    "create_token",
+    "create_user",
+    "deposit",
+    "ensure_user",
+    "forget_sessions_of",
+    "request_withdrawal",
+    "revoke_key",
+    "set_account_status",
+    "set_asset_active",
+    "set_user_active",
+    "settle_withdrawal",
+    "sign_up",
+    "token_digest",
+]

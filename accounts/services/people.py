@@ -1,0 +1,175 @@
+"""Users, accounts and assets: who and what there is."""
+
+from typing import Final
+from uuid import UUID
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Account, Asset, User
+from accounts.notices import publish_credentials_on_commit
+from accounts.postings import lock_account
+from zavora.errors import Conflict, NotFound, ValidationFailed
+from zavora.money import SCALE_MAX
+
+DEFAULT_ACCOUNT_LABEL: Final = "Main"
+ACCOUNTS_OF_A_USER_MAX: Final = 1_000
+LABEL_LENGTH_MAX: Final = 64
+
+
+@transaction.atomic(durable=True)
+def create_user(
+    *, email: str, password: str | None, is_staff: bool = False, is_superuser: bool = False
+) -> User:
+    """Make a user; without a password they can only use tokens.
+
+    Raises ValidationFailed for a bad address or password, Conflict where the address is taken.
+    """
+    return _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
+
+
+@transaction.atomic(durable=True)
+def sign_up(*, email: str, password: str) -> User:
+    """Make a user with a first account, both or neither. Raises as ``create_user``."""
+    user = _make_user(email, password, is_staff=False, is_superuser=False)
+    _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=False)
+    return user
+
+
+@transaction.atomic(durable=True)
+def ensure_user(
+    *,
+    email: str,
+    password: str | None = None,
+    is_staff: bool = False,
+    is_superuser: bool = False,
+    is_demo: bool = False,
+) -> User:
+    """Return the user of ``email`` with at least one account, making what is missing.
+
+    For commands of the operator: neither password nor rights of an existing user change.
+    """
+    user = User.objects.select_for_update().filter(email=_normalized(email)).first()
+    if user is None:
+        user = _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
+    if not user.accounts.exists():
+        _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=is_demo)
+    return user
+
+
+@transaction.atomic(durable=True)
+def create_account(*, owner_id: int, label: str = "") -> Account:
+    """Open a trading account for a user. Raises NotFound for an unknown or inactive one."""
+    owner = User.objects.select_for_update().filter(pk=owner_id, is_active=True).first()
+    if owner is None:
+        raise NotFound("no such user")
+    if owner.accounts.count() >= ACCOUNTS_OF_A_USER_MAX:
+        raise Conflict(f"a user has at most {ACCOUNTS_OF_A_USER_MAX} accounts")
+    return _make_account(owner, label=label, is_demo=False)
+
+
+@transaction.atomic(durable=True)
+def set_account_status(*, account_id: UUID, status: str) -> Account:
+    """Change what an account may do; it waits for money movements under way.
+
+    Open orders are not touched: freezing with its cancel-all is a service of matching.
+    Raises AccountNotFound, or ValidationFailed for an unknown status.
+    """
+    if status not in Account.Status.values:
+        raise ValidationFailed(
+            "unknown status", status="expected one of " + ", ".join(Account.Status.values)
+        )
+    account = lock_account(account_id)
+    if account.status != status:
+        account.status = status
+        account.updated_at = timezone.now()
+        account.save(update_fields=["status", "updated_at"])
+        if account.owner_id is not None:
+            publish_credentials_on_commit(account.owner_id)
+    return account
+
+
+@transaction.atomic(durable=True)
+def set_user_active(*, user_id: int, is_active: bool) -> User:
+    """Let a user in or shut them out, tokens and sessions included. Raises NotFound."""
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("no such user")
+    user.is_active = is_active
+    user.save(update_fields=["is_active"])
+    publish_credentials_on_commit(user.pk)
+    return user
+
+
+@transaction.atomic(durable=True)
+def forget_sessions_of(*, user_id: int) -> None:
+    """Tell every process to read this user's session anew (log-out, a new password)."""
+    publish_credentials_on_commit(user_id)
+
+
+@transaction.atomic(durable=True)
+def create_asset(*, code: str, name: str, scale: int) -> Asset:
+    """Add an asset with ``scale`` decimals, for good. Idempotent where all of it is the same.
+
+    Raises ValidationFailed, or Conflict where the code stands for something else.
+    """
+    if not (2 <= len(code) <= 16 and code.isascii() and code.isalnum() and code.isupper()):
+        raise ValidationFailed("bad asset code", code="expected 2 to 16 capital letters and digits")
+    if not 0 <= scale <= SCALE_MAX:
+        raise ValidationFailed("bad scale", scale=f"expected a whole number from 0 to {SCALE_MAX}")
+    asset, made = Asset.objects.get_or_create(code=code, defaults={"name": name, "scale": scale})
+    if not made and (asset.scale != scale or asset.name != name):
+        raise Conflict("the asset exists with another name or scale", code=code)
+    return asset
+
+
+@transaction.atomic(durable=True)
+def set_asset_active(*, code: str, is_active: bool) -> Asset:
+    """Open or close deposits and withdrawals of an asset; its markets have phases of their own."""
+    asset = Asset.objects.select_for_update().filter(code=code).first()
+    if asset is None:
+        raise NotFound("no such asset")
+    asset.is_active = is_active
+    asset.save(update_fields=["is_active"])
+    return asset
+
+
+def _normalized(email: str) -> str:
+    return User.objects.normalize_email(email.strip()).lower()
+
+
+def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser: bool) -> User:
+    email = _normalized(email)
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise ValidationFailed("bad e-mail address", email="expected an e-mail address") from None
+    user = User(email=email, is_staff=is_staff, is_superuser=is_superuser)
+    if password is not None:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise ValidationFailed(
+                "the password is too weak", password=" ".join(error.messages)
+            ) from None
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict("this e-mail address has an account already", email="taken") from None
+    return user
+
+
+def _make_account(owner: User, *, label: str, is_demo: bool) -> Account:
+    label = label.strip()
+    if len(label) > LABEL_LENGTH_MAX or not label.isprintable():
+        raise ValidationFailed(
+            "bad label", label=f"expected at most {LABEL_LENGTH_MAX} printable characters"
+        )
+    account = Account.objects.create(owner=owner, label=label, is_demo=is_demo)
+    publish_credentials_on_commit(owner.pk)
+    return account
