@@ -85,6 +85,15 @@ def wait_until(condition: Callable[[], Any], *, timeout_s: float, what: str) -> 
     return answer
 
 
+def end_group(pid: int) -> None:
+    """End what a process that has died left in its group, as the supervisor does.
+
+    Granian's worker would go on serving without its parent.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 class Exchange:
     """A running exchange. ``start`` it or use it as a context manager; see the module."""
 
@@ -235,6 +244,8 @@ class Exchange:
         pid = self.pid(name)
         os.kill(pid, number)
         self.wait_for_exit(name)
+        if name not in SERVERS:
+            end_group(pid)
 
     def wait_for_exit(self, name: str, *, timeout_s: float = 15.0) -> None:
         """Wait until a process has ended."""
@@ -365,4 +376,5 @@ class Exchange:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGCONT)
             end_processes([identity], stop_signal=spec.stop_signal, grace_s=spec.stop_grace_s)
+            end_group(child.pid)  # not waited for yet: the pid is still this child's
         child.wait()
