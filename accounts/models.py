@@ -138,7 +138,10 @@ def _not_negative(field: str) -> Q:
 class Balance(models.Model):
     """What an account has of an asset. ``version`` grows by one with each change."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="balances")
+    # The unique constraint begins with the account: an index of its own would be another to keep.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="balances", db_index=False
+    )
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
     available = AmountField(default=0)
     locked = AmountField(default=0)

@@ -304,7 +304,7 @@ class Decision:
             f"\t{NULL if given is None else given.maker_ppm}"
             f"\t{NULL if given is None else given.taker_ppm}"
             f"\t{'t' if verdict.reached_engine else 'f'}\t{verdict.outcome}"
-            f"\t{copy_text((entry.blame or verdict.reply.reason)[:32])}"
+            f"\t{entry.blame or verdict.reply.reason}"
         )
 
 

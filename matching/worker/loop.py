@@ -44,6 +44,7 @@ RECONNECT_WAIT_MAX_S: Final = 1.0
 # that something is wrong, and the batch is tried command by command.
 ATTEMPTS_MAX: Final = 5
 BLAMED_IN_A_ROW_MAX: Final = 3
+REASON_MAX: Final = 32  # as the journal's column
 PASSING_WAIT_S: Final = 0.05
 QUIET_EVENT_S: Final = 1.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -263,6 +264,7 @@ class MatchingWorker:
             self._position = msgspec.structs.replace(
                 self._owned_position(), last_stream_id=entries[-1].stream_id
             )
+            self._tell([], {}, entries[-1].stream_id)  # a fence waits for nobody
             return
         self.process_commands(commands)
 
@@ -297,7 +299,7 @@ class MatchingWorker:
             request_id=entry.request_id,
             exc_info=blamed.cause,
         )
-        void = msgspec.structs.replace(entry, blame=type(blamed.cause).__name__)
+        void = msgspec.structs.replace(entry, blame=type(blamed.cause).__name__[:REASON_MAX])
         around = [part[blamed.index + 1 :], [void], part[: blamed.index]]
         return [entries for entries in around if entries]
 
