@@ -19,10 +19,10 @@ from zavora.demo.prices import Prices
 
 LEVELS: Final = 6
 # A market's turn comes each (number of markets) beats; in it at most so many orders change.
-BEAT_S: Final = 0.35
+BEAT_S: Final = 0.2
 CHANGES_A_BEAT: Final = 2
 STEP_MAX_PPM: Final = 90
-TAKE_PAUSE_S: Final = (0.6, 2.6)
+TAKE_PAUSE_S: Final = (0.4, 1.6)
 FUNDS_PAUSE_S: Final = 60.0
 TROUBLE_PAUSE_S: Final = 5.0
 GOODBYE_S: Final = 1.5
