@@ -47,7 +47,7 @@ def test_two_days_of_history_add_up_and_replay(demo):
         path = f"/markets/{symbol.replace('/', '-')}"
         wait_until(
             lambda path=path: len(data(demo, f"{path}/candles", interval="1h")["candles"]) >= 48,
-            timeout_s=30,
+            timeout_s=90,
             what=f"candles of {symbol}",
         )
         assert data(demo, f"{path}/order-book")["bids"] == []  # nothing is left behind
