@@ -64,6 +64,8 @@ SUBMIT_CALL_MAX: Final = 200
 # Valkey answers within milliseconds; one that hangs longer than this is as good as gone.
 QUEUE_TIMEOUT_S: Final = 2.0
 RECONNECT_WAIT_MAX_S: Final = 1.0
+# A connection that rested longer is looked at before a command is trusted to it.
+IDLE_CHECK_S: Final = 0.05
 # How long the first command of a process waits for its reply channel.
 START_WAIT_S: Final = 2.0
 
@@ -106,6 +108,7 @@ class Gateway:
         self._listening = asyncio.Event()
         self._connection: Connection | None = None
         self._script_sha = ""
+        self._used_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -243,6 +246,9 @@ class Gateway:
             return list(await connection.read_response())
 
     async def _connected(self) -> Connection:
+        if self._connection is not None and not await self._is_alive(self._connection):
+            # It was closed before anything was sent over it: nothing is in doubt.
+            await self._disconnect()
         if self._connection is None:
             connection = _connection()
             await connection.connect()
@@ -251,6 +257,17 @@ class Gateway:
             self._script_sha = sha.decode() if isinstance(sha, bytes) else str(sha)
             self._connection = connection
         return self._connection
+
+    async def _is_alive(self, connection: Connection) -> bool:
+        """Tell whether an idle connection is still open; a busy one shows it by itself."""
+        now = time.monotonic()
+        idle_s, self._used_at = now - self._used_at, now
+        if idle_s < IDLE_CHECK_S:
+            return True
+        try:
+            return not await connection.can_read_destructive()
+        except (RedisError, OSError, TimeoutError):
+            return False
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -51,6 +51,8 @@ def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> 
         "uvicorn": (
             *("uvicorn", APPLICATION, "--host", host, "--port", at, "--no-access-log"),
             *("--log-level", "warning", "--timeout-graceful-shutdown", str(WEB_STOP_GRACE_S - 1)),
+            # Compressing each message for each socket halves what one process can deliver.
+            *("--ws-per-message-deflate", "false"),
         ),
         "granian": (
             *("granian", APPLICATION, "--interface", "asgi", "--host", host, "--port", at),

@@ -185,9 +185,13 @@ ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
 ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)
 if ZAVORA_OPEN_API and not DEBUG:
     raise environ.ImproperlyConfigured("ZAVORA_OPEN_API is refused when DEBUG is off")
-# Requests per minute; 0 switches a limit off.
-ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int("ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=6_000)
-ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int("ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=12_000)
+# Requests per minute; 0 switches a limit off. In development everybody comes from one address.
+ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int(
+    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=120_000 if DEBUG else 6_000
+)
+ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int(
+    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 12_000
+)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 

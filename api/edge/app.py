@@ -4,6 +4,7 @@ Count, read, find the caller, call one handler, answer. Everything that goes wro
 answered by ``api.errors``; a request id is in every answer and bound for every log line.
 """
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -41,6 +42,9 @@ from marketdata.feed import get_feed
 from matching import gateway
 from zavora.errors import AccountNotFound, OrderNotFound, Unauthorized
 from zavora.logs import request_id_of
+
+log = structlog.get_logger(__name__)
+_standard_log: Final = logging.getLogger(__name__)  # asked before anything is put together
 
 PREFIX: Final = "/api/v1/"
 Body = dict[str, Any]
@@ -202,12 +206,20 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except Exception as error:
         status, error_headers, content = render(known_error(error), request_id=request.request_id)
         answer_headers += error_headers[1:]  # the first is the content type, which stands already
+        _log_answer(request, status)
         await send_answer(
             send, status=status, headers=answer_headers, body=content, is_head=is_head
         )
         return
+    _log_answer(request, status)
     content = b"" if body is None else encode(body)
     await send_answer(send, status=status, headers=answer_headers, body=content, is_head=is_head)
+
+
+def _log_answer(request: EdgeRequest, status: int) -> None:
+    """Say at level debug what was answered; the worker says what became of it by the same id."""
+    if _standard_log.isEnabledFor(logging.DEBUG):
+        log.debug("answered", method=request.method, path=request.path, status=status)
 
 
 async def _answer(

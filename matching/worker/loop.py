@@ -5,6 +5,7 @@ not commit is taken back in the engine, and one in doubt is looked up under the 
 """
 
 import gc
+import logging
 import os
 import secrets
 import socket
@@ -72,6 +73,7 @@ class MatchingWorker:
         self._renewed_at = 0.0
         self._told_at: dict[int, float] = {}
         self._blamed_in_a_row = 0
+        self._logs_commands = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         # A batch whose COMMIT was sent and not yet answered.
         self._in_doubt: tuple[Decision, Settled] | None = None
 
@@ -326,6 +328,21 @@ class MatchingWorker:
         for market_id, _ in settled.events:
             self._told_at[market_id] = now
         self._tell(settled.events, decision.replies, decision.last_stream_id)
+        if self._logs_commands:
+            self._log_commands(entries, decision, settled)
+
+    def _log_commands(self, entries: list[Entry], decision: Decision, settled: Settled) -> None:
+        """Say of each command by which request it came, where it is journaled, what told of it."""
+        first = self._owned_context().journal_sequence - len(decision.journal_rows) + 1
+        for index, entry in enumerate(entries):
+            log.debug(
+                "command_settled",
+                shard=self.shard_id,
+                request_id=entry.request_id,
+                journal_sequence=first + index,
+                stream_id=entry.stream_id,
+                events=settled.event_sequences,
+            )
 
     def _settle(self, entries: list[Entry]) -> tuple[Decision, Settled]:
         """Decide and commit; decide anew where figures moved; look a commit in doubt up."""
