@@ -114,7 +114,7 @@ def test_a_withdrawal_that_leaves_enough_needs_no_second_decision(
 def test_without_the_check_under_the_lock_the_constraint_would_void_the_order(
     monkeypatch: pytest.MonkeyPatch, worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
-    """The control: the race is real; without the check an honest order becomes an internal error."""
+    """The control: without the check the race makes an honest order an internal error."""
     _withdraw_before_the_lock(monkeypatch, ann, "600")
     plenty = {"lock_balances": settle.lock_balances}
 

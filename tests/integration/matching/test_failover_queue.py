@@ -82,7 +82,7 @@ def test_a_submitted_order_is_answered_after_its_commit(
 
 
 def _settle_in_the_future(queue: Any, market: Market, ann: Account) -> int:
-    """Settle a command whose stream id an hour-fast clock gave; return that clock's milliseconds."""
+    """Settle a command whose stream id a fast clock gave; return that clock's milliseconds."""
     future_ms = now_us() // 1000 + HOUR_MS
     command = place(ann, market, "buy", "10.00", "1", key="future")
     queue.xadd(
