@@ -20,6 +20,8 @@ TAKE_OVER_WAIT_S: Final = 30.0
 
 _SHARD = "SELECT lease_owner, backend_pid, epoch FROM matching_shard WHERE id = 0"
 
+_WORKERS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE ANY (%s)"
+
 
 def moment(*, ago_s: float = 0.0) -> str:
     """Return the time, or one before it, as the API writes it."""
@@ -46,6 +48,7 @@ class Killer:
 
     def kill_worker(self) -> str:
         """Kill -9 the live worker; the standby takes over when the lease has run out."""
+        self._wait_for_standby()
         name, _ = self._live_worker()
         at = moment()
         self._exchange.kill(name)
@@ -57,6 +60,7 @@ class Killer:
 
         It must then find out that it was replaced, and end.
         """
+        self._wait_for_standby()
         name, epoch = self._live_worker()
         at, began = moment(), time.monotonic()
         self._exchange.send(name, signal.SIGSTOP)
@@ -101,6 +105,19 @@ class Killer:
     def _restart(self, name: str) -> None:
         time.sleep(self._draw.uniform(*RESTART_S))  # how long a supervisor would take
         self._exchange.restart(name)
+
+    def _wait_for_standby(self) -> None:
+        """Wait until the worker that was restarted last has started, so that both are there."""
+        wait_until(self._has_both, timeout_s=TAKE_OVER_WAIT_S, what="a standby")
+
+    def _has_both(self) -> bool:
+        names = [f"%-{self._exchange.pid(name)}-%" for name in (WORKER, STANDBY)]
+        try:
+            with psycopg.connect(self._exchange.database_url, connect_timeout=3) as connection:
+                row = connection.execute(_WORKERS, (names,)).fetchone()
+        except psycopg.OperationalError:
+            return False
+        return row is not None and row[0] == len(names)
 
     def _live_worker(self) -> tuple[str, int]:
         """Return the name of the process that owns the shard, and its epoch."""
