@@ -123,9 +123,7 @@ class CommandMaker:
             budget,
             client_order_id=pick((None, None, None, None, None, "a", "b", "c", "d", "ü|'\n")),
             maker_ppm=pick((0, 1_000, 1_000, 50_000, -900)),
-            taker_ppm=pick((0, 2_000, 2_000, 33_333))
-            if self.random.random() < 0.99
-            else 2_000_000,
+            taker_ppm=pick((0, 2_000, 2_000, 33_333)) if self.random.random() < 0.99 else 2_000_000,
             available_units=self.available_units(market_id, account_id, side),
             time_us=self.time_us,
         )
