@@ -14,7 +14,7 @@ from psycopg import Cursor
 
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
 from accounts.notices import BalanceState
-from zavora.copying import copy_rows, copy_statement
+from zavora.copying import array_text, copy_rows, copy_statement
 from zavora.errors import InvariantBroken
 from zavora.money import numeric_text_to_units, units_to_text
 
@@ -55,6 +55,7 @@ class LockedBalance(msgspec.Struct, gc=False):
     balance_id: int | None
     available_units: int
     locked_units: int
+    version: int = 0
 
 
 class BalanceChange(msgspec.Struct, gc=False):
@@ -136,19 +137,20 @@ def lock_balances(
     """Lock the balances of ``keys`` in id order and return them; one without a row has zeros."""
     wanted = list(keys)
     cursor.execute(
-        f"SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text"
+        "SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text, b.version"
         f" FROM {_BALANCE} b JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
         " ON b.account_id = k.account_id AND b.asset_id = k.asset_id ORDER BY b.id"
         " FOR UPDATE OF b",
-        ([key[0] for key in wanted], [key[1] for key in wanted]),
+        (array_text(key[0] for key in wanted), array_text(key[1] for key in wanted)),
     )
     locked = {
         (account_id, asset_id): LockedBalance(
             balance_id,
             numeric_text_to_units(available, scales[asset_id]),
             numeric_text_to_units(held, scales[asset_id]),
+            version,
         )
-        for balance_id, account_id, asset_id, available, held in cursor.fetchall()
+        for balance_id, account_id, asset_id, available, held, version in cursor.fetchall()
     }
     for key in wanted:
         if key not in locked:
@@ -174,28 +176,37 @@ def write_balances(
     available: list[str] = []
     held: list[str] = []
     fresh: list[BalanceKey] = []
+    states: list[BalanceState] = []
     for key, change in changes.items():
-        balance_id = locked[key].balance_id
+        row = locked[key]
+        balance_id = row.balance_id
         if balance_id is None:
             fresh.append(key)
             continue
         scale = scales[key[1]]
         ids.append(balance_id)
+        # The row is locked: how it stands afterwards is known without asking.
+        states.append(
+            BalanceState(
+                *key,
+                units_to_text(row.available_units + change.available_units, scale),
+                units_to_text(row.locked_units + change.locked_units, scale),
+                row.version + 1,
+                time_us,
+            )
+        )
         available.append(f"{change.available_units}e-{scale}")
         held.append(f"{change.locked_units}e-{scale}")
-    rows: list[tuple[Any, ...]] = []
     if ids:
         cursor.execute(
             f"UPDATE {_BALANCE} b SET available = b.available + d.available,"
             " locked = b.locked + d.locked, version = b.version + 1, updated_at = %s"
             " FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS d(id, available, locked)"
-            " WHERE b.id = d.id"
-            " RETURNING b.account_id, b.asset_id, b.available::text, b.locked::text, b.version",
-            (time_text, ids, available, held),
+            " WHERE b.id = d.id",
+            (time_text, array_text(ids), array_text(available), array_text(held)),
         )
-        rows = cursor.fetchall()
-        if len(rows) != len(ids):
-            raise InvariantBroken(f"{len(rows)} balances changed of {len(ids)}")
+        if cursor.rowcount != len(ids):
+            raise InvariantBroken(f"{cursor.rowcount} balances changed of {len(ids)}")
     for key in sorted(fresh):
         change, scale = changes[key], scales[key[1]]
         cursor.execute(
@@ -213,18 +224,18 @@ def write_balances(
                 time_text,
             ),
         )
-        rows.extend(cursor.fetchall())
-    return [
-        BalanceState(
-            account_id,
-            asset_id,
-            units_to_text(numeric_text_to_units(spendable, scales[asset_id]), scales[asset_id]),
-            units_to_text(numeric_text_to_units(held_text, scales[asset_id]), scales[asset_id]),
-            version,
-            time_us,
-        )
-        for account_id, asset_id, spendable, held_text, version in rows
-    ]
+        states += [
+            BalanceState(
+                account_id,
+                asset_id,
+                units_to_text(numeric_text_to_units(spendable, scale), scale),
+                units_to_text(numeric_text_to_units(held_text, scale), scale),
+                version,
+                time_us,
+            )
+            for account_id, asset_id, spendable, held_text, version in cursor.fetchall()
+        ]
+    return states
 
 
 def copy_ledger(cursor: Cursor[Any], transactions: list[str], entries: list[str]) -> None:

@@ -1,6 +1,7 @@
 """PostgreSQL's COPY text format, and the column lists that rows must follow."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db import models
@@ -28,6 +29,23 @@ def copy_bytes(value: bytes) -> str:
 def copy_or_null(text: str | None) -> str:
     """Return a field that may be NULL; the text itself must need no escaping."""
     return NULL if text is None else text
+
+
+def array_text(values: Iterable[object]) -> str:
+    """Return an array's text, for a parameter that is cast; its items must need no quotes.
+
+    PostgreSQL reads it many times faster than psycopg adapts a list item by item.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def array_text_quoted(texts: Iterable[str]) -> str:
+    """Return the text of an array of any texts, for a parameter that is cast."""
+    return "{" + ",".join(map(_quoted, texts)) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def copy_statement(model: type[models.Model], columns: tuple[str, ...]) -> str:

@@ -11,6 +11,9 @@ log = structlog.get_logger(__name__)
 
 # A stopped process must not keep its locks longer than its lease.
 _LEASE_SHARE: Final = 0.66
+# A batch finds its rows by their keys. A plan made while a table was new and small must not scan
+# it ever after.
+_PLANS: Final = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 # What Django's connection parameters hold for Django's own use.
 _OF_DJANGO: Final = ("context", "cursor_factory", "isolation_level", "prepare_threshold")
 
@@ -39,7 +42,7 @@ def connect(*, shard_id: int, owner: str) -> "psycopg.Connection[Any]":
         "tcp_user_timeout": patience_ms,
         "options": (
             f"-c idle_in_transaction_session_timeout={patience_ms} -c synchronous_commit=on"
-            f" -c tcp_user_timeout={patience_ms} -c timezone=UTC -c jit=off"
+            f" -c tcp_user_timeout={patience_ms} -c timezone=UTC -c jit=off {_PLANS}"
         ),
     }
     return psycopg.connect(autocommit=True, **(given | session))
