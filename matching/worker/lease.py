@@ -5,6 +5,9 @@ before (which may hold locks while its process is stopped), and takes the next e
 no commit of the former owner can succeed.
 """
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +16,7 @@ import structlog
 from django.conf import settings
 
 from matching.models import Shard
-from matching.worker.connection import application_name
+from matching.worker.connection import application_name, connect
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +82,32 @@ def renew(connection: "psycopg.Connection[Any]", *, shard_id: int, epoch: int) -
     )
     if cursor.rowcount != 1:
         raise LeaseLost(f"shard {shard_id} has another owner")
+
+
+@contextmanager
+def kept(*, shard_id: int, owner: str, epoch: int) -> Iterator[Callable[[], None]]:
+    """Yield what renews the lease while the worker's own session is busy reading.
+
+    It does so when a third of the lease has passed, by a session of its own, and raises LeaseLost
+    if another worker owns the shard by now.
+    """
+    renewed_at = time.monotonic()
+    session: psycopg.Connection[Any] | None = None
+
+    def keep() -> None:
+        nonlocal renewed_at, session
+        if time.monotonic() - renewed_at < settings.ZAVORA_LEASE_MS / 3000:
+            return
+        if session is None:
+            session = connect(shard_id=shard_id, owner=owner)
+        renew(session, shard_id=shard_id, epoch=epoch)
+        renewed_at = time.monotonic()
+
+    try:
+        yield keep
+    finally:
+        if session is not None:
+            session.close()
 
 
 def release(connection: "psycopg.Connection[Any]", *, shard_id: int, epoch: int) -> None:

@@ -1,6 +1,7 @@
 """Rebuild a shard from the tables: everything the engine remembers is in them at commit."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import IsolationLevel
@@ -16,6 +17,9 @@ from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
 from zavora.errors import InvariantBroken
 from zavora.money import numeric_text_to_units
+
+# A part is read and converted in a small share of a lease.
+ORDERS_IN_PART_MAX: Final = 5_000
 
 _MARKETS: Final = (
     "SELECT id, symbol, shard_id, base_id, quote_id, tick_size, lot_size, min_notional,"
@@ -38,26 +42,58 @@ _OPEN_ORDERS: Final = (
 )
 
 
+class _Stored(NamedTuple):
+    """What the tables hold of a shard, read in one snapshot."""
+
+    position: Position
+    assets: dict[int, AssetTerms]
+    terms: dict[int, MarketTerms]
+    states: dict[int, tuple[int, int, int, str | None]]
+    orders: list[Order]
+    fee_account_id: int
+
+
 def load_shard(
-    connection: "psycopg.Connection[Any]", shard_id: int
+    connection: "psycopg.Connection[Any]",
+    shard_id: int,
+    *,
+    keep_lease: Callable[[], None] = lambda: None,
 ) -> tuple[ShardContext, Position]:
-    """Return the shard's memory and position, read in one REPEATABLE READ snapshot."""
+    """Return the shard's memory and position, read in one REPEATABLE READ snapshot.
+
+    ``keep_lease`` is called again and again while a long book is read.
+    """
     with connection.cursor() as cursor:
         ledger.ensure_fee_account(cursor, shard_id)
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:
-            return load_context(cursor, shard_id)
+            stored = _read_shard(cursor, shard_id, keep_lease)
     finally:
         connection.isolation_level = None
+    # After the transaction: the server ends a session that idles in one.
+    return _build(stored, shard_id)
 
 
 def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardContext, Position]:
     """Rebuild a shard in the cursor's own snapshot; reads only."""
+    return _build(_read_shard(cursor, shard_id, lambda: None), shard_id)
+
+
+def _read_shard(
+    cursor: "psycopg.Cursor[Any]", shard_id: int, keep_lease: Callable[[], None]
+) -> _Stored:
     position = read_position(cursor, shard_id)
     assets = read_assets(cursor)
     terms = _read_terms(cursor, shard_id, assets)
     states = _read_states(cursor, terms)
+    fee_account_id = ledger.read_fee_account(cursor, shard_id)
+    orders = _read_open_orders(cursor, terms, keep_lease)
+    return _Stored(position, assets, terms, states, orders, fee_account_id)
+
+
+def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
+    position, states = stored.position, stored.states
     engine = Engine()
     engine.load(
         markets=[
@@ -68,18 +104,18 @@ def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardCon
                 depth_sequence=states[market.market_id][1],
                 last_price_ticks=_ticks(states[market.market_id][3], market),
             )
-            for market in terms.values()
+            for market in stored.terms.values()
         ],
-        orders=_read_open_orders(cursor, terms),
+        orders=stored.orders,
     )
     context = ShardContext(
         shard_id=shard_id,
         engine=engine,
         ids=IdSequence(shard_id=shard_id, last=position.last_id),
-        terms=terms,
-        assets=assets,
-        scales={asset.asset_id: asset.scale for asset in assets.values()},
-        fee_account_id=ledger.read_fee_account(cursor, shard_id),
+        terms=stored.terms,
+        assets=stored.assets,
+        scales={asset.asset_id: asset.scale for asset in stored.assets.values()},
+        fee_account_id=stored.fee_account_id,
         journal_sequence=position.journal_sequence,
         event_sequences={market_id: state[0] for market_id, state in states.items()},
         last_batch_us=position.last_batch_us,
@@ -126,9 +162,17 @@ def _read_states(
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in cursor.fetchall()}
 
 
-def _read_open_orders(cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]) -> list[Order]:
-    cursor.execute(_OPEN_ORDERS, (list(terms),))
-    return [_order(row, terms[row[2]]) for row in cursor]
+def _read_open_orders(
+    cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms], keep_lease: Callable[[], None]
+) -> list[Order]:
+    """Return the open orders, in no order; fetched in parts, so that no wait gets long."""
+    orders: list[Order] = []
+    with cursor.connection.cursor(name="open_orders") as parts:
+        parts.execute(_OPEN_ORDERS, (list(terms),))
+        while rows := parts.fetchmany(ORDERS_IN_PART_MAX):
+            orders += [_order(row, terms[row[2]]) for row in rows]
+            keep_lease()
+    return orders
 
 
 def _order(row: tuple[Any, ...], market: MarketTerms) -> Order:

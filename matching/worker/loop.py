@@ -103,7 +103,10 @@ class MatchingWorker:
         if epoch is None:
             return False
         started = time.perf_counter()
-        self._context, self._position = load_shard(connection, self.shard_id)
+        with lease.kept(shard_id=self.shard_id, owner=self.owner, epoch=epoch) as keep_lease:
+            self._context, self._position = load_shard(
+                connection, self.shard_id, keep_lease=keep_lease
+            )
         if self._position.epoch != epoch:
             raise LeaseLost(f"shard {self.shard_id} was taken while loading")
         lease.renew(connection, shard_id=self.shard_id, epoch=epoch)

@@ -175,6 +175,35 @@ def _expires_later(than: object) -> bool:
     return bool(Shard.objects.get(pk=0).lease_expires_at > than)  # type: ignore[operator]
 
 
+def test_a_long_book_is_loaded_under_a_short_lease(settings) -> None:
+    """Loading takes several leases: they are renewed meanwhile, and no session is timed out."""
+    settings.ZAVORA_LEASE_MS = 300
+    market = make_market("BTC", "USD")
+    ann = make_account("ann", USD="1000")
+    with driven_worker() as worker:
+        worker.settle(place(ann, market, "buy", "10.00", "1"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute"
+            " WHERE attrelid = 'matching_order'::regclass AND attnum > 0 AND NOT attisdropped"
+            " AND attname NOT IN ('id', 'priority')"
+        )
+        columns = cursor.fetchone()[0]
+        cursor.execute(
+            f"INSERT INTO matching_order (id, priority, {columns})"
+            f" SELECT id + n, priority + n, {columns} FROM matching_order,"
+            " generate_series(1, 40000) AS n"
+        )
+    standby = DrivenWorker()
+    with driven_worker() as worker:
+        epoch = worker._owned_position().epoch
+        assert Shard.objects.get(pk=0).epoch == epoch
+        book = worker._owned_context().engine.market(market.pk)
+        assert sum(1 for _ in book.open_orders()) == 40_001
+        assert standby.take_over() is False
+    standby.close()
+
+
 def test_a_server_that_could_lose_commits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from matching.worker import connection as worker_connection
 
