@@ -228,6 +228,11 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
                             f" acknowledgement, {load.shared.notes.acknowledged} checked"
                         )
                 checker.check_everything_by_api(load.shared.notes, report)
+            except BaseException:
+                with capsys.disabled():
+                    for name in crashing.names():
+                        print(f"--- {name}\n{crashing.log(name)[-3000:]}")  # noqa: T201
+                raise
             finally:
                 with capsys.disabled():
                     print(report.text(load.shared.notes))  # noqa: T201
