@@ -15,7 +15,7 @@ from accounts.ledger import (
     copy_ledger,
     ensure_fee_account,
     lock_balances,
-    read_scales,
+    read_assets,
     write_balances,
 )
 from accounts.reconcile import Hold, find_breaks
@@ -105,7 +105,7 @@ class Money:
         now = timezone.now()
         with connection.cursor() as wrapper:
             cursor = wrapper.cursor
-            scales = read_scales(cursor)
+            scales = {asset_id: scale for asset_id, _, scale in read_assets(cursor)}
             keys = {
                 (self.accounts[account].pk, self.assets[asset].pk): change
                 for (account, asset), change in changes.items()
