@@ -3,7 +3,7 @@
 The worker and the journal's replay share this, so that a replay gives the engine the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -46,21 +46,9 @@ class Refused(Exception):
 
 def place(command: wire.PlaceOrder, given: Given, terms: MarketTerms) -> Place:
     """Return the engine's command; raise Refused where a figure does not fit the market."""
-    field = "price"
-    try:
-        price_ticks = None if command.price is None else terms.price_to_ticks(command.price)
-        field = "quantity"
-        quantity_lots = (
-            None if command.quantity is None else terms.quantity_to_lots(command.quantity)
-        )
-        field = "quote_quantity"
-        budget_units = (
-            None
-            if command.quote_quantity is None
-            else terms.quote_amount_to_units(command.quote_quantity)
-        )
-    except NotExact as error:
-        raise Refused("validation_error", f"{field}: {error}") from None
+    price_ticks = _fitting("price", command.price, terms.price_to_ticks)
+    quantity_lots = _fitting("quantity", command.quantity, terms.quantity_to_lots)
+    budget_units = _fitting("quote_quantity", command.quote_quantity, terms.quote_amount_to_units)
     if (price_ticks is None) != (command.order_type == "market"):
         raise Refused("validation_error", "price: expected for limit orders, and only for them")
     if (quantity_lots is None) == (budget_units is None):
@@ -110,15 +98,8 @@ def cancel_all(
 
 def amend(command: wire.AmendOrder, given: Given, terms: MarketTerms) -> Amend:
     """Return the engine's command; raise Refused where a figure does not fit the market."""
-    field = "price"
-    try:
-        price_ticks = None if command.price is None else terms.price_to_ticks(command.price)
-        field = "quantity"
-        quantity_lots = (
-            None if command.quantity is None else terms.quantity_to_lots(command.quantity)
-        )
-    except NotExact as error:
-        raise Refused("validation_error", f"{field}: {error}") from None
+    price_ticks = _fitting("price", command.price, terms.price_to_ticks)
+    quantity_lots = _fitting("quantity", command.quantity, terms.quantity_to_lots)
     return Amend(
         command.market_id,
         command.account_id,
@@ -169,3 +150,12 @@ def configure(terms: MarketTerms, given: Given) -> ConfigureMarket:
 def set_phase(command: wire.SetMarketPhase, given: Given) -> SetPhase:
     """Return the engine's command."""
     return SetPhase(command.market_id, command.phase, given.time_us)  # type: ignore[arg-type]
+
+
+def _fitting(field: str, text: str | None, convert: Callable[[str], int]) -> int | None:
+    if text is None:
+        return None
+    try:
+        return convert(text)
+    except NotExact as error:
+        raise Refused("validation_error", f"{field}: {error}") from None
