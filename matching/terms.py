@@ -5,6 +5,7 @@ Text that does not fit a tick or a lot is refused, never rounded.
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -16,6 +17,8 @@ from zavora.money import NotExact
 
 # Ticks and lots travel as msgpack integers and BIGINT.
 COUNT_MAX: Final = 2**63 - 1
+# How many texts of figures a process remembers each way.
+TEXTS_MAX: Final = 2**16
 
 
 class AssetTerms(msgspec.Struct, frozen=True):
@@ -72,11 +75,11 @@ class MarketTerms(msgspec.Struct, frozen=True):
 
     def price_text(self, ticks: int) -> str:
         """Return a price as text with the tick's decimals."""
-        return money.units_to_text(ticks * self.tick_units, self.tick_decimals)
+        return _text(ticks * self.tick_units, self.tick_decimals)
 
     def quantity_text(self, lots: int) -> str:
         """Return a quantity as text with the lot's decimals."""
-        return money.units_to_text(lots * self.lot_units, self.lot_decimals)
+        return _text(lots * self.lot_units, self.lot_decimals)
 
     def base_text(self, units: int) -> str:
         """Return an amount of the base asset as text with its scale's decimals."""
@@ -180,9 +183,14 @@ def build_terms(
     )
 
 
+# Prices and quantities come again and again: a market's worker spends less on text by remembering.
+_text = lru_cache(TEXTS_MAX)(money.units_to_text)
+_units = lru_cache(TEXTS_MAX)(money.text_to_units)
+
+
 def _to_count(text: str, decimals: int, step_units: int, step: Decimal, name: str) -> int:
     try:
-        units = money.text_to_units(text, decimals)
+        units = _units(text, decimals)
     except NotExact as error:
         if "decimals" in str(error):
             raise NotExact(f"expected a multiple of the {name} {step.normalize():f}") from None

@@ -6,8 +6,10 @@ and balances their asset's. Structs are arrays on the wire: a field is only ever
 with a default.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final, Literal
+from operator import attrgetter
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -258,12 +260,17 @@ encode = msgspec.msgpack.Encoder().encode
 
 def fingerprint(command: WireCommand) -> bytes:
     """Return a digest of what a command asks for; its key and deadline are no part of it."""
-    content = [
-        getattr(command, name)
-        for name in command.__struct_fields__
-        if name not in ("key", "deadline_ms")
-    ]
-    return blake2b(encode((type(command).__name__, content)), digest_size=16).digest()
+    kind = type(command)
+    return blake2b(encode((kind.__name__, _CONTENTS[kind](command))), digest_size=16).digest()
+
+
+def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:
+    """Return what reads the fields of a command that say what it asks for."""
+    names = [name for name in kind.__struct_fields__ if name not in ("key", "deadline_ms")]
+    return attrgetter(*names)
+
+
+_CONTENTS: Final = {kind: _content_of(kind) for kind in get_args(WireCommand)}
 
 
 decode_command = msgspec.msgpack.Decoder(WireCommand).decode

@@ -153,10 +153,11 @@ class Decision:
         return verdict
 
     def _apply(self, command: wire.WireCommand) -> _Verdict:
-        if isinstance(command, wire.PlaceOrder):
-            return self._place(command)
-        if isinstance(command, wire.CancelOrder):
-            return self._cancel(command)
+        kind = type(command)
+        if kind is wire.PlaceOrder:
+            return self._place(command)  # type: ignore[arg-type]
+        if kind is wire.CancelOrder:
+            return self._cancel(command)  # type: ignore[arg-type]
         if isinstance(command, wire.CancelAllOrders):
             return self._cancel_all(command)
         if isinstance(command, wire.AmendOrder):
