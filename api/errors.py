@@ -177,12 +177,22 @@ def _known_drf_error(exception: drf.APIException) -> ZavoraError:
     return errors.InternalError("Something went wrong on our side. It is on record.")
 
 
+def _may_have_committed(exception: Exception, method: str | None) -> bool:
+    """Tell whether a write may have taken effect although it failed: its COMMIT may be in doubt."""
+    is_write = method not in ("GET", "HEAD", "OPTIONS")
+    return is_write and isinstance(exception, (OperationalError, InterfaceError))
+
+
 def drf_exception_handler(exception: Exception, context: dict[str, Any]) -> Response:
     """Answer a view's failure with the envelope (REST framework's EXCEPTION_HANDLER)."""
     view = context["view"]
     request_id = getattr(context["request"], "request_id", "")
     if isinstance(exception, drf.MethodNotAllowed):
         error: ZavoraError = MethodNotAllowed(", ".join(view.allowed_methods))
+    elif _may_have_committed(exception, context["request"].method):
+        error = errors.OutcomeUnknown(
+            "The exchange's database went away; look the outcome up, or repeat with the same key."
+        )
     else:
         error = known_error(exception)
         if isinstance(error, errors.EngineUnavailable) and getattr(view, "may_have_written", False):
