@@ -29,7 +29,7 @@ def moment(*, ago_s: float = 0.0) -> str:
 
 
 class Killer:
-    """Kills one part at a time; each method returns the moment of the kill."""
+    """Kills one part at a time; each method returns the moment right after the kill."""
 
     def __init__(self, exchange: Exchange, draw: random.Random) -> None:
         self._exchange = exchange
@@ -50,8 +50,8 @@ class Killer:
         """Kill -9 the live worker; the standby takes over when the lease has run out."""
         self._wait_for_standby()
         name, _ = self._live_worker()
-        at = moment()
         self._exchange.kill(name)
+        at = moment()
         self._restart(name)
         return at
 
@@ -62,8 +62,8 @@ class Killer:
         """
         self._wait_for_standby()
         name, epoch = self._live_worker()
-        at, began = moment(), time.monotonic()
         self._exchange.send(name, signal.SIGSTOP)
+        at, began = moment(), time.monotonic()
         wait_until(lambda: self._shard()[2] > epoch, timeout_s=TAKE_OVER_WAIT_S, what="a take-over")
         time.sleep(max(0.0, began + 1.1 * LEASE_S - time.monotonic()))  # the pause under test
         self._exchange.send(name, signal.SIGCONT)
@@ -73,8 +73,8 @@ class Killer:
 
     def kill_valkey(self) -> str:
         """Kill -9 Valkey: everything in it is gone."""
-        at = moment()
         self._exchange.kill("valkey")
+        at = moment()
         self._restart("valkey")
         return at
 
@@ -82,21 +82,20 @@ class Killer:
         """Kill -9 the live worker's PostgreSQL backend; the postmaster then restarts them all."""
         self._live_worker()
         _, pid, _ = self._shard()
-        at = moment()
         os.kill(pid, signal.SIGKILL)
-        return at
+        return moment()
 
     def kill_postmaster(self) -> str:
         """Kill -9 the postmaster."""
-        at = moment()
         self._exchange.kill("postgres")
+        at = moment()
         self._restart("postgres")
         return at
 
     def kill_web(self) -> str:
         """Kill -9 the one web process."""
-        at = moment()
         self._exchange.kill("web")
+        at = moment()
         self._restart("web")
         return at
 
