@@ -46,6 +46,16 @@ class Killer:
             "web": self.kill_web,
         }
 
+    def revive(self) -> None:
+        """Start a worker that has ended by itself, as the supervisor would.
+
+        The live one does when PostgreSQL was away for longer than the lease and the standby was
+        the first to come back to it.
+        """
+        for name in (WORKER, STANDBY):
+            if not self._exchange.is_running(name):
+                self._exchange.restart(name)
+
     def kill_worker(self) -> str:
         """Kill -9 the live worker; the standby takes over when the lease has run out."""
         self._wait_for_standby()

@@ -200,7 +200,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
         ]
         return by_http + by_socket
 
-    kinds = Killer(crashing, draw).kinds()
+    killer = Killer(crashing, draw)
+    kinds = killer.kinds()
     kinds = {name: kind for name, kind in kinds.items() if not ONLY_KINDS or name in ONLY_KINDS}
     plan = (list(kinds) * (KILLS // len(kinds) + 1))[:KILLS]
     draw.shuffle(plan)
@@ -213,6 +214,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
             checker = Checker(crashing, auditor, accounts, token)
             try:
                 for number, kind in enumerate(plan, start=1):
+                    killer.revive()
                     load.go_on()
                     time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
                     began = time.monotonic()
