@@ -27,7 +27,6 @@ from matching.worker.decide import Entry
 from matching.worker.loading import load_shard
 from matching.worker.loop import MatchingWorker
 from matching.worker.offline import OfflineShard
-from matching.worker.stream import CommandStream
 
 SCALE = 8
 POLL_S = 0.005
@@ -231,11 +230,6 @@ def assert_sound(shard_id: int = 0) -> None:
         .values_list("sequence", flat=True)
     )
     assert sequences == list(range(1, len(sequences) + 1))
-
-
-def fresh_stream(shard_id: int = 0) -> CommandStream:
-    """Return the worker's side of the queue."""
-    return CommandStream(shard_id)
 
 
 def expire_lease(shard_id: int = 0) -> None:
