@@ -1,13 +1,14 @@
 """One writer per book: a shard goes to a successor only after the lease, and never back."""
 
 import time
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
 
 from matching.models import Order, Shard
-from matching.worker import settle
+from matching.worker import loading, settle
 from matching.worker.connection import application_name, connect
 from matching.worker.lease import LeaseLost
 from tests.integration.matching.worker_setup import (
@@ -219,3 +220,26 @@ def test_a_server_that_could_lose_commits_is_refused(monkeypatch: pytest.MonkeyP
     worker_connection.require_durable(session)
     assert session.execute("SHOW synchronous_commit").fetchone() == ("on",)
     session.close()
+
+
+def test_a_session_lost_while_loading_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL restarts while a standby takes over: it must not end for that."""
+    make_market("BTC", "USD")
+    original, lost = loading.read_position, []
+
+    def lose_once(cursor: Any, shard_id: int) -> Any:
+        if not lost:
+            lost.append(cursor.connection.info.backend_pid)
+            with connection.cursor() as other:
+                other.execute("SELECT pg_terminate_backend(%s)", lost)
+        return original(cursor, shard_id)
+
+    monkeypatch.setattr(loading, "read_position", lose_once)
+    worker = DrivenWorker()
+    with pytest.raises(psycopg.OperationalError):
+        worker.take_over()
+    expire_lease()
+    assert worker.take_over() is True
+    assert len(lost) == 1
+    worker.stop()
+    worker._leave()
