@@ -164,7 +164,7 @@ class Decision:
             return self._amend(command)
         if isinstance(command, wire.ConfigureMarket):
             return self._configure(command)
-        return self._set_phase(command)
+        return self._set_phase(command)  # type: ignore[arg-type]
 
     def _place(self, command: wire.PlaceOrder) -> _Verdict:
         terms = self._terms_here(command.market_id)
