@@ -265,7 +265,7 @@ class Gateway:
         if idle_s < IDLE_CHECK_S:
             return True
         try:
-            return not await connection.can_read_destructive()
+            return not await connection.can_read()
         except (RedisError, OSError, TimeoutError):
             return False
 
