@@ -224,7 +224,9 @@ def test_a_new_account_can_trade_at_once(alice):
 def test_a_revoked_token_ends_within_a_second(exchange):
     with Client(exchange, "leaver@example.com") as leaver:
         account = leaver.new_account(EUR="100")
-        leaver.data("POST", "/orders", json=order(account, "buy", "10", "1"))
+        placed = leaver.data("POST", "/orders", json=order(account, "buy", "10", "1"))
+        path = f"/orders/{placed['order']['id']}"
+        assert leaver.delete(path).status_code == 200  # and leaves nothing in the book
         exchange.manage(
             "shell",
             "-c",
