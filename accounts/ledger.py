@@ -120,7 +120,10 @@ def read_accounts(cursor: Cursor[Any], account_ids: Sequence[int]) -> dict[int, 
 def read_available(
     cursor: Cursor[Any], account_ids: Sequence[int], scales: Mapping[int, int]
 ) -> dict[BalanceKey, int]:
-    """Return what accounts have available of every asset, in smallest units, without locks."""
+    """Return what accounts have available of each asset of ``scales``, in smallest units.
+
+    Without locks. An asset that is newer than ``scales`` is traded nowhere here yet.
+    """
     cursor.execute(
         f"SELECT account_id, asset_id, available::text FROM {_BALANCE} WHERE account_id = ANY(%s)",
         (list(account_ids),),
@@ -128,6 +131,7 @@ def read_available(
     return {
         (account_id, asset_id): numeric_text_to_units(text, scales[asset_id])
         for account_id, asset_id, text in cursor.fetchall()
+        if asset_id in scales
     }
 
 

@@ -32,6 +32,9 @@ from matching.engine.types import (
     SetPhase,
 )
 
+# Places in the undo log of orders and of markets.
+Mark = tuple[int, int]
+
 
 class Engine:
     """The books of some markets, with everything since the last commit() still revocable."""
@@ -65,14 +68,28 @@ class Engine:
             raise
         return events
 
-    def commit(self) -> None:
-        """Keep what was applied: undo() goes back to here and no further."""
-        self._log.orders.clear()
-        self._log.markets.clear()
+    def mark(self) -> Mark:
+        """Return how much can be taken back now, for a later commit() or undo() up to here."""
+        return len(self._log.orders), len(self._log.markets)
 
-    def undo(self) -> None:
-        """Take back everything applied since the last commit(), to the last field of each order."""
-        self._roll_back(0, 0)
+    def commit(self, up_to: Mark | None = None) -> None:
+        """Keep what was applied (up to a mark): undo() goes back to there and no further.
+
+        Marks made after that one count from it on.
+        """
+        if up_to is None:
+            self._log.orders.clear()
+            self._log.markets.clear()
+        else:
+            del self._log.orders[: up_to[0]]
+            del self._log.markets[: up_to[1]]
+
+    def undo(self, back_to: Mark = (0, 0)) -> None:
+        """Take back what was applied since the last commit(), or since a mark made after it.
+
+        To the last field of each order.
+        """
+        self._roll_back(*back_to)
 
     # --- reading ------------------------------------------------------------------------------
 

@@ -12,12 +12,14 @@ import structlog
 from accounts.ledger import AccountFigures, BalanceKey
 from matching import wire
 from matching.engine import Engine
+from matching.engine.engine import Mark
 from matching.engine.types import Command, Event, OrderClosed, OrderRejected
 from matching.ids import IdSequence
 from matching.refusals import code_of
 from matching.terms import AssetTerms, MarketTerms
 from matching.worker import translate
 from matching.worker.outcome import Outcome, latest_state
+from matching.worker.rows import BatchRows, rows_of
 from matching.worker.translate import Given, Refused
 from zavora.copying import NULL, copy_bytes, copy_text
 from zavora.money import units_to_text
@@ -81,9 +83,19 @@ class Decision:
     """The effect of one batch. Built by calling ``decide`` for each entry in order."""
 
     def __init__(
-        self, context: ShardContext, figures: Figures, *, time_us: int, time_text: str
+        self,
+        context: ShardContext,
+        figures: Figures,
+        *,
+        time_us: int,
+        time_text: str,
+        journal_before: int | None = None,
     ) -> None:
+        """Begin a batch; ``journal_before`` counts what is journaled, or about to be, before it."""
         self._context = context
+        self._journal_before = (
+            context.journal_sequence if journal_before is None else journal_before
+        )
         self._figures = figures
         self.time_us = time_us
         self.time_text = time_text
@@ -101,10 +113,20 @@ class Decision:
         self.new_terms: dict[int, MarketTerms] = {}
         self.replies: dict[str, list[tuple[int, bytes]]] = {}
         self.last_stream_id = ""
+        # What the engine's later state must not touch; set once all commands are decided.
+        self.rows = BatchRows()
+        self.mark: Mark = (0, 0)
 
     def terms(self, market_id: int) -> MarketTerms | None:
         """Return a market's terms as of this point of the batch."""
         return self.new_terms.get(market_id) or self._context.terms.get(market_id)
+
+    def close(self) -> None:
+        """Write down everything that is read from the engine: it may go on before the commit."""
+        self.rows = rows_of(
+            self.outcome, self.engine, self.terms, ids=self.ids, time_text=self.time_text
+        )
+        self.mark = self.engine.mark()
 
     # --- one entry ----------------------------------------------------------------------------
 
@@ -288,7 +310,7 @@ class Decision:
 
     def _journal(self, entry: Entry, verdict: _Verdict) -> None:
         command, given = entry.command, verdict.given
-        sequence = self._context.journal_sequence + len(self.journal_rows) + 1
+        sequence = self._journal_before + len(self.journal_rows) + 1
         kind = "unreadable" if command is None else _KINDS[type(command)]
         account_id = getattr(command, "account_id", None)
         market_id = getattr(command, "market_id", None)

@@ -1,7 +1,7 @@
 """The worker's loop: take the lease, rebuild, then read, decide, settle, tell, again and again.
 
-Whatever fails, memory is never ahead of the tables for longer than one attempt: a batch that did
-not commit is taken back in the engine, and one in doubt is looked up under the shard's lock.
+How one batch is settled, and what happens when that fails, stands in ``batch``. Where commands
+wait, one batch is decided while the one before is being settled (``ahead``).
 """
 
 import gc
@@ -9,10 +9,10 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import psycopg
@@ -20,38 +20,28 @@ import structlog
 from django.conf import settings
 
 from matching import wire
-from matching.worker import lease, settle
-from matching.worker.connection import connect, require_durable
-from matching.worker.decide import Decision, Entry, Figures, ShardContext
-from matching.worker.failures import (
-    Blamed,
-    CannotSettle,
-    CommitInDoubt,
-    Passing,
-    blame,
-    is_passing,
-)
+from matching.worker import lease
+from matching.worker.ahead import Ahead, Flight, can_fly
+from matching.worker.batch import RECONNECT_WAIT_MAX_S, BatchSettler
+from matching.worker.decide import Decision, Entry
+from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
-from matching.worker.loading import load_shard, read_assets
-from matching.worker.settle import FundsMoved, KeysTaken, Settled
+from matching.worker.loading import load_shard
+from matching.worker.settle import Settled
 from matching.worker.stream import QUEUE_ERRORS, CommandStream
 from zavora.errors import InvariantBroken
 
 log = structlog.get_logger(__name__)
 
 STANDBY_POLL_S: Final = 0.25
-RECONNECT_WAIT_MAX_S: Final = 1.0
-# A batch whose funds or keys were taken meanwhile is decided again; more often than this means
-# that something is wrong, and the batch is tried command by command.
-ATTEMPTS_MAX: Final = 5
 BLAMED_IN_A_ROW_MAX: Final = 3
 REASON_MAX: Final = 32  # as the journal's column
-PASSING_WAIT_S: Final = 0.05
 QUIET_EVENT_S: Final = 1.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# How soon a thread that has its answer from PostgreSQL goes on while the other one computes.
+SWITCH_S: Final = 0.0002
 
 
-class MatchingWorker:
+class MatchingWorker(BatchSettler):
     """One shard's worker. ``run`` returns when it was asked to stop or lost its lease."""
 
     def __init__(
@@ -61,21 +51,18 @@ class MatchingWorker:
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         batch_max: int | None = None,
     ) -> None:
-        self.shard_id = shard_id
-        self.owner = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._clock_us = clock_us
+        super().__init__(
+            shard_id,
+            owner=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}",
+            clock_us=clock_us,
+        )
         self._batch_max = batch_max or settings.ZAVORA_BATCH_MAX
-        self._connection: psycopg.Connection[Any] | None = None
         self._stream: CommandStream | None = None
-        self._context: ShardContext | None = None
-        self._position: Position | None = None
-        self._is_stopping = False
-        self._renewed_at = 0.0
         self._told_at: dict[int, float] = {}
         self._blamed_in_a_row = 0
         self._logs_commands = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
-        # A batch whose COMMIT was sent and not yet answered.
-        self._in_doubt: tuple[Decision, Settled] | None = None
+        self._ahead = Ahead(shard_id, self.owner)
+        self._flight: Flight | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -90,9 +77,11 @@ class MatchingWorker:
     def run(self) -> None:
         """Wait for the lease, then work until stopped. Raises LeaseLost when another took over."""
         self._stream = CommandStream(self.shard_id)
+        sys.setswitchinterval(SWITCH_S)
         try:
             if self._become_owner():
                 self._work()
+                self._land()
         finally:
             self._leave()
 
@@ -147,6 +136,7 @@ class MatchingWorker:
 
     def _leave(self) -> None:
         """Give the lease up if it is ours and nothing is in doubt; close everything."""
+        self._ahead.close()
         try:
             if self._context is not None and self._position is not None and self._is_stopping:
                 if self._stream is not None:
@@ -161,25 +151,16 @@ class MatchingWorker:
             self._stream.close()
         self._drop_connection()
 
-    def _connected(self) -> "psycopg.Connection[Any]":
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(shard_id=self.shard_id, owner=self.owner)
-            require_durable(self._connection)
-            lease.ensure_shard(self._connection, self.shard_id)
-        return self._connection
-
-    def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
     # --- the loop -----------------------------------------------------------------------------
 
     def _work(self) -> None:
         fenced_connection = -1  # the connection to the queue on which the stream was fenced
         wait_s = 0.05
         while not self._is_stopping:
-            stream, position = self._owned_stream(), self._owned_position()
+            stream = self._owned_stream()
+            if fenced_connection != stream.connections:
+                self._land()  # a fence must be above everything that was settled
+            position = self._owned_position()
             try:
                 if fenced_connection != stream.connections:
                     stream.require_noeviction()
@@ -188,47 +169,35 @@ class MatchingWorker:
                     stream.fence(position.last_stream_id)
                     stream.trim(position.last_stream_id)
                 stream.show_life(self.owner)
-                entries = stream.read(position.last_stream_id, count_max=self._batch_max)
+                entries = self._read(stream, position)
                 wait_s = 0.05
             except QUEUE_ERRORS as error:
                 log.warning("queue_unreachable", shard=self.shard_id, error=str(error))
                 fenced_connection = -1
+                self._land()
                 time.sleep(wait_s)  # between attempts to connect
                 wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2)
                 self._keep_lease()
                 continue
             if entries:
                 self._process(entries)
-            self._keep_lease()
-            self._tell_quiet_markets()
+            else:
+                self._land()
+            if self._flight is None:
+                self._keep_lease()
+                self._tell_quiet_markets()
+
+    def _read(self, stream: CommandStream, position: Position) -> list[Entry]:
+        """Return what waits after the batch in flight; without one, wait a little if none does."""
+        flight = self._flight
+        if flight is None:
+            return stream.read(position.last_stream_id, count_max=self._batch_max)
+        return stream.read(flight.decision.last_stream_id, count_max=self._batch_max, block_ms=0)
 
     def _owned_stream(self) -> CommandStream:
         if self._stream is None:
             raise InvariantBroken("the worker works without a queue")
         return self._stream
-
-    def _owned_position(self) -> Position:
-        if self._position is None:
-            raise InvariantBroken("the worker works without a lease")
-        return self._position
-
-    def _owned_context(self) -> ShardContext:
-        if self._context is None:
-            raise InvariantBroken("the worker works without a shard")
-        return self._context
-
-    def _keep_lease(self) -> None:
-        """Renew the lease from the loop's own progress, at least each third of its length."""
-        now = time.monotonic()
-        if now - self._renewed_at < settings.ZAVORA_LEASE_MS / 3000:
-            return
-        position = self._owned_position()
-        try:
-            lease.renew(self._connected(), shard_id=self.shard_id, epoch=position.epoch)
-            self._renewed_at = now
-        except psycopg.OperationalError as error:
-            log.warning("database_unreachable", error=str(error).strip())
-            self._reconnect()
 
     def _tell_quiet_markets(self) -> None:
         """Repeat current sequences once a second, so that a lost last message is noticed."""
@@ -266,23 +235,71 @@ class MatchingWorker:
         """Settle what was read and tell it."""
         commands = [entry for entry in entries if not entry.is_fence]
         if not commands:
+            self._land()
             self._position = msgspec.structs.replace(
                 self._owned_position(), last_stream_id=entries[-1].stream_id
             )
             self._tell([], {}, entries[-1].stream_id)  # a fence waits for nobody
             return
-        self.process_commands(commands)
+        if can_fly(commands):
+            self._fly(commands)
+        else:
+            self._land()
+            self.process_commands(commands)
 
-    def process_commands(self, entries: list[Entry]) -> None:
+    def _fly(self, commands: list[Entry]) -> None:
+        """Decide a batch while the one before is being settled, then have it settled itself."""
+        before = self._flight
+        decision = self._decide_ahead(commands)
+        self._land()
+        if decision is None and before is not None:
+            decision = self._decide_ahead(commands)
+        elif before is not None and before.has_failed:
+            decision = None
+        try:
+            connection = None if decision is None else self._connected()
+        except psycopg.OperationalError:
+            self._owned_context().engine.undo()
+            connection = None
+        if decision is None or connection is None:
+            self.process_commands(commands)
+            return
+        context = self._owned_context()
+        decision.mark = context.engine.mark()  # what was before it is committed
+        self._flight = self._ahead.settle(
+            connection, context, self._owned_position(), commands, decision
+        )
+
+    def _decide_ahead(self, commands: list[Entry]) -> Decision | None:
+        """Decide a batch on top of the one in flight; None: it must be settled step by step."""
+        context, flight = self._owned_context(), self._flight
+        figures = self._ahead.read_figures(context, commands, flight)
+        if figures is None:
+            return None
+        try:
+            return self._decide(context, figures, commands, after=flight)
+        except (Blamed, InvariantBroken):
+            context.engine.undo(back_to=(0, 0) if flight is None else flight.decision.mark)
+            return None
+
+    def _land(self) -> None:
+        """Wait for the batch in flight, if there is one, and see to it however it ended."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self.process_commands(flight.entries, flight)
+
+    def process_commands(self, entries: list[Entry], flight: Flight | None = None) -> None:
         """Settle commands in order, as one batch where nothing is wrong with any.
 
         A command that cannot be applied or stored is journaled as void; the others go on.
+        ``flight``: they are being settled already.
         """
         parts = [entries]  # a stack: what is to be settled, the next part last
         while parts:
             part = parts.pop()
+            flying, flight = flight, None
             try:
-                self._settle_and_tell(part)
+                self._settle_and_tell(part, flying)
                 if part[0].blame:
                     self._blamed_in_a_row += 1
                     self._halt_after_blame(part[0])
@@ -322,8 +339,8 @@ class MatchingWorker:
         )
         self._blamed_in_a_row = 0
 
-    def _settle_and_tell(self, entries: list[Entry]) -> None:
-        decision, settled = self._settle(entries)
+    def _settle_and_tell(self, entries: list[Entry], flight: Flight | None = None) -> None:
+        decision, settled = self._settle(entries, flight)
         if not entries[0].blame:
             self._blamed_in_a_row = 0
         now = time.monotonic()
@@ -346,154 +363,3 @@ class MatchingWorker:
                 stream_id=entry.stream_id,
                 events=settled.event_sequences,
             )
-
-    def _settle(self, entries: list[Entry]) -> tuple[Decision, Settled]:
-        """Decide and commit; decide anew where figures moved; look a commit in doubt up."""
-        attempts = 0
-        while attempts < ATTEMPTS_MAX:
-            try:
-                return self._attempt(entries)
-            except (FundsMoved, KeysTaken) as moved:
-                attempts += 1
-                log.info("decided_anew", shard=self.shard_id, why=repr(moved), attempts=attempts)
-            except Passing as passing:
-                log.warning("database_busy", shard=self.shard_id, cause=str(passing).strip())
-                self._wait_out()
-            except CommitInDoubt as doubt:
-                decided = self._resolve(doubt)
-                if decided is not None:
-                    return decided
-        if len(entries) == 1:
-            raise Blamed(0, FundsMoved("figures moved at every attempt"))
-        raise CannotSettle
-
-    def _wait_out(self) -> None:
-        """Wait a little for the database to come round, and make sure that the shard is ours."""
-        if self._is_stopping:
-            raise LeaseLost("stopped while the database was busy")
-        time.sleep(PASSING_WAIT_S)  # between attempts
-        self._renewed_at = 0.0
-        self._keep_lease()
-
-    def _attempt(self, entries: list[Entry]) -> tuple[Decision, Settled]:
-        context, position = self._owned_context(), self._owned_position()
-        self._in_doubt = None
-        try:
-            connection = self._connected()
-        except psycopg.OperationalError as error:
-            raise Passing(str(error)) from error
-        try:
-            with connection.cursor() as cursor:
-                settle.begin(cursor, context, position)
-                self._learn_assets(cursor, context, entries)
-                figures = settle.read_figures(cursor, entries, context.scales)
-                decision = self._decide(context, figures, entries)
-                settled = settle.write(cursor, context, decision, position)
-                self._in_doubt = (decision, settled)
-                cursor.execute("COMMIT")
-        except psycopg.Error as error:
-            if connection.closed:
-                raise CommitInDoubt from error
-            context.engine.undo()
-            self._roll_back(connection)
-            if is_passing(error):
-                raise Passing(str(error)) from error
-            raise blame(entries, error) from error
-        except InvariantBroken as error:
-            context.engine.undo()
-            self._roll_back(connection)
-            raise blame(entries, error) from error
-        except BaseException:
-            context.engine.undo()
-            self._roll_back(connection)
-            raise
-        self._adopt(context, decision, settled)
-        return decision, settled
-
-    def _decide(
-        self, context: ShardContext, figures: Figures, entries: Sequence[Entry]
-    ) -> Decision:
-        time_us = max(self._clock_us(), context.last_batch_us)
-        decision = Decision(context, figures, time_us=time_us, time_text=_time_text(time_us))
-        for index, entry in enumerate(entries):
-            try:
-                decision.decide(entry)
-            except Exception as error:  # the engine names its command by raising in its turn
-                raise Blamed(index, error) from error
-        return decision
-
-    def _learn_assets(
-        self, cursor: "psycopg.Cursor[Any]", context: ShardContext, entries: Sequence[Entry]
-    ) -> None:
-        """Read assets again before a command that may name a new one."""
-        if any(type(entry.command) is wire.ConfigureMarket for entry in entries):
-            context.assets.update(read_assets(cursor))
-            context.scales.update({a.asset_id: a.scale for a in context.assets.values()})
-
-    def _adopt(self, context: ShardContext, decision: Decision, settled: Settled) -> None:
-        """Make a committed batch the worker's memory."""
-        context.engine.commit()
-        context.terms.update(decision.new_terms)
-        context.event_sequences.update(settled.event_sequences)
-        context.journal_sequence += len(decision.journal_rows)
-        context.last_batch_us = decision.time_us
-        self._position = msgspec.structs.replace(
-            self._owned_position(),
-            journal_sequence=context.journal_sequence,
-            last_stream_id=decision.last_stream_id,
-            last_batch_us=decision.time_us,
-            last_id=decision.ids.last,
-        )
-
-    # --- when the database fails --------------------------------------------------------------
-
-    def _roll_back(self, connection: "psycopg.Connection[Any]") -> None:
-        try:
-            connection.execute("ROLLBACK")
-        except psycopg.Error:
-            self._drop_connection()
-
-    def _reconnect(self) -> None:
-        """Connect again, however long it takes; only asking to stop ends the wait."""
-        self._drop_connection()
-        wait_s = 0.05
-        while not self._is_stopping:
-            try:
-                self._connected()
-                return
-            except psycopg.OperationalError as error:
-                log.warning("database_unreachable", error=str(error).strip())
-                time.sleep(wait_s)  # between attempts to connect
-                wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2)
-        raise LeaseLost("stopped while the database was unreachable")
-
-    def _resolve(self, doubt: CommitInDoubt) -> tuple[Decision, Settled] | None:
-        """Find out under the shard's lock what became of a batch; None: it did not commit."""
-        log.warning("commit_in_doubt", shard=self.shard_id, cause=str(doubt.__cause__).strip())
-        in_doubt, self._in_doubt = self._in_doubt, None
-        context, before = self._owned_context(), self._owned_position()
-        while True:
-            self._reconnect()
-            try:
-                with self._connected().transaction(), self._connected().cursor() as cursor:
-                    found = lease.lock_position(cursor, self.shard_id)
-                break
-            except psycopg.OperationalError as error:
-                log.warning("database_unreachable", error=str(error).strip())
-        if found.epoch != before.epoch:
-            raise LeaseLost(f"shard {self.shard_id} has another owner")
-        if in_doubt is not None:
-            rows = len(in_doubt[0].journal_rows)
-            if found.journal_sequence == before.journal_sequence + rows:
-                self._adopt(context, *in_doubt)
-                lease.renew(self._connected(), shard_id=self.shard_id, epoch=before.epoch)
-                return in_doubt
-        if found.journal_sequence != before.journal_sequence:
-            raise LeaseLost(f"shard {self.shard_id}: the tables are not what this worker wrote")
-        context.engine.undo()
-        lease.renew(self._connected(), shard_id=self.shard_id, epoch=before.epoch)
-        return None
-
-
-def _time_text(time_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=time_us)).isoformat()

@@ -25,7 +25,8 @@ from matching.worker import lease
 from matching.worker.decide import Decision, Figures, ShardContext, keys_of, submitting_accounts
 from matching.worker.decide import Entry as Entry
 from matching.worker.lease import LeaseLost, Position
-from matching.worker.outcome import EntryRow, TouchedOrder, hold_text, order_row
+from matching.worker.outcome import EntryRow
+from matching.worker.rows import BatchRows
 from zavora.copying import (
     NULL,
     array_text,
@@ -148,7 +149,7 @@ def write(
             or held.locked_units + change.locked_units < 0
         ):
             raise FundsMoved(f"account {key[0]}, asset {key[1]}")
-    _write_orders(cursor, list(outcome.orders.values()), decision.time_text)
+    _write_orders(cursor, decision.rows, decision.time_text)
     copy_rows(cursor, _TRADES, outcome.trade_rows)
     copy_ledger(
         cursor,
@@ -174,7 +175,7 @@ def write(
         journal_sequence=position.journal_sequence + len(decision.journal_rows),
         last_stream_id=decision.last_stream_id,
         time_text=decision.time_text,
-        last_id=decision.ids.last,
+        last_id=decision.rows.last_id,
     )
     return settled
 
@@ -198,39 +199,14 @@ def _claim_keys(cursor: "psycopg.Cursor[Any]", decision: Decision) -> None:
         raise KeysTaken from error
 
 
-def _write_orders(
-    cursor: "psycopg.Cursor[Any]", touched: list[TouchedOrder], time_text: str
-) -> None:
-    copy_rows(cursor, _ORDERS, [order_row(order, time_text) for order in touched if order.is_new])
-    changed = [order for order in touched if not order.is_new]
-    if not changed:
-        return
-    cursor.execute(
-        _UPDATE_ORDERS,
-        (
-            time_text,
-            array_text(order.state.id for order in changed),
-            array_text(order.state.remaining_quantity for order in changed),
-            array_text(order.state.filled_quantity for order in changed),
-            array_text(order.state.filled_quote for order in changed),
-            array_text(hold_text(order) for order in changed),
-            array_text_quoted(order.state.status for order in changed),
-            array_text_quoted(order.state.reason for order in changed),
-        ),
-    )
-    _require_rows(cursor, len(changed), "orders")
-    amended = [order for order in changed if order.is_amended]
-    if amended:
-        cursor.execute(
-            _AMEND_ORDERS,
-            (
-                [order.state.id for order in amended],
-                [order.state.price for order in amended],
-                [order.state.quantity for order in amended],
-                [order.order.priority for order in amended],
-            ),
-        )
-        _require_rows(cursor, len(amended), "amended orders")
+def _write_orders(cursor: "psycopg.Cursor[Any]", rows: BatchRows, time_text: str) -> None:
+    copy_rows(cursor, _ORDERS, rows.new_orders)
+    if rows.changed_ids:
+        cursor.execute(_UPDATE_ORDERS, (time_text, *rows.changed))
+        _require_rows(cursor, len(rows.changed_ids), "orders")
+    if rows.amended_ids:
+        cursor.execute(_AMEND_ORDERS, rows.amended)
+        _require_rows(cursor, len(rows.amended_ids), "amended orders")
 
 
 def _entry_rows(
@@ -242,10 +218,9 @@ def _entry_rows(
     """Return the ledger entries' COPY rows, with the running total of each customer's balance."""
     totals: dict[BalanceKey, int] = {}
     rows = []
-    next_id = decision.ids.next
     scales = context.scales
     time_text = decision.time_text
-    for entry in entries:
+    for entry_id, entry in zip(decision.rows.entry_ids, entries, strict=True):
         scale = scales[entry.asset_id]
         after = NULL
         if entry.account_id != context.fee_account_id:
@@ -257,7 +232,7 @@ def _entry_rows(
             totals[key] = total = total + entry.units
             after = units_to_text(total, scale)
         rows.append(
-            f"{next_id()}\t{entry.trade_id}\t{entry.account_id}\t{entry.asset_id}\t{entry.kind}"
+            f"{entry_id}\t{entry.trade_id}\t{entry.account_id}\t{entry.asset_id}\t{entry.kind}"
             f"\t{entry.units}e-{scale}\t{after}\t{time_text}"
         )
     return rows
@@ -297,18 +272,14 @@ def _write_markets(
         )
         events.append((market_id, payload))
         rows.append(f"{market_id}\t{prev}\t{prev + 1}\t{copy_bytes(payload)}\t{decision.time_text}")
-        market = context.engine.market(market_id)
-        terms_now = decision.terms(market_id)
-        last = market.last_price_ticks
-        if terms_now is None:
-            raise InvariantBroken(f"market {market_id} changed and has no terms")
+        counters = decision.rows.markets[market_id]
         states.append(
             (
                 market_id,
                 prev + 1,
-                market.depth_sequence,
-                market.trade_sequence,
-                None if last is None else terms_now.price_text(last),
+                counters.depth_sequence,
+                counters.trade_sequence,
+                counters.last_price,
             )
         )
     copy_rows(cursor, _EVENTS, rows)

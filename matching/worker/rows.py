@@ -1,0 +1,82 @@
+"""What a batch writes of the engine's state, taken down before the engine goes on."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from matching.engine import Engine
+from matching.ids import IdSequence
+from matching.terms import MarketTerms
+from matching.worker.outcome import Outcome, hold_text, order_row
+from zavora.copying import array_text, array_text_quoted
+from zavora.errors import InvariantBroken
+
+
+class MarketCounters(msgspec.Struct, frozen=True):
+    """A market's counters and last price right after the batch."""
+
+    depth_sequence: int
+    trade_sequence: int
+    last_price: str | None
+
+
+class BatchRows(msgspec.Struct):
+    """What a batch writes of the engine's state."""
+
+    new_orders: list[str] = []
+    changed_ids: list[int] = []
+    changed: tuple[str, ...] = ()  # arrays, as the update of orders takes them
+    amended_ids: list[int] = []
+    amended: tuple[str, ...] = ()
+    markets: dict[int, MarketCounters] = {}
+    entry_ids: list[int] = []
+    last_id: int = 0
+
+
+def rows_of(
+    outcome: Outcome,
+    engine: Engine,
+    terms_of: Callable[[int], MarketTerms | None],
+    *,
+    ids: IdSequence,
+    time_text: str,
+) -> BatchRows:
+    """Return the rows of a batch whose commands are all decided. Draws the entries' ids."""
+    touched = outcome.orders.values()
+    changed = [order for order in touched if not order.is_new]
+    amended = [order for order in changed if order.is_amended]
+    markets = {}
+    for market_id in outcome.markets:
+        market, terms = engine.market(market_id), terms_of(market_id)
+        if terms is None:
+            raise InvariantBroken(f"market {market_id} changed and has no terms")
+        last = market.last_price_ticks
+        markets[market_id] = MarketCounters(
+            market.depth_sequence,
+            market.trade_sequence,
+            None if last is None else terms.price_text(last),
+        )
+    next_id = ids.next
+    return BatchRows(
+        new_orders=[order_row(order, time_text) for order in touched if order.is_new],
+        changed_ids=[order.state.id for order in changed],
+        changed=(
+            array_text(order.state.id for order in changed),
+            array_text(order.state.remaining_quantity for order in changed),
+            array_text(order.state.filled_quantity for order in changed),
+            array_text(order.state.filled_quote for order in changed),
+            array_text(hold_text(order) for order in changed),
+            array_text_quoted(order.state.status for order in changed),
+            array_text_quoted(order.state.reason for order in changed),
+        ),
+        amended_ids=[order.state.id for order in amended],
+        amended=(
+            array_text(order.state.id for order in amended),
+            array_text(order.state.price for order in amended),
+            array_text(order.state.quantity for order in amended),
+            array_text(order.order.priority for order in amended),
+        ),
+        markets=markets,
+        entry_ids=[next_id() for _ in outcome.entries],
+        last_id=ids.last,
+    )
