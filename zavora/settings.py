@@ -174,7 +174,7 @@ ZAVORA_EDGE_WAIT_MS = env.int("ZAVORA_EDGE_WAIT_MS", default=5_000)
 # How many commands may wait in a shard's stream; cancels have a tenth more.
 ZAVORA_BACKLOG_MAX = env.int("ZAVORA_BACKLOG_MAX", default=20_000)
 # How many commands the worker settles in one transaction at most.
-ZAVORA_BATCH_MAX = env.int("ZAVORA_BATCH_MAX", default=500)
+ZAVORA_BATCH_MAX = env.int("ZAVORA_BATCH_MAX", default=2_000)
 ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
 ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
 # Anybody may give their own accounts money: for sandboxes, courses and tests only.
