@@ -11,7 +11,8 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -41,6 +42,10 @@ QUIET_EVENT_S: Final = 1.0
 SWITCH_S: Final = 0.0002
 
 
+Events = list[tuple[int, bytes]]  # market id, encoded MarketEvent
+Replies = dict[str, list[tuple[int, bytes]]]  # by process: correlation, encoded Reply
+
+
 class MatchingWorker(BatchSettler):
     """One shard's worker. ``run`` returns when it was asked to stop or lost its lease."""
 
@@ -63,6 +68,8 @@ class MatchingWorker(BatchSettler):
         self._logs_commands = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         self._ahead = Ahead(shard_id, self.owner)
         self._flight: Flight | None = None
+        # What is committed and will be told in a moment; None: it is told at once.
+        self._untold: list[tuple[Events, Replies, str]] | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -219,8 +226,8 @@ class MatchingWorker(BatchSettler):
 
     def _tell(
         self,
-        events: list[tuple[int, bytes]],
-        replies: dict[str, list[tuple[int, bytes]]],
+        events: Events,
+        replies: Replies,
         position: str | None,
     ) -> None:
         """Publish; what is lost here is found in the tables."""
@@ -251,7 +258,25 @@ class MatchingWorker(BatchSettler):
         """Decide a batch while the one before is being settled, then have it settled itself."""
         before = self._flight
         decision = self._decide_ahead(commands)
-        self._land()
+        with self._telling_later():  # PostgreSQL is not to wait while the queue is told
+            self._land()
+            self._take_off(commands, decision, before)
+
+    @contextmanager
+    def _telling_later(self) -> Iterator[None]:
+        """Keep what is to be told until the end of the block, in order."""
+        self._untold = []
+        try:
+            yield
+        finally:
+            untold, self._untold = self._untold, None
+            for events, replies, position in untold:
+                self._tell(events, replies, position)
+
+    def _take_off(
+        self, commands: list[Entry], decision: Decision | None, before: Flight | None
+    ) -> None:
+        """Have a batch settled that was decided on top of ``before``, which has landed."""
         if decision is None and before is not None:
             decision = self._decide_ahead(commands)
         elif before is not None and before.has_failed:
@@ -347,7 +372,10 @@ class MatchingWorker(BatchSettler):
         self._renewed_at = now
         for market_id, _ in settled.events:
             self._told_at[market_id] = now
-        self._tell(settled.events, decision.replies, decision.last_stream_id)
+        if self._untold is None:
+            self._tell(settled.events, decision.replies, decision.last_stream_id)
+        else:
+            self._untold.append((settled.events, decision.replies, decision.last_stream_id))
         if self._logs_commands:
             self._log_commands(entries, decision, settled)
 
