@@ -16,7 +16,7 @@ NULL: Final = "\\N"
 
 def copy_text(text: str) -> str:
     """Return ``text`` as a field of a COPY row."""
-    if _SPECIAL.search(text) is None:
+    if text.isprintable() and "\\" not in text:  # tabs and line ends are not printable
         return text
     return _SPECIAL.sub(lambda match: _ESCAPES[match.group()], text)
 

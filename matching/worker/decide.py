@@ -262,8 +262,9 @@ class Decision:
     def _to_engine(
         self, command: Command, terms: MarketTerms
     ) -> tuple[list[Event], list[wire.TradeState]]:
-        has_market = self.engine.has_market(terms.market_id)
-        before = self.engine.market(terms.market_id).depth_sequence if has_market else 0
+        before = 0  # asked for a market's first command in the batch only
+        if terms.market_id not in self.outcome.markets and self.engine.has_market(terms.market_id):
+            before = self.engine.market(terms.market_id).depth_sequence
         events = self.engine.apply(command)
         if events and type(events[0]) is OrderRejected:
             return events, []

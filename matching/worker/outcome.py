@@ -145,7 +145,8 @@ class Outcome:
         market = self.markets.get(terms.market_id)
         if market is None:
             market = self.markets[terms.market_id] = MarketOutcome(depth_sequence_before)
-        steps = _TakerSteps([event for event in events if isinstance(event, Traded)])
+        traded = [event for event in events if isinstance(event, Traded)]
+        steps = _TakerSteps(traded) if traded else _NO_STEPS
         trades: list[wire.TradeState] = []
         for event in events:
             if isinstance(event, DepthChanged):
@@ -370,6 +371,10 @@ def order_row(touched: TouchedOrder, time_text: str) -> str:
         f"\t{hold_text(touched)}\t{order.maker_ppm}\t{order.taker_ppm}\t{order.priority}"
         f"\t{state.status}\t{state.reason}\t{time_text}\t{time_text}"
     )
+
+
+# Of commands without a trade: nothing was added to what was filled before.
+_NO_STEPS: Final = _TakerSteps([])
 
 
 def hold_text(touched: TouchedOrder) -> str:
