@@ -195,9 +195,6 @@ def drf_exception_handler(exception: Exception, context: dict[str, Any]) -> Resp
         )
     else:
         error = known_error(exception)
-        if isinstance(error, errors.EngineUnavailable) and getattr(view, "may_have_written", False):
-            # Lost on the way to, or during, the commit: only a look shows which.
-            error = errors.OutcomeUnknown("The database was lost meanwhile; look before repeating.")
     body = {"error": envelope(error), "request_id": request_id}
     response = Response(body, status=status_of(error), headers=extra_headers(error))
     response.exception = True

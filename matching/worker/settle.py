@@ -141,6 +141,10 @@ def write(
     """
     outcome = decision.outcome
     _claim_keys(cursor, decision)
+    _write_orders(cursor, decision.rows, decision.time_text)
+    copy_rows(cursor, _TRADES, outcome.trade_rows)
+    copy_rows(cursor, _JOURNAL, decision.journal_rows)
+    # Balances last: other shards wait for them until this batch has committed.
     locked = lock_balances(cursor, outcome.changes, context.scales) if outcome.changes else {}
     for key, change in outcome.changes.items():
         held = locked[key]
@@ -149,8 +153,6 @@ def write(
             or held.locked_units + change.locked_units < 0
         ):
             raise FundsMoved(f"account {key[0]}, asset {key[1]}")
-    _write_orders(cursor, decision.rows, decision.time_text)
-    copy_rows(cursor, _TRADES, outcome.trade_rows)
     copy_ledger(
         cursor,
         outcome.transaction_rows,
@@ -166,7 +168,6 @@ def write(
             time_text=decision.time_text,
             time_us=decision.time_us,
         )
-    copy_rows(cursor, _JOURNAL, decision.journal_rows)
     settled = _write_markets(cursor, context, decision, balances)
     lease.advance(
         cursor,

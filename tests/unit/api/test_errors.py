@@ -87,11 +87,11 @@ def test_some_failures_bring_headers(error, name, value):
 
 
 @pytest.mark.parametrize(
-    ("may_have_written", "code"), [(False, "engine_unavailable"), (True, "outcome_unknown")]
+    ("method", "code"), [("GET", "engine_unavailable"), ("POST", "outcome_unknown")]
 )
-def test_a_database_lost_during_a_write_is_no_promise_that_nothing_happened(may_have_written, code):
-    view = SimpleNamespace(may_have_written=may_have_written)
-    context = {"view": view, "request": SimpleNamespace(request_id="r")}
+def test_a_database_lost_during_a_write_is_no_promise_that_nothing_happened(method, code):
+    request = SimpleNamespace(request_id="r", method=method)
+    context = {"view": SimpleNamespace(), "request": request}
 
     response = drf_exception_handler(OperationalError("gone"), context)
 
