@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 
 from accounts.callers import SCOPE_READ, Caller
 from api import throttles
-from api.auth import SAFE_METHODS
 from api.edge.http import query_fields
 from api.fields import Fields, is_uuid
 from zavora.errors import AccountNotFound
@@ -39,8 +38,6 @@ class ApiView(APIView):
     content_negotiation_class = OnlyJSON
     scopes: ClassVar[dict[str, str]] = {}
     usage: throttles.Usage | None = None
-    # Set once an unsafe request reaches its handler: from then on a lost database says nothing.
-    may_have_written = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Count the request, find the caller and check the scope."""
@@ -52,7 +49,6 @@ class ApiView(APIView):
             used = throttles.take_for_key(throttles.name_of(caller))
             self.usage = throttles.tighter(self.usage, used)
             caller.require(self.scopes.get(request.method or "", SCOPE_READ))
-        self.may_have_written = request.method not in SAFE_METHODS
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Tell the caller what is left of its limit."""
