@@ -125,7 +125,9 @@ async def test_a_book_begins_with_a_snapshot_and_goes_on_in_deltas(
     answer = await client.call("subscribe", channel="orderbook", market="btc-eur")
     assert answer["result"]["market"] == MARKET
     await client.until(lambda: client.of("orderbook"))
+    # One after the other: two changes in one turn of the loop may come as one delta.
     second.place("sell 2 @ 21000")
+    await client.until(lambda: len(client.of("orderbook")) == 2)
     second.place("sell 1 @ 20000")
     await client.until(lambda: len(client.of("orderbook")) == 3)
 
