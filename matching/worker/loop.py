@@ -22,7 +22,7 @@ from django.conf import settings
 
 from matching import wire
 from matching.worker import lease
-from matching.worker.ahead import Ahead, Flight, can_fly
+from matching.worker.ahead import FLIGHT_COMMANDS_MIN, Ahead, Flight, can_fly
 from matching.worker.batch import RECONNECT_WAIT_MAX_S, BatchSettler
 from matching.worker.decide import Decision, Entry
 from matching.worker.failures import Blamed, CannotSettle
@@ -64,6 +64,7 @@ class MatchingWorker(BatchSettler):
         self._batch_max = batch_max or settings.ZAVORA_BATCH_MAX
         self._stream: CommandStream | None = None
         self._told_at: dict[int, float] = {}
+        self._shown_at = 0.0
         self._blamed_in_a_row = 0
         self._logs_commands = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         self._ahead = Ahead(shard_id, self.owner)
@@ -175,7 +176,8 @@ class MatchingWorker(BatchSettler):
                     fenced_connection = stream.connections
                     stream.fence(position.last_stream_id)
                     stream.trim(position.last_stream_id)
-                stream.show_life(self.owner)
+                    self._shown_at = 0.0
+                self._show_life(stream)
                 entries = self._read(stream, position)
                 wait_s = 0.05
             except QUEUE_ERRORS as error:
@@ -186,13 +188,20 @@ class MatchingWorker(BatchSettler):
                 wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2)
                 self._keep_lease()
                 continue
-            if entries:
+            if self._flight is not None and len(entries) < FLIGHT_COMMANDS_MIN:
+                self._land()  # and read again: more may have come meanwhile
+            elif entries:
                 self._process(entries)
-            else:
-                self._land()
             if self._flight is None:
                 self._keep_lease()
                 self._tell_quiet_markets()
+
+    def _show_life(self, stream: CommandStream) -> None:
+        """Say often enough that the loop goes on: a tenth of the lease is soon enough."""
+        now = time.monotonic()
+        if now - self._shown_at > settings.ZAVORA_LEASE_MS / 10_000:
+            stream.show_life(self.owner)
+            self._shown_at = now
 
     def _read(self, stream: CommandStream, position: Position) -> list[Entry]:
         """Return what waits after the batch in flight; without one, wait a little if none does."""
