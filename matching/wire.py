@@ -77,13 +77,17 @@ class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="pl
 
 
 class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel"):
-    """Cancel an open order, by its id or by its client order id (then ``order_id`` is None)."""
+    """Cancel an open order, by its id or by its client order id (then ``order_id`` is None).
+
+    ``cancel_name`` is what the client calls the cancel itself; it comes back in the order's change.
+    """
 
     account_id: int
     market_id: int
     order_id: int | None
     client_order_id: str | None = None
     key: str | None = None
+    cancel_name: str = ""
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel_all"):
@@ -93,6 +97,7 @@ class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     market_id: int | None
     side: Literal["buy", "sell"] | None
     key: str | None = None
+    cancel_name: str = ""
 
 
 class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="amend"):
@@ -191,13 +196,15 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One step in an order's life, and the order right after it.
 
     ``trade_sequence`` names the trade of a step of kind "trade", else 0. ``is_maker`` tells which
-    side of that trade the order was.
+    side of that trade the order was. ``cancel_name`` is what the client called the cancel that
+    closed the order, if it called it anything.
     """
 
     kind: ChangeKind
     order: OrderState
     trade_sequence: int = 0
     is_maker: bool = False
+    cancel_name: str = ""
 
 
 class PrivatePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -259,14 +266,17 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 def fingerprint(command: WireCommand) -> bytes:
-    """Return a digest of what a command asks for; its key and deadline are no part of it."""
+    """Return a digest of what a command asks for, whatever its key, deadline and own name."""
     kind = type(command)
     return blake2b(encode((kind.__name__, _CONTENTS[kind](command))), digest_size=16).digest()
 
 
+_NOT_ASKED_FOR: Final = frozenset({"key", "deadline_ms", "cancel_name"})
+
+
 def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:
     """Return what reads the fields of a command that say what it asks for."""
-    names = [name for name in kind.__struct_fields__ if name not in ("key", "deadline_ms")]
+    names = [name for name in kind.__struct_fields__ if name not in _NOT_ASKED_FOR]
     return attrgetter(*names)
 
 

@@ -221,7 +221,9 @@ class Decision:
         terms = self._terms_here(command.market_id)
         given = Given(self.time_us)
         engine_command = translate.cancel(command, given, self.engine)
-        return self._run(engine_command, terms, given, None, engine_command.order_id)
+        return self._run(
+            engine_command, terms, given, None, engine_command.order_id, command.cancel_name
+        )
 
     def _cancel_all(self, command: wire.CancelAllOrders) -> _Verdict:
         given = Given(self.time_us)
@@ -231,7 +233,7 @@ class Decision:
         orders: list[wire.OrderState] = []
         for engine_command in translate.cancel_all(command, given, market_ids):
             terms = self._terms_here(engine_command.market_id)
-            events = self._to_engine(engine_command, terms)[0]
+            events = self._to_engine(engine_command, terms, command.cancel_name)[0]
             orders += [
                 latest_state(event.order, terms)
                 for event in events
@@ -260,7 +262,7 @@ class Decision:
     # --- the engine ---------------------------------------------------------------------------
 
     def _to_engine(
-        self, command: Command, terms: MarketTerms
+        self, command: Command, terms: MarketTerms, cancel_name: str = ""
     ) -> tuple[list[Event], list[wire.TradeState]]:
         before = 0  # asked for a market's first command in the batch only
         if terms.market_id not in self.outcome.markets and self.engine.has_market(terms.market_id):
@@ -268,7 +270,7 @@ class Decision:
         events = self.engine.apply(command)
         if events and type(events[0]) is OrderRejected:
             return events, []
-        return events, self.outcome.absorb(events, terms, before)
+        return events, self.outcome.absorb(events, terms, before, cancel_name)
 
     def _run(
         self,
@@ -277,9 +279,10 @@ class Decision:
         given: Given,
         funds_scale: int | None,
         order_id: int,
+        cancel_name: str = "",
     ) -> _Verdict:
         """Apply an engine command about at most one own order; return what to say of it."""
-        events, trades = self._to_engine(command, terms)
+        events, trades = self._to_engine(command, terms, cancel_name)
         if events and isinstance(events[0], OrderRejected):
             rejected = events[0]
             reply = wire.Reply(code_of(rejected.reason), rejected.message, rejected.reason)

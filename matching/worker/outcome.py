@@ -137,9 +137,16 @@ class Outcome:
         return 0 if change is None else change.available_units
 
     def absorb(
-        self, events: list[Event], terms: MarketTerms, depth_sequence_before: int
+        self,
+        events: list[Event],
+        terms: MarketTerms,
+        depth_sequence_before: int,
+        cancel_name: str = "",
     ) -> list[wire.TradeState]:
-        """Take in what one engine command did to one market; return its trades, oldest first."""
+        """Take in what one engine command did to one market; return its trades, oldest first.
+
+        ``cancel_name`` is what the client calls the command, if it is a cancel.
+        """
         if not events:
             return []
         market = self.markets.get(terms.market_id)
@@ -161,7 +168,7 @@ class Outcome:
             elif isinstance(event, OrderPlaced):
                 self._placed(event, terms, market)
             elif isinstance(event, OrderClosed):
-                self._closed(event, terms, market)
+                self._closed(event, terms, market, cancel_name)
             elif isinstance(event, OrderAmended):
                 self._amended(event, terms, market, steps)
             elif isinstance(event, MarketChanged):
@@ -205,14 +212,16 @@ class Outcome:
         self._touch(order, terms, state).is_amended = True
         market.changes.append(wire.OrderChange("amended", state))
 
-    def _closed(self, event: OrderClosed, terms: MarketTerms, market: MarketOutcome) -> None:
+    def _closed(
+        self, event: OrderClosed, terms: MarketTerms, market: MarketOutcome, cancel_name: str
+    ) -> None:
         order = event.order
         self._move(market, order, terms, event.released_units, -event.released_units)
         state = latest_state(order, terms)
         self._touch(order, terms, state)
         kind = _CLOSING.get(order.status)
         if kind is not None:
-            market.changes.append(wire.OrderChange(kind, state))
+            market.changes.append(wire.OrderChange(kind, state, 0, False, cancel_name))
 
     def _trade(
         self, event: Traded, terms: MarketTerms, market: MarketOutcome, steps: "_TakerSteps"

@@ -204,3 +204,26 @@ def test_the_journal_replays_to_the_same_tables(bench: Bench) -> None:
         "order",
         "engine",
     ]
+
+
+def test_a_cancels_own_name_comes_back_in_the_orders_change(bench: Bench) -> None:
+    from matching import wire
+    from matching.models import Event
+
+    market = bench.market()
+    placed = bench.apply(
+        bench.order(0, market, "buy 1 @ 100", client_order_id="a"),
+        bench.order(0, market, "buy 1 @ 99", client_order_id="b"),
+    )
+    account_id = placed[0].orders[0].account_id
+    bench.apply(
+        wire.CancelOrder(account_id, market, None, "a", cancel_name="c1"),
+        wire.CancelAllOrders(account_id, None, None, cancel_name="c2"),
+    )
+
+    payload = Event.objects.filter(market_id=market).order_by("-sequence").values_list("payload")[0][0]
+    changes = wire.decode_private(wire.decode_event(bytes(payload)).private).changes
+    assert [(c.kind, c.order.client_order_id, c.cancel_name) for c in changes] == [
+        ("cancelled", "a", "c1"),
+        ("cancelled", "b", "c2"),
+    ]
