@@ -221,8 +221,8 @@ def test_a_cancels_own_name_comes_back_in_the_orders_change(bench: Bench) -> Non
         wire.CancelAllOrders(account_id, None, None, cancel_name="c2"),
     )
 
-    payload = Event.objects.filter(market_id=market).order_by("-sequence").values_list("payload")[0][0]
-    changes = wire.decode_private(wire.decode_event(bytes(payload)).private).changes
+    event = Event.objects.filter(market_id=market).order_by("-sequence")[0]
+    changes = wire.decode_private(wire.decode_event(bytes(event.payload)).private).changes
     assert [(c.kind, c.order.client_order_id, c.cancel_name) for c in changes] == [
         ("cancelled", "a", "c1"),
         ("cancelled", "b", "c2"),
