@@ -62,7 +62,7 @@ format: $(STAMPS)/dev ## Let ruff fix and format the code
 
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
-	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove what was built (not the data)
 	rm -rf $(VENV) frontend/node_modules static/build
@@ -88,9 +88,11 @@ $(STAMPS)/run: requirements.txt | $(STAMPS)/uv
 	@$(UV_INSTALL) -r requirements.txt
 	@touch $@
 
+# Both files are complete. ccxt asks for older versions of what Zavora uses, too; it runs with
+# Zavora's, which therefore stand (`--overrides` in `lock`, `--no-deps` here).
 $(STAMPS)/dev: requirements.txt requirements-dev.txt | $(STAMPS)/run
 	@echo 'Installing requirements-dev.txt'
-	@$(UV_INSTALL) -r requirements.txt -r requirements-dev.txt
+	@$(UV_INSTALL) --no-deps -r requirements.txt -r requirements-dev.txt
 	@touch $@
 
 $(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run
