@@ -38,7 +38,7 @@ PHASE: Final = {
     "halted": "Halted",
     "closed": "Closed",
 }
-_UNITS: Final = {"m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
+_UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
 # 1m -> Minute1, 12h -> Hour12, 1M -> Month1
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
 TRADING_PHASES: Final = frozenset({"continuous", "post_only"})

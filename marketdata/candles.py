@@ -1,7 +1,8 @@
 """Trades into candles: pure and exact.
 
-A batch of trades becomes one-minute parts first, and those become parts of every longer interval,
-so that a trade is looked at once. Figures are integers: prices and volumes in units of 10^-18.
+A batch of trades becomes one-second parts first, those become one-minute parts, and these become
+parts of every longer interval, so that a trade is looked at once. Figures are integers: prices and
+volumes in units of 10^-18.
 """
 
 from collections.abc import Iterable
@@ -14,8 +15,11 @@ from marketdata.intervals import INTERVALS, open_us
 from matching.feed_reads import PublicTradeRow
 from zavora.money import SCALE_MAX, decimal_to_units
 
+SECOND: Final = "1s"
 MINUTE: Final = "1m"
-LONGER_INTERVALS: Final = tuple(interval for interval in INTERVALS if interval != MINUTE)
+LONGER_INTERVALS: Final = tuple(
+    interval for interval in INTERVALS if interval not in (SECOND, MINUTE)
+)
 
 
 class CandlePart(msgspec.Struct, gc=False):
@@ -51,10 +55,20 @@ class CandlePart(msgspec.Struct, gc=False):
 def parts_of(trades: Iterable[PublicTradeRow]) -> list[CandlePart]:
     """Return the parts of candles of every interval that ``trades``, in sequence, make up."""
     parts: dict[tuple[str, int], CandlePart] = {}
-    for minute in _minutes_of(trades):
-        _add(parts, MINUTE, minute.open_us, minute)
-        for interval in LONGER_INTERVALS:
+    seconds = list(_runs_of(SECOND, map(_part_of, trades)))
+    for second in seconds:
+        _add(parts, SECOND, second.open_us, second)
+    for minute in _runs_of(MINUTE, seconds):
+        for interval in (MINUTE, *LONGER_INTERVALS):
             _add(parts, interval, open_us(interval, minute.open_us), minute)
+    return list(parts.values())
+
+
+def parts_of_interval(interval: str, trades: Iterable[PublicTradeRow]) -> list[CandlePart]:
+    """Return the parts of candles of one interval that ``trades``, in sequence, make up."""
+    parts: dict[tuple[str, int], CandlePart] = {}
+    for second in _runs_of(SECOND, map(_part_of, trades)):
+        _add(parts, interval, open_us(interval, second.open_us), second)
     return list(parts.values())
 
 
@@ -69,17 +83,17 @@ def _add(
     parts[interval, opened_us] = copy
 
 
-def _minutes_of(trades: Iterable[PublicTradeRow]) -> Iterable[CandlePart]:
-    """Yield one part per run of trades in the same minute."""
+def _runs_of(interval: str, parts: Iterable[CandlePart]) -> Iterable[CandlePart]:
+    """Yield one part per run of ``parts`` in the same candle of an interval; uses them up."""
     current: CandlePart | None = None
-    for trade in trades:
-        part = _part_of(trade)
-        if current is not None and current.open_us == part.open_us:
+    for part in parts:
+        opened_us = open_us(interval, part.open_us)
+        if current is not None and current.open_us == opened_us:
             current.extend(part)
             continue
         if current is not None:
             yield current
-        current = part
+        current = msgspec.structs.replace(part, interval=interval, open_us=opened_us)
     if current is not None:
         yield current
 
@@ -88,8 +102,8 @@ def _part_of(trade: PublicTradeRow) -> CandlePart:
     price, volume, quote_volume = _units(trade.price), _units(trade.quantity), _units(trade.amount)
     is_taker_buy = trade.taker_side == "buy"
     return CandlePart(
-        MINUTE,
-        open_us(MINUTE, trade.time_us),
+        SECOND,
+        open_us(SECOND, trade.time_us),
         price,
         price,
         price,

@@ -16,6 +16,7 @@ MONTH: Final = "1M"
 
 # Fixed lengths in microseconds; a month has none.
 _LENGTHS_US: Final = {
+    "1s": SECOND_US,
     "1m": MINUTE_US,
     "3m": 3 * MINUTE_US,
     "5m": 5 * MINUTE_US,
@@ -62,3 +63,8 @@ def next_open_us(interval: str, opened_us: int) -> int:
         # Any moment 32 days later lies in the next month.
         return open_us(MONTH, opened_us + 32 * DAY_US)
     return opened_us + _LENGTHS_US[interval]
+
+
+def previous_open_us(interval: str, opened_us: int) -> int:
+    """Return when the candle before the one that opened at ``opened_us`` opens."""
+    return open_us(interval, opened_us - 1)

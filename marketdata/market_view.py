@@ -10,6 +10,7 @@ import msgspec
 from marketdata.book import DepthBook, Level
 from marketdata.figures import figure_text
 from marketdata.states import CandleState, TickerState
+from marketdata.tickers import window_open_us
 from matching.feed_reads import BookSnapshot, PublicTradeRow
 from matching.terms import MarketTerms
 from matching.wire import MarketEvent, TradeState
@@ -34,8 +35,23 @@ class PublicTrade(msgspec.Struct, frozen=True, gc=False):
     created_us: int
 
 
+class AggregatedTrade(msgspec.Struct, frozen=True, gc=False):
+    """The fills of one taker at one price: trades ``run_sequence`` to ``last_sequence``."""
+
+    run_sequence: int
+    last_sequence: int
+    price: str
+    quantity: str
+    taker_side: str
+    created_us: int
+
+
 class Ticker(msgspec.Struct, frozen=True):
-    """The last 24 hours and the best prices. None: no trade yet, or an empty side of the book."""
+    """The last 24 hours and the best prices. None: no trade yet, or an empty side of the book.
+
+    The window opens at ``opened_us``; ``prev_close`` is the price before it. Sequences are those
+    of the first and last trade in it, -1 where there is none.
+    """
 
     market: str
     bid: str | None
@@ -51,6 +67,11 @@ class Ticker(msgspec.Struct, frozen=True):
     trades_24h: int
     open_24h: str | None
     time_us: int
+    prev_close: str | None = None
+    last_quantity: str | None = None
+    first_sequence: int = -1
+    last_sequence: int = -1
+    opened_us: int = 0
 
 
 class DepthDelta(msgspec.Struct, frozen=True):
@@ -164,7 +185,16 @@ class MarketView:
         bid, ask = self.book.bids.best_price, self.book.asks.best_price
         if not newer and base is None:
             return _empty_ticker(self.terms.symbol, bid=bid, ask=ask, time_us=self._time_us)
-        return _fold(self.terms, base, newer, bid=bid, ask=ask, time_us=self._time_us)
+        last_quantity = self._trades[0].quantity if self._trades else None
+        return _fold(
+            self.terms,
+            base,
+            newer,
+            bid=bid,
+            ask=ask,
+            time_us=self._time_us,
+            last_quantity=last_quantity,
+        )
 
 
 def public_trade(trade: TradeState) -> PublicTrade:
@@ -205,6 +235,7 @@ def _fold(
     bid: str | None,
     ask: str | None,
     time_us: int,
+    last_quantity: str | None,
 ) -> Ticker:
     """Return ``base`` with newer trades (newest first) counted in; one of both is there.
 
@@ -230,6 +261,9 @@ def _fold(
     change = EXACT.subtract(last, opened)
     percent = _ROUND.divide(_ROUND.multiply(change, Decimal(100)), opened)
     vwap = _ROUND.divide(quote_volume, volume) if volume else last
+    first, latest = (newer[-1].sequence, newer[0].sequence) if newer else (-1, -1)
+    if base is not None and base.trades:
+        first, latest = base.first_sequence, max(latest, base.sequence)
     return Ticker(
         market=terms.symbol,
         bid=bid,
@@ -245,6 +279,11 @@ def _fold(
         trades_24h=trades,
         open_24h=figure_text(opened, terms.tick_decimals),
         time_us=time_us,
+        prev_close=(base.prev_close or None) if base is not None else None,
+        last_quantity=last_quantity,
+        first_sequence=first,
+        last_sequence=latest,
+        opened_us=window_open_us(time_us if base is None else base.computed_us),
     )
 
 

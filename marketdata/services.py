@@ -1,21 +1,30 @@
 """Writes of the market data service: candles, exactly once for each committed trade."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
 from django.db import connection, transaction
 
-from marketdata.candles import CandlePart, parts_of
+from marketdata.candles import CandlePart, parts_of, parts_of_interval
 from marketdata.models import Candle, CandleProgress
-from marketdata.selectors import candle_state, get_candle_progress, moment
+from marketdata.selectors import (
+    candle_state,
+    get_candle_progress,
+    get_first_counted,
+    moment,
+)
 from marketdata.states import CandleState
-from matching.feed_reads import list_trades_after
+from matching.feed_reads import list_trades_after, list_trades_before
 from matching.terms import MarketTerms
 from zavora.errors import InvariantBroken
 from zavora.money import SCALE_MAX, units_to_decimal
 
 # How many trades one transaction counts.
 TRADES_PER_STEP_MAX: Final = 10_000
+# Any number that no other user of the database's advisory locks takes.
+BACKFILL_LOCK_KEY: Final = 0x5A41_5642_4643
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +68,57 @@ def _advance(market_id: int, *, counted: int, last: int) -> None:
             raise CountedElsewhere(f"market {market_id} after {counted}")
 
 
+def backfill_candles(
+    terms: MarketTerms,
+    interval: str,
+    *,
+    before: int | None = None,
+    trades_max: int = TRADES_PER_STEP_MAX,
+) -> int:
+    """Count the trades before those that an interval's candles count, newest first; one step.
+
+    For an interval that was added when there were trades already. Returns the sequence down to
+    which they count now, to be given as ``before`` the next time (None: found by looking at all
+    of the interval's candles); 1: nothing is left. New trades may be counted meanwhile, another
+    backfill of the interval must not run (``candles_lock``).
+    """
+    with transaction.atomic(durable=True):
+        # While this row is locked, nobody counts new trades.
+        progress = CandleProgress.objects.select_for_update().filter(market_id=terms.market_id)
+        counted = progress.values_list("last_trade_sequence", flat=True).first() or 0
+        if before is None:
+            before = get_first_counted(terms.market_id, interval) or counted + 1
+        trades = list_trades_before(terms.market_id, before_sequence=before, limit=trades_max)
+        if not trades:
+            return 1
+        if trades[0].sequence != before - 1 or trades[-1].sequence != before - len(trades):
+            raise InvariantBroken(f"trades of {terms.symbol} before {before} have a gap")
+        parts = parts_of_interval(interval, reversed(trades))
+        if len(_write(_PREPEND, terms.market_id, parts)) != len(parts):
+            raise InvariantBroken(f"trades of {terms.symbol} before {before} count already")
+    return trades[-1].sequence
+
+
+def forget_candles(terms: MarketTerms, interval: str) -> None:
+    """Delete an interval's candles, so that ``backfill_candles`` makes them anew."""
+    with transaction.atomic(durable=True):
+        list(CandleProgress.objects.select_for_update().filter(market_id=terms.market_id))
+        Candle.objects.filter(market_id=terms.market_id, interval=interval).delete()
+
+
+@contextmanager
+def candles_lock() -> Iterator[bool]:
+    """Hold the lock of those who backfill; yields False where somebody else holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [BACKFILL_LOCK_KEY])
+        is_mine = bool(cursor.fetchone()[0])
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [BACKFILL_LOCK_KEY])
+
+
 _COLUMNS: Final = (
     "market_id",
     "interval",
@@ -83,25 +143,41 @@ def _quoted(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{name}"' for name in names)
 
 
-# Trades come in sequence, so what is in the table is earlier than what is added.
-_UPSERT: Final = (
+_MERGE: Final = (
     f"INSERT INTO {_TABLE} AS known ({_quoted(_COLUMNS)})"
     f" SELECT * FROM unnest({', '.join(f'%s::{name}[]' for name in _TYPES)})"
     " ON CONFLICT (market_id, interval, open_time) DO UPDATE SET"
     " high = greatest(known.high, EXCLUDED.high),"
     " low = least(known.low, EXCLUDED.low),"
-    " close = EXCLUDED.close,"
     " volume = known.volume + EXCLUDED.volume,"
     " quote_volume = known.quote_volume + EXCLUDED.quote_volume,"
     " taker_buy_volume = known.taker_buy_volume + EXCLUDED.taker_buy_volume,"
     " taker_buy_quote_volume = known.taker_buy_quote_volume + EXCLUDED.taker_buy_quote_volume,"
     " trades = known.trades + EXCLUDED.trades,"
-    " last_trade_sequence = EXCLUDED.last_trade_sequence"
-    f" RETURNING {_quoted(_COLUMNS, 'known.')}"
+)
+_RETURNING: Final = f" RETURNING {_quoted(_COLUMNS, 'known.')}"
+# Trades come in sequence, so what is in the table is earlier than what is added.
+_UPSERT: Final = (
+    f"{_MERGE} close = EXCLUDED.close, last_trade_sequence = EXCLUDED.last_trade_sequence"
+    f"{_RETURNING}"
+)
+# A backfill adds what is earlier.
+_PREPEND: Final = (
+    f"{_MERGE} open = EXCLUDED.open, first_trade_sequence = EXCLUDED.first_trade_sequence"
+    " WHERE EXCLUDED.last_trade_sequence < known.first_trade_sequence"
+    f"{_RETURNING}"
 )
 
 
 def _upsert(market_id: int, parts: list[CandlePart]) -> list[Candle]:
+    changed = _write(_UPSERT, market_id, parts)
+    if len(changed) != len(parts):
+        raise InvariantBroken(f"{len(parts)} candles to write, {len(changed)} written")
+    return [Candle(**dict(zip(_COLUMNS, row, strict=True))) for row in changed]
+
+
+def _write(statement: str, market_id: int, parts: list[CandlePart]) -> list[tuple[object, ...]]:
+    """Merge parts into the table; return the rows that were written."""
     rows = [
         (
             market_id,
@@ -115,8 +191,5 @@ def _upsert(market_id: int, parts: list[CandlePart]) -> list[Candle]:
         for part in parts
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_UPSERT, [list(column) for column in zip(*rows, strict=True)])
-        changed = cursor.fetchall()
-    if len(changed) != len(parts):
-        raise InvariantBroken(f"{len(parts)} candles to write, {len(changed)} written")
-    return [Candle(**dict(zip(_COLUMNS, row, strict=True))) for row in changed]
+        cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+        return list(cursor.fetchall())

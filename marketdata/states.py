@@ -10,6 +10,8 @@ class TickerState(msgspec.Struct, frozen=True, array_like=True):
     """The last 24 hours of a market, counted up to the trade ``sequence``.
 
     Where nothing traded within them, open, high and low are the last price and volumes zero.
+    ``first_sequence`` is the first trade in them (0: none), ``prev_close`` the price before them
+    (empty: there was none).
     """
 
     market_id: int
@@ -22,6 +24,8 @@ class TickerState(msgspec.Struct, frozen=True, array_like=True):
     quote_volume: str
     trades: int
     computed_us: int
+    first_sequence: int = 0
+    prev_close: str = ""
 
 
 class CandleState(msgspec.Struct, frozen=True, array_like=True):

@@ -25,6 +25,7 @@ class DayWindow:
         self.terms = terms
         self._minutes: OrderedDict[int, CandleState] = OrderedDict()  # by open time, oldest first
         self._last: CandleState | None = None
+        self._prev_close = ""  # of the last minute that left the window
         self._computed: tuple[tuple[int, int], TickerState] | None = None
 
     def add(self, candle: CandleState) -> None:
@@ -43,9 +44,9 @@ class DayWindow:
         last = self._last
         if last is None:
             return None
-        first_minute = open_us("1m", now_us) - (WINDOW_MINUTES - 1) * MINUTE_US
+        first_minute = window_open_us(now_us)
         while self._minutes and next(iter(self._minutes)) < first_minute:
-            self._minutes.popitem(last=False)
+            self._prev_close = self._minutes.popitem(last=False)[1].close
         state = (first_minute, last.last_trade_sequence)
         if self._computed is None or self._computed[0] != state:
             self._computed = state, self._sum(last, now_us)
@@ -68,4 +69,11 @@ class DayWindow:
             quote_volume=figure_text(quote_volume, self.terms.quote.scale),
             trades=sum(candle.trades for candle in candles),
             computed_us=now_us,
+            first_sequence=candles[0].first_trade_sequence if candles else 0,
+            prev_close=self._prev_close,
         )
+
+
+def window_open_us(now_us: int) -> int:
+    """Return when the 24 hours that end with the minute of ``now_us`` begin."""
+    return open_us("1m", now_us) - (WINDOW_MINUTES - 1) * MINUTE_US

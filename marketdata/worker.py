@@ -198,13 +198,12 @@ class MarketDataService:
 
 
 def _load_window(terms: MarketTerms) -> DayWindow:
-    """Return the last 24 hours from the table; older than that, the newest candle alone."""
+    """Return the last 24 hours from the table; and the newest candle before them."""
     window = DayWindow(terms)
     start = moment(time.time_ns() // 1_000) - timedelta(minutes=WINDOW_MINUTES)
     candles = list_candles(terms, MINUTE, start=start, limit=WINDOW_MINUTES + 1)
-    if not candles:
-        candles = list_candles(terms, MINUTE, limit=1)
-    for candle in reversed(candles):
+    earlier = list_candles(terms, MINUTE, end=start - timedelta(microseconds=1), limit=1)
+    for candle in reversed([*candles, *earlier]):
         window.add(candle)
     return window
 

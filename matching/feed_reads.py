@@ -5,11 +5,13 @@ of the tables in which sequences, open orders and trades agree.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import F, Max, Min, Sum
 
 from accounts.notices import microseconds
 from matching.engine.types import OPEN_STATUSES
@@ -19,6 +21,7 @@ from zavora import money
 
 EVENTS_PAGE_MAX: Final = 1_000
 TRADES_PAGE_MAX: Final = 20_000
+RUNS_PAGE_MAX: Final = 1_000
 
 
 class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +32,17 @@ class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):
     price: Decimal
     quantity: Decimal
     amount: Decimal
+    taker_side: str
+    time_us: int
+
+
+class TradeRun(msgspec.Struct, frozen=True, gc=False):
+    """The fills of one taker at one price: trades ``run_sequence`` to ``last_sequence``."""
+
+    run_sequence: int
+    last_sequence: int
+    price: Decimal
+    quantity: Decimal
     taker_side: str
     time_us: int
 
@@ -94,6 +108,60 @@ def list_trades_before(
     if before_sequence is not None:
         rows = rows.filter(sequence__lt=before_sequence)
     return _trade_rows(rows.values_list(*_TRADE_FIELDS)[: min(limit, TRADES_PAGE_MAX)])
+
+
+def list_trade_runs(
+    market_id: int,
+    *,
+    low: int,
+    high: int | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    is_newest: bool = False,
+    limit: int,
+) -> list[TradeRun]:
+    """Return runs whose first trade lies within bounds of sequence and time, inclusive.
+
+    Oldest first: the first ``limit`` of them, or the last where ``is_newest``. Times have no
+    index: without sequences that are close to them the trades are searched one by one.
+    """
+    heads = Trade.objects.filter(market_id=market_id, sequence__gte=low, sequence=F("run_sequence"))
+    if high is not None:
+        heads = heads.filter(sequence__lte=high)
+    if start is not None:
+        heads = heads.filter(created_at__gte=start)
+    if end is not None:
+        heads = heads.filter(created_at__lte=end)
+    limit = min(limit, RUNS_PAGE_MAX)
+    order = "-sequence" if is_newest else "sequence"
+    firsts = sorted(heads.order_by(order).values_list("sequence", flat=True)[:limit])
+    if not firsts:
+        return []
+    following = (
+        Trade.objects.filter(
+            market_id=market_id, sequence__gt=firsts[-1], sequence=F("run_sequence")
+        )
+        .order_by("sequence")
+        .values_list("sequence", flat=True)
+        .first()
+    )
+    rows = Trade.objects.filter(market_id=market_id, sequence__gte=firsts[0])
+    if following is not None:
+        rows = rows.filter(sequence__lt=following)
+    runs = (
+        rows.values("run_sequence")
+        .annotate(
+            last=Max("sequence"),
+            at_price=Min("price"),
+            total=Sum("quantity"),
+            side=Min("taker_side"),
+            time=Min("created_at"),
+        )
+        .order_by("run_sequence")
+        .values_list("run_sequence", "last", "at_price", "total", "side", "time")
+    )
+    wanted = set(firsts)
+    return [TradeRun(*row[:-1], microseconds(row[-1])) for row in runs if row[0] in wanted]
 
 
 def list_trade_sequences() -> dict[int, int]:

@@ -63,6 +63,8 @@ def _forget_candles() -> None:
 
 def _naive_open(interval: str, moment: datetime) -> datetime:
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if interval == "1s":
+        return moment.replace(microsecond=0)
     if interval == "1M":
         return day.replace(day=1)
     if interval == "1w":

@@ -18,6 +18,7 @@ def _us(text: str) -> int:
 @pytest.mark.parametrize(
     ("interval", "opens"),
     [
+        ("1s", "2024-02-29T13:37:59"),
         ("1m", "2024-02-29T13:37:00"),
         ("3m", "2024-02-29T13:36:00"),
         ("5m", "2024-02-29T13:35:00"),
@@ -60,4 +61,4 @@ def test_every_moment_lies_in_its_candle(interval: str, time_us: int) -> None:
 def test_an_unknown_interval_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValidationFailed) as refused:
         check_interval("7m")
-    assert "1m, 3m, 5m" in refused.value.details["interval"]
+    assert "1s, 1m, 3m, 5m" in refused.value.details["interval"]

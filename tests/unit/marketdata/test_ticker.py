@@ -151,3 +151,19 @@ def test_an_older_ticker_does_not_replace_a_newer_one() -> None:
     assert newer is not None
     assert view.set_ticker(newer)
     assert not view.set_ticker(older)
+
+
+def test_the_window_names_its_first_and_last_trade_and_the_price_before_it() -> None:
+    window = DayWindow(_terms())
+    window.add(_candle(-1_440, "90.00", last=3))
+    window.add(_candle(-1_439, "100.00", last=4))
+    window.add(_candle(0, "120.00", last=9))
+    state = window.ticker(NOON_US + 1)
+    assert state is not None
+    assert (state.first_sequence, state.sequence, state.prev_close) == (4, 9, "90.00")
+
+    view = MarketView(_terms())
+    view.set_ticker(state)
+    ticker = view.ticker
+    assert (ticker.first_sequence, ticker.last_sequence, ticker.prev_close) == (4, 9, "90.00")
+    assert ticker.opened_us == NOON_US - 1_439 * MINUTE_US

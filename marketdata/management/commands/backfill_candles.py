@@ -1,0 +1,48 @@
+"""Makes the candles of an interval that was added when there were trades already."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from marketdata.intervals import INTERVALS
+from marketdata.services import backfill_candles, candles_lock, forget_candles
+from matching.selectors import list_market_terms
+from matching.terms import MarketTerms
+
+
+class Command(BaseCommand):
+    """Counts the trades that an interval's candles do not count yet, newest first."""
+
+    help = (
+        "Make the candles of an interval for trades from before the interval was added (1s). "
+        "Run it after the market data service runs the version that counts the interval. It may "
+        "be interrupted and run again. Example: manage.py backfill_candles --interval 1s"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the command's options."""
+        parser.add_argument("--interval", default="1s", choices=INTERVALS)
+        parser.add_argument("--market", help="only this one, e.g. BTC/USD (default: all)")
+        parser.add_argument(
+            "--anew", action="store_true", help="delete the interval's candles first"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Go through the markets; say what was done."""
+        symbol = options["market"]
+        found = [terms for terms in list_market_terms() if symbol in (None, terms.symbol)]
+        if not found:
+            raise CommandError(f"there is no market {symbol}")
+        with candles_lock() as is_mine:
+            if not is_mine:
+                raise CommandError("another backfill is running")
+            for terms in found:
+                if options["anew"]:
+                    forget_candles(terms, options["interval"])
+                self._backfill(terms, options["interval"])
+
+    def _backfill(self, terms: MarketTerms, interval: str) -> None:
+        before: int | None = None
+        while before != 1:
+            before = backfill_candles(terms, interval, before=before)
+        self.stdout.write(f"{terms.symbol}: {interval} candles count every trade")
