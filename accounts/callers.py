@@ -18,6 +18,13 @@ SCOPE_WITHDRAW: Final = "withdraw"
 SCOPES: Final = (SCOPE_READ, SCOPE_TRADE, SCOPE_WITHDRAW)
 
 
+# Keys that sign requests, unlike bearer tokens.
+KIND_HMAC: Final = "hmac"
+KIND_ED25519: Final = "ed25519"
+KIND_RSA: Final = "rsa"
+SIGNING_KINDS: Final = (KIND_HMAC, KIND_ED25519, KIND_RSA)
+
+
 class Caller(msgspec.Struct, frozen=True):
     """A user and what this credential of theirs allows.
 
@@ -45,3 +52,22 @@ class Caller(msgspec.Struct, frozen=True):
         if pk is None:
             raise AccountNotFound("no such account")
         return pk
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """A key that signs requests, and the one account that it speaks for.
+
+    ``material`` is what verifies a signature: the HMAC secret, the 32 bytes of an Ed25519 public
+    key, or an RSA public key in DER.
+    """
+
+    kind: str
+    caller: Caller
+    account_pk: int
+    account_id: UUID
+    material: bytes
+
+    @property
+    def user_id(self) -> int:
+        """Return whose key it is."""
+        return self.caller.user_id

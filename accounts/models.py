@@ -320,12 +320,13 @@ class ApiKey(models.Model):
         BEARER = "bearer"
         HMAC = "hmac"
         ED25519 = "ed25519"
+        RSA = "rsa"
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.BEARER)
     # A bearer token's SHA-256; for signing keys the public name that requests carry.
     lookup = models.CharField(max_length=64, unique=True)
-    # HMAC: the encrypted secret; Ed25519: the public key.
+    # HMAC: the encrypted secret (accounts.key_secrets); else the public key.
     secret = models.BinaryField(null=True, blank=True, editable=False)
     label = models.CharField(max_length=64, blank=True)
     scopes = ArrayField(models.CharField(max_length=8), default=list)

@@ -1,13 +1,15 @@
 """Reads of accounts and money: bounded queries, explicit order, no locks."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.callers import SCOPES, Caller
+from accounts.callers import KIND_HMAC, SCOPES, SIGNING_KINDS, Caller, SigningKey
+from accounts.key_secrets import open_secret
 from accounts.models import (
     Account,
     ApiKey,
@@ -60,6 +62,47 @@ def find_caller_by_token(token: str) -> Caller | None:
         accounts=accounts,
         ip_allowed=tuple(key.ip_allowed),
         expires_at=key.expires_at,
+    )
+
+
+def find_api_key(lookup: str) -> SigningKey | None:
+    """Return a signing key by its public name; None if unknown, revoked, expired or shut out.
+
+    None also where its secret cannot be read (the settings' secret is another one now).
+    """
+    key = (
+        ApiKey.objects.select_related("owner", "account")
+        .filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
+            lookup=lookup,
+            kind__in=SIGNING_KINDS,
+            revoked_at__isnull=True,
+            owner__is_active=True,
+            account__isnull=False,
+        )
+        .first()
+    )
+    if key is None or key.account is None or key.account.owner_id != key.owner_id:
+        return None
+    stored = bytes(key.secret or b"")
+    material = open_secret(stored, name=key.lookup) if key.kind == KIND_HMAC else stored
+    if not material:
+        return None
+    return SigningKey(
+        kind=key.kind,
+        caller=Caller(
+            user_id=key.owner_id,
+            email=key.owner.email,
+            key_id=key.pk,
+            scopes=frozenset(key.scopes),
+            is_staff=key.owner.is_staff,
+            accounts={key.account.public_id: key.account.pk},
+            ip_allowed=tuple(key.ip_allowed),
+            expires_at=key.expires_at,
+        ),
+        account_pk=key.account.pk,
+        account_id=key.account.public_id,
+        material=material,
     )
 
 
@@ -119,6 +162,15 @@ def get_balance(account_id: UUID, asset: str) -> Balance | None:
     """Return one balance with its asset, or None where the account never had that asset."""
     balances = Balance.objects.filter(account__public_id=account_id, asset__code=asset.upper())
     return balances.select_related("asset").first()
+
+
+def list_balance_versions(account_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return how often each balance of some accounts has changed: by account id, then asset id."""
+    versions: dict[int, dict[int, int]] = {}
+    rows = Balance.objects.filter(account_id__in=account_ids).order_by("pk")
+    for account_id, asset_id, version in rows.values_list("account_id", "asset_id", "version"):
+        versions.setdefault(account_id, {})[asset_id] = version
+    return versions
 
 
 def list_ledger(

@@ -15,7 +15,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
 
-from api.django_threads import PooledASGIHandler  # noqa: E402  (needs the settings)
+from api.binance import app as binance  # noqa: E402  (needs the settings)
+from api.django_threads import PooledASGIHandler  # noqa: E402
 from api.edge import app as edge  # noqa: E402
 from api.edge.credentials import close_credentials  # noqa: E402
 from api.v1.socket import websocket_application  # noqa: E402
@@ -37,6 +38,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if edge.is_edge_path(path):
             await edge.application(scope, receive, send)
+        elif binance.is_compat_path(path):
+            await binance.application(scope, receive, send)
         elif path.startswith("/api/") and path.endswith("/"):
             # A slash at the end means nothing in the API.
             await _django({**scope, "path": path.rstrip("/")}, receive, send)

@@ -28,6 +28,8 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Earlier keys: they still open sessions and the sealed secrets of API keys, and seal nothing new.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PORT = env.int("PORT", default=8000)
@@ -192,6 +194,10 @@ ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int(
 ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int(
     "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 12_000
 )
+# The Binance-compatible API: weight a minute and address, new orders an account; 0: no limit.
+ZAVORA_COMPAT_WEIGHT_PER_MINUTE = env.int("ZAVORA_COMPAT_WEIGHT_PER_MINUTE", default=6_000)
+ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=100)
+ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=200_000)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 

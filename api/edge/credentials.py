@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import redis.asyncio as redis_asyncio
@@ -22,9 +22,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from accounts.callers import Caller
+from accounts.callers import Caller, SigningKey
 from accounts.notices import CREDENTIALS_CHANNEL, decode_credential_notice
-from accounts.selectors import find_caller_by_token
+from accounts.selectors import find_api_key, find_caller_by_token
 from api.auth import find_caller_by_session, get_open_api_caller
 from api.edge.threads import in_thread
 
@@ -42,8 +42,12 @@ RECONNECT_WAIT_S: Final = 0.5
 OPEN_API_KEY: Final = b"open"
 
 
+# Both know the ``user_id`` that they belong to.
+Found = TypeVar("Found", Caller, SigningKey)
+
+
 class _Kept(msgspec.Struct, gc=False):
-    caller: Caller | None
+    found: Caller | SigningKey | None
     loaded_at: float
     # Times ``seconds_max`` is what notices allow; without them ``UNNOTICED_S`` rules.
     seconds_max: float
@@ -54,7 +58,7 @@ class Credentials:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._loading: dict[bytes, asyncio.Future[Caller | None]] = {}
+        self._loading: dict[bytes, asyncio.Future[Any]] = {}
         self._notices = 0
         self._heard_at = float("-inf")
         self._listener: asyncio.Task[None] | None = None
@@ -75,6 +79,11 @@ class Credentials:
         name = b"t" + sha256(token.encode("utf-8", "replace")).digest()
         return await self._get(name, lambda: find_caller_by_token(token), KEPT_S)
 
+    async def of_api_key(self, name: str) -> SigningKey | None:
+        """Return the signing key of a public name."""
+        key, _ = await self._get(b"k" + name.encode(), lambda: find_api_key(name), KEPT_S)
+        return key
+
     async def of_session(self, session_key: str) -> tuple[Caller | None, bool]:
         """Return a session's caller, and whether it came from memory."""
         name = b"s" + sha256(session_key.encode("utf-8", "replace")).digest()
@@ -90,7 +99,7 @@ class Credentials:
         stale = [
             name
             for name, kept in self._kept.items()
-            if kept.caller is not None and kept.caller.user_id == user_id
+            if kept.found is not None and kept.found.user_id == user_id
         ]
         for name in stale:
             del self._kept[name]
@@ -105,8 +114,8 @@ class Credentials:
         return time.monotonic() - self._heard_at < SILENCE_MAX_S
 
     async def _get(
-        self, name: bytes, load: Callable[[], Caller | None], seconds_max: float
-    ) -> tuple[Caller | None, bool]:
+        self, name: bytes, load: Callable[[], Found | None], seconds_max: float
+    ) -> tuple[Found | None, bool]:
         kept = self._kept.get(name)
         if kept is not None:
             age = time.monotonic() - kept.loaded_at
@@ -114,7 +123,8 @@ class Credentials:
                 age < kept.seconds_max and (age < UNNOTICED_S or self.hears_notices())
             ):
                 self._kept.move_to_end(name)
-                return kept.caller, True
+                # A name's first letter says of what kind it is.
+                return kept.found, True  # type: ignore[return-value]
         loading = self._loading.get(name)
         if loading is None:
             loading = asyncio.ensure_future(self._load(name, load, seconds_max))
@@ -123,21 +133,21 @@ class Credentials:
         return await asyncio.shield(loading), False
 
     async def _load(
-        self, name: bytes, load: Callable[[], Caller | None], seconds_max: float
-    ) -> Caller | None:
+        self, name: bytes, load: Callable[[], Found | None], seconds_max: float
+    ) -> Found | None:
         try:
             notices, loaded_at = self._notices, time.monotonic()
-            caller = await in_thread(load)
-            if caller is None:
+            found = await in_thread(load)
+            if found is None:
                 seconds_max = UNKNOWN_S
             elif notices != self._notices:
                 # Read around a change: perhaps before it.
                 seconds_max = 0.0
             if seconds_max:
-                self._kept[name] = _Kept(caller, loaded_at, seconds_max)
+                self._kept[name] = _Kept(found, loaded_at, seconds_max)
                 if len(self._kept) > KEPT_MAX:
                     self._kept.popitem(last=False)
-            return caller
+            return found
         finally:
             self._loading.pop(name, None)
 

@@ -1,0 +1,1 @@
+"""The Binance-compatible API: a translation of the same gateway, selectors and feed as v1."""

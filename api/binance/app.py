@@ -1,0 +1,130 @@
+"""The REST side of the Binance-compatible API: one way through it for every request.
+
+Count the weight, read the parameters, find the caller where the route needs one, call one handler,
+answer. Whatever goes wrong is answered as ``{code, msg}``; nothing here redirects.
+"""
+
+from typing import Any, Final
+
+import structlog
+
+from api.binance import errors, limits
+from api.binance.errors import known_compat_error, render
+from api.binance.params import Params
+from api.binance.routes import CompatRequest, Route, Security
+from api.binance.signing import authenticate
+from api.binance.table import ROUTES
+from api.edge.http import (
+    SECURITY_HEADERS,
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+)
+from api.errors import JSON_TYPE, Headers
+from api.exact_json import encode
+from marketdata.feed import get_feed
+from zavora.logs import request_id_of
+
+PREFIXES: Final = ("/api/v3/", "/sapi/v1/")
+# Where a body counts; that of any other request is read and thrown away.
+BODY_METHODS: Final = frozenset({"POST", "PUT", "DELETE"})
+API_KEY_HEADER: Final = b"x-mbx-apikey"
+_USED_WEIGHT: Final = b"x-mbx-used-weight-1m"
+_HEAD: Final[Headers] = [JSON_TYPE, *SECURITY_HEADERS]
+_EMPTY_OBJECT: Final = b"{}"
+
+_TABLE: Final[dict[str, dict[str, Route]]] = {}
+for (_method, _path), _route in ROUTES.items():
+    _TABLE.setdefault(_path, {})[_method] = _route
+
+
+def is_compat_path(path: str) -> bool:
+    """Tell whether a path is this API's, known or not."""
+    return path.startswith(PREFIXES) or path in ("/api/v3", "/sapi/v1")
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one HTTP request."""
+    client = scope.get("client")
+    headers: Headers = list(_HEAD)
+    request = CompatRequest(
+        method=scope["method"],
+        path=scope["path"].rstrip("/"),
+        ip=client[0] if client else "",
+        headers=headers,
+    )
+    status = 200
+    try:
+        result = await _answer(request, scope, receive)
+        content = result if isinstance(result, bytes) else encode(result)
+    except ClientGone:
+        return
+    except Exception as error:  # the outermost edge: every failure has an answer
+        status, more, content = render(known_compat_error(error))
+        headers += more[1:]  # the first is the content type, which stands already
+    headers.append((_USED_WEIGHT, b"%d" % limits.used_weight(request.ip)))
+    headers.append((b"content-length", b"%d" % len(content)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    is_head = request.method == "HEAD"
+    await send({"type": "http.response.body", "body": b"" if is_head else content})
+
+
+async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any:
+    """Return what a request is answered with: an object to encode, or ready JSON."""
+    methods = _TABLE.get(request.path)
+    if methods is None:
+        limits.take_weight(request.ip, 1)
+        raise errors.unknown_path()
+    method = request.method
+    route = methods.get("GET" if method == "HEAD" else method)
+    if route is None:
+        limits.take_weight(request.ip, 1)
+        return _answer_options(request, methods)
+    received = dict(scope["headers"])
+    query: bytes = scope.get("query_string", b"")
+    body = b""
+    if method in BODY_METHODS or b"content-length" in received or b"transfer-encoding" in received:
+        body = await read_body(receive, received)
+        if method not in BODY_METHODS:
+            body = b""
+    params = request.params = Params.of_request(query, body)
+    weight = route.weight
+    limits.take_weight(request.ip, weight if isinstance(weight, int) else weight(params))
+    if route.security is Security.NONE:
+        params.check_repeated()
+        route.check_required(params)
+    else:
+        await _identify(request, route, received)
+    if route.needs_feed:
+        await get_feed().ensure_started()
+    result = route.handler(request)
+    return await result if route.is_async else result
+
+
+async def _identify(request: CompatRequest, route: Route, received: dict[bytes, bytes]) -> None:
+    """Find out who asks, and give the request the id that follows it through the logs."""
+    sent = received.get(b"x-request-id")
+    request.request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
+    structlog.contextvars.bind_contextvars(request_id=request.request_id)
+    request.headers.append((b"x-request-id", request.request_id.encode()))
+    key = received.get(API_KEY_HEADER)
+    request.caller, request.account_pk, request.account_id = await authenticate(
+        request.params,
+        None if key is None else key.decode("latin-1"),
+        request.ip,
+        security=route.security,
+        check_required=route.check_required,
+    )
+
+
+def _answer_options(request: CompatRequest, methods: dict[str, Route]) -> bytes:
+    names = sorted(methods)
+    if "GET" in methods:
+        names.append("HEAD")
+    allow = ", ".join([*names, "OPTIONS"])
+    if request.method != "OPTIONS":
+        raise errors.wrong_method(allow)
+    request.headers.append((b"allow", allow.encode()))
+    return _EMPTY_OBJECT

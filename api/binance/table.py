@@ -1,0 +1,10 @@
+"""Every REST route of this API: each part brings its own."""
+
+from typing import Final
+
+from api.binance import system
+from api.binance.routes import Routes
+
+ROUTES: Final[Routes] = {
+    **system.ROUTES,
+}
