@@ -26,7 +26,12 @@ log = structlog.get_logger(__name__)
 
 
 class BalanceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A balance after a change; of two states the one with the higher ``version`` is newer."""
+    """A balance after a change; of two states the one with the higher ``version`` is newer.
+
+    ``moved`` is what the change brought in from outside, or took out (signed); empty where the
+    change did neither. Each version of a balance is told once, but versions of one transaction
+    may be told together.
+    """
 
     account_id: int
     asset_id: int
@@ -34,6 +39,7 @@ class BalanceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     locked: str
     version: int
     updated_us: int
+    moved: str = ""
 
 
 class CredentialNotice(msgspec.Struct, frozen=True, array_like=True):

@@ -19,6 +19,7 @@ from zavora.money import EXACT, NotExact, decimal_to_units, format_decimal
 
 # NUMERIC(38, 18) and the constraints of the tables: every figure stays below this.
 AMOUNT_BOUND: Final = Decimal(10**20)
+ZERO: Final = Decimal(0)
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -105,8 +106,11 @@ def total_of(balance: Balance) -> Decimal:
     return EXACT.add(balance.available, balance.locked)
 
 
-def balance_state(balance: Balance, asset: Asset) -> BalanceState:
-    """Return a balance as the feeds are told about it."""
+def balance_state(balance: Balance, asset: Asset, *, moved: Decimal = ZERO) -> BalanceState:
+    """Return a balance as the feeds are told about it.
+
+    ``moved`` (signed) is what the change brought in from outside, or took out.
+    """
     return BalanceState(
         account_id=balance.account_id,
         asset_id=asset.pk,
@@ -114,6 +118,7 @@ def balance_state(balance: Balance, asset: Asset) -> BalanceState:
         locked=format_decimal(balance.locked, asset.scale),
         version=balance.version,
         updated_us=microseconds(balance.updated_at),
+        moved=format_decimal(moved, asset.scale) if moved else "",
     )
 
 

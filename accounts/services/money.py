@@ -15,8 +15,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Account, Balance, Deposit, LedgerTransaction, Withdrawal
-from accounts.notices import publish_balances_on_commit
+from accounts.notices import BalanceState, publish_balances_on_commit
 from accounts.postings import (
+    ZERO,
     balance_state,
     change_balance,
     checked_amount,
@@ -39,7 +40,6 @@ from zavora.money import EXACT
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
 KEY_LENGTH_MAX: Final = 128
-ZERO: Final = Decimal(0)
 
 
 def _check_key(key: str | None) -> None:
@@ -104,7 +104,7 @@ def deposit(
         kind="deposit", reference=str(record.pk), balance=balance, amount=amount, now=now
     )
     record.save(update_fields=["transaction"])
-    publish_balances_on_commit([balance_state(balance, the_asset)])
+    publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
     return record
 
 
@@ -182,9 +182,11 @@ def request_withdrawal(
         created_at=now,
         updated_at=now,
     )
+    # Each version is told: readers notice one that they were not told of.
+    states = [balance_state(balance, the_asset)]
     if settle_at_once:
-        _settle(record, balance, now)
-    publish_balances_on_commit([balance_state(balance, the_asset)])
+        states.append(_settle(record, balance, now))
+    publish_balances_on_commit(states)
     return record
 
 
@@ -195,8 +197,7 @@ def settle_withdrawal(*, withdrawal_id: int) -> Withdrawal:
     if record.state == Withdrawal.State.CANCELLED:
         raise Conflict("the withdrawal was cancelled")
     if record.state == Withdrawal.State.PENDING:
-        _settle(record, balance, timezone.now())
-        publish_balances_on_commit([balance_state(balance, record.asset)])
+        publish_balances_on_commit([_settle(record, balance, timezone.now())])
     return record
 
 
@@ -226,18 +227,17 @@ def _lock_withdrawal(withdrawal_id: int) -> tuple[Withdrawal, Balance]:
     return record, balance
 
 
-def _settle(record: Withdrawal, balance: Balance, now: datetime) -> None:
-    change_balance(balance, available=ZERO, locked=EXACT.minus(record.amount), now=now)
+def _settle(record: Withdrawal, balance: Balance, now: datetime) -> BalanceState:
+    """Pay out what is held and return how the balance stands after it."""
+    amount = EXACT.minus(record.amount)
+    change_balance(balance, available=ZERO, locked=amount, now=now)
     record.transaction = move_with_outside(
-        kind="withdrawal",
-        reference=str(record.pk),
-        balance=balance,
-        amount=EXACT.minus(record.amount),
-        now=now,
+        kind="withdrawal", reference=str(record.pk), balance=balance, amount=amount, now=now
     )
     record.state = Withdrawal.State.SETTLED
     record.updated_at = now
     record.save(update_fields=["transaction", "state", "updated_at"])
+    return balance_state(balance, record.asset, moved=amount)
 
 
 @transaction.atomic(durable=True)
@@ -270,5 +270,5 @@ def adjust_balance(
     record = move_with_outside(
         kind="adjustment", reference=reason, balance=balance, amount=amount, now=now
     )
-    publish_balances_on_commit([balance_state(balance, the_asset)])
+    publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
     return record

@@ -15,9 +15,12 @@ from django.db import DatabaseError, InterfaceError
 from accounts.notices import (
     BALANCES_CHANNEL,
     CREDENTIALS_CHANNEL,
+    BalanceState,
     decode_balances,
     decode_credential_notice,
 )
+from accounts.selectors import list_balance_versions
+from marketdata.feed.account_streams import AccountCodec, AccountSink
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.following import Follower
 from marketdata.feed.listener import Listener
@@ -36,6 +39,10 @@ START_WAIT_S: Final = 5.0
 # How often tickers that changed are told at most.
 TICKER_PERIOD_S: Final = 0.1
 TERMS_RETRY_S: Final = 0.5
+LIVE_LOOK_S: Final = 0.02
+LIVE_LOOKS_MAX: Final = 250
+# Balances that somebody follows are compared with the tables this often.
+COMPARE_PERIOD_S: Final = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +87,7 @@ class Feed:
                 asyncio.create_task(self._listener.run(), name="feed-listener"),
                 asyncio.create_task(self._keep_terms(), name="feed-terms"),
                 asyncio.create_task(self._tell_tickers(), name="feed-tickers"),
+                asyncio.create_task(self._compare_balances(), name="feed-balances"),
             ]
         if self._is_ready:
             return
@@ -158,6 +166,27 @@ class Feed:
             for message in self.fanout.current(topic, view)
         ]
 
+    async def follow_account(self, account_id: int, codec: AccountCodec, sink: AccountSink) -> None:
+        """Let ``sink`` follow everything that happens to an account, in every market.
+
+        Returns once all that is committed from now on is sure to be told; what is committed
+        meanwhile may be. Raises EngineUnavailable where that cannot be had for now.
+        """
+        await self.ensure_started()
+        await self._be_live()
+        streams = self.fanout.account_streams
+        streams.follow(account_id, codec, sink)
+        try:
+            versions = await self._tables.read(list_balance_versions, [account_id])
+        except (DatabaseError, InterfaceError):
+            streams.unfollow(account_id, codec, sink)
+            raise EngineUnavailable("accounts cannot be followed now") from None
+        streams.compare(account_id, versions.get(account_id, {}))
+
+    def unfollow_account(self, account_id: int, codec: AccountCodec, sink: AccountSink) -> None:
+        """End it; what is not followed is left alone."""
+        self.fanout.account_streams.unfollow(account_id, codec, sink)
+
     def follow_user(self, user_id: int, callback: Callable[[], None]) -> None:
         """Call back whenever credentials, accounts or rights of a user changed, or may have."""
         self._user_listeners.setdefault(user_id, {})[callback] = None
@@ -196,7 +225,7 @@ class Feed:
         elif channel == TICKERS_CHANNEL:
             self._take_tickers(body)
         elif channel == BALANCES_CHANNEL:
-            self.fanout.balances(decode_balances(body))
+            self._take_balances(decode_balances(body))
         elif channel == CREDENTIALS_CHANNEL:
             self._tell_user(decode_credential_notice(body).user_id)
 
@@ -219,6 +248,10 @@ class Feed:
             view = self.market_by_id(state.market_id)
             if view is not None and view.set_ticker(state):
                 self._note_change(view)
+
+    def _take_balances(self, states: list[BalanceState]) -> None:
+        self.fanout.balances(states)
+        self.fanout.account_streams.moved(states)
 
     def _tell_user(self, user_id: int) -> None:
         for callback in list(self._user_listeners.get(user_id, {})):
@@ -248,13 +281,41 @@ class Feed:
             follower.view.terms = terms
             return
         follower = Follower(
-            terms, fanout=self.fanout, tables=self._tables, on_changed=self._note_change
+            terms,
+            fanout=self.fanout,
+            tables=self._tables,
+            on_changed=self._note_change,
+            is_new=self._has_terms.is_set(),
         )
         self._followers[terms.market_id] = follower
         self._by_symbol[terms.symbol] = follower
         if terms.market_id in self._tickers:
             follower.view.set_ticker(self._tickers[terms.market_id])
         follower.resync()
+
+    async def _be_live(self) -> None:
+        """Wait until nothing is being filled in. Raises EngineUnavailable after a while."""
+        for _ in range(LIVE_LOOKS_MAX):
+            if self.is_live:
+                return
+            await asyncio.sleep(LIVE_LOOK_S)
+        raise EngineUnavailable("market data is not available yet")
+
+    async def _compare_balances(self) -> None:
+        """See to it that a balance's last notice is missed by nobody if it was lost."""
+        streams = self.fanout.account_streams
+        while True:
+            await asyncio.sleep(COMPARE_PERIOD_S)
+            account_ids = streams.account_ids
+            if not account_ids:
+                continue
+            try:
+                versions = await self._tables.read(list_balance_versions, account_ids)
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("balances_not_compared", error=str(error))
+                continue
+            for account_id in account_ids:
+                streams.compare(account_id, versions.get(account_id, {}))
 
     def _note_change(self, view: MarketView) -> None:
         """Remember to tell a ticker's followers; many changes become one message."""

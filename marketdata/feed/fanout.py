@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.topics import (
     PRIVATE_CHANNELS,
     AccountFill,
@@ -37,6 +38,8 @@ class Fanout:
         # The last snapshot made of a book topic and market, and the depth sequence it shows.
         self._snapshots: dict[tuple[Topic, int], tuple[int, Message]] = {}
         self.deliveries = 0
+        # Those who follow all that happens to an account.
+        self.account_streams = AccountStreams()
 
     def add(self, topic: Topic, sink: Sink) -> None:
         """Let ``sink`` follow ``topic``; twice is once."""
@@ -98,9 +101,13 @@ class Fanout:
 
     def private(self, view: MarketView, event: MarketEvent) -> None:
         """Tell the followed accounts what an event did to their orders and balances."""
-        if not self._accounts or not event.private:
+        if not event.private or not (self._accounts or self.account_streams):
             return
         part = wire.decode_private(event.private)
+        if self.account_streams:
+            self.account_streams.event(view, event, part)
+        if not self._accounts:
+            return
         trades = {trade.sequence: trade for trade in event.trades}
         for change in part.changes:
             if change.order.account_id in self._accounts:
@@ -127,6 +134,7 @@ class Fanout:
 
     def lost_private(self, market_id: int) -> None:
         """Tell all followers of private channels of a market that something is gone for good."""
+        self.account_streams.lost()
         for (channel, followed, account_id), topics in list(self._topics.items()):
             if account_id is None or channel not in PRIVATE_CHANNELS:
                 continue
@@ -138,6 +146,7 @@ class Fanout:
 
     def lost_balances(self) -> None:
         """Tell all followers of balances that notices may be gone: they carry no sequence."""
+        self.account_streams.lost()
         for (channel, _, _), topics in list(self._topics.items()):
             if channel == "balances":
                 for topic, sinks in list(topics.items()):

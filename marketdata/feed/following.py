@@ -42,7 +42,12 @@ class Follower:
         fanout: Fanout,
         tables: TableReader,
         on_changed: Callable[[MarketView], None],
+        is_new: bool,
     ) -> None:
+        """Begin to follow a market. ``is_new``: it was opened while the feed was following others.
+
+        Then its followers are told all of it, from its first event on.
+        """
         self.view = MarketView(terms)
         self.synced = asyncio.Event()
         self.repairs = 0
@@ -52,7 +57,8 @@ class Follower:
         self._on_changed = on_changed
         self._pending: deque[MarketEvent] = deque(maxlen=PENDING_MAX)
         self._repair: asyncio.Task[None] | None = None
-        self._is_loaded = False
+        # An empty view is the whole of a new market before its first event.
+        self._is_loaded = is_new
         # Asked to compare again while a repair was already reading.
         self._is_doubtful = False
 

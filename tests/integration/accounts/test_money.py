@@ -311,7 +311,9 @@ def test_balances_are_announced_after_the_commit(funded, usd):
         message = subscription.get_message(timeout=1)
 
     balance = get_balance(funded.public_id, "USD")
-    (state,) = decode_balances(message["data"])
+    held, state = decode_balances(message["data"])
+    assert (held.available, held.locked, held.version) == ("75.00000000", "25.00000000", 2)
+    assert held.moved == ""
     assert state == BalanceState(
         account_id=funded.pk,
         asset_id=usd.pk,
@@ -319,4 +321,5 @@ def test_balances_are_announced_after_the_commit(funded, usd):
         locked="0.00000000",
         version=3,
         updated_us=int(balance.updated_at.timestamp()) * 1_000_000 + balance.updated_at.microsecond,
+        moved="-25.00000000",
     )
