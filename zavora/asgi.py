@@ -18,6 +18,7 @@ django.setup(set_prefix=False)
 from api.binance import app as binance  # noqa: E402  (needs the settings)
 from api.django_threads import PooledASGIHandler  # noqa: E402
 from api.edge import app as edge  # noqa: E402
+from api.binance.listen_keys import close_listen_keys  # noqa: E402
 from api.edge.credentials import close_credentials  # noqa: E402
 from api.v1.socket import websocket_application  # noqa: E402
 from marketdata.feed import get_feed  # noqa: E402
@@ -66,6 +67,7 @@ async def _live(receive: Receive, send: Send) -> None:
             if starting is not None:
                 starting.cancel()
             await close_credentials()
+            await close_listen_keys()
             await gateway.close()
             await get_feed().close()
             await send({"type": "lifespan.shutdown.complete"})

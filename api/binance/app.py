@@ -109,10 +109,12 @@ async def _identify(request: CompatRequest, route: Route, received: dict[bytes, 
     request.request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
     structlog.contextvars.bind_contextvars(request_id=request.request_id)
     request.headers.append((b"x-request-id", request.request_id.encode()))
-    key = received.get(API_KEY_HEADER)
+    sent_key = received.get(API_KEY_HEADER)
+    key = None if sent_key is None else sent_key.decode("latin-1")
+    request.api_key = key or ""
     request.caller, request.account_pk, request.account_id = await authenticate(
         request.params,
-        None if key is None else key.decode("latin-1"),
+        key,
         request.ip,
         security=route.security,
         check_required=route.check_required,

@@ -27,12 +27,14 @@ class Security(Enum):
 class CompatRequest:
     """One request, as handlers see it. ``headers`` are those of the answer, to be added to.
 
-    ``caller``, ``account_pk`` and ``account_id`` are set where the route's security asks for them.
+    ``caller``, ``account_pk``, ``account_id`` and ``api_key`` (the key's public name) are set where
+    the route's security asks for them.
     """
 
     __slots__ = (
         "account_id",
         "account_pk",
+        "api_key",
         "caller",
         "headers",
         "ip",
@@ -45,6 +47,7 @@ class CompatRequest:
     caller: Caller
     account_pk: int
     account_id: UUID
+    api_key: str
 
     def __init__(self, *, method: str, path: str, ip: str, headers: Headers) -> None:
         self.method = method

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from api.binance import system
+from api.binance import listen_keys, system
 from api.binance.routes import Routes
 
 ROUTES: Final[Routes] = {
     **system.ROUTES,
+    **listen_keys.ROUTES,
 }

@@ -1,0 +1,180 @@
+"""What happens to an account, as this API spells it: executionReport, outboundAccountPosition, ...
+
+Each event is made once, as JSON text, for everybody who follows the account.
+"""
+
+from typing import Any, Final
+
+from accounts import selectors
+from api.binance.symbols import is_offered, symbol_of
+from api.binance.text import ZERO, eight, ms_of_us, now_ms
+from api.edge.threads import in_thread
+from api.exact_json import encode
+from marketdata.feed import MarketView, Message
+from marketdata.feed.account_streams import AccountEvent, AccountStep
+from matching.terms import MarketTerms
+from matching.wire import BalanceState, OrderState, TradeState
+
+# An execution without a trade, and an order outside a list.
+NONE: Final = -1
+STATUS: Final = {
+    "new": "NEW",
+    "partially_filled": "PARTIALLY_FILLED",
+    "filled": "FILLED",
+    "cancelled": "CANCELED",
+    "expired": "EXPIRED",
+}
+EXECUTION: Final = {
+    "new": "NEW",
+    "trade": "TRADE",
+    "cancelled": "CANCELED",
+    "expired": "EXPIRED",
+    "amended": "REPLACED",
+}
+SELF_TRADE: Final = "self_trade"
+SELF_TRADE_PREVENTION_MODE: Final = "EXPIRE_TAKER"
+OPEN: Final = frozenset({"new", "partially_filled"})
+
+
+class UserDataCodec:
+    """Spells the feed's account events as JSON texts."""
+
+    def __init__(self) -> None:
+        # Codes of assets by id; loaded before anybody follows an account.
+        self._codes: dict[int, str] = {}
+
+    async def load_assets(self) -> None:
+        """Learn the codes of all assets there are."""
+        for row in await in_thread(selectors.list_assets, active_only=False):
+            self._codes[row.pk] = row.code
+
+    def happened(self, view: MarketView, event: AccountEvent) -> list[Message] | None:
+        """Spell what an event of a market did: its steps in order, then the balances after it."""
+        messages: list[Message] = []
+        # Steps in markets that this API does not offer have no symbol; their balances count.
+        if is_offered(view.terms):
+            messages += [
+                _text(execution_report(view.terms, step, event.batch_us)) for step in event.steps
+            ]
+        if event.balances:
+            position = self._position(event.balances, event_us=event.batch_us)
+            if position is None:
+                return None
+            messages.append(position)
+        return messages
+
+    def moved(self, change: BalanceState, newest: BalanceState) -> list[Message] | None:
+        """Spell a change from outside: what moved first, so that the position has the last word."""
+        position = self._position([newest], event_us=change.updated_us)
+        if position is None:
+            return None
+        if not change.moved:
+            return [position]
+        time_ms = ms_of_us(change.updated_us)
+        update = {
+            "e": "balanceUpdate",
+            "E": time_ms,
+            "a": self._codes[change.asset_id],
+            "d": eight(change.moved),
+            "T": time_ms,
+        }
+        return [_text(update), position]
+
+    def _position(self, balances: list[BalanceState], *, event_us: int) -> Message | None:
+        codes = self._codes
+        if any(state.asset_id not in codes for state in balances):
+            return None
+        updated_us = max(state.updated_us for state in balances)
+        return _text(
+            {
+                "e": "outboundAccountPosition",
+                "E": ms_of_us(max(event_us, updated_us)),
+                "u": ms_of_us(updated_us),
+                "B": [
+                    {
+                        "a": codes[state.asset_id],
+                        "f": eight(state.available),
+                        "l": eight(state.locked),
+                    }
+                    for state in balances
+                ],
+            }
+        )
+
+
+USER_DATA: Final = UserDataCodec()
+
+
+def stream_terminated() -> str:
+    """Return the last event of a subscription."""
+    return _text({"e": "eventStreamTerminated", "E": now_ms()})
+
+
+def listen_key_expired(listen_key: str) -> str:
+    """Return the last event of a listen key's stream."""
+    return _text({"e": "listenKeyExpired", "E": now_ms(), "listenKey": listen_key})
+
+
+def execution_report(terms: MarketTerms, step: AccountStep, batch_us: int) -> dict[str, Any]:
+    """Return one step of an order's life. The names are the published ones."""
+    order, trade, kind = step.change.order, step.trade, step.change.kind
+    client_order_id = order.client_order_id or ""
+    is_cancel = kind == "cancelled" and order.reason != SELF_TRADE
+    time_us = batch_us if trade is None else trade.created_us
+    commission, commission_asset = _commission(terms, step)
+    return {
+        "e": "executionReport",
+        "E": ms_of_us(batch_us),
+        "s": symbol_of(terms),
+        "c": (step.change.cancel_name or client_order_id) if is_cancel else client_order_id,
+        "S": "BUY" if order.side == "buy" else "SELL",
+        "o": _order_type(order),
+        "f": "GTC" if order.order_type == "market" else order.time_in_force.upper(),
+        "q": eight(order.quantity) if order.quantity is not None else eight(order.filled_quantity),
+        "p": ZERO if order.price is None else eight(order.price),
+        "P": ZERO,
+        "F": ZERO,
+        "g": NONE,
+        "C": client_order_id if is_cancel else "",
+        "x": "EXPIRED" if order.reason == SELF_TRADE else EXECUTION[kind],
+        "X": "EXPIRED_IN_MATCH" if order.reason == SELF_TRADE else STATUS[order.status],
+        "r": "NONE",
+        "i": order.id,
+        "l": ZERO if trade is None else eight(trade.quantity),
+        "z": eight(order.filled_quantity),
+        "L": ZERO if trade is None else eight(trade.price),
+        "n": commission,
+        "N": commission_asset,
+        "T": ms_of_us(time_us),
+        "t": NONE if trade is None else trade.sequence,
+        "I": step.execution_id,
+        "w": order.status in OPEN,
+        "m": trade is not None and step.change.is_maker,
+        "M": trade is not None,
+        "O": ms_of_us(order.created_us),
+        "Z": eight(order.filled_quote),
+        "Y": ZERO if trade is None else eight(trade.amount),
+        "Q": ZERO if order.quote_quantity is None else eight(order.quote_quantity),
+        "W": ms_of_us(order.created_us),
+        "V": SELF_TRADE_PREVENTION_MODE,
+    }
+
+
+def _order_type(order: OrderState) -> str:
+    if order.order_type == "market":
+        return "MARKET"
+    return "LIMIT_MAKER" if order.post_only else "LIMIT"
+
+
+def _commission(terms: MarketTerms, step: AccountStep) -> tuple[str, str | None]:
+    """Return what a step cost and in which asset: that which the party received."""
+    trade: TradeState | None = step.trade
+    if trade is None:
+        return "0", None
+    fee = trade.maker_fee if step.change.is_maker else trade.taker_fee
+    received = terms.base if step.change.order.side == "buy" else terms.quote
+    return eight(fee), received.code
+
+
+def _text(event: dict[str, Any]) -> str:
+    return encode(event).decode()
