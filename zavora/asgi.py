@@ -17,10 +17,10 @@ django.setup(set_prefix=False)
 
 from api.binance import app as binance  # noqa: E402  (needs the settings)
 from api.binance.listen_keys import close_listen_keys  # noqa: E402
+from api.binance.sockets import websocket_application  # noqa: E402
 from api.django_threads import PooledASGIHandler  # noqa: E402
 from api.edge import app as edge  # noqa: E402
 from api.edge.credentials import close_credentials  # noqa: E402
-from api.v1.socket import websocket_application  # noqa: E402
 from marketdata.feed import get_feed  # noqa: E402
 from matching import gateway  # noqa: E402
 from zavora.errors import ZavoraError  # noqa: E402

@@ -39,16 +39,20 @@ class SocketConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the connection until either side ends it."""
-        # Pushes come from the process's feed and database reads have threads of their own, so
-        # neither a channel layer nor AsyncConsumer's clean-up around each message is needed.
-        self.scope = scope
-        self.base_send = send
         if (await receive())["type"] != "websocket.connect":
             return
         if scope["path"] not in PATHS:
             await send({"type": "websocket.close", "code": CLOSE_NOT_HERE})
             return
         await send({"type": "websocket.accept"})
+        await self.serve(scope, receive, send)
+
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a connection that has been accepted."""
+        # Pushes come from the process's feed and database reads have threads of their own, so
+        # neither a channel layer nor AsyncConsumer's clean-up around each message is needed.
+        self.scope = scope
+        self.base_send = send
         self._feed = get_feed()
         self._outbox = Outbox(send, self._feed.current)
         self._session = Session(scope, self._outbox, self._feed)

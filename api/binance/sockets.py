@@ -1,0 +1,111 @@
+"""Which WebSocket goes where: by its path, and at the shared ``/ws`` by its first message.
+
+``/ws`` alone belongs to v1 until a first message with an upper-case ``method`` comes. Any path
+below it is this API's: clients make up numbers there and subscribe afterwards.
+"""
+
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+from api.binance.errors import CompatError
+from api.binance.streams.connection import StreamConnection
+from api.binance.streams.control import is_compat_call
+from api.binance.streams.names import StreamName, parse_name
+from api.binance.streams.outbox import CLOSE_LATER
+from api.binance.symbols import find_market
+from api.v1.socket import SocketConsumer
+from api.v1.socket import websocket_application as v1_application
+from marketdata.feed import get_feed
+from zavora.errors import ZavoraError
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+SHARED_PATHS: Final = frozenset({"/ws", "/ws/"})
+COMBINED_PATHS: Final = frozenset({"/stream", "/stream/"})
+BELOW: Final = "/ws/"
+LISTEN_KEY: Final = re.compile(r"[A-Za-z0-9]{60}", re.ASCII)
+# Longer paths and queries name more streams than a connection may follow.
+NAMES_LENGTH_MAX: Final = 65_536
+
+
+async def websocket_application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one WebSocket connection, whichever API it speaks."""
+    path: str = scope["path"]
+    if path in SHARED_PATHS:
+        await _serve_shared(scope, receive, send)
+    elif path in COMBINED_PATHS:
+        await _serve_streams(receive, send, _names_in_query(scope), is_combined=True)
+    elif path.startswith(BELOW):
+        await _serve_streams(receive, send, _names_in_path(path), is_combined=False)
+    else:
+        await v1_application(scope, receive, send)  # which says that nothing is there
+
+
+async def _serve_streams(
+    receive: Receive, send: Send, texts: list[str], *, is_combined: bool
+) -> None:
+    if (await receive())["type"] != "websocket.connect":
+        return
+    try:
+        await get_feed().ensure_started()
+    except ZavoraError:
+        await send({"type": "websocket.close", "code": CLOSE_LATER})
+        return
+    await send({"type": "websocket.accept"})
+    connection = StreamConnection(receive, send, is_combined=is_combined)
+    await connection.serve(_existing(texts))
+
+
+async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
+    connect = await receive()
+    if connect["type"] != "websocket.connect":
+        return
+    await send({"type": "websocket.accept"})
+    first = await receive()
+    if first["type"] == "websocket.receive" and is_compat_call(
+        first.get("text") or first.get("bytes") or b""
+    ):
+        try:
+            await get_feed().ensure_started()
+        except ZavoraError:
+            await send({"type": "websocket.close", "code": CLOSE_LATER})
+            return
+        await StreamConnection(receive, send, is_combined=False).serve([], first=first)
+        return
+    waiting = deque([first])
+
+    async def replay() -> dict[str, Any]:
+        return waiting.popleft() if waiting else await receive()
+
+    await SocketConsumer().serve(scope, replay, send)
+
+
+def _names_in_path(path: str) -> list[str]:
+    return path[len(BELOW) : len(BELOW) + NAMES_LENGTH_MAX].split("/")
+
+
+def _names_in_query(scope: Scope) -> list[str]:
+    query = scope.get("query_string", b"")[:NAMES_LENGTH_MAX].decode("latin-1")
+    values = parse_qs(query).get("streams", [])
+    return [name for value in values for name in unquote(value).split("/")]
+
+
+def _existing(texts: list[str]) -> list[StreamName]:
+    """Return the streams that there are; other names follow nothing, as published."""
+    found: dict[str, StreamName] = {}
+    for text in texts:
+        name = parse_name(text)
+        if name is None:
+            continue
+        try:
+            if name.symbol is not None:
+                find_market(name.symbol)
+        except CompatError:
+            continue
+        found[text] = name
+    return list(found.values())

@@ -1,0 +1,68 @@
+"""What waits to be sent to one client: bounded. Who reads too slowly is closed, never skipped."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from marketdata.feed import Message
+
+MESSAGES_MAX: Final = 1_000
+CLOSE_GOING: Final = 1001
+CLOSE_REFUSED: Final = 1008  # the client broke a rule
+CLOSE_LATER: Final = 1013  # try again
+SLOW: Final = "You read too slowly."
+
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Outbox:
+    """A queue with one writer. All methods run in one event loop."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._queue: deque[Message] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._closing: Message = None
+
+    def push(self, message: Message) -> None:
+        """Queue a message; a queue that is full ends the connection."""
+        if self._closing is not None:
+            return
+        if len(self._queue) >= MESSAGES_MAX:
+            self.close(CLOSE_REFUSED, SLOW)
+            return
+        self._queue.append(message)
+        self._wake()
+
+    def close(self, code: int, reason: str) -> None:
+        """Drop what waits and end the connection; only the first call counts."""
+        if self._closing is None:
+            self._closing = {"type": "websocket.close", "code": code, "reason": reason}
+            self._queue.clear()
+            self._wake()
+
+    @property
+    def is_closing(self) -> bool:
+        """Tell whether the connection is ending."""
+        return self._closing is not None
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    async def run(self) -> None:
+        """Send what is queued, until closed; returns after the closing message is out."""
+        queue, send = self._queue, self._send
+        while True:
+            while queue:
+                await send(queue.popleft())
+            if self._closing is not None:
+                await send(self._closing)
+                return
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
