@@ -9,6 +9,8 @@ from typing import Final
 EPOCH_2025_MS: Final = 1_735_689_600_000
 _COUNT_BITS: Final = 7
 _TIME_SHIFT: Final = 13
+# So many fit beside shard and count in a BIGINT.
+_MILLISECONDS_MAX: Final = 1 << 49
 _COUNT_MAX: Final = (1 << _COUNT_BITS) - 1
 
 
@@ -38,3 +40,9 @@ class IdSequence:
             following = (((last >> _TIME_SHIFT) + 1) << _TIME_SHIFT) | self._shard_bits
         self.last = following
         return following
+
+
+def first_id_of(milliseconds: int) -> int:
+    """Return the lowest id that a time (milliseconds since 1970) can have in any shard."""
+    after = min(max(0, milliseconds - EPOCH_2025_MS), _MILLISECONDS_MAX)
+    return after << _TIME_SHIFT

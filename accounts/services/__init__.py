@@ -1,5 +1,6 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
+from accounts.services.api_keys import NewApiKey, create_api_key
 from accounts.services.credentials import (
     TOKEN_BYTES,
     TOKEN_PREFIX,
@@ -43,9 +44,11 @@ __all__ = [
     "TOKENS_OF_A_USER_MAX",
     "TOKEN_BYTES",
     "TOKEN_PREFIX",
+    "NewApiKey",
     "adjust_balance",
     "cancel_withdrawal",
     "create_account",
+    "create_api_key",
     "create_asset",
     "create_token",
     "create_user",

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.callers import SCOPES
-from accounts.models import ApiKey, User
+from accounts.models import Account, ApiKey, User
 from accounts.notices import publish_credentials_on_commit
 from accounts.services.people import LABEL_LENGTH_MAX
 from zavora.errors import Conflict, NotFound, ValidationFailed
@@ -39,6 +39,35 @@ def create_token(
 
     ``account_id`` limits it to one account. Raises NotFound, ValidationFailed, AccountNotFound.
     """
+    user, account = checked_key_fields(
+        user_id=user_id, scopes=scopes, label=label, expires_at=expires_at, account_id=account_id
+    )
+    token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    key = ApiKey.objects.create(
+        owner=user,
+        kind=ApiKey.Kind.BEARER,
+        lookup=token_digest(token),
+        label=label,
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        account=account,
+        expires_at=expires_at,
+    )
+    publish_credentials_on_commit(user.pk)
+    return key, token
+
+
+def checked_key_fields(
+    *,
+    user_id: int,
+    scopes: Sequence[str],
+    label: str,
+    expires_at: datetime | None,
+    account_id: UUID | None,
+) -> tuple[User, Account | None]:
+    """Return the locked user and, where one is named, the account of a key about to be made.
+
+    Raises NotFound, ValidationFailed, or Conflict where the user has too many keys.
+    """
     user = User.objects.select_for_update().filter(pk=user_id, is_active=True).first()
     if user is None:
         raise NotFound("no such user")
@@ -58,18 +87,7 @@ def create_token(
         account = user.accounts.filter(public_id=account_id).first()
         if account is None:
             raise ValidationFailed("unknown account", account="expected one of the user's")
-    token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
-    key = ApiKey.objects.create(
-        owner=user,
-        kind=ApiKey.Kind.BEARER,
-        lookup=token_digest(token),
-        label=label,
-        scopes=[scope for scope in SCOPES if scope in scopes],
-        account=account,
-        expires_at=expires_at,
-    )
-    publish_credentials_on_commit(user.pk)
-    return key, token
+    return user, account
 
 
 @transaction.atomic(durable=True)

@@ -225,11 +225,6 @@ def order_refused(msg: str) -> CompatError:
     return CompatError(-2010, msg)
 
 
-def unsupported_order_type() -> CompatError:
-    """A published order type that the engine does not have."""
-    return order_refused("Order type is not supported for this symbol.")
-
-
 def unsupported(what: str) -> CompatError:
     """Something published that the engine does not have: ``Iceberg orders``."""
     return order_refused(f"{what} are not supported for this symbol.")

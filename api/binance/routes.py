@@ -102,3 +102,15 @@ class Route:
 
 
 Routes = dict[tuple[str, str], Route]
+
+# What REST and the WebSocket API share: parameters, caller, account's primary key, request's id.
+Call = Callable[[Params, Caller, int, str], Awaitable[Any]]
+
+
+def rest(call: Call) -> Callable[[CompatRequest], Awaitable[Any]]:
+    """Return the handler of a signed call."""
+
+    async def handle(request: CompatRequest) -> Any:
+        return await call(request.params, request.caller, request.account_pk, request.request_id)
+
+    return handle

@@ -50,10 +50,12 @@ async def authenticate(
     *,
     security: Security,
     check_required: Callable[[Params], None] | None = None,
+    is_logged_on: bool = False,
 ) -> Identity:
     """Return the caller and the account (primary key, public id) that a key speaks for.
 
-    ``check_required`` raises -1102 for the call's own mandatory parameters. Raises the published
+    ``check_required`` raises -1102 for the call's own mandatory parameters. ``is_logged_on``: the
+    connection proved the key when it logged on, so that no signature is needed. Raises the published
     errors of keys (-2014, -2015), of repeated and missing parameters, of the timestamp (-1021,
     -1131) and of the signature (-1022), in this order.
     """
@@ -62,9 +64,9 @@ async def authenticate(
     if check_required is not None:
         check_required(params)
     if security is not Security.USER_STREAM:
-        params.require("timestamp", "signature")
+        params.require("timestamp", *(() if is_logged_on else ("signature",)))
         _check_window(params)
-        if not is_signed_by(key, params):
+        if not is_logged_on and not is_signed_by(key, params):
             raise errors.bad_signature()
     return key.caller, key.account_pk, key.account_id
 
