@@ -61,6 +61,8 @@ def list_gapless_candles(
     the first trade nor after ``now_us``.
     """
     limit = min(limit, CANDLES_MAX)
+    if start_us is not None and start_us > now_us:
+        return []
     last_us = open_us(check_interval(interval), now_us if end_us is None else min(end_us, now_us))
     if start_us is None:
         first_us = last_us

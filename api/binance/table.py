@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from api.binance import account, listen_keys, system, trading
+from api.binance import account, exchange_info, listen_keys, market_data, system, trading
 from api.binance.routes import Routes
 
 ROUTES: Final[Routes] = {
     **system.ROUTES,
+    **exchange_info.ROUTES,
+    **market_data.ROUTES,
     **trading.ROUTES,
     **account.ROUTES,
     **listen_keys.ROUTES,

@@ -65,6 +65,7 @@ def test_months_follow_each_other_without_holes(bench: Bench) -> None:
 
     _count(bench.market(), [(1, 10, 1, True), (86_400 * 70, 20, 1, True)])
     now_us = START_US + 86_400_000_000 * 71
+    assert list_gapless_candles(_terms(), "1M", now_us=now_us, start_us=2**62) == []
     found = list_gapless_candles(_terms(), "1M", now_us=now_us)
     assert [(candle.open, candle.close, candle.trades) for candle in found] == [
         ("10.00", "10.00", 1),
