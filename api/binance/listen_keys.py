@@ -183,12 +183,12 @@ async def _delete(request: CompatRequest) -> dict[str, str]:
     return await stop(request.account_pk, request.params.needed("listenKey"))
 
 
-_PATH: Final = "/api/v3/userDataStream"
+PATH: Final = "/api/v3/userDataStream"
 _REQUIRED: Final = ("listenKey",)
 ROUTES: Final[Routes] = {
-    ("POST", _PATH): Route(_post, WEIGHT, Security.USER_STREAM, needs_feed=False),
-    ("PUT", _PATH): Route(_put, WEIGHT, Security.USER_STREAM, required=_REQUIRED, needs_feed=False),
-    ("DELETE", _PATH): Route(
+    ("POST", PATH): Route(_post, WEIGHT, Security.USER_STREAM, needs_feed=False),
+    ("PUT", PATH): Route(_put, WEIGHT, Security.USER_STREAM, required=_REQUIRED, needs_feed=False),
+    ("DELETE", PATH): Route(
         _delete, WEIGHT, Security.USER_STREAM, required=_REQUIRED, needs_feed=False
     ),
 }

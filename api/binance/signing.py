@@ -55,9 +55,9 @@ async def authenticate(
     """Return the caller and the account (primary key, public id) that a key speaks for.
 
     ``check_required`` raises -1102 for the call's own mandatory parameters. ``is_logged_on``: the
-    connection proved the key when it logged on, so that no signature is needed. Raises the published
-    errors of keys (-2014, -2015), of repeated and missing parameters, of the timestamp (-1021,
-    -1131) and of the signature (-1022), in this order.
+    connection proved the key when it logged on, so that no signature is needed. Raises the
+    published errors of keys (-2014, -2015), of repeated and missing parameters, of the timestamp
+    (-1021, -1131) and of the signature (-1022), in this order.
     """
     key = await _find_key(api_key, ip, _SCOPES.get(security))
     params.check_repeated()

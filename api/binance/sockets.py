@@ -4,7 +4,6 @@
 below it is this API's: clients make up numbers there and subscribe afterwards.
 """
 
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -16,6 +15,8 @@ from api.binance.streams.control import is_compat_call
 from api.binance.streams.names import StreamName, parse_name
 from api.binance.streams.outbox import CLOSE_LATER
 from api.binance.symbols import find_market
+from api.binance.user_streams import is_listen_key
+from api.binance.ws_api.connection import ws_api_application
 from api.v1.socket import SocketConsumer
 from api.v1.socket import websocket_application as v1_application
 from marketdata.feed import get_feed
@@ -28,7 +29,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 SHARED_PATHS: Final = frozenset({"/ws", "/ws/"})
 COMBINED_PATHS: Final = frozenset({"/stream", "/stream/"})
 BELOW: Final = "/ws/"
-LISTEN_KEY: Final = re.compile(r"[A-Za-z0-9]{60}", re.ASCII)
+WS_API_PATHS: Final = frozenset({"/ws-api/v3", "/ws-api/v3/"})
 # Longer paths and queries name more streams than a connection may follow.
 NAMES_LENGTH_MAX: Final = 65_536
 
@@ -39,15 +40,17 @@ async def websocket_application(scope: Scope, receive: Receive, send: Send) -> N
     if path in SHARED_PATHS:
         await _serve_shared(scope, receive, send)
     elif path in COMBINED_PATHS:
-        await _serve_streams(receive, send, _names_in_query(scope), is_combined=True)
+        await _serve_streams(scope, receive, send, _names_in_query(scope), is_combined=True)
     elif path.startswith(BELOW):
-        await _serve_streams(receive, send, _names_in_path(path), is_combined=False)
+        await _serve_streams(scope, receive, send, _names_in_path(path), is_combined=False)
+    elif path in WS_API_PATHS:
+        await ws_api_application(scope, receive, send)
     else:
         await v1_application(scope, receive, send)  # which says that nothing is there
 
 
 async def _serve_streams(
-    receive: Receive, send: Send, texts: list[str], *, is_combined: bool
+    scope: Scope, receive: Receive, send: Send, texts: list[str], *, is_combined: bool
 ) -> None:
     if (await receive())["type"] != "websocket.connect":
         return
@@ -56,9 +59,14 @@ async def _serve_streams(
     except ZavoraError:
         await send({"type": "websocket.close", "code": CLOSE_LATER})
         return
-    await send({"type": "websocket.accept"})
-    connection = StreamConnection(receive, send, is_combined=is_combined)
-    await connection.serve(_existing(texts))
+    connection = StreamConnection(receive, send, is_combined=is_combined, ip=_ip(scope))
+    # Before the client knows that it is connected: from then on it misses nothing of its own.
+    await connection.listen_keys.follow(filter(is_listen_key, texts))
+    try:
+        await send({"type": "websocket.accept"})
+        await connection.serve(_existing(texts))
+    finally:
+        connection.listen_keys.close()
 
 
 async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +83,8 @@ async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
         except ZavoraError:
             await send({"type": "websocket.close", "code": CLOSE_LATER})
             return
-        await StreamConnection(receive, send, is_combined=False).serve([], first=first)
+        connection = StreamConnection(receive, send, is_combined=False, ip=_ip(scope))
+        await connection.serve([], first=first)
         return
     waiting = deque([first])
 
@@ -83,6 +92,11 @@ async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
         return waiting.popleft() if waiting else await receive()
 
     await SocketConsumer().serve(scope, replay, send)
+
+
+def _ip(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _names_in_path(path: str) -> list[str]:

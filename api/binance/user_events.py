@@ -6,6 +6,7 @@ Each event is made once, as JSON text, for everybody who follows the account.
 from typing import Any, Final
 
 from accounts import selectors
+from api.binance import reports
 from api.binance.symbols import is_offered, symbol_of
 from api.binance.text import ZERO, eight, ms_of_us, now_ms
 from api.edge.threads import in_thread
@@ -13,27 +14,18 @@ from api.exact_json import encode
 from marketdata.feed import MarketView, Message
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from matching.terms import MarketTerms
-from matching.wire import BalanceState, OrderState, TradeState
+from matching.wire import BalanceState
 
-# An execution without a trade, and an order outside a list.
-NONE: Final = -1
-STATUS: Final = {
-    "new": "NEW",
-    "partially_filled": "PARTIALLY_FILLED",
-    "filled": "FILLED",
-    "cancelled": "CANCELED",
-    "expired": "EXPIRED",
-}
-EXECUTION: Final = {
+# The trade of a step that is none.
+NO_TRADE: Final = -1
+EXECUTIONS: Final = {
     "new": "NEW",
     "trade": "TRADE",
     "cancelled": "CANCELED",
     "expired": "EXPIRED",
     "amended": "REPLACED",
 }
-SELF_TRADE: Final = "self_trade"
-SELF_TRADE_PREVENTION_MODE: Final = "EXPIRE_TAKER"
-OPEN: Final = frozenset({"new", "partially_filled"})
+OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
 
 
 class UserDataCodec:
@@ -117,63 +109,51 @@ def listen_key_expired(listen_key: str) -> str:
 
 def execution_report(terms: MarketTerms, step: AccountStep, batch_us: int) -> dict[str, Any]:
     """Return one step of an order's life. The names are the published ones."""
-    order, trade, kind = step.change.order, step.trade, step.change.kind
+    change, order, trade = step.change, step.change.order, step.trade
+    # Self-trade prevention cancels the taker, which here reads as an expiry.
+    is_prevented = order.reason == "self_trade"
+    is_cancel = change.kind == "cancelled" and not is_prevented
     client_order_id = order.client_order_id or ""
-    is_cancel = kind == "cancelled" and order.reason != SELF_TRADE
-    time_us = batch_us if trade is None else trade.created_us
-    commission, commission_asset = _commission(terms, step)
+    charged: tuple[str, str | None] = ("0", None)
+    if trade is not None:
+        charged = reports.commission(trade, terms, is_maker=change.is_maker)
+    created_ms = ms_of_us(order.created_us)
     return {
         "e": "executionReport",
         "E": ms_of_us(batch_us),
         "s": symbol_of(terms),
-        "c": (step.change.cancel_name or client_order_id) if is_cancel else client_order_id,
-        "S": "BUY" if order.side == "buy" else "SELL",
-        "o": _order_type(order),
-        "f": "GTC" if order.order_type == "market" else order.time_in_force.upper(),
-        "q": eight(order.quantity) if order.quantity is not None else eight(order.filled_quantity),
-        "p": ZERO if order.price is None else eight(order.price),
+        "c": (change.cancel_name or client_order_id) if is_cancel else client_order_id,
+        "S": reports.side_word(order),
+        "o": reports.type_word(order),
+        "f": reports.time_in_force_word(order),
+        "q": reports.quantity_text(order),
+        "p": reports.price_text(order),
         "P": ZERO,
         "F": ZERO,
-        "g": NONE,
+        "g": reports.NO_LIST,
         "C": client_order_id if is_cancel else "",
-        "x": "EXPIRED" if order.reason == SELF_TRADE else EXECUTION[kind],
-        "X": "EXPIRED_IN_MATCH" if order.reason == SELF_TRADE else STATUS[order.status],
+        "x": "EXPIRED" if is_prevented else EXECUTIONS[change.kind],
+        "X": reports.status_word(order),
         "r": "NONE",
         "i": order.id,
         "l": ZERO if trade is None else eight(trade.quantity),
         "z": eight(order.filled_quantity),
         "L": ZERO if trade is None else eight(trade.price),
-        "n": commission,
-        "N": commission_asset,
-        "T": ms_of_us(time_us),
-        "t": NONE if trade is None else trade.sequence,
+        "n": charged[0],
+        "N": charged[1],
+        "T": ms_of_us(batch_us if trade is None else trade.created_us),
+        "t": NO_TRADE if trade is None else trade.sequence,
         "I": step.execution_id,
-        "w": order.status in OPEN,
-        "m": trade is not None and step.change.is_maker,
+        "w": order.status in OPEN_STATUSES,
+        "m": trade is not None and change.is_maker,
         "M": trade is not None,
-        "O": ms_of_us(order.created_us),
+        "O": created_ms,
         "Z": eight(order.filled_quote),
         "Y": ZERO if trade is None else eight(trade.amount),
         "Q": ZERO if order.quote_quantity is None else eight(order.quote_quantity),
-        "W": ms_of_us(order.created_us),
-        "V": SELF_TRADE_PREVENTION_MODE,
+        "W": created_ms,
+        "V": reports.SELF_TRADE_PREVENTION,
     }
-
-
-def _order_type(order: OrderState) -> str:
-    if order.order_type == "market":
-        return "MARKET"
-    return "LIMIT_MAKER" if order.post_only else "LIMIT"
-
-
-def _commission(terms: MarketTerms, step: AccountStep) -> tuple[str, str | None]:
-    """Return what a step cost and in which asset: that which the party received."""
-    trade: TradeState | None = step.trade
-    if trade is None:
-        return "0", None
-    fee = trade.maker_fee if step.change.is_maker else trade.taker_fee
-    received = terms.base if step.change.order.side == "buy" else terms.quote
-    return eight(fee), received.code
 
 
 def _text(event: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 
+from api.binance.listen_key_streams import ListenKeyStreams
 from api.binance.streams.control import STREAMS_MAX, answer
 from api.binance.streams.events import Event, text_frame
 from api.binance.streams.hub import get_hub
@@ -53,9 +54,10 @@ class MessageRate:
 class StreamConnection:
     """A client of the market streams; it has been accepted already."""
 
-    def __init__(self, receive: Receive, send: Send, *, is_combined: bool) -> None:
+    def __init__(self, receive: Receive, send: Send, *, is_combined: bool, ip: str) -> None:
         self.is_combined = is_combined
         self.outbox = Outbox(send)
+        self.listen_keys = ListenKeyStreams(self.outbox, ip, lambda: self.is_combined)
         self._receive = receive
         self._hub = get_hub()
         self._names: dict[str, StreamName] = {}
@@ -74,11 +76,12 @@ class StreamConnection:
                 self.subscribe(names)
                 self._open()
             if first is not None:
-                self._take(first)
+                await self._take(first)
             await self._read(writer)
         finally:
             life.cancel()
             self.unsubscribe(list(self._names))
+            self.listen_keys.close()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
@@ -87,7 +90,7 @@ class StreamConnection:
     @property
     def subscriptions(self) -> list[str]:
         """The names of the streams that it follows, oldest first."""
-        return list(self._names)
+        return [*self._names, *self.listen_keys.names]
 
     def subscribe(self, names: list[StreamName]) -> None:
         """Follow streams; what they begin with is sent after the answer."""
@@ -103,6 +106,8 @@ class StreamConnection:
         for text in names:
             if self._names.pop(text, None) is not None:
                 self._hub.unfollow(text, self)
+            else:
+                self.listen_keys.unfollow(text)
 
     def deliver(self, event: Event) -> None:
         """Take an event of a stream."""
@@ -116,6 +121,7 @@ class StreamConnection:
         opening, self._opening = self._opening, []
         for event in opening:
             self.deliver(event)
+        self.listen_keys.begin()
 
     # --- what it says ---
 
@@ -130,12 +136,12 @@ class StreamConnection:
             message = reading.result()
             if message["type"] == "websocket.disconnect":
                 return
-            self._take(message)
+            await self._take(message)
         # The closing message is still to be sent.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(writer), timeout=CLOSE_WAIT_S)
 
-    def _take(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
         text = message.get("text")
         content = text if text is not None else message.get("bytes") or b""
         if not self._rate.take():
@@ -143,7 +149,7 @@ class StreamConnection:
         elif len(content) > MESSAGE_CHARACTERS_MAX:
             self.outbox.close(CLOSE_REFUSED, "The message is too long.")
         elif len(self.outbox) < MESSAGES_MAX:
-            self.outbox.push(text_frame(answer(content, self)))
+            self.outbox.push(text_frame(await answer(content, self)))
             self._open()
 
     async def _write(self) -> None:

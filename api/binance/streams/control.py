@@ -4,14 +4,16 @@
 leaves the connection as it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from api.binance.errors import CompatError
+from api.binance.listen_key_streams import ListenKeyStreams
 from api.binance.streams.names import StreamName, parse_name
 from api.binance.symbols import find_market
+from api.binance.user_streams import is_listen_key
 from api.exact_json import Number, encode, parse, printable
 from zavora.errors import BadRequest
 
@@ -38,6 +40,7 @@ class Controlled(Protocol):
     """What a connection lets itself be asked."""
 
     is_combined: bool
+    listen_keys: ListenKeyStreams
 
     @property
     def subscriptions(self) -> list[str]:
@@ -50,7 +53,7 @@ class Controlled(Protocol):
         """Follow streams no more."""
 
 
-def answer(content: str | bytes, connection: Controlled) -> str:
+async def answer(content: str | bytes, connection: Controlled) -> str:
     """Do what a message asks for and return the text of its answer."""
     request_id: Id = None
     try:
@@ -64,7 +67,7 @@ def answer(content: str | bytes, connection: Controlled) -> str:
             expected = ", ".join(f"`{name}`" for name in _METHODS)
             shown = printable(str(method))
             raise _invalid(f"unknown variant `{shown}`, expected one of {expected}")
-        result = handler(connection, body.get("params"))
+        result = await handler(connection, body.get("params"))
     except Mistake as mistake:
         return encode({"code": mistake.code, "msg": mistake.msg, "id": request_id}).decode()
     return encode({"result": result, "id": request_id}).decode()
@@ -110,13 +113,14 @@ def _names_of(params: Any) -> list[str]:
     return list(params)
 
 
-def _subscribe(connection: Controlled, params: Any) -> None:
+async def _subscribe(connection: Controlled, params: Any) -> None:
     texts = list(dict.fromkeys(_names_of(params)))
-    names = [_known(text) for text in texts]
+    names = [_known(text) for text in texts if not is_listen_key(text)]
     followed = set(connection.subscriptions)
     if len(followed.union(texts)) > STREAMS_MAX:
         raise _invalid(f"too many streams, at most {STREAMS_MAX} per connection")
     connection.subscribe(names)
+    await connection.listen_keys.follow(filter(is_listen_key, texts))
 
 
 def _known(text: str) -> StreamName:
@@ -133,15 +137,15 @@ def _known(text: str) -> StreamName:
     raise _invalid(f"invalid stream `{printable(text)}`")
 
 
-def _unsubscribe(connection: Controlled, params: Any) -> None:
+async def _unsubscribe(connection: Controlled, params: Any) -> None:
     connection.unsubscribe(_names_of(params))
 
 
-def _list_subscriptions(connection: Controlled, _params: Any) -> list[str]:
+async def _list_subscriptions(connection: Controlled, _params: Any) -> list[str]:
     return connection.subscriptions
 
 
-def _set_property(connection: Controlled, params: Any) -> None:
+async def _set_property(connection: Controlled, params: Any) -> None:
     if not isinstance(params, list) or len(params) != 2:
         raise _invalid("params must be a property name and its value")
     _check_property(params[0])
@@ -150,7 +154,7 @@ def _set_property(connection: Controlled, params: Any) -> None:
     connection.is_combined = params[1]
 
 
-def _get_property(connection: Controlled, params: Any) -> bool:
+async def _get_property(connection: Controlled, params: Any) -> bool:
     if not isinstance(params, list) or len(params) != 1:
         raise _invalid("params must be a property name")
     _check_property(params[0])
@@ -164,7 +168,7 @@ def _check_property(name: Any) -> None:
         raise Mistake(0, "Unknown property")
 
 
-_METHODS: Final[dict[str, Callable[[Controlled, Any], Any]]] = {
+_METHODS: Final[dict[str, Callable[[Controlled, Any], Awaitable[Any]]]] = {
     "SUBSCRIBE": _subscribe,
     "UNSUBSCRIBE": _unsubscribe,
     "LIST_SUBSCRIPTIONS": _list_subscriptions,

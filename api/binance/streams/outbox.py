@@ -42,6 +42,12 @@ class Outbox:
             self._queue.clear()
             self._wake()
 
+    def finish(self, code: int, reason: str) -> None:
+        """End the connection once what waits by now is sent; only the first call counts."""
+        if self._closing is None:
+            self._closing = {"type": "websocket.close", "code": code, "reason": reason}
+            self._wake()
+
     @property
     def is_closing(self) -> bool:
         """Tell whether the connection is ending."""

@@ -1,0 +1,1 @@
+"""The WebSocket API: the calls of REST as ``{id, method, params}``, and streams of user data."""
