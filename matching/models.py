@@ -170,10 +170,11 @@ class Order(models.Model):
     class Meta:
         indexes = [
             models.Index(F("account"), F("id").desc(), name="order_account"),
+            # A worker loads a market's, a client asks for its account's.
             models.Index(
-                fields=["market"],
+                fields=["market", "account"],
                 condition=Q(status__in=["new", "partially_filled"]),
-                name="order_open",
+                name="order_open_account",
             ),
             models.Index(
                 fields=["account", "client_order_id"],
