@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import structlog
 
-from api.binance import errors, limits
-from api.binance.errors import known_compat_error, render
+from api.binance import depth_answers, errors, limits
+from api.binance.errors import CompatError, known_compat_error, render
 from api.binance.params import Params
 from api.binance.routes import CompatRequest, Route, Security
 from api.binance.signing import authenticate
@@ -48,12 +48,17 @@ def is_compat_path(path: str) -> bool:
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request."""
     client = scope.get("client")
-    headers: Headers = list(_HEAD)
+    ip: str = client[0] if client else ""
+    if scope["path"] == depth_answers.PATH and scope["method"] == "GET":
+        answer = _answer_depth(scope, ip)
+        if answer is not None:
+            status, headers, content = answer
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
+            return
+    headers = list(_HEAD)
     request = CompatRequest(
-        method=scope["method"],
-        path=scope["path"].rstrip("/"),
-        ip=client[0] if client else "",
-        headers=headers,
+        method=scope["method"], path=scope["path"].rstrip("/"), ip=ip, headers=headers
     )
     status = 200
     try:
@@ -69,6 +74,18 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     is_head = request.method == "HEAD"
     await send({"type": "http.response.body", "body": b"" if is_head else content})
+
+
+def _answer_depth(scope: Scope, ip: str) -> tuple[int, Headers, bytes] | None:
+    """Return the whole answer to a plain request for a book; None: it is not that plain."""
+    try:
+        found = depth_answers.quick_answer(scope.get("query_string", b""), ip)
+    except CompatError as error:
+        status, headers, content = render(error)
+        headers.append((_USED_WEIGHT, b"%d" % limits.used_weight(ip)))
+        headers.append((b"content-length", b"%d" % len(content)))
+        return status, headers, content
+    return None if found is None else (200, *found)
 
 
 async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from api.binance import errors
 from api.binance import public_shapes as shapes
-from api.binance.depth_answers import LIMIT_DEFAULT, LIMIT_MAX, depth_answer
+from api.binance.depth_answers import LIMIT_DEFAULT, LIMIT_MAX, PATH, depth_answer, depth_weight
 from api.binance.errors import CompatError
 from api.binance.params import Params
 from api.binance.public_shapes import Shape
@@ -54,15 +54,11 @@ def get_depth(request: CompatRequest) -> bytes:
     return depth_answer(view, request.params.limit(default=LIMIT_DEFAULT, high=LIMIT_MAX))
 
 
-def depth_weight(params: Params) -> int:
-    """Return the weight of a depth request; one that will be refused weighs as the smallest."""
+def weight_of_depth(params: Params) -> int:
+    """Return the weight of a depth request; a limit that is none weighs as the default."""
     text = params.get("limit") or ""
-    limit = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else LIMIT_DEFAULT
-    if limit <= 100:
-        return 5
-    if limit <= 500:
-        return 25
-    return 50 if limit <= 1_000 else 250
+    is_number = text.isascii() and text.isdigit()
+    return depth_weight(int(text[:9]) if is_number else LIMIT_DEFAULT)
 
 
 # --- trades ---------------------------------------------------------------------------------------
@@ -257,7 +253,7 @@ def _count_of_symbols(params: Params) -> int | None:
 
 
 ROUTES: Final[Routes] = {
-    ("GET", "/api/v3/depth"): Route(get_depth, depth_weight, required=_SYMBOL),
+    ("GET", PATH): Route(get_depth, weight_of_depth, required=_SYMBOL),
     ("GET", "/api/v3/trades"): Route(get_trades, 25, required=_SYMBOL),
     ("GET", "/api/v3/historicalTrades"): Route(get_historical_trades, 25, required=_SYMBOL),
     ("GET", "/api/v3/aggTrades"): Route(get_aggregated_trades, 4, required=_SYMBOL),
