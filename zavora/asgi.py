@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
 
 from api.binance import app as binance  # noqa: E402  (needs the settings)
+from api.binance import limits_sharing  # noqa: E402
 from api.binance.listen_keys import close_listen_keys  # noqa: E402
 from api.binance.sockets import websocket_application  # noqa: E402
 from api.django_threads import PooledASGIHandler  # noqa: E402
@@ -66,6 +67,7 @@ async def _live(receive: Receive, send: Send) -> None:
         elif message["type"] == "lifespan.shutdown":
             if starting is not None:
                 starting.cancel()
+            await limits_sharing.close()
             await close_credentials()
             await close_listen_keys()
             await gateway.close()

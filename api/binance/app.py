@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 
-from api.binance import depth_answers, errors, limits
+from api.binance import depth_answers, errors, limits, limits_sharing
 from api.binance.errors import CompatError, known_compat_error, render
 from api.binance.params import Params
 from api.binance.routes import CompatRequest, Route, Security
@@ -47,6 +47,7 @@ def is_compat_path(path: str) -> bool:
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request."""
+    limits_sharing.ensure_started()
     client = scope.get("client")
     ip: str = client[0] if client else ""
     if scope["path"] == depth_answers.PATH and scope["method"] == "GET":

@@ -1,7 +1,7 @@
 """Request weights by address and new orders by account: counted here, in fixed windows.
 
-A window is a minute, ten seconds or a day of the clock. Counts live in the process; ``sharing``
-adds what other processes counted, a moment later. 0 switches a limit off.
+A window is a minute, ten seconds or a day of the clock. Counts live in the process;
+``limits_sharing`` adds what other processes counted, a moment later. 0 switches a limit off.
 """
 
 import ipaddress
@@ -23,37 +23,54 @@ BAN_MAX_S: Final = 3 * 86_400
 BAN_REMEMBERED_S: Final = 86_400
 # How many addresses or accounts are remembered; the oldest make room.
 COUNTERS_MAX: Final = 50_000
-ORDER_WINDOWS: Final = (("10S", 10, "10 SECOND"), ("1D", 86_400, "1 DAY"))
+# Seconds of a window, and what it is called.
+ORDER_WINDOWS: Final = ((10, "10 SECOND"), (86_400, "1 DAY"))
 
 
-class _Address:
-    """What an address used up of its present minute, and how it behaved."""
+class Counter:
+    """What was counted in one window of the clock, here and, as last heard, elsewhere."""
 
-    __slots__ = ("banned_until", "bans", "minute", "others", "refusals", "weight")
+    __slots__ = ("count", "number", "others", "shared")
 
     def __init__(self) -> None:
-        self.minute = 0
-        self.weight = 0
-        # What other processes counted for the same minute, as last heard.
+        self.number = 0
+        self.count = 0
+        # How much of ``count`` other processes have been told.
+        self.shared = 0
         self.others = 0
+
+    def roll(self, number: int) -> bool:
+        """Begin anew where the window of that number is another one; tell whether it is."""
+        if self.number == number:
+            return False
+        self.number = number
+        self.count = self.shared = self.others = 0
+        return True
+
+    @property
+    def total(self) -> int:
+        """Return what every process together counted."""
+        return self.count + self.others
+
+
+class Address:
+    """What an address used up of its present minute, and how it behaved."""
+
+    __slots__ = ("banned_until", "bans", "refusals", "weight")
+
+    def __init__(self) -> None:
+        self.weight = Counter()
         self.refusals = 0
         self.banned_until = 0.0
         self.bans = 0
 
 
-class _Window:
-    """The orders of one account in one window."""
-
-    __slots__ = ("count", "number", "others")
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.count = 0
-        self.others = 0
-
-
-_addresses: Final[dict[str, _Address]] = {}
-_accounts: Final[dict[int, tuple[_Window, _Window]]] = {}
+Windows = tuple[Counter, Counter]
+_addresses: Final[dict[str, Address]] = {}
+_accounts: Final[dict[int, Windows]] = {}
+# Counted, but not told to other processes yet (``limits_sharing``).
+_touched_addresses: Final[set[str]] = set()
+_touched_accounts: Final[set[int]] = set()
 
 
 # --- weights --------------------------------------------------------------------------------------
@@ -66,39 +83,38 @@ def take_weight(ip: str, weight: int) -> int:
     """
     now = time.time()
     address = _address(ip, now)
+    _touched_addresses.add(ip)
     if address.banned_until > now:
         raise errors.banned(int(address.banned_until * 1000), int(address.banned_until - now) + 1)
     limit: int = settings.ZAVORA_COMPAT_WEIGHT_PER_MINUTE
-    used = address.weight + address.others + weight
+    counter = address.weight
+    used = counter.count + counter.others + weight
     if limit and used > limit:
         address.refusals += 1
         if address.refusals > REFUSALS_MAX and not _is_loopback(ip):
             raise _ban(address, now)
         raise errors.too_many_requests(limit, MINUTE_S - int(now) % MINUTE_S)
-    address.weight += weight
+    counter.count += weight
     return used
 
 
 def used_weight(ip: str) -> int:
     """Return the weight that an address used in this minute."""
-    address = _address(ip, time.time())
-    return address.weight + address.others
+    return _address(ip, time.time()).weight.total
 
 
-def _address(ip: str, now: float) -> _Address:
+def _address(ip: str, now: float) -> Address:
     address = _addresses.get(ip)
     if address is None:
         if len(_addresses) >= COUNTERS_MAX:
             del _addresses[next(iter(_addresses))]
-        address = _addresses[ip] = _Address()
-    minute = int(now) // MINUTE_S
-    if address.minute != minute:
-        address.minute = minute
-        address.weight = address.others = address.refusals = 0
+        address = _addresses[ip] = Address()
+    if address.weight.roll(int(now) // MINUTE_S):
+        address.refusals = 0
     return address
 
 
-def _ban(address: _Address, now: float) -> errors.CompatError:
+def _ban(address: Address, now: float) -> errors.CompatError:
     if now - address.banned_until > BAN_REMEMBERED_S:
         address.bans = 0
     seconds = min(BAN_MAX_S, BAN_FIRST_S << min(address.bans, 20))
@@ -122,43 +138,57 @@ def take_order(account_pk: int) -> None:
     """Count a new order of an account, or raise -1015 (429). One refused later is given back."""
     now = time.time()
     windows = _windows(account_pk, now)
-    for window, limit, (_, seconds, interval) in zip(
+    for counter, limit, (seconds, interval) in zip(
         windows, _order_limits(), ORDER_WINDOWS, strict=True
     ):
-        if limit and window.count + window.others >= limit:
+        if limit and counter.total >= limit:
             raise errors.too_many_orders(limit, interval, seconds - int(now) % seconds)
-    for window in windows:
-        window.count += 1
+    _touched_accounts.add(account_pk)
+    for counter in windows:
+        counter.count += 1
 
 
 def give_order_back(account_pk: int) -> None:
     """Take back the count of an order that was refused."""
-    for window in _windows(account_pk, time.time()):
-        window.count = max(0, window.count - 1)
+    _touched_accounts.add(account_pk)
+    for counter in _windows(account_pk, time.time()):
+        # Its window may have ended meanwhile.
+        counter.count = max(0, counter.count - 1)
 
 
 def order_counts(account_pk: int) -> tuple[int, int]:
     """Return an account's orders in the present ten seconds and in the present day."""
     short, long = _windows(account_pk, time.time())
-    return short.count + short.others, long.count + long.others
+    return short.total, long.total
 
 
-def _windows(account_pk: int, now: float) -> tuple[_Window, _Window]:
+def _windows(account_pk: int, now: float) -> Windows:
     windows = _accounts.get(account_pk)
     if windows is None:
         if len(_accounts) >= COUNTERS_MAX:
             del _accounts[next(iter(_accounts))]
-        windows = _accounts[account_pk] = (_Window(), _Window())
-    for window, (_, seconds, _interval) in zip(windows, ORDER_WINDOWS, strict=True):
-        number = int(now) // seconds
-        if window.number != number:
-            window.number = number
-            window.count = window.others = 0
+        windows = _accounts[account_pk] = (Counter(), Counter())
+    second = int(now)
+    windows[0].roll(second // ORDER_WINDOWS[0][0])
+    windows[1].roll(second // ORDER_WINDOWS[1][0])
     return windows
 
 
 def _order_limits() -> tuple[int, int]:
     return settings.ZAVORA_COMPAT_ORDERS_PER_10S, settings.ZAVORA_COMPAT_ORDERS_PER_DAY
+
+
+# --- what other processes are told ----------------------------------------------------------------
+
+
+def take_touched() -> tuple[dict[str, Address], dict[int, Windows]]:
+    """Return the counters that changed since the last call, by address and by account."""
+    now = time.time()
+    addresses = {ip: _address(ip, now) for ip in _touched_addresses if ip in _addresses}
+    accounts = {pk: _windows(pk, now) for pk in _touched_accounts if pk in _accounts}
+    _touched_addresses.clear()
+    _touched_accounts.clear()
+    return addresses, accounts
 
 
 # --- what clients are told ------------------------------------------------------------------------
@@ -204,3 +234,5 @@ def forget() -> None:
     """Drop all counters (tests)."""
     _addresses.clear()
     _accounts.clear()
+    _touched_addresses.clear()
+    _touched_accounts.clear()

@@ -194,28 +194,32 @@ class Params:
 
 def _read(raw: bytes) -> tuple[dict[str, str], bytes, str | None]:
     """Return the values of a query or form, its text without the signature, and what came twice."""
-    pieces = raw.split(b"&")
+    # Everything but ASCII arrives percent-encoded; what does not is kept byte for byte.
+    text = raw.decode("latin-1")
+    pieces = text.split("&")
     if len(pieces) > PAIRS_MAX:
         raise errors.too_many_parameters()
+    is_encoded = "%" in text or "+" in text
     values: dict[str, str] = {}
     repeated: str | None = None
-    kept = pieces
-    for piece in pieces:
-        if not piece:
+    signatures: list[int] = []
+    for index, piece in enumerate(pieces):
+        name, _, value = piece.partition("=")
+        if is_encoded:
+            name, value = unquote_plus(name), unquote_plus(value)
+        if name == SIGNATURE:
+            signatures.append(index)
+        elif not piece:
             continue
-        name, _, value = piece.partition(b"=")
-        # Everything but ASCII arrives percent-encoded.
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        if b"%" in piece or b"+" in piece:
-            key, text = unquote_plus(key), unquote_plus(text)
-        if key in values:
-            repeated = key
-            continue
-        values[key] = text
-        if key == SIGNATURE:
-            kept = [one for one in kept if one is not piece]
-    text_signed = raw if kept is pieces else b"&".join(kept)
-    return values, text_signed, repeated
+        if name in values:
+            repeated = name
+        else:
+            values[name] = value
+    if not signatures:
+        return values, raw, repeated
+    for index in reversed(signatures):
+        del pieces[index]
+    return values, "&".join(pieces).encode("latin-1"), repeated
 
 
 def _text_of(value: Any) -> str:
