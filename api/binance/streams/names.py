@@ -46,6 +46,8 @@ class StreamName(NamedTuple):
 
 _OF_ALL: Final = {
     "!miniTicker@arr": StreamName("!miniTicker@arr", "allMiniTickers"),
+    # Undocumented, but what python-binance asks for.
+    "!miniTicker@arr@1000ms": StreamName("!miniTicker@arr@1000ms", "allMiniTickers"),
     "!ticker@arr": StreamName("!ticker@arr", "allTickers"),
 }
 
