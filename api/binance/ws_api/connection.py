@@ -138,7 +138,7 @@ class Connection:
     async def _call(self, request: Request) -> None:
         shows_limits = self._session.returns_rate_limits
         try:
-            params = Params.of_object(request.params)
+            params = envelope.params_of(request)
             shows_limits = self._shows_limits(params)
             result, account_pk = await call(self._session, request.method, params)
             self._answer(request.id, result, shows_limits=shows_limits, account_pk=account_pk)
@@ -149,7 +149,7 @@ class Connection:
         handler, weight = OWN_METHODS[request.method]
         shows_limits = self._session.returns_rate_limits
         try:
-            params = Params.of_object(request.params)
+            params = envelope.params_of(request)
             shows_limits = self._shows_limits(params)
             limits.take_weight(self._session.ip, weight)
             result = await handler(self._session, params)

@@ -6,6 +6,7 @@ import msgspec
 
 from api.binance import errors
 from api.binance.errors import CompatError
+from api.binance.params import Params
 from api.binance.text import now_ms
 from api.exact_json import Number, encode, parse, printable
 from zavora.errors import BadRequest
@@ -59,7 +60,7 @@ def read_id(body: dict[str, Any]) -> Id:
     if isinstance(value, Number):
         if len(value) <= ID_LENGTH_MAX and value.removeprefix("-").isdecimal():
             return msgspec.Raw(value.encode())
-    elif isinstance(value, str) and len(value) <= ID_LENGTH_MAX:
+    elif isinstance(value, str) and len(value) <= ID_LENGTH_MAX and _is_encodable(value):
         return value
     raise errors.illegal("id", r"^[a-zA-Z0-9-_]{1,36}$")
 
@@ -77,6 +78,22 @@ def read_request(body: dict[str, Any], request_id: Id) -> Request:
     if not isinstance(params, dict):
         raise bad_json()
     return Request(request_id, method, params)
+
+
+def params_of(request: Request) -> Params:
+    """Return a request's parameters. Raises -1135 for half a surrogate pair, which is no text."""
+    try:
+        return Params.of_object(request.params)
+    except UnicodeEncodeError:
+        raise bad_json() from None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def answer(request_id: Id, result: Any, *, rate_limits: list[dict[str, Any]] | None) -> str:
