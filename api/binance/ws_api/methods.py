@@ -48,7 +48,7 @@ _OF_REST: Final = {
     "userDataStream.stop": ("DELETE", listen_keys.PATH),
 }
 REST_METHODS: Final[dict[str, tuple[str, str, Route]]] = {
-    name: (*place, ROUTES[place]) for name, place in _OF_REST.items() if place in ROUTES
+    name: (*place, ROUTES[place]) for name, place in _OF_REST.items()
 }
 
 

@@ -1,0 +1,203 @@
+"""The events of user data as texts: every field, for each kind of step."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from api.binance.user_events import UserDataCodec, listen_key_expired, stream_terminated
+from marketdata.feed.account_streams import AccountEvent, AccountStep
+from marketdata.market_view import MarketView
+from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.wire import BalanceState, OrderChange, OrderState, TradeState
+
+US = 1_790_000_000_123_456
+MS = 1_790_000_000_123
+
+
+def terms_of(symbol: str = "BTC/USDT", *, scale: int = 8) -> MarketTerms:
+    base, quote = symbol.split("/")
+    return build_terms(
+        market_id=1,
+        symbol=symbol,
+        shard_id=0,
+        base=AssetTerms(1, base, scale),
+        quote=AssetTerms(2, quote, scale),
+        tick_size=Decimal("0.01"),
+        lot_size=Decimal("0.0001"),
+        min_notional=Decimal(5),
+        max_notional=Decimal(10**9),
+        max_price=Decimal(10**9),
+        max_quantity=Decimal(10**9),
+        band_ppm=None,
+        maker_fee_ppm=750,
+        taker_fee_ppm=1_000,
+        phase="continuous",
+    )
+
+
+def order(**fields: Any) -> OrderState:
+    given: dict[str, Any] = {
+        "id": 77,
+        "account_id": 5,
+        "market_id": 1,
+        "client_order_id": "mine",
+        "side": "buy",
+        "order_type": "limit",
+        "time_in_force": "gtc",
+        "post_only": False,
+        "price": "100.50",
+        "quantity": "2.0000",
+        "quote_quantity": None,
+        "remaining_quantity": "2.0000",
+        "filled_quantity": "0.0000",
+        "filled_quote": "0.00000000",
+        "status": "new",
+        "reason": "",
+        "created_us": US - 5_000_000,
+        "updated_us": US,
+    }
+    return OrderState(**(given | fields))
+
+
+TRADE = TradeState(
+    1, 42, 41, "100.25", "0.5000", "50.12500000", "sell", 77, 78, 5, 6, "0.00037500",
+    "0.05012500", US - 1_000,
+)  # fmt: skip
+
+
+def codec() -> UserDataCodec:
+    made = UserDataCodec()
+    made._codes = {1: "BTC", 2: "USDT"}
+    return made
+
+
+def events_of(
+    *steps: AccountStep, balances: tuple[BalanceState, ...] = (), terms: MarketTerms | None = None
+) -> list[Any] | None:
+    view = MarketView(terms or terms_of())
+    texts = codec().happened(view, AccountEvent(US, list(steps), list(balances)))
+    return None if texts is None else [json.loads(text) for text in texts]
+
+
+def report(change: OrderChange, trade: TradeState | None = None) -> Any:
+    (event,) = events_of(AccountStep(9, change, trade)) or ()
+    return event
+
+
+def test_a_new_order_has_every_published_field() -> None:
+    assert report(OrderChange("new", order())) == {
+        "e": "executionReport", "E": MS, "s": "BTCUSDT", "c": "mine", "S": "BUY", "o": "LIMIT",
+        "f": "GTC", "q": "2.00000000", "p": "100.50000000", "P": "0.00000000", "F": "0.00000000",
+        "g": -1, "C": "", "x": "NEW", "X": "NEW", "r": "NONE", "i": 77, "l": "0.00000000",
+        "z": "0.00000000", "L": "0.00000000", "n": "0", "N": None, "T": MS, "t": -1, "I": 9,
+        "w": True, "m": False, "M": False, "O": MS - 5_000, "Z": "0.00000000", "Y": "0.00000000",
+        "Q": "0.00000000", "W": MS - 5_000, "V": "EXPIRE_TAKER",
+    }  # fmt: skip
+
+
+def test_a_makers_fill() -> None:
+    state = order(
+        status="partially_filled",
+        filled_quantity="0.7500",
+        filled_quote="75.18750000",
+        remaining_quantity="1.2500",
+    )
+    event = report(OrderChange("trade", state, 42, True), TRADE)
+    expected = {
+        "x": "TRADE", "X": "PARTIALLY_FILLED", "l": "0.50000000", "L": "100.25000000",
+        "z": "0.75000000", "Z": "75.18750000", "Y": "50.12500000", "n": "0.00037500", "N": "BTC",
+        "t": 42, "T": MS - 1, "E": MS, "m": True, "M": True, "w": True, "c": "mine", "C": "",
+    }  # fmt: skip
+    assert expected.items() <= event.items()
+
+
+def test_a_takers_fill_pays_in_what_it_receives() -> None:
+    state = order(side="sell", status="filled", filled_quantity="2.0000", client_order_id=None)
+    event = report(OrderChange("trade", state, 42, False), TRADE)
+    expected = {"X": "FILLED", "n": "0.05012500", "N": "USDT", "m": False, "w": False, "c": ""}
+    assert expected.items() <= event.items()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "name", "expected"),
+    [
+        ("cancelled", {"status": "cancelled", "reason": "requested"}, "why",
+         {"x": "CANCELED", "X": "CANCELED", "c": "why", "C": "mine", "w": False}),
+        ("cancelled", {"status": "cancelled", "reason": "requested"}, "",
+         {"x": "CANCELED", "X": "CANCELED", "c": "mine", "C": "mine"}),
+        ("cancelled", {"status": "cancelled", "reason": "self_trade"}, "",
+         {"x": "EXPIRED", "X": "EXPIRED_IN_MATCH", "c": "mine", "C": "", "w": False}),
+        ("expired", {"status": "expired", "reason": "ioc_unfilled", "time_in_force": "ioc"}, "",
+         {"x": "EXPIRED", "X": "EXPIRED", "f": "IOC", "c": "mine", "C": "", "w": False}),
+        ("amended", {"price": "99.00"}, "", {"x": "REPLACED", "X": "NEW", "p": "99.00000000"}),
+        ("new", {"post_only": True}, "", {"o": "LIMIT_MAKER"}),
+        ("new", {"order_type": "market", "time_in_force": "ioc", "price": None}, "",
+         {"o": "MARKET", "f": "GTC", "p": "0.00000000"}),
+        ("new", {"order_type": "market", "quantity": None, "quote_quantity": "9.00000000"}, "",
+         {"q": "0.00000000", "Q": "9.00000000"}),
+    ],
+)  # fmt: skip
+def test_steps_read_as_published(kind: Any, fields: Any, name: str, expected: Any) -> None:
+    event = report(OrderChange(kind, order(**fields), 0, False, name))
+    assert expected.items() <= event.items()
+
+
+def test_balances_follow_the_steps_in_one_message() -> None:
+    events = events_of(
+        AccountStep(9, OrderChange("new", order()), None),
+        balances=(
+            BalanceState(5, 2, "10.50000000", "201.00000000", 7, US),
+            BalanceState(5, 1, "0.00000001", "0.00000000", 3, US - 2_000_000),
+        ),
+    )
+    assert events is not None
+    assert [event["e"] for event in events] == ["executionReport", "outboundAccountPosition"]
+    assert events[1] == {
+        "e": "outboundAccountPosition",
+        "E": MS,
+        "u": MS,
+        "B": [
+            {"a": "USDT", "f": "10.50000000", "l": "201.00000000"},
+            {"a": "BTC", "f": "0.00000001", "l": "0.00000000"},
+        ],
+    }
+
+
+def test_an_asset_that_is_not_known_is_a_loss() -> None:
+    state = BalanceState(5, 99, "1", "0", 1, US)
+    assert events_of(balances=(state,)) is None
+    assert codec().moved(state, state) is None
+
+
+def test_of_a_market_that_is_not_offered_only_the_balances_are_told() -> None:
+    events = events_of(
+        AccountStep(9, OrderChange("new", order()), None),
+        balances=(BalanceState(5, 1, "1", "0", 1, US),),
+        terms=terms_of(scale=18),
+    )
+    assert [event["e"] for event in events or ()] == ["outboundAccountPosition"]
+
+
+@pytest.mark.parametrize("moved", ["12.50000000", "-12.50000000"])
+def test_what_moves_in_or_out_comes_before_how_it_stands(moved: str) -> None:
+    change = BalanceState(5, 2, "13", "0", 4, US, moved)
+    newest = BalanceState(5, 2, "14", "1", 5, US + 1_000_000)
+    update, position = map(json.loads, codec().moved(change, newest) or ())
+    assert update == {"e": "balanceUpdate", "E": MS, "a": "USDT", "d": moved, "T": MS}
+    assert position["B"] == [{"a": "USDT", "f": "14.00000000", "l": "1.00000000"}]
+    assert position["u"] == MS + 1_000
+
+
+def test_a_hold_is_no_balance_update() -> None:
+    change = BalanceState(5, 2, "13", "0", 4, US)
+    (text,) = codec().moved(change, change) or ()
+    assert json.loads(text)["e"] == "outboundAccountPosition"
+
+
+def test_last_events_say_what_ended() -> None:
+    assert json.loads(stream_terminated())["e"] == "eventStreamTerminated"
+    expired = json.loads(listen_key_expired("x" * 60))
+    assert (expired["e"], expired["listenKey"]) == ("listenKeyExpired", "x" * 60)
+    assert type(expired["E"]) is int
