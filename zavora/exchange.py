@@ -12,6 +12,10 @@ WEB_SERVERS = ("uvicorn", "granian", "daphne")
 APPLICATION = "zavora.asgi:application"
 # What a web server may take to finish the requests that it has when it is asked to stop.
 WEB_STOP_GRACE_S = 2
+# WebSockets are pinged this often, and closed where no answer comes for so long. Only the server
+# can send a ping: ASGI has no message for it (and Granian sends none).
+PING_S = 20
+PONG_WAIT_S = 60
 
 
 class UnknownWebServer(ValueError):
@@ -53,13 +57,17 @@ def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> 
             *("--log-level", "warning", "--timeout-graceful-shutdown", str(WEB_STOP_GRACE_S - 1)),
             # Compressing each message for each socket halves what one process can deliver.
             *("--ws-per-message-deflate", "false"),
+            *("--ws-ping-interval", str(PING_S), "--ws-ping-timeout", str(PONG_WAIT_S)),
         ),
         "granian": (
             *("granian", APPLICATION, "--interface", "asgi", "--host", host, "--port", at),
             *("--no-access-log", "--log-level", "warning"),
             *("--workers-kill-timeout", str(WEB_STOP_GRACE_S - 1)),
         ),
-        "daphne": ("daphne", "-b", host, "-p", at, "-v", "0", APPLICATION),
+        "daphne": (
+            *("daphne", "-b", host, "-p", at, "-v", "0"),
+            *("--ping-interval", str(PING_S), "--ping-timeout", str(PONG_WAIT_S), APPLICATION),
+        ),
     }
     if server not in commands:
         raise UnknownWebServer(f"ZAVORA_WEB_SERVER={server} is none of {', '.join(WEB_SERVERS)}")
