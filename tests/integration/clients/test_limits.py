@@ -1,0 +1,185 @@
+"""Clients that ask too much are told so in the way that each of them understands.
+
+Web processes of their own with small limits: nobody else's budget is used up.
+"""
+
+import contextlib
+import dataclasses
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ccxt
+import httpx
+import pytest
+from binance.client import Client
+from binance.exceptions import BinanceAPIException
+from binance_common.configuration import ConfigurationRestAPI
+from binance_common.errors import RateLimitBanError, TooManyRequestsError
+from binance_sdk_spot.spot import Spot
+
+from tests.exchange import Exchange, wait_until
+from tests.integration.clients.accounts import MARKET, SYMBOL, Keys
+from tests.integration.clients.conftest import cancel_everything, ccxt_settings
+from zavora.embedded.valkey import free_port
+from zavora.exchange import HOST, web
+
+# More calls than any limit below lets through, even if a window ends between two of them.
+CALLS_MAX = 300
+
+
+def outside_address() -> str:
+    """Return an address of this machine that is not loopback (nothing is sent), or skip."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(probe.getsockname()[0])
+
+
+def started(exchange: Exchange, name: str, **limits: str) -> Iterator[int]:
+    """Start one more web process with limits of its own; give its port, and end it."""
+    port = free_port()
+    env = {**exchange.env, "PORT": str(port), "ALLOWED_HOSTS": "*", **limits}
+    # At the machine's outer address, too: loopback is never shut out.
+    spec = web(env, port=port, server="uvicorn", host="0.0.0.0")  # noqa: S104
+    exchange.launch(dataclasses.replace(spec, name=name))
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://{HOST}:{port}/api/v1/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers, timeout_s=30, what=name)
+    yield port
+    exchange.kill(name)
+
+
+@pytest.fixture(scope="module")
+def light_port(exchange: Exchange) -> Iterator[int]:
+    """A web process that lets through little weight."""
+    yield from started(exchange, "web-light", ZAVORA_COMPAT_WEIGHT_PER_MINUTE="100")
+
+
+@pytest.fixture(scope="module")
+def slow_port(exchange: Exchange) -> Iterator[int]:
+    """A web process that takes few orders."""
+    yield from started(exchange, "web-slow", ZAVORA_COMPAT_ORDERS_PER_10S="2")
+
+
+def ccxt_at(address: str, keys: Keys, exchange: Exchange) -> ccxt.binance:
+    """Return a ccxt client for ``host:port`` that has its markets already."""
+    settings = ccxt_settings(exchange, keys)
+    settings["urls"]["api"] |= dict.fromkeys(("public", "private"), f"http://{address}/api/v3")
+    return ccxt.binance(settings)
+
+
+def python_binance_at(address: str, keys: Keys) -> Client:
+    """Return a python-binance client for ``host:port``."""
+    client = Client(keys.key, keys.secret, ping=False)
+    client.API_URL = f"http://{address}/api"
+    return client
+
+
+def sdk_at(address: str, keys: Keys) -> Any:
+    """Return the official SDK's REST client for ``host:port``."""
+    configuration = ConfigurationRestAPI(
+        api_key=keys.key, api_secret=keys.secret, base_path=f"http://{address}"
+    )
+    return Spot(config_rest_api=configuration).rest_api
+
+
+def until_refused(call: Callable[[], Any], error: type[Exception]) -> Any:
+    """Call again and again until it raises ``error``; return that."""
+    for _ in range(CALLS_MAX):
+        try:
+            call()
+        except error as refused:
+            return refused
+    raise AssertionError(f"{CALLS_MAX} calls, and no {error.__name__}")
+
+
+def test_too_much_weight_is_429(
+    exchange: Exchange, alice_keys: Keys, own_market: str, light_port: int
+) -> None:
+    address = f"{HOST}:{light_port}"
+    pro = until_refused(
+        lambda: ccxt_at(address, alice_keys, exchange).publicGetDepth({"symbol": SYMBOL}),
+        ccxt.DDoSProtection,
+    )
+    assert " 429 " in str(pro)
+    assert "-1003" in str(pro)
+
+    plain = python_binance_at(address, alice_keys)
+    refused = until_refused(lambda: plain.get_order_book(symbol=SYMBOL), BinanceAPIException)
+    assert (refused.status_code, refused.code) == (429, -1003)
+    assert int(refused.response.headers["Retry-After"]) > 0
+    assert int(refused.response.headers["X-MBX-USED-WEIGHT-1M"]) > 0
+
+    official = sdk_at(address, alice_keys)
+    refused = until_refused(lambda: official.depth(SYMBOL), TooManyRequestsError)
+    assert refused.status_code == -1003
+    assert 0 < refused.retry_after <= 60
+
+
+def test_too_many_orders_are_429(
+    exchange: Exchange,
+    alice_keys: Keys,
+    bob: ccxt.binance,
+    sweeper: ccxt.binance,
+    slow_port: int,
+) -> None:
+    address = f"{HOST}:{slow_port}"
+    client = ccxt_at(address, alice_keys, exchange)
+    client.load_markets()
+    refused = until_refused(
+        lambda: client.create_order(MARKET, "limit", "buy", 0.1, 1500), ccxt.DDoSProtection
+    )
+    assert " 429 " in str(refused)
+    assert "-1015" in str(refused)
+
+    plain = python_binance_at(address, alice_keys)
+    order = {"symbol": SYMBOL, "quantity": "0.1", "price": "1500"}
+    refused = until_refused(lambda: plain.order_limit_buy(**order), BinanceAPIException)
+    assert (refused.status_code, refused.code) == (429, -1015)
+
+    official = sdk_at(address, alice_keys)
+    refused = until_refused(
+        lambda: official.new_order(
+            SYMBOL, "BUY", "LIMIT", time_in_force="GTC", quantity=0.1, price=1500
+        ),
+        TooManyRequestsError,
+    )
+    assert refused.status_code == -1015
+    assert 0 < refused.retry_after <= 10
+    cancel_everything(sweeper)
+
+
+def test_who_goes_on_is_shut_out_with_418(
+    exchange: Exchange, alice_keys: Keys, own_market: str, light_port: int
+) -> None:
+    address = f"{outside_address()}:{light_port}"
+    official = sdk_at(address, alice_keys)
+
+    def go_on() -> None:
+        try:
+            official.depth(SYMBOL)
+        except TooManyRequestsError:
+            return
+
+    refused = until_refused(go_on, RateLimitBanError)
+    assert refused.status_code == -1003
+    assert 110 <= refused.retry_after <= 120
+
+    with pytest.raises(ccxt.DDoSProtection, match=" 418 "):
+        ccxt_at(address, alice_keys, exchange).publicGetPing()
+    with pytest.raises(BinanceAPIException) as caught:
+        python_binance_at(address, alice_keys).get_server_time()
+    assert (caught.value.status_code, caught.value.code) == (418, -1003)
+    # Loopback goes on as long as it likes.
+    local = sdk_at(f"{HOST}:{light_port}", alice_keys)
+    for _ in range(CALLS_MAX):
+        with contextlib.suppress(TooManyRequestsError):
+            local.depth(SYMBOL)
