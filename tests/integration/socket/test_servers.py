@@ -3,10 +3,12 @@
 import asyncio
 import dataclasses
 import http.client
+import json
 import uuid
 from collections.abc import Iterator
 from itertools import pairwise
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 
@@ -45,12 +47,27 @@ async def test_other_servers_serve_the_socket(port: int, trader: Trader) -> None
     assert placed["result"]["order"]["status"] == "New"
     await socket.until(lambda: len(socket.of("orderbook")) == 2 and socket.of("orders"))
     assert ["13000.00", "1.00000"] in socket.of("orderbook")[1]["bids"]
+    await _follow_compatible_streams(port)
 
     await socket.call("cancelOnDisconnect", enabled=True)
     await socket.end()
     await asyncio.to_thread(
         wait_until, lambda: not trader.open_orders(), timeout_s=10, what="the cancellation"
     )
+
+
+async def _follow_compatible_streams(port: int) -> None:
+    """Take the book by each address of the compatible API on the same server."""
+    for path in ("/stream?streams=btceur@depth5@100ms", "/ws/btceur@depth5@100ms"):
+        async with connect(f"ws://{HOST}:{port}{path}") as stream:
+            event = json.loads(await asyncio.wait_for(stream.recv(), 10))
+            assert ["13000.00000000", "1.00000000"] in event.get("data", event)["bids"]
+            await stream.send('{"method": "LIST_SUBSCRIPTIONS", "id": 3}')
+            answer = json.loads(await asyncio.wait_for(stream.recv(), 10))
+            assert answer == {"result": ["btceur@depth5@100ms"], "id": 3}
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{port}/api/v3") as http:
+        book = (await http.get("/depth", params={"symbol": "BTCEUR", "limit": 5})).json()
+        assert ["13000.00000000", "1.00000000"] in book["bids"]
 
 
 def _place_surely(trader: Trader, text: str) -> None:
