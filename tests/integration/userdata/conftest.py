@@ -107,14 +107,14 @@ class Bot:
         self.exchange = exchange
         self.key: str = answer["key"]
         self.account: str = answer["account"]
-        self._secret: str = answer["secret"]
+        self.secret: str = answer["secret"]
         self._kind = kind
 
     def sign(self, text: str) -> str:
         """Return the signature of a text."""
         if self._kind == "hmac":
-            return hmac.new(self._secret.encode(), text.encode(), "sha256").hexdigest()
-        private = load_pem_private_key(self._secret.encode(), None)
+            return hmac.new(self.secret.encode(), text.encode(), "sha256").hexdigest()
+        private = load_pem_private_key(self.secret.encode(), None)
         assert isinstance(private, Ed25519PrivateKey)
         return base64.b64encode(private.sign(text.encode())).decode()
 
