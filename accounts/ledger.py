@@ -10,19 +10,19 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
 from accounts.notices import BalanceState
-from zavora.copying import array_text, copy_rows, copy_statement
+from zavora.copying import RowCounts, RowTable, array_text, write_rows
 from zavora.errors import InvariantBroken
 from zavora.money import numeric_text_to_units, units_to_text
 
 # (account id, asset id)
 BalanceKey = tuple[int, int]
 
-_TRANSACTIONS: Final = copy_statement(LedgerTransaction, ("id", "kind", "reference", "created_at"))
-_ENTRIES: Final = copy_statement(
+_TRANSACTIONS: Final = RowTable(LedgerTransaction, ("id", "kind", "reference", "created_at"))
+_ENTRIES: Final = RowTable(
     LedgerEntry,
     (
         "id",
@@ -107,32 +107,35 @@ def read_fee_account(cursor: Cursor[Any], shard_id: int) -> int:
     return int(row[0])
 
 
-def read_accounts(cursor: Cursor[Any], account_ids: Sequence[int]) -> dict[int, AccountFigures]:
-    """Return status and own fee rates of customers' accounts, without locks."""
-    cursor.execute(
-        f"SELECT id, status, maker_fee_ppm, taker_fee_ppm FROM {_ACCOUNT}"
-        " WHERE id = ANY(%s) AND kind = 'customer'",
-        (list(account_ids),),
-    )
-    return {row[0]: AccountFigures(row[1], row[2], row[3]) for row in cursor.fetchall()}
+def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cursor[Any]:
+    """Ask for customers' accounts and what they have available; ``take_accounts`` reads it.
 
-
-def read_available(
-    cursor: Cursor[Any], account_ids: Sequence[int], scales: Mapping[int, int]
-) -> dict[BalanceKey, int]:
-    """Return what accounts have available of each asset of ``scales``, in smallest units.
-
-    Without locks. An asset that is newer than ``scales`` is traded nowhere here yet.
+    Without locks. Asked and taken apart, so that other questions can go on the same way.
     """
-    cursor.execute(
-        f"SELECT account_id, asset_id, available::text FROM {_BALANCE} WHERE account_id = ANY(%s)",
-        (list(account_ids),),
+    return connection.execute(
+        "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, b.asset_id, b.available::text"
+        f" FROM {_ACCOUNT} a LEFT JOIN {_BALANCE} b ON b.account_id = a.id"
+        " WHERE a.id = ANY(%s::bigint[]) AND a.kind = 'customer'",
+        (array_text(account_ids),),
     )
-    return {
-        (account_id, asset_id): numeric_text_to_units(text, scales[asset_id])
-        for account_id, asset_id, text in cursor.fetchall()
-        if asset_id in scales
-    }
+
+
+def take_accounts(
+    asked: Cursor[Any], scales: Mapping[int, int]
+) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int]]:
+    """Return status and own fee rates of accounts, and their available balances.
+
+    Those are in smallest units, of each asset of ``scales``; a newer asset is traded nowhere here
+    yet.
+    """
+    accounts: dict[int, AccountFigures] = {}
+    available: dict[BalanceKey, int] = {}
+    for account_id, status, maker_ppm, taker_ppm, asset_id, text in asked.fetchall():
+        if account_id not in accounts:
+            accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm)
+        if asset_id in scales:
+            available[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
+    return accounts, available
 
 
 def lock_balances(
@@ -140,7 +143,7 @@ def lock_balances(
 ) -> dict[BalanceKey, LockedBalance]:
     """Lock the balances of ``keys`` in id order and return them; one without a row has zeros."""
     wanted = list(keys)
-    cursor.execute(
+    asked = cursor.connection.execute(
         "SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text, b.version"
         f" FROM {_BALANCE} b JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
         " ON b.account_id = k.account_id AND b.asset_id = k.asset_id ORDER BY b.id"
@@ -154,7 +157,7 @@ def lock_balances(
             numeric_text_to_units(held, scales[asset_id]),
             version,
         )
-        for balance_id, account_id, asset_id, available, held, version in cursor.fetchall()
+        for balance_id, account_id, asset_id, available, held, version in asked.fetchall()
     }
     for key in wanted:
         if key not in locked:
@@ -170,11 +173,12 @@ def write_balances(
     *,
     time_text: str,
     time_us: int,
+    counts: RowCounts,
 ) -> list[BalanceState]:
     """Apply changes to balances that ``lock_balances`` locked; return how they stand after it.
 
-    A first credit has no row to lock: it is inserted, and adds to what another transaction may
-    have inserted meanwhile.
+    The caller checks ``counts`` before it commits. A first credit has no row to lock: it is
+    inserted, and adds to what another transaction may have inserted meanwhile.
     """
     ids: list[int] = []
     available: list[str] = []
@@ -202,18 +206,19 @@ def write_balances(
         available.append(f"{change.available_units}e-{scale}")
         held.append(f"{change.locked_units}e-{scale}")
     if ids:
-        cursor.execute(
+        counts.execute(
+            cursor.connection,
             f"UPDATE {_BALANCE} b SET available = b.available + d.available,"
             " locked = b.locked + d.locked, version = b.version + 1, updated_at = %s"
             " FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS d(id, available, locked)"
             " WHERE b.id = d.id",
             (time_text, array_text(ids), array_text(available), array_text(held)),
+            rows=len(ids),
+            what="balances",
         )
-        if cursor.rowcount != len(ids):
-            raise InvariantBroken(f"{cursor.rowcount} balances changed of {len(ids)}")
     for key in sorted(fresh):
         change, scale = changes[key], scales[key[1]]
-        cursor.execute(
+        inserted = cursor.connection.execute(
             f"INSERT INTO {_BALANCE} AS b"
             " (account_id, asset_id, available, locked, version, updated_at)"
             " VALUES (%s, %s, %s::numeric, %s::numeric, 1, %s)"
@@ -237,12 +242,12 @@ def write_balances(
                 version,
                 time_us,
             )
-            for account_id, asset_id, spendable, held_text, version in cursor.fetchall()
+            for account_id, asset_id, spendable, held_text, version in inserted.fetchall()
         ]
     return states
 
 
 def copy_ledger(cursor: Cursor[Any], transactions: list[str], entries: list[str]) -> None:
     """Append ledger transactions and their entries, as COPY rows; a trigger checks their sums."""
-    copy_rows(cursor, _TRANSACTIONS, transactions)
-    copy_rows(cursor, _ENTRIES, entries)
+    write_rows(cursor, _TRANSACTIONS, transactions)
+    write_rows(cursor, _ENTRIES, entries)

@@ -106,8 +106,7 @@ class Ahead:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = connect(shard_id=self._shard_id, owner=self._owner)
-            with self._connection.cursor() as cursor:
-                return settle.read_figures(cursor, entries, context.scales)
+            return settle.read_figures(self._connection, entries, context.scales)
         except psycopg.Error as error:
             log.warning("figures_unreadable", shard=self._shard_id, error=str(error).strip())
             self._drop()
@@ -122,7 +121,7 @@ class Ahead:
 def _settle(flight: Flight, context: ShardContext, position: Position) -> Settled:
     """Write and commit a batch. Runs in the thread and leaves what fails to whoever waits."""
     with flight.connection.cursor() as cursor:
-        settle.begin(cursor, context, position)
+        settle.begin(flight.connection, context, position)
         settled = settle.write(cursor, context, flight.decision, position)
         flight.written = settled
         with flight.gate:

@@ -17,7 +17,7 @@ from django.conf import settings
 from matching import wire
 from matching.worker import lease, settle
 from matching.worker.ahead import Flight
-from matching.worker.connection import connect, require_durable
+from matching.worker.connection import connect, limit_transactions, require_durable
 from matching.worker.decide import Decision, Entry, Figures, ShardContext
 from matching.worker.failures import (
     Blamed,
@@ -64,6 +64,8 @@ class BatchSettler:
             self._connection = connect(shard_id=self.shard_id, owner=self.owner)
             require_durable(self._connection)
             lease.ensure_shard(self._connection, self.shard_id)
+            if self._context is not None:
+                limit_transactions(self._connection)
         return self._connection
 
     def _drop_connection(self) -> None:
@@ -165,10 +167,9 @@ class BatchSettler:
     ) -> tuple[Decision, Settled]:
         context, position = self._owned_context(), self._owned_position()
         with connection.cursor() as cursor:
-            settle.begin(cursor, context, position)
+            asked = settle.begin_and_read(connection, context, position, entries)
             self._learn_assets(cursor, context, entries)
-            figures = settle.read_figures(cursor, entries, context.scales)
-            decision = self._decide(context, figures, entries)
+            decision = self._decide(context, asked.take(context.scales), entries)
             settled = settle.write(cursor, context, decision, position)
             self._in_doubt = (decision, settled)
             cursor.execute("COMMIT")
@@ -266,8 +267,8 @@ class BatchSettler:
         while True:
             self._reconnect()
             try:
-                with self._connected().transaction(), self._connected().cursor() as cursor:
-                    found = lease.lock_position(cursor, self.shard_id)
+                with self._connected().transaction():
+                    found = lease.lock_position(self._connected(), self.shard_id)
                 break
             except psycopg.OperationalError as error:
                 log.warning("database_unreachable", error=str(error).strip())

@@ -11,6 +11,7 @@ log = structlog.get_logger(__name__)
 
 # A stopped process must not keep its locks longer than its lease.
 _LEASE_SHARE: Final = 0.66
+_TRANSACTION_TIMEOUT_SINCE: Final = 170_000
 # A batch finds its rows by their keys. A plan made while a table was new and small must not scan
 # it ever after.
 _PLANS: Final = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
@@ -46,6 +47,17 @@ def connect(*, shard_id: int, owner: str) -> "psycopg.Connection[Any]":
         ),
     }
     return psycopg.connect(autocommit=True, **(given | session))
+
+
+def limit_transactions(connection: "psycopg.Connection[Any]") -> None:
+    """Have the server end a transaction that takes longer than a batch may (PostgreSQL 17 on).
+
+    After statements that were sent together it may count a session that waits in a transaction
+    as busy, and never as idle.
+    """
+    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        patience_ms = int(settings.ZAVORA_LEASE_MS * _LEASE_SHARE)
+        connection.execute(f"SET transaction_timeout = {patience_ms}")
 
 
 def require_durable(connection: "psycopg.Connection[Any]") -> None:

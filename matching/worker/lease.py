@@ -39,6 +39,9 @@ class Position(msgspec.Struct, frozen=True):
 
 def ensure_shard(connection: "psycopg.Connection[Any]", shard_id: int) -> None:
     """Make the shard's row if there is none."""
+    # Asked first: an INSERT would wait for whoever has just changed the row and not committed.
+    if connection.execute(f"SELECT 1 FROM {_SHARD} WHERE id = %s", (shard_id,)).fetchone():
+        return
     connection.execute(
         f"INSERT INTO {_SHARD} (id, epoch, lease_owner, lease_expires_at, last_stream_id,"
         " journal_sequence, last_batch_at, last_id)"
@@ -119,16 +122,28 @@ def release(connection: "psycopg.Connection[Any]", *, shard_id: int, epoch: int)
     )
 
 
-def lock_position(cursor: "psycopg.Cursor[Any]", shard_id: int) -> Position:
+def ask_position(connection: "psycopg.Connection[Any]", shard_id: int) -> "psycopg.Cursor[Any]":
+    """Lock the shard's row for this transaction; ``take_position`` reads what it says."""
+    return connection.execute(_POSITION + " FOR UPDATE", (shard_id,))
+
+
+def take_position(asked: "psycopg.Cursor[Any]", shard_id: int) -> Position:
+    """Return what the shard's row says. Raises LeaseLost where there is none."""
+    row = asked.fetchone()
+    if row is None:
+        raise LeaseLost(f"there is no shard {shard_id}")
+    return Position(*row)
+
+
+def lock_position(connection: "psycopg.Connection[Any]", shard_id: int) -> Position:
     """Lock the shard's row for this transaction and return what it says."""
-    cursor.execute(_POSITION + " FOR UPDATE", (shard_id,))
-    return _position(cursor, shard_id)
+    return take_position(ask_position(connection, shard_id), shard_id)
 
 
 def read_position(cursor: "psycopg.Cursor[Any]", shard_id: int) -> Position:
     """Return what the shard's row says, without a lock."""
     cursor.execute(_POSITION, (shard_id,))
-    return _position(cursor, shard_id)
+    return take_position(cursor, shard_id)
 
 
 _POSITION = (
@@ -137,15 +152,8 @@ _POSITION = (
 )
 
 
-def _position(cursor: "psycopg.Cursor[Any]", shard_id: int) -> Position:
-    row = cursor.fetchone()
-    if row is None:
-        raise LeaseLost(f"there is no shard {shard_id}")
-    return Position(*row)
-
-
 def advance(
-    cursor: "psycopg.Cursor[Any]",
+    connection: "psycopg.Connection[Any]",
     *,
     shard_id: int,
     before: Position,
@@ -153,9 +161,12 @@ def advance(
     last_stream_id: str,
     time_text: str,
     last_id: int,
-) -> None:
-    """Write the position of a batch and extend the lease; the fence is in its WHERE."""
-    cursor.execute(
+) -> "psycopg.Cursor[Any]":
+    """Write the position of a batch and extend the lease; ``require_advanced`` reads the answer.
+
+    The fence is in its WHERE.
+    """
+    return connection.execute(
         f"UPDATE {_SHARD} SET journal_sequence = %s, last_stream_id = %s, last_batch_at = %s,"
         " last_id = %s, lease_expires_at = clock_timestamp() + %s * interval '1 millisecond'"
         " WHERE id = %s AND epoch = %s AND journal_sequence = %s",
@@ -170,5 +181,9 @@ def advance(
             before.journal_sequence,
         ),
     )
-    if cursor.rowcount != 1:
+
+
+def require_advanced(asked: "psycopg.Cursor[Any]", shard_id: int) -> None:
+    """Raise LeaseLost where another worker moved the shard on."""
+    if asked.rowcount != 1:
         raise LeaseLost(f"shard {shard_id} moved on without this worker")

@@ -3,18 +3,20 @@
 The order of locks is the product's: the shard's row, then keys, then balances by id.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import msgspec
 import psycopg
 
 from accounts.ledger import (
+    BalanceChange,
     BalanceKey,
     LockedBalance,
+    ask_accounts,
     copy_ledger,
     lock_balances,
-    read_accounts,
-    read_available,
+    take_accounts,
     write_balances,
 )
 from accounts.notices import BalanceState
@@ -26,20 +28,19 @@ from matching.worker.decide import Decision, Figures, ShardContext, keys_of, sub
 from matching.worker.decide import Entry as Entry
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.outcome import EntryRow
-from matching.worker.rows import BatchRows
 from zavora.copying import (
     NULL,
+    RowCounts,
+    RowTable,
     array_text,
     array_text_quoted,
     copy_bytes,
-    copy_rows,
-    copy_statement,
     copy_text,
+    write_rows,
 )
-from zavora.errors import InvariantBroken
 from zavora.money import units_to_text
 
-_ORDERS: Final = copy_statement(
+_ORDERS: Final = RowTable(
     Order,
     (
         "id", "account_id", "market_id", "client_order_id", "side", "order_type",
@@ -48,7 +49,7 @@ _ORDERS: Final = copy_statement(
         "taker_fee_ppm", "priority", "status", "reason", "created_at", "updated_at",
     ),
 )  # fmt: skip
-_TRADES: Final = copy_statement(
+_TRADES: Final = RowTable(
     Trade,
     (
         "id", "market_id", "sequence", "run_sequence", "price", "quantity", "amount",
@@ -56,7 +57,7 @@ _TRADES: Final = copy_statement(
         "taker_account_id", "maker_fee", "taker_fee", "created_at",
     ),
 )  # fmt: skip
-_JOURNAL: Final = copy_statement(
+_JOURNAL: Final = RowTable(
     Command,
     (
         "id", "shard_id", "sequence", "stream_id", "kind", "account_id", "market_id", "body",
@@ -64,10 +65,12 @@ _JOURNAL: Final = copy_statement(
         "reached_engine", "outcome", "reason",
     ),
 )  # fmt: skip
-_EVENT: Final = Event._meta.db_table
-_EVENTS: Final = f"COPY {_EVENT} (market_id, prev_sequence, sequence, payload, batch_at) FROM STDIN"
-_KEY: Final = OrderKey._meta.db_table
-_KEYS: Final = f"COPY {_KEY} (account_id, key, fingerprint, result, created_at) FROM STDIN"
+_KEYS: Final = RowTable(OrderKey, ("account_id", "key", "fingerprint", "result", "created_at"))
+# A payload is large: as a parameter it travels as it is, in a row of text as twice its size.
+_INSERT_EVENT: Final = (
+    f"INSERT INTO {Event._meta.db_table} (market_id, prev_sequence, sequence, payload, batch_at)"
+    " VALUES (%s, %s, %s, %b, %s)"
+)
 _MARKET: Final = Market._meta.db_table
 _STATE: Final = MarketState._meta.db_table
 
@@ -83,6 +86,9 @@ _AMEND_ORDERS: Final = (
     " priority = d.priority FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[])"
     " AS d(id, price, quantity, priority) WHERE o.id = d.id"
 )
+
+# Up to so many commands the round trips cost more than what COPY saves.
+TOGETHER_COMMANDS_MAX: Final = 64
 
 
 class FundsMoved(Exception):
@@ -100,34 +106,63 @@ class Settled(msgspec.Struct):
     event_sequences: dict[int, int]
 
 
+class FiguresAsked:
+    """What a batch is decided with, asked for without locks; ``take`` reads the answers."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]", entries: list[Entry]) -> None:
+        keys = keys_of(entries)
+        self._keys = self._accounts = None
+        if keys:
+            self._keys = connection.execute(
+                f"SELECT k.account_id, k.key, k.fingerprint, k.result FROM {_KEYS.name} k"
+                " JOIN unnest(%s::bigint[], %s::text[]) AS w(account_id, key)"
+                " ON k.account_id = w.account_id AND k.key = w.key",
+                (array_text(key[0] for key in keys), array_text_quoted(key[1] for key in keys)),
+            )
+        account_ids = submitting_accounts(entries)
+        if account_ids:
+            self._accounts = ask_accounts(connection, account_ids)
+
+    def take(self, scales: dict[int, int]) -> Figures:
+        """Return the figures; balances only of assets that ``scales`` knows."""
+        rows = [] if self._keys is None else self._keys.fetchall()
+        bound = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        if self._accounts is None:
+            return Figures({}, {}, bound)
+        return Figures(*take_accounts(self._accounts, scales), bound)
+
+
 def read_figures(
-    cursor: "psycopg.Cursor[Any]", entries: list[Entry], scales: dict[int, int]
+    connection: "psycopg.Connection[Any]", entries: list[Entry], scales: dict[int, int]
 ) -> Figures:
-    """Read what a batch is decided with, without locks."""
-    keys = keys_of(entries)
-    bound: dict[tuple[int, str], tuple[bytes, bytes]] = {}
-    if keys:
-        cursor.execute(
-            f"SELECT k.account_id, k.key, k.fingerprint, k.result FROM {_KEY} k"
-            " JOIN unnest(%s::bigint[], %s::text[]) AS w(account_id, key)"
-            " ON k.account_id = w.account_id AND k.key = w.key",
-            (array_text(key[0] for key in keys), array_text_quoted(key[1] for key in keys)),
-        )
-        bound = {(row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
-    account_ids = submitting_accounts(entries)
-    if not account_ids:
-        return Figures({}, {}, bound)
-    return Figures(
-        read_accounts(cursor, account_ids),
-        read_available(cursor, account_ids, scales),
-        bound,
-    )
+    """Read what a batch is decided with, in one round trip and without locks."""
+    with connection.pipeline():
+        asked = FiguresAsked(connection, entries)
+        return asked.take(scales)
 
 
-def begin(cursor: "psycopg.Cursor[Any]", context: ShardContext, position: Position) -> None:
+def begin(connection: "psycopg.Connection[Any]", context: ShardContext, position: Position) -> None:
     """Begin the batch's transaction under the shard's lock; raise LeaseLost if it moved on."""
-    cursor.execute("BEGIN")
-    found = lease.lock_position(cursor, context.shard_id)
+    connection.execute("BEGIN")
+    _require(lease.lock_position(connection, context.shard_id), context, position)
+
+
+def begin_and_read(
+    connection: "psycopg.Connection[Any]",
+    context: ShardContext,
+    position: Position,
+    entries: list[Entry],
+) -> FiguresAsked:
+    """Do what ``begin`` does and ask for the batch's figures, all in one round trip."""
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        locked = lease.ask_position(connection, context.shard_id)
+        asked = FiguresAsked(connection, entries)
+    _require(lease.take_position(locked, context.shard_id), context, position)
+    return asked
+
+
+def _require(found: Position, context: ShardContext, position: Position) -> None:
     if (found.epoch, found.journal_sequence) != (position.epoch, position.journal_sequence):
         raise LeaseLost(f"shard {context.shard_id} moved on without this worker")
 
@@ -137,29 +172,34 @@ def write(
 ) -> Settled:
     """Write a decided batch into the open transaction; the caller commits.
 
-    Raises FundsMoved or KeysTaken where the batch must be decided anew.
+    A small batch goes in two round trips, as what is read of its balances lies between. Raises
+    FundsMoved or KeysTaken where the batch must be decided anew.
     """
     outcome = decision.outcome
-    _claim_keys(cursor, decision)
-    _write_orders(cursor, decision.rows, decision.time_text)
-    copy_rows(cursor, _TRADES, outcome.trade_rows)
-    copy_rows(cursor, _JOURNAL, decision.journal_rows)
-    # Balances last: other shards wait for them until this batch has committed.
-    locked = lock_balances(cursor, outcome.changes, context.scales) if outcome.changes else {}
-    for key, change in outcome.changes.items():
-        held = locked[key]
-        if (
-            held.available_units + change.available_units < 0
-            or held.locked_units + change.locked_units < 0
-        ):
-            raise FundsMoved(f"account {key[0]}, asset {key[1]}")
-    copy_ledger(
-        cursor,
-        outcome.transaction_rows,
-        _entry_rows(outcome.entries, locked, context, decision),
-    )
-    balances: list[BalanceState] = []
-    if outcome.changes:
+    connection = cursor.connection
+    counts = RowCounts()
+    try:
+        with _together(connection, decision):
+            write_rows(cursor, _KEYS, _key_rows(decision))
+            _write_orders(cursor, decision, counts)
+            write_rows(cursor, _TRADES, outcome.trade_rows)
+            write_rows(cursor, _JOURNAL, decision.journal_rows)
+            # Balances last: other shards wait for them until this batch has committed.
+            locked = {}
+            if outcome.changes:
+                locked = lock_balances(cursor, outcome.changes, context.scales)
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.table_name == _KEYS.name:
+            raise KeysTaken from error
+        raise
+    counts.check()
+    _require_funds(outcome.changes, locked)
+    with _together(connection, decision):
+        copy_ledger(
+            cursor,
+            outcome.transaction_rows,
+            _entry_rows(outcome.entries, locked, context, decision),
+        )
         balances = write_balances(
             cursor,
             outcome.changes,
@@ -167,25 +207,49 @@ def write(
             context.scales,
             time_text=decision.time_text,
             time_us=decision.time_us,
+            counts=counts,
         )
-    settled = _write_markets(cursor, context, decision, balances)
-    lease.advance(
-        cursor,
-        shard_id=context.shard_id,
-        before=position,
-        journal_sequence=position.journal_sequence + len(decision.journal_rows),
-        last_stream_id=decision.last_stream_id,
-        time_text=decision.time_text,
-        last_id=decision.rows.last_id,
-    )
+        settled = _write_markets(cursor, context, decision, balances, counts)
+        advanced = lease.advance(
+            connection,
+            shard_id=context.shard_id,
+            before=position,
+            journal_sequence=position.journal_sequence + len(decision.journal_rows),
+            last_stream_id=decision.last_stream_id,
+            time_text=decision.time_text,
+            last_id=decision.rows.last_id,
+        )
+    lease.require_advanced(advanced, context.shard_id)
+    counts.check()
     return settled
 
 
-def _claim_keys(cursor: "psycopg.Cursor[Any]", decision: Decision) -> None:
-    """Bind the batch's keys to their first results, in key order.
+def _together(
+    connection: "psycopg.Connection[Any]", decision: Decision
+) -> AbstractContextManager[object]:
+    """Return what sends a small batch's statements together; a large one's rows go by COPY."""
+    if len(decision.journal_rows) > TOGETHER_COMMANDS_MAX:
+        return nullcontext()
+    return connection.pipeline()
 
-    Those bound before were read; one that another shard bound since then is rare enough for COPY,
-    which is twice as fast as inserting around conflicts, to fail on it.
+
+def _require_funds(
+    changes: dict[BalanceKey, BalanceChange], locked: dict[BalanceKey, LockedBalance]
+) -> None:
+    for key, change in changes.items():
+        held = locked[key]
+        if (
+            held.available_units + change.available_units < 0
+            or held.locked_units + change.locked_units < 0
+        ):
+            raise FundsMoved(f"account {key[0]}, asset {key[1]}")
+
+
+def _key_rows(decision: Decision) -> list[str]:
+    """Return the rows that bind the batch's keys to their first results, in key order.
+
+    Those bound before were read; one that another shard bound since then is rare enough for plain
+    rows, which are twice as fast as inserting around conflicts, to fail on it.
     """
     rows = []
     for name in sorted(decision.keys):
@@ -194,20 +258,28 @@ def _claim_keys(cursor: "psycopg.Cursor[Any]", decision: Decision) -> None:
             f"{name[0]}\t{copy_text(name[1])}\t{copy_bytes(fingerprint)}\t{copy_bytes(result)}"
             f"\t{decision.time_text}"
         )
-    try:
-        copy_rows(cursor, _KEYS, rows)
-    except psycopg.errors.UniqueViolation as error:
-        raise KeysTaken from error
+    return rows
 
 
-def _write_orders(cursor: "psycopg.Cursor[Any]", rows: BatchRows, time_text: str) -> None:
-    copy_rows(cursor, _ORDERS, rows.new_orders)
+def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: RowCounts) -> None:
+    rows, connection = decision.rows, cursor.connection
+    write_rows(cursor, _ORDERS, rows.new_orders)
     if rows.changed_ids:
-        cursor.execute(_UPDATE_ORDERS, (time_text, *rows.changed))
-        _require_rows(cursor, len(rows.changed_ids), "orders")
+        counts.execute(
+            connection,
+            _UPDATE_ORDERS,
+            (decision.time_text, *rows.changed),
+            rows=len(rows.changed_ids),
+            what="orders",
+        )
     if rows.amended_ids:
-        cursor.execute(_AMEND_ORDERS, rows.amended)
-        _require_rows(cursor, len(rows.amended_ids), "amended orders")
+        counts.execute(
+            connection,
+            _AMEND_ORDERS,
+            rows.amended,
+            rows=len(rows.amended_ids),
+            what="amended orders",
+        )
 
 
 def _entry_rows(
@@ -244,12 +316,12 @@ def _write_markets(
     context: ShardContext,
     decision: Decision,
     balances: list[BalanceState],
+    counts: RowCounts,
 ) -> Settled:
     """Write changed rules, counters and the events of all markets touched."""
     for terms in decision.new_terms.values():
         _write_market(cursor, terms, decision.time_text)
     by_key = {(balance.account_id, balance.asset_id): balance for balance in balances}
-    rows: list[str] = []
     events: list[tuple[int, bytes]] = []
     sequences: dict[int, int] = {}
     states: list[tuple[int, int, int, int, str | None]] = []
@@ -272,7 +344,7 @@ def _write_markets(
             )
         )
         events.append((market_id, payload))
-        rows.append(f"{market_id}\t{prev}\t{prev + 1}\t{copy_bytes(payload)}\t{decision.time_text}")
+        cursor.execute(_INSERT_EVENT, (market_id, prev, prev + 1, payload, decision.time_text))
         counters = decision.rows.markets[market_id]
         states.append(
             (
@@ -283,24 +355,27 @@ def _write_markets(
                 counters.last_price,
             )
         )
-    copy_rows(cursor, _EVENTS, rows)
     if states:
-        _write_states(cursor, states)
+        _write_states(cursor.connection, states, counts)
     return Settled(events, sequences)
 
 
 def _write_states(
-    cursor: "psycopg.Cursor[Any]", states: list[tuple[int, int, int, int, str | None]]
+    connection: "psycopg.Connection[Any]",
+    states: list[tuple[int, int, int, int, str | None]],
+    counts: RowCounts,
 ) -> None:
-    cursor.execute(
+    counts.execute(
+        connection,
         f"INSERT INTO {_STATE} (market_id, event_sequence, depth_sequence, trade_sequence,"
         " last_price) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
         " %s::bigint[], %s::numeric[]) ON CONFLICT (market_id) DO UPDATE SET"
         " event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
         " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price",
         tuple([state[column] for state in states] for column in range(5)),
+        rows=len(states),
+        what="market states",
     )
-    _require_rows(cursor, len(states), "market states")
 
 
 def _write_market(cursor: "psycopg.Cursor[Any]", terms: MarketTerms, time_text: str) -> None:
@@ -330,8 +405,3 @@ def _write_market(cursor: "psycopg.Cursor[Any]", terms: MarketTerms, time_text: 
         + ", ".join(f"{column} = EXCLUDED.{column}" for column in figures),
         (terms.market_id, time_text, *figures.values()),
     )
-
-
-def _require_rows(cursor: "psycopg.Cursor[Any]", expected: int, what: str) -> None:
-    if cursor.rowcount != expected:
-        raise InvariantBroken(f"{cursor.rowcount} {what} written of {expected}")

@@ -25,6 +25,8 @@ PORT = 5432  # only part of the socket's name: no TCP port is opened
 # How long a server may take to write what it has to when it is asked to stop.
 STOP_GRACE_S = 3.0
 LEFTOVER_GRACE_S = 10.0
+BUFFERS_MB_MIN = 128
+BUFFERS_MB_MAX = 1024
 
 SETTINGS = {
     "listen_addresses": "",
@@ -34,10 +36,12 @@ SETTINGS = {
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
-    "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "wal_buffers": "16MB",
+    # The log is written while a batch is, so that its commit waits for little more than a flush.
+    "wal_writer_delay": "10ms",
+    "wal_writer_flush_after": "256kB",
     # Checkpoints are rare and slow, so that commits do not wait for them.
     "max_wal_size": "4GB",
     "min_wal_size": "256MB",
@@ -74,7 +78,11 @@ class Postgres:
 
     def spec(self) -> ProcessSpec:
         """Return how to run the server; INT makes it drop its clients and stop."""
-        settings = {**SETTINGS, "unix_socket_directories": f'"{self.sockets}"'}
+        settings = {
+            **SETTINGS,
+            "shared_buffers": f"{_buffers_mb()}MB",
+            "unix_socket_directories": f'"{self.sockets}"',
+        }
         argv = [*self.run_as.prefix, str(self.programs.folder / "postgres"), "-D", str(self.data)]
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
@@ -209,3 +217,9 @@ def _environment() -> dict[str, str]:
     # PG* variables of the caller are about other servers.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _buffers_mb() -> int:
+    """Return an eighth of the machine's memory, within bounds that suit small and large ones."""
+    memory_mb = psutil.virtual_memory().total >> 20
+    return max(BUFFERS_MB_MIN, min(BUFFERS_MB_MAX, memory_mb // 8))

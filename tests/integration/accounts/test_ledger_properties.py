@@ -28,6 +28,7 @@ from accounts.services import (
     request_withdrawal,
     settle_withdrawal,
 )
+from zavora.copying import RowCounts
 from zavora.errors import ZavoraError
 
 ASSETS = (("FINE", 8), ("WHOLE", 0))
@@ -119,7 +120,17 @@ class Money:
                 )
                 if min(after) < 0 or sum(after) >= 10 ** (20 + scales[balance_key[1]]):
                     return False
-            write_balances(cursor, keys, locked, scales, time_text=now.isoformat(), time_us=0)
+            counts = RowCounts()
+            write_balances(
+                cursor,
+                keys,
+                locked,
+                scales,
+                time_text=now.isoformat(),
+                time_us=0,
+                counts=counts,
+            )
+            counts.check()
             copy_ledger(cursor, list(transactions), list(entries))
         return True
 

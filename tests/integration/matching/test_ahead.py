@@ -220,7 +220,7 @@ def test_a_commit_in_doubt_doubles_nothing(
             original(flight, *rest)
         else:
             with flight.connection.cursor() as cursor:
-                settle.begin(cursor, *rest)
+                settle.begin(flight.connection, *rest)
                 flight.written = settle.write(cursor, rest[0], flight.decision, rest[1])
         flight.connection.close()
         raise psycopg.OperationalError("the connection was lost during COMMIT")

@@ -136,8 +136,8 @@ def test_without_the_fence_a_replaced_worker_would_commit(monkeypatch: pytest.Mo
             successor.settle(place(ann, market, "buy", "11.00", "1"))
         entries = entries_of(former, [place(ann, market, "buy", "12.00", "1")])
         former._reconnect()  # its session was ended, which is another line of defence
-        monkeypatch.setattr(settle, "begin", lambda cursor, *_: cursor.execute("BEGIN"))
-        monkeypatch.setattr("matching.worker.lease.advance", lambda cursor, **_: None)
+        monkeypatch.setattr(settle, "_require", lambda *_: None)
+        monkeypatch.setattr("matching.worker.lease.require_advanced", lambda *_: None)
         # Its journal row would stand beside another one of the same sequence.
         former.process_commands(entries)
     with connection.cursor() as cursor:
