@@ -1,0 +1,142 @@
+"""Every compatible route with bad input: a published error, never a 500, and nothing changed."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from api.binance.routes import Security
+from api.binance.table import ROUTES
+from tests.exchange import Exchange
+from tests.integration.api.conftest import table_state
+from tests.integration.compat.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
+
+VALUES = (
+    *("", " ", "abc", "NaN", "-1", "1e5", "0", "1.5", "9" * 19, "9" * 5_000),
+    *("\x00", "%", "ü", "[]", '["BTCEUR"]'),
+)
+NAMES = (
+    *("symbol", "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price", "stopPrice"),
+    *("newClientOrderId", "newOrderRespType", "selfTradePreventionMode", "icebergQty", "orderId"),
+    *("origClientOrderId", "cancelReplaceMode", "cancelOrderId", "limit", "fromId", "startTime"),
+    *("endTime", "symbols", "interval", "recvWindow", "omitZeroBalances", "listenKey"),
+)
+# What is right about every call, so that one wrong value is what is looked at.
+RIGHT = {
+    "symbol": SYMBOL,
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    # No multiples of lot and tick: an order with one of them mended is refused still.
+    "quantity": "0.000001",
+    "price": "0.001",
+    "cancelReplaceMode": "STOP_ON_FAILURE",
+    "cancelOrderId": "1",
+    "orderId": "1",
+    "interval": "1m",
+    "aboveType": "LIMIT_MAKER",
+    "belowType": "STOP_LOSS",
+}
+STATUSES = {200, 400, 401, 404, 405, 409, 413, 429}
+# They make or end something of their own; their tests are elsewhere.
+STATEFUL = {("POST", "/api/v3/userDataStream"), ("DELETE", "/api/v3/openOrders")}
+WALKED = sorted(set(ROUTES) - STATEFUL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unchanged(exchange: Exchange, ann: Bot) -> Iterator[None]:
+    """An open order far from everything, and after the walk every table as it was before."""
+    order = ann.limit("BUY", "1", "5")
+    before = table_state(exchange)
+    yield
+    assert table_state(exchange) == before
+    ann.ok("DELETE", ORDER, symbol=SYMBOL, orderId=order["orderId"])
+
+
+def send(bot: Bot, route: tuple[str, str], params: dict[str, str], *, in_body: bool = False) -> Any:
+    method, path = route
+    signs = ROUTES[route].security in (Security.USER_DATA, Security.TRADE)
+    text = urlencode({**params, "timestamp": str(now_ms())}, errors="replace")
+    text = bot.signed(text) if signs else text
+    place = {"body": text} if in_body else {"query": text}
+    return bot.send_raw(method, path, **place)
+
+
+def check(response: Any) -> None:
+    assert response.status_code in STATUSES, (response.status_code, response.text)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-mbx-used-weight-1m"].isdigit()
+    if response.status_code != 200:
+        code, _msg = error_of(response)
+        assert code < -1000 or response.status_code in (404, 405)
+
+
+@pytest.mark.parametrize("route", WALKED, ids=" ".join)
+def test_one_wrong_value_at_a_time(ann: Bot, route: tuple[str, str]) -> None:
+    in_body = route[0] != "GET"
+    for name in NAMES:
+        for value in VALUES:
+            # Long lists are not what this is about.
+            params = {**RIGHT, "limit": "1", name: value}
+            check(send(ann, route, params, in_body=in_body and value[:1] != " "))
+
+
+@pytest.mark.parametrize("route", WALKED, ids=" ".join)
+def test_one_missing_parameter_at_a_time(ann: Bot, route: tuple[str, str]) -> None:
+    for name in RIGHT:
+        check(send(ann, route, {key: text for key, text in RIGHT.items() if key != name}))
+
+
+JUNK = (
+    *(b"", b"&", b"=", b"&&==&&", b"%", b"%zz=%", b"\xff\xfe=\xff", b"a" * 100_000),
+    *(
+        b"&".join(b"p%d=" % n for n in range(5_000)),
+        b"a=1&a=2",
+        b"signature=&signature=",
+        b"+" * 99,
+    ),
+    *(b'{"symbol": "BTCEUR"}', b"[1, 2]", b"symbol", b"symbol=%00&timestamp=%ff&signature=%80"),
+)
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES), ids=" ".join)
+def test_junk_for_a_query_or_a_body(ann: Bot, route: tuple[str, str]) -> None:
+    method, path = route
+    signed = ROUTES[route].security in (Security.USER_DATA, Security.TRADE)
+    for junk in JUNK:
+        for kind in ("application/x-www-form-urlencoded", "application/json", "text/plain"):
+            if signed:  # else junk may well mean what is fine without any parameter
+                headers = {"content-type": kind}
+                response = ann.request(method, path, content=junk, headers=headers)
+                check(response)
+                assert response.status_code != 200
+        if len(junk) < 60_000 and junk.isascii():
+            check(ann.send_raw(method, path, query=junk.decode()))
+
+
+def test_a_body_that_is_too_long_is_refused(ann: Bot) -> None:
+    response = ann.request("POST", ORDER, content=b"a=" + b"1" * 2_000_000)
+
+    assert response.status_code == 413
+    assert error_of(response)[0] == -1101
+
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+NOWHERE = ("/api/v3", "/api/v3/nothing", "/sapi/v1/nothing/at/all", "/api/v3//order", "/sapi/v1")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_methods_and_paths_are_refused_in_the_same_form(ann: Bot, method: str) -> None:
+    for path in NOWHERE:
+        response = ann.request(method, path)
+        assert (response.status_code, error_of(response)[0]) == (404, -1000)
+    for known in {path for _, path in ROUTES}:
+        if (method, known) not in ROUTES:
+            response = ann.request(method, known)
+            assert response.status_code == (200 if method == "OPTIONS" else 405)
+            assert set(response.headers["allow"].split(", ")) >= {
+                name for name, path in ROUTES if path == known
+            }
+            if method != "OPTIONS":
+                assert error_of(response)[0] == -1000
