@@ -3,7 +3,7 @@
 Examples:
   python -m benchmarks                 all of it, in one run
   python -m benchmarks --quick         the same, too short to quote: to see that all works
-  python -m benchmarks --only b        one part (a, b, c or d); several: --only b --only c
+  python -m benchmarks --only b        one part (a, b, c, d or f); several: --only b --only c
   python -m benchmarks --servers       compare the web servers under (c)
 """
 
@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 from benchmarks import (
+    compat_orders,
+    depth_requests,
     engine_alone,
     http_orders,
     machine,
@@ -34,11 +36,14 @@ from tests.exchange import Exchange
 from zavora.exchange import marketdata, web
 from zavora.home import Home, home_from_environment, load_environment
 
-PARTS = ("a", "b", "c", "d")
+PARTS = ("a", "b", "c", "d", "f")
 # Counted, but never in the way of one client that stands for thousands.
 RAISED_LIMITS = {
     "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": "100000000",
     "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE": "100000000",
+    "ZAVORA_COMPAT_WEIGHT_PER_MINUTE": "100000000",
+    "ZAVORA_COMPAT_ORDERS_PER_10S": "100000000",
+    "ZAVORA_COMPAT_ORDERS_PER_DAY": "100000000",
 }
 
 
@@ -56,9 +61,13 @@ class Sizes(msgspec.Struct, frozen=True):
     baseline_trial_s: float = 4.0
     baseline_s: float = 8.0
     baseline_runs: int = 2
+    compat_s: float = 6.0
+    compat_runs: int = 4
+    depth_s: float = 4.0
+    depth_runs: int = 5
 
 
-QUICK = Sizes(20_000, 5_000, 2.0, 1, 2.0, 2.0, 2.0, 1, 1.5, 2.0, 1)
+QUICK = Sizes(20_000, 5_000, 2.0, 1, 2.0, 2.0, 2.0, 1, 1.5, 2.0, 1, 2.0, 1, 1.0, 2)
 
 
 def main() -> int:
@@ -145,22 +154,14 @@ def _measure_exchange(
         figures |= stream_to_commit.measure(
             exchange, place, seconds=sizes.stream_s, runs=sizes.stream_runs, paced_s=sizes.paced_s
         )
-    if "c" in parts:
-        _say("(c) HTTP: the same, and the web server and the market data service")
+    if "c" in parts or "f" in parts:
         exchange.launch(marketdata(exchange.env))
         exchange.launch(web(exchange.env, port=exchange.port, server="uvicorn"))
         exchange.wait_until_healthy()
-        figures |= http_orders.measure(
-            exchange,
-            place,
-            seed=4,
-            single_s=sizes.single_s,
-            seconds=sizes.http_s,
-            runs=sizes.http_runs,
-        )
+        _measure_web(parts, sizes, exchange, place, figures)
         exchange.kill("web", signal.SIGTERM)
         exchange.kill("marketdata", signal.SIGTERM)
-    if "b" in parts or "c" in parts:
+    if not {"b", "c", "f"}.isdisjoint(parts):
         _say("reconcile, after all of it")
         print("  " + exchange.manage("reconcile").strip())
         figures["reconcile"] = "holds"
@@ -182,6 +183,33 @@ def _measure_exchange(
         _say(
             f"  best: {figures['baseline_server']}; tried (processes x threads: orders/s)"
             f" {figures['baseline_trials_per_s']}"
+        )
+
+
+def _measure_web(
+    parts: tuple[str, ...],
+    sizes: Sizes,
+    exchange: Exchange,
+    place: venue.Venue,
+    figures: dict[str, Any],
+) -> None:
+    if "c" in parts:
+        _say("(c) HTTP: the same, and the web server and the market data service")
+        figures |= http_orders.measure(
+            exchange,
+            place,
+            seed=4,
+            single_s=sizes.single_s,
+            seconds=sizes.http_s,
+            runs=sizes.http_runs,
+        )
+    if "f" in parts:
+        _say("(f) the Binance-compatible API: orders by turns with v1's, books beside bare ASGI")
+        figures |= compat_orders.measure(
+            exchange, place, seed=5, seconds=sizes.compat_s, runs=sizes.compat_runs
+        )
+        figures |= depth_requests.measure(
+            exchange, place, seconds=sizes.depth_s, runs=sizes.depth_runs
         )
 
 

@@ -92,6 +92,7 @@ class HttpLoad:
         return course.figures(warm_up_s)
 
     def _request(self, order: NewOrder) -> bytes:
+        """Return a whole request that places an order."""
         account, token = self._owners[order.account]
         market = order.market
         body = msgspec.json.encode(

@@ -31,11 +31,11 @@ def measure(
     """Return one client's latencies on the idle exchange, and the rate of 64 clients."""
     with Remote(HttpLoad, http_spec(exchange, venue, seed=seed)) as load:
         load.call("prepare", int((single_s + WARM_UP_S) * SINGLE_RATE_MAX))
-        single = _checked(load.call("run", 1, single_s, WARM_UP_S))
+        single = checked(load.call("run", 1, single_s, WARM_UP_S))
         busy = []
         for _ in range(runs):
             load.call("prepare", int((seconds + WARM_UP_S) * RATE_MAX))
-            busy.append(_checked(load.call("run", CONNECTIONS, seconds, WARM_UP_S)))
+            busy.append(checked(load.call("run", CONNECTIONS, seconds, WARM_UP_S)))
     rates = [result["orders_per_s"] for result in busy]
     return {
         "http_order_p50_ms": single["p50_ms"],
@@ -48,7 +48,8 @@ def measure(
     }
 
 
-def _checked(result: dict[str, Any]) -> dict[str, Any]:
+def checked(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's result, all of whose orders must have been taken."""
     if set(result["statuses"]) != {"200"}:
         raise AssertionError(f"orders were refused: {result}")
     return result

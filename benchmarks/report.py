@@ -22,6 +22,15 @@ ROWS: Final = (
     ("durable_vs_baseline", "(e) stream to commit / plain", "x", 50, 0),
     ("http_vs_baseline", "    HTTP / plain", "x", 0, 0),
     ("engine_vs_durable", "    engine alone / stream to commit", "x", 0, 0),
+    ("compat_order_p50_ms", "(f) POST /api/v3/order, one client, p50", "ms", 0, 0),
+    ("compat_v1_order_p50_ms", "    v1 by turns with it, one client, p50", "ms", 0, 0),
+    ("compat_order_cost", "    compatible / v1, p50 of one client", "x", 0, 1.15),
+    ("compat_orders_per_s", "    POST /api/v3/order, 64 clients", "orders/s", 0, 0),
+    ("compat_v1_orders_per_s", "    v1 by turns with it, 64 clients", "orders/s", 0, 0),
+    ("compat_load_cost", "    v1 / compatible, 64 clients", "x", 0, 1.15),
+    ("depth_requests_per_s", "    GET /api/v3/depth?limit=100", "requests/s", 0, 0),
+    ("bare_asgi_requests_per_s", "    bare ASGI, as many bytes", "requests/s", 0, 0),
+    ("depth_vs_bare_asgi", "    depth / bare ASGI", "x", 0.5, 0),
 )
 
 

@@ -29,6 +29,8 @@ class Trader(msgspec.Struct, frozen=True):
 
     token: str
     accounts: list[tuple[UUID, int]]  # public id, key
+    # For the Binance-compatible API: name and secret of an HMAC key, one for each account.
+    signing_keys: list[tuple[str, str]]
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -97,14 +99,32 @@ def open_markets(*, shard_id: int, prefix: str = "") -> list[FlowMarket]:
 
 def open_accounts() -> list[Trader]:
     """Make the users, their accounts and tokens."""
-    from accounts.services import create_account, create_token, create_user  # noqa: PLC0415
+    from accounts.services import (  # noqa: PLC0415
+        create_account,
+        create_api_key,
+        create_token,
+        create_user,
+    )
 
+    scopes = ["read", "trade"]
     traders = []
     for number in range(USERS):
         user = create_user(email=f"trader-{number}@bench.example", password=None)
         accounts = [create_account(owner_id=user.pk) for _ in range(ACCOUNTS_OF_A_USER)]
-        _, token = create_token(user_id=user.pk, scopes=["read", "trade"])
-        traders.append(Trader(token, [(account.public_id, account.pk) for account in accounts]))
+        _, token = create_token(user_id=user.pk, scopes=scopes)
+        keys = [
+            create_api_key(
+                user_id=user.pk, kind="hmac", scopes=scopes, account_id=account.public_id
+            )
+            for account in accounts
+        ]
+        traders.append(
+            Trader(
+                token,
+                [(account.public_id, account.pk) for account in accounts],
+                [(key.key, key.secret or "") for key in keys],
+            )
+        )
     return traders
 
 
