@@ -125,8 +125,8 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
         {
             "filterType": "NOTIONAL",
             "minNotional": eight(terms.min_notional),
-            # A market order's amount is not known before it trades.
-            "applyMinToMarket": False,
+            # A market order by quantity is worth what the last price says (new_orders).
+            "applyMinToMarket": True,
             "maxNotional": eight(terms.max_notional),
             "applyMaxToMarket": False,
             "avgPriceMins": 0,
