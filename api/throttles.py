@@ -7,15 +7,17 @@ counts for itself; the settings say what one of them allows. 0 switches a limit 
 import time
 from typing import Final
 
-from django.conf import settings
-
 from accounts.callers import Caller
 from api.errors import Headers
 from zavora.errors import RateLimited
+from zavora.setting_values import SettingValue
 
 WINDOW_S: Final = 60
 # How many keys or addresses are remembered; the oldest windows make room.
 COUNTERS_MAX: Final = 50_000
+
+_IP_LIMIT: Final = SettingValue("ZAVORA_RATE_LIMIT_IP_PER_MINUTE")
+_KEY_LIMIT: Final = SettingValue("ZAVORA_RATE_LIMIT_KEY_PER_MINUTE")
 
 
 class Usage:
@@ -90,12 +92,12 @@ def _take(windows: _Windows, name: object, weight: int, limit: int) -> Usage | N
 
 def take_for_ip(ip: str, weight: int = 1) -> Usage | None:
     """Count a request of an address."""
-    return _take(_by_ip, ip, weight, settings.ZAVORA_RATE_LIMIT_IP_PER_MINUTE)
+    return _take(_by_ip, ip, weight, _IP_LIMIT.value)
 
 
 def take_for_key(name: object, weight: int = 1) -> Usage | None:
     """Count a request of a credential: a key's id, or a user's for browser sessions."""
-    return _take(_by_key, name, weight, settings.ZAVORA_RATE_LIMIT_KEY_PER_MINUTE)
+    return _take(_by_key, name, weight, _KEY_LIMIT.value)
 
 
 def name_of(caller: Caller) -> tuple[str, int]:

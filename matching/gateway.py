@@ -34,6 +34,7 @@ from zavora.errors import (
     Overloaded,
     ValidationFailed,
 )
+from zavora.setting_values import SettingValue
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ RECONNECT_WAIT_MAX_S: Final = 1.0
 IDLE_CHECK_S: Final = 0.05
 # How long the first command of a process waits for its reply channel.
 START_WAIT_S: Final = 2.0
+_WAIT_MS: Final = SettingValue("ZAVORA_EDGE_WAIT_MS")
 
 
 class _Waiting(msgspec.Struct, eq=False):
@@ -127,11 +129,8 @@ class Gateway:
             await self._connection.disconnect()
 
     def is_usable(self) -> bool:
-        """Tell whether the tasks run on the running loop (tests make a loop per call)."""
-        return bool(self._tasks) and all(
-            not task.done() and task.get_loop() is asyncio.get_running_loop()
-            for task in self._tasks
-        )
+        """Tell whether the tasks run."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     # --- submitting ---------------------------------------------------------------------------
 
@@ -157,7 +156,7 @@ class Gateway:
         self._replies[waiting.correlation] = waiting.reply
         self._to_queue.append(waiting)
         self._wake.set()
-        wait_s = settings.ZAVORA_EDGE_WAIT_MS / 1000
+        wait_s = _WAIT_MS.value / 1000
         # One timer for the whole wait; a refusal to queue arrives as an exception of the reply.
         timer = loop.call_later(wait_s, _give_up, waiting.reply)
         try:
@@ -381,4 +380,4 @@ def submit_sync(command: wire.WireCommand, *, shard_id: int, request_id: str) ->
 
 def deadline_ms() -> int:
     """Return the Unix time in milliseconds until which the edge will have waited."""
-    return time.time_ns() // 1_000_000 + int(settings.ZAVORA_EDGE_WAIT_MS)
+    return time.time_ns() // 1_000_000 + int(_WAIT_MS.value)

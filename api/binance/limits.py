@@ -9,9 +9,8 @@ import time
 from functools import lru_cache
 from typing import Any, Final
 
-from django.conf import settings
-
 from api.binance import errors
+from zavora.setting_values import SettingValue
 
 MINUTE_S: Final = 60
 # Who goes on after this many refusals within a minute is shut out for a while ...
@@ -25,6 +24,10 @@ BAN_REMEMBERED_S: Final = 86_400
 COUNTERS_MAX: Final = 50_000
 # Seconds of a window, and what it is called.
 ORDER_WINDOWS: Final = ((10, "10 SECOND"), (86_400, "1 DAY"))
+
+_WEIGHT_LIMIT: Final = SettingValue("ZAVORA_COMPAT_WEIGHT_PER_MINUTE")
+_ORDERS_PER_10S: Final = SettingValue("ZAVORA_COMPAT_ORDERS_PER_10S")
+_ORDERS_PER_DAY: Final = SettingValue("ZAVORA_COMPAT_ORDERS_PER_DAY")
 
 
 class Counter:
@@ -86,7 +89,7 @@ def take_weight(ip: str, weight: int) -> int:
     _touched_addresses.add(ip)
     if address.banned_until > now:
         raise errors.banned(int(address.banned_until * 1000), int(address.banned_until - now) + 1)
-    limit: int = settings.ZAVORA_COMPAT_WEIGHT_PER_MINUTE
+    limit: int = _WEIGHT_LIMIT.value
     counter = address.weight
     used = counter.count + counter.others + weight
     if limit and used > limit:
@@ -175,7 +178,7 @@ def _windows(account_pk: int, now: float) -> Windows:
 
 
 def _order_limits() -> tuple[int, int]:
-    return settings.ZAVORA_COMPAT_ORDERS_PER_10S, settings.ZAVORA_COMPAT_ORDERS_PER_DAY
+    return _ORDERS_PER_10S.value, _ORDERS_PER_DAY.value
 
 
 # --- what other processes are told ----------------------------------------------------------------
@@ -197,7 +200,7 @@ def take_touched() -> tuple[dict[str, Address], dict[int, Windows]]:
 def rate_limits() -> list[dict[str, Any]]:
     """Return the limits as exchangeInfo publishes them; one that is off is left out."""
     per_10s, per_day = _order_limits()
-    weight: int = settings.ZAVORA_COMPAT_WEIGHT_PER_MINUTE
+    weight: int = _WEIGHT_LIMIT.value
     limits = [
         _limit("REQUEST_WEIGHT", "MINUTE", 1, weight),
         _limit("ORDERS", "SECOND", 10, per_10s),

@@ -4,13 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from django.conf import settings
-
 from accounts.callers import Caller
 from api import exact_json
 from api.errors import JSON_TYPE, Headers, PayloadTooLarge, UnsupportedMediaType
 from api.fields import Fields
 from zavora.errors import BadRequest
+from zavora.setting_values import SettingValue
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -90,9 +89,12 @@ def query_fields(query_string: bytes) -> Fields:
     return Fields(values)
 
 
+_BYTES_MAX: Final = SettingValue("ZAVORA_BODY_BYTES_MAX")
+
+
 async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
     """Return the whole body; raises PayloadTooLarge before more than the bound is held."""
-    bytes_max: int = settings.ZAVORA_BODY_BYTES_MAX
+    bytes_max: int = _BYTES_MAX.value
     length = headers.get(b"content-length")
     if length is not None and length.isdigit() and int(length[:20]) > bytes_max:
         raise PayloadTooLarge(f"A body has at most {bytes_max} bytes.")

@@ -123,6 +123,10 @@ class Feed:
         """Tell whether the feed runs, or may start, in this event loop."""
         return self._loop is None or self._loop is loop
 
+    def is_running(self) -> bool:
+        """Tell whether the event loop it belongs to runs."""
+        return self._loop is not None and self._loop.is_running()
+
     # --- reading ---
 
     def market(self, symbol: str) -> MarketView:
@@ -347,6 +351,8 @@ def get_feed() -> Feed:
     for reading.
     """
     global _feed
+    if _feed is not None and _feed.is_running():
+        return _feed
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
