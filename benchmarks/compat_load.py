@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from benchmarks.flow import NewOrder, price_text, quantity_text
-from benchmarks.http_load import HttpLoad
+from benchmarks.http_load import HttpLoad, HttpSpec
 
 # Requests are signed before the clock runs; none is older than this when it is sent.
 RECV_WINDOW_MS: Final = 60_000
@@ -17,8 +17,23 @@ SEPARATOR: Final = ":"
 class CompatLoad(HttpLoad):
     """Signs each order with the key of its account; a trader has one account."""
 
+    def __init__(self, spec: HttpSpec) -> None:
+        super().__init__(spec)
+        self._orders: list[NewOrder] = []  # of the prepared requests
+
+    def prepare(self, orders: int, books: bool = False) -> int:
+        """Have so many requests wait: what was not sent is signed anew, the flow's next follow."""
+        left = len(self._prepared)
+        self._orders = self._orders[len(self._orders) - left :]
+        self._prepared = [self._signed(order) for order in self._orders]
+        return super().prepare(max(0, orders - left), books)
+
     def _request(self, order: NewOrder) -> bytes:
         """Return a whole signed request that places an order, its parameters in the body."""
+        self._orders.append(order)
+        return self._signed(order)
+
+    def _signed(self, order: NewOrder) -> bytes:
         _, credential = self._owners[order.account]
         key, _, secret = credential.partition(SEPARATOR)
         market = order.market
