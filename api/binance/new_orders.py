@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import msgspec
 
@@ -21,8 +21,10 @@ from matching.terms import MarketTerms
 from zavora.money import EXACT, NotExact
 
 CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:/-]{1,36}", re.ASCII)
-SIDES: Final = {word: side for side, word in reports.SIDES.items()}
-TIMES_IN_FORCE: Final = {word: name for name, word in reports.TIMES_IN_FORCE.items()}
+Side = Literal["buy", "sell"]
+TimeInForce = Literal["gtc", "ioc", "fok"]
+SIDES: Final[dict[str, Side]] = {"BUY": "buy", "SELL": "sell"}
+TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}
 RESPONSE_TYPES: Final = {word: word for word in ("ACK", "RESULT", "FULL")}
 SELF_TRADE_MODES: Final = frozenset(
     {"NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"}
@@ -107,8 +109,10 @@ def name_of(params: Params, parameter: str) -> str:
 
 
 def read_new_order(params: Params, account_pk: int) -> NewOrder:
-    """Return the order that the parameters ask for. Raises the published errors, values first."""
-    check_required(params)
+    """Return the order that the parameters ask for; ``check_required`` has passed them.
+
+    Raises the published errors, those of values before those of filters.
+    """
     view = find_market(params.needed("symbol"))
     terms = view.terms
     side = SIDES.get(params.needed("side"))
@@ -124,15 +128,15 @@ def read_new_order(params: Params, account_pk: int) -> NewOrder:
     client_order_id = name_of(params, "newClientOrderId")
     response_type = params.choice("newOrderRespType", RESPONSE_TYPES)
     _check_self_trade_mode(params)
-    _check_supported(params, kind)
+    order_type = _supported(params, kind)
     if quantity is not None and quote_quantity is not None:
         raise errors.not_required("quoteOrderQty")
     price, quantity, quote_quantity = _filtered(view, price, quantity, quote_quantity)
     command = wire.PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
-        side=cast(Literal["buy", "sell"], side),
-        order_type=cast(Literal["limit", "market"], kind.order_type),
+        side=side,
+        order_type=order_type,
         time_in_force=time_in_force,
         post_only=kind.post_only,
         price=price,
@@ -149,7 +153,7 @@ def read_new_order(params: Params, account_pk: int) -> NewOrder:
 # --- values ---------------------------------------------------------------------------------------
 
 
-def _time_in_force(params: Params, kind: OrderKind) -> Literal["gtc", "ioc", "fok"]:
+def _time_in_force(params: Params, kind: OrderKind) -> TimeInForce:
     """Return how long the order lasts; who cannot choose may still say what comes true anyway."""
     word = params.text("timeInForce")
     chosen = None if word is None else TIMES_IN_FORCE.get(word)
@@ -161,11 +165,13 @@ def _time_in_force(params: Params, kind: OrderKind) -> Literal["gtc", "ioc", "fo
         return "ioc"
     if kind.post_only and chosen not in (None, "gtc"):
         raise errors.not_required("timeInForce")
-    return cast(Literal["gtc", "ioc", "fok"], chosen or "gtc")
+    return chosen or "gtc"
 
 
 def _figure(params: Params, name: str, scale: int) -> str | None:
     """Return a figure with no more decimals than its asset has (-1111)."""
+    if name not in params:
+        return None
     text = params.decimal(name)
     if text is not None and "." in text:
         fraction = text.partition(".")[2]
@@ -185,17 +191,19 @@ def _check_self_trade_mode(params: Params) -> None:
     )
 
 
-def _check_supported(params: Params, kind: OrderKind) -> None:
-    """Refuse what the engine does not have, and what contradicts the order's type."""
+def _supported(params: Params, kind: OrderKind) -> Literal["limit", "market"]:
+    """Return the engine's type. Refuses what it does not have, and what contradicts the type."""
     if kind.order_type is None:
         params.decimal("stopPrice")
         raise errors.unsupported(kind.refused_as)
     for name in kind.excluded:
-        if params.text(name) is not None:
+        if name in params:
             raise errors.not_required(name)
-    iceberg = params.decimal("icebergQty")
-    if iceberg is not None and iceberg.strip("0."):
-        raise errors.unsupported("Iceberg orders")
+    if "icebergQty" in params:
+        iceberg = params.decimal("icebergQty") or ""
+        if iceberg.strip("0."):
+            raise errors.unsupported("Iceberg orders")
+    return kind.order_type
 
 
 # --- filters --------------------------------------------------------------------------------------
