@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PACKAGES := accounts api marketdata matching zavora
 
+# Freqtrade has an environment of its own: it asks for other versions than Zavora.
+FREQTRADE := $(VENV)/freqtrade
+
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 BENCHMARKS := $(wildcard benchmarks)
 
@@ -23,7 +26,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build run reset test lint format typecheck bench crash-test lock clean
+.PHONY: help install build run reset test lint format typecheck bench crash-test freqtrade-trial lock \
+    clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -46,6 +50,9 @@ test: $(STAMPS)/dev $(STAMPS)/frontend ## Run all tests on servers of their own
 crash-test: $(STAMPS)/dev $(STAMPS)/frontend ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s
 
+freqtrade-trial: $(STAMPS)/run $(STAMPS)/frontend $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
+	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
+
 bench: $(STAMPS)/dev $(STAMPS)/frontend ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
 
@@ -63,6 +70,7 @@ format: $(STAMPS)/dev ## Let ruff fix and format the code
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
 	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt
 
 clean: ## Remove what was built (not the data)
 	rm -rf $(VENV) frontend/node_modules static/build
@@ -93,6 +101,13 @@ $(STAMPS)/run: requirements.txt | $(STAMPS)/uv
 $(STAMPS)/dev: requirements.txt requirements-dev.txt | $(STAMPS)/run
 	@echo 'Installing requirements-dev.txt'
 	@$(UV_INSTALL) --no-deps -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(STAMPS)/freqtrade: examples/freqtrade/requirements.txt | $(STAMPS)/run
+	@echo 'Installing freqtrade'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(FREQTRADE)
+	@$(BIN)/uv pip install --quiet --python $(FREQTRADE)/bin/python --require-hashes \
+	    -r examples/freqtrade/requirements.txt
 	@touch $@
 
 $(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run
