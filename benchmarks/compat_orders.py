@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from benchmarks.compat_load import SEPARATOR, CompatLoad
 from benchmarks.http_load import HttpLoad, HttpSpec, HttpTrader
-from benchmarks.http_orders import CONNECTIONS, RATE_MAX, SINGLE_RATE_MAX, checked, http_spec
+from benchmarks.http_orders import CONNECTIONS, RATE_MAX, SINGLE_RATE_MAX, checked
+from benchmarks.http_orders import PATH as V1_PATH
 from benchmarks.remote import Remote
 from benchmarks.venue import Venue
 from tests.exchange import Exchange
@@ -15,14 +16,25 @@ PATH: Final = "/api/v3/order"
 WARM_UP_S: Final = 1.0
 
 
-def compat_spec(exchange: Exchange, venue: Venue, *, seed: int) -> HttpSpec:
-    """Return where to send a flow: the accounts of ``http_spec`` in the same order."""
-    traders = [
-        HttpTrader(f"{key}{SEPARATOR}{secret}", [str(public_id)])
+def specs(exchange: Exchange, venue: Venue, *, seed: int) -> tuple[HttpSpec, HttpSpec]:
+    """Return where to send flows through v1 and through the compatible API.
+
+    Both are the first accounts of all users, with one credential each: a key speaks for one
+    account, and neither API is to look up more credentials than the other.
+    """
+    v1 = [
+        HttpTrader(trader.token, [str(public_id)])
         for trader in venue.traders
-        for (public_id, _), (key, secret) in zip(trader.accounts, trader.signing_keys, strict=True)
+        for public_id, _ in trader.accounts[:1]
     ]
-    return HttpSpec(HOST, exchange.port, PATH, venue.markets, traders, seed)
+    compat = [
+        HttpTrader(SEPARATOR.join(trader.signing_key), each.accounts)
+        for trader, each in zip(venue.traders, v1, strict=True)
+    ]
+    return (
+        HttpSpec(HOST, exchange.port, V1_PATH, venue.markets, v1, seed),
+        HttpSpec(HOST, exchange.port, PATH, venue.markets, compat, seed + 1),
+    )
 
 
 def measure(
@@ -32,9 +44,10 @@ def measure(
     found: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("v1_single", "compat_single", "v1_busy", "compat_busy")
     }
+    v1_spec, compat_spec = specs(exchange, venue, seed=seed)
     with (
-        Remote(HttpLoad, http_spec(exchange, venue, seed=seed)) as v1,
-        Remote(CompatLoad, compat_spec(exchange, venue, seed=seed + 1)) as compat,
+        Remote(HttpLoad, v1_spec) as v1,
+        Remote(CompatLoad, compat_spec) as compat,
     ):
         for run in range(runs):
             loads: list[tuple[str, Remote[Any]]] = [("v1", v1), ("compat", compat)]

@@ -29,8 +29,8 @@ class Trader(msgspec.Struct, frozen=True):
 
     token: str
     accounts: list[tuple[UUID, int]]  # public id, key
-    # For the Binance-compatible API: name and secret of an HMAC key, one for each account.
-    signing_keys: list[tuple[str, str]]
+    # For the Binance-compatible API: name and secret of an HMAC key of the first account.
+    signing_key: tuple[str, str]
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -112,17 +112,14 @@ def open_accounts() -> list[Trader]:
         user = create_user(email=f"trader-{number}@bench.example", password=None)
         accounts = [create_account(owner_id=user.pk) for _ in range(ACCOUNTS_OF_A_USER)]
         _, token = create_token(user_id=user.pk, scopes=scopes)
-        keys = [
-            create_api_key(
-                user_id=user.pk, kind="hmac", scopes=scopes, account_id=account.public_id
-            )
-            for account in accounts
-        ]
+        key = create_api_key(
+            user_id=user.pk, kind="hmac", scopes=scopes, account_id=accounts[0].public_id
+        )
         traders.append(
             Trader(
                 token,
                 [(account.public_id, account.pk) for account in accounts],
-                [(key.key, key.secret or "") for key in keys],
+                (key.key, key.secret or ""),
             )
         )
     return traders
