@@ -41,7 +41,7 @@ def buy_at_once(rest: Any, symbol: str) -> None:
 
 async def follow_own_orders(client: Spot, symbol: str, price: int) -> None:
     """Place and cancel over the WebSocket API while the account's stream tells what happens."""
-    api = client.websocket_api
+    api: Any = client.websocket_api
     await api.create_connection()
     try:
         events: asyncio.Queue[Any] = asyncio.Queue()
@@ -61,7 +61,7 @@ async def follow_own_orders(client: Spot, symbol: str, price: int) -> None:
 
 async def follow_trades(client: Spot, symbol: str) -> None:
     """Print the next trade of the market; make one, so that there is one."""
-    streams = client.websocket_streams
+    streams: Any = client.websocket_streams
     await streams.create_connection()
     try:
         trades: asyncio.Queue[Any] = asyncio.Queue()
@@ -83,19 +83,18 @@ def main() -> None:
     parser.add_argument("--symbol", default="BTCUSDT")
     arguments = parser.parse_args()
     client, symbol = client_at(arguments.url, arguments.key, arguments.secret), arguments.symbol
+    rest: Any = client.rest_api
 
-    book = client.rest_api.depth(symbol, limit=5).data()
+    book = rest.depth(symbol, limit=5).data()
     print(f"best bids {book.bids[:2]}, best asks {book.asks[:2]}")
     price = int(float(book.asks[0][0]) * 0.9)
     asyncio.run(follow_own_orders(client, symbol, price))
     asyncio.run(follow_trades(client, symbol))
     try:
-        client.rest_api.new_order(
-            symbol, "BUY", "LIMIT", time_in_force="GTC", quantity=10_000, price=price
-        )
+        rest.new_order(symbol, "BUY", "LIMIT", time_in_force="GTC", quantity=10_000, price=price)
     except BadRequestError as error:
         print(f"refused, as it should be: {error.status_code} {error.error_message}")
-    rows = client.rest_api.get_account().data().balances
+    rows = rest.get_account().data().balances
     print(f"free: { {row.asset: row.free for row in rows} }")
 
 
