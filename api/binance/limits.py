@@ -74,6 +74,7 @@ _accounts: Final[dict[int, Windows]] = {}
 # Counted, but not told to other processes yet (``limits_sharing``).
 _touched_addresses: Final[set[str]] = set()
 _touched_accounts: Final[set[int]] = set()
+_touched_before: Final[list[Any]] = [set(), set()]
 
 
 # --- weights --------------------------------------------------------------------------------------
@@ -185,12 +186,17 @@ def _order_limits() -> tuple[int, int]:
 
 
 def take_touched() -> tuple[dict[str, Address], dict[int, Windows]]:
-    """Return the counters that changed since the last call, by address and by account."""
+    """Return the counters that changed since the call before the last one.
+
+    Twice each, as what another process counted before the first time may be told only after it.
+    """
     now = time.time()
-    addresses = {ip: _address(ip, now) for ip in _touched_addresses if ip in _addresses}
-    accounts = {pk: _windows(pk, now) for pk in _touched_accounts if pk in _accounts}
+    names, numbers = _touched_addresses | _touched_before[0], _touched_accounts | _touched_before[1]
+    _touched_before[:] = [set(_touched_addresses), set(_touched_accounts)]
     _touched_addresses.clear()
     _touched_accounts.clear()
+    addresses = {ip: _address(ip, now) for ip in names if ip in _addresses}
+    accounts = {pk: _windows(pk, now) for pk in numbers if pk in _accounts}
     return addresses, accounts
 
 
@@ -239,3 +245,4 @@ def forget() -> None:
     _accounts.clear()
     _touched_addresses.clear()
     _touched_accounts.clear()
+    _touched_before[:] = [set(), set()]

@@ -1,7 +1,7 @@
 """Tell the web's other processes what this one counted, and hear what they did, once a second.
 
 Sums stand in the queue's server, one hash a window, and expire with it. A limit is therefore held
-by all processes together to within a second; without the queue each holds it for itself.
+by all processes together to within two seconds; without the queue each holds it for itself.
 """
 
 import asyncio
