@@ -277,6 +277,32 @@ def test_a_client_order_id_is_unique_among_open_orders_only(ann: Bot) -> None:
     assert (newest["orderId"], newest["status"]) == (second["orderId"], "CANCELED")
 
 
+def test_a_price_far_from_the_last_one_is_refused_by_its_filter(ann: Bot, ben: Bot) -> None:
+    terms = {"symbol": "ETHUSDT", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1"}
+    ann.ok("POST", ORDER, **terms, side="SELL", price="3000")
+    taken = ben.ok("POST", ORDER, **terms, side="BUY", price="3100")
+    assert taken["status"] == "FILLED"
+
+    for price in ("4500.01", "1499.99"):
+        far = ben.refused("POST", ORDER, **terms, side="BUY", price=price)
+        assert far == (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
+    near = ben.ok("POST", ORDER, **terms, side="BUY", price="1500")
+    ben.ok("DELETE", ORDER, symbol="ETHUSDT", orderId=near["orderId"])
+
+
+def test_a_halted_market_is_closed_but_lets_orders_go(ann: Bot, exchange: Exchange) -> None:
+    order = ann.limit("BUY", "100", "1")
+    exchange.manage("halt_market", "BTC/EUR")
+    try:
+        terms = {"price": "100", "quantity": "1", "timeInForce": "GTC"}
+        assert refused(ann, "BUY", "LIMIT", **terms) == (-2010, "Market is closed.")
+        gone = ann.ok("DELETE", ORDER, symbol=SYMBOL, orderId=order["orderId"])
+        assert gone["status"] == "CANCELED"
+    finally:
+        exchange.manage("halt_market", "BTC/EUR", "--resume")
+    assert ann.limit("BUY", "100", "1")["status"] == "NEW"
+
+
 def test_an_order_list_is_answered_as_not_offered(ann: Bot) -> None:
     legs = {"aboveType": "LIMIT_MAKER", "abovePrice": "110", "belowType": "STOP_LOSS"}
     terms = {"symbol": SYMBOL, "side": "SELL", "quantity": "1", **legs, "belowStopPrice": "90"}
