@@ -73,3 +73,18 @@ async def test_a_pace_tells_at_once_after_a_pause_and_never_twice_in_a_period() 
     pace.stop()
     await asyncio.sleep(0.15)
     assert len(told) == 4
+
+
+async def test_a_connection_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LIFE_S", 0.01)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    client = connection.StreamConnection(receive, send, is_combined=False, ip="")
+    await asyncio.wait_for(client.serve([]), 5)
+    assert [(message["type"], message["code"]) for message in sent] == [("websocket.close", 1001)]
