@@ -278,6 +278,7 @@ def unavailable() -> CompatError:
 # --- the exchange's failures by their published names ---------------------------------------------
 
 _BALANCE: Final = "Account has insufficient balance for requested action."
+_NO_TRADING: Final = "This account may not place or cancel orders."
 _CLOSED: Final = "Market is closed."
 _WOULD_TAKE: Final = "Order would immediately match and take."
 _FILTER_OF_REASON: Final = {
@@ -328,7 +329,7 @@ _OF_CLASS: Final = {
     errors.InsufficientBalance: lambda: order_refused(_BALANCE),
     errors.MarketHalted: lambda: order_refused(_CLOSED),
     errors.MarketNotFound: invalid_symbol,
-    errors.AccountFrozen: lambda: order_refused("This action is disabled on this account."),
+    errors.AccountFrozen: lambda: order_refused(_NO_TRADING),
     errors.AccountNotFound: rejected_key,
     errors.Forbidden: rejected_key,
     errors.Unauthorized: rejected_key,

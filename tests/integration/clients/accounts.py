@@ -1,14 +1,19 @@
 """Accounts with API keys on a running exchange, and a way to call any client without ``await``."""
 
 import asyncio
+import dataclasses
 import inspect
 import itertools
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import msgspec
 
-from tests.exchange import Exchange
+from tests.exchange import Exchange, wait_until
+from zavora.embedded.valkey import free_port
+from zavora.exchange import HOST, web
 
 # A market of these tests' own, with fees: nobody else trades in it.
 MARKET = "ETH/EUR"
@@ -18,6 +23,8 @@ LOT = "0.0001"
 MIN_NOTIONAL = "1"
 MAKER_FEE = "0.00075"
 TAKER_FEE = "0.001"
+# More calls than any limit of these tests lets through, even if a window ends between two of them.
+CALLS_MAX = 300
 _numbers = itertools.count(1)
 
 
@@ -62,3 +69,32 @@ class Blocking:
             return self._loop.run_until_complete(answer) if inspect.isawaitable(answer) else answer
 
         return call
+
+
+def extra_web(exchange: Exchange, name: str, **settings: str) -> Iterator[int]:
+    """Start one more web process with settings of its own; give its port, and end it."""
+    port = free_port()
+    env = {**exchange.env, "PORT": str(port), "ALLOWED_HOSTS": "*", **settings}
+    # At the machine's outer address, too: loopback is never shut out.
+    spec = web(env, port=port, server="uvicorn", host="0.0.0.0")  # noqa: S104
+    exchange.launch(dataclasses.replace(spec, name=name))
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://{HOST}:{port}/api/v1/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers, timeout_s=30, what=name)
+    yield port
+    exchange.kill(name)
+
+
+def until_refused(call: Callable[[], Any], error: type[Exception]) -> Any:
+    """Call again and again until it raises ``error``; return that."""
+    for _ in range(CALLS_MAX):
+        try:
+            call()
+        except error as refused:
+            return refused
+    raise AssertionError(f"{CALLS_MAX} calls, and no {error.__name__}")

@@ -4,13 +4,11 @@ Web processes of their own with small limits: nobody else's budget is used up.
 """
 
 import contextlib
-import dataclasses
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import ccxt
-import httpx
 import pytest
 from binance.client import Client
 from binance.exceptions import BinanceAPIException
@@ -18,14 +16,17 @@ from binance_common.configuration import ConfigurationRestAPI
 from binance_common.errors import RateLimitBanError, TooManyRequestsError
 from binance_sdk_spot.spot import Spot
 
-from tests.exchange import Exchange, wait_until
-from tests.integration.clients.accounts import MARKET, SYMBOL, Keys
+from tests.exchange import Exchange
+from tests.integration.clients.accounts import (
+    CALLS_MAX,
+    MARKET,
+    SYMBOL,
+    Keys,
+    extra_web,
+    until_refused,
+)
 from tests.integration.clients.conftest import cancel_everything, ccxt_settings
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, web
-
-# More calls than any limit below lets through, even if a window ends between two of them.
-CALLS_MAX = 300
+from zavora.exchange import HOST
 
 
 def outside_address() -> str:
@@ -38,35 +39,16 @@ def outside_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def started(exchange: Exchange, name: str, **limits: str) -> Iterator[int]:
-    """Start one more web process with limits of its own; give its port, and end it."""
-    port = free_port()
-    env = {**exchange.env, "PORT": str(port), "ALLOWED_HOSTS": "*", **limits}
-    # At the machine's outer address, too: loopback is never shut out.
-    spec = web(env, port=port, server="uvicorn", host="0.0.0.0")  # noqa: S104
-    exchange.launch(dataclasses.replace(spec, name=name))
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"http://{HOST}:{port}/api/v1/health").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    wait_until(answers, timeout_s=30, what=name)
-    yield port
-    exchange.kill(name)
-
-
 @pytest.fixture(scope="module")
 def light_port(exchange: Exchange) -> Iterator[int]:
     """A web process that lets through little weight."""
-    yield from started(exchange, "web-light", ZAVORA_COMPAT_WEIGHT_PER_MINUTE="100")
+    yield from extra_web(exchange, "web-light", ZAVORA_COMPAT_WEIGHT_PER_MINUTE="100")
 
 
 @pytest.fixture(scope="module")
 def slow_port(exchange: Exchange) -> Iterator[int]:
     """A web process that takes few orders."""
-    yield from started(exchange, "web-slow", ZAVORA_COMPAT_ORDERS_PER_10S="2")
+    yield from extra_web(exchange, "web-slow", ZAVORA_COMPAT_ORDERS_PER_10S="2")
 
 
 def ccxt_at(address: str, keys: Keys, exchange: Exchange) -> ccxt.binance:
@@ -89,16 +71,6 @@ def sdk_at(address: str, keys: Keys) -> Any:
         api_key=keys.key, api_secret=keys.secret, base_path=f"http://{address}"
     )
     return Spot(config_rest_api=configuration).rest_api
-
-
-def until_refused(call: Callable[[], Any], error: type[Exception]) -> Any:
-    """Call again and again until it raises ``error``; return that."""
-    for _ in range(CALLS_MAX):
-        try:
-            call()
-        except error as refused:
-            return refused
-    raise AssertionError(f"{CALLS_MAX} calls, and no {error.__name__}")
 
 
 def test_too_much_weight_is_429(

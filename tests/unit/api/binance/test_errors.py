@@ -27,7 +27,7 @@ TIMEOUT = (
             "Account has insufficient balance for requested action.",
         ),
         (own.MarketHalted("x"), 400, -2010, "Market is closed."),
-        (own.AccountFrozen("x"), 400, -2010, "This action is disabled on this account."),
+        (own.AccountFrozen("x"), 400, -2010, "This account may not place or cancel orders."),
         (
             own.InvalidOrder("x", reason="post_only_would_cross"),
             400,
