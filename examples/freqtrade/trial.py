@@ -42,6 +42,7 @@ DEPOSIT = "10000"
 START_WAIT_S = 240
 STOP_WAIT_S = 60
 CLOSE_WAIT_S = 180
+WALLET_WAIT_S = 30
 POLL_S = 0.5
 
 
@@ -175,7 +176,23 @@ def bot_settings(url: str, keys: dict[str, str], *, port: int, password: str) ->
     }
 
 
-def trade(folder: Path, argv: list[str], bot: Bot, *, trades: int, minutes: float) -> Any:
+def settled_wallet(bot: Bot, ledger: Ledger) -> dict[str, Decimal]:
+    """Return what the bot believes to own once that agrees with Zavora, or what it says at last.
+
+    It records a sale first, and asks for its balances after.
+    """
+    with contextlib.suppress(TrialFailed):
+        wait_until(
+            lambda: bot.wallet() == {a: total for a, total in ledger.balances().items() if total},
+            timeout_s=WALLET_WAIT_S,
+            what="the bot's balances",
+        )
+    return bot.wallet()
+
+
+def trade(
+    folder: Path, argv: list[str], bot: Bot, ledger: Ledger, *, trades: int, minutes: float
+) -> dict[str, Decimal]:
     """Let the bot trade until enough trades are closed; return what it then believes to own."""
     database = folder / "trades.sqlite"
     with running(argv, env=dict(os.environ), log=folder / "freqtrade.log") as process:
@@ -199,10 +216,12 @@ def trade(folder: Path, argv: list[str], bot: Bot, *, trades: int, minutes: floa
             what="the last open trades",
             process=process,
         )
-        return bot.wallet()
+        return settled_wallet(bot, ledger)
 
 
-def compare_books(folder: Path, ledger: Ledger, start: Any, wallet: Any) -> bool:
+def compare_books(
+    folder: Path, ledger: Ledger, start: dict[str, Decimal], wallet: dict[str, Decimal]
+) -> bool:
     """Print both tables; return whether all of it agrees."""
     orders = bot_orders(folder / "trades.sqlite")
     lines, wrong_orders = compare(orders, ledger.orders())
@@ -247,7 +266,7 @@ def run_trial(folder: Path, freqtrade: Path, *, trades: int, minutes: float) -> 
         bot = Bot(bot_port, password)
         try:
             start = ledger.balances()
-            wallet = trade(folder, argv, bot, trades=trades, minutes=minutes)
+            wallet = trade(folder, argv, bot, ledger, trades=trades, minutes=minutes)
             return compare_books(folder, ledger, start, wallet)
         finally:
             bot.close()
