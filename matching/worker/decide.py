@@ -19,15 +19,12 @@ from matching.refusals import code_of
 from matching.terms import AssetTerms, MarketTerms
 from matching.worker import translate
 from matching.worker.outcome import Outcome, latest_state
-from matching.worker.rows import BatchRows, rows_of
+from matching.worker.rows import BatchRows, KeyBinding, rows_of
 from matching.worker.translate import Given, Refused
 from zavora.copying import NULL, copy_bytes, copy_text
 from zavora.money import units_to_text
 
 log = structlog.get_logger(__name__)
-
-# A command that was read: its body, who asked, and what became of decoding it.
-KeyBinding = tuple[bytes, bytes]  # fingerprint, encoded first reply
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -124,7 +121,12 @@ class Decision:
     def close(self) -> None:
         """Write down everything that is read from the engine: it may go on before the commit."""
         self.rows = rows_of(
-            self.outcome, self.engine, self.terms, ids=self.ids, time_text=self.time_text
+            self.outcome,
+            self.engine,
+            self.terms,
+            keys=self.keys,
+            ids=self.ids,
+            time_text=self.time_text,
         )
         self.mark = self.engine.mark()
 

@@ -1,6 +1,6 @@
 """What a batch writes of the engine's state, taken down before the engine goes on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -8,7 +8,7 @@ from matching.engine import Engine
 from matching.ids import IdSequence
 from matching.terms import MarketTerms
 from matching.worker.outcome import Outcome, hold_text, order_row
-from zavora.copying import array_text, array_text_quoted
+from zavora.copying import array_text, array_text_quoted, copy_bytes, copy_text
 from zavora.errors import InvariantBroken
 
 
@@ -20,9 +20,14 @@ class MarketCounters(msgspec.Struct, frozen=True):
     last_price: str | None
 
 
-class BatchRows(msgspec.Struct):
-    """What a batch writes of the engine's state."""
+# Fingerprint and encoded first reply.
+KeyBinding = tuple[bytes, bytes]
 
+
+class BatchRows(msgspec.Struct):
+    """What a batch writes of the engine's state, and its keys."""
+
+    keys: list[str] = []
     new_orders: list[str] = []
     changed_ids: list[int] = []
     changed: tuple[str, ...] = ()  # arrays, as the update of orders takes them
@@ -38,6 +43,7 @@ def rows_of(
     engine: Engine,
     terms_of: Callable[[int], MarketTerms | None],
     *,
+    keys: Mapping[tuple[int, str], KeyBinding],
     ids: IdSequence,
     time_text: str,
 ) -> BatchRows:
@@ -58,6 +64,7 @@ def rows_of(
         )
     next_id = ids.next
     return BatchRows(
+        keys=_key_rows(keys, time_text),
         new_orders=[order_row(order, time_text) for order in touched if order.is_new],
         changed_ids=[order.state.id for order in changed],
         changed=(
@@ -80,3 +87,19 @@ def rows_of(
         entry_ids=[next_id() for _ in outcome.entries],
         last_id=ids.last,
     )
+
+
+def _key_rows(keys: Mapping[tuple[int, str], KeyBinding], time_text: str) -> list[str]:
+    """Return the rows that bind keys to their first results, in key order.
+
+    Those bound before were read; one that another shard bound since then is rare enough for plain
+    rows, which are twice as fast as inserting around conflicts, to fail on it.
+    """
+    rows = []
+    for account_id, key in sorted(keys):
+        fingerprint, result = keys[account_id, key]
+        rows.append(
+            f"{account_id}\t{copy_text(key)}\t{copy_bytes(fingerprint)}\t{copy_bytes(result)}"
+            f"\t{time_text}"
+        )
+    return rows

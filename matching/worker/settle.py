@@ -34,8 +34,6 @@ from zavora.copying import (
     RowTable,
     array_text,
     array_text_quoted,
-    copy_bytes,
-    copy_text,
     write_rows,
 )
 from zavora.money import units_to_text
@@ -88,7 +86,7 @@ _AMEND_ORDERS: Final = (
 )
 
 # Up to so many commands the round trips cost more than what COPY saves.
-TOGETHER_COMMANDS_MAX: Final = 64
+TOGETHER_COMMANDS_MAX: Final = 24
 
 
 class FundsMoved(Exception):
@@ -180,7 +178,7 @@ def write(
     counts = RowCounts()
     try:
         with _together(connection, decision):
-            write_rows(cursor, _KEYS, _key_rows(decision))
+            write_rows(cursor, _KEYS, decision.rows.keys)
             _write_orders(cursor, decision, counts)
             write_rows(cursor, _TRADES, outcome.trade_rows)
             write_rows(cursor, _JOURNAL, decision.journal_rows)
@@ -243,22 +241,6 @@ def _require_funds(
             or held.locked_units + change.locked_units < 0
         ):
             raise FundsMoved(f"account {key[0]}, asset {key[1]}")
-
-
-def _key_rows(decision: Decision) -> list[str]:
-    """Return the rows that bind the batch's keys to their first results, in key order.
-
-    Those bound before were read; one that another shard bound since then is rare enough for plain
-    rows, which are twice as fast as inserting around conflicts, to fail on it.
-    """
-    rows = []
-    for name in sorted(decision.keys):
-        fingerprint, result = decision.keys[name]
-        rows.append(
-            f"{name[0]}\t{copy_text(name[1])}\t{copy_bytes(fingerprint)}\t{copy_bytes(result)}"
-            f"\t{decision.time_text}"
-        )
-    return rows
 
 
 def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: RowCounts) -> None:
