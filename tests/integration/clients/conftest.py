@@ -101,7 +101,7 @@ def bob_client(exchange: Exchange, bob_keys: Keys, own_market: str) -> ccxt.bina
 
 
 @pytest.fixture(scope="session")
-def sweeper(exchange: Exchange, alice_keys: Keys) -> ccxt.binance:
+def sweeper(exchange: Exchange, alice_keys: Keys, own_market: str) -> ccxt.binance:
     """A client of Alice's that no test has in hand: it tidies up."""
     client = ccxt.binance(ccxt_settings(exchange, alice_keys))
     client.load_markets()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ccxt
+import ccxt.pro
 import pytest
 from binance.client import Client
 from binance.exceptions import BinanceAPIException
@@ -71,6 +72,25 @@ def sdk_at(address: str, keys: Keys) -> Any:
         api_key=keys.key, api_secret=keys.secret, base_path=f"http://{address}"
     )
     return Spot(config_rest_api=configuration).rest_api
+
+
+async def test_too_much_weight_over_the_websocket_api(
+    exchange: Exchange, alice_keys: Keys, sweeper: ccxt.binance, light_port: int
+) -> None:
+    settings = ccxt_settings(exchange, alice_keys)
+    settings["urls"]["api"]["ws"]["ws-api"]["spot"] = f"ws://{HOST}:{light_port}/ws-api/v3"
+    client = ccxt.pro.binance(settings)
+    client.set_markets(sweeper.markets)
+
+    async def go_on() -> None:
+        for _ in range(CALLS_MAX):
+            await client.fetch_balance_ws()
+
+    try:
+        with pytest.raises(ccxt.RateLimitExceeded, match="-1003"):
+            await go_on()
+    finally:
+        await client.close()
 
 
 def test_too_much_weight_is_429(
