@@ -96,6 +96,8 @@ async def test_books_agree_with_the_tables_after_the_queue_was_killed(
         await asyncio.to_thread(_place_surely, trader, f"buy 1 @ {price}")
 
     await client.until(lambda: client.of("orderbook")[-1]["bids"][:1] == [["13003.00", "1.00000"]])
+    # An event's private part is told after its change of the book.
+    await client.until(lambda: len(client.of("orders")) >= 3)
     sequences = [
         (message.get("prev_sequence"), message["sequence"]) for message in client.of("orderbook")
     ]

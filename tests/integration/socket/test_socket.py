@@ -89,7 +89,6 @@ async def test_an_unreadable_message_is_answered_with_id_0_and_code_400(
         ("cancelAllAfter", {"timeout_ms": 5_000}, 401, "unauthorized"),
         ("authenticate", {}, 401, "unauthorized"),
         ("authenticate", {"token": "nonsense"}, 401, "unauthorized"),
-        ("SUBSCRIBE", ["btcusd@trade"], 404, "not_found"),
     ],
 )
 async def test_refusals_have_the_status_of_rest(
