@@ -1,7 +1,5 @@
 """Clients of the compatible streams of a running exchange, and people who trade beside them."""
 
-import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,11 +8,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.exchange import Exchange
 from tests.integration.marketdata.conftest import Bench, accounts, bench, feed, publisher
 from tests.integration.socket.conftest import Trader, second, trader, traders
+from tests.socket_client import SocketClient
 
 __all__ = [
     "Bench",
@@ -28,37 +26,27 @@ __all__ = [
     "traders",
 ]
 
-WAIT_S = 15.0
 SYMBOL = "BTCEUR"
 STREAM = "btceur"
 
 
-class StreamClient:
+class StreamClient(SocketClient):
     """A connection that keeps what it receives: answers by id, events in order."""
 
     def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
         self.events: list[Any] = []
         self.answers: list[Any] = []
-        self._news = asyncio.Event()
         self._numbers = iter(range(1, 10**9))
-        self._reader = asyncio.create_task(self._read())
+        super().__init__(connection)
 
     @classmethod
     async def open(cls, exchange: Exchange, path: str) -> "StreamClient":
         """Connect to a path."""
         return cls(await connect(f"{exchange.ws_url}{path}", max_size=2**24))
 
-    async def _read(self) -> None:
-        # However the connection ends, the tests look at its close code, not at this task.
-        with contextlib.suppress(ConnectionClosed):
-            async for text in self.connection:
-                assert isinstance(text, str)  # text frames only
-                message = json.loads(text)
-                is_answer = isinstance(message, dict) and "id" in message
-                (self.answers if is_answer else self.events).append(message)
-                self._news.set()
-        self._news.set()
+    def take(self, message: Any) -> None:
+        is_answer = isinstance(message, dict) and "id" in message
+        (self.answers if is_answer else self.events).append(message)
 
     async def send(self, text: str) -> Any:
         """Send a text as it is and return the next answer."""
@@ -77,24 +65,6 @@ class StreamClient:
         """Return the events of a kind, wrapped or not."""
         plain = [event.get("data", event) for event in self.events if isinstance(event, dict)]
         return [event for event in plain if isinstance(event, dict) and event.get("e") == kind]
-
-    async def until(self, condition: Callable[[], Any]) -> Any:
-        """Return the first true answer of ``condition``, asked after each message."""
-        async with asyncio.timeout(WAIT_S):
-            while not (answer := condition()):
-                self._news.clear()
-                await self._news.wait()
-        return answer
-
-    async def closed_with(self) -> int | None:
-        """Return the code that the exchange ends the connection with."""
-        await asyncio.wait_for(self.connection.wait_closed(), WAIT_S)
-        return self.connection.close_code
-
-    async def end(self) -> None:
-        """Close the connection."""
-        await self.connection.close()
-        await asyncio.gather(self._reader, return_exceptions=True)
 
 
 Open = Callable[[str], Any]

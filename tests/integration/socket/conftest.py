@@ -1,48 +1,37 @@
 """Clients of a running exchange: a trader over HTTP, and a WebSocket that keeps what it reads."""
 
 import asyncio
-import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.exchange import Exchange
+from tests.socket_client import WAIT_S, SocketClient
 
-WAIT_S = 10.0
 MARKET = "BTC/EUR"
 
 
-class Client:
+class Client(SocketClient):
     """A WebSocket connection: answers by id, pushes in order."""
 
     def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
         self.pushes: list[dict[str, Any]] = []
         self._answers: dict[Any, asyncio.Future[Any]] = {}
         self._numbers = iter(range(1, 10**9))
-        self._news = asyncio.Event()
-        self._reader = asyncio.create_task(self._read())
+        super().__init__(connection)
 
-    async def _read(self) -> None:
-        # However the connection ends, the tests look at its close code, not at this task.
-        with contextlib.suppress(ConnectionClosed):
-            async for text in self.connection:
-                self._take(json.loads(text))
-
-    def _take(self, message: Any) -> None:
+    def take(self, message: Any) -> None:
         waiting = self._answers.pop(message.get("id"), None)
         if waiting is not None:
             waiting.set_result(message)
         elif "method" in message:
             self.pushes.append(message)
-        self._news.set()
 
     async def call(self, method: str, **params: Any) -> Any:
         """Return the whole answer to a request."""
@@ -68,24 +57,6 @@ class Client:
     def of(self, channel: str) -> list[Any]:
         """Return the data pushed on a channel so far."""
         return [push["params"]["data"] for push in self.pushes if push["method"] == channel]
-
-    async def until(self, condition: Callable[[], Any]) -> Any:
-        """Return the first true answer of ``condition``, asked after each message."""
-        async with asyncio.timeout(WAIT_S):
-            while not (answer := condition()):
-                self._news.clear()
-                await self._news.wait()
-        return answer
-
-    async def closed_with(self) -> int | None:
-        """Return the code that the exchange ends the connection with."""
-        await asyncio.wait_for(self.connection.wait_closed(), WAIT_S)
-        return self.connection.close_code
-
-    async def end(self) -> None:
-        """Close the connection."""
-        await self.connection.close()
-        await asyncio.gather(self._reader, return_exceptions=True)
 
 
 class Trader:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import hmac
 import itertools
 import json
@@ -18,42 +17,34 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.exchange import Exchange
+from tests.socket_client import WAIT_S, SocketClient
 
-WAIT_S = 15.0
 # Markets of these tests' own, with fees: nobody else trades in them.
 MARKETS = {"EURUSDT": "EUR/USDT", "EURUSD": "EUR/USD"}
 FEES = ("--maker-fee", "0.00075", "--taker-fee", "0.001")
 _numbers = itertools.count(1)
 
 
-class Socket:
+class Socket(SocketClient):
     """A connection that keeps everything it is sent: answers by id, the rest in order."""
 
     def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
         self.messages: list[Any] = []
         self._answers: dict[Any, asyncio.Future[Any]] = {}
-        self._news = asyncio.Event()
-        self._reader = asyncio.create_task(self._read())
+        super().__init__(connection)
 
     @classmethod
     async def open(cls, url: str) -> "Socket":
         return cls(await connect(url, max_size=2**24))
 
-    async def _read(self) -> None:
-        # However the connection ends, the tests look at its close code, not at this task.
-        with contextlib.suppress(ConnectionClosed):
-            async for text in self.connection:
-                message = json.loads(text)
-                waiting = self._answers.pop(message.get("id"), None) if "id" in message else None
-                if waiting is not None:
-                    waiting.set_result(message)
-                else:
-                    self.messages.append(message)
-                self._news.set()
+    def take(self, message: Any) -> None:
+        waiting = self._answers.pop(message.get("id"), None) if "id" in message else None
+        if waiting is not None:
+            waiting.set_result(message)
+        else:
+            self.messages.append(message)
 
     @property
     def events(self) -> list[Any]:
@@ -77,25 +68,6 @@ class Socket:
         if params is not None:
             body["params"] = params
         return await self.raw(json.dumps(body), answer_id=number)
-
-    async def until(self, condition: Callable[[], Any]) -> Any:
-        """Return the first true answer of ``condition``, asked after each message."""
-        async with asyncio.timeout(WAIT_S):
-            while not (answer := condition()):
-                self._news.clear()
-                await self._news.wait()
-        return answer
-
-    async def closed_with(self) -> int | None:
-        """Return the code that the exchange ends the connection with."""
-        await asyncio.wait_for(self.connection.wait_closed(), WAIT_S)
-        await asyncio.gather(self._reader)
-        return self.connection.close_code
-
-    async def end(self) -> None:
-        """Close the connection."""
-        await self.connection.close()
-        await asyncio.gather(self._reader, return_exceptions=True)
 
 
 class Bot:

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.userdata.conftest import MARKETS, WAIT_S, Bot, Socket
+from tests.integration.userdata.conftest import MARKETS, Bot, Socket
 from tests.integration.userdata.test_user_flow import caught_up, lane, snapshot
+from tests.socket_client import WAIT_S
 from zavora.embedded.valkey import free_port
 from zavora.exchange import HOST, web
 

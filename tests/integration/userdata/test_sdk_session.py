@@ -6,7 +6,8 @@ from typing import Any
 from binance_common.configuration import ConfigurationWebSocketAPI
 from binance_sdk_spot.spot import Spot
 
-from tests.integration.userdata.conftest import WAIT_S, Bot
+from tests.integration.userdata.conftest import Bot
+from tests.socket_client import WAIT_S
 
 
 async def test_a_session_of_the_official_client(carol: Bot) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.userdata.conftest import Bot, Socket
+from tests.socket_client import WAIT_S
 
 Keep = Callable[[Socket], Socket]
 
@@ -152,8 +153,11 @@ async def test_no_values_break_a_method(api: Socket, alice: Bot, method: str) ->
 
 async def test_market_data_reads_as_over_rest(api: Socket, alice: Bot) -> None:
     await alice.order("buy 10 @ 0.9")
-    depth = (await api.call("depth", {"symbol": "EURUSDT", "limit": 5}))["result"]
-    assert depth["bids"] == [["0.90000000", "10.00000000"]]
+    async with asyncio.timeout(WAIT_S):  # the feed hears of the order just after its owner
+        bids: list[list[str]] = []
+        while bids != [["0.90000000", "10.00000000"]]:
+            depth = await api.call("depth", {"symbol": "EURUSDT", "limit": 5})
+            bids = depth["result"]["bids"]
     symbols = (await api.call("exchangeInfo", {"symbols": ["EURUSDT", "EURUSD"]}))["result"]
     assert {each["symbol"] for each in symbols["symbols"]} == {"EURUSDT", "EURUSD"}
     book = (await api.call("ticker.book", {"symbol": "EURUSDT"}))["result"]
