@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from marketdata import wire
-from marketdata.candles import MINUTE
+from marketdata.candles import MINUTE, SECOND
 from marketdata.intervals import INTERVALS
 from marketdata.selectors import get_candle_progress, list_candles, moment
 from marketdata.services import CountedElsewhere, count_trades
@@ -38,8 +38,10 @@ TICKER_PERIOD_S: Final = 1.0
 TERMS_PERIOD_S: Final = 5.0
 STANDBY_PERIOD_S: Final = 0.5
 RETRY_S: Final = 0.5
-# Of a long catch-up only the newest candles of each interval are told.
+# Of a long catch-up only the newest candles of each interval are told: two may have changed since
+# the last time, and of seconds as many as a delay of a minute or two leaves behind.
 TOLD_PER_INTERVAL_MAX: Final = 2
+TOLD_SECONDS_MAX: Final = 120
 
 log = structlog.get_logger(__name__)
 
@@ -214,5 +216,5 @@ def _newest(candles: list[CandleState]) -> list[CandleState]:
     for interval in INTERVALS:
         mine = [candle for candle in candles if candle.interval == interval]
         mine.sort(key=lambda candle: candle.last_trade_sequence)
-        newest += mine[-TOLD_PER_INTERVAL_MAX:]
+        newest += mine[-(TOLD_SECONDS_MAX if interval == SECOND else TOLD_PER_INTERVAL_MAX) :]
     return newest
