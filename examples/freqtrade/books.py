@@ -1,12 +1,13 @@
 """Freqtrade's own record of its trades beside Zavora's ledger, compared to the last unit.
 
 Freqtrade keeps floats in SQLite; every figure that it was told has at most eight decimals, so the
-nearest such decimal is that figure. Where a sale's fee stands is ``trades.fee_close_cost``. A buy's
-stands in ``orders.ft_fee_base``, in the asset bought (``trades.fee_open_cost`` is an estimate of it
-in the other asset), or, if freqtrade owned enough of the asset to "eat the fee into dust", only as
-the rate ``trades.fee_open``, which gives it back to the unit.
+nearest such decimal is that figure. A sale's fee stands in ``trades.fee_close_cost``, a buy's in
+``orders.ft_fee_base``, in the asset bought (``trades.fee_open_cost`` is an estimate of it in the
+other asset). Where freqtrade owned enough of the asset to "eat the fee into dust", its log alone
+has the figure; the table has a mean of rates.
 """
 
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -21,10 +22,11 @@ UNIT = Decimal("0.00000001")
 ORDER_SQL = """
     SELECT orders.ft_trade_id, orders.order_id, orders.symbol, orders.side, orders.order_type,
            orders.status, orders.filled, orders.cost, orders.ft_fee_base,
-           trades.fee_open, trades.fee_open_currency,
+           trades.fee_open_currency,
            trades.fee_close_cost, trades.fee_close_currency
     FROM orders JOIN trades ON trades.id = orders.ft_trade_id ORDER BY orders.id
 """
+EATEN = re.compile(r"Fee amount for Trade\(id=(\d+),.*Eating Fee ([0-9.e-]+) into dust")
 COUNT_SQL = "SELECT coalesce(sum(NOT is_open), 0), coalesce(sum(is_open), 0) FROM trades"
 
 
@@ -67,15 +69,16 @@ def trade_counts(database: Path) -> tuple[int, int]:
     return int(closed), int(still_open)
 
 
-def bot_orders(database: Path) -> list[BotOrder]:
+def bot_orders(database: Path, log: Path) -> list[BotOrder]:
     """Return every order on freqtrade's record, in the order of placing."""
+    eaten = {int(trade): exact(fee) for trade, fee in EATEN.findall(log.read_text())}
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         connection.row_factory = sqlite3.Row
         rows = connection.execute(ORDER_SQL).fetchall()
-    return [_bot_order(row) for row in rows]
+    return [_bot_order(row, eaten) for row in rows]
 
 
-def _bot_order(row: sqlite3.Row) -> BotOrder:
+def _bot_order(row: sqlite3.Row, eaten: Mapping[int, Decimal]) -> BotOrder:
     filled = exact(row["filled"])
     if not filled:
         fee, fee_asset = Decimal(0), ""
@@ -84,7 +87,7 @@ def _bot_order(row: sqlite3.Row) -> BotOrder:
     elif row["ft_fee_base"] is not None:
         fee, fee_asset = exact(row["ft_fee_base"]), row["fee_open_currency"]
     else:
-        fee, fee_asset = exact(filled * exact(row["fee_open"])), row["fee_open_currency"]
+        fee, fee_asset = eaten.get(row["ft_trade_id"], Decimal(0)), row["fee_open_currency"]
     return BotOrder(
         trade=row["ft_trade_id"],
         order_id=row["order_id"],

@@ -223,7 +223,7 @@ def compare_books(
     folder: Path, ledger: Ledger, start: dict[str, Decimal], wallet: dict[str, Decimal]
 ) -> bool:
     """Print both tables; return whether all of it agrees."""
-    orders = bot_orders(folder / "trades.sqlite")
+    orders = bot_orders(folder / "trades.sqlite", folder / "own.log")
     lines, wrong_orders = compare(orders, ledger.orders())
     say("\n".join(("", *lines, "")))
     lines, wrong_assets = compare_assets(
@@ -262,6 +262,7 @@ def run_trial(folder: Path, freqtrade: Path, *, trades: int, minutes: float) -> 
         argv += ["--config", str(private), "--userdir", str(folder / "user")]
         argv += ["--strategy", "EachCandle", "--strategy-path", str(HERE / "strategies")]
         argv += ["--db-url", f"sqlite:///{folder / 'trades.sqlite'}"]
+        argv += ["--logfile", str(folder / "own.log")]
         (folder / "user").mkdir()
         bot = Bot(bot_port, password)
         try:
