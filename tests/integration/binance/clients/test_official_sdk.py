@@ -12,7 +12,7 @@ from binance_common.errors import BadRequestError, UnauthorizedError
 from binance_sdk_spot.spot import Spot
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.clients.accounts import MARKET, SYMBOL, Keys
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Keys
 
 # What the SDK logs when an answer is not of the form that its models declare.
 MISFITS = ("did not match the declared types", "Failed to parse")

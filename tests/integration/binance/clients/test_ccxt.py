@@ -12,8 +12,8 @@ import ccxt.pro
 import pytest
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.clients.accounts import MARKET, SYMBOL, Blocking, Keys
-from tests.integration.clients.conftest import ccxt_settings
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Blocking, Keys
+from tests.integration.binance.clients.conftest import ccxt_settings
 
 CLIENTS = {
     "sync": ccxt.binance,

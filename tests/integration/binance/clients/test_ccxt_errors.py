@@ -10,8 +10,8 @@ import ccxt.async_support
 import pytest
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import MARKET, SYMBOL, Blocking, Keys
-from tests.integration.clients.conftest import ccxt_settings
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Blocking, Keys
+from tests.integration.binance.clients.conftest import ccxt_settings
 
 CLIENTS = {"sync": ccxt.binance, "async": ccxt.async_support.binance}
 Make = Callable[[Keys | None], Any]

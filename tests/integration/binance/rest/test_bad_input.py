@@ -10,7 +10,7 @@ from api.binance.routes import Security
 from api.binance.table import ROUTES
 from tests.exchange import Exchange
 from tests.integration.api.conftest import table_state
-from tests.integration.compat.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
+from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
 
 VALUES = (
     *("", " ", "abc", "NaN", "-1", "1e5", "0", "1.5", "9" * 19, "9" * 5_000),

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.userdata.conftest import MARKETS, Bot, Socket
-from tests.integration.userdata.test_user_flow import caught_up, lane, snapshot
+from tests.integration.binance.user_data.conftest import MARKETS, Bot, Socket
+from tests.integration.binance.user_data.test_user_flow import caught_up, lane, snapshot
 from tests.socket_client import WAIT_S
 from zavora.embedded.valkey import free_port
 from zavora.exchange import HOST, web

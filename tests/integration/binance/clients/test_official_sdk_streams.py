@@ -15,8 +15,8 @@ from binance_common.configuration import (
 from binance_sdk_spot.spot import Spot
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import MARKET, SYMBOL, Keys
-from tests.integration.clients.test_official_sdk import MISFITS
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Keys
+from tests.integration.binance.clients.test_official_sdk import MISFITS
 
 WAIT_S = 15.0
 

@@ -5,7 +5,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from tests.integration.compat.conftest import OPEN_ORDERS, ORDER, Bot, now_ms
+from tests.integration.binance.rest.conftest import OPEN_ORDERS, ORDER, Bot, now_ms
 
 SYMBOL, BASE, QUOTE = "ETHUSDT", "ETH", "USDT"
 TRADES = "/api/v3/myTrades"

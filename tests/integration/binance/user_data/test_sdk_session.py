@@ -6,7 +6,7 @@ from typing import Any
 from binance_common.configuration import ConfigurationWebSocketAPI
 from binance_sdk_spot.spot import Spot
 
-from tests.integration.userdata.conftest import Bot
+from tests.integration.binance.user_data.conftest import Bot
 from tests.socket_client import WAIT_S
 
 

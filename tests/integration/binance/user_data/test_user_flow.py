@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.integration.userdata.conftest import MARKETS, Bot, Socket
+from tests.integration.binance.user_data.conftest import MARKETS, Bot, Socket
 from tests.socket_client import WAIT_S
 
 Keep = Callable[[Socket], Socket]

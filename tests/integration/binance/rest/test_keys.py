@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.compat.conftest import ORDER, SYMBOL, Bot, error_of
+from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of
 
 ACCOUNT = "/api/v3/account"
 REJECTED = (-2015, "Invalid API-key, IP, or permissions for action.")

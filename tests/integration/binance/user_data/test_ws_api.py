@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from tests.integration.userdata.conftest import Bot, Socket
+from tests.integration.binance.user_data.conftest import Bot, Socket
 from tests.socket_client import WAIT_S
 
 Keep = Callable[[Socket], Socket]

@@ -15,8 +15,8 @@ from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 from binance.ws.streams import BinanceSocketManager
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import MARKET, SYMBOL, Keys
-from tests.integration.clients.test_python_binance import HereAsyncClient, point_at
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Keys
+from tests.integration.binance.clients.test_python_binance import HereAsyncClient, point_at
 
 WAIT_S = 15.0
 

@@ -10,7 +10,7 @@ from binance_common.errors import ServerError
 from binance_sdk_spot.spot import Spot
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import (
+from tests.integration.binance.clients.accounts import (
     MARKET,
     SYMBOL,
     Keys,
@@ -18,7 +18,7 @@ from tests.integration.clients.accounts import (
     new_keys,
     until_refused,
 )
-from tests.integration.clients.conftest import cancel_everything, ccxt_settings
+from tests.integration.binance.clients.conftest import cancel_everything, ccxt_settings
 from zavora.exchange import HOST
 
 SET_STATUS = (

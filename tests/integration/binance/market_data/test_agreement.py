@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.exchange import wait_until
-from tests.integration.binance.conftest import STREAM, SYMBOL, Open, Trader
+from tests.integration.binance.market_data.conftest import STREAM, SYMBOL, Open, Trader
 
 PLAIN = ("trade", "aggTrade", "kline_1s", "kline_1m", "bookTicker", "ticker", "miniTicker")
 NAMES = [f"{STREAM}@{kind}" for kind in (*PLAIN, "depth5@100ms")]

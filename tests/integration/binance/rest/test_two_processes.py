@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.compat.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
+from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
 from zavora.embedded.valkey import free_port
 from zavora.exchange import HOST, web
 

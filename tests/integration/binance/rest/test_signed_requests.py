@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.integration.compat.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
+from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
 
 ACCOUNT = "/api/v3/account"
 TEST = "/api/v3/order/test"

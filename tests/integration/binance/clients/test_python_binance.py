@@ -12,7 +12,7 @@ from binance.client import Client
 from binance.exceptions import BinanceAPIException
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.clients.accounts import MARKET, SYMBOL, Blocking, Keys
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Blocking, Keys
 
 ZERO = "0.00000000"
 

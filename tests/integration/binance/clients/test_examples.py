@@ -7,7 +7,7 @@ import ccxt
 import pytest
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import MARKET, SYMBOL, Keys
+from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Keys
 from zavora.home import PROJECT_DIR
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.userdata.conftest import Bot, Socket
+from tests.integration.binance.user_data.conftest import Bot, Socket
 
 Keep = Callable[[Socket], Socket]
 

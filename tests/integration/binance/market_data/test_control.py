@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.binance.conftest import STREAM, Open
+from tests.integration.binance.market_data.conftest import STREAM, Open
 
 
 async def test_streams_are_followed_listed_and_left(open_stream: Open) -> None:

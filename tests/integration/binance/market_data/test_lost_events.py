@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.binance.conftest import Bench
+from tests.integration.binance.market_data.conftest import Bench
 from tests.integration.marketdata.conftest import Publisher, in_thread, until
 from tests.integration.marketdata.test_feed import _orders
 

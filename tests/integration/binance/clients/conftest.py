@@ -9,7 +9,7 @@ import ccxt
 import pytest
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import (
+from tests.integration.binance.clients.accounts import (
     LOT,
     MAKER_FEE,
     MARKET,

@@ -18,7 +18,7 @@ from binance_common.errors import RateLimitBanError, TooManyRequestsError
 from binance_sdk_spot.spot import Spot
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import (
+from tests.integration.binance.clients.accounts import (
     CALLS_MAX,
     MARKET,
     SYMBOL,
@@ -26,7 +26,7 @@ from tests.integration.clients.accounts import (
     extra_web,
     until_refused,
 )
-from tests.integration.clients.conftest import cancel_everything, ccxt_settings
+from tests.integration.binance.clients.conftest import cancel_everything, ccxt_settings
 from zavora.exchange import HOST
 
 

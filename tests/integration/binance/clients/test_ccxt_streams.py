@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from tests.exchange import Exchange
-from tests.integration.clients.accounts import MARKET, Keys
-from tests.integration.clients.conftest import ccxt_settings
+from tests.integration.binance.clients.accounts import MARKET, Keys
+from tests.integration.binance.clients.conftest import ccxt_settings
 
 WAIT_S = 15.0
 Watch = Callable[[], Awaitable[Any]]

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.exchange import Exchange
-from tests.integration.binance.conftest import SYMBOL, Trader
+from tests.integration.binance.market_data.conftest import SYMBOL, Trader
 
 FAR_MS = 2**62
 
