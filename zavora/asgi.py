@@ -7,6 +7,7 @@ the feed starts it by itself; lifespan merely does so before the first request.
 import asyncio
 import contextlib
 import os
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+# WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
 
 

@@ -10,7 +10,13 @@ import httpx
 import redis
 
 from tests.exchange import Exchange
-from tests.integration.binance.market_data.conftest import STREAM, SYMBOL, Open, StreamClient, Trader
+from tests.integration.binance.market_data.conftest import (
+    STREAM,
+    SYMBOL,
+    Open,
+    StreamClient,
+    Trader,
+)
 
 # How long orders flow; a run by hand may take longer: ZAVORA_TEST_DEPTH_S=60.
 FLOW_S = float(os.environ.get("ZAVORA_TEST_DEPTH_S", "10"))

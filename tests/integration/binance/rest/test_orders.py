@@ -7,7 +7,14 @@ import httpx
 import pytest
 
 from tests.exchange import Exchange, wait_until
-from tests.integration.binance.rest.conftest import OPEN_ORDERS, ORDER, SYMBOL, Bot, error_of, now_ms
+from tests.integration.binance.rest.conftest import (
+    OPEN_ORDERS,
+    ORDER,
+    SYMBOL,
+    Bot,
+    error_of,
+    now_ms,
+)
 
 ALL_ORDERS, TRADES = "/api/v3/allOrders", "/api/v3/myTrades"
 BALANCE = "Account has insufficient balance for requested action."
