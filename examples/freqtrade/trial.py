@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -44,6 +44,9 @@ STOP_WAIT_S = 60
 CLOSE_WAIT_S = 180
 WALLET_WAIT_S = 30
 POLL_S = 0.5
+
+
+Process = subprocess.Popen[bytes]
 
 
 class TrialFailed(Exception):
@@ -67,13 +70,14 @@ def wait_until(
     *,
     timeout_s: float,
     what: str,
-    process: "subprocess.Popen[bytes] | None" = None,
+    processes: tuple[Process, ...] = (),
 ) -> Any:
-    """Return the first true answer; fail after a time, or when the process has ended."""
+    """Return the first true answer; fail after a time, or when one of the processes has ended."""
     deadline = time.monotonic() + timeout_s
     while not (answer := condition()):
-        if process is not None and process.poll() is not None:
-            raise TrialFailed(f"{what}: the process ended with {process.returncode}")
+        if ended := [process for process in processes if process.poll() is not None]:
+            program = " ".join(map(str, cast(list[str], ended[0].args)[:3]))
+            raise TrialFailed(f"{what}: {program} ended with {ended[0].returncode}")
         if time.monotonic() > deadline:
             raise TrialFailed(f"{what}: not within {timeout_s:.0f} s")
         time.sleep(POLL_S)
@@ -81,9 +85,7 @@ def wait_until(
 
 
 @contextlib.contextmanager
-def running(
-    argv: list[str], *, env: dict[str, str], log: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
+def running(argv: list[str], *, env: dict[str, str], log: Path) -> Iterator[Process]:
     """Run a program with its output in a file; ask it to end at the end, and wait for that."""
     with log.open("wb") as output:
         process = subprocess.Popen(argv, env=env, cwd=PROJECT, stdout=output, stderr=output)
@@ -191,12 +193,20 @@ def settled_wallet(bot: Bot, ledger: Ledger) -> dict[str, Decimal]:
 
 
 def trade(
-    folder: Path, argv: list[str], bot: Bot, ledger: Ledger, *, trades: int, minutes: float
+    folder: Path,
+    argv: list[str],
+    bot: Bot,
+    ledger: Ledger,
+    *,
+    exchange: Process,
+    trades: int,
+    minutes: float,
 ) -> dict[str, Decimal]:
     """Let the bot trade until enough trades are closed; return what it then believes to own."""
     database = folder / "trades.sqlite"
     with running(argv, env=dict(os.environ), log=folder / "freqtrade.log") as process:
-        wait_until(bot.is_up, timeout_s=START_WAIT_S, what="freqtrade", process=process)
+        both = (exchange, process)
+        wait_until(bot.is_up, timeout_s=START_WAIT_S, what="freqtrade", processes=both)
         say(f"freqtrade is up; waiting for {trades} closed trades")
         told = 0
 
@@ -208,13 +218,13 @@ def trade(
                 say(f"  {closed} closed")
             return closed >= trades
 
-        wait_until(enough, timeout_s=minutes * 60, what=f"{trades} trades", process=process)
+        wait_until(enough, timeout_s=minutes * 60, what=f"{trades} trades", processes=both)
         bot.enter_no_more()
         wait_until(
             lambda: trade_counts(database)[1] == 0,
             timeout_s=CLOSE_WAIT_S,
             what="the last open trades",
-            process=process,
+            processes=both,
         )
         return settled_wallet(bot, ledger)
 
@@ -247,7 +257,10 @@ def run_trial(folder: Path, freqtrade: Path, *, trades: int, minutes: float) -> 
     exchange = [sys.executable, "-m", "zavora.run", "--end-with-parent"]
     with running(exchange, env=env, log=folder / "zavora.log") as process:
         wait_until(
-            lambda: is_healthy(url), timeout_s=START_WAIT_S, what="the exchange", process=process
+            lambda: is_healthy(url),
+            timeout_s=START_WAIT_S,
+            what="the exchange",
+            processes=(process,),
         )
         email = "freqtrade@example.com"
         keys = json.loads(manage(env, "create_api_key", "--email", email))
@@ -267,7 +280,9 @@ def run_trial(folder: Path, freqtrade: Path, *, trades: int, minutes: float) -> 
         bot = Bot(bot_port, password)
         try:
             start = ledger.balances()
-            wallet = trade(folder, argv, bot, ledger, trades=trades, minutes=minutes)
+            wallet = trade(
+                folder, argv, bot, ledger, exchange=process, trades=trades, minutes=minutes
+            )
             return compare_books(folder, ledger, start, wallet)
         finally:
             bot.close()
