@@ -12,6 +12,7 @@ import itertools
 import os
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import msgspec
@@ -300,7 +301,15 @@ class Gateway:
                     self._resolve(message["data"])
 
     def _resolve(self, data: bytes) -> None:
-        for correlation, encoded in wire.decode_replies(data).items:
+        replies = wire.decode_replies(data)
+        shown = _when_shown(replies.sequences)
+        if shown is None:
+            self._answer(replies.items)
+        else:
+            shown.add_done_callback(lambda _: self._answer(replies.items))
+
+    def _answer(self, items: list[tuple[int, bytes]]) -> None:
+        for correlation, encoded in items:
             future = self._replies.get(correlation)
             if future is not None and not future.done():
                 future.set_result(wire.decode_reply(encoded))
@@ -327,6 +336,29 @@ def _refuse(batch: list[_Waiting], error: Exception) -> None:
     for waiting in batch:
         if not waiting.reply.done():
             waiting.reply.set_exception(error)
+
+
+# --- answers and what else the process shows ---
+
+# Event sequences by market; None: everybody can see them already.
+WhenShown = Callable[[list[tuple[int, int]]], "asyncio.Future[None] | None"]
+
+
+def _at_once(_: list[tuple[int, int]]) -> None:
+    return None
+
+
+_when_shown: WhenShown = _at_once
+
+
+def answer_after(when_shown: WhenShown) -> None:
+    """Hold answers back until the process shows what the same commit told everybody.
+
+    Answers and events come by different ways. A client that was answered and then asks the same
+    process for the book must find its order there.
+    """
+    global _when_shown
+    _when_shown = when_shown
 
 
 # --- the process's gateway -------------------------------------------------------------------

@@ -257,9 +257,13 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The replies of one batch to one process: correlation number and encoded ``Reply``."""
+    """The replies of one batch to one process: correlation number and encoded ``Reply``.
+
+    ``sequences``: which event told of the batch, for each market it touched.
+    """
 
     items: list[tuple[int, bytes]]
+    sequences: list[tuple[int, int]] = []
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -35,6 +35,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 # WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
+gateway.answer_after(lambda sequences: get_feed().when_shown(sequences))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

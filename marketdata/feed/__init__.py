@@ -39,6 +39,8 @@ START_WAIT_S: Final = 5.0
 # How often tickers that changed are told at most.
 TICKER_PERIOD_S: Final = 0.1
 TERMS_RETRY_S: Final = 0.5
+# Events come within a millisecond of the answers; a feed that is behind must not hold them up.
+SHOWN_WAIT_MAX_S: Final = 0.1
 LIVE_LOOK_S: Final = 0.02
 LIVE_LOOKS_MAX: Final = 250
 # Balances that somebody follows are compared with the tables this often.
@@ -71,6 +73,8 @@ class Feed:
         self._tickers: dict[int, TickerState] = {}
         self._changed_tickers: dict[int, MarketView] = {}
         self._ticker_wanted = asyncio.Event()
+        # Answers that wait for events: views with the sequences they must reach.
+        self._awaited: list[tuple[list[tuple[MarketView, int]], asyncio.Future[None]]] = []
         self._user_listeners: dict[int, dict[Callable[[], None], None]] = {}
 
     # --- life ---
@@ -144,6 +148,40 @@ class Feed:
     def markets(self) -> list[MarketView]:
         """Return all markets, by id."""
         return [follower.view for _, follower in sorted(self._followers.items())]
+
+    def when_shown(self, sequences: list[tuple[int, int]]) -> "asyncio.Future[None] | None":
+        """Return what is done once the views show events up to these; None: they do already.
+
+        ``sequences``: of events, by market. It is done after ``SHOWN_WAIT_MAX_S`` in any case, and
+        markets that are being read anew are not waited for. Who asks from another event loop than
+        the feed's waits for nothing.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            return None
+        missing = [
+            (follower.view, sequence)
+            for market_id, sequence in sequences
+            if (follower := self._followers.get(market_id)) is not None
+            and follower.view.is_synced
+            and follower.view.event_sequence < sequence
+        ]
+        if not missing:
+            return None
+        shown = loop.create_future()
+        timer = loop.call_later(SHOWN_WAIT_MAX_S, _finish, shown)
+        shown.add_done_callback(lambda _: timer.cancel())
+        self._awaited.append((missing, shown))
+        return shown
+
+    def _tell_shown(self) -> None:
+        """Finish what waits for views that have come so far."""
+        awaited, self._awaited = self._awaited, []
+        for missing, shown in awaited:
+            if all(v.event_sequence >= sequence or not v.is_synced for v, sequence in missing):
+                _finish(shown)
+            elif not shown.done():
+                self._awaited.append((missing, shown))
 
     # --- following ---
 
@@ -239,6 +277,8 @@ class Feed:
             self._terms_wanted.set()
         if follower is not None:
             follower.take(event)
+            if self._awaited:
+                self._tell_shown()
 
     def _take_candles(self, body: bytes) -> None:
         for candle in decode_candles(body):
@@ -338,6 +378,11 @@ class Feed:
                 except Exception:
                     log.exception("ticker_not_told", market=view.terms.symbol)
             await asyncio.sleep(TICKER_PERIOD_S)
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 _feed: Feed | None = None

@@ -29,7 +29,7 @@ from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.loading import load_shard
 from matching.worker.settle import Settled
-from matching.worker.stream import QUEUE_ERRORS, CommandStream
+from matching.worker.stream import QUEUE_ERRORS, CommandStream, News
 from zavora.errors import InvariantBroken
 
 log = structlog.get_logger(__name__)
@@ -40,10 +40,6 @@ REASON_MAX: Final = 32  # as the journal's column
 QUIET_EVENT_S: Final = 1.0
 # How soon a thread that has its answer from PostgreSQL goes on while the other one computes.
 SWITCH_S: Final = 0.0002
-
-
-Events = list[tuple[int, bytes]]  # market id, encoded MarketEvent
-Replies = dict[str, list[tuple[int, bytes]]]  # by process: correlation, encoded Reply
 
 
 class MatchingWorker(BatchSettler):
@@ -70,7 +66,7 @@ class MatchingWorker(BatchSettler):
         self._ahead = Ahead(shard_id, self.owner)
         self._flight: Flight | None = None
         # What is committed and will be told in a moment; None: it is told at once.
-        self._untold: list[tuple[Events, Replies, str]] | None = None
+        self._untold: list[News] | None = None
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -231,17 +227,12 @@ class MatchingWorker(BatchSettler):
             )  # fmt: skip
             quiet.append((market_id, wire.encode(event)))
         if quiet:
-            self._tell(quiet, {}, None)
+            self._tell(News(quiet))
 
-    def _tell(
-        self,
-        events: Events,
-        replies: Replies,
-        position: str | None,
-    ) -> None:
+    def _tell(self, news: News) -> None:
         """Publish; what is lost here is found in the tables."""
         try:
-            self._owned_stream().tell(events, replies, position)
+            self._owned_stream().tell(news)
         except QUEUE_ERRORS as error:
             log.warning("telling_failed", shard=self.shard_id, error=str(error))
 
@@ -255,7 +246,7 @@ class MatchingWorker(BatchSettler):
             self._position = msgspec.structs.replace(
                 self._owned_position(), last_stream_id=entries[-1].stream_id
             )
-            self._tell([], {}, entries[-1].stream_id)  # a fence waits for nobody
+            self._tell(News(position=entries[-1].stream_id))  # a fence waits for nobody
             return
         if can_fly(commands):
             self._fly(commands)
@@ -279,8 +270,8 @@ class MatchingWorker(BatchSettler):
             yield
         finally:
             untold, self._untold = self._untold, None
-            for events, replies, position in untold:
-                self._tell(events, replies, position)
+            for news in untold:
+                self._tell(news)
 
     def _take_off(
         self, commands: list[Entry], decision: Decision | None, before: Flight | None
@@ -381,10 +372,13 @@ class MatchingWorker(BatchSettler):
         self._renewed_at = now
         for market_id, _ in settled.events:
             self._told_at[market_id] = now
+        news = News(
+            settled.events, settled.event_sequences, decision.replies, decision.last_stream_id
+        )
         if self._untold is None:
-            self._tell(settled.events, decision.replies, decision.last_stream_id)
+            self._tell(news)
         else:
-            self._untold.append((settled.events, decision.replies, decision.last_stream_id))
+            self._untold.append(news)
         if self._logs_commands:
             self._log_commands(entries, decision, settled)
 

@@ -11,6 +11,7 @@ from matching import wire
 from matching.refusals import error_of
 from matching.worker.decide import Entry
 from matching.worker.loop import MatchingWorker
+from matching.worker.stream import News
 from zavora.errors import EngineUnavailable
 
 
@@ -75,11 +76,6 @@ class _QuietWorker(MatchingWorker):
         self.stop()
         self._leave()
 
-    def _tell(
-        self,
-        events: list[tuple[int, bytes]],
-        replies: dict[str, list[tuple[int, bytes]]],
-        position: str | None,
-    ) -> None:
-        for index, encoded in replies.get("here", []):
+    def _tell(self, news: News) -> None:
+        for index, encoded in news.replies.get("here", []):
             self._replies[index] = wire.decode_reply(encoded)

@@ -29,6 +29,20 @@ _ENTRY_ID_MAX: Final = 2**64 - 1
 QUEUE_ERRORS: Final = (RedisError, OSError)
 
 
+class News(msgspec.Struct, frozen=True):
+    """What is told of a committed batch.
+
+    ``events``: market id and encoded MarketEvent; ``sequences``: their sequences by market;
+    ``replies``: by process, correlation number and encoded Reply; ``position``: that of the last
+    command, up to which the stream is not needed any more.
+    """
+
+    events: list[tuple[int, bytes]] = []
+    sequences: dict[int, int] = {}
+    replies: dict[str, list[tuple[int, bytes]]] = {}
+    position: str | None = None
+
+
 class _CountingPool(redis.ConnectionPool):
     """Counts the connections made: the client replaces a broken one without a word."""
 
@@ -100,20 +114,17 @@ class CommandStream:
         """Drop entries up to and including ``position``."""
         self._redis.xtrim(self._stream, minid=_following(position), approximate=False)
 
-    def tell(
-        self,
-        events: list[tuple[int, bytes]],
-        replies: dict[str, list[tuple[int, bytes]]],
-        position: str | None,
-    ) -> None:
-        """Publish a committed batch, events first, and trim what it settled: one round trip."""
+    def tell(self, news: News) -> None:
+        """Publish news, events first, and trim what they settled: one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
-        for market_id, payload in events:
+        for market_id, payload in news.events:
             pipeline.publish(wire.events_channel(market_id), payload)
-        for process, items in replies.items():
-            pipeline.publish(wire.replies_channel(process), wire.encode(wire.Replies(items)))
-        if position is not None:
-            pipeline.xtrim(self._stream, minid=_following(position), approximate=False)
+        sequences = list(news.sequences.items())
+        for process, items in news.replies.items():
+            message = wire.encode(wire.Replies(items, sequences))
+            pipeline.publish(wire.replies_channel(process), message)
+        if news.position is not None:
+            pipeline.xtrim(self._stream, minid=_following(news.position), approximate=False)
         pipeline.execute()
 
     def show_life(self, owner: str) -> None:

@@ -392,3 +392,13 @@ def test_a_foreign_host_gets_the_envelope(exchange):
     response = httpx.get(f"{exchange.base_url}/api/v1/accounts", headers={"Host": "evil.example"})
 
     assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_request")
+
+
+def test_who_was_answered_finds_the_order_in_the_book(alice):
+    """Answers and events come to the web process by different ways."""
+    account = alice.new_account(EUR="1000000")
+    for number in range(100):
+        price = f"{100 + number}.00"
+        alice.data("POST", "/orders", json=order(account, "buy", price, "0.1"))
+        book = alice.data("GET", "/markets/BTC-EUR/order-book?depth=1")
+        assert book["bids"][0][0] == price

@@ -268,3 +268,36 @@ async def test_a_message_that_cannot_be_read_costs_no_event(
     await until(lambda: feed.market("BTC/USD").depth_sequence == 1, what="the event after it")
     assert feed.market("BTC/USD").top() == ([("20000.00", "1.00000")], [], 1)
     await until(lambda: feed.is_live, what="the feed's return")
+
+
+async def test_answers_can_wait_until_the_feed_shows_their_events(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await _orders(bench, market, "0: buy 1 @ 20000")
+    await in_thread(publisher.lose)
+    await feed.ensure_started()
+    view = feed.market("BTC/USD")
+    known = view.event_sequence
+    await _orders(bench, market, "0: buy 1 @ 20001")
+
+    shown = feed.when_shown([(market, known + 1), (market + 1_000, 7)])
+    assert shown is not None
+    assert not shown.done()
+    await in_thread(publisher.publish)
+    await asyncio.wait_for(shown, 5)
+
+    assert view.top(1)[0] == [("20001.00", "1.00000")]
+    assert feed.when_shown([(market, known + 1)]) is None
+
+
+async def test_answers_do_not_wait_for_lost_events(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    await feed.ensure_started()
+    known = feed.market("BTC/USD").event_sequence
+    await _orders(bench, market, "0: buy 1 @ 20001")
+    await in_thread(publisher.lose)
+
+    await asyncio.wait_for(feed.when_shown([(market, known + 1)]), 5)
+
+    assert feed.market("BTC/USD").event_sequence == known

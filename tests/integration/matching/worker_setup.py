@@ -27,6 +27,7 @@ from matching.worker.decide import Entry
 from matching.worker.loading import load_shard
 from matching.worker.loop import MatchingWorker
 from matching.worker.offline import OfflineShard
+from matching.worker.stream import News
 
 SCALE = 8
 POLL_S = 0.005
@@ -150,14 +151,9 @@ class DrivenWorker(MatchingWorker):
         """Leave as if killed: the lease is not given up."""
         self._drop_connection()
 
-    def _tell(
-        self,
-        events: list[tuple[int, bytes]],
-        replies: dict[str, list[tuple[int, bytes]]],
-        position: str | None,
-    ) -> None:
-        self.events += events
-        for index, encoded in replies.get("test", []):
+    def _tell(self, news: News) -> None:
+        self.events += news.events
+        for index, encoded in news.replies.get("test", []):
             self.replies[index] = wire.decode_reply(encoded)
 
 
