@@ -17,6 +17,7 @@ Start and restart processes from the main thread only (the kernel ends a child w
 made it); everything else may be called from any thread.
 """
 
+import atexit
 import contextlib
 import http.client
 import json
@@ -30,7 +31,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from zavora.embedded.servers import RunningServers
 from zavora.embedded.valkey import free_port
@@ -95,6 +96,17 @@ def end_group(pid: int) -> None:
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+# Homes of stopped servers right after the demo was loaded, by its options.
+_kept_states: Final[dict[tuple[str, ...], Path]] = {}
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy the tables and secrets of a home, owners and modes too."""
+    for name in ("postgres", "secrets"):
+        shutil.rmtree(target / name, ignore_errors=True)
+        subprocess.run(["cp", "-a", source / name, target / name], check=True)
 
 
 class Exchange:
@@ -174,10 +186,13 @@ class Exchange:
     def start(self) -> Self:
         """Start servers, make the tables, load the demo, start the processes, wait for health."""
         try:
+            is_copied = self._demo and self._copy_state()
             self.start_servers()
-            self.manage("migrate", "--noinput")
-            if self._demo:
+            if not is_copied:
+                self.manage("migrate", "--noinput")
+            if self._demo and not is_copied:
                 self.manage("load_demo", *self._demo_options)
+                self._keep_state()
             for spec in self._application_specs():
                 self._specs[spec.name] = spec
                 self._launch(spec)
@@ -187,6 +202,26 @@ class Exchange:
             self.stop()
             raise
         return self
+
+    def _copy_state(self) -> bool:
+        """Begin with what an earlier exchange of this run began with; False where none did."""
+        kept = _kept_states.get(self._demo_options)
+        if kept is None or not self._is_temporary:
+            return False
+        self.home.prepare()
+        _copy(kept, self.home.path)
+        return True
+
+    def _keep_state(self) -> None:
+        """Keep tables and secrets as they are now for exchanges that begin the same way."""
+        if not self._is_temporary:
+            return
+        folder = Path(tempfile.mkdtemp(prefix="zavora-test-state-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self._running_servers().stop_one("postgres")
+        _copy(self.home.path, folder)
+        self._running_servers().restart("postgres")
+        _kept_states[self._demo_options] = folder
 
     def start_servers(self) -> None:
         """Start PostgreSQL and Valkey only; ``manage`` and ``launch`` work from then on."""
