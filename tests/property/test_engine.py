@@ -35,7 +35,7 @@ def test_engine_and_naive_book_agree_on_two_hundred_thousand_commands():
     assert not missing, counts
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random=st.randoms(use_true_random=False), command_count=st.integers(1, 60))
 def test_engine_and_naive_book_agree_on_short_runs_that_can_be_shrunk(random, command_count):
     Trial(random).run(command_count)

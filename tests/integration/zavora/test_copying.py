@@ -45,7 +45,7 @@ def _stored() -> list[tuple[Any, ...]]:
     return [(a, key, bytes(digest), bytes(result), at) for a, key, digest, result, at in rows]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(keys=KEYS)
 def test_a_pipeline_writes_what_copy_writes(keys: list[tuple[int, str, bytes, bytes]]) -> None:
     table = RowTable(OrderKey, COLUMNS)

@@ -19,7 +19,7 @@ from tests.integration.binance.market_data.conftest import (
 )
 
 # How long orders flow; a run by hand may take longer: ZAVORA_TEST_DEPTH_S=60.
-FLOW_S = float(os.environ.get("ZAVORA_TEST_DEPTH_S", "8"))
+FLOW_S = float(os.environ.get("ZAVORA_TEST_DEPTH_S", "6"))
 TRADERS = 4
 Book = dict[str, dict[str, str]]
 
