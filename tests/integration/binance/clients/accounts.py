@@ -74,9 +74,8 @@ class Blocking:
 def extra_web(exchange: Exchange, name: str, **settings: str) -> Iterator[int]:
     """Start one more web process with settings of its own; give its port, and end it."""
     port = free_port()
-    env = {**exchange.env, "PORT": str(port), "ALLOWED_HOSTS": "*", **settings}
-    # At the machine's outer address, too: loopback is never shut out.
-    spec = web(env, port=port, server="uvicorn", host="0.0.0.0")  # noqa: S104
+    env = {**exchange.env, "PORT": str(port), **settings}
+    spec = web(env, port=port, server="uvicorn")
     exchange.launch(dataclasses.replace(spec, name=name))
 
     def answers() -> bool:
