@@ -217,34 +217,49 @@ def write_balances(
             what="balances",
         )
     for key in sorted(fresh):
-        change, scale = changes[key], scales[key[1]]
-        inserted = cursor.connection.execute(
-            f"INSERT INTO {_BALANCE} AS b"
-            " (account_id, asset_id, available, locked, version, updated_at)"
-            " VALUES (%s, %s, %s::numeric, %s::numeric, 1, %s)"
-            " ON CONFLICT (account_id, asset_id) DO UPDATE SET"
-            " available = b.available + EXCLUDED.available, locked = b.locked + EXCLUDED.locked,"
-            " version = b.version + 1, updated_at = EXCLUDED.updated_at"
-            " RETURNING account_id, asset_id, available::text, locked::text, version",
-            (
-                *key,
-                f"{change.available_units}e-{scale}",
-                f"{change.locked_units}e-{scale}",
-                time_text,
-            ),
-        )
-        states += [
-            BalanceState(
-                account_id,
-                asset_id,
-                units_to_text(numeric_text_to_units(spendable, scale), scale),
-                units_to_text(numeric_text_to_units(held_text, scale), scale),
-                version,
-                time_us,
+        states.append(
+            _credit_first(
+                cursor, key, changes[key], scales[key[1]], time_text=time_text, time_us=time_us
             )
-            for account_id, asset_id, spendable, held_text, version in inserted.fetchall()
-        ]
+        )
     return states
+
+
+def _credit_first(
+    cursor: Cursor[Any],
+    key: BalanceKey,
+    change: BalanceChange,
+    scale: int,
+    *,
+    time_text: str,
+    time_us: int,
+) -> BalanceState:
+    """Insert a balance that had no row, or add to one that was inserted meanwhile."""
+    inserted = cursor.connection.execute(
+        f"INSERT INTO {_BALANCE} AS b"
+        " (account_id, asset_id, available, locked, version, updated_at)"
+        " VALUES (%s, %s, %s::numeric, %s::numeric, 1, %s)"
+        " ON CONFLICT (account_id, asset_id) DO UPDATE SET"
+        " available = b.available + EXCLUDED.available, locked = b.locked + EXCLUDED.locked,"
+        " version = b.version + 1, updated_at = EXCLUDED.updated_at"
+        " RETURNING available::text, locked::text, version",
+        (
+            *key,
+            f"{change.available_units}e-{scale}",
+            f"{change.locked_units}e-{scale}",
+            time_text,
+        ),
+    )
+    row = inserted.fetchone()
+    if row is None:
+        raise InvariantBroken(f"the balance of account {key[0]} in asset {key[1]} was not written")
+    return BalanceState(
+        *key,
+        units_to_text(numeric_text_to_units(row[0], scale), scale),
+        units_to_text(numeric_text_to_units(row[1], scale), scale),
+        row[2],
+        time_us,
+    )
 
 
 def copy_ledger(cursor: Cursor[Any], transactions: list[str], entries: list[str]) -> None:

@@ -110,36 +110,18 @@ def build_terms(
     is_demo: bool = False,
 ) -> MarketTerms:
     """Return the terms of a market. Raises ValidationFailed where its rules cannot be exact."""
-    wrong: dict[str, str] = {}
-    tick_decimals, lot_decimals = money.scale_of(tick_size), money.scale_of(lot_size)
-    if tick_size <= 0:
-        wrong["tick_size"] = "expected a price above zero"
-    if lot_size <= 0:
-        wrong["lot_size"] = "expected a quantity above zero"
-    if lot_decimals > base.scale:
-        wrong["lot_size"] = f"expected at most the {base.scale} decimals of {base.code}"
-    if tick_decimals + lot_decimals > quote.scale and not wrong:
-        # The product may still be exact where its last digits are zeros: 0.5 x 0.2 is 0.1.
-        product = money.EXACT.multiply(tick_size, lot_size)
-        if money.scale_of(product) > quote.scale:
-            wrong["tick_size"] = (
-                f"expected tick size x lot size to fit the {quote.scale} decimals of {quote.code}"
-            )
-    for name, rate in (("maker_fee_ppm", maker_fee_ppm), ("taker_fee_ppm", taker_fee_ppm)):
-        if not 0 <= rate <= money.PPM:
-            wrong[name] = f"expected parts per million from 0 to {money.PPM}"
-    limit = Decimal(10**money.INTEGER_DIGITS_MAX)
-    for name, value in (
-        ("max_notional", max_notional),
-        ("max_price", max_price),
-        ("max_quantity", max_quantity),
-    ):
-        if not 0 < value < limit:
-            wrong[name] = "expected a figure above zero and below 10^20"
-    if not 0 <= min_notional <= max_notional:
-        wrong["min_notional"] = "expected a figure from zero to max_notional"
+    wrong = _wrong_steps(base, quote, tick_size, lot_size) | _wrong_bounds(
+        rates={"maker_fee_ppm": maker_fee_ppm, "taker_fee_ppm": taker_fee_ppm},
+        maxima={
+            "max_notional": max_notional,
+            "max_price": max_price,
+            "max_quantity": max_quantity,
+        },
+        min_notional=min_notional,
+    )
     if wrong:
         raise ValidationFailed("the market's rules do not fit its assets", **wrong)
+    tick_decimals, lot_decimals = money.scale_of(tick_size), money.scale_of(lot_size)
     tick_units = money.decimal_to_units(tick_size, tick_decimals)
     lot_units = money.decimal_to_units(lot_size, lot_decimals)
     rules = MarketRules(
@@ -181,6 +163,45 @@ def build_terms(
         zero_quantity=money.units_to_text(0, lot_decimals),
         zero_quote=money.units_to_text(0, quote.scale),
     )
+
+
+def _wrong_steps(
+    base: AssetTerms, quote: AssetTerms, tick_size: Decimal, lot_size: Decimal
+) -> dict[str, str]:
+    """Return what is wrong with the tick and the lot, by name."""
+    wrong: dict[str, str] = {}
+    tick_decimals, lot_decimals = money.scale_of(tick_size), money.scale_of(lot_size)
+    if tick_size <= 0:
+        wrong["tick_size"] = "expected a price above zero"
+    if lot_size <= 0:
+        wrong["lot_size"] = "expected a quantity above zero"
+    if lot_decimals > base.scale:
+        wrong["lot_size"] = f"expected at most the {base.scale} decimals of {base.code}"
+    if tick_decimals + lot_decimals > quote.scale and not wrong:
+        # The product may still be exact where its last digits are zeros: 0.5 x 0.2 is 0.1.
+        product = money.EXACT.multiply(tick_size, lot_size)
+        if money.scale_of(product) > quote.scale:
+            wrong["tick_size"] = (
+                f"expected tick size x lot size to fit the {quote.scale} decimals of {quote.code}"
+            )
+    return wrong
+
+
+def _wrong_bounds(
+    *, rates: dict[str, int], maxima: dict[str, Decimal], min_notional: Decimal
+) -> dict[str, str]:
+    """Return what is wrong with fee rates, maxima and the smallest notional, by name."""
+    wrong: dict[str, str] = {}
+    for name, rate in rates.items():
+        if not 0 <= rate <= money.PPM:
+            wrong[name] = f"expected parts per million from 0 to {money.PPM}"
+    limit = Decimal(10**money.INTEGER_DIGITS_MAX)
+    for name, value in maxima.items():
+        if not 0 < value < limit:
+            wrong[name] = "expected a figure above zero and below 10^20"
+    if not 0 <= min_notional <= maxima["max_notional"]:
+        wrong["min_notional"] = "expected a figure from zero to max_notional"
+    return wrong
 
 
 # Prices and quantities come again and again: a market's worker spends less on text by remembering.
