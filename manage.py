@@ -8,6 +8,7 @@ import sys
 from django.core.management import execute_from_command_line
 
 from zavora.embedded.binaries import ServerMissing
+from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
 from zavora.embedded.servers import servers_for_command
 from zavora.home import Home, HomeError, home_from_environment, load_environment
 
@@ -53,6 +54,8 @@ def main() -> None:
                 sys.exit(f"manage.py: {error}")
             os.environ["DATABASE_URL"] = urls.database_url
             os.environ["REDIS_URL"] = urls.redis_url
+            if sys.argv[1] in TABLE_COMMANDS and urls.owner_database_url:
+                os.environ[OWNER_URL_VARIABLE] = urls.owner_database_url
         execute_from_command_line(sys.argv)
 
 

@@ -166,6 +166,8 @@ class Balance(models.Model):
 class LedgerTransaction(models.Model):
     """A set of entries that sum to zero per asset. Never changed, never deleted."""
 
+    is_append_only = True
+
     class Kind(models.TextChoices):
         TRADE = "trade"
         DEPOSIT = "deposit"
@@ -183,6 +185,8 @@ class LedgerTransaction(models.Model):
 
 class LedgerEntry(models.Model):
     """One movement of one asset on one account; negative takes, positive gives."""
+
+    is_append_only = True
 
     class Kind(models.TextChoices):
         TRADE = "trade"

@@ -214,6 +214,8 @@ class OrderKey(models.Model):
 class Trade(models.Model):
     """One match of a maker and a taker."""
 
+    is_append_only = True
+
     id = models.BigIntegerField(primary_key=True, editable=False)
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
@@ -266,6 +268,8 @@ class Trade(models.Model):
 
 class Command(models.Model):
     """The journal: every command in order, what the engine was given for it, and the outcome."""
+
+    is_append_only = True
 
     class Outcome(models.TextChoices):
         APPLIED = "applied"
@@ -322,6 +326,8 @@ class Command(models.Model):
 
 class Event(models.Model):
     """What one batch did to one market, exactly as published. Kept a day, to fill gaps in feeds."""
+
+    is_append_only = True
 
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False

@@ -55,7 +55,8 @@ def _make_environment(config: pytest.Config) -> None:
     servers = RunningServers(home)
     _stack.callback(servers.stop)
     servers.start()
-    os.environ["DATABASE_URL"] = servers.urls.database_url
+    # Tests make, empty and tamper with databases, so they come as the owner.
+    os.environ["DATABASE_URL"] = servers.urls.owner_database_url
     os.environ["REDIS_URL"] = servers.urls.redis_url
 
 

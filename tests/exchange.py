@@ -33,6 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
 from zavora.embedded.servers import RunningServers
 from zavora.embedded.valkey import free_port
 from zavora.exchange import (
@@ -162,8 +163,8 @@ class Exchange:
 
     @property
     def database_url(self) -> str:
-        """The PostgreSQL of this exchange, for psycopg."""
-        return self._running_servers().urls.database_url
+        """The PostgreSQL of this exchange as its owner reaches it, for psycopg."""
+        return self._running_servers().urls.owner_database_url
 
     @property
     def redis_url(self) -> str:
@@ -234,7 +235,10 @@ class Exchange:
             self._servers.start()
         finally:
             os.environ.update({name: value for name, value in own.items() if value is not None})
-        urls = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        urls = {
+            "DATABASE_URL": self._running_servers().urls.database_url,
+            "REDIS_URL": self.redis_url,
+        }
         self.env = {
             **child_environment(self.home, port=self.port, servers=urls),
             **DEFAULT_ENV,
@@ -337,9 +341,12 @@ class Exchange:
         self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S
     ) -> subprocess.CompletedProcess[str]:
         """Run a management command and return how it ended, whatever that is."""
+        env = self.env
+        if arguments[0] in TABLE_COMMANDS:
+            env = {**env, OWNER_URL_VARIABLE: self.database_url}
         return subprocess.run(
             [sys.executable, str(PROJECT_DIR / "manage.py"), *arguments],
-            env=self.env,
+            env=env,
             cwd=PROJECT_DIR,
             capture_output=True,
             text=True,

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from zavora.embedded.discovery import OWNER_URL_VARIABLE
 from zavora.home import PROJECT_DIR, Home
 from zavora.processes import ProcessSpec, Stage
 
@@ -23,9 +24,10 @@ class UnknownWebServer(ValueError):
 
 
 def child_environment(home: Home, *, port: int, servers: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of every process of one exchange."""
+    """Return the environment of every process of one exchange, without the owner's URL."""
+    inherited = {k: v for k, v in os.environ.items() if k != OWNER_URL_VARIABLE}
     return {
-        **os.environ,
+        **inherited,
         **servers,
         "ZAVORA_HOME": str(home.path),
         "PORT": str(port),

@@ -90,7 +90,8 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
         supervisor.wait_until_ready([s.name for s in plan.specs], wait_s=SERVERS_WAIT_S)
     announce_servers(home, plan.urls, owner_pid=os.getpid())
     children_env = child_environment(home, port=port, servers=plan.environment())
-    logins = _prepare_data(supervisor, children_env, env, has_demo=has_demo)
+    owner_env = {**children_env, **plan.owner_environment()}
+    logins = _prepare_data(supervisor, owner_env, env, has_demo=has_demo)
     with step("matching, market data, web, background work"):
         specs = application_specs(
             children_env,
@@ -118,18 +119,18 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
 
 
 def _prepare_data(
-    supervisor: Supervisor, children_env: dict[str, str], env: environ.Env, *, has_demo: bool
+    supervisor: Supervisor, owner_env: dict[str, str], env: environ.Env, *, has_demo: bool
 ) -> Sequence[str]:
     """Bring tables, files and demo up to date; return what the demo says about its logins."""
     arguments = ("prepare", "--demo") if has_demo else ("prepare",)
     # Its output is for the person who started this; what it logs is not.
-    prepare = manage("prepare", *arguments, env={**children_env, "LOG_LEVEL": "ERROR"})
+    prepare = manage("prepare", *arguments, env={**owner_env, "LOG_LEVEL": "ERROR"})
     with step("tables and demo" if has_demo else "tables"):
         logins = supervisor.run_to_end(prepare, wait_s=STEP_WAIT_S)
     if not env.bool("DEBUG", default=True):
         with step("static files"):
             supervisor.run_to_end(
-                manage("static", "collectstatic", "--noinput", env=children_env),
+                manage("static", "collectstatic", "--noinput", env=owner_env),
                 wait_s=STEP_WAIT_S,
             )
     return logins

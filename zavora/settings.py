@@ -5,7 +5,7 @@ from pathlib import Path
 
 import environ
 
-from zavora.embedded.discovery import running_servers
+from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 from zavora.secrets import get_or_create_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -44,6 +44,10 @@ if DATABASE_URL:
 else:
     # No server is known: commands that need none still work, others say so on first use.
     DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "zavora"}}
+# The owner of the tables, for the commands that change them; what serves knows nothing of it.
+OWNER_DATABASE_URL = env.str(OWNER_URL_VARIABLE, default="")
+if OWNER_DATABASE_URL and sys.argv[1:2] and sys.argv[1] in TABLE_COMMANDS:
+    DATABASES["owner"] = environ.Env.db_url_config(OWNER_DATABASE_URL)
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -8,13 +8,22 @@ from typing import Any
 from zavora.home import Home
 from zavora.processes import ProcessIdentity, identify, is_alive, write_private
 
+# Names the database as the owner of its tables reaches it. Programs that change tables have it;
+# those that serve do not.
+OWNER_URL_VARIABLE = "ZAVORA_OWNER_DATABASE_URL"
+TABLE_COMMANDS = frozenset({"migrate", "prepare"})
+
 
 @dataclass(frozen=True, slots=True)
 class ServerUrls:
-    """Where PostgreSQL and Valkey answer. They hold passwords."""
+    """Where PostgreSQL and Valkey answer. They hold passwords.
+
+    ``owner_database_url`` is for whoever changes tables; empty where ``database_url`` may do so.
+    """
 
     database_url: str
     redis_url: str
+    owner_database_url: str = ""
 
 
 def running_servers(home: Path) -> ServerUrls | None:
@@ -25,7 +34,11 @@ def running_servers(home: Path) -> ServerUrls | None:
     entry = _read(home)
     if entry is None or not is_alive(ProcessIdentity(entry["pid"], entry["started"])):
         return None
-    return ServerUrls(database_url=entry["database_url"], redis_url=entry["redis_url"])
+    return ServerUrls(
+        database_url=entry["database_url"],
+        redis_url=entry["redis_url"],
+        owner_database_url=entry.get("owner_database_url", ""),
+    )
 
 
 def server_owner(home: Path) -> int | None:
@@ -44,6 +57,7 @@ def announce_servers(home: Home, urls: ServerUrls, *, owner_pid: int) -> None:
         "started": owner.started,
         "database_url": urls.database_url,
         "redis_url": urls.redis_url,
+        "owner_database_url": urls.owner_database_url,
     }
     write_private(home.servers_file, json.dumps(entry, indent=1))
 

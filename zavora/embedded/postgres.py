@@ -1,7 +1,9 @@
 """A PostgreSQL of our own: made once, run in the foreground, reached by a Unix socket.
 
 Nothing is switched off that keeps commits safe: fsync, full_page_writes and synchronous_commit
-are on, as the matching worker demands.
+are on, as the matching worker demands. Two roles use it: the owner of the tables migrates them, and
+everything that serves runs as ``RUN_USER``, which may not rewrite what is append-only
+(``zavora.database_rights`` grants).
 """
 
 import os
@@ -20,7 +22,10 @@ from zavora.home import Home, HomeError
 from zavora.processes import ProcessSpec, Stage, end_processes, identify
 from zavora.secrets import get_or_create_secret
 
-USER = DATABASE = "zavora"
+OWNER = DATABASE = "zavora"
+RUN_USER = "zavora_run"
+# Says, inside the data folder, that RUN_USER was made there: it comes and goes with the data.
+ROLES_MARK = "zavora_roles"
 PORT = 5432  # only part of the socket's name: no TCP port is opened
 # How long a server may take to write what it has to when it is asked to stop.
 STOP_GRACE_S = 3.0
@@ -55,6 +60,12 @@ SETTINGS = {
     "log_checkpoints": "off",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] ",
+    # What a statement carries (password hashes, sealed secrets, addresses) stays out of the log:
+    # no text of failed statements, no parameters, and no DETAIL or CONTEXT, which quote rows.
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 
 
@@ -66,13 +77,22 @@ class Postgres:
     run_as: RunAs
     data: Path
     sockets: Path
-    password: str
+    owner_password: str
+    run_password: str
 
     @property
     def url(self) -> str:
-        """Where it answers; understood by libpq and by Django's settings alike."""
+        """Where it answers to those who serve; understood by libpq and by Django's settings."""
+        return self._url(RUN_USER, self.run_password)
+
+    @property
+    def owner_url(self) -> str:
+        """Where it answers to the owner of the tables."""
+        return self._url(OWNER, self.owner_password)
+
+    def _url(self, user: str, password: str) -> str:
         return (
-            f"postgresql://{USER}:{quote(self.password)}@:{PORT}/{DATABASE}"
+            f"postgresql://{user}:{quote(password)}@:{PORT}/{DATABASE}"
             f"?host={quote(str(self.sockets), safe='')}"
         )
 
@@ -143,13 +163,17 @@ def prepare_postgres(home: Home) -> Postgres:
         run_as=run_as_for(programs.folder / "postgres"),
         data=home.path / "postgres",
         sockets=home.socket_folder() / "pg",
-        password=get_or_create_secret(home.path, "postgres_password"),
+        owner_password=get_or_create_secret(home.path, "postgres_password"),
+        run_password=get_or_create_secret(home.path, "postgres_run_password"),
     )
     server.sockets.mkdir(mode=0o700, exist_ok=True)
     own(server.sockets, server.run_as)
     if server.data.exists():
         _check_version(server)
         own(server.data, server.run_as)
+        if not (server.data / ROLES_MARK).exists():  # the data is of a version with one role
+            server.clear_stale_lock()
+            _make_run_role(server, server.data)
     else:
         _make_data(server)
     return server
@@ -179,23 +203,44 @@ def _make_data(server: Postgres) -> None:
     )
     try:
         password_file.touch(mode=0o600)
-        password_file.write_text(server.password)
+        password_file.write_text(server.owner_password)
         if server.run_as.owner_uid > 0:
             os.chown(password_file, server.run_as.owner_uid, -1)
         _run(
             server,
-            ["initdb", "--auth=scram-sha-256", f"--pwfile={password_file}", f"--username={USER}"],
+            ["initdb", "--auth=scram-sha-256", f"--pwfile={password_file}", f"--username={OWNER}"],
             ["--encoding=UTF8", *locale, "--no-instructions", "-D", str(fresh)],
         )
     finally:
         password_file.unlink(missing_ok=True)
+    _run_single(server, fresh, f"CREATE DATABASE {DATABASE}")
+    _make_run_role(server, fresh)
+    fresh.rename(server.data)
+
+
+def _make_run_role(server: Postgres, data: Path) -> None:
+    """Make the role that serves, or give it its password; what it may do is granted later."""
+    role = f"ROLE {RUN_USER} LOGIN PASSWORD '{server.run_password}'"
+    exists = f"EXISTS (SELECT FROM pg_roles WHERE rolname = '{RUN_USER}')"
+    _run_single(
+        server,
+        data,
+        f"DO $$ BEGIN IF {exists} THEN ALTER {role}; ELSE CREATE {role}; END IF; END $$",
+    )
+    mark = data / ROLES_MARK
+    mark.touch(mode=0o600)
+    if server.run_as.owner_uid > 0:
+        os.chown(mark, server.run_as.owner_uid, -1)
+
+
+def _run_single(server: Postgres, data: Path, statement: str) -> None:
+    """Run one statement as superuser on data that no server uses."""
     _run(
         server,
-        ["postgres", "--single", "-D", str(fresh), "-c", "listen_addresses=", "postgres"],
+        ["postgres", "--single", "-D", str(data), "-c", "listen_addresses=", "postgres"],
         [],
-        stdin=f"CREATE DATABASE {DATABASE}\n",
+        stdin=f"{statement}\n",
     )
-    fresh.rename(server.data)
 
 
 def _run(server: Postgres, command: list[str], options: list[str], *, stdin: str = "") -> None:

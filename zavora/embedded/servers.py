@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from zavora.embedded.discovery import (
+    OWNER_URL_VARIABLE,
     ServerUrls,
     announce_servers,
     running_servers,
@@ -49,8 +50,12 @@ class ServerPlan:
     urls: ServerUrls
 
     def environment(self) -> dict[str, str]:
-        """Return the two variables by which programs find the servers."""
+        """Return the two variables by which programs that serve find the servers."""
         return {"DATABASE_URL": self.urls.database_url, "REDIS_URL": self.urls.redis_url}
+
+    def owner_environment(self) -> dict[str, str]:
+        """Return the variables for a program that changes tables."""
+        return {**self.environment(), OWNER_URL_VARIABLE: self.urls.owner_database_url}
 
 
 def plan_servers(home: Home) -> ServerPlan:
@@ -59,17 +64,18 @@ def plan_servers(home: Home) -> ServerPlan:
     Raises ServerMissing or HomeError.
     """
     database_url = os.environ.get("DATABASE_URL", "")
+    owner_url = os.environ.get(OWNER_URL_VARIABLE, "")
     redis_url = os.environ.get("REDIS_URL", "")
     specs = []
     if not database_url:
         postgres = prepare_postgres(home)
-        database_url = postgres.url
+        database_url, owner_url = postgres.url, postgres.owner_url
         specs.append(postgres.spec())
     if not redis_url:
         valkey = prepare_valkey(home)
         redis_url = valkey.url
         specs.append(valkey.spec())
-    return ServerPlan(tuple(specs), ServerUrls(database_url, redis_url))
+    return ServerPlan(tuple(specs), ServerUrls(database_url, redis_url, owner_url))
 
 
 class RunningServers:

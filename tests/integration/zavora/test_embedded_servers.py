@@ -34,7 +34,7 @@ from zavora.home import Home
 home = Home(Path(sys.argv[1]))
 with servers_for_command(home, quiet=True) as urls:
     kind = "owner" if server_owner(home.path) == os.getpid() else "guest"
-    print(kind, urls.database_url, urls.redis_url, flush=True)
+    print(kind, urls.database_url, urls.redis_url, urls.owner_database_url, flush=True)
     sys.stdin.read()
 """
 
@@ -75,8 +75,8 @@ def start_program(home: Home) -> subprocess.Popen[str]:
 
 def first_line(program: subprocess.Popen[str]) -> tuple[str, ServerUrls]:
     assert program.stdout is not None
-    kind, database_url, redis_url = program.stdout.readline().split()
-    return kind, ServerUrls(database_url, redis_url)
+    kind, *urls = program.stdout.readline().split()
+    return kind, ServerUrls(*urls)
 
 
 def write_row(url: str) -> None:
@@ -96,15 +96,15 @@ def test_data_is_there_after_a_stop_and_a_start(home: Home) -> None:
     for expected in (1, 2):
         servers = RunningServers(home)
         servers.start()
-        write_row(servers.urls.database_url)
-        assert rows(servers.urls.database_url) == expected
+        write_row(servers.urls.owner_database_url)
+        assert rows(servers.urls.owner_database_url) == expected
         assert running_servers(home.path) == servers.urls
         servers.stop()
         assert running_servers(home.path) is None
 
 
 def test_passwords_are_asked_for(servers: RunningServers) -> None:
-    url = servers.urls.database_url
+    url = servers.urls.owner_database_url
     password = url.split("zavora:")[1].split("@")[0]
 
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -116,7 +116,7 @@ def test_passwords_are_asked_for(servers: RunningServers) -> None:
 
 def test_passwords_are_not_on_any_command_line(servers: RunningServers) -> None:
     secrets = {
-        servers.urls.database_url.split("zavora:")[1].split("@")[0],
+        servers.urls.owner_database_url.split("zavora:")[1].split("@")[0],
         servers.urls.redis_url.split(":")[2].split("@")[0],
     }
     listing = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True).stdout
@@ -125,7 +125,7 @@ def test_passwords_are_not_on_any_command_line(servers: RunningServers) -> None:
 
 
 def test_a_killed_postmaster_comes_back_with_every_committed_row(servers: RunningServers) -> None:
-    url = servers.urls.database_url
+    url = servers.urls.owner_database_url
     write_row(url)
     os.kill(servers.pid("postgres"), signal.SIGKILL)
 
@@ -148,7 +148,7 @@ def test_a_killed_owner_does_not_block_the_next_start(home: Home) -> None:
     owner = start_program(home)
     kind, urls = first_line(owner)
     assert kind == "owner"
-    write_row(urls.database_url)
+    write_row(urls.owner_database_url)
     owner.kill()
     owner.wait()
 
@@ -156,7 +156,7 @@ def test_a_killed_owner_does_not_block_the_next_start(home: Home) -> None:
     kind, urls = first_line(later)
 
     assert kind == "owner"
-    assert rows(urls.database_url) == 1
+    assert rows(urls.owner_database_url) == 1
     later.communicate("")
     assert later.returncode == 0
 
@@ -176,7 +176,7 @@ def test_servers_that_outlived_their_owner_are_ended(home: Home) -> None:
     kind, urls = first_line(later)
 
     assert kind == "owner"
-    write_row(urls.database_url)
+    write_row(urls.owner_database_url)
     assert not any(is_alive(leftover) for leftover in leftovers)
     later.communicate("")
 
@@ -188,7 +188,7 @@ def test_two_that_start_at_once_share_one_pair_of_servers(home: Home) -> None:
 
     assert sorted(kind for kind, _ in answers) == ["guest", "owner"]
     assert answers[0][1] == answers[1][1]
-    write_row(answers[0][1].database_url)
+    write_row(answers[0][1].owner_database_url)
     for program in programs:
         assert program.stdin is not None
         program.stdin.close()
@@ -206,7 +206,7 @@ def test_an_owner_waits_for_its_guests(home: Home) -> None:
     owner.stdin.close()  # its own work is done
     with pytest.raises(subprocess.TimeoutExpired):
         owner.wait(timeout=0.5)
-    write_row(urls.database_url)
+    write_row(urls.owner_database_url)
     guest.communicate("")
 
     assert owner.wait(timeout=10) == 0
@@ -224,7 +224,7 @@ def test_a_stale_lock_file_with_a_strangers_pid_is_no_obstacle(home: Home) -> No
     servers = RunningServers(home)
     servers.start()
 
-    write_row(servers.urls.database_url)
+    write_row(servers.urls.owner_database_url)
     assert identify(os.getpid()) is not None
     servers.stop()
 
@@ -236,7 +236,7 @@ def test_an_initdb_that_was_cut_short_is_repeated(home: Home) -> None:
     servers = RunningServers(home)
     servers.start()
 
-    write_row(servers.urls.database_url)
+    write_row(servers.urls.owner_database_url)
     servers.stop()
     assert not (home.path / "postgres.new").exists()
 
@@ -255,7 +255,7 @@ def test_a_home_with_a_long_path_works(tmp_path: Path) -> None:
     servers = RunningServers(home)
     servers.start()
 
-    write_row(servers.urls.database_url)
+    write_row(servers.urls.owner_database_url)
 
     servers.stop()
     shutil.rmtree(home.socket_folder())
@@ -273,7 +273,7 @@ def test_root_without_user_namespaces_runs_it_as_nobody(
 
     assert Path(f"/proc/{servers.pid('postgres')}").stat().st_uid == privileges.NOBODY
     assert (home.path / "postgres").stat().st_uid == privileges.NOBODY
-    write_row(servers.urls.database_url)
+    write_row(servers.urls.owner_database_url)
     servers.stop()
     monkeypatch.undo()
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -281,7 +281,7 @@ def test_root_without_user_namespaces_runs_it_as_nobody(
     # A later run that is allowed namespaces takes the same data.
     servers = RunningServers(home)
     servers.start()
-    assert rows(servers.urls.database_url) == 1
+    assert rows(servers.urls.owner_database_url) == 1
     servers.stop()
 
 

@@ -1,0 +1,184 @@
+"""What the role that serves may not do, tried as that role on a running exchange."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.exchange import Exchange
+from zavora.embedded.servers import RunningServers
+from zavora.home import PROJECT_DIR, Home, owner_lock
+
+HISTORY = (
+    "accounts_ledgerentry",
+    "accounts_ledgertransaction",
+    "matching_command",
+    "matching_event",
+    "matching_trade",
+)
+# Of each table a column that every row has.
+COLUMNS = {
+    "accounts_ledgerentry": "amount = amount + 1",
+    "accounts_ledgertransaction": "reference = 'other'",
+    "matching_command": "kind = 'other'",
+    "matching_event": "batch_at = now() - interval '9 days'",
+    "matching_trade": "price = price * 2",
+}
+
+
+@pytest.fixture
+def run_role(exchange: Exchange) -> Iterator[psycopg.Connection]:
+    """A connection as the processes of the exchange have it."""
+    with psycopg.connect(exchange.env["DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+def test_every_append_only_table_is_known() -> None:
+    from zavora.database_rights import append_only_tables
+
+    assert append_only_tables() == sorted(HISTORY)
+
+
+@pytest.mark.parametrize("table", HISTORY)
+def test_history_is_added_to_and_read_but_never_rewritten(
+    run_role: psycopg.Connection, exchange: Exchange, table: str
+) -> None:
+    statements = (
+        f"UPDATE {table} SET {COLUMNS[table]}",
+        f"DELETE FROM {table}",
+        f"TRUNCATE {table} CASCADE",
+        f"ALTER TABLE {table} DISABLE TRIGGER ALL",
+        f"DROP TABLE {table} CASCADE",
+        f"CREATE TRIGGER quiet BEFORE INSERT ON {table} EXECUTE FUNCTION accounts_refuse_change()",
+    )
+    before = _rows(exchange, table)
+
+    for statement in statements:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            run_role.execute(statement)
+
+    assert _rows(exchange, table) == before
+    assert run_role.execute(f"SELECT has_table_privilege('{table}', 'INSERT')").fetchone() == (
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET session_replication_role = replica",
+        "COPY accounts_user TO PROGRAM 'true'",
+        "SELECT pg_read_file('postgresql.conf')",
+        "CREATE TABLE mine (id integer)",
+        "CREATE ROLE other SUPERUSER",
+        "ALTER ROLE zavora_run SUPERUSER",
+        "SET ROLE zavora",
+        "ALTER SYSTEM SET fsync = off",
+        "DELETE FROM django_migrations",
+        (
+            "CREATE OR REPLACE FUNCTION accounts_refuse_change() RETURNS trigger"
+            " LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        ),
+    ],
+)
+def test_the_run_role_is_no_superuser(run_role: psycopg.Connection, statement: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        run_role.execute(statement)
+
+
+def test_the_owner_could_which_is_why_nothing_that_serves_is_the_owner(exchange: Exchange) -> None:
+    with psycopg.connect(exchange.database_url) as owner:
+        owner.execute("SET session_replication_role = replica")
+        changed = owner.execute("UPDATE accounts_ledgerentry SET amount = amount + 1").rowcount
+        owner.rollback()
+    assert changed > 0
+    for name in exchange.names():
+        if name not in ("postgres", "valkey"):
+            environ = Path(f"/proc/{exchange.pid(name)}/environ").read_bytes()
+            assert exchange.database_url.encode() not in environ
+
+
+def test_events_of_today_are_not_purged_whatever_is_asked(
+    run_role: psycopg.Connection, exchange: Exchange
+) -> None:
+    assert _rows(exchange, "matching_event") > 0
+    purge = "SELECT matching_purge_events(now() + interval '9 days', 1000000)"
+    # A table of the same name that anybody may make does not get in between.
+    with run_role.transaction(force_rollback=True):
+        run_role.execute("CREATE TEMP TABLE matching_event (id bigint, batch_at timestamptz)")
+        run_role.execute("INSERT INTO matching_event VALUES (1, now() - interval '9 days')")
+        assert run_role.execute(purge).fetchone() == (0,)
+    assert run_role.execute(purge).fetchone() == (0,)
+
+
+def test_data_of_a_version_with_one_role_goes_on(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
+    with owner_lock(home, wait_s=0), _without_urls():
+        servers = RunningServers(home)
+        servers.start()
+        with psycopg.connect(servers.urls.owner_database_url, autocommit=True) as owner:
+            owner.execute("DROP ROLE zavora_run")
+        servers.stop()
+        (home.path / "postgres" / "zavora_roles").unlink()
+        (home.path / "secrets" / "postgres_run_password").unlink()
+
+        servers = RunningServers(home)
+        servers.start()
+        try:
+            subprocess.run(
+                [sys.executable, "manage.py", "migrate", "--noinput", "-v", "0"],
+                cwd=PROJECT_DIR,
+                env={
+                    **environment,
+                    "ZAVORA_HOME": str(home.path),
+                    "DATABASE_URL": servers.urls.database_url,
+                    "REDIS_URL": servers.urls.redis_url,
+                    "ZAVORA_OWNER_DATABASE_URL": servers.urls.owner_database_url,
+                },
+                check=True,
+            )
+            with psycopg.connect(servers.urls.database_url) as run:
+                assert run.execute("SELECT count(*) FROM accounts_ledgerentry").fetchone() == (0,)
+        finally:
+            servers.stop()
+
+
+def test_a_role_that_is_not_there_is_named(exchange: Exchange) -> None:
+    url = exchange.env["DATABASE_URL"].replace("zavora_run:", "nobody_here:")
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--noinput"],
+        cwd=PROJECT_DIR,
+        env={
+            **exchange.env,
+            "DATABASE_URL": url,
+            "ZAVORA_OWNER_DATABASE_URL": exchange.database_url,
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert "CREATE ROLE nobody_here LOGIN" in done.stderr
+
+
+def _rows(exchange: Exchange, table: str) -> int:
+    with psycopg.connect(exchange.database_url) as connection:
+        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+class _without_urls:  # noqa: N801 (reads as a statement)
+    """Let servers be the home's own, whatever the test run itself uses."""
+
+    def __enter__(self) -> None:
+        self._kept = {n: os.environ.pop(n, None) for n in ("DATABASE_URL", "REDIS_URL")}
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.update({n: v for n, v in self._kept.items() if v is not None})

@@ -1,0 +1,80 @@
+"""What the role that serves may do in the database: everything but rewrite history.
+
+Tables belong to an owner, who migrates them. The run role reads and writes rows. Where a model says
+``is_append_only`` (ledger, trades, journal, events) it inserts and selects alone, so that neither a
+mistake nor an injected statement changes what was written. It owns nothing, so it cannot switch a
+trigger off, and TRUNCATE is not among its rights.
+"""
+
+from typing import Final
+
+from django.apps import apps
+from django.db import connections, transaction
+from psycopg import sql
+
+_MIGRATIONS_TABLE: Final = "django_migrations"
+# The one way in which rows of an append-only table go: functions of the owner with rules inside.
+PURGE_FUNCTIONS: Final = ("matching_purge_events(timestamptz, integer)",)
+
+
+class RunRoleMissing(Exception):
+    """The role that DATABASE_URL names is not there; the message says what to do."""
+
+
+def append_only_tables() -> list[str]:
+    """Return the tables that the run role may add to and read, sorted."""
+    return sorted(
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if getattr(model, "is_append_only", False)
+    )
+
+
+def grant_run_role(*, owner: str, run: str) -> None:
+    """Give the role of the connection ``run`` its rights, as the role of the connection ``owner``.
+
+    Rerunnable; what an earlier version granted beyond them is taken back. Does nothing where both
+    are one role. Raises RunRoleMissing.
+    """
+    role: str = connections[run].settings_dict["USER"]
+    # In one transaction: an exchange that runs meanwhile is never without its rights.
+    with transaction.atomic(using=owner), connections[owner].cursor() as cursor:
+        cursor.execute("SELECT current_user, current_schema(), current_database()")
+        owner_role, schema, database = cursor.fetchone()
+        if role == owner_role:
+            return
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if cursor.fetchone() is None:
+            raise RunRoleMissing(
+                f"DATABASE_URL names the role {role}, which does not exist; as a superuser: "
+                f"CREATE ROLE {role} LOGIN PASSWORD '...'"
+            )
+        names = {
+            "role": sql.Identifier(role),
+            "schema": sql.Identifier(schema),
+            "database": sql.Identifier(database),
+        }
+        for statement in _statements():
+            cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))
+
+
+def _statements() -> list[str]:
+    """Return the grants, in order, with places for role, schema and database."""
+    kept = ", ".join(f"{{schema}}.{table}" for table in append_only_tables())
+    return [
+        "GRANT CONNECT ON DATABASE {database} TO {role}",
+        "GRANT USAGE ON SCHEMA {schema} TO {role}",
+        "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        f"REVOKE UPDATE, DELETE ON {kept} FROM {{role}}",
+        f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{_MIGRATIONS_TABLE} FROM {{role}}",
+        *(
+            statement
+            for function in PURGE_FUNCTIONS
+            for statement in (
+                f"REVOKE ALL ON FUNCTION {{schema}}.{function} FROM PUBLIC",
+                f"GRANT EXECUTE ON FUNCTION {{schema}}.{function} TO {{role}}",
+            )
+        ),
+    ]
