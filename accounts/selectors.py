@@ -146,6 +146,11 @@ def get_account(public_id: UUID, *, owner_id: int | None = None) -> Account:
     return account
 
 
+def has_demo_accounts() -> bool:
+    """Tell whether any account is the demo's."""
+    return Account.objects.filter(is_demo=True).exists()
+
+
 def list_accounts(owner_id: int) -> list[Account]:
     """Return a user's accounts, oldest first, each with its balances at hand."""
     accounts = Account.objects.filter(owner_id=owner_id).order_by("pk")

@@ -27,11 +27,13 @@ from api.edge.credentials import close_credentials  # noqa: E402
 from marketdata.feed import get_feed  # noqa: E402
 from matching import gateway  # noqa: E402
 from zavora.errors import ZavoraError  # noqa: E402
+from zavora.starting import check_demo_before_serving  # noqa: E402
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+check_demo_before_serving()
 # WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()

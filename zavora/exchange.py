@@ -1,5 +1,6 @@
 """Which processes an exchange on one machine consists of, and how each is started."""
 
+import ipaddress
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,27 @@ PONG_WAIT_S = 60
 
 class UnknownWebServer(ValueError):
     """ZAVORA_WEB_SERVER names none of ``WEB_SERVERS``."""
+
+
+class UnsafeBind(ValueError):
+    """ZAVORA_BIND lets strangers in; the message says why and what to do."""
+
+
+def check_bind(host: str, *, is_debug: bool) -> None:
+    """Raise UnsafeBind where a development exchange would listen to other machines."""
+    if is_debug and not _is_loopback(host):
+        raise UnsafeBind(
+            f"ZAVORA_BIND={host} lets other machines in, and DEBUG is on: that would publish the"
+            " demo's operator, the faucet and debug pages. Set DEBUG=0 and SECRET_KEY (see"
+            " .env.example), or listen on 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def child_environment(home: Home, *, port: int, servers: Mapping[str, str]) -> dict[str, str]:

@@ -25,7 +25,9 @@ from zavora.embedded.valkey import is_free
 from zavora.exchange import (
     HOST,
     UnknownWebServer,
+    UnsafeBind,
     application_specs,
+    check_bind,
     child_environment,
     demo_traders,
     manage,
@@ -76,11 +78,13 @@ def is_healthy(host: str, port: int) -> bool:
 def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     """Start everything in order, say when it is ready, and go on until a signal comes.
 
-    Raises StartFailed, StopRequested, HomeError, ServerMissing or UnknownWebServer.
+    Raises StartFailed, StopRequested, HomeError, ServerMissing, UnknownWebServer or
+    UnsafeBind.
     """
     port = env.int("PORT", default=8000)
     host = env.str("ZAVORA_BIND", default=HOST)
     has_demo = env.bool("ZAVORA_DEMO", default=env.bool("DEBUG", default=True))
+    check_bind(host, is_debug=env.bool("DEBUG", default=True))
     if not is_free(port):
         raise StartFailed(f"port {port} is in use; name another one: PORT={port + 1} make run")
     with step("PostgreSQL and Valkey"):
@@ -191,7 +195,7 @@ def main() -> int:
             say("Zavora has stopped")
     except StopRequested:
         say("Zavora has stopped")
-    except (HomeError, ServerMissing, StartFailed, UnknownWebServer) as error:
+    except (HomeError, ServerMissing, StartFailed, UnknownWebServer, UnsafeBind) as error:
         say(f"Zavora cannot start: {error}")
         return 1
     return 0

@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+# Printed for everybody to use. An exchange with DEBUG off refuses to start while it opens one.
+DEMO_PASSWORD: Final = "try-the-demo"  # noqa: S105
 SCALE: Final = 8
 ASSETS: Final = (
     ("USD", "US dollar"),

@@ -28,6 +28,7 @@ from matching.terms import MarketTerms
 from matching.worker.offline import OfflineShard
 from zavora.demo.catalogue import (
     ASSETS,
+    DEMO_PASSWORD,
     MARKETS,
     OPERATOR,
     SCALE,
@@ -41,7 +42,6 @@ from zavora.demo.history import HOUR_US, MINUTE_US, STRETCHES, make_history
 from zavora.errors import Conflict, EngineUnavailable, InvariantBroken
 from zavora.secrets import get_or_create_secret
 
-DEMO_PASSWORD: Final = "try-the-demo"  # noqa: S105 - printed for everybody to use
 TOKENS_FILE: Final = "demo_traders.json"
 TOKEN_LABEL: Final = "demo traders"  # noqa: S105 - a label
 

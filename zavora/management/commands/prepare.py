@@ -4,8 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from zavora.commands import ExampleCommand
+from zavora.starting import UnsafeStart, check_demo
 
 
 class Command(ExampleCommand):
@@ -21,5 +23,9 @@ class Command(ExampleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do both; either may be repeated."""
         call_command("migrate", interactive=False, verbosity=0)
+        try:
+            check_demo()
+        except UnsafeStart as error:
+            raise CommandError(str(error)) from None
         if options["demo"]:
             call_command("load_demo", stdout=self.stdout)

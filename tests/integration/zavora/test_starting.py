@@ -1,0 +1,105 @@
+"""What an exchange refuses to start with, tried with the program that people start."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.exchange import Exchange
+from zavora.embedded.valkey import free_port
+from zavora.exchange import UnsafeBind, check_bind, web
+from zavora.home import PROJECT_DIR
+
+PRODUCTION = {"DEBUG": "0", "SECRET_KEY": "a-key-of-this-test-only", "ZAVORA_DEMO": "0"}
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Exchange]:
+    """The tables of an exchange that was started as a demo; nothing else runs."""
+    with Exchange(demo=True, processes=()) as exchange:
+        yield exchange
+
+
+def start_web(demo: Exchange, **env: str) -> subprocess.CompletedProcess[str]:
+    """Start a web process that is expected to refuse."""
+    spec = web({**demo.env, **PRODUCTION, **env}, port=free_port(), server="uvicorn")
+    return subprocess.run(
+        spec.argv, env=dict(spec.env), cwd=spec.cwd, capture_output=True, text=True, timeout=60
+    )
+
+
+def prepare(demo: Exchange, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run what ``make run`` begins with."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "prepare"],
+        env={
+            **demo.env,
+            **PRODUCTION,
+            **env,
+            "ZAVORA_OWNER_DATABASE_URL": demo.database_url,
+        },
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_demo_is_not_served_as_production(demo: Exchange) -> None:
+    for done in (prepare(demo), start_web(demo), prepare(demo, ZAVORA_DEMO="1")):
+        assert done.returncode != 0
+        assert "everybody knows the password of operator@zavora.example" in done.stderr
+        assert "changepassword" in done.stderr
+    # With DEBUG on the same tables are a demo, as before.
+    assert prepare(demo, DEBUG="1").returncode == 0
+
+
+def test_with_other_passwords_the_demo_stays_one_on_purpose_only(demo: Exchange) -> None:
+    change = (
+        "from accounts.models import User\n"
+        "for user in User.objects.all():\n"
+        "    user.set_password('another-one-of-this-test')\n"
+        "    user.save()\n"
+    )
+    demo.manage("shell", "-c", change)
+
+    refused = prepare(demo)
+
+    assert refused.returncode != 0
+    assert "hold money that nobody paid in" in refused.stderr
+    assert prepare(demo, ZAVORA_DEMO="1").returncode == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "exchange.example"])
+def test_other_machines_are_not_let_into_a_development_exchange(host: str) -> None:
+    with pytest.raises(UnsafeBind, match="Set DEBUG=0 and SECRET_KEY"):
+        check_bind(host, is_debug=True)
+    check_bind(host, is_debug=False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
+def test_loopback_is_for_development(host: str) -> None:
+    check_bind(host, is_debug=True)
+
+
+def test_make_run_says_so_and_ends(tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zavora.run"],
+        env={
+            **os.environ,
+            "ZAVORA_HOME": str(tmp_path / "home"),
+            "PORT": str(free_port()),
+            "ZAVORA_BIND": "0.0.0.0",
+            "DEBUG": "1",
+        },
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "Zavora cannot start: ZAVORA_BIND=0.0.0.0 lets other machines in" in done.stdout
+    assert not (tmp_path / "home" / "postgres").exists()
