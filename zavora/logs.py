@@ -17,7 +17,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from zavora.redaction import hide_line, hide_values
+
 REQUEST_ID_HEADER = "X-Request-ID"
+
+SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "_granian", "daphne")
 
 SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -49,18 +53,28 @@ def configure(_config: dict[str, Any]) -> None:
                     "foreign_pre_chain": SHARED_PROCESSORS,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        hide_values,
                         *tail,
                         renderer,
+                        hide_line,
                     ],
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": settings.LOG_LEVEL},
             "loggers": {
+                # The servers' own lines go the same way as ours, redaction included.
+                **{name: {"handlers": [], "propagate": True} for name in SERVER_LOGGERS},
                 "uvicorn.access": {"level": "WARNING"},
                 "daphne.http_protocol": {"level": "WARNING"},
                 "django.channels.server": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
+                # At DEBUG these tell every statement with its values, and every frame and command.
+                "django.db.backends": {"level": "INFO"},
+                "websockets": {"level": "INFO"},
+                "redis": {"level": "INFO"},
+                "kombu": {"level": "INFO"},
+                "amqp": {"level": "INFO"},
             },
         }
     )

@@ -1,0 +1,57 @@
+"""What is hidden in a log line, and what must stay readable."""
+
+import uuid
+
+import pytest
+
+from zavora.redaction import HIDDEN, hide, hide_values
+
+KEY = "Zk3" + "aB4" * 20
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("bad token zvr_" + KEY, KEY),
+        ("Authorization: Bearer short-one", "short-one"),
+        ("{'password': 'try the 1'}", "'try"),
+        ('{"listenKey":"abc123"}', "abc123"),
+        ("GET /ws/" + KEY, KEY),
+        ("sessionid=0123456789abcdefghijklmnopqrstuv; path=/", "0123456789abcdef"),
+        ("query=symbol=BTCUSDT&signature=ab12&x=1", "ab12"),
+        ("Failing row contains (1, pbkdf2_sha256$870000$salt$hash=, 1)", "salt"),
+        ("argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA", "c2FsdA"),
+        ("signed " + "0a1b2c3d" * 8, "0a1b2c3d"),
+        ("X-MBX-APIKEY=abcdef", "abcdef"),
+    ],
+)
+def test_secrets_are_hidden(line: str, secret: str) -> None:
+    assert secret not in hide(line)
+    assert HIDDEN in hide(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"request_id={uuid.uuid4()} account={uuid.uuid4()}",
+        'File "/srv/zavora/matching/worker/settle.py", line 120, in take_back_what_was_left',
+        "connection to server on socket /tmp/zavora-test-q1r74l12/run/pg failed",
+        "stream id 1764083421034-0 position 999999999999999999999999999999999999",
+        "tokens are made on the account page",
+        "market BTC/USD halted quantity=0.00000000000000000000000000000001",
+    ],
+)
+def test_what_one_searches_for_stays(line: str) -> None:
+    assert hide(line) == line
+
+
+def test_values_go_by_their_names() -> None:
+    event = {"event": "made", "api_key": "a", "new_password": "b", "X-CSRFToken": "c", "user": 1}
+
+    assert hide_values(None, "", event) == {
+        "event": "made",
+        "api_key": HIDDEN,
+        "new_password": HIDDEN,
+        "X-CSRFToken": HIDDEN,
+        "user": 1,
+    }

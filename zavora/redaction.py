@@ -1,0 +1,49 @@
+"""Secrets stay out of logs: the last thing that happens to every line.
+
+Nothing should log a secret in the first place. This is for what gets there by another way: the
+message of somebody else's exception, a path that holds a listen key, a debugging aid.
+"""
+
+import re
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+HIDDEN: Final = "[hidden]"
+# What is called one of these is never shown, whatever it is.
+_WORD: Final = "|".join(
+    (
+        *("pass(?:word|wd)", "secret", "token", "signature", "authorization", "cookie"),
+        *("csrf", "session[_-]?(?:key|id)", "listen[_-]?key", "(?:mbx[_-]?)?api[_-]?key"),
+    )
+)
+_SECRET_NAME: Final = re.compile(_WORD, re.IGNORECASE)
+# ``password=...``, ``'Authorization': 'Bearer ...'``, ``"listenKey": "..."``.
+_NAMED: Final = re.compile(
+    rf"([\w-]*(?:{_WORD})[\w-]*[\"']?\s*[=:]\s*[\"']?(?:(?:Bearer|Basic)\s+)?)([^\s\"'&,;)}}\]]+)",
+    re.IGNORECASE,
+)
+_HASH: Final = re.compile(r"\b(?:pbkdf2|argon2|bcrypt|scrypt|md5|sha\d)\w*\$\S+", re.IGNORECASE)
+# A run as long as a key, with digits among its letters: tokens, keys, signatures, session cookies.
+# Names in tracebacks have no digits; ids of requests and accounts are UUIDs.
+_LONG: Final = re.compile(r"(?<![\w-])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{32,}", re.ASCII)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def hide(text: str) -> str:
+    """Return a line without what looks like a secret."""
+    text = _HASH.sub(HIDDEN, text)
+    text = _NAMED.sub(rf"\1{HIDDEN}", text)
+    return _LONG.sub(lambda found: found[0] if _UUID.search(found[0]) else HIDDEN, text)
+
+
+def hide_values(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Any:
+    """Hide the values whose names say that they are secret (a processor of structlog)."""
+    for name in event:
+        if _SECRET_NAME.search(name):
+            event[name] = HIDDEN
+    return event
+
+
+def hide_line(_logger: Any, _name: str, line: Any) -> Any:
+    """Hide what looks like a secret in a rendered line (the last processor of structlog)."""
+    return hide(line) if isinstance(line, str) else line
