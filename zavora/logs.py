@@ -69,12 +69,6 @@ def configure(_config: dict[str, Any]) -> None:
                 "daphne.http_protocol": {"level": "WARNING"},
                 "django.channels.server": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
-                # At DEBUG these tell every statement with its values, and every frame and command.
-                "django.db.backends": {"level": "INFO"},
-                "websockets": {"level": "INFO"},
-                "redis": {"level": "INFO"},
-                "kombu": {"level": "INFO"},
-                "amqp": {"level": "INFO"},
             },
         }
     )
