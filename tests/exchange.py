@@ -52,6 +52,7 @@ from zavora.processes import (
     ProcessSpec,
     end_processes,
     identify,
+    private_opener,
     spawn,
 )
 
@@ -408,7 +409,8 @@ class Exchange:
         return self._servers
 
     def _launch(self, spec: ProcessSpec) -> None:
-        with (self.home.logs / f"{spec.name}.log").open("ab") as log:
+        file = self.home.logs / f"{spec.name}.log"
+        with open(file, "ab", opener=private_opener) as log:
             child = spawn(spec, stdout=log)
         self._record.add(spec, child.pid)
         self._children[spec.name] = child

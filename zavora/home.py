@@ -3,6 +3,7 @@
 A marker file tells such a folder from any other, so that wiping it can never wipe something else.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -18,6 +19,7 @@ import environ
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MARKER = ".zavora-home"
+SERVERS_OWN = frozenset({"postgres", "postgres.new"})
 # A Unix socket's path has room for 108 bytes on Linux and 104 on macOS, terminator included.
 SOCKET_PATH_BYTES_MAX = 100
 LOCK_POLL_S = 0.05
@@ -83,8 +85,25 @@ class Home:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             (self.path / MARKER).touch(mode=0o600)
+            self._close_to_others()
         except PermissionError as error:
             raise HomeError(f"ZAVORA_HOME={self.path} cannot be written: {error}") from error
+
+    def _close_to_others(self) -> None:
+        """Take from group and others what an earlier version gave them on files and folders.
+
+        Not PostgreSQL's own folder: it refuses to start on one that is open, and it is large.
+        """
+        for parent, folders, files in os.walk(self.path):
+            folders[:] = [name for name in folders if name not in SERVERS_OWN]
+            for name in (*folders, *files):
+                path = Path(parent) / name
+                # What another process removes meanwhile needs no correction, and what belongs to
+                # another user is not ours to correct.
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    mode = path.lstat().st_mode
+                    if mode & 0o077 and (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                        path.chmod(stat.S_IMODE(mode) & 0o700)
 
     def socket_folder(self) -> Path:
         """Return a folder for Unix sockets, 0700 and ours, whose path is short enough."""

@@ -27,6 +27,8 @@ PR_SET_PDEATHSIG = 1
 POLL_S = 0.02
 # How long a process may take to vanish after SIGKILL before we report it.
 KILL_WAIT_S = 5.0
+# No rights for group and others on anything that is made.
+PRIVATE_UMASK = 0o077
 
 _libc = ctypes.CDLL(None, use_errno=True) if IS_LINUX else None
 
@@ -112,7 +114,9 @@ def spawn(spec: ProcessSpec, *, stdout: int | IO[Any] | None = None) -> subproce
         spec.before_start()
     parent = os.getpid()
 
-    def end_with_parent() -> None:
+    def prepare_child() -> None:
+        # Whatever it writes is its owner's alone.
+        os.umask(PRIVATE_UMASK)
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, int(spec.stop_signal), 0, 0, 0)
             if os.getppid() != parent:  # it died before the request above
@@ -126,7 +130,7 @@ def spawn(spec: ProcessSpec, *, stdout: int | IO[Any] | None = None) -> subproce
         stdout=stdout,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=end_with_parent,
+        preexec_fn=prepare_child,
     )
 
 
@@ -226,6 +230,11 @@ class ProcessRecord:
 
     def _write(self) -> None:
         write_private(self._path, json.dumps(self._entries, indent=1))
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open a file, made for its owner only whatever the umask (``opener`` of ``open``)."""
+    return os.open(path, flags, 0o600)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -33,7 +33,7 @@ from zavora.exchange import (
     manage,
 )
 from zavora.home import Home, HomeError, home_from_environment, load_environment, owner_lock
-from zavora.processes import Stage, end_with_parent_process
+from zavora.processes import PRIVATE_UMASK, Stage, end_with_parent_process
 from zavora.supervisor import StartFailed, StopRequested, Supervisor
 
 SERVERS_WAIT_S = 90.0
@@ -171,6 +171,7 @@ def main() -> int:
     )
     if parser.parse_args().end_with_parent:
         end_with_parent_process(signal.SIGTERM)
+    os.umask(PRIVATE_UMASK)
     load_environment()
     env = environ.Env()
     home = Home(home_from_environment())

@@ -131,6 +131,10 @@ USE_I18N = False
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(ZAVORA_HOME / "static"))
+# Everything in the home is its owner's alone; a folder elsewhere may be another server's to read.
+_static_is_at_home = Path(str(STATIC_ROOT)).resolve().is_relative_to(ZAVORA_HOME)
+FILE_UPLOAD_PERMISSIONS = 0o600 if _static_is_at_home else 0o644
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700 if _static_is_at_home else 0o755
 # In development files are served from where they stand; deployments run collectstatic.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 

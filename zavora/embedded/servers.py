@@ -29,6 +29,7 @@ from zavora.processes import (
     ProcessSpec,
     end_processes,
     identify,
+    private_opener,
     spawn,
 )
 
@@ -152,7 +153,7 @@ class RunningServers:
         return str(self._home.logs / f"{name}.log")
 
     def _log(self, name: str) -> IO[bytes]:
-        return (self._home.logs / f"{name}.log").open("ab")
+        return open(self._log_path(name), "ab", opener=private_opener)
 
 
 @contextlib.contextmanager

@@ -95,7 +95,7 @@ def _choose_port(note: Path) -> int:
         if is_free(port := int(note.read_text())):
             return port
     port = free_port()
-    note.write_text(str(port))
+    write_private(note, str(port))
     return port
 
 

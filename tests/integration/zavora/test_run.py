@@ -1,5 +1,6 @@
 """``make run`` as people meet it: one program that starts everything, restarts it, and ends it."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -159,6 +160,43 @@ def test_a_killed_supervisor_does_not_block_the_next_start(start, tmp_path: Path
     assert second.process.returncode == 0
     assert second.lines[-1] == "Zavora has stopped"
     assert not any(is_alive(child) for child in later.values())
+
+
+def test_everything_in_a_home_is_its_owners_alone(start, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    # What an earlier version left behind.
+    (home.logs / "web.log").touch()
+    (home.logs / "web.log").chmod(0o644)
+    (home.path / "static").mkdir()
+    (home.path / "static").chmod(0o755)
+    umask = os.umask(0o022)
+    try:
+        run = start(home.path, free_port())
+    finally:
+        os.umask(umask)
+    run.wait_until_ready()
+    token = run_program(
+        "manage.py", "create_token", "--email", "e@example.org", "--scopes", "read", home=home
+    )
+    assert token.returncode == 0, token.stderr
+    schedule = "celerybeat-schedule*"  # written by the last process to start
+    wait_until(lambda: list(home.run.glob(schedule)), timeout_s=60, what="the clock's file")
+    collected = run_program("manage.py", "collectstatic", "--noinput", home=home)
+    assert collected.returncode == 0, collected.stderr
+
+    seen = list(_entries(home.path))
+    assert len(seen) > 100  # the walk went into PostgreSQL's folder, too
+    assert [(str(path), oct(mode)) for path, mode in seen if mode & 0o077] == []
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield every file, folder and socket with its mode; what goes meanwhile is left out."""
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(FileNotFoundError):
+                path = Path(parent) / name
+                yield path, path.lstat().st_mode
 
 
 def test_a_port_in_use_is_named(start, tmp_path: Path) -> None:

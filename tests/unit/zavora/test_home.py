@@ -133,3 +133,20 @@ def test_servers_of_a_dead_owner_are_not_found(home: Home) -> None:
 
     assert running_servers(home.path) is None
     assert server_owner(home.path) is None
+
+
+def test_what_an_earlier_version_left_open_is_closed_to_others(home: Home) -> None:
+    log, folder = home.logs / "web.log", home.path / "static"
+    folder.mkdir()
+    servers_own = home.path / "postgres"
+    servers_own.mkdir()
+    for path, mode in ((log, 0o664), (folder / "app.js", 0o644), (servers_own / "x", 0o640)):
+        path.touch()
+        path.chmod(mode)
+    folder.chmod(0o755)
+
+    home.prepare()
+
+    modes = [path.stat().st_mode & 0o777 for path in (log, folder, folder / "app.js")]
+    assert modes == [0o600, 0o700, 0o600]
+    assert (servers_own / "x").stat().st_mode & 0o777 == 0o640
