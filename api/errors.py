@@ -83,6 +83,8 @@ HTTP_STATUS: Final[dict[type[ZavoraError], int]] = {
 }
 
 JSON_TYPE: Final = (b"content-type", b"application/json")
+# What is private, and every refusal, may be kept by nobody on the way.
+NO_STORE: Final = (b"cache-control", b"no-store")
 _DRF_ERRORS: Final[dict[type[drf.APIException], type[ZavoraError]]] = {
     drf.ParseError: errors.BadRequest,
     drf.NotAuthenticated: errors.Unauthorized,
@@ -131,7 +133,7 @@ def extra_headers(error: ZavoraError) -> dict[str, str]:
 
 def render(error: ZavoraError, *, request_id: str) -> tuple[int, Headers, bytes]:
     """Return status, headers and body that answer a failure over HTTP."""
-    headers: Headers = [JSON_TYPE]
+    headers: Headers = [JSON_TYPE, NO_STORE]
     headers += [
         (name.lower().encode(), text.encode()) for name, text in extra_headers(error).items()
     ]
@@ -208,7 +210,7 @@ def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
-def _answer(request: HttpRequest, error: ZavoraError) -> HttpResponse:
+def answer_error(request: HttpRequest, error: ZavoraError) -> HttpResponse:
     """Answer with the envelope under /api, with a plain page elsewhere."""
     status = status_of(error)
     request_id = getattr(request, "request_id", None) or request_id_of(None)
@@ -226,25 +228,27 @@ def _answer(request: HttpRequest, error: ZavoraError) -> HttpResponse:
 
 def bad_request_view(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django could not read (handler400)."""
-    return _answer(request, known_error(exception))
+    return answer_error(request, known_error(exception))
 
 
 def permission_denied_view(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what is not allowed (handler403)."""
-    return _answer(request, known_error(exception))
+    return answer_error(request, known_error(exception))
 
 
 @csrf_exempt
 def not_found_view(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a path that leads nowhere (handler404)."""
-    return _answer(request, errors.NotFound("There is nothing at this address."))
+    return answer_error(request, errors.NotFound("There is nothing at this address."))
 
 
 def server_error_view(request: HttpRequest) -> HttpResponse:
     """Answer a failure of our own (handler500); Django has logged it."""
-    return _answer(request, errors.InternalError("Something went wrong on our side."))
+    return answer_error(request, errors.InternalError("Something went wrong on our side."))
 
 
 def csrf_failure_view(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a request that fails the cross-site check (CSRF_FAILURE_VIEW)."""
-    return _answer(request, errors.Forbidden("The cross-site request check failed.", reason=reason))
+    return answer_error(
+        request, errors.Forbidden("The cross-site request check failed.", reason=reason)
+    )

@@ -1,4 +1,7 @@
-"""What every page carries: a content security policy. And our envelope for foreign hosts."""
+"""What every answer of Django carries: who may keep it, and for pages a content security policy.
+
+And our envelope for foreign hosts and for what services refuse outside of a form.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,7 +9,9 @@ from typing import Final
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from api.errors import bad_request_view
+from api.caching import is_public
+from api.errors import answer_error, bad_request_view
+from zavora.errors import ZavoraError
 
 # Scripts come from us alone. The chart library and Swagger write style elements of their own.
 POLICY: Final = (
@@ -29,6 +34,9 @@ class PolicyMiddleware:
         except DisallowedHost as error:
             return bad_request_view(request, error)
         response = self.get_response(request)
+        # Whatever does not say that it is public is somebody's own.
+        if not response.has_header("Cache-Control") and not is_public(response):
+            response["Cache-Control"] = "no-store"
         if response.get("Content-Type", "").startswith("text/html"):
             # 'self' does not mean sockets in every browser yet.
             scheme = "wss" if request.is_secure() else "ws"
@@ -37,3 +45,7 @@ class PolicyMiddleware:
             )
             response.setdefault("Referrer-Policy", "same-origin")
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what a service refused and no view put into a form: 503 with Retry-After, ..."""
+        return answer_error(request, exception) if isinstance(exception, ZavoraError) else None

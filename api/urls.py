@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from api.caching import public
 from api.errors import not_found_view
 from api.v1 import accounts, history
 
@@ -16,8 +17,8 @@ urlpatterns = [
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
     path("v1/markets/<path:symbol>/candles", history.CandlesView.as_view()),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("schema", public(SpectacularAPIView.as_view()), name="schema"),
+    path("docs", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
     # Also in development, where Django would show its own page.
     re_path(r"^", not_found_view),
 ]

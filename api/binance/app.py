@@ -22,7 +22,7 @@ from api.edge.http import (
     Send,
     read_body,
 )
-from api.errors import JSON_TYPE, Headers
+from api.errors import JSON_TYPE, NO_STORE, Headers
 from api.exact_json import encode
 from marketdata.feed import get_feed
 from zavora.logs import request_id_of
@@ -65,6 +65,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         result = await _answer(request, scope, receive)
         content = result if isinstance(result, bytes) else encode(result)
+        if request.is_private:
+            headers.append(NO_STORE)
     except ClientGone:
         return
     except Exception as error:  # the outermost edge: every failure has an answer
@@ -114,6 +116,7 @@ async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any
         params.check_repeated()
         route.check_required(params)
     else:
+        request.is_private = True
         await _identify(request, route, received)
     if route.needs_feed:
         await get_feed().ensure_started()

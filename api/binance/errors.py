@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from api.errors import JSON_TYPE, Headers, PayloadTooLarge
+from api.errors import JSON_TYPE, NO_STORE, Headers, PayloadTooLarge
 from api.exact_json import encode
 from zavora import errors
 from zavora.errors import ZavoraError
@@ -345,7 +345,7 @@ _OF_CLASS: Final = {
 
 def render(error: CompatError) -> tuple[int, Headers, bytes]:
     """Return status, headers and body that answer a failure over HTTP."""
-    headers: Headers = [JSON_TYPE]
+    headers: Headers = [JSON_TYPE, NO_STORE]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if error.allow is not None:

@@ -38,6 +38,7 @@ class CompatRequest:
         "caller",
         "headers",
         "ip",
+        "is_private",
         "method",
         "params",
         "path",
@@ -56,6 +57,8 @@ class CompatRequest:
         self.headers = headers
         self.params: Params
         self.request_id = ""
+        # Set where the route asks for a caller.
+        self.is_private = False
 
 
 Handler = Callable[[CompatRequest], Awaitable[Any] | Any]

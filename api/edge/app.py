@@ -35,7 +35,7 @@ from api.edge.http import (
     read_body,
     send_answer,
 )
-from api.errors import MethodNotAllowed, known_error, render
+from api.errors import NO_STORE, MethodNotAllowed, known_error, render
 from api.exact_json import encode
 from api.requests import parse_batch, symbol_of
 from marketdata.feed import get_feed
@@ -212,6 +212,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         )
         return
     _log_answer(request, status)
+    if not request.is_public:
+        answer_headers.append(NO_STORE)
     content = b"" if body is None else encode(body)
     await send_answer(send, status=status, headers=answer_headers, body=content, is_head=is_head)
 
@@ -245,6 +247,7 @@ async def _answer(
     try:
         request.body = await read_body(receive, request.headers)
         if route.is_public:
+            request.is_public = True
             await get_feed().ensure_started()
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]

@@ -26,7 +26,9 @@ class ClientGone(Exception):
 class EdgeRequest:
     """One request. ``caller`` is set by the application where the route needs one."""
 
-    __slots__ = ("body", "caller", "headers", "ip", "method", "path", "request_id", "scope")
+    __slots__ = (
+        "body", "caller", "headers", "ip", "is_public", "method", "path", "request_id", "scope"
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, path: str, headers: dict[bytes, bytes]) -> None:
         self.scope = scope
@@ -38,6 +40,8 @@ class EdgeRequest:
         self.request_id = ""
         self.body = b""
         self.caller: Caller | None = None
+        # Set once it is known that the answer holds nothing of its caller.
+        self.is_public = False
 
     def header(self, name: bytes) -> str | None:
         """Return a header's text, by its lower-case name."""

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.callers import SCOPE_READ, Caller
 from api import throttles
+from api.caching import mark_public
 from api.edge.http import query_fields
 from api.fields import Fields, is_uuid
 from zavora.errors import AccountNotFound
@@ -33,9 +34,13 @@ class OnlyJSON(BaseContentNegotiation):
 
 
 class ApiView(APIView):
-    """A view for callers; ``scopes`` names the scope of each method (default: read)."""
+    """A view for callers; ``scopes`` names the scope of each method (default: read).
+
+    With ``is_public`` anybody may ask, and keep the answer.
+    """
 
     content_negotiation_class = OnlyJSON
+    is_public: ClassVar[bool] = False
     scopes: ClassVar[dict[str, str]] = {}
     usage: throttles.Usage | None = None
 
@@ -54,6 +59,8 @@ class ApiView(APIView):
         """Tell the caller what is left of its limit."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Content-Type-Options"] = "nosniff"
+        if self.is_public:
+            mark_public(response)
         if self.usage is not None:
             for name, text in self.usage.pairs():
                 response[name] = text

@@ -87,6 +87,7 @@ class FillsView(ApiView):
 class CandlesView(ApiView):
     """A market's candles; public."""
 
+    is_public = True
     permission_classes = ()
     authentication_classes = ()
 

@@ -35,6 +35,20 @@ def test_scopes_are_kept(special: Callable[[str], Bot]) -> None:
     assert (response.status_code, error_of(response)) == (401, REJECTED)
 
 
+def test_signed_answers_are_kept_by_nobody(special: Callable[[str], Bot]) -> None:
+    reader, trader = special("reader"), special("trader")
+    answers = [
+        reader.call("GET", ACCOUNT),
+        trader.call("GET", ACCOUNT),
+        trader.call(
+            "POST", f"{ORDER}/test", type="MARKET", quantity="1", symbol=SYMBOL, side="BUY"
+        ),
+        reader.call("POST", "/api/v3/userDataStream"),
+    ]
+    assert {answer.status_code for answer in answers} >= {200, 401}
+    assert [answer.headers.get("cache-control") for answer in answers] == ["no-store"] * 4
+
+
 def test_addresses_are_kept(special: Callable[[str], Bot]) -> None:
     response = special("elsewhere").call("GET", ACCOUNT)
 

@@ -151,5 +151,5 @@ def test_data_stands_beside_code_and_message() -> None:
     status, headers, body = render(CompatError(-2022, "no", data=data))
 
     assert status == 400
-    assert headers == [(b"content-type", b"application/json")]
+    assert headers == [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
     assert body == b'{"code":-2022,"msg":"no","data":{"cancelResult":"FAILURE"}}'
