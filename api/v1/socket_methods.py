@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from accounts import selectors
-from accounts.callers import SCOPE_TRADE, Caller
+from accounts.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import shapes
 from api.edge import market_data, orders
 from api.edge.threads import in_thread
@@ -135,6 +135,9 @@ async def _authenticate(session: Session, params: Any, trace_id: str) -> Shape:
     token = fields.text("token", length_max=TOKEN_LENGTH_MAX)
     fields.check()
     caller = await session.authenticate(token)
+    if SCOPE_READ not in caller.scopes:
+        # It may trade, and is told no more than that it is let in.
+        return {"accounts": []}
     rows = await in_thread(selectors.list_accounts, caller.user_id)
     own = [shapes.account(row) for row in rows if row.public_id in caller.accounts]
     return {"accounts": own}

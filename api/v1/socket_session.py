@@ -225,7 +225,7 @@ class Session:
             # The database may be away: nothing is known for or against the credential.
             log.warning("credential_not_checked", error=str(error))
         else:
-            if SCOPE_READ not in caller.scopes or caller.user_id != known.user_id:
+            if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
                 self._outbox.close(CLOSE_CREDENTIAL_ENDED)
             elif self._caller is known and caller.accounts != known.accounts:
                 self._caller = caller

@@ -33,6 +33,16 @@ async def _closing(client: Client) -> tuple[int | None, float]:
     return await client.closed_with(), time.time()
 
 
+async def test_only_a_token_that_may_read_is_told_the_accounts(
+    exchange: Exchange, client: Client
+) -> None:
+    trader = await asyncio.to_thread(Trader, exchange)
+    for scopes, told in (("trade", []), ("withdraw", []), ("read", [trader.account])):
+        token = await asyncio.to_thread(exchange.create_token, trader.email, scopes=scopes)
+        answer = await client.call("authenticate", token=token)
+        assert [one["id"] for one in answer["result"]["accounts"]] == told, scopes
+
+
 async def test_a_session_of_a_foreign_page_does_not_count(exchange: Exchange) -> None:
     cookie = _session_cookie(exchange)
     own = {"Origin": exchange.base_url, "Cookie": cookie}
