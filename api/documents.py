@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta, Struct
@@ -426,7 +427,7 @@ class CallerAuthenticationScheme(OpenApiAuthenticationExtension):
             {
                 "type": "apiKey",
                 "in": "cookie",
-                "name": "sessionid",
+                "name": settings.SESSION_COOKIE_NAME,
                 "description": "Unsafe methods also need the X-CSRFToken header.",
             },
         ]

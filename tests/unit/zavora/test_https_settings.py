@@ -1,0 +1,76 @@
+"""What production tells browsers: HTTPS only, and cookies that are this host's alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zavora.home import PROJECT_DIR
+
+PRODUCTION = {
+    "DEBUG": "0",
+    "SECRET_KEY": "a-key-of-this-test-alone-that-is-long-enough-for-the-check-0123456789",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "ALLOWED_HOSTS": "exchange.example",
+}
+STRICT = {
+    "SECURE_SSL_REDIRECT": "1",
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS": "1",
+    "SECURE_HSTS_PRELOAD": "1",
+}
+SHOW = (
+    "from django.conf import settings as s;"
+    "print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.ZAVORA_DEVICE_COOKIE_NAME,"
+    " s.SECURE_HSTS_SECONDS, s.SECURE_SSL_REDIRECT)"
+)
+
+
+def run(home: Path, *arguments: str, **env: str) -> str:
+    """Return what a Python program of these settings says."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={"PATH": os.environ["PATH"], "ZAVORA_HOME": str(home), **env},
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def shown(home: Path, **env: str) -> list[str]:
+    """Return the settings that matter here."""
+    env = {"DJANGO_SETTINGS_MODULE": "zavora.settings", **env}
+    return run(home, "-c", SHOW, **env).split()
+
+
+def test_the_deployment_check_has_nothing_to_say_once_all_is_set(tmp_path: Path) -> None:
+    # W020 and the like are about hosts; these are the ones that a setting answers.
+    said = run(tmp_path, "manage.py", "check", "--deploy", **PRODUCTION, **STRICT)
+    assert "security.W" not in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "warning"),
+    [
+        ("SECURE_SSL_REDIRECT", "security.W008"),
+        ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "security.W005"),
+        ("SECURE_HSTS_SECONDS", "security.W004"),
+    ],
+)
+def test_each_setting_answers_its_warning(tmp_path: Path, setting: str, warning: str) -> None:
+    said = run(tmp_path, "manage.py", "check", "--deploy", **PRODUCTION, **{**STRICT, setting: "0"})
+    assert warning in said
+
+
+def test_production_binds_cookies_to_its_host_and_development_keeps_its_sessions(
+    tmp_path: Path,
+) -> None:
+    names = ["__Host-sessionid", "__Host-csrftoken", "__Host-device"]
+    assert shown(tmp_path, **PRODUCTION) == [*names, "31536000", "False"]
+    by_http = PRODUCTION | {"COOKIES_SECURE": "0"}
+    assert shown(tmp_path, **by_http) == ["sessionid", "csrftoken", "device", "0", "False"]
+    assert shown(tmp_path, DEBUG="1") == ["sessionid", "csrftoken", "device", "0", "False"]
