@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest
 
 from accounts.callers import SCOPES
@@ -38,12 +39,19 @@ class SignUpForm(forms.Form):
         strip=False,
         max_length=128,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 8 characters, not only digits.",
+        help_text="At least 12 characters; a few unrelated words are good.",
     )
+
+    def clean_password(self) -> str:
+        """Check the password here, too, so that all faults of the form are told at once."""
+        password: str = self.cleaned_data["password"]
+        email = self.cleaned_data.get("email") or str(self.data.get("email", ""))
+        validate_password(password, User(email=email))
+        return password
 
 
 class LoginForm(forms.Form):
-    """A user who comes back. Made for Django's LoginView."""
+    """A user who comes back, with ``staff_only`` an operator. Made for Django's LoginView."""
 
     email = forms.EmailField(label="E-mail address", max_length=254, widget=EMAIL_WIDGET)
     password = forms.CharField(
@@ -52,21 +60,35 @@ class LoginForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        request: HttpRequest | None = None,
+        *args: Any,
+        staff_only: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
         self.user: User | None = None
+        # Why, for the log; the person reads one text.
+        self.refused_as = "bad_form"
+        self._staff_only = staff_only
 
     def clean(self) -> dict[str, Any]:
-        """Check the password; the answer does not tell which of the two was wrong."""
+        """Check the password; the answer does not tell what was wrong."""
         cleaned = super().clean() or {}
         if not self.errors:
             user = authenticate(
                 self.request, username=cleaned["email"].lower(), password=cleaned["password"]
             )
             if not isinstance(user, User):
+                self.refused_as = "wrong_credentials"
+            elif self._staff_only and not user.is_staff:
+                self.refused_as = "not_staff"
+            else:
+                self.user = user
+            if self.user is None:
                 raise forms.ValidationError("Wrong e-mail address or password.")
-            self.user = user
         return cleaned
 
     def get_user(self) -> User | None:

@@ -1,16 +1,24 @@
-"""Where the account pages are."""
+"""Where the account pages are, and what of the admin is the door."""
 
+from django.contrib import admin
 from django.urls import path
 
-from accounts import views
+from accounts import door, views
 
 urlpatterns = [
-    path("signup", views.signup, name="signup"),
-    path("login", views.Login.as_view(), name="login"),
-    path("logout", views.Logout.as_view(), name="logout"),
+    path("signup", door.signup, name="signup"),
+    path("login", door.Login.as_view(), name="login"),
+    path("logout", door.Logout.as_view(), name="logout"),
     path("account", views.account, name="account"),
     path("account/tokens", views.new_token, name="create_token"),
     path("account/tokens/<int:key_id>/revoke", views.revoke_token, name="revoke_token"),
     path("account/deposit", views.faucet_deposit, name="faucet_deposit"),
     path("account/withdraw", views.withdraw, name="request_withdrawal"),
+]
+
+# They stand before Django's own of these addresses.
+admin_door = [
+    path("login/", door.Login.as_view(staff_only=True, next_page="admin:index")),
+    path("logout/", door.Logout.as_view(next_page="admin:login")),
+    path("password_change/", admin.site.admin_view(door.change_password, cacheable=True)),
 ]

@@ -1,4 +1,4 @@
-"""The account pages: sign up, log in and out, balances, tokens, faucet, withdrawals."""
+"""The account page: balances, tokens, faucet, withdrawals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,43 +7,34 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from accounts.attempts import count_attempt, forget_attempts
 from accounts.callers import Caller
 from accounts.forms import (
     DepositForm,
-    LoginForm,
     MoneyForm,
-    SignUpForm,
     TokenForm,
     WithdrawForm,
     show_error,
 )
 from accounts.models import Account, Balance
+from accounts.new_tokens import keep_new_token, take_new_token
 from accounts.postings import total_of
 from accounts.selectors import get_caller_of_user, list_accounts, list_assets, list_tokens
 from accounts.services import (
     SOURCE_FAUCET,
     create_token,
     deposit,
-    forget_sessions_of,
     request_withdrawal,
     revoke_key,
-    sign_up,
 )
 from zavora.errors import Unauthorized, ZavoraError
 from zavora.money import format_decimal
-
-TOO_MANY_ATTEMPTS = "Too many attempts. Try again in a quarter of an hour."
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
@@ -64,85 +55,6 @@ class AccountRow(msgspec.Struct, frozen=True):
     balances: list[BalanceRow]
 
 
-def _address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
-# --- in and out ----------------------------------------------------------------------------------
-
-
-@never_cache
-@require_http_methods(["GET", "POST"])
-def signup(request: HttpRequest) -> HttpResponse:
-    """Make a user with a first account and log them in."""
-    if request.user.is_authenticated:
-        return redirect(settings.LOGIN_REDIRECT_URL)
-    form = SignUpForm(request.POST or None)
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if not count_attempt(address=_address(request)):
-            form.add_error(None, TOO_MANY_ATTEMPTS)
-            status = 429
-        elif form.is_valid():
-            try:
-                user = sign_up(
-                    email=form.cleaned_data["email"], password=form.cleaned_data["password"]
-                )
-            except ZavoraError as error:
-                show_error(form, error)
-            else:
-                login(request, user)
-                return redirect(_next_page(request))
-    context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}
-    return render(request, "accounts/signup.html", context, status=status)
-
-
-def _next_page(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    if url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        return wanted
-    return str(settings.LOGIN_REDIRECT_URL)
-
-
-@method_decorator(never_cache, name="dispatch")
-class Login(LoginView):
-    """Let a user in, with a limit on guesses."""
-
-    template_name = "accounts/login.html"
-    authentication_form = LoginForm  # type: ignore[assignment]
-    redirect_authenticated_user = True
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Count the attempt, check the password, and forget the count after a success."""
-        email = request.POST.get("email", "")[:254]
-        if not count_attempt(address=_address(request), email=email):
-            form = LoginForm(request, initial={"email": email})
-            context = self.get_context_data(form=form, next=request.POST.get("next", ""))
-            messages.error(request, TOO_MANY_ATTEMPTS)
-            return render(request, self.template_name, context, status=429)
-        response = super().post(request, *args, **kwargs)
-        if request.user.is_authenticated:
-            forget_attempts(address=_address(request), email=email)
-        return response
-
-
-class Logout(LogoutView):
-    """End the session, in the memory of every process too."""
-
-    http_method_names = ["post", "options"]
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Log out and tell the processes that may remember the session."""
-        user_id = request.user.pk
-        response: HttpResponseBase = super().post(request, *args, **kwargs)
-        if user_id is not None:
-            forget_sessions_of(user_id=user_id)
-        return response
-
-
 # --- the account page ----------------------------------------------------------------------------
 
 
@@ -150,8 +62,8 @@ class Logout(LogoutView):
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """Show accounts, balances, tokens and the forms."""
-    return _account_page(request)
+    """Show accounts, balances, tokens and the forms; a token that was just made, this once."""
+    return _account_page(request, new_token=take_new_token(request))
 
 
 def _user_id(request: HttpRequest) -> int:
@@ -200,7 +112,7 @@ def _balance_row(balance: Balance) -> BalanceRow:
 @login_required
 @require_POST
 def new_token(request: HttpRequest) -> HttpResponse:
-    """Make a token and show it, this once."""
+    """Make a token and lead to the page that shows it, so that a reload makes no other."""
     form = TokenForm(request.POST)
     if form.is_valid():
         try:
@@ -212,7 +124,8 @@ def new_token(request: HttpRequest) -> HttpResponse:
         except ZavoraError as error:
             show_error(form, error)
         else:
-            return _account_page(request, new_token=token)
+            keep_new_token(request, token)
+            return redirect(reverse("account") + "#tokens")
     return _account_page(request, status=400, token_form=form)
 
 

@@ -9,8 +9,10 @@ import logging.config
 import random
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -20,6 +22,9 @@ from django.http import HttpRequest, HttpResponse
 from zavora.redaction import hide_line, hide_values
 
 REQUEST_ID_HEADER = "X-Request-ID"
+# Where Django's present request comes from; empty outside of one. Only lines about who got in, and
+# who did not, name it (``accounts.security_log``).
+client_address: Final[ContextVar[str]] = ContextVar("client_address", default="")
 
 SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "_granian", "daphne")
 
@@ -111,18 +116,25 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if self._is_async:
             return self._acall(request)
-        with structlog.contextvars.bound_contextvars(request_id=self._begin(request)):
+        with self._bound(request):
             return self._end(request, self.get_response(request))
 
     async def _acall(self, request: HttpRequest) -> HttpResponse:
-        with structlog.contextvars.bound_contextvars(request_id=self._begin(request)):
+        with self._bound(request):
             return self._end(request, await self.get_response(request))
 
     @staticmethod
-    def _begin(request: HttpRequest) -> str:
+    @contextmanager
+    def _bound(request: HttpRequest) -> Iterator[None]:
+        """Give the request its id, and hold id and address for the lines about it."""
         request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER))
         request.request_id = request_id  # type: ignore[attr-defined]
-        return request_id
+        token = client_address.set(request.META.get("REMOTE_ADDR", ""))
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                yield
+        finally:
+            client_address.reset(token)
 
     @staticmethod
     def _end(request: HttpRequest, response: HttpResponse) -> HttpResponse:

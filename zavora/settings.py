@@ -1,5 +1,6 @@
 """Settings: all from the environment or ``.env``; ``.env.example`` explains each."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -109,10 +110,17 @@ TEMPLATES = [
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.GuessablePasswordValidator"},
+    {"NAME": "accounts.passwords.PasswordNote"},
 ]
+# The first makes new hashes; what the second made still opens, and is replaced at a log-in.
+PASSWORD_HASHERS = ["accounts.hashing.Argon2Hasher", "accounts.hashing.PBKDF2Hasher"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "trade"
 LOGOUT_REDIRECT_URL = "trade"
@@ -215,6 +223,11 @@ ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int(
 ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int(
     "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 12_000
 )
+# Log-ins and sign-ups in a quarter of an hour from one network address; 0: no limit.
+ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS", default=200)
+# Passwords that one process hashes at once; 0: any number. Few, so that a flood of guesses leaves
+# processors to what trades and threads to everybody else.
+ZAVORA_HASHES_MAX = env.int("ZAVORA_HASHES_MAX", default=max(1, min(3, (os.cpu_count() or 1) // 2)))
 # The Binance-compatible API: weight a minute and address, new orders an account; 0: no limit.
 ZAVORA_COMPAT_WEIGHT_PER_MINUTE = env.int("ZAVORA_COMPAT_WEIGHT_PER_MINUTE", default=6_000)
 ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=100)

@@ -3,12 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.urls import admin_door
+
 handler400 = "api.errors.bad_request_view"
 handler403 = "api.errors.permission_denied_view"
 handler404 = "api.errors.not_found_view"
 handler500 = "api.errors.server_error_view"
 
 urlpatterns = [
+    path("admin/", include(admin_door)),
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),
     path("", include("accounts.urls")),

@@ -1,12 +1,13 @@
 """Users, accounts and assets: who and what there is."""
 
+import hashlib
 from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Account, Asset, User
@@ -155,13 +156,25 @@ def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser
             raise ValidationFailed(
                 "the password is too weak", password=" ".join(error.messages)
             ) from None
+    # Hashed before it is known whether the address is free, so that the time tells nothing.
     user.set_password(password)
-    try:
-        with transaction.atomic():
-            user.save(force_insert=True)
-    except IntegrityError:
-        raise Conflict("this e-mail address has an account already", email="taken") from None
+    _lock_address(email)
+    if User.objects.filter(email=email).exists():
+        raise Conflict("this e-mail address has an account already", email="taken")
+    user.save(force_insert=True)
     return user
+
+
+def _lock_address(email: str) -> None:
+    """Let others who make a user of this address wait for the end of the transaction.
+
+    An INSERT that fails would be logged by the database, with the hash in it.
+    """
+    digest = hashlib.blake2b(email.encode(), digest_size=8).digest()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest, "big", signed=True)]
+        )
 
 
 def _make_account(owner: User, *, label: str, is_demo: bool) -> Account:

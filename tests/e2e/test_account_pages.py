@@ -27,7 +27,7 @@ def test_a_user_signs_up_logs_out_and_logs_in_again(visitor: NewVisitor) -> None
     expect(page.locator(".user-email")).to_have_text(person.email)
 
 
-def test_sign_up_names_the_field_that_is_wrong(visitor: NewVisitor) -> None:
+def test_sign_up_names_every_field_that_is_wrong(visitor: NewVisitor) -> None:
     page = visitor().page
     page.goto("/signup")
     form = page.locator("main form")
@@ -39,6 +39,7 @@ def test_sign_up_names_the_field_that_is_wrong(visitor: NewVisitor) -> None:
     expect(email).to_have_attribute("aria-invalid", "true")
     expect(email).to_be_focused()
     expect(page.locator(".has-error").first).to_contain_text("valid email address")
+    expect(page.locator(".has-error").nth(1)).to_contain_text("too short")
 
 
 def test_a_token_made_in_the_page_works_until_it_is_revoked(
@@ -56,8 +57,9 @@ def test_a_token_made_in_the_page_works_until_it_is_revoked(
         return httpx.get(f"{exchange.base_url}/api/v1/accounts", headers=headers).status_code
 
     assert status() == 200
-    page.goto("/account")
+    page.reload()
     expect(page.locator("#new-token")).to_have_count(0)
+    expect(page.locator("#tokens tbody tr")).to_have_count(1)
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("status")).to_contain_text("revoked")

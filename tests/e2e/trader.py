@@ -49,9 +49,13 @@ class Trader:
     # --- in and out -------------------------------------------------------------------------------
 
     def sign_up(self) -> Trader:
-        """Make a user through the sign-up page; ends on the trading page."""
+        """Make a user through the sign-up page and log in; ends on the trading page."""
         self.page.goto(f"/signup?next=/trade/{self.market}")
         self._enter(PASSWORD, button="Sign up")
+        form = self.page.locator("main form")
+        expect(form.get_by_label("E-mail")).to_have_value(self.email)
+        form.get_by_label("Password").fill(PASSWORD)
+        form.get_by_role("button", name="Log in").click()
         self.wait_until_live()
         return self
 

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from accounts.attempts import LOGINS_PER_PERSON_MAX
+from accounts.door import SIGNED_UP
 from accounts.models import ApiKey, Deposit, User, Withdrawal
+from accounts.new_tokens import SHOWN_WITHIN_S
 from accounts.redis_client import get_redis
 from accounts.selectors import find_caller_by_token, get_balance
 from accounts.services import create_token, ensure_user, sign_up
@@ -34,31 +36,34 @@ def money(whose, **changes):
     return form | changes
 
 
-def test_signing_up_logs_in_and_leads_on(client):
-    answer = client.post(
-        "/signup?next=/account", {"email": EMAIL, "password": PASSWORD, "next": "/account"}
-    )
+def test_signing_up_leads_to_the_log_in_page_with_the_address_filled_in(client):
+    answer = client.post("/signup?next=/account", {"email": EMAIL, "password": PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/login?next=%2Faccount")
+    assert User.objects.get().accounts.count() == 1
+
+    page = client.get(answer["Location"]).content.decode()
+    assert SIGNED_UP in page
+    assert f'value="{EMAIL}"' in page
+    assert EMAIL not in client.get("/login").content.decode()  # filled in once
+    answer = client.post("/login?next=/account", {"email": EMAIL, "password": PASSWORD})
     assert (answer.status_code, answer["Location"]) == (302, "/account")
     assert client.get("/account").status_code == 200
-    assert User.objects.get().accounts.count() == 1
 
 
 def test_nobody_is_led_to_another_site(client):
-    answer = client.post(
-        "/signup", {"email": EMAIL, "password": PASSWORD, "next": "https://evil.example/"}
-    )
-    assert answer.status_code == 302
-    assert "evil" not in answer["Location"]
+    form = {"email": EMAIL, "password": PASSWORD, "next": "https://evil.example/"}
+    for path in ("/signup", "/login"):
+        answer = client.post(path, form)
+        assert answer.status_code == 302
+        assert "evil" not in answer["Location"]
 
 
-def test_refusals_of_signing_up_are_shown(client, ann):
-    client.logout()
-    answer = client.post("/signup", {"email": EMAIL, "password": PASSWORD})
+def test_all_faults_of_a_sign_up_are_shown_at_once(client):
+    answer = client.post("/signup", {"email": "nobody", "password": "123"})
     assert answer.status_code == 400
-    assert b"has an account already" in answer.content
-    answer = client.post("/signup", {"email": "bob@example.com", "password": "123"})
+    assert b"valid email address" in answer.content
     assert b"too short" in answer.content
-    assert User.objects.count() == 1
+    assert User.objects.count() == 0
 
 
 def test_log_in_and_out(client, ann):
@@ -141,11 +146,24 @@ def test_nobody_reaches_somebody_elses_account_or_token(client, ann):
 
 def test_a_token_is_shown_once_and_can_be_revoked(client, ann):
     answer = client.post("/account/tokens", {"label": "bot", "scopes": ["read"]})
-    token = re.search(rb"zvr_[\w-]{43}", answer.content)[0].decode()
-    assert "no-store" in answer["Cache-Control"]
+    assert (answer.status_code, answer["Location"]) == (302, "/account#tokens")
+    page = client.get("/account")
+    token = re.search(rb"zvr_[\w-]{43}", page.content)[0].decode()
+    assert "no-store" in page["Cache-Control"]
     assert find_caller_by_token(token).scopes == {"read"}
+    # What a reload of that page does: nothing more is shown, and none is made.
     assert token.encode() not in client.get("/account").content
+    assert ApiKey.objects.count() == 1
 
     client.post(f"/account/tokens/{ApiKey.objects.get().pk}/revoke")
     assert find_caller_by_token(token) is None
     assert client.post("/account/tokens", {"scopes": ["root"]}).status_code == 400
+
+
+def test_a_token_waits_sealed_and_not_for_long(client, ann):
+    client.post("/account/tokens", {"label": "bot", "scopes": ["read"]})
+    session = client.session
+    assert "zvr_" not in str(dict(session))
+    session["new_token"] = [session["new_token"][0], session["new_token"][1] - SHOWN_WITHIN_S - 1]
+    session.save()
+    assert b"zvr_" not in client.get("/account").content

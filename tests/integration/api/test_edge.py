@@ -269,19 +269,14 @@ def test_views_keep_their_database_connections(alice, exchange):
 
 @pytest.fixture
 def browser(exchange):
-    """A person who signed up on the page and is logged in."""
+    """A person who signed up on the page and logged in."""
     with httpx.Client(base_url=exchange.base_url, follow_redirects=True, timeout=30) as client:
-        page = client.get("/signup")
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        password = f"pass-{uuid4()}"
-        form = {
-            "csrfmiddlewaretoken": token[1] if token else "",
-            "email": f"{uuid4()}@example.com",
-            "password": password,
-            "password1": password,
-            "password2": password,
-        }
-        client.post("/signup", data=form, headers={"Referer": f"{exchange.base_url}/signup"})
+        form = {"email": f"{uuid4()}@example.com", "password": f"pass-{uuid4()}"}
+        for path in ("/signup", "/login"):
+            page = client.get(path)
+            token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+            form["csrfmiddlewaretoken"] = token[1] if token else ""
+            client.post(path, data=form, headers={"Referer": f"{exchange.base_url}{path}"})
         assert "sessionid" in client.cookies
         yield client
 
