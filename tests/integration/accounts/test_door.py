@@ -25,6 +25,7 @@ from accounts.redis_client import get_redis
 from accounts.security_log import person_digest
 from accounts.services import create_user, sign_up
 from zavora.errors import Conflict
+from zavora.redaction import hide
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -364,6 +365,7 @@ def test_everything_at_the_door_leaves_a_line_without_secrets(client, ann, opera
     assert has("signup_refused", person=digest, reason="taken", **at)
     assert has("signed_up", user_id=User.objects.get(email="bob@example.com").pk)
     assert has("password_set", user_id=User.objects.get(email="bob@example.com").pk)
+    assert hide(f"person={digest}") == f"person={digest}"
     for secret in (EMAIL, "bob@example.com", PASSWORD, "hunter2"):
         assert secret not in caplog.text, secret
 
