@@ -6,9 +6,8 @@ What goes over it may be lost (notices, counters of log-in attempts); nothing de
 from functools import cache
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from zavora.redis_links import connect
 
 TIMEOUT_S = 1.0
 
@@ -16,9 +15,4 @@ TIMEOUT_S = 1.0
 @cache
 def get_redis() -> redis.Redis:
     """Return this process's client; it connects on first use."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL or "redis://127.0.0.1:6379/0",
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connect(timeout_s=TIMEOUT_S)

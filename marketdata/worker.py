@@ -10,13 +10,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-import redis
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from marketdata import wire
 from marketdata.candles import MINUTE, SECOND
@@ -29,6 +25,7 @@ from matching.feed_reads import list_trade_sequences
 from matching.selectors import list_market_terms
 from matching.terms import MarketTerms
 from matching.wire import EVENTS_PATTERN
+from zavora.redis_links import Pulse, SilentConnection, connect, silence_max_s
 
 # Any number that no other user of the database's advisory locks takes.
 LOCK_KEY: Final = 0x5A41_5652_4D44
@@ -38,6 +35,7 @@ TICKER_PERIOD_S: Final = 1.0
 TERMS_PERIOD_S: Final = 5.0
 STANDBY_PERIOD_S: Final = 0.5
 RETRY_S: Final = 0.5
+QUEUE_TIMEOUT_S: Final = 2.0
 # Of a long catch-up only the newest candles of each interval are told: two may have changed since
 # the last time, and of seconds as many as a delay of a minute or two leaves behind.
 TOLD_PER_INTERVAL_MAX: Final = 2
@@ -55,13 +53,9 @@ class MarketDataService:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._redis = redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=max(TICKER_PERIOD_S, COUNT_PERIOD_S) + 1,
-            socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = connect(timeout_s=QUEUE_TIMEOUT_S)
         self._pubsub: Any = None
+        self._pulse = Pulse(silence_max_s())
         self._terms: dict[int, MarketTerms] = {}
         self._counted: dict[int, int] = {}
         self._windows: dict[int, DayWindow] = {}
@@ -159,6 +153,7 @@ class MarketDataService:
             if self._pubsub is None:
                 self._pubsub = self._redis.pubsub()
                 self._pubsub.psubscribe(EVENTS_PATTERN)
+                self._pulse = Pulse(silence_max_s())
             has_news = False
             while (left := self._ticker_due - time.monotonic()) > 0 and not self._stop.is_set():
                 if has_news:
@@ -166,10 +161,20 @@ class MarketDataService:
                     if left <= 0:
                         return
                 message = self._pubsub.get_message(timeout=min(left, COUNT_PERIOD_S))
+                self._listen_for_life(message)
                 has_news = has_news or (message is not None and message["type"] == "pmessage")
         except (RedisError, OSError) as error:
             self._queue_is_away(error)
             self._stop.wait(COUNT_PERIOD_S)
+
+    def _listen_for_life(self, message: Any) -> None:
+        """Ask a quiet subscription whether it lives; raise SilentConnection where it does not."""
+        if message is not None:
+            self._pulse.heard()
+        elif self._pulse.is_silent():
+            raise SilentConnection("the queue's events give no sign of life")
+        elif self._pulse.must_ask():
+            self._pubsub.ping()
 
     def _tell_tickers(self) -> None:
         now_us = time.time_ns() // 1_000

@@ -8,19 +8,20 @@ ever queued twice by us.
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
 import msgspec
 import redis.asyncio as redis_asyncio
 import structlog
-from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError, connections
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -29,12 +30,14 @@ from redis.exceptions import NoScriptError, RedisError
 from matching import wire
 from matching.refusals import error_of
 from matching.selectors import KeyResult, find_key_result
+from zavora import lasting
 from zavora.errors import (
     EngineUnavailable,
     OutcomeUnknown,
     Overloaded,
     ValidationFailed,
 )
+from zavora.redis_links import connect_async, hear, silence_max_s
 from zavora.setting_values import SettingValue
 
 log = structlog.get_logger(__name__)
@@ -63,13 +66,16 @@ return results
 """
 # How many commands one Lua call carries at most: it runs alone in the server meanwhile.
 SUBMIT_CALL_MAX: Final = 200
-# Valkey answers within milliseconds; one that hangs longer than this is as good as gone.
-QUEUE_TIMEOUT_S: Final = 2.0
 RECONNECT_WAIT_MAX_S: Final = 1.0
 # A connection that rested longer is looked at before a command is trusted to it.
 IDLE_CHECK_S: Final = 0.05
 # How long the first command of a process waits for its reply channel.
 START_WAIT_S: Final = 2.0
+# How long an answer is held back at most until the process shows what it says.
+HOLD_MAX_S: Final = 0.25
+# How long the look-up of a command may take that was not answered in time.
+LOOK_UP_MAX_S: Final = 1.0
+LOOK_UP_THREADS_MAX: Final = 4
 _WAIT_MS: Final = SettingValue("ZAVORA_EDGE_WAIT_MS")
 
 
@@ -89,10 +95,11 @@ def _connection() -> Connection:
     """Return an unconnected connection that never repeats a command by itself."""
     pool = redis_asyncio.ConnectionPool.from_url(settings.REDIS_URL)
     options = dict(pool.connection_kwargs)
+    # Valkey answers within milliseconds; one that hangs longer than this is as good as gone.
     options.update(
         retry=Retry(NoBackoff(), 0),
-        socket_timeout=QUEUE_TIMEOUT_S,
-        socket_connect_timeout=QUEUE_TIMEOUT_S,
+        socket_timeout=silence_max_s(),
+        socket_connect_timeout=silence_max_s(),
         health_check_interval=0,
     )
     connection: Any = pool.connection_class(**options)
@@ -102,7 +109,9 @@ def _connection() -> Connection:
 class Gateway:
     """One process's (and event loop's) connection to the workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, when_shown: "WhenShown | None" = None) -> None:
+        """Make one, not started yet. ``when_shown``: what answers are held back for."""
+        self._when_shown = when_shown
         self.process = f"{os.getpid():x}-{secrets.token_hex(6)}"
         self._correlations = itertools.count(1)
         self._replies: dict[int, asyncio.Future[wire.Reply]] = {}
@@ -121,10 +130,14 @@ class Gateway:
             asyncio.create_task(self._listen_forever(), name="gateway-replies"),
         ]
 
-    async def close(self) -> None:
-        """End the tasks; what still waits gets OutcomeUnknown from its own wait."""
+    def abandon(self) -> None:
+        """End the tasks without waiting for their end."""
         for task in self._tasks:
             task.cancel()
+
+    async def close(self) -> None:
+        """End the tasks; what still waits gets OutcomeUnknown from its own wait."""
+        self.abandon()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._connection is not None:
             await self._connection.disconnect()
@@ -175,13 +188,22 @@ class Gateway:
             raise EngineUnavailable("the queue is not reachable; nothing was queued") from None
 
     async def _look_up(self, command: wire.WireCommand) -> wire.Reply:
-        """Return the first result of the command's key where it took effect meanwhile."""
+        """Return the first result of the command's key where it took effect meanwhile.
+
+        What is found is an answer only once it would outlive the database server: the row of a
+        commit that no replica has may be seen, too.
+        """
         key = getattr(command, "key", None)
         account_id = getattr(command, "account_id", None)
         if key is not None and account_id is not None:
-            found = await sync_to_async(_read_key_result, thread_sensitive=False)(account_id, key)
-            if found is not None and found.fingerprint == wire.fingerprint(command):
-                return wire.decode_reply(found.result)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_UP_MAX_S):
+                    found = await asyncio.get_running_loop().run_in_executor(
+                        _look_ups, _read_key_result, account_id, key
+                    )
+                    if found is not None and found.fingerprint == wire.fingerprint(command):
+                        await lasting.wait_async(timeout_s=LOOK_UP_MAX_S)
+                        return wire.decode_reply(found.result)
         raise OutcomeUnknown(
             "the command was queued but not answered in time; look it up before repeating it"
             " without a key"
@@ -283,30 +305,38 @@ class Gateway:
                 await self._listen()
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("replies_lost", error=str(error))
+            except Exception:
+                # A message that cannot be taken in: what waits for it runs out, the next go on.
+                log.exception("replies_failed")
             self._listening.clear()
             await asyncio.sleep(wait_s)  # between attempts to connect, no synchronisation
             wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2) if not self._replies else 0.05
 
     async def _listen(self) -> None:
-        client = redis_asyncio.Redis.from_url(
-            settings.REDIS_URL, retry=Retry(NoBackoff(), 0), socket_timeout=None,
-            socket_connect_timeout=QUEUE_TIMEOUT_S, socket_keepalive=True,
-        )  # fmt: skip
+        silence_s = silence_max_s()
+        client = connect_async(timeout_s=silence_s)
         async with client, client.pubsub() as pubsub:
             await pubsub.subscribe(wire.replies_channel(self.process))
-            async for message in pubsub.listen():
-                if message["type"] == "subscribe":
-                    self._listening.set()
-                elif message["type"] == "message":
+            async for message in hear(pubsub, silence_s=silence_s):
+                if message["type"] == "message":
                     self._resolve(message["data"])
+                elif message["type"] == "subscribe":
+                    self._listening.set()
 
     def _resolve(self, data: bytes) -> None:
         replies = wire.decode_replies(data)
-        shown = _when_shown(replies.sequences)
+        shown = None if self._when_shown is None else self._when_shown(replies.sequences)
         if shown is None:
             self._answer(replies.items)
-        else:
-            shown.add_done_callback(lambda _: self._answer(replies.items))
+            return
+        # Whichever comes first answers, and answering again changes nothing.
+        timer = asyncio.get_running_loop().call_later(HOLD_MAX_S, self._answer, replies.items)
+
+        def answer(_: object) -> None:
+            timer.cancel()
+            self._answer(replies.items)
+
+        shown.add_done_callback(answer)
 
     def _answer(self, items: list[tuple[int, bytes]]) -> None:
         for correlation, encoded in items:
@@ -315,16 +345,20 @@ class Gateway:
                 future.set_result(wire.decode_reply(encoded))
 
 
+_look_ups: Final = ThreadPoolExecutor(LOOK_UP_THREADS_MAX, thread_name_prefix="look-up")
+
+
 def _read_key_result(account_id: int, key: str) -> KeyResult | None:
     """Return what a key is bound to; None also where the tables cannot be asked just now."""
-    close_old_connections()
+    # Look-ups are rare: a connection kept would only be stale the next time.
+    connections.close_all()
     try:
         return find_key_result(account_id=account_id, key=key)
     except (DatabaseError, InterfaceError) as error:
         log.warning("look_up_failed", error=str(error).strip())
         return None
     finally:
-        close_old_connections()
+        connections.close_all()
 
 
 def _give_up(reply: "asyncio.Future[wire.Reply]") -> None:
@@ -371,7 +405,9 @@ async def ensure_started() -> Gateway:
     loop = asyncio.get_running_loop()
     gateway = _gateways.get(loop)
     if gateway is None or not gateway.is_usable():
-        gateway = Gateway()
+        if gateway is not None:
+            gateway.abandon()
+        gateway = Gateway(lambda sequences: _when_shown(sequences))
         _gateways[loop] = gateway
         await gateway.start()
     return gateway
@@ -392,22 +428,32 @@ async def submit(command: wire.WireCommand, *, shard_id: int, request_id: str) -
     was, or may have been, and no answer came in time.
     """
     gateway = await ensure_started()
-    reply = await gateway.submit(command, shard_id=shard_id, request_id=request_id)
-    if reply.code:
-        raise error_of(reply)
-    return reply
+    return _accepted(await gateway.submit(command, shard_id=shard_id, request_id=request_id))
 
 
 def submit_sync(command: wire.WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
-    """Submit from a thread that runs no event loop: commands, the admin, celery."""
+    """Submit from a thread that runs no event loop: commands, the admin, celery.
+
+    In an event loop and by a gateway of its own. The web's loop is not borrowed for it: what
+    holds that up would hold up the operator, and this gateway's end would be the end of the one
+    that everybody's orders wait for.
+    """
 
     async def once() -> wire.Reply:
+        gateway = Gateway()
+        await gateway.start()
         try:
-            return await submit(command, shard_id=shard_id, request_id=request_id)
+            return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
         finally:
-            await close()
+            await gateway.close()
 
-    return async_to_sync(once)()
+    return _accepted(asyncio.run(once()))
+
+
+def _accepted(reply: wire.Reply) -> wire.Reply:
+    if reply.code:
+        raise error_of(reply)
+    return reply
 
 
 def deadline_ms() -> int:

@@ -10,13 +10,11 @@ from typing import Any, Final
 
 import redis.asyncio as redis_asyncio
 import structlog
-from django.conf import settings
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from api.binance import limits
 from api.binance.limits import Address, Counter
+from zavora.redis_links import connect_async
 
 log = structlog.get_logger(__name__)
 
@@ -47,12 +45,7 @@ async def close() -> None:
 
 
 async def _share_forever() -> None:
-    client: Client = redis_asyncio.Redis.from_url(
-        settings.REDIS_URL,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-    )
+    client: Client = connect_async(timeout_s=TIMEOUT_S)
     is_lost = False
     async with client:
         while True:

@@ -14,13 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import redis.asyncio as redis_asyncio
 import structlog
-from django.conf import settings
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from api.binance import errors
 from api.binance.routes import CompatRequest, Route, Routes, Security
+from zavora.redis_links import connect_async
 
 log = structlog.get_logger(__name__)
 
@@ -54,17 +52,11 @@ _clients: Final[dict[asyncio.AbstractEventLoop, "redis_asyncio.Redis"]] = {}
 
 
 def _redis() -> Any:
-    """Return the running loop's connections. Library retries are off, as everywhere."""
+    """Return the running loop's connections."""
     loop = asyncio.get_running_loop()
     client = _clients.get(loop)
     if client is None:
-        client = _clients[loop] = redis_asyncio.Redis.from_url(
-            settings.REDIS_URL,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=SOCKET_TIMEOUT_S,
-            socket_connect_timeout=SOCKET_TIMEOUT_S,
-            decode_responses=True,
-        )
+        client = _clients[loop] = connect_async(timeout_s=SOCKET_TIMEOUT_S, decode_responses=True)
     return client
 
 

@@ -14,12 +14,7 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 import msgspec
-import redis.asyncio as redis_asyncio
 import structlog
-from django.conf import settings
-from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from accounts.callers import Caller, SigningKey
@@ -27,6 +22,7 @@ from accounts.notices import CREDENTIALS_CHANNEL, decode_credential_notice
 from accounts.selectors import find_api_key, find_caller_by_token
 from api.auth import find_caller_by_session, get_open_api_caller
 from api.edge.threads import in_thread
+from zavora.redis_links import connect_async, hear
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +30,7 @@ KEPT_MAX: Final = 20_000
 KEPT_S: Final = 30.0
 UNNOTICED_S: Final = 0.8
 UNKNOWN_S: Final = 0.5
-# The listener asks for a sign of life this often; silence for longer than the bound means that
-# notices may be missing.
-PING_S: Final = 0.2
+# Silence for longer than this means that notices may be missing.
 SILENCE_MAX_S: Final = 0.7
 RECONNECT_WAIT_S: Final = 0.5
 OPEN_API_KEY: Final = b"open"
@@ -164,32 +158,16 @@ class Credentials:
             await asyncio.sleep(RECONNECT_WAIT_S)  # between attempts to connect
 
     async def _listen(self) -> None:
-        client = redis_asyncio.Redis.from_url(
-            settings.REDIS_URL,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=SILENCE_MAX_S,
-            socket_connect_timeout=SILENCE_MAX_S,
-        )
+        client = connect_async(timeout_s=SILENCE_MAX_S)
         async with client, client.pubsub() as pubsub:
             await pubsub.subscribe(CREDENTIALS_CHANNEL)
-            while True:
-                await self._hear(pubsub)
-
-    async def _hear(self, pubsub: PubSub) -> None:
-        """Take what arrives within one ping's time, then ask for the next sign of life."""
-        message = await pubsub.get_message(timeout=PING_S)
-        now = time.monotonic()
-        if message is None:
-            if now - self._heard_at > SILENCE_MAX_S:
-                raise TimeoutError("the queue is silent")
-            await pubsub.ping()
-            return
-        if message["type"] == "subscribe":
-            # What was read before the subscription stood may have changed unnoticed.
-            self.forget_all()
-        elif message["type"] == "message":
-            self.forget_user(decode_credential_notice(message["data"]).user_id)
-        self._heard_at = now
+            async for message in hear(pubsub, silence_s=SILENCE_MAX_S):
+                if message["type"] == "subscribe":
+                    # What was read before the subscription stood may have changed unnoticed.
+                    self.forget_all()
+                elif message["type"] == "message":
+                    self.forget_user(decode_credential_notice(message["data"]).user_id)
+                self._heard_at = time.monotonic()
 
 
 _by_loop: Final[dict[asyncio.AbstractEventLoop, Credentials]] = {}

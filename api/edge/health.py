@@ -6,11 +6,8 @@ import time
 from typing import Any, Final
 
 import psutil
-import redis.asyncio as redis_asyncio
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from api.edge.threads import in_thread
@@ -21,6 +18,7 @@ from marketdata.wire import HEARTBEAT_KEY
 from matching.wire import heartbeat_name
 from zavora import __version__
 from zavora.errors import ZavoraError
+from zavora.redis_links import connect_async
 
 # An answer is shared for this long, so that many who ask cost no more than one.
 SHARED_S: Final = 0.5
@@ -89,12 +87,7 @@ async def _ask_queue() -> tuple[bool, bool, float]:
             await get_feed().ensure_started()
     shards = {view.terms.shard_id for view in get_feed().markets()} or set(settings.ZAVORA_SHARDS)
     names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
-    client = redis_asyncio.Redis.from_url(
-        settings.REDIS_URL,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=PROBE_TIMEOUT_S,
-        socket_connect_timeout=PROBE_TIMEOUT_S,
-    )
+    client = connect_async(timeout_s=PROBE_TIMEOUT_S)
     try:
         async with client:
             found = await client.mget([HEARTBEAT_KEY, *names])

@@ -8,20 +8,17 @@ from typing import Any, Final
 
 import redis.asyncio as redis
 import structlog
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from accounts.notices import BALANCES_CHANNEL, CREDENTIALS_CHANNEL
 from marketdata.wire import CANDLES_PATTERN, TICKERS_CHANNEL, TICKERS_KEY
 from matching.wire import EVENTS_PATTERN
+from zavora.redis_links import connect_async, hear, silence_max_s
 
 PATTERNS: Final = (EVENTS_PATTERN, CANDLES_PATTERN)
 CHANNELS: Final = (TICKERS_CHANNEL, BALANCES_CHANNEL, CREDENTIALS_CHANNEL)
 
-CONNECT_TIMEOUT_S: Final = 2.0
-# Workers repeat sequences each second: a silence this long is worth a question.
-SILENCE_MAX_S: Final = 3.0
 BACKOFF_MIN_S: Final = 0.05
 BACKOFF_MAX_S: Final = 2.0
 
@@ -72,15 +69,7 @@ class Listener:
             await asyncio.sleep(ceiling * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
 
     async def _listen(self) -> None:
-        # A blocking read has no time limit of its own: silence is noticed below. Library retries
-        # are off, because a reconnect in secret would hide a gap.
-        client = redis.Redis.from_url(
-            self._url,
-            socket_timeout=None,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-        )
+        client = connect_async(timeout_s=silence_max_s(), url=self._url)
         try:
             async with client.pubsub() as pubsub:
                 await pubsub.psubscribe(*PATTERNS)
@@ -90,18 +79,9 @@ class Listener:
             with contextlib.suppress(RedisError, OSError):
                 await client.aclose()
 
-    async def _receive(self, client: redis.Redis, pubsub: Any) -> None:
+    async def _receive(self, client: redis.Redis, pubsub: PubSub) -> None:
         unconfirmed = len(PATTERNS) + len(CHANNELS)
-        is_asked = False
-        while True:
-            message = await pubsub.get_message(timeout=SILENCE_MAX_S)
-            if message is None:
-                if is_asked:
-                    raise ConnectionError("no answer from the queue")
-                await pubsub.ping()
-                is_asked = True
-                continue
-            is_asked = False
+        async for message in hear(pubsub, silence_s=silence_max_s()):
             kind = message["type"]
             if kind in ("message", "pmessage"):
                 self._on_message(message["channel"].decode(), message["data"])
