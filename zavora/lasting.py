@@ -1,0 +1,216 @@
+"""Whether what can be read here would outlive this database server.
+
+PostgreSQL shows a commit once the synchronous replicas have it, as a rule. Not always: where the
+session that waits for them is ended or its wait cancelled, and after a crash, rows can be read that
+no replica has, and a failover loses them. Whoever tells somebody "it happened" because of a row
+that was read therefore passes a barrier first: a transaction of our own, written after the row was
+visible, whose commit waits for the replicas. They take everything in order, so they have the row.
+
+The wait cannot be taken back (a cancelled one reports success), so one session of the process waits
+for all: who comes while it waits is served by the next round, and gives up by their own clock.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, Final
+
+import psycopg
+import structlog
+from django.db import connection as django_connection
+
+from zavora.errors import OutcomeUnknown
+
+log = structlog.get_logger(__name__)
+
+# How long a reader waits for the replicas before it is told that the outcome is not known.
+WAIT_MAX_S: Final = 1.0
+# Where no replica is named nothing is waited for, and that is asked this often at most.
+UNNAMED_S: Final = 1.0
+# The session is closed when nobody has needed it for so long.
+IDLE_S: Final = 30.0
+CONNECT_S: Final = 2
+# Writes a record of its own into the log, readable by nobody, in a transaction that must commit.
+_ROUND: Final = (
+    "SELECT pg_logical_emit_message(true, 'zavora', '')"
+    " WHERE current_setting('synchronous_standby_names') <> ''"
+)
+# What Django's connection parameters hold for Django's own use.
+_OF_DJANGO: Final = ("context", "cursor_factory", "isolation_level", "prepare_threshold")
+
+
+class CommitInDoubt(psycopg.OperationalError):
+    """A commit ended with a warning: it is there, and perhaps nowhere else."""
+
+
+class Warnings:
+    """The warnings that a session was told since they were last looked at."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._texts: list[str] = []
+        connection.add_notice_handler(self._note)
+
+    def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            self._texts.append(diagnostic.message_primary or "a warning")
+
+    def clear(self) -> None:
+        """Forget them, before a commit."""
+        self._texts.clear()
+
+    def require_none(self) -> None:
+        """Raise CommitInDoubt where the commit just made came with a warning."""
+        if self._texts:
+            text = "; ".join(self._texts)
+            self._texts.clear()
+            raise CommitInDoubt(f"the commit is in doubt: {text}")
+
+
+class _Barrier:
+    """One process's rounds: a thread and a session that exist while somebody needs them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[Future[None]] = []
+        self._is_running = self._is_closing = False
+        self._pid = os.getpid()
+        self._unnamed_until = 0.0
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def join(self) -> "Future[None] | None":
+        """Return what is done once a round that begins from now on has passed; None: no need."""
+        if os.getpid() != self._pid:
+            self.__init__()  # type: ignore[misc]  # a fork has neither the thread nor the session
+        if time.monotonic() < self._unnamed_until:
+            return None
+        future: Future[None] = Future()
+        with self._changed:
+            self._waiting.append(future)
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._serve, name="lasting", daemon=True).start()
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Let the thread end once it has served who waits already."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+            while self._is_running and self._changed.wait(CONNECT_S):
+                pass
+
+    def leave(self, future: "Future[None]") -> None:
+        """Wait no longer: nothing is kept for who has gone."""
+        with self._changed:
+            if future in self._waiting:
+                self._waiting.remove(future)
+
+    def _serve(self) -> None:
+        while waiting := self._next():
+            try:
+                self._pass()
+            except Exception as error:
+                log.warning("replicas_not_asked", error=str(error).strip())
+                self._drop()
+                failure = OutcomeUnknown("The exchange's database is not reachable right now.")
+                for future in waiting:
+                    _end(future, failure)
+            else:
+                for future in waiting:
+                    _end(future, None)
+
+    def _next(self) -> "list[Future[None]]":
+        """Wait for those of the next round; nobody for a while ends the thread."""
+        with self._changed:
+            if not self._waiting and not self._is_closing:
+                self._changed.wait(IDLE_S)
+            waiting, self._waiting = self._waiting, []
+            if not waiting:
+                self._is_running = self._is_closing = False
+                self._drop()
+                self._changed.notify_all()
+            return waiting
+
+    def _pass(self) -> None:
+        if self._connection is None or self._connection.closed:
+            self._connection = _connect()
+            self._warnings = Warnings(self._connection)
+        self._warnings.clear()
+        is_named = self._connection.execute(_ROUND).fetchone() is not None
+        self._warnings.require_none()
+        self._unnamed_until = 0.0 if is_named else time.monotonic() + UNNAMED_S
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _end(future: "Future[None]", error: Exception | None) -> None:
+    if future.set_running_or_notify_cancel():
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+
+def _connect() -> "psycopg.Connection[Any]":
+    given = django_connection.get_connection_params()
+    for name in _OF_DJANGO:
+        given.pop(name, None)
+    session: dict[str, Any] = {
+        "application_name": "zavora-lasting",
+        "connect_timeout": CONNECT_S,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 3_000,
+        "options": "-c synchronous_commit=on",
+    }
+    return psycopg.connect(autocommit=True, **(given | session))
+
+
+_barrier: Final = _Barrier()
+
+
+def close() -> None:
+    """End the session now; the next who waits opens another."""
+    _barrier.close()
+
+
+def wait(*, timeout_s: float = WAIT_MAX_S) -> None:
+    """Return once all that this thread has read would outlive the server.
+
+    Raises OutcomeUnknown where that cannot be said in time.
+    """
+    future = _barrier.join()
+    if future is None:
+        return
+    try:
+        future.result(timeout_s)
+    except FutureTimeoutError:
+        _barrier.leave(future)
+        raise _unknown() from None
+
+
+async def wait_async(*, timeout_s: float = WAIT_MAX_S) -> None:
+    """Do what ``wait`` does, in an event loop."""
+    future = _barrier.join()
+    if future is None:
+        return
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.wrap_future(future)
+    except TimeoutError:
+        _barrier.leave(future)
+        raise _unknown() from None
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "The exchange's replicas do not confirm what was found; look it up again later."
+    )
