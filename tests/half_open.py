@@ -46,7 +46,7 @@ class HalfOpenProxy:
         self._loop.close()
 
     def freeze(self, direction: Direction, *, said: bytes) -> int:
-        """Pass nothing on any more over connections whose client has sent ``said``; return how many.
+        """Pass nothing on any more where the client has sent ``said``; return for how many.
 
         Connections made later work.
         """

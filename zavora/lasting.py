@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import connection as django_connection
 
 from zavora.errors import OutcomeUnknown
@@ -42,7 +43,15 @@ _ROUND: Final = (
 _OF_DJANGO: Final = ("context", "cursor_factory", "isolation_level", "prepare_threshold")
 
 
-class CommitInDoubt(psycopg.OperationalError):
+# What a commit waits for before it is reported: at least a flush here and on the replicas.
+WAITING_COMMITS: Final = ("on", "remote_apply")
+
+
+class UnsafeServer(Exception):
+    """A server is set up so that acknowledged work could be lost."""
+
+
+class DoubtfulCommit(psycopg.OperationalError):
     """A commit ended with a warning: it is there, and perhaps nowhere else."""
 
 
@@ -62,11 +71,26 @@ class Warnings:
         self._texts.clear()
 
     def require_none(self) -> None:
-        """Raise CommitInDoubt where the commit just made came with a warning."""
+        """Raise DoubtfulCommit where the commit just made came with a warning."""
         if self._texts:
             text = "; ".join(self._texts)
             self._texts.clear()
-            raise CommitInDoubt(f"the commit is in doubt: {text}")
+            raise DoubtfulCommit(f"the commit is in doubt: {text}")
+
+
+class WatchedConnection(psycopg.Connection[Any]):
+    """A session whose commits are successes only without a warning. Autocommit, so far as ours."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.warnings = Warnings(self)
+
+    def execute_lasting(self, statement: str, *arguments: Any) -> "psycopg.Cursor[Any]":
+        """Execute a COMMIT, or a statement that commits by itself; raise DoubtfulCommit."""
+        self.warnings.clear()
+        cursor = self.execute(statement, *arguments)
+        self.warnings.require_none()
+        return cursor
 
 
 class _Barrier:
@@ -78,7 +102,7 @@ class _Barrier:
         self._is_running = self._is_closing = False
         self._pid = os.getpid()
         self._unnamed_until = 0.0
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: WatchedConnection | None = None
 
     def join(self) -> "Future[None] | None":
         """Return what is done once a round that begins from now on has passed; None: no need."""
@@ -138,10 +162,7 @@ class _Barrier:
     def _pass(self) -> None:
         if self._connection is None or self._connection.closed:
             self._connection = _connect()
-            self._warnings = Warnings(self._connection)
-        self._warnings.clear()
-        is_named = self._connection.execute(_ROUND).fetchone() is not None
-        self._warnings.require_none()
+        is_named = self._connection.execute_lasting(_ROUND).fetchone() is not None
         self._unnamed_until = 0.0 if is_named else time.monotonic() + UNNAMED_S
 
     def _drop(self) -> None:
@@ -158,7 +179,7 @@ def _end(future: "Future[None]", error: Exception | None) -> None:
             future.set_exception(error)
 
 
-def _connect() -> "psycopg.Connection[Any]":
+def _connect() -> WatchedConnection:
     given = django_connection.get_connection_params()
     for name in _OF_DJANGO:
         given.pop(name, None)
@@ -171,7 +192,7 @@ def _connect() -> "psycopg.Connection[Any]":
         "tcp_user_timeout": 3_000,
         "options": "-c synchronous_commit=on",
     }
-    return psycopg.connect(autocommit=True, **(given | session))
+    return WatchedConnection.connect(autocommit=True, **(given | session))
 
 
 _barrier: Final = _Barrier()
@@ -214,3 +235,28 @@ def _unknown() -> OutcomeUnknown:
     return OutcomeUnknown(
         "The exchange's replicas do not confirm what was found; look it up again later."
     )
+
+
+# --- what an operator asks for --------------------------------------------------------------------
+
+
+def require_replica() -> None:
+    """Raise UnsafeServer where a synchronous replica is required and commits wait for none."""
+    if not settings.ZAVORA_REQUIRE_SYNC_REPLICA:
+        return
+    with django_connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('synchronous_standby_names'),"
+            " current_setting('synchronous_commit')"
+        )
+        names, commit = cursor.fetchone()
+    if not names.strip():
+        raise UnsafeServer(
+            "ZAVORA_REQUIRE_SYNC_REPLICA is on and PostgreSQL names no synchronous replica: set"
+            " synchronous_standby_names (docs/operations.md), or switch the requirement off"
+        )
+    if commit not in WAITING_COMMITS:
+        raise UnsafeServer(
+            f"ZAVORA_REQUIRE_SYNC_REPLICA is on and PostgreSQL's synchronous_commit is {commit}:"
+            " set it to on or remote_apply, for the server, the database and the role"
+        )

@@ -20,6 +20,7 @@ from matching.worker.connection import connect
 from matching.worker.decide import Decision, Entry, Figures, ShardContext
 from matching.worker.lease import Position
 from matching.worker.settle import Settled
+from zavora.lasting import WatchedConnection
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class Flight:
     """A decided batch while it is being settled."""
 
     def __init__(
-        self, connection: "psycopg.Connection[Any]", entries: list[Entry], decision: Decision
+        self, connection: WatchedConnection, entries: list[Entry], decision: Decision
     ) -> None:
         self.connection = connection
         self.entries = entries
@@ -65,7 +66,7 @@ class Ahead:
 
     def settle(
         self,
-        connection: "psycopg.Connection[Any]",
+        connection: WatchedConnection,
         context: ShardContext,
         position: Position,
         entries: list[Entry],
@@ -126,5 +127,5 @@ def _settle(flight: Flight, context: ShardContext, position: Position) -> Settle
         flight.written = settled
         with flight.gate:
             flight.is_committing = True
-        cursor.execute("COMMIT")
+        flight.connection.execute_lasting("COMMIT")
     return settled

@@ -31,6 +31,7 @@ from matching.worker.lease import LeaseLost, Position
 from matching.worker.loading import read_assets
 from matching.worker.settle import FundsMoved, KeysTaken, Settled
 from zavora.errors import InvariantBroken
+from zavora.lasting import DoubtfulCommit, WatchedConnection
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ class BatchSettler:
         self.shard_id = shard_id
         self.owner = owner
         self._clock_us = clock_us
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: WatchedConnection | None = None
         self._context: ShardContext | None = None
         self._position: Position | None = None
         self._is_stopping = False
@@ -59,7 +60,7 @@ class BatchSettler:
 
     # --- the session and the lease ----------------------------------------------------------------
 
-    def _connected(self) -> "psycopg.Connection[Any]":
+    def _connected(self) -> WatchedConnection:
         if self._connection is None or self._connection.closed:
             self._connection = connect(shard_id=self.shard_id, owner=self.owner)
             require_durable(self._connection)
@@ -144,7 +145,7 @@ class BatchSettler:
             else:
                 decision, settled = self._landed(context, flight)
         except psycopg.Error as error:
-            if connection.closed:
+            if connection.closed or isinstance(error, DoubtfulCommit):
                 raise CommitInDoubt from error
             context.engine.undo()
             self._roll_back(connection)
@@ -163,7 +164,7 @@ class BatchSettler:
         return decision, settled
 
     def _decide_and_write(
-        self, connection: "psycopg.Connection[Any]", entries: list[Entry]
+        self, connection: WatchedConnection, entries: list[Entry]
     ) -> tuple[Decision, Settled]:
         context, position = self._owned_context(), self._owned_position()
         with connection.cursor() as cursor:
@@ -172,7 +173,7 @@ class BatchSettler:
             decision = self._decide(context, asked.take(context.scales), entries)
             settled = settle.write(cursor, context, decision, position)
             self._in_doubt = (decision, settled)
-            cursor.execute("COMMIT")
+            connection.execute_lasting("COMMIT")
         return decision, settled
 
     def _landed(self, context: ShardContext, flight: Flight) -> tuple[Decision, Settled]:
@@ -267,8 +268,11 @@ class BatchSettler:
         while True:
             self._reconnect()
             try:
-                with self._connected().transaction():
-                    found = lease.lock_position(self._connected(), self.shard_id)
+                connection = self._connected()
+                connection.execute("BEGIN")
+                found = lease.lock_position(connection, self.shard_id)
+                # The lock is written, too: its commit waits for all that is read here.
+                connection.execute_lasting("COMMIT")
                 break
             except psycopg.OperationalError as error:
                 log.warning("database_unreachable", error=str(error).strip())

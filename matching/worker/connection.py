@@ -7,6 +7,8 @@ import structlog
 from django.conf import settings
 from django.db import connection as django_connection
 
+from zavora.lasting import UnsafeServer, WatchedConnection, require_replica
+
 log = structlog.get_logger(__name__)
 
 # A stopped process must not keep its locks longer than its lease.
@@ -19,16 +21,12 @@ _PLANS: Final = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoi
 _OF_DJANGO: Final = ("context", "cursor_factory", "isolation_level", "prepare_threshold")
 
 
-class UnsafeServer(Exception):
-    """A server is set up so that acknowledged work could be lost."""
-
-
 def application_name(shard_id: int, owner: str) -> str:
     """Return the name under which a worker's session shows in pg_stat_activity."""
     return f"zavora-worker-{shard_id}-{owner}"
 
 
-def connect(*, shard_id: int, owner: str) -> "psycopg.Connection[Any]":
+def connect(*, shard_id: int, owner: str) -> WatchedConnection:
     """Open the session a worker settles batches in. Autocommit: transactions are explicit."""
     given = django_connection.get_connection_params()
     for name in _OF_DJANGO:
@@ -46,7 +44,7 @@ def connect(*, shard_id: int, owner: str) -> "psycopg.Connection[Any]":
             f" -c tcp_user_timeout={patience_ms} -c timezone=UTC -c jit=off {_PLANS}"
         ),
     }
-    return psycopg.connect(autocommit=True, **(given | session))
+    return WatchedConnection.connect(autocommit=True, **(given | session))
 
 
 def limit_transactions(connection: "psycopg.Connection[Any]") -> None:
@@ -68,3 +66,4 @@ def require_durable(connection: "psycopg.Connection[Any]") -> None:
             raise UnsafeServer(
                 f"PostgreSQL runs with {name} off: acknowledged orders could be lost"
             )
+    require_replica()

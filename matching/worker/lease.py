@@ -17,6 +17,7 @@ from django.conf import settings
 
 from matching.models import Shard
 from matching.worker.connection import application_name, connect
+from zavora.lasting import WatchedConnection
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +51,12 @@ def ensure_shard(connection: "psycopg.Connection[Any]", shard_id: int) -> None:
     )
 
 
-def try_take(connection: "psycopg.Connection[Any]", *, shard_id: int, owner: str) -> int | None:
-    """Take the lease if it has run out; return the new epoch, or None while somebody holds it."""
+def try_take(connection: WatchedConnection, *, shard_id: int, owner: str) -> int | None:
+    """Take the lease if it has run out; return the new epoch, or None while somebody holds it.
+
+    Its commit waits for the replicas, and so for all that the former owner left: what is loaded
+    after it may be told. Raises DoubtfulCommit where that wait was ended.
+    """
     row = connection.execute(
         f"SELECT lease_expires_at < clock_timestamp(), backend_pid, lease_owner FROM {_SHARD}"
         " WHERE id = %s",
@@ -66,7 +71,7 @@ def try_take(connection: "psycopg.Connection[Any]", *, shard_id: int, owner: str
             " WHERE pid = %s AND application_name = %s AND pid <> pg_backend_pid()",
             (row[1], application_name(shard_id, row[2])),
         )
-    taken = connection.execute(
+    taken = connection.execute_lasting(
         f"UPDATE {_SHARD} SET epoch = epoch + 1, lease_owner = %s, backend_pid = pg_backend_pid(),"
         " lease_expires_at = clock_timestamp() + %s * interval '1 millisecond'"
         " WHERE id = %s AND lease_expires_at < clock_timestamp() RETURNING epoch",

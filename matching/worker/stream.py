@@ -16,8 +16,8 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from matching import wire
-from matching.worker.connection import UnsafeServer
 from matching.worker.decide import Entry
+from zavora.lasting import UnsafeServer
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 import structlog
 from django.core.management.base import CommandError
 
-from matching.worker.connection import UnsafeServer
 from matching.worker.lease import LeaseLost
 from matching.worker.loop import MatchingWorker
 from zavora.commands import ExampleCommand
+from zavora.lasting import UnsafeServer
 
 log = structlog.get_logger(__name__)
 
