@@ -25,6 +25,7 @@ from matching.feed_reads import list_trade_sequences
 from matching.selectors import list_market_terms
 from matching.terms import MarketTerms
 from matching.wire import EVENTS_PATTERN
+from zavora import lasting
 from zavora.redis_links import Pulse, SilentConnection, connect, silence_max_s
 
 # Any number that no other user of the database's advisory locks takes.
@@ -65,6 +66,7 @@ class MarketDataService:
         """Serve until stopped: wait for the lock, then work; whatever fails is begun anew."""
         while not self._stop.is_set():
             try:
+                lasting.require_replica()
                 self._acquire_lock()
                 self._load()
                 while not self._stop.is_set():

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import django
+from django.conf import settings
+from django.db import DatabaseError, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
@@ -26,6 +28,7 @@ from api.edge import app as edge  # noqa: E402
 from api.edge.credentials import close_credentials  # noqa: E402
 from marketdata.feed import get_feed  # noqa: E402
 from matching import gateway  # noqa: E402
+from zavora import lasting  # noqa: E402
 from zavora.errors import ZavoraError  # noqa: E402
 from zavora.starting import check_demo_before_serving  # noqa: E402
 
@@ -37,6 +40,7 @@ check_demo_before_serving()
 # WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
+lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
 gateway.answer_after(lambda sequences: get_feed().when_shown(sequences))
 
 
@@ -68,6 +72,9 @@ async def _live(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            if reason := await asyncio.to_thread(_refusal):
+                await send({"type": "lifespan.startup.failed", "message": reason})
+                return
             # Not awaited: a server without its database still answers, with 503.
             starting = asyncio.create_task(_start())
             await send({"type": "lifespan.startup.complete"})
@@ -81,6 +88,19 @@ async def _live(receive: Receive, send: Send) -> None:
             await get_feed().close()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def _refusal() -> str:
+    """Return why this process must not serve; a database that is away is no reason."""
+    try:
+        lasting.require_replica()
+    except lasting.UnsafeServer as unsafe:
+        return str(unsafe)
+    except DatabaseError:
+        return ""
+    finally:
+        connections.close_all()
+    return ""
 
 
 async def _start() -> None:

@@ -12,6 +12,7 @@ for all: who comes while it waits is served by the next round, and gives up by t
 
 import asyncio
 import os
+import select
 import threading
 import time
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.db import connection as django_connection
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from zavora.errors import OutcomeUnknown
 
@@ -53,6 +55,10 @@ class UnsafeServer(Exception):
 
 class DoubtfulCommit(psycopg.OperationalError):
     """A commit ended with a warning: it is there, and perhaps nowhere else."""
+
+
+class CommitNotInTime(DoubtfulCommit):
+    """A commit was sent and not answered in time."""
 
 
 class Warnings:
@@ -237,6 +243,89 @@ def _unknown() -> OutcomeUnknown:
     )
 
 
+# --- commits in time ------------------------------------------------------------------------------
+
+# So many commits that were not answered in time may wait in a process. PostgreSQL keeps a session
+# for each until a replica is back, and has only so many.
+SET_ASIDE_MAX: Final = 8
+_aside: Final[list["psycopg.Connection[Any]"]] = []
+_aside_lock: Final = threading.Lock()
+_commit_max_s: float | None = None
+
+
+def bound_commits(seconds: float | None) -> None:
+    """Give commits of Django's so much time from now on; None: as long as it takes.
+
+    For processes that answer people. A command or a task had better wait.
+    """
+    global _commit_max_s
+    _commit_max_s = seconds
+
+
+def commit_max_s() -> float | None:
+    """Return how long a commit may take; None: as long as it takes."""
+    return _commit_max_s
+
+
+def commit(connection: "psycopg.Connection[Any]") -> None:
+    """Commit what is open. Raises CommitNotInTime where no answer came in the time given."""
+    if _commit_max_s is None:
+        connection.commit()
+        return
+    pgconn = connection.pgconn
+    if pgconn.transaction_status == TransactionStatus.IDLE:
+        return
+    deadline = time.monotonic() + _commit_max_s
+    pgconn.send_query(b"COMMIT")
+    while pgconn.flush():
+        _await_socket(pgconn.socket, select.POLLOUT, deadline)
+    failure: psycopg.Error | None = None
+    while True:
+        while pgconn.is_busy():
+            _await_socket(pgconn.socket, select.POLLIN, deadline)
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:
+            break
+        if result.status != ExecStatus.COMMAND_OK:
+            failure = psycopg.errors.error_from_result(result)
+    if failure is not None:
+        raise failure
+
+
+def _await_socket(descriptor: int, event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(descriptor, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise CommitNotInTime("the commit was not answered in time")
+
+
+def set_aside(connection: "psycopg.Connection[Any]") -> None:
+    """Keep a session whose commit was not answered until it is."""
+    with _aside_lock:
+        _aside.append(connection)
+
+
+def is_full_of_waiting() -> bool:
+    """Tell whether as many commits wait as may; those that have been answered count no more."""
+    if not _aside:
+        return False
+    with _aside_lock:
+        for connection in list(_aside):
+            if _is_answered(connection):
+                _aside.remove(connection)
+                connection.close()
+        return len(_aside) >= SET_ASIDE_MAX
+
+
+def _is_answered(connection: "psycopg.Connection[Any]") -> bool:
+    try:
+        connection.pgconn.consume_input()
+        return not connection.pgconn.is_busy()
+    except psycopg.Error:
+        return True
+
+
 # --- what an operator asks for --------------------------------------------------------------------
 
 
@@ -246,8 +335,9 @@ def require_replica() -> None:
         return
     with django_connection.cursor() as cursor:
         cursor.execute(
+            # What sessions begin with; ours set it themselves, others of the operator's do not.
             "SELECT current_setting('synchronous_standby_names'),"
-            " current_setting('synchronous_commit')"
+            " (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')"
         )
         names, commit = cursor.fetchone()
     if not names.strip():

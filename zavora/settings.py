@@ -49,7 +49,17 @@ else:
 OWNER_DATABASE_URL = env.str(OWNER_URL_VARIABLE, default="")
 if OWNER_DATABASE_URL and sys.argv[1:2] and sys.argv[1] in TABLE_COMMANDS:
     DATABASES["owner"] = environ.Env.db_url_config(OWNER_DATABASE_URL)
-DATABASES["default"].setdefault("OPTIONS", {})
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["ENGINE"] = "zavora.postgresql"
+# A server that is gone without a word is noticed within seconds; the URL may say otherwise.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 

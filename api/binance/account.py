@@ -11,7 +11,7 @@ from api.binance.reports import Report
 from api.binance.routes import CompatRequest, Route, Routes, Security, rest
 from api.binance.symbols import find_market, list_offered, symbol_of
 from api.binance.text import ZERO, eight, ms_of
-from api.edge.threads import in_thread
+from api.edge.threads import read_lasting
 from api.shapes import order_state, trade_state
 from matching.selectors import list_market_orders, list_market_trades
 from matching.terms import MarketTerms
@@ -30,7 +30,7 @@ async def get_account_state(
 ) -> Report:
     """Return what the account may do, what it is charged, and what it has."""
     omit_zero = params.flag("omitZeroBalances")
-    account, balances, assets = await in_thread(_read_account, _public_id(caller, account_pk))
+    account, balances, assets = await read_lasting(_read_account, _public_id(caller, account_pk))
     maker_ppm, taker_ppm = _rates(account)
     held = {row.asset.code: row for row in balances}
     codes = sorted({asset.code for asset in assets} | set(held))
@@ -102,7 +102,7 @@ async def get_commission(
 ) -> Report:
     """Return what trades in a symbol cost this account."""
     terms = find_market(params.needed("symbol")).terms
-    account = await in_thread(get_account, _public_id(caller, account_pk))
+    account = await read_lasting(get_account, _public_id(caller, account_pk))
     nothing = _rate_texts(0, 0)
     return {
         "symbol": symbol_of(terms),
@@ -126,7 +126,7 @@ async def list_all_orders(
 ) -> list[Report]:
     """Return a symbol's orders in whatever state, by ascending id: the newest, or those asked."""
     terms = find_market(params.needed("symbol")).terms
-    rows = await in_thread(
+    rows = await read_lasting(
         list_market_orders,
         account_pk,
         terms.market_id,
@@ -143,7 +143,7 @@ async def list_my_trades(
 ) -> list[Report]:
     """Return the account's trades in a symbol, by ascending id: the newest, or those asked for."""
     terms = find_market(params.needed("symbol")).terms
-    rows = await in_thread(
+    rows = await read_lasting(
         list_market_trades,
         account_pk,
         terms.market_id,

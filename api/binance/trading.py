@@ -19,7 +19,7 @@ from api.binance.params import Params
 from api.binance.reports import Report
 from api.binance.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.symbols import find_market, list_offered
-from api.edge.threads import in_thread
+from api.edge.threads import in_thread, read_lasting
 from api.shapes import order_state
 from matching import gateway, wire
 from matching.selectors import find_order, find_order_by_client_id, list_open_orders
@@ -225,11 +225,11 @@ async def query_order(params: Params, _caller: Caller, account_pk: int, _request
     order_id, client_order_id = _named_order(params, "orderId", "origClientOrderId")
     named = {"account_id": account_pk, "market_id": terms.market_id}
     if order_id is not None:
-        row = await in_thread(find_order, order_id, **named)
+        row = await read_lasting(find_order, order_id, **named)
         if row is not None and client_order_id not in (None, row.client_order_id):
             row = None
     else:
-        row = await in_thread(find_order_by_client_id, client_order_id or "", **named)
+        row = await read_lasting(find_order_by_client_id, client_order_id or "", **named)
     if row is None:
         raise errors.unknown_order()
     return reports.order(order_state(row, terms), terms)
@@ -242,7 +242,7 @@ async def list_open(
     symbol = params.text("symbol")
     views = list_offered() if symbol is None else [find_market(symbol)]
     terms_by_id = {view.terms.market_id: view.terms for view in views}
-    rows = await in_thread(list_open_orders, account_pk, market_ids=list(terms_by_id))
+    rows = await read_lasting(list_open_orders, account_pk, market_ids=list(terms_by_id))
     return [
         reports.order(order_state(row, terms_by_id[row.market_id]), terms_by_id[row.market_id])
         for row in rows

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError
 
 from accounts.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import requests, shapes
-from api.edge.threads import in_thread
+from api.edge.threads import in_thread, read_lasting
 from api.errors import envelope, known_error
 from api.fields import order_id_of, wrong_fields
 from api.shapes import Shape
@@ -194,7 +194,7 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
     number = order_id_of(order_id)
     if number is None:
         raise OrderNotFound("There is no such order.")
-    row = await in_thread(get_order, number, account_ids=list(caller.accounts.values()))
+    row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
     terms = _terms_of_id(row.market_id)
     return shapes.order(shapes.order_state(row, terms), terms, _public_id(caller, row.account_id))
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from django.db import close_old_connections
 
+from zavora import lasting
 from zavora.errors import Overloaded
 
 Result = TypeVar("Result")
@@ -41,3 +42,13 @@ async def in_thread(function: Callable[..., Result], *arguments: Any, **named: A
         return await loop.run_in_executor(_pool, partial(_run, function, arguments, named))
     finally:
         _waiting -= 1
+
+
+async def read_lasting(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """Do what ``in_thread`` does with what says "it happened": only what will last is shown.
+
+    Raises OutcomeUnknown where that cannot be said in time (docs/durability.md).
+    """
+    found = await in_thread(function, *arguments, **named)
+    await lasting.wait_async()
+    return found

@@ -14,6 +14,7 @@ from api import throttles
 from api.caching import mark_public
 from api.edge.http import query_fields
 from api.fields import Fields, is_uuid
+from zavora import lasting
 from zavora.errors import AccountNotFound
 
 
@@ -103,5 +104,14 @@ def own_account(request: Request, text: str) -> tuple[UUID, int]:
 
 
 def answer(data: Any, **meta: Any) -> Response:
-    """Return an answer with its envelope."""
+    """Return an answer about the caller's own with its envelope, once what it says will last.
+
+    Raises OutcomeUnknown where that cannot be said in time (docs/durability.md).
+    """
+    lasting.wait()
+    return public_answer(data, **meta)
+
+
+def public_answer(data: Any, **meta: Any) -> Response:
+    """Return an answer that confirms nothing to anybody with its envelope."""
     return Response({"data": data, "meta": meta} if meta else {"data": data})

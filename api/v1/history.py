@@ -8,7 +8,7 @@ from api.cursors import next_cursor, take_page
 from api.documents import documented
 from api.fields import Fields, spelling
 from api.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
-from api.v1.base import ApiView, answer, own_account, query_of
+from api.v1.base import ApiView, answer, own_account, public_answer, query_of
 from marketdata.intervals import INTERVALS
 from marketdata.selectors import CANDLES_MAX, list_candles
 from matching.selectors import list_account_trades, list_market_terms, list_orders
@@ -107,7 +107,7 @@ class CandlesView(ApiView):
         found = list_candles(terms, interval, start=start, end=end, limit=limit)
         candles = [shapes.candle(state, terms.symbol) for state in found]
         name = shapes.INTERVAL[interval]
-        return answer({"market": terms.symbol, "interval": name, "candles": candles})
+        return public_answer({"market": terms.symbol, "interval": name, "candles": candles})
 
 
 def _terms_by_id() -> dict[int, MarketTerms]:

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
-from django.db import connections
+from django.db import OperationalError, connections
+
+from zavora import lasting
+from zavora.errors import OutcomeUnknown
 
 THREADS_MAX: Final = 2
 
@@ -20,13 +23,21 @@ class TableReader:
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="feed-tables")
 
     async def read(self, selector: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what ``selector`` returns; database errors pass through."""
+        """Return what ``selector`` returns, once it will last; database errors pass through.
+
+        Raises OperationalError where it cannot be said that it will.
+        """
 
         def call() -> R:
             # Reads are rare (a start, a gap): a connection kept would only be stale next time.
             connections.close_all()
             try:
-                return selector(*args, **kwargs)
+                found = selector(*args, **kwargs)
+                # Clients rely on what a feed tells: only what will last is told.
+                lasting.wait()
+                return found
+            except OutcomeUnknown as unknown:
+                raise OperationalError(str(unknown)) from None
             finally:
                 connections.close_all()
 

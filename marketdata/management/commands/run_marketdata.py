@@ -4,9 +4,10 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from marketdata.worker import MarketDataService
+from zavora.lasting import UnsafeServer
 
 
 class Command(BaseCommand):
@@ -23,4 +24,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        MarketDataService(stop).run()
+        try:
+            MarketDataService(stop).run()
+        except UnsafeServer as error:
+            raise CommandError(str(error)) from error

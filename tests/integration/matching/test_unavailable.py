@@ -42,15 +42,15 @@ class Client:
         self.ask("POST", f"/accounts/{self.account}/deposit", {"asset": "EUR", "amount": "1000"})
 
     def ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
     ) -> tuple[int, dict[str, Any], dict[str, str]]:
-        """Return status, body and headers of an answer."""
+        """Return status, body and headers of an answer; ``key`` is an idempotency key."""
         connection = http.client.HTTPConnection(HOST, self.exchange.port, timeout=30)
         try:
             headers = {
                 "Authorization": f"Bearer {self._token}",
                 "Content-Type": "application/json",
-            }
+            } | ({"Idempotency-Key": key} if key else {})
             content = None if body is None else json.dumps(body)
             connection.request(method, f"/api/v1{path}", content, headers)
             response = connection.getresponse()

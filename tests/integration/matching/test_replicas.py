@@ -1,0 +1,255 @@
+"""What is told while no replica confirms: nothing that a failover could lose.
+
+PostgreSQL waits for a replica by a name that nobody has. A standby worker ends the session of the
+live one, whose commit waits; from then on its rows can be read, and only this server has them.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.exchange import Exchange, free_port, wait_until
+from tests.integration.matching.test_unavailable import Client
+from zavora.home import PROJECT_DIR
+from zavora.lasting import SET_ASIDE_MAX
+
+EDGE_WAIT_S = 4.0
+LEASE_S = 2.0
+# What the look-up after the wait may add, and a busy machine.
+LATE_MAX_S = 2.0
+# More than Django has threads.
+DEPOSITS = 20
+ENVIRONMENT = {
+    "ZAVORA_LEASE_MS": str(int(LEASE_S * 1000)),
+    "ZAVORA_EDGE_WAIT_MS": str(int(EDGE_WAIT_S * 1000)),
+}
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Replicated:
+    """An exchange with a standby worker whose PostgreSQL can be told to wait for nobody."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.client = Client(exchange)
+
+    def wait_for(self, name: str) -> None:
+        """Name the replica that every commit waits for from now on; "" for none."""
+        with psycopg.connect(self.exchange.database_url, autocommit=True) as session:
+            # Not its own commit: that would wait for the name that it takes away.
+            session.execute("SET synchronous_commit = local")
+            session.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+            session.execute("SELECT pg_reload_conf()")
+            wait_until(
+                lambda: session.execute("SHOW synchronous_standby_names").fetchone() == (name,),
+                timeout_s=10,
+                what="the setting",
+            )
+
+    @contextmanager
+    def without_replica(self) -> Iterator[None]:
+        """Let commits wait for nobody meanwhile, then be as before."""
+        self.wait_for("nobody")
+        try:
+            yield
+        finally:
+            self.wait_for("")
+
+    def place_and_lose_the_replica(self, key: str) -> tuple[int, dict[str, Any], float]:
+        """Place an order whose commit is the first that waits for the replica; return the answer.
+
+        The worker stands still while the order is queued and the name is set.
+        """
+        worker = self.live_worker()
+        answers: list[Any] = []
+
+        def place() -> None:
+            began = time.monotonic()
+            status, body, _ = self.client.place(key)
+            answers.append((status, body, time.monotonic() - began))
+
+        thread = threading.Thread(target=place)
+        self.exchange.send(worker, signal.SIGSTOP)
+        thread.start()
+        wait_until(
+            lambda: self.client.queue.xlen("commands:{0}"), timeout_s=10, what="a queued order"
+        )
+        self.wait_for("nobody")
+        self.exchange.send(worker, signal.SIGCONT)
+        thread.join()
+        answer: tuple[int, dict[str, Any], float] = answers[0]
+        return answer
+
+    def live_worker(self) -> str:
+        """Return the name of the process that owns the shard."""
+        return wait_until(self._owner, timeout_s=20, what="a live worker")
+
+    def _owner(self) -> str | None:
+        owner = self.client.rows(
+            "SELECT lease_owner FROM matching_shard WHERE lease_expires_at > clock_timestamp()"
+        )
+        for name in ("worker-0", "worker-0-standby"):
+            if owner and f"-{self.exchange.pid(name)}-" in owner[0][0]:
+                return name
+        return None
+
+    def settled(self, key: str) -> None:
+        """Place an order until it is answered: the worker is there and nothing waits any more."""
+
+        def is_answered() -> bool:
+            status, body, _ = self.client.place(key)
+            assert status in (200, 503, 504), body
+            return status == 200
+
+        wait_until(is_answered, timeout_s=40, what=f"an answer to {key}")
+
+    def count(self, table: str, condition: str, *, app: str = "matching") -> int:
+        """Return how many rows of a table there are."""
+        return int(self.client.rows(f"SELECT count(*) FROM {app}_{table} WHERE {condition}")[0][0])
+
+    def count_waiting(self, condition: str) -> int:
+        """Return how many sessions wait for a replica."""
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
+        return int(self.client.rows(statement + condition)[0][0])
+
+    def sessions(self, application: str) -> int:
+        """Return how many sessions of that name there are."""
+        statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+        return int(self.client.rows(statement, application)[0][0])
+
+    def logs(self) -> str:
+        """Return what both workers said."""
+        return self.exchange.log("worker-0") + self.exchange.log("worker-0-standby")
+
+    def has_key(self, key: str) -> bool:
+        """Tell whether the key's row can be read, as a plain look-up would."""
+        return bool(self.client.rows("SELECT 1 FROM matching_orderkey WHERE key = %s", key))
+
+
+@pytest.fixture(scope="module")
+def replicated() -> Iterator[Replicated]:
+    with Exchange(demo=True, extra_env=ENVIRONMENT) as exchange:
+        exchange.start_standby()
+        made = Replicated(exchange)
+        yield made
+        made.client.queue.close()
+
+
+@pytest.fixture
+def calm(replicated: Replicated) -> Iterator[Replicated]:
+    """The exchange with a live worker and a standby; as before after the test."""
+    for name in ("worker-0", "worker-0-standby"):
+        if not replicated.exchange.is_running(name):
+            replicated.exchange.restart(name)
+    replicated.settled("calm")
+    yield replicated
+    replicated.wait_for("")
+
+
+def test_an_order_that_only_this_server_has_is_not_answered(calm: Replicated) -> None:
+    client = calm.client
+    status, body, seconds = calm.place_and_lose_the_replica("doubtful")
+    # The control: the row stands there, and a plain look-up answers with it.
+    assert calm.has_key("doubtful")
+    assert (status, body["error"]["code"]) == (504, "outcome_unknown"), body
+    assert seconds < EDGE_WAIT_S + LATE_MAX_S
+
+    # Whoever asks again is not told either, in time, and no wait is kept for those who gave up.
+    for path in (f"/accounts/{client.account}/orders?client_order_id=doubtful",) * 3:
+        began = time.monotonic()
+        status, body, _ = client.ask("GET", path)
+        assert (status, body["error"]["code"]) == (504, "outcome_unknown"), body
+        assert time.monotonic() - began < LATE_MAX_S
+    assert calm.sessions("zavora-lasting") == 1
+
+    calm.wait_for("")
+    calm.settled("doubtful")
+    assert calm.count("order", "client_order_id = 'doubtful'") == 1
+    _, body, _ = client.ask("GET", f"/accounts/{client.account}/orders?client_order_id=doubtful")
+    (order,) = body["data"]
+    assert client.ask("GET", f"/orders/{order['id']}")[1]["data"]["status"] == "New"
+    assert "everything adds up" in client.exchange.manage("reconcile")
+
+
+def test_a_commit_whose_wait_is_cancelled_is_not_answered(calm: Replicated) -> None:
+    """PostgreSQL reports success and a warning to whoever waited."""
+
+    def cancel() -> None:
+        with psycopg.connect(calm.exchange.database_url, autocommit=True) as session:
+            wait_until(
+                lambda: session.execute(
+                    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'COMMIT'"
+                    " AND wait_event = 'SyncRep' AND application_name LIKE 'zavora-worker-%'"
+                ).fetchone(),
+                timeout_s=10,
+                what="a commit that waits",
+            )
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    status, body, _ = calm.place_and_lose_the_replica("cancelled")
+    canceller.join()
+    assert calm.has_key("cancelled")  # committed here, and the worker was told so
+    assert (status, body["error"]["code"]) == (504, "outcome_unknown"), body
+    assert "commit_in_doubt" in calm.logs()
+
+    calm.wait_for("")
+    calm.settled("cancelled")
+    assert calm.count("order", "client_order_id = 'cancelled'") == 1
+
+
+def test_money_is_not_confirmed_either_and_its_waits_are_few(calm: Replicated) -> None:
+    client = calm.client
+    accounts = [
+        client.ask("POST", "/accounts", {"label": str(number)})[1]["data"]["id"]
+        for number in range(DEPOSITS)
+    ]
+
+    def deposit(account: str) -> tuple[int, float]:
+        began = time.monotonic()
+        body = {"asset": "EUR", "amount": "7"}
+        status = client.ask("POST", f"/accounts/{account}/deposit", body, key="once")[0]
+        return status, time.monotonic() - began
+
+    with calm.without_replica(), ThreadPoolExecutor(DEPOSITS) as threads:
+        answers = list(threads.map(deposit, accounts))
+        # Django's threads are few: some of these wait for the others first.
+        assert {status for status, _ in answers} <= {503, 504}
+        assert max(seconds for _, seconds in answers) < 3 * EDGE_WAIT_S + LATE_MAX_S
+        assert calm.count_waiting("query = 'COMMIT' AND application_name = ''") <= SET_ASIDE_MAX + 8
+        began = time.monotonic()
+        assert client.ask("GET", f"/accounts/{accounts[0]}/balances")[0] == 504
+        assert time.monotonic() - began < LATE_MAX_S
+
+    assert [deposit(account)[0] for account in accounts] == [200] * DEPOSITS
+    assert calm.count("deposit", "amount = 7", app="accounts") == DEPOSITS
+    assert "everything adds up" in client.exchange.manage("reconcile")
+
+
+def test_a_server_without_a_replica_is_refused_where_one_is_required(calm: Replicated) -> None:
+    exchange = calm.exchange
+    required = {**exchange.env, "ZAVORA_REQUIRE_SYNC_REPLICA": "1"}
+    commands = [("run_matching", "--shard", "0"), ("run_marketdata",), ("migrate", "--check")]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, str(PROJECT_DIR / "manage.py"), *command],
+            env=required, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode != 0, command
+        assert "set synchronous_standby_names" in done.stdout + done.stderr, command
+    refused = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "zavora.asgi:application", "--port", str(free_port())],
+        env=required, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert refused.returncode != 0
+    assert "set synchronous_standby_names" in refused.stdout + refused.stderr
