@@ -1,0 +1,136 @@
+"""Operators act while everybody trades: each is answered, and no order waits because of them."""
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from matching import gateway
+from tests.exchange import Exchange
+from tests.integration.matching.test_unavailable import Client
+from tests.integration.matching.worker_setup import (
+    make_account,
+    make_market,
+    place,
+    queue_client,
+    running_worker,
+)
+
+OPERATORS = 8
+ACTIONS = ("halt", "resume", "cancel_only", "resume")
+TRADERS = 4
+ANSWERED_MAX_S = 10.0
+EDGE_WAIT_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Exchange(
+        demo=True, extra_env={"ZAVORA_EDGE_WAIT_MS": str(int(EDGE_WAIT_S * 1000))}
+    ) as exchange:
+        made = Client(exchange)
+        yield made
+        made.queue.close()
+
+
+@pytest.fixture
+def operator(client: Client) -> Iterator[httpx.Client]:
+    """A person who signed up and was made an operator."""
+    email, password = f"{uuid4()}@example.com", f"pass-{uuid4()}"
+    with httpx.Client(base_url=client.exchange.base_url, timeout=30) as browser:
+        browser.get("/signup")
+        form = {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "email": email}
+        form |= dict.fromkeys(("password", "password1", "password2"), password)
+        browser.post("/signup", data=form, headers={"Referer": f"{browser.base_url}/signup"})
+        assert "sessionid" in browser.cookies
+        client.rows(
+            "UPDATE accounts_user SET is_staff = true, is_superuser = true WHERE email = %s"
+            " RETURNING id",
+            email,
+        )
+        yield browser
+
+
+def test_operators_side_by_side_are_answered_and_no_order_is_lost(
+    client: Client, operator: httpx.Client
+) -> None:
+    ((market_id,),) = client.rows("SELECT id FROM matching_market WHERE symbol = 'ETH/USD'")
+    page = "/admin/matching/market/"
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', operator.get(page).text)
+    assert token is not None
+    is_over = threading.Event()
+
+    def trade() -> list[int]:
+        statuses = []
+        while not is_over.is_set():
+            statuses.append(client.place()[0])
+        return statuses
+
+    def act(_: int) -> list[tuple[int, float]]:
+        answers = []
+        for action in ACTIONS:
+            form = {"csrfmiddlewaretoken": token[1], "action": action, "index": "0"}
+            began = time.monotonic()
+            answer = operator.post(page, data=form | {"_selected_action": str(market_id)})
+            answers.append((answer.status_code, time.monotonic() - began))
+        return answers
+
+    with ThreadPoolExecutor(OPERATORS + TRADERS) as threads:
+        trading = [threads.submit(trade) for _ in range(TRADERS)]
+        try:
+            acted = [one for answers in threads.map(act, range(OPERATORS)) for one in answers]
+        finally:
+            is_over.set()
+    orders = [status for future in trading for status in future.result()]
+
+    assert [status for status, _ in acted] == [302] * OPERATORS * len(ACTIONS)
+    assert max(seconds for _, seconds in acted) < ANSWERED_MAX_S
+    assert set(orders) == {200}, {status: orders.count(status) for status in set(orders)}
+    done = "SELECT count(*) FROM {} WHERE {}"
+    assert client.rows(done.format("matching_command", "kind = 'phase' AND outcome = 'applied'"))[
+        0
+    ] == (OPERATORS * len(ACTIONS),)
+    assert client.rows(done.format("django_admin_log", "change_message LIKE 'set to %%'"))[0] == (
+        OPERATORS * len(ACTIONS),
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_does_not_wait_for_a_feed_that_never_shows_it(settings: Any) -> None:
+    settings.ZAVORA_EDGE_WAIT_MS = int(EDGE_WAIT_S * 1000)
+    queue = queue_client()
+    queue.flushall()
+    queue.close()
+    market = make_market("BTC", "USD")
+    ann = make_account("ann", USD="1000")
+    asked: list[Any] = []
+
+    async def run() -> float:
+        before = gateway._when_shown
+
+        def never(sequences: list[tuple[int, int]]) -> "asyncio.Future[None]":
+            asked.append(sequences)
+            return asyncio.get_running_loop().create_future()
+
+        gateway.answer_after(never)
+        try:
+            began = time.monotonic()
+            command = place(ann, market, "buy", "10.00", "1")
+            reply = await gateway.submit(command, shard_id=0, request_id="shown")
+            assert reply.orders[0].status == "new"
+            return time.monotonic() - began
+        finally:
+            gateway.answer_after(before)
+            await gateway.close()
+
+    with running_worker():
+        seconds = asyncio.run(run())
+    assert asked[0][0][0] == market.pk
+    assert seconds < EDGE_WAIT_S / 2  # held back for a moment, not until the wait runs out
