@@ -56,6 +56,10 @@ class HalfOpenProxy:
                 link.is_dropped[name] = link.is_dropped[name] or direction in ("both", name)
         return len(frozen)
 
+    def count(self, said: bytes) -> int:
+        """Return how many connections there were whose client has sent ``said``."""
+        return sum(said in link.said for link in self._links)
+
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, HOST, 0)
         port = self._server.sockets[0].getsockname()[1]

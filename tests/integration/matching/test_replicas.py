@@ -4,26 +4,33 @@ PostgreSQL waits for a replica by a name that nobody has. A standby worker ends 
 live one, whose commit waits; from then on its rows can be read, and only this server has them.
 """
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.exchange import Exchange, free_port, wait_until
 from tests.integration.matching.test_unavailable import Client
+from zavora.embedded.binaries import find_postgres
+from zavora.embedded.privileges import own, run_as_for
 from zavora.home import PROJECT_DIR
 from zavora.lasting import SET_ASIDE_MAX
 
-EDGE_WAIT_S = 4.0
-LEASE_S = 2.0
+EDGE_WAIT_S = 3.0
+LEASE_S = 1.5
 # What the look-up after the wait may add, and a busy machine.
 LATE_MAX_S = 2.0
 # More than Django has threads.
@@ -65,7 +72,9 @@ class Replicated:
         finally:
             self.wait_for("")
 
-    def place_and_lose_the_replica(self, key: str) -> tuple[int, dict[str, Any], float]:
+    def place_and_lose_the_replica(
+        self, key: str, name: str = "nobody"
+    ) -> tuple[int, dict[str, Any], float]:
         """Place an order whose commit is the first that waits for the replica; return the answer.
 
         The worker stands still while the order is queued and the name is set.
@@ -84,7 +93,7 @@ class Replicated:
         wait_until(
             lambda: self.client.queue.xlen("commands:{0}"), timeout_s=10, what="a queued order"
         )
-        self.wait_for("nobody")
+        self.wait_for(name)
         self.exchange.send(worker, signal.SIGCONT)
         thread.join()
         answer: tuple[int, dict[str, Any], float] = answers[0]
@@ -253,3 +262,82 @@ def test_a_server_without_a_replica_is_refused_where_one_is_required(calm: Repli
     )  # fmt: skip
     assert refused.returncode != 0
     assert "set synchronous_standby_names" in refused.stdout + refused.stderr
+
+
+# --- a real one -----------------------------------------------------------------------------------
+
+
+class Copy:
+    """A streaming replica of an exchange's PostgreSQL."""
+
+    NAME = "copy"
+
+    def __init__(self, exchange: Exchange, folder: Path) -> None:
+        self._programs = find_postgres().folder
+        self._run_as = run_as_for(self._programs / "postgres")
+        self.data, self.sockets = folder / "data", folder / "s"
+        self.sockets.mkdir(mode=0o700)
+        own(folder, self._run_as)
+        self._log = (folder / "log").open("ab")
+        self._run(
+            "pg_basebackup", "--dbname", f"{exchange.database_url}&application_name={self.NAME}",
+            "--pgdata", str(self.data), "--wal-method=stream", "--checkpoint=fast",
+            "--write-recovery-conf",
+        )  # fmt: skip
+        given = conninfo_to_dict(exchange.database_url)
+        self.url = make_conninfo(**{**given, "host": str(self.sockets)})
+        self._server = subprocess.Popen(
+            [*self._run_as.prefix, str(self._programs / "postgres"), "-D", str(self.data),
+             "-c", f"unix_socket_directories={self.sockets}", "-c", "listen_addresses=",
+             "-c", "max_connections=200", "-c", "wal_retrieve_retry_interval=100ms"],
+            stdout=self._log, stderr=self._log,
+        )  # fmt: skip
+        wait_until(lambda: self.ask("SELECT 1") == 1, timeout_s=30, what="a replica")
+
+    def ask(self, statement: str, *arguments: Any) -> Any:
+        """Return the first figure of an answer, None where there is none."""
+        try:
+            with psycopg.connect(self.url) as session:
+                row = session.execute(statement, arguments).fetchone()
+        except psycopg.OperationalError:  # it starts, or starts again
+            return None
+        return None if row is None else row[0]
+
+    def end(self) -> None:
+        """End it."""
+        if self._server.poll() is None:
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait(20)
+        self._log.close()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        argv = [*self._run_as.prefix, str(self._programs / program), *arguments]
+        subprocess.run(argv, check=True, stdout=self._log, stderr=self._log, timeout=60)
+
+
+def test_what_was_answered_outlives_the_primary(calm: Replicated) -> None:
+    client = calm.client
+    folder = Path(tempfile.mkdtemp(prefix="zr-"))  # a socket's path must be short
+    copy = Copy(calm.exchange, folder)
+    try:
+        calm.wait_for(Copy.NAME)
+        answered = [key for key in ("a1", "a2", "a3") if client.place(key)[0] == 200]
+        assert len(answered) == 3
+        receiver = copy.ask("SELECT pid FROM pg_stat_wal_receiver")
+        os.kill(receiver, signal.SIGSTOP)  # the link to the replica breaks
+        status, body, _ = calm.place_and_lose_the_replica("lost", name=Copy.NAME)
+        assert (status, body["error"]["code"]) == (504, "outcome_unknown"), body
+        assert calm.has_key("lost")  # here
+
+        calm.exchange.kill("postgres")
+        os.kill(receiver, signal.SIGKILL)
+        wait_until(
+            lambda: copy.ask("SELECT pg_promote(wait => true)"), timeout_s=30, what="a failover"
+        )
+        found = "SELECT count(*) FROM matching_order WHERE client_order_id = %s"
+        assert [copy.ask(found, key) for key in answered] == [1, 1, 1]
+        assert copy.ask(found, "lost") == 0  # an answer would have been false
+    finally:
+        copy.end()
+        shutil.rmtree(folder)
+        calm.exchange.restart("postgres")

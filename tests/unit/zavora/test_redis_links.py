@@ -1,0 +1,46 @@
+"""No connection to Valkey is made, and no subscription listened to, without the common bounds."""
+
+import time
+
+from zavora.home import PROJECT_DIR
+from zavora.redis_links import Pulse
+
+PACKAGES = ("accounts", "api", "marketdata", "matching", "zavora")
+# They count their own reconnects, so they make their connections themselves, with bounds.
+OWN_CONNECTIONS = {"matching/gateway.py", "matching/worker/stream.py", "zavora/redis_links.py"}
+
+
+def _sources() -> dict[str, str]:
+    return {
+        str(path.relative_to(PROJECT_DIR)): path.read_text()
+        for package in PACKAGES
+        for path in (PROJECT_DIR / package).rglob("*.py")
+    }
+
+
+def test_clients_are_made_in_one_place() -> None:
+    made = {name for name, text in _sources().items() if ".from_url(" in text}
+    assert made == OWN_CONNECTIONS
+    for name in made:
+        assert "socket_timeout=" in (PROJECT_DIR / name).read_text(), name
+
+
+def test_every_subscription_listens_for_life() -> None:
+    subscribers = {name for name, text in _sources().items() if ".pubsub()" in text}
+    assert len(subscribers) == 4
+    for name in subscribers:
+        text = (PROJECT_DIR / name).read_text()
+        assert "hear(pubsub, silence_s=" in text or "_pulse.is_silent()" in text, name
+        assert ".listen()" not in text, name
+
+
+def test_only_what_was_asked_can_be_silent() -> None:
+    pulse = Pulse(0.04)
+    time.sleep(0.06)  # busy elsewhere: nothing was asked meanwhile
+    assert not pulse.is_silent()
+    assert pulse.must_ask()
+    assert not pulse.must_ask()  # not twice at once
+    time.sleep(0.04)
+    assert pulse.is_silent()
+    pulse.heard()
+    assert not pulse.is_silent()
