@@ -11,6 +11,9 @@ PACKAGES := accounts api marketdata matching zavora
 # Freqtrade has an environment of its own: it asks for other versions than Zavora.
 FREQTRADE := $(VENV)/freqtrade
 
+# Two processes run the tests, a file at a time; what measures time runs alone all the same.
+PYTEST_WORKERS ?= -n 2 --dist loadfile
+
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 BENCHMARKS := $(wildcard benchmarks)
 
@@ -26,8 +29,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build run reset test lint format typecheck bench crash-test freqtrade-trial lock \
-    clean
+.PHONY: help install build run reset test test-fast lint format typecheck bench crash-test \
+    freqtrade-trial lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -45,7 +48,10 @@ reset: $(STAMPS)/run ## Wipe the data of this exchange (ZAVORA_HOME)
 	@exec $(BIN)/python -m zavora.reset
 
 test: $(STAMPS)/dev $(STAMPS)/frontend ## Run all tests on servers of their own
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+test-fast: $(STAMPS)/dev $(STAMPS)/frontend ## Run unit and short property tests, without servers
+	@exec $(BIN)/python -m pytest -q -m 'not long' tests/unit tests/property $(PYTEST_ARGS)
 
 crash-test: $(STAMPS)/dev $(STAMPS)/frontend ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s

@@ -2,14 +2,16 @@
 
 Django is set up only after ``pytest_configure`` here has started PostgreSQL and Valkey in a
 temporary home, so the tests run on servers of their own, beside whatever else runs. With
-pytest-xdist the controller starts them and the workers inherit the URLs.
+pytest-xdist each worker has servers of its own, too: a queue cannot be shared. What measures time
+is marked ``alone`` and runs while no other worker runs anything.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import django
@@ -21,6 +23,7 @@ from zavora.home import Home, owner_lock
 
 TESTS = Path(__file__).resolve().parent
 WITHOUT_SERVERS = (TESTS / "unit", TESTS / "property")
+LOCKS_VARIABLE = "ZAVORA_TEST_LOCKS"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Nothing answers here: a unit test that asks a server fails at once.
 NO_SERVERS = {
@@ -35,10 +38,35 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers (unless only tests without any are asked for), then set up Django."""
     if config.option.help or config.option.version:
         return
-    if not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit the environment
-        _make_environment(config)
+    if _is_controller(config):
+        # The workers run the tests; they all wait for one another at these locks.
+        locks = tempfile.mkdtemp(prefix="zavora-test-locks-")
+        _stack.callback(shutil.rmtree, locks, ignore_errors=True)
+        os.environ[LOCKS_VARIABLE] = locks
+        return
+    _make_environment(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "zavora.settings"
     django.setup()
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    """Return whether this process only hands tests to workers of pytest-xdist."""
+    return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that measures time have the machine to itself."""
+    locks = os.environ.get(LOCKS_VARIABLE)
+    if locks is None:
+        return (yield)
+    is_alone = item.get_closest_marker("alone") is not None
+    with (Path(locks) / "machine").open("a") as machine:
+        # Whoever waits for the machine holds the gate, so that the next test elsewhere waits, too.
+        with (Path(locks) / "gate").open("a") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(machine, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        return (yield)
 
 
 def _make_environment(config: pytest.Config) -> None:
@@ -62,8 +90,7 @@ def _make_environment(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers and delete their home."""
-    if not hasattr(config, "workerinput"):
-        _stack.close()
+    _stack.close()
 
 
 def _needs_no_servers(config: pytest.Config) -> bool:

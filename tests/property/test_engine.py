@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ RUNS = 100
 COMMANDS_PER_RUN = 2_020
 
 
+@pytest.mark.long
 def test_engine_and_naive_book_agree_on_two_hundred_thousand_commands():
     commands_run = 0
     counts: dict[str, int] = {}

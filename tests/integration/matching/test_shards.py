@@ -131,6 +131,7 @@ def _run(processes: list[ShardProcess]) -> int:
     return sum(result["batches"] for result in results)
 
 
+@pytest.mark.alone
 def test_two_shards_with_common_accounts_do_not_deadlock_and_are_not_slower(
     shards: list[ShardProcess], record_property: Callable[[str, object], None]
 ) -> None:
