@@ -6,14 +6,18 @@ The ledger and balances are to look at; money moves by deposits and adjustments,
 import uuid
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django import forms
-from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 
+from accounts.access.actor import Permission
+from accounts.access.operators import operator_of
+from accounts.admin_rights import PermissionsField
 from accounts.forms import DecimalTextField
 from accounts.models import (
     Account,
@@ -26,24 +30,25 @@ from accounts.models import (
     User,
     Withdrawal,
 )
-from accounts.notices import publish_credentials_on_commit
 from accounts.postings import total_of
-from accounts.selectors import find_user, get_account
+from accounts.selectors import find_user
 from accounts.services import (
-    SOURCE_OPERATOR,
+    RESET_LINK_HOURS,
     adjust_balance,
     cancel_withdrawal,
     create_account,
     create_asset,
     create_user,
-    deposit,
+    credit_deposit,
+    make_reset_link,
     revoke_key,
     set_asset_active,
     set_user_active,
+    set_user_rights,
     settle_withdrawal,
 )
-from zavora.admin_base import BoundedAdmin, ReadOnlyAdmin, ServiceAddMixin, for_each
-from zavora.errors import ValidationFailed
+from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.errors import ValidationFailed, ZavoraError
 from zavora.money import SCALE_MAX
 
 admin.site.site_header = "Zavora"
@@ -55,66 +60,120 @@ admin.site.index_title = "Operations"
 
 
 class NewUserForm(forms.Form):
-    """A user made by an operator."""
+    """A user made by an operator, who sets no password: a reset link lets the person do that."""
 
     email = forms.EmailField()
-    password = forms.CharField(
-        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
-    )
     is_staff = forms.BooleanField(required=False, help_text="May use these pages.")
 
 
+class RightsForm(forms.Form):
+    """What a user may do."""
+
+    is_staff = forms.BooleanField(required=False, help_text="May use these pages.")
+    is_superuser = forms.BooleanField(required=False, help_text="May do everything.")
+    groups = forms.ModelMultipleChoiceField(Group.objects.order_by("name"), required=False)
+    permissions = PermissionsField()
+
+
 @admin.register(User)
-class UserAdmin(ServiceAddMixin, BoundedAdmin, DjangoUserAdmin):
-    """People: rights and passwords change here; they are shut out, never deleted."""
+class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
+    """People: superusers give rights here; nobody sets another person's password or deletes one."""
 
     add_service_form = NewUserForm
     add_title = "Add user"
     list_display = ("email", "is_active", "is_staff", "is_superuser", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser")
     text_search = ("email",)
-    ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": ("email", "password", "is_active", "created_at", "last_login")}),
+        (None, {"fields": ("email", "is_active", "created_at", "last_login")}),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
-    readonly_fields = ("email", "is_active", "created_at", "last_login")
-    filter_horizontal = ("groups", "user_permissions")
-    actions = ("let_in", "shut_out")
+    actions = ("let_in", "shut_out", "make_link")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may make users."""
+        return request.user.has_perm(Permission.ADD_USER)
+
+    def has_admit_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may let users in and shut them out."""
+        return request.user.has_perm(Permission.CHANGE_USER)
+
+    def has_link_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may make links to new passwords."""
+        return request.user.has_perm(Permission.MAKE_RESET_LINK)
 
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> User:
         """Make the user; only a superuser makes staff."""
-        if data["is_staff"] and not request.user.is_superuser:
-            raise ValidationFailed("not allowed", is_staff="only a superuser may make staff")
-        return create_user(**data)
+        return create_user(by=operator_of(request), **data)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Only superusers give rights, else one could give them to oneself."""
-        rights = () if request.user.is_superuser else self.fieldsets[1][1]["fields"]
-        return (*self.readonly_fields, *rights)
+    def may_change(self, request: HttpRequest) -> bool:
+        """Only superusers give rights: whoever could give some could give them to themselves."""
+        return operator_of(request).may_everything
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save rights, and make every process forget the old ones."""
-        super().save_model(request, obj, form, change)
-        publish_credentials_on_commit(obj.pk)
+    def change_form(self, data: Any, row: User) -> forms.Form:
+        """Return the form of a user's rights."""
+        rights = {
+            "is_staff": row.is_staff,
+            "is_superuser": row.is_superuser,
+            "groups": row.groups.all(),
+            "permissions": row.user_permissions.all(),
+        }
+        return RightsForm(data, initial=rights)
 
-    @admin.action(description="Let the selected users in", permissions=["change"])
+    def change_by(self, request: HttpRequest, row: User, data: dict[str, Any]) -> str:
+        """Give the rights, and make every process forget the old ones."""
+        set_user_rights(by=operator_of(request), user_id=row.pk, **data)
+        return f"{row}: rights saved"
+
+    @admin.action(description="Let the selected users in", permissions=["admit"])
     def let_in(self, request: HttpRequest, rows: QuerySet[User]) -> None:
         """Activate users."""
-        for_each(
-            self, request, rows, lambda u: set_user_active(user_id=u.pk, is_active=True),
-            done="let in",
-        )  # fmt: skip
+        self._set_active(request, rows, is_active=True, done="let in")
 
     @admin.action(
-        description="Shut the selected users out (tokens and sessions, too)", permissions=["change"]
+        description="Shut the selected users out (tokens and sessions, too)", permissions=["admit"]
     )
     def shut_out(self, request: HttpRequest, rows: QuerySet[User]) -> None:
         """Deactivate users."""
+        self._set_active(request, rows, is_active=False, done="shut out")
+
+    def _set_active(
+        self, request: HttpRequest, rows: QuerySet[User], *, is_active: bool, done: str
+    ) -> None:
+        by = operator_of(request)
         for_each(
-            self, request, rows, lambda u: set_user_active(user_id=u.pk, is_active=False),
-            done="shut out",
-        )  # fmt: skip
+            self,
+            request,
+            rows,
+            lambda user: set_user_active(by=by, user_id=user.pk, is_active=is_active),
+            done=done,
+        )
+
+    @admin.action(
+        description="Make a link by which the selected user sets a new password",
+        permissions=["link"],
+    )
+    def make_link(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
+        """Show a link, this once, for the operator to hand over to its one user."""
+        users = list(rows[:2])
+        if len(users) != 1:
+            messages.error(request, "Select one user: each gets a link of their own.")
+            return None
+        try:
+            reference, token = make_reset_link(by=operator_of(request), user_id=users[0].pk)
+        except ZavoraError as error:
+            messages.error(request, f"{users[0]}: {error}")
+            return None
+        path = reverse("set_password", args=(reference, token))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"A new password for {users[0]}",
+            "opts": self.opts,
+            "link": request.build_absolute_uri(path),
+            "hours": RESET_LINK_HOURS,
+        }
+        self.log_change(request, users[0], "link to a new password made")
+        return TemplateResponse(request, "admin/reset_link.html", context)
 
 
 @admin.register(ApiKey)
@@ -141,12 +200,13 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may revoke keys."""
-        return request.user.has_perm("accounts.change_apikey")
+        return request.user.has_perm(Permission.REVOKE_KEY)
 
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
         """Make keys worthless."""
-        for_each(self, request, rows, lambda key: revoke_key(key_id=key.pk), done="revoked")
+        by = operator_of(request)
+        for_each(self, request, rows, lambda key: revoke_key(by=by, key_id=key.pk), done="revoked")
 
 
 class NewAccountForm(forms.Form):
@@ -172,18 +232,18 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
 
     def has_freeze_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may freeze accounts."""
-        return request.user.has_perm("accounts.change_account")
+        return request.user.has_perm(Permission.CHANGE_ACCOUNT)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may open accounts."""
-        return request.user.has_perm("accounts.add_account")
+        return request.user.has_perm(Permission.ADD_ACCOUNT)
 
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Account:
         """Open the account."""
         user = find_user(data["email"])
         if user is None:
             raise ValidationFailed("no such user", email="expected a user's address")
-        return create_account(owner_id=user.pk, label=data["label"])
+        return create_account(by=operator_of(request), owner_id=user.pk, label=data["label"])
 
 
 # --- assets and money ----------------------------------------------------------------------------
@@ -211,29 +271,39 @@ class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
     ordering = ("code",)
     actions = ("open_asset", "close_asset")
 
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may open and close assets."""
+        return request.user.has_perm(Permission.CHANGE_ASSET)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may add assets."""
-        return request.user.has_perm("accounts.add_asset")
+        return request.user.has_perm(Permission.ADD_ASSET)
 
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Asset:
         """Add the asset."""
-        return create_asset(**data)
+        return create_asset(by=operator_of(request), **data)
 
-    @admin.action(description="Open for deposits and withdrawals", permissions=["add"])
+    @admin.action(description="Open for deposits and withdrawals", permissions=["run"])
     def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
         """Let money of the assets in and out."""
-        for_each(
-            self, request, rows, lambda a: set_asset_active(code=a.code, is_active=True),
-            done="opened",
-        )  # fmt: skip
+        self._set_active(request, rows, is_active=True, done="opened")
 
-    @admin.action(description="Close for deposits and withdrawals", permissions=["add"])
+    @admin.action(description="Close for deposits and withdrawals", permissions=["run"])
     def close_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
         """Let no money of the assets in or out."""
+        self._set_active(request, rows, is_active=False, done="closed")
+
+    def _set_active(
+        self, request: HttpRequest, rows: QuerySet[Asset], *, is_active: bool, done: str
+    ) -> None:
+        by = operator_of(request)
         for_each(
-            self, request, rows, lambda a: set_asset_active(code=a.code, is_active=False),
-            done="closed",
-        )  # fmt: skip
+            self,
+            request,
+            rows,
+            lambda asset: set_asset_active(by=by, code=asset.code, is_active=is_active),
+            done=done,
+        )
 
 
 @admin.register(Balance)
@@ -273,11 +343,12 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may correct balances."""
-        return request.user.has_perm("accounts.add_ledgertransaction")
+        return request.user.has_perm(Permission.ADJUST_BALANCE)
 
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> LedgerTransaction:
         """Correct the balance."""
         return adjust_balance(
+            by=operator_of(request),
             account_id=data["account"],
             asset=data["asset"],
             amount=data["amount"],
@@ -312,8 +383,10 @@ class NewDepositForm(forms.Form):
     asset = forms.CharField(max_length=16)
     amount = DecimalTextField()
     external_reference = forms.CharField(
-        required=False, max_length=128, help_text="Credited once, however often it is entered."
+        max_length=128,
+        help_text="What it is called outside. Credited once, however often it is entered.",
     )
+    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
     # Made with the form, so that one that is sent twice takes effect once.
     key = forms.CharField(
         max_length=64, widget=forms.HiddenInput, initial=lambda: str(uuid.uuid4())
@@ -344,17 +417,17 @@ class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may credit deposits."""
-        return request.user.has_perm("accounts.add_deposit")
+        return request.user.has_perm(Permission.CREDIT_DEPOSIT)
 
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Deposit:
         """Credit the deposit."""
-        account_id: UUID = data["account"]
-        return deposit(
-            account_id=get_account(account_id).public_id,
+        return credit_deposit(
+            by=operator_of(request),
+            account_id=data["account"],
             asset=data["asset"],
             amount=data["amount"],
-            source=SOURCE_OPERATOR,
-            external_reference=data["external_reference"] or None,
+            external_reference=data["external_reference"],
+            reason=data["reason"],
             key=f"admin:{data['key']}",
         )
 
@@ -373,18 +446,28 @@ class WithdrawalAdmin(ReadOnlyAdmin):
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may decide about withdrawals."""
-        return request.user.has_perm("accounts.change_withdrawal")
+        return request.user.has_perm(Permission.DECIDE_WITHDRAWAL)
 
     @admin.action(description="Pay out the selected withdrawals", permissions=["settle"])
     def settle(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
         """Settle pending withdrawals."""
+        by = operator_of(request)
         for_each(
-            self, request, rows, lambda w: settle_withdrawal(withdrawal_id=w.pk), done="paid out"
+            self,
+            request,
+            rows,
+            lambda record: settle_withdrawal(by=by, withdrawal_id=record.pk),
+            done="paid out",
         )
 
     @admin.action(description="Cancel the selected withdrawals", permissions=["settle"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
         """Give back what pending withdrawals hold."""
+        by = operator_of(request)
         for_each(
-            self, request, rows, lambda w: cancel_withdrawal(withdrawal_id=w.pk), done="cancelled"
+            self,
+            request,
+            rows,
+            lambda record: cancel_withdrawal(by=by, withdrawal_id=record.pk),
+            done="cancelled",
         )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from accounts.access.actor import Actor, ActorKind
 from zavora.errors import AccountNotFound, Forbidden
 
 SCOPE_READ: Final = "read"
@@ -36,10 +37,23 @@ class Caller(msgspec.Struct, frozen=True):
     email: str
     key_id: int | None
     scopes: frozenset[str]
-    is_staff: bool
     accounts: dict[UUID, int]
     ip_allowed: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    # The one account that the credential is limited to, if it is.
+    only_account: int | None = None
+
+    def actor(self, *, address: str = "", request_id: str = "") -> Actor:
+        """Return this caller as an actor: a customer, whatever else the person may be."""
+        return Actor(
+            kind=ActorKind.USER if self.key_id is None else ActorKind.KEY,
+            name=self.email,
+            user_id=self.user_id,
+            key_id=self.key_id,
+            address=address,
+            request_id=request_id,
+            only_account=self.only_account,
+        )
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the credential has ``scope``."""

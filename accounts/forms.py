@@ -158,7 +158,7 @@ class WithdrawForm(MoneyForm):
     """Money that leaves."""
 
     address = forms.CharField(
-        required=False, max_length=KEY_LENGTH_MAX, help_text="Where it goes; free text here."
+        required=False, max_length=KEY_LENGTH_MAX, help_text="Where it is to go."
     )
     field_order = ("account", "asset", "amount", "address", "key")
 

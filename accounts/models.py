@@ -51,6 +51,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
 
+    class Meta:
+        permissions = [("make_reset_link", "Can make links by which people set a new password")]
+
     def __str__(self) -> str:
         return self.email
 
@@ -347,3 +350,35 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.label or f"{self.kind} {self.lookup[:8]}"
+
+
+class AuditRecord(models.Model):
+    """One act of somebody on what is not their own. Never changed, never deleted (a trigger).
+
+    Plain figures instead of foreign keys: a record says what was so then, whatever becomes of it.
+    """
+
+    is_append_only = True
+
+    id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
+    actor_kind = models.CharField(max_length=8)
+    actor_name = models.CharField(max_length=100)
+    user_id = models.BigIntegerField(null=True)
+    key_id = models.BigIntegerField(null=True)
+    address = models.CharField(max_length=45, blank=True)
+    request_id = models.CharField(max_length=36, blank=True)
+    act = models.CharField(max_length=32)
+    subject = models.CharField(max_length=100, help_text="What it was done to: kind:id.")
+    reason = models.CharField(max_length=200, blank=True)
+    details = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subject"], name="audit_subject"),
+            models.Index(fields=["user_id"], name="audit_user"),
+            models.Index(fields=["request_id"], name="audit_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.subject}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils import timezone
 
 from accounts.callers import KIND_HMAC, SCOPES, SIGNING_KINDS, Caller, SigningKey
@@ -58,8 +58,8 @@ def find_caller_by_token(token: str) -> Caller | None:
         email=key.owner.email,
         key_id=key.pk,
         scopes=frozenset(key.scopes),
-        is_staff=key.owner.is_staff,
         accounts=accounts,
+        only_account=key.account_id,
         ip_allowed=tuple(key.ip_allowed),
         expires_at=key.expires_at,
     )
@@ -95,8 +95,8 @@ def find_api_key(lookup: str) -> SigningKey | None:
             email=key.owner.email,
             key_id=key.pk,
             scopes=frozenset(key.scopes),
-            is_staff=key.owner.is_staff,
             accounts={key.account.public_id: key.account.pk},
+            only_account=key.account.pk,
             ip_allowed=tuple(key.ip_allowed),
             expires_at=key.expires_at,
         ),
@@ -116,7 +116,6 @@ def get_caller_of_user(user_id: int) -> Caller:
         email=user.email,
         key_id=None,
         scopes=frozenset(SCOPES),
-        is_staff=user.is_staff,
         accounts=_accounts_of(user.pk),
     )
 
@@ -201,10 +200,22 @@ def list_deposits(account_id: UUID, *, limit: int = 100) -> list[Deposit]:
     return list(deposits.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
 
 
-def list_withdrawals(account_id: UUID, *, limit: int = 100) -> list[Withdrawal]:
-    """Return an account's withdrawals, newest first."""
+def list_withdrawals(
+    account_id: UUID, *, cursor: int | None = None, limit: int = 100
+) -> list[Withdrawal]:
+    """Return an account's withdrawals, newest first; ``cursor`` is the last id already seen."""
     withdrawals = Withdrawal.objects.filter(account__public_id=account_id)
+    if cursor is not None:
+        withdrawals = withdrawals.filter(pk__lt=cursor)
     return list(withdrawals.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def list_withdrawals_of_owner(account_ids: Sequence[int], *, limit: int = 50) -> list[Withdrawal]:
+    """Return the pending withdrawals of some accounts, then the newest others; up to ``limit``."""
+    withdrawals = Withdrawal.objects.filter(account_id__in=account_ids)
+    pending = Case(When(state=Withdrawal.State.PENDING, then=0), default=1)
+    rows = withdrawals.select_related("account", "asset").order_by(pending, "-pk")
+    return list(rows[: min(limit, PAGE_MAX)])
 
 
 def list_tokens(owner_id: int) -> list[ApiKey]:

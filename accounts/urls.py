@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from accounts import door, views
+from accounts import door, password_pages, views
 
 urlpatterns = [
     path("signup", door.signup, name="signup"),
@@ -14,6 +14,16 @@ urlpatterns = [
     path("account/tokens/<int:key_id>/revoke", views.revoke_token, name="revoke_token"),
     path("account/deposit", views.faucet_deposit, name="faucet_deposit"),
     path("account/withdraw", views.withdraw, name="request_withdrawal"),
+    path(
+        "account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel",
+        views.cancel_withdrawal,
+        name="cancel_withdrawal",
+    ),
+    path(
+        "account/password/<str:uidb64>/<str:token>",
+        password_pages.SetPassword.as_view(),
+        name="set_password",
+    ),
 ]
 
 # They stand before Django's own of these addresses.

@@ -1,6 +1,7 @@
 """The account page: balances, tokens, faucet, withdrawals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.access.actor import Actor
 from accounts.callers import Caller
 from accounts.forms import (
     DepositForm,
@@ -22,12 +24,19 @@ from accounts.forms import (
     WithdrawForm,
     show_error,
 )
-from accounts.models import Account, Balance
+from accounts.models import Account, Balance, Withdrawal
 from accounts.new_tokens import keep_new_token, take_new_token
 from accounts.postings import total_of
-from accounts.selectors import get_caller_of_user, list_accounts, list_assets, list_tokens
+from accounts.selectors import (
+    get_caller_of_user,
+    list_accounts,
+    list_assets,
+    list_tokens,
+    list_withdrawals_of_owner,
+)
 from accounts.services import (
     SOURCE_FAUCET,
+    cancel_own_withdrawal,
     create_token,
     deposit,
     request_withdrawal,
@@ -35,6 +44,8 @@ from accounts.services import (
 )
 from zavora.errors import Unauthorized, ZavoraError
 from zavora.money import format_decimal
+
+WITHDRAWALS_SHOWN_MAX = 50
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
@@ -55,6 +66,23 @@ class AccountRow(msgspec.Struct, frozen=True):
     balances: list[BalanceRow]
 
 
+class WithdrawalRow(msgspec.Struct, frozen=True):
+    """A withdrawal as the page shows it."""
+
+    id: int
+    account_id: UUID
+    asset: str
+    amount: str
+    address: str
+    state: str
+    created_at: datetime
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it can still be cancelled."""
+        return self.state == Withdrawal.State.PENDING
+
+
 # --- the account page ----------------------------------------------------------------------------
 
 
@@ -72,11 +100,21 @@ def _user_id(request: HttpRequest) -> int:
     return request.user.pk
 
 
+def _actor(request: HttpRequest) -> Actor:
+    """Return the logged-in user as the customer that everybody is on these pages."""
+    caller = get_caller_of_user(_user_id(request))
+    return caller.actor(
+        address=str(request.META.get("REMOTE_ADDR", "")),
+        request_id=str(getattr(request, "request_id", "")),
+    )
+
+
 def _account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
     accounts = list_accounts(_user_id(request))
     assets = list_assets()
     context = {
         "accounts": [_account_row(account) for account in accounts],
+        "withdrawals": _withdrawal_rows(accounts),
         "tokens": list_tokens(_user_id(request)),
         "new_token": None,
         "token_form": TokenForm(),
@@ -98,6 +136,24 @@ def _account_row(account: Account) -> AccountRow:
     )
 
 
+def _withdrawal_rows(accounts: Sequence[Account]) -> list[WithdrawalRow]:
+    """Return the withdrawals of all the accounts: those that are pending, then the newest."""
+    return [
+        WithdrawalRow(
+            id=row.pk,
+            account_id=row.account.public_id,
+            asset=row.asset.code,
+            amount=format_decimal(row.amount, row.asset.scale),
+            address=row.address,
+            state=row.state,
+            created_at=row.created_at,
+        )
+        for row in list_withdrawals_of_owner(
+            [account.pk for account in accounts], limit=WITHDRAWALS_SHOWN_MAX
+        )
+    ]
+
+
 def _balance_row(balance: Balance) -> BalanceRow:
     scale = balance.asset.scale
     return BalanceRow(
@@ -117,6 +173,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             _, token = create_token(
+                by=_actor(request),
                 user_id=_user_id(request),
                 scopes=form.cleaned_data["scopes"],
                 label=form.cleaned_data["label"],
@@ -134,7 +191,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
 def revoke_token(request: HttpRequest, key_id: int) -> HttpResponse:
     """Make one of the user's tokens worthless."""
     try:
-        revoke_key(key_id=key_id, owner_id=_user_id(request))
+        revoke_key(by=_actor(request), key_id=key_id)
     except ZavoraError as error:
         messages.error(request, str(error).capitalize() + ".")
     else:
@@ -152,6 +209,7 @@ def faucet_deposit(request: HttpRequest) -> HttpResponse:
         data = form.cleaned_data
         caller.account_pk(data["account"])
         deposit(
+            by=_actor(request),
             account_id=data["account"],
             asset=data["asset"],
             amount=data["amount"],
@@ -172,16 +230,33 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     def move(caller: Caller, form: MoneyForm) -> str:
         data = form.cleaned_data
         caller.account_pk(data["account"])
-        request_withdrawal(
+        record = request_withdrawal(
             account_id=data["account"],
             asset=data["asset"],
             amount=data["amount"],
             address=data["address"],
             key=f"page:{data['key']}",
         )
-        return f"{data['amount']:f} {data['asset']} withdrawn."
+        amount = f"{data['amount']:f} {data['asset']}"
+        if record.state == Withdrawal.State.PENDING:
+            return f"The withdrawal of {amount} is waiting to be paid out."
+        return f"{amount} withdrawn."
 
     return _move_money(request, WithdrawForm, "withdraw_form", move)
+
+
+@login_required
+@require_POST
+def cancel_withdrawal(request: HttpRequest, account_id: UUID, withdrawal_id: int) -> HttpResponse:
+    """Cancel a pending withdrawal of one of the user's accounts."""
+    try:
+        get_caller_of_user(_user_id(request)).account_pk(account_id)
+        cancel_own_withdrawal(account_id=account_id, withdrawal_id=withdrawal_id)
+    except ZavoraError as error:
+        messages.error(request, str(error).capitalize() + ".")
+    else:
+        messages.success(request, "The withdrawal is cancelled.")
+    return redirect("account")
 
 
 def _move_money(

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
+from accounts.access.actor import Actor
 from accounts.callers import Caller
 from accounts.selectors import find_caller_by_token, find_user, get_caller_of_user
 from accounts.services import ensure_user
@@ -71,7 +72,9 @@ def find_caller_by_session(session_key: str) -> Caller | None:
 
 def get_open_api_caller() -> Caller:
     """Return the caller that stands for every unauthenticated local client (ZAVORA_OPEN_API)."""
-    user = find_user(OPEN_API_EMAIL) or ensure_user(email=OPEN_API_EMAIL)
+    user = find_user(OPEN_API_EMAIL) or ensure_user(
+        by=Actor.system("ZAVORA_OPEN_API"), email=OPEN_API_EMAIL
+    )
     return get_caller_of_user(user.pk)
 
 
@@ -126,7 +129,6 @@ class CallerUser:
     def __init__(self, caller: Caller) -> None:
         self.pk = self.id = caller.user_id
         self.email = caller.email
-        self.is_staff = caller.is_staff
 
     def __str__(self) -> str:
         return self.email

@@ -52,6 +52,7 @@ class Withdrawal(Struct):
     account_id: AccountId
     asset: str
     amount: Decimal
+    address: str
     state: Literal["Pending", "Settled", "Cancelled"]
     created_at: Time
     updated_at: Time
@@ -242,7 +243,7 @@ class DepositIn(Struct):
 
 
 class WithdrawIn(Struct):
-    """What to withdraw, and where to."""
+    """What to withdraw, and where to; without the sandbox's faucet an address is needed."""
 
     asset: str
     amount: Decimal

@@ -343,6 +343,7 @@ def withdrawal(row: Any, account_id: UUID) -> Shape:
         "account_id": str(account_id),
         "asset": row.asset.code,
         "amount": format_decimal(row.amount, row.asset.scale),
+        "address": row.address,
         "state": WITHDRAWAL_STATE[row.state],
         "created_at": moment_text(row.created_at),
         "updated_at": moment_text(row.updated_at),

@@ -13,6 +13,10 @@ urlpatterns = [
     path("v1/accounts/<str:account>/balances", accounts.BalancesView.as_view()),
     path("v1/accounts/<str:account>/deposit", accounts.DepositView.as_view()),
     path("v1/accounts/<str:account>/withdraw", accounts.WithdrawView.as_view()),
+    path("v1/accounts/<str:account>/withdrawals", accounts.WithdrawalsView.as_view()),
+    path(
+        "v1/accounts/<str:account>/withdrawals/<str:withdrawal>", accounts.WithdrawalView.as_view()
+    ),
     path("v1/accounts/<str:account>/orders", history.OrdersView.as_view()),
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),

@@ -10,6 +10,7 @@ import msgspec
 import redis
 
 from benchmarks.flow import MAKER_PPM, TAKER_PPM, FlowMarket
+from tests.actors import SYSTEM
 from tests.exchange import Exchange, wait_until
 
 USERS: Final = 20
@@ -76,11 +77,12 @@ def open_markets(*, shard_id: int, prefix: str = "") -> list[FlowMarket]:
     from accounts.services import create_asset  # noqa: PLC0415  (needs Django set up)
     from matching.services import create_market  # noqa: PLC0415
 
-    create_asset(code=QUOTE, name="US dollar", scale=SCALE)
+    create_asset(by=SYSTEM, code=QUOTE, name="US dollar", scale=SCALE)
     markets = []
     for base, mid_ticks in BASES:
-        create_asset(code=prefix + base, name=prefix + base, scale=SCALE)
+        create_asset(by=SYSTEM, code=prefix + base, name=prefix + base, scale=SCALE)
         terms = create_market(
+            by=SYSTEM,
             base=prefix + base,
             quote=QUOTE,
             tick_size=Decimal(1).scaleb(-TICK_DECIMALS),
@@ -109,11 +111,11 @@ def open_accounts() -> list[Trader]:
     scopes = ["read", "trade"]
     traders = []
     for number in range(USERS):
-        user = create_user(email=f"trader-{number}@bench.example", password=None)
-        accounts = [create_account(owner_id=user.pk) for _ in range(ACCOUNTS_OF_A_USER)]
-        _, token = create_token(user_id=user.pk, scopes=scopes)
+        user = create_user(by=SYSTEM, email=f"trader-{number}@bench.example")
+        accounts = [create_account(by=SYSTEM, owner_id=user.pk) for _ in range(ACCOUNTS_OF_A_USER)]
+        _, token = create_token(by=SYSTEM, user_id=user.pk, scopes=scopes)
         key = create_api_key(
-            user_id=user.pk, kind="hmac", scopes=scopes, account_id=accounts[0].public_id
+            by=SYSTEM, user_id=user.pk, kind="hmac", scopes=scopes, account_id=accounts[0].public_id
         )
         traders.append(
             Trader(
@@ -133,7 +135,7 @@ def fund(traders: list[Trader], markets: list[FlowMarket]) -> None:
     for trader in traders:
         for account_id, _ in trader.accounts:
             for asset in assets:
-                deposit(account_id=account_id, asset=asset, amount=FUNDS, source="operator")
+                deposit(by=SYSTEM, account_id=account_id, asset=asset, amount=FUNDS, source="bank")
 
 
 def _flow_market(

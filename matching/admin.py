@@ -11,11 +11,11 @@ import msgspec
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest
 
+from accounts.access.actor import Permission
+from accounts.access.operators import operator_of
 from accounts.admin import AccountAdmin
 from accounts.forms import DecimalTextField
 from accounts.selectors import list_assets
@@ -38,7 +38,7 @@ from matching.services import (
     set_market_phase,
     unfreeze_account,
 )
-from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, for_each, service_form_page
+from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.money import EXACT, PPM
 
 READABLE_LENGTH_MAX = 2_000
@@ -70,6 +70,10 @@ class RulesForm(forms.Form):
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
 
 
+def _rules_of(market: Market) -> dict[str, Any]:
+    return {name: getattr(market, name) for name in RulesForm.base_fields}
+
+
 def _asset_codes() -> list[tuple[str, str]]:
     return [(asset.code, asset.code) for asset in list_assets()]
 
@@ -89,7 +93,7 @@ class NewMarketForm(RulesForm):
 
 
 @admin.register(Market)
-class MarketAdmin(ServiceAddMixin, ReadOnlyAdmin):
+class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     """Markets: added, changed and halted by commands, so their worker must be running."""
 
     add_service_form = NewMarketForm
@@ -112,54 +116,45 @@ class MarketAdmin(ServiceAddMixin, ReadOnlyAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may add markets."""
-        return request.user.has_perm("matching.add_market")
+        return request.user.has_perm(Permission.ADD_MARKET)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may change, halt and resume markets."""
-        return request.user.has_perm("matching.change_market")
+        return request.user.has_perm(Permission.CHANGE_MARKET)
 
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
         """Add the market, and wait for the worker's commit."""
-        terms = create_market(**data)
+        terms = create_market(by=operator_of(request), **data)
         return Market.objects.get(pk=terms.market_id)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        """Show the rules as a form for those who may change them."""
-        if not self.has_run_permission(request):
-            return super().change_view(request, object_id, form_url, extra_context)
-        if not object_id.isdigit():
-            raise PermissionDenied
-        market = get_object_or_404(Market, pk=int(object_id))
-        names = list(RulesForm.base_fields)
-        present = {name: getattr(market, name) for name in names}
+    def may_change(self, request: HttpRequest) -> bool:
+        """Return whether the operator gets the rules as a form."""
+        return self.has_run_permission(request)
+
+    def change_form(self, data: Any, row: Market) -> forms.Form:
+        """Return the form of a market's rules."""
         initial = {
             name: f"{value.normalize(EXACT):f}" if isinstance(value, Decimal) else value
-            for name, value in present.items()
+            for name, value in _rules_of(row).items()
         }
+        return RulesForm(data, initial=initial)
 
-        def done(data: dict[str, Any]) -> str:
-            changes = {name: data[name] for name in names if data[name] != present[name]}
-            if not changes:
-                return f"{market}: nothing to change"
-            change_market(symbol=market.symbol, **changes)
-            self.log_change(request, market, f"changed {', '.join(sorted(changes))}")
-            return f"{market}: changed {', '.join(sorted(changes))}"
-
-        form = RulesForm(request.POST or None, initial=initial)
-        return service_form_page(self, request, form, title=f"Rules of {market}", done=done)
+    def change_by(self, request: HttpRequest, row: Market, data: dict[str, Any]) -> str:
+        """Change what differs, and wait for the worker's commit."""
+        present = _rules_of(row)
+        changes = {name: data[name] for name in present if data[name] != present[name]}
+        if not changes:
+            return f"{row}: nothing to change"
+        change_market(by=operator_of(request), symbol=row.symbol, **changes)
+        return f"{row}: changed {', '.join(sorted(changes))}"
 
     def _set_phase(self, request: HttpRequest, rows: QuerySet[Market], phase: str) -> None:
+        by = operator_of(request)
         for_each(
             self,
             request,
             rows,
-            lambda market: set_market_phase(symbol=market.symbol, phase=phase),
+            lambda market: set_market_phase(by=by, symbol=market.symbol, phase=phase),
             done=f"set to {phase}",
         )
 
@@ -281,6 +276,7 @@ class CommandAdmin(ReadOnlyAdmin):
         "outcome",
         "reason",
         "request_id",
+        "actor",
         "batch_at",
     )
     list_filter = ("shard", "kind", "outcome")
@@ -328,11 +324,12 @@ def _readable(decode: Any, body: bytes | memoryview) -> str:
 )
 def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
     """Freeze accounts in every shard."""
+    by = operator_of(request)
     for_each(
         model_admin,
         request,
         rows,
-        lambda account: freeze_account(account_id=account.public_id),
+        lambda account: freeze_account(by=by, account_id=account.public_id),
         done="frozen",
     )
 
@@ -340,11 +337,12 @@ def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
 @admin.action(description="Unfreeze the selected accounts", permissions=["freeze"])
 def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
     """Let accounts trade again."""
+    by = operator_of(request)
     for_each(
         model_admin,
         request,
         rows,
-        lambda account: unfreeze_account(account_id=account.public_id),
+        lambda account: unfreeze_account(by=by, account_id=account.public_id),
         done="unfrozen",
     )
 

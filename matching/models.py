@@ -315,6 +315,8 @@ class Command(models.Model):
     reached_engine = models.BooleanField(default=False)
     outcome = models.CharField(max_length=9, choices=Outcome)
     reason = models.CharField(max_length=32, blank=True)
+    # Who asked, where an operator did (NULL: a customer, about what is their own).
+    actor = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
 
     class Meta:
         verbose_name = "journal entry"

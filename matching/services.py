@@ -8,16 +8,19 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
 from django.db import connection
 from django.utils import timezone
 
 from accounts import services as account_services
+from accounts.access.actor import Actor, Permission
+from accounts.audit import note_act
 from accounts.postings import get_asset
 from matching import gateway, wire
 from matching.models import Market, OrderKey, Shard
 from matching.selectors import get_market_terms, list_shard_ids
 from matching.terms import AssetTerms, MarketTerms, build_terms
-from zavora.errors import Conflict, ValidationFailed
+from zavora.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 from zavora.money import EXACT
 
 PHASES: Final = tuple(Market.Phase.values)
@@ -45,11 +48,12 @@ def new_market_command(
     phase: str = "continuous",
     shard_id: int = 0,
     is_demo: bool = False,
+    actor: str = "",
 ) -> wire.ConfigureMarket:
     """Return the command that adds a market, its id drawn from the table's own sequence.
 
-    Raises ValidationFailed (rules that cannot be exact, unknown asset) or Conflict (the symbol
-    exists). Nothing is written but the sequence.
+    ``actor`` is who asks, for the journal. Raises ValidationFailed (rules that cannot be exact,
+    unknown asset) or Conflict (the symbol exists). Nothing is written but the sequence.
     """
     base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
     symbol = f"{base_asset.code}/{quote_asset.code}"
@@ -77,10 +81,10 @@ def new_market_command(
         phase=phase,
         is_demo=is_demo,
     )
-    return configure_command(terms)
+    return configure_command(terms, actor=actor)
 
 
-def configure_command(terms: MarketTerms) -> wire.ConfigureMarket:
+def configure_command(terms: MarketTerms, *, actor: str = "") -> wire.ConfigureMarket:
     """Return the command that gives a market these terms."""
     return wire.ConfigureMarket(
         market_id=terms.market_id,
@@ -98,27 +102,31 @@ def configure_command(terms: MarketTerms) -> wire.ConfigureMarket:
         taker_fee_ppm=terms.taker_fee_ppm,
         phase=terms.phase,
         is_demo=terms.is_demo,
+        actor=actor,
     )
 
 
-def create_market(*, shard_id: int = 0, **rules: object) -> MarketTerms:
+def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTerms:
     """Add a market to a running shard; takes the arguments of ``new_market_command``.
 
-    Raises what that raises, and what ``gateway.submit`` raises.
+    Raises Forbidden, what that raises, and what ``gateway.submit`` raises.
     """
-    command = new_market_command(shard_id=shard_id, **rules)  # type: ignore[arg-type]
-    _submit(command, shard_id=shard_id)
+    by.require(Permission.ADD_MARKET)
+    command = new_market_command(shard_id=shard_id, actor=by.text, **rules)  # type: ignore[arg-type]
+    _submit(command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id)
     return get_market_terms(command.symbol)
 
 
-def change_market(*, symbol: str, **changes: object) -> MarketTerms:
+def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     """Change rules of a market by name of ``MarketTerms``; tick and lot only halted and empty.
 
-    Raises ValidationFailed or InvalidOrder where the rules do not allow it; MarketNotFound.
+    Raises Forbidden; ValidationFailed or InvalidOrder where the rules do not allow it;
+    MarketNotFound.
     """
+    by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
-    command = configure_command(terms)
-    known = set(wire.ConfigureMarket.__struct_fields__) - {"market_id", "symbol"}
+    command = configure_command(terms, actor=by.text)
+    known = set(wire.ConfigureMarket.__struct_fields__) - {"market_id", "symbol", "actor"}
     if unknown := set(changes) - known:
         raise ValidationFailed(
             "unknown rule",
@@ -127,43 +135,54 @@ def change_market(*, symbol: str, **changes: object) -> MarketTerms:
     fields = {name: getattr(command, name) for name in wire.ConfigureMarket.__struct_fields__}
     for name, value in changes.items():
         fields[name] = _text(value) if isinstance(value, Decimal) else value
-    _submit(wire.ConfigureMarket(**fields), shard_id=terms.shard_id)
+    _submit(
+        wire.ConfigureMarket(**fields), by=by, act="market.change", subject=symbol,
+        shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
+    )  # fmt: skip
     return get_market_terms(symbol)
 
 
-def set_market_phase(*, symbol: str, phase: str) -> MarketTerms:
-    """Move a market to a trading phase. Raises ValidationFailed, MarketNotFound, gateway errors."""
+def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
+    """Move a market to a trading phase.
+
+    Raises Forbidden, ValidationFailed, MarketNotFound, gateway errors.
+    """
+    by.require(Permission.CHANGE_MARKET)
     if phase not in PHASES:
         raise ValidationFailed("unknown phase", phase=f"expected one of {', '.join(PHASES)}")
     terms = get_market_terms(symbol)
-    _submit(wire.SetMarketPhase(terms.market_id, phase), shard_id=terms.shard_id)
+    command = wire.SetMarketPhase(terms.market_id, phase, actor=by.text)
+    _submit(
+        command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id, phase=phase
+    )
     return get_market_terms(symbol)
 
 
-def halt_market(*, symbol: str) -> MarketTerms:
+def halt_market(*, by: Actor, symbol: str) -> MarketTerms:
     """Stop trading in a market; orders rest and can be cancelled."""
-    return set_market_phase(symbol=symbol, phase="halted")
+    return set_market_phase(by=by, symbol=symbol, phase="halted")
 
 
-def resume_market(*, symbol: str) -> MarketTerms:
+def resume_market(*, by: Actor, symbol: str) -> MarketTerms:
     """Let a market trade again."""
-    return set_market_phase(symbol=symbol, phase="continuous")
+    return set_market_phase(by=by, symbol=symbol, phase="continuous")
 
 
-def freeze_account(*, account_id: uuid.UUID) -> None:
+def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Freeze an account, then cancel its orders in every shard.
 
-    The row commits first: no new order passes while the cancels are on their way. Idempotent;
-    repeat it after a gateway error.
+    The row commits first, with the record of who froze it: no new order passes while the cancels
+    are on their way. Idempotent; repeat it after a gateway error.
     """
-    account = account_services.set_account_status(account_id=account_id, status="frozen")
+    account = account_services.set_account_status(by=by, account_id=account_id, status="frozen")
+    command = wire.CancelAllOrders(account.pk, None, None, actor=by.text)
     for shard_id in list_shard_ids():
-        _submit(wire.CancelAllOrders(account.pk, None, None), shard_id=shard_id)
+        gateway.submit_sync(command, shard_id=shard_id, request_id=_request_id(by))
 
 
-def unfreeze_account(*, account_id: uuid.UUID) -> None:
+def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Let an account trade again."""
-    account_services.set_account_status(account_id=account_id, status="active")
+    account_services.set_account_status(by=by, account_id=account_id, status="active")
 
 
 def ensure_shard(*, shard_id: int) -> None:
@@ -176,8 +195,35 @@ def _asset_terms(code: str) -> AssetTerms:
     return AssetTerms(asset.pk, asset.code, asset.scale)
 
 
-def _submit(command: wire.WireCommand, *, shard_id: int) -> None:
-    gateway.submit_sync(command, shard_id=shard_id, request_id=str(uuid.uuid4()))
+def _submit(
+    command: wire.WireCommand,
+    *,
+    by: Actor,
+    act: str,
+    subject: str,
+    shard_id: int,
+    **details: object,
+) -> None:
+    """Submit an operator's command: that it was asked is on record before anything is queued.
+
+    The journal's row, which commits with the effect, names the actor and the same request. What
+    came of it is recorded as well where an answer came; without one the journal tells.
+    """
+    by = msgspec.structs.replace(by, request_id=_request_id(by))
+    note_act(by, act, f"market:{subject}", outcome="asked", **details)
+    try:
+        gateway.submit_sync(command, shard_id=shard_id, request_id=by.request_id)
+    except OutcomeUnknown:
+        note_act(by, act, f"market:{subject}", outcome="unanswered")
+        raise
+    except ZavoraError as error:
+        note_act(by, act, f"market:{subject}", outcome=f"refused: {error.code}")
+        raise
+    note_act(by, act, f"market:{subject}", outcome="done")
+
+
+def _request_id(by: Actor) -> str:
+    return by.request_id or str(uuid.uuid4())
 
 
 def _next_market_id() -> int:

@@ -91,13 +91,17 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel_all"):
-    """Cancel an account's open orders; None: in every market of the shard, on both sides."""
+    """Cancel an account's open orders; None: in every market of the shard, on both sides.
+
+    ``actor``: who had them cancelled, where it was not the account's owner.
+    """
 
     account_id: int
     market_id: int | None
     side: Literal["buy", "sell"] | None
     key: str | None = None
     cancel_name: str = ""
+    actor: str = ""
 
 
 class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="amend"):
@@ -113,7 +117,10 @@ class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="am
 
 
 class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="configure"):
-    """Add a market, or change the rules of one. The worker writes the row."""
+    """Add a market, or change the rules of one. The worker writes the row.
+
+    ``actor`` says for the journal who asked for it (``accounts.access.Actor.text``).
+    """
 
     market_id: int
     symbol: str
@@ -130,6 +137,7 @@ class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     taker_fee_ppm: int
     phase: str
     is_demo: bool = False
+    actor: str = ""
 
 
 class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="phase"):
@@ -137,6 +145,7 @@ class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
 
     market_id: int
     phase: str
+    actor: str = ""
 
 
 WireCommand = (
@@ -275,7 +284,7 @@ def fingerprint(command: WireCommand) -> bytes:
     return blake2b(encode((kind.__name__, _CONTENTS[kind](command))), digest_size=16).digest()
 
 
-_NOT_ASKED_FOR: Final = frozenset({"key", "deadline_ms", "cancel_name"})
+_NOT_ASKED_FOR: Final = frozenset({"key", "deadline_ms", "cancel_name", "actor"})
 
 
 def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -121,6 +122,48 @@ class ServiceAddMixin:
 
         form = self.add_service_form(request.POST or None)
         return service_form_page(model_admin, request, form, title=self.add_title, done=done)
+
+
+class ServiceChangeMixin:
+    """A "change" page that is a form over a service for those who may; others only look.
+
+    Write ``may_change``, ``change_form`` and ``change_by``.
+    """
+
+    def may_change(self, request: HttpRequest) -> bool:
+        """Return whether this operator gets the form."""
+        raise NotImplementedError
+
+    def change_form(self, data: Any, row: Any) -> forms.Form:
+        """Return the form about a row, bound where there is data."""
+        raise NotImplementedError
+
+    def change_by(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> str:
+        """Call the service with the form's data and return what to tell the operator."""
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the form, or the page to look at; outside of any transaction."""
+        model_admin: Any = self
+        if not (self.may_change(request) or model_admin.has_view_permission(request)):
+            raise PermissionDenied
+        row = model_admin.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        if not self.may_change(request):
+            looked_at: Any = super()
+            page: HttpResponse = looked_at.change_view(request, object_id, form_url, extra_context)
+            return page
+
+        def done(data: dict[str, Any]) -> str:
+            message = self.change_by(request, row, data)
+            model_admin.log_change(request, row, message)
+            return message
+
+        form = self.change_form(request.POST or None, row)
+        return service_form_page(model_admin, request, form, title=str(row), done=done)
 
 
 def service_form_page(

@@ -135,6 +135,9 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "trade"
 LOGOUT_REDIRECT_URL = "trade"
 CSRF_FAILURE_VIEW = "api.errors.csrf_failure_view"
+# How long the link to a new password works that an operator makes for somebody.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

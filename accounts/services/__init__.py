@@ -14,10 +14,14 @@ from accounts.services.money import (
     SOURCE_FAUCET,
     SOURCE_OPERATOR,
     adjust_balance,
-    cancel_withdrawal,
+    credit_deposit,
     deposit,
-    request_withdrawal,
-    settle_withdrawal,
+)
+from accounts.services.passwords import (
+    RESET_LINK_HOURS,
+    find_user_of_link,
+    make_reset_link,
+    reset_password,
 )
 from accounts.services.people import (
     ACCOUNTS_OF_A_USER_MAX,
@@ -33,12 +37,20 @@ from accounts.services.people import (
     set_user_active,
     sign_up,
 )
+from accounts.services.roles import save_group, set_user_rights
+from accounts.services.withdrawals import (
+    cancel_own_withdrawal,
+    cancel_withdrawal,
+    request_withdrawal,
+    settle_withdrawal,
+)
 
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
     "KEY_LENGTH_MAX",
     "LABEL_LENGTH_MAX",
+    "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
     "SOURCE_OPERATOR",
     "TOKENS_OF_A_USER_MAX",
@@ -46,20 +58,27 @@ __all__ = [
     "TOKEN_PREFIX",
     "NewApiKey",
     "adjust_balance",
+    "cancel_own_withdrawal",
     "cancel_withdrawal",
     "create_account",
     "create_api_key",
     "create_asset",
     "create_token",
     "create_user",
+    "credit_deposit",
     "deposit",
     "ensure_user",
+    "find_user_of_link",
     "forget_sessions_of",
+    "make_reset_link",
     "request_withdrawal",
+    "reset_password",
     "revoke_key",
+    "save_group",
     "set_account_status",
     "set_asset_active",
     "set_user_active",
+    "set_user_rights",
     "settle_withdrawal",
     "sign_up",
     "token_digest",

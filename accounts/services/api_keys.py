@@ -28,11 +28,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.db import transaction
 
+from accounts.access.actor import Actor
 from accounts.callers import KIND_ED25519, KIND_HMAC, KIND_RSA, SCOPES, SIGNING_KINDS
 from accounts.key_secrets import seal_secret
 from accounts.models import ApiKey
 from accounts.notices import publish_credentials_on_commit
-from accounts.services.credentials import checked_key_fields
+from accounts.services.credentials import checked_key_fields, record_key
 from zavora.errors import ValidationFailed
 
 NAME_LENGTH: Final = 64
@@ -56,6 +57,7 @@ class NewApiKey(msgspec.Struct, frozen=True):
 @transaction.atomic(durable=True)
 def create_api_key(
     *,
+    by: Actor,
     user_id: int,
     kind: str,
     scopes: Sequence[str],
@@ -69,12 +71,17 @@ def create_api_key(
 
     ``kind``: "hmac", "ed25519" or "rsa"; with ``public_key_pem`` the pair is the owner's own, else
     one is made and its private half returned (PKCS8 PEM). ``ip_allowed``: from where it may be
-    used; empty: from everywhere. Raises NotFound, ValidationFailed or Conflict.
+    used; empty: from everywhere. Raises Forbidden, NotFound, ValidationFailed or Conflict.
     """
     if kind not in SIGNING_KINDS:
         raise ValidationFailed("bad kind", kind="expected one of " + ", ".join(SIGNING_KINDS))
     user, account = checked_key_fields(
-        user_id=user_id, scopes=scopes, label=label, expires_at=expires_at, account_id=account_id
+        by=by,
+        user_id=user_id,
+        scopes=scopes,
+        label=label,
+        expires_at=expires_at,
+        account_id=account_id,
     )
     if account is None:
         raise ValidationFailed("unknown account", account="expected one of the user's")
@@ -91,6 +98,7 @@ def create_api_key(
         account=account,
         expires_at=expires_at,
     )
+    record_key(by, "key.create", row)
     publish_credentials_on_commit(user.pk)
     return NewApiKey(row.pk, name, secret, account.public_id)
 

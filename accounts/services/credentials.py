@@ -4,16 +4,19 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.access.actor import Actor, ActorKind, Permission
+from accounts.audit import record_act
 from accounts.callers import SCOPES
 from accounts.models import Account, ApiKey, User
 from accounts.notices import publish_credentials_on_commit
 from accounts.services.people import LABEL_LENGTH_MAX
+from accounts.services.rights import is_privileged
 from zavora.errors import Conflict, NotFound, ValidationFailed
 
 TOKEN_PREFIX: Final = "zvr_"  # noqa: S105 - what tokens begin with is no secret
@@ -29,6 +32,7 @@ def token_digest(token: str) -> str:
 @transaction.atomic(durable=True)
 def create_token(
     *,
+    by: Actor,
     user_id: int,
     scopes: Sequence[str],
     label: str = "",
@@ -37,10 +41,15 @@ def create_token(
 ) -> tuple[ApiKey, str]:
     """Make a bearer token; return its row and its text, which is never shown again.
 
-    ``account_id`` limits it to one account. Raises NotFound, ValidationFailed, AccountNotFound.
+    ``account_id`` limits it to one account. Raises Forbidden, NotFound, ValidationFailed.
     """
     user, account = checked_key_fields(
-        user_id=user_id, scopes=scopes, label=label, expires_at=expires_at, account_id=account_id
+        by=by,
+        user_id=user_id,
+        scopes=scopes,
+        label=label,
+        expires_at=expires_at,
+        account_id=account_id,
     )
     token = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     key = ApiKey.objects.create(
@@ -52,12 +61,14 @@ def create_token(
         account=account,
         expires_at=expires_at,
     )
+    record_key(by, "key.create", key)
     publish_credentials_on_commit(user.pk)
     return key, token
 
 
 def checked_key_fields(
     *,
+    by: Actor,
     user_id: int,
     scopes: Sequence[str],
     label: str,
@@ -66,11 +77,16 @@ def checked_key_fields(
 ) -> tuple[User, Account | None]:
     """Return the locked user and, where one is named, the account of a key about to be made.
 
-    Raises NotFound, ValidationFailed, or Conflict where the user has too many keys.
+    One makes keys for oneself, at a session; for somebody else only with the permission. Raises
+    Forbidden, NotFound, ValidationFailed, or Conflict where the user has too many keys.
     """
+    if by.kind is not ActorKind.USER or by.user_id != user_id:
+        by.require(Permission.ADD_KEY)
     user = User.objects.select_for_update().filter(pk=user_id, is_active=True).first()
     if user is None:
         raise NotFound("no such user")
+    if not by.is_customer:
+        by.require_over(is_privileged=is_privileged(user), what="make keys")
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise ValidationFailed("bad scopes", scopes="expected one or more of " + ", ".join(SCOPES))
@@ -91,19 +107,32 @@ def checked_key_fields(
 
 
 @transaction.atomic(durable=True)
-def revoke_key(*, key_id: int, owner_id: int | None = None) -> ApiKey:
-    """Make a key worthless from now on; again is fine. ``owner_id`` None: by an operator.
+def revoke_key(*, by: Actor, key_id: int) -> ApiKey:
+    """Make a key worthless from now on; again is fine.
 
-    Raises NotFound, for somebody else's key, too.
+    Its owner may at a session, an operator with the permission. Raises Forbidden, or NotFound, for
+    somebody else's key, too, where a customer asks.
     """
-    keys = ApiKey.objects.select_for_update()
-    if owner_id is not None:
-        keys = keys.filter(owner_id=owner_id)
-    key = keys.filter(pk=key_id).first()
-    if key is None:
-        raise NotFound("no such key")
-    if key.revoked_at is None:
-        key.revoked_at = timezone.now()
-        key.save(update_fields=["revoked_at"])
-        publish_credentials_on_commit(key.owner_id)
-    return key
+    keys = ApiKey.objects.select_for_update(of=("self",)).select_related("owner")
+    found = keys.filter(pk=key_id).first()
+    if by.is_customer:
+        if found is None or by.kind is not ActorKind.USER or found.owner_id != by.user_id:
+            raise NotFound("no such key")
+    else:
+        by.require(Permission.REVOKE_KEY)
+        if found is None:
+            raise NotFound("no such key")
+        by.require_over(is_privileged=is_privileged(found.owner), what="revoke keys")
+    if found.revoked_at is None:
+        found.revoked_at = timezone.now()
+        found.save(update_fields=["revoked_at"])
+        record_key(by, "key.revoke", found)
+        publish_credentials_on_commit(found.owner_id)
+    return found
+
+
+def record_key(by: Actor, act: str, key: ApiKey) -> None:
+    """Write down what somebody did to another person's key."""
+    if by.user_id != key.owner_id:
+        limits: dict[str, Any] = {"kind": key.kind, "scopes": key.scopes, "account": key.account_id}
+        record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits)

@@ -1,11 +1,10 @@
-"""Deposits, withdrawals and corrections: money that enters and leaves.
+"""Deposits and corrections: money that enters, by the faucet, a gateway or an operator's word.
 
 Between customers it moves in the worker's batches only. Each service locks the account first, then
 its balance, so that a repeated request sees the first one's result and a freeze sees no withdrawal
 in flight.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -14,8 +13,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import Account, Balance, Deposit, LedgerTransaction, Withdrawal
-from accounts.notices import BalanceState, publish_balances_on_commit
+from accounts.access.actor import Actor, Permission
+from accounts.audit import checked_reason, record_act
+from accounts.models import Account, Asset, Deposit, LedgerTransaction
+from accounts.notices import publish_balances_on_commit
 from accounts.postings import (
     ZERO,
     balance_state,
@@ -27,12 +28,12 @@ from accounts.postings import (
     move_with_outside,
 )
 from accounts.services.people import LABEL_LENGTH_MAX
+from accounts.services.rights import require_over_owner
 from zavora.errors import (
     AccountFrozen,
     Conflict,
     Forbidden,
     InsufficientBalance,
-    NotFound,
     ValidationFailed,
 )
 from zavora.money import EXACT
@@ -40,9 +41,11 @@ from zavora.money import EXACT
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
 KEY_LENGTH_MAX: Final = 128
+# What an account in one of these gets and gives only by an operator's hand.
+SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 
 
-def _check_key(key: str | None) -> None:
+def check_key(key: str | None) -> None:
     if key is not None and not (0 < len(key) <= KEY_LENGTH_MAX and key.isprintable()):
         raise ValidationFailed(
             "bad idempotency key",
@@ -53,6 +56,7 @@ def _check_key(key: str | None) -> None:
 @transaction.atomic(durable=True)
 def deposit(
     *,
+    by: Actor,
     account_id: UUID,
     asset: str,
     amount: Decimal,
@@ -62,49 +66,83 @@ def deposit(
 ) -> Deposit:
     """Credit money that came from outside. Idempotent on ``key`` and on ``external_reference``.
 
-    ``source`` is "faucet" (where it is on, up to its limit), "operator", or a gateway's name.
-    Raises AccountNotFound, ValidationFailed, Forbidden, AccountFrozen, or Conflict where the key
-    or reference came with other content; then nothing was written.
+    ``source`` is "faucet" (where it is on, up to its limit), else a gateway's name, which needs the
+    permission to credit. An operator's own word is ``credit_deposit``. Raises AccountNotFound,
+    ValidationFailed, Forbidden, AccountFrozen, or Conflict where the key or reference came with
+    other content; then nothing was written.
     """
-    _check_key(key)
-    _check_key(external_reference)
+    check_key(key)
+    check_key(external_reference)
+    if source == SOURCE_OPERATOR:
+        raise ValidationFailed("bad source", source="expected faucet or a gateway's name")
+    if source != SOURCE_FAUCET:
+        by.require(Permission.CREDIT_DEPOSIT)
     account = lock_account(account_id)
     the_asset = get_asset(asset)
     checked_amount(amount, the_asset)
     if earlier := _earlier_deposit(account, key, external_reference):
-        same = (earlier.account_id, earlier.asset_id, earlier.amount, earlier.source) == (
-            account.pk,
-            the_asset.pk,
-            amount,
-            source,
-        )
-        if same and (earlier.external_reference or None) == external_reference:
+        if _is_same(earlier, account, the_asset, amount, source) and (
+            (earlier.external_reference or None) == external_reference
+        ):
             return earlier
         raise Conflict("the key or reference was used for another deposit")
-    _check_deposit_allowed(account, amount, source)
-    balance = lock_balance(account=account, asset=the_asset)
-    now = timezone.now()
-    change_balance(balance, available=amount, locked=ZERO, now=now)
-    try:
-        with transaction.atomic():
-            record = Deposit.objects.create(
-                account=account,
-                asset=the_asset,
-                amount=amount,
-                state=Deposit.State.CREDITED,
-                source=source,
-                external_reference=external_reference,
-                idempotency_key=key,
-                created_at=now,
-                updated_at=now,
-            )
-    except IntegrityError:  # the reference was credited to another account at the same time
-        raise Conflict("the reference was used for another deposit") from None
-    record.transaction = move_with_outside(
-        kind="deposit", reference=str(record.pk), balance=balance, amount=amount, now=now
+    if source == SOURCE_FAUCET:
+        _check_faucet(amount)
+    if account.status in SHUT_STATUSES:
+        raise AccountFrozen(f"the account is {account.status}")
+    return _credit(
+        account, the_asset, amount, source=source, key=key, external_reference=external_reference
     )
-    record.save(update_fields=["transaction"])
-    publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
+
+
+@transaction.atomic(durable=True)
+def credit_deposit(
+    *,
+    by: Actor,
+    account_id: UUID,
+    asset: str,
+    amount: Decimal,
+    external_reference: str,
+    reason: str,
+    key: str | None = None,
+) -> Deposit:
+    """Credit money that an operator saw come in, whatever the account's status.
+
+    Idempotent on ``external_reference`` (what the money is called outside) and on ``key``. Raises
+    as ``deposit``, and Forbidden where the account is a staff member's and ``by`` no superuser.
+    """
+    by.require(Permission.CREDIT_DEPOSIT)
+    check_key(key)
+    reason = checked_reason(reason)
+    external_reference = external_reference.strip()
+    if not 0 < len(external_reference) <= KEY_LENGTH_MAX or not external_reference.isprintable():
+        raise ValidationFailed(
+            "a credit needs a reference",
+            external_reference=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
+        )
+    account = lock_account(account_id)
+    require_over_owner(by, account, what="credit accounts")
+    the_asset = get_asset(asset)
+    checked_amount(amount, the_asset)
+    if earlier := _earlier_deposit(account, key, external_reference):
+        # A key that was used before references were asked for is still the same deposit.
+        if _is_same(earlier, account, the_asset, amount, SOURCE_OPERATOR) and (
+            earlier.external_reference in (None, "", external_reference)
+        ):
+            return earlier
+        raise Conflict("the key or reference was used for another deposit")
+    record = _credit(
+        account,
+        the_asset,
+        amount,
+        source=SOURCE_OPERATOR,
+        key=key,
+        external_reference=external_reference,
+    )
+    record_act(
+        by, "deposit.credit", f"account:{account.public_id}", reason=reason, deposit=str(record.pk),
+        asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference,
+    )  # fmt: skip
     return record
 
 
@@ -120,142 +158,73 @@ def _earlier_deposit(
     return None
 
 
-def _check_deposit_allowed(account: Account, amount: Decimal, source: str) -> None:
-    if source == SOURCE_OPERATOR:
-        return
-    if source == SOURCE_FAUCET:
-        if not settings.ZAVORA_FAUCET:
-            raise Forbidden("the faucet is switched off here")
-        amount_max = Decimal(settings.ZAVORA_FAUCET_AMOUNT_MAX)
-        if amount > amount_max:
-            raise ValidationFailed(
-                "the faucet gives less at a time", amount=f"expected at most {amount_max:f}"
-            )
-    if account.status in (Account.Status.FROZEN, Account.Status.CLOSED):
-        raise AccountFrozen(f"the account is {account.status}")
+def _is_same(
+    earlier: Deposit, account: Account, asset: Asset, amount: Decimal, source: str
+) -> bool:
+    found = (earlier.account_id, earlier.asset_id, earlier.amount, earlier.source)
+    return found == (account.pk, asset.pk, amount, source)
 
 
-@transaction.atomic(durable=True)
-def request_withdrawal(
-    *,
-    account_id: UUID,
-    asset: str,
-    amount: Decimal,
-    key: str | None = None,
-    address: str = "",
-    settle_at_once: bool = True,
-) -> Withdrawal:
-    """Hold ``amount`` of ``asset`` and, in the sandbox, pay it out at once. Idempotent on ``key``.
-
-    Raises InsufficientBalance, AccountNotFound, AccountFrozen, ValidationFailed or Conflict;
-    then nothing was written.
-    """
-    _check_key(key)
-    if len(address) > KEY_LENGTH_MAX or not address.isprintable():
+def _check_faucet(amount: Decimal) -> None:
+    if not settings.ZAVORA_FAUCET:
+        raise Forbidden("the faucet is switched off here")
+    amount_max = Decimal(settings.ZAVORA_FAUCET_AMOUNT_MAX)
+    if amount > amount_max:
         raise ValidationFailed(
-            "bad address", address=f"expected at most {KEY_LENGTH_MAX} printable characters"
+            "the faucet gives less at a time", amount=f"expected at most {amount_max:f}"
         )
-    account = lock_account(account_id)
-    the_asset = get_asset(asset)
-    checked_amount(amount, the_asset)
-    if key is not None and (
-        earlier := Withdrawal.objects.filter(account=account, idempotency_key=key).first()
-    ):
-        if (earlier.asset_id, earlier.amount, earlier.address) == (the_asset.pk, amount, address):
-            return earlier
-        raise Conflict("the key was used for another withdrawal")
-    if account.status in (Account.Status.FROZEN, Account.Status.CLOSED):
-        raise AccountFrozen(f"the account is {account.status}")
-    balance = lock_balance(account=account, asset=the_asset)
-    if balance.available < amount:
-        raise InsufficientBalance(
-            f"not enough {the_asset.code} available", asset=the_asset.code, required=f"{amount:f}"
-        )
+
+
+def _credit(
+    account: Account,
+    asset: Asset,
+    amount: Decimal,
+    *,
+    source: str,
+    key: str | None,
+    external_reference: str | None,
+) -> Deposit:
+    """Write a deposit with its movement; the account is locked and everything is checked."""
+    balance = lock_balance(account=account, asset=asset)
     now = timezone.now()
-    change_balance(balance, available=EXACT.minus(amount), locked=amount, now=now)
-    record = Withdrawal.objects.create(
-        account=account,
-        asset=the_asset,
-        amount=amount,
-        address=address,
-        idempotency_key=key,
-        created_at=now,
-        updated_at=now,
-    )
-    # Each version is told: readers notice one that they were not told of.
-    states = [balance_state(balance, the_asset)]
-    if settle_at_once:
-        states.append(_settle(record, balance, now))
-    publish_balances_on_commit(states)
-    return record
-
-
-@transaction.atomic(durable=True)
-def settle_withdrawal(*, withdrawal_id: int) -> Withdrawal:
-    """Pay out a pending withdrawal; again is fine. Raises NotFound, or Conflict if cancelled."""
-    record, balance = _lock_withdrawal(withdrawal_id)
-    if record.state == Withdrawal.State.CANCELLED:
-        raise Conflict("the withdrawal was cancelled")
-    if record.state == Withdrawal.State.PENDING:
-        publish_balances_on_commit([_settle(record, balance, timezone.now())])
-    return record
-
-
-@transaction.atomic(durable=True)
-def cancel_withdrawal(*, withdrawal_id: int) -> Withdrawal:
-    """Give back what a pending withdrawal holds; again is fine. Raises NotFound, or Conflict."""
-    record, balance = _lock_withdrawal(withdrawal_id)
-    if record.state == Withdrawal.State.SETTLED:
-        raise Conflict("the withdrawal was paid out")
-    if record.state == Withdrawal.State.PENDING:
-        now = timezone.now()
-        change_balance(balance, available=record.amount, locked=EXACT.minus(record.amount), now=now)
-        record.state = Withdrawal.State.CANCELLED
-        record.updated_at = now
-        record.save(update_fields=["state", "updated_at"])
-        publish_balances_on_commit([balance_state(balance, record.asset)])
-    return record
-
-
-def _lock_withdrawal(withdrawal_id: int) -> tuple[Withdrawal, Balance]:
-    record = Withdrawal.objects.select_related("account", "asset").filter(pk=withdrawal_id).first()
-    if record is None:
-        raise NotFound("no such withdrawal")
-    account = lock_account(record.account.public_id)
-    balance = lock_balance(account=account, asset=record.asset)
-    record.refresh_from_db(fields=["state", "updated_at", "transaction"])
-    return record, balance
-
-
-def _settle(record: Withdrawal, balance: Balance, now: datetime) -> BalanceState:
-    """Pay out what is held and return how the balance stands after it."""
-    amount = EXACT.minus(record.amount)
-    change_balance(balance, available=ZERO, locked=amount, now=now)
+    change_balance(balance, available=amount, locked=ZERO, now=now)
+    try:
+        with transaction.atomic():
+            record = Deposit.objects.create(
+                account=account,
+                asset=asset,
+                amount=amount,
+                state=Deposit.State.CREDITED,
+                source=source,
+                external_reference=external_reference,
+                idempotency_key=key,
+                created_at=now,
+                updated_at=now,
+            )
+    except IntegrityError:  # the reference was credited to another account at the same time
+        raise Conflict("the reference was used for another deposit") from None
     record.transaction = move_with_outside(
-        kind="withdrawal", reference=str(record.pk), balance=balance, amount=amount, now=now
+        kind="deposit", reference=str(record.pk), balance=balance, amount=amount, now=now
     )
-    record.state = Withdrawal.State.SETTLED
-    record.updated_at = now
-    record.save(update_fields=["transaction", "state", "updated_at"])
-    return balance_state(balance, record.asset, moved=amount)
+    record.save(update_fields=["transaction"])
+    publish_balances_on_commit([balance_state(balance, asset, moved=amount)])
+    return record
 
 
 @transaction.atomic(durable=True)
 def adjust_balance(
-    *, account_id: UUID, asset: str, amount: Decimal, reason: str
+    *, by: Actor, account_id: UUID, asset: str, amount: Decimal, reason: str
 ) -> LedgerTransaction:
     """Correct a balance by a signed ``amount`` against the outside: an operator's last resort.
 
     ``reason`` (at most 64 characters) becomes the reference in the ledger. Raises
     InsufficientBalance where the available part would fall below zero, AccountNotFound,
-    ValidationFailed.
+    ValidationFailed, Forbidden.
     """
-    reason = reason.strip()
-    if not reason or len(reason) > LABEL_LENGTH_MAX:
-        raise ValidationFailed(
-            "a correction needs a reason", reason=f"expected 1 to {LABEL_LENGTH_MAX} characters"
-        )
+    by.require(Permission.ADJUST_BALANCE)
+    reason = checked_reason(reason, length_max=LABEL_LENGTH_MAX)
     account = lock_account(account_id)
+    require_over_owner(by, account, what="correct balances")
     the_asset = get_asset(asset)
     if not amount.is_finite():
         raise ValidationFailed("bad amount", amount="expected a finite decimal")
@@ -270,5 +239,9 @@ def adjust_balance(
     record = move_with_outside(
         kind="adjustment", reference=reason, balance=balance, amount=amount, now=now
     )
+    record_act(
+        by, "balance.adjust", f"account:{account.public_id}", reason=reason,
+        transaction=str(record.pk), asset=the_asset.code, amount=f"{amount:f}",
+    )  # fmt: skip
     publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
     return record

@@ -1,7 +1,7 @@
 """Users, accounts and assets: who and what there is."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
@@ -10,10 +10,13 @@ from django.core.validators import validate_email
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.access.actor import Actor, Permission
+from accounts.audit import record_act
 from accounts.models import Account, Asset, User
 from accounts.notices import publish_credentials_on_commit
 from accounts.postings import lock_account
-from zavora.errors import Conflict, NotFound, ValidationFailed
+from accounts.services.rights import is_privileged, require_over_owner
+from zavora.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from zavora.money import SCALE_MAX
 
 DEFAULT_ACCOUNT_LABEL: Final = "Main"
@@ -22,14 +25,16 @@ LABEL_LENGTH_MAX: Final = 64
 
 
 @transaction.atomic(durable=True)
-def create_user(
-    *, email: str, password: str | None, is_staff: bool = False, is_superuser: bool = False
-) -> User:
-    """Make a user; without a password they can only use tokens.
+def create_user(*, by: Actor, email: str, is_staff: bool = False) -> User:
+    """Make a user without a password: they set their own by a reset link, or only use tokens.
 
-    Raises ValidationFailed for a bad address or password, Conflict where the address is taken.
+    Raises Forbidden, ValidationFailed for a bad address, Conflict where the address is taken.
     """
-    return _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
+    by.require(Permission.ADD_USER)
+    by.require_over(is_privileged=is_staff, what="make users")
+    user = _make_user(email, None, is_staff=is_staff, is_superuser=False)
+    record_act(by, "user.create", _subject(user), email=user.email, is_staff=is_staff)
+    return user
 
 
 @transaction.atomic(durable=True)
@@ -43,6 +48,7 @@ def sign_up(*, email: str, password: str) -> User:
 @transaction.atomic(durable=True)
 def ensure_user(
     *,
+    by: Actor,
     email: str,
     password: str | None = None,
     is_staff: bool = False,
@@ -51,40 +57,62 @@ def ensure_user(
 ) -> User:
     """Return the user of ``email`` with at least one account, making what is missing.
 
-    For commands of the operator: neither password nor rights of an existing user change.
+    For commands of the operator: neither password nor rights of an existing user change. Raises
+    Forbidden for everybody but the exchange itself and superusers.
     """
+    by.require_everything("make users with passwords and rights")
     user = User.objects.select_for_update().filter(email=_normalized(email)).first()
     if user is None:
         user = _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
+        rights: dict[str, Any] = {"is_staff": is_staff, "is_superuser": is_superuser}
+        record_act(by, "user.create", _subject(user), email=user.email, **rights)
     if not user.accounts.exists():
         _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=is_demo)
     return user
 
 
 @transaction.atomic(durable=True)
-def create_account(*, owner_id: int, label: str = "") -> Account:
-    """Open a trading account for a user. Raises NotFound for an unknown or inactive one."""
+def create_account(*, by: Actor, owner_id: int, label: str = "") -> Account:
+    """Open a trading account for oneself or, with the permission, for somebody else.
+
+    Raises NotFound for an unknown or inactive user, Conflict where they have too many, and
+    Forbidden, for a credential that is limited to one account as well.
+    """
+    if by.only_account is not None:
+        raise Forbidden("this credential is limited to one account and opens no others")
+    if by.user_id != owner_id or not by.is_customer:
+        by.require(Permission.ADD_ACCOUNT)
     owner = User.objects.select_for_update().filter(pk=owner_id, is_active=True).first()
     if owner is None:
         raise NotFound("no such user")
     if owner.accounts.count() >= ACCOUNTS_OF_A_USER_MAX:
         raise Conflict(f"a user has at most {ACCOUNTS_OF_A_USER_MAX} accounts")
-    return _make_account(owner, label=label, is_demo=False)
+    if by.is_customer:
+        return _make_account(owner, label=label, is_demo=False)
+    by.require_over(is_privileged=is_privileged(owner), what="open accounts")
+    account = _make_account(owner, label=label, is_demo=False)
+    record_act(by, "account.open", f"account:{account.public_id}", owner=owner.pk, label=label)
+    return account
 
 
 @transaction.atomic(durable=True)
-def set_account_status(*, account_id: UUID, status: str) -> Account:
+def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
     """Change what an account may do; it waits for money movements under way.
 
     Open orders are not touched: freezing with its cancel-all is a service of matching.
-    Raises AccountNotFound, or ValidationFailed for an unknown status.
+    Raises Forbidden, AccountNotFound, or ValidationFailed for an unknown status.
     """
+    by.require(Permission.CHANGE_ACCOUNT)
     if status not in Account.Status.values:
         raise ValidationFailed(
             "unknown status", status="expected one of " + ", ".join(Account.Status.values)
         )
     account = lock_account(account_id)
+    require_over_owner(by, account, what="change accounts")
     if account.status != status:
+        record_act(
+            by, "account.status", f"account:{account.public_id}", was=account.status, status=status
+        )
         account.status = status
         account.updated_at = timezone.now()
         account.save(update_fields=["status", "updated_at"])
@@ -94,14 +122,24 @@ def set_account_status(*, account_id: UUID, status: str) -> Account:
 
 
 @transaction.atomic(durable=True)
-def set_user_active(*, user_id: int, is_active: bool) -> User:
-    """Let a user in or shut them out, tokens and sessions included. Raises NotFound."""
+def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
+    """Let a user in or shut them out, tokens and sessions included. Raises Forbidden, NotFound."""
+    by.require(Permission.CHANGE_USER)
+    user = lock_user(user_id)
+    by.require_over(is_privileged=is_privileged(user), what="let in or shut out users")
+    if user.is_active != is_active:
+        user.is_active = is_active
+        user.save(update_fields=["is_active"])
+        record_act(by, "user.let_in" if is_active else "user.shut_out", _subject(user))
+    publish_credentials_on_commit(user.pk)
+    return user
+
+
+def lock_user(user_id: int) -> User:
+    """Lock and return a user; raises NotFound."""
     user = User.objects.select_for_update().filter(pk=user_id).first()
     if user is None:
         raise NotFound("no such user")
-    user.is_active = is_active
-    user.save(update_fields=["is_active"])
-    publish_credentials_on_commit(user.pk)
     return user
 
 
@@ -112,11 +150,12 @@ def forget_sessions_of(*, user_id: int) -> None:
 
 
 @transaction.atomic(durable=True)
-def create_asset(*, code: str, name: str, scale: int) -> Asset:
+def create_asset(*, by: Actor, code: str, name: str, scale: int) -> Asset:
     """Add an asset with ``scale`` decimals, for good. Idempotent where all of it is the same.
 
-    Raises ValidationFailed, or Conflict where the code stands for something else.
+    Raises Forbidden, ValidationFailed, or Conflict where the code stands for something else.
     """
+    by.require(Permission.ADD_ASSET)
     if not (2 <= len(code) <= 16 and code.isascii() and code.isalnum() and code.isupper()):
         raise ValidationFailed("bad asset code", code="expected 2 to 16 capital letters and digits")
     if not 0 <= scale <= SCALE_MAX:
@@ -124,18 +163,30 @@ def create_asset(*, code: str, name: str, scale: int) -> Asset:
     asset, made = Asset.objects.get_or_create(code=code, defaults={"name": name, "scale": scale})
     if not made and (asset.scale != scale or asset.name != name):
         raise Conflict("the asset exists with another name or scale", code=code)
+    if made:
+        record_act(by, "asset.create", f"asset:{code}", name=name, scale=scale)
     return asset
 
 
 @transaction.atomic(durable=True)
-def set_asset_active(*, code: str, is_active: bool) -> Asset:
-    """Open or close deposits and withdrawals of an asset; its markets have phases of their own."""
+def set_asset_active(*, by: Actor, code: str, is_active: bool) -> Asset:
+    """Open or close deposits and withdrawals of an asset; its markets have phases of their own.
+
+    Raises Forbidden, NotFound.
+    """
+    by.require(Permission.CHANGE_ASSET)
     asset = Asset.objects.select_for_update().filter(code=code).first()
     if asset is None:
         raise NotFound("no such asset")
-    asset.is_active = is_active
-    asset.save(update_fields=["is_active"])
+    if asset.is_active != is_active:
+        asset.is_active = is_active
+        asset.save(update_fields=["is_active"])
+        record_act(by, "asset.open" if is_active else "asset.close", f"asset:{code}")
     return asset
+
+
+def _subject(user: User) -> str:
+    return f"user:{user.pk}"
 
 
 def _normalized(email: str) -> str:

@@ -14,10 +14,11 @@ from api import shapes
 from api.cursors import next_cursor, take_page
 from api.documents import documented
 from api.fields import Fields, wrong_fields
-from api.v1.base import ApiView, account_uuid, answer, caller_of, own_account, query_of
-from zavora.errors import Forbidden
+from api.v1.base import ApiView, actor_of, answer, caller_of, own_account, query_of
+from zavora.errors import Forbidden, NotFound
 
 KEY_LENGTH_MAX = 128
+ID_DIGITS_MAX = 18  # below what the tables hold
 
 
 class AccountsView(ApiView):
@@ -40,7 +41,9 @@ class AccountsView(ApiView):
         fields = Fields(request.data)
         label = fields.label("label")
         fields.check()
-        row = services.create_account(owner_id=caller_of(request).user_id, label=label or "")
+        row = services.create_account(
+            by=actor_of(request), owner_id=caller_of(request).user_id, label=label or ""
+        )
         return answer(shapes.account(row))
 
 
@@ -68,31 +71,25 @@ class BalancesView(ApiView):
 
 
 class DepositView(ApiView):
-    """Money in, where the sandbox faucet is on or an operator asks."""
+    """Money in, where the sandbox faucet is on."""
 
     scopes = {"POST": SCOPE_TRADE}
 
     @documented("accounts_deposit", "Balance", body="DepositIn", has_key=True)
     def post(self, request: Request, account: str) -> Response:
         """Credit an account. With an Idempotency-Key a repeat credits nothing."""
-        caller = caller_of(request)
-        account_id = account_uuid(account)
-        source = services.SOURCE_FAUCET
-        if caller.is_staff and (account_id not in caller.accounts or not settings.ZAVORA_FAUCET):
-            source = services.SOURCE_OPERATOR
-            selectors.get_account(account_id)
-        else:
-            own_account(request, account)
-            if not settings.ZAVORA_FAUCET:
-                raise Forbidden("The faucet is switched off here.")
+        account_id, _ = own_account(request, account)
+        if not settings.ZAVORA_FAUCET:
+            raise Forbidden("The faucet is switched off here.")
         fields = Fields(request.data)
         asset, amount = _take_money(fields)
         fields.check()
         services.deposit(
+            by=actor_of(request),
             account_id=account_id,
             asset=asset,
             amount=amount,
-            source=source,
+            source=services.SOURCE_FAUCET,
             key=_key_of(request),
         )
         return answer(_balance(account_id, asset))
@@ -122,6 +119,37 @@ class WithdrawView(ApiView):
         return answer({**balance, "withdrawal": shapes.withdrawal(record, account_id)})
 
 
+class WithdrawalsView(ApiView):
+    """What an account asked to withdraw."""
+
+    @documented("accounts_withdrawals", "Withdrawal", is_list=True, is_paged=True)
+    def get(self, request: Request, account: str) -> Response:
+        """List an account's withdrawals and their states, newest first."""
+        account_id, _ = own_account(request, account)
+        fields = query_of(request)
+        limit, before = take_page(fields)
+        fields.check()
+        rows = selectors.list_withdrawals(account_id, cursor=before, limit=limit + 1)
+        page = [shapes.withdrawal(row, account_id) for row in rows[:limit]]
+        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+
+
+class WithdrawalView(ApiView):
+    """One withdrawal."""
+
+    scopes = {"DELETE": SCOPE_WITHDRAW}
+
+    @documented("accounts_cancel_withdrawal", "Withdrawal")
+    def delete(self, request: Request, account: str, withdrawal: str) -> Response:
+        """Cancel a pending withdrawal; what it holds is available again."""
+        account_id, _ = own_account(request, account)
+        query_of(request).check()
+        record = services.cancel_own_withdrawal(
+            account_id=account_id, withdrawal_id=_withdrawal_id(withdrawal)
+        )
+        return answer(shapes.withdrawal(record, account_id))
+
+
 class LedgerView(ApiView):
     """Every movement of an account."""
 
@@ -143,6 +171,13 @@ def _take_money(fields: Fields) -> tuple[str, Decimal]:
     asset = fields.text("asset", required=True, length_max=16, what="an asset's code")
     amount = fields.decimal("amount", required=True)
     return asset or "", Decimal(amount or 0)
+
+
+def _withdrawal_id(text: str) -> int:
+    """Return the id of a withdrawal in a path; raises NotFound for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
+        raise NotFound("There is no such withdrawal.")
+    return int(text)
 
 
 def _key_of(request: Request) -> str | None:

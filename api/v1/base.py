@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access.actor import Actor
 from accounts.callers import SCOPE_READ, Caller
 from api import throttles
 from api.caching import mark_public
@@ -80,6 +81,14 @@ def caller_of(request: Request) -> Caller:
     if not isinstance(caller, Caller):
         raise TypeError("a view for callers was reached without one")
     return caller
+
+
+def actor_of(request: Request) -> Actor:
+    """Return who acts, and from where."""
+    return caller_of(request).actor(
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request._request, "request_id", ""),
+    )
 
 
 def query_of(request: Request) -> Fields:

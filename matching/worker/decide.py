@@ -26,6 +26,8 @@ from zavora.money import units_to_text
 
 log = structlog.get_logger(__name__)
 
+ACTOR_LENGTH_MAX = 128  # as the journal's column
+
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of the stream. ``command`` is None where the body could not be decoded."""
@@ -333,8 +335,17 @@ class Decision:
             f"\t{NULL if given is None else given.maker_ppm}"
             f"\t{NULL if given is None else given.taker_ppm}"
             f"\t{'t' if verdict.reached_engine else 'f'}\t{verdict.outcome}"
-            f"\t{entry.blame or verdict.reply.reason}"
+            f"\t{entry.blame or verdict.reply.reason}\t{_actor_of(command)}"
         )
+
+
+def _actor_of(command: wire.WireCommand | None) -> str:
+    """Return who asked for a command as a field of its row; a customer's commands name nobody."""
+    actor = getattr(command, "actor", "")
+    if not actor:
+        return NULL
+    # Whatever was queued, the row must fit its column.
+    return copy_text(actor.replace("\0", "")[:ACTOR_LENGTH_MAX]) or NULL
 
 
 _KINDS = {

@@ -358,7 +358,7 @@ class MatchingWorker(BatchSettler):
         if market_id not in self._owned_context().terms:
             return
         log.critical("market_halted_by_failures", shard=self.shard_id, market_id=market_id)
-        command = wire.SetMarketPhase(market_id, "halted")
+        command = wire.SetMarketPhase(market_id, "halted", actor="system:matching worker")
         self._settle_and_tell(
             [Entry(entry.stream_id, wire.encode(command), entry.request_id, "", 0, command)]
         )

@@ -60,7 +60,7 @@ _JOURNAL: Final = RowTable(
     (
         "id", "shard_id", "sequence", "stream_id", "kind", "account_id", "market_id", "body",
         "request_id", "batch_at", "order_id", "funds", "maker_fee_ppm", "taker_fee_ppm",
-        "reached_engine", "outcome", "reason",
+        "reached_engine", "outcome", "reason", "actor",
     ),
 )  # fmt: skip
 _KEYS: Final = RowTable(OrderKey, ("account_id", "key", "fingerprint", "result", "created_at"))

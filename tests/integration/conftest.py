@@ -13,9 +13,11 @@ from zavora import lasting
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Let the test database be emptied between tests: TRUNCATE alone, nothing else, is allowed."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for name in ("transaction", "entry"):
-            cursor.execute(
-                f"ALTER TABLE accounts_ledger{name} DISABLE TRIGGER ledger_{name}_no_truncate"
-            )
+        for table, trigger in (
+            ("ledgertransaction", "ledger_transaction"),
+            ("ledgerentry", "ledger_entry"),
+            ("auditrecord", "audit_record"),
+        ):
+            cursor.execute(f"ALTER TABLE accounts_{table} DISABLE TRIGGER {trigger}_no_truncate")
     yield
     lasting.close()

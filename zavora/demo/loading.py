@@ -13,12 +13,12 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
+from accounts.access.actor import Actor
 from accounts.selectors import find_caller_by_token, list_accounts, list_tokens
 from accounts.services import (
-    SOURCE_OPERATOR,
     create_asset,
     create_token,
-    deposit,
+    credit_deposit,
     ensure_user,
     revoke_key,
 )
@@ -42,6 +42,7 @@ from zavora.demo.history import HOUR_US, MINUTE_US, STRETCHES, make_history
 from zavora.errors import Conflict, EngineUnavailable, InvariantBroken
 from zavora.secrets import get_or_create_secret
 
+BY: Final = Actor.system("manage.py load_demo")
 TOKENS_FILE: Final = "demo_traders.json"
 TOKEN_LABEL: Final = "demo traders"  # noqa: S105 - a label
 
@@ -51,7 +52,7 @@ log = structlog.get_logger(__name__)
 def load_demo(*, with_history: bool) -> list[str]:
     """Load what is missing of the demo; return lines that tell how to log in."""
     for code, name in ASSETS:
-        create_asset(code=code, name=name, scale=SCALE)
+        create_asset(by=BY, code=code, name=name, scale=SCALE)
     password = _password()
     account_pks = {
         person.email: _person(person, password) for person in (VISITOR, OPERATOR, *TRADERS)
@@ -84,6 +85,7 @@ def _person(person: Person, password: str) -> int:
     """Make a person with an account and funds; return the account's primary key."""
     is_trader = person in TRADERS
     user = ensure_user(
+        by=BY,
         email=person.email,
         password=None if is_trader else password,
         is_staff=person is OPERATOR,
@@ -98,11 +100,13 @@ def _person(person: Person, password: str) -> int:
 
 def _fund(account_id: UUID, asset: str, amount: str) -> None:
     try:
-        deposit(
+        credit_deposit(
+            by=BY,
             account_id=account_id,
             asset=asset,
             amount=Decimal(amount),
-            source=SOURCE_OPERATOR,
+            external_reference=f"demo:{account_id}:{asset}",
+            reason="play money of the demo",
             key=f"demo:{asset}",
         )
     except Conflict:
@@ -129,14 +133,15 @@ def _markets(*, time_us: int) -> None:
         try:
             with OfflineShard(shard_id) as shard:
                 commands = [
-                    new_market_command(shard_id=shard_id, **_rules(market)) for market in markets
+                    new_market_command(shard_id=shard_id, actor=BY.text, **_rules(market))
+                    for market in markets
                 ]
                 for reply in shard.apply(commands, time_us=time_us):
                     if reply.code:
                         raise InvariantBroken(f"demo market refused: {reply.message}")
         except EngineUnavailable:  # a worker owns the shard
             for market in markets:
-                create_market(shard_id=shard_id, **_rules(market))
+                create_market(by=BY, shard_id=shard_id, **_rules(market))
 
 
 def _rules(market: DemoMarket) -> dict[str, Any]:
@@ -191,11 +196,13 @@ def _tokens() -> None:
         token = kept.get(person.email, "")
         caller = find_caller_by_token(token)
         if caller is None or caller.email != person.email:
-            user = ensure_user(email=person.email, is_demo=True)
+            user = ensure_user(by=BY, email=person.email, is_demo=True)
             for key in list_tokens(user.pk):
                 if key.label == TOKEN_LABEL:
-                    revoke_key(key_id=key.pk)
-            _, token = create_token(user_id=user.pk, scopes=["read", "trade"], label=TOKEN_LABEL)
+                    revoke_key(by=BY, key_id=key.pk)
+            _, token = create_token(
+                by=BY, user_id=user.pk, scopes=["read", "trade"], label=TOKEN_LABEL
+            )
         fresh[person.email] = token
     if fresh != kept:
         _write_private(path, json.dumps(fresh))

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.access.actor import Actor
 from accounts.callers import KIND_HMAC, SIGNING_KINDS
 from accounts.selectors import list_accounts, list_assets
 from accounts.services import SOURCE_FAUCET, create_api_key, deposit, ensure_user
@@ -63,9 +64,11 @@ class Command(ExampleCommand):
         scopes = [scope.strip() for scope in options["scopes"].split(",") if scope.strip()]
         days, file = options["days"], options["public_key"]
         try:
-            user = ensure_user(email=options["email"])
+            by = Actor.system("manage.py create_api_key")
+            user = ensure_user(by=by, email=options["email"])
             account_id = options["account"] or list_accounts(user.pk)[0].public_id
             made = create_api_key(
+                by=by,
                 user_id=user.pk,
                 kind=options["kind"],
                 scopes=scopes,
@@ -76,7 +79,7 @@ class Command(ExampleCommand):
                 public_key_pem=None if file is None else file.read_text(),
             )
             if options["fund"]:
-                self._fund(account_id)
+                self._fund(by, account_id)
         except OSError as error:
             raise CommandError(f"--public-key: {error}") from error
         except ZavoraError as error:
@@ -84,8 +87,14 @@ class Command(ExampleCommand):
         line = {"key": made.key, "secret": made.secret, "account": str(made.account_id)}
         self.stdout.write(json.dumps(line))
 
-    def _fund(self, account_id: UUID) -> None:
+    def _fund(self, by: Actor, account_id: UUID) -> None:
         amount_max = Decimal(settings.ZAVORA_FAUCET_AMOUNT_MAX)
         for asset in list_assets():
             amount = min(FUNDS.get(asset.code, FUNDS_OF_OTHERS), amount_max)
-            deposit(account_id=account_id, asset=asset.code, amount=amount, source=SOURCE_FAUCET)
+            deposit(
+                by=by,
+                account_id=account_id,
+                asset=asset.code,
+                amount=amount,
+                source=SOURCE_FAUCET,
+            )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts.access.actor import Actor
 from accounts.services import create_token, ensure_user
 from zavora.commands import ExampleCommand, command_error
 from zavora.errors import ZavoraError
@@ -39,8 +40,10 @@ class Command(ExampleCommand):
         scopes = [scope.strip() for scope in options["scopes"].split(",") if scope.strip()]
         days = options["days"]
         try:
-            user = ensure_user(email=options["email"])
+            by = Actor.system("manage.py create_token")
+            user = ensure_user(by=by, email=options["email"])
             _, token = create_token(
+                by=by,
                 user_id=user.pk,
                 scopes=scopes,
                 label=options["label"],

@@ -2,12 +2,13 @@
 
 from argparse import ArgumentParser
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django.core.management.base import CommandError
 
+from accounts.access.actor import Actor
 from accounts.selectors import find_user, get_balance, list_accounts
-from accounts.services import SOURCE_OPERATOR, deposit
+from accounts.services import credit_deposit
 from zavora.commands import ExampleCommand, command_error
 from zavora.errors import ZavoraError
 from zavora.money import NotExact, format_decimal, parse_decimal
@@ -22,7 +23,7 @@ class Command(ExampleCommand):
     )
     examples = (
         "deposit --email me@example.com --asset USD --amount 1000",
-        "deposit --account 5e6f... --asset BTC --amount 0.5 --key wire-4711",
+        "deposit --account 5e6f... --asset BTC --amount 0.5 --key k1 --reference wire-4711",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,16 +34,24 @@ class Command(ExampleCommand):
         parser.add_argument("--asset", required=True, help="its code, such as USD")
         parser.add_argument("--amount", required=True, help="a decimal such as 12.5")
         parser.add_argument("--key", help="idempotency key")
+        parser.add_argument(
+            "--reference", help="what the money is called outside; else made of the key"
+        )
+        parser.add_argument(
+            "--reason", default="manage.py deposit", help="why; stands in the record of the act"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Find the account, credit it, and print the balance."""
         account_id = options["account"] or _oldest_account(options["email"])
         try:
-            record = deposit(
+            record = credit_deposit(
+                by=Actor.system("manage.py deposit"),
                 account_id=account_id,
                 asset=options["asset"],
                 amount=parse_decimal(options["amount"]),
-                source=SOURCE_OPERATOR,
+                external_reference=options["reference"] or _reference(account_id, options["key"]),
+                reason=options["reason"],
                 key=options["key"],
             )
         except NotExact as error:
@@ -56,6 +65,13 @@ class Command(ExampleCommand):
                 f"deposit {record.pk}: account {account_id} has {available}"
                 f" {record.asset.code} available"
             )
+
+
+def _reference(account_id: UUID, key: str | None) -> str:
+    """Return a reference of the command's own; the same key at an account gives the same one."""
+    if key is None:
+        return f"command:{uuid4()}"
+    return f"command:{uuid5(account_id, key)}"
 
 
 def _oldest_account(email: str) -> UUID:

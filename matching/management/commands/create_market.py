@@ -3,15 +3,18 @@
 import time
 from argparse import ArgumentParser
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandError
 
+from accounts.access.actor import Actor
 from matching.services import DEFAULT_MAXIMUM, PHASES, create_market, new_market_command
 from matching.worker.offline import OfflineShard
 from zavora.commands import ExampleCommand, command_error
 from zavora.errors import EngineUnavailable, ZavoraError
 from zavora.money import NotExact, parse_decimal
+
+BY: Final = Actor.system("manage.py create_market")
 
 
 class Command(ExampleCommand):
@@ -69,7 +72,7 @@ class Command(ExampleCommand):
         }
         try:
             try:
-                create_market(**rules)
+                create_market(by=BY, **rules)
             except EngineUnavailable:
                 _create_offline(rules)
         except ZavoraError as error:
@@ -78,7 +81,7 @@ class Command(ExampleCommand):
 
 
 def _create_offline(rules: dict[str, Any]) -> None:
-    command = new_market_command(**rules)
+    command = new_market_command(actor=BY.text, **rules)
     with OfflineShard(rules["shard_id"]) as shard:
         shard.apply_or_raise(command, time_us=time.time_ns() // 1000)
 

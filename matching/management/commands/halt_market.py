@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from accounts.access.actor import Actor
 from matching.services import PHASES, set_market_phase
 from zavora.commands import ExampleCommand, command_error
 from zavora.errors import ZavoraError
@@ -32,7 +33,11 @@ class Command(ExampleCommand):
         """Change the phase and say so."""
         phase = options["phase"] or ("continuous" if options["resume"] else "halted")
         try:
-            terms = set_market_phase(symbol=options["symbol"].upper(), phase=phase)
+            terms = set_market_phase(
+                by=Actor.system("manage.py halt_market"),
+                symbol=options["symbol"].upper(),
+                phase=phase,
+            )
         except ZavoraError as error:
             raise command_error(error) from error
         self.stdout.write(f"market {terms.symbol} is {terms.phase}")

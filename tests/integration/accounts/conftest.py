@@ -8,26 +8,28 @@ from typing import Any
 
 import pytest
 
+from tests.actors import SYSTEM
+
 
 @pytest.fixture
 def usd(db: None) -> Any:
     from accounts.services import create_asset
 
-    return create_asset(code="USD", name="US dollar", scale=8)
+    return create_asset(by=SYSTEM, code="USD", name="US dollar", scale=8)
 
 
 @pytest.fixture
 def btc(db: None) -> Any:
     from accounts.services import create_asset
 
-    return create_asset(code="BTC", name="Bitcoin", scale=8)
+    return create_asset(by=SYSTEM, code="BTC", name="Bitcoin", scale=8)
 
 
 @pytest.fixture
 def user(db: None) -> Any:
     from accounts.services import ensure_user
 
-    return ensure_user(email="ann@example.com")
+    return ensure_user(by=SYSTEM, email="ann@example.com")
 
 
 @pytest.fixture
@@ -40,5 +42,7 @@ def funded(account: Any, usd: Any) -> Any:
     """An account with 100 USD."""
     from accounts.services import deposit
 
-    deposit(account_id=account.public_id, asset="USD", amount=Decimal(100), source="operator")
+    deposit(
+        by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(100), source="bank"
+    )
     return account

@@ -11,6 +11,7 @@ from accounts.models import Account, Asset, Deposit, LedgerEntry, LedgerTransact
 from accounts.selectors import get_balance
 from accounts.services import create_account, deposit, ensure_user, request_withdrawal
 from matching.models import Command, Trade
+from tests.actors import SYSTEM
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ LOOK_ONLY = (
 
 @pytest.fixture
 def operator(client):
-    user = ensure_user(email="op@example.com", is_staff=True, is_superuser=True)
+    user = ensure_user(by=SYSTEM, email="op@example.com", is_staff=True, is_superuser=True)
     client.force_login(user)
     return client
 
@@ -80,8 +81,10 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
     operator, funded, django_assert_max_num_queries, model
 ):
     for index in range(15):
-        account = create_account(owner_id=funded.owner_id, label=str(index))
-        deposit(account_id=account.public_id, asset="USD", amount=Decimal(1), source="operator")
+        account = create_account(by=SYSTEM, owner_id=funded.owner_id, label=str(index))
+        deposit(
+            by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(1), source="bank"
+        )
     with django_assert_max_num_queries(9):
         answer = operator.get(url(model, "changelist"))
     assert answer.content.count(b'class="action-select"') + answer.content.count(b"<tr>") > 15
@@ -89,6 +92,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
 
 def test_an_operator_credits_a_deposit_once_per_form(operator, account, usd):
     form = {"account": str(account.public_id), "asset": "USD", "amount": "12.5", "key": "k"}
+    form |= {"external_reference": "wire-1", "reason": "seen at the bank"}
     for _ in range(2):
         assert operator.post(url(Deposit, "add"), form).status_code == 302
     assert get_balance(account.public_id, "USD").available == Decimal("12.5")
@@ -96,10 +100,19 @@ def test_an_operator_credits_a_deposit_once_per_form(operator, account, usd):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"amount": "NaN"}, {"amount": "0"}, {"asset": "XXX"}, {"account": "nobody"}]
+    "wrong",
+    [
+        {"amount": "NaN"},
+        {"amount": "0"},
+        {"asset": "XXX"},
+        {"account": "nobody"},
+        {"external_reference": " "},
+        {"reason": ""},
+    ],
 )
 def test_refusals_are_shown_at_their_field(operator, account, usd, wrong):
     form = {"account": str(account.public_id), "asset": "USD", "amount": "1", "key": "k"}
+    form |= {"external_reference": "wire-1", "reason": "seen at the bank"}
     answer = operator.post(url(Deposit, "add"), form | wrong)
     assert answer.status_code == 200
     assert list(answer.context["form"].errors) == list(wrong)
@@ -131,12 +144,13 @@ def test_assets_and_accounts_are_added_by_services(operator, user):
     assert user.accounts.filter(label="Third").exists()
 
 
-def test_pending_withdrawals_are_decided_by_operators(operator, funded):
+def test_pending_withdrawals_are_decided_by_operators(operator, funded, settings):
     from accounts.models import Withdrawal
 
+    settings.ZAVORA_FAUCET = False
     pending = [
         request_withdrawal(
-            account_id=funded.public_id, asset="USD", amount=Decimal(30), settle_at_once=False
+            account_id=funded.public_id, asset="USD", amount=Decimal(30), address="somewhere"
         )
         for _ in range(2)
     ]
@@ -151,18 +165,18 @@ def test_pending_withdrawals_are_decided_by_operators(operator, funded):
 
 
 def test_staff_without_rights_can_neither_look_nor_act(client, funded):
-    client.force_login(ensure_user(email="staff@example.com", is_staff=True))
+    client.force_login(ensure_user(by=SYSTEM, email="staff@example.com", is_staff=True))
     for model in (Deposit, LedgerEntry, Command, Trade, User):
         assert client.get(url(model, "changelist")).status_code == 403
         assert client.get(url(model, "add")).status_code == 403
-    client.force_login(ensure_user(email="ann@example.com"))
+    client.force_login(ensure_user(by=SYSTEM, email="ann@example.com"))
     assert client.get(url(Deposit, "changelist")).status_code == 302
 
 
 def test_staff_that_may_edit_users_cannot_make_itself_superuser(client):
     from django.contrib.auth.models import Permission
 
-    staff = ensure_user(email="staff@example.com", is_staff=True)
+    staff = ensure_user(by=SYSTEM, email="staff@example.com", is_staff=True)
     staff.user_permissions.set(Permission.objects.filter(content_type__model="user"))
     client.force_login(staff)
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.selectors import find_api_key, find_caller_by_token, get_balance
 from accounts.services import create_api_key, create_user, ensure_user, revoke_key, set_user_active
+from tests.actors import SYSTEM
 from zavora.errors import ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def make(user, account, kind="hmac", **more):
     scopes = more.pop("scopes", ("read", "trade"))
     return create_api_key(
-        user_id=user.pk, kind=kind, scopes=scopes, account_id=account.public_id, **more
+        by=SYSTEM, user_id=user.pk, kind=kind, scopes=scopes, account_id=account.public_id, **more
     )
 
 
@@ -88,7 +89,7 @@ def test_a_public_key_must_be_of_the_kind_and_size(user, account, kind):
 
 
 def test_what_makes_no_key_is_refused(user, account):
-    stranger = ensure_user(email="other@example.com").accounts.get()
+    stranger = ensure_user(by=SYSTEM, email="other@example.com").accounts.get()
     wrong = (
         {"kind": "bearer"},
         {"scopes": ()},
@@ -109,12 +110,12 @@ def test_what_makes_no_key_is_refused(user, account):
 def test_a_key_ends_when_revoked_expired_or_its_owner_is_shut_out(user, account, settings):
     first, second, third = (make(user, account) for _ in range(3))
 
-    revoke_key(key_id=first.key_id)
+    revoke_key(by=SYSTEM, key_id=first.key_id)
     assert find_api_key(first.key) is None
     ApiKey.objects.filter(pk=second.key_id).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert find_api_key(second.key) is None
     assert find_api_key(third.key) is not None
-    set_user_active(user_id=user.pk, is_active=False)
+    set_user_active(by=SYSTEM, user_id=user.pk, is_active=False)
     assert find_api_key(third.key) is None
 
 
@@ -128,7 +129,7 @@ def test_a_key_is_worthless_under_another_secret_of_the_settings(user, account, 
 def test_a_key_of_an_account_that_changed_hands_is_none(user, account):
     made = make(user, account)
 
-    account.owner = create_user(email="heir@example.com", password=None)
+    account.owner = create_user(by=SYSTEM, email="heir@example.com")
     account.save()
     assert find_api_key(made.key) is None
 

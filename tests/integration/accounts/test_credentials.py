@@ -20,6 +20,7 @@ from accounts.services import (
     set_user_active,
     sign_up,
 )
+from tests.actors import SYSTEM, customer
 from zavora.errors import (
     AccountNotFound,
     Conflict,
@@ -33,11 +34,11 @@ pytestmark = pytest.mark.django_db
 
 
 def token_of(user, *scopes, **more):
-    return create_token(user_id=user.pk, scopes=scopes or ("read", "trade"), **more)
+    return create_token(by=SYSTEM, user_id=user.pk, scopes=scopes or ("read", "trade"), **more)
 
 
 def test_a_token_speaks_for_its_owner(user, account):
-    second = create_account(owner_id=user.pk, label="Second")
+    second = create_account(by=SYSTEM, owner_id=user.pk, label="Second")
     key, token = token_of(user)
 
     caller = find_caller_by_token(token)
@@ -49,7 +50,7 @@ def test_a_token_speaks_for_its_owner(user, account):
     with pytest.raises(Forbidden):
         caller.require("withdraw")
     with pytest.raises(AccountNotFound):
-        caller.account_pk(ensure_user(email="bob@example.com").accounts.get().public_id)
+        caller.account_pk(ensure_user(by=SYSTEM, email="bob@example.com").accounts.get().public_id)
 
 
 def test_tokens_are_kept_hashed_and_never_alike(user):
@@ -63,11 +64,11 @@ def test_tokens_are_kept_hashed_and_never_alike(user):
 
 
 def test_a_token_can_be_limited_to_one_account(user, account):
-    create_account(owner_id=user.pk)
+    create_account(by=SYSTEM, owner_id=user.pk)
     _, token = token_of(user, account_id=account.public_id)
 
     assert find_caller_by_token(token).accounts == {account.public_id: account.pk}
-    other = ensure_user(email="bob@example.com").accounts.get()
+    other = ensure_user(by=SYSTEM, email="bob@example.com").accounts.get()
     with pytest.raises(ValidationFailed):
         token_of(user, account_id=other.public_id)
 
@@ -81,7 +82,7 @@ def test_what_is_no_token_is_nobody(user, token):
 def test_revoked_expired_and_shut_out_tokens_are_nobody(user):
     revoked, first = token_of(user)
     _, second = token_of(user, expires_at=timezone.now() + timedelta(hours=1))
-    revoke_key(key_id=revoked.pk, owner_id=user.pk)
+    revoke_key(by=customer(user), key_id=revoked.pk)
     assert find_caller_by_token(first) is None
     assert find_caller_by_token(second) is not None
 
@@ -89,7 +90,7 @@ def test_revoked_expired_and_shut_out_tokens_are_nobody(user):
     assert find_caller_by_token(second) is None
 
     _, third = token_of(user)
-    set_user_active(user_id=user.pk, is_active=False)
+    set_user_active(by=SYSTEM, user_id=user.pk, is_active=False)
     assert find_caller_by_token(third) is None
     with pytest.raises(Unauthorized):
         get_caller_of_user(user.pk)
@@ -97,13 +98,13 @@ def test_revoked_expired_and_shut_out_tokens_are_nobody(user):
 
 def test_nobody_revokes_somebody_elses_key(user):
     key, token = token_of(user)
-    other = ensure_user(email="bob@example.com")
+    other = ensure_user(by=SYSTEM, email="bob@example.com")
 
     with pytest.raises(NotFound):
-        revoke_key(key_id=key.pk, owner_id=other.pk)
+        revoke_key(by=customer(other), key_id=key.pk)
     assert find_caller_by_token(token) is not None
-    revoke_key(key_id=key.pk)  # an operator
-    revoke_key(key_id=key.pk)
+    revoke_key(by=SYSTEM, key_id=key.pk)  # an operator
+    revoke_key(by=SYSTEM, key_id=key.pk)
     assert find_caller_by_token(token) is None
 
 
@@ -119,7 +120,7 @@ def test_nobody_revokes_somebody_elses_key(user):
 )
 def test_bad_tokens_are_not_made(user, wrong):
     with pytest.raises(ValidationFailed):
-        create_token(**({"user_id": user.pk, "scopes": ("read",)} | wrong))
+        create_token(by=SYSTEM, **({"user_id": user.pk, "scopes": ("read",)} | wrong))
     assert not ApiKey.objects.exists()
 
 
@@ -140,7 +141,7 @@ def test_sign_up_makes_a_user_with_an_account_or_neither():
 
 
 def test_a_user_without_password_cannot_log_in(client):
-    create_user(email="bot@example.com", password=None)
+    create_user(by=SYSTEM, email="bot@example.com")
     answer = client.post("/login", {"email": "bot@example.com", "password": ""})
     assert answer.status_code == 200
     assert "_auth_user_id" not in client.session
@@ -152,10 +153,10 @@ def test_processes_are_told_what_to_forget(user, account):
         subscription.subscribe(CREDENTIALS_CHANNEL)
         subscription.get_message(timeout=1)
         key, _ = token_of(user)
-        revoke_key(key_id=key.pk)
-        create_account(owner_id=user.pk)
-        set_account_status(account_id=account.public_id, status="frozen")
-        set_user_active(user_id=user.pk, is_active=False)
+        revoke_key(by=SYSTEM, key_id=key.pk)
+        create_account(by=SYSTEM, owner_id=user.pk)
+        set_account_status(by=SYSTEM, account_id=account.public_id, status="frozen")
+        set_user_active(by=SYSTEM, user_id=user.pk, is_active=False)
         notices = [subscription.get_message(timeout=1) for _ in range(5)]
 
     assert {decode_credential_notice(n["data"]) for n in notices} == {CredentialNotice(user.pk)}

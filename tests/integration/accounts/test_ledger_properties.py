@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,11 +17,14 @@ from accounts.ledger import (
     ensure_fee_account,
     lock_balances,
     read_assets,
+    read_fee_account,
     write_balances,
 )
+from accounts.models import Withdrawal
 from accounts.reconcile import Hold, find_breaks
 from accounts.services import (
     adjust_balance,
+    cancel_own_withdrawal,
     cancel_withdrawal,
     create_asset,
     deposit,
@@ -28,6 +32,7 @@ from accounts.services import (
     request_withdrawal,
     settle_withdrawal,
 )
+from tests.actors import SYSTEM
 from zavora.copying import RowCounts
 from zavora.errors import ZavoraError
 
@@ -44,7 +49,7 @@ movement = st.one_of(
     st.tuples(st.just("withdraw"), account, asset, units, key),
     st.tuples(st.just("request"), account, asset, units, key),
     st.tuples(st.just("adjust"), account, asset, units, st.booleans()),
-    st.tuples(st.sampled_from(["settle", "cancel"]), st.integers(0, 9)),
+    st.tuples(st.sampled_from(["settle", "cancel", "cancel_own"]), st.integers(0, 9)),
     st.tuples(st.just("hold"), account, asset, units),
     st.tuples(st.just("release"), st.integers(0, 9)),
     st.tuples(st.just("trade"), st.integers(0, 9), units),
@@ -56,10 +61,12 @@ class Money:
 
     def __init__(self):
         self.assets = [
-            create_asset(code=code, name=code.title(), scale=scale) for code, scale in ASSETS
+            create_asset(by=SYSTEM, code=code, name=code.title(), scale=scale)
+            for code, scale in ASSETS
         ]
         self.accounts = [
-            ensure_user(email=f"{uuid4()}@example.com").accounts.get() for _ in range(ACCOUNTS)
+            ensure_user(by=SYSTEM, email=f"{uuid4()}@example.com").accounts.get()
+            for _ in range(ACCOUNTS)
         ]
         self.pending = []
         self.holds = []  # of orders: (account index, asset index, units)
@@ -76,29 +83,35 @@ class Money:
         }
 
     def deposit(self, account, asset, units, key):
-        deposit(**self.who(account, asset, units), source="operator", key=key)
+        deposit(by=SYSTEM, **self.who(account, asset, units), source="bank", key=key)
 
     def withdraw(self, account, asset, units, key):
         request_withdrawal(**self.who(account, asset, units), key=key)
 
     def request(self, account, asset, units, key):
-        record = request_withdrawal(
-            **self.who(account, asset, units), key=key, settle_at_once=False
-        )
+        with override_settings(ZAVORA_FAUCET=False):
+            record = request_withdrawal(
+                **self.who(account, asset, units), key=key, address="somewhere"
+            )
         self.pending.append(record.pk)
 
     def adjust(self, account, asset, units, is_gift):
         who = self.who(account, asset, units)
         who["amount"] *= 1 if is_gift else -1
-        adjust_balance(**who, reason="miscounted")
+        adjust_balance(by=SYSTEM, **who, reason="miscounted")
 
     def settle(self, index):
         if self.pending:
-            settle_withdrawal(withdrawal_id=self.pending[index % len(self.pending)])
+            settle_withdrawal(by=SYSTEM, withdrawal_id=self.pending[index % len(self.pending)])
 
     def cancel(self, index):
         if self.pending:
-            cancel_withdrawal(withdrawal_id=self.pending[index % len(self.pending)])
+            cancel_withdrawal(by=SYSTEM, withdrawal_id=self.pending[index % len(self.pending)])
+
+    def cancel_own(self, index):
+        if self.pending:
+            record = Withdrawal.objects.get(pk=self.pending[index % len(self.pending)])
+            cancel_own_withdrawal(account_id=record.account.public_id, withdrawal_id=record.pk)
 
     # --- what a matching worker does, by its own statements ---
 
@@ -151,7 +164,8 @@ class Money:
         buyer, paid_asset = 1 - seller, 1 - sold_asset
         fee = min(1, paid - 1)
         with connection.cursor() as wrapper:
-            fees = ensure_fee_account(wrapper.cursor, 0)
+            ensure_fee_account(wrapper.cursor, 0)
+            fees = read_fee_account(wrapper.cursor, 0)
         number, now = self.next_id, timezone.now().isoformat()
         rows = [
             (self.accounts[seller].pk, sold_asset, "trade", -sold),

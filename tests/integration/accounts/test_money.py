@@ -20,6 +20,7 @@ from accounts.services import (
     adjust_balance,
     cancel_withdrawal,
     create_asset,
+    credit_deposit,
     deposit,
     ensure_user,
     request_withdrawal,
@@ -28,6 +29,7 @@ from accounts.services import (
     settle_withdrawal,
 )
 from matching.reconcile import find_breaks_everywhere
+from tests.actors import SYSTEM
 from zavora.errors import (
     AccountFrozen,
     AccountNotFound,
@@ -63,8 +65,14 @@ def assert_adds_up():
 
 
 def give(account, amount, **more):
-    arguments = {"asset": "USD", "source": "operator"} | more
-    return deposit(account_id=account.public_id, amount=Decimal(amount), **arguments)
+    arguments = {"asset": "USD", "source": "bank"} | more
+    return deposit(by=SYSTEM, account_id=account.public_id, amount=Decimal(amount), **arguments)
+
+
+def credit(account, amount, **more):
+    arguments = {"asset": "USD", "external_reference": "wire-1", "reason": "seen at the bank"}
+    arguments |= {"by": SYSTEM} | more
+    return credit_deposit(account_id=account.public_id, amount=Decimal(amount), **arguments)
 
 
 def take(account, amount, **more):
@@ -116,12 +124,12 @@ def test_deposit_with_a_known_key_and_other_content_conflicts(account, usd, btc,
 
 
 def test_the_same_key_on_another_account_is_another_deposit(account, usd):
-    other = ensure_user(email="bob@example.com").accounts.get()
+    other = ensure_user(by=SYSTEM, email="bob@example.com").accounts.get()
     assert give(account, 5, key="k").pk != give(other, 5, key="k").pk
 
 
 def test_external_reference_is_credited_once(account, usd):
-    other = ensure_user(email="bob@example.com").accounts.get()
+    other = ensure_user(by=SYSTEM, email="bob@example.com").accounts.get()
     first = give(account, 5, source="bank", external_reference="wire-1")
     before = rows()
 
@@ -145,8 +153,8 @@ def test_amounts_that_no_balance_can_hold_are_refused(funded, amount):
 
 
 def test_scale_of_the_asset_decides_which_amounts_fit(account):
-    create_asset(code="JPY", name="Yen", scale=0)
-    create_asset(code="WEI", name="Fine", scale=18)
+    create_asset(by=SYSTEM, code="JPY", name="Yen", scale=0)
+    create_asset(by=SYSTEM, code="WEI", name="Fine", scale=18)
 
     give(account, "1.0", asset="JPY")
     give(account, "0.000000000000000001", asset="WEI")
@@ -156,9 +164,10 @@ def test_scale_of_the_asset_decides_which_amounts_fit(account):
     assert figures(account, "WEI") == (Decimal("1e-18"), 0, 1)
 
 
-def test_total_stays_below_what_the_tables_hold(account, usd):
+def test_total_stays_below_what_the_tables_hold(account, usd, settings):
     give(account, 10**20 - 1)
-    take(account, 10**19, settle_at_once=False)
+    settings.ZAVORA_FAUCET = False
+    take(account, 10**19, address="somewhere")
     before = rows()
 
     with pytest.raises(ValidationFailed):
@@ -169,7 +178,11 @@ def test_total_stays_below_what_the_tables_hold(account, usd):
 
 def test_unknown_account_and_asset_are_refused(account, usd):
     system = Account.objects.create(kind="outside")
-    set_asset_active(code=create_asset(code="OLD", name="Old", scale=2).code, is_active=False)
+    set_asset_active(
+        by=SYSTEM,
+        code=create_asset(by=SYSTEM, code="OLD", name="Old", scale=2).code,
+        is_active=False,
+    )
 
     with pytest.raises(AccountNotFound):
         give(system, 1)
@@ -197,7 +210,7 @@ def test_faucet_gives_only_where_it_is_on_and_up_to_its_limit(account, usd, sett
 def test_frozen_account_takes_an_operators_deposit_only(funded, settings, status):
     settings.ZAVORA_FAUCET = True
     take(funded, 1, key="before")
-    set_account_status(account_id=funded.public_id, status=status)
+    set_account_status(by=SYSTEM, account_id=funded.public_id, status=status)
     before = rows()
 
     with pytest.raises(AccountFrozen):
@@ -206,7 +219,9 @@ def test_frozen_account_takes_an_operators_deposit_only(funded, settings, status
         give(funded, 1, source="faucet")
     assert take(funded, 1, key="before").state == "settled"  # the first result, again
     assert rows() == before
-    give(funded, 1, source="operator")
+    with pytest.raises(AccountFrozen):
+        give(funded, 1, source="bank")
+    credit(funded, 1)
     assert figures(funded)[0] == 100
 
 
@@ -223,27 +238,28 @@ def test_withdrawal_holds_then_settles_at_once(funded):
     assert_adds_up()
 
 
-def test_pending_withdrawal_holds_until_it_is_settled_or_cancelled(funded):
-    first = take(funded, 60, settle_at_once=False)
-    second = take(funded, 40, settle_at_once=False)
+def test_pending_withdrawal_holds_until_it_is_settled_or_cancelled(funded, settings):
+    settings.ZAVORA_FAUCET = False
+    first = take(funded, 60, address="somewhere")
+    second = take(funded, 40, address="somewhere")
     assert figures(funded)[:2] == (0, 100)
     assert_adds_up()
     with pytest.raises(InsufficientBalance):
-        take(funded, "0.00000001")
+        take(funded, "0.00000001", address="somewhere")
 
-    assert settle_withdrawal(withdrawal_id=first.pk).state == "settled"
-    assert cancel_withdrawal(withdrawal_id=second.pk).state == "cancelled"
+    assert settle_withdrawal(by=SYSTEM, withdrawal_id=first.pk).state == "settled"
+    assert cancel_withdrawal(by=SYSTEM, withdrawal_id=second.pk).state == "cancelled"
     assert figures(funded)[:2] == (40, 0)
 
     before = rows()
-    assert settle_withdrawal(withdrawal_id=first.pk).state == "settled"
-    assert cancel_withdrawal(withdrawal_id=second.pk).state == "cancelled"
+    assert settle_withdrawal(by=SYSTEM, withdrawal_id=first.pk).state == "settled"
+    assert cancel_withdrawal(by=SYSTEM, withdrawal_id=second.pk).state == "cancelled"
     with pytest.raises(Conflict):
-        cancel_withdrawal(withdrawal_id=first.pk)
+        cancel_withdrawal(by=SYSTEM, withdrawal_id=first.pk)
     with pytest.raises(Conflict):
-        settle_withdrawal(withdrawal_id=second.pk)
+        settle_withdrawal(by=SYSTEM, withdrawal_id=second.pk)
     with pytest.raises(NotFound):
-        settle_withdrawal(withdrawal_id=1)
+        settle_withdrawal(by=SYSTEM, withdrawal_id=1)
     assert rows() == before
     assert_adds_up()
 
@@ -279,7 +295,11 @@ def test_unusable_keys_are_refused(funded, key):
 def test_adjustment_corrects_both_ways_but_not_below_zero(funded):
     def adjust(amount, reason="miscounted"):
         return adjust_balance(
-            account_id=funded.public_id, asset="USD", amount=Decimal(amount), reason=reason
+            by=SYSTEM,
+            account_id=funded.public_id,
+            asset="USD",
+            amount=Decimal(amount),
+            reason=reason,
         )
 
     adjust("-0.5")

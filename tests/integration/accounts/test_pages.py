@@ -11,6 +11,7 @@ from accounts.new_tokens import SHOWN_WITHIN_S
 from accounts.redis_client import get_redis
 from accounts.selectors import find_caller_by_token, get_balance
 from accounts.services import create_token, ensure_user, sign_up
+from tests.actors import SYSTEM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -135,8 +136,8 @@ def test_bad_forms_are_shown_again_and_move_nothing(client, ann, path, changes):
 
 
 def test_nobody_reaches_somebody_elses_account_or_token(client, ann):
-    bob = ensure_user(email="bob@example.com")
-    key, token = create_token(user_id=bob.pk, scopes=["read"])
+    bob = ensure_user(by=SYSTEM, email="bob@example.com")
+    key, token = create_token(by=SYSTEM, user_id=bob.pk, scopes=["read"])
 
     assert client.post("/account/deposit", money(bob.accounts.get())).status_code == 400
     client.post(f"/account/tokens/{key.pk}/revoke")

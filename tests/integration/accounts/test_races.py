@@ -18,6 +18,7 @@ from accounts.services import (
     set_account_status,
 )
 from matching.reconcile import reconcile
+from tests.actors import SYSTEM
 from zavora.errors import AccountFrozen, Conflict, InsufficientBalance
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,10 +133,11 @@ def test_a_key_used_twice_at_once_is_one_withdrawal(funded):
 def test_first_deposits_at_once_make_one_balance(account, usd):
     def give(key):
         return lambda: deposit(
+            by=SYSTEM,
             account_id=account.public_id,
             asset="USD",
             amount=Decimal(5),
-            source="operator",
+            source="bank",
             key=key,
         )
 
@@ -149,10 +151,11 @@ def test_first_deposits_at_once_make_one_balance(account, usd):
 
 
 def test_a_reference_at_two_accounts_at_once_is_credited_to_one(account, usd):
-    other: Account = ensure_user(email="bob@example.com").accounts.get()
+    other: Account = ensure_user(by=SYSTEM, email="bob@example.com").accounts.get()
 
     def give(to):
         return lambda: deposit(
+            by=SYSTEM,
             account_id=to.public_id,
             asset="USD",
             amount=Decimal(5),
@@ -172,7 +175,9 @@ def test_a_reference_at_two_accounts_at_once_is_credited_to_one(account, usd):
 def test_no_withdrawal_passes_a_freeze_that_has_committed(funded):
     with transaction.atomic():
         lock_account(funded.public_id)
-        freeze = Thread(lambda: set_account_status(account_id=funded.public_id, status="frozen"))
+        freeze = Thread(
+            lambda: set_account_status(by=SYSTEM, account_id=funded.public_id, status="frozen")
+        )
         freeze.start()
         wait_until_blocked(1)  # the freeze is first in the queue
         late = Thread(withdraw(funded, 1))

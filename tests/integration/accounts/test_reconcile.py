@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 
 from accounts.models import Account, Balance
@@ -16,6 +17,7 @@ from matching import wire
 from matching.reconcile import find_breaks_everywhere, reconcile
 from matching.services import new_market_command
 from matching.worker.offline import OfflineShard
+from tests.actors import SYSTEM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,9 +29,9 @@ def traded(funded, user):
     """An exchange with a market, a trade with fees, an order at rest and a pending withdrawal."""
     from accounts.services import create_account
 
-    create_asset(code="BTC", name="Bitcoin", scale=8)
-    other = create_account(owner_id=user.pk, label="Other")
-    deposit(account_id=other.public_id, asset="BTC", amount=Decimal(2), source="operator")
+    create_asset(by=SYSTEM, code="BTC", name="Bitcoin", scale=8)
+    other = create_account(by=SYSTEM, owner_id=user.pk, label="Other")
+    deposit(by=SYSTEM, account_id=other.public_id, asset="BTC", amount=Decimal(2), source="bank")
     with OfflineShard(0) as shard:
         market = new_market_command(
             base="BTC",
@@ -49,9 +51,10 @@ def traded(funded, user):
             time_us=1_800_000_000_000_000,
         )
     assert [reply.code for reply in replies] == [""] * 4
-    request_withdrawal(
-        account_id=funded.public_id, asset="USD", amount=Decimal(5), settle_at_once=False
-    )
+    with override_settings(ZAVORA_FAUCET=False):
+        request_withdrawal(
+            account_id=funded.public_id, asset="USD", amount=Decimal(5), address="somewhere"
+        )
     assert reconcile() == []
     return funded
 
@@ -259,8 +262,9 @@ def test_reconcile_sees_one_snapshot_and_changes_nothing(traded):
                 "import django; django.setup()\n"
                 "from decimal import Decimal; from uuid import UUID\n"
                 "from accounts.services import deposit\n"
-                f"deposit(account_id=UUID('{traded.public_id}'), asset='USD',"
-                " amount=Decimal(1), source='operator')\n"
+                "from tests.actors import SYSTEM\n"
+                f"deposit(by=SYSTEM, account_id=UUID('{traded.public_id}'), asset='USD',"
+                " amount=Decimal(1), source='bank')\n"
             )
             name = connection.settings_dict["NAME"]
             url = _url(name)

@@ -231,8 +231,8 @@ def test_a_revoked_token_ends_within_a_second(exchange):
             "shell",
             "-c",
             "from accounts.selectors import find_caller_by_token as f;"
-            "from accounts.services import revoke_key;"
-            f"revoke_key(key_id=f('{leaver.token}').key_id)",
+            "from accounts.services import revoke_key; from tests.actors import SYSTEM;"
+            f"revoke_key(by=SYSTEM, key_id=f('{leaver.token}').key_id)",
         )
         revoked_at = time.monotonic()
 

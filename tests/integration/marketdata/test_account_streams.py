@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.actors import SYSTEM
 from tests.integration.marketdata.conftest import Bench, Publisher, in_thread, until
 from tests.integration.matching.conftest import TIME_US
 
@@ -155,7 +156,7 @@ async def test_deposits_say_what_came_in_and_holds_say_nothing_moved(
 
     sink = await _follow(feed, bench, publisher, 0)
     who = {"account_id": bench.accounts[0].public_id, "asset": "USD"}
-    await in_thread(lambda: deposit(**who, amount=Decimal(5), source="operator"))
+    await in_thread(lambda: deposit(by=SYSTEM, **who, amount=Decimal(5), source="bank"))
     await in_thread(lambda: request_withdrawal(**who, amount=Decimal(7)))
 
     await until(lambda: len(sink.messages) == 3, what="a deposit, a hold and a withdrawal")

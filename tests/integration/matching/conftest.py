@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.actors import SYSTEM
+
 TIME_US = 1_760_000_000_000_000
 
 
@@ -70,16 +72,17 @@ def accounts(transactional_db: None) -> list[Any]:
     from accounts.services import create_asset, deposit, ensure_user
 
     for code in ("BTC", "USD"):
-        create_asset(code=code, name=code, scale=8)
+        create_asset(by=SYSTEM, code=code, name=code, scale=8)
     found = []
     for name in ("first", "second"):
-        account = ensure_user(email=f"{name}@example.com").accounts.get()
+        account = ensure_user(by=SYSTEM, email=f"{name}@example.com").accounts.get()
         for asset, amount in (("USD", 100_000), ("BTC", 10)):
             deposit(
+                by=SYSTEM,
                 account_id=account.public_id,
                 asset=asset,
                 amount=Decimal(amount),
-                source="operator",
+                source="bank",
             )
         found.append(account)
     return found

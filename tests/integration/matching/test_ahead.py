@@ -17,6 +17,7 @@ from matching.models import Market, Order, Trade
 from matching.worker import ahead, settle
 from matching.worker.decide import Entry
 from matching.worker.settle import FundsMoved
+from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
@@ -275,7 +276,7 @@ def test_a_command_that_fails_inside_hurts_only_itself(
 def test_money_in_an_asset_that_is_new_here_stops_nobody(
     worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
-    create_asset(code="NEW", name="new", scale=3)
-    deposit(account_id=ann.public_id, asset="NEW", amount=Decimal("1.5"), source="operator")
+    create_asset(by=SYSTEM, code="NEW", name="new", scale=3)
+    deposit(by=SYSTEM, account_id=ann.public_id, asset="NEW", amount=Decimal("1.5"), source="bank")
     (reply,) = worker.settle(place(ann, market, "buy", "100.00", "1"))
     assert reply.code == ""

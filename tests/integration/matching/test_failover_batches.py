@@ -16,6 +16,7 @@ from matching.engine import Engine
 from matching.models import Command, Market, Order, OrderKey, Trade
 from matching.worker import settle
 from matching.worker.settle import FundsMoved, KeysTaken
+from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
@@ -354,7 +355,7 @@ def test_memory_equals_the_tables_after_random_batches_with_failures(
 ) -> None:
     """Every third batch fails once after writing and is decided again."""
     draw = random.Random(20250101)
-    accounts = [ann, bob, create_account(owner_id=ann.owner_id)]
+    accounts = [ann, bob, create_account(by=SYSTEM, owner_id=ann.owner_id)]
     original, state = settle.write, {"batches": 0, "failures": 0}
 
     def write(cursor: Any, *rest: Any) -> Any:

@@ -28,6 +28,7 @@ from matching.worker.loading import load_shard
 from matching.worker.loop import MatchingWorker
 from matching.worker.offline import OfflineShard
 from matching.worker.stream import News
+from tests.actors import SYSTEM
 
 SCALE = 8
 POLL_S = 0.005
@@ -52,7 +53,7 @@ def until(condition: Callable[[], Any], *, timeout_s: float = 10.0, what: str) -
 def make_market(base: str, quote: str, *, shard_id: int = 0, fee_ppm: int = 1000) -> Market:
     """Add assets and a market with a tick of 0.01 and a lot of 0.001; return its row."""
     for code in (base, quote):
-        create_asset(code=code, name=code, scale=SCALE)
+        create_asset(by=SYSTEM, code=code, name=code, scale=SCALE)
     command = new_market_command(
         base=base,
         quote=quote,
@@ -70,10 +71,14 @@ def make_market(base: str, quote: str, *, shard_id: int = 0, fee_ppm: int = 1000
 
 def make_account(name: str, **funds: str) -> Account:
     """Make a person with one account and money."""
-    account = ensure_user(email=f"{name}@example.com").accounts.get()
+    account = ensure_user(by=SYSTEM, email=f"{name}@example.com").accounts.get()
     for asset, amount in funds.items():
         deposit(
-            account_id=account.public_id, asset=asset, amount=Decimal(amount), source="operator"
+            by=SYSTEM,
+            account_id=account.public_id,
+            asset=asset,
+            amount=Decimal(amount),
+            source="bank",
         )
     return account
 

@@ -18,8 +18,9 @@ async def test_a_revoked_token_ends_the_connection_within_a_second(
     closing = asyncio.ensure_future(_closing(client))
     script = (
         "import time; from accounts.models import ApiKey; from accounts.services import revoke_key;"
+        "from tests.actors import SYSTEM;"
         f"key = ApiKey.objects.get(owner__email='{doomed.email}');"
-        "revoke_key(key_id=key.pk, owner_id=key.owner_id); print(time.time())"
+        "revoke_key(by=SYSTEM, key_id=key.pk); print(time.time())"
     )
     printed = await asyncio.to_thread(exchange.manage, "shell", "-c", script)
     revoked_at = float(printed.strip().splitlines()[-1])

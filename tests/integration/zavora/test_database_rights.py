@@ -14,6 +14,7 @@ from zavora.embedded.servers import RunningServers
 from zavora.home import PROJECT_DIR, Home, owner_lock
 
 HISTORY = (
+    "accounts_auditrecord",
     "accounts_ledgerentry",
     "accounts_ledgertransaction",
     "matching_command",
@@ -22,6 +23,7 @@ HISTORY = (
 )
 # Of each table a column that every row has.
 COLUMNS = {
+    "accounts_auditrecord": "reason = 'other'",
     "accounts_ledgerentry": "amount = amount + 1",
     "accounts_ledgertransaction": "reference = 'other'",
     "matching_command": "kind = 'other'",

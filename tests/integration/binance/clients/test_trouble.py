@@ -22,8 +22,8 @@ from tests.integration.binance.clients.conftest import cancel_everything, ccxt_s
 from zavora.exchange import HOST
 
 SET_STATUS = (
-    "from accounts.services import set_account_status;"
-    "set_account_status(account_id='{account}', status='{status}')"
+    "from accounts.services import set_account_status; from tests.actors import SYSTEM;"
+    "set_account_status(by=SYSTEM, account_id='{account}', status='{status}')"
 )
 
 

@@ -134,8 +134,9 @@ SPECIAL = """
 import json
 from accounts.selectors import find_user
 from accounts.services import create_account, create_api_key
+from tests.actors import SYSTEM
 user = find_user("ann@example.com")
-second = create_account(owner_id=user.pk, label="Second").public_id
+second = create_account(by=SYSTEM, owner_id=user.pk, label="Second").public_id
 far = ["192.0.2.7", "2001:db8::1"]
 kinds = {
     "hmac": {}, "ed25519": {"kind": "ed25519"}, "rsa": {"kind": "rsa"},
@@ -146,7 +147,7 @@ kinds = {
 made = {}
 for name, options in kinds.items():
     options = {"kind": "hmac", "scopes": ["read", "trade"], **options}
-    key = create_api_key(user_id=user.pk, account_id=second, **options)
+    key = create_api_key(by=SYSTEM, user_id=user.pk, account_id=second, **options)
     made[name] = {"key": key.key, "secret": key.secret, "account": str(key.account_id)}
 print(json.dumps(made))
 """

@@ -78,8 +78,8 @@ def test_a_revoked_key_ends_within_a_second(
     assert bot.call("GET", ACCOUNT).status_code == 200  # from here on it is remembered
     code = (
         "import time; from accounts.selectors import find_api_key;"
-        "from accounts.services import revoke_key;"
-        f"revoke_key(key_id=find_api_key('{bot.key}').caller.key_id); print(time.time())"
+        "from accounts.services import revoke_key; from tests.actors import SYSTEM;"
+        f"revoke_key(by=SYSTEM, key_id=find_api_key('{bot.key}').caller.key_id); print(time.time())"
     )
     ended = float(exchange.manage("shell", "-c", code).strip().splitlines()[-1])
     # The command took a while to end itself, so the key must be gone by now, or very soon.

@@ -389,7 +389,8 @@ async def test_a_revoked_key_ends_what_it_began(bots: list[Bot]) -> None:
     socket, by_key = await guest.subscribe(), await guest.follow()
     revoke = (
         "from accounts.models import ApiKey; from accounts.services.credentials import revoke_key;"
-        f"revoke_key(key_id=ApiKey.objects.get(lookup='{guest.key}').pk)"
+        "from tests.actors import SYSTEM;"
+        f"revoke_key(by=SYSTEM, key_id=ApiKey.objects.get(lookup='{guest.key}').pk)"
     )
     await asyncio.to_thread(exchange.manage, "shell", "-c", revoke)
     await socket.until(lambda: socket.of("eventStreamTerminated"))

@@ -20,7 +20,7 @@ from api.binance.errors import CompatError
 from api.binance.params import Params
 
 ACCOUNT = UUID(int=1)
-CALLER = Caller(1, "a@example.com", 1, frozenset({"read"}), False, {ACCOUNT: 5})
+CALLER = Caller(1, "a@example.com", 1, frozenset({"read"}), {ACCOUNT: 5})
 TEXT = b"symbol=BTCUSDT&timestamp=1700000000000"
 NOW_MS = 1_700_000_000_000
 

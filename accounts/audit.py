@@ -1,0 +1,50 @@
+"""The operators' trail: who did what to whose things, written with the effect.
+
+A record belongs to the transaction that it speaks of: both are there or neither is. What a customer
+does to what is their own is not recorded here; their orders, movements and keys have rows of their
+own.
+"""
+
+from typing import Any, Final
+
+from django.db import transaction
+
+from accounts.access.actor import ADDRESS_LENGTH_MAX, NAME_LENGTH_MAX, REQUEST_ID_LENGTH_MAX, Actor
+from accounts.models import AuditRecord
+from zavora.errors import ValidationFailed
+
+REASON_LENGTH_MAX: Final = 200
+
+
+def record_act(
+    by: Actor, act: str, subject: str, *, reason: str = "", **details: Any
+) -> AuditRecord:
+    """Write down an act in the present transaction. ``details`` are JSON-ready, without secrets."""
+    return AuditRecord.objects.create(
+        actor_kind=by.kind.value,
+        actor_name=by.name[:NAME_LENGTH_MAX],
+        user_id=by.user_id,
+        key_id=by.key_id,
+        address=by.address[:ADDRESS_LENGTH_MAX],
+        request_id=by.request_id[:REQUEST_ID_LENGTH_MAX],
+        act=act,
+        subject=subject,
+        reason=reason,
+        details=details,
+    )
+
+
+@transaction.atomic(durable=True)
+def note_act(by: Actor, act: str, subject: str, **details: Any) -> AuditRecord:
+    """Write down, in a transaction of its own, an act whose effect another process commits."""
+    return record_act(by, act, subject, **details)
+
+
+def checked_reason(reason: str, *, length_max: int = REASON_LENGTH_MAX) -> str:
+    """Return a reason without space around it; raise ValidationFailed where there is none."""
+    reason = reason.strip()
+    if not 0 < len(reason) <= length_max or not reason.isprintable():
+        raise ValidationFailed(
+            "this needs a reason", reason=f"expected 1 to {length_max} printable characters"
+        )
+    return reason

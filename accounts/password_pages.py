@@ -1,0 +1,53 @@
+"""The page that an operator's link leads to: the person sets a new password, once.
+
+Django's own view keeps the token out of the page's address, so no link on the page tells it.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.views import PasswordResetConfirmView
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from accounts.forms import show_error
+from accounts.models import User
+from accounts.services import find_user_of_link, reset_password
+from accounts.services.passwords import reset_tokens
+from zavora.errors import ZavoraError
+
+TOKEN_IN_SESSION = "_password_reset_token"  # noqa: S105 - Django's name for where it is kept
+
+
+@method_decorator(never_cache, name="dispatch")
+class SetPassword(PasswordResetConfirmView):
+    """Set a new password by a link that works once."""
+
+    template_name = "accounts/set_password.html"
+    token_generator = reset_tokens
+    reset_url_token = "new"  # noqa: S105 - what the address says instead of the token
+    success_url = reverse_lazy("login")
+
+    def get_user(self, uidb64: str) -> User | None:
+        """Return whose link it is; None where there is no such user, or they are shut out."""
+        user = find_user_of_link(uidb64)
+        return user if user is not None and user.is_active else None
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Set the password by the service, which asks the token again under a lock."""
+        try:
+            reset_password(
+                user_id=form.user.pk,
+                token=self.request.session.get(TOKEN_IN_SESSION, ""),
+                password=form.cleaned_data["new_password1"],
+                address=str(self.request.META.get("REMOTE_ADDR", "")),
+                request_id=str(getattr(self.request, "request_id", "")),
+            )
+        except ZavoraError as error:
+            show_error(form, error)
+            return self.form_invalid(form)
+        self.request.session.pop(TOKEN_IN_SESSION, None)
+        messages.success(self.request, "Your password is set. Log in with it.")
+        return HttpResponse(status=302, headers={"Location": str(self.get_success_url())})

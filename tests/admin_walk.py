@@ -1,0 +1,293 @@
+"""Every address and action of the operators' pages, and who may do what there.
+
+``TABLE`` is the matrix as we mean it. ``entries()`` is what ``admin.site`` really offers; a new
+address or action that the table does not name fails the test. ``Walk`` tries an entry as somebody
+and says what happened; ``markdown()`` renders the table for people.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from django.contrib import admin
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+# Who may: the name of a permission, or one of these.
+NOBODY: Final = "nobody"
+SUPERUSER: Final = "superusers"
+STAFF: Final = "staff"
+ANYBODY: Final = "anybody"
+
+# What each model's pages let change, by entry; everything else there is only to look at, with the
+# permission to view or to change. "add" and "change" are pages, the others actions of the list.
+TABLE: Final[Mapping[str, Mapping[str, str]]] = {
+    "auth.group": {"add": SUPERUSER, "change": SUPERUSER},
+    "accounts.user": {
+        "add": "accounts.add_user",
+        "change": SUPERUSER,
+        "let_in": "accounts.change_user",
+        "shut_out": "accounts.change_user",
+        "make_link": "accounts.make_reset_link",
+    },
+    "accounts.apikey": {"revoke": "accounts.change_apikey"},
+    "accounts.account": {
+        "add": "accounts.add_account",
+        "freeze": "accounts.change_account",
+        "unfreeze": "accounts.change_account",
+    },
+    "accounts.asset": {
+        "add": "accounts.add_asset",
+        "open_asset": "accounts.change_asset",
+        "close_asset": "accounts.change_asset",
+    },
+    "accounts.balance": {},
+    "accounts.ledgertransaction": {"add": "accounts.add_ledgertransaction"},
+    "accounts.ledgerentry": {},
+    "accounts.deposit": {"add": "accounts.add_deposit"},
+    "accounts.withdrawal": {
+        "settle": "accounts.change_withdrawal",
+        "cancel": "accounts.change_withdrawal",
+    },
+    "accounts.auditrecord": {},
+    "matching.market": {
+        "add": "matching.add_market",
+        "change": "matching.change_market",
+        "halt": "matching.change_market",
+        "resume": "matching.change_market",
+        "cancel_only": "matching.change_market",
+    },
+    "matching.marketstate": {},
+    "matching.shard": {},
+    "matching.order": {},
+    "matching.orderkey": {},
+    "matching.trade": {},
+    "matching.command": {},
+    "matching.event": {},
+    "marketdata.candle": {},
+    "marketdata.candleprogress": {},
+}
+# Who gets in at the site's own addresses. None of them changes anything but one's own password.
+SITE: Final[Mapping[str, str]] = {
+    "index": STAFF,
+    "login": ANYBODY,
+    "logout": STAFF,
+    "password_change": STAFF,
+    "password_change_done": STAFF,
+    "autocomplete": STAFF,
+    "jsi18n": STAFF,
+    "view_on_site": STAFF,
+    "app_list": STAFF,
+    "(anything else)": STAFF,
+}
+MODEL_PAGES: Final = ("changelist", "add", "history", "delete", "change", "(redirect)")
+
+
+class Entry(NamedTuple):
+    """One thing that can be asked of the operators' pages."""
+
+    model: str  # "accounts.user"; empty: the site itself
+    name: str
+    is_action: bool = False
+
+
+class Verdict(NamedTuple):
+    """What somebody got: whether the page answered them, and whether anything changed."""
+
+    answered: bool
+    acted: bool
+
+
+class Role(NamedTuple):
+    """Somebody at the door. ``permissions`` are what they were given by name."""
+
+    name: str
+    is_staff: bool = True
+    is_superuser: bool = False
+    permissions: frozenset[str] = frozenset()
+
+    def has(self, who: str) -> bool:
+        """Return whether this role is among ``who`` of the tables."""
+        if who == ANYBODY:
+            return True
+        if who == NOBODY or not self.is_staff:
+            return False
+        if who == STAFF or self.is_superuser:
+            return True
+        return who in self.permissions
+
+
+# --- what there is --------------------------------------------------------------------------------
+
+
+def _patterns(found: Any) -> Iterator[URLPattern]:
+    for one in found:
+        if isinstance(one, URLResolver):
+            yield from _patterns(one.url_patterns)
+        else:
+            yield one
+
+
+def entries() -> list[Entry]:
+    """Return everything that ``admin.site`` offers."""
+    found: list[Entry] = []
+    for model, model_admin in admin.site._registry.items():
+        label = model._meta.label_lower
+        prefix = f"{model._meta.app_label}_{model._meta.model_name}_"
+        for pattern in _patterns(model_admin.get_urls()):
+            found.append(Entry(label, (pattern.name or "(redirect)").removeprefix(prefix)))
+        actions = [name for _, name, _ in model_admin._get_base_actions()]
+        found += [Entry(label, name, is_action=True) for name in actions]
+    of_models = {model._meta.label_lower.replace(".", "_") for model in admin.site._registry}
+    for pattern in _patterns(admin.site.get_urls()):
+        name = pattern.name or ""
+        if not any(name.startswith(f"{model}_") for model in of_models):
+            is_redirect = name == "" and "object_id" in str(pattern.pattern)
+            if not is_redirect:
+                found.append(Entry("", name or "(anything else)"))
+    return sorted(set(found))
+
+
+def expected_entries() -> list[Entry]:
+    """Return everything that the tables name."""
+    found = [Entry("", name) for name in SITE]
+    for model, acts in TABLE.items():
+        found += [Entry(model, name) for name in MODEL_PAGES]
+        found += [Entry(model, name, True) for name in acts if name not in MODEL_PAGES]
+    return sorted(found)
+
+
+def who_looks(entry: Entry) -> list[str]:
+    """Return who gets an answer at a page, any of which will do."""
+    if not entry.model:
+        return [SITE[entry.name]]
+    if entry.name == "delete":
+        return [NOBODY]
+    if entry.name == "(redirect)":
+        return [STAFF]
+    if entry.name == "add":
+        return [who_acts(entry)]
+    app, _, model = entry.model.partition(".")
+    return [f"{app}.view_{model}", f"{app}.change_{model}"]
+
+
+def who_acts(entry: Entry) -> str:
+    """Return who changes something by an entry."""
+    if not entry.model:
+        return STAFF if entry.name == "password_change" else NOBODY
+    return TABLE[entry.model].get(entry.name, NOBODY)
+
+
+def markdown() -> str:
+    """Return the matrix as a table: who looks, and who acts on customers and on staff."""
+    lines = [
+        "| page or action | who sees it | who acts by it | on staff, or what is theirs |",
+        "|---|---|---|---|",
+    ]
+    for entry in expected_entries():
+        if entry.name == "(redirect)":
+            continue
+        acts = who_acts(entry)
+        shown = f"{entry.model or 'site'} {'action ' if entry.is_action else ''}{entry.name}"
+        about_people = entry.model in PERSONAL and acts not in (NOBODY, SUPERUSER)
+        staff = SUPERUSER if about_people else acts
+        lines.append(f"| {shown} | {' or '.join(who_looks(entry))} | {acts} | {staff} |")
+    return "\n".join(lines)
+
+
+# Models whose rows belong to a person: nobody but a superuser touches a staff member's.
+PERSONAL: Final = (
+    "accounts.user",
+    "accounts.apikey",
+    "accounts.account",
+    "accounts.ledgertransaction",
+    "accounts.deposit",
+    "accounts.withdrawal",
+)
+
+
+# --- trying it ------------------------------------------------------------------------------------
+
+
+class Target(NamedTuple):
+    """Rows to act on, by model, and a body for each form."""
+
+    name: str
+    rows: Mapping[str, Any]
+    bodies: Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+class Walk:
+    """Tries entries against a target's rows; whatever an attempt wrote is taken back."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def attempt(self, client: Client, entry: Entry) -> Verdict:
+        """Ask for a page, then send its form or action; return what came of it."""
+        address = self.address(entry)
+        asked = not entry.is_action and _is_answered(client.get(address))
+        before = fingerprint()
+        savepoint = transaction.savepoint()
+        try:
+            answer = client.post(address, self._body(entry))
+            acted = fingerprint() != before
+        finally:
+            transaction.savepoint_rollback(savepoint)
+        return Verdict(_is_answered(answer) if entry.is_action else asked, acted)
+
+    def address(self, entry: Entry) -> str:
+        """Return where an entry is."""
+        if not entry.model:
+            return _site_address(entry.name)
+        name = f"admin:{entry.model.replace('.', '_')}_"
+        row = self.target.rows.get(entry.model)
+        pk = 1 if row is None else row.pk
+        if entry.is_action:
+            return reverse(f"{name}changelist")
+        if entry.name == "(redirect)":
+            return reverse(f"{name}changelist") + f"{pk}/"
+        return reverse(name + entry.name, args=() if entry.name in ("changelist", "add") else (pk,))
+
+    def _body(self, entry: Entry) -> Mapping[str, Any]:
+        body = self.target.bodies.get((entry.model, entry.name), {"post": "yes"})
+        if entry.is_action:
+            row = self.target.rows.get(f"{entry.model}:{entry.name}") or self.target.rows.get(
+                entry.model
+            )
+            return {"action": entry.name, "_selected_action": [row.pk if row else 1], **body}
+        return body
+
+
+def _site_address(name: str) -> str:
+    if name == "view_on_site":
+        return reverse("admin:view_on_site", args=(1, 1))
+    if name == "app_list":
+        return reverse("admin:app_list", args=("accounts",))
+    if name == "(anything else)":
+        return reverse("admin:index") + "no-such-page"
+    return reverse(f"admin:{name}")
+
+
+def _is_answered(answer: Any) -> bool:
+    """Return whether somebody was let in, even if only to be told that there is no such row."""
+    if answer.status_code == 403:
+        return False
+    to = answer.headers.get("Location", "")
+    return not (answer.status_code == 302 and "/admin/login/" in to)
+
+
+def fingerprint() -> str:
+    """Return a digest of every table but sessions and Django's own log of the pages."""
+    with connection.cursor() as cursor:
+        tables = [
+            name
+            for name in connection.introspection.table_names(cursor)
+            if name not in ("django_session", "django_admin_log", "django_migrations")
+        ]
+        parts = " || ".join(
+            f"coalesce((SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t), '')"
+            for name in tables
+        )
+        cursor.execute(f"SELECT md5({parts})")
+        return str(cursor.fetchone()[0])

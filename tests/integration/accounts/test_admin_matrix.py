@@ -1,0 +1,236 @@
+"""The operators' pages as a matrix: every address and action, by every kind of person."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+
+from accounts.models import AuditRecord, User, Withdrawal
+from accounts.services import (
+    create_token,
+    credit_deposit,
+    ensure_user,
+    request_withdrawal,
+    set_user_active,
+)
+from matching.models import Market, Shard
+from tests.actors import SYSTEM
+from tests.admin_walk import (
+    MODEL_PAGES,
+    NOBODY,
+    PERSONAL,
+    SUPERUSER,
+    TABLE,
+    Entry,
+    Role,
+    Target,
+    Walk,
+    entries,
+    expected_entries,
+    markdown,
+    who_acts,
+    who_looks,
+)
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "correct horse battery"
+VIEWS = frozenset(f"{label.partition('.')[0]}.view_{label.partition('.')[2]}" for label in TABLE)
+ROLES = (
+    Role("anonymous", is_staff=False),
+    Role("customer", is_staff=False),
+    Role("staff"),
+    Role("viewer", permissions=VIEWS),
+    Role("help desk", permissions=frozenset({"accounts.view_user", "accounts.change_user"})),
+    Role("superuser", is_superuser=True),
+)
+
+
+def test_every_address_and_action_is_in_the_table():
+    assert entries() == expected_entries()
+
+
+def test_the_table_can_be_shown():
+    assert "| accounts.user action shut_out |" in markdown()
+
+
+def roles_of(model):
+    """Everybody, and for one model somebody with each permission that there is for it, alone."""
+    app, _, name = model.partition(".")
+    own = Permission.objects.filter(content_type__app_label=app, content_type__model=name)
+    names = sorted(f"{app}.{one.codename}" for one in own)
+    return (*ROLES, *(Role(one, permissions=frozenset({one})) for one in names))
+
+
+@pytest.fixture
+def become(settings):
+    """Log somebody of a role in."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+    def log_in(role):
+        client = Client()
+        if role.name == "anonymous":
+            return client
+        rights = {"is_staff": role.is_staff, "is_superuser": role.is_superuser}
+        email = f"{role.name.replace(' ', '-')}@example.com"
+        user = ensure_user(by=SYSTEM, email=email, password=PASSWORD, **rights)
+        for name in role.permissions:
+            app, _, codename = name.partition(".")
+            user.user_permissions.add(
+                Permission.objects.get(content_type__app_label=app, codename=codename)
+            )
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+def make_target(name, usd, *, is_staff):
+    """A person with one of everything."""
+    user = ensure_user(by=SYSTEM, email=f"{name}@example.com", is_staff=is_staff)
+    account = user.accounts.get()
+    credit_deposit(
+        by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(100),
+        external_reference=f"wire-{name}", reason="for the test",
+    )  # fmt: skip
+    key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
+    withdrawal = request_withdrawal(
+        account_id=account.public_id, asset="USD", amount=Decimal(10), address="somewhere"
+    )
+    shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
+    set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)
+    frozen = shut.accounts.get()
+    type(frozen).objects.filter(pk=frozen.pk).update(status="frozen")
+    group, _ = Group.objects.get_or_create(name="Finance")
+    shard, _ = Shard.objects.get_or_create(id=0)
+    limits = dict.fromkeys(("max_notional", "max_price", "max_quantity"), 10**6)
+    market, _ = Market.objects.get_or_create(
+        symbol="USD/OLD", base=usd, quote=usd.old, shard=shard, tick_size=1, lot_size=1, **limits
+    )
+    rows = {
+        "auth.group": group,
+        "accounts.user": user,
+        "accounts.user:let_in": shut,
+        "accounts.apikey": key,
+        "accounts.account": account,
+        "accounts.account:unfreeze": frozen,
+        "accounts.asset": usd,
+        "accounts.asset:open_asset": usd.old,
+        "accounts.withdrawal": withdrawal,
+        "accounts.balance": account.balances.get(),
+        "accounts.deposit": account.deposits.get(),
+        "accounts.auditrecord": AuditRecord.objects.first(),
+        "matching.market": market,
+        "matching.shard": shard,
+    }
+    money = {"account": str(account.public_id), "asset": "USD", "amount": "1"}
+    rules = {"tick_size": "1", "lot_size": "1", "maker_fee_ppm": "7", "taker_fee_ppm": "0"}
+    rules |= dict.fromkeys(("min_notional", "max_notional", "max_price", "max_quantity"), "9")
+    staff = {"is_staff": "on"} if is_staff else {}
+    passwords = {"old_password": PASSWORD, "new_password1": "staple battery"}
+    bodies = {
+        ("", "password_change"): {**passwords, "new_password2": "staple battery"},
+        ("auth.group", "add"): {"name": "Support"},
+        ("auth.group", "change"): {"name": "Money"},
+        ("accounts.user", "add"): {"email": "new@example.com", **staff},
+        ("accounts.user", "change"): {"is_staff": "on", "is_superuser": "on"},
+        ("accounts.account", "add"): {"email": user.email, "label": "Second"},
+        ("accounts.asset", "add"): {"code": "JPY", "name": "Yen", "scale": "0"},
+        ("accounts.ledgertransaction", "add"): {**money, "reason": "typo"},
+        ("accounts.deposit", "add"): {
+            **money, "external_reference": "wire-9", "reason": "seen at the bank", "key": "k",
+        },
+        ("matching.market", "add"): {
+            **rules, "base": "USD", "quote": "EUR", "phase": "halted", "shard_id": "0",
+        },
+        ("matching.market", "change"): rules,
+    }  # fmt: skip
+    return Target(name, rows, bodies)
+
+
+@pytest.fixture
+def assets(usd, settings):
+    from accounts.services import create_asset, set_asset_active
+
+    settings.ZAVORA_FAUCET = False
+    create_asset(by=SYSTEM, code="EUR", name="Euro", scale=8)
+    usd.old = create_asset(by=SYSTEM, code="OLD", name="Old", scale=8)
+    set_asset_active(by=SYSTEM, code="OLD", is_active=False)
+    return usd
+
+
+def check(walk, become, model, *, acts_on):
+    """Walk a model's entries as everybody and compare with the table."""
+    wrong = []
+    for role in roles_of(model):
+        client = become(role)
+        for entry in (one for one in expected_entries() if one.model == model):
+            found = walk.attempt(client, entry)
+            may_act = role.has(acts_on(entry))
+            if found.acted != may_act:
+                wrong.append((role.name, entry, "acted" if found.acted else "could not act"))
+            may_look = any(role.has(who) for who in who_looks(entry))
+            if not entry.is_action and found.answered != may_look:
+                wrong.append((role.name, entry, "let in" if found.answered else "turned away"))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("model", ["", *TABLE])
+def test_who_acts_on_customers(assets, become, model):
+    check(Walk(make_target("ann", assets, is_staff=False)), become, model, acts_on=who_acts)
+
+
+@pytest.mark.parametrize("model", PERSONAL)
+def test_only_superusers_act_on_staff(assets, become, model):
+    """The same forms and actions, about a staff member: with the permission it takes more."""
+
+    def acts_on(entry):
+        return NOBODY if who_acts(entry) == NOBODY else SUPERUSER
+
+    check(Walk(make_target("boss", assets, is_staff=True)), become, model, acts_on=acts_on)
+
+
+def test_every_act_of_the_table_is_on_record(assets, become):
+    """For a superuser each of them succeeds, and leaves a record that names them."""
+    target = make_target("ann", assets, is_staff=False)
+    client = become(ROLES[-1])
+    boss = User.objects.get(email="superuser@example.com")
+    walk = Walk(target)
+    missing = []
+    for model, acts in TABLE.items():
+        for name in acts:
+            entry = Entry(model, name, name not in MODEL_PAGES)
+            before = set(AuditRecord.objects.values_list("pk", flat=True))
+            client.post(walk.address(entry), walk._body(entry))
+            made = AuditRecord.objects.exclude(pk__in=before)
+            found = {(row.actor_kind, row.user_id, row.address) for row in made}
+            if found != {("operator", boss.pk, "127.0.0.1")} and name != "cancel":
+                missing.append((entry, found))
+    assert missing == []
+    assert Withdrawal.objects.get(pk=target.rows["accounts.withdrawal"].pk).state == "settled"
+
+
+def test_no_page_sets_another_persons_password(assets, become):
+    """Django's own page for it is gone, for superusers as well."""
+    target = make_target("ann", assets, is_staff=False)
+    user = target.rows["accounts.user"]
+    before = User.objects.get(pk=user.pk).password
+    for role in ROLES:
+        client = become(role)
+        body = {"password1": "staple battery", "password2": "staple battery"}
+        for path in (
+            "accounts/user/{}/password/",
+            "accounts/user/{}/change/",
+            "accounts/user/add/",
+        ):
+            address = f"/admin/{path.format(user.pk)}"
+            client.post(address, body | {"password": "x", "email": "ann@example.com"}, follow=True)
+        page = client.get(f"/admin/accounts/user/{user.pk}/password/", follow=True)
+        assert b'type="password"' not in page.content or role.name in ("anonymous", "customer")
+        assert page.status_code == 404 or role.name in ("anonymous", "customer", "staff"), role
+    assert User.objects.get(pk=user.pk).password == before
+    assert not any(
+        "password" in (pattern.name or "") for pattern in admin.site._registry[User].get_urls()
+    )
