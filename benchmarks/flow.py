@@ -228,6 +228,7 @@ def _place(order: NewOrder) -> Place:
         TAKER_PPM,
         _FUNDS,
         order.number,
+        order.account + 1,
     )
 
 

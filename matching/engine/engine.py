@@ -20,6 +20,7 @@ from matching.engine.types import (
     Amend,
     Cancel,
     CancelAll,
+    CloseReason,
     Command,
     ConfigureMarket,
     Event,
@@ -151,7 +152,7 @@ class Engine:
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
-        key = _cancel_order(market, order, events, time_us=command.time_us)
+        key = _cancel_order(market, order, events, command.reason, time_us=command.time_us)
         market.tell_depth(key, events)
         return events
 
@@ -164,7 +165,7 @@ class Engine:
         for order in market.orders_of(command.account_id):
             if command.side is None or order.side == command.side:
                 market.touch_level_of(order)
-                _cancel_order(market, order, events, time_us=command.time_us)
+                _cancel_order(market, order, events, "requested", time_us=command.time_us)
         market.tell_touched(events)
         return events
 
@@ -237,12 +238,14 @@ class Engine:
         del log.markets[markets_mark:]
 
 
-def _cancel_order(market: Market, order: Order, events: list[Event], *, time_us: int) -> int:
+def _cancel_order(
+    market: Market, order: Order, events: list[Event], reason: CloseReason, *, time_us: int
+) -> int:
     """Cancel an open order; return the key of the level it left."""
     market.keep_order(order)
     key = market.unrest(order)
     order.updated_us = time_us
-    close(order, "cancelled", "requested", events)
+    close(order, "cancelled", reason, events)
     return key
 
 
@@ -259,4 +262,5 @@ def _are_sound(rules: MarketRules) -> bool:
         and rules.max_price_ticks > 0
         and rules.max_quantity_lots > 0
         and (rules.band_ppm is None or rules.band_ppm >= 0)
+        and (rules.max_open_orders is None or rules.max_open_orders > 0)
     )

@@ -90,6 +90,10 @@ class Market:
             return []
         return sorted(mine.values(), key=lambda order: (order.priority, order.order_id))
 
+    def count_of(self, account_id: int) -> int:
+        """Return how many open orders an account has."""
+        return len(self._by_account.get(account_id, ()))
+
     def order_by_client_id(self, account_id: int, client_order_id: str) -> Order | None:
         """Return the account's open order of that client order id."""
         return self._by_client_id.get((account_id, client_order_id))

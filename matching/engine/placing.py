@@ -74,6 +74,14 @@ def _check(market: Market, command: Place) -> OrderRejected | None:
         command.account_id, client_order_id
     ):
         return refusals.DUPLICATE
+    open_max = market.rules.max_open_orders
+    if (
+        open_max is not None
+        and command.time_in_force == "gtc"
+        and command.price_ticks is not None
+        and market.count_of(command.account_id) >= open_max
+    ):
+        return refusals.TOO_MANY
     return _check_post_only(market, command) if command.post_only else None
 
 
@@ -94,12 +102,18 @@ def _hold_units(market: Market, command: Place) -> int:
             return command.price_ticks * quantity_lots * rules.tick_lot_units
         if quantity_lots is not None:
             return costing.cost_units(
-                market, account_id=command.account_id, quantity_lots=quantity_lots
+                market,
+                account_id=command.account_id,
+                owner_id=command.owner_id,
+                quantity_lots=quantity_lots,
             )
         return command.budget_units or 0
     if quantity_lots is None:
         quantity_lots = costing.lots_to_sell(
-            market, account_id=command.account_id, budget_units=command.budget_units or 0
+            market,
+            account_id=command.account_id,
+            owner_id=command.owner_id,
+            budget_units=command.budget_units or 0,
         )
     return quantity_lots * rules.lot_units
 
@@ -109,6 +123,7 @@ def _can_fill(market: Market, command: Place) -> bool:
         market,
         side=command.side,
         account_id=command.account_id,
+        owner_id=command.owner_id,
         limit_ticks=command.price_ticks,
         quantity_lots=command.quantity_lots or 0,
     )
@@ -140,4 +155,5 @@ def _new_order(command: Place, hold_units: int) -> Order:
         "",
         command.time_us,
         command.time_us,
+        command.owner_id,
     )

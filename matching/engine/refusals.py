@@ -34,6 +34,9 @@ NOTIONAL_LARGE: Final = OrderRejected(
 DUPLICATE: Final = OrderRejected(
     "duplicate_client_order_id", "An open order of the account has this client order id."
 )
+TOO_MANY: Final = OrderRejected(
+    "too_many_open_orders", "The account has as many open orders in this market as it may have."
+)
 NOT_OPEN: Final = OrderRejected("order_not_open", "There is no such open order.")
 NOTHING_TO_AMEND: Final = OrderRejected(
     "nothing_to_amend", "The order has that price and quantity already."

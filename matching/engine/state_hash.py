@@ -7,7 +7,7 @@ from msgspec.structs import astuple
 
 from matching.engine.market import Market
 
-FORMAT = "zavora engine state 1"
+FORMAT = "zavora engine state 2"
 
 
 def state_hash(markets: Iterable[Market]) -> str:

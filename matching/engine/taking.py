@@ -25,6 +25,7 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
     itself is neither rested nor closed.
     """
     tick_lot_units = market.rules.tick_lot_units
+    party = party_of(market, taker.owner_id)
     opposite = market.asks if taker.side == "buy" else market.bids
     limit_key = None if taker.price_ticks is None else opposite.sign * taker.price_ticks
     budget_units = taker.budget_units
@@ -45,14 +46,29 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
             wanted_lots = left_units // (abs(keys[-1]) * tick_lot_units)
             if not wanted_lots:
                 return "unaffordable"
-        if _take_level(market, taker, keys[-1], wanted_lots, events, time_us):
+        if _take_level(market, taker, keys[-1], wanted_lots, party, events, time_us):
             return "self_trade"
 
 
+def party_of(market: Market, owner_id: int) -> int:
+    """Return the owner whose orders in the market count as one's own, beside the account's.
+
+    -1, which nobody is, where the owner is not known or the market compares accounts only.
+    """
+    return owner_id or -1 if market.rules.self_trade_scope == "owner" else -1
+
+
 def _take_level(
-    market: Market, taker: Order, key: int, wanted_lots: int, events: list[Event], time_us: int
+    market: Market,
+    taker: Order,
+    key: int,
+    wanted_lots: int,
+    party: int,
+    events: list[Event],
+    time_us: int,
 ) -> bool:
     """Trade up to ``wanted_lots`` at one level; tell whether the taker's own order stopped it."""
+    account_id = taker.account_id
     opposite = market.bids if key > 0 else market.asks
     price_ticks = abs(key)
     level = opposite.levels[key]
@@ -60,7 +76,7 @@ def _take_level(
     run_sequence = market.trade_sequence + 1
     while wanted_lots:
         maker = next(iter(level.orders.values()))
-        if maker.account_id == taker.account_id:
+        if maker.account_id == account_id or maker.owner_id == party:
             return True
         lots = min(wanted_lots, maker.remaining_lots)
         wanted_lots -= lots

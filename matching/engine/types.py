@@ -32,14 +32,24 @@ RejectReason = Literal[
     "notional_too_small",
     "notional_too_large",
     "duplicate_client_order_id",
+    "too_many_open_orders",
     "order_not_open",
     "order_not_found",
     "nothing_to_amend",
     "rules_not_changeable",
 ]
 CloseReason = Literal[
-    "", "requested", "self_trade", "ioc_unfilled", "fok_unfillable", "no_liquidity", "halted"
+    "",
+    "requested",
+    "self_trade",
+    "ioc_unfilled",
+    "fok_unfillable",
+    "no_liquidity",
+    "halted",
+    "balance_full",
 ]
+# Whose orders do not trade with each other: those of one owner, or only those of one account.
+SelfTradeScope = Literal["owner", "account"]
 
 
 class MarketRules(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +58,7 @@ class MarketRules(msgspec.Struct, frozen=True, gc=False):
     ``lot_units``: base smallest units in one lot. ``tick_lot_units``: quote smallest units that
     one lot costs at a price of one tick (tick x lot is exact in the quote's scale).
     ``band_ppm``: a limit price may differ from the last price by this much; None: no band.
+    ``max_open_orders``: how many orders an account may have in the book; None: any number.
     """
 
     market_id: int
@@ -60,6 +71,8 @@ class MarketRules(msgspec.Struct, frozen=True, gc=False):
     max_price_ticks: int
     max_quantity_lots: int
     band_ppm: int | None = None
+    self_trade_scope: SelfTradeScope = "owner"
+    max_open_orders: int | None = None
 
 
 class Order(msgspec.Struct, gc=False, eq=False):
@@ -68,7 +81,8 @@ class Order(msgspec.Struct, gc=False, eq=False):
     ``quantity_lots`` is None for a market order by quote amount; then ``budget_units`` is set and
     ``remaining_lots`` stays 0. A closed order keeps what it had remaining.
     ``hold_units`` is what is still locked for it: quote units for a buy, base units for a sell.
-    ``filled_quote_units`` is the sum of the amounts of its fills. Compared by identity.
+    ``filled_quote_units`` is the sum of the amounts of its fills. ``owner_id`` says whose account
+    it is; 0: not known, the account stands for itself. Compared by identity.
     """
 
     order_id: int
@@ -93,6 +107,7 @@ class Order(msgspec.Struct, gc=False, eq=False):
     reason: CloseReason
     created_us: int
     updated_us: int
+    owner_id: int = 0
 
 
 class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
@@ -109,7 +124,10 @@ class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Place an order. ``available_units``: what the account has of the asset it would pay with."""
+    """Place an order. ``available_units``: what the account has of the asset it would pay with.
+
+    ``owner_id``: whose account it is; 0: not known, or nobody's.
+    """
 
     market_id: int
     account_id: int
@@ -126,15 +144,17 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     taker_ppm: int
     available_units: int
     time_us: int
+    owner_id: int = 0
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False):
-    """Cancel one open order of an account."""
+    """Cancel one open order of an account. ``reason``: why; mostly because it was asked for."""
 
     market_id: int
     account_id: int
     order_id: int
     time_us: int
+    reason: CloseReason = "requested"
 
 
 class CancelAll(msgspec.Struct, frozen=True, gc=False):

@@ -36,6 +36,7 @@ class NaiveOrder:
     maker_ppm: int
     taker_ppm: int
     priority: int
+    owner_id: int = 0
     filled: int = 0
     spent: int = 0
     status: str = "open"
@@ -116,11 +117,21 @@ class NaiveMarket:
             for _ in range(maker.remaining)
         ]
 
-    def lots_before_own(self, side: str, limit: int | None, account_id: int) -> list[NaiveOrder]:
-        """The same up to the account's first own lot."""
+    def is_own(self, maker: NaiveOrder, account_id: int, owner_id: int) -> bool:
+        """Whether a taker of that account and owner (0: unknown) must not trade with it."""
+        if maker.account_id == account_id:
+            return True
+        if self.rules.self_trade_scope == "account" or owner_id == 0:
+            return False
+        return maker.owner_id == owner_id
+
+    def lots_before_own(
+        self, side: str, limit: int | None, account_id: int, owner_id: int
+    ) -> list[NaiveOrder]:
+        """The same up to the taker's first own lot."""
         found = []
         for maker in self.lots_against(side, limit):
-            if maker.account_id == account_id:
+            if self.is_own(maker, account_id, owner_id):
                 break
             found.append(maker)
         return found
@@ -247,11 +258,15 @@ class NaiveExchange:
                 and other.client_order_id == command.client_order_id
             ):
                 raise RefusedError("duplicate_client_order_id")
+        if command.order_type == "limit" and command.time_in_force == "gtc":
+            self.check_open_orders(market, command.account_id)
         if command.post_only and market.lots_against(command.side, command.price_ticks):
             raise RefusedError("post_only_would_cross")
 
         rules = market.rules
-        within = market.lots_before_own(command.side, command.price_ticks, command.account_id)
+        within = market.lots_before_own(
+            command.side, command.price_ticks, command.account_id, command.owner_id
+        )
         if command.quantity_lots is None:
             within = affordable(within, command.budget_units, rules.tick_lot_units)
         else:
@@ -284,6 +299,7 @@ class NaiveExchange:
             command.maker_ppm,
             command.taker_ppm,
             priority=command.order_id,
+            owner_id=command.owner_id,
         )
         if command.time_in_force == "fok" and len(within) < command.quantity_lots:
             order.status, order.reason = "expired", "fok_unfillable"
@@ -344,6 +360,12 @@ class NaiveExchange:
         if units > market.rules.max_notional_units:
             raise RefusedError("notional_too_large")
 
+    def check_open_orders(self, market: NaiveMarket, account_id: int) -> None:
+        mine = [order for order in market.orders if order.account_id == account_id]
+        if market.rules.max_open_orders is not None:
+            if len([o for o in mine if o.status == "open"]) >= market.rules.max_open_orders:
+                raise RefusedError("too_many_open_orders")
+
     def check_band(self, market: NaiveMarket, price: int) -> None:
         band, last = market.rules.band_ppm, market.last_price
         if band is None or last is None:
@@ -368,7 +390,7 @@ class NaiveExchange:
             if left is not None and left < maker.price * tick_lot:
                 stopped = "not affordable"
                 break
-            if maker.account_id == taker.account_id:
+            if market.is_own(maker, taker.account_id, taker.owner_id):
                 stopped = "own order"
                 break
             taker.filled += 1

@@ -58,6 +58,7 @@ OUTCOMES = (
     "notional_too_small",
     "notional_too_large",
     "duplicate_client_order_id",
+    "too_many_open_orders",
     "order_not_open",
     "nothing_to_amend",
     "rules_not_changeable",

@@ -2,10 +2,11 @@
 
 ``[account:] side lots @ price [ioc|fok|post-only] [#client-id]``, ``side lots market [fok]`` or
 ``side for quote-units``. Several orders are separated by ``;``. One lot is 10 base units, and one
-lot costs 5 quote units a tick.
+lot costs 5 quote units a tick. ``sibling`` is another account of the taker's owner.
 """
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -40,7 +41,9 @@ RULES = MarketRules(
     max_quantity_lots=1_000,
     band_ppm=None,
 )
-ACCOUNTS = {"maker": 11, "taker": 12, "ann": 13, "bob": 14}
+ACCOUNTS = {"maker": 11, "taker": 12, "ann": 13, "bob": 14, "sibling": 15}
+OWNERS = {account_id: account_id + 100 for account_id in ACCOUNTS.values()}
+OWNERS[ACCOUNTS["sibling"]] = OWNERS[ACCOUNTS["taker"]]
 ORDER = re.compile(
     r"(?:(?P<account>\w+): )?(?P<side>buy|sell) "
     r"(?:for (?P<budget>\d+)|(?P<lots>\d+) (?:@ (?P<price>\d+)|market))"
@@ -51,7 +54,7 @@ ORDER = re.compile(
 class Desk:
     """An engine with one market, spoken to in book notation. Order ids count from 1."""
 
-    def __init__(self, resting: str = "", **rules: int | None) -> None:
+    def __init__(self, resting: str = "", **rules: int | str | None) -> None:
         self.engine = Engine()
         self.order_count = 0
         self.time_us = 0
@@ -65,19 +68,29 @@ class Desk:
         return self.engine.apply(command)
 
     def command(
-        self, text: str, *, account: str = "taker", available: int = PLENTY_UNITS, fee: int = 0
+        self,
+        text: str,
+        *,
+        account: str = "taker",
+        available: int = PLENTY_UNITS,
+        fee: int = 0,
+        owner_id: int | None = None,
     ) -> Place:
-        """Return the Place for an order in book notation; ``fee`` is both rates in ppm."""
+        """Return the Place for an order in book notation; ``fee`` is both rates in ppm.
+
+        ``owner_id`` is the account's own by default; 0: not known.
+        """
         found = ORDER.fullmatch(text)
         assert found, text
         self.order_count += 1
         self.time_us += 1
         budget, lots, price = found["budget"], found["lots"], found["price"]
         flag = found["flag"]
+        account_id = ACCOUNTS[found["account"] or account]
         tif = flag if flag in ("ioc", "fok") else "gtc" if price else "ioc"
         return Place(
             MARKET_ID,
-            ACCOUNTS[found["account"] or account],
+            account_id,
             self.order_count,
             found["side"],
             "limit" if price else "market",
@@ -91,12 +104,11 @@ class Desk:
             fee,
             available,
             self.time_us,
+            OWNERS[account_id] if owner_id is None else owner_id,
         )
 
-    def place(
-        self, text: str, *, account: str = "taker", available: int = PLENTY_UNITS, fee: int = 0
-    ) -> list[Event]:
-        return self.apply(self.command(text, account=account, available=available, fee=fee))
+    def place(self, text: str, **options: Any) -> list[Event]:
+        return self.apply(self.command(text, **options))
 
     def amend(
         self,
@@ -128,6 +140,11 @@ class Desk:
 
     def phase(self, phase: str) -> list[Event]:
         return self.apply(SetPhase(MARKET_ID, phase, self.time_us))
+
+    def configure(self, **changes: int | str | None) -> list[Event]:
+        """Change rules of the market."""
+        rules = msgspec.structs.replace(self.engine.market(MARKET_ID).rules, **changes)
+        return self.apply(ConfigureMarket(rules, "continuous", self.time_us))
 
     def book(self) -> str:
         """Return the open orders, best first: ``buy 3 @ 99; sell 5 @ 101``."""

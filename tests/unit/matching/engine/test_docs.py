@@ -31,11 +31,13 @@ EXAMPLES = _examples()
 
 @pytest.mark.parametrize("row", EXAMPLES, ids=lambda row: f"{row['Book']} / {row['Order']}")
 def test_worked_example(row):
-    desk = Desk(row["Book"], tick_lot_units=10)  # both assets have two decimals there
+    setting, _, value = row.get("With", "").partition(" ")
+    rules = {setting: int(value) if value.isdigit() else value} if setting else {}
+    desk = Desk(row["Book"], tick_lot_units=10, **rules)  # both assets have two decimals there
 
     events = desk.place(row["Order"].replace(".", ""))
 
-    assert set(row) <= CHECKS.keys() | {"Book", "Order"}
+    assert set(row) <= CHECKS.keys() | GIVEN
     for column, text in row.items():
         if column in CHECKS:
             assert CHECKS[column](desk, events) == text, column
@@ -49,6 +51,7 @@ def _given_back(_desk, events) -> str:
     return "".join(_amount(e.released_units, e.order) for e in events if isinstance(e, OrderClosed))
 
 
+GIVEN = {"Book", "Order", "With"}
 CHECKS = {
     "Trades": lambda _desk, events: "; ".join(trades(events)),
     "Ends as": lambda _desk, events: end(events),
@@ -61,4 +64,4 @@ CHECKS = {
 
 def test_document_has_examples_for_every_column():
     assert len(EXAMPLES) > 25
-    assert {column for row in EXAMPLES for column in row} == CHECKS.keys() | {"Book", "Order"}
+    assert {column for row in EXAMPLES for column in row} == CHECKS.keys() | GIVEN

@@ -1,0 +1,59 @@
+"""Whose orders do not trade with each other, and what is not known of older ones."""
+
+import pytest
+
+from tests.unit.matching.engine.notation import OWNERS, Desk, end, trades
+
+UNKNOWN = 0
+
+
+@pytest.mark.parametrize(
+    ("resting", "taker", "scope", "ends"),
+    [
+        # As journals of before owners were recorded say it: by account.
+        (("sibling", UNKNOWN), ("taker", UNKNOWN), "owner", "filled"),
+        (("taker", UNKNOWN), ("taker", UNKNOWN), "owner", "cancelled self_trade"),
+        # An order of then that still rests, met by one of now.
+        (("sibling", UNKNOWN), ("taker", OWNERS[12]), "owner", "filled"),
+        (("taker", UNKNOWN), ("taker", OWNERS[12]), "owner", "cancelled self_trade"),
+        (("taker", UNKNOWN), ("taker", OWNERS[12]), "account", "cancelled self_trade"),
+        # Both of now.
+        (("sibling", OWNERS[15]), ("taker", OWNERS[12]), "owner", "cancelled self_trade"),
+        (("sibling", OWNERS[15]), ("taker", OWNERS[12]), "account", "filled"),
+        (("taker", OWNERS[12]), ("taker", OWNERS[12]), "account", "cancelled self_trade"),
+    ],
+)
+def test_orders_are_ones_own_by_account_and_by_owner_where_known(resting, taker, scope, ends):
+    desk = Desk(self_trade_scope=scope)
+    desk.place("sell 5 @ 100", account=resting[0], owner_id=resting[1])
+
+    events = desk.place("buy 5 @ 100", account=taker[0], owner_id=taker[1])
+
+    assert end(events) == ends
+    assert trades(events) == (["5 @ 100"] if ends == "filled" else [])
+
+
+def test_a_changed_scope_counts_for_orders_that_rest_already():
+    desk = Desk(self_trade_scope="account")
+    desk.place("sell 5 @ 100", account="sibling")
+    desk.configure(self_trade_scope="owner")
+
+    assert end(desk.place("buy 5 @ 100")) == "cancelled self_trade"
+
+
+def test_an_amended_order_keeps_its_owner():
+    desk = Desk("sell 5 @ 110")
+    desk.place("sell 5 @ 100", account="sibling")
+    desk.place("buy 5 @ 90")
+
+    events = desk.amend(3, price=100, account="taker")
+
+    assert end(events) == "cancelled self_trade"
+
+
+def test_orders_beyond_a_lowered_limit_stay_and_may_be_amended():
+    desk = Desk("sell 1 @ 101; sell 1 @ 102; sell 1 @ 103")
+    desk.configure(max_open_orders=1)
+
+    assert end(desk.amend(2, price=105)) == "new"
+    assert desk.book() == "sell 1 @ 101; sell 1 @ 103; sell 1 @ 105"
