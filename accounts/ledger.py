@@ -42,11 +42,12 @@ _ENTRY: Final = LedgerEntry._meta.db_table
 
 
 class AccountFigures(msgspec.Struct, frozen=True):
-    """What a batch needs of a submitting account."""
+    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody."""
 
     status: str
     maker_fee_ppm: int | None
     taker_fee_ppm: int | None
+    owner_id: int
 
 
 class LockedBalance(msgspec.Struct, gc=False):
@@ -113,7 +114,8 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
     Without locks. Asked and taken apart, so that other questions can go on the same way.
     """
     return connection.execute(
-        "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, b.asset_id, b.available::text"
+        "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, a.owner_id, b.asset_id,"
+        " b.available::text"
         f" FROM {_ACCOUNT} a LEFT JOIN {_BALANCE} b ON b.account_id = a.id"
         " WHERE a.id = ANY(%s::bigint[]) AND a.kind = 'customer'",
         (array_text(account_ids),),
@@ -123,16 +125,16 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
 def take_accounts(
     asked: Cursor[Any], scales: Mapping[int, int]
 ) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int]]:
-    """Return status and own fee rates of accounts, and their available balances.
+    """Return status, own fee rates and owner of accounts, and their available balances.
 
     Those are in smallest units, of each asset of ``scales``; a newer asset is traded nowhere here
     yet.
     """
     accounts: dict[int, AccountFigures] = {}
     available: dict[BalanceKey, int] = {}
-    for account_id, status, maker_ppm, taker_ppm, asset_id, text in asked.fetchall():
+    for account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text in asked.fetchall():
         if account_id not in accounts:
-            accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm)
+            accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm, owner_id or 0)
         if asset_id in scales:
             available[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
     return accounts, available

@@ -90,6 +90,13 @@ class Market(Struct):
     max_price: Decimal
     max_quantity: Decimal
     max_price_deviation: Decimal | None
+    max_open_orders: Annotated[
+        int | None, Meta(description="Open orders that an account may have here; null: any number.")
+    ]
+    self_trade_scope: Annotated[
+        Literal["Owner", "Account"],
+        Meta(description="Whose orders never trade with each other."),
+    ]
     trading_enabled: bool
     state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
     maker_fee: Decimal

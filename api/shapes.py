@@ -38,6 +38,7 @@ PHASE: Final = {
     "halted": "Halted",
     "closed": "Closed",
 }
+SELF_TRADE_SCOPE: Final = {"owner": "Owner", "account": "Account"}
 _UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
 # 1m -> Minute1, 12h -> Hour12, 1M -> Month1
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
@@ -235,6 +236,8 @@ def market(terms: MarketTerms) -> Shape:
         "max_price": plain(terms.max_price),
         "max_quantity": plain(terms.max_quantity),
         "max_price_deviation": None if terms.band_ppm is None else rate(terms.band_ppm),
+        "max_open_orders": terms.max_open_orders,
+        "self_trade_scope": SELF_TRADE_SCOPE[terms.self_trade_scope],
         "trading_enabled": terms.phase in TRADING_PHASES,
         "state": PHASE[terms.phase],
         "maker_fee": rate(terms.maker_fee_ppm),

@@ -90,6 +90,9 @@ def open_markets(*, shard_id: int, prefix: str = "") -> list[FlowMarket]:
             maker_fee_ppm=MAKER_PPM,
             taker_fee_ppm=TAKER_PPM,
             shard_id=shard_id,
+            # The flow draws makers and takers from all accounts, and knows nothing of their owners.
+            self_trade_scope="account",
+            max_open_orders=None,
         )
         markets.append(
             _flow_market(

@@ -31,6 +31,7 @@ from matching.models import (
     Trade,
 )
 from matching.services import (
+    DEFAULT_MAX_OPEN_ORDERS,
     DEFAULT_MAXIMUM,
     change_market,
     create_market,
@@ -38,6 +39,7 @@ from matching.services import (
     set_market_phase,
     unfreeze_account,
 )
+from matching.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
 from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.money import EXACT, PPM
 
@@ -57,6 +59,7 @@ class RulesForm(forms.Form):
     band_ppm = forms.IntegerField(
         required=False,
         min_value=1,
+        max_value=BAND_PPM_MAX,
         label="Price band",
         help_text="How far a price may be from the last one, in parts per million; empty: any.",
     )
@@ -65,6 +68,20 @@ class RulesForm(forms.Form):
     )
     taker_fee_ppm = forms.IntegerField(
         initial=0, min_value=0, max_value=PPM, label="Taker fee", help_text="Parts per million."
+    )
+    max_open_orders = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=OPEN_ORDERS_MAX,
+        initial=DEFAULT_MAX_OPEN_ORDERS,
+        label="Open orders",
+        help_text="How many open orders an account may have in this market; empty: any number.",
+    )
+    self_trade_scope = forms.ChoiceField(
+        choices=Market.SelfTradeScope.choices,
+        initial=Market.SelfTradeScope.OWNER,
+        label="Self-trade prevention",
+        help_text="Whose orders never trade with each other: one owner's, or one account's.",
     )
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")

@@ -48,6 +48,10 @@ class Market(models.Model):
         HALTED = "halted"
         CLOSED = "closed"
 
+    class SelfTradeScope(models.TextChoices):
+        OWNER = "owner"
+        ACCOUNT = "account"
+
     symbol = models.CharField(max_length=33, unique=True)
     base = models.ForeignKey("accounts.Asset", on_delete=models.PROTECT, related_name="+")
     quote = models.ForeignKey("accounts.Asset", on_delete=models.PROTECT, related_name="+")
@@ -64,6 +68,12 @@ class Market(models.Model):
     taker_fee_ppm = models.IntegerField(default=0)
     phase = models.CharField(max_length=12, choices=Phase, default=Phase.HALTED)
     is_demo = models.BooleanField(default=False)
+    # Whose orders do not trade with each other.
+    self_trade_scope = models.CharField(
+        max_length=7, choices=SelfTradeScope, default=SelfTradeScope.OWNER, db_default="owner"
+    )
+    # How many open orders an account may have here; empty: any number.
+    max_open_orders = models.IntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -166,6 +176,9 @@ class Order(models.Model):
     reason = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    # Whose account it is, for the prevention of self-trades: a rebuilt engine needs it of every
+    # open order. Empty in orders of before it was recorded.
+    owner_id = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         indexes = [
@@ -305,12 +318,13 @@ class Command(models.Model):
     # The command as it was queued (``matching.wire``), even where it could not be decoded.
     body = models.BinaryField()
     request_id = models.CharField(max_length=36, blank=True)
-    # What the engine was given beside the body: the batch's time, an id, rates, funds.
+    # What the engine was given beside the body: the batch's time, an id, rates, funds, an owner.
     batch_at = models.DateTimeField()
     order_id = models.BigIntegerField(null=True)
     funds = AmountField(null=True)
     maker_fee_ppm = models.IntegerField(null=True)
     taker_fee_ppm = models.IntegerField(null=True)
+    owner_id = models.BigIntegerField(null=True, editable=False)
     # Whether the engine saw the command at all (else the worker refused it before).
     reached_engine = models.BooleanField(default=False)
     outcome = models.CharField(max_length=9, choices=Outcome)

@@ -48,6 +48,8 @@ def list_market_terms(*, shard_id: int | None = None) -> list[MarketTerms]:
             taker_fee_ppm=row.taker_fee_ppm,
             phase=row.phase,
             is_demo=row.is_demo,
+            self_trade_scope=row.self_trade_scope,  # type: ignore[arg-type]
+            max_open_orders=row.max_open_orders,
         )
         for row in rows
     ]

@@ -17,19 +17,36 @@ from accounts.access.actor import Actor, Permission
 from accounts.audit import note_act
 from accounts.postings import get_asset
 from matching import gateway, wire
+from matching.engine.types import SelfTradeScope
 from matching.models import Market, OrderKey, Shard
 from matching.selectors import get_market_terms, list_shard_ids
+from matching.soundness import PHASES, require_figures, require_sound
 from matching.terms import AssetTerms, MarketTerms, build_terms
 from zavora.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 from zavora.money import EXACT
 
-PHASES: Final = tuple(Market.Phase.values)
 # The source for gaps in feeds, and how long a repeated request gets its first result.
 EVENTS_KEPT: Final = timedelta(days=1)
 ORDER_KEYS_KEPT: Final = timedelta(days=30)
 PURGE_MAX: Final = 5_000
+FIGURES: Final = frozenset(
+    {"tick_size", "lot_size", "min_notional", "max_notional", "max_price", "max_quantity"}
+)
+# The rules that ``change_market`` changes, and what makes a market that very market.
+CHANGEABLE: Final = FIGURES | {
+    "band_ppm",
+    "maker_fee_ppm",
+    "taker_fee_ppm",
+    "phase",
+    "is_demo",
+    "self_trade_scope",
+    "max_open_orders",
+}
+_FIXED: Final = ("market_id", "symbol", "shard_id", "base", "quote")
 # Below the 10^20 of NUMERIC(38, 18); a market may set less.
 DEFAULT_MAXIMUM: Final = Decimal(10**12)
+# Five times what large venues let an account have open in a market; a market may set another one.
+DEFAULT_MAX_OPEN_ORDERS: Final = 1_000
 
 
 def new_market_command(
@@ -49,6 +66,8 @@ def new_market_command(
     shard_id: int = 0,
     is_demo: bool = False,
     actor: str = "",
+    self_trade_scope: SelfTradeScope = "owner",
+    max_open_orders: int | None = DEFAULT_MAX_OPEN_ORDERS,
 ) -> wire.ConfigureMarket:
     """Return the command that adds a market, its id drawn from the table's own sequence.
 
@@ -59,28 +78,32 @@ def new_market_command(
     symbol = f"{base_asset.code}/{quote_asset.code}"
     if Market.objects.filter(symbol=symbol).exists():
         raise Conflict(f"market {symbol} exists already", symbol=symbol)
-    if phase not in PHASES:
-        raise ValidationFailed("unknown phase", phase=f"expected one of {', '.join(PHASES)}")
-    if base_asset.asset_id == quote_asset.asset_id:
-        raise ValidationFailed("a market needs two assets", quote="expected another asset")
+    figures = {
+        "tick_size": tick_size,
+        "lot_size": lot_size,
+        "min_notional": min_notional,
+        "max_notional": max_notional,
+        "max_price": max_price,
+        "max_quantity": max_quantity,
+    }
+    require_figures(figures)
     terms = build_terms(
-        market_id=_next_market_id(),
+        market_id=0,
         symbol=symbol,
         shard_id=shard_id,
         base=base_asset,
         quote=quote_asset,
-        tick_size=tick_size,
-        lot_size=lot_size,
-        min_notional=min_notional,
-        max_notional=max_notional,
-        max_price=max_price,
-        max_quantity=max_quantity,
+        **figures,
         band_ppm=band_ppm,
         maker_fee_ppm=maker_fee_ppm,
         taker_fee_ppm=taker_fee_ppm,
         phase=phase,
         is_demo=is_demo,
+        self_trade_scope=self_trade_scope,
+        max_open_orders=max_open_orders,
     )
+    require_sound(terms)
+    terms = msgspec.structs.replace(terms, market_id=_next_market_id())
     return configure_command(terms, actor=actor)
 
 
@@ -103,6 +126,8 @@ def configure_command(terms: MarketTerms, *, actor: str = "") -> wire.ConfigureM
         phase=terms.phase,
         is_demo=terms.is_demo,
         actor=actor,
+        self_trade_scope=terms.self_trade_scope,
+        max_open_orders=terms.max_open_orders,
     )
 
 
@@ -125,18 +150,17 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     """
     by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
-    command = configure_command(terms, actor=by.text)
-    known = set(wire.ConfigureMarket.__struct_fields__) - {"market_id", "symbol", "actor"}
-    if unknown := set(changes) - known:
+    if unknown := set(changes) - CHANGEABLE:
         raise ValidationFailed(
             "unknown rule",
-            **{name: f"expected one of {', '.join(sorted(known))}" for name in unknown},
+            **{name: f"expected one of {', '.join(sorted(CHANGEABLE))}" for name in unknown},
         )
-    fields = {name: getattr(command, name) for name in wire.ConfigureMarket.__struct_fields__}
-    for name, value in changes.items():
-        fields[name] = _text(value) if isinstance(value, Decimal) else value
+    require_figures({name: changes[name] for name in FIGURES & set(changes)})  # type: ignore[misc]
+    kept = {name: getattr(terms, name) for name in (*CHANGEABLE, *_FIXED)}
+    changed = build_terms(**(kept | changes))
+    require_sound(changed)
     _submit(
-        wire.ConfigureMarket(**fields), by=by, act="market.change", subject=symbol,
+        configure_command(changed, actor=by.text), by=by, act="market.change", subject=symbol,
         shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
     )  # fmt: skip
     return get_market_terms(symbol)

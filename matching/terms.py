@@ -10,13 +10,11 @@ from typing import Final
 
 import msgspec
 
-from matching.engine.types import MarketRules
+from matching.engine.types import MarketRules, SelfTradeScope
 from zavora import money
 from zavora.errors import ValidationFailed
 from zavora.money import NotExact
 
-# Ticks and lots travel as msgpack integers and BIGINT.
-COUNT_MAX: Final = 2**63 - 1
 # How many texts of figures a process remembers each way.
 TEXTS_MAX: Final = 2**16
 
@@ -48,6 +46,8 @@ class MarketTerms(msgspec.Struct, frozen=True):
     taker_fee_ppm: int
     phase: str
     is_demo: bool
+    self_trade_scope: SelfTradeScope
+    max_open_orders: int | None
     # A tick is ``tick_units`` of ``10**-tick_decimals``; a lot likewise.
     tick_decimals: int
     tick_units: int
@@ -108,9 +108,12 @@ def build_terms(
     taker_fee_ppm: int,
     phase: str,
     is_demo: bool = False,
+    self_trade_scope: SelfTradeScope = "owner",
+    max_open_orders: int | None = None,
 ) -> MarketTerms:
     """Return the terms of a market. Raises ValidationFailed where its rules cannot be exact."""
     wrong = _wrong_steps(base, quote, tick_size, lot_size) | _wrong_bounds(
+        quote,
         rates={"maker_fee_ppm": maker_fee_ppm, "taker_fee_ppm": taker_fee_ppm},
         maxima={
             "max_notional": max_notional,
@@ -134,9 +137,12 @@ def build_terms(
         ),
         min_notional_units=money.decimal_to_units(min_notional, quote.scale),
         max_notional_units=_floor_units(max_notional, quote.scale),
-        max_price_ticks=min(COUNT_MAX, int(max_price // tick_size)),
-        max_quantity_lots=min(COUNT_MAX, int(max_quantity // lot_size)),
+        # Ticks and lots travel as text and are Python's integers: they have no bound of their own.
+        max_price_ticks=int(money.EXACT.divide_int(max_price, tick_size)),
+        max_quantity_lots=int(money.EXACT.divide_int(max_quantity, lot_size)),
         band_ppm=band_ppm,
+        self_trade_scope=self_trade_scope,
+        max_open_orders=max_open_orders,
     )
     return MarketTerms(
         market_id=market_id,
@@ -155,6 +161,8 @@ def build_terms(
         taker_fee_ppm=taker_fee_ppm,
         phase=phase,
         is_demo=is_demo,
+        self_trade_scope=self_trade_scope,
+        max_open_orders=max_open_orders,
         tick_decimals=tick_decimals,
         tick_units=tick_units,
         lot_decimals=lot_decimals,
@@ -188,7 +196,7 @@ def _wrong_steps(
 
 
 def _wrong_bounds(
-    *, rates: dict[str, int], maxima: dict[str, Decimal], min_notional: Decimal
+    quote: AssetTerms, *, rates: dict[str, int], maxima: dict[str, Decimal], min_notional: Decimal
 ) -> dict[str, str]:
     """Return what is wrong with fee rates, maxima and the smallest notional, by name."""
     wrong: dict[str, str] = {}
@@ -201,6 +209,8 @@ def _wrong_bounds(
             wrong[name] = "expected a figure above zero and below 10^20"
     if not 0 <= min_notional <= maxima["max_notional"]:
         wrong["min_notional"] = "expected a figure from zero to max_notional"
+    elif money.scale_of(min_notional) > quote.scale:
+        wrong["min_notional"] = f"expected at most the {quote.scale} decimals of {quote.code}"
     return wrong
 
 
@@ -221,8 +231,6 @@ def _to_count(text: str, decimals: int, step_units: int, step: Decimal, name: st
     count, rest = divmod(units, step_units)
     if rest:
         raise NotExact(f"expected a multiple of the {name} {step.normalize():f}")
-    if count > COUNT_MAX:
-        raise NotExact("expected a smaller figure")
     return count
 
 

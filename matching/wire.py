@@ -80,6 +80,7 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c
     """Cancel an open order, by its id or by its client order id (then ``order_id`` is None).
 
     ``cancel_name`` is what the client calls the cancel itself; it comes back in the order's change.
+    ``reason`` is why the order ends; another one than the default is the worker's alone to give.
     """
 
     account_id: int
@@ -88,6 +89,7 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c
     client_order_id: str | None = None
     key: str | None = None
     cancel_name: str = ""
+    reason: Literal["requested", "balance_full"] = "requested"
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel_all"):
@@ -138,6 +140,9 @@ class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     phase: str
     is_demo: bool = False
     actor: str = ""
+    # As journals without them mean it: their orders' owners are not known, and nothing was limited.
+    self_trade_scope: str = "owner"
+    max_open_orders: int | None = None
 
 
 class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="phase"):
@@ -284,7 +289,7 @@ def fingerprint(command: WireCommand) -> bytes:
     return blake2b(encode((kind.__name__, _CONTENTS[kind](command))), digest_size=16).digest()
 
 
-_NOT_ASKED_FOR: Final = frozenset({"key", "deadline_ms", "cancel_name", "actor"})
+_NOT_ASKED_FOR: Final = frozenset({"key", "deadline_ms", "cancel_name", "reason", "actor"})
 
 
 def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:

@@ -280,6 +280,7 @@ def unavailable() -> CompatError:
 _BALANCE: Final = "Account has insufficient balance for requested action."
 _NO_TRADING: Final = "This account may not place or cancel orders."
 _CLOSED: Final = "Market is closed."
+_BALANCE_FULL: Final = "Account balance would become too large."
 _WOULD_TAKE: Final = "Order would immediately match and take."
 _FILTER_OF_REASON: Final = {
     "price_out_of_range": "PRICE_FILTER",
@@ -287,6 +288,7 @@ _FILTER_OF_REASON: Final = {
     "quantity_out_of_range": "LOT_SIZE",
     "notional_too_small": "NOTIONAL",
     "notional_too_large": "NOTIONAL",
+    "too_many_open_orders": "MAX_NUM_ORDERS",
 }
 
 
@@ -320,6 +322,8 @@ def _of_reason(reason: Any) -> CompatError:
         return filter_failure(name)
     if reason == "post_only_would_cross":
         return order_refused(_WOULD_TAKE)
+    if reason == "balance_full":
+        return order_refused(_BALANCE_FULL)
     if reason == "duplicate_client_order_id":
         return duplicate_order()
     return order_refused("This order is not allowed by the rules of its symbol.")

@@ -134,6 +134,8 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
     ]
     if terms.band_ppm is not None:
         filters.append(_band_filter(terms.band_ppm))
+    if terms.max_open_orders is not None:
+        filters.append({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.max_open_orders})
     return filters
 
 

@@ -107,6 +107,7 @@ const REASONS: Record<string, string> = {
   fok_unfillable: "it could not fill wholly",
   no_liquidity: "nothing was left to trade with",
   halted: "the market was halted",
+  balance_full: "your balance could not take what it would bring",
 };
 
 /** Why an order ended, in words; empty where its owner asked for it. */

@@ -16,12 +16,14 @@ from matching.engine.engine import Mark
 from matching.engine.types import Command, Event, OrderClosed, OrderRejected
 from matching.ids import IdSequence
 from matching.refusals import code_of
+from matching.soundness import PHASES, require_sound
 from matching.terms import AssetTerms, MarketTerms
 from matching.worker import translate
 from matching.worker.outcome import Outcome, latest_state
 from matching.worker.rows import BatchRows, KeyBinding, rows_of
 from matching.worker.translate import Given, Refused
 from zavora.copying import NULL, copy_bytes, copy_text
+from zavora.errors import ValidationFailed
 from zavora.money import units_to_text
 
 log = structlog.get_logger(__name__)
@@ -203,6 +205,7 @@ class Decision:
             self._available((command.account_id, asset.asset_id)),
             terms.maker_fee_ppm if maker_ppm is None else maker_ppm,
             terms.taker_fee_ppm if taker_ppm is None else taker_ppm,
+            account.owner_id,
         )
         engine_command = translate.place(command, given, terms)
         return self._run(engine_command, terms, given, asset.scale, given.fresh_id)
@@ -250,6 +253,10 @@ class Decision:
         terms = translate.configured_terms(
             command, shard_id=self._context.shard_id, assets=self._context.assets
         )
+        try:
+            require_sound(terms)
+        except ValidationFailed as error:
+            raise translate.refused_rules(error) from None
         verdict = self._run(translate.configure(terms, given), terms, given, None, 0)
         if verdict.outcome == "applied":
             self.new_terms[terms.market_id] = terms
@@ -257,6 +264,8 @@ class Decision:
 
     def _set_phase(self, command: wire.SetMarketPhase) -> _Verdict:
         terms = self._terms_here(command.market_id)
+        if command.phase not in PHASES:
+            raise Refused("validation_error", f"phase: expected one of {', '.join(PHASES)}")
         given = Given(self.time_us)
         verdict = self._run(translate.set_phase(command, given), terms, given, None, 0)
         if verdict.outcome == "applied":
@@ -334,6 +343,7 @@ class Decision:
             f"\t{given.fresh_id if has_id else NULL}\t{funds}"  # type: ignore[union-attr]
             f"\t{NULL if given is None else given.maker_ppm}"
             f"\t{NULL if given is None else given.taker_ppm}"
+            f"\t{given.owner_id if given is not None and given.owner_id else NULL}"
             f"\t{'t' if verdict.reached_engine else 'f'}\t{verdict.outcome}"
             f"\t{entry.blame or verdict.reply.reason}\t{_actor_of(command)}"
         )

@@ -24,7 +24,8 @@ ORDERS_IN_PART_MAX: Final = 5_000
 _MARKETS: Final = (
     "SELECT id, symbol, shard_id, base_id, quote_id, tick_size, lot_size, min_notional,"
     " max_notional, max_price, max_quantity, band_ppm, maker_fee_ppm, taker_fee_ppm, phase,"
-    f" is_demo FROM {Market._meta.db_table} WHERE shard_id = %s AND id IN"
+    f" is_demo, self_trade_scope, max_open_orders FROM {Market._meta.db_table}"
+    " WHERE shard_id = %s AND id IN"
     f" (SELECT market_id FROM {MarketState._meta.db_table}) ORDER BY id"
 )
 _STATES: Final = (
@@ -36,7 +37,7 @@ _OPEN_ORDERS: Final = (
     " post_only, price::text, quantity::text, remaining_quantity::text, filled_quantity::text,"
     " filled_quote::text, hold::text, maker_fee_ppm, taker_fee_ppm, priority, status,"
     " (extract(epoch FROM created_at) * 1000000)::bigint,"
-    " (extract(epoch FROM updated_at) * 1000000)::bigint"
+    " (extract(epoch FROM updated_at) * 1000000)::bigint, owner_id"
     f" FROM {OrderRow._meta.db_table}"
     " WHERE market_id = ANY(%s) AND status IN ('new', 'partially_filled')"
 )
@@ -151,6 +152,8 @@ def _read_terms(
             taker_fee_ppm=row[13],
             phase=row[14],
             is_demo=row[15],
+            self_trade_scope=row[16],
+            max_open_orders=row[17],
         )
     return terms
 
@@ -200,6 +203,7 @@ def _order(row: tuple[Any, ...], market: MarketTerms) -> Order:
         reason="",
         created_us=row[18],
         updated_us=row[19],
+        owner_id=row[20] or 0,
     )
 
 

@@ -379,6 +379,7 @@ def order_row(touched: TouchedOrder, time_text: str) -> str:
         f"\t{state.remaining_quantity}\t{state.filled_quantity}\t{state.filled_quote}"
         f"\t{hold_text(touched)}\t{order.maker_ppm}\t{order.taker_ppm}\t{order.priority}"
         f"\t{state.status}\t{state.reason}\t{time_text}\t{time_text}"
+        f"\t{order.owner_id or NULL}"
     )
 
 

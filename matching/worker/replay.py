@@ -35,7 +35,7 @@ DIFFERENCES_MAX: Final = 50
 
 _JOURNAL: Final = (
     "SELECT sequence, kind, body, (extract(epoch FROM batch_at) * 1000000)::bigint, order_id,"
-    " funds::text, maker_fee_ppm, taker_fee_ppm, reached_engine, outcome, reason"
+    " funds::text, maker_fee_ppm, taker_fee_ppm, owner_id, reached_engine, outcome, reason"
     f" FROM {Command._meta.db_table} WHERE shard_id = %s ORDER BY id"
 )
 _ORDERS: Final = (
@@ -73,6 +73,7 @@ class _Recorded(msgspec.Struct, frozen=True):
     funds: str | None
     maker_ppm: int | None
     taker_ppm: int | None
+    owner_id: int | None
     reached_engine: bool
     outcome: str
     reason: str
@@ -145,6 +146,7 @@ class _Replay:
             0,
             row.maker_ppm or 0,
             row.taker_ppm or 0,
+            row.owner_id or 0,
         )
         if isinstance(command, wire.ConfigureMarket):
             terms = translate.configured_terms(

@@ -44,7 +44,7 @@ _ORDERS: Final = RowTable(
         "id", "account_id", "market_id", "client_order_id", "side", "order_type",
         "time_in_force", "post_only", "price", "quantity", "quote_quantity",
         "remaining_quantity", "filled_quantity", "filled_quote", "hold", "maker_fee_ppm",
-        "taker_fee_ppm", "priority", "status", "reason", "created_at", "updated_at",
+        "taker_fee_ppm", "priority", "status", "reason", "created_at", "updated_at", "owner_id",
     ),
 )  # fmt: skip
 _TRADES: Final = RowTable(
@@ -60,7 +60,7 @@ _JOURNAL: Final = RowTable(
     (
         "id", "shard_id", "sequence", "stream_id", "kind", "account_id", "market_id", "body",
         "request_id", "batch_at", "order_id", "funds", "maker_fee_ppm", "taker_fee_ppm",
-        "reached_engine", "outcome", "reason", "actor",
+        "owner_id", "reached_engine", "outcome", "reason", "actor",
     ),
 )  # fmt: skip
 _KEYS: Final = RowTable(OrderKey, ("account_id", "key", "fingerprint", "result", "created_at"))
@@ -378,6 +378,8 @@ def _write_market(cursor: "psycopg.Cursor[Any]", terms: MarketTerms, time_text: 
         "taker_fee_ppm": terms.taker_fee_ppm,
         "phase": terms.phase,
         "is_demo": terms.is_demo,
+        "self_trade_scope": terms.self_trade_scope,
+        "max_open_orders": terms.max_open_orders,
         "updated_at": time_text,
     }
     columns = ", ".join(figures)

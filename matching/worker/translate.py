@@ -18,7 +18,7 @@ from matching.engine.types import (
     SetPhase,
 )
 from matching.terms import AssetTerms, MarketTerms, build_terms
-from zavora.errors import ZavoraError
+from zavora.errors import ValidationFailed
 from zavora.money import NotExact, parse_decimal
 
 
@@ -26,7 +26,8 @@ class Given(msgspec.Struct, frozen=True, gc=False):
     """What a command is decided with beside the books: journaled, so that a replay has it too.
 
     ``fresh_id`` is a placed order's id, or an amended one's new priority; ``funds_units`` what the
-    account has available of the asset it pays with.
+    account has available of the asset it pays with, ``owner_id`` whose account it is (0: not
+    known).
     """
 
     time_us: int
@@ -34,6 +35,7 @@ class Given(msgspec.Struct, frozen=True, gc=False):
     funds_units: int = 0
     maker_ppm: int = 0
     taker_ppm: int = 0
+    owner_id: int = 0
 
 
 class Refused(Exception):
@@ -71,6 +73,7 @@ def place(command: wire.PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         given.taker_ppm,
         given.funds_units,
         given.time_us,
+        given.owner_id,
     )
 
 
@@ -82,7 +85,7 @@ def cancel(command: wire.CancelOrder, given: Given, engine: Engine) -> Cancel:
             command.market_id, command.account_id, command.client_order_id or ""
         )
         order_id = 0 if order is None else order.order_id
-    return Cancel(command.market_id, command.account_id, order_id, given.time_us)
+    return Cancel(command.market_id, command.account_id, order_id, given.time_us, command.reason)
 
 
 def cancel_all(
@@ -137,9 +140,19 @@ def configured_terms(
             taker_fee_ppm=command.taker_fee_ppm,
             phase=command.phase,
             is_demo=command.is_demo,
+            self_trade_scope=command.self_trade_scope,  # type: ignore[arg-type]
+            max_open_orders=command.max_open_orders,
         )
-    except (NotExact, ZavoraError) as error:
+    except NotExact as error:
         raise Refused("validation_error", str(error)) from None
+    except ValidationFailed as error:
+        raise refused_rules(error) from None
+
+
+def refused_rules(error: ValidationFailed) -> Refused:
+    """Return the refusal of a market's rules, each wrong one by name."""
+    named = "; ".join(f"{name}: {expected}" for name, expected in error.details.items())
+    return Refused("validation_error", named or str(error))
 
 
 def configure(terms: MarketTerms, given: Given) -> ConfigureMarket:

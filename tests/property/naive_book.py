@@ -361,10 +361,10 @@ class NaiveExchange:
             raise RefusedError("notional_too_large")
 
     def check_open_orders(self, market: NaiveMarket, account_id: int) -> None:
-        mine = [order for order in market.orders if order.account_id == account_id]
-        if market.rules.max_open_orders is not None:
-            if len([o for o in mine if o.status == "open"]) >= market.rules.max_open_orders:
-                raise RefusedError("too_many_open_orders")
+        limit = market.rules.max_open_orders
+        statuses = [order.status for order in market.orders if order.account_id == account_id]
+        if limit is not None and statuses.count("open") >= limit:
+            raise RefusedError("too_many_open_orders")
 
     def check_band(self, market: NaiveMarket, price: int) -> None:
         band, last = market.rules.band_ppm, market.last_price

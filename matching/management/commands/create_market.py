@@ -8,13 +8,20 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 
 from accounts.access.actor import Actor
-from matching.services import DEFAULT_MAXIMUM, PHASES, create_market, new_market_command
+from matching.services import (
+    DEFAULT_MAX_OPEN_ORDERS,
+    DEFAULT_MAXIMUM,
+    create_market,
+    new_market_command,
+)
+from matching.soundness import PHASES, SELF_TRADE_SCOPES
 from matching.worker.offline import OfflineShard
 from zavora.commands import ExampleCommand, command_error
 from zavora.errors import EngineUnavailable, ZavoraError
 from zavora.money import NotExact, parse_decimal
 
 BY: Final = Actor.system("manage.py create_market")
+COUNT_DIGITS_MAX: Final = 9
 
 
 class Command(ExampleCommand):
@@ -42,6 +49,17 @@ class Command(ExampleCommand):
         parser.add_argument("--band", help="how far a price may be from the last, such as 0.2")
         parser.add_argument("--maker-fee", default="0", help="a fraction, such as 0.00075")
         parser.add_argument("--taker-fee", default="0", help="a fraction, such as 0.001")
+        parser.add_argument(
+            "--max-open-orders",
+            default=str(DEFAULT_MAX_OPEN_ORDERS),
+            help='how many open orders an account may have in the market, or "none"',
+        )
+        parser.add_argument(
+            "--self-trade-scope",
+            default="owner",
+            choices=SELF_TRADE_SCOPES,
+            help="whose orders never trade with each other",
+        )
         parser.add_argument("--phase", default="continuous", choices=PHASES)
         parser.add_argument("--shard", type=int, default=0)
 
@@ -67,6 +85,8 @@ class Command(ExampleCommand):
             "band_ppm": None if options["band"] is None else _ppm("band", options["band"]),
             "maker_fee_ppm": _ppm("maker_fee", options["maker_fee"]),
             "taker_fee_ppm": _ppm("taker_fee", options["taker_fee"]),
+            "max_open_orders": _count("max_open_orders", options["max_open_orders"]),
+            "self_trade_scope": options["self_trade_scope"],
             "phase": options["phase"],
             "shard_id": options["shard"],
         }
@@ -91,6 +111,15 @@ def _decimal(name: str, text: str) -> Decimal:
         return parse_decimal(text)
     except NotExact as error:
         raise CommandError(f"--{name.replace('_', '-')}: {error}") from None
+
+
+def _count(name: str, text: str) -> int | None:
+    """Return a whole number; None for the word none."""
+    if text.lower() == "none":
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > COUNT_DIGITS_MAX:
+        raise CommandError(f'--{name.replace("_", "-")}: expected a whole number or "none"')
+    return int(text)
 
 
 def _ppm(name: str, text: str) -> int:

@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from accounts.access.actor import Actor
-from matching.services import PHASES, set_market_phase
+from matching.services import set_market_phase
+from matching.soundness import PHASES
 from zavora.commands import ExampleCommand, command_error
 from zavora.errors import ZavoraError
 

@@ -1,6 +1,7 @@
 """Markets and funded accounts on the real database, and a shard to apply commands to."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +55,29 @@ class Bench:
             "deadline_ms": 2**50,
         }
         return PlaceOrder(**(given | fields))
+
+    def cancel(self, who: int, market: int, order_id: int) -> Any:
+        """Return the command that cancels an account's order."""
+        from matching.wire import CancelOrder
+
+        return CancelOrder(self.accounts[who].pk, market, order_id)
+
+    def open_orders(self, who: int) -> list[Any]:
+        """Return an account's open orders, oldest first."""
+        from matching.models import Order
+
+        rows = Order.objects.filter(account=self.accounts[who], status__in=("new",))
+        return list(rows.order_by("pk"))
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Leave the shard and own it again, rebuilt from the tables."""
+        from matching.worker.offline import OfflineShard
+
+        former, self.shard = self.shard, OfflineShard(0)
+        former.__exit__(None, None, None)
+        with self.shard:
+            yield
 
     def balance(self, who: int, asset: str) -> tuple[Decimal, Decimal]:
         """Return what an account has available and locked."""
