@@ -20,8 +20,8 @@ from matching import gateway, wire
 from matching.engine.types import SelfTradeScope
 from matching.models import Market, OrderKey, Shard
 from matching.selectors import get_market_terms, list_shard_ids
-from matching.soundness import PHASES, require_figures, require_sound
-from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.soundness import FIGURES, PHASES, sound_terms
+from matching.terms import AssetTerms, MarketTerms
 from zavora.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 from zavora.money import EXACT
 
@@ -29,11 +29,8 @@ from zavora.money import EXACT
 EVENTS_KEPT: Final = timedelta(days=1)
 ORDER_KEYS_KEPT: Final = timedelta(days=30)
 PURGE_MAX: Final = 5_000
-FIGURES: Final = frozenset(
-    {"tick_size", "lot_size", "min_notional", "max_notional", "max_price", "max_quantity"}
-)
 # The rules that ``change_market`` changes, and what makes a market that very market.
-CHANGEABLE: Final = FIGURES | {
+CHANGEABLE: Final = frozenset(FIGURES) | {
     "band_ppm",
     "maker_fee_ppm",
     "taker_fee_ppm",
@@ -78,22 +75,18 @@ def new_market_command(
     symbol = f"{base_asset.code}/{quote_asset.code}"
     if Market.objects.filter(symbol=symbol).exists():
         raise Conflict(f"market {symbol} exists already", symbol=symbol)
-    figures = {
-        "tick_size": tick_size,
-        "lot_size": lot_size,
-        "min_notional": min_notional,
-        "max_notional": max_notional,
-        "max_price": max_price,
-        "max_quantity": max_quantity,
-    }
-    require_figures(figures)
-    terms = build_terms(
+    terms = sound_terms(
         market_id=0,
         symbol=symbol,
         shard_id=shard_id,
         base=base_asset,
         quote=quote_asset,
-        **figures,
+        tick_size=tick_size,
+        lot_size=lot_size,
+        min_notional=min_notional,
+        max_notional=max_notional,
+        max_price=max_price,
+        max_quantity=max_quantity,
         band_ppm=band_ppm,
         maker_fee_ppm=maker_fee_ppm,
         taker_fee_ppm=taker_fee_ppm,
@@ -102,7 +95,6 @@ def new_market_command(
         self_trade_scope=self_trade_scope,
         max_open_orders=max_open_orders,
     )
-    require_sound(terms)
     terms = msgspec.structs.replace(terms, market_id=_next_market_id())
     return configure_command(terms, actor=actor)
 
@@ -155,10 +147,8 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
             "unknown rule",
             **{name: f"expected one of {', '.join(sorted(CHANGEABLE))}" for name in unknown},
         )
-    require_figures({name: changes[name] for name in FIGURES & set(changes)})  # type: ignore[misc]
     kept = {name: getattr(terms, name) for name in (*CHANGEABLE, *_FIXED)}
-    changed = build_terms(**(kept | changes))
-    require_sound(changed)
+    changed = sound_terms(**(kept | changes))
     _submit(
         configure_command(changed, actor=by.text), by=by, act="market.change", subject=symbol,
         shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},

@@ -7,10 +7,10 @@ these questions: what it applied once, it applies again.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from matching.engine.types import MarketPhase, SelfTradeScope
-from matching.terms import MarketTerms
+from matching.terms import MarketTerms, build_terms
 from zavora.errors import ValidationFailed
 from zavora.money import DECIMAL_LENGTH_MAX, INTEGER_DIGITS_MAX, SCALE_MAX, scale_of
 
@@ -21,6 +21,14 @@ OPEN_ORDERS_MAX: Final = 1_000_000
 # As the column.
 BAND_PPM_MAX: Final = 2**31 - 1
 SHARD_ID_MAX: Final = 62
+FIGURES: Final = (
+    "tick_size",
+    "lot_size",
+    "min_notional",
+    "max_notional",
+    "max_price",
+    "max_quantity",
+)
 _BOUND: Final = Decimal(10**INTEGER_DIGITS_MAX)
 
 
@@ -41,18 +49,17 @@ def require_figures(figures: Mapping[str, Decimal]) -> None:
         raise ValidationFailed("the market's rules cannot be kept", **wrong)
 
 
+def sound_terms(**rules: Any) -> MarketTerms:
+    """Return the terms of rules as ``build_terms`` takes them. Raises ValidationFailed by name."""
+    require_figures({name: rules[name] for name in FIGURES})
+    terms = build_terms(**rules)
+    require_sound(terms)
+    return terms
+
+
 def require_sound(terms: MarketTerms) -> None:
     """Hold terms that are exact against each other. Raises ValidationFailed naming the fields."""
-    require_figures(
-        {
-            "tick_size": terms.tick_size,
-            "lot_size": terms.lot_size,
-            "min_notional": terms.min_notional,
-            "max_notional": terms.max_notional,
-            "max_price": terms.max_price,
-            "max_quantity": terms.max_quantity,
-        }
-    )
+    require_figures({name: getattr(terms, name) for name in FIGURES})
     wrong = _wrong_words(terms) | _wrong_counts(terms) | _wrong_limits(terms)
     if wrong:
         raise ValidationFailed("the market's rules contradict themselves", **wrong)

@@ -1,0 +1,196 @@
+"""Every set of rules is refused by name, or makes a market that keeps them to the last figure."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from matching import wire
+from matching.engine import Engine
+from matching.engine.types import Amend, Cancel, OrderRejected, Traded
+from matching.services import configure_command
+from matching.soundness import sound_terms
+from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.worker import translate
+from matching.worker.translate import Given
+from tests.property.market_rules import FIELDS, extreme_orders, market_rules, require_named
+from zavora.errors import ValidationFailed
+from zavora.money import decimal_to_units, numeric_text_to_units, units_to_text
+
+PLENTY = 10**60
+POSSIBLE_MIN = 100
+MAKER, TAKER = 11, 12
+
+
+def test_rules_are_refused_by_name_or_keep_their_extremes():
+    counts = {"refused": 0, "markets": 0, "orders": 0, "trades": 0}
+
+    @settings(
+        max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(rules=market_rules())
+    def run(rules):
+        try:
+            terms = sound_terms(**rules)
+        except ValidationFailed as refused:
+            require_named(refused)
+            counts["refused"] += 1
+            return
+        counts["markets"] += 1
+        _require_the_same_over_the_wire(terms)
+        _require_the_same_from_the_tables(terms)
+        if terms.phase == "continuous":
+            _trade_at_the_ends(terms, counts)
+
+    run()
+
+    assert counts["markets"] > POSSIBLE_MIN, counts
+    assert counts["refused"] > POSSIBLE_MIN, counts
+    assert counts["trades"] > POSSIBLE_MIN, counts
+
+
+def _require_the_same_over_the_wire(terms: MarketTerms) -> None:
+    command = wire.decode_command(wire.encode(configure_command(terms)))
+    assets = {1: terms.base, 2: terms.quote}
+    assert translate.configured_terms(command, shard_id=terms.shard_id, assets=assets) == terms
+
+
+def _require_the_same_from_the_tables(terms: MarketTerms) -> None:
+    """A NUMERIC(38, 18) gives every figure back with eighteen decimals."""
+    kept = {
+        name: Decimal(units_to_text(decimal_to_units(getattr(terms, name), 18), 18))
+        for name in ("tick_size", "lot_size", "min_notional", "max_notional")
+    }
+    kept |= {name: Decimal(f"{getattr(terms, name):.18f}") for name in ("max_price",)}
+    others = set(terms.__struct_fields__) & (FIELDS | {"market_id", "symbol", "base", "is_demo"})
+    given_back = {name: getattr(terms, name) for name in others} | kept
+    assert build_terms(**given_back).rules == terms.rules
+
+
+def _trade_at_the_ends(terms: MarketTerms, counts: dict[str, int]) -> None:
+    """Place, match, amend and cancel at the ends; each figure comes back from its text exactly."""
+    for price_ticks, lots in extreme_orders(terms):
+        engine = Engine()
+        engine.apply(translate.configure(terms, Given(1)))
+        sell = _place(engine, terms, 1, "sell", price_ticks, lots)
+        assert sell.quantity_lots == lots
+        buy = _place(engine, terms, 2, "buy", price_ticks, lots)
+        counts["orders"] += 2
+        counts["trades"] += 1
+        assert (buy.status, sell.status) == ("filled", "filled")
+        assert buy.filled_quote_units == price_ticks * lots * terms.rules.tick_lot_units
+        _require_text(terms, buy.filled_quote_units, price_ticks, lots)
+        rest = _place(engine, terms, 3, "buy", price_ticks, lots)
+        amended = engine.apply(Amend(1, TAKER, 3, None, max(1, lots - 1), 4, PLENTY, 2))
+        assert isinstance(amended[0], OrderRejected) == (
+            lots == 1 or (lots - 1) * price_ticks * terms.rules.tick_lot_units
+            < terms.rules.min_notional_units
+        )
+        engine.apply(Cancel(1, TAKER, 3, 3))
+        assert (rest.status, rest.hold_units) == ("cancelled", 0)
+
+
+def _place(engine, terms, order_id, side, price_ticks, lots):
+    command = wire.PlaceOrder(
+        account_id=MAKER if side == "sell" else TAKER,
+        market_id=1,
+        side=side,
+        order_type="limit",
+        time_in_force="gtc",
+        post_only=False,
+        price=terms.price_text(price_ticks),
+        quantity=terms.quantity_text(lots),
+        quote_quantity=None,
+        client_order_id=None,
+        key=None,
+        deadline_ms=2**50,
+    )
+    command = wire.decode_command(wire.encode(command))
+    events = engine.apply(translate.place(command, Given(1, order_id, PLENTY), terms))
+    assert not isinstance(events[0], OrderRejected), events
+    assert [event.price_ticks for event in events if isinstance(event, Traded)] in (
+        [],
+        [price_ticks],
+    )
+    return events[0].order
+
+
+def _require_text(terms: MarketTerms, quote_units: int, price_ticks: int, lots: int) -> None:
+    """What stands in a NUMERIC(38, 18), and comes back."""
+    for text in (
+        terms.quote_text(quote_units),
+        terms.price_text(price_ticks),
+        terms.quantity_text(lots),
+    ):
+        whole, _, fraction = text.partition(".")
+        assert len(whole) <= 20
+        assert len(fraction) <= 18
+        assert "E" not in text
+    as_numeric = f"{Decimal(terms.price_text(price_ticks)):.18f}"
+    units = numeric_text_to_units(as_numeric, terms.tick_decimals)
+    assert units == price_ticks * terms.tick_units
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"tick_size": Decimal("1E-19"), "lot_size": Decimal(10)}, "tick_size"),
+        ({"tick_size": Decimal("NaN")}, "tick_size"),
+        ({"max_price": Decimal("Infinity")}, "max_price"),
+        ({"max_price": Decimal("1E-17"), "tick_size": Decimal("1E-16")}, "max_price"),
+        ({"max_price": Decimal("1.0000000000000000001")}, "max_price"),
+        ({"max_quantity": Decimal("0.1"), "lot_size": Decimal(1)}, "max_quantity"),
+        ({"min_notional": Decimal("1E-19")}, "min_notional"),
+        ({"quote": AssetTerms(2, "Q", 2), "tick_size": Decimal(1), "min_notional": Decimal("0.001")},
+         "min_notional"),
+        ({"max_notional": Decimal("0.1"), "tick_size": Decimal(1)}, "max_notional"),
+        ({"max_price": Decimal(2), "max_quantity": Decimal(2), "min_notional": Decimal(5)},
+         "min_notional"),
+        ({"band_ppm": 2**31}, "band_ppm"),
+        ({"shard_id": 63}, "shard_id"),
+        ({"phase": "open"}, "phase"),
+        ({"quote": AssetTerms(1, "BASE", 18)}, "quote"),
+        ({"self_trade_scope": "nobody"}, "self_trade_scope"),
+        ({"max_open_orders": 0}, "max_open_orders"),
+    ],
+)  # fmt: skip
+def test_the_field_at_fault_is_named(changes, field):
+    with pytest.raises(ValidationFailed) as refused:
+        sound_terms(**(_plain() | changes))
+
+    assert set(refused.value.details) == {field}
+
+
+@pytest.mark.parametrize("decimals", range(15, 19))
+def test_the_finest_ticks_have_all_prices_below_ten_to_the_twenty(decimals):
+    terms = sound_terms(
+        **(
+            _plain()
+            | {"tick_size": Decimal(1).scaleb(-decimals), "max_price": Decimal("9" * 20 + ".9")}
+        )
+    )
+
+    assert terms.price_to_ticks("9" * 20) == int("9" * 20) * 10**decimals
+    assert terms.rules.max_price_ticks == int("9" * 21) * 10 ** (decimals - 1)
+    assert msgspec.msgpack.decode(wire.encode(configure_command(terms)))
+
+
+def _plain():
+    return {
+        "market_id": 1,
+        "symbol": "BASE/QUOTE",
+        "shard_id": 0,
+        "base": AssetTerms(1, "BASE", 18),
+        "quote": AssetTerms(2, "QUOTE", 18),
+        "tick_size": Decimal("0.01"),
+        "lot_size": Decimal(1),
+        "min_notional": Decimal(0),
+        "max_notional": Decimal(10**12),
+        "max_price": Decimal(10**12),
+        "max_quantity": Decimal(10**12),
+        "band_ppm": None,
+        "maker_fee_ppm": 0,
+        "taker_fee_ppm": 0,
+        "phase": "continuous",
+    }
