@@ -35,6 +35,8 @@ _ENTRIES: Final = RowTable(
         "created_at",
     ),
 )
+# A balance of so much or more is nearly full: what comes in has to be counted.
+NEARLY_FULL: Final = 10**19
 _BALANCE: Final = Balance._meta.db_table
 _ACCOUNT: Final = Account._meta.db_table
 _ASSET: Final = Asset._meta.db_table
@@ -115,7 +117,7 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
     """
     return connection.execute(
         "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, a.owner_id, b.asset_id,"
-        " b.available::text"
+        f" b.available::text, b.available + b.locked >= {NEARLY_FULL}"
         f" FROM {_ACCOUNT} a LEFT JOIN {_BALANCE} b ON b.account_id = a.id"
         " WHERE a.id = ANY(%s::bigint[]) AND a.kind = 'customer'",
         (array_text(account_ids),),
@@ -124,20 +126,40 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
 
 def take_accounts(
     asked: Cursor[Any], scales: Mapping[int, int]
-) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int]]:
-    """Return status, own fee rates and owner of accounts, and their available balances.
+) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int], set[BalanceKey]]:
+    """Return status, own fee rates and owner of accounts, their available balances, and full ones.
 
-    Those are in smallest units, of each asset of ``scales``; a newer asset is traded nowhere here
-    yet.
+    Available is in smallest units, of each asset of ``scales``; a newer asset is traded nowhere
+    here yet. The last are the balances that are nearly full, what is locked counted in.
     """
     accounts: dict[int, AccountFigures] = {}
     available: dict[BalanceKey, int] = {}
-    for account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text in asked.fetchall():
+    nearly_full: set[BalanceKey] = set()
+    for row in asked.fetchall():
+        account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text, is_nearly_full = row
         if account_id not in accounts:
             accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm, owner_id or 0)
         if asset_id in scales:
             available[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
-    return accounts, available
+            if is_nearly_full:
+                nearly_full.add((account_id, asset_id))
+    return accounts, available, nearly_full
+
+
+def read_totals(
+    connection: Connection[Any], keys: Iterable[BalanceKey], scales: Mapping[int, int]
+) -> dict[BalanceKey, int]:
+    """Return available and locked together of balances, in smallest units, without locks."""
+    totals = dict.fromkeys(keys, 0)
+    rows = connection.execute(
+        f"SELECT b.account_id, b.asset_id, (b.available + b.locked)::text FROM {_BALANCE} b"
+        " JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
+        " ON b.account_id = k.account_id AND b.asset_id = k.asset_id",
+        (array_text(key[0] for key in totals), array_text(key[1] for key in totals)),
+    )
+    for account_id, asset_id, text in rows.fetchall():
+        totals[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
+    return totals
 
 
 def lock_balances(

@@ -14,6 +14,7 @@ import psycopg
 import structlog
 from django.conf import settings
 
+from accounts.ledger import BalanceKey, read_totals
 from matching import wire
 from matching.worker import lease, settle
 from matching.worker.ahead import Flight
@@ -29,6 +30,7 @@ from matching.worker.failures import (
 )
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.loading import read_assets
+from matching.worker.room import Crowded
 from matching.worker.settle import FundsMoved, KeysTaken, Settled
 from zavora.errors import InvariantBroken
 from zavora.lasting import DoubtfulCommit, WatchedConnection
@@ -104,10 +106,16 @@ class BatchSettler:
     ) -> tuple[Decision, Settled]:
         """Decide and commit; decide anew where figures moved; look a commit in doubt up."""
         attempts = 0
+        watched: set[BalanceKey] = set()
         while attempts < ATTEMPTS_MAX:
             flying, flight = flight, None
             try:
-                return self._attempt(entries, flying)
+                return self._attempt(entries, watched, flying)
+            except Crowded as crowded:
+                # Each balance is learnt of once; then only what moves meanwhile costs an attempt.
+                attempts += crowded.keys <= watched
+                watched |= crowded.keys
+                log.info("decided_anew", shard=self.shard_id, why=str(crowded))
             except (FundsMoved, KeysTaken) as moved:
                 attempts += 1
                 log.info("decided_anew", shard=self.shard_id, why=repr(moved), attempts=attempts)
@@ -131,7 +139,7 @@ class BatchSettler:
         self._keep_lease()
 
     def _attempt(
-        self, entries: list[Entry], flight: Flight | None = None
+        self, entries: list[Entry], watched: set[BalanceKey], flight: Flight | None = None
     ) -> tuple[Decision, Settled]:
         context = self._owned_context()
         self._in_doubt = None
@@ -141,7 +149,7 @@ class BatchSettler:
             raise Passing(str(error)) from error
         try:
             if flight is None:
-                decision, settled = self._decide_and_write(connection, entries)
+                decision, settled = self._decide_and_write(connection, entries, watched)
             else:
                 decision, settled = self._landed(context, flight)
         except psycopg.Error as error:
@@ -164,13 +172,19 @@ class BatchSettler:
         return decision, settled
 
     def _decide_and_write(
-        self, connection: WatchedConnection, entries: list[Entry]
+        self,
+        connection: WatchedConnection,
+        entries: list[Entry],
+        watched: set[BalanceKey],
     ) -> tuple[Decision, Settled]:
         context, position = self._owned_context(), self._owned_position()
         with connection.cursor() as cursor:
             asked = settle.begin_and_read(connection, context, position, entries)
             self._learn_assets(cursor, context, entries)
-            decision = self._decide(context, asked.take(context.scales), entries)
+            figures = asked.take(context.scales)
+            if watched:
+                figures.totals = read_totals(connection, watched, context.scales)
+            decision = self._decide(context, figures, entries)
             settled = settle.write(cursor, context, decision, position)
             self._in_doubt = (decision, settled)
             connection.execute_lasting("COMMIT")
@@ -210,6 +224,8 @@ class BatchSettler:
         for index, entry in enumerate(entries):
             try:
                 decision.decide(entry)
+            except Crowded:
+                raise
             except Exception as error:  # the engine names its command by raising in its turn
                 raise Blamed(index, error) from error
         decision.close()

@@ -5,6 +5,7 @@ before. What comes out is a ``Decision``: rows for one transaction, and what to 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import structlog
@@ -18,8 +19,9 @@ from matching.ids import IdSequence
 from matching.refusals import code_of
 from matching.soundness import PHASES, require_sound
 from matching.terms import AssetTerms, MarketTerms
-from matching.worker import translate
+from matching.worker import room, translate
 from matching.worker.outcome import Outcome, latest_state
+from matching.worker.room import Crowded
 from matching.worker.rows import BatchRows, KeyBinding, rows_of
 from matching.worker.translate import Given, Refused
 from zavora.copying import NULL, copy_bytes, copy_text
@@ -46,12 +48,20 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     is_fence: bool = False
 
 
+_NO_ENTRY = Entry("", b"", "", "", 0, None)
+
+
 class Figures(msgspec.Struct):
-    """What was read from the tables for a batch, without locks."""
+    """What was read from the tables for a batch, without locks.
+
+    ``totals`` (available and locked) of balances whose room is watched: mostly none.
+    """
 
     accounts: dict[int, AccountFigures]
     available: dict[BalanceKey, int]
     keys: dict[tuple[int, str], KeyBinding]
+    nearly_full: set[BalanceKey] = set()
+    totals: dict[BalanceKey, int] = {}
 
 
 class ShardContext(msgspec.Struct):
@@ -117,6 +127,7 @@ class Decision:
         # What the engine's later state must not touch; set once all commands are decided.
         self.rows = BatchRows()
         self.mark: Mark = (0, 0)
+        self._entry = _NO_ENTRY
 
     def terms(self, market_id: int) -> MarketTerms | None:
         """Return a market's terms as of this point of the batch."""
@@ -137,8 +148,12 @@ class Decision:
     # --- one entry ----------------------------------------------------------------------------
 
     def decide(self, entry: Entry) -> None:
-        """Decide one command, journal it and prepare its reply. Engine exceptions pass through."""
+        """Decide one command, journal it and prepare its reply. Engine exceptions pass through.
+
+        Raises Crowded where the totals of more balances must be known to decide it.
+        """
         command = entry.command
+        self._entry = entry
         if entry.blame:
             verdict = _void("the command failed inside and was recorded as void")
         elif command is None:
@@ -208,7 +223,12 @@ class Decision:
             account.owner_id,
         )
         engine_command = translate.place(command, given, terms)
-        return self._run(engine_command, terms, given, asset.scale, given.fresh_id)
+        market = self.engine.market(command.market_id)
+        brings_units = room.could_bring_units(market, engine_command)
+        is_watched = self._watches(command.account_id, command.side, terms, brings_units)
+        return self._run(
+            engine_command, terms, given, asset.scale, given.fresh_id, is_watched=is_watched
+        )
 
     def _amend(self, command: wire.AmendOrder) -> _Verdict:
         terms = self._terms_here(command.market_id)
@@ -222,7 +242,16 @@ class Decision:
             self._available((command.account_id, asset.asset_id)),
         )
         engine_command = translate.amend(command, given, terms)
-        return self._run(engine_command, terms, given, asset.scale, command.order_id)
+        is_watched = False
+        if order is not None and order.account_id == command.account_id:
+            market = self.engine.market(order.market_id)
+            brings, amount = room.could_amount_to_units(market, order, engine_command)
+            is_watched = self._watches(command.account_id, side, terms, brings) or (
+                not room.is_harmless(amount, terms.quote.scale)
+            )
+        return self._run(
+            engine_command, terms, given, asset.scale, command.order_id, is_watched=is_watched
+        )
 
     def _cancel(self, command: wire.CancelOrder) -> _Verdict:
         terms = self._terms_here(command.market_id)
@@ -272,15 +301,69 @@ class Decision:
             self.new_terms[terms.market_id] = msgspec.structs.replace(terms, phase=command.phase)
         return verdict
 
+    # --- room in balances ---------------------------------------------------------------------
+
+    def _watches(self, account_id: int, side: str, terms: MarketTerms, brings_units: int) -> bool:
+        """Tell whether the command's every step must be held against the room of balances.
+
+        Raises Crowded where that is not known of the balance that receives what it brings.
+        """
+        received = terms.base if side == "buy" else terms.quote
+        key = account_id, received.asset_id
+        figures = self._figures
+        if key not in figures.totals and (
+            key in figures.nearly_full or not room.is_harmless(brings_units, received.scale)
+        ):
+            raise Crowded({key})
+        return bool(figures.totals)
+
+    def _apply_watched(self, terms: MarketTerms, command: Command) -> list[Event]:
+        """Apply a command whose balances are watched. Raises Refused where its own has no room.
+
+        A resting order that it meets and that has none is ended first, by a journaled command: one
+        full balance must not shut a market.
+        """
+        entry = self._entry
+        while True:
+            mark = self.engine.mark()
+            events = self.engine.apply(command)
+            if not events or type(events[0]) is OrderRejected:
+                return events
+            order = room.first_without_room(
+                events, terms, self._figures.totals, self.outcome.changes
+            )
+            if order is None:
+                return events
+            taker = events[0].order  # type: ignore[union-attr]
+            account_id, order_id = order.account_id, order.order_id
+            self.engine.undo(back_to=mark)
+            if order is taker:
+                raise Refused(
+                    "balance_full", "The order could bring a balance or an amount of 10^20 or more."
+                )
+            log.warning("order_ended_balance_full", account_id=account_id, order_id=order_id)
+            cancel = wire.CancelOrder(account_id, terms.market_id, order_id, reason="balance_full")
+            self.decide(
+                msgspec.structs.replace(
+                    entry, body=wire.encode(cancel), command=cancel, reply_to=""
+                )
+            )
+
     # --- the engine ---------------------------------------------------------------------------
 
     def _to_engine(
-        self, command: Command, terms: MarketTerms, cancel_name: str = ""
+        self,
+        command: Command,
+        terms: MarketTerms,
+        cancel_name: str = "",
+        *,
+        is_watched: bool = False,
     ) -> tuple[list[Event], list[wire.TradeState]]:
         before = 0  # asked for a market's first command in the batch only
         if terms.market_id not in self.outcome.markets and self.engine.has_market(terms.market_id):
             before = self.engine.market(terms.market_id).depth_sequence
-        events = self.engine.apply(command)
+        apply = partial(self._apply_watched, terms) if is_watched else self.engine.apply
+        events: list[Event] = apply(command)
         if events and type(events[0]) is OrderRejected:
             return events, []
         return events, self.outcome.absorb(events, terms, before, cancel_name)
@@ -293,9 +376,11 @@ class Decision:
         funds_scale: int | None,
         order_id: int,
         cancel_name: str = "",
+        *,
+        is_watched: bool = False,
     ) -> _Verdict:
         """Apply an engine command about at most one own order; return what to say of it."""
-        events, trades = self._to_engine(command, terms, cancel_name)
+        events, trades = self._to_engine(command, terms, cancel_name, is_watched=is_watched)
         if events and isinstance(events[0], OrderRejected):
             rejected = events[0]
             reply = wire.Reply(code_of(rejected.reason), rejected.message, rejected.reason)

@@ -28,6 +28,7 @@ from matching.worker.decide import Decision, Entry
 from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.loading import load_shard
+from matching.worker.room import Crowded
 from matching.worker.settle import Settled
 from matching.worker.stream import QUEUE_ERRORS, CommandStream, News
 from zavora.errors import InvariantBroken
@@ -303,7 +304,7 @@ class MatchingWorker(BatchSettler):
             return None
         try:
             return self._decide(context, figures, commands, after=flight)
-        except (Blamed, InvariantBroken):
+        except (Blamed, Crowded, InvariantBroken):
             context.engine.undo(back_to=(0, 0) if flight is None else flight.decision.mark)
             return None
 

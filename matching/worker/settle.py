@@ -28,6 +28,7 @@ from matching.worker.decide import Decision, Figures, ShardContext, keys_of, sub
 from matching.worker.decide import Entry as Entry
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.outcome import EntryRow
+from matching.worker.room import BOUNDS, Crowded
 from zavora.copying import (
     NULL,
     RowCounts,
@@ -127,7 +128,8 @@ class FiguresAsked:
         bound = {(row[0], row[1]): (row[2], row[3]) for row in rows}
         if self._accounts is None:
             return Figures({}, {}, bound)
-        return Figures(*take_accounts(self._accounts, scales), bound)
+        accounts, available, nearly_full = take_accounts(self._accounts, scales)
+        return Figures(accounts, available, bound, nearly_full)
 
 
 def read_figures(
@@ -171,7 +173,7 @@ def write(
     """Write a decided batch into the open transaction; the caller commits.
 
     A small batch goes in two round trips, as what is read of its balances lies between. Raises
-    FundsMoved or KeysTaken where the batch must be decided anew.
+    FundsMoved, KeysTaken or Crowded where the batch must be decided anew.
     """
     outcome = decision.outcome
     connection = cursor.connection
@@ -270,8 +272,12 @@ def _entry_rows(
     context: ShardContext,
     decision: Decision,
 ) -> list[str]:
-    """Return the ledger entries' COPY rows, with the running total of each customer's balance."""
+    """Return the ledger entries' COPY rows, with the running total of each customer's balance.
+
+    Raises Crowded where one would not fit the tables.
+    """
     totals: dict[BalanceKey, int] = {}
+    crowded: set[BalanceKey] = set()
     rows = []
     scales = context.scales
     time_text = decision.time_text
@@ -285,11 +291,15 @@ def _entry_rows(
                 balance = locked[key]
                 total = balance.available_units + balance.locked_units
             totals[key] = total = total + entry.units
+            if total >= BOUNDS[scale]:
+                crowded.add(key)
             after = units_to_text(total, scale)
         rows.append(
             f"{entry_id}\t{entry.trade_id}\t{entry.account_id}\t{entry.asset_id}\t{entry.kind}"
             f"\t{entry.units}e-{scale}\t{after}\t{time_text}"
         )
+    if crowded:
+        raise Crowded(crowded)
     return rows
 
 

@@ -84,7 +84,8 @@ def _trade_at_the_ends(terms: MarketTerms, counts: dict[str, int]) -> None:
         rest = _place(engine, terms, 3, "buy", price_ticks, lots)
         amended = engine.apply(Amend(1, TAKER, 3, None, max(1, lots - 1), 4, PLENTY, 2))
         assert isinstance(amended[0], OrderRejected) == (
-            lots == 1 or (lots - 1) * price_ticks * terms.rules.tick_lot_units
+            lots == 1
+            or (lots - 1) * price_ticks * terms.rules.tick_lot_units
             < terms.rules.min_notional_units
         )
         engine.apply(Cancel(1, TAKER, 3, 3))
@@ -142,8 +143,14 @@ def _require_text(terms: MarketTerms, quote_units: int, price_ticks: int, lots: 
         ({"max_price": Decimal("1.0000000000000000001")}, "max_price"),
         ({"max_quantity": Decimal("0.1"), "lot_size": Decimal(1)}, "max_quantity"),
         ({"min_notional": Decimal("1E-19")}, "min_notional"),
-        ({"quote": AssetTerms(2, "Q", 2), "tick_size": Decimal(1), "min_notional": Decimal("0.001")},
-         "min_notional"),
+        (
+            {
+                "quote": AssetTerms(2, "Q", 2),
+                "tick_size": Decimal(1),
+                "min_notional": Decimal("0.001"),
+            },
+            "min_notional",
+        ),
         ({"max_notional": Decimal("0.1"), "tick_size": Decimal(1)}, "max_notional"),
         ({"max_price": Decimal(2), "max_quantity": Decimal(2), "min_notional": Decimal(5)},
          "min_notional"),

@@ -1,4 +1,4 @@
-"""Accounts of one owner, from the tables through the worker and back: trades, journal, rebuilding."""
+"""Accounts of one owner, through the worker and back: trades, journal, rebuilding."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,0 +1,136 @@
+"""Whether balances have room for what trades bring: every total stays below 10^20.
+
+A deposit refuses what would not fit, and so does an order: it is taken back before anything of it
+is written. Most batches pay for this with one comparison a figure: only where a balance is nearly
+full, or an order could bring nearly as much, is the balance's total read and every step counted.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from accounts.ledger import BalanceChange, BalanceKey
+from matching.engine.market import Market
+from matching.engine.types import Amend, Event, Order, Place, Traded
+from matching.terms import MarketTerms
+from zavora.money import INTEGER_DIGITS_MAX, SCALE_MAX
+
+# In smallest units, by scale: what a total stays below; and what, brought by an order to a balance
+# that is not nearly full (``accounts.ledger``), leaves it below that whatever it is.
+BOUNDS: Final = tuple(10 ** (INTEGER_DIGITS_MAX + scale) for scale in range(SCALE_MAX + 1))
+_HARMLESS: Final = tuple(9 * bound // 10 for bound in BOUNDS)
+
+
+class Crowded(Exception):
+    """Balances may lack room: the batch is to be decided (anew) with their totals known."""
+
+    def __init__(self, keys: set[BalanceKey]) -> None:
+        super().__init__(f"balances nearly full: {sorted(keys)}")
+        self.keys = keys
+
+
+def is_harmless(units: int, scale: int) -> bool:
+    """Tell whether a balance that is not nearly full has room for ``units``, whatever it holds."""
+    return units < _HARMLESS[scale]
+
+
+def could_bring_units(market: Market, command: Place) -> int:
+    """Return at least what a new order can bring: base units for a buy, quote units for a sell.
+
+    A seller gets its own price or better; better than the best bid of now it never gets.
+    """
+    rules, lots = market.rules, command.quantity_lots
+    if command.side == "buy":
+        if lots is not None:
+            return lots * rules.lot_units
+        keys = market.asks.keys
+        lot_cost_units = -keys[-1] * rules.tick_lot_units if keys else 0
+        if not lot_cost_units:
+            return 0
+        return (command.budget_units or 0) // lot_cost_units * rules.lot_units
+    if lots is None:
+        return command.budget_units or 0
+    return _best_price(market, command.price_ticks or 0) * lots * rules.tick_lot_units
+
+
+def could_amount_to_units(market: Market, order: Order, command: Amend) -> tuple[int, int]:
+    """Return at least what the rest of an amended order can bring, and all its fills' amount."""
+    rules = market.rules
+    lots = order.quantity_lots if command.quantity_lots is None else command.quantity_lots
+    rest_lots = max(0, (lots or 0) - order.filled_lots)
+    price_ticks = (order.price_ticks if command.price_ticks is None else command.price_ticks) or 0
+    if order.side == "sell":
+        price_ticks = _best_price(market, price_ticks)
+    rest_units = price_ticks * rest_lots * rules.tick_lot_units
+    brings_units = rest_units if order.side == "sell" else rest_lots * rules.lot_units
+    return brings_units, order.filled_quote_units + rest_units
+
+
+def _best_price(market: Market, price_ticks: int) -> int:
+    bids = market.bids.keys
+    return max(price_ticks, bids[-1]) if bids else price_ticks
+
+
+def first_without_room(
+    events: list[Event],
+    terms: MarketTerms,
+    totals: Mapping[BalanceKey, int],
+    changes: Mapping[BalanceKey, BalanceChange],
+) -> Order | None:
+    """Return the first order of a command that brings a balance more than it can take.
+
+    ``events`` are of a placed or amended order; ``totals`` what the balances that are watched had
+    before the batch, ``changes`` what the batch did to them before this command. Counted entry by
+    entry, as the ledger does. What rests of the order counts as filled at its own price.
+    """
+    counted = _Counted(totals, changes)
+    base, quote = terms.base, terms.quote
+    order: Order = events[0].order  # type: ignore[union-attr]
+    for event in events:
+        if not isinstance(event, Traded):
+            continue
+        buyer, seller = event.maker, event.taker
+        if event.taker.side == "buy":
+            buyer, seller = seller, buyer
+        if not counted.add((buyer.account_id, base.asset_id), event.base_units, base.scale):
+            return buyer
+        counted.add((buyer.account_id, quote.asset_id), -event.quote_units, quote.scale)
+        counted.add((seller.account_id, base.asset_id), -event.base_units, base.scale)
+        if not counted.add((seller.account_id, quote.asset_id), event.quote_units, quote.scale):
+            return seller
+        counted.add((buyer.account_id, base.asset_id), -event.buyer_fee_units, base.scale)
+        counted.add((seller.account_id, quote.asset_id), -event.seller_fee_units, quote.scale)
+    rest_lots = order.remaining_lots if order.status in ("new", "partially_filled") else 0
+    rest_units = (order.price_ticks or 0) * rest_lots * terms.rules.tick_lot_units
+    if order.side == "buy":
+        key, units, scale = base.asset_id, rest_lots * terms.rules.lot_units, base.scale
+    else:
+        key, units, scale = quote.asset_id, rest_units, quote.scale
+    has_room = counted.add((order.account_id, key), units, scale)
+    # The sum of its fills stands in the order's row.
+    return (
+        None if has_room and order.filled_quote_units + rest_units < BOUNDS[quote.scale] else order
+    )
+
+
+class _Counted:
+    """Totals of watched balances, moved step by step."""
+
+    def __init__(
+        self, totals: Mapping[BalanceKey, int], changes: Mapping[BalanceKey, BalanceChange]
+    ) -> None:
+        self._before = totals
+        self._changes = changes
+        self._totals: dict[BalanceKey, int] = {}
+
+    def add(self, key: BalanceKey, units: int, scale: int) -> bool:
+        """Move a balance; tell whether it has room for that. One that is not watched has."""
+        total = self._totals.get(key)
+        if total is None:
+            total = self._before.get(key)
+            if total is None:
+                return True
+            change = self._changes.get(key)
+            if change is not None:
+                total += change.available_units + change.locked_units
+        self._totals[key] = total = total + units
+        return total < BOUNDS[scale]
