@@ -14,6 +14,7 @@ from api.binance.params import Params
 from api.binance.routes import CompatRequest, Route, Security
 from api.binance.signing import authenticate
 from api.binance.table import ROUTES
+from api.edge.compression import packed
 from api.edge.http import (
     SECURITY_HEADERS,
     ClientGone,
@@ -72,6 +73,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except Exception as error:  # the outermost edge: every failure has an answer
         status, more, content = render(known_compat_error(error))
         headers += more[1:]  # the first is the content type, which stands already
+    if request.may_pack and status == 200:
+        accepted = dict(scope["headers"]).get(b"accept-encoding")
+        content = await packed(content, headers, accepted)
     headers.append((_USED_WEIGHT, b"%d" % limits.used_weight(request.ip)))
     headers.append((b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -113,6 +117,8 @@ async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any
     weight = route.weight
     limits.take_weight(request.ip, weight if isinstance(weight, int) else weight(params))
     if route.security is Security.NONE:
+        # A book is asked for far too often for that.
+        request.may_pack = request.path != depth_answers.PATH
         params.check_repeated()
         route.check_required(params)
     else:

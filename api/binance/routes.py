@@ -28,7 +28,7 @@ class CompatRequest:
     """One request, as handlers see it. ``headers`` are those of the answer, to be added to.
 
     ``caller``, ``account_pk``, ``account_id`` and ``api_key`` (the key's public name) are set where
-    the route's security asks for them.
+    the route's security asks for them. ``may_pack``: the answer is public and may be compressed.
     """
 
     __slots__ = (
@@ -39,6 +39,7 @@ class CompatRequest:
         "headers",
         "ip",
         "is_private",
+        "may_pack",
         "method",
         "params",
         "path",
@@ -59,6 +60,7 @@ class CompatRequest:
         self.request_id = ""
         # Set where the route asks for a caller.
         self.is_private = False
+        self.may_pack = False
 
 
 Handler = Callable[[CompatRequest], Awaitable[Any] | Any]

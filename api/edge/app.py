@@ -24,6 +24,7 @@ from api.auth import (
     django_request,
 )
 from api.edge import health, market_data, orders
+from api.edge.compression import packed
 from api.edge.credentials import get_credentials
 from api.edge.http import (
     ClientGone,
@@ -52,13 +53,16 @@ Handler = Callable[..., Awaitable[Body] | Body]
 
 
 class Route:
-    """What answers a method of a path: public, or for a caller."""
+    """What answers a method of a path: public, or for a caller; ``is_packed`` where it is long."""
 
-    __slots__ = ("handler", "is_async", "is_public")
+    __slots__ = ("handler", "is_async", "is_packed", "is_public")
 
-    def __init__(self, handler: Handler, *, is_public: bool = False) -> None:
+    def __init__(
+        self, handler: Handler, *, is_public: bool = False, is_packed: bool = False
+    ) -> None:
         self.handler = handler
         self.is_public = is_public
+        self.is_packed = is_packed
         self.is_async = iscoroutinefunction(handler)
 
 
@@ -127,13 +131,13 @@ ORDER: Final[Methods] = {
     "PATCH": Route(_amend),
     "DELETE": Route(_cancel),
 }
-MARKETS: Final[Methods] = {"GET": Route(market_data.list_markets, is_public=True)}
-TICKERS: Final[Methods] = {"GET": Route(market_data.list_tickers, is_public=True)}
+MARKETS: Final[Methods] = {"GET": Route(market_data.list_markets, is_public=True, is_packed=True)}
+TICKERS: Final[Methods] = {"GET": Route(market_data.list_tickers, is_public=True, is_packed=True)}
 MARKET: Final[Methods] = {"GET": Route(market_data.get_market, is_public=True)}
 OF_MARKET: Final[dict[str, Methods]] = {
     "order-book": {"GET": Route(market_data.get_order_book, is_public=True)},
     "ticker": {"GET": Route(market_data.get_ticker, is_public=True)},
-    "trades": {"GET": Route(market_data.get_trades, is_public=True)},
+    "trades": {"GET": Route(market_data.get_trades, is_public=True, is_packed=True)},
 }
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
@@ -215,6 +219,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if not request.is_public:
         answer_headers.append(NO_STORE)
     content = b"" if body is None else encode(body)
+    if request.may_pack:
+        content = await packed(content, answer_headers, headers.get(b"accept-encoding"))
     await send_answer(send, status=status, headers=answer_headers, body=content, is_head=is_head)
 
 
@@ -249,6 +255,7 @@ async def _answer(
         if route.is_public:
             request.is_public = True
             await get_feed().ensure_started()
+            request.may_pack = route.is_packed
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
         caller, is_remembered = await find_caller(request)

@@ -24,11 +24,12 @@ class ClientGone(Exception):
 
 
 class EdgeRequest:
-    """One request. ``caller`` is set by the application where the route needs one."""
+    """One request. ``caller`` is set by the application where the route needs one.
 
     __slots__ = (
-        "body", "caller", "headers", "ip", "is_public", "method", "path", "request_id", "scope"
-    )  # fmt: skip
+        *("body", "caller", "headers", "ip", "is_public", "may_pack", "method", "path"),
+        *("request_id", "scope"),
+    )
 
     def __init__(self, scope: Scope, path: str, headers: dict[bytes, bytes]) -> None:
         self.scope = scope
@@ -42,6 +43,7 @@ class EdgeRequest:
         self.caller: Caller | None = None
         # Set once it is known that the answer holds nothing of its caller.
         self.is_public = False
+        self.may_pack = False
 
     def header(self, name: bytes) -> str | None:
         """Return a header's text, by its lower-case name."""
