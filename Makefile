@@ -15,6 +15,7 @@ FREQTRADE := $(VENV)/freqtrade
 PYTEST_WORKERS ?= -n 2 --dist loadfile
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+STATIC_SOURCES := $(shell find static -type f -not -path 'static/build/*' 2>/dev/null)
 BENCHMARKS := $(wildcard benchmarks)
 
 # Caches go to the user's own folder, or beside the environment for a user who has none.
@@ -39,27 +40,27 @@ help: ## List the targets
 	@echo 'PORT, ZAVORA_HOME, DATABASE_URL, REDIS_URL and the rest: see .env.example'
 
 install: $(STAMPS)/run $(STAMPS)/node ## Make .venv with everything that running needs
-build: $(STAMPS)/frontend ## Build the front end
+build: $(STAMPS)/static ## Build the front end and collect all static files, hashed and compressed
 
-run: $(STAMPS)/run $(STAMPS)/frontend ## Start the whole exchange; Ctrl-C ends it
+run: $(STAMPS)/run $(STAMPS)/static ## Start the whole exchange; Ctrl-C ends it
 	@exec $(BIN)/python -m zavora.run --end-with-parent
 
 reset: $(STAMPS)/run ## Wipe the data of this exchange (ZAVORA_HOME)
 	@exec $(BIN)/python -m zavora.reset
 
-test: $(STAMPS)/dev $(STAMPS)/frontend ## Run all tests on servers of their own
+test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
 	@exec $(BIN)/python -m pytest $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-test-fast: $(STAMPS)/dev $(STAMPS)/frontend ## Run unit and short property tests, without servers
+test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit and short property tests, without servers
 	@exec $(BIN)/python -m pytest -q -m 'not long' tests/unit tests/property $(PYTEST_ARGS)
 
-crash-test: $(STAMPS)/dev $(STAMPS)/frontend ## Kill every part under load, 60 times
+crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s
 
-freqtrade-trial: $(STAMPS)/run $(STAMPS)/frontend $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
+freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
 
-bench: $(STAMPS)/dev $(STAMPS)/frontend ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
+bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
 
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, front-end types
@@ -79,7 +80,7 @@ lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt
 
 clean: ## Remove what was built (not the data)
-	rm -rf $(VENV) frontend/node_modules static/build
+	rm -rf $(VENV) frontend/node_modules static/build .static
 
 # --- what the targets stand on --------------------------------------------------------------------
 
@@ -124,4 +125,10 @@ $(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run
 $(STAMPS)/frontend: $(FRONTEND_SOURCES) $(STAMPS)/node
 	@echo 'Building the front end'
 	@$(BIN)/python scripts/npm.py run --silent build
+	@touch $@
+
+# It needs no secret; without one given, settings would make a home to keep one in.
+$(STAMPS)/static: $(STAMPS)/frontend $(STAMPS)/run $(STATIC_SOURCES)
+	@echo 'Collecting static files'
+	@SECRET_KEY=$${SECRET_KEY:-unused} $(BIN)/python manage.py collect_static
 	@touch $@

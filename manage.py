@@ -16,6 +16,7 @@ from zavora.home import Home, HomeError, home_from_environment, load_environment
 COMMANDS_WITHOUT_SERVERS = frozenset(
     {
         "check",
+        "collect_static",
         "collectstatic",
         "compilemessages",
         "diffsettings",

@@ -134,7 +134,7 @@ def _prepare_data(
     if not env.bool("DEBUG", default=True):
         with step("static files"):
             supervisor.run_to_end(
-                manage("static", "collectstatic", "--noinput", env=owner_env),
+                manage("static", "collect_static", env=owner_env),
                 wait_s=STEP_WAIT_S,
             )
     return logins

@@ -77,7 +77,6 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "zavora",
     "accounts",
     "matching",
@@ -90,6 +89,8 @@ MIDDLEWARE = [
     "api.middleware.PolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After WhiteNoise, whose files are compressed already (docs/adr/0019-compression.md).
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -164,13 +165,24 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(ZAVORA_HOME / "static"))
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / ".static"))
 # Everything in the home is its owner's alone; a folder elsewhere may be another server's to read.
 _static_is_at_home = Path(str(STATIC_ROOT)).resolve().is_relative_to(ZAVORA_HOME)
 FILE_UPLOAD_PERMISSIONS = 0o600 if _static_is_at_home else 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700 if _static_is_at_home else 0o755
-# In development files are served from where they stand; deployments run collectstatic.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "zavora.static_files.HashedStaticFiles"},
+}
+# `make build` collects the files; in development a changed one is served from where it stands.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Source maps are for whoever opens the developer tools, and as large as all else together.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
+    *("jpg", "jpeg", "png", "gif", "webp", "ico", "woff", "woff2", "zip", "gz", "br", "map"),
+)
+# What browsers and crawlers ask for at fixed addresses: favicon.ico and robots.txt.
+WHITENOISE_ROOT = BASE_DIR / "static" / "root"
 
 CHANNEL_LAYERS = {
     "default": {
@@ -215,8 +227,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "POSTPROCESSING_HOOKS": ["api.edge_documents.add_edge"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- the exchange --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from zavora.home import Home
         ["--version"],
         ["migrate", "--help"],
         ["create_token", "-h"],
+        ["collect_static"],
         ["collectstatic", "--noinput"],
         ["spectacular", "--file", "schema.yml"],
     ],
