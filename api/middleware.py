@@ -13,7 +13,7 @@ from api.caching import is_public
 from api.errors import answer_error, bad_request_view
 from zavora.errors import ZavoraError
 
-# Scripts come from us alone. The chart library and Swagger write style elements of their own.
+# Scripts come from us alone. The chart library writes a style element of its own.
 POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self' {sockets}; object-src 'none'; base-uri 'self'; "

@@ -1,9 +1,10 @@
 """Django's part of the API. The edge's paths never arrive here (``zavora/asgi.py``)."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
 from api.caching import public
+from api.docs_page import docs
 from api.errors import not_found_view
 from api.v1 import accounts, history
 
@@ -22,7 +23,7 @@ urlpatterns = [
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
     path("v1/markets/<path:symbol>/candles", history.CandlesView.as_view()),
     path("schema", public(SpectacularAPIView.as_view()), name="schema"),
-    path("docs", public(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="docs"),
+    path("docs", public(docs), name="docs"),
     # Also in development, where Django would show its own page.
     re_path(r"^", not_found_view),
 ]
