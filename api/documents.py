@@ -25,11 +25,13 @@ Side = Literal["Buy", "Sell"]
 
 
 class Account(Struct):
-    """A trading account."""
+    """A trading account; its own fee rates are null where the market's hold."""
 
     id: AccountId
     label: str
     status: Literal["Active", "CancelOnly", "Frozen", "Closed"]
+    maker_fee: Decimal | None
+    taker_fee: Decimal | None
     created_at: Time
     updated_at: Time
 
@@ -78,11 +80,13 @@ class LedgerEntry(Struct):
 
 
 class Market(Struct):
-    """A market and its rules; order sizes are in the quote asset."""
+    """A market and its rules; order sizes are in the quote asset, scales count decimals."""
 
     symbol: Annotated[str, Meta(examples=["BTC/USD"])]
     base_asset: str
     quote_asset: str
+    base_scale: int
+    quote_scale: int
     price_tick: Decimal
     quantity_step: Decimal
     min_order_size: Decimal

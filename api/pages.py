@@ -3,14 +3,16 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from accounts.selectors import list_accounts
+from api.errors import not_found_view
 from api.requests import symbol_of
+from api.shapes import account_rates
 from matching.selectors import list_market_terms
 from zavora import __version__
 
@@ -29,7 +31,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
     else:
         market = symbol_of(symbol)
         if market not in symbols:
-            raise Http404
+            return not_found_view(request)  # our page in development, too
     return render(request, "trade.html", {"page_config": _page_config(request, market)})
 
 
@@ -39,7 +41,9 @@ def _page_config(request: HttpRequest, market: str) -> dict[str, Any]:
     return {
         "market": market,
         "user": {"email": str(user)} if user.is_authenticated else None,
-        "accounts": [{"id": str(row.public_id), "label": row.label} for row in accounts],
+        "accounts": [
+            {"id": str(row.public_id), "label": row.label, **account_rates(row)} for row in accounts
+        ],
         "demo": settings.ZAVORA_DEMO,
         "faucet": settings.ZAVORA_FAUCET,
         "csrf_cookie": settings.CSRF_COOKIE_NAME,

@@ -229,6 +229,8 @@ def market(terms: MarketTerms) -> Shape:
         "symbol": terms.symbol,
         "base_asset": terms.base.code,
         "quote_asset": terms.quote.code,
+        "base_scale": terms.base.scale,
+        "quote_scale": terms.quote.scale,
         "price_tick": plain(terms.tick_size),
         "quantity_step": plain(terms.lot_size),
         "min_order_size": plain(terms.min_notional),
@@ -299,9 +301,16 @@ def account(row: Any) -> Shape:
         "id": str(row.public_id),
         "label": row.label,
         "status": ACCOUNT_STATUS[row.status],
+        **account_rates(row),
         "created_at": moment_text(row.created_at),
         "updated_at": moment_text(row.updated_at),
     }
+
+
+def account_rates(row: Any) -> Shape:
+    """Return an account's own fee rates; null where the market's hold."""
+    rates = {"maker_fee": row.maker_fee_ppm, "taker_fee": row.taker_fee_ppm}
+    return {name: None if ppm is None else rate(ppm) for name, ppm in rates.items()}
 
 
 def balance(row: Any, account_id: UUID) -> Shape:

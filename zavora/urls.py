@@ -1,7 +1,9 @@
 """Which app answers which path. Order entry, public data and sockets are mounted in ``asgi.py``."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from api.errors import not_found_view
 
 from accounts.urls import admin_door
 
@@ -16,4 +18,6 @@ urlpatterns = [
     path("api/", include("api.urls")),
     path("", include("accounts.urls")),
     path("", include("api.page_urls")),
+    # Also in development, where Django would show its own page.
+    re_path(r"^", not_found_view),
 ]
