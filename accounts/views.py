@@ -22,6 +22,7 @@ from accounts.forms import (
     MoneyForm,
     TokenForm,
     WithdrawForm,
+    sentence,
     show_error,
 )
 from accounts.models import Account, Balance, Withdrawal
@@ -43,7 +44,7 @@ from accounts.services import (
     revoke_key,
 )
 from zavora.errors import Unauthorized, ZavoraError
-from zavora.money import format_decimal
+from zavora.money import text_for_people
 
 WITHDRAWALS_SHOWN_MAX = 50
 
@@ -58,7 +59,7 @@ class BalanceRow(msgspec.Struct, frozen=True):
 
 
 class AccountRow(msgspec.Struct, frozen=True):
-    """An account as the page shows it."""
+    """An account as the page shows it; ``status`` is empty for one that may do everything."""
 
     id: UUID
     label: str
@@ -131,7 +132,7 @@ def _account_row(account: Account) -> AccountRow:
     return AccountRow(
         id=account.public_id,
         label=account.label,
-        status=account.status,
+        status="" if account.status == Account.Status.ACTIVE else account.get_status_display(),
         balances=[_balance_row(balance) for balance in balances],
     )
 
@@ -158,9 +159,9 @@ def _balance_row(balance: Balance) -> BalanceRow:
     scale = balance.asset.scale
     return BalanceRow(
         asset=balance.asset.code,
-        total=format_decimal(total_of(balance), scale),
-        available=format_decimal(balance.available, scale),
-        locked=format_decimal(balance.locked, scale),
+        total=text_for_people(total_of(balance), scale),
+        available=text_for_people(balance.available, scale),
+        locked=text_for_people(balance.locked, scale),
     )
 
 
@@ -193,7 +194,7 @@ def revoke_token(request: HttpRequest, key_id: int) -> HttpResponse:
     try:
         revoke_key(by=_actor(request), key_id=key_id)
     except ZavoraError as error:
-        messages.error(request, str(error).capitalize() + ".")
+        messages.error(request, sentence(str(error)))
     else:
         messages.success(request, "The token is revoked.")
     return redirect("account")

@@ -118,3 +118,11 @@ def scale_of(value: Decimal) -> int:
 def fee_units(*, received_units: int, rate_ppm: int) -> int:
     """Return the fee in the received asset's smallest units: rounded up, at most all of it."""
     return min(received_units, -(-received_units * rate_ppm // PPM))
+
+
+def text_for_people(value: Decimal, scale: int) -> str:
+    """Write an amount as the pages show it: thousands parted, no zeros after two decimals."""
+    whole, _, fraction = format_decimal(value, scale).partition(".")
+    fraction = fraction.rstrip("0").ljust(min(scale, 2), "0")
+    grouped = f"{int(whole):,}" if whole.lstrip("-").strip("0") else whole
+    return f"{grouped}.{fraction}" if fraction else grouped
