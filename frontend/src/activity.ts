@@ -1,5 +1,7 @@
 /** The tabs below the chart: open orders, order history, my trades, balances. */
 
+import { ask } from "./ask.ts";
+import { recall, remember } from "./config.ts";
 import { read, show } from "./decimal.ts";
 import { all, byId, choiceGroup, eachFrame, h, setText, syncList } from "./dom.ts";
 import type { Exchange } from "./exchange.ts";
@@ -29,7 +31,12 @@ export class Activity {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#select = choiceGroup(byId("activity-tabs"), (value) => this.show(value));
-    byId("only-market").addEventListener("change", this.#render);
+    const onlyMarket = byId<HTMLInputElement>("only-market");
+    onlyMarket.checked = recall("only-market") === "1";
+    onlyMarket.addEventListener("change", () => {
+      remember("only-market", onlyMarket.checked ? "1" : "0");
+      this.#render();
+    });
     byId("cancel-all").addEventListener("click", () => void this.#cancelAll());
     const isSignedIn = exchange.config.user !== null;
     byId("activity-signed-out").hidden = isSignedIn;
@@ -152,6 +159,7 @@ export class Activity {
     if (!account) return;
     const isFiltered = byId<HTMLInputElement>("only-market").checked;
     const market = isFiltered ? this.#exchange.market.value?.symbol : undefined;
+    if (!market && !(await this.#confirmsAllMarkets())) return;
     const button = byId<HTMLButtonElement>("cancel-all");
     button.disabled = true;
     try {
@@ -164,6 +172,17 @@ export class Activity {
       toast("Not cancelled", format.sentence(error.message), "bad");
     }
     this.#render();
+  }
+
+  async #confirmsAllMarkets(): Promise<boolean> {
+    const open = this.#portfolio.openOrders;
+    const markets = [...new Set(open.map((order) => order.market))].sort();
+    const [orders, where] = [open.length === 1 ? "order" : "orders", markets.join(", ")];
+    return ask(
+      "Cancel all open orders?",
+      `${open.length} ${orders} in ${where}. Tick “This market” to cancel in one market only.`,
+      `Cancel ${open.length} ${orders}`,
+    );
   }
 
   /** The short list of assets under the order form: the market's two first. */
@@ -219,7 +238,7 @@ function openCells(order: Order, marketOf: MarketOf): Cell[] {
     { label: "Type", text: orderType(order) },
     sideCell(order.side),
     { label: "Price", text: format.price(order.price, market), class: "num end" },
-    { label: "Quantity", text: format.quantity(order.quantity, market), class: "num end" },
+    { label: "Quantity", text: format.ownQuantity(order.quantity, market), class: "num end" },
     { label: "Filled", text: filled(order), class: "num end" },
     { label: "Status", text: order.status === "New" ? "Open" : format.words(order.status) },
   ];
@@ -241,7 +260,7 @@ function historyCells(order: Order, marketOf: MarketOf): Cell[] {
     },
     { label: "Average", text: format.price(order.average_fill_price, market), class: "num end" },
     { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
-    { label: "Filled", text: format.quantity(order.filled_quantity, market), class: "num end" },
+    { label: "Filled", text: format.ownQuantity(order.filled_quantity, market), class: "num end" },
     { label: "Status", text: reason ? `${status}: ${reason}` : status, class: "wrap" },
   ];
 }
@@ -251,7 +270,7 @@ function quantityAsked(order: Order, market: Market | undefined): string {
   if (order.quote_quantity) {
     return `${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`;
   }
-  return format.quantity(order.quantity, market);
+  return format.ownQuantity(order.quantity, market);
 }
 
 function fillCells(fill: Fill, marketOf: MarketOf): Cell[] {
@@ -261,7 +280,7 @@ function fillCells(fill: Fill, marketOf: MarketOf): Cell[] {
     { label: "Market", text: fill.market, class: "strong" },
     sideCell(fill.side),
     { label: "Price", text: format.price(fill.price, market), class: "num end" },
-    { label: "Quantity", text: format.quantity(fill.quantity, market), class: "num end" },
+    { label: "Quantity", text: format.ownQuantity(fill.quantity, market), class: "num end" },
     {
       label: "Amount",
       text: `${format.balance(fill.amount)} ${market?.quote_asset ?? ""}`,

@@ -1,11 +1,31 @@
 /** Candles as bars of a chart: merged by time, and without holes. Pure. */
 
+import { decimalsOf } from "./decimal.ts";
 import type { Candle } from "./types.ts";
 
 export interface Bar {
   candle: Candle;
   /** When it opens, in seconds since 1970. */
   time: number;
+}
+
+/** What the chart library must know of prices, see `priceFormatOf`. */
+export interface PriceFormat {
+  type: "price";
+  precision: number;
+  minMove: number;
+  base: number;
+}
+
+/**
+ * The library divides its price axis by a base that must be made of twos and fives: with the tick
+ * itself as the step, ticks such as 0.03, 0.4 or 25 leave it blank. So its steps are powers of ten,
+ * with as many decimals as the tick has.
+ */
+export function priceFormatOf(tick: string): PriceFormat {
+  const precision = decimalsOf(tick);
+  const base = 10 ** precision;
+  return { type: "price", precision, minMove: 1 / base, base };
 }
 
 /** Bars that are made up for intervals without a trade, at most. */

@@ -2,6 +2,7 @@
 
 import { groupLevels, OrderBook, type Row } from "./book.ts";
 import { type Amount, decimalsOf, ratio, read, show, write } from "./decimal.ts";
+import { recall, remember } from "./config.ts";
 import { byId, eachFrame, h, setText } from "./dom.ts";
 import type { Exchange } from "./exchange.ts";
 import * as format from "./format.ts";
@@ -41,6 +42,8 @@ export class BookPanel {
     const group = byId<HTMLSelectElement>("book-group");
     group.addEventListener("change", () => {
       this.#step = read(group.value);
+      const market = exchange.market.value;
+      if (market) remember(stepKey(market), group.value);
       this.#render();
     });
     for (const side of ["bids", "asks"] as const) this.#measure(side);
@@ -50,9 +53,18 @@ export class BookPanel {
 
   #measure(side: "bids" | "asks"): void {
     const element = byId(side);
+    // The book may move between press and release: what was pressed counts.
+    let pressed: { row: HTMLElement; price: string } | null = null;
+    const levelOf = (event: Event) => (event.target as Element).closest<HTMLElement>(".level");
+    element.addEventListener("pointerdown", (event) => {
+      const row = levelOf(event);
+      pressed = row?.dataset["price"] ? { row, price: row.dataset["price"] } : null;
+    });
     element.addEventListener("click", (event) => {
-      const row = (event.target as Element).closest<HTMLElement>(".level");
-      if (row?.dataset["price"]) this.#onPrice(row.dataset["price"]);
+      const row = levelOf(event);
+      const price = row && pressed?.row === row ? pressed.price : row?.dataset["price"];
+      pressed = null;
+      if (price) this.#onPrice(price);
     });
     element.addEventListener("keydown", (event) => moveFocus(event, side === "asks"));
     new ResizeObserver(() => {
@@ -108,8 +120,11 @@ export class BookPanel {
       option.value = write(step);
       return option;
     });
-    byId("book-group").replaceChildren(...options);
-    this.#step = tick;
+    const group = byId<HTMLSelectElement>("book-group");
+    group.replaceChildren(...options);
+    const known = recall(stepKey(market));
+    this.#step = steps.find((step) => write(step) === known) ?? tick;
+    group.value = write(this.#step);
   }
 
   #draw(): void {
@@ -133,25 +148,25 @@ export class BookPanel {
       this.#step,
     );
     while (parent.children.length > rows.length) parent.lastElementChild!.remove();
-    while (parent.children.length < rows.length) parent.append(makeLevel());
+    while (parent.children.length < rows.length) parent.append(makeLevel(name));
     const decimals = decimalsOf(write(this.#step));
     rows.forEach((row, index) => {
       const element = parent.children[index] as HTMLElement;
-      const [bar, price, quantity, total] = element.children as unknown as HTMLElement[];
-      const priceText = write(row.price);
-      const quantityText = write(row.quantity);
+      const texts = element.querySelectorAll<HTMLElement>(".num");
+      const [priceText, quantityText] = [write(row.price), write(row.quantity)];
       const hasChanged = element.dataset["quantity"] !== quantityText;
       if (hasChanged && element.dataset["price"] === priceText) flash(element);
       element.dataset["price"] = priceText;
       element.dataset["quantity"] = quantityText;
-      element.classList.toggle("own", own.has(row.price));
+      const isOwn = own.has(row.price);
+      element.classList.toggle("own", isOwn);
       element.tabIndex = index === 0 ? 0 : -1;
-      bar!.style.transform = `scaleX(${ratio(row.cumulative, depth)})`;
-      setText(price!, show(row.price, decimals));
-      setText(quantity!, format.showQuantity(row.quantity, market));
-      setText(total!, format.showQuantity(row.cumulative, market));
-      const label = `${name} ${price!.textContent}, quantity ${quantity!.textContent}`;
-      if (hasChanged) element.setAttribute("aria-label", `${label}. Use this price`);
+      const bar = element.firstElementChild as HTMLElement;
+      bar.style.transform = `scaleX(${ratio(row.cumulative, depth)})`;
+      setText(texts[0]!, show(row.price, decimals));
+      setText(texts[1]!, format.showQuantity(row.quantity, market));
+      setText(texts[2]!, format.showQuantity(row.cumulative, market));
+      setText(element.lastElementChild!, isOwn ? ", with an order of yours" : "");
     });
   }
 
@@ -168,14 +183,27 @@ export class BookPanel {
   }
 }
 
-function makeLevel(): HTMLElement {
+function stepKey(market: Market): string {
+  return `step.${market.symbol}`;
+}
+
+/**
+ * A level's name for screen readers is its content, words that are not seen and figures that are,
+ * so that what is said cannot differ from what is shown and used.
+ */
+function makeLevel(name: string): HTMLElement {
+  const unseen = (text: string) => h("span", { class: "visually-hidden", text });
   return h(
     "button",
     { class: "level", type: "button" },
     h("i", { class: "bar" }),
+    unseen(`${name} `),
     h("span", { class: "num price" }),
+    unseen(", quantity "),
     h("span", { class: "num" }),
+    unseen(", in all "),
     h("span", { class: "num total" }),
+    unseen(""),
   );
 }
 

@@ -125,36 +125,66 @@ export function groupLevels(side: Level[], step: Amount, isBid: boolean, count: 
   return rows;
 }
 
-/** What a market order would take: base quantity, its cost in quote, and whether it is covered. */
+/** What a taker takes from one level: price, quantity in base, cost in quote. */
+export interface Match {
+  price: Amount;
+  quantity: Amount;
+  cost: Amount;
+}
+
+/** What a taker would find, best price first; the sums, and whether it is all that was asked. */
 export interface Sweep {
+  matches: Match[];
   quantity: Amount;
   cost: Amount;
   complete: boolean;
 }
 
-/** Walk the opposite side for a base `quantity`. */
-export function sweepByQuantity(book: OrderBook, side: Side, quantity: Amount): Sweep {
+/** Walk the opposite side for a base `quantity`, up to a `limit` price where there is one. */
+export function sweepByQuantity(
+  book: OrderBook,
+  side: Side,
+  quantity: Amount,
+  limit: Amount | null = null,
+): Sweep {
   let left = quantity;
-  let cost = 0n;
+  const matches: Match[] = [];
   for (const level of side === "Buy" ? book.asks : book.bids) {
-    if (left === 0n) break;
+    if (left === 0n || (limit !== null && isBeyond(level.price, limit, side))) break;
     const taken = left < level.quantity ? left : level.quantity;
-    cost += multiplyDown(taken, level.price);
+    matches.push(matchOf(taken, level.price));
     left -= taken;
   }
-  return { quantity: quantity - left, cost, complete: left === 0n };
+  return sweepOf(matches, left === 0n);
 }
 
 /** Walk the opposite side for a `quote` amount, in whole lots of `step`, level by level. */
 export function sweepByQuote(book: OrderBook, side: Side, quote: Amount, step: Amount): Sweep {
   let left = quote;
-  let quantity = 0n;
+  const matches: Match[] = [];
   for (const level of side === "Buy" ? book.asks : book.bids) {
+    if (left === 0n) break;
     const covered = floorTo(divideDown(left, level.price), step);
     const taken = covered < level.quantity ? covered : level.quantity;
-    quantity += taken;
+    if (taken > 0n) matches.push(matchOf(taken, level.price));
     left -= multiplyDown(taken, level.price);
-    if (taken < level.quantity) return { quantity, cost: quote - left, complete: quantity > 0n };
+    // What is left does not buy one more lot: as far as the exchange is concerned, that is all.
+    if (taken < level.quantity) return sweepOf(matches, matches.length > 0);
   }
-  return { quantity, cost: quote - left, complete: left === 0n };
+  return sweepOf(matches, left === 0n);
+}
+
+function isBeyond(price: Amount, limit: Amount, side: Side): boolean {
+  return side === "Buy" ? price > limit : price < limit;
+}
+
+/** Tick x lot is exact in the quote's scale, so nothing is cut off here. */
+function matchOf(quantity: Amount, price: Amount): Match {
+  return { price, quantity, cost: multiplyDown(quantity, price) };
+}
+
+function sweepOf(matches: Match[], complete: boolean): Sweep {
+  const sum = (field: "quantity" | "cost") =>
+    matches.reduce((total, match) => total + match[field], 0n);
+  return { matches, quantity: sum("quantity"), cost: sum("cost"), complete };
 }

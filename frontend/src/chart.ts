@@ -18,9 +18,8 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 
-import { type Bar, barOf, fillGaps, mergeBars } from "./bars.ts";
+import { type Bar, barOf, fillGaps, mergeBars, priceFormatOf } from "./bars.ts";
 import { recall, remember } from "./config.ts";
-import { decimalsOf } from "./decimal.ts";
 import { byId, choiceGroup, eachFrame, setText } from "./dom.ts";
 import type { Exchange } from "./exchange.ts";
 import * as format from "./format.ts";
@@ -68,7 +67,9 @@ export class Chart {
   /** Counts changes of market or interval, so that a late answer is recognised. */
   #turn = 0;
   #isLoadingOlder = false;
-  #hasOlder = true;
+  #isLoaded = false;
+  /** Whether there may be candles before the oldest one; not asked before the first page is in. */
+  #hasOlder = false;
 
   constructor(exchange: Exchange, portfolio: Portfolio) {
     this.#exchange = exchange;
@@ -143,11 +144,12 @@ export class Chart {
     const turn = this.#turn;
     this.#subscription?.close();
     this.#setBars([]);
-    this.#hasOlder = true;
+    this.#isLoaded = false;
+    this.#hasOlder = false;
     this.#isLoadingOlder = false;
     byId("chart-empty").hidden = true;
-    const precision = decimalsOf(market.price_tick);
-    const minMove = Number(market.price_tick);
+    const priceFormat = priceFormatOf(market.price_tick);
+    const { precision } = priceFormat;
     const digits = { minimumFractionDigits: precision, maximumFractionDigits: precision };
     this.#chart.applyOptions({
       localization: {
@@ -155,7 +157,7 @@ export class Chart {
         timeFormatter: (time: Time) => format.dateTime(isoOf(time)),
       },
     });
-    this.#candles.applyOptions({ priceFormat: { type: "price", precision, minMove } });
+    this.#candles.applyOptions({ priceFormat });
     this.#chart.timeScale().applyOptions({ timeVisible: this.#interval !== "1d" });
     this.#subscription = this.#exchange.socket.subscribe(
       { channel: "candles", market: market.symbol, interval: this.#interval },
@@ -180,9 +182,13 @@ export class Chart {
   async #load(market: Market, turn: number): Promise<void> {
     const page = await this.#page(market);
     if (turn !== this.#turn) return;
-    const isFirst = this.#bars.length === 0;
+    const isFirst = !this.#isLoaded;
     this.#setBars(mergeBars(this.#bars, page));
-    if (isFirst) this.#showLatest();
+    if (isFirst) {
+      this.#isLoaded = true;
+      this.#showLatest();
+      this.#hasOlder = page.length >= PAGE;
+    }
     byId("chart-empty").hidden = this.#bars.length > 0;
     this.#drawLegend(null);
   }
@@ -217,7 +223,7 @@ export class Chart {
       this.#setBars(mergeBars(this.#bars, [bar]));
     }
     byId("chart-empty").hidden = true;
-    if (!last) this.#showLatest();
+    if (!last && this.#isLoaded) this.#showLatest();
     this.#drawLegend(null);
   }
 
@@ -233,7 +239,7 @@ export class Chart {
       if (turn !== this.#turn) return;
       const count = this.#bars.length;
       this.#setBars(mergeBars(older, this.#bars));
-      this.#hasOlder = this.#bars.length > count;
+      this.#hasOlder = older.length >= PAGE && this.#bars.length > count;
     } catch {
       this.#hasOlder = false;
     } finally {

@@ -25,10 +25,18 @@ export function read(text: string | null | undefined): Amount {
   return (text == null ? null : parse(text)) ?? 0n;
 }
 
-/** Accept how people type a number (` 1.` or `.5`) and return the form the API takes. */
+/** Thousands as `show` writes them: groups of three, and decimals only after a point. */
+const GROUPED = /^\d{1,3}(?:,\d{3})+(?:\.\d*)?$/;
+
+/**
+ * Accept how people type a number (` 1.` or `.5`) and how the page itself writes one (`61,000.00`),
+ * and return the form the API takes. Any other comma stays, so that no reader takes it: in
+ * `60000,5` it may be meant as a point.
+ */
 export function typed(text: string): string {
   const trimmed = text.trim().replace(/^\./, "0.");
-  return trimmed.endsWith(".") ? trimmed.slice(0, -1) : trimmed;
+  const plain = GROUPED.test(trimmed) ? trimmed.replaceAll(",", "") : trimmed;
+  return plain.endsWith(".") ? plain.slice(0, -1) : plain;
 }
 
 /** Write an amount in the shortest exact form, as the API takes it. */

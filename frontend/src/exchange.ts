@@ -2,10 +2,10 @@
 
 import type { Rest } from "./rest.ts";
 import { Signal } from "./signal.ts";
-import type { Socket } from "./socket.ts";
+import type { ConnectionState, Socket } from "./socket.ts";
 import type { Market, PageConfig, Ticker } from "./types.ts";
 
-/** Markets are halted and made while the page is open; no channel tells of it. */
+/** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;
 
 export class Exchange {
@@ -17,11 +17,24 @@ export class Exchange {
   readonly tickers = new Signal<Map<string, Ticker>>(new Map());
   /** The market on show; null until the markets are known. */
   readonly market = new Signal<Market | null>(null);
+  readonly connection = new Signal<ConnectionState>("connecting");
+  #wasLive = false;
+  #pollTimer = 0;
 
   constructor(config: PageConfig, rest: Rest, socket: Socket) {
     this.config = config;
     this.rest = rest;
     this.socket = socket;
+    this.connection.watch((state) => (this.#wasLive ||= state === "live"));
+  }
+
+  /**
+   * Whether what the page shows is older than it looks: the line was there and is not now. Where no
+   * socket ever came through (some networks let none pass), the page works by requests instead.
+   */
+  get isStale(): boolean {
+    const state = this.connection.value;
+    return state === "offline" || (this.#wasLive && state !== "live");
   }
 
   marketOf(symbol: string): Market | undefined {
@@ -43,9 +56,31 @@ export class Exchange {
       (push) => this.#takeTickers(push.data),
       () => void this.#loadTickers(),
     );
-    window.setInterval(() => {
+    // Until the channel is there, and for good where it is refused.
+    this.#poll();
+    this.socket.subscribe(
+      { channel: "markets" },
+      (push) => this.#takeMarket(push.data as Market),
+      () => clearInterval(this.#pollTimer),
+      () => this.#poll(),
+    );
+  }
+
+  #poll(): void {
+    clearInterval(this.#pollTimer);
+    this.#pollTimer = window.setInterval(() => {
       if (!document.hidden) void this.refreshMarkets().catch(() => undefined);
     }, MARKETS_INTERVAL_MS);
+  }
+
+  #takeMarket(market: Market): void {
+    const known = this.marketOf(market.symbol);
+    if (known) {
+      Object.assign(known, market);
+      this.markets.notify();
+    } else {
+      this.markets.value = [...this.markets.value, market];
+    }
   }
 
   /** Take rules and states of the markets afresh; a market that is known stays the same object. */

@@ -47,6 +47,7 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
     });
   }
   asset.addEventListener("change", propose);
+  amount.addEventListener("input", () => complain(""));
   byId("faucet-close").addEventListener("click", () => dialog.close());
   byId("faucet-form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -66,7 +67,8 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
       toast("Demo funds deposited", `${format.balance(write(sum))} ${asset.value}`, "good");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      complain(error.fields["amount"] ?? error.fields["asset"] ?? format.sentence(error.message));
+      const expected = error.fields["amount"];
+      complain(expected ? format.expectation("Amount", expected) : format.sentence(error.message));
     } finally {
       submit.disabled = false;
     }

@@ -1,6 +1,6 @@
 /** How figures and times read in the page. */
 
-import { type Amount, decimalsOf, read, show, showAll, write } from "./decimal.ts";
+import { type Amount, decimalsOf, floorTo, read, show, showAll, write } from "./decimal.ts";
 import type { Market } from "./types.ts";
 
 export const NONE = "–";
@@ -38,13 +38,23 @@ export function quantity(text: string | null | undefined, market: Market | undef
   return showQuantity(read(text), market);
 }
 
+/** A quantity of one's own: never cut, with at least the decimals that the columns have. */
+export function ownQuantity(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  return showAll(read(text), columnDecimals(market));
+}
+
 const QUANTITY_DECIMALS_MAX = 6;
+
+function columnDecimals(market: Market | undefined): number {
+  const lot = market ? decimalsOf(market.quantity_step) : QUANTITY_DECIMALS_MAX;
+  return Math.min(lot, QUANTITY_DECIMALS_MAX);
+}
 
 /** Quantities of a market have one number of decimals (columns align); dust is shown whole. */
 export function showQuantity(amount: Amount, market: Market | undefined): string {
-  const lot = market ? decimalsOf(market.quantity_step) : QUANTITY_DECIMALS_MAX;
-  const text = show(amount, Math.min(lot, QUANTITY_DECIMALS_MAX));
-  return amount !== 0n && !/[1-9]/.test(text) ? showAll(amount, lot) : text;
+  const text = show(amount, columnDecimals(market));
+  return amount !== 0n && !/[1-9]/.test(text) ? showAll(amount, 0) : text;
 }
 
 /** A balance: two decimals for what looks like a currency, eight for the rest, no tail of zeros. */
@@ -56,8 +66,8 @@ export function balance(text: string): string {
 /** A price change in percent, with its sign. */
 export function percent(text: string | null | undefined): string {
   if (text == null) return NONE;
-  const amount = read(text);
-  return `${amount > 0n ? "+" : ""}${show(amount, 2)}%`;
+  const shown = show(read(text), 2);
+  return `${/[1-9]/.test(shown) && !shown.startsWith("-") ? "+" : ""}${shown}%`;
 }
 
 export function signed(text: string | null | undefined, market: Market | undefined): string {
@@ -72,7 +82,10 @@ export function trend(text: string | null | undefined): "up" | "down" | "" {
   return amount > 0n ? "up" : amount < 0n ? "down" : "";
 }
 
-/** Large volumes in short: 1,234,567 -> 1.23M. */
+/** Figures of a volume below 1 that are shown: 0.0020649 -> 0.00206. */
+const SMALL_DIGITS = 3;
+
+/** Volumes in short: 1,234,567 -> 1.23M, and never 0.00 for what is not nothing. */
 export function compact(text: string | null | undefined): string {
   if (text == null) return NONE;
   const amount = read(text);
@@ -86,7 +99,9 @@ export function compact(text: string | null | undefined): string {
       return show(amount / unit, 2) + suffix;
     }
   }
-  return show(amount, 2);
+  if (amount <= 0n || amount >= 10n ** 18n) return show(amount, 2);
+  const zeros = 18 - amount.toString().length;
+  return showAll(floorTo(amount, 10n ** BigInt(Math.max(0, 18 - zeros - SMALL_DIGITS))), 2);
 }
 
 /** A rate such as `0.00075` as `0.075%`. */
@@ -113,6 +128,13 @@ const REASONS: Record<string, string> = {
 /** Why an order ended, in words; empty where its owner asked for it. */
 export function reason(code: string | null | undefined): string {
   return code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
+}
+
+/** What the exchange expected of a field (`expected at most 1000`) as a sentence about it. */
+export function expectation(label: string, expected: string): string {
+  const grouped = expected.replace(/\d{4,}(?:\.\d+)?/g, (digits) => showAll(read(digits), 0));
+  const rest = grouped.replace(/^expected /, "");
+  return sentence(rest === grouped ? `${label}: ${grouped}` : `${label} must be ${rest}`);
 }
 
 /** Begin with a capital and end with a full stop, as a message for people does. */

@@ -31,6 +31,8 @@ export function initHeadline(exchange: Exchange): void {
   exchange.market.watch((market) => {
     if (!market) return;
     setText(byId("market-name"), market.symbol);
+    byId("market-name").title = market.symbol;
+    setText(byId("page-title"), `${market.symbol} market`);
     setText(byId("ticker-base"), market.base_asset);
     setText(byId("ticker-quote"), market.quote_asset);
     for (const unit of all(".unit")) {

@@ -7,6 +7,7 @@ import { readConfig, recall, remember } from "./config.ts";
 import { byId, choiceGroup, setText } from "./dom.ts";
 import { Exchange } from "./exchange.ts";
 import { initFaucet } from "./faucet.ts";
+import * as format from "./format.ts";
 import { initHeadline } from "./headline.ts";
 import { initMarketList } from "./market-list.ts";
 import { newsOf } from "./news.ts";
@@ -28,23 +29,39 @@ const RETRY_MS = 3_000;
 
 let hadTrouble = false;
 
+/** What is not live is marked as such, on the whole desk and in a line above it. */
+function markStale(exchange: Exchange): void {
+  let since = "";
+  exchange.connection.watch(() => {
+    const { isStale } = exchange;
+    if (isStale && !since) since = format.timeOfDay(new Date().toISOString());
+    else if (!isStale) since = "";
+    byId("trade").classList.toggle("stale", isStale);
+    const isOffline = exchange.connection.value === "offline";
+    const what = isOffline ? "You are offline." : "The connection is lost; trying again.";
+    byId("stale-banner").hidden = !isStale;
+    setText(
+      byId("stale-banner"),
+      isStale ? `${what} Prices, orders and balances stand still since ${since}.` : "",
+    );
+  });
+}
+
 function showConnection(state: ConnectionState, latencyMs: number | null): void {
   byId("connection").dataset["state"] = state;
   const latency = latencyMs === null ? "" : ` · ${latencyMs} ms`;
   // The latency changes all the time and is not read out.
   byId("connection").setAttribute("aria-label", CONNECTION_TEXT[state]);
   setText(byId("connection-text"), CONNECTION_TEXT[state] + latency);
-  byId("trade").classList.toggle("stale", state === "waiting" || state === "offline");
-  if (state === "waiting" && !hadTrouble) {
-    hadTrouble = true;
-    toast("Connection lost", "Prices stand still until it is back.", "bad");
-  } else if (state === "live" && hadTrouble) {
+  if (state === "waiting" || state === "offline") hadTrouble = true;
+  else if (state === "live" && hadTrouble) {
     hadTrouble = false;
     toast("Connected again", "", "good");
   }
 }
 
-function initViews(): void {
+/** The views of a narrow screen, one at a time; returns what shows one. */
+function initViews(): (view: string) => void {
   const root = byId("trade");
   const show = (view: string) => {
     root.dataset["view"] = view;
@@ -53,6 +70,7 @@ function initViews(): void {
   };
   const select = choiceGroup(byId("views"), show);
   select("chart");
+  return show;
 }
 
 /** Take the account chosen last, if it is still one of the user's. */
@@ -69,20 +87,29 @@ function start(): void {
   const authenticate = config.user
     ? async (socket: Socket) => void (await socket.request("authenticate", {}))
     : null;
-  const socket = new Socket(`${scheme}://${location.host}/ws`, showConnection, authenticate);
+  const onState = (state: ConnectionState, latencyMs: number | null) => {
+    showConnection(state, latencyMs);
+    exchange.connection.value = state;
+  };
+  const socket = new Socket(`${scheme}://${location.host}/ws`, onState, authenticate);
   const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
   const portfolio = new Portfolio(exchange, newsOf(exchange));
   chooseAccount(portfolio, exchange);
 
   initThemeToggle();
-  initViews();
+  const showView = initViews();
+  markStale(exchange);
   initMarketList(exchange);
   initHeadline(exchange);
   initTape(exchange);
   const panel = new BookPanel(
     exchange,
     portfolio,
-    (price) => ticket.setPrice(price),
+    (price) => {
+      ticket.setPrice(price);
+      // On a narrow screen the form is another view; on a wide one this shows nothing new.
+      showView("ticket");
+    },
     () => ticket.refresh(),
   );
   const ticket = new Ticket(exchange, portfolio, panel.book);

@@ -72,7 +72,7 @@ function makeRow(market: Market, open: (event: MouseEvent, market: Market) => vo
     { class: "market-row", href: marketHref(market), onClick: (event) => open(event, market) },
     h(
       "span",
-      { class: "market-row-name" },
+      { class: "market-row-name", title: market.symbol },
       h("b", { text: market.base_asset }),
       h("i", { text: `/${market.quote_asset}` }),
     ),

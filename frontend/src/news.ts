@@ -1,11 +1,11 @@
 /** Turns what happens to own orders into notices. */
 
-import { type Amount, divideDown, multiplyDown, read, write } from "./decimal.ts";
+import { type Amount, divideDown, multiplyDown, read, show, write } from "./decimal.ts";
 import type { Exchange } from "./exchange.ts";
 import * as format from "./format.ts";
 import type { News } from "./portfolio.ts";
 import { toast } from "./toasts.ts";
-import type { Fill, Order } from "./types.ts";
+import type { Fill, Market, Order } from "./types.ts";
 
 /** Fills of one order that come together are told together. */
 const GATHER_MS = 200;
@@ -14,6 +14,15 @@ interface Gathered {
   fill: Fill;
   quantity: Amount;
   amount: Amount;
+  orderOf: () => Order | undefined;
+}
+
+/** ` (24% of 0.5)` where an order has filled in part; empty where it has filled or is by amount. */
+function partOf(order: Order | undefined, market: Market | undefined): string {
+  const [filled, asked] = [read(order?.filled_quantity), read(order?.quantity)];
+  if (!order || asked === 0n || filled >= asked) return "";
+  const percent = show((filled * 100n * 10n ** 18n) / asked, 0);
+  return ` (${percent}% of ${format.ownQuantity(order.quantity, market)})`;
 }
 
 export function newsOf(exchange: Exchange): News {
@@ -24,7 +33,7 @@ export function newsOf(exchange: Exchange): News {
     const market = exchange.marketOf(order.market);
     const asked = order.quote_quantity
       ? `for ${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`
-      : `${format.quantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
+      : `${format.ownQuantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
     const price = order.price ? ` at ${format.price(order.price, market)}` : " at market";
     return `${order.side} ${asked}${price}`;
   };
@@ -35,10 +44,10 @@ export function newsOf(exchange: Exchange): News {
     if (!sum) return;
     const market = exchange.marketOf(sum.fill.market);
     const average = write(divideDown(sum.amount, sum.quantity));
-    const quantity = format.showQuantity(sum.quantity, market);
+    const quantity = format.ownQuantity(write(sum.quantity), market);
     toast(
       `${sum.fill.side === "Buy" ? "Bought" : "Sold"} ${quantity} ${market?.base_asset ?? ""}`,
-      `${sum.fill.market} at ${format.price(average, market)}`,
+      `${sum.fill.market} at ${format.price(average, market)}${partOf(sum.orderOf(), market)}`,
       "good",
     );
   };
@@ -60,7 +69,7 @@ export function newsOf(exchange: Exchange): News {
       else if (order.status === "Expired") toast("Order expired", detail, "bad");
       else if (order.status === "Rejected") toast("Order rejected", detail, "bad");
     },
-    onFill(fill) {
+    onFill(fill, orderOf) {
       const [quantity, price] = [read(fill.quantity), read(fill.price)];
       const sum = gathered.get(fill.order_id);
       if (!sum) window.setTimeout(() => tellFills(fill.order_id), GATHER_MS);
@@ -68,6 +77,7 @@ export function newsOf(exchange: Exchange): News {
         fill,
         quantity: (sum?.quantity ?? 0n) + quantity,
         amount: (sum?.amount ?? 0n) + multiplyDown(quantity, price),
+        orderOf,
       });
     },
   };

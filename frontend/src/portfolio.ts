@@ -17,7 +17,8 @@ export function isOpen(order: Order): boolean {
 export interface News {
   /** An order that is new here, or whose status changed. */
   onOrder: (order: Order) => void;
-  onFill: (fill: Fill) => void;
+  /** `orderOf` looks the fill's order up; by the time it is told, its newer state may be in. */
+  onFill: (fill: Fill, orderOf: () => Order | undefined) => void;
 }
 
 export class Portfolio {
@@ -168,7 +169,7 @@ export class Portfolio {
     if (this.#fills.has(key)) return;
     this.#fills.set(key, fill);
     for (const old of this.fills.slice(FILLS_MAX)) this.#fills.delete(`${old.id}/${old.order_id}`);
-    if (isLive) this.#news.onFill(fill);
+    if (isLive) this.#news.onFill(fill, () => this.#orders.get(fill.order_id));
   }
 
   #setBalance(balance: Balance): void {

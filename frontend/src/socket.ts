@@ -40,6 +40,7 @@ interface Entry {
   topic: Topic;
   onPush: (push: Push) => void;
   onStart: () => void;
+  onRefused: ((error: ApiError) => void) | undefined;
   /** The server's id; null while there is none (not connected, or the reply is under way). */
   id: string | number | null;
   /** Counts renewals, so that the reply to an abandoned request is recognised. */
@@ -121,13 +122,17 @@ export class Socket {
     });
   }
 
-  /** Follow a topic; `onStart` is called before the first push of every (re)subscription. */
+  /**
+   * Follow a topic; `onStart` is called before the first push of every (re)subscription, and
+   * `onRefused` where the exchange does not offer it.
+   */
   subscribe(
     topic: Topic,
     onPush: (push: Push) => void,
     onStart: () => void = () => undefined,
+    onRefused?: (error: ApiError) => void,
   ): Subscription {
-    const entry: Entry = { topic, onPush, onStart, id: null, turn: 0 };
+    const entry: Entry = { topic, onPush, onStart, onRefused, id: null, turn: 0 };
     this.#entries.add(entry);
     if (this.#isOpen) void this.#start(entry);
     return {
@@ -221,9 +226,15 @@ export class Socket {
     entry.onStart();
     await this.#inTurn(entry.topic, async () => {
       if (entry.turn !== turn || !this.#isOpen) return;
-      const { subscriptionId } = await this.request<Subscribed>("subscribe", entry.topic);
-      if (entry.turn === turn) entry.id = subscriptionId;
-      else await this.request("unsubscribe", { subscriptionId });
+      try {
+        const { subscriptionId } = await this.request<Subscribed>("subscribe", entry.topic);
+        if (entry.turn === turn) entry.id = subscriptionId;
+        else await this.request("unsubscribe", { subscriptionId });
+      } catch (error) {
+        const isRefusal = error instanceof ApiError && error.code !== "network";
+        if (!isRefusal || !entry.onRefused) throw error;
+        entry.onRefused(error);
+      }
     });
   }
 

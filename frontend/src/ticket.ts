@@ -4,7 +4,9 @@ import type { OrderBook } from "./book.ts";
 import { decimalsOf, parse, read, show, showAll, typed, write } from "./decimal.ts";
 import { all, byId, choiceGroup, eachFrame, h, setText } from "./dom.ts";
 import type { Exchange } from "./exchange.ts";
+import { type Rates, ratesOf, unitOf } from "./fees.ts";
 import * as format from "./format.ts";
+import { lockOf } from "./lock.ts";
 import { newClientOrderId, placeOrder } from "./order-entry.ts";
 import type { Portfolio } from "./portfolio.ts";
 import { ApiError } from "./rest.ts";
@@ -15,6 +17,7 @@ import {
   type Errors,
   type FieldName,
   type Funds,
+  priceBand,
   quantityForTotal,
   shareOf,
   type TimeInForce,
@@ -44,6 +47,10 @@ export class Ticket {
   #measure: "quantity" | "amount" = "amount";
   #isSending = false;
   #hasPrice = false;
+  /** What the exchange refused last, and what that spoke of, as it was then. */
+  #refusal: { code: string; subject: string } | null = null;
+  /** Whether the errors at the fields are what the form's own check said. */
+  #isOwnCheck = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
   #unanswered: { terms: string; clientOrderId: string } | null = null;
 
@@ -66,10 +73,16 @@ export class Ticket {
     exchange.market.watch((market) => market && this.#reset());
     exchange.tickers.watch(() => this.#proposePrice());
     portfolio.changed.watch(this.refresh);
+    exchange.markets.watch(this.refresh);
+    exchange.connection.watch(this.refresh);
   }
 
-  /** Draw what depends on book and funds: estimate, available, share buttons. */
-  readonly refresh = eachFrame(() => this.#drawEstimate());
+  /** Draw what depends on book, funds and the market's state: estimate, available, the lock. */
+  readonly refresh = eachFrame(() => {
+    this.#dropOldErrors();
+    this.#drawSubmit();
+    this.#drawEstimate();
+  });
 
   setPrice(price: string): void {
     if (this.#type === "Market") {
@@ -85,6 +98,11 @@ export class Ticket {
       const input = this.#inputs[field];
       input.addEventListener("input", () => this.#edited(field));
       input.addEventListener("keydown", (event) => this.#nudge(event, field));
+      // `61,000.00` stays in the field as what it was understood to be.
+      input.addEventListener("change", () => {
+        const plain = typed(input.value);
+        if (parse(plain) !== null) input.value = plain;
+      });
     }
     byId("shares").addEventListener("click", (event) => {
       const share = (event.target as HTMLElement).dataset["share"];
@@ -149,6 +167,14 @@ export class Ticket {
     };
   }
 
+  #rates(market: Market): Rates {
+    const id = this.#portfolio.accountId.value;
+    return ratesOf(
+      market,
+      this.#exchange.config.accounts.find((account) => account.id === id),
+    );
+  }
+
   #funds(market: Market): Funds {
     return {
       base: this.#portfolio.available(market.base_asset),
@@ -158,7 +184,6 @@ export class Ticket {
 
   /** Show the fields that the chosen kind of order has. */
   #arrange(): void {
-    const market = this.#exchange.market.value;
     const isLimit = this.#type === "Limit";
     const isByAmount = !isLimit && this.#measure === "amount";
     this.#selectSide(this.#side);
@@ -177,13 +202,25 @@ export class Ticket {
     setText(byId("total-label"), isLimit ? "Total" : "Amount");
     const postOnly = byId<HTMLInputElement>("post-only");
     postOnly.disabled = byId<HTMLSelectElement>("time-in-force").value !== "GTC";
+    this.#showErrors({});
+    this.#drawSubmit();
+    this.refresh();
+  }
+
+  /** The button, and why it cannot be pressed where the market or the line is to blame. */
+  #drawSubmit(): void {
+    const market = this.#exchange.market.value;
+    const lock = market && lockOf(market, this.#exchange.isStale);
+    const note = byId("order-lock");
+    const isPostOnly = market?.state === "PostOnly" && !lock;
+    note.hidden = !lock && !isPostOnly;
+    const detail = lock?.detail ?? "";
+    setText(note, isPostOnly ? "This market takes post-only limit orders now." : detail);
     const submit = byId<HTMLButtonElement>("order-submit");
     submit.className = `button submit ${this.#side.toLowerCase()}`;
-    const asset = market ? ` ${market.base_asset}` : "";
-    setText(submit, this.#isSending ? "Sending…" : this.#side + asset);
-    submit.disabled = !this.#exchange.config.user || this.#isSending || !market;
-    this.#showErrors({});
-    this.refresh();
+    const label = lock?.short ?? `${this.#side} ${market?.base_asset ?? ""}`.trim();
+    setText(submit, this.#isSending ? "Sending…" : label);
+    submit.disabled = !this.#exchange.config.user || this.#isSending || !market || Boolean(lock);
   }
 
   /** Keep quantity and total of a limit order in step, and forget what was wrong before. */
@@ -238,7 +275,7 @@ export class Ticket {
       byId("available"),
       this.#exchange.config.user ? `${showAll(amount, 2)} ${asset}` : format.NONE,
     );
-    const guess = estimate(this.#draft(), market, this.#book);
+    const guess = estimate(this.#draft(), market, this.#book, this.#rates(market));
     const money = (value: bigint | null) =>
       value === null ? format.NONE : `${format.balance(write(value))} ${guess.asset}`;
     const isMarket = this.#type === "Market";
@@ -247,12 +284,15 @@ export class Ticket {
     const price = shown ? `${isMarket ? "≈ " : ""}${shown} ${market.quote_asset}` : format.NONE;
     setText(byId("estimate-price"), guess.isCovered ? price : "Not enough in the book");
     byId("estimate-price").classList.toggle("warn", !guess.isCovered);
-    setText(byId("estimate-rate"), format.rate(guess.rate));
+    setText(byId("estimate-rate"), guess.rates.map(format.rate).join(" / "));
     setText(byId("estimate-fee"), money(guess.fee));
     setText(byId("estimate-receive"), money(guess.receive));
   }
 
+  /** Show what is wrong now, in place of all that was; nothing is remembered of a refusal. */
   #showErrors(errors: Errors, general = ""): void {
+    this.#refusal = null;
+    this.#isOwnCheck = false;
     for (const field of FIELDS) {
       setText(byId(`${field}-error`), errors[field] ?? "");
       this.#inputs[field].setAttribute("aria-invalid", String(Boolean(errors[field])));
@@ -262,16 +302,47 @@ export class Ticket {
     setText(box, general);
   }
 
-  async #submit(): Promise<void> {
-    const market = this.#exchange.market.value;
-    const account = this.#portfolio.accountId.value;
-    if (!market || !account || this.#isSending) return;
-    const { terms, errors } = checkDraft(
+  #check(market: Market): ReturnType<typeof checkDraft> {
+    return checkDraft(
       this.#draft(),
       market,
       this.#portfolio.isLoaded ? this.#funds(market) : null,
     );
+  }
+
+  /** What an error speaks of, as it is now: once it has changed, the error says nothing more. */
+  #subjectOf(code: string, market: Market): string {
+    const last = this.#exchange.tickers.value.get(market.symbol)?.last ?? "";
+    const subjects: Record<string, string> = {
+      insufficient_balance: Object.values(this.#funds(market)).join(),
+      price_band: last,
+      market_halted: market.state,
+      network: String(this.#exchange.isStale),
+    };
+    return [market.symbol, subjects[code] ?? ""].join();
+  }
+
+  /** Take back what is no longer true: funds came in, the market opened, the line is back. */
+  #dropOldErrors(): void {
+    const market = this.#exchange.market.value;
+    if (!market) return;
+    if (this.#refusal && this.#refusal.subject !== this.#subjectOf(this.#refusal.code, market)) {
+      this.#showErrors({});
+    }
+    if (!this.#isOwnCheck) return;
+    const { errors } = this.#check(market);
+    const shown = FIELDS.filter((field) => byId(`${field}-error`).textContent);
+    this.#showErrors(Object.fromEntries(shown.map((field) => [field, errors[field] ?? ""])));
+    this.#isOwnCheck = shown.length > 0;
+  }
+
+  async #submit(): Promise<void> {
+    const market = this.#exchange.market.value;
+    const account = this.#portfolio.accountId.value;
+    if (!market || !account || this.#isSending || lockOf(market, this.#exchange.isStale)) return;
+    const { terms, errors } = this.#check(market);
     this.#showErrors(errors);
+    this.#isOwnCheck = !terms;
     if (!terms) {
       const first = FIELDS.find((field) => errors[field]);
       if (first) this.#inputs[first].focus();
@@ -292,7 +363,7 @@ export class Ticket {
       if (!(error instanceof ApiError)) throw error;
       const isUnknown = error.code === "network" || error.code === "outcome_unknown";
       this.#unanswered = isUnknown ? { terms: fingerprint, clientOrderId } : null;
-      this.#refused(error);
+      this.#refused(error, market);
       if (error.code === "market_halted") await this.#exchange.refreshMarkets();
       return;
     } finally {
@@ -303,14 +374,11 @@ export class Ticket {
 
   #setSending(isSending: boolean): void {
     this.#isSending = isSending;
-    const submit = byId<HTMLButtonElement>("order-submit");
-    submit.disabled = isSending;
-    const asset = this.#exchange.market.value?.base_asset ?? "";
-    setText(submit, isSending ? "Sending…" : `${this.#side} ${asset}`);
+    this.#drawSubmit();
   }
 
   /** Put what the exchange said beside the field it named, and the rest above the button. */
-  #refused(error: ApiError): void {
+  #refused(error: ApiError, market: Market): void {
     const errors: Errors = {};
     for (const [name, expected] of Object.entries(error.fields)) {
       const field = API_FIELDS[name.split(".").at(-1) ?? ""];
@@ -318,10 +386,21 @@ export class Ticket {
       // Only this code's details say what was expected; others' are figures of the refused order.
       const isExpectation = error.code === "validation_error";
       const label = this.#inputs[field].labels?.[0]?.textContent ?? field;
-      errors[field] = isExpectation ? `${label}: ${expected}` : format.sentence(error.message);
+      errors[field] = isExpectation
+        ? format.expectation(label, expected)
+        : format.sentence(error.message);
     }
+    const reason = error.fields["reason"] ?? error.code;
     const isPlaced = Object.keys(errors).length > 0;
-    this.#showErrors(errors, isPlaced ? "" : format.sentence(error.message));
+    let general = format.sentence(error.message);
+    if (reason === "price_band") {
+      const last = this.#exchange.tickers.value.get(market.symbol)?.last;
+      const band = priceBand(market, last);
+      if (band) general += ` It can be ${band} now.`;
+    }
+    this.#showErrors(errors, isPlaced ? "" : general);
+    const code = error.code === "invalid_order" ? reason : error.code;
+    this.#refusal = { code, subject: this.#subjectOf(code, market) };
     const first = FIELDS.find((field) => errors[field]);
     if (first) this.#inputs[first].focus();
   }
@@ -331,7 +410,9 @@ export class Ticket {
 export function initPlaceholders(exchange: Exchange): void {
   exchange.market.watch((market) => {
     if (!market) return;
-    const steps = { price: market.price_tick, quantity: market.quantity_step, total: "0.00" };
+    const cent = write(unitOf(market.quote_scale));
+    const total = market.quote_scale > 2 ? "0.00" : cent;
+    const steps = { price: market.price_tick, quantity: market.quantity_step, total };
     for (const input of all<HTMLInputElement>("#order-form input.num")) {
       const step = steps[input.id as FieldName] ?? "";
       input.placeholder = step.replace(/[1-9]/g, "0");

@@ -18,6 +18,14 @@ export interface Market {
   price_tick: string;
   quantity_step: string;
   min_order_size: string;
+  max_order_size: string;
+  max_price: string;
+  max_quantity: string;
+  /** How far a limit price may be from the last price, as a fraction; null where it may be any. */
+  max_price_deviation: string | null;
+  /** Decimals of the two assets' smallest units. */
+  base_scale: number;
+  quote_scale: number;
   trading_enabled: boolean;
   state: string;
   maker_fee: string;
@@ -108,6 +116,9 @@ export interface Balance {
 export interface AccountRef {
   id: string;
   label: string;
+  /** The account's own rates; null where the market's hold. */
+  maker_fee: string | null;
+  taker_fee: string | null;
 }
 
 export interface PageConfig {

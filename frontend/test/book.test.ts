@@ -154,10 +154,11 @@ test("groups round bids down and asks up, and sum from the best price on", () =>
 
 test("a sweep costs a market order on the book", () => {
   const book = bookAfter(SNAPSHOT);
-  const byQuantity = sweepByQuantity(book, "Buy", read("1"));
+  const { matches, ...byQuantity } = sweepByQuantity(book, "Buy", read("1"));
+  assert.equal(matches.length, 2);
   assert.deepEqual(byQuantity, { quantity: read("1"), cost: read("21500"), complete: true });
   assert.equal(sweepByQuantity(book, "Sell", read("9")).complete, false);
-  const byQuote = sweepByQuote(book, "Buy", read("10501"), read("0.01"));
+  const { matches: _, ...byQuote } = sweepByQuote(book, "Buy", read("10501"), read("0.01"));
   assert.deepEqual(byQuote, { quantity: read("0.5"), cost: read("10500"), complete: true });
   assert.equal(sweepByQuote(book, "Buy", read("100"), read("0.01")).complete, false);
 });

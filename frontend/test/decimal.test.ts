@@ -24,6 +24,25 @@ test("what people type becomes what the API takes", () => {
   assert.deepEqual([" 1. ", ".5", "2", ""].map(decimal.typed), ["1", "0.5", "2", ""]);
 });
 
+test("the page's own spelling is taken back, and no other comma", () => {
+  for (const [text, plain] of [
+    ["61,000.00", "61000.00"],
+    [" 1,234,567.5 ", "1234567.5"],
+    ["1,000.", "1000"],
+    ["\u00a021,000", "21000"],
+  ] as const) {
+    assert.equal(decimal.typed(text), plain);
+    assert.equal(decimal.write(decimal.parse(decimal.typed(text))!), decimal.write(decimal.read(plain)));
+  }
+  for (const text of ["60000,5", "1,00", "12,3456", "0,5", "1,,000", ",100", "1,000,00", "1.000,5"]) {
+    assert.equal(decimal.parse(decimal.typed(text)), null, text);
+  }
+  for (const amount of [0n, 1n, 10n ** 18n, 123456789012345678901234567n]) {
+    const shown = decimal.showAll(amount, 2);
+    assert.equal(decimal.parse(decimal.typed(shown)), amount, shown);
+  }
+});
+
 test("figures are shown with separators, cut and never rounded up", () => {
   assert.equal(decimal.show(decimal.read("1234567.899"), 2), "1,234,567.89");
   assert.equal(decimal.show(decimal.read("-0.001"), 2), "0.00");

@@ -3,10 +3,12 @@ import { test } from "node:test";
 
 import { OrderBook } from "../src/book.ts";
 import { read, write } from "../src/decimal.ts";
+import { feeOf, ratesOf } from "../src/fees.ts";
 import {
   checkDraft,
   type Draft,
   estimate,
+  priceBand,
   quantityForTotal,
   shareOf,
   totalOf,
@@ -20,11 +22,18 @@ const MARKET: Market = {
   price_tick: "0.01",
   quantity_step: "0.0001",
   min_order_size: "10",
+  max_order_size: "1000000",
+  max_price: "100000",
+  max_quantity: "5000",
+  max_price_deviation: "0.1",
+  base_scale: 8,
+  quote_scale: 8,
   trading_enabled: true,
   state: "Continuous",
   maker_fee: "0.001",
   taker_fee: "0.002",
 };
+const RATES = { maker: "0.001", taker: "0.002" };
 const FUNDS = { base: read("2"), quote: read("1000") };
 const LIMIT: Draft = {
   side: "Buy",
@@ -86,6 +95,24 @@ const REFUSED: [string, Partial<Draft>, Record<string, string>][] = [
     { price: "Price is required.", quantity: "Quantity is required." },
   ],
   ["no number", { price: "1e5" }, { price: "Price must be a number such as 12.5." }],
+  [
+    "a decimal comma",
+    { price: "60000,5" },
+    {
+      price:
+        "Price: write a point before decimals (12.5); a comma only parts thousands (1,000).",
+    },
+  ],
+  ["above the highest price", { price: "100,000.01" }, { price: "Price must be at most 100,000." }],
+  ["above the largest quantity", { quantity: "5001" }, { quantity: "Quantity must be at most 5,000." }],
+  [
+    "above the largest amount",
+    { price: "1000", quantity: "1000.0001" },
+    {
+      quantity: "The order may be worth at most 1,000,000 USD.",
+      total: "Only 1,000 USD available.",
+    },
+  ],
   ["zero", { quantity: "0.0" }, { quantity: "Quantity must be more than 0." }],
   ["negative", { quantity: "-1" }, { quantity: "Quantity must be more than 0." }],
   ["off tick", { price: "100.001" }, { price: "Price must be a multiple of 0.01." }],
@@ -107,26 +134,52 @@ test("funds that are not known yet are the exchange's to check", () => {
 });
 
 test("the fee is estimated on what is received, rounded up", () => {
-  const bought = estimate(LIMIT, MARKET, BOOK);
+  const bought = estimate(LIMIT, MARKET, BOOK, RATES);
   assert.deepEqual(
     [write(bought.fee!), write(bought.receive!), bought.asset],
     ["0.002", "0.998", "BTC"],
   );
-  const sold = estimate({ ...LIMIT, side: "Sell", isPostOnly: true }, MARKET, BOOK);
+  const sold = estimate({ ...LIMIT, side: "Sell", isPostOnly: true }, MARKET, BOOK, RATES);
   assert.deepEqual([write(sold.fee!), write(sold.receive!), sold.asset], ["0.1", "99.9", "USD"]);
   const tiny = estimate(
-    { ...LIMIT, price: "0.01", quantity: "0.0001", side: "Sell" },
+    { ...LIMIT, price: "0.01", quantity: "0.0001", side: "Sell", isPostOnly: true },
     MARKET,
     BOOK,
+    RATES,
   );
   assert.equal(write(tiny.fee!), "0.00000001");
 });
 
+test("a fee is never less than the asset's smallest unit, and an account's own rates win", () => {
+  const whole = { ...MARKET, base_scale: 0, quantity_step: "1" };
+  const rates = ratesOf(whole, { id: "a", label: "", maker_fee: null, taker_fee: "0.006" });
+  assert.deepEqual(rates, { maker: "0.001", taker: "0.006" });
+  const one = estimate(LIMIT, whole, BOOK, rates);
+  assert.deepEqual([write(one.fee!), write(one.receive!)], ["1", "0"]);
+  const [rebate, nothing] = ["-0.0015", "0"].map((rate) => write(feeOf(read("1001"), rate, 0)));
+  assert.deepEqual([rebate, nothing], ["-1", "0"]);
+});
+
+test("what crosses pays the taker's rate at the book's prices, what rests the maker's", () => {
+  const draft: Draft = { ...LIMIT, price: "105", quantity: "3" };
+  const both = estimate(draft, MARKET, BOOK, RATES);
+  assert.deepEqual([both.rates, write(both.fee!)], [["0.002", "0.001"], "0.004"]);
+  const atOnce = estimate({ ...draft, timeInForce: "IOC" }, MARKET, BOOK, RATES);
+  assert.deepEqual([write(atOnce.receive!), atOnce.isCovered], ["0.998", false]);
+  const allOrNone = estimate({ ...draft, timeInForce: "FOK" }, MARKET, BOOK, RATES);
+  assert.deepEqual([allOrNone.receive, allOrNone.isCovered], [null, false]);
+});
+
+test("the band is told in ticks that the exchange takes", () => {
+  assert.equal(priceBand({ ...MARKET, price_tick: "0.3" }, "10"), "from 9.0 to 10.8");
+  assert.equal(priceBand({ ...MARKET, max_price_deviation: null }, "10"), null);
+});
+
 test("a market order is estimated at the book's average, and says when the book ends", () => {
   const market: Draft = { ...LIMIT, type: "Market", quantity: "2" };
-  assert.equal(write(estimate(market, MARKET, BOOK).price!), "105");
-  assert.equal(estimate({ ...market, quantity: "12" }, MARKET, BOOK).isCovered, false);
-  const byAmount = estimate({ ...market, measure: "amount", total: "210" }, MARKET, BOOK);
+  assert.equal(write(estimate(market, MARKET, BOOK, RATES).price!), "105");
+  assert.equal(estimate({ ...market, quantity: "12" }, MARKET, BOOK, RATES).isCovered, false);
+  const byAmount = estimate({ ...market, measure: "amount", total: "210" }, MARKET, BOOK, RATES);
   assert.deepEqual([write(byAmount.price!), byAmount.isCovered], ["105", true]);
 });
 

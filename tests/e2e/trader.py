@@ -112,11 +112,10 @@ class Trader:
     def cancel_everything(self) -> None:
         """Cancel all open orders, so that a shared market is left as it was found."""
         if self.context.cookies() and (account := self.account_id()):
-            token = next(c["value"] for c in self.context.cookies() if c["name"] == "csrftoken")
             self.context.request.post(
                 "/api/v1/orders/cancel-all",
                 data={"account": account},
-                headers={"X-CSRFToken": token, "Referer": self.page.url},
+                headers={"X-CSRFToken": self.csrf_token(), "Referer": self.page.url},
             )
 
     # --- seeing -----------------------------------------------------------------------------------
@@ -165,6 +164,10 @@ class Trader:
         answer = self.context.request.get(f"/api/v1{path}")
         assert answer.ok, answer.text()
         return answer.json()["data"]
+
+    def csrf_token(self) -> str:
+        """Return what unsafe requests of this visitor's session carry."""
+        return str(next(c["value"] for c in self.context.cookies() if c["name"] == "csrftoken"))
 
     def account_id(self) -> str | None:
         """Return the id of the user's account; None for a visitor who is not logged in."""

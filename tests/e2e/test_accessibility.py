@@ -1,0 +1,81 @@
+"""axe-core finds nothing on any page of ours, in both themes, wide and on a phone."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.accessibility import violations, violations_in_all_looks
+from tests.e2e.trader import Trader
+
+pytestmark = pytest.mark.usefixtures("exchange")
+
+NewVisitor = Callable[..., Trader]
+VIEWS = ("Chart", "Book", "Trade", "Orders")
+
+
+def test_axe_does_find_what_is_wrong(visitor: NewVisitor) -> None:
+    page = visitor().page
+    page.goto("/login")
+    page.evaluate("document.querySelector('h1').outerHTML = '<img src=x>'")
+    found = " ".join(violations(page))
+    assert "image-alt" in found
+    assert "page-has-heading-one" in found
+
+
+@pytest.mark.parametrize("path", ["/login", "/signup", "/nothing", "/trade/NO-SUCH", "/api/docs"])
+def test_pages_for_everybody_are_accessible(visitor: NewVisitor, path: str) -> None:
+    page = visitor().page
+    page.goto(path)
+    assert violations_in_all_looks(page) == []
+
+
+def test_forms_that_refuse_are_accessible(visitor: NewVisitor) -> None:
+    page = visitor().page
+    page.goto("/signup")
+    form = page.locator("main form")
+    form.get_by_label("Password").fill("1")
+    form.get_by_role("button").click()
+    expect(page.locator(".field-error").first).to_be_visible()
+    assert violations_in_all_looks(page) == []
+
+
+def test_the_trading_page_is_accessible_to_a_visitor(visitor: NewVisitor) -> None:
+    assert _violations_of_views(visitor().open().page) == []
+
+
+def test_a_users_pages_are_accessible(visitor: NewVisitor) -> None:
+    person, other = visitor().sign_up(), visitor().sign_up()
+    person.deposit("EUR", "10000")
+    other.deposit("BTC", "1")
+    person.place_limit("Buy", "0.1", "1000")
+    other.place_limit("Sell", "0.05", "1000")
+    expect(person.notice("Bought 0.05")).to_be_visible()
+    page = person.page
+    expect(person.rows("open")).to_have_count(1)
+    assert _violations_of_views(page) == []
+
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator(".activity-bar [data-faucet]").click()
+    found = violations_in_all_looks(page)
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator("#cancel-all").click()
+    found += violations_in_all_looks(page)
+    page.keyboard.press("Escape")
+    assert found == []
+
+    page.goto("/account")
+    assert violations_in_all_looks(page) == []
+    page.get_by_role("button", name="Create token").click()
+    expect(page.locator("#new-token")).to_be_visible()
+    assert violations_in_all_looks(page) == []
+
+
+def _violations_of_views(page: Page) -> list[str]:
+    """Return what is wrong with the whole desk, and with each view of a phone."""
+    found = violations_in_all_looks(page)
+    for view in VIEWS:
+        page.locator("#views").get_by_role("tab", name=view).click()
+        found += [f"{view}: {text}" for text in violations(page)]
+    return found

@@ -1,0 +1,15 @@
+// Reads cases from stdin and writes what the order form foretells of each (see test_estimates.py).
+import { OrderBook } from "../../../frontend/src/book.ts";
+import { write } from "../../../frontend/src/decimal.ts";
+import { estimate } from "../../../frontend/src/ticket-rules.ts";
+
+let text = "";
+for await (const chunk of process.stdin) text += chunk;
+const answers = JSON.parse(text).map(({ draft, market, book: levels, rates }) => {
+  const book = new OrderBook();
+  book.apply(levels);
+  const { fee, receive, isCovered } = estimate(draft, market, book, rates);
+  const shown = (amount) => (amount === null ? null : write(amount));
+  return { fee: shown(fee), receive: shown(receive), isCovered };
+});
+process.stdout.write(JSON.stringify(answers));
