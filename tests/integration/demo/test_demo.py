@@ -9,9 +9,12 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from tests.e2e.first_load import first_load
 from tests.exchange import Exchange, wait_until
 
 TRADED = {"BTC/USD", "ETH/USD", "ETH/BTC", "BTC/USDT", "ETH/USDT"}
+TRADER, PASSWORD = "trader@zavora.example", "try-the-demo"
+FIRST_LOAD_BYTES_MAX = 130_000
 OPERATOR = {"username": "operator@zavora.example", "password": "try-the-demo"}
 
 
@@ -53,6 +56,12 @@ def test_two_days_of_history_add_up_and_replay(demo):
         assert data(demo, f"{path}/order-book")["bids"] == []  # nothing is left behind
         assert Decimal(data(demo, f"{path}/ticker")["volume_24h"]) > 0
     assert "everything adds up" in demo.manage("reconcile")
+
+
+def test_the_first_load_of_the_trading_page_is_light(demo, chromium_path):
+    loaded = first_load(chromium_path, demo.base_url, email=TRADER, password=PASSWORD)
+    assert loaded.candles == 500  # with all that a market with a past brings along
+    assert loaded.total <= FIRST_LOAD_BYTES_MAX, loaded.by_size()
 
 
 def test_loading_again_changes_nothing(demo):
