@@ -9,7 +9,6 @@ import pytest
 GZIP, PLAIN = {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "identity"}
 PACKED = [
     "/api/v1/markets",
-    "/api/v1/markets/tickers",
     "/api/v3/exchangeInfo",
     "/api/v3/ticker/24hr",
     "/trade/BTC-USD",
