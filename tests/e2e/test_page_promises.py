@@ -218,3 +218,27 @@ def test_every_tab_of_the_activity_is_in_sight(visitor: NewVisitor, width: int) 
         ".map((e) => e.getBoundingClientRect()); return a.top - (t.top < 20 ? t.top : t.bottom); }"
     )
     assert gap_px >= 0
+
+
+def test_a_halt_locks_the_form_within_two_seconds_and_a_resume_opens_it(
+    visitor: NewVisitor, exchange: Exchange
+) -> None:
+    person = visitor().sign_up()
+    page = person.page
+    submit, state = page.locator("#order-submit"), page.locator("#market-state")
+    expect(submit).to_be_enabled()
+    try:
+        exchange.manage("halt_market", "BTC/EUR")
+        expect(submit).to_have_text("Halted: cancels only", timeout=2_000)
+        expect(submit).to_be_disabled()
+        expect(state).to_have_text("Halted")
+        expect(page.locator("#order-lock")).to_contain_text("Open orders can be cancelled")
+    finally:
+        exchange.manage("halt_market", "BTC/EUR", "--resume")
+    expect(submit).to_have_text("Buy BTC", timeout=2_000)
+    expect(submit).to_be_enabled()
+    expect(state).to_be_hidden()
+
+    # A market that is new appears by itself, too.
+    exchange.manage("create_market", "USDT/EUR", "--tick-size", "0.4", "--lot-size", "1")
+    expect(page.locator('a[href="/trade/USDT-EUR"]')).to_be_visible(timeout=2_000)
