@@ -21,8 +21,8 @@ from zavora.money import DECIMAL_LENGTH_MAX, NotExact, parse_decimal
 EMAIL_WIDGET = forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
 
 
-# Digits in a row, as limits are told; not part of a word, a decimal or an address.
-_LONG_NUMBER = re.compile(r"(?<![\w.:-])\d{4,}(?![\w.:-])")
+# Digits in a row, as limits are told: more than a year has, and not part of a decimal or a time.
+_LONG_NUMBER = re.compile(r"(?<![\w.:-])\d{5,}(?![\w.:-])")
 # Thousands as the pages write them; in any other place a comma may be meant as a point.
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 

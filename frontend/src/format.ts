@@ -132,7 +132,7 @@ export function reason(code: string | null | undefined): string {
 
 /** What the exchange expected of a field (`expected at most 1000`) as a sentence about it. */
 export function expectation(label: string, expected: string): string {
-  const grouped = expected.replace(/\d{4,}(?:\.\d+)?/g, (digits) => showAll(read(digits), 0));
+  const grouped = expected.replace(/\d{5,}(?:\.\d+)?/g, (digits) => showAll(read(digits), 0));
   const rest = grouped.replace(/^expected /, "");
   return sentence(rest === grouped ? `${label}: ${grouped}` : `${label} must be ${rest}`);
 }

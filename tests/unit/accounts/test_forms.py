@@ -1,0 +1,51 @@
+"""Refusals as people read them, and amounts as people and the pages write them."""
+
+from decimal import Decimal
+
+import pytest
+from django import forms
+
+from accounts.forms import DecimalTextField, sentence
+from zavora.money import text_for_people
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("not enough BTC available", "Not enough BTC available."),
+        ("expected at most 1000000000", "Expected at most 1,000,000,000."),
+        ("expected an RFC 3339 time", "Expected an RFC 3339 time."),
+        ("expected 1 to 128 characters", "Expected 1 to 128 characters."),
+    ],
+)
+def test_a_refusal_becomes_a_sentence_and_keeps_its_words(told: str, shown: str) -> None:
+    assert sentence(told) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [("61,000.00", "61000.00"), ("1,234,567", "1234567"), ("1,000.", "1000"), (" 12.5 ", "12.5")],
+)
+def test_an_amount_is_taken_as_the_pages_write_it(typed: str, amount: str) -> None:
+    assert DecimalTextField().clean(typed) == Decimal(amount)
+
+
+@pytest.mark.parametrize("typed", ["60000,5", "1,00", "1,,000", "0,5", "1.000,5"])
+def test_a_comma_that_may_be_a_point_is_refused_and_says_so(typed: str) -> None:
+    with pytest.raises(forms.ValidationError, match="point before decimals"):
+        DecimalTextField().clean(typed)
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "text"),
+    [
+        ("100000", 8, "100,000.00"),
+        ("0.12345678", 8, "0.12345678"),
+        ("1234.5", 1, "1,234.5"),
+        ("7", 0, "7"),
+        ("-0.5", 2, "-0.50"),
+        ("0.000000000000000001", 18, "0.000000000000000001"),
+    ],
+)
+def test_amounts_are_shown_in_the_assets_scale(value: str, scale: int, text: str) -> None:
+    assert text_for_people(Decimal(value), scale) == text
