@@ -144,7 +144,7 @@ def _withdrawal_rows(accounts: Sequence[Account]) -> list[WithdrawalRow]:
             id=row.pk,
             account_id=row.account.public_id,
             asset=row.asset.code,
-            amount=format_decimal(row.amount, row.asset.scale),
+            amount=text_for_people(row.amount, row.asset.scale),
             address=row.address,
             state=row.state,
             created_at=row.created_at,

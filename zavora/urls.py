@@ -3,9 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from api.errors import not_found_view
-
 from accounts.urls import admin_door
+from api.errors import not_found_view
 
 handler400 = "api.errors.bad_request_view"
 handler403 = "api.errors.permission_denied_view"

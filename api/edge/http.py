@@ -26,6 +26,9 @@ class ClientGone(Exception):
 class EdgeRequest:
     """One request. ``caller`` is set by the application where the route needs one.
 
+    ``may_pack``: the answer is public and may be compressed.
+    """
+
     __slots__ = (
         *("body", "caller", "headers", "ip", "is_public", "may_pack", "method", "path"),
         *("request_id", "scope"),
