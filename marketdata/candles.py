@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from marketdata.intervals import INTERVALS, open_us
+from marketdata.states import CandleState
 from matching.feed_reads import PublicTradeRow
 from zavora.money import SCALE_MAX, decimal_to_units
 
@@ -70,6 +71,24 @@ def parts_of_interval(interval: str, trades: Iterable[PublicTradeRow]) -> list[C
     for second in _runs_of(SECOND, map(_part_of, trades)):
         _add(parts, interval, open_us(interval, second.open_us), second)
     return list(parts.values())
+
+
+def chained(candles: Iterable[CandleState], *, counted: int) -> list[CandleState]:
+    """Return the candles that one step changed as they are told: by their last trades.
+
+    ``counted`` is the trade up to which all of them counted before. Each names what its
+    interval's candles counted before it, so that whoever is told can see whether it missed any.
+    """
+    known = dict.fromkeys(INTERVALS, counted)
+    chain = []
+    for candle in sorted(candles, key=_last_trade):
+        chain.append(msgspec.structs.replace(candle, prev_sequence=known[candle.interval]))
+        known[candle.interval] = candle.last_trade_sequence
+    return chain
+
+
+def _last_trade(candle: CandleState) -> int:
+    return candle.last_trade_sequence
 
 
 def _add(

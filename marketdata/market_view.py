@@ -1,6 +1,6 @@
 """One market as the feed of a process holds it in memory: book, trades, ticker, sequences."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import islice
 from typing import Final
@@ -21,6 +21,8 @@ TRADES_KEPT_MAX: Final = 1_000
 ROUNDING: Final = ROUND_HALF_EVEN
 _ROUND: Final = Context(prec=80, rounding=ROUNDING)
 PERCENT_DECIMALS: Final = 4
+# Candles of an interval that are kept for followers who fell behind, by when they opened.
+CANDLES_KEPT_MAX: Final = 150
 
 
 class PublicTrade(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +95,9 @@ class MarketView:
         self.depth_sequence = 0
         # False until the first snapshot is in and while a gap is being filled.
         self.is_synced = False
+        # By interval: the candle that was told last, and the newest ones by when they opened.
         self.candles: dict[str, CandleState] = {}
+        self._kept_candles: dict[str, OrderedDict[int, CandleState]] = {}
         self._base: TickerState | None = None
         self._trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT_MAX)  # newest first
         self._time_us = 0
@@ -159,7 +163,40 @@ class MarketView:
         if known is not None and candle.last_trade_sequence <= known.last_trade_sequence:
             return False
         self.candles[candle.interval] = candle
+        kept = self._kept_candles.setdefault(candle.interval, OrderedDict())
+        kept[candle.open_us] = candle
+        kept.move_to_end(candle.open_us)
+        if len(kept) > CANDLES_KEPT_MAX:
+            kept.popitem(last=False)
         return True
+
+    def forget_candles(self, interval: str) -> None:
+        """Forget an interval's candles: some may have been missed."""
+        self.candles.pop(interval, None)
+        self._kept_candles.pop(interval, None)
+
+    def recent_candles(self, interval: str) -> list[CandleState]:
+        """Return the candles that changed last, the newest change last."""
+        return list(self._kept_candles.get(interval, {}).values())
+
+    def counts_all(self, interval: str, until_us: int) -> bool:
+        """Tell whether an interval's candles count every trade from before a moment.
+
+        As far as events have come: False while any may be missing.
+        """
+        if not self.is_synced:
+            return False
+        told = self.candles.get(interval)
+        counted = self.counted_sequence if told is None else told.last_trade_sequence
+        oldest = None
+        for trade in self._trades:
+            if trade.sequence <= counted:
+                return True
+            if trade.created_us < until_us:
+                return False
+            oldest = trade
+        # Of trades that are kept no more nothing is known but that they are there.
+        return oldest is None or oldest.sequence <= counted + 1
 
     def _apply_depth(self, event: MarketEvent) -> DepthDelta:
         bids: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from zavora.fields import AmountField
+from zavora.fields import AmountField, TotalField
 
 
 class Candle(models.Model):
@@ -17,10 +17,11 @@ class Candle(models.Model):
     high = AmountField()
     low = AmountField()
     close = AmountField()
-    volume = AmountField()
-    quote_volume = AmountField()
-    taker_buy_volume = AmountField()
-    taker_buy_quote_volume = AmountField()
+    # Sums have room of their own: each trade may be as large as an amount can be.
+    volume = TotalField()
+    quote_volume = TotalField()
+    taker_buy_volume = TotalField()
+    taker_buy_quote_volume = TotalField()
     trades = models.IntegerField()
     first_trade_sequence = models.BigIntegerField()
     last_trade_sequence = models.BigIntegerField()

@@ -17,6 +17,10 @@ from matching.feed_reads import list_trade_runs, list_trades_after, list_trades_
 from matching.terms import MarketTerms
 
 CANDLES_MAX: Final = 1_500
+CHANGED_PAGE_MAX: Final = 1_000
+# A shard that takes a market over may have a clock that is behind the former one's, so that an
+# older candle changes after a newer one; never by more than this.
+CLOCK_SLACK_US: Final = 3_600_000_000
 TRADES_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # The year 9999: later moments have no datetime.
@@ -43,6 +47,25 @@ def list_candles(
         rows = rows.filter(open_time__lte=end)
     rows = rows.order_by("-open_time")[: min(limit, CANDLES_MAX)]
     return [candle_state(row, terms) for row in rows]
+
+
+def list_changed_candles(
+    terms: MarketTerms, interval: str, known: CandleState
+) -> list[CandleState]:
+    """Return candles that count a trade after those of ``known``, by their last trades.
+
+    At most ``CHANGED_PAGE_MAX``, those whose last trade is oldest.
+    """
+    since_us = open_us(interval, max(0, known.open_us - CLOCK_SLACK_US))
+    rows = Candle.objects.filter(
+        market_id=terms.market_id,
+        interval=interval,
+        open_time__gte=moment(since_us),
+        last_trade_sequence__gt=known.last_trade_sequence,
+    )
+    return [
+        candle_state(row, terms) for row in rows.order_by("last_trade_sequence")[:CHANGED_PAGE_MAX]
+    ]
 
 
 def list_gapless_candles(

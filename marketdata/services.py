@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from django.db import connection, transaction
 
-from marketdata.candles import CandlePart, parts_of, parts_of_interval
+from marketdata.candles import CandlePart, chained, parts_of, parts_of_interval
 from marketdata.models import Candle, CandleProgress
 from marketdata.selectors import (
     candle_state,
@@ -34,7 +34,8 @@ class CountedElsewhere(Exception):
 
 
 def count_trades(terms: MarketTerms, *, trades_max: int = TRADES_PER_STEP_MAX) -> list[CandleState]:
-    """Count a market's next committed trades into its candles; return the candles that changed.
+    """Count a market's next committed trades into its candles; return the candles that changed,
+    by their last trades, chained (``candles.chained``).
 
     Candles and the sequence they count up to commit together, and the sequence is compared as it
     is set: whoever is interrupted, or raced by another process (CountedElsewhere), changes
@@ -50,7 +51,8 @@ def count_trades(terms: MarketTerms, *, trades_max: int = TRADES_PER_STEP_MAX) -
     parts = parts_of(trades)
     with transaction.atomic(durable=True):
         _advance(terms.market_id, counted=counted, last=last)
-        return [candle_state(row, terms) for row in _upsert(terms.market_id, parts)]
+        changed = [candle_state(row, terms) for row in _upsert(terms.market_id, parts)]
+    return chained(changed, counted=counted)
 
 
 def _advance(market_id: int, *, counted: int, last: int) -> None:

@@ -29,7 +29,11 @@ class TickerState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CandleState(msgspec.Struct, frozen=True, array_like=True):
-    """A candle as it stands after a commit; ``open_us`` in microseconds since 1970."""
+    """A candle as it stands after a commit; ``open_us`` in microseconds since 1970.
+
+    ``prev_sequence`` is the last trade that the candles of its interval counted before this
+    change (-1: not said): who knows less than that has missed something.
+    """
 
     market_id: int
     interval: str
@@ -45,3 +49,4 @@ class CandleState(msgspec.Struct, frozen=True, array_like=True):
     trades: int
     first_trade_sequence: int
     last_trade_sequence: int
+    prev_sequence: int = -1

@@ -2,11 +2,12 @@
 
 One instance is active, by an advisory lock of the database; others stand by. That lock only saves
 work: what makes every trade count once is the compared sequence in ``services.count_trades``.
+A market that cannot be counted is set aside, told of and tried again; the others never wait for it.
 """
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,14 +16,15 @@ from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
 from marketdata import wire
+from marketdata.aside import SetAside
 from marketdata.candles import MINUTE, SECOND
 from marketdata.intervals import INTERVALS
 from marketdata.selectors import get_candle_progress, list_candles, moment
 from marketdata.services import CountedElsewhere, count_trades
 from marketdata.tickers import WINDOW_MINUTES, DayWindow
-from marketdata.wire import CandleState
+from marketdata.wire import CandleState, TickerState
 from matching.feed_reads import list_trade_sequences
-from matching.selectors import list_market_terms
+from matching.selectors import list_market_symbols, list_market_terms
 from matching.terms import MarketTerms
 from matching.wire import EVENTS_PATTERN
 from zavora import lasting
@@ -37,9 +39,9 @@ TERMS_PERIOD_S: Final = 5.0
 STANDBY_PERIOD_S: Final = 0.5
 RETRY_S: Final = 0.5
 QUEUE_TIMEOUT_S: Final = 2.0
-# Of a long catch-up only the newest candles of each interval are told: two may have changed since
-# the last time, and of seconds as many as a delay of a minute or two leaves behind.
-TOLD_PER_INTERVAL_MAX: Final = 2
+# Of a long catch-up only the newest candles of each interval are told; who follows them sees by
+# their chain that there were more, and reads those from the table.
+TOLD_PER_INTERVAL_MAX: Final = 10
 TOLD_SECONDS_MAX: Final = 120
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,10 @@ class MarketDataService:
         self._terms: dict[int, MarketTerms] = {}
         self._counted: dict[int, int] = {}
         self._windows: dict[int, DayWindow] = {}
+        self._unreadable: list[str] = []
+        self._aside = SetAside("candles")
+        # Some market has more trades than one step counts: no pause before the next one.
+        self._is_behind = False
         self._ticker_due = self._terms_due = 0.0
 
     def run(self) -> None:
@@ -96,43 +102,72 @@ class MarketDataService:
     def _load(self) -> None:
         """Forget everything and read it anew; count what was traded meanwhile."""
         self._terms, self._counted, self._windows = {}, {}, {}
+        self._is_behind = True
         self._ticker_due = self._terms_due = 0.0
         if not self._stop.is_set():
             self._load_terms()
 
     def _load_terms(self) -> None:
-        for terms in list_market_terms():
+        found = list_market_terms()
+        for terms in found:
             self._terms[terms.market_id] = terms
-            if terms.market_id not in self._counted:
-                self._counted[terms.market_id] = get_candle_progress(terms.market_id)
-                self._windows[terms.market_id] = _load_window(terms)
-            self._windows[terms.market_id].terms = terms
+            window = self._windows.get(terms.market_id)
+            if window is not None:
+                window.terms = terms
+        known = {terms.symbol for terms in found}
+        self._unreadable = [symbol for symbol in list_market_symbols() if symbol not in known]
         self._terms_due = time.monotonic() + TERMS_PERIOD_S
 
     def _step(self) -> None:
-        self._await_events()
+        if not self._is_behind:
+            self._await_events()
         sequences = list_trade_sequences()
         if not sequences.keys() <= self._terms.keys() or time.monotonic() >= self._terms_due:
             self._load_terms()
-        for market_id, sequence in sequences.items():
-            self._count_up_to(market_id, sequence)
+        self._is_behind = False
+        for market_id, terms in self._terms.items():
+            self._guarded(terms, self._count_step, terms, sequences.get(market_id, 0))
         if time.monotonic() >= self._ticker_due:
             self._check_lock()
             self._tell_tickers()
             self._ticker_due = time.monotonic() + TICKER_PERIOD_S
 
-    def _count_up_to(self, market_id: int, sequence: int) -> None:
-        while self._counted.get(market_id, sequence) < sequence and not self._stop.is_set():
-            candles = count_trades(self._terms[market_id])
-            if not candles:
-                break
-            self._counted[market_id] = max(candle.last_trade_sequence for candle in candles)
-            for candle in candles:
-                if candle.interval == MINUTE:
-                    self._windows[market_id].add(candle)
-            self._tell(
-                [(wire.candles_channel(market_id), wire.encode(_newest(candles)))],
-            )
+    def _guarded(self, terms: MarketTerms, work: Callable[..., None], *arguments: object) -> None:
+        """Do some work on a market, unless it is set aside; set it aside where that fails."""
+        market_id = terms.market_id
+        if self._stop.is_set() or not self._aside.is_due(market_id):
+            return
+        try:
+            work(*arguments)
+        except CountedElsewhere:
+            raise  # another instance works: everything is to be read anew
+        except Exception as error:
+            if isinstance(error, DatabaseError | InterfaceError) and not connection.is_usable():
+                raise
+            # What is in memory may be half of it.
+            self._counted.pop(market_id, None)
+            self._windows.pop(market_id, None)
+            self._aside.add(market_id, terms.symbol, error)
+        else:
+            self._aside.remove(market_id)
+
+    def _count_step(self, terms: MarketTerms, sequence: int) -> None:
+        """Count a market's next trades; one step, so that every market has its turn."""
+        market_id = terms.market_id
+        if market_id not in self._windows:
+            self._counted[market_id] = get_candle_progress(market_id)
+            self._windows[market_id] = _load_window(terms)
+        if self._counted[market_id] >= sequence:
+            return
+        candles = count_trades(terms)
+        if not candles:
+            return
+        self._counted[market_id] = candles[-1].last_trade_sequence
+        self._is_behind = self._is_behind or self._counted[market_id] < sequence
+        for candle in candles:
+            if candle.interval == MINUTE:
+                self._windows[market_id].add(candle)
+        self._tell([(wire.candles_channel(market_id), wire.encode(_newest(candles)))])
 
     def _check_lock(self) -> None:
         """Raise LockLost where Django has connected anew since the lock was taken."""
@@ -180,14 +215,17 @@ class MarketDataService:
 
     def _tell_tickers(self) -> None:
         now_us = time.time_ns() // 1_000
-        states = [window.ticker(now_us) for _, window in sorted(self._windows.items())]
-        message = wire.encode([state for state in states if state is not None])
+        states: list[TickerState] = []
+        for market_id, window in sorted(self._windows.items()):
+            self._guarded(self._terms[market_id], _add_ticker, window, now_us, states)
+        message = wire.encode(states)
         self._tell([(wire.TICKERS_CHANNEL, message)], tickers=message)
 
     def _tell(self, messages: Iterable[tuple[str, bytes]], *, tickers: bytes | None = None) -> None:
         try:
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.set(wire.HEARTBEAT_KEY, b"1", px=wire.HEARTBEAT_MS)
+            progress = wire.Progress(self._aside.symbols, self._unreadable)
+            pipeline.set(wire.HEARTBEAT_KEY, wire.encode_progress(progress), px=wire.HEARTBEAT_MS)
             if tickers is not None:
                 pipeline.set(wire.TICKERS_KEY, tickers)
             for channel, message in messages:
@@ -217,11 +255,16 @@ def _load_window(terms: MarketTerms) -> DayWindow:
     return window
 
 
+def _add_ticker(window: DayWindow, now_us: int, states: list[TickerState]) -> None:
+    state = window.ticker(now_us)
+    if state is not None:
+        states.append(state)
+
+
 def _newest(candles: list[CandleState]) -> list[CandleState]:
-    """Return the newest candles of each interval, oldest first."""
+    """Return the newest candles of each interval, by their last trades as they were given."""
     newest: list[CandleState] = []
     for interval in INTERVALS:
         mine = [candle for candle in candles if candle.interval == interval]
-        mine.sort(key=lambda candle: candle.last_trade_sequence)
         newest += mine[-(TOLD_SECONDS_MAX if interval == SECOND else TOLD_PER_INTERVAL_MAX) :]
     return newest

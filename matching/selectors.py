@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 import msgspec
+import structlog
 from django.db.models import QuerySet
 
 from accounts.notices import microseconds
 from matching.ids import first_id_of
 from matching.models import Market, Order, OrderKey, Shard, Trade
 from matching.terms import AssetTerms, MarketTerms, build_terms
-from zavora.errors import MarketNotFound, OrderNotFound
+from zavora.errors import MarketNotFound, OrderNotFound, ZavoraError
 
 PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
 OPEN_MAX: Final = 10_000
@@ -21,38 +22,60 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN_STATUSES: Final = (Order.Status.NEW, Order.Status.PARTIALLY_FILLED)
 Row = TypeVar("Row", Order, Trade)
 
+# Markets that were said to be unreadable, and since when their rows are as they are.
+_unreadable: dict[int, datetime] = {}
+
+log = structlog.get_logger(__name__)
+
 
 # --- markets -------------------------------------------------------------------------------------
 
 
 def list_market_terms(*, shard_id: int | None = None) -> list[MarketTerms]:
-    """Return the terms of every market, or of a shard's, by id."""
+    """Return the terms of every market, or of a shard's, by id.
+
+    A market whose rules cannot be represented is left out, and said so: it stops no other.
+    """
     rows = Market.objects.select_related("base", "quote").order_by("pk")
     if shard_id is not None:
         rows = rows.filter(shard_id=shard_id)
-    return [
-        build_terms(
-            market_id=row.pk,
-            symbol=row.symbol,
-            shard_id=row.shard_id,
-            base=AssetTerms(row.base_id, row.base.code, row.base.scale),
-            quote=AssetTerms(row.quote_id, row.quote.code, row.quote.scale),
-            tick_size=row.tick_size,
-            lot_size=row.lot_size,
-            min_notional=row.min_notional,
-            max_notional=row.max_notional,
-            max_price=row.max_price,
-            max_quantity=row.max_quantity,
-            band_ppm=row.band_ppm,
-            maker_fee_ppm=row.maker_fee_ppm,
-            taker_fee_ppm=row.taker_fee_ppm,
-            phase=row.phase,
-            is_demo=row.is_demo,
-            self_trade_scope=row.self_trade_scope,  # type: ignore[arg-type]
-            max_open_orders=row.max_open_orders,
-        )
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        try:
+            found.append(_terms_of(row))
+        except (ZavoraError, ValueError, ArithmeticError) as error:
+            if _unreadable.get(row.pk) != row.updated_at:
+                _unreadable[row.pk] = row.updated_at
+                log.error("market_rules_unreadable", market=row.symbol, error=str(error))
+    return found
+
+
+def list_market_symbols() -> list[str]:
+    """Return the symbol of every market, by id, whether its rules can be represented or not."""
+    return list(Market.objects.order_by("pk").values_list("symbol", flat=True))
+
+
+def _terms_of(row: Market) -> MarketTerms:
+    return build_terms(
+        market_id=row.pk,
+        symbol=row.symbol,
+        shard_id=row.shard_id,
+        base=AssetTerms(row.base_id, row.base.code, row.base.scale),
+        quote=AssetTerms(row.quote_id, row.quote.code, row.quote.scale),
+        tick_size=row.tick_size,
+        lot_size=row.lot_size,
+        min_notional=row.min_notional,
+        max_notional=row.max_notional,
+        max_price=row.max_price,
+        max_quantity=row.max_quantity,
+        band_ppm=row.band_ppm,
+        maker_fee_ppm=row.maker_fee_ppm,
+        taker_fee_ppm=row.taker_fee_ppm,
+        phase=row.phase,
+        is_demo=row.is_demo,
+        self_trade_scope=row.self_trade_scope,  # type: ignore[arg-type]
+        max_open_orders=row.max_open_orders,
+    )
 
 
 # --- orders --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The column type of money: one definition for every table."""
+"""The column types of money: one definition for every table."""
 
 from typing import Any
 
@@ -10,6 +10,20 @@ class AmountField(models.DecimalField):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_digits"] = 38
+        kwargs["decimal_places"] = 18
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        """Describe the field to migrations as Django's own, so that they import nothing of ours."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DecimalField", args, kwargs
+
+
+class TotalField(models.DecimalField):
+    """A NUMERIC(58, 18): a sum of amounts, with room for more of them than a BIGINT can count."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_digits"] = 58
         kwargs["decimal_places"] = 18
         super().__init__(*args, **kwargs)
 

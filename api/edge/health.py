@@ -14,7 +14,7 @@ from api.edge.threads import in_thread
 from api.shapes import TRADING_PHASES, Shape
 from api.times import now_text
 from marketdata.feed import get_feed
-from marketdata.wire import HEARTBEAT_KEY
+from marketdata.wire import HEARTBEAT_KEY, Progress, decode_progress
 from matching.wire import heartbeat_name
 from zavora import __version__
 from zavora.errors import ZavoraError
@@ -30,7 +30,7 @@ _last: tuple[float, int, Shape] | None = None
 
 
 async def get_health() -> tuple[int, Shape]:
-    """Return status (200 or 503) and body; at most ``SHARED_S`` old."""
+    """Return status (200, or 503 where a part is down) and body; at most ``SHARED_S`` old."""
     global _last
     now = time.monotonic()
     if _last is not None and now - _last[0] < SHARED_S:
@@ -42,26 +42,39 @@ async def get_health() -> tuple[int, Shape]:
 
 async def _look() -> tuple[int, Shape]:
     began = time.perf_counter()
-    (engine_up, data_up, queue_ms), (database_up, database_ms) = await asyncio.gather(
+    (engine_up, progress, queue_ms), (database_up, database_ms) = await asyncio.gather(
         _ask_queue(), _ask_database()
     )
+    data_up = progress is not None
+    set_aside = _list_set_aside(progress or Progress())
     services = {
         "matching_engine": _service(engine_up, queue_ms),
         "account_service": _service(database_up, database_ms),
         "market_data_service": _service(data_up, queue_ms),
     }
-    is_healthy = engine_up and database_up and data_up
+    is_up = engine_up and database_up and data_up
     body: Shape = {
-        "status": "healthy" if is_healthy else "degraded",
+        "status": "healthy" if is_up and not set_aside else "degraded",
         "version": __version__,
         "timestamp": now_text(),
         "uptime_seconds": int(time.monotonic() - _started_at),
         "services": services,
-        "markets": _count_markets(),
+        "markets": {**_count_markets(), "set_aside": set_aside},
         "system": {"memory_usage_mb": round(_process.memory_info().rss / 2**20, 1)},
         "health_check_latency_ms": _ms_since(began),
     }
-    return (200 if is_healthy else 503), body
+    # A market that is set aside is no reason to send people away from all the others.
+    return (200 if is_up else 503), body
+
+
+def _list_set_aside(progress: Progress) -> list[Shape]:
+    """Return the markets on which some part of the work fails, and which part that is."""
+    parts = {
+        "candles": progress.candles_set_aside,
+        "rules": progress.rules_unreadable,
+        "feed": get_feed().set_aside,
+    }
+    return [{"market": symbol, "part": part} for part in parts for symbol in parts[part]]
 
 
 def _service(is_up: bool, latency_ms: float) -> dict[str, Any]:
@@ -78,8 +91,8 @@ def _count_markets() -> dict[str, int]:
     return {"total": len(views), "active": active}
 
 
-async def _ask_queue() -> tuple[bool, bool, float]:
-    """Return whether every shard's worker and the market data service show signs of life."""
+async def _ask_queue() -> tuple[bool, Progress | None, float]:
+    """Return whether every shard's worker shows life, and what the market data service says."""
     began = time.perf_counter()
     # Where the feed is not there yet, there is no market to ask a worker about.
     with contextlib.suppress(ZavoraError, TimeoutError):
@@ -92,8 +105,9 @@ async def _ask_queue() -> tuple[bool, bool, float]:
         async with client:
             found = await client.mget([HEARTBEAT_KEY, *names])
     except (RedisError, OSError, TimeoutError):
-        return False, False, _ms_since(began)
-    return all(one is not None for one in found[1:]), found[0] is not None, _ms_since(began)
+        return False, None, _ms_since(began)
+    progress = None if found[0] is None else decode_progress(found[0])
+    return all(one is not None for one in found[1:]), progress, _ms_since(began)
 
 
 async def _ask_database() -> tuple[bool, float]:

@@ -4,7 +4,6 @@ A subscription's id follows from its topic alone, so that one text serves all of
 """
 
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -12,12 +11,9 @@ from api import shapes
 from api.errors import envelope, status_of
 from api.exact_json import Number
 from marketdata.feed import MarketView, Message, Topic
-from marketdata.feed.topics import AccountFill
 from marketdata.market_view import DepthDelta, PublicTrade
 from marketdata.wire import CandleState
-from matching.wire import BalanceState, OrderState
 from zavora.errors import ZavoraError
-from zavora.money import text_to_units
 
 _encode: Final = msgspec.json.Encoder().encode
 # Answers what has no readable id of its own.
@@ -49,18 +45,14 @@ def echoed_id(value: Any) -> RequestId:
     return value if isinstance(value, str) else UNREADABLE_ID
 
 
-def subscription_id(topic: Topic, symbol: str | None) -> str:
-    """Return the public id of a topic, the same for everybody."""
-    parts = [topic.channel, symbol or "*"]
-    return ":".join([*parts, topic.interval] if topic.interval else parts)
+def subscription_id(channel: str, symbol: str | None, interval: str | None = None) -> str:
+    """Return the public id of what is followed, the same for everybody."""
+    parts = [channel, symbol or "*"]
+    return ":".join([*parts, interval] if interval else parts)
 
 
 class V1Codec:
-    """Spells the feed's messages for v1."""
-
-    def __init__(self) -> None:
-        # Code and scale of assets by id; loaded before anybody follows balances.
-        self.assets: dict[int, tuple[str, int]] = {}
+    """Spells the feed's public messages for v1."""
 
     def book_snapshot(self, topic: Topic, view: MarketView) -> Message:
         bids, asks, sequence = view.top()
@@ -91,40 +83,15 @@ class V1Codec:
     def candle(self, topic: Topic, view: MarketView, candle: CandleState) -> Message:
         return _push(topic, view, shapes.candle(candle, view.terms.symbol))
 
-    def order(self, topic: Topic, view: MarketView, order: OrderState) -> Message:
-        return _push(topic, view, shapes.order(order, view.terms, _account(topic)))
-
-    def fill(self, topic: Topic, view: MarketView, fill: AccountFill) -> Message:
-        data = shapes.fill(fill.trade, view.terms, is_maker=fill.is_maker)
-        return _push(topic, view, {**data, "account_id": str(_account(topic))})
-
-    def balance(self, topic: Topic, balance: BalanceState) -> Message | None:
-        known = self.assets.get(balance.asset_id)
-        if known is None:
-            return None
-        code, scale = known
-        data = shapes.balance_of_units(
-            account_id=_account(topic),
-            asset=code,
-            scale=scale,
-            available_units=text_to_units(balance.available, scale),
-            locked_units=text_to_units(balance.locked, scale),
-            updated_us=balance.updated_us,
-        )
-        params = {"market": None, "data": data, "subscription_id": subscription_id(topic, None)}
-        return text_frame({"method": topic.channel, "params": params})
-
-
-def _account(topic: Topic) -> UUID:
-    if topic.account_ref is None:
-        raise ValueError("a private topic without its account")
-    return topic.account_ref
+    def market(self, topic: Topic, view: MarketView) -> Message:
+        return _push(topic, view, shapes.market(view.terms))
 
 
 def _push(topic: Topic, view: MarketView, data: Any) -> Message:
     symbol = view.terms.symbol
     followed = None if topic.market_id is None else symbol
-    params = {"market": symbol, "data": data, "subscription_id": subscription_id(topic, followed)}
+    name = subscription_id(topic.channel, followed, topic.interval)
+    params = {"market": symbol, "data": data, "subscription_id": name}
     return text_frame({"method": topic.channel, "params": params})
 
 

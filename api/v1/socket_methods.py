@@ -13,10 +13,12 @@ from api.fields import Fields, wrong_fields
 from api.requests import SYMBOL_LENGTH_MAX, symbol_of
 from api.shapes import Shape
 from api.times import now_text, time_text
+from api.v1.socket_codec import subscription_id
+from api.v1.socket_private import PRIVATE_CHANNELS
 from api.v1.socket_session import Session
 from api.v1.socket_switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, TIMERS
 from marketdata.feed import MarketView
-from marketdata.feed.topics import PRIVATE_CHANNELS, PUBLIC_CHANNELS
+from marketdata.feed.topics import PUBLIC_CHANNELS
 from marketdata.intervals import INTERVALS
 from marketdata.market_view import TRADES_KEPT_MAX
 from zavora.errors import AccountNotFound, OrderNotFound, ValidationFailed
@@ -51,7 +53,7 @@ async def _subscribe(session: Session, params: Any, trace_id: str) -> Shape:
     channel, view, interval = _take_topic(session, fields)
     fields.check()
     market_id, symbol = (view.terms.market_id, view.terms.symbol) if view else (None, None)
-    name = await session.subscribe(channel, market_id, symbol, interval)  # type: ignore[arg-type]
+    name = await session.subscribe(channel, market_id, symbol, interval)
     result: Shape = {"subscriptionId": name, "channel": channel, "market": symbol}
     return {**result, "interval": interval} if interval else result
 
@@ -62,8 +64,8 @@ async def _unsubscribe(session: Session, params: Any, trace_id: str) -> Shape:
         # The older spelling names the topic.
         channel, view, interval = _take_topic(session, fields)
         fields.check()
-        parts = [channel, view.terms.symbol if view else "*"]
-        name: str | None = ":".join([*parts, interval] if interval else parts)
+        symbol = view.terms.symbol if view else None
+        name: str | None = subscription_id(channel, symbol, interval)
     else:
         name = fields.text("subscriptionId", required=True, length_max=SUBSCRIPTION_ID_LENGTH_MAX)
         fields.check()

@@ -41,16 +41,23 @@ class Outbox:
         if self._close_code is not None:
             return
         if len(self._queue) >= MESSAGES_MAX or topic in self._behind:
-            if topic.account_id is not None:
-                self.close(CLOSE_RESYNC)
-                return
             self._behind[topic] = None
             self.conflated += 1
             return
         self._queue.append(message)
         self._wake()
 
-    def lost(self, topic: Topic) -> None:
+    def push_private(self, message: Message) -> None:
+        """Queue what must not be skipped: a client too slow for it has to begin anew."""
+        if self._close_code is not None:
+            return
+        if len(self._queue) >= MESSAGES_MAX:
+            self.close(CLOSE_RESYNC)
+            return
+        self._queue.append(message)
+        self._wake()
+
+    def lose(self) -> None:
         """End the connection: a private stream has a hole that nothing can fill."""
         self.close(CLOSE_RESYNC)
 

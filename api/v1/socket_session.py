@@ -16,10 +16,10 @@ from api.edge.credentials import get_credentials
 from api.edge.threads import in_thread
 from api.v1.socket_codec import V1, subscription_id
 from api.v1.socket_outbox import Outbox
+from api.v1.socket_private import PRIVATE_CHANNELS, V1_ACCOUNTS, PrivateStreams
 from api.v1.socket_switches import cancel_everything, run_detached
 from marketdata.feed import Feed, Message, Topic
-from marketdata.feed.topics import PRIVATE_CHANNELS, Channel
-from zavora.errors import Forbidden, NotFound, RateLimited, Unauthorized
+from zavora.errors import Forbidden, NotFound, RateLimited, Unauthorized, ZavoraError
 
 SUBSCRIPTIONS_MAX: Final = 200
 CLOSE_CREDENTIAL_ENDED: Final = 4001
@@ -32,25 +32,19 @@ log = structlog.get_logger(__name__)
 
 
 class Subscription:
-    """A topic as the client knows it: one for public channels, one per account for private."""
+    """What the client follows, as it knows it: a topic of the feed, or a private channel."""
 
-    __slots__ = ("channel", "count", "interval", "market_id", "symbol", "topics")
+    __slots__ = ("channel", "count", "market_id", "topic")
 
-    def __init__(
-        self, channel: Channel, market_id: int | None, symbol: str | None, interval: str | None
-    ) -> None:
+    def __init__(self, channel: str, market_id: int | None, interval: str | None) -> None:
         self.channel = channel
         self.market_id = market_id
-        self.symbol = symbol
-        self.interval = interval
-        self.topics: list[Topic] = []
+        # What everybody may follow; None: something of the caller's accounts.
+        self.topic: Topic | None = None
+        if channel not in PRIVATE_CHANNELS:
+            self.topic = Topic(channel, market_id, V1, interval)  # type: ignore[arg-type]
         # How often it was asked for; it ends when it was given up as often.
         self.count = 0
-
-    @property
-    def is_private(self) -> bool:
-        """Tell whether it follows the caller's accounts."""
-        return self.channel in PRIVATE_CHANNELS
 
 
 class Session:
@@ -71,6 +65,7 @@ class Session:
         # Set by ``authenticate``; whoever it was then.
         self._caller: Caller | None = None
         self._subscriptions: dict[str, Subscription] = {}
+        self._private = PrivateStreams(feed, outbox)
         self._started: list[tuple[Topic, list[Message]]] = []
         self._look: asyncio.Task[None] | None = None
 
@@ -91,7 +86,7 @@ class Session:
         self.feed.follow_user(caller.user_id, self._credential_changed)
         if self._look is None:
             self._look = asyncio.create_task(self._keep_looking(), name="socket-credential")
-        self._renew_private(caller)
+        await self._renew_private(caller)
         return caller
 
     async def caller(self) -> Caller:
@@ -129,27 +124,24 @@ class Session:
     # --- subscriptions ---
 
     async def subscribe(
-        self, channel: Channel, market_id: int | None, symbol: str | None, interval: str | None
+        self, channel: str, market_id: int | None, symbol: str | None, interval: str | None
     ) -> str:
         """Begin, or ask once more for, a subscription; return its id.
 
         What it begins with is sent by ``begin_started``, after the reply.
         """
-        wanted = Subscription(channel, market_id, symbol, interval)
-        caller = await self._private_caller() if wanted.is_private else None
-        if channel == "balances":
-            for row in await in_thread(selectors.list_assets, active_only=False):
-                V1.assets[row.pk] = (row.code, row.scale)
-        name = subscription_id(Topic(channel, market_id, V1, interval), symbol)
-        known = self._subscriptions.get(name)
-        if known is None:
-            if len(self._subscriptions) >= SUBSCRIPTIONS_MAX:
-                raise RateLimited(f"A connection has at most {SUBSCRIPTIONS_MAX} subscriptions.")
-            known = self._subscriptions[name] = wanted
+        wanted = Subscription(channel, market_id, interval)
+        name = subscription_id(channel, symbol, interval)
+        known = self._subscriptions.get(name, wanted)
+        if known is wanted and len(self._subscriptions) >= SUBSCRIPTIONS_MAX:
+            raise RateLimited(f"A connection has at most {SUBSCRIPTIONS_MAX} subscriptions.")
+        if known.topic is None:
+            await self._follow_private()
+            self._private.want(known.channel, known.market_id)  # type: ignore[arg-type]
+        else:
+            self._started.append((known.topic, self.feed.subscribe(known.topic, self._outbox)))
+        self._subscriptions[name] = known
         known.count += 1
-        known.topics = _topics_of(known, caller)
-        for topic in known.topics:
-            self._started.append((topic, self.feed.subscribe(topic, self._outbox)))
         return name
 
     def begin_started(self) -> None:
@@ -169,33 +161,30 @@ class Session:
             self._leave(known)
 
     def _leave(self, subscription: Subscription) -> None:
-        for topic in subscription.topics:
-            self.feed.unsubscribe(topic, self._outbox)
-            self._outbox.forget(topic)
+        if subscription.topic is None:
+            self._private.unwant(subscription.channel, subscription.market_id)  # type: ignore[arg-type]
+        else:
+            self.feed.unsubscribe(subscription.topic, self._outbox)
+            self._outbox.forget(subscription.topic)
 
-    async def _private_caller(self) -> Caller:
+    async def _follow_private(self) -> None:
+        """Follow the caller's accounts. Raises Unauthorized, Forbidden, EngineUnavailable."""
         caller = await self.caller()
         caller.require(SCOPE_READ)
         if self._caller is None:
             # An open exchange's clients need not authenticate.
             await self.authenticate(None)
-        return caller
+        for row in await in_thread(selectors.list_assets, active_only=False):
+            V1_ACCOUNTS.assets[row.pk] = (row.code, row.scale)
+        await self._private.follow(caller.accounts)
 
-    def _renew_private(self, caller: Caller) -> None:
-        """Follow the accounts that the caller has by now."""
-        for subscription in self._subscriptions.values():
-            if not subscription.is_private:
-                continue
-            topics = _topics_of(subscription, caller)
-            for topic in subscription.topics:
-                if topic not in topics:
-                    self.feed.unsubscribe(topic, self._outbox)
-            for topic in topics:
-                self.feed.subscribe(topic, self._outbox)
-            subscription.topics = topics
+    async def _renew_private(self, caller: Caller) -> None:
+        """Follow the accounts that the caller has by now, if any are followed."""
+        if any(each.topic is None for each in self._subscriptions.values()):
+            await self._private.follow(caller.accounts)
 
     def _end_private(self) -> None:
-        private = [name for name, each in self._subscriptions.items() if each.is_private]
+        private = [name for name, each in self._subscriptions.items() if each.topic is None]
         for name in private:
             self._leave(self._subscriptions.pop(name))
 
@@ -228,14 +217,23 @@ class Session:
             if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
                 self._outbox.close(CLOSE_CREDENTIAL_ENDED)
             elif self._caller is known and caller.accounts != known.accounts:
-                self._caller = caller
-                self._renew_private(caller)
+                await self._follow_others(caller)
+
+    async def _follow_others(self, caller: Caller) -> None:
+        """Follow the accounts that a caller has by now; what fails is tried at the next look."""
+        try:
+            await self._renew_private(caller)
+        except ZavoraError as error:
+            log.warning("accounts_not_followed", user_id=caller.user_id, error=str(error))
+        else:
+            self._caller = caller
 
     def end(self) -> None:
         """Leave everything; fire the switch for disconnects where it is on."""
         for subscription in self._subscriptions.values():
             self._leave(subscription)
         self._subscriptions.clear()
+        self._private.end()
         if self._look is not None:
             self._look.cancel()
         if self._caller is not None:
@@ -244,17 +242,6 @@ class Session:
             # With the accounts that the caller has by now.
             caller = self._caller or self.cancels_for
             run_detached(cancel_everything(caller, why="disconnect"))
-
-
-def _topics_of(subscription: Subscription, caller: Caller | None) -> list[Topic]:
-    """Return the feed's topics of a subscription; balances belong to no market."""
-    channel, market_id = subscription.channel, subscription.market_id
-    if caller is None:
-        return [Topic(channel, market_id, V1, subscription.interval)]
-    return [
-        Topic(channel, market_id, V1, None, account_pk, public_id)
-        for public_id, account_pk in caller.accounts.items()
-    ]
 
 
 # --- the handshake --------------------------------------------------------------------------------

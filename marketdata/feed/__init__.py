@@ -5,9 +5,11 @@ filled from the tables (ADR 0006). ``get_feed()`` is the way in.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -15,18 +17,18 @@ from django.db import DatabaseError, InterfaceError
 from accounts.notices import (
     BALANCES_CHANNEL,
     CREDENTIALS_CHANNEL,
-    BalanceState,
     decode_balances,
     decode_credential_notice,
 )
 from accounts.selectors import list_balance_versions
 from marketdata.feed.account_streams import AccountCodec, AccountSink
+from marketdata.feed.candles import CandleChains
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.following import Follower
 from marketdata.feed.listener import Listener
 from marketdata.feed.tables import TableReader
 from marketdata.feed.topics import Codec, Message, Sink, Topic
-from marketdata.market_view import MarketView
+from marketdata.market_view import CANDLES_KEPT_MAX, MarketView
 from marketdata.wire import TICKERS_CHANNEL, TickerState, decode_candles, decode_tickers
 from matching import wire
 from matching.selectors import list_market_terms
@@ -43,8 +45,9 @@ TERMS_RETRY_S: Final = 0.5
 SHOWN_WAIT_MAX_S: Final = 0.1
 LIVE_LOOK_S: Final = 0.02
 LIVE_LOOKS_MAX: Final = 250
-# Balances that somebody follows are compared with the tables this often.
-COMPARE_PERIOD_S: Final = 10.0
+# Balances that somebody follows are compared with the tables this often. What was never told is
+# told of as lost within this and ``account_streams.LATE_MAX_S``.
+COMPARE_PERIOD_S: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,7 @@ class Feed:
         self._followers: dict[int, Follower] = {}
         self._by_symbol: dict[str, Follower] = {}
         self._tables = TableReader()
+        self._candles = CandleChains(self.fanout, self._tables)
         self._listener = Listener(
             settings.REDIS_URL,
             on_connected=self._connected,
@@ -75,6 +79,7 @@ class Feed:
         self._ticker_wanted = asyncio.Event()
         # Answers that wait for events: views with the sequences they must reach.
         self._awaited: list[tuple[list[tuple[MarketView, int]], asyncio.Future[None]]] = []
+        self._compare_wanted = asyncio.Event()
         self._user_listeners: dict[int, dict[Callable[[], None], None]] = {}
 
     # --- life ---
@@ -112,16 +117,22 @@ class Feed:
         await asyncio.gather(*tasks, return_exceptions=True)
         for follower in self._followers.values():
             await follower.close()
+        await self._candles.close()
         self._tables.close()
 
     @property
     def is_live(self) -> bool:
-        """Tell whether events arrive and every market is in step with them."""
+        """Tell whether events arrive and every market, unless set aside, is in step with them."""
         return (
             self._listener.is_connected
             and self._has_terms.is_set()
-            and all(follower.view.is_synced for follower in self._followers.values())
+            and all(each.view.is_synced or each.is_aside for each in self._followers.values())
         )
+
+    @property
+    def set_aside(self) -> list[str]:
+        """Return the markets whose tables or events cannot be read, by symbol."""
+        return sorted(each.view.terms.symbol for each in self._followers.values() if each.is_aside)
 
     def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Tell whether the feed runs, or may start, in this event loop."""
@@ -188,24 +199,27 @@ class Feed:
     def subscribe(self, topic: Topic, sink: Sink) -> list[Message]:
         """Let ``sink`` follow ``topic`` from now on; return what brings it up to date first.
 
-        That is the whole book of an ``orderbook`` topic, the present state for ``ticker`` and
-        ``candles``, and nothing for the others.
+        That is the whole book of an ``orderbook`` topic, the present state for ``ticker``,
+        ``candles`` and ``markets``, and nothing for ``trades``.
         """
         self.fanout.add(topic, sink)
-        return [] if topic.channel == "trades" else self.current(topic)
+        if topic.channel == "trades":
+            return []
+        # Of candles the newest: the ones before are for those who had begun to follow.
+        return self.current(topic, candles_max=1)
 
     def unsubscribe(self, topic: Topic, sink: Sink) -> None:
         """End it; what is not followed is left alone."""
         self.fanout.remove(topic, sink)
 
-    def current(self, topic: Topic) -> list[Message]:
-        """Return what brings a sink that dropped messages of a public topic up to date."""
+    def current(self, topic: Topic, *, candles_max: int = CANDLES_KEPT_MAX) -> list[Message]:
+        """Return what brings a sink that dropped messages of a topic up to date."""
         views = self.markets() if topic.market_id is None else [self.market_by_id(topic.market_id)]
         return [
             message
             for view in views
             if view is not None
-            for message in self.fanout.current(topic, view)
+            for message in self.fanout.current(topic, view, candles_max=candles_max)
         ]
 
     async def follow_account(self, account_id: int, codec: AccountCodec, sink: AccountSink) -> None:
@@ -249,8 +263,7 @@ class Feed:
             follower.resync()
         for user_id in list(self._user_listeners):
             self._tell_user(user_id)
-        if self._listener.connects > 1:
-            self.fanout.lost_balances()
+        self._compare_wanted.set()
         if tickers is not None:
             self._take_tickers(tickers)
         log.info("feed_connected", connects=self._listener.connects)
@@ -260,31 +273,44 @@ class Feed:
             follower.mark_stale()
 
     def _message(self, channel: str, body: bytes) -> None:
-        if channel.startswith("events:"):
-            self._take_event(wire.decode_event(body))
-        elif channel.startswith("candles:"):
-            self._take_candles(body)
-        elif channel == TICKERS_CHANNEL:
-            self._take_tickers(body)
-        elif channel == BALANCES_CHANNEL:
-            self._take_balances(decode_balances(body))
-        elif channel == CREDENTIALS_CHANNEL:
-            self._tell_user(decode_credential_notice(body).user_id)
+        """Take one message in. One that cannot be is told of and costs nobody else anything."""
+        try:
+            if channel.startswith("events:"):
+                self._take_event(int(channel.removeprefix("events:")), body)
+            elif channel.startswith("candles:"):
+                self._take_candles(body)
+            elif channel == TICKERS_CHANNEL:
+                self._take_tickers(body)
+            elif channel == BALANCES_CHANNEL:
+                self.fanout.account_streams.moved(decode_balances(body))
+            elif channel == CREDENTIALS_CHANNEL:
+                self._tell_user(decode_credential_notice(body).user_id)
+        except Exception:
+            log.exception("feed_message_not_taken", channel=channel)
 
-    def _take_event(self, event: wire.MarketEvent) -> None:
-        follower = self._followers.get(event.market_id)
-        if follower is None or event.phase is not None:
+    def _take_event(self, market_id: int, body: bytes) -> None:
+        follower = self._followers.get(market_id)
+        if follower is None:
             self._terms_wanted.set()
-        if follower is not None:
+            return
+        try:
+            event = wire.decode_event(body)
+        except msgspec.MsgspecError:
+            follower.resync()
+            raise
+        try:
             follower.take(event)
-            if self._awaited:
-                self._tell_shown()
+        except Exception:
+            follower.distrust()
+            raise
+        if self._awaited:
+            self._tell_shown()
 
     def _take_candles(self, body: bytes) -> None:
         for candle in decode_candles(body):
             view = self.market_by_id(candle.market_id)
-            if view is not None and view.set_candle(candle):
-                self.fanout.candle(view, candle)
+            if view is not None:
+                self._candles.take(view, candle)
 
     def _take_tickers(self, body: bytes) -> None:
         for state in decode_tickers(body):
@@ -292,10 +318,7 @@ class Feed:
             view = self.market_by_id(state.market_id)
             if view is not None and view.set_ticker(state):
                 self._note_change(view)
-
-    def _take_balances(self, states: list[BalanceState]) -> None:
-        self.fanout.balances(states)
-        self.fanout.account_streams.moved(states)
+                self._candles.compare(view, state.sequence)
 
     def _tell_user(self, user_id: int) -> None:
         for callback in list(self._user_listeners.get(user_id, {})):
@@ -304,14 +327,17 @@ class Feed:
     # --- tasks ---
 
     async def _keep_terms(self) -> None:
-        """Load the markets' terms whenever something says that they changed."""
+        """Load the markets' rules and states whenever something says that they changed.
+
+        One reading follows the other, so what is told of a market never goes back.
+        """
         while True:
             await self._terms_wanted.wait()
             self._terms_wanted.clear()
             try:
                 terms = await self._tables.read(list_market_terms)
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("feed_terms_wait", error=str(error))
+            except Exception as error:
+                log.warning("feed_terms_wait", error=f"{type(error).__name__}: {error}")
                 self._terms_wanted.set()
                 await asyncio.sleep(TERMS_RETRY_S)
                 continue
@@ -322,13 +348,16 @@ class Feed:
     def _set_terms(self, terms: MarketTerms) -> None:
         follower = self._followers.get(terms.market_id)
         if follower is not None:
-            follower.view.terms = terms
+            if follower.view.terms != terms:
+                follower.view.terms = terms
+                self.fanout.market(follower.view)
             return
         follower = Follower(
             terms,
             fanout=self.fanout,
             tables=self._tables,
             on_changed=self._note_change,
+            on_rules=self._terms_wanted.set,
             is_new=self._has_terms.is_set(),
         )
         self._followers[terms.market_id] = follower
@@ -336,6 +365,7 @@ class Feed:
         if terms.market_id in self._tickers:
             follower.view.set_ticker(self._tickers[terms.market_id])
         follower.resync()
+        self.fanout.market(follower.view)
 
     async def _be_live(self) -> None:
         """Wait until nothing is being filled in. Raises EngineUnavailable after a while."""
@@ -346,17 +376,22 @@ class Feed:
         raise EngineUnavailable("market data is not available yet")
 
     async def _compare_balances(self) -> None:
-        """See to it that a balance's last notice is missed by nobody if it was lost."""
+        """See to it that a balance's last notice is missed by nobody if it was lost.
+
+        Also after every new connection to the queue: notices may have been lost meanwhile.
+        """
         streams = self.fanout.account_streams
         while True:
-            await asyncio.sleep(COMPARE_PERIOD_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._compare_wanted.wait(), COMPARE_PERIOD_S)
+            self._compare_wanted.clear()
             account_ids = streams.account_ids
             if not account_ids:
                 continue
             try:
                 versions = await self._tables.read(list_balance_versions, account_ids)
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("balances_not_compared", error=str(error))
+            except Exception as error:
+                log.warning("balances_not_compared", error=f"{type(error).__name__}: {error}")
                 continue
             for account_id in account_ids:
                 streams.compare(account_id, versions.get(account_id, {}))

@@ -1,16 +1,17 @@
 """Whole accounts, followed: every step of every order with its trade, then the balances it changed.
 
-Where the ``orders``, ``fills`` and ``balances`` channels say how things stand, a stream of an
-account says what happened: each committed step once, in the engine's order. A stream that may have
-missed something is told so at once; it never goes on over a hole.
+The one way in which anybody is told of orders and balances, whatever the API: each committed step
+once, in the engine's order. A stream that may have missed something is told so; it never goes on
+over a hole.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
+import structlog
 
 from accounts.notices import microseconds
 from marketdata.feed.topics import Message
@@ -26,6 +27,8 @@ AWAITED_MAX: Final = 1_000
 # Execution ids: microseconds since then, and this many ids in each.
 EXECUTIONS_SINCE_US: Final = microseconds(datetime(2025, 1, 1, tzinfo=UTC))
 EXECUTION_BITS: Final = 3
+
+log = structlog.get_logger(__name__)
 
 
 class AccountStep(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +140,7 @@ class AccountStreams:
                 [self._newest(followed, state) for state in states],
             )
             for codec in list(followed.sinks):
-                self._deliver(account_id, followed, codec, codec.happened(view, happened))
+                self._tell(account_id, followed, codec, codec.happened, view, happened)
 
     def moved(self, states: Iterable[BalanceState]) -> None:
         """Tell of balances that changed outside matching."""
@@ -150,8 +153,7 @@ class AccountStreams:
             if known is newest and not state.moved:
                 continue
             for codec in list(followed.sinks):
-                messages = codec.moved(state, newest)
-                self._deliver(state.account_id, followed, codec, messages)
+                self._tell(state.account_id, followed, codec, codec.moved, state, newest)
 
     def lost(self) -> None:
         """Tell all: something that may have concerned anybody is gone."""
@@ -216,18 +218,32 @@ class AccountStreams:
         if missing and self._followed.get(account_id) is followed:
             self._lose(account_id)
 
-    def _deliver(
+    def _tell(
         self,
         account_id: int,
         followed: _Followed,
         codec: AccountCodec,
-        messages: list[Message] | None,
+        spell: Callable[..., list[Message] | None],
+        *what: object,
     ) -> None:
+        """Spell what happened and give it to a codec's sinks.
+
+        What cannot be spelled or taken, against what codecs and sinks promise, is a loss for them;
+        nobody else pays for it.
+        """
+        try:
+            messages = spell(*what)
+        except Exception:
+            log.exception("account_message_not_spelled", account_id=account_id)
+            messages = None
         for sink in list(followed.sinks.get(codec, ())):
-            if messages is None:
-                sink.lost_account(account_id)
-            else:
-                sink.push_account(account_id, messages)
+            try:
+                if messages is None:
+                    sink.lost_account(account_id)
+                else:
+                    sink.push_account(account_id, messages)
+            except Exception:
+                log.exception("account_message_not_taken", account_id=account_id)
 
     def _lose(self, account_id: int) -> None:
         followed = self._followed.get(account_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from django.db import DatabaseError, InterfaceError
+from django.db import InterfaceError, OperationalError
 
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.tables import TableReader
@@ -42,11 +42,13 @@ class Follower:
         fanout: Fanout,
         tables: TableReader,
         on_changed: Callable[[MarketView], None],
+        on_rules: Callable[[], None],
         is_new: bool,
     ) -> None:
         """Begin to follow a market. ``is_new``: it was opened while the feed was following others.
 
-        Then its followers are told all of it, from its first event on.
+        Then its followers are told all of it, from its first event on. ``on_rules`` is called
+        where its rules or state changed, or may have.
         """
         self.view = MarketView(terms)
         self.synced = asyncio.Event()
@@ -55,10 +57,15 @@ class Follower:
         self._fanout = fanout
         self._tables = tables
         self._on_changed = on_changed
+        self._on_rules = on_rules
+        # Its tables or events cannot be read: set aside, and tried again. The others go on.
+        self.is_aside = False
         self._pending: deque[MarketEvent] = deque(maxlen=PENDING_MAX)
         self._repair: asyncio.Task[None] | None = None
         # An empty view is the whole of a new market before its first event.
         self._is_loaded = is_new
+        # Whether what was applied so far can be built upon.
+        self._is_trusted = True
         # Asked to compare again while a repair was already reading.
         self._is_doubtful = False
 
@@ -79,6 +86,11 @@ class Follower:
         if self._repair is None:
             self._repair = asyncio.create_task(self._run_repair())
 
+    def distrust(self) -> None:
+        """Read the market anew: an event could not be taken in, or not all of it."""
+        self._is_trusted = False
+        self.resync()
+
     def mark_stale(self) -> None:
         """Note that events may be missed from now on (the queue's connection is gone)."""
         self.view.is_synced = False
@@ -90,6 +102,8 @@ class Follower:
             await asyncio.gather(self._repair, return_exceptions=True)
 
     def _apply(self, event: MarketEvent) -> None:
+        if event.phase is not None:
+            self._on_rules()
         delta = self.view.apply(event)
         if delta is not None:
             self._fanout.book_delta(self.view, delta)
@@ -107,28 +121,34 @@ class Follower:
                 await self._catch_up()
                 if self._drain_pending() and not self._is_doubtful:
                     break
-            except (DatabaseError, InterfaceError) as error:
+            except (OperationalError, InterfaceError) as error:
                 failures += 1
                 log.warning("feed_repair_waits", market=self.view.terms.symbol, error=str(error))
                 await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(failures, 10)))
                 continue
             except Exception:
-                # Not foreseen, but a market that silently stands still would be worse.
-                failures += 1
-                log.exception("feed_repair_failed", market=self.view.terms.symbol)
+                # Its own fault: the others must not wait for it, and somebody must look at it.
+                log.exception("market_set_aside", part="feed", market=self.view.terms.symbol)
+                self.is_aside, self._is_trusted = True, False
+                self.synced.set()
                 await asyncio.sleep(BACKOFF_MAX_S)
                 continue
         self._repair = None
         self.repairs += 1
         self.view.is_synced = True
+        if self.is_aside:
+            self.is_aside = False
+            self._fanout.account_streams.lost()
+            log.info("market_goes_on", part="feed", market=self.view.terms.symbol)
         self.synced.set()
         self._on_changed(self.view)
 
     async def _catch_up(self) -> None:
         market_id = self.view.terms.market_id
-        if self._is_loaded and await self._replay(market_id):
+        if self._is_loaded and self._is_trusted and await self._replay(market_id):
             return
         await self._load()
+        self._is_trusted = True
 
     async def _replay(self, market_id: int) -> bool:
         """Apply the event rows after what is known; False where they do not lead to the present."""
@@ -159,6 +179,7 @@ class Follower:
         newest = next(iter(view.recent_trades(1)), None)
         was_loaded, self._is_loaded = self._is_loaded, True
         view.load(snapshot)
+        self._on_rules()
         self.snapshots += 1
         self._fanout.book_snapshot(view)
         if was_loaded:
@@ -168,7 +189,7 @@ class Follower:
                 if newest is None or trade.sequence > newest.sequence
             ]
             self._fanout.trades(view, missed)
-            self._fanout.lost_private(view.terms.market_id)
+            self._fanout.account_streams.lost()
             log.warning("feed_reloaded_market", market=view.terms.symbol)
 
     def _drain_pending(self) -> bool:

@@ -6,6 +6,8 @@ each event is encoded here, once.
 
 import asyncio
 import time
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -19,16 +21,19 @@ from api.binance.streams.stream import Stream
 from api.binance.symbols import find_market, list_offered
 from api.binance.text import now_ms
 from marketdata.feed import Feed, MarketView, Message, Topic
-from marketdata.feed.topics import AccountFill, Channel
+from marketdata.feed.topics import Channel
 from marketdata.intervals import next_open_us, open_us
 from marketdata.market_view import AggregatedTrade, DepthDelta, PublicTrade
 from marketdata.selectors import flat_candle
 from marketdata.states import CandleState
-from matching.wire import BalanceState, OrderState
 from zavora.money import EXACT, parse_decimal
 
 # A candle is closed this long after its end: trades of its last moment are counted by then.
 CLOSE_GRACE_S: Final = 0.7
+# A candle whose trades are known but not counted is looked at again this much later.
+CLOSE_RETRY_S: Final = 0.1
+# Candles that a stream remembers having told, so that it can tell flat ones again.
+TOLD_CANDLES_MAX: Final = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +56,8 @@ class _Plain:
     def candle(self, topic: Topic, view: MarketView, candle: CandleState) -> Message:
         return candle
 
-    def order(self, topic: Topic, view: MarketView, order: OrderState) -> Message:
-        raise NotImplementedError
-
-    def fill(self, topic: Topic, view: MarketView, fill: AccountFill) -> Message:
-        raise NotImplementedError
-
-    def balance(self, topic: Topic, balance: BalanceState) -> Message | None:
-        raise NotImplementedError
+    def market(self, topic: Topic, view: MarketView) -> Message:
+        return None
 
 
 _PLAIN: Final = _Plain()
@@ -84,9 +83,6 @@ class MarketStream(Stream):
         """Take what the feed tells."""
         raise NotImplementedError
 
-    def lost(self, topic: Topic) -> None:
-        """Concern private topics only."""
-
 
 class TradeStream(MarketStream):
     """Each trade."""
@@ -110,6 +106,8 @@ class AggregatedTradeStream(MarketStream):
 
     def push(self, topic: Topic, message: PublicTrade) -> None:
         """Keep a trade until its run is over: the feed tells all of a batch in one go."""
+        if not self._run and message.sequence != message.run_sequence:
+            return  # its run's first trades were missed, and part of it would be a wrong one
         if self._run and self._run[-1].run_sequence != message.run_sequence:
             self._tell_run()
         if not self._run:
@@ -138,7 +136,12 @@ def merge_run(run: list[PublicTrade]) -> AggregatedTrade:
 
 
 class KlineStream(MarketStream):
-    """A candle after each change, and once more when it is over; flat ones without a trade."""
+    """A candle after each change, and once more when it is over; flat ones without a trade.
+
+    What was told last of a candle is what REST says of it: a candle is told as closed only once
+    every known trade from before its end is counted, and one that changes after all is told again,
+    with the flat ones that were carried on from it (ADR 0016).
+    """
 
     channel: Channel = "candles"
 
@@ -146,6 +149,8 @@ class KlineStream(MarketStream):
         """Begin to listen."""
         super().start()
         self._closing: asyncio.TimerHandle | None = None
+        # What was told, by when it opened, oldest first.
+        self._told: OrderedDict[int, CandleState] = OrderedDict()
         # The newest candle; None until the first change after the process started.
         self._candle = self.view.candles.get(self.name.interval)
         self._is_closed = False
@@ -160,33 +165,49 @@ class KlineStream(MarketStream):
             self._closing.cancel()
 
     def push(self, topic: Topic, message: CandleState) -> None:
-        """Tell of a candle's new state; close the one before."""
+        """Tell of a candle's new state; close those before it, correct those after it."""
         known = self._candle
+        if known is not None and message.open_us < known.open_us:
+            self._correct(known, message)
+            return
         while known is not None and known.open_us < message.open_us:
             if not self._is_closed:
                 self._tell_candle(known, is_closed=True)
             known = self._following(known)
             self._is_closed = False
-        if known is None or known.open_us == message.open_us:
-            self._candle = message
-            self._is_closed = self._closes_in_s(message) <= 0
-            self._await_close(message)
-            self._tell_candle(message, is_closed=self._is_closed)
-            return
-        # A trade that was counted late, of a candle that has been closed: it stays closed.
-        if not known.trades:
-            self._candle = flat_candle(
-                self.view.terms, known.interval, known.open_us, message.close
-            )
-        self._tell_candle(message, is_closed=True)
+        self._candle = message
+        self._is_closed = self._closes_in_s(message) <= 0 and self._is_counted(message)
+        self._await_close(message)
+        self._tell_candle(message, is_closed=self._is_closed)
+
+    def _correct(self, present: CandleState, late: CandleState) -> None:
+        """Tell an earlier candle again, and the flat ones from it up to the next trade."""
+        self._tell_candle(late, is_closed=True)
+        candle = self._following(late)
+        while candle.open_us < present.open_us:
+            told = self._told.get(candle.open_us)
+            if told is not None and told.trades:
+                return
+            if told is not None:
+                self._tell_candle(candle, is_closed=True)
+            candle = self._following(candle)
+        if not present.trades:
+            self._candle = candle
+            if self._is_closed:
+                self._tell_candle(candle, is_closed=True)
 
     def _tell_candle(self, candle: CandleState, *, is_closed: bool) -> None:
+        if candle.open_us not in self._told:
+            self._told[candle.open_us] = candle
+            if len(self._told) > TOLD_CANDLES_MAX:
+                self._told.popitem(last=False)
+        self._told[candle.open_us] = candle
         self.tell(shapes.kline_event(candle, self.view.terms, now_ms(), is_closed=is_closed))
 
-    def _await_close(self, candle: CandleState) -> None:
+    def _await_close(self, candle: CandleState, *, not_before_s: float = 0.0) -> None:
         if self._closing is not None:
             self._closing.cancel()
-        delay_s = max(0.0, self._closes_in_s(candle))
+        delay_s = max(not_before_s, self._closes_in_s(candle))
         self._closing = asyncio.get_running_loop().call_later(delay_s, self._close)
 
     def _close(self) -> None:
@@ -194,10 +215,17 @@ class KlineStream(MarketStream):
         candle = self._candle
         if candle is None:
             return
+        if not self._is_closed and not self._is_counted(candle):
+            self._await_close(candle, not_before_s=CLOSE_RETRY_S)
+            return
         if not self._is_closed:
             self._tell_candle(candle, is_closed=True)
         self._candle, self._is_closed = self._following(candle), False
         self._await_close(self._candle)
+
+    def _is_counted(self, candle: CandleState) -> bool:
+        """Tell whether every trade that is known of the candle's time, or before, is counted."""
+        return self.view.counts_all(candle.interval, next_open_us(candle.interval, candle.open_us))
 
     def _following(self, candle: CandleState) -> CandleState:
         opened_us = next_open_us(candle.interval, candle.open_us)
@@ -335,7 +363,18 @@ class TickerStream(Stream):
         if self._view is not None:
             self.tell(shape(self._view, time_ms))
         else:
-            self.tell([shape(view, time_ms) for view in list_offered()])
+            self.tell([each for view in list_offered() for each in _spelled(shape, view, time_ms)])
+
+
+def _spelled(
+    shape: Callable[[MarketView, int], shapes.Shape], view: MarketView, time_ms: int
+) -> list[shapes.Shape]:
+    """Return a market's ticker, or nothing where it has none: the others are told all the same."""
+    try:
+        return [shape(view, time_ms)]
+    except Exception:
+        log.exception("ticker_not_told", market=view.terms.symbol)
+        return []
 
 
 _STREAMS: Final[dict[str, type[Stream]]] = {

@@ -107,13 +107,9 @@ class Recorder:
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
-        self.lost_topics: list[Any] = []
 
     def push(self, topic: Any, message: Any) -> None:
         self.messages.append(message)
-
-    def lost(self, topic: Any) -> None:
-        self.lost_topics.append(topic)
 
 
 class TupleCodec:
@@ -134,14 +130,8 @@ class TupleCodec:
     def candle(self, topic: Any, view: Any, candle: Any) -> Any:
         return ("candle", candle)
 
-    def order(self, topic: Any, view: Any, order: Any) -> Any:
-        return ("order", order.account_id, order.id, order.status, order.filled_quantity)
-
-    def fill(self, topic: Any, view: Any, fill: Any) -> Any:
-        return ("fill", fill.order.account_id, fill.trade.sequence, fill.is_maker)
-
-    def balance(self, topic: Any, balance: Any) -> Any:
-        return ("balance", balance.account_id, balance.available, balance.locked, balance.version)
+    def market(self, topic: Any, view: Any) -> Any:
+        return ("market", view.terms.symbol, view.terms.phase, view.terms.taker_fee_ppm)
 
 
 CODEC = TupleCodec()

@@ -86,22 +86,18 @@ async def test_a_gap_is_filled_from_event_rows_and_nothing_is_told_twice(
     await in_thread(publisher.lose)
     sink = Recorder()
     feed.subscribe(Topic("orderbook", market, CODEC), sink)
-    feed.subscribe(Topic("fills", None, CODEC, None, bench.accounts[0].pk), sink)
+    feed.subscribe(Topic("trades", market, CODEC), sink)
 
     await _orders(bench, market, "1: sell 2 @ 21000", "0: buy 0.5 @ 21000")
     await in_thread(publisher.lose)
     await _orders(bench, market, "0: buy 0.25 @ 21000")
     await in_thread(publisher.publish)
 
-    await until(lambda: len(sink.messages) == 5, what="three deltas and two fills")
+    await until(lambda: len(sink.messages) == 5, what="three deltas and two trades")
     deltas = [message[2] for message in sink.messages if message[0] == "delta"]
     assert [(delta.prev_sequence, delta.sequence) for delta in deltas] == [(0, 1), (1, 2), (2, 3)]
-    fills = [message for message in sink.messages if message[0] == "fill"]
-    assert fills == [
-        ("fill", bench.accounts[0].pk, 1, False),
-        ("fill", bench.accounts[0].pk, 2, False),
-    ]
-    assert sink.lost_topics == []
+    trades = [message[1] for message in sink.messages if message[0] == "trade"]
+    assert trades == [1, 2]
     assert feed.market("BTC/USD").top() == ([], [("21000.00", "1.25000")], 3)
 
 
@@ -115,8 +111,6 @@ async def test_a_gap_without_event_rows_is_filled_from_one_snapshot(
     sink = Recorder()
     feed.subscribe(Topic("orderbook", market, CODEC), sink)
     feed.subscribe(Topic("trades", market, CODEC), sink)
-    private = Topic("orders", None, CODEC, None, bench.accounts[0].pk)
-    feed.subscribe(private, sink)
 
     await _orders(bench, market, "1: sell 2 @ 21000", "0: buy 0.5 @ 21000")
     await in_thread(publisher.lose)
@@ -129,8 +123,6 @@ async def test_a_gap_without_event_rows_is_filled_from_one_snapshot(
         ("snapshot", "BTC/USD", [], [("21000.00", "1.50000"), ("22000.00", "1.00000")], 3),
         ("trade", 1, "21000.00", "0.50000"),
     ]
-    # What happened to the account's orders meanwhile is gone: its owner must resync.
-    assert sink.lost_topics == [private]
 
 
 async def test_a_lost_last_message_is_noticed_by_the_heartbeat(
@@ -202,29 +194,6 @@ async def test_a_market_made_at_run_time_appears(
     await _orders(bench, market, "0: buy 1 @ 20000")
     await in_thread(publisher.publish)
     await until(lambda: feed.market("BTC/USD").depth_sequence == 1, what="its first event")
-
-
-async def test_balances_go_to_their_account_and_never_back(
-    bench: Bench, market: int, feed: Any, publisher: Publisher
-) -> None:
-    from accounts.notices import BALANCES_CHANNEL, BalanceState
-    from marketdata.feed import Topic
-    from matching import wire
-
-    await feed.ensure_started()
-    first, second = (account.pk for account in bench.accounts)
-    sink = Recorder()
-    feed.subscribe(Topic("balances", None, CODEC, None, first), sink)
-
-    def tell(*states: Any) -> None:
-        publisher.redis.publish(BALANCES_CHANNEL, wire.encode(list(states)))
-
-    tell(BalanceState(first, 1, "5", "0", 7, 0), BalanceState(second, 1, "9", "0", 8, 0))
-    tell(BalanceState(first, 1, "4", "0", 6, 0))
-    tell(BalanceState(first, 1, "6", "0", 8, 0))
-
-    await until(lambda: len(sink.messages) == 2, what="two balances")
-    assert sink.messages == [("balance", first, "5", "0", 7), ("balance", first, "6", "0", 8)]
 
 
 async def test_concurrent_starts_are_one_start(

@@ -34,11 +34,11 @@ class Transport:
         return self.sent
 
 
-def _topic(channel: str, account_id: int | None = None) -> Any:
+def _topic(channel: str) -> Any:
     from api.v1.socket_codec import V1
     from marketdata.feed import Topic
 
-    return Topic(channel, 7, V1, None, account_id)  # type: ignore[arg-type]
+    return Topic(channel, 7, V1)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -112,9 +112,8 @@ async def test_a_private_stream_that_cannot_keep_up_is_closed_with_4008(
 ) -> None:
     from api.v1.socket_outbox import MESSAGES_MAX
 
-    orders = _topic("orders", account_id=1)
     for number in range(MESSAGES_MAX + 2):
-        outbox.push(orders, number)
+        outbox.push_private(number)
     assert outbox.is_closing
     assert len(outbox) == 0
     assert (await transport.read(1))[-1] == {"type": "websocket.close", "code": 4008}
@@ -123,7 +122,7 @@ async def test_a_private_stream_that_cannot_keep_up_is_closed_with_4008(
 async def test_a_hole_in_a_private_stream_closes_with_4008(
     outbox: Any, transport: Transport
 ) -> None:
-    outbox.lost(_topic("balances", account_id=1))
+    outbox.lose()
     assert await transport.read(1) == [{"type": "websocket.close", "code": 4008}]
 
 
