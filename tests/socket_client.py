@@ -41,9 +41,9 @@ class SocketClient:
                 await self._news.wait()
         return answer
 
-    async def closed_with(self) -> int | None:
+    async def closed_with(self, *, timeout_s: float = WAIT_S) -> int | None:
         """Return the code that the exchange ends the connection with; all it sent is read then."""
-        await asyncio.wait_for(self.connection.wait_closed(), WAIT_S)
+        await asyncio.wait_for(self.connection.wait_closed(), timeout_s)
         await self._reader
         return self.connection.close_code
 

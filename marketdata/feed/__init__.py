@@ -5,7 +5,6 @@ filled from the tables (ADR 0006). ``get_feed()`` is the way in.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -79,7 +78,6 @@ class Feed:
         self._ticker_wanted = asyncio.Event()
         # Answers that wait for events: views with the sequences they must reach.
         self._awaited: list[tuple[list[tuple[MarketView, int]], asyncio.Future[None]]] = []
-        self._compare_wanted = asyncio.Event()
         self._user_listeners: dict[int, dict[Callable[[], None], None]] = {}
 
     # --- life ---
@@ -263,7 +261,9 @@ class Feed:
             follower.resync()
         for user_id in list(self._user_listeners):
             self._tell_user(user_id)
-        self._compare_wanted.set()
+        if self._listener.connects > 1:
+            # Notices carry no sequence: some may be gone.
+            self.fanout.account_streams.lost()
         if tickers is not None:
             self._take_tickers(tickers)
         log.info("feed_connected", connects=self._listener.connects)
@@ -376,15 +376,10 @@ class Feed:
         raise EngineUnavailable("market data is not available yet")
 
     async def _compare_balances(self) -> None:
-        """See to it that a balance's last notice is missed by nobody if it was lost.
-
-        Also after every new connection to the queue: notices may have been lost meanwhile.
-        """
+        """See to it that a balance's last notice is missed by nobody if it was lost."""
         streams = self.fanout.account_streams
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._compare_wanted.wait(), COMPARE_PERIOD_S)
-            self._compare_wanted.clear()
+            await asyncio.sleep(COMPARE_PERIOD_S)
             account_ids = streams.account_ids
             if not account_ids:
                 continue

@@ -1,5 +1,7 @@
 """Whole accounts followed by the feed: each step once, in order, and holes told of."""
 
+import asyncio
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -197,3 +199,64 @@ async def test_a_change_that_was_never_told_is_a_loss(
     await in_thread(tell, 5)
     await until(lambda: sink.lost, what="the loss of version 4")
     assert [message[3] for message in sink.messages] == [3, 3, 5]
+
+
+async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of_life(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from accounts.models import Asset
+    from api.v1.socket_outbox import Outbox
+    from api.v1.socket_private import V1_ACCOUNTS, PrivateStreams
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(json.loads(message["text"]))
+
+    account = bench.accounts[0]
+    compatible = await _follow(feed, bench, publisher, 0)
+    outbox = Outbox(send, feed.current)
+    writer = asyncio.create_task(outbox.run())
+    v1 = PrivateStreams(feed, outbox)
+    V1_ACCOUNTS.assets.update(
+        await in_thread(lambda: {row.pk: (row.code, row.scale) for row in Asset.objects.all()})
+    )
+    await v1.follow({account.public_id: account.pk})
+    v1.want("orders", None)
+    v1.want("fills", market)
+    v1.want("balances", None)
+
+    await _settle(bench, market, (1, "sell 1 @ 20000"), (0, "buy 1 @ 20000"))
+    await in_thread(publisher.lose)
+    assert (sent, compatible.messages) == ([], [])
+    await in_thread(publisher.heartbeat, market)
+
+    await until(lambda: compatible.messages and len(sent) == 5, what="what was lost")
+    assert [message["method"] for message in sent] == [
+        "orders", "orders", "fills", "balances", "balances",
+    ]  # fmt: skip
+    names = [message["params"]["subscription_id"] for message in sent]
+    assert names == ["orders:*", "orders:*", "fills:BTC/USD", "balances:*", "balances:*"]
+    assert [message["params"]["data"]["status"] for message in sent[:2]] == ["New", "Filled"]
+    assert not outbox.is_closing
+    v1.end()
+    writer.cancel()
+    assert feed.fanout.account_streams.account_ids == [account.pk]
+
+
+async def test_an_older_balance_is_never_told_after_a_newer_one(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from accounts.models import Asset
+    from accounts.notices import BALANCES_CHANNEL, BalanceState
+    from matching import wire
+
+    sink = await _follow(feed, bench, publisher, 0)
+    account_id = bench.accounts[0].pk
+    usd = await in_thread(lambda: Asset.objects.get(code="USD").pk)
+    for version, available in ((2, "5"), (4, "6"), (3, "4")):
+        state = BalanceState(account_id, usd, available, "0", version, TIME_US)
+        publisher.redis.publish(BALANCES_CHANNEL, wire.encode([state]))
+    await until(lambda: len(sink.messages) == 2, what="two balances")
+    assert [message[2:] for message in sink.messages] == [("5", 2), ("6", 4)]
+    assert sink.lost == 0

@@ -270,3 +270,45 @@ async def test_answers_do_not_wait_for_lost_events(
     await asyncio.wait_for(feed.when_shown([(market, known + 1)]), 5)
 
     assert feed.market("BTC/USD").event_sequence == known
+
+
+async def test_changes_of_markets_are_told_in_order_and_also_where_the_message_was_lost(
+    bench: Bench, market: int, feed: Any, publisher: Publisher
+) -> None:
+    from marketdata.feed import Topic
+    from matching import wire
+
+    await feed.ensure_started()
+    sink = Recorder()
+    begin = feed.subscribe(Topic("markets", None, CODEC), sink)
+    assert begin == [("market", "BTC/USD", "continuous", 0)]
+    await in_thread(publisher.lose)
+
+    async def phase(name: str) -> None:
+        (reply,) = await _apply(bench, wire.SetMarketPhase(market, name))
+        assert reply.code == ""
+
+    await phase("halted")
+    await in_thread(publisher.publish)
+    await until(lambda: len(sink.messages) == 1, what="the halt")
+    await phase("post_only")
+    await in_thread(publisher.lose)
+    await asyncio.to_thread(lambda: None)
+    assert feed.market("BTC/USD").terms.phase == "halted"
+    # The worker repeats its sequences each second.
+    await in_thread(publisher.heartbeat, market)
+    await until(lambda: len(sink.messages) == 2, what="the change whose message was lost")
+
+    # Lost together with the connection, and found by the new one.
+    publisher.redis.client_kill_filter(_type="pubsub")
+    await until(lambda: not feed.is_live, what="the loss of the connection")
+    await phase("continuous")
+    await in_thread(publisher.lose)
+    await until(lambda: len(sink.messages) == 3, what="the change found after a reconnect")
+    assert [message[2] for message in sink.messages] == ["halted", "post_only", "continuous"]
+    # What is repeated is no change.
+    await in_thread(publisher.heartbeat, market)
+    await _orders(bench, market, "0: buy 1 @ 20000")
+    await in_thread(publisher.publish)
+    await until(lambda: feed.market("BTC/USD").depth_sequence == 1, what="the next event")
+    assert len(sink.messages) == 3
