@@ -4,12 +4,15 @@ All run on the caller's cursor, in its snapshot, as aggregates that read each ta
 check returns at most ``BREAKS_MAX`` breaks, so that a report stays readable in a disaster.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+import structlog
+from django.db import DatabaseError
 from django.db.backends.utils import CursorWrapper
+from psycopg.pq import TransactionStatus
 
 from accounts.models import (
     Account,
@@ -22,6 +25,8 @@ from accounts.models import (
 )
 
 BREAKS_MAX: Final = 100
+
+log = structlog.get_logger(__name__)
 
 # Table names, never data: what the statements below are made of.
 _NAMES: Final = {
@@ -75,15 +80,39 @@ def find_breaks(cursor: CursorWrapper, holds: Iterable[Hold]) -> list[Break]:
 
     ``holds`` is what open orders lock, one per account and asset, from the same snapshot.
     """
+    held = list(holds)
     return [
-        *_entries_not_zero(cursor),
-        *_assets_not_zero(cursor),
-        *_transactions_and_entries_alone(cursor),
-        *_balances_not_their_entries(cursor),
-        *_impossible_figures(cursor),
-        *_locked_not_held(cursor, list(holds)),
-        *_movements_not_in_ledger(cursor),
+        *checked(cursor, _entries_not_zero),
+        *checked(cursor, _assets_not_zero),
+        *checked(cursor, _transactions_and_entries_alone),
+        *checked(cursor, _balances_not_their_entries),
+        *checked(cursor, _impossible_figures),
+        *checked(cursor, _locked_not_held, held),
+        *checked(cursor, _movements_not_in_ledger),
     ]
+
+
+def checked(
+    cursor: CursorWrapper, check: Callable[..., list[Break]], *arguments: object
+) -> list[Break]:
+    """Return what a check finds; one that cannot be made is a break itself and stops no other."""
+    # What fails after a savepoint leaves the transaction, and its snapshot, usable.
+    in_transaction = cursor.connection.info.transaction_status != TransactionStatus.IDLE
+    if in_transaction:
+        cursor.execute("SAVEPOINT checked")
+    try:
+        found = check(cursor, *arguments)
+    except (DatabaseError, ValueError, ArithmeticError) as error:
+        if cursor.connection.broken:
+            raise
+        if in_transaction:
+            cursor.execute("ROLLBACK TO SAVEPOINT checked")
+        log.exception("check_not_made", check=check.__name__)
+        name = check.__name__.strip("_").replace("_", " ")
+        return [Break("check can be made", {"check": name}, "an answer", type(error).__name__)]
+    if in_transaction:
+        cursor.execute("RELEASE SAVEPOINT checked")
+    return found
 
 
 def _entries_not_zero(cursor: CursorWrapper) -> list[Break]:

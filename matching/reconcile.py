@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from accounts.reconcile import BREAKS_MAX, Break, Hold, find_breaks, plain
+from accounts.reconcile import BREAKS_MAX, Break, Hold, checked, find_breaks, plain
 from matching.models import Market, MarketState, Order, Trade
 
 # Table names, never data. The ledger's tables are read here, never written.
@@ -39,11 +39,11 @@ def find_breaks_everywhere(cursor: CursorWrapper) -> list[Break]:
     """Return the breaks of money and of matching, as the cursor's transaction sees them."""
     return [
         *find_breaks(cursor, list_order_holds(cursor)),
-        *_orders_not_their_trades(cursor),
-        *_orders_impossible(cursor),
-        *_trades_not_in_ledger(cursor),
-        *_ledger_without_trade(cursor),
-        *_sequences_with_gaps(cursor),
+        *checked(cursor, _orders_not_their_trades),
+        *checked(cursor, _orders_impossible),
+        *checked(cursor, _trades_not_in_ledger),
+        *checked(cursor, _ledger_without_trade),
+        *checked(cursor, _sequences_with_gaps),
     ]
 
 

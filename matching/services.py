@@ -186,12 +186,19 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Freeze an account, then cancel its orders in every shard.
 
     The row commits first, with the record of who froze it: no new order passes while the cancels
-    are on their way. Idempotent; repeat it after a gateway error.
+    are on their way. Idempotent; repeat it after a gateway error, which comes once every shard was
+    asked.
     """
     account = account_services.set_account_status(by=by, account_id=account_id, status="frozen")
     command = wire.CancelAllOrders(account.pk, None, None, actor=by.text)
+    failure: ZavoraError | None = None
     for shard_id in list_shard_ids():
-        gateway.submit_sync(command, shard_id=shard_id, request_id=_request_id(by))
+        try:
+            gateway.submit_sync(command, shard_id=shard_id, request_id=_request_id(by))
+        except ZavoraError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:

@@ -1,5 +1,7 @@
 """What may be late: rows that have served their time go, and the books are proved to add up."""
 
+from collections.abc import Callable
+
 import structlog
 from celery import shared_task
 
@@ -12,7 +14,19 @@ log = structlog.get_logger(__name__)
 @shared_task(name="matching.purge")
 def purge() -> None:
     """Delete events and idempotency keys that are past their time; may run twice."""
-    log.info("purged", events=purge_events(), order_keys=purge_order_keys())
+    purged = {"events": _tried(purge_events), "order_keys": _tried(purge_order_keys)}
+    log.info("purged", **purged)
+    if None in purged.values():
+        raise RuntimeError("not everything could be purged; see purge_failed")
+
+
+def _tried(purge: Callable[[], int]) -> int | None:
+    """Purge one kind of rows; one that cannot be purged stops no other."""
+    try:
+        return purge()
+    except Exception:
+        log.exception("purge_failed", what=purge.__name__)
+        return None
 
 
 @shared_task(name="matching.reconcile")

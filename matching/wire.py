@@ -43,6 +43,11 @@ def standby_name(shard_id: int) -> str:
     return f"standby:{{{shard_id}}}"
 
 
+def set_aside_name(shard_id: int) -> str:
+    """Return the key that names the markets which the shard's worker could not load, if any."""
+    return f"aside:{{{shard_id}}}"
+
+
 def events_channel(market_id: int) -> str:
     """Return the channel on which a market's committed events are published."""
     return f"events:{market_id}"

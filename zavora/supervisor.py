@@ -188,7 +188,7 @@ class Supervisor:
         for child in list(self._children.values()):
             self._notice_exit(child)
             if child.due_at is not None and child.due_at <= time.monotonic():
-                self._launch(child)
+                self._launch_again(child)
 
     def stop(self) -> None:
         """Stop everything, the last stage first; a second signal hurries.
@@ -243,6 +243,15 @@ class Supervisor:
         assert child.process.stdout is not None
         os.set_blocking(child.process.stdout.fileno(), False)
         self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
+
+    def _launch_again(self, child: Child) -> None:
+        """Start a process that ended; where the machine cannot just now, later: others run on."""
+        try:
+            self._launch(child)
+        except StartFailed as failure:
+            self._say(child, f"{failure}; trying again in {child.pause_s:.1f} s")
+            child.due_at = time.monotonic() + child.pause_s
+            child.pause_s = min(child.pause_s * 2, RESTART_PAUSE_MAX_S)
 
     def _notice_exit(self, child: Child) -> None:
         if child.process is None or child.process.poll() is None:

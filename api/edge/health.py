@@ -15,7 +15,7 @@ from api.shapes import TRADING_PHASES, Shape
 from api.times import now_text
 from marketdata.feed import get_feed
 from marketdata.wire import HEARTBEAT_KEY, Progress, decode_progress
-from matching.wire import heartbeat_name
+from matching.wire import heartbeat_name, set_aside_name
 from zavora import __version__
 from zavora.errors import ZavoraError
 from zavora.redis_links import connect_async
@@ -42,11 +42,11 @@ async def get_health() -> tuple[int, Shape]:
 
 async def _look() -> tuple[int, Shape]:
     began = time.perf_counter()
-    (engine_up, progress, queue_ms), (database_up, database_ms) = await asyncio.gather(
+    (engine_up, progress, unmatched, queue_ms), (database_up, database_ms) = await asyncio.gather(
         _ask_queue(), _ask_database()
     )
     data_up = progress is not None
-    set_aside = _list_set_aside(progress or Progress())
+    set_aside = _list_set_aside(progress or Progress(), unmatched)
     services = {
         "matching_engine": _service(engine_up, queue_ms),
         "account_service": _service(database_up, database_ms),
@@ -67,9 +67,10 @@ async def _look() -> tuple[int, Shape]:
     return (200 if is_up else 503), body
 
 
-def _list_set_aside(progress: Progress) -> list[Shape]:
+def _list_set_aside(progress: Progress, unmatched: list[str]) -> list[Shape]:
     """Return the markets on which some part of the work fails, and which part that is."""
     parts = {
+        "matching": unmatched,
         "candles": progress.candles_set_aside,
         "rules": progress.rules_unreadable,
         "feed": get_feed().set_aside,
@@ -91,8 +92,12 @@ def _count_markets() -> dict[str, int]:
     return {"total": len(views), "active": active}
 
 
-async def _ask_queue() -> tuple[bool, Progress | None, float]:
-    """Return whether every shard's worker shows life, and what the market data service says."""
+async def _ask_queue() -> tuple[bool, Progress | None, list[str], float]:
+    """Return what workers and market data service say of themselves.
+
+    That is whether every shard's worker shows life, the service's progress (None: no life), and
+    the markets that are not matched.
+    """
     began = time.perf_counter()
     # Where the feed is not there yet, there is no market to ask a worker about.
     with contextlib.suppress(ZavoraError, TimeoutError):
@@ -103,11 +108,15 @@ async def _ask_queue() -> tuple[bool, Progress | None, float]:
     client = connect_async(timeout_s=PROBE_TIMEOUT_S)
     try:
         async with client:
-            found = await client.mget([HEARTBEAT_KEY, *names])
+            found: Any = await client.mget(
+                [HEARTBEAT_KEY, *names, *map(set_aside_name, sorted(shards))]
+            )
     except (RedisError, OSError, TimeoutError):
-        return False, None, _ms_since(began)
+        return False, None, [], _ms_since(began)
     progress = None if found[0] is None else decode_progress(found[0])
-    return all(one is not None for one in found[1:]), progress, _ms_since(began)
+    lives, told = found[1 : 1 + len(names)], found[1 + len(names) :]
+    unmatched = [symbol for one in told if one for symbol in one.decode().split(",")]
+    return all(one is not None for one in lives), progress, unmatched, _ms_since(began)
 
 
 async def _ask_database() -> tuple[bool, float]:

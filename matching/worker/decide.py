@@ -77,6 +77,8 @@ class ShardContext(msgspec.Struct):
     journal_sequence: int
     event_sequences: dict[int, int]
     last_batch_us: int
+    # Markets of the shard that could not be loaded, by id: nothing is taken for them.
+    set_aside: dict[int, str] = {}
 
 
 class _Verdict(msgspec.Struct, gc=False):
@@ -278,6 +280,9 @@ class Decision:
         return _Verdict("applied", wire.Reply("", orders=orders), True, given)
 
     def _configure(self, command: wire.ConfigureMarket) -> _Verdict:
+        if command.market_id in self._context.set_aside:
+            # It is no new market, and its counters are not known here.
+            raise Refused("wrong_shard", "the market is set aside")
         given = Given(self.time_us)
         terms = translate.configured_terms(
             command, shard_id=self._context.shard_id, assets=self._context.assets

@@ -1,13 +1,14 @@
 """Rebuild a shard from the tables: everything the engine remembers is in them at commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final, NamedTuple
 
 import psycopg
+import structlog
 from psycopg import IsolationLevel
 
 from accounts import ledger
-from matching.engine import Engine
+from matching.engine import Engine, EngineError
 from matching.engine.types import MarketSnapshot, Order
 from matching.ids import IdSequence
 from matching.models import Market, MarketState
@@ -15,11 +16,13 @@ from matching.models import Order as OrderRow
 from matching.terms import AssetTerms, MarketTerms, build_terms
 from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
-from zavora.errors import InvariantBroken
-from zavora.money import numeric_text_to_units
+from zavora.errors import InvariantBroken, ZavoraError
+from zavora.money import NotExact, numeric_text_to_units
 
 # A part is read and converted in a small share of a lease.
 ORDERS_IN_PART_MAX: Final = 5_000
+
+log = structlog.get_logger(__name__)
 
 _MARKETS: Final = (
     "SELECT id, symbol, shard_id, base_id, quote_id, tick_size, lot_size, min_notional,"
@@ -52,6 +55,8 @@ class _Stored(NamedTuple):
     states: dict[int, tuple[int, int, int, str | None]]
     orders: list[Order]
     fee_account_id: int
+    # Markets whose rows cannot be read, by id, with their symbols: the others do not wait for them.
+    set_aside: dict[int, str]
 
 
 def load_shard(
@@ -62,7 +67,9 @@ def load_shard(
 ) -> tuple[ShardContext, Position]:
     """Return the shard's memory and position, read in one REPEATABLE READ snapshot.
 
-    ``keep_lease`` is called again and again while a long book is read.
+    A market whose rules or orders cannot be read, or contradict themselves, is set aside: nothing
+    is taken for it here, and the shard's others are matched. ``keep_lease`` is called again and
+    again while a long book is read.
     """
     with connection.cursor() as cursor:
         ledger.ensure_fee_account(cursor, shard_id)
@@ -77,8 +84,11 @@ def load_shard(
 
 
 def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardContext, Position]:
-    """Rebuild a shard in the cursor's own snapshot; reads only."""
-    return _build(_read_shard(cursor, shard_id, lambda: None), shard_id)
+    """Rebuild a shard in the cursor's own snapshot; reads only. Raises InvariantBroken."""
+    context, position = _build(_read_shard(cursor, shard_id, lambda: None), shard_id)
+    if context.set_aside:
+        raise InvariantBroken(f"cannot be loaded: {', '.join(context.set_aside.values())}")
+    return context, position
 
 
 def _read_shard(
@@ -86,29 +96,20 @@ def _read_shard(
 ) -> _Stored:
     position = read_position(cursor, shard_id)
     assets = read_assets(cursor)
-    terms = _read_terms(cursor, shard_id, assets)
+    set_aside: dict[int, str] = {}
+    terms = _read_terms(cursor, shard_id, assets, set_aside)
     states = _read_states(cursor, terms)
     fee_account_id = ledger.read_fee_account(cursor, shard_id)
-    orders = _read_open_orders(cursor, terms, keep_lease)
-    return _Stored(position, assets, terms, states, orders, fee_account_id)
+    orders = _read_open_orders(cursor, terms, keep_lease, set_aside)
+    return _Stored(position, assets, terms, states, orders, fee_account_id, set_aside)
 
 
 def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
     position, states = stored.position, stored.states
-    engine = Engine()
-    engine.load(
-        markets=[
-            MarketSnapshot(
-                rules=market.rules,
-                phase=market.phase,  # type: ignore[arg-type]
-                trade_sequence=states[market.market_id][2],
-                depth_sequence=states[market.market_id][1],
-                last_price_ticks=_ticks(states[market.market_id][3], market),
-            )
-            for market in stored.terms.values()
-        ],
-        orders=stored.orders,
-    )
+    engine = _loaded_engine(stored)
+    for market_id in stored.set_aside:
+        stored.terms.pop(market_id, None)
+        states.pop(market_id, None)
     context = ShardContext(
         shard_id=shard_id,
         engine=engine,
@@ -120,8 +121,52 @@ def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
         journal_sequence=position.journal_sequence,
         event_sequences={market_id: state[0] for market_id, state in states.items()},
         last_batch_us=position.last_batch_us,
+        set_aside=stored.set_aside,
     )
     return context, position
+
+
+def _loaded_engine(stored: _Stored) -> Engine:
+    """Return an engine with every market that can be loaded; the others are set aside."""
+    try:
+        return _engine_of(stored, stored.terms.keys() - stored.set_aside.keys())
+    except (EngineError, InvariantBroken, NotExact):
+        # Which one is it? Slow, and rare.
+        for market_id, market in stored.terms.items():
+            try:
+                _engine_of(stored, {market_id} - stored.set_aside.keys())
+            except (EngineError, InvariantBroken, NotExact) as error:
+                _set_aside(stored.set_aside, market_id, market.symbol, error)
+    return _engine_of(stored, stored.terms.keys() - stored.set_aside.keys())
+
+
+def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
+    engine, states = Engine(), stored.states
+    engine.load(
+        markets=[
+            MarketSnapshot(
+                rules=market.rules,
+                phase=market.phase,  # type: ignore[arg-type]
+                trade_sequence=states[market_id][2],
+                depth_sequence=states[market_id][1],
+                last_price_ticks=_ticks(states[market_id][3], market),
+            )
+            for market_id, market in stored.terms.items()
+            if market_id in market_ids
+        ],
+        orders=[order for order in stored.orders if order.market_id in market_ids],
+    )
+    return engine
+
+
+def _set_aside(set_aside: dict[int, str], market_id: int, symbol: str, error: Exception) -> None:
+    set_aside[market_id] = symbol
+    log.critical(
+        "market_set_aside",
+        part="matching",
+        market=symbol,
+        error=f"{type(error).__name__}: {error}",
+    )
 
 
 def read_assets(cursor: "psycopg.Cursor[Any]") -> dict[int, AssetTerms]:
@@ -130,32 +175,42 @@ def read_assets(cursor: "psycopg.Cursor[Any]") -> dict[int, AssetTerms]:
 
 
 def _read_terms(
-    cursor: "psycopg.Cursor[Any]", shard_id: int, assets: dict[int, AssetTerms]
+    cursor: "psycopg.Cursor[Any]",
+    shard_id: int,
+    assets: dict[int, AssetTerms],
+    set_aside: dict[int, str],
 ) -> dict[int, MarketTerms]:
     cursor.execute(_MARKETS, (shard_id,))
     terms = {}
     for row in cursor.fetchall():
-        terms[row[0]] = build_terms(
-            market_id=row[0],
-            symbol=row[1],
-            shard_id=row[2],
-            base=assets[row[3]],
-            quote=assets[row[4]],
-            tick_size=row[5],
-            lot_size=row[6],
-            min_notional=row[7],
-            max_notional=row[8],
-            max_price=row[9],
-            max_quantity=row[10],
-            band_ppm=row[11],
-            maker_fee_ppm=row[12],
-            taker_fee_ppm=row[13],
-            phase=row[14],
-            is_demo=row[15],
-            self_trade_scope=row[16],
-            max_open_orders=row[17],
-        )
+        try:
+            terms[row[0]] = _terms_of(row, assets)
+        except (ZavoraError, ValueError, ArithmeticError) as error:
+            _set_aside(set_aside, row[0], row[1], error)
     return terms
+
+
+def _terms_of(row: tuple[Any, ...], assets: dict[int, AssetTerms]) -> MarketTerms:
+    return build_terms(
+        market_id=row[0],
+        symbol=row[1],
+        shard_id=row[2],
+        base=assets[row[3]],
+        quote=assets[row[4]],
+        tick_size=row[5],
+        lot_size=row[6],
+        min_notional=row[7],
+        max_notional=row[8],
+        max_price=row[9],
+        max_quantity=row[10],
+        band_ppm=row[11],
+        maker_fee_ppm=row[12],
+        taker_fee_ppm=row[13],
+        phase=row[14],
+        is_demo=row[15],
+        self_trade_scope=row[16],
+        max_open_orders=row[17],
+    )
 
 
 def _read_states(
@@ -166,15 +221,37 @@ def _read_states(
 
 
 def _read_open_orders(
-    cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms], keep_lease: Callable[[], None]
+    cursor: "psycopg.Cursor[Any]",
+    terms: dict[int, MarketTerms],
+    keep_lease: Callable[[], None],
+    set_aside: dict[int, str],
 ) -> list[Order]:
     """Return the open orders, in no order; fetched in parts, so that no wait gets long."""
     orders: list[Order] = []
     with cursor.connection.cursor(name="open_orders") as parts:
         parts.execute(_OPEN_ORDERS, (list(terms),))
         while rows := parts.fetchmany(ORDERS_IN_PART_MAX):
-            orders += [_order(row, terms[row[2]]) for row in rows]
+            try:
+                orders += [_order(row, terms[row[2]]) for row in rows]
+            except (InvariantBroken, NotExact):
+                orders += _orders_that_fit(rows, terms, set_aside)
             keep_lease()
+    return orders
+
+
+def _orders_that_fit(
+    rows: list[tuple[Any, ...]], terms: dict[int, MarketTerms], set_aside: dict[int, str]
+) -> list[Order]:
+    """Return the orders of some rows, and set the markets aside whose orders cannot be read."""
+    orders = []
+    for row in rows:
+        market = terms[row[2]]
+        if market.market_id in set_aside:
+            continue
+        try:
+            orders.append(_order(row, market))
+        except (InvariantBroken, NotExact) as error:
+            _set_aside(set_aside, market.market_id, market.symbol, error)
     return orders
 
 

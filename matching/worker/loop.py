@@ -197,7 +197,7 @@ class MatchingWorker(BatchSettler):
         """Say often enough that the loop goes on: a tenth of the lease is soon enough."""
         now = time.monotonic()
         if now - self._shown_at > settings.ZAVORA_LEASE_MS / 10_000:
-            stream.show_life(self.owner)
+            stream.show_life(self.owner, self._owned_context().set_aside.values())
             self._shown_at = now
 
     def _read(self, stream: CommandStream, position: Position) -> list[Entry]:

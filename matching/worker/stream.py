@@ -5,6 +5,7 @@ stream is fenced, lest a queue that lost its data or whose clock went back hands
 stored position.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -127,9 +128,17 @@ class CommandStream:
             pipeline.xtrim(self._stream, minid=_following(news.position), approximate=False)
         pipeline.execute()
 
-    def show_life(self, owner: str) -> None:
-        """Tell gateways that this shard has a live worker, for the length of a lease."""
+    def show_life(self, owner: str, set_aside: Iterable[str] = ()) -> None:
+        """Tell gateways that this shard has a live worker, for the length of a lease.
+
+        And tell the health check which of its markets are not matched.
+        """
         self._redis.set(self._heartbeat, owner, px=settings.ZAVORA_LEASE_MS)
+        symbols = ",".join(set_aside)
+        if symbols:
+            self._redis.set(
+                wire.set_aside_name(self._shard_id), symbols, px=settings.ZAVORA_LEASE_MS
+            )
 
     def show_standby(self, owner: str) -> None:
         """Tell that a worker waits to take over; nothing depends on it."""

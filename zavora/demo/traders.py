@@ -6,7 +6,9 @@ They are paced to be a small part of the machine's work, not to be clever.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
@@ -29,6 +31,8 @@ GOODBYE_S: Final = 1.5
 CLOSED_STATUSES: Final = frozenset({"Filled", "Cancelled", "Expired", "Rejected"})
 # Refused because of where the market stands just now: nothing to look into.
 ORDINARY_REFUSALS: Final = frozenset({"invalid_order", "order_not_open", "order_not_found"})
+# Refused because of who asks: no market is to blame.
+PERSONAL_REFUSALS: Final = frozenset({"unauthorized", "forbidden"})
 BUY: Final = "Buy"
 SELL: Final = "Sell"
 
@@ -45,6 +49,8 @@ class Trader:
         self.person = person
         self.source = source
         self.account_id = ""
+        # Markets that refused, by symbol, and until when they are left alone.
+        self._resting: dict[str, float] = {}
 
     async def start(self) -> None:
         """Find the account, and begin with no open orders."""
@@ -64,8 +70,28 @@ class Trader:
             for asset, first in self.person.funds:
                 if totals.get(asset, Decimal(0)) * 4 < Decimal(first):
                     body = {"asset": asset, "amount": first}
-                    await self.client.post(f"/accounts/{self.account_id}/deposit", body)
+                    try:
+                        await self.client.post(f"/accounts/{self.account_id}/deposit", body)
+                    except Refused as refused:
+                        # The other assets, and trading, go on.
+                        log.warning("not_funded", asset=asset, refused=repr(refused))
             await asyncio.sleep(FUNDS_PAUSE_S)
+
+    def rests(self, market: DemoMarket) -> bool:
+        """Tell whether a market is left alone for now."""
+        return self._resting.get(market.symbol, 0.0) > time.monotonic()
+
+    @contextmanager
+    def resting_where_refused(self, market: DemoMarket) -> Iterator[None]:
+        """Leave a market alone for a while that refuses; the others are traded on."""
+        try:
+            yield
+        except Refused as refused:
+            if refused.code in PERSONAL_REFUSALS:
+                raise
+            if refused.code not in ORDINARY_REFUSALS:
+                log.warning("market_rests", market=market.symbol, refused=repr(refused))
+                self._resting[market.symbol] = time.monotonic() + TROUBLE_PAUSE_S
 
     async def place(self, market: DemoMarket, side: str, lots: int, **more: Any) -> Any:
         """Place an order and return it as the exchange answers it."""
@@ -115,7 +141,9 @@ class Maker(Trader):
         while True:
             for market in TRADED:
                 self._prices.step(STEP_MAX_PPM)
-                await self._requote(market)
+                if not self.rests(market):
+                    with self.resting_where_refused(market):
+                        await self._requote(market)
                 await asyncio.sleep(BEAT_S)
 
     def _ladder(self, market: DemoMarket) -> Iterator[tuple[Slot, int]]:
@@ -208,11 +236,10 @@ class Taker(Trader):
             await asyncio.sleep(self.source.uniform(*TAKE_PAUSE_S))
             market = self.source.choice(TRADED)
             lots = self.source.randint(market.order_lots // 20 + 1, market.order_lots)
-            try:
+            if self.rests(market):
+                continue
+            with self.resting_where_refused(market):
                 await self.place(market, self.source.choice((BUY, SELL)), lots, order_type="Market")
-            except Refused as refused:
-                if refused.code not in ORDINARY_REFUSALS:
-                    raise
 
 
 def _price(market: DemoMarket, ticks: int) -> str:

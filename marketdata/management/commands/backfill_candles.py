@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from marketdata.intervals import INTERVALS
 from marketdata.services import backfill_candles, candles_lock, forget_candles
 from matching.selectors import list_market_terms
 from matching.terms import MarketTerms
+from zavora.errors import ZavoraError
 
 
 class Command(BaseCommand):
@@ -36,10 +38,24 @@ class Command(BaseCommand):
         with candles_lock() as is_mine:
             if not is_mine:
                 raise CommandError("another backfill is running")
-            for terms in found:
-                if options["anew"]:
-                    forget_candles(terms, options["interval"])
-                self._backfill(terms, options["interval"])
+            failed = [
+                terms.symbol
+                for terms in found
+                if not self._tried(terms, options["interval"], anew=options["anew"])
+            ]
+        if failed:
+            raise CommandError(f"not done, the others are: {', '.join(failed)}")
+
+    def _tried(self, terms: MarketTerms, interval: str, *, anew: bool) -> bool:
+        """Go through one market; what fails there stops no other."""
+        try:
+            if anew:
+                forget_candles(terms, interval)
+            self._backfill(terms, interval)
+        except (ZavoraError, DatabaseError, ValueError, ArithmeticError) as error:
+            self.stderr.write(f"{terms.symbol}: {type(error).__name__}: {error}")
+            return False
+        return True
 
     def _backfill(self, terms: MarketTerms, interval: str) -> None:
         before: int | None = None

@@ -3,12 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
+import psycopg
 from django.core.management.base import CommandError
 
+from matching.engine import EngineError
 from matching.selectors import list_shard_ids
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from zavora.commands import ExampleCommand
+from zavora.errors import InvariantBroken
 
 
 class Command(ExampleCommand):
@@ -29,8 +32,14 @@ class Command(ExampleCommand):
         shards = list_shard_ids() if options["shard"] is None else [options["shard"]]
         failed = False
         for shard_id in shards:
-            with connect(shard_id=shard_id, owner="verify") as connection:
-                found = verify_shard(connection, shard_id, progress=self._progress)
+            try:
+                with connect(shard_id=shard_id, owner="verify") as connection:
+                    found = verify_shard(connection, shard_id, progress=self._progress)
+            except (InvariantBroken, EngineError, psycopg.Error) as error:
+                # The other shards are still to be looked at.
+                self.stdout.write(f"shard {shard_id}: cannot be replayed: {error}")
+                failed = True
+                continue
             self.stdout.write(
                 f"shard {shard_id}: {found.commands} commands, {found.orders} orders,"
                 f" {found.trades} trades, {found.entries} entries, engine {found.state_hash[:16]}:"

@@ -181,3 +181,54 @@ async def test_feeds_are_told_candles_and_tickers(
         "120.00",
     )
     assert (ticker.last, ticker.vwap_24h) == ("120.00", "110.00000000")
+
+
+async def test_candles_that_were_counted_and_never_told_are_read_from_the_table(
+    bench: Bench, feed: Any, publisher: Publisher
+) -> None:
+    from marketdata import wire
+    from marketdata.feed import Topic
+    from marketdata.selectors import list_candles
+    from marketdata.services import count_trades
+    from marketdata.tickers import DayWindow
+
+    market = await in_thread(bench.market)
+    await feed.ensure_started()
+    terms = feed.market("BTC/USD").terms
+    sink = Recorder()
+    for interval in ("1s", "1h"):
+        feed.subscribe(Topic("candles", market, CODEC, interval), sink)
+
+    async def count(price: int, *, tell: bool) -> list[Any]:
+        bench.time_us += 2_000_000
+        await in_thread(_trade, bench, market, price)
+        candles = await in_thread(count_trades, terms)
+        if tell:
+            publisher.redis.publish(wire.candles_channel(market), wire.encode(candles))
+        return candles
+
+    def seconds() -> list[tuple[int, str]]:
+        told = [m[1] for m in sink.messages if m[0] == "candle"]
+        return [(c.last_trade_sequence, c.close) for c in told if c.interval == "1s"]
+
+    await count(100, tell=True)
+    await until(lambda: len(seconds()) == 1, what="the first second")
+    # A message that was lost shows in the next one's chain.
+    await count(101, tell=False)
+    await count(102, tell=True)
+    await until(lambda: len(seconds()) == 3, what="what was lost and what came after")
+    # The last one was lost: the ticker says how far is counted.
+    candles = await count(103, tell=False)
+    window = DayWindow(terms)
+    window.add(next(candle for candle in candles if candle.interval == "1m"))
+    state = window.ticker(time.time_ns() // 1_000 + 10**7)
+    publisher.redis.publish(wire.TICKERS_CHANNEL, wire.encode([state]))
+    await until(lambda: len(seconds()) == 4, what="the last second")
+    assert seconds() == [(1, "100.00"), (2, "101.00"), (3, "102.00"), (4, "103.00")]
+
+    def hour() -> Any:
+        return [m[1] for m in sink.messages if m[0] == "candle" and m[1].interval == "1h"][-1]
+
+    await until(lambda: hour().trades == 4, what="the hour")
+    (stored,) = await in_thread(lambda: list_candles(terms, "1h", limit=1))
+    assert (hour().volume, hour().close) == (stored.volume, stored.close)

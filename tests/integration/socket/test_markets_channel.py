@@ -11,7 +11,7 @@ import pytest
 from tests.exchange import Exchange
 from tests.integration.socket.conftest import MARKET, Client
 
-NEW = "ETH/BTC"
+NEW = "USDT/BTC"
 
 
 @pytest.fixture(autouse=True)

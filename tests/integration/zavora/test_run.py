@@ -19,7 +19,7 @@ from tests.exchange import wait_until
 from zavora.embedded.valkey import free_port
 from zavora.home import PROJECT_DIR, Home
 from zavora.processes import ProcessIdentity, is_alive
-from zavora.run import is_healthy
+from zavora.run import is_up
 
 pytestmark = pytest.mark.timeout(240)
 READY_WAIT_S = 90.0
@@ -116,7 +116,7 @@ def test_what_dies_comes_back_at_the_same_address(running: Run) -> None:
         timeout_s=15,
         what="new processes in the place of the killed ones",
     )
-    wait_until(lambda: is_healthy("127.0.0.1", running.port), timeout_s=60, what="health")
+    wait_until(lambda: is_up("127.0.0.1", running.port), timeout_s=60, what="health")
 
 
 def test_one_home_has_one_exchange_and_says_so(running: Run, start) -> None:
@@ -128,7 +128,7 @@ def test_one_home_has_one_exchange_and_says_so(running: Run, start) -> None:
     assert f"in use by process {running.process.pid}" in second.text
     assert reset.returncode == 1
     assert f"in use by process {running.process.pid}" in reset.stderr
-    assert is_healthy("127.0.0.1", running.port)
+    assert is_up("127.0.0.1", running.port)
 
 
 def test_commands_find_the_running_servers(running: Run) -> None:

@@ -1,0 +1,51 @@
+"""When an exchange counts as started: every part answers, whatever is set aside in a market."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from zavora.run import is_up
+
+
+@contextmanager
+def _answering(status: int, body: Any) -> Iterator[int]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, {"status": "healthy"}, True),
+        (200, {"status": "degraded", "markets": {"set_aside": [{"market": "A/B"}]}}, True),
+        (503, {"status": "degraded"}, False),
+        (200, {}, False),
+    ],
+)
+def test_a_market_that_is_set_aside_holds_no_start_up(
+    status: int, body: Any, expected: bool
+) -> None:
+    with _answering(status, body) as port:
+        assert is_up("127.0.0.1", port) is expected
