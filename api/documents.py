@@ -299,11 +299,19 @@ class Services(Struct):
     market_data_service: Service
 
 
+class MarketSetAside(Struct):
+    """A market on which a part of the work fails; the other markets go on."""
+
+    market: str
+    part: Literal["matching", "rules", "feed", "candles"]
+
+
 class MarketCount(Struct):
-    """How many markets there are, and how many can be traded."""
+    """How many markets there are, how many can be traded, and on which a part of the work fails."""
 
     total: int
     active: int
+    set_aside: list[MarketSetAside]
 
 
 class System(Struct):
@@ -313,7 +321,7 @@ class System(Struct):
 
 
 class Health(Struct):
-    """How the exchange is."""
+    """How the exchange is. `degraded` with status 200: every part works, a market is set aside."""
 
     status: Literal["healthy", "degraded"]
     version: str

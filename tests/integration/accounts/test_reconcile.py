@@ -305,3 +305,22 @@ def test_outside_and_fee_accounts_have_entries_but_no_balances(traded):
         " FROM accounts_asset WHERE code = 'USD'"
     )
     assert {found.check for found in reconcile()} == {"balance is possible"}
+
+
+def test_a_check_that_cannot_be_made_is_a_break_and_stops_no_other(traded):
+    break_rows("UPDATE accounts_balance SET available = available + 1 WHERE available > 0")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE matching_trade RENAME TO matching_trade_away")
+    try:
+        found = reconcile()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE matching_trade_away RENAME TO matching_trade")
+    unmade = {one.where["check"] for one in found if one.check == "check can be made"}
+    assert unmade == {
+        "orders not their trades",
+        "trades not in ledger",
+        "ledger without trade",
+        "sequences with gaps",
+    }
+    assert "balance is the sum of its entries" in {one.check for one in found}

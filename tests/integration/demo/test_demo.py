@@ -112,6 +112,16 @@ def test_traders_quote_trade_survive_a_dead_worker_and_leave_a_clean_book(demo):
     before = last_trade(demo)
     wait_until(lambda: last_trade(demo) > before, timeout_s=60, what="a trade")
 
+    # A market that refuses stops none of the others.
+    demo.manage("halt_market", "BTC/USD")
+    before, anew = last_trade(demo), demo.log("traders").count("trader_begins_anew")
+    wait_until(
+        lambda: "market_rests" in demo.log("traders"), timeout_s=30, what="a market that rests"
+    )
+    wait_until(lambda: last_trade(demo) > before + 2, timeout_s=60, what="trades in the others")
+    assert demo.log("traders").count("trader_begins_anew") == anew
+    demo.manage("halt_market", "BTC/USD", "--resume")
+
     demo.kill("worker-0")
     demo.restart("worker-0")
     before = last_trade(demo)

@@ -28,3 +28,24 @@ def test_purging_takes_old_rows_only(bench: Bench) -> None:
     assert (services.purge_events(), services.purge_order_keys()) == (0, 0)
     assert list(Event.objects.values_list("sequence", flat=True)) == [3]
     assert list(OrderKey.objects.values_list("key", flat=True)) == ["order:b"]
+
+
+def test_rows_that_cannot_be_purged_stop_no_others(bench: Bench) -> None:
+    from django.db import connection
+    from django.utils import timezone
+
+    from matching.models import OrderKey
+    from matching.tasks import purge
+
+    market = bench.market()
+    bench.apply(bench.order(0, market, "buy 1 @ 100", key="order:a"))
+    OrderKey.objects.update(created_at=timezone.now() - timedelta(days=31))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE matching_event RENAME TO matching_event_away")
+    try:
+        with pytest.raises(RuntimeError, match="not everything"):
+            purge()
+        assert not OrderKey.objects.exists()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE matching_event_away RENAME TO matching_event")
