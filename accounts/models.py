@@ -331,7 +331,7 @@ class ApiKey(models.Model):
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.BEARER)
-    # A bearer token's SHA-256; for signing keys the public name that requests carry.
+    # A bearer token's SHA-256; for signing keys the name that requests carry.
     lookup = models.CharField(max_length=64, unique=True)
     # HMAC: the encrypted secret (accounts.key_secrets); else the public key.
     secret = models.BinaryField(null=True, blank=True, editable=False)

@@ -66,7 +66,7 @@ def find_caller_by_token(token: str) -> Caller | None:
 
 
 def find_api_key(lookup: str) -> SigningKey | None:
-    """Return a signing key by its public name; None if unknown, revoked, expired or shut out.
+    """Return a signing key by its name; None if unknown, revoked, expired or shut out.
 
     None also where its secret cannot be read (the settings' secret is another one now).
     """

@@ -1,7 +1,7 @@
 """Keys that sign requests: HMAC secrets, sealed at rest, and public keys, of which that is all.
 
-The name of a key is public. Its secret is shown once, when it is made; where the key's owner made
-the pair, the exchange never sees the private half.
+A key has a name, which requests carry, and a secret. The secret is shown once, when it is made;
+where the key's owner made the pair, the exchange never sees the private half.
 """
 
 import ipaddress

@@ -16,7 +16,7 @@ class Security(Enum):
     """What a route asks of its caller."""
 
     NONE = "none"
-    # The key's header alone.
+    # The header of a key that may read, and no signature.
     USER_STREAM = "user_stream"
     # A signed request, by a key that may read.
     USER_DATA = "user_data"
@@ -27,9 +27,7 @@ class Security(Enum):
 class CompatRequest:
     """One request, as handlers see it. ``headers`` are those of the answer, to be added to.
 
-    ``caller``, ``account_pk``, ``account_id`` and ``api_key`` (the key's public name) are set where
-    the route's security asks for them. ``may_pack``: the answer is public and may be compressed.
-    """
+    ``caller``, ``account_pk``, ``account_id`` and ``api_key`` (the key's name) are set where the\n    route's security asks for them. ``may_pack``: the answer is public and may be compressed.\n    """
 
     __slots__ = (
         "account_id",

@@ -38,7 +38,11 @@ _KEY: Final = re.compile(r"[A-Za-z0-9]{64}", re.ASCII)
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _WINDOW: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", re.ASCII)
 _WINDOW_LEGAL: Final = r"^[0-9]{1,5}(\.[0-9]{1,3})?$"
-_SCOPES: Final = {Security.USER_DATA: SCOPE_READ, Security.TRADE: SCOPE_TRADE}
+_SCOPES: Final = {
+    Security.USER_STREAM: SCOPE_READ,
+    Security.USER_DATA: SCOPE_READ,
+    Security.TRADE: SCOPE_TRADE,
+}
 
 Identity = tuple[Caller, int, UUID]
 
@@ -78,13 +82,18 @@ async def _find_key(api_key: str | None, ip: str, scope: str | None) -> SigningK
     if key is None:
         raise errors.rejected_key()
     caller = key.caller
-    if caller.expires_at is not None and caller.expires_at <= datetime.now(UTC):
+    if has_expired(caller):
         raise errors.rejected_key()
     if caller.ip_allowed and not _is_allowed(ip, caller.ip_allowed):
         raise errors.rejected_key()
     if scope is not None and scope not in caller.scopes:
         raise errors.rejected_key()
     return key
+
+
+def has_expired(caller: Caller) -> bool:
+    """Tell whether a credential's time is over: it may have ended since it was remembered."""
+    return caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)
 
 
 def _is_allowed(ip: str, allowed: tuple[str, ...]) -> bool:

@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 from accounts.callers import SCOPE_READ, Caller
 from api.binance import errors, listen_keys
 from api.binance.errors import CompatError
-from api.binance.listen_keys import LISTEN_KEY
+from api.binance.listen_keys import LISTEN_KEY, key_id_of
 from api.binance.params import Params
 from api.binance.routes import Security
-from api.binance.signing import authenticate
+from api.binance.signing import authenticate, has_expired
 from api.binance.user_events import USER_DATA, listen_key_expired, stream_terminated
 from api.edge.credentials import get_credentials
 from marketdata.feed import Feed, Message, get_feed
@@ -68,6 +68,7 @@ class AccountStream:
         self.api_key = api_key
         self.account_pk = account_pk
         self.listen_key = listen_key
+        self.key_id = key_id_of(caller)
         self._caller = caller
         self._ip = ip
         self._push = push
@@ -81,8 +82,6 @@ class AccountStream:
 
     async def follow(self) -> None:
         """Follow the account; events are kept until ``begin``. Raises CompatError, ZavoraError."""
-        if SCOPE_READ not in self._caller.scopes:
-            raise errors.rejected_key()
         try:
             await USER_DATA.load_assets()
             await self._feed.follow_account(self.account_pk, USER_DATA, self)
@@ -161,17 +160,24 @@ class AccountStream:
     async def _look_again(self) -> None:
         """End the stream if its key may no longer read the account."""
         try:
-            caller, account_pk, _ = await authenticate(
+            _, account_pk, _ = await authenticate(
                 NO_PARAMS, self.api_key, self._ip, security=Security.USER_STREAM
             )
+            if account_pk != self.account_pk:
+                raise errors.rejected_key()
         except CompatError:
-            self.end(End.CREDENTIAL)
+            await self._end_with_key()
         except Exception as error:
             # The database may be away: nothing is known for or against the key.
             log.warning("credential_not_checked", error=str(error))
-        else:
-            if SCOPE_READ not in caller.scopes or account_pk != self.account_pk:
-                self.end(End.CREDENTIAL)
+
+    async def _end_with_key(self) -> None:
+        """End the stream: its key may no longer read. A listen key goes with its API key."""
+        if self._is_over:
+            return
+        self.end(End.CREDENTIAL)
+        if self.listen_key is not None:
+            await _end_orphan(self.listen_key, self.key_id, self.api_key)
 
 
 # --- listen keys ----------------------------------------------------------------------------------
@@ -198,7 +204,7 @@ class _ListenKeyWatch:
             await asyncio.sleep(LISTEN_KEY_LOOK_S)
             streams = list(self._streams)
             try:
-                current = await listen_keys.list_current(stream.account_pk for stream in streams)
+                current = await listen_keys.list_current(stream.key_id for stream in streams)
             except Exception as error:
                 # Whatever it was, nothing is known for or against them.
                 log.warning("listen_keys_not_checked", error=str(error))
@@ -216,6 +222,16 @@ def is_listen_key(name: str) -> bool:
     return LISTEN_KEY.fullmatch(name) is not None
 
 
+async def _end_orphan(listen_key: str, key_id: int, api_key: str) -> None:
+    """End a listen key whose API key is gone or may no longer read.
+
+    One that was merely used from a foreign address stays: else whoever learns it could end it.
+    """
+    key = await get_credentials().of_api_key(api_key)
+    if key is None or SCOPE_READ not in key.caller.scopes or has_expired(key.caller):
+        await listen_keys.forget(listen_key, key_id)
+
+
 async def follow_listen_key(listen_key: str, ip: str, *, push: Push, ended: Ended) -> AccountStream:
     """Return the followed, not yet begun stream of a listen key.
 
@@ -228,10 +244,15 @@ async def follow_listen_key(listen_key: str, ip: str, *, push: Push, ended: Ende
         raise errors.unavailable() from None
     if owner is None:
         raise errors.unknown_listen_key()
-    caller, account_pk, _ = await authenticate(
-        NO_PARAMS, owner.api_key, ip, security=Security.USER_STREAM
-    )
-    if account_pk != owner.account_pk:
+    try:
+        caller, account_pk, _ = await authenticate(
+            NO_PARAMS, owner.api_key, ip, security=Security.USER_STREAM
+        )
+    except CompatError:
+        await _end_orphan(listen_key, owner.key_id, owner.api_key)
+        raise
+    if account_pk != owner.account_pk or caller.key_id != owner.key_id:
+        await listen_keys.forget(listen_key, owner.key_id)
         raise errors.unknown_listen_key()
     stream = AccountStream(
         api_key=owner.api_key,

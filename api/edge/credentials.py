@@ -74,7 +74,7 @@ class Credentials:
         return await self._get(name, lambda: find_caller_by_token(token), KEPT_S)
 
     async def of_api_key(self, name: str) -> SigningKey | None:
-        """Return the signing key of a public name."""
+        """Return the signing key of a name."""
         key, _ = await self._get(b"k" + name.encode(), lambda: find_api_key(name), KEPT_S)
         return key
 

@@ -87,7 +87,7 @@ async def _log_on(session: Session, params: Params) -> Any:
 
 
 async def _status(session: Session, _params: Params) -> Any:
-    return session.status()
+    return await session.current_status()
 
 
 async def _log_out(session: Session, _params: Params) -> Any:

@@ -97,6 +97,16 @@ class Session:
         self._end([each for each in self._subscriptions.values() if each.is_of_session])
         return self.status()
 
+    async def current_status(self) -> Result:
+        """Return who is logged on; a key that is no longer good is logged out by asking."""
+        if self._api_key is not None:
+            try:
+                params = Params.of_object({})
+                await authenticate(params, self._api_key, self.ip, security=Security.USER_STREAM)
+            except CompatError:
+                return self.log_out()
+        return self.status()
+
     def status(self) -> Result:
         """Return who is logged on, and since when."""
         return {
