@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 from django.db import connection
+from django.db.models import Value
+from django.db.models.functions import Replace
 from django.utils import timezone
 
 from accounts import services as account_services
@@ -69,12 +71,14 @@ def new_market_command(
     """Return the command that adds a market, its id drawn from the table's own sequence.
 
     ``actor`` is who asks, for the journal. Raises ValidationFailed (rules that cannot be exact,
-    unknown asset) or Conflict (the symbol exists). Nothing is written but the sequence.
+    unknown asset) or Conflict (the symbol exists, or the names run together to that of another
+    market). Nothing is written but the sequence.
     """
     base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
     symbol = f"{base_asset.code}/{quote_asset.code}"
     if Market.objects.filter(symbol=symbol).exists():
         raise Conflict(f"market {symbol} exists already", symbol=symbol)
+    _check_run_together(symbol)
     terms = sound_terms(
         market_id=0,
         symbol=symbol,
@@ -97,6 +101,23 @@ def new_market_command(
     )
     terms = msgspec.structs.replace(terms, market_id=_next_market_id())
     return configure_command(terms, actor=actor)
+
+
+def _check_run_together(symbol: str) -> None:
+    """Refuse a market that the compatible API could not tell from another: X/YZ beside XY/Z.
+
+    Of two that are added at the same moment both may pass; then only the older one is offered
+    there (``api.binance.symbols``).
+    """
+    name = symbol.replace("/", "")
+    rows = Market.objects.annotate(name=Replace("symbol", Value("/"), Value("")))
+    other = rows.filter(name=name).values_list("symbol", flat=True).first()
+    if other is not None:
+        raise Conflict(
+            f"market {symbol} would be called {name} by the compatible API, as {other} is",
+            symbol=symbol,
+            other=other,
+        )
 
 
 def configure_command(terms: MarketTerms, *, actor: str = "") -> wire.ConfigureMarket:

@@ -27,7 +27,9 @@ class Security(Enum):
 class CompatRequest:
     """One request, as handlers see it. ``headers`` are those of the answer, to be added to.
 
-    ``caller``, ``account_pk``, ``account_id`` and ``api_key`` (the key's name) are set where the\n    route's security asks for them. ``may_pack``: the answer is public and may be compressed.\n    """
+    ``caller``, ``account_pk``, ``account_id`` and ``api_key`` (the key's name) are set where the
+    route's security asks for them. ``may_pack``: the answer is public and may be compressed.
+    """
 
     __slots__ = (
         "account_id",

@@ -1,6 +1,10 @@
-"""Symbols as this API writes them: base and quote run together, ``BTCUSDT``."""
+"""Symbols as this API writes them, ``BTCUSDT``, and the one rule of which markets it offers.
 
-from typing import Final
+REST, streams, user data, exchangeInfo and the WebSocket API all ask here: a market that one of
+them does not know is told by none.
+"""
+
+from typing import Any, Final
 
 from api.binance import errors
 from api.binance.text import DECIMALS
@@ -8,7 +12,9 @@ from marketdata.feed import MarketView, get_feed
 from matching.terms import MarketTerms
 from zavora.money import scale_of
 
-_market_ids: Final[dict[str, int]] = {}
+# The offered markets by symbol, and of which feed in which state they were read.
+_offered: Final[dict[str, MarketView]] = {}
+_read_of: list[Any] = [None, 0]
 
 
 def symbol_of(terms: MarketTerms) -> str:
@@ -16,7 +22,7 @@ def symbol_of(terms: MarketTerms) -> str:
     return f"{terms.base.code}{terms.quote.code}"
 
 
-def is_offered(terms: MarketTerms) -> bool:
+def is_exact(terms: MarketTerms) -> bool:
     """Tell whether eight decimals can say every figure of a market exactly.
 
     Others are not offered here: what is printed has to add up (ADR 0009).
@@ -29,27 +35,42 @@ def is_offered(terms: MarketTerms) -> bool:
 
 
 def list_offered() -> list[MarketView]:
-    """Return the markets that this API offers, oldest first.
+    """Return the markets that this API offers, oldest first."""
+    return list(_by_symbol().values())
 
-    Of two whose names run together to the same symbol only the older one is offered.
-    """
-    views: dict[str, MarketView] = {}
-    for view in get_feed().markets():
-        if is_offered(view.terms):
-            views.setdefault(symbol_of(view.terms), view)
-    return list(views.values())
+
+def is_offered(view: MarketView) -> bool:
+    """Tell whether this API offers a market; of one that it does not, nothing is told."""
+    return _by_symbol().get(symbol_of(view.terms)) is view
 
 
 def find_market(symbol: str) -> MarketView:
     """Return the market of a symbol, else raise -1121. The feed must have been started."""
-    market_id = _market_ids.get(symbol)
-    view = None if market_id is None else get_feed().market_by_id(market_id)
-    if view is not None and symbol_of(view.terms) == symbol:
-        return view
-    offered = {symbol_of(view.terms): view for view in list_offered()}
-    _market_ids.clear()
-    _market_ids.update({name: view.terms.market_id for name, view in offered.items()})
-    view = offered.get(symbol)
+    view = _by_symbol().get(symbol)
     if view is None:
         raise errors.invalid_symbol()
     return view
+
+
+def offered_of(views: list[MarketView]) -> dict[str, MarketView]:
+    """Return the offered ones of all markets (oldest first) by symbol.
+
+    Of two whose names run together to the same symbol only the older one is offered. New ones of
+    the kind are refused (``matching.services``); exchanges of a former version may have them.
+    """
+    offered: dict[str, MarketView] = {}
+    for view in views:
+        if is_exact(view.terms):
+            offered.setdefault(symbol_of(view.terms), view)
+    return offered
+
+
+def _by_symbol() -> dict[str, MarketView]:
+    """Return the offered markets by symbol, worked out anew where a market's terms changed."""
+    feed = get_feed()
+    state = [feed, feed.terms_version]
+    if state != _read_of:
+        _offered.clear()
+        _offered.update(offered_of(feed.markets()))
+        _read_of[:] = state
+    return _offered

@@ -17,7 +17,7 @@ def eight(value: str | Decimal) -> str:
     """Return a figure with eight decimals, never an exponent: ``0.14`` -> ``0.14000000``.
 
     Digits beyond the eighth are cut. Markets with such figures are not offered here
-    (``symbols.is_offered``), so that happens only to averages and to balances of finer assets.
+    (``symbols.is_exact``), so that happens only to averages and to balances of finer assets.
     """
     return _of_text(value) if isinstance(value, str) else _of_text(f"{value:f}")
 

@@ -3,6 +3,7 @@
 Each event is made once, as JSON text, for everybody who follows the account.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from accounts import selectors
@@ -31,7 +32,9 @@ OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
 class UserDataCodec:
     """Spells the feed's account events as JSON texts."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_told: Callable[[MarketView], bool] = is_offered) -> None:
+        # Whether steps in a market have a symbol by which they can be told.
+        self._is_told = is_told
         # Codes of assets by id; loaded before anybody follows an account.
         self._codes: dict[int, str] = {}
 
@@ -44,7 +47,7 @@ class UserDataCodec:
         """Spell what an event of a market did: its steps in order, then the balances after it."""
         messages: list[Message] = []
         # Steps in markets that this API does not offer have no symbol; their balances count.
-        if is_offered(view.terms):
+        if self._is_told(view):
             messages += [
                 _text(execution_report(view.terms, step, event.batch_us)) for step in event.steps
             ]

@@ -58,6 +58,9 @@ class Feed:
         self.fanout = Fanout()
         self._followers: dict[int, Follower] = {}
         self._by_symbol: dict[str, Follower] = {}
+        # Grows with every market and every change of one's rules: what is derived from them is
+        # made anew.
+        self.terms_version = 0
         self._tables = TableReader()
         self._candles = CandleChains(self.fanout, self._tables)
         self._listener = Listener(
@@ -346,6 +349,8 @@ class Feed:
             self._has_terms.set()
 
     def _set_terms(self, terms: MarketTerms) -> None:
+        # Nothing is awaited here, so nobody sees the number and not yet the terms.
+        self.terms_version += 1
         follower = self._followers.get(terms.market_id)
         if follower is not None:
             if follower.view.terms != terms:

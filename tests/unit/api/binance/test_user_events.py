@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.binance.symbols import is_exact
 from api.binance.user_events import UserDataCodec, listen_key_expired, stream_terminated
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from marketdata.market_view import MarketView
@@ -68,7 +69,7 @@ TRADE = TradeState(
 
 
 def codec() -> UserDataCodec:
-    made = UserDataCodec()
+    made = UserDataCodec(lambda view: is_exact(view.terms))
     made._codes = {1: "BTC", 2: "USDT"}
     return made
 
