@@ -153,13 +153,13 @@ def has_demo_accounts() -> bool:
 def list_accounts(owner_id: int) -> list[Account]:
     """Return a user's accounts, oldest first, each with its balances at hand."""
     accounts = Account.objects.filter(owner_id=owner_id).order_by("pk")
-    return list(accounts.prefetch_related("balances__asset")[:PAGE_MAX])
+    return list(accounts.prefetch_related("balances__asset"))
 
 
 def list_balances(account_id: UUID) -> list[Balance]:
     """Return an account's balances by asset code, each with its asset."""
     balances = Balance.objects.filter(account__public_id=account_id)
-    return list(balances.select_related("asset").order_by("asset__code")[:PAGE_MAX])
+    return list(balances.select_related("asset").order_by("asset__code"))
 
 
 def get_balance(account_id: UUID, asset: str) -> Balance | None:
@@ -221,7 +221,7 @@ def list_withdrawals_of_owner(account_ids: Sequence[int], *, limit: int = 50) ->
 def list_tokens(owner_id: int) -> list[ApiKey]:
     """Return a user's keys that are not revoked, newest first."""
     keys = ApiKey.objects.filter(owner_id=owner_id, revoked_at__isnull=True)
-    return list(keys.select_related("account").order_by("-pk")[:PAGE_MAX])
+    return list(keys.select_related("account").order_by("-pk"))
 
 
 def list_assets(*, active_only: bool = True) -> list[Asset]:

@@ -61,6 +61,15 @@ def printable(text: str) -> str:
     return text[:64].encode("utf-8", "replace").decode("utf-8", "replace")
 
 
+def is_encodable(text: str) -> bool:
+    """Tell whether a text is one: half a surrogate pair, which JSON can spell, is not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def parse(body: bytes) -> Any:
     """Return the value that ``body`` spells in UTF-8 JSON; numbers as ``Number``.
 

@@ -5,7 +5,7 @@ A ``Fields`` is opened over a JSON object (or a query string), each field is tak
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from zavora import money
 from zavora.errors import ValidationFailed
 from zavora.money import NotExact
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MISSING: Final = "is required"
 EXPONENT_MAX: Final = 40
 _NUMBER: Final = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,2})", re.ASCII)
@@ -195,7 +196,7 @@ class Fields:
             return None
         try:
             if value.isascii() and value.isdigit():
-                return datetime.fromtimestamp(int(value) // 1000, tz=UTC)
+                return _EPOCH + timedelta(milliseconds=int(value))
             moment = datetime.fromisoformat(value.replace(" ", "+"))
         except (ValueError, OverflowError, OSError):
             self.wrong[name] = expected

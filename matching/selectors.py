@@ -15,7 +15,7 @@ from matching.terms import AssetTerms, MarketTerms, build_terms
 from zavora.errors import MarketNotFound, OrderNotFound, ZavoraError
 
 PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
-OPEN_MAX: Final = 10_000
+OPEN_PAGE: Final = 2_000
 # An id may run ahead of its row's time where many are made in one millisecond; never by this much.
 ID_SLACK_MS: Final = 3_600_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -132,12 +132,21 @@ def find_order_by_client_id(
     return rows.filter(status__in=OPEN_STATUSES).first() or rows.order_by("-pk").first()
 
 
-def list_open_orders(account_id: int, *, market_ids: Sequence[int]) -> list[Order]:
-    """Return an account's open orders in some markets, oldest first, at most ``OPEN_MAX``."""
+def list_open_orders(
+    account_id: int, *, market_ids: Sequence[int], after_id: int = 0
+) -> list[Order]:
+    """Return an account's open orders in some markets, oldest first, after an order's id.
+
+    At most ``OPEN_PAGE`` of them: who wants all goes on after the last one, until a page is short.
+    An order that is open all the while is found once.
+    """
     rows = Order.objects.filter(
-        market_id__in=market_ids, account_id=account_id, status__in=OPEN_STATUSES
+        market_id__in=market_ids,
+        account_id=account_id,
+        status__in=OPEN_STATUSES,
+        pk__gt=after_id,
     )
-    return list(rows.order_by("pk")[:OPEN_MAX])
+    return list(rows.order_by("pk")[:OPEN_PAGE])
 
 
 def list_market_orders(
@@ -145,25 +154,25 @@ def list_market_orders(
     market_id: int,
     *,
     from_id: int | None = None,
-    start_ms: int | None = None,
-    end_ms: int | None = None,
+    start_us: int | None = None,
+    end_us: int | None = None,
     limit: int = 500,
 ) -> list[Order]:
     """Return an account's orders in a market, by ascending id, at most ``limit``.
 
-    From ``from_id`` on or from the time ``start_ms`` on the oldest of them, else the newest.
-    Both times are inclusive, in milliseconds since 1970, and mean when an order was placed.
+    From ``from_id`` on or from the time ``start_us`` on the oldest of them, else the newest.
+    Both times are inclusive, in microseconds since 1970, and mean when an order was placed.
     """
     rows = Order.objects.filter(account_id=account_id, market_id=market_id)
     if from_id is not None:
         rows = rows.filter(pk__gte=from_id)
-    return _page_by_time(rows, start_ms, end_ms, limit, is_oldest=from_id is not None)
+    return _page_by_time(rows, start_us, end_us, limit, is_oldest=from_id is not None)
 
 
 def _page_by_time(
     rows: "QuerySet[Row]",
-    start_ms: int | None,
-    end_ms: int | None,
+    start_us: int | None,
+    end_us: int | None,
     limit: int,
     *,
     is_oldest: bool = False,
@@ -172,21 +181,22 @@ def _page_by_time(
 
     Ids grow with time, so bounds of ids let an index find what the times then decide exactly.
     """
-    if start_ms is not None:
-        rows = rows.filter(pk__gte=first_id_of(start_ms), created_at__gte=_moment(start_ms))
-    if end_ms is not None:
-        id_end = first_id_of(end_ms + ID_SLACK_MS)
-        rows = rows.filter(pk__lt=id_end, created_at__lt=_moment(end_ms + 1))
+    if start_us is not None:
+        id_first = first_id_of(start_us // 1_000)
+        rows = rows.filter(pk__gte=id_first, created_at__gte=_moment(start_us))
+    if end_us is not None:
+        id_end = first_id_of(end_us // 1_000 + ID_SLACK_MS)
+        rows = rows.filter(pk__lt=id_end, created_at__lte=_moment(end_us))
     limit = min(limit, PAGE_MAX)
-    if is_oldest or start_ms is not None:
+    if is_oldest or start_us is not None:
         return list(rows.order_by("pk")[:limit])
     return list(reversed(rows.order_by("-pk")[:limit]))
 
 
-def _moment(milliseconds: int) -> datetime:
+def _moment(since_us: int) -> datetime:
     """Return a time since 1970, the last there is for what lies beyond."""
     try:
-        return _EPOCH + timedelta(milliseconds=milliseconds)
+        return _EPOCH + timedelta(microseconds=since_us)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
 
@@ -225,20 +235,20 @@ def list_market_trades(
     *,
     from_sequence: int | None = None,
     order_id: int | None = None,
-    start_ms: int | None = None,
-    end_ms: int | None = None,
+    start_us: int | None = None,
+    end_us: int | None = None,
     limit: int = 500,
 ) -> list[Trade]:
     """Return an account's trades in a market, by ascending sequence, at most ``limit``.
 
-    From ``from_sequence`` (a public trade id, inclusive) or ``start_ms`` on the oldest, else the
+    From ``from_sequence`` (a public trade id, inclusive) or ``start_us`` on the oldest, else the
     newest; with ``order_id`` only that order's. Each role has an index of its own, so the two are
     read apart and merged.
     """
     bounds = _trade_id_bounds(account_id, market_id, from_sequence, order_id)
     if bounds is None:
         return []
-    is_oldest = from_sequence is not None or start_ms is not None
+    is_oldest = from_sequence is not None or start_us is not None
     limit = min(limit, PAGE_MAX)
     found: dict[int, Trade] = {}
     for role in ("maker", "taker"):
@@ -251,7 +261,7 @@ def list_market_trades(
             rows = rows.filter(sequence__gte=from_sequence)
         if order_id is not None:
             rows = rows.filter(**{f"{role}_order_id": order_id})
-        for row in _page_by_time(rows, start_ms, end_ms, limit, is_oldest=is_oldest):
+        for row in _page_by_time(rows, start_us, end_us, limit, is_oldest=is_oldest):
             found[row.pk] = row
     trades = sorted(found.values(), key=_sequence_of)
     return trades[:limit] if is_oldest else trades[-limit:]

@@ -131,8 +131,8 @@ async def list_all_orders(
         account_pk,
         terms.market_id,
         from_id=params.integer("orderId"),
-        start_ms=params.time_ms("startTime"),
-        end_ms=params.time_ms("endTime"),
+        start_us=params.start_us(),
+        end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
     return [reports.order(order_state(row, terms), terms) for row in rows]
@@ -149,8 +149,8 @@ async def list_my_trades(
         terms.market_id,
         from_sequence=params.integer("fromId"),
         order_id=params.integer("orderId"),
-        start_ms=params.time_ms("startTime"),
-        end_ms=params.time_ms("endTime"),
+        start_us=params.start_us(),
+        end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
     return [

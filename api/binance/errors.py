@@ -142,6 +142,16 @@ def invalid_symbol() -> CompatError:
     return CompatError(-1121, "Invalid symbol.")
 
 
+def invalid_cancel_restrictions() -> CompatError:
+    """No such restriction of a cancel."""
+    return CompatError(-1145, "Invalid cancelRestrictions")
+
+
+def repeated_symbol() -> CompatError:
+    """A list names one symbol twice."""
+    return CompatError(-1151, "Symbol is present multiple times in the list.")
+
+
 def unknown_listen_key() -> CompatError:
     """No such listen key, or another account's."""
     return CompatError(-1125, "This listenKey does not exist.")
@@ -238,6 +248,11 @@ def duplicate_order() -> CompatError:
 def unknown_order_to_cancel() -> CompatError:
     """No such open order of the account."""
     return CompatError(-2011, "Unknown order sent.")
+
+
+def cancel_restricted() -> CompatError:
+    """The order is open, but not of the status that the cancel was restricted to."""
+    return CompatError(-2011, "Order was not canceled due to cancel restrictions.")
 
 
 def unknown_order() -> CompatError:

@@ -48,7 +48,7 @@ def _views(params: Params) -> list[MarketView]:
     if symbol is not None:
         return [find_market(symbol)]
     if symbols is not None:
-        return [find_market(name) for name in dict.fromkeys(symbols)]
+        return [find_market(name) for name in symbols]
     if permissions is not None and SPOT not in permissions:
         return []
     return [view for view in list_offered() if status in (None, status_of(view.terms))]

@@ -93,13 +93,13 @@ async def get_aggregated_trades(request: CompatRequest) -> list[Shape]:
     view = _market(request)
     params = request.params
     from_id = params.integer("fromId")
-    start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
+    start_us, end_us = params.start_us(), params.end_us()
     limit = params.limit(default=LIST_DEFAULT, high=LIST_MAX)
-    if from_id is not None and (start_ms is not None or end_ms is not None):
+    if from_id is not None and (start_us is not None or end_us is not None):
         raise _combination()
-    if start_ms is not None and end_ms is not None and start_ms > end_ms:
+    if start_us is not None and end_us is not None and start_us > end_us:
         raise _wrong_span()
-    if from_id is None and start_ms is None and end_ms is None:
+    if from_id is None and start_us is None and end_us is None:
         kept = _kept_runs(view, limit)
         if kept is not None:
             return [shapes.aggregated_trade(trade) for trade in kept]
@@ -107,9 +107,8 @@ async def get_aggregated_trades(request: CompatRequest) -> list[Shape]:
         list_aggregated_trades,
         view.terms,
         from_sequence=from_id,
-        start_us=_us(start_ms),
-        # The last microsecond of a millisecond belongs to it.
-        end_us=None if end_ms is None else _us(end_ms + 1) - 1,
+        start_us=start_us,
+        end_us=end_us,
         limit=limit,
     )
     return [shapes.aggregated_trade(trade) for trade in found]
@@ -137,10 +136,6 @@ def _kept_runs(view: MarketView, limit: int) -> list[AggregatedTrade] | None:
     return [merge_run(run[::-1]) for run in reversed(runs)]
 
 
-def _us(time_ms: int | None) -> Any:
-    return None if time_ms is None else time_ms * 1_000
-
-
 def _wrong_span() -> CompatError:
     return CompatError(-1127, "startTime must not be after endTime.")
 
@@ -155,7 +150,7 @@ async def get_klines(request: CompatRequest) -> list[list[Any]]:
     interval = params.needed("interval")
     if interval not in INTERVALS:
         raise errors.invalid_interval()
-    start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
+    start_us, end_us = params.start_us(), params.end_us()
     limit = params.limit(default=LIST_DEFAULT, high=LIST_MAX)
     check_time_zone(params)
     found = await in_thread(
@@ -163,8 +158,8 @@ async def get_klines(request: CompatRequest) -> list[list[Any]]:
         view.terms,
         interval,
         now_us=now_ms() * 1_000,
-        start_us=_us(start_ms),
-        end_us=_us(end_ms),
+        start_us=start_us,
+        end_us=end_us,
         limit=limit,
     )
     return [shapes.kline(candle) for candle in found]

@@ -15,12 +15,19 @@ Choice = TypeVar("Choice")
 
 PAIRS_MAX: Final = 200
 TEXT_LENGTH_MAX: Final = 4_096
+# What every text is made of, whatever it means: nothing published has other characters.
+TEXT_LEGAL: Final = rf"^[ -~]{{1,{TEXT_LENGTH_MAX}}}$"
+_TEXT: Final = re.compile(rf"[ -~]{{1,{TEXT_LENGTH_MAX}}}", re.ASCII)
+SYMBOLS_LENGTH_MAX: Final = 32_768
+# A time of so many digits counts microseconds, below milliseconds.
+MICROSECOND_DIGITS: Final = 16
 SIGNATURE: Final = "signature"
 DECIMAL_LEGAL: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 INTEGER_LEGAL: Final = r"^[0-9]{1,20}$"
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 _INTEGER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _SYMBOLS_MAX: Final = 1_000
+_SYMBOL: Final = re.compile(r"[A-Z0-9-_.]{1,32}", re.ASCII)
 INTEGER_MAX: Final = 2**63 - 1
 
 
@@ -92,7 +99,7 @@ class Params:
         required: bool = False,
         legal: re.Pattern[str] | None = None,
     ) -> str | None:
-        """Return a text; with ``legal`` it must match that wholly, else -1100."""
+        """Return a printable text; with ``legal`` it must match that wholly, else -1100."""
         value = self._values.get(name)
         if not value:
             if required:
@@ -102,14 +109,14 @@ class Params:
             raise errors.empty(name)
         if legal is not None and legal.fullmatch(value) is None:
             raise errors.illegal(name, f"^{legal.pattern}$")
-        return value
+        return _printable(name, value)
 
     def needed(self, name: str) -> str:
-        """Return a text that must be there."""
+        """Return a printable text that must be there."""
         value = self._values.get(name)
         if not value:
             raise errors.mandatory(name)
-        return value
+        return _printable(name, value)
 
     def decimal(self, name: str, *, required: bool = False) -> str | None:
         """Return a figure's text: digits, perhaps with a fraction; no sign, no exponent."""
@@ -149,9 +156,24 @@ class Params:
         number = self.integer("limit", low=1, high=high, clip=True)
         return default if number is None else number
 
-    def time_ms(self, name: str, *, required: bool = False) -> int | None:
-        """Return a time in milliseconds since 1970."""
-        return self.integer(name, required=required)
+    def start_us(self, name: str = "startTime") -> int | None:
+        """Return from when on, in microseconds since 1970; sent in milliseconds or in those."""
+        span = self._instant(name)
+        return None if span is None else span[0]
+
+    def end_us(self, name: str = "endTime") -> int | None:
+        """Return until when, inclusive: the last microsecond of a millisecond belongs to it."""
+        span = self._instant(name)
+        return None if span is None else span[1]
+
+    def _instant(self, name: str) -> tuple[int, int] | None:
+        """Return the first and the last microsecond that a time means."""
+        number = self.integer(name)
+        if number is None:
+            return None
+        if len(str(number)) >= MICROSECOND_DIGITS:
+            return number, number
+        return number * 1_000, number * 1_000 + 999
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return ``true`` or ``false`` in any letter case."""
@@ -177,19 +199,30 @@ class Params:
 
     def symbols(self, name: str = "symbols") -> list[str] | None:
         """Return a JSON array of symbols, None where it was not sent."""
-        value = self.text(name)
+        value = self._values.get(name)
         if value is None:
             return None
+        if not value:
+            raise errors.empty(name)
         legal = r'^\["[A-Z0-9-_.]{1,32}"(,"[A-Z0-9-_.]{1,32}"){0,}\]$'
         try:
-            found = json.loads(value) if len(value) <= TEXT_LENGTH_MAX * 8 else None
+            found = json.loads(value) if len(value) <= SYMBOLS_LENGTH_MAX else None
         except (ValueError, RecursionError):
             raise errors.illegal(name, legal) from None
         if not isinstance(found, list) or not 0 < len(found) <= _SYMBOLS_MAX:
             raise errors.illegal(name, legal)
-        if not all(isinstance(symbol, str) for symbol in found):
+        if not all(isinstance(symbol, str) and _SYMBOL.fullmatch(symbol) for symbol in found):
             raise errors.illegal(name, legal)
+        if len(set(found)) != len(found):
+            raise errors.repeated_symbol()
         return found
+
+
+def _printable(name: str, value: str) -> str:
+    """Return a text of printable ASCII and of a bounded length, else raise -1100."""
+    if _TEXT.fullmatch(value) is None:
+        raise errors.illegal(name, TEXT_LEGAL)
+    return value
 
 
 def _read(raw: bytes) -> tuple[dict[str, str], bytes, str | None]:

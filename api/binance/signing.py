@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from accounts.callers import SCOPE_READ, SCOPE_TRADE, Caller, SigningKey
 from api.binance import errors
-from api.binance.params import INTEGER_LEGAL, Params
+from api.binance.params import INTEGER_LEGAL, MICROSECOND_DIGITS, SIGNATURE, Params
 from api.binance.routes import Security
 from api.binance.text import now_ms
 from api.edge.credentials import get_credentials
@@ -32,8 +32,6 @@ WINDOW_DEFAULT_MS: Final = 5_000
 WINDOW_MAX_MS: Final = 60_000
 # How far a client's clock may be ahead.
 AHEAD_MAX_MS: Final = 1_000
-# A timestamp of so many digits counts microseconds.
-_MICROSECOND_DIGITS: Final = 16
 _KEY: Final = re.compile(r"[A-Za-z0-9]{64}", re.ASCII)
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _WINDOW: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", re.ASCII)
@@ -110,7 +108,7 @@ def _check_window(params: Params) -> None:
     if _TIMESTAMP.fullmatch(sent) is None:
         raise errors.illegal("timestamp", INTEGER_LEGAL)
     timestamp_ms = int(sent)
-    if len(sent) >= _MICROSECOND_DIGITS:
+    if len(sent) >= MICROSECOND_DIGITS:
         timestamp_ms //= 1_000
     window = params.text("recvWindow")
     window_us = WINDOW_DEFAULT_MS * 1_000
@@ -131,7 +129,7 @@ def _check_window(params: Params) -> None:
 
 def is_signed_by(key: SigningKey, params: Params) -> bool:
     """Tell whether the signature of a request is this key's, over the text as it was received."""
-    signature = params.needed("signature")
+    signature = params.get(SIGNATURE) or ""
     return any(_VERIFY[key.kind](key.material, text, signature) for text in params.signed_texts)
 
 
