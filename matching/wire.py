@@ -86,6 +86,9 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c
 
     ``cancel_name`` is what the client calls the cancel itself; it comes back in the order's change.
     ``reason`` is why the order ends; another one than the default is the worker's alone to give.
+    With ``only_status`` an order of another status stays. ``replacement`` is an order that is to
+    follow: where it is known that it would be refused, the old one stays. Both are decided by the
+    worker, so that nothing happens in between.
     """
 
     account_id: int
@@ -95,6 +98,8 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c
     key: str | None = None
     cancel_name: str = ""
     reason: Literal["requested", "balance_full"] = "requested"
+    only_status: Literal["", "new", "partially_filled"] = ""
+    replacement: PlaceOrder | None = None
 
 
 class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel_all"):
@@ -294,7 +299,10 @@ def fingerprint(command: WireCommand) -> bytes:
     return blake2b(encode((kind.__name__, _CONTENTS[kind](command))), digest_size=16).digest()
 
 
-_NOT_ASKED_FOR: Final = frozenset({"key", "deadline_ms", "cancel_name", "reason", "actor"})
+# Conditions of a cancel never come with a key, and what a former version bound reads as before.
+_NOT_ASKED_FOR: Final = frozenset(
+    {"key", "deadline_ms", "cancel_name", "reason", "actor", "only_status", "replacement"}
+)
 
 
 def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:

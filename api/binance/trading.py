@@ -4,7 +4,9 @@ Each takes the parameters, the caller, the account's primary key and the request
 a published error (or one that ``errors.known_compat_error`` translates) and returns a plain object.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import msgspec
 
 from accounts.callers import Caller
 from api.binance import errors, limits, reports
@@ -19,7 +21,7 @@ from api.binance.params import Params
 from api.binance.reports import Report
 from api.binance.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.symbols import find_market, list_offered
-from api.edge.threads import read_lasting
+from api.edge.threads import in_thread, read_lasting
 from api.exact_json import encode
 from api.shapes import order_state
 from matching import gateway, wire
@@ -31,15 +33,26 @@ from matching.selectors import (
 )
 from matching.terms import MarketTerms
 from zavora.errors import (
+    AccountFrozen,
+    InsufficientBalance,
+    InvalidOrder,
+    MarketHalted,
     OrderNotFound,
     OrderNotOpen,
     OutcomeUnknown,
     ZavoraError,
 )
 
+OnlyStatus = Literal["", "new", "partially_filled"]
 # Ids are below this; a larger number names no order.
 ORDER_ID_MAX: Final = 2**53
 CANCEL_REPLACE_MODES: Final = {"STOP_ON_FAILURE": False, "ALLOW_FAILURE": True}
+# What a replacement does where the account has placed too many orders: whether it cancels still.
+OVER_LIMIT_MODES: Final = {"DO_NOTHING": False, "CANCEL_ONLY": True}
+RESTRICTIONS: Final[dict[str, OnlyStatus]] = {
+    "ONLY_NEW": "new",
+    "ONLY_PARTIALLY_FILLED": "partially_filled",
+}
 SUCCESS, FAILURE, NOT_ATTEMPTED = "SUCCESS", "FAILURE", "NOT_ATTEMPTED"
 PARTIAL_STATUS: Final = 409
 
@@ -59,8 +72,12 @@ async def place_test(params: Params, _caller: Caller, account_pk: int, _request_
 
 
 async def _send(order: NewOrder, request_id: str) -> Report:
+    limits.take_order(order.command.account_id)
+    return await _send_counted(order, request_id)
+
+
+async def _send_counted(order: NewOrder, request_id: str) -> Report:
     account_pk = order.command.account_id
-    limits.take_order(account_pk)
     try:
         reply = await _submit(order.command, order.terms, request_id)
     except OutcomeUnknown:
@@ -86,8 +103,15 @@ async def cancel(params: Params, _caller: Caller, account_pk: int, request_id: s
     """Cancel an open order by ``orderId`` or ``origClientOrderId`` (both: they must agree)."""
     view = find_market(params.needed("symbol"))
     order_id, client_order_id = _named_order(params, "orderId", "origClientOrderId")
-    name = name_of(params, "newClientOrderId")
-    return await _cancel(view.terms, account_pk, order_id, client_order_id, name, request_id)
+    command = wire.CancelOrder(
+        account_id=account_pk,
+        market_id=view.terms.market_id,
+        order_id=order_id,
+        client_order_id=client_order_id,
+        cancel_name=name_of(params, "newClientOrderId"),
+        only_status=_restriction(params),
+    )
+    return await _cancel(command, view.terms, request_id)
 
 
 async def cancel_all(
@@ -103,32 +127,35 @@ async def cancel_all(
     return [reports.cancelled(state, terms, name) for state in reply.orders]
 
 
-async def _cancel(
-    terms: MarketTerms,
-    account_pk: int,
-    order_id: int | None,
-    client_order_id: str | None,
-    name: str,
-    request_id: str,
-) -> Report:
-    if order_id is not None and client_order_id is not None:
+async def _cancel(command: wire.CancelOrder, terms: MarketTerms, request_id: str) -> Report:
+    """Cancel the order of an id, of a client order id, or of both: then they must agree."""
+    if command.order_id is not None and command.client_order_id is not None:
         row = await in_thread(
-            find_order, order_id, account_id=account_pk, market_id=terms.market_id
+            find_order,
+            command.order_id,
+            account_id=command.account_id,
+            market_id=command.market_id,
         )
-        if row is None or row.client_order_id != client_order_id:
+        if row is None or row.client_order_id != command.client_order_id:
             raise errors.unknown_order_to_cancel()
-    command = wire.CancelOrder(
-        account_id=account_pk,
-        market_id=terms.market_id,
-        order_id=order_id,
-        client_order_id=client_order_id if order_id is None else None,
-        cancel_name=name,
-    )
+        command = msgspec.structs.replace(command, client_order_id=None)
     try:
         reply = await _submit(command, terms, request_id)
-    except (OrderNotFound, OrderNotOpen):
+    except (OrderNotFound, OrderNotOpen) as error:
+        if error.details.get("reason") == "cancel_restricted":
+            raise errors.cancel_restricted() from None
         raise errors.unknown_order_to_cancel() from None
-    return reports.cancelled(reply.orders[0], terms, name)
+    return reports.cancelled(reply.orders[0], terms, command.cancel_name)
+
+
+def _restriction(params: Params) -> OnlyStatus:
+    """Return the status that an order must have to be cancelled, empty: any."""
+    word = params.text("cancelRestrictions")
+    if word is None:
+        return ""
+    if word not in RESTRICTIONS:
+        raise errors.invalid_cancel_restrictions()
+    return RESTRICTIONS[word]
 
 
 def _named_order(
@@ -156,22 +183,70 @@ async def cancel_replace(
 ) -> Report:
     """Cancel an order, then place another in its symbol; two commands, reported together.
 
-    The new order's values and filters are checked before anything is cancelled. Raises -2022 where
-    nothing came of it and -2021 where half of it did, each with both results in ``data``.
+    Whatever can be known of the new order is checked before anything is cancelled: values and
+    filters and the order limit here, the rest by the worker with the cancel (``replacement``). A
+    refusal of that kind is answered as the order's own. Raises -2022 where nothing came of it and
+    -2021 where half of it did, each with both results in ``data``.
     """
     order = read_new_order(params, account_pk)
     goes_on = params.choice("cancelReplaceMode", CANCEL_REPLACE_MODES, required=True)
+    cancels_anyway = params.choice("orderRateLimitExceededMode", OVER_LIMIT_MODES)
     order_id, client_order_id = _named_order(params, "cancelOrderId", "cancelOrigClientOrderId")
-    name = name_of(params, "cancelNewClientOrderId")
-    cancelled = await _attempt(
-        _cancel(order.terms, account_pk, order_id, client_order_id, name, request_id)
+    command = wire.CancelOrder(
+        account_id=account_pk,
+        market_id=order.terms.market_id,
+        order_id=order_id,
+        client_order_id=client_order_id,
+        cancel_name=name_of(params, "cancelNewClientOrderId"),
+        only_status=_restriction(params),
+        replacement=order.command,
     )
+    try:
+        limits.take_order(account_pk)
+    except CompatError as over:
+        if not cancels_anyway:
+            raise
+        command = msgspec.structs.replace(command, replacement=None)
+        cancelled = await _attempt(_cancel(command, order.terms, request_id))
+        raise _over_limit(cancelled, over, goes_on=bool(goes_on)) from None
+    return await _replace(order, command, request_id, goes_on=bool(goes_on))
+
+
+async def _replace(
+    order: NewOrder, command: wire.CancelOrder, request_id: str, *, goes_on: bool
+) -> Report:
+    """Do both halves. The order is counted; as published it stays so where it is not tried."""
+    try:
+        cancelled: Report | CompatError = await _cancel(command, order.terms, request_id)
+    except _OF_THE_NEW_ORDER:
+        limits.give_order_back(command.account_id)
+        raise
+    except (ZavoraError, CompatError) as error:
+        cancelled = known_compat_error(error)
     if isinstance(cancelled, CompatError) and not goes_on:
         raise _replace_failed(cancelled, None)
-    placed = await _attempt(_send(order, request_id))
+    # Its time runs from now: the cancel may have waited.
+    sent = msgspec.structs.replace(order.command, deadline_ms=gateway.deadline_ms())
+    order = msgspec.structs.replace(order, command=sent)
+    placed = await _attempt(_send_counted(order, request_id))
     if isinstance(cancelled, CompatError) or isinstance(placed, CompatError):
         raise _replace_failed(cancelled, placed)
     return _both(cancelled, placed)
+
+
+# What a cancel is refused with only for the sake of the order that is to follow it.
+_OF_THE_NEW_ORDER: Final = (MarketHalted, AccountFrozen, InsufficientBalance, InvalidOrder)
+
+
+def _over_limit(
+    cancelled: Report | CompatError, over: CompatError, *, goes_on: bool
+) -> CompatError:
+    """Return how ``CANCEL_ONLY`` over the order limit is answered: the new order never went out."""
+    is_tried = goes_on or not isinstance(cancelled, CompatError)
+    failed = _replace_failed(cancelled, over if is_tried else None)
+    if not is_tried:
+        failed.status, failed.retry_after_s = over.status, over.retry_after_s
+    return failed
 
 
 async def _attempt(step: Any) -> Report | CompatError:

@@ -49,8 +49,32 @@ def check_phase(market: Market, *, is_post_only: bool) -> OrderRejected | None:
     return refusals.HALTED
 
 
+def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRejected | None:
+    """Return why ``command`` would be refused once ``leaving`` is cancelled, None: nothing says so.
+
+    ``command.available_units`` counts in what ``leaving`` sets free. What the other orders of the
+    book decide (a post-only order that would take, what a market order costs) is left to ``place``.
+    """
+    refused = _check_rules(market, command) or _check_own(market, command, leaving=leaving)
+    if refused is not None:
+        return refused
+    if command.order_type == "market" and (command.side == "buy") == (
+        command.quantity_lots is not None
+    ):
+        return None  # what it needs depends on the book
+    return refusals.BALANCE if _hold_units(market, command) > command.available_units else None
+
+
 def _check(market: Market, command: Place) -> OrderRejected | None:
     """Check everything but the funds."""
+    refused = _check_rules(market, command) or _check_own(market, command)
+    if refused is not None:
+        return refused
+    return _check_post_only(market, command) if command.post_only else None
+
+
+def _check_rules(market: Market, command: Place) -> OrderRejected | None:
+    """Check phase and figures."""
     if market.phase != "continuous":
         refused = check_phase(market, is_post_only=command.post_only)
         if refused is not None:
@@ -69,20 +93,26 @@ def _check(market: Market, command: Place) -> OrderRejected | None:
         return refused
     if command.budget_units is not None and command.time_in_force == "fok":
         return refusals.QUANTITY  # fill-or-kill needs a quantity to fill
-    client_order_id = command.client_order_id
-    if client_order_id is not None and market.order_by_client_id(
-        command.account_id, client_order_id
-    ):
-        return refusals.DUPLICATE
+    return None
+
+
+def _check_own(
+    market: Market, command: Place, leaving: Order | None = None
+) -> OrderRejected | None:
+    """Check name and number of the account's other open orders, ``leaving`` aside."""
+    if command.client_order_id is not None:
+        named = market.order_by_client_id(command.account_id, command.client_order_id)
+        if named is not None and named is not leaving:
+            return refusals.DUPLICATE
     open_max = market.rules.max_open_orders
     if (
         open_max is not None
         and command.time_in_force == "gtc"
         and command.price_ticks is not None
-        and market.count_of(command.account_id) >= open_max
+        and market.count_of(command.account_id) - (leaving is not None) >= open_max
     ):
         return refusals.TOO_MANY
-    return _check_post_only(market, command) if command.post_only else None
+    return None
 
 
 def _check_post_only(market: Market, command: Place) -> OrderRejected | None:

@@ -14,6 +14,7 @@ from accounts.ledger import AccountFigures, BalanceKey
 from matching import wire
 from matching.engine import Engine
 from matching.engine.engine import Mark
+from matching.engine.placing import refusal_before
 from matching.engine.types import Command, Event, OrderClosed, OrderRejected
 from matching.ids import IdSequence
 from matching.refusals import code_of
@@ -259,9 +260,37 @@ class Decision:
         terms = self._terms_here(command.market_id)
         given = Given(self.time_us)
         engine_command = translate.cancel(command, given, self.engine)
+        if command.only_status or command.replacement is not None:
+            self._check_conditions(command, engine_command.order_id, terms)
         return self._run(
             engine_command, terms, given, None, engine_command.order_id, command.cancel_name
         )
+
+    def _check_conditions(
+        self, command: wire.CancelOrder, order_id: int, terms: MarketTerms
+    ) -> None:
+        """Raise Refused where a cancel's conditions do not hold; of no order the engine tells."""
+        order = self.engine.order(order_id)
+        if order is None or order.account_id != command.account_id:
+            return
+        if command.only_status and order.status != command.only_status:
+            raise Refused("cancel_restricted", f"The order is not {command.only_status}.")
+        following = command.replacement
+        if following is None:
+            return
+        self._active_account(command.account_id)
+        asset = terms.quote if following.side == "buy" else terms.base
+        funds_units = self._available((command.account_id, asset.asset_id))
+        if following.side == order.side:
+            funds_units += order.hold_units  # what the cancel sets free
+        given = Given(self.time_us, funds_units=funds_units)
+        refused = refusal_before(
+            self.engine.market(terms.market_id),
+            translate.place(following, given, terms),
+            leaving=order,
+        )
+        if refused is not None:
+            raise Refused(refused.reason, refused.message)
 
     def _cancel_all(self, command: wire.CancelAllOrders) -> _Verdict:
         given = Given(self.time_us)
@@ -474,6 +503,7 @@ def submitting_accounts(entries: Sequence[Entry]) -> list[int]:
             entry.command.account_id: None
             for entry in entries
             if isinstance(entry.command, wire.PlaceOrder | wire.AmendOrder)
+            or (isinstance(entry.command, wire.CancelOrder) and entry.command.replacement)
         }
     )
 

@@ -1,0 +1,27 @@
+"""The codec keeps what a former version wrote readable, and its keys bound to the same request."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from matching import wire
+
+CANCEL = wire.CancelOrder(5, 1, 77, None, "key", "name")
+
+
+def test_a_cancel_of_a_former_version_is_read() -> None:
+    former = msgspec.msgpack.encode(["cancel", 5, 1, 77, None, "key", "name"])
+    assert wire.decode_command(former) == CANCEL
+
+
+def test_conditions_do_not_change_what_a_key_is_bound_to() -> None:
+    content = msgspec.msgpack.encode(("CancelOrder", (5, 1, 77, None)))
+    assert wire.fingerprint(CANCEL) == blake2b(content, digest_size=16).digest()
+
+
+def test_conditions_travel_with_the_cancel() -> None:
+    order = wire.PlaceOrder(
+        5, 1, "buy", "limit", "gtc", False, "1.00", "2", None, "mine", None, 1_790_000_000_000
+    )
+    sent = msgspec.structs.replace(CANCEL, only_status="new", replacement=order)
+    assert wire.decode_command(wire.encode(sent)) == sent
