@@ -65,8 +65,8 @@ async def test_only_the_older_one_is_told(alice: Bot, token: str, sockets: Keep)
         (report,) = socket.of("executionReport")
         assert (report["s"], str(report["i"])) == (SYMBOL, told)
         # Money is the account's, wherever it is locked.
-        held = {entry["a"] for event in socket.of("outboundAccountPosition") for entry in event["B"]}
-        assert held == {"NAMES", "MES"}
+        positions = socket.of("outboundAccountPosition")
+        assert {entry["a"] for event in positions for entry in event["B"]} == {"NAMES", "MES"}
     shown = await alice.get("openOrders")
     assert [str(order["orderId"]) for order in shown if order["symbol"] == SYMBOL] == [told]
     assert [str(one["orderId"]) for one in await alice.get("allOrders", symbol=SYMBOL)] == [told]
@@ -100,9 +100,7 @@ async def test_a_new_one_of_the_kind_is_refused_by_name(
     count = "SELECT count(*) FROM matching_market"
     before = tables.execute(count).fetchone()
     rules = ("--tick-size", "0.01", "--lot-size", "0.01")
-    done = await asyncio.to_thread(
-        alice.exchange.try_manage, "create_market", "TWON/AMES", *rules
-    )
+    done = await asyncio.to_thread(alice.exchange.try_manage, "create_market", "TWON/AMES", *rules)
     assert done.returncode != 0
     assert f"market TWON/AMES would be called {SYMBOL}" in done.stderr
     assert OLDER in done.stderr
