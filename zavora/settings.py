@@ -87,6 +87,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "zavora.logs.RequestIdMiddleware",
     "api.middleware.PolicyMiddleware",
+    "api.middleware.TextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # After WhiteNoise, whose files are compressed already (docs/adr/0019-compression.md).

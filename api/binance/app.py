@@ -4,6 +4,7 @@ Count the weight, read the parameters, find the caller where the route needs one
 answer. Whatever goes wrong is answered as ``{code, msg}``; nothing here redirects.
 """
 
+import re
 from typing import Any, Final
 
 import structlog
@@ -28,7 +29,11 @@ from api.exact_json import encode
 from marketdata.feed import get_feed
 from zavora.logs import request_id_of
 
-PREFIXES: Final = ("/api/v3/", "/sapi/v1/")
+# Whatever clients may ask of the API that this one is compatible with, offered or not: they read an
+# error only in its form. ``/api/v1`` is our own.
+_PLACES: Final = re.compile(
+    r"/(?:[sfdep]api|wapi)(?:/.*)?|/api/v(?!1(?:/|$))[0-9]+(?:/.*)?", re.ASCII | re.DOTALL
+)
 # Where a body counts; that of any other request is read and thrown away.
 BODY_METHODS: Final = frozenset({"POST", "PUT", "DELETE"})
 API_KEY_HEADER: Final = b"x-mbx-apikey"
@@ -43,7 +48,7 @@ for (_method, _path), _route in ROUTES.items():
 
 def is_compat_path(path: str) -> bool:
     """Tell whether a path is this API's, known or not."""
-    return path.startswith(PREFIXES) or path in ("/api/v3", "/sapi/v1")
+    return _PLACES.fullmatch(path) is not None
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from api import shapes
 from api.errors import envelope, status_of
-from api.exact_json import Number
+from api.exact_json import Number, is_encodable
 from marketdata.feed import MarketView, Message, Topic
 from marketdata.market_view import DepthDelta, PublicTrade
 from marketdata.wire import CandleState
@@ -39,10 +39,10 @@ def failure(request_id: RequestId, error: ZavoraError, *, trace_id: str) -> Mess
 
 
 def echoed_id(value: Any) -> RequestId:
-    """Return a request's id as it is echoed: a number stays one; what is neither becomes "0"."""
+    """Return a request's id as it is echoed: a number stays one; what is no text becomes "0"."""
     if isinstance(value, Number):
         return msgspec.Raw(value.encode())
-    return value if isinstance(value, str) else UNREADABLE_ID
+    return value if isinstance(value, str) and is_encodable(value) else UNREADABLE_ID
 
 
 def subscription_id(channel: str, symbol: str | None, interval: str | None = None) -> str:

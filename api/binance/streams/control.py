@@ -14,7 +14,7 @@ from api.binance.listen_key_streams import ListenKeyStreams
 from api.binance.streams.names import StreamName, parse_name
 from api.binance.symbols import find_market
 from api.binance.user_streams import is_listen_key
-from api.exact_json import Number, encode, parse, printable
+from api.exact_json import Number, encode, is_encodable, parse, printable
 from zavora.errors import BadRequest
 
 STREAMS_MAX: Final = 1_024
@@ -99,7 +99,7 @@ def _id_of(value: Any) -> Id:
     if isinstance(value, Number):
         if value.lstrip("-").isdigit():
             return msgspec.Raw(value.encode())
-    elif isinstance(value, str) and len(value) <= ID_LENGTH_MAX:
+    elif isinstance(value, str) and len(value) <= ID_LENGTH_MAX and is_encodable(value):
         return value
     raise _invalid("request ID must be an integer, a string of at most 36 characters or null")
 

@@ -8,7 +8,7 @@ from api.binance import errors
 from api.binance.errors import CompatError
 from api.binance.params import Params
 from api.binance.text import now_ms
-from api.exact_json import Number, encode, parse, printable
+from api.exact_json import Number, encode, is_encodable, parse, printable
 from zavora.errors import BadRequest
 
 ID_LENGTH_MAX: Final = 36
@@ -60,7 +60,7 @@ def read_id(body: dict[str, Any]) -> Id:
     if isinstance(value, Number):
         if len(value) <= ID_LENGTH_MAX and value.removeprefix("-").isdecimal():
             return msgspec.Raw(value.encode())
-    elif isinstance(value, str) and len(value) <= ID_LENGTH_MAX and _is_encodable(value):
+    elif isinstance(value, str) and len(value) <= ID_LENGTH_MAX and is_encodable(value):
         return value
     raise errors.illegal("id", r"^[a-zA-Z0-9-_]{1,36}$")
 
@@ -86,14 +86,6 @@ def params_of(request: Request) -> Params:
         return Params.of_object(request.params)
     except UnicodeEncodeError:
         raise bad_json() from None
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def answer(request_id: Id, result: Any, *, rate_limits: list[dict[str, Any]] | None) -> str:

@@ -52,7 +52,8 @@ def test_every_table_has_a_page(operator, funded):
         assert model in admin.site._registry, model
         assert operator.get(url(model, "changelist")).status_code == 200
         assert operator.get(url(model, "changelist"), {"q": "7"}).status_code == 200
-        assert operator.get(url(model, "changelist"), {"q": "'; \x00 ä"}).status_code == 200
+        assert operator.get(url(model, "changelist"), {"q": "'; ä"}).status_code == 200
+        assert operator.get(url(model, "changelist"), {"q": "'; \x00 ä"}).status_code == 400
         row = model.objects.first()
         if row is not None:
             assert operator.get(url(model, "change", row.pk)).status_code == 200

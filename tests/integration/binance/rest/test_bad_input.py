@@ -1,27 +1,36 @@
 """Every compatible route with bad input: a published error, never a 500, and nothing changed."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from api.binance import trading
 from api.binance.routes import Security
 from api.binance.table import ROUTES
 from tests.exchange import Exchange
 from tests.integration.api.conftest import table_state
 from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
+from tests.texts import TEXTS
 
 VALUES = (
     *("", " ", "abc", "NaN", "-1", "1e5", "0", "1.5", "9" * 19, "9" * 5_000),
-    *("\x00", "%", "ü", "[]", '["BTCEUR"]'),
+    *("%", "[]", '["BTCEUR"]', '["BTCEUR","BTCEUR"]'),
+    *TEXTS,
 )
 NAMES = (
     *("symbol", "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price", "stopPrice"),
     *("newClientOrderId", "newOrderRespType", "selfTradePreventionMode", "icebergQty", "orderId"),
     *("origClientOrderId", "cancelReplaceMode", "cancelOrderId", "limit", "fromId", "startTime"),
     *("endTime", "symbols", "interval", "recvWindow", "omitZeroBalances", "listenKey"),
+    *("cancelOrigClientOrderId", "cancelNewClientOrderId", "cancelRestrictions", "permissions"),
+    *("orderRateLimitExceededMode", "symbolStatus", "timeZone", "aboveType", "signature"),
 )
+# Looked for only where the other way to name an order was not taken.
+INSTEAD = {"origClientOrderId": "orderId", "cancelOrigClientOrderId": "cancelOrderId"}
 # What is right about every call, so that one wrong value is what is looked at.
 RIGHT = {
     "symbol": SYMBOL,
@@ -79,6 +88,7 @@ def test_one_wrong_value_at_a_time(ann: Bot, route: tuple[str, str]) -> None:
         for value in VALUES:
             # Long lists are not what this is about.
             params = {**RIGHT, "limit": "1", name: value}
+            params.pop(INSTEAD.get(name, ""), None)
             check(send(ann, route, params, in_body=in_body and value[:1] != " "))
 
 
@@ -115,6 +125,40 @@ def test_junk_for_a_query_or_a_body(ann: Bot, route: tuple[str, str]) -> None:
             check(ann.send_raw(method, path, query=junk.decode()))
 
 
+def test_every_parameter_is_walked() -> None:
+    read = re.compile(r"params\.(?:text|needed|choice|symbols|_figure|flag)\(\s*\"(\w+)\"")
+    folder = Path(trading.__file__).parent
+    found = {name for file in folder.rglob("*.py") for name in read.findall(file.read_text())}
+    assert found - {"apiKey", "returnRateLimits", "timestamp"} <= set(NAMES)
+    assert len(found) > 15
+
+
+def test_text_of_other_letters_is_refused_by_name(ann: Bot) -> None:
+    for name in ("origClientOrderId", "newClientOrderId"):
+        for text in TEXTS:
+            method = "GET" if name.startswith("orig") else "DELETE"
+            named = {"symbol": SYMBOL, name: text}
+            if method == "DELETE":
+                named["orderId"] = "1"
+            answer = send(ann, (method, ORDER), named)
+            assert answer.status_code == 400
+            code, msg = error_of(answer)
+            assert code == -1100, (name, text[:9], msg)
+            assert f"Illegal characters found in parameter '{name}'" in msg
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["exchangeInfo", "ticker/24hr", "ticker/price", "ticker/bookTicker"],
+)
+def test_a_symbol_twice_is_refused_as_published(ann: Bot, path: str) -> None:
+    for symbols, code in (('["BTCEUR","ETHUSDT","BTCEUR"]', -1151), ('["BTCEUR","x\x00"]', -1100)):
+        answer = ann.get(f"/api/v3/{path}", params={"symbols": symbols})
+        assert (answer.status_code, error_of(answer)[0]) == (400, code)
+    answer = ann.get(f"/api/v3/{path}", params={"symbols": '["BTCEUR","ETHUSDT"]'})
+    assert answer.status_code == 200
+
+
 def test_a_body_that_is_too_long_is_refused(ann: Bot) -> None:
     response = ann.request("POST", ORDER, content=b"a=" + b"1" * 2_000_000)
 
@@ -123,7 +167,12 @@ def test_a_body_that_is_too_long_is_refused(ann: Bot) -> None:
 
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-NOWHERE = ("/api/v3", "/api/v3/nothing", "/sapi/v1/nothing/at/all", "/api/v3//order", "/sapi/v1")
+NOWHERE = (
+    *("/api/v3", "/api/v3/nothing", "/sapi/v1/nothing/at/all", "/api/v3//order", "/sapi/v1"),
+    *("/sapi/v2/account", "/sapi/v3/asset/getUserAsset", "/sapi", "/fapi/v1/exchangeInfo"),
+    *("/fapi/v2/account", "/dapi/v1/exchangeInfo", "/eapi/v1/exchangeInfo", "/papi/v1/balance"),
+    *("/wapi/v3/systemStatus.html", "/wapi", "/api/v4/order", "/api/v2/depth", "/api/v0"),
+)
 
 
 @pytest.mark.parametrize("method", METHODS)

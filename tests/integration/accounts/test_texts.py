@@ -1,0 +1,104 @@
+"""Every text of every page, the operators' too, through texts that no field means: no 500."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.services import create_account, ensure_user
+from tests.texts import TEXTS
+
+pytestmark = pytest.mark.django_db
+# What a page may say: a form that is refused, a list, a way elsewhere, nothing at this address.
+STATUSES = {200, 302, 400, 403, 404, 405, 429}
+PAGES = {
+    "signup": ("email", "password", "next"),
+    "login": ("email", "password", "next"),
+    "create_token": ("label", "scopes"),
+    "faucet_deposit": ("account", "asset", "amount", "key"),
+    "request_withdrawal": ("account", "asset", "amount", "address", "key"),
+}
+OURS = ("accounts", "matching", "marketdata")
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    user = ensure_user(email="reader@example.com")
+    create_account(owner_id=user.pk, label="One")
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(ensure_user(email="op@example.com", is_staff=True, is_superuser=True))
+    return client
+
+
+def unreadable(text: str) -> bool:
+    return len(text) > 4_096 or any(ord(letter) < 32 and letter not in "\t\r\n" for letter in text)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_forms(person: Client, page: str, text: str) -> None:
+    if page in ("signup", "login"):
+        person.logout()
+    before = User.objects.count()
+    for name in PAGES[page]:
+        # Forms whose every other field is right are the pages' own tests.
+        for method in (person.get, person.post):
+            response = method(reverse(page), {name: text})
+            assert response.status_code in STATUSES, (page, name, response.content[:300])
+            if unreadable(text):
+                assert response.status_code == 400
+    assert User.objects.count() == before
+
+
+def admin_pages() -> list[tuple[str, Any]]:
+    models = [model for app in OURS for model in apps.get_app_config(app).get_models()]
+    return [
+        (f"admin:{model._meta.app_label}_{model._meta.model_name}", admin.site._registry[model])
+        for model in models
+    ]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_lists_of_the_operators(operator: Client, text: str) -> None:
+    for name, page in admin_pages():
+        filters = [one if isinstance(one, str) else one[0] for one in page.list_filter]
+        looked = ["q", "o", "p", "e", "pk", "id", *filters, *(f"{one}__exact" for one in filters)]
+        for field in looked:
+            response = operator.get(reverse(f"{name}_changelist"), {field: text})
+            assert response.status_code in STATUSES, (name, field, response.content[:300])
+            if unreadable(text):
+                assert response.status_code == 400
+        for place in ("add", "changelist"):
+            sent = {"action": text, "_selected_action": text, "email": text}
+            response = operator.post(reverse(f"{name}_{place}"), sent)
+            assert response.status_code in STATUSES, (name, place)
+
+
+@pytest.mark.parametrize("text", ["\x00", "²", "٣", "9" * 40, "😀", "a/b", "%00"], ids=ascii)
+def test_addresses_of_the_operators(operator: Client, text: str) -> None:
+    for name, _ in admin_pages():
+        for place in ("change", "history"):
+            response = operator.get(reverse(f"{name}_{place}", args=[text]))
+            assert response.status_code in STATUSES, (name, place)
+
+
+def test_forms_of_the_operators(operator: Client) -> None:
+    walked = 0
+    for name, _ in admin_pages():
+        context = operator.get(reverse(f"{name}_add")).context or {}
+        form = context.get("form") or getattr(context.get("adminform"), "form", None)
+        for field in form.fields if form is not None else ():
+            for text in TEXTS:
+                response = operator.post(reverse(f"{name}_add"), {field: text})
+                assert response.status_code in STATUSES, (name, field, text[:9])
+            walked += 1
+    assert walked > 10
