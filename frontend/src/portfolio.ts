@@ -9,6 +9,8 @@ const OPEN: readonly OrderStatus[] = ["New", "PartiallyFilled", "Pending", "Trig
 const CLOSED_MAX = 200;
 const FILLS_MAX = 200;
 const PAGE = 100;
+/** Open orders are shown whole, and read in the largest pages there are. */
+const PAGE_MAX = 500;
 
 export function isOpen(order: Order): boolean {
   return OPEN.includes(order.status);
@@ -71,7 +73,7 @@ export class Portfolio {
     try {
       const [orders, open, fills, balances] = await Promise.all([
         rest.get<Order[]>(`${base}/orders?limit=${PAGE}`),
-        rest.get<Order[]>(`${base}/orders?limit=${PAGE}&status=Open`),
+        rest.getAll<Order>(`${base}/orders?limit=${PAGE_MAX}&status=Open`),
         rest.get<Fill[]>(`${base}/trades?limit=${PAGE}`),
         rest.get<Balance[]>(`${base}/balances`),
       ]);

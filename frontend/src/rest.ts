@@ -34,6 +34,8 @@ export function fieldMessages(details: unknown): Record<string, string> {
 
 interface Envelope {
   data?: unknown;
+  /** `next` is the cursor of the page that follows, null after the last one. */
+  meta?: { next?: string | null };
   error?: { code: string; message: string; details?: unknown };
 }
 
@@ -48,6 +50,19 @@ export class Rest {
     return this.#send<T>("GET", path);
   }
 
+  /** Return a paged list from its first page to its last; `path` has a query. */
+  async getAll<T>(path: string): Promise<T[]> {
+    const found: T[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const page: string = cursor && `&cursor=${encodeURIComponent(cursor)}`;
+      const { data, meta } = await this.#ask("GET", path + page);
+      found.push(...(data as T[]));
+      cursor = meta?.next ?? null;
+    }
+    return found;
+  }
+
   post<T>(path: string, body: unknown): Promise<T> {
     return this.#send<T>("POST", path, body);
   }
@@ -57,6 +72,10 @@ export class Rest {
   }
 
   async #send<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return (await this.#ask(method, path, body)).data as T;
+  }
+
+  async #ask(method: string, path: string, body?: unknown): Promise<Envelope> {
     const headers: Record<string, string> = { Accept: "application/json" };
     if (method !== "GET") headers["X-CSRFToken"] = csrfToken(this.#csrfCookie);
     if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -74,7 +93,7 @@ export class Rest {
     } catch {
       throw new ApiError("The exchange did not answer. Please try again.", "network", 0);
     }
-    if (response.ok && envelope.data !== undefined) return envelope.data as T;
+    if (response.ok && envelope.data !== undefined) return envelope;
     const error = envelope.error;
     throw new ApiError(
       error?.message ?? `The exchange answered with status ${response.status}.`,
