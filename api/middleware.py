@@ -57,6 +57,7 @@ class PolicyMiddleware:
         """Answer what a service refused and no view put into a form: 503 with Retry-After, ..."""
         return answer_error(request, exception) if isinstance(exception, ZavoraError) else None
 
+
 class TextMiddleware:
     """Refuses texts that no page asks for, in queries and forms, before a view sees them.
 
