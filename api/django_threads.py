@@ -1,8 +1,8 @@
 """Django's views under ASGI in a fixed set of threads, each with a lasting database connection.
 
 Django's own handler makes a thread for each request, and with it a new connection to PostgreSQL,
-which costs more than most of our views. Here a request borrows one of a few thread contexts; when
-all are taken, requests wait their turn, and beyond a bound they are refused.
+which costs more than most of our views. Here a request borrows one of a few thread contexts, once
+its body is there; when all are taken, requests wait their turn, up to a bound.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
-from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
-from api.errors import PayloadTooLarge, render
+from api.bodies import ClientGone, Receive, read_body
+from api.errors import render
 from zavora.errors import Overloaded, ZavoraError
 from zavora.logs import request_id_of
 
@@ -30,15 +30,21 @@ class PooledASGIHandler(ASGIHandler):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting = 0
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one HTTP request."""
         free = self._contexts()
         if self._waiting >= WAITING_MAX:
             await _refuse(send, Overloaded("Too many requests are waiting."))
             return
-        body = _BoundedBody(receive)
-        if body.is_announced_too_large(scope):
-            await _refuse(send, body.error)
+        # A context is lent for as long as we work, never for as long as a client takes to send its
+        # request or to take our answer.
+        client = scope.get("client")
+        try:
+            content = await read_body(receive, dict(scope["headers"]), client[0] if client else "")
+        except ClientGone:
+            return
+        except ZavoraError as error:
+            await _refuse(send, error)
             return
         self._waiting += 1
         try:
@@ -46,13 +52,18 @@ class PooledASGIHandler(ASGIHandler):
         finally:
             self._waiting -= 1
         token = SyncToAsync.thread_sensitive_context.set(context)
+        answer: list[dict[str, Any]] = []
+
+        async def keep(message: Any) -> None:
+            answer.append(message)
+
         try:
-            await self.handle(scope, body.receive, send)
-        except PayloadTooLarge as error:
-            await _refuse(send, error)
+            await self.handle(scope, _ReadBody(content, receive).receive, keep)
         finally:
             SyncToAsync.thread_sensitive_context.reset(token)
             free.put_nowait(context)
+        for message in answer:
+            await send(message)
 
     def _contexts(self) -> "asyncio.LifoQueue[ThreadSensitiveContext]":
         """Return the free contexts; the one used last is lent first, so few stay warm."""
@@ -68,33 +79,19 @@ class PooledASGIHandler(ASGIHandler):
         return self._free
 
 
-class _BoundedBody:
-    """Lets a body pass up to the bound; Django would write one of any length to disk."""
+class _ReadBody:
+    """Gives a request its body, which was read before; then says whether the client has gone."""
 
-    def __init__(self, receive: Any) -> None:
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
         self._receive = receive
-        self._bytes_max: int = settings.ZAVORA_BODY_BYTES_MAX
-        self._bytes = 0
 
-    @property
-    def error(self) -> PayloadTooLarge:
-        return PayloadTooLarge(f"A body has at most {self._bytes_max} bytes.")
-
-    def is_announced_too_large(self, scope: dict[str, Any]) -> bool:
-        """Tell whether the Content-Length header alone is reason to refuse."""
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit():
-                return int(value[:20]) > self._bytes_max
-        return False
-
-    async def receive(self) -> Any:
-        """Return the next message; raise PayloadTooLarge beyond the bound."""
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._bytes += len(message.get("body", b""))
-            if self._bytes > self._bytes_max:
-                raise self.error
-        return message
+    async def receive(self) -> dict[str, Any]:
+        """Return the next message."""
+        body, self._body = self._body, None
+        if body is None:
+            return await self._receive()
+        return {"type": "http.request", "body": body, "more_body": False}
 
 
 async def _refuse(send: Any, error: ZavoraError) -> None:

@@ -51,6 +51,13 @@ class PayloadTooLarge(ZavoraError):
     code = "payload_too_large"
 
 
+class RequestTimeout(ZavoraError):
+    """The body was not sent in time; nothing was done, and it may be sent again."""
+
+    code = "request_timeout"
+    retryable = True
+
+
 class UnsupportedMediaType(ZavoraError):
     """The body is not labelled as JSON."""
 
@@ -69,6 +76,7 @@ HTTP_STATUS: Final[dict[type[ZavoraError], int]] = {
     errors.MarketNotFound: 404,
     errors.AccountNotFound: 404,
     MethodNotAllowed: 405,
+    RequestTimeout: 408,
     errors.Conflict: 409,
     errors.OrderNotOpen: 409,
     errors.MarketHalted: 409,
@@ -122,6 +130,9 @@ def extra_headers(error: ZavoraError) -> dict[str, str]:
             "X-RateLimit-Remaining": "0",
             "X-RateLimit-Reset": seconds,
         }
+    if isinstance(error, (PayloadTooLarge, RequestTimeout)):
+        # The rest of the body, should it ever come, is nobody's next request.
+        return {"Connection": "close"}
     if error.retryable:
         return {"Retry-After": str(RETRY_AFTER_S)}
     if isinstance(error, MethodNotAllowed):

@@ -19,7 +19,7 @@ from benchmarks.remote import Remote
 from benchmarks.venue import Venue
 from tests.exchange import Exchange, wait_until
 from zavora.embedded.valkey import free_port
-from zavora.exchange import APPLICATION, HOST, web
+from zavora.exchange import HOST, web
 
 LEVELS: Final = 100
 CONNECTIONS: Final = 64
@@ -177,7 +177,7 @@ def _answer_bytes(exchange: Exchange, path: str) -> int:
 def _launch_bare(exchange: Exchange, body_bytes: int) -> int:
     port = free_port()
     spec = web({**exchange.env, "BARE_BYTES": str(body_bytes)}, port=port, server="uvicorn")
-    argv = tuple(BARE if part == APPLICATION else part for part in spec.argv)
+    argv = (*spec.argv, "--application", BARE)
     exchange.launch(dataclasses.replace(spec, name="bare", argv=argv))
     wait_until(lambda: _answers(port), timeout_s=20, what="the bare ASGI application")
     return port

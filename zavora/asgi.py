@@ -1,5 +1,6 @@
 """ASGI entry point: edge paths to the edge, sockets to the sockets, all else to Django.
 
+Before that, and once for all of them: who the client is, and whether it names a host of ours.
 Works under uvicorn, granian and Daphne. Daphne has no lifespan, so whatever needs the gateway or
 the feed starts it by itself; lifespan merely does so before the first request.
 """
@@ -19,7 +20,8 @@ from django.db import DatabaseError, connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
 
-from api.binance import app as binance  # noqa: E402  (needs the settings)
+from api import refusals  # noqa: E402  (needs the settings)
+from api.binance import app as binance  # noqa: E402
 from api.binance import limits_sharing  # noqa: E402
 from api.binance.listen_keys import close_listen_keys  # noqa: E402
 from api.binance.sockets import websocket_application  # noqa: E402
@@ -29,7 +31,10 @@ from api.edge.credentials import close_credentials  # noqa: E402
 from marketdata.feed import get_feed  # noqa: E402
 from matching import gateway  # noqa: E402
 from zavora import lasting  # noqa: E402
+from zavora.clients import with_client  # noqa: E402
 from zavora.errors import ZavoraError  # noqa: E402
+from zavora.hosts import is_host_allowed  # noqa: E402
+from zavora.sockets import SOCKETS  # noqa: E402
 from zavora.starting import check_demo_before_serving  # noqa: E402
 
 Scope = dict[str, Any]
@@ -47,23 +52,45 @@ gateway.answer_after(lambda sequences: get_feed().when_shown(sequences))
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection."""
     kind = scope["type"]
-    if kind == "http":
-        path: str = scope["path"]
-        if edge.is_edge_path(path):
-            await edge.application(scope, receive, send)
-        elif binance.is_compat_path(path):
-            await binance.application(scope, receive, send)
-        elif path.startswith("/api/") and path.endswith("/"):
-            # A slash at the end means nothing in the API.
-            await _django({**scope, "path": path.rstrip("/")}, receive, send)
-        else:
-            await _django(scope, receive, send)
-    elif kind == "websocket":
-        await websocket_application(scope, receive, send)
-    elif kind == "lifespan":
+    if kind == "lifespan":
         await _live(receive, send)
+        return
+    scope = with_client(scope)
+    if kind == "http":
+        await _answer(scope, receive, send)
+    elif kind == "websocket":
+        await _serve_socket(scope, receive, send)
     else:
         raise ValueError(f"no such protocol here: {kind}")
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    path: str = scope["path"]
+    if not is_host_allowed(scope):
+        await refusals.refuse_host(scope, send)
+    elif edge.is_edge_path(path):
+        await edge.application(scope, receive, send)
+    elif binance.is_compat_path(path):
+        await binance.application(scope, receive, send)
+    elif path.startswith("/api/") and path.endswith("/"):
+        # A slash at the end means nothing in the API.
+        await _django({**scope, "path": path.rstrip("/")}, receive, send)
+    else:
+        await _django(scope, receive, send)
+
+
+async def _serve_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    client = scope.get("client")
+    address: str = client[0] if client else ""
+    if not is_host_allowed(scope):
+        await refusals.refuse_socket_host(scope, receive, send)
+    elif not SOCKETS.open(address):
+        await refusals.refuse_socket_count(scope, receive, send)
+    else:
+        try:
+            await websocket_application(scope, receive, send)
+        finally:
+            SOCKETS.close(address)
 
 
 async def _live(receive: Receive, send: Send) -> None:

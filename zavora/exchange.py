@@ -11,7 +11,6 @@ from zavora.processes import ProcessSpec, Stage
 
 HOST = "127.0.0.1"
 WEB_SERVERS = ("uvicorn", "granian", "daphne")
-APPLICATION = "zavora.asgi:application"
 # What a web server may take to finish the requests that it has when it is asked to stop.
 WEB_STOP_GRACE_S = 2
 # WebSockets are pinged this often, and closed where no answer comes for so long. Only the server
@@ -74,30 +73,14 @@ def manage(
 
 def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> ProcessSpec:
     """Return how to run the web server. Raises UnknownWebServer."""
-    at = str(port)
-    commands = {
-        "uvicorn": (
-            *("uvicorn", APPLICATION, "--host", host, "--port", at, "--no-access-log"),
-            *("--log-level", "warning", "--timeout-graceful-shutdown", str(WEB_STOP_GRACE_S - 1)),
-            # Compressing each message for each socket halves what one process can deliver.
-            *("--ws-per-message-deflate", "false"),
-            *("--ws-ping-interval", str(PING_S), "--ws-ping-timeout", str(PONG_WAIT_S)),
-        ),
-        "granian": (
-            *("granian", APPLICATION, "--interface", "asgi", "--host", host, "--port", at),
-            *("--no-access-log", "--log-level", "warning"),
-            *("--workers-kill-timeout", str(WEB_STOP_GRACE_S - 1)),
-        ),
-        "daphne": (
-            *("daphne", "-b", host, "-p", at, "-v", "0"),
-            *("--ping-interval", str(PING_S), "--ping-timeout", str(PONG_WAIT_S), APPLICATION),
-        ),
-    }
-    if server not in commands:
+    if server not in WEB_SERVERS:
         raise UnknownWebServer(f"ZAVORA_WEB_SERVER={server} is none of {', '.join(WEB_SERVERS)}")
     return ProcessSpec(
         name="web",
-        argv=(sys.executable, "-m", *commands[server]),
+        argv=(
+            *(sys.executable, "-m", "zavora.serving", server),
+            *("--host", host, "--port", str(port)),
+        ),
         env=env,
         cwd=PROJECT_DIR,
         stage=Stage.WEB,

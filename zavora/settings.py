@@ -6,6 +6,7 @@ from pathlib import Path
 
 import environ
 
+from zavora.addresses import parse_networks
 from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 from zavora.secrets import get_or_create_secret
 
@@ -33,6 +34,11 @@ SECRET_KEY = _secret_key()
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Proxies whose X-Forwarded-For and X-Forwarded-Proto count; by default nobody's do.
+try:
+    ZAVORA_TRUSTED_PROXIES = parse_networks(env.list("ZAVORA_TRUSTED_PROXIES", default=[]))
+except ValueError as error:
+    raise environ.ImproperlyConfigured(f"ZAVORA_TRUSTED_PROXIES: {error}") from None
 PORT = env.int("PORT", default=8000)
 
 # --- servers: given by URL, or the embedded ones that run on this home --------------------------
@@ -269,6 +275,32 @@ ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=2
 ZAVORA_STREAM_MESSAGES_PER_S = env.int("ZAVORA_STREAM_MESSAGES_PER_S", default=5)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
+
+# --- what a stranger may make a web process hold -------------------------------------------------
+# 0 switches a bound off. The servers keep them (zavora/serving), and the ASGI application.
+# Request line and headers together, and how many headers.
+ZAVORA_HEADER_BYTES_MAX = env.int("ZAVORA_HEADER_BYTES_MAX", default=32_768)
+ZAVORA_HEADERS_MAX = env.int("ZAVORA_HEADERS_MAX", default=100)
+# Until the headers are there; between two requests of a connection; until the body is there;
+# until a client takes what waits for it.
+ZAVORA_HEADER_WAIT_S = env.int("ZAVORA_HEADER_WAIT_S", default=10)
+ZAVORA_KEEP_ALIVE_S = env.int("ZAVORA_KEEP_ALIVE_S", default=10)
+ZAVORA_BODY_WAIT_S = env.int("ZAVORA_BODY_WAIT_S", default=10)
+ZAVORA_WRITE_WAIT_S = env.int("ZAVORA_WRITE_WAIT_S", default=30)
+# All bodies that are being read, beyond the first 16 KiB of each.
+ZAVORA_UNREAD_BODY_BYTES_MAX = env.int("ZAVORA_UNREAD_BODY_BYTES_MAX", default=33_554_432)
+# A WebSocket message; one of more than 65,536 characters is refused, a longer one ends the socket.
+ZAVORA_SOCKET_MESSAGE_BYTES_MAX = env.int("ZAVORA_SOCKET_MESSAGE_BYTES_MAX", default=69_632)
+# Seconds that a socket may neither follow nor say anything.
+ZAVORA_SOCKET_SILENCE_S = env.int("ZAVORA_SOCKET_SILENCE_S", default=60)
+# Connections of a process, and of an address; in development everybody comes from one.
+ZAVORA_CONNECTIONS_MAX = env.int("ZAVORA_CONNECTIONS_MAX", default=10_000)
+ZAVORA_CONNECTIONS_PER_ADDRESS_MAX = env.int(
+    "ZAVORA_CONNECTIONS_PER_ADDRESS_MAX", default=2_500 if DEBUG else 256
+)
+ZAVORA_SOCKETS_PER_ADDRESS_MAX = env.int(
+    "ZAVORA_SOCKETS_PER_ADDRESS_MAX", default=2_000 if DEBUG else 200
+)
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

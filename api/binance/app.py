@@ -15,15 +15,9 @@ from api.binance.params import Params
 from api.binance.routes import CompatRequest, Route, Security
 from api.binance.signing import authenticate
 from api.binance.table import ROUTES
+from api.bodies import ClientGone, read_body
 from api.edge.compression import packed
-from api.edge.http import (
-    SECURITY_HEADERS,
-    ClientGone,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-)
+from api.edge.http import SECURITY_HEADERS, Receive, Scope, Send
 from api.errors import JSON_TYPE, NO_STORE, Headers
 from api.exact_json import encode
 from marketdata.feed import get_feed
@@ -115,7 +109,7 @@ async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any
     query: bytes = scope.get("query_string", b"")
     body = b""
     if method in BODY_METHODS or b"content-length" in received or b"transfer-encoding" in received:
-        body = await read_body(receive, received)
+        body = await read_body(receive, received, request.ip)
         if method not in BODY_METHODS:
             body = b""
     params = request.params = Params.of_request(query, body)

@@ -3,12 +3,13 @@
 Clients choose their exceptions by code, and some by the exact words: neither ever changes.
 """
 
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from api.errors import JSON_TYPE, NO_STORE, Headers, PayloadTooLarge
+from api.errors import JSON_TYPE, NO_STORE, Headers, PayloadTooLarge, RequestTimeout
 from api.exact_json import encode
 from zavora import errors
 from zavora.errors import ZavoraError
@@ -17,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S: Final = 1
 CODE_UNKNOWN: Final = -1000
+# The rest of the body, should it ever come, is nobody's next request.
+BODY_UNREAD: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class CompatError(Exception):
@@ -69,6 +72,18 @@ def unexpected() -> CompatError:
 def too_large() -> CompatError:
     """The body is longer than the exchange reads."""
     return CompatError(-1101, "Too many parameters sent for this endpoint.", 413)
+
+
+def too_slow() -> CompatError:
+    """The body did not come in time; nothing was done."""
+    return CompatError(
+        CODE_UNKNOWN, "The request was not sent in time.", HTTPStatus.REQUEST_TIMEOUT
+    )
+
+
+def wrong_host() -> CompatError:
+    """The request names a host that is not ours."""
+    return CompatError(CODE_UNKNOWN, "This host is not served here.")
 
 
 def too_many_parameters() -> CompatError:
@@ -359,12 +374,15 @@ _OF_CLASS: Final = {
     errors.OutcomeUnknown: outcome_unknown,
     errors.InternalError: unexpected,
     PayloadTooLarge: too_large,
+    RequestTimeout: too_slow,
 }
 
 
 def render(error: CompatError) -> tuple[int, Headers, bytes]:
     """Return status, headers and body that answer a failure over HTTP."""
     headers: Headers = [JSON_TYPE, NO_STORE]
+    if error.status in BODY_UNREAD:
+        headers.append((b"connection", b"close"))
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if error.allow is not None:

@@ -4,6 +4,8 @@
 below it is this API's: clients make up numbers there and subscribe afterwards.
 """
 
+import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -17,10 +19,11 @@ from api.binance.streams.outbox import CLOSE_LATER
 from api.binance.symbols import find_market
 from api.binance.user_streams import is_listen_key
 from api.binance.ws_api.connection import ws_api_application
-from api.v1.socket import SocketConsumer
+from api.v1.socket import CLOSE_SILENT, SocketConsumer
 from api.v1.socket import websocket_application as v1_application
 from marketdata.feed import get_feed
 from zavora.errors import ZavoraError
+from zavora.sockets import Silence
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -74,7 +77,7 @@ async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
     if connect["type"] != "websocket.connect":
         return
     await send({"type": "websocket.accept"})
-    first = await receive()
+    first = await _first_message(receive, send)
     if first["type"] == "websocket.receive" and is_compat_call(
         first.get("text") or first.get("bytes") or b""
     ):
@@ -92,6 +95,28 @@ async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
         return waiting.popleft() if waiting else await receive()
 
     await SocketConsumer().serve(scope, replay, send)
+
+
+async def _first_message(receive: Receive, send: Send) -> dict[str, Any]:
+    """Return what the client says first, or that it has gone; one that stays silent is ended."""
+    ending: list[asyncio.Task[None]] = []
+
+    def end() -> None:
+        ending.append(asyncio.create_task(_close(send, CLOSE_SILENT), name="socket-silent"))
+
+    silence = Silence(end, lambda: False)
+    try:
+        return await receive()
+    finally:
+        silence.stop()
+        for task in ending:
+            task.cancel()
+
+
+async def _close(send: Send, code: int) -> None:
+    # It may have gone meanwhile; each server has an exception of its own for that.
+    with contextlib.suppress(Exception):
+        await send({"type": "websocket.close", "code": code})
 
 
 def _ip(scope: Scope) -> str:

@@ -23,17 +23,16 @@ from api.auth import (
     check_usable,
     django_request,
 )
+from api.bodies import ClientGone, read_body
 from api.edge import health, market_data, orders
 from api.edge.compression import packed
 from api.edge.credentials import get_credentials
 from api.edge.http import (
-    ClientGone,
     EdgeRequest,
     Receive,
     Scope,
     Send,
     json_headers,
-    read_body,
     send_answer,
 )
 from api.errors import NO_STORE, MethodNotAllowed, known_error, render
@@ -251,7 +250,7 @@ async def _answer(
         return 200, {"data": {"methods": allow.split(", ")}}
     usage = throttles.take_for_ip(request.ip)
     try:
-        request.body = await read_body(receive, request.headers)
+        request.body = await read_body(receive, request.headers, request.ip)
         if route.is_public:
             request.is_public = True
             await get_feed().ensure_started()

@@ -1,4 +1,4 @@
-"""Just enough HTTP over ASGI: a request with a bounded body, and one way to answer."""
+"""Just enough HTTP over ASGI: a request, and one way to answer."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -6,10 +6,9 @@ from urllib.parse import parse_qsl
 
 from accounts.callers import Caller
 from api import exact_json
-from api.errors import JSON_TYPE, Headers, PayloadTooLarge, UnsupportedMediaType
+from api.errors import JSON_TYPE, Headers, UnsupportedMediaType
 from api.fields import Fields
 from zavora.errors import BadRequest
-from zavora.setting_values import SettingValue
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -17,10 +16,6 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 QUERY_FIELDS_MAX: Final = 50
 SECURITY_HEADERS: Final[Headers] = [(b"x-content-type-options", b"nosniff")]
-
-
-class ClientGone(Exception):
-    """The client closed the connection before its body was complete."""
 
 
 class EdgeRequest:
@@ -96,37 +91,6 @@ def query_fields(query_string: bytes) -> Fields:
     if len(values) != len(pairs):
         raise BadRequest("The query string repeats a field.")
     return Fields(values)
-
-
-_BYTES_MAX: Final = SettingValue("ZAVORA_BODY_BYTES_MAX")
-
-
-async def read_body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
-    """Return the whole body; raises PayloadTooLarge before more than the bound is held."""
-    bytes_max: int = _BYTES_MAX.value
-    length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and int(length[:20]) > bytes_max:
-        raise PayloadTooLarge(f"A body has at most {bytes_max} bytes.")
-    message = await receive()
-    if message["type"] != "http.request":
-        raise ClientGone
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > bytes_max:
-            raise PayloadTooLarge(f"A body has at most {bytes_max} bytes.")
-        return body
-    parts, total = [body], len(body)
-    while message.get("more_body", False):
-        if total > bytes_max:
-            raise PayloadTooLarge(f"A body has at most {bytes_max} bytes.")
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        parts.append(message.get("body", b""))
-        total += len(parts[-1])
-    if total > bytes_max:
-        raise PayloadTooLarge(f"A body has at most {bytes_max} bytes.")
-    return b"".join(parts)
 
 
 async def send_answer(

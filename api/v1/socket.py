@@ -20,6 +20,7 @@ from api.v1.socket_session import Session
 from marketdata.feed import get_feed
 from zavora.errors import BadRequest, NotFound, RateLimited
 from zavora.logs import request_id_of
+from zavora.sockets import Silence
 
 MESSAGE_CHARACTERS_MAX: Final = 65_536
 # Order requests of one connection that wait for their commit; more are not read before.
@@ -28,6 +29,7 @@ IN_FLIGHT_MAX: Final = 100
 RATE_REFUSALS_MAX: Final = 200
 CLOSE_NOT_HERE: Final = 4004
 CLOSE_TOO_MANY: Final = 4029
+CLOSE_SILENT: Final = 4030
 PATHS: Final = frozenset({"/ws", "/ws/"})
 NO_PARAMS: Final[dict[str, Any]] = {}
 
@@ -58,10 +60,14 @@ class SocketConsumer(AsyncConsumer):
         self._session = Session(scope, self._outbox, self._feed)
         self._tasks: set[asyncio.Task[None]] = set()
         self._rate_refusals = 0
+        self._silence = Silence(
+            lambda: self._outbox.close(CLOSE_SILENT), lambda: self._session.is_in_use
+        )
         writer = asyncio.create_task(self._write(), name="socket-writer")
         try:
             await self._read(receive, writer)
         finally:
+            self._silence.stop()
             self._session.end()
             for task in (writer, *self._tasks):
                 task.cancel()
@@ -79,6 +85,7 @@ class SocketConsumer(AsyncConsumer):
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
+            self._silence.heard()
             text = message.get("text")
             await self._take(text if text is not None else message.get("bytes") or b"")
             await self._has_room()

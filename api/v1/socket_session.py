@@ -69,6 +69,11 @@ class Session:
         self._started: list[tuple[Topic, list[Message]]] = []
         self._look: asyncio.Task[None] | None = None
 
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether the connection is somebody's or follows something."""
+        return self._caller is not None or bool(self._subscriptions)
+
     # --- who is asking ---
 
     async def authenticate(self, token: str | None) -> Caller:

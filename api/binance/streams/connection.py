@@ -20,9 +20,11 @@ from api.binance.streams.outbox import (
     CLOSE_LATER,
     CLOSE_REFUSED,
     MESSAGES_MAX,
+    SILENT,
     Outbox,
 )
 from marketdata.feed import Message
+from zavora.sockets import Silence
 
 LIFE_S: Final = 24 * 3_600
 # Longer than any list of names that a connection may follow.
@@ -69,6 +71,9 @@ class StreamConnection:
         writer = asyncio.create_task(self._write(), name="stream-writer")
         loop = asyncio.get_running_loop()
         life = loop.call_later(LIFE_S, self.outbox.close, CLOSE_GOING, "24 hours are over.")
+        self._silence = Silence(
+            lambda: self.outbox.close(CLOSE_REFUSED, SILENT), lambda: bool(self.subscriptions)
+        )
         try:
             if len(names) > STREAMS_MAX:
                 self.outbox.close(CLOSE_REFUSED, f"At most {STREAMS_MAX} streams.")
@@ -80,6 +85,7 @@ class StreamConnection:
             await self._read(writer)
         finally:
             life.cancel()
+            self._silence.stop()
             self.unsubscribe(list(self._names))
             self.listen_keys.close()
             writer.cancel()
@@ -142,6 +148,7 @@ class StreamConnection:
             await asyncio.wait_for(asyncio.shield(writer), timeout=CLOSE_WAIT_S)
 
     async def _take(self, message: Message) -> None:
+        self._silence.heard()
         text = message.get("text")
         content = text if text is not None else message.get("bytes") or b""
         if not self._rate.take():

@@ -12,6 +12,7 @@ CLOSE_GOING: Final = 1001
 CLOSE_REFUSED: Final = 1008  # the client broke a rule
 CLOSE_LATER: Final = 1013  # try again
 SLOW: Final = "You read too slowly."
+SILENT: Final = "You neither follow nor say anything."
 
 Send = Callable[[Message], Awaitable[None]]
 

@@ -16,12 +16,13 @@ from api.binance import errors, limits
 from api.binance.errors import CompatError, known_compat_error
 from api.binance.params import Params
 from api.binance.streams.events import text_frame
-from api.binance.streams.outbox import CLOSE_GOING, CLOSE_REFUSED, Outbox
+from api.binance.streams.outbox import CLOSE_GOING, CLOSE_REFUSED, SILENT, Outbox
 from api.binance.ws_api import envelope
 from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call
 from api.binance.ws_api.session import Session
 from marketdata.feed import Message
+from zavora.sockets import Silence
 
 LIFE_S: Final = 24 * 3_600
 MESSAGE_CHARACTERS_MAX: Final = 65_536
@@ -68,10 +69,14 @@ class Connection:
         writer = asyncio.create_task(self._write(), name="ws-api-writer")
         loop = asyncio.get_running_loop()
         life = loop.call_later(LIFE_S, self._outbox.close, CLOSE_GOING, "24 hours are over.")
+        self._silence = Silence(
+            lambda: self._outbox.close(CLOSE_REFUSED, SILENT), lambda: self._session.is_in_use
+        )
         try:
             await self._read(writer)
         finally:
             life.cancel()
+            self._silence.stop()
             self._session.close()
             for task in (writer, *self._calls):
                 task.cancel()
@@ -94,6 +99,7 @@ class Connection:
             message = reading.result()
             if message["type"] == "websocket.disconnect":
                 return
+            self._silence.heard()
             text = message.get("text")
             await self._take(text if text is not None else message.get("bytes") or b"")
             while len(self._calls) >= IN_FLIGHT_MAX:

@@ -63,6 +63,11 @@ class Session:
         self._begun: list[AccountStream] = []
         self._endings: list[str] = []
 
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether somebody is logged on or something is followed."""
+        return self._api_key is not None or bool(self._subscriptions)
+
     # --- who is asking ---
 
     def api_key_of(self, params: Params) -> str | None:

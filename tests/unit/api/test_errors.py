@@ -26,6 +26,7 @@ STATUSES = {
     "market_not_found": 404,
     "account_not_found": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "conflict": 409,
     "order_not_open": 409,
     "market_halted": 409,

@@ -1,0 +1,42 @@
+"""``python -m zavora.serving SERVER --host ... --port ...``: run one web process."""
+
+import argparse
+import os
+from typing import Final
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
+
+from zavora.exchange import PING_S, PONG_WAIT_S, WEB_SERVERS, WEB_STOP_GRACE_S
+from zavora.serving.bounds import raise_file_limit
+
+APPLICATION: Final = "zavora.asgi:application"
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    parser = argparse.ArgumentParser(prog="python -m zavora.serving", description=__doc__)
+    parser.add_argument("server", choices=WEB_SERVERS)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--application", default=APPLICATION, help="module:name")
+    arguments = parser.parse_args()
+    raise_file_limit()
+    # Each server is imported only where it is wanted: that of Daphne takes Twisted along.
+    if arguments.server == "uvicorn":
+        from zavora.serving.uvicorn_server import serve  # noqa: PLC0415
+    elif arguments.server == "granian":
+        from zavora.serving.granian_server import serve  # noqa: PLC0415
+    else:
+        from zavora.serving.daphne_server import serve  # noqa: PLC0415
+    serve(
+        arguments.application,
+        host=arguments.host,
+        port=arguments.port,
+        stop_s=WEB_STOP_GRACE_S - 1,
+        ping_s=PING_S,
+        pong_wait_s=PONG_WAIT_S,
+    )
+
+
+if __name__ == "__main__":
+    main()

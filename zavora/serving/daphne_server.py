@@ -1,0 +1,321 @@
+"""Daphne with bounds: Twisted's channel and Autobahn's protocol, counted and with deadlines.
+
+Daphne asks the application only once a body is whole, hands it messages without end, and takes
+answers without end. So here the body is bounded while it comes, and both queues have a bound.
+"""
+
+import asyncio
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final
+
+import daphne.server
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server
+from daphne.utils import import_by_path
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from twisted.internet import reactor
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import LoopingCall
+from twisted.web import http
+from zope.interface import implementer
+
+from zavora.bodies import BUDGET, HeldBody
+from zavora.serving.answers import ANSWERS
+from zavora.serving.bounds import Bounds, get_bounds
+from zavora.serving.connections import Connections
+
+SWEEP_S: Final = 1.0
+# Messages of a client that wait for the application before its socket is read no more.
+INBOX_MAX: Final = 32
+NEVER: Final = float("inf")
+NO_BOUND: Final = 1 << 40
+
+BOUNDS: Final[Bounds] = get_bounds()
+CONNECTIONS: Final = Connections(
+    total_max=BOUNDS.connections_max, per_address_max=BOUNDS.connections_per_address_max
+)
+
+
+class BoundedRequest(WebRequest):  # type: ignore[misc]
+    """A request. A body that breaks a bound goes no further, and the application answers it."""
+
+    _held: HeldBody | None = None
+    _bytes = 0
+    _is_cut = False
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
+        """Begin to take the body, unless its announced length is too much."""
+        super().gotLength(min(length or 0, BOUNDS.body_bytes_max or NO_BOUND))
+        peer = self.channel.transport.getPeer()
+        self._held = HeldBody(BUDGET, getattr(peer, "host", ""))
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        """Take a part of the body."""
+        if self._is_cut:
+            return
+        self._bytes += len(data)
+        if 0 < BOUNDS.body_bytes_max < self._bytes:
+            # One byte too many is kept, by which the application sees that it is too long.
+            room = BOUNDS.body_bytes_max + 1 - (self._bytes - len(data))
+            super().handleContentChunk(data[:room])
+            self._is_cut = True
+            self.channel.end_body_here()
+        elif self._held is not None and not self._held.add(len(data)):
+            self._is_cut = True
+            self.channel.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            super().handleContentChunk(data)
+
+    def process(self) -> Any:
+        """Hand the request to the application."""
+        self.release()
+        return super().process()
+
+    def release(self) -> None:
+        """Give back what the body took while it came."""
+        if self._held is not None:
+            self._held.release()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Forget the request."""
+        self.release()
+        super().connectionLost(reason)
+
+
+class BoundedChannel(http.HTTPChannel):
+    """One HTTP connection. Twisted bounds its headers; here are the deadlines."""
+
+    requestFactory = BoundedRequest  # noqa: N815
+    totalHeadersSize = BOUNDS.header_bytes_max or NO_BOUND  # noqa: N815
+    MAX_LENGTH = BOUNDS.header_bytes_max or NO_BOUND
+    maxHeaders = BOUNDS.headers_max or NO_BOUND  # noqa: N815
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Take a connection, unless its address has too many."""
+        super().connectionMade()
+        self._waits_since = reactor.seconds()
+        self._wait_s = BOUNDS.header_wait_s
+        self._stuck_since = NEVER
+        peer = self.transport.getPeer()
+        self.factory.channels.add(self)
+        if not CONNECTIONS.admit(self.transport, getattr(peer, "host", "")):
+            self.refuse(HTTPStatus.TOO_MANY_REQUESTS)
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Forget the connection."""
+        self.forget()
+        super().connectionLost(reason)
+
+    def forget(self) -> None:
+        """Count the connection no more."""
+        self.factory.channels.discard(self)
+        CONNECTIONS.release(self.transport)
+
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+        """Take a line of the head."""
+        if self._waits_since == NEVER:
+            self._waits_since = reactor.seconds()
+            self._wait_s = BOUNDS.header_wait_s
+        super().lineReceived(line)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Take what has come; after a refusal nothing counts any more."""
+        if not self.transport.disconnecting:
+            if self._waits_since == NEVER and not self._handlingRequest:
+                self._waits_since, self._wait_s = reactor.seconds(), BOUNDS.header_wait_s
+            super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        """Begin with the body."""
+        self._waits_since, self._wait_s = reactor.seconds(), BOUNDS.body_wait_s
+        super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:  # noqa: N802
+        """Hand the request over."""
+        self._waits_since = NEVER
+        super().allContentReceived()
+
+    def end_body_here(self) -> None:
+        """Let the application answer what has come so far; nothing else is read afterwards."""
+        self.persistent = False
+        self.allContentReceived()
+
+    def check(self, now: float) -> None:
+        """End the connection where its client is overdue."""
+        if 0 < self._wait_s <= now - self._waits_since:
+            self.refuse(HTTPStatus.REQUEST_TIMEOUT)
+        if self._waitingForTransport:
+            self._stuck_since = min(self._stuck_since, now)
+            if 0 < BOUNDS.write_wait_s <= now - self._stuck_since:
+                self.transport.abortConnection()
+        else:
+            self._stuck_since = NEVER
+
+    def refuse(self, status: HTTPStatus) -> None:
+        """Answer in the server's own words, and close."""
+        if not self.transport.disconnecting:
+            self.transport.write(ANSWERS[status])
+            self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        self.refuse(HTTPStatus.BAD_REQUEST)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        """Refuse a line of the head that is too long."""
+        self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+class BoundedHttpFactory(HTTPFactory):  # type: ignore[misc]
+    """Makes the channels, and looks for overdue clients once a second."""
+
+    protocol = BoundedChannel
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.timeOut = BOUNDS.keep_alive_s or None
+        self.channels: set[BoundedChannel] = set()
+        LoopingCall(self._sweep).start(SWEEP_S, now=False)
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Make a channel whose requests are ours."""
+        channel = super().buildProtocol(addr)
+        channel.requestFactory = BoundedRequest
+        return channel
+
+    def _sweep(self) -> None:
+        now = reactor.seconds()
+        for channel in list(self.channels):
+            channel.check(now)
+
+
+@implementer(IPushProducer)
+class Writable:
+    """Tells whether a socket's client takes what is sent."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._event.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Note that much waits to be taken."""
+        self._event.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Note that it was taken."""
+        self._event.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Let nobody wait for a client that has gone."""
+        self._event.set()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the client takes what is sent."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Wait until the client has taken what waits, or is given up."""
+        await self._event.wait()
+
+
+class Inbox(asyncio.Queue[dict[str, Any]]):
+    """What a client said, for the application; while it is full the client is read no more."""
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def put_nowait(self, item: dict[str, Any]) -> None:
+        """Take a message."""
+        super().put_nowait(item)
+        if self.qsize() == INBOX_MAX and isinstance(self._protocol, BoundedSocket):
+            self._protocol.transport.pauseProducing()
+
+    async def get(self) -> dict[str, Any]:
+        """Give the next message."""
+        item = await super().get()
+        if self.qsize() == INBOX_MAX - 1 and isinstance(self._protocol, BoundedSocket):
+            self._protocol.transport.resumeProducing()
+        return item
+
+
+class BoundedSocket(WebSocketProtocol):  # type: ignore[misc]
+    """One WebSocket connection. Autobahn bounds its messages."""
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Take the connection over from the channel."""
+        self.writable = Writable()
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self.writable, True)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Forget the connection."""
+        self.writable.stopProducing()
+        CONNECTIONS.release(self.transport)
+        super().connectionLost(reason)
+
+    def onPing(self, payload: bytes) -> None:  # noqa: N802
+        """Answer a ping, unless the client takes no answers."""
+        if self.writable.is_set:
+            super().onPing(payload)
+
+
+class BoundedSocketFactory(WebSocketFactory):  # type: ignore[misc]
+    """Makes the sockets."""
+
+    protocol = BoundedSocket
+
+
+class BoundedServer(Server):  # type: ignore[misc]
+    """Daphne with bounds on both queues of a connection."""
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application of a connection; return its inbox, or None where it has gone."""
+        inbox = Inbox(protocol)
+        scope.setdefault("asgi", {"version": "3.0"})
+        if protocol not in self.connections:
+            return None
+        running = self.application(
+            scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol)
+        )
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return inbox
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Send a message once the client has taken what waits for it, or is given up."""
+        if isinstance(protocol, BoundedSocket) and not protocol.writable.is_set:
+            try:
+                async with asyncio.timeout(BOUNDS.write_wait_s or None):
+                    await protocol.writable.wait()
+            except TimeoutError:
+                protocol.transport.abortConnection()
+        await super().handle_reply(protocol, message)
+
+
+# Daphne has no other place to say which factories its server makes.
+daphne.server.HTTPFactory = BoundedHttpFactory
+daphne.server.WebSocketFactory = BoundedSocketFactory
+
+
+def serve(
+    application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
+) -> None:
+    """Serve until a signal comes. Daphne ends at once: ``stop_s`` is not needed."""
+    message_bytes_max = BOUNDS.message_bytes_max
+    server = BoundedServer(
+        application=import_by_path(application),
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        ping_interval=ping_s,
+        ping_timeout=pong_wait_s,
+        websocket_connect_timeout=BOUNDS.header_wait_s or -1,
+        websocket_handshake_timeout=BOUNDS.header_wait_s,
+        websocket_max_message_size=message_bytes_max,
+        websocket_max_frame_size=message_bytes_max,
+        verbosity=0,
+    )
+    server.run()
+    if server.abort_start:
+        raise SystemExit(1)

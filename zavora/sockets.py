@@ -1,0 +1,84 @@
+"""How many WebSockets each address has, and whether one that says nothing may stay.
+
+The servers bound connections (``zavora.serving``); behind a proxy those are all the proxy's. This
+counts by the client that the proxy names.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from zavora.addresses import counted_as
+from zavora.setting_values import SettingValue
+
+_PER_ADDRESS_MAX: Final = SettingValue("ZAVORA_SOCKETS_PER_ADDRESS_MAX")
+_SILENCE_S: Final = SettingValue("ZAVORA_SOCKET_SILENCE_S")
+
+
+class SocketCounts:
+    """Open sockets by address. For one event loop."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def open(self, address: str) -> bool:
+        """Count one more; False where the address has as many as it may."""
+        name = counted_as(address)
+        count = self._counts.get(name, 0) + 1
+        if 0 < _PER_ADDRESS_MAX.value < count:
+            return False
+        self._counts[name] = count
+        return True
+
+    def close(self, address: str) -> None:
+        """Count one less."""
+        name = counted_as(address)
+        count = self._counts[name] - 1
+        if count:
+            self._counts[name] = count
+        else:
+            del self._counts[name]
+
+
+class Silence:
+    """Ends a socket that neither says nor follows anything, once it has been so for a while.
+
+    ``is_needed`` tells whether the socket has a reason to stay silent: it follows something, or is
+    somebody's. ``end`` is called at most once.
+    """
+
+    __slots__ = ("_end", "_handle", "_heard", "_is_needed", "_wait_s")
+
+    def __init__(self, end: Callable[[], None], is_needed: Callable[[], bool]) -> None:
+        self._end = end
+        self._is_needed = is_needed
+        self._heard = False
+        self._wait_s: float = _SILENCE_S.value
+        self._handle: asyncio.TimerHandle | None = None
+        self._wait()
+
+    def heard(self) -> None:
+        """Note that the client said something."""
+        self._heard = True
+
+    def stop(self) -> None:
+        """Watch no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _wait(self) -> None:
+        if self._wait_s:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(self._wait_s, self._look)
+
+    def _look(self) -> None:
+        self._handle = None
+        if self._heard or self._is_needed():
+            self._heard = False
+            self._wait()
+        else:
+            self._end()
+
+
+SOCKETS: Final = SocketCounts()
