@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast lint format typecheck bench crash-test \
-    freqtrade-trial lock clean
+    attack-trial freqtrade-trial lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -56,6 +56,9 @@ test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit and short property tests, 
 
 crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s
+
+attack-trial: $(STAMPS)/dev $(STAMPS)/static ## Attack each web server for a while, watch another client
+	@ZAVORA_ATTACK_SECONDS=$${ZAVORA_ATTACK_SECONDS:-20} exec $(BIN)/python -m pytest tests/integration/zavora/test_attacks.py -s
 
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
