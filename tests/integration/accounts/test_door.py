@@ -24,6 +24,7 @@ from accounts.models import Account, User
 from accounts.redis_client import get_redis
 from accounts.security_log import person_digest
 from accounts.services import create_user, sign_up
+from tests.actors import SYSTEM
 from zavora.errors import Conflict
 from zavora.redaction import hide
 
@@ -50,7 +51,10 @@ def ann():
 
 @pytest.fixture
 def operator():
-    return create_user(email=OPERATOR, password=OPERATORS_PASSWORD, is_staff=True)
+    user = create_user(by=SYSTEM, email=OPERATOR, is_staff=True)
+    user.set_password(OPERATORS_PASSWORD)
+    user.save()
+    return user
 
 
 @pytest.fixture

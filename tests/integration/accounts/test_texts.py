@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.services import create_account, ensure_user
+from tests.actors import SYSTEM
 from tests.texts import TEXTS
 
 pytestmark = pytest.mark.django_db
@@ -27,15 +28,16 @@ OURS = ("accounts", "matching", "marketdata")
 
 @pytest.fixture
 def person(client: Client) -> Client:
-    user = ensure_user(email="reader@example.com")
-    create_account(owner_id=user.pk, label="One")
+    user = ensure_user(by=SYSTEM, email="reader@example.com")
+    create_account(by=SYSTEM, owner_id=user.pk, label="One")
     client.force_login(user)
     return client
 
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    client.force_login(ensure_user(email="op@example.com", is_staff=True, is_superuser=True))
+    user = ensure_user(by=SYSTEM, email="op@example.com", is_staff=True, is_superuser=True)
+    client.force_login(user)
     return client
 
 

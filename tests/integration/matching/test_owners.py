@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from django.db import transaction
 
+from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,10 +22,14 @@ def _with_sibling(bench: Bench) -> None:
     """Give the first account's owner another one, with the same funds."""
     from accounts.services import create_account, deposit
 
-    sibling = create_account(owner_id=bench.accounts[0].owner_id, label="sibling")
+    sibling = create_account(by=SYSTEM, owner_id=bench.accounts[0].owner_id, label="sibling")
     for asset, amount in (("USD", 100_000), ("BTC", 10)):
         deposit(
-            account_id=sibling.public_id, asset=asset, amount=Decimal(amount), source="operator"
+            by=SYSTEM,
+            account_id=sibling.public_id,
+            asset=asset,
+            amount=Decimal(amount),
+            source="operator",
         )
     bench.accounts.append(sibling)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,17 +23,21 @@ def rich(transactional_db: None) -> Iterator[Bench]:
     from matching.worker.offline import OfflineShard
 
     for code in ("COIN", "CASH"):
-        create_asset(code=code, name=code, scale=0)
+        create_asset(by=SYSTEM, code=code, name=code, scale=0)
     accounts = []
     for name, cash, coins in (
         ("rich", FULL - 1_000, 10_000),
         ("seller", FULL // 2, 10_000),
         ("other", FULL // 2, 10_000),
     ):
-        account = ensure_user(email=f"{name}@example.com").accounts.get()
+        account = ensure_user(by=SYSTEM, email=f"{name}@example.com").accounts.get()
         for asset, amount in (("CASH", cash), ("COIN", coins)):
             deposit(
-                account_id=account.public_id, asset=asset, amount=Decimal(amount), source="operator"
+                by=SYSTEM,
+                account_id=account.public_id,
+                asset=asset,
+                amount=Decimal(amount),
+                source="operator",
             )
         accounts.append(account)
     with OfflineShard(0) as shard:
@@ -50,6 +55,7 @@ def _deposit(bench: Bench, who: int, amount: int) -> None:
     from accounts.services import deposit
 
     deposit(
+        by=SYSTEM,
         account_id=bench.accounts[who].public_id,
         asset="CASH",
         amount=Decimal(amount),
