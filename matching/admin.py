@@ -78,6 +78,7 @@ class RulesForm(forms.Form):
         help_text="How many open orders an account may have in this market; empty: any number.",
     )
     self_trade_scope = forms.ChoiceField(
+        required=False,
         choices=Market.SelfTradeScope.choices,
         initial=Market.SelfTradeScope.OWNER,
         label="Self-trade prevention",
@@ -85,6 +86,12 @@ class RulesForm(forms.Form):
     )
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
+
+    def clean_self_trade_scope(self) -> str:
+        """Return the scope; a form that came without it leaves it as it is."""
+        name = "self_trade_scope"
+        asked: str = self.cleaned_data[name]
+        return asked or str(self.get_initial_for_field(self.fields[name], name))
 
 
 def _rules_of(market: Market) -> dict[str, Any]:

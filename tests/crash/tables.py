@@ -58,26 +58,25 @@ class Tables:
 class Api:
     """Reads an account's history through the API."""
 
-    def __init__(self, exchange: Exchange, token: str) -> None:
+    def __init__(self, exchange: Exchange, tokens: dict[str, str]) -> None:
+        """Speak for accounts of several people, each by its owner's token."""
         self._exchange = exchange
-        self._headers = {
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-        }
+        self._tokens = tokens
 
     def get(self, path: str) -> Any:
         """Return the parsed answer to a GET."""
-        return self._ask("GET", path, None)
+        return self._ask("GET", path, next(iter(self._tokens.values())))
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Return the parsed answer to a POST."""
-        return self._ask("POST", path, body)
+        return self._ask("POST", path, next(iter(self._tokens.values())), body)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    def _ask(self, method: str, path: str, token: str, body: dict[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", self._exchange.port, timeout=30)
         try:
-            connection.request(method, path, content, self._headers)
+            connection.request(method, path, content, headers)
             response = connection.getresponse()
             answer = json.load(response)
         finally:
@@ -114,7 +113,8 @@ class Api:
         """Yield an account's history, newest first, page by page."""
         cursor = ""
         while True:
-            answer = self.get(f"/api/v1/accounts/{account}/{what}?limit={PAGE}{cursor}")
+            path = f"/api/v1/accounts/{account}/{what}?limit={PAGE}{cursor}"
+            answer = self._ask("GET", path, self._tokens[account])
             yield from answer["data"]
             if answer["meta"]["next"] is None:
                 return

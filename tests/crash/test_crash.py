@@ -115,27 +115,27 @@ def crashing() -> Iterator[Exchange]:
         yield exchange
 
 
-def _accounts(api: Api, count: int) -> list[str]:
-    """Open funded accounts of one user."""
-    accounts = []
+def _accounts(exchange: Exchange, count: int) -> dict[str, str]:
+    """Make people with a funded account each, who trade with each other; return their tokens."""
+    tokens = {}
     for number in range(count):
-        account = api.post("/api/v1/accounts", {"label": f"crash {number}"})["data"]["id"]
+        token = exchange.create_token(f"crash-{number}@example.com", scopes="read,trade")
+        api = Api(exchange, {"": token})
+        account = api.get("/api/v1/accounts")["data"][0]["id"]
         for asset, amount in FUNDS.items():
             api.post(f"/api/v1/accounts/{account}/deposit", {"asset": asset, "amount": amount})
-        accounts.append(account)
-    return accounts
+        tokens[account] = token
+    return tokens
 
 
 class Checker:
     """Proves, while no client has anything under way, that all is as it was told."""
 
-    def __init__(
-        self, exchange: Exchange, auditor: Auditor, accounts: list[str], token: str
-    ) -> None:
+    def __init__(self, exchange: Exchange, auditor: Auditor, tokens: dict[str, str]) -> None:
         self._auditor = auditor
-        self._accounts = accounts
+        self._accounts = list(tokens)
         self._tables = Tables(exchange)
-        self._api = Api(exchange, token)
+        self._api = Api(exchange, tokens)
         self._orders_seen = 0
         self._trades_seen = 0
         self._since = ""
@@ -185,17 +185,17 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     crashing: Exchange, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
-    token = crashing.create_token("crash@example.com", scopes="read,trade")
-    accounts = _accounts(Api(crashing, token), HTTP_TRADERS + SOCKET_TRADERS)
+    tokens = _accounts(crashing, HTTP_TRADERS + SOCKET_TRADERS)
+    accounts = list(tokens)
     seeds = [draw.randrange(2**32) for _ in accounts]
 
     def traders(shared: Shared) -> list[Trader]:
         by_http: list[Trader] = [
-            HttpTrader(shared, account, seed, port=crashing.port, token=token)
+            HttpTrader(shared, account, seed, port=crashing.port, token=tokens[account])
             for account, seed in zip(accounts[:HTTP_TRADERS], seeds, strict=False)
         ]
         by_socket: list[Trader] = [
-            SocketTrader(shared, account, seed, url=f"{crashing.ws_url}/ws", token=token)
+            SocketTrader(shared, account, seed, url=f"{crashing.ws_url}/ws", token=tokens[account])
             for account, seed in zip(accounts[HTTP_TRADERS:], seeds[HTTP_TRADERS:], strict=True)
         ]
         return by_http + by_socket
@@ -211,7 +211,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
         print(f"\ncrash test: seed {SEED}, {KILLS} kills")  # noqa: T201
     try:
         with Load(traders) as load:
-            checker = Checker(crashing, auditor, accounts, token)
+            checker = Checker(crashing, auditor, tokens)
             try:
                 for number, kind in enumerate(plan, start=1):
                     killer.revive()

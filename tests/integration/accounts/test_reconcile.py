@@ -25,12 +25,12 @@ LEDGER = ("accounts_ledgerentry", "accounts_ledgertransaction")
 
 
 @pytest.fixture
-def traded(funded, user):
+def traded(funded):
     """An exchange with a market, a trade with fees, an order at rest and a pending withdrawal."""
-    from accounts.services import create_account
+    from accounts.services import ensure_user
 
     create_asset(by=SYSTEM, code="BTC", name="Bitcoin", scale=8)
-    other = create_account(by=SYSTEM, owner_id=user.pk, label="Other")
+    other = ensure_user(by=SYSTEM, email="other@example.com").accounts.get()
     deposit(by=SYSTEM, account_id=other.public_id, asset="BTC", amount=Decimal(2), source="bank")
     with OfflineShard(0) as shard:
         market = new_market_command(

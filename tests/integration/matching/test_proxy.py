@@ -170,9 +170,7 @@ def test_a_connection_cut_during_commit_doubles_and_loses_nothing(
 def test_trades_settle_once_across_cut_commits(proxied: Proxied) -> None:
     client, proxy = proxied.client, proxied.proxy
     client.ask("POST", f"/accounts/{client.account}/deposit", {"asset": "BTC", "amount": "5"})
-    _, other, _ = client.ask("POST", "/accounts", {"label": "other"})
-    other_id = other["data"]["id"]
-    client.ask("POST", f"/accounts/{other_id}/deposit", {"asset": "EUR", "amount": "1000"})
+    other = Client(client.exchange, "other")  # who comes with 1000 EUR
     for outcome in ("after", "before", "after"):
         sell = {
             "user_id": client.account,
@@ -184,11 +182,14 @@ def test_trades_settle_once_across_cut_commits(proxied: Proxied) -> None:
         }
         assert client.ask("POST", "/orders", sell)[0] == 200
         proxy.cut_next_commit(outcome)  # type: ignore[arg-type]
-        status, body, _ = client.ask("POST", "/orders", sell | {"user_id": other_id, "side": "buy"})
+        status, body, _ = other.ask(
+            "POST", "/orders", sell | {"user_id": other.account, "side": "buy"}
+        )
         assert (status, len(body["data"]["trades"])) == (200, 1)
     assert client.rows("SELECT count(*), sum(quantity) FROM matching_trade") == [(3, 3)]
-    _, balances, _ = client.ask("GET", f"/accounts/{other_id}/balances")
+    _, balances, _ = other.ask("GET", f"/accounts/{other.account}/balances")
     totals = {balance["asset"]: float(balance["total"]) for balance in balances["data"]}
     assert totals == {"EUR": 940, "BTC": 3}
     assert "everything adds up" in client.exchange.manage("reconcile")
     client.exchange.manage("verify_journal")
+    other.queue.close()

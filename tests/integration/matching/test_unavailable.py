@@ -34,10 +34,10 @@ JOURNAL = (
 class Client:
     """A funded account of an exchange of its own."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, name: str = "unavailable") -> None:
         self.exchange = exchange
         self.queue: Any = redis.Redis.from_url(exchange.redis_url)
-        self._token = exchange.create_token("unavailable@example.com")
+        self._token = exchange.create_token(f"{name}@example.com")
         self.account = self.ask("GET", "/accounts")[1]["data"][0]["id"]
         self.ask("POST", f"/accounts/{self.account}/deposit", {"asset": "EUR", "amount": "1000"})
 

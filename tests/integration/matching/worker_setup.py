@@ -62,6 +62,7 @@ def make_market(base: str, quote: str, *, shard_id: int = 0, fee_ppm: int = 1000
         maker_fee_ppm=fee_ppm,
         taker_fee_ppm=fee_ppm,
         shard_id=shard_id,
+        max_open_orders=None,
     )
     with OfflineShard(shard_id) as shard:
         (reply,) = shard.apply([command], time_us=now_us())

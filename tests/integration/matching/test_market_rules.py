@@ -1,0 +1,238 @@
+"""Rules at the ends of what is possible, through services, worker, tables and back."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+
+from matching.terms import MarketTerms
+from tests.property.market_rules import extreme_orders, market_rules, require_named
+from zavora.errors import ValidationFailed
+from zavora.money import units_to_decimal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES = 60
+MARKETS_MIN = 10
+TRADES_MIN = 15
+MAXIMUM = 10**20
+
+
+class Floor:
+    """A shard without a queue, and a seller and a buyer who own nearly all that there can be."""
+
+    def __init__(self, shard: Any) -> None:
+        from accounts.services import ensure_user
+
+        self.shard = shard
+        self.time_us = 1_760_000_000_000_000
+        self.codes = 0
+        self.counts = {"refused": 0, "markets": 0, "trades": 0}
+        self.seller, self.buyer = (
+            ensure_user(email=f"{name}@example.com").accounts.get() for name in ("seller", "buyer")
+        )
+
+    def new_asset(self, scale: int, owner: Any) -> str:
+        from accounts.services import create_asset, deposit
+
+        self.codes += 1
+        code = f"A{self.codes}"
+        create_asset(code=code, name=code, scale=scale)
+        all_there_can_be = units_to_decimal(MAXIMUM * 10**scale - 1, scale)
+        deposit(account_id=owner.public_id, asset=code, amount=all_there_can_be, source="operator")
+        return code
+
+    def apply(self, *commands: Any) -> list[Any]:
+        self.time_us += 1_000
+        replies: list[Any] = self.shard.apply(commands, time_us=self.time_us)
+        return replies
+
+    def place(self, terms: MarketTerms, account: Any, side: str, ticks: int, lots: int) -> Any:
+        from matching.wire import PlaceOrder
+
+        return PlaceOrder(
+            account.pk, terms.market_id, side, "limit", "gtc", False,  # type: ignore[arg-type]
+            terms.price_text(ticks), terms.quantity_text(lots), None, None, None, 2**50,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def floor(transactional_db: None) -> Iterator[Floor]:
+    from matching.worker.offline import OfflineShard
+
+    with OfflineShard(0) as shard:
+        yield Floor(shard)
+
+
+def test_rules_are_refused_by_name_or_settle_their_extremes(floor: Floor) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        derandomize=True,
+    )
+    @given(rules=market_rules())
+    def run(rules: dict[str, Any]) -> None:
+        _try(floor, rules)
+
+    run()
+
+    assert floor.counts["refused"] > 0
+    assert floor.counts["markets"] >= MARKETS_MIN, floor.counts
+    assert floor.counts["trades"] >= TRADES_MIN, floor.counts
+    _assert_sound(floor)
+
+
+def _try(floor: Floor, rules: dict[str, Any]) -> None:
+    from matching.models import Market
+    from matching.selectors import get_market_terms
+    from matching.services import new_market_command
+
+    base = floor.new_asset(rules["base"].scale, floor.seller)
+    quote = floor.new_asset(rules["quote"].scale, floor.buyer)
+    asked = rules | {"base": base, "quote": quote}
+    del asked["market_id"], asked["symbol"]
+    markets = Market.objects.count()
+    try:
+        command = new_market_command(**asked)
+    except ValidationFailed as refused:
+        require_named(refused)
+        assert Market.objects.count() == markets
+        floor.counts["refused"] += 1
+        return
+    if asked["shard_id"] != 0:
+        return  # such a market is another worker's
+    (reply,) = floor.apply(command)
+    assert (reply.code, reply.message) == ("", "")
+    floor.counts["markets"] += 1
+    terms = get_market_terms(command.symbol)
+    if terms.phase == "continuous":
+        _trade_at_the_ends(floor, terms)
+
+
+def _trade_at_the_ends(floor: Floor, terms: MarketTerms) -> None:
+    from accounts.selectors import get_balance
+    from matching.wire import AmendOrder, CancelOrder
+
+    for ticks, lots in extreme_orders(terms):
+        has_base = get_balance(floor.seller.public_id, terms.base.code).available
+        has_quote = get_balance(floor.buyer.public_id, terms.quote.code).available
+        amount = ticks * lots * terms.rules.tick_lot_units
+        if has_quote < Decimal(terms.quote_text(amount)) or has_base < Decimal(
+            terms.quantity_text(lots)
+        ):
+            continue  # earlier extremes took it
+        if terms.rules.band_ppm is not None and floor.counts["trades"]:
+            continue
+        placed, met = floor.apply(
+            floor.place(terms, floor.seller, "sell", ticks, lots),
+            floor.place(terms, floor.buyer, "buy", ticks, lots),
+        )
+        assert (placed.code, met.code) == ("", ""), (placed, met)
+        assert [trade.quantity for trade in met.trades] == [terms.quantity_text(lots)]
+        floor.counts["trades"] += 1
+    (rest,) = floor.apply(floor.place(terms, floor.seller, "sell", terms.rules.max_price_ticks, 1))
+    if not rest.code:
+        order_id = rest.orders[0].id
+        amend = AmendOrder(
+            floor.seller.pk, terms.market_id, order_id, None, terms.quantity_text(2), None, 2**50
+        )
+        cancel = CancelOrder(floor.seller.pk, terms.market_id, order_id)
+        amended, cancelled = floor.apply(amend, cancel)
+        assert amended.code in ("", "invalid_order", "insufficient_balance")
+        assert cancelled.orders[0].status == "cancelled"
+
+
+def _assert_sound(floor: Floor) -> None:
+    from matching.models import Command, Market
+    from matching.reconcile import reconcile
+    from matching.worker.connection import connect
+    from matching.worker.loading import load_shard
+    from matching.worker.replay import verify_shard
+
+    assert not Command.objects.filter(outcome="void").exists()
+    assert not Market.objects.filter(phase="halted", state__trade_sequence__gt=0).exists()
+    assert [found.text() for found in reconcile()] == []
+    with transaction.atomic(), connect(shard_id=0, owner="test") as session:
+        found = verify_shard(session, 0)
+    assert found.differences == []
+    with transaction.atomic(), connect(shard_id=0, owner="test") as session:
+        rebuilt = load_shard(session, 0)[0].engine.state_hash()
+    assert rebuilt == floor.shard.state_hash()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"band_ppm": 2**31}, "band_ppm"),
+        ({"max_price": "0.001"}, "max_price"),
+        ({"max_quantity": "0.000000001"}, "max_quantity"),
+        ({"max_price": "1.0000000000000000001"}, "max_price"),
+        ({"min_notional": "0.000000001"}, "min_notional"),
+        ({"max_notional": "0"}, "max_notional"),
+        ({"tick_size": "0.0000000000000000001"}, "tick_size"),
+        ({"taker_fee_ppm": 1_000_001}, "taker_fee_ppm"),
+        ({"maker_fee_ppm": -1}, "maker_fee_ppm"),
+        ({"phase": "open"}, "phase"),
+        ({"self_trade_scope": "nobody"}, "self_trade_scope"),
+        ({"max_open_orders": 0}, "max_open_orders"),
+        ({"max_open_orders": 10**12}, "max_open_orders"),
+        ({"quote_id": "base"}, "quote"),
+    ],
+)
+def test_the_worker_itself_refuses_rules_by_name(
+    bench: Any, change: dict[str, Any], field: str
+) -> None:
+    """Whoever queues a command: it is journaled as a refusal, and nothing halts."""
+    import msgspec
+
+    from matching.models import Command, Market
+    from matching.selectors import get_market_terms
+    from matching.services import configure_command
+
+    bench.market()
+    before = configure_command(get_market_terms("BTC/USD"))
+    if change == {"quote_id": "base"}:
+        change = {"quote_id": before.base_id}
+
+    replies = [bench.apply(msgspec.structs.replace(before, **change))[0] for _ in range(4)]
+
+    assert {reply.code for reply in replies} == {"validation_error"}
+    assert all(f"{field}: expected " in reply.message for reply in replies)
+    assert configure_command(get_market_terms("BTC/USD")) == before
+    assert not Command.objects.filter(outcome="void").exists()
+    assert Market.objects.get().phase == "continuous"
+
+
+def test_an_unknown_phase_is_refused_by_the_worker(bench: Any) -> None:
+    from matching.models import Market
+    from matching.wire import SetMarketPhase
+
+    market = bench.market()
+
+    (reply,) = bench.apply(SetMarketPhase(market, "open"))
+
+    assert (reply.code, "phase: expected one of" in reply.message) == ("validation_error", True)
+    assert Market.objects.get().phase == "continuous"
+
+
+def test_more_open_orders_than_a_market_allows_are_refused(bench: Any) -> None:
+    from matching.models import Order
+
+    market = bench.market(max_open_orders=2)
+    bench.apply(*[bench.order(0, market, f"buy 1 @ {price}") for price in (10, 11)])
+
+    replies = bench.apply(
+        bench.order(0, market, "buy 1 @ 12"),
+        bench.order(0, market, "buy 1 @ 12", time_in_force="ioc"),
+        bench.order(1, market, "buy 1 @ 12"),
+    )
+
+    assert [(reply.code, reply.reason) for reply in replies] == [
+        ("invalid_order", "too_many_open_orders"), ("", ""), ("", ""),
+    ]  # fmt: skip
+    assert Order.objects.count() == 4
