@@ -236,6 +236,10 @@ class Walk:
             transaction.savepoint_rollback(savepoint)
         return Verdict(_is_answered(answer) if entry.is_action else asked, acted)
 
+    def has_row(self, entry: Entry) -> bool:
+        """Return whether there is a row to look at; without one Django tells nobody more."""
+        return entry.name != "history" or entry.model in self.target.rows
+
     def address(self, entry: Entry) -> str:
         """Return where an entry is."""
         if not entry.model:

@@ -2,20 +2,25 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
+from django.test import override_settings
 
 from accounts.models import Account, Balance, Deposit, Withdrawal
 from accounts.postings import lock_account
 from accounts.selectors import get_balance
 from accounts.services import (
+    cancel_own_withdrawal,
     deposit,
     ensure_user,
     request_withdrawal,
     set_account_status,
+    settle_withdrawal,
 )
 from matching.reconcile import reconcile
 from tests.actors import SYSTEM
@@ -110,6 +115,65 @@ def test_one_of_two_withdrawals_at_once_gets_the_money(funded):
     assert sorted(type(error) for error in errors if error) == [InsufficientBalance]
     assert Withdrawal.objects.count() == 1
     assert get_balance(funded.public_id, "USD").available == 40
+    assert reconcile() == []
+
+
+def ask_for(account, amount):
+    with override_settings(ZAVORA_FAUCET=False):
+        return request_withdrawal(
+            account_id=account.public_id, asset="USD", amount=Decimal(amount), address="somewhere"
+        )
+
+
+def test_without_locks_a_withdrawal_is_paid_out_and_given_back(funded, usd):
+    """The control: both see it pending, both act; the account keeps what it was paid."""
+    record = ask_for(funded, 60)
+    both_have_checked = threading.Barrier(2, timeout=WAIT_S)
+
+    def careless(state, back):
+        with transaction.atomic():
+            found = Withdrawal.objects.get(pk=record.pk)
+            assert found.state == "pending"
+            both_have_checked.wait()
+            Balance.objects.filter(account=funded, asset=usd).update(
+                available=F("available") + back, locked=F("locked") - (60 if back else 0)
+            )
+            Withdrawal.objects.filter(pk=record.pk).update(state=state)
+
+    threads = run_together(lambda: careless("settled", 0), lambda: careless("cancelled", 60))
+
+    assert [thread.error for thread in threads] == [None, None]  # both won
+
+
+def test_of_a_pay_out_and_a_cancel_at_once_exactly_one_wins(funded):
+    outcomes = Counter()
+    left = Decimal(100)
+    for turn in range(50):
+        record = ask_for(funded, 1)
+        calls = [
+            lambda pk=record.pk: settle_withdrawal(by=SYSTEM, withdrawal_id=pk),
+            lambda pk=record.pk: cancel_own_withdrawal(
+                account_id=funded.public_id, withdrawal_id=pk
+            ),
+        ]
+        with transaction.atomic():
+            lock_account(funded.public_id)  # both stand before the lock; who comes first changes
+            threads = [Thread(call) for call in (calls if turn % 2 else calls[::-1])]
+            for count, thread in enumerate(threads, start=1):
+                thread.start()
+                wait_until_blocked(count)
+        for thread in threads:
+            thread.join(WAIT_S)
+
+        errors = [type(thread.error) for thread in threads if thread.error]
+        assert errors == [Conflict], turn
+        state = Withdrawal.objects.get(pk=record.pk).state
+        outcomes[state] += 1
+        left -= 1 if state == "settled" else 0
+        balance = get_balance(funded.public_id, "USD")
+        assert (balance.available, balance.locked) == (left, 0), turn
+
+    assert outcomes == {"settled": 25, "cancelled": 25}
     assert reconcile() == []
 
 

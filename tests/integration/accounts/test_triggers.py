@@ -7,9 +7,23 @@ from django.db import connection
 from django.db.utils import DatabaseError, IntegrityError
 from psycopg.errors import CheckViolation
 
-from accounts.models import Account, Balance, LedgerEntry, LedgerTransaction
+from accounts.models import Account, AuditRecord, Balance, LedgerEntry, LedgerTransaction
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET act = 'x'", "DELETE FROM {}"])
+def test_the_record_of_acts_is_append_only(funded, statement):
+    assert AuditRecord.objects.exists()
+    with connection.cursor() as cursor, pytest.raises(DatabaseError, match="append-only"):
+        cursor.execute(statement.format("accounts_auditrecord"))
+
+
+def test_the_record_of_acts_refuses_to_be_emptied():
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_auditrecord ENABLE TRIGGER audit_record_no_truncate")
+        with pytest.raises(DatabaseError, match="append-only: TRUNCATE"):
+            cursor.execute("TRUNCATE accounts_auditrecord")
 
 
 @pytest.mark.parametrize("table", ["accounts_ledgertransaction", "accounts_ledgerentry"])

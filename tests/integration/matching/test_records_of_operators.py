@@ -1,0 +1,198 @@
+"""Who halted the market: the journal says so in the commit of the effect, whatever was answered."""
+
+import signal
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+
+from accounts.access.actor import Actor, Permission
+from accounts.models import AuditRecord
+from matching import wire
+from matching.models import Command, Market
+from matching.services import change_market, freeze_account, set_market_phase
+from matching.worker.connection import connect
+from matching.worker.replay import verify_shard
+from tests.actors import SYSTEM, operator
+from tests.integration.matching.worker_setup import (
+    assert_sound,
+    driven_worker,
+    make_account,
+    make_market,
+    place,
+    queue_client,
+    running_worker,
+    until,
+)
+from zavora.errors import EngineUnavailable, OutcomeUnknown
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DESK = operator(Permission.CHANGE_MARKET, Permission.CHANGE_ACCOUNT, user_id=12)
+
+
+def records():
+    rows = AuditRecord.objects.filter(act__startswith="market").order_by("pk")
+    return [(row.act, row.user_id, row.request_id, row.details.get("outcome")) for row in rows]
+
+
+def journaled(kind):
+    rows = Command.objects.filter(kind=kind).order_by("sequence")
+    return list(rows.values_list("outcome", "actor", "request_id"))
+
+
+def assert_replays():
+    with connect(shard_id=0, owner="verify") as session:
+        assert verify_shard(session, 0).differences == []
+
+
+@pytest.fixture
+def market(transactional_db):
+    return make_market("BTC", "USD")
+
+
+def test_the_journal_and_the_record_name_the_operator(market):
+    ann = make_account("ann", USD="1000")
+    with running_worker():
+        set_market_phase(by=DESK, symbol="BTC/USD", phase="halted")
+        change_market(by=DESK, symbol="BTC/USD", maker_fee_ppm=7)
+        freeze_account(by=DESK, account_id=ann.public_id)
+
+    request = DESK.request_id
+    assert journaled("phase") == [("applied", "user:12 desk@example.com", request)]
+    assert journaled("configure")[1:] == [("applied", "user:12 desk@example.com", request)]
+    assert journaled("cancel_all") == [("applied", "user:12 desk@example.com", request)]
+    assert records() == [
+        ("market.phase", 12, request, "asked"),
+        ("market.phase", 12, request, "done"),
+        ("market.change", 12, request, "asked"),
+        ("market.change", 12, request, "done"),
+    ]
+    assert AuditRecord.objects.filter(act="account.status", user_id=12).count() == 1
+    assert_sound()
+    assert_replays()
+
+
+def test_customers_commands_and_rows_of_before_name_nobody(market):
+    ann = make_account("ann", USD="1000")
+    with driven_worker() as worker:
+        worker.settle(
+            place(ann, market, "buy", "10.00", "1"),
+            wire.CancelAllOrders(ann.pk, None, None),
+            wire.SetMarketPhase(market.pk, "halted"),  # as a former version sends it
+        )
+    kinds = ("place", "cancel_all", "phase")
+    assert set(Command.objects.filter(kind__in=kinds).values_list("actor", flat=True)) == {None}
+    assert_sound()
+    assert_replays()
+
+
+@pytest.mark.parametrize("name", ["x" * 500, "a\tb\\N\n", "\0", "ä" * 300])
+def test_no_name_that_was_queued_stops_the_worker(market, name):
+    with driven_worker() as worker:
+        (reply,) = worker.settle(wire.SetMarketPhase(market.pk, "halted", actor=name))
+    assert reply.code == ""
+    assert len(Command.objects.get(kind="phase").actor or "") <= 128
+    assert_replays()
+
+
+def test_messages_of_the_version_before_and_after_understand_each_other():
+    class Before(msgspec.Struct, frozen=True, array_like=True, tag="phase"):
+        market_id: int
+        phase: str
+
+    old = msgspec.msgpack.encode(Before(7, "halted"))
+    assert wire.decode_command(old) == wire.SetMarketPhase(7, "halted", actor="")
+    new = wire.encode(wire.SetMarketPhase(7, "halted", actor="user:12 op@example.com"))
+    assert msgspec.msgpack.decode(new, type=Before) == Before(7, "halted")
+
+
+def test_a_name_does_not_make_another_request_of_it():
+    plain, named = (wire.CancelAllOrders(1, 2, None, actor=actor) for actor in ("", "user:12 x"))
+    assert wire.fingerprint(plain) == wire.fingerprint(named)
+
+
+def test_an_operator_who_is_killed_before_the_answer_is_still_on_record(market):
+    """The worker takes the command up after the asker is gone: effect and names are there."""
+    queue = queue_client()
+    queue.set(wire.heartbeat_name(0), "nobody", px=60_000)  # alive, and slow
+    script = (
+        "import django; django.setup()\n"
+        "from tests.integration.matching.test_operators import DESK\n"
+        "from matching.services import set_market_phase\n"
+        "set_market_phase(by=DESK, symbol='BTC/USD', phase='halted')\n"
+    )
+    queued = queue.xlen(wire.stream_name(0))
+    asker = subprocess.Popen(
+        [sys.executable, "-c", script], env=_environment(), start_new_session=True
+    )
+    try:
+        until(
+            lambda: queue.xlen(wire.stream_name(0)) > queued, timeout_s=60, what="a queued command"
+        )
+    finally:
+        asker.send_signal(signal.SIGKILL)
+        asker.wait()
+    assert records() == [("market.phase", 12, DESK.request_id, "asked")]
+    assert Market.objects.get().phase == "continuous"
+
+    queue.delete(wire.heartbeat_name(0))
+    with running_worker():
+        until(lambda: Market.objects.get().phase == "halted", what="the halt")
+    assert journaled("phase") == [("applied", "user:12 desk@example.com", DESK.request_id)]
+    assert records() == [("market.phase", 12, DESK.request_id, "asked")]
+    queue.close()
+    assert_replays()
+
+
+def test_an_answer_that_does_not_come_is_on_record_as_such(market, settings):
+    settings.ZAVORA_EDGE_WAIT_MS = 200
+    queue = queue_client()
+    queue.set(wire.heartbeat_name(0), "nobody", px=60_000)
+    with pytest.raises(OutcomeUnknown):
+        set_market_phase(by=DESK, symbol="BTC/USD", phase="halted")
+    queue.delete(wire.heartbeat_name(0))
+    assert [outcome for *_, outcome in records()] == ["asked", "unanswered"]
+    with running_worker():
+        until(lambda: Market.objects.get().phase == "halted", what="the halt")
+    assert journaled("phase") == [("applied", "user:12 desk@example.com", DESK.request_id)]
+    queue.close()
+
+
+def test_a_refusal_is_on_record_and_nothing_is_queued(market):
+    queue = queue_client()
+    queue.delete(wire.heartbeat_name(0))
+    queued = queue.xlen(wire.stream_name(0))
+    with pytest.raises(EngineUnavailable):
+        set_market_phase(by=DESK, symbol="BTC/USD", phase="halted")
+    assert [outcome for *_, outcome in records()] == ["asked", "refused: engine_unavailable"]
+    assert queue.xlen(wire.stream_name(0)) == queued
+    queue.close()
+
+
+def test_the_exchange_itself_is_named_too(market):
+    with running_worker():
+        set_market_phase(by=Actor.system("manage.py halt_market"), symbol="BTC/USD", phase="halted")
+        set_market_phase(by=SYSTEM, symbol="BTC/USD", phase="continuous")
+    assert [actor for _, actor, _ in journaled("phase")] == [
+        "system:manage.py halt_market",
+        "system:tests",
+    ]
+
+
+def _environment():
+    """Return an environment in which Django finds the test's database."""
+    import os
+    from urllib.parse import urlsplit, urlunsplit
+
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    name = connection.settings_dict["NAME"]
+    return {
+        **os.environ,
+        "DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}")),
+        "REDIS_URL": django_settings.REDIS_URL,
+        "DJANGO_SETTINGS_MODULE": "zavora.settings",
+    }
