@@ -9,6 +9,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
 from matching.terms import MarketTerms
+from tests.actors import SYSTEM
 from tests.property.market_rules import extreme_orders, market_rules, require_named
 from zavora.errors import ValidationFailed
 from zavora.money import units_to_decimal
@@ -32,7 +33,8 @@ class Floor:
         self.codes = 0
         self.counts = {"refused": 0, "markets": 0, "trades": 0}
         self.seller, self.buyer = (
-            ensure_user(email=f"{name}@example.com").accounts.get() for name in ("seller", "buyer")
+            ensure_user(by=SYSTEM, email=f"{name}@example.com").accounts.get()
+            for name in ("seller", "buyer")
         )
 
     def new_asset(self, scale: int, owner: Any) -> str:
@@ -40,9 +42,15 @@ class Floor:
 
         self.codes += 1
         code = f"A{self.codes}"
-        create_asset(code=code, name=code, scale=scale)
+        create_asset(by=SYSTEM, code=code, name=code, scale=scale)
         all_there_can_be = units_to_decimal(MAXIMUM * 10**scale - 1, scale)
-        deposit(account_id=owner.public_id, asset=code, amount=all_there_can_be, source="operator")
+        deposit(
+            by=SYSTEM,
+            account_id=owner.public_id,
+            asset=code,
+            amount=all_there_can_be,
+            source="operator",
+        )
         return code
 
     def apply(self, *commands: Any) -> list[Any]:
