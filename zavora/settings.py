@@ -290,7 +290,7 @@ ZAVORA_WRITE_WAIT_S = env.int("ZAVORA_WRITE_WAIT_S", default=30)
 # All bodies that are being read, beyond the first 16 KiB of each.
 ZAVORA_UNREAD_BODY_BYTES_MAX = env.int("ZAVORA_UNREAD_BODY_BYTES_MAX", default=33_554_432)
 # A WebSocket message; one of more than 65,536 characters is refused, a longer one ends the socket.
-ZAVORA_SOCKET_MESSAGE_BYTES_MAX = env.int("ZAVORA_SOCKET_MESSAGE_BYTES_MAX", default=69_632)
+ZAVORA_SOCKET_MESSAGE_BYTES_MAX = env.int("ZAVORA_SOCKET_MESSAGE_BYTES_MAX", default=131_072)
 # Seconds that a socket may neither follow nor say anything.
 ZAVORA_SOCKET_SILENCE_S = env.int("ZAVORA_SOCKET_SILENCE_S", default=60)
 # Connections of a process, and of an address; in development everybody comes from one.
