@@ -152,6 +152,7 @@ def expected_entries() -> list[Entry]:
     """Return everything that the tables name."""
     found = [Entry("", name) for name in SITE]
     for model, acts in TABLE.items():
+        found.append(Entry(model, "delete_selected", is_action=True))  # Django's, for nobody
         found += [Entry(model, name) for name in MODEL_PAGES]
         found += [Entry(model, name, True) for name in acts if name not in MODEL_PAGES]
     return sorted(found)
@@ -230,7 +231,7 @@ class Walk:
         before = fingerprint()
         savepoint = transaction.savepoint()
         try:
-            answer = client.post(address, self._body(entry))
+            answer = client.post(address, self.body(entry))
             acted = fingerprint() != before
         finally:
             transaction.savepoint_rollback(savepoint)
@@ -253,7 +254,7 @@ class Walk:
             return reverse(f"{name}changelist") + f"{pk}/"
         return reverse(name + entry.name, args=() if entry.name in ("changelist", "add") else (pk,))
 
-    def _body(self, entry: Entry) -> Mapping[str, Any]:
+    def body(self, entry: Entry) -> Mapping[str, Any]:
         body = self.target.bodies.get((entry.model, entry.name), {"post": "yes"})
         if entry.is_action:
             row = self.target.rows.get(f"{entry.model}:{entry.name}") or self.target.rows.get(

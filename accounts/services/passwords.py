@@ -1,8 +1,8 @@
 """A new password for somebody who lost theirs: a link that works once, and only they set it.
 
 An operator makes the link and hands it over; no operator chooses or learns a password. The link
-carries a signature over the user's present password and rights, so a new password, another role or
-a day's time ends it. What it leads to ends every session of the user.
+carries a signature over the user's present password, last log-in and rights, so a new one of any of
+them, or a day's time, ends it. What it leads to ends every session of the user.
 """
 
 from typing import Any, Final

@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.test import Client
 
-from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, User, Withdrawal
+from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, User
 from accounts.services import (
     create_token,
     credit_deposit,
@@ -60,8 +61,15 @@ def roles_of(model):
     """Everybody, and for one model somebody with each permission that there is for it, alone."""
     app, _, name = model.partition(".")
     own = Permission.objects.filter(content_type__app_label=app, content_type__model=name)
-    names = sorted(f"{app}.{one.codename}" for one in own)
-    return (*ROLES, *(Role(one, permissions=frozenset({one})) for one in names))
+    roles = []
+    for one in own.order_by("codename"):
+        # Django's four open the list by themselves or not at all; ours are worth something only there.
+        is_djangos = one.codename.endswith(f"_{name}")
+        rights = {one.codename} if is_djangos else {one.codename, f"view_{name}"}
+        roles.append(
+            Role(one.codename, permissions=frozenset(f"{app}.{right}" for right in rights))
+        )
+    return (*ROLES, *roles)
 
 
 @pytest.fixture
@@ -206,13 +214,14 @@ def test_every_act_of_the_table_is_on_record(assets, become):
         for name in acts:
             entry = Entry(model, name, name not in MODEL_PAGES)
             before = set(AuditRecord.objects.values_list("pk", flat=True))
-            client.post(walk.address(entry), walk._body(entry))
+            savepoint = transaction.savepoint()
+            client.post(walk.address(entry), walk.body(entry))
             made = AuditRecord.objects.exclude(pk__in=before)
             found = {(row.actor_kind, row.user_id, row.address) for row in made}
-            if found != {("operator", boss.pk, "127.0.0.1")} and name != "cancel":
+            transaction.savepoint_rollback(savepoint)
+            if found != {("operator", boss.pk, "127.0.0.1")}:
                 missing.append((entry, found))
     assert missing == []
-    assert Withdrawal.objects.get(pk=target.rows["accounts.withdrawal"].pk).state == "settled"
 
 
 def test_no_page_sets_another_persons_password(assets, become):

@@ -44,14 +44,14 @@ def use(client, path, password=NEW):
 
 def test_an_operator_hands_a_link_over_and_the_person_sets_the_password(client, ann):
     desk = ensure_user(by=SYSTEM, email="root@example.com", is_staff=True, is_superuser=True)
+    person, elsewhere = Client(), Client()
+    elsewhere.force_login(ann)
     client.force_login(desk)
     page = client.post(
         "/admin/accounts/user/", {"action": "make_link", "_selected_action": [ann.pk]}
     )
     assert "no-store" in page["Cache-Control"]
     link = re.search(r"http://testserver(/account/password/[^<]+)", page.content.decode())[1]
-    person, elsewhere = Client(), Client()
-    elsewhere.force_login(ann)
     assert elsewhere.get("/account").status_code == 200
 
     shown = person.get(link, follow=True)
@@ -85,7 +85,9 @@ def test_two_links_do_not_outlive_each_others_use(ann):
     assert "not valid any more" in use(Client(), first).content.decode()
 
 
-@pytest.mark.parametrize("change", ["shut out", "made staff", "too old", "other user", "forged"])
+@pytest.mark.parametrize(
+    "change", ["shut out", "made staff", "logged in", "too old", "other user", "forged"]
+)
 def test_what_ends_a_link(ann, settings, change):
     reference, token = make_reset_link(by=DESK, user_id=ann.pk)
     path = f"/account/password/{reference}/{token}"
@@ -93,6 +95,8 @@ def test_what_ends_a_link(ann, settings, change):
         set_user_active(by=SYSTEM, user_id=ann.pk, is_active=False)
     elif change == "made staff":
         set_user_rights(by=SYSTEM, user_id=ann.pk, is_staff=True, is_superuser=False)
+    elif change == "logged in":  # who remembers the password needs no other
+        Client().force_login(ann)
     elif change == "too old":
         settings.PASSWORD_RESET_TIMEOUT = -1
     elif change == "other user":

@@ -10,6 +10,7 @@ from zavora.home import PROJECT_DIR
 PACKAGES = ("accounts", "api", "matching", "marketdata", "zavora")
 # Where the flags may stand: their columns, the services that ask or set them, pages that show them.
 MAY_NAME_FLAGS = {
+    "accounts/access/actor.py",
     "accounts/access/operators.py",  # makes the actor of the operators' pages
     "accounts/admin.py",
     "accounts/models.py",
