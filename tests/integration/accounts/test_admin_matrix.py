@@ -63,7 +63,7 @@ def roles_of(model):
     own = Permission.objects.filter(content_type__app_label=app, content_type__model=name)
     roles = []
     for one in own.order_by("codename"):
-        # Django's four open the list by themselves or not at all; ours are worth something only there.
+        # Django's four open the list or do not; ours are worth something only there.
         is_djangos = one.codename.endswith(f"_{name}")
         rights = {one.codename} if is_djangos else {one.codename, f"view_{name}"}
         roles.append(
