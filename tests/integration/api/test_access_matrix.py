@@ -23,6 +23,7 @@ from tests.routes import compat_routes, django_paths, v1_edge_paths
 DOCUMENT: Final = Path(settings.BASE_DIR) / "docs" / "security.md"
 ANYBODY, IN, OUT, HIDDEN = "anybody", "in", "refused", "not there"
 SCOPES: Final = ("read", "trade", "withdraw")
+UNLIMITED: Final = "trade, not limited to an account"
 # Errors of the compatible API that say who one is, or may not be.
 COMPAT_REFUSALS: Final = {-2014, -2015, -1022, -1002}
 PRIVATE_CHANNEL: Final = "orders"
@@ -41,9 +42,9 @@ def documented() -> dict[str, str]:
 # What the document calls a rule: the scope it asks for, and whether it is about one account.
 _NAMED: Final = {
     "any credential": (None, False),
+    UNLIMITED: ("trade", False),
     **{scope: (scope, False) for scope in SCOPES},
     **{f"{scope}, own account": (scope, True) for scope in SCOPES},
-    "trade, not limited to an account": ("trade", True),
 }
 
 
@@ -57,6 +58,8 @@ def expected(rule: str, caller: str) -> set[str]:
     if caller in SCOPES:
         return {IN} if scope in (None, caller) else {OUT}
     # Everybody else has all scopes, and the thing is not theirs.
+    if rule == UNLIMITED and caller == "limited":
+        return {OUT}
     return {HIDDEN, OUT} if is_owned else {IN}
 
 
