@@ -125,7 +125,7 @@ def test_faucet_and_withdrawal_move_money_once_per_form(client, ann):
         ("/account/deposit", {"account": "nonsense"}),
         ("/account/deposit", {"key": ""}),
         ("/account/withdraw", {"amount": "1"}),
-        ("/account/withdraw", {"amount": "\x00"}),
+        ("/account/withdraw", {"amount": "\u202e1"}),
     ],
 )
 def test_bad_forms_are_shown_again_and_move_nothing(client, ann, path, changes):
