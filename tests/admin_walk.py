@@ -71,10 +71,10 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
 SITE: Final[Mapping[str, str]] = {
     "index": STAFF,
     "login": ANYBODY,
-    "logout": STAFF,
+    "logout": ANYBODY,
     "password_change": STAFF,
     "password_change_done": STAFF,
-    "autocomplete": STAFF,
+    "autocomplete": NOBODY,  # no page has a field that asks it
     "jsi18n": STAFF,
     "view_on_site": STAFF,
     "app_list": STAFF,

@@ -139,9 +139,9 @@ def make_target(name, usd, *, is_staff):
     rules = {"tick_size": "1", "lot_size": "1", "maker_fee_ppm": "7", "taker_fee_ppm": "0"}
     rules |= dict.fromkeys(("min_notional", "max_notional", "max_price", "max_quantity"), "9")
     staff = {"is_staff": "on"} if is_staff else {}
-    passwords = {"old_password": PASSWORD, "new_password1": "staple battery"}
+    passwords = {"old_password": PASSWORD, "new_password1": "purple lamp garden seven"}
     bodies = {
-        ("", "password_change"): {**passwords, "new_password2": "staple battery"},
+        ("", "password_change"): {**passwords, "new_password2": "purple lamp garden seven"},
         ("auth.group", "add"): {"name": "Support"},
         ("auth.group", "change"): {"name": "Money"},
         ("accounts.user", "add"): {"email": "new@example.com", **staff},
@@ -231,7 +231,7 @@ def test_no_page_sets_another_persons_password(assets, become):
     before = User.objects.get(pk=user.pk).password
     for role in ROLES:
         client = become(role)
-        body = {"password1": "staple battery", "password2": "staple battery"}
+        body = {"password1": "purple lamp garden seven", "password2": "staple battery"}
         for page in (f"{user.pk}/password", f"{user.pk}/change", "add"):
             path = f"/admin/accounts/user/{page}/"
             client.post(path, body | {"password": "x", "email": "ann@example.com"}, follow=True)

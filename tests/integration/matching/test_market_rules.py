@@ -49,7 +49,7 @@ class Floor:
             account_id=owner.public_id,
             asset=code,
             amount=all_there_can_be,
-            source="operator",
+            source="bank",
         )
         return code
 

@@ -29,7 +29,7 @@ def _with_sibling(bench: Bench) -> None:
             account_id=sibling.public_id,
             asset=asset,
             amount=Decimal(amount),
-            source="operator",
+            source="bank",
         )
     bench.accounts.append(sibling)
 

@@ -37,7 +37,7 @@ def rich(transactional_db: None) -> Iterator[Bench]:
                 account_id=account.public_id,
                 asset=asset,
                 amount=Decimal(amount),
-                source="operator",
+                source="bank",
             )
         accounts.append(account)
     with OfflineShard(0) as shard:
@@ -59,7 +59,7 @@ def _deposit(bench: Bench, who: int, amount: int) -> None:
         account_id=bench.accounts[who].public_id,
         asset="CASH",
         amount=Decimal(amount),
-        source="operator",
+        source="bank",
     )
 
 

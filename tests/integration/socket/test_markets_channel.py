@@ -74,7 +74,8 @@ async def test_a_halt_and_a_resume_are_pushed_once_each_and_at_once(
     watching = asyncio.ensure_future(watch())
     script = (
         "import time; from matching.services import set_market_phase;"
-        f"set_market_phase(symbol='{MARKET}', phase='halted'); print(time.time())"
+        "from tests.actors import SYSTEM;"
+        f"set_market_phase(by=SYSTEM, symbol='{MARKET}', phase='halted'); print(time.time())"
     )
     printed = await asyncio.to_thread(exchange.manage, "shell", "-c", script)
     await watching

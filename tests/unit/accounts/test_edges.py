@@ -10,6 +10,9 @@ from zavora.home import PROJECT_DIR
 PACKAGES = ("accounts", "api", "matching", "marketdata", "zavora")
 # Where the flags may stand: their columns, the services that ask or set them, pages that show them.
 MAY_NAME_FLAGS = {
+    # The door of the operators' pages: who gets in, not what they may do there.
+    "accounts/door.py",
+    "accounts/forms.py",
     "accounts/access/actor.py",
     "accounts/access/operators.py",  # makes the actor of the operators' pages
     "accounts/admin.py",
