@@ -16,7 +16,7 @@ from api.edge import app as edge
 from api.urls import urlpatterns as django_routes
 
 PUBLIC_OF_DJANGO = {"/api/v1/markets/BTC-EUR/candles", "/api/schema", "/api/docs"}
-_PARTS = {"str:account": str(uuid4()), "path:symbol": "BTC-EUR"}
+_PARTS = {"str:account": str(uuid4()), "str:withdrawal": "1", "path:symbol": "BTC-EUR"}
 
 EDGE_PATHS = {
     "/api/v1/orders": edge.ORDERS,

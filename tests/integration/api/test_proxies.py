@@ -46,7 +46,7 @@ def bound_token(exchange: Exchange, alice: Client) -> str:
     token = exchange.create_token("bound-to-an-address@example.com")
     with psycopg.connect(exchange.database_url) as connection:
         connection.execute(
-            "UPDATE accounts_apikey SET ip_allowed = ARRAY[%s]::inet[] WHERE user_id ="
+            "UPDATE accounts_apikey SET ip_allowed = ARRAY[%s]::inet[] WHERE owner_id ="
             " (SELECT id FROM accounts_user WHERE email = 'bound-to-an-address@example.com')",
             (CLIENT,),
         )

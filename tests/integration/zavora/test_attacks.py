@@ -101,6 +101,7 @@ class HonestClient:
             "market": SYMBOL,
             "side": "buy",
             "order_type": "Limit",
+            "time_in_force": "IOC",  # it rests nowhere, however many there are
             "quantity": "0.01",
             "price": "13000",
             "client_order_id": uuid.uuid4().hex,

@@ -31,10 +31,12 @@ async def keys_of(alice: Bot, *kinds: dict[str, Any]) -> list[Bot]:
 import json
 from accounts.models import ApiKey
 from accounts.services import create_api_key
+from tests.actors import SYSTEM
 key = ApiKey.objects.get(lookup="{alice.key}")
 for options in {kinds!r}:
     options = {{"kind": "hmac", "scopes": ["read", "trade"], **options}}
-    made = create_api_key(user_id=key.owner_id, account_id=key.account.public_id, **options)
+    of = {{"user_id": key.owner_id, "account_id": key.account.public_id}}
+    made = create_api_key(by=SYSTEM, **of, **options)
     print(json.dumps({{"key": made.key, "secret": made.secret, "account": str(made.account_id)}}))
 """
     printed = await asyncio.to_thread(alice.exchange.manage, "shell", "-c", code)
@@ -115,11 +117,15 @@ GUEST = """
 import json
 from accounts.selectors import find_user
 from accounts.services import create_api_key, create_token, sign_up
+from tests.actors import SYSTEM
 from accounts.models import Account
 user = sign_up(email="{email}", password="correct horse battery")
 account = Account.objects.get(owner=user).public_id
-key = create_api_key(user_id=user.pk, account_id=account, kind="ed25519", scopes=["read", "trade"])
-_, token = create_token(user_id=user.pk, scopes=["read", "trade"])
+scopes = ["read", "trade"]
+key = create_api_key(
+    by=SYSTEM, user_id=user.pk, account_id=account, kind="ed25519", scopes=scopes
+)
+_, token = create_token(by=SYSTEM, user_id=user.pk, scopes=["read", "trade"])
 made = {{"key": key.key, "secret": key.secret, "account": str(key.account_id), "token": token}}
 print(json.dumps(made))
 """
@@ -127,8 +133,9 @@ ENDS = {
     "revoked": """
 from accounts.models import ApiKey
 from accounts.services import revoke_key
+from tests.actors import SYSTEM
 for key in ApiKey.objects.filter(owner__email="{email}"):
-    revoke_key(key_id=key.pk)
+    revoke_key(by=SYSTEM, key_id=key.pk)
 """,
     "expired": """
 from datetime import timedelta
