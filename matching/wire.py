@@ -9,7 +9,7 @@ with a default.
 from collections.abc import Callable
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -63,21 +63,28 @@ EVENTS_PATTERN: Final = "events:*"
 
 # --- commands -----------------------------------------------------------------------------------
 
+# What the tables hold. A command beyond it cannot be journaled by its fields, so it is none: what
+# is read from the queue is refused where it is decoded, and journaled as unreadable.
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+ClientOrderId = Annotated[str, msgspec.Meta(max_length=64)]
+Key = Annotated[str, msgspec.Meta(max_length=160)]
+Figure = Annotated[str, msgspec.Meta(max_length=40)]
+
 
 class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="place"):
     """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time to drop it after."""
 
-    account_id: int
-    market_id: int
+    account_id: Id
+    market_id: Id
     side: Literal["buy", "sell"]
     order_type: Literal["limit", "market"]
     time_in_force: Literal["gtc", "ioc", "fok"]
     post_only: bool
-    price: str | None
-    quantity: str | None
-    quote_quantity: str | None
-    client_order_id: str | None
-    key: str | None
+    price: Figure | None
+    quantity: Figure | None
+    quote_quantity: Figure | None
+    client_order_id: ClientOrderId | None
+    key: Key | None
     deadline_ms: int
 
 
@@ -91,11 +98,11 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c
     worker, so that nothing happens in between.
     """
 
-    account_id: int
-    market_id: int
-    order_id: int | None
-    client_order_id: str | None = None
-    key: str | None = None
+    account_id: Id
+    market_id: Id
+    order_id: Id | None
+    client_order_id: ClientOrderId | None = None
+    key: Key | None = None
     cancel_name: str = ""
     reason: Literal["requested", "balance_full"] = "requested"
     only_status: Literal["", "new", "partially_filled"] = ""
@@ -108,10 +115,10 @@ class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     ``actor``: who had them cancelled, where it was not the account's owner.
     """
 
-    account_id: int
-    market_id: int | None
+    account_id: Id
+    market_id: Id | None
     side: Literal["buy", "sell"] | None
-    key: str | None = None
+    key: Key | None = None
     cancel_name: str = ""
     actor: str = ""
 
@@ -119,12 +126,12 @@ class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
 class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="amend"):
     """Change price or total quantity of an open limit order; None leaves a figure as it is."""
 
-    account_id: int
-    market_id: int
-    order_id: int
-    price: str | None
-    quantity: str | None
-    key: str | None
+    account_id: Id
+    market_id: Id
+    order_id: Id
+    price: Figure | None
+    quantity: Figure | None
+    key: Key | None
     deadline_ms: int
 
 
@@ -134,16 +141,16 @@ class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     ``actor`` says for the journal who asked for it (``accounts.access.Actor.text``).
     """
 
-    market_id: int
+    market_id: Id
     symbol: str
-    base_id: int
-    quote_id: int
-    tick_size: str
-    lot_size: str
-    min_notional: str
-    max_notional: str
-    max_price: str
-    max_quantity: str
+    base_id: Id
+    quote_id: Id
+    tick_size: Figure
+    lot_size: Figure
+    min_notional: Figure
+    max_notional: Figure
+    max_price: Figure
+    max_quantity: Figure
     band_ppm: int | None
     maker_fee_ppm: int
     taker_fee_ppm: int
@@ -158,7 +165,7 @@ class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
 class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="phase"):
     """Halt, resume or otherwise change the trading phase of a market. The worker writes the row."""
 
-    market_id: int
+    market_id: Id
     phase: str
     actor: str = ""
 

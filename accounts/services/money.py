@@ -41,6 +41,7 @@ from zavora.money import EXACT
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
 KEY_LENGTH_MAX: Final = 128
+SOURCE_LENGTH_MAX: Final = 32
 # What an account in one of these gets and gives only by an operator's hand.
 SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 
@@ -73,6 +74,9 @@ def deposit(
     """
     check_key(key)
     check_key(external_reference)
+    if not (0 < len(source) <= SOURCE_LENGTH_MAX and source.isprintable()):
+        expected = f"expected 1 to {SOURCE_LENGTH_MAX} printable characters"
+        raise ValidationFailed("bad source", source=expected)
     if source == SOURCE_OPERATOR:
         raise ValidationFailed("bad source", source="expected faucet or a gateway's name")
     if source != SOURCE_FAUCET:

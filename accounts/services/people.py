@@ -22,6 +22,8 @@ from zavora.money import SCALE_MAX
 DEFAULT_ACCOUNT_LABEL: Final = "Main"
 ACCOUNTS_OF_A_USER_MAX: Final = 1_000
 LABEL_LENGTH_MAX: Final = 64
+# As the column; the form of addresses alone would allow 320.
+EMAIL_LENGTH_MAX: Final = 254
 
 
 @transaction.atomic(durable=True)
@@ -160,6 +162,10 @@ def create_asset(*, by: Actor, code: str, name: str, scale: int) -> Asset:
         raise ValidationFailed("bad asset code", code="expected 2 to 16 capital letters and digits")
     if not 0 <= scale <= SCALE_MAX:
         raise ValidationFailed("bad scale", scale=f"expected a whole number from 0 to {SCALE_MAX}")
+    if len(name) > LABEL_LENGTH_MAX or not name.isprintable():
+        raise ValidationFailed(
+            "bad asset name", name=f"expected at most {LABEL_LENGTH_MAX} printable characters"
+        )
     asset, made = Asset.objects.get_or_create(code=code, defaults={"name": name, "scale": scale})
     if not made and (asset.scale != scale or asset.name != name):
         raise Conflict("the asset exists with another name or scale", code=code)
@@ -199,6 +205,9 @@ def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser
         validate_email(email)
     except ValidationError:
         raise ValidationFailed("bad e-mail address", email="expected an e-mail address") from None
+    if len(email) > EMAIL_LENGTH_MAX:
+        expected = f"expected at most {EMAIL_LENGTH_MAX} characters"
+        raise ValidationFailed("bad e-mail address", email=expected)
     user = User(email=email, is_staff=is_staff, is_superuser=is_superuser)
     if password is not None:
         try:

@@ -244,3 +244,30 @@ def test_more_open_orders_than_a_market_allows_are_refused(bench: Any) -> None:
         ("invalid_order", "too_many_open_orders"), ("", ""), ("", ""),
     ]  # fmt: skip
     assert Order.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client_order_id": "x" * 65},
+        {"key": "x" * 161},
+        {"account_id": 2**63},
+        {"market_id": 2**63},
+        {"account_id": -1},
+        {"price": "1" * 41},
+    ],
+    ids=str,
+)
+def test_a_command_beyond_the_tables_is_none_and_stops_nobody(
+    bench: Any, change: dict[str, Any]
+) -> None:
+    """Its journal row could not be written, not even as void: the worker would not get past it."""
+    import msgspec
+
+    from matching import wire
+
+    market = bench.market()
+    beyond = msgspec.structs.replace(bench.order(0, market, "buy 1 @ 10"), **change)
+
+    with pytest.raises(msgspec.ValidationError):
+        wire.decode_command(wire.encode(beyond))
