@@ -37,6 +37,7 @@ def test_exchange_info_tells_the_rules_that_orders_are_held_to(http: httpx.Clien
     assert filters["PERCENT_PRICE_BY_SIDE"]["bidMultiplierUp"] == "1.50000000"
     assert filters["PERCENT_PRICE_BY_SIDE"]["askMultiplierDown"] == "0.50000000"
     by_hand = http.get("/exchangeInfo", params={"symbol": SYMBOL}).json()["symbols"][0]
+    assert filters["MAX_NUM_ORDERS"]["maxNumOrders"] == 1_000
     assert "PERCENT_PRICE_BY_SIDE" not in {each["filterType"] for each in by_hand["filters"]}
 
 

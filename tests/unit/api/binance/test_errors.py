@@ -42,6 +42,18 @@ TIMEOUT = (
             "Duplicate order sent.",
         ),
         (
+            own.InvalidOrder("x", reason="too_many_open_orders"),
+            400,
+            -1013,
+            "Filter failure: MAX_NUM_ORDERS",
+        ),
+        (
+            own.InvalidOrder("x", reason="balance_full"),
+            400,
+            -2010,
+            "Account balance would become too large.",
+        ),
+        (
             own.InvalidOrder("x", reason="price_band"),
             400,
             -1013,
