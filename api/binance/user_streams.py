@@ -23,6 +23,7 @@ from api.binance.signing import authenticate, has_expired
 from api.binance.user_events import USER_DATA, listen_key_expired, stream_terminated
 from api.edge.credentials import get_credentials
 from marketdata.feed import Feed, Message, get_feed
+from marketdata.feed.account_streams import Lost
 
 # Notices end a credential at once. These looks notice the rest: lost notices and expiry.
 CREDENTIAL_LOOK_S: Final = 0.9
@@ -139,7 +140,7 @@ class AccountStream:
         else:
             self._waiting += messages
 
-    def lost_account(self, account_id: int) -> None:
+    def lost_account(self, account_id: int, what: Lost) -> None:
         """Learn that something may be missing."""
         self.end(End.LOST)
 

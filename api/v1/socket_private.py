@@ -13,7 +13,7 @@ from api.shapes import Shape
 from api.v1.socket_codec import subscription_id, text_frame
 from api.v1.socket_outbox import Outbox
 from marketdata.feed import Feed, MarketView, Message
-from marketdata.feed.account_streams import AccountEvent, AccountStep
+from marketdata.feed.account_streams import AccountEvent, AccountStep, Lost
 from matching.terms import MarketTerms
 from matching.wire import BalanceState
 from zavora.money import text_to_units
@@ -166,6 +166,7 @@ class PrivateStreams:
                     frame = told.frame(public_id, in_all=market_id is None)
                     self._outbox.push_private(frame)
 
-    def lost_account(self, account_id: int) -> None:
-        """Learn that something may be missing: the client must begin anew."""
-        self._outbox.lose()
+    def lost_account(self, account_id: int, what: Lost) -> None:
+        """Learn that something may be missing: a client that follows it must begin anew."""
+        if what == "everything" or ("balances", None) in self._wanted:
+            self._outbox.lose()

@@ -265,8 +265,8 @@ class Feed:
         for user_id in list(self._user_listeners):
             self._tell_user(user_id)
         if self._listener.connects > 1:
-            # Notices carry no sequence: some may be gone.
-            self.fanout.account_streams.lost()
+            # Notices carry no sequence, as events do: some may be gone.
+            self.fanout.account_streams.lost("balances")
         if tickers is not None:
             self._take_tickers(tickers)
         log.info("feed_connected", connects=self._listener.connects)

@@ -8,7 +8,7 @@ over a hole.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 import structlog
@@ -29,6 +29,10 @@ EXECUTIONS_SINCE_US: Final = microseconds(datetime(2025, 1, 1, tzinfo=UTC))
 EXECUTION_BITS: Final = 3
 
 log = structlog.get_logger(__name__)
+
+
+# What may be gone: changes of balances only, or steps of orders, too.
+Lost = Literal["balances", "everything"]
 
 
 class AccountStep(msgspec.Struct, frozen=True, gc=False):
@@ -66,7 +70,7 @@ class AccountSink(Protocol):
     def push_account(self, account_id: int, messages: list[Message]) -> None:
         """Take messages that follow each other."""
 
-    def lost_account(self, account_id: int) -> None:
+    def lost_account(self, account_id: int, what: Lost) -> None:
         """Learn that messages are, or may be, gone for good: the client must begin anew."""
 
 
@@ -155,10 +159,10 @@ class AccountStreams:
             for codec in list(followed.sinks):
                 self._tell(state.account_id, followed, codec, codec.moved, state, newest)
 
-    def lost(self) -> None:
+    def lost(self, what: Lost) -> None:
         """Tell all: something that may have concerned anybody is gone."""
         for account_id in list(self._followed):
-            self._lose(account_id)
+            self._lose(account_id, what)
 
     # --- what was never told ----------------------------------------------------------------------
 
@@ -203,7 +207,7 @@ class AccountStreams:
         followed.versions[asset_id] = version - 1
         skipped = range(known + 1, version)
         if len(skipped) > AWAITED_MAX:
-            self._lose(account_id)
+            self._lose(account_id, "balances")
             return
         followed.awaited.setdefault(asset_id, set()).update(skipped)
         loop = asyncio.get_running_loop()
@@ -216,7 +220,7 @@ class AccountStreams:
         missing = awaited.intersection(versions)
         awaited.difference_update(missing)
         if missing and self._followed.get(account_id) is followed:
-            self._lose(account_id)
+            self._lose(account_id, "balances")
 
     def _tell(
         self,
@@ -239,19 +243,19 @@ class AccountStreams:
         for sink in list(followed.sinks.get(codec, ())):
             try:
                 if messages is None:
-                    sink.lost_account(account_id)
+                    sink.lost_account(account_id, "everything")
                 else:
                     sink.push_account(account_id, messages)
             except Exception:
                 log.exception("account_message_not_taken", account_id=account_id)
 
-    def _lose(self, account_id: int) -> None:
+    def _lose(self, account_id: int, what: Lost) -> None:
         followed = self._followed.get(account_id)
         if followed is None:
             return
         for sinks in list(followed.sinks.values()):
             for sink in list(sinks):
-                sink.lost_account(account_id)
+                sink.lost_account(account_id, what)
 
 
 def _steps(

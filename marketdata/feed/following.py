@@ -138,7 +138,7 @@ class Follower:
         self.view.is_synced = True
         if self.is_aside:
             self.is_aside = False
-            self._fanout.account_streams.lost()
+            self._fanout.account_streams.lost("everything")
             log.info("market_goes_on", part="feed", market=self.view.terms.symbol)
         self.synced.set()
         self._on_changed(self.view)
@@ -189,7 +189,7 @@ class Follower:
                 if newest is None or trade.sequence > newest.sequence
             ]
             self._fanout.trades(view, missed)
-            self._fanout.account_streams.lost()
+            self._fanout.account_streams.lost("everything")
             log.warning("feed_reloaded_market", market=view.terms.symbol)
 
     def _drain_pending(self) -> bool:

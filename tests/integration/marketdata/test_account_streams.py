@@ -42,7 +42,7 @@ class AccountRecorder:
     def push_account(self, account_id: int, messages: list[Any]) -> None:
         self.messages += messages
 
-    def lost_account(self, account_id: int) -> None:
+    def lost_account(self, account_id: int, what: str) -> None:
         self.lost += 1
 
 
