@@ -7,16 +7,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
+from accounts.door import BUSY, BUSY_RETRY_S
 from accounts.forms import show_error
 from accounts.models import User
 from accounts.services import find_user_of_link, reset_password
 from accounts.services.passwords import reset_tokens
-from zavora.errors import ZavoraError
+from zavora.errors import Overloaded, ZavoraError
 
 TOKEN_IN_SESSION = "_password_reset_token"  # noqa: S105 - Django's name for where it is kept
 
@@ -35,6 +36,17 @@ class SetPassword(PasswordResetConfirmView):
         user = find_user_of_link(uidb64)
         return user if user is not None and user.is_active else None
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Set the password; where too many are hashed at once nothing was tried."""
+        try:
+            return super().post(request, *args, **kwargs)
+        except Overloaded:
+            messages.error(request, BUSY)
+            form = self.get_form_class()(self.user)
+            page = self.render_to_response(self.get_context_data(form=form), status=503)
+            page["Retry-After"] = str(BUSY_RETRY_S)
+            return page
+
     def form_valid(self, form: Any) -> HttpResponse:
         """Set the password by the service, which asks the token again under a lock."""
         try:
@@ -45,6 +57,8 @@ class SetPassword(PasswordResetConfirmView):
                 address=str(self.request.META.get("REMOTE_ADDR", "")),
                 request_id=str(getattr(self.request, "request_id", "")),
             )
+        except Overloaded:
+            raise
         except ZavoraError as error:
             show_error(form, error)
             return self.form_invalid(form)

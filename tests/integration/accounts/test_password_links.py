@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.access.actor import Permission
+from accounts.hashing import hashing_place
 from accounts.models import AuditRecord, User
 from accounts.services import (
     ensure_user,
@@ -150,3 +151,14 @@ def test_of_two_uses_at_once_one_sets_the_password(ann):
     winner = next(i for i, thread in enumerate(threads) if thread.error is None)
     assert ann.check_password(passwords[winner])
     assert AuditRecord.objects.filter(act="user.reset_password").count() == 1
+
+
+def test_where_no_hash_can_be_computed_the_link_is_kept(ann, settings):
+    client, path = Client(), address(ann)
+    settings.ZAVORA_HASHES_MAX = 1
+    with hashing_place():
+        before = fingerprint()
+        answer = use(client, path)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+        assert fingerprint() == before
+    assert use(client, path).status_code == 302
