@@ -31,6 +31,7 @@ from matching import wire
 from matching.refusals import error_of
 from matching.selectors import KeyResult, find_key_result
 from zavora import lasting
+from zavora.ending import end_tasks
 from zavora.errors import (
     EngineUnavailable,
     OutcomeUnknown,
@@ -137,8 +138,7 @@ class Gateway:
 
     async def close(self) -> None:
         """End the tasks; what still waits gets OutcomeUnknown from its own wait."""
-        self.abandon()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         if self._connection is not None:
             await self._connection.disconnect()
 
@@ -183,7 +183,8 @@ class Gateway:
 
     async def _wait_for_listener(self) -> None:
         try:
-            await asyncio.wait_for(self._listening.wait(), START_WAIT_S)
+            async with asyncio.timeout(START_WAIT_S):
+                await self._listening.wait()
         except TimeoutError:
             raise EngineUnavailable("the queue is not reachable; nothing was queued") from None
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from api.binance import limits
 from api.binance.limits import Address, Counter
+from zavora.ending import end_tasks
 from zavora.redis_links import connect_async
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,7 @@ async def close() -> None:
     """End it."""
     task = _tasks.pop(asyncio.get_running_loop(), None)
     if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end_tasks([task])
 
 
 async def _share_forever() -> None:

@@ -22,6 +22,7 @@ from accounts.notices import CREDENTIALS_CHANNEL, decode_credential_notice
 from accounts.selectors import find_api_key, find_caller_by_token
 from api.auth import find_caller_by_session, get_open_api_caller
 from api.edge.threads import in_thread
+from zavora.ending import end_tasks
 from zavora.redis_links import connect_async, hear
 
 log = structlog.get_logger(__name__)
@@ -65,8 +66,7 @@ class Credentials:
     async def close(self) -> None:
         """End the listener."""
         if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+            await end_tasks([self._listener])
 
     async def of_token(self, token: str) -> tuple[Caller | None, bool]:
         """Return a token's caller, and whether it came from memory."""

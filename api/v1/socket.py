@@ -18,6 +18,7 @@ from api.v1.socket_methods import METHODS, Method
 from api.v1.socket_outbox import MESSAGES_MAX, Outbox
 from api.v1.socket_session import Session
 from marketdata.feed import get_feed
+from zavora.ending import end_tasks
 from zavora.errors import BadRequest, NotFound, RateLimited
 from zavora.logs import request_id_of
 from zavora.sockets import Silence
@@ -69,9 +70,7 @@ class SocketConsumer(AsyncConsumer):
         finally:
             self._silence.stop()
             self._session.end()
-            for task in (writer, *self._tasks):
-                task.cancel()
-            await asyncio.gather(writer, *self._tasks, return_exceptions=True)
+            await end_tasks([writer, *self._tasks])
 
     async def _write(self) -> None:
         try:

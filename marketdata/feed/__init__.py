@@ -32,6 +32,7 @@ from marketdata.wire import TICKERS_CHANNEL, TickerState, decode_candles, decode
 from matching import wire
 from matching.selectors import list_market_terms
 from matching.terms import MarketTerms
+from zavora.ending import end_tasks
 from zavora.errors import EngineUnavailable, MarketNotFound
 
 __all__ = ["Codec", "Feed", "MarketView", "Message", "Sink", "Topic", "get_feed"]
@@ -113,9 +114,7 @@ class Feed:
     async def close(self) -> None:
         """Stop everything. A closed feed is not started again."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         for follower in self._followers.values():
             await follower.close()
         await self._candles.close()

@@ -16,6 +16,7 @@ from marketdata.intervals import INTERVALS
 from marketdata.market_view import MarketView
 from marketdata.selectors import CHANGED_PAGE_MAX, list_changed_candles
 from marketdata.states import CandleState
+from zavora.ending import end_tasks
 
 RETRY_S: Final = 1.0
 
@@ -53,10 +54,7 @@ class CandleChains:
 
     async def close(self) -> None:
         """End all readings."""
-        repairs = list(self._repairs.values())
-        for task in repairs:
-            task.cancel()
-        await asyncio.gather(*repairs, return_exceptions=True)
+        await end_tasks(self._repairs.values())
 
     def _miss(self, view: MarketView, interval: str) -> None:
         if not self._fanout.follows_candles(view.terms.market_id, interval):

@@ -20,6 +20,7 @@ from matching.feed_reads import (
 )
 from matching.terms import MarketTerms
 from matching.wire import MarketEvent
+from zavora.ending import end_tasks
 
 # Events that may wait while the tables are read; beyond it the oldest are dropped, which the
 # next look at the sequences notices.
@@ -98,8 +99,7 @@ class Follower:
     async def close(self) -> None:
         """End a running repair."""
         if self._repair is not None:
-            self._repair.cancel()
-            await asyncio.gather(self._repair, return_exceptions=True)
+            await end_tasks([self._repair])
 
     def _apply(self, event: MarketEvent) -> None:
         if event.phase is not None:

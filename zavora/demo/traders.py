@@ -18,6 +18,7 @@ import structlog
 from zavora.demo.catalogue import BTC_CENTS, ETH_CENTS, MAKER, TAKER, TRADED, DemoMarket, Person
 from zavora.demo.client import Client, Refused
 from zavora.demo.prices import Prices
+from zavora.ending import end_tasks
 
 LEVELS: Final = 6
 # A market's turn comes each (number of markets) beats; in it at most so many orders change.
@@ -268,9 +269,7 @@ async def run_traders(
     try:
         await stop.wait()
     finally:
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
+        await end_tasks(work)
         goodbyes = [trader.cancel_all() for trader in (maker, taker) if trader.account_id]
         try:
             async with asyncio.timeout(GOODBYE_S):

@@ -24,6 +24,7 @@ from api.binance.streams.outbox import (
     Outbox,
 )
 from marketdata.feed import Message
+from zavora.ending import end_tasks
 from zavora.sockets import Silence
 
 LIFE_S: Final = 24 * 3_600
@@ -88,8 +89,7 @@ class StreamConnection:
             self._silence.stop()
             self.unsubscribe(list(self._names))
             self.listen_keys.close()
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            await end_tasks([writer])
 
     # --- what it follows ---
 

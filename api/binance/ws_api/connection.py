@@ -22,6 +22,7 @@ from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call
 from api.binance.ws_api.session import Session
 from marketdata.feed import Message
+from zavora.ending import end_tasks
 from zavora.sockets import Silence
 
 LIFE_S: Final = 24 * 3_600
@@ -78,9 +79,7 @@ class Connection:
             life.cancel()
             self._silence.stop()
             self._session.close()
-            for task in (writer, *self._calls):
-                task.cancel()
-            await asyncio.gather(writer, *self._calls, return_exceptions=True)
+            await end_tasks([writer, *self._calls])
 
     async def _write(self) -> None:
         try:

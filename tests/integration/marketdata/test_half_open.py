@@ -14,6 +14,7 @@ from marketdata.feed.listener import Listener
 from marketdata.worker import MarketDataService
 from matching.gateway import Gateway
 from tests.half_open import DIRECTIONS, Direction, HalfOpenProxy
+from zavora.ending import end_tasks
 from zavora.redis_links import silence_max_s
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,8 +48,7 @@ async def _feed(url: str) -> AsyncIterator[None]:
     )
     running = asyncio.create_task(listener.run())
     yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end_tasks([running])
 
 
 @asynccontextmanager
