@@ -17,7 +17,8 @@ import structlog
 from matching import wire
 from matching.worker import settle
 from matching.worker.connection import connect
-from matching.worker.decide import Decision, Entry, Figures, ShardContext
+from matching.worker.decide import Decision, Figures, ShardContext
+from matching.worker.entries import Entry
 from matching.worker.lease import Position
 from matching.worker.settle import Settled
 from zavora.lasting import WatchedConnection

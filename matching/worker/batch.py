@@ -19,7 +19,8 @@ from matching import wire
 from matching.worker import lease, settle
 from matching.worker.ahead import Flight
 from matching.worker.connection import connect, limit_transactions, require_durable
-from matching.worker.decide import Decision, Entry, Figures, ShardContext
+from matching.worker.decide import Decision, Figures, ShardContext
+from matching.worker.entries import Entry
 from matching.worker.failures import (
     Blamed,
     CannotSettle,

@@ -4,7 +4,6 @@ Everything a command is decided with is either the engine's own state or in ``Fi
 before. What comes out is a ``Decision``: rows for one transaction, and what to tell after it.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -21,6 +20,7 @@ from matching.refusals import code_of
 from matching.soundness import PHASES, require_sound
 from matching.terms import AssetTerms, MarketTerms
 from matching.worker import room, translate
+from matching.worker.entries import Entry
 from matching.worker.outcome import Outcome, latest_state
 from matching.worker.room import Crowded
 from matching.worker.rows import BatchRows, KeyBinding, rows_of
@@ -32,21 +32,6 @@ from zavora.money import units_to_text
 log = structlog.get_logger(__name__)
 
 ACTOR_LENGTH_MAX = 128  # as the journal's column
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry of the stream. ``command`` is None where the body could not be decoded."""
-
-    stream_id: str
-    body: bytes
-    request_id: str
-    reply_to: str
-    correlation: int
-    command: wire.WireCommand | None
-    # Why an earlier attempt at it failed inside; such a command is journaled as void, not decided.
-    blame: str = ""
-    # A fence moves the stream's ids and asks for nothing.
-    is_fence: bool = False
 
 
 _NO_ENTRY = Entry("", b"", "", "", 0, None)
@@ -278,19 +263,24 @@ class Decision:
         following = command.replacement
         if following is None:
             return
-        self._active_account(command.account_id)
+        account = self._active_account(command.account_id)
         asset = terms.quote if following.side == "buy" else terms.base
         funds_units = self._available((command.account_id, asset.asset_id))
         if following.side == order.side:
             funds_units += order.hold_units  # what the cancel sets free
-        given = Given(self.time_us, funds_units=funds_units)
-        refused = refusal_before(
-            self.engine.market(terms.market_id),
-            translate.place(following, given, terms),
-            leaving=order,
-        )
+        given = Given(self.time_us, funds_units=funds_units, owner_id=account.owner_id)
+        placed = translate.place(following, given, terms)
+        market = self.engine.market(terms.market_id)
+        refused = refusal_before(market, placed, leaving=order)
         if refused is not None:
             raise Refused(refused.reason, refused.message)
+        brings_units = room.could_bring_units(market, placed)
+        if self._watches(
+            command.account_id, following.side, terms, brings_units
+        ) and room.lacks_room_after(
+            self.engine, order, placed, terms, self._figures.totals, self.outcome.changes
+        ):
+            raise room.full()
 
     def _cancel_all(self, command: wire.CancelAllOrders) -> _Verdict:
         given = Given(self.time_us)
@@ -372,9 +362,7 @@ class Decision:
             account_id, order_id = order.account_id, order.order_id
             self.engine.undo(back_to=mark)
             if order is taker:
-                raise Refused(
-                    "balance_full", "The order could bring a balance or an amount of 10^20 or more."
-                )
+                raise room.full()
             log.warning("order_ended_balance_full", account_id=account_id, order_id=order_id)
             cancel = wire.CancelOrder(account_id, terms.market_id, order_id, reason="balance_full")
             self.decide(
@@ -494,26 +482,3 @@ def _refusal(reason: str, message: str) -> _Verdict:
 
 def _void(message: str) -> _Verdict:
     return _Verdict("void", wire.Reply("internal_error", message, "void"))
-
-
-def submitting_accounts(entries: Sequence[Entry]) -> list[int]:
-    """Return the accounts whose funds and status a batch needs, each once."""
-    return list(
-        {
-            entry.command.account_id: None
-            for entry in entries
-            if isinstance(entry.command, wire.PlaceOrder | wire.AmendOrder)
-            or (isinstance(entry.command, wire.CancelOrder) and entry.command.replacement)
-        }
-    )
-
-
-def keys_of(entries: Sequence[Entry]) -> list[tuple[int, str]]:
-    """Return the idempotency keys of a batch, each once, in order of account and key."""
-    return sorted(
-        {
-            (entry.command.account_id, key)  # type: ignore[union-attr]
-            for entry in entries
-            if (key := getattr(entry.command, "key", None)) is not None
-        }
-    )

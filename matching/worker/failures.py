@@ -2,7 +2,7 @@
 
 import psycopg
 
-from matching.worker.decide import Entry
+from matching.worker.entries import Entry
 
 
 class Blamed(Exception):

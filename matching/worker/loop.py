@@ -24,7 +24,8 @@ from matching import wire
 from matching.worker import lease
 from matching.worker.ahead import FLIGHT_COMMANDS_MIN, Ahead, Flight, can_fly
 from matching.worker.batch import RECONNECT_WAIT_MAX_S, BatchSettler
-from matching.worker.decide import Decision, Entry
+from matching.worker.decide import Decision
+from matching.worker.entries import Entry
 from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.loading import load_shard

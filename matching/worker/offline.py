@@ -9,7 +9,7 @@ from types import TracebackType
 
 from matching import wire
 from matching.refusals import error_of
-from matching.worker.decide import Entry
+from matching.worker.entries import Entry
 from matching.worker.loop import MatchingWorker
 from matching.worker.stream import News
 from zavora.errors import EngineUnavailable

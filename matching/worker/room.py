@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from accounts.ledger import BalanceChange, BalanceKey
+from matching.engine import Engine
 from matching.engine.market import Market
-from matching.engine.types import Amend, Event, Order, Place, Traded
+from matching.engine.types import Amend, Cancel, Event, Order, OrderRejected, Place, Traded
 from matching.terms import MarketTerms
+from matching.worker.translate import Refused
 from zavora.money import INTEGER_DIGITS_MAX, SCALE_MAX
 
 # In smallest units, by scale: what a total stays below; and what, brought by an order to a balance
@@ -26,6 +28,11 @@ class Crowded(Exception):
     def __init__(self, keys: set[BalanceKey]) -> None:
         super().__init__(f"balances nearly full: {sorted(keys)}")
         self.keys = keys
+
+
+def full() -> Refused:
+    """Return the refusal of an order that a balance has no room for."""
+    return Refused("balance_full", "The order could bring a balance or an amount of 10^20 or more.")
 
 
 def is_harmless(units: int, scale: int) -> bool:
@@ -110,6 +117,29 @@ def first_without_room(
     return (
         None if has_room and order.filled_quote_units + rest_units < BOUNDS[quote.scale] else order
     )
+
+
+def lacks_room_after(
+    engine: Engine,
+    leaving: Order,
+    placed: Place,
+    terms: MarketTerms,
+    totals: Mapping[BalanceKey, int],
+    changes: Mapping[BalanceKey, BalanceChange],
+) -> bool:
+    """Tell whether an order that follows a cancelled one would lack room; changes nothing."""
+    mark = engine.mark()
+    try:
+        engine.apply(
+            Cancel(leaving.market_id, leaving.account_id, leaving.order_id, placed.time_us)
+        )
+        events = engine.apply(placed)
+        if isinstance(events[0], OrderRejected):
+            return False  # the engine says so when it comes to it
+        crowded = first_without_room(events, terms, totals, changes)
+        return crowded is not None and crowded.order_id == placed.order_id
+    finally:
+        engine.undo(back_to=mark)
 
 
 class _Counted:

@@ -24,8 +24,8 @@ from matching import wire
 from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Trade
 from matching.terms import MarketTerms
 from matching.worker import lease
-from matching.worker.decide import Decision, Figures, ShardContext, keys_of, submitting_accounts
-from matching.worker.decide import Entry as Entry
+from matching.worker.decide import Decision, Figures, ShardContext
+from matching.worker.entries import Entry, keys_of, submitting_accounts
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.outcome import EntryRow
 from matching.worker.room import BOUNDS, Crowded

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from matching import wire
-from matching.worker.decide import Entry
+from matching.worker.entries import Entry
 from zavora.lasting import UnsafeServer
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from matching import wire
 from matching.engine import Engine
 from matching.models import Market, Order, Trade
 from matching.worker import ahead, settle
-from matching.worker.decide import Entry
+from matching.worker.entries import Entry
 from matching.worker.settle import FundsMoved
 from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import (

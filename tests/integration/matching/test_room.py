@@ -257,3 +257,22 @@ def _withdraw(bench: Bench, who: int, amount: int) -> None:
     request_withdrawal(
         account_id=bench.accounts[who].public_id, asset="CASH", amount=Decimal(amount)
     )
+
+
+def test_what_would_follow_a_cancel_without_room_leaves_the_order_where_it_is(rich: Bench) -> None:
+    """Known before the cancel: the replaced order stays, and its client keeps its place."""
+    from msgspec.structs import replace
+
+    market = _coins(rich)
+    (placed,) = rich.apply(rich.order(RICH, market, "sell 1 @ 999"))
+    cancel = rich.cancel(RICH, market, placed.orders[0].id)
+    hashed = rich.state_hash()
+
+    (kept,) = rich.apply(replace(cancel, replacement=rich.order(RICH, market, "sell 1 @ 1000")))
+
+    assert (kept.code, kept.reason) == ("invalid_order", "balance_full")
+    assert rich.state_hash() == hashed
+    assert [order.pk for order in rich.open_orders(RICH)] == [placed.orders[0].id]
+    fits = replace(cancel, replacement=rich.order(RICH, market, "sell 1 @ 998"))
+    assert rich.apply(fits)[0].orders[0].status == "cancelled"
+    _assert_sound(rich)

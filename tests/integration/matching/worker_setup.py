@@ -23,7 +23,7 @@ from matching.models import Command, Market
 from matching.reconcile import reconcile
 from matching.services import new_market_command
 from matching.worker.connection import connect
-from matching.worker.decide import Entry
+from matching.worker.entries import Entry
 from matching.worker.loading import load_shard
 from matching.worker.loop import MatchingWorker
 from matching.worker.offline import OfflineShard
