@@ -23,7 +23,9 @@ ENDLESS_BYTES: Final = 80 * MIB
 FRAME_BYTES: Final = 15 * MIB
 # Between the end of a connection and the next: what is tried is what can be held, not how many
 # connections a second there can be.
-PAUSE_S: Final = 1.0
+PAUSE_S: Final = 3.0
+# In so many seconds the connections of an attack begin.
+BEGIN_S: Final = 1.5
 # The attackers share the processors with the exchange, which an attacker does not.
 NICE: Final = 10
 CONNECT_WAIT_S: Final = 10.0
@@ -127,7 +129,7 @@ async def _again(attack: Attack, body: Body) -> None:
 
 async def _many(attack: Attack, count: int, body: Body) -> None:
     async def one_of_them(number: int) -> None:
-        await asyncio.sleep(PAUSE_S * number / count)
+        await asyncio.sleep(BEGIN_S * number / count)
         await _again(attack, body)
 
     await asyncio.gather(*map(one_of_them, range(count)))

@@ -5,6 +5,7 @@ answers without end. So here the body is bounded while it comes, and both queues
 """
 
 import asyncio
+from collections.abc import Hashable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -36,6 +37,41 @@ BOUNDS: Final[Bounds] = get_bounds()
 CONNECTIONS: Final = Connections(
     total_max=BOUNDS.connections_max, per_address_max=BOUNDS.connections_per_address_max
 )
+
+
+def _name(address: Any) -> Hashable:
+    """Return what tells a connection from the others, by its other end."""
+    return getattr(address, "host", None), getattr(address, "port", id(address))
+
+
+@implementer(IPushProducer)
+class Writable:
+    """Tells whether a socket's client takes what is sent."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._event.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Note that much waits to be taken."""
+        self._event.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Note that it was taken."""
+        self._event.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Let nobody wait for a client that has gone."""
+        self._event.set()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the client takes what is sent."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Wait until the client has taken what waits, or is given up."""
+        await self._event.wait()
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
@@ -71,7 +107,11 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         """Hand the request to the application."""
         self.release()
-        return super().process()
+        channel = self.channel
+        result = super().process()
+        if self.transport is None:  # a WebSocket has it now
+            channel.factory.channels.discard(channel)
+        return result
 
     def release(self) -> None:
         """Give back what the body took while it came."""
@@ -93,25 +133,30 @@ class BoundedChannel(http.HTTPChannel):
     maxHeaders = BOUNDS.headers_max or NO_BOUND  # noqa: N815
 
     def connectionMade(self) -> None:  # noqa: N802
-        """Take a connection, unless its address has too many."""
+        """Begin to wait for a request."""
+        self.writable = Writable()
         super().connectionMade()
         self._waits_since = reactor.seconds()
         self._wait_s = BOUNDS.header_wait_s
         self._stuck_since = NEVER
-        peer = self.transport.getPeer()
         self.factory.channels.add(self)
-        if not CONNECTIONS.admit(self.transport, getattr(peer, "host", "")):
-            self.refuse(HTTPStatus.TOO_MANY_REQUESTS)
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         """Forget the connection."""
-        self.forget()
+        self.writable.stopProducing()
+        self.factory.channels.discard(self)
+        CONNECTIONS.release(_name(self.transport.getPeer()))
         super().connectionLost(reason)
 
-    def forget(self) -> None:
-        """Count the connection no more."""
-        self.factory.channels.discard(self)
-        CONNECTIONS.release(self.transport)
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Note that much waits to be taken."""
+        self.writable.pauseProducing()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Note that it was taken."""
+        self.writable.resumeProducing()
+        super().resumeProducing()
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802
         """Take a line of the head."""
@@ -146,7 +191,7 @@ class BoundedChannel(http.HTTPChannel):
         """End the connection where its client is overdue."""
         if 0 < self._wait_s <= now - self._waits_since:
             self.refuse(HTTPStatus.REQUEST_TIMEOUT)
-        if self._waitingForTransport:
+        if not self.writable.is_set:
             self._stuck_since = min(self._stuck_since, now)
             if 0 < BOUNDS.write_wait_s <= now - self._stuck_since:
                 self.transport.abortConnection()
@@ -179,7 +224,9 @@ class BoundedHttpFactory(HTTPFactory):  # type: ignore[misc]
         LoopingCall(self._sweep).start(SWEEP_S, now=False)
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
-        """Make a channel whose requests are ours."""
+        """Make a channel whose requests are ours; none where the address has too many."""
+        if not CONNECTIONS.admit(_name(addr), getattr(addr, "host", "")):
+            return None
         channel = super().buildProtocol(addr)
         channel.requestFactory = BoundedRequest
         return channel
@@ -188,36 +235,6 @@ class BoundedHttpFactory(HTTPFactory):  # type: ignore[misc]
         now = reactor.seconds()
         for channel in list(self.channels):
             channel.check(now)
-
-
-@implementer(IPushProducer)
-class Writable:
-    """Tells whether a socket's client takes what is sent."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self._event.set()
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        """Note that much waits to be taken."""
-        self._event.clear()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """Note that it was taken."""
-        self._event.set()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """Let nobody wait for a client that has gone."""
-        self._event.set()
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the client takes what is sent."""
-        return self._event.is_set()
-
-    async def wait(self) -> None:
-        """Wait until the client has taken what waits, or is given up."""
-        await self._event.wait()
 
 
 class Inbox(asyncio.Queue[dict[str, Any]]):
@@ -254,7 +271,7 @@ class BoundedSocket(WebSocketProtocol):  # type: ignore[misc]
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         """Forget the connection."""
         self.writable.stopProducing()
-        CONNECTIONS.release(self.transport)
+        CONNECTIONS.release(_name(self.transport.getPeer()))
         super().connectionLost(reason)
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802
@@ -286,12 +303,13 @@ class BoundedServer(Server):  # type: ignore[misc]
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send a message once the client has taken what waits for it, or is given up."""
-        if isinstance(protocol, BoundedSocket) and not protocol.writable.is_set:
+        connection = protocol if isinstance(protocol, BoundedSocket) else protocol.channel
+        if connection is not None and not connection.writable.is_set:
             try:
                 async with asyncio.timeout(BOUNDS.write_wait_s or None):
-                    await protocol.writable.wait()
+                    await connection.writable.wait()
             except TimeoutError:
-                protocol.transport.abortConnection()
+                connection.transport.abortConnection()
         await super().handle_reply(protocol, message)
 
 

@@ -3,7 +3,8 @@
 Granian is Rust; it can bound neither WebSocket frames nor the connections of an address, and sends
 no pings. But its sockets are files of this process, so the guard can look at them: whose they are,
 and how much has come on each. One that breaks a bound is shut down, which Granian takes for the
-client's going. (Linux only: elsewhere these bounds are not kept.)
+client's going. It has a thread of its own: whoever makes the event loop busy must not make the
+guard late. (Linux only: elsewhere these bounds are not kept.)
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import socket
 import stat
 import struct
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,6 +29,8 @@ FILES: Final = Path("/proc/self/fd")
 IS_LINUX: Final = sys.platform == "linux"
 SCAN_S: Final = 0.25
 TICK_S: Final = 0.01
+# So little fits between a WebSocket's client and Granian that a flood cannot outrun a tick.
+RECEIVE_BUFFER_BYTES: Final = 16_384
 # Offset of tcpi_bytes_received in Linux' struct tcp_info.
 BYTES_RECEIVED_AT: Final = 128
 TCP_INFO_BYTES: Final = 192
@@ -92,20 +96,28 @@ class Guard:
         self._watched: dict[int, WatchedSocket] = {}
         self._poll = select.epoll() if IS_LINUX else None
         self._port = int(os.environ["ZAVORA_SERVING_PORT"])
-        self._is_ticking = False
+        # Held by the guard's thread while it looks, and by the event loop while it adds a socket.
+        self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Look from now on, in the running loop."""
+        """Look from now on, in a thread that ends with the process."""
         if self._poll is not None:
-            self._scan_again()
+            threading.Thread(target=self._run, name="guard", daemon=True).start()
+
+    def _run(self) -> None:
+        scanned_at = 0.0
+        while True:
+            with self._lock:
+                if time.monotonic() - scanned_at >= SCAN_S:
+                    self._scan()
+                    scanned_at = time.monotonic()
+                self._look_at_watched()
+                is_watching = bool(self._watched)
+            time.sleep(TICK_S if is_watching else SCAN_S)
 
     # --- whose they are ---
 
-    def _scan_again(self) -> None:
-        self.scan()
-        asyncio.get_running_loop().call_later(SCAN_S, self._scan_again)
-
-    def scan(self) -> None:
+    def _scan(self) -> None:
         """Notice what was opened and closed since the last time; shut what is one too many."""
         seen = set()
         for entry in FILES.iterdir():
@@ -181,21 +193,20 @@ class Guard:
         if self._poll is None or not self._message_bytes_max:
             return None
         peer = (client[0], int(client[1]))
-        if peer not in self._files:
-            self.scan()
-        file = self._files.get(peer)
-        if file is None:
-            return None
-        with self._opened(peer, file) as connection:
-            if connection is None:
+        with self._lock:
+            if peer not in self._files:
+                self._scan()
+            file = self._files.get(peer)
+            if file is None:
                 return None
-            watched = WatchedSocket(peer, file, _bytes_received(connection))
-            with contextlib.suppress(FileExistsError):
-                self._poll.register(file, select.EPOLLIN | select.EPOLLET)
-        self._watched[file] = watched
-        if not self._is_ticking:
-            self._is_ticking = True
-            self._tick()
+            with self._opened(peer, file) as connection:
+                if connection is None:
+                    return None
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+                watched = WatchedSocket(peer, file, _bytes_received(connection))
+                with contextlib.suppress(FileExistsError):
+                    self._poll.register(file, select.EPOLLIN | select.EPOLLET)
+            self._watched[file] = watched
         return watched
 
     def end(self, watched: WatchedSocket) -> None:
@@ -208,15 +219,13 @@ class Guard:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _tick(self) -> None:
+    def _look_at_watched(self) -> None:
         if self._poll is None or not self._watched:
-            self._is_ticking = False
             return
         for file, _ in self._poll.poll(0):
             watched = self._watched.get(file)
             if watched is not None:
                 self._look(watched)
-        asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     def _look(self, watched: WatchedSocket) -> None:
         with self._opened(watched.peer, watched.file) as connection:
@@ -255,24 +264,27 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _serve_socket(scope: Scope, receive: Receive, send: Send) -> None:
-    watched = GUARD.watch(scope["client"])
-    if watched is None:
-        await asgi.application(scope, receive, send)
-        return
+    # Set once the socket is accepted: Granian reads no messages before, and most of those that an
+    # attacker opens are refused.
+    watched: WatchedSocket | None = None
 
     async def counted() -> dict[str, Any]:
         message = await receive()
-        if message["type"] == "websocket.receive":
+        if watched is not None and message["type"] == "websocket.receive":
             watched.consumed += _frame_bytes(message)
             watched.is_answered = True
         return message
 
-    async def closing(message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.close":
+    async def noticed(message: dict[str, Any]) -> None:
+        nonlocal watched
+        if message["type"] == "websocket.accept":
+            watched = GUARD.watch(scope["client"])
+        elif message["type"] == "websocket.close" and watched is not None:
             GUARD.end(watched)  # Granian waits for the client's answer as long as it takes
         await send(message)
 
     try:
-        await asgi.application(scope, counted, closing)
+        await asgi.application(scope, counted, noticed)
     finally:
-        GUARD.end(watched)
+        if watched is not None:
+            GUARD.end(watched)

@@ -25,6 +25,8 @@ def serve(
     del application, ping_s, pong_wait_s
     bounds = get_bounds()
     os.environ["ZAVORA_SERVING_PORT"] = str(port)  # by which the guard knows clients' connections
+    # Each of its threads would keep a heap of its own for what attackers made it hold once.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     Granian(
         APPLICATION,
         address=host,

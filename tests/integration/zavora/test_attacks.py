@@ -20,7 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.attacks import FRAME_BYTES, MIB
 from tests.exchange import Exchange, wait_until
@@ -220,20 +223,16 @@ def serving(exchange: Exchange, server: str, settings: dict[str, str]) -> Iterat
     port = free_port()
     spec = web({**exchange.env, **settings, "PORT": str(port)}, port=port, server=server)
     name = exchange.launch(dataclasses.replace(spec, name=f"web-{server}-{port}"))
-    wait_until(lambda: _is_alive(port), timeout_s=60, what=server)
+    wait_until(lambda: _is_healthy(port), timeout_s=60, what=server)
     yield port, exchange.pid(name)
     exchange.kill(name)
 
 
-def _is_alive(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+def _is_healthy(port: int) -> bool:
     try:
-        connection.request("GET", "/health/live")
-        return connection.getresponse().status == 200
-    except OSError:
+        return httpx.get(f"http://{HOST}:{port}/api/v1/health", timeout=2).status_code == 200
+    except httpx.TransportError:
         return False
-    finally:
-        connection.close()
 
 
 def _quiet(client: HonestClient) -> list[float]:
@@ -264,6 +263,7 @@ def test_attacks_neither_stop_orders_nor_take_memory(
             with Watch(pid) as watch:
                 samples, reports = _attacked(client, port)
                 page, _ = client.request("GET", "/api/v1/accounts")  # Django has threads left
+            _check_messages(server, port)
             quiet += _quiet(client)
             client.cancel_all()
             ratio = p99_ms(samples) / p99_ms(quiet)
@@ -296,6 +296,20 @@ def _check_each(reports: dict[str, Any]) -> None:
             assert reports[name]["ended"] > 0, name
 
 
+def _check_messages(server: str, port: int) -> None:
+    """Show that a message that is too long is answered, and one far above ends the socket."""
+    with connect(f"ws://{HOST}:{port}/ws", source_address=(HONEST_ADDRESS, 0)) as socket:
+        socket.send(" " * 65_537)
+        assert json.loads(socket.recv(timeout=10))["error"]["code"] == 400
+        if server == "granian":  # its guard sees to messages that are not complete
+            return
+        socket.send(" " * 200_000)
+        with pytest.raises(ConnectionClosed) as ending:
+            socket.recv(timeout=10)
+        assert ending.value.rcvd is not None
+        assert ending.value.rcvd.code == 1009
+
+
 def _tell(
     server: str, quiet: list[float], samples: list[float], watch: Watch, reports: Any
 ) -> None:
@@ -322,9 +336,9 @@ def test_without_bounds_frames_take_memory_and_sockets_stay(
             _, reports = _attacked(client, port, "frames", "silent_sockets", "idle", "slow_headers")
         client.close()
     assert watch.growth > MEMORY_BYTES_MAX
-    assert reports["silent_sockets"]["held_at_end"] == 800
+    assert reports["silent_sockets"]["held_at_end"] > 400
     if server != "granian":  # which has a deadline for heads of its own, a minute at most
-        assert reports["slow_headers"]["held_at_end"] == 200
+        assert reports["slow_headers"]["ended"] == 0
 
 
 def test_without_bounds_one_header_stops_every_order(
