@@ -42,8 +42,9 @@ class SetPassword(PasswordResetConfirmView):
             return super().post(request, *args, **kwargs)
         except Overloaded:
             messages.error(request, BUSY)
-            form = self.get_form_class()(self.user)
-            page = self.render_to_response(self.get_context_data(form=form), status=503)
+            form_class: Any = self.get_form_class()
+            context = self.get_context_data(form=form_class(self.user))
+            page = self.render_to_response(context, status=503)
             page["Retry-After"] = str(BUSY_RETRY_S)
             return page
 
