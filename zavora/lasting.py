@@ -166,9 +166,21 @@ class _Barrier:
             return waiting
 
     def _pass(self) -> None:
-        if self._connection is None or self._connection.closed:
-            self._connection = _connect()
-        is_named = self._connection.execute_lasting(_ROUND).fetchone() is not None
+        """Go one round; a session kept from before may have lost its server meanwhile."""
+        if self._connection is not None and not self._connection.closed:
+            try:
+                self._go_round(self._connection)
+            except DoubtfulCommit:
+                raise
+            except psycopg.OperationalError:
+                self._drop()
+            else:
+                return
+        self._connection = _connect()
+        self._go_round(self._connection)
+
+    def _go_round(self, connection: WatchedConnection) -> None:
+        is_named = connection.execute_lasting(_ROUND).fetchone() is not None
         self._unnamed_until = 0.0 if is_named else time.monotonic() + UNNAMED_S
 
     def _drop(self) -> None:

@@ -11,7 +11,7 @@ from tests.exchange import Exchange
 pytestmark = pytest.mark.usefixtures("exchange")
 
 NewVisitor = Callable[..., Trader]
-ODD_MARKET = "ETH-EUR"  # with a tick of 0.03, which no power of two and five divides
+ODD_MARKET = "USD-EUR"  # with a tick of 0.03, which no power of two and five divides
 
 # Moves the book by orders of its own, and after each move compares, in one go, what every level
 # shows, what it is called and what a click on it fills in.
@@ -69,10 +69,10 @@ def test_a_level_is_called_what_it_shows_and_fills_what_it_is_called(visitor: Ne
 def test_candles_are_asked_for_once_and_drawn_at_any_tick(
     visitor: NewVisitor, exchange: Exchange
 ) -> None:
-    exchange.manage("create_market", "ETH/EUR", "--tick-size", "0.03", "--lot-size", "0.01")
+    exchange.manage("create_market", "USD/EUR", "--tick-size", "0.03", "--lot-size", "0.01")
     buyer, seller = visitor(market=ODD_MARKET).sign_up(), visitor(market=ODD_MARKET).sign_up()
     buyer.deposit("EUR", "1000")
-    seller.deposit("ETH", "1")
+    seller.deposit("USD", "1")
     buyer.place_limit("Buy", "0.5", "99.99")
     seller.place_limit("Sell", "0.25", "99.99")
     expect(buyer.notice("Bought 0.25")).to_contain_text("50% of 0.50")
@@ -93,7 +93,7 @@ def test_candles_are_asked_for_once_and_drawn_at_any_tick(
     expect(legend).to_contain_text("99.99")
 
     buyer.page.wait_for_function(f"({CHART_COLOURS})() > 8")
-    wanted = [("ETH-EUR", i) for i in ("1m", "5m", "1h")] + [("BTC-EUR", "1h"), ("ETH-EUR", "1h")]
+    wanted = [("USD-EUR", i) for i in ("1m", "5m", "1h")] + [("BTC-EUR", "1h"), ("USD-EUR", "1h")]
     assert [
         (url.split("/markets/")[1].split("/")[0], url.split("interval=")[1].split("&")[0])
         for url in asked

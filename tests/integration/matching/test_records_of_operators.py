@@ -121,7 +121,7 @@ def test_an_operator_who_is_killed_before_the_answer_is_still_on_record(market):
     queue.set(wire.heartbeat_name(0), "nobody", px=60_000)  # alive, and slow
     script = (
         "import django; django.setup()\n"
-        "from tests.integration.matching.test_operators import DESK\n"
+        "from tests.integration.matching.test_records_of_operators import DESK\n"
         "from matching.services import set_market_phase\n"
         "set_market_phase(by=DESK, symbol='BTC/USD', phase='halted')\n"
     )

@@ -35,7 +35,12 @@ VISITOR = {"X-Forwarded-For": "203.0.113.7"}
 @pytest.fixture(scope="module")
 def light_port(exchange: Exchange) -> Iterator[int]:
     """A web process that lets through little weight."""
-    yield from extra_web(exchange, "web-light", ZAVORA_COMPAT_WEIGHT_PER_MINUTE="100")
+    yield from extra_web(
+        exchange,
+        "web-light",
+        ZAVORA_COMPAT_WEIGHT_PER_MINUTE="100",
+        ZAVORA_TRUSTED_PROXIES="127.0.0.0/8",
+    )
 
 
 @pytest.fixture(scope="module")

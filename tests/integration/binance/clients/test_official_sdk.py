@@ -67,7 +67,10 @@ def test_what_everybody_may_read(alice: Any, bob: ccxt.binance) -> None:
     assert (trade.price, trade.qty, trade.is_buyer_maker) == ("2001.00000000", "0.10000000", False)
     assert alice.historical_trades(SYMBOL, from_id=trade.id).data()[0].id == trade.id
     assert alice.agg_trades(SYMBOL, limit=1).data()[0].l == trade.id
-    assert alice.klines(SYMBOL, "1m", limit=1).data()[0][0] % 60_000 == 0
+    candles = wait_until(
+        lambda: alice.klines(SYMBOL, "1m", limit=1).data(), timeout_s=10, what="the first candle"
+    )
+    assert candles[0][0] % 60_000 == 0
     assert Decimal(alice.avg_price(SYMBOL).data().price) > 0
     ticker = alice.ticker24hr(symbol=SYMBOL).data().actual_instance
     assert (ticker.symbol, ticker.bid_price) == (SYMBOL, "1999.00000000")
