@@ -2,15 +2,16 @@
 
 ``TABLE`` is the matrix as we mean it. ``entries()`` is what ``admin.site`` really offers; a new
 address or action that the table does not name fails the test. ``Walk`` tries an entry as somebody
-and says what happened; ``markdown()`` renders the table for people.
+and says what happened; ``markdown()`` renders the table for people (docs/security.md).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from django.contrib import admin
 from django.db import connection, transaction
 from django.test import Client
+from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, reverse
 
 # Who may: the name of a permission, or one of these.
@@ -91,13 +92,6 @@ class Entry(NamedTuple):
     is_action: bool = False
 
 
-class Verdict(NamedTuple):
-    """What somebody got: whether the page answered them, and whether anything changed."""
-
-    answered: bool
-    acted: bool
-
-
 class Role(NamedTuple):
     """Somebody at the door. ``permissions`` are what they were given by name."""
 
@@ -105,6 +99,11 @@ class Role(NamedTuple):
     is_staff: bool = True
     is_superuser: bool = False
     permissions: frozenset[str] = frozenset()
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether somebody of this role is logged in."""
+        return self.name != "anonymous"
 
     def has(self, who: str) -> bool:
         """Return whether this role is among ``who`` of the tables."""
@@ -218,24 +217,42 @@ class Target(NamedTuple):
     bodies: Mapping[tuple[str, str], Mapping[str, Any]]
 
 
+class Browser(Client):
+    """Django's test client without what costs most of its time: it keeps of an answer nothing.
+
+    Neither the templates and contexts of a page nor its cookies; the one of the log-in stays.
+    """
+
+    _shared: ClassVar[ClientHandler | None] = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Middleware is set up once; WhiteNoise alone looks at every static file for it.
+        Browser._shared = self.handler = Browser._shared or self.handler
+
+    def request(self, **request: Any) -> Any:
+        """Return the answer to a request; one that is the server's fault is an error."""
+        answer = self.handler(self._base_environ(**request))
+        if answer.status_code >= 500:
+            raise AssertionError(f"{request['PATH_INFO']}: {answer.status_code}")
+        return answer
+
+
 class Walk:
     """Tries entries against a target's rows; whatever an attempt wrote is taken back."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
 
-    def attempt(self, client: Client, entry: Entry) -> Verdict:
-        """Ask for a page, then send its form or action; return what came of it."""
-        address = self.address(entry)
-        asked = not entry.is_action and _is_answered(client.get(address))
-        before = fingerprint()
-        savepoint = transaction.savepoint()
-        try:
-            answer = client.post(address, self.body(entry))
-            acted = fingerprint() != before
-        finally:
-            transaction.savepoint_rollback(savepoint)
-        return Verdict(_is_answered(answer) if entry.is_action else asked, acted)
+    def look(self, client: Client, entry: Entry) -> bool:
+        """Ask for a page; return whether it answers."""
+        return _is_answered(client.get(self.address(entry)))
+
+    def act(self, client: Client, entry: Entry) -> bool:
+        """Send a page's form, or an action; return whether anything changed."""
+        with Watch() as watch:
+            client.post(self.address(entry), self.body(entry))
+        return watch.has_changed
 
     def has_row(self, entry: Entry) -> bool:
         """Return whether there is a row to look at; without one Django tells nobody more."""
@@ -282,17 +299,53 @@ def _is_answered(answer: Any) -> bool:
     return not (answer.status_code == 302 and "/admin/login/" in to)
 
 
-def fingerprint() -> str:
-    """Return a digest of every table but sessions and Django's own log of the pages."""
+# --- whether anything changed ---------------------------------------------------------------------
+
+# Sessions, and Django's own log of the pages, are no effect.
+_ASIDE: Final = ("django_session", "django_admin_log", "django_migrations")
+
+
+class Watch:
+    """Tells whether what was done inside changed a row of any table, and takes it back.
+
+    PostgreSQL counts the rows that a transaction writes, table by table, those that it takes back
+    again, too: where no count has moved, nothing was written. Where one has, the contents of those
+    tables decide, with the changes and without them: a row that was written as it was, or taken
+    back by a service that refused after all, is no change.
+    """
+
+    has_changed = False
+
+    def __enter__(self) -> "Watch":
+        self._before = _written()
+        self._savepoint = transaction.savepoint()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        tables = sorted(name for name, _ in _written() - self._before)
+        changed = _digest(tables)
+        transaction.savepoint_rollback(self._savepoint)
+        self.has_changed = changed != _digest(tables)
+
+
+def _written() -> set[tuple[str, int]]:
+    """Return how many rows this transaction has written so far, by table."""
     with connection.cursor() as cursor:
-        tables = [
-            name
-            for name in connection.introspection.table_names(cursor)
-            if name not in ("django_session", "django_admin_log", "django_migrations")
-        ]
-        parts = " || ".join(
-            f"coalesce((SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t), '')"
-            for name in tables
+        cursor.execute(
+            "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
+            " WHERE relname <> ALL(%s)",
+            [list(_ASIDE)],
         )
-        cursor.execute(f"SELECT md5({parts})")
-        return str(cursor.fetchone()[0])
+        return set(cursor.fetchall())
+
+
+def _digest(tables: list[str]) -> list[str]:
+    """Return a digest of each table's rows."""
+    found = []
+    with connection.cursor() as cursor:
+        for name in tables:
+            cursor.execute(
+                f"SELECT coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '') FROM {name} t"
+            )
+            found.append(str(cursor.fetchone()[0]))
+    return found
