@@ -6,13 +6,17 @@ and says what happened; ``markdown()`` renders the table for people (docs/securi
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any, ClassVar, Final, NamedTuple
 
 from django.contrib import admin
+from django.contrib.auth.backends import ModelBackend
 from django.db import connection, transaction
 from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, reverse
+
+from accounts.models import User
 
 # Who may: the name of a permission, or one of these.
 NOBODY: Final = "nobody"
@@ -215,6 +219,29 @@ class Target(NamedTuple):
     name: str
     rows: Mapping[str, Any]
     bodies: Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+class RememberingBackend(ModelBackend):
+    """Django's backend, asking the tables once for a person and their permissions.
+
+    Who walks keeps their rights: whatever an attempt changed is taken back.
+    """
+
+    _known: ClassVar[dict[int, User]] = {}
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return the person as they were when first asked for."""
+        if user_id not in self._known:
+            user = User.objects.get(pk=user_id)
+            user.get_all_permissions()  # which Django keeps with the user
+            self._known[user_id] = user
+        # An attempt may change what it is given: a new password, for one.
+        return copy(self._known[user_id])
+
+    @classmethod
+    def forget(cls) -> None:
+        """Forget everybody: their rows are gone."""
+        cls._known.clear()
 
 
 class Browser(Client):

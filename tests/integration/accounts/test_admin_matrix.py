@@ -27,6 +27,7 @@ from tests.admin_walk import (
     TABLE,
     Browser,
     Entry,
+    RememberingBackend,
     Role,
     Target,
     Walk,
@@ -185,11 +186,13 @@ def desk(db, settings):
     """People of every role and rows to act on."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    settings.AUTHENTICATION_BACKENDS = ["tests.admin_walk.RememberingBackend"]
     settings.ZAVORA_FAUCET = False
     # Each refusal is a line of the log, which pytest would format four times.
     logging.disable()
     yield Desk()
     logging.disable(logging.NOTSET)
+    RememberingBackend.forget()
 
 
 @pytest.fixture
