@@ -29,10 +29,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-SHARED_PATHS: Final = frozenset({"/ws", "/ws/"})
-COMBINED_PATHS: Final = frozenset({"/stream", "/stream/"})
 BELOW: Final = "/ws/"
-WS_API_PATHS: Final = frozenset({"/ws-api/v3", "/ws-api/v3/"})
 # Longer paths and queries name more streams than a connection may follow.
 NAMES_LENGTH_MAX: Final = 65_536
 
@@ -40,16 +37,19 @@ NAMES_LENGTH_MAX: Final = 65_536
 async def websocket_application(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one WebSocket connection, whichever API it speaks."""
     path: str = scope["path"]
-    if path in SHARED_PATHS:
-        await _serve_shared(scope, receive, send)
-    elif path in COMBINED_PATHS:
-        await _serve_streams(scope, receive, send, _names_in_query(scope), is_combined=True)
-    elif path.startswith(BELOW):
-        await _serve_streams(scope, receive, send, _names_in_path(path), is_combined=False)
-    elif path in WS_API_PATHS:
-        await ws_api_application(scope, receive, send)
-    else:
-        await v1_application(scope, receive, send)  # which says that nothing is there
+    serve = PATHS.get(path) or PATHS.get(path.removesuffix("/"))
+    if serve is None:
+        # What nobody serves v1 answers: that nothing is there.
+        serve = PATHS[f"{BELOW}<streams>"] if path.startswith(BELOW) else v1_application
+    await serve(scope, receive, send)
+
+
+async def _serve_combined(scope: Scope, receive: Receive, send: Send) -> None:
+    await _serve_streams(scope, receive, send, _names_in_query(scope), is_combined=True)
+
+
+async def _serve_path(scope: Scope, receive: Receive, send: Send) -> None:
+    await _serve_streams(scope, receive, send, _names_in_path(scope["path"]), is_combined=False)
 
 
 async def _serve_streams(
@@ -117,6 +117,15 @@ async def _close(send: Send, code: int) -> None:
     # It may have gone meanwhile; each server has an exception of its own for that.
     with contextlib.suppress(Exception):
         await send({"type": "websocket.close", "code": code})
+
+
+# Every address of sockets; with a slash at the end, too.
+PATHS: Final[dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]]] = {
+    "/ws": _serve_shared,
+    f"{BELOW}<streams>": _serve_path,
+    "/stream": _serve_combined,
+    "/ws-api/v3": ws_api_application,
+}
 
 
 def _ip(scope: Scope) -> str:

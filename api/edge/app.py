@@ -138,6 +138,18 @@ OF_MARKET: Final[dict[str, Methods]] = {
     "ticker": {"GET": Route(market_data.get_ticker, is_public=True)},
     "trades": {"GET": Route(market_data.get_trades, is_public=True, is_packed=True)},
 }
+# Every path of the edge below ``PREFIX``, by its pattern: what is not in here is not answered.
+PATHS: Final[dict[str, Methods]] = {
+    "orders": ORDERS,
+    "orders/batch": BATCH,
+    "orders/cancel-all": CANCEL_ALL,
+    "orders/<order>": ORDER,
+    "markets": MARKETS,
+    "markets/tickers": TICKERS,
+    "markets/<market>": MARKET,
+    **{f"markets/<market>/{name}": methods for name, methods in OF_MARKET.items()},
+}
+_PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" not in path}
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
 HEALTH_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
@@ -149,33 +161,26 @@ def match(path: str) -> Match | None:
     """Return the methods of an edge path and what its variable parts say; None if it is none."""
     if not path.startswith(PREFIX):
         return None
-    parts = path[len(PREFIX) :].rstrip("/").split("/")
-    if parts[0] == "orders":
-        if len(parts) == 1:
-            return ORDERS, ()
-        if len(parts) == 2:
-            if parts[1] == "batch":
-                return BATCH, ()
-            if parts[1] == "cancel-all":
-                return CANCEL_ALL, ()
-            return ORDER, (parts[1],)
-    elif parts[0] == "markets":
+    rest = path[len(PREFIX) :].rstrip("/")
+    plain = _PLAIN_PATHS.get(rest)
+    if plain is not None:
+        return plain, ()
+    parts = rest.split("/")
+    if parts[0] == "orders" and len(parts) == 2:
+        return PATHS["orders/<order>"], (parts[1],)
+    if parts[0] == "markets":
         return _match_market(parts[1:])
     return None
 
 
 def _match_market(parts: list[str]) -> Match | None:
-    if not parts:
-        return MARKETS, ()
-    if parts == ["tickers"]:
-        return TICKERS, ()
     if parts[-1] == _CANDLES and len(parts) > 1:
         return None
-    methods = OF_MARKET.get(parts[-1]) if len(parts) > 1 else None
+    methods = PATHS.get(f"markets/<market>/{parts[-1]}") if len(parts) > 1 else None
     symbol = "/".join(parts[:-1] if methods is not None else parts)
     if methods is None and _SYMBOL.fullmatch(symbol) is None:
         return None
-    return methods or MARKET, (symbol_of(symbol),)
+    return methods or PATHS["markets/<market>"], (symbol_of(symbol),)
 
 
 def is_edge_path(path: str) -> bool:

@@ -62,9 +62,9 @@ async def answer(content: str | bytes, connection: Controlled) -> str:
         method = body.get("method")
         if method is None:
             raise _invalid("missing field `method`")
-        handler = _METHODS.get(method) if isinstance(method, str) else None
+        handler = METHODS.get(method) if isinstance(method, str) else None
         if handler is None:
-            expected = ", ".join(f"`{name}`" for name in _METHODS)
+            expected = ", ".join(f"`{name}`" for name in METHODS)
             shown = printable(str(method))
             raise _invalid(f"unknown variant `{shown}`, expected one of {expected}")
         result = await handler(connection, body.get("params"))
@@ -168,7 +168,7 @@ def _check_property(name: Any) -> None:
         raise Mistake(0, "Unknown property")
 
 
-_METHODS: Final[dict[str, Callable[[Controlled, Any], Awaitable[Any]]]] = {
+METHODS: Final[dict[str, Callable[[Controlled, Any], Awaitable[Any]]]] = {
     "SUBSCRIBE": _subscribe,
     "UNSUBSCRIBE": _unsubscribe,
     "LIST_SUBSCRIPTIONS": _list_subscriptions,

@@ -22,14 +22,14 @@ SLOW_S: Final = 1.0
 FAST_S: Final = 0.1
 
 _OF_A_SYMBOL: Final = re.compile(r"([a-z0-9]{2,40})@([A-Za-z0-9_]+)(@100ms|@1000ms)?", re.ASCII)
-_PLAIN_KINDS: Final[dict[str, Kind]] = {
+PLAIN_KINDS: Final[dict[str, Kind]] = {
     "trade": "trade",
     "aggTrade": "aggTrade",
     "miniTicker": "miniTicker",
     "ticker": "ticker",
     "bookTicker": "bookTicker",
 }
-_PARTIAL_LEVELS: Final = {"depth5": 5, "depth10": 10, "depth20": 20}
+PARTIAL_LEVELS: Final = {"depth5": 5, "depth10": 10, "depth20": 20}
 _KLINE: Final = "kline_"
 
 
@@ -44,7 +44,7 @@ class StreamName(NamedTuple):
     period_s: float = SLOW_S
 
 
-_OF_ALL: Final = {
+OF_ALL: Final = {
     "!miniTicker@arr": StreamName("!miniTicker@arr", "allMiniTickers"),
     # Undocumented, but what python-binance asks for.
     "!miniTicker@arr@1000ms": StreamName("!miniTicker@arr@1000ms", "allMiniTickers"),
@@ -57,8 +57,8 @@ def parse_name(text: str) -> StreamName | None:
 
     Symbols are in lower case; intervals are as they are (``1m`` is a minute, ``1M`` a month).
     """
-    if text in _OF_ALL:
-        return _OF_ALL[text]
+    if text in OF_ALL:
+        return OF_ALL[text]
     found = _OF_A_SYMBOL.fullmatch(text)
     if found is None:
         return None
@@ -66,13 +66,13 @@ def parse_name(text: str) -> StreamName | None:
     period_s = FAST_S if speed == "@100ms" else SLOW_S
     if what == "depth":
         return StreamName(text, "depth", symbol, period_s=period_s)
-    if what in _PARTIAL_LEVELS:
-        levels = _PARTIAL_LEVELS[what]
+    if what in PARTIAL_LEVELS:
+        levels = PARTIAL_LEVELS[what]
         return StreamName(text, "partialDepth", symbol, levels=levels, period_s=period_s)
     if speed is not None:
         return None
-    if what in _PLAIN_KINDS:
-        return StreamName(text, _PLAIN_KINDS[what], symbol)
+    if what in PLAIN_KINDS:
+        return StreamName(text, PLAIN_KINDS[what], symbol)
     interval = what.removeprefix(_KLINE)
     if what.startswith(_KLINE) and interval in INTERVALS:
         return StreamName(text, "kline", symbol, interval=interval)
