@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast lint format typecheck bench crash-test \
-    attack-trial freqtrade-trial lock clean
+    access-tables attack-trial freqtrade-trial lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -76,6 +76,9 @@ lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, front-end ty
 format: $(STAMPS)/dev ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
+	@SECRET_KEY=$${SECRET_KEY:-unused} $(BIN)/python -m tests.access.document
 
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt

@@ -59,6 +59,8 @@ def _safe_next(request: HttpRequest) -> str:
 # --- in ------------------------------------------------------------------------------------------
 
 
+# Django's own would take a form by PUT, too.
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 class Login(LoginView):
     """Let a person in, with limits on guesses; with ``staff_only`` none but operators."""
@@ -234,6 +236,7 @@ def _signup_page(
 
 
 @sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
 def change_password(request: HttpRequest) -> HttpResponse:
     """Let an operator change their own password; a guess at the old one counts like any other."""
     if request.method != "POST":

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from accounts.door import BUSY, BUSY_RETRY_S
 from accounts.forms import show_error
@@ -22,6 +23,8 @@ from zavora.errors import Overloaded, ZavoraError
 TOKEN_IN_SESSION = "_password_reset_token"  # noqa: S105 - Django's name for where it is kept
 
 
+# Django's own would take a form by PUT, too.
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 class SetPassword(PasswordResetConfirmView):
     """Set a new password by a link that works once."""

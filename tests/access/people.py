@@ -1,0 +1,228 @@
+"""Everybody who may come to an exchange, with what they come with, made in one command."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import httpx
+import psycopg
+
+from tests.exchange import Exchange
+
+CSRF: Final = "m" * 32
+MAKE: Final = """
+import json
+from datetime import timedelta
+from decimal import Decimal
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import HttpRequest
+from django.utils import timezone
+from accounts.models import ApiKey
+from accounts.notices import publish_credentials_on_commit
+from accounts.services import (
+    create_account, create_api_key, create_token, deposit, ensure_user, request_withdrawal,
+    revoke_key,
+)
+from tests.actors import SYSTEM
+
+ALL = ["read", "trade", "withdraw"]
+EACH = {one: [one] for one in ALL}
+rights = {"operator": {"is_staff": True, "is_superuser": True}}
+users = {
+    name: ensure_user(by=SYSTEM, email=f"matrix.{name}@example.com", **rights.get(name, {}))
+    for name in ("owner", "other", "operator", "frozen")
+}
+accounts = {name: user.accounts.get() for name, user in users.items()}
+owner = users["owner"]
+second = create_account(by=SYSTEM, owner_id=owner.pk, label="Second")
+for name in ("owner", "frozen"):
+    deposit(
+        by=SYSTEM, account_id=accounts[name].public_id, asset="EUR", amount=Decimal(10_000),
+        source="bank",
+    )
+
+def token(user, scopes, **more):
+    row, text = create_token(by=SYSTEM, user_id=user.pk, scopes=scopes, **more)
+    return row, text
+
+def key(user, scopes, account, **more):
+    return create_api_key(
+        by=SYSTEM, user_id=user.pk, kind="ed25519", scopes=scopes, account_id=account.public_id,
+        **more,
+    )
+
+rows, tokens, keys = {}, {}, {}
+several = ("all", "revoked", "expired", "elsewhere", "ended")
+for name, scopes in {**EACH, **dict.fromkeys(several, ALL)}.items():
+    rows[name], tokens[name] = token(owner, scopes)
+    keys[name] = key(owner, scopes, accounts["owner"])
+rows["limited"], tokens["limited"] = token(owner, ALL, account_id=second.public_id)
+keys["limited"] = key(owner, ALL, second)
+for name in ("other", "operator", "frozen"):
+    rows[name], tokens[name] = token(users[name], ALL)
+    keys[name] = key(users[name], ALL, accounts[name])
+revoke_key(by=SYSTEM, key_id=rows["revoked"].pk)
+ended = {"expired": {"expires_at": timezone.now() - timedelta(seconds=1)},
+         "elsewhere": {"ip_allowed": ["192.0.2.7", "2001:db8::1"]}}
+for name, change in ended.items():
+    ApiKey.objects.filter(pk__in=[rows[name].pk, keys[name].key_id]).update(**change)
+publish_credentials_on_commit(owner.pk)
+
+def session(user):
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore()
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.save()
+    return request.session.session_key
+
+whose = ("owner", "other", "operator")
+sessions = {name: [session(users[name]) for _ in range(4)] for name in whose}
+# Pending, as they are where money is real.
+settings.ZAVORA_FAUCET = False
+pending = {
+    name: [
+        request_withdrawal(
+            account_id=accounts[name].public_id, asset="EUR", amount=Decimal("0.01"), address="far"
+        ).pk
+        for _ in range(count)
+    ]
+    for name, count in (("owner", 20), ("frozen", 2))
+}
+print(json.dumps({
+    "accounts": {name: str(row.public_id) for name, row in accounts.items()},
+    "tokens": tokens,
+    "keys": {n: {"key": k.key, "secret": k.secret, "id": k.key_id,
+                 "account": str(k.account_id)} for n, k in keys.items()},
+    "sessions": sessions,
+    "pending": pending,
+    "doomed_token": token(owner, ["read"])[0].pk,
+}))
+"""
+
+
+class People:
+    """What everybody has, and a browser that keeps nothing."""
+
+    def __init__(self, exchange: Exchange, made: dict[str, Any], http: httpx.Client) -> None:
+        self.exchange = exchange
+        self.http = http
+        self.accounts: dict[str, str] = made["accounts"]
+        self.tokens: dict[str, str] = {**made["tokens"], "unknown": "zvr_" + "x" * 43}
+        self.keys: dict[str, dict[str, Any]] = made["keys"]
+        self.doomed_token: int = made["doomed_token"]
+        self._sessions: dict[str, list[str]] = made["sessions"]
+        self._pending: dict[str, list[int]] = made["pending"]
+        self.doomed_withdrawal = self._pending["owner"].pop()
+        self._frozen_orders = [self.new_order("frozen") for _ in range(6)]
+        self.listen_keys = {"nobody": "y" * 60, "unknown": "x" * 60}
+        self.listen_keys |= {name: self.listen_key(name) for name in ("revoked", "ended")}
+        self._end_keys()
+        with self.tables() as tables:
+            tables.execute(
+                "UPDATE accounts_account SET status = 'frozen' WHERE public_id = %s",
+                [self.accounts["frozen"]],
+            )
+
+    def _end_keys(self) -> None:
+        """Let one key be revoked by its owner, and end the listen key of another."""
+        revoked = f"/account/tokens/{self.keys['revoked']['id']}/revoke"
+        answer = self.http.post(revoked, headers=self.cookie("owner"))
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/account")
+        answer = self.http.delete(
+            "/api/v3/userDataStream",
+            params={"listenKey": self.listen_keys["ended"]},
+            headers={"X-MBX-APIKEY": self.keys["ended"]["key"]},
+        )
+        assert answer.status_code == 200, answer.text
+
+    # --- who comes with what ----------------------------------------------------------------------
+
+    def headers(self, caller: str) -> dict[str, str]:
+        """Return the headers that somebody sends to v1 and to pages."""
+        if caller == "nobody":
+            return {}
+        if caller in ("session", "no CSRF", "foreign page", "cookie"):
+            return self.cookie("owner", with_csrf=caller == "session")
+        if caller == "other session":
+            return self.cookie("other")
+        return {"Authorization": f"Bearer {self.tokens[caller]}"}
+
+    def cookie(self, user: str, *, with_csrf: bool = True, spare: bool = False) -> dict[str, str]:
+        """Return the headers of a browser; ``spare``: of a session that may end."""
+        session = self._sessions[user].pop() if spare else self._sessions[user][0]
+        if not with_csrf:
+            return {"Cookie": f"sessionid={session}"}
+        return {"Cookie": f"sessionid={session}; csrftoken={CSRF}", "X-CSRFToken": CSRF}
+
+    # --- things to act on -------------------------------------------------------------------------
+
+    def account(self, caller: str) -> str:
+        """Return the account that somebody asks for: the owner's; who is frozen for their own."""
+        return self.accounts["frozen" if caller == "frozen" else "owner"]
+
+    def order(self, caller: str) -> str:
+        """Return the id of an open order on that account, of its own for each attempt."""
+        return self._frozen_orders.pop() if caller == "frozen" else self.new_order("all")
+
+    def new_order(self, token: str) -> str:
+        """Place an order that rests."""
+        account = self.accounts["frozen" if token == "frozen" else "owner"]
+        answer = self.http.post(
+            "/api/v1/orders",
+            json=order(account),
+            headers={"Authorization": f"Bearer {self.tokens[token]}"},
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["data"]["order"]["id"])
+
+    def is_open(self, order_id: str) -> bool:
+        """Return whether an order of the owner's still rests."""
+        answer = self.http.get(f"/api/v1/orders/{order_id}", headers=self.headers("read"))
+        return bool(answer.json()["data"]["status"] == "New")
+
+    def withdrawal(self, caller: str) -> int:
+        """Return the id of a pending withdrawal from it, of its own for each attempt."""
+        return self._pending["frozen" if caller == "frozen" else "owner"].pop()
+
+    def listen_key(self, key: str) -> str:
+        """Make an API key's listen key."""
+        answer = self.http.post(
+            "/api/v3/userDataStream", headers={"X-MBX-APIKEY": self.keys[key]["key"]}
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["listenKey"])
+
+    @contextmanager
+    def tables(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open the exchange's own tables."""
+        with psycopg.connect(self.exchange.database_url, autocommit=True) as connection:
+            yield connection
+
+    def leave(self) -> None:
+        """Take everything out of the books again."""
+        for name, token in (("owner", "all"), ("frozen", "frozen")):
+            self.http.post(
+                "/api/v1/orders/cancel-all",
+                json={"account": self.accounts[name]},
+                headers={"Authorization": f"Bearer {self.tokens[token]}"},
+            )
+
+
+def order(account: str) -> dict[str, Any]:
+    """Return the body of an order that rests far below the market."""
+    body = {"user_id": account, "market": "BTC/EUR", "side": "buy", "order_type": "Limit"}
+    return {**body, "price": "1", "quantity": "1"}
+
+
+@contextmanager
+def everybody(exchange: Exchange) -> Iterator[People]:
+    """Make everybody on a running exchange; their orders end with the block."""
+    made = json.loads(exchange.manage("shell", "-c", MAKE).strip().splitlines()[-1])
+    # One client for all: each of them would read the certificates of the machine anew.
+    with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
+        people = People(exchange, made, http)
+        yield people
+        people.leave()

@@ -1,0 +1,319 @@
+"""Who may call what, as we mean it: a rule for every call, and what it says to every caller.
+
+The tables of docs/security.md are made of this (``tests.access.document``), and every cell of them
+is tried (tests/integration/access). What the product routes by is compared with it there.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from tests.routes import ANYTHING_ELSE
+
+
+class Rule(NamedTuple):
+    """What a call asks for. ``words`` are for people."""
+
+    words: str
+    scope: str | None = None
+    is_owned: bool = False
+    is_unlimited: bool = False
+    by_form: bool = False
+    by_listen_key: bool = False
+
+
+ANYBODY: Final = Rule("anybody")
+READ, TRADE, WITHDRAW = (Rule(scope, scope) for scope in ("read", "trade", "withdraw"))
+OWN_READ, OWN_TRADE, OWN_WITHDRAW = (
+    Rule(f"{scope}, own account", scope, is_owned=True) for scope in ("read", "trade", "withdraw")
+)
+UNLIMITED: Final = Rule("trade, not limited to an account", "trade", is_unlimited=True)
+# By the name of a key that may read, without a signature.
+NAMED_KEY: Final = Rule("read, no signature", "read", by_listen_key=True)
+YES: Final = "yes"
+# It answers, and knows the caller's own things alone.
+OWN: Final = "own"
+
+# --- v1 -------------------------------------------------------------------------------------------
+
+V1_CALLERS: Final = (
+    "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
+    "other", "operator", "session", "no CSRF", "other session", "frozen",
+)  # fmt: skip
+SAFE: Final = ("GET", "HEAD", "OPTIONS")
+V1: Final[Mapping[str, Rule]] = {
+    "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
+    "DELETE /api/v1/orders/<order>": OWN_TRADE,
+    "GET /api/v1/accounts": READ,
+    "GET /api/v1/accounts/<account>": OWN_READ,
+    "GET /api/v1/accounts/<account>/balances": OWN_READ,
+    "GET /api/v1/accounts/<account>/ledger": OWN_READ,
+    "GET /api/v1/accounts/<account>/orders": OWN_READ,
+    "GET /api/v1/accounts/<account>/trades": OWN_READ,
+    "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
+    "GET /api/v1/health": ANYBODY,
+    "GET /api/v1/markets": ANYBODY,
+    "GET /api/v1/markets/<market>": ANYBODY,
+    "GET /api/v1/markets/<market>/candles": ANYBODY,
+    "GET /api/v1/markets/<market>/order-book": ANYBODY,
+    "GET /api/v1/markets/<market>/ticker": ANYBODY,
+    "GET /api/v1/markets/<market>/trades": ANYBODY,
+    "GET /api/v1/markets/tickers": ANYBODY,
+    "GET /api/v1/orders/<order>": OWN_READ,
+    "GET /health": ANYBODY,
+    "GET /health/live": ANYBODY,
+    "GET /health/ready": ANYBODY,
+    "PATCH /api/v1/orders/<order>": OWN_TRADE,
+    "POST /api/v1/accounts": UNLIMITED,
+    "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
+    "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
+    "POST /api/v1/orders": OWN_TRADE,
+    "POST /api/v1/orders/<order>": OWN_TRADE,
+    "POST /api/v1/orders/batch": OWN_TRADE,
+    "POST /api/v1/orders/cancel-all": OWN_TRADE,
+}
+
+
+def v1_cell(call: str, rule: Rule, caller: str) -> str:
+    """Return what becomes of a call of v1: yes, or the status of the refusal."""
+    if rule is ANYBODY:
+        return YES
+    if caller in ("nobody", "unknown", "revoked", "expired"):
+        return "401"
+    if caller == "elsewhere" or (caller in ("read", "trade", "withdraw") and caller != rule.scope):
+        return "403"
+    if caller == "no CSRF" and not call.startswith(SAFE):
+        return "403"
+    if caller in ("limited", "other", "operator", "other session"):
+        if rule.is_owned:
+            return "404"
+        if rule.is_unlimited and caller == "limited":
+            return "403"
+    if caller == "frozen" and call in FROZEN_REFUSES:
+        return "frozen"
+    return YES
+
+
+# What a frozen account may not: anything that could take or begin something.
+FROZEN_REFUSES: Final = (
+    "POST /api/v1/orders",
+    "POST /api/v1/orders/batch",
+    "PATCH /api/v1/orders/<order>",
+    "POST /api/v1/accounts/<account>/deposit",
+    "POST /api/v1/accounts/<account>/withdraw",
+    "placeOrder",
+    "amendOrder",
+)
+
+SOCKET_CALLERS: Final = (
+    "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
+    "other", "operator", "session", "foreign page", "other session", "frozen",
+)  # fmt: skip
+SOCKET: Final[Mapping[str, Rule]] = {
+    "authenticate": Rule("any credential"),
+    "amendOrder": OWN_TRADE,
+    "cancelAll": OWN_TRADE,
+    "cancelAllAfter": TRADE,
+    "cancelOnDisconnect": TRADE,
+    "cancelOrder": OWN_TRADE,
+    "getOrderBook": ANYBODY,
+    "getTicker": ANYBODY,
+    "getTrades": ANYBODY,
+    "ping": ANYBODY,
+    "placeOrder": OWN_TRADE,
+    "subscribe balances": READ,
+    "subscribe candles": ANYBODY,
+    "subscribe fills": READ,
+    "subscribe markets": ANYBODY,
+    "subscribe orderbook": ANYBODY,
+    "subscribe orders": READ,
+    "subscribe ticker": ANYBODY,
+    "subscribe trades": ANYBODY,
+    "unsubscribe": ANYBODY,
+}
+
+
+def socket_cell(call: str, rule: Rule, caller: str) -> str:
+    """Return what becomes of a call on the v1 socket, by somebody who tried to authenticate."""
+    if rule is ANYBODY:
+        return YES
+    if caller in ("nobody", "unknown", "revoked", "expired", "foreign page"):
+        return "401"
+    if caller == "elsewhere":
+        # The address is refused when it authenticates; after that it is nobody.
+        return "403" if call == "authenticate" else "401"
+    if caller in ("read", "trade", "withdraw") and rule.scope not in (None, caller):
+        return "403"
+    if caller in ("limited", "other", "operator", "other session") and rule.scope is not None:
+        return "404" if rule.is_owned else OWN
+    if caller == "frozen" and call in FROZEN_REFUSES:
+        return "frozen"
+    return YES
+
+
+# --- the compatible API ---------------------------------------------------------------------------
+
+COMPAT_CALLERS: Final = (
+    "nobody", "cookie", "unknown", "revoked", "expired", "elsewhere", "unsigned", "read", "trade",
+    "withdraw", "limited", "other", "frozen",
+)  # fmt: skip
+COMPAT: Final[Mapping[str, Rule]] = {
+    "DELETE /api/v3/openOrders": TRADE,
+    "DELETE /api/v3/order": TRADE,
+    "DELETE /api/v3/userDataStream": NAMED_KEY,
+    "GET /api/v3/account": READ,
+    "GET /api/v3/account/commission": READ,
+    "GET /api/v3/aggTrades": ANYBODY,
+    "GET /api/v3/allOrders": READ,
+    "GET /api/v3/avgPrice": ANYBODY,
+    "GET /api/v3/depth": ANYBODY,
+    "GET /api/v3/exchangeInfo": ANYBODY,
+    "GET /api/v3/historicalTrades": ANYBODY,
+    "GET /api/v3/klines": ANYBODY,
+    "GET /api/v3/myTrades": READ,
+    "GET /api/v3/openOrders": READ,
+    "GET /api/v3/order": READ,
+    "GET /api/v3/ping": ANYBODY,
+    "GET /api/v3/rateLimit/order": READ,
+    "GET /api/v3/ticker/24hr": ANYBODY,
+    "GET /api/v3/ticker/bookTicker": ANYBODY,
+    "GET /api/v3/ticker/price": ANYBODY,
+    "GET /api/v3/time": ANYBODY,
+    "GET /api/v3/trades": ANYBODY,
+    "GET /api/v3/uiKlines": ANYBODY,
+    "GET /sapi/v1/capital/config/getall": READ,
+    "GET /sapi/v1/margin/allPairs": ANYBODY,
+    "GET /sapi/v1/margin/isolated/allPairs": ANYBODY,
+    "POST /api/v3/order": TRADE,
+    "POST /api/v3/order/cancelReplace": TRADE,
+    "POST /api/v3/order/test": TRADE,
+    "POST /api/v3/orderList/oco": TRADE,
+    "POST /api/v3/userDataStream": NAMED_KEY,
+    "PUT /api/v3/userDataStream": NAMED_KEY,
+}
+# What the WebSocket API has beside the calls of REST.
+SESSION_ONLY: Final = Rule("read, logged on", "read")
+WS_API: Final[Mapping[str, Rule]] = {
+    "session.logon": READ,
+    "session.logout": ANYBODY,
+    "session.status": ANYBODY,
+    "session.subscriptions": ANYBODY,
+    "userDataStream.subscribe": SESSION_ONLY,
+    "userDataStream.subscribe.signature": READ,
+    "userDataStream.unsubscribe": ANYBODY,
+}
+WS_API_CALLERS: Final = (*COMPAT_CALLERS, "logged on")
+
+
+def compat_cell(_call: str, rule: Rule, caller: str) -> str:
+    """Return what becomes of a call of the compatible API: yes, own, or the code of the refusal."""
+    if rule is ANYBODY:
+        return YES
+    if caller == "logged on":
+        return YES
+    if rule is SESSION_ONLY:
+        return "-2015"
+    if caller in ("nobody", "cookie"):
+        return "-2014"
+    if caller in ("unknown", "revoked", "expired", "elsewhere"):
+        return "-2015"
+    if caller in ("read", "trade", "withdraw") and caller != rule.scope:
+        return "-2015"
+    if caller == "unsigned":
+        return YES if rule.by_listen_key else "-1022"
+    return OWN if caller in ("limited", "other") else YES
+
+
+# --- streams and addresses of sockets -------------------------------------------------------------
+
+STREAM_CALLERS: Final = ("nobody", "unknown", "revoked", "ended", "read")
+LISTEN_KEY: Final = Rule("whoever has the listen key of a key that may read")
+# A stream of each kind.
+STREAMS: Final[Mapping[str, str]] = {
+    "trade": "btceur@trade",
+    "aggTrade": "btceur@aggTrade",
+    "kline": "btceur@kline_1m",
+    "miniTicker": "btceur@miniTicker",
+    "ticker": "btceur@ticker",
+    "bookTicker": "btceur@bookTicker",
+    "depth": "btceur@depth",
+    "partialDepth": "btceur@depth5",
+    "allMiniTickers": "!miniTicker@arr",
+    "allTickers": "!ticker@arr",
+}
+USER_STREAM: Final = "<listen key>"
+STREAM_METHODS: Final = (
+    "SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY",
+)  # fmt: skip
+SOCKET_PATHS: Final[Mapping[str, str]] = {
+    "/ws": "the v1 socket, or streams, by the first message",
+    "/ws/<streams>": "streams",
+    "/stream": "streams",
+    "/ws-api/v3": "the compatible WebSocket API",
+}
+
+
+def stream_cell(_call: str, rule: Rule, caller: str) -> str:
+    """Return whether a stream is followed: yes, or the code that the connection ends with."""
+    return YES if rule is ANYBODY or caller == "read" else "1008"
+
+
+def stream_rules() -> dict[str, Rule]:
+    """Return the rule of each stream and of what clients of streams may ask for."""
+    rules = {f"stream {kind}": ANYBODY for kind in STREAMS}
+    rules |= dict.fromkeys(STREAM_METHODS, ANYBODY)
+    return {**rules, f"stream {USER_STREAM}": LISTEN_KEY}
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+PAGE_CALLERS: Final = ("nobody", "token", "session", "no CSRF", "other session", "operator")
+FORM: Final = Rule("anybody", by_form=True)
+PERSON: Final = Rule("logged in")
+PERSONS_FORM: Final = Rule("logged in", by_form=True)
+OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
+STAFF: Final = Rule("staff")
+STAFF_FORM: Final = Rule("staff", by_form=True)
+NOTHING: Final = Rule("nobody: there is nothing")
+PAGES: Final[Mapping[str, Rule]] = {
+    "GET /": ANYBODY,
+    "GET /trade/<str:symbol>": ANYBODY,
+    "GET /api/docs": ANYBODY,
+    "GET /api/schema": ANYBODY,
+    "GET /favicon.ico": ANYBODY,
+    "GET /robots.txt": ANYBODY,
+    f"GET /{ANYTHING_ELSE}": NOTHING,
+    f"GET /api/{ANYTHING_ELSE}": NOTHING,
+    "GET /login": ANYBODY,
+    "POST /login": FORM,
+    "GET /signup": ANYBODY,
+    "POST /signup": FORM,
+    "POST /logout": FORM,
+    "GET /account": PERSON,
+    "POST /account/tokens": PERSONS_FORM,
+    "POST /account/tokens/<int:key_id>/revoke": OWN_FORM,
+    "POST /account/deposit": OWN_FORM,
+    "POST /account/withdraw": OWN_FORM,
+    "POST /account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel": OWN_FORM,
+    "GET /account/password/<str:uidb64>/<str:token>": ANYBODY,
+    "POST /account/password/<str:uidb64>/<str:token>": FORM,
+    "GET /admin/login/": ANYBODY,
+    "POST /admin/login/": FORM,
+    "POST /admin/logout/": FORM,
+    "GET /admin/password_change/": STAFF,
+    "POST /admin/password_change/": STAFF_FORM,
+}
+
+
+def page_cell(_call: str, rule: Rule, caller: str) -> str:
+    """Return what becomes of a page or a form: yes, the log-in page, or the refusal."""
+    if rule is NOTHING:
+        return "404"
+    if rule.by_form and caller == "no CSRF":
+        return "403"
+    if rule.words == "anybody":
+        return YES
+    if caller in ("nobody", "token"):
+        return "log-in"
+    if rule.words == "staff":
+        return YES if caller == "operator" else "log-in"
+    return "not there" if rule.is_owned and caller in ("other session", "operator") else YES

@@ -1,0 +1,112 @@
+"""Every page and every form by everybody, as docs/security.md says."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.access import rules
+from tests.access.people import CSRF, People
+from tests.routes import ANYTHING_ELSE, METHODS, page_paths
+
+# Who looks on comes first, whose it is last: then it is still there.
+CALLERS = sorted(rules.PAGE_CALLERS, key=lambda name: name == "session")
+NO_BODY = ("GET", "DELETE")
+# What is not answered: there is no such method, or nobody gets as far as that.
+REFUSED = {"405", "404", "403", "log-in"}
+
+
+def headers_of(people: People, caller: str, *, ends: bool) -> dict[str, str]:
+    """Return what somebody sends; ``ends``: a session that is not needed any more."""
+    if caller == "nobody":
+        return {"Cookie": f"csrftoken={CSRF}", "X-CSRFToken": CSRF}
+    if caller == "token":
+        return {**headers_of(people, "nobody", ends=False), **people.headers("all")}
+    user = {"other session": "other", "operator": "operator"}.get(caller, "owner")
+    return people.cookie(user, with_csrf=caller != "no CSRF", spare=ends)
+
+
+def path_of(people: People, path: str) -> str:
+    """Return an address for a pattern: of the owner's own things where it names some."""
+    parts = {
+        "<str:symbol>": "BTC-EUR",
+        "<int:key_id>": str(people.doomed_token),
+        "<uuid:account_id>": people.accounts["owner"],
+        "<int:withdrawal_id>": str(people.doomed_withdrawal),
+        "<str:uidb64>": "MQ",
+        "<str:token>": "no-such-token",
+        ANYTHING_ELSE: "no/such/page",
+    }
+    for part, value in parts.items():
+        path = path.replace(part, value)
+    assert "<" not in path, path
+    return path
+
+
+def form_of(people: People, path: str) -> dict[str, str]:
+    """Return a form that is filled in as it should be, about the owner's account."""
+    money = {"account": people.accounts["owner"], "asset": "EUR", "amount": "0.01"}
+    forms = {
+        "/account/tokens": {"scopes": "read", "label": "matrix"},
+        "/account/deposit": money,
+        "/account/withdraw": {**money, "address": "somewhere"},
+    }
+    return {**forms.get(path, {}), "key": re.sub(r"\W", "", path)}
+
+
+def effects(people: People) -> list[Any]:
+    """Return what of the owner's the forms can change."""
+    with people.tables() as tables:
+        key = tables.execute(
+            "SELECT revoked_at FROM accounts_apikey WHERE id = %s", [people.doomed_token]
+        )
+        withdrawals = tables.execute(
+            "SELECT w.id, w.state FROM accounts_withdrawal w JOIN accounts_account a"
+            " ON a.id = w.account_id WHERE a.public_id = %s ORDER BY w.id",
+            [people.accounts["owner"]],
+        )
+        deposits = tables.execute(
+            "SELECT count(*) FROM accounts_deposit d JOIN accounts_account a"
+            " ON a.id = d.account_id WHERE a.public_id = %s",
+            [people.accounts["owner"]],
+        )
+        return [key.fetchall(), withdrawals.fetchall(), deposits.fetchall()]
+
+
+def cell_of(answer: httpx.Response) -> str:
+    """Return what became of a request, as the table says it."""
+    to = answer.headers.get("Location", "")
+    if answer.status_code == 302 and re.match(r"/(?:login|admin/login/)\?next=", to):
+        return "log-in"
+    if answer.status_code in (401, 403, 404, 405):
+        return str(answer.status_code)
+    assert answer.status_code in (200, 302, 400), (answer.status_code, answer.text)
+    return rules.YES
+
+
+@pytest.mark.parametrize("path", page_paths())
+def test_pages(people: People, path: str) -> None:
+    for method in METHODS:
+        call = f"{method} {path}"
+        rule = rules.PAGES.get(call)
+        found = {}
+        for caller in CALLERS:
+            before = effects(people) if rule is not None and rule.is_owned else None
+            ends = path in ("/logout", "/admin/logout/") and caller in (
+                "session", "other session", "operator",
+            )  # fmt: skip
+            answer = people.http.request(
+                method,
+                path_of(people, path),
+                headers=headers_of(people, caller, ends=ends and method == "POST"),
+                data=None if method in NO_BODY else form_of(people, path),
+            )
+            found[caller] = cell_of(answer)
+            if before is not None and found[caller] == rules.YES:
+                # Of what is not theirs people are told what they are told of what is not there.
+                found[caller] = rules.YES if effects(people) != before else "not there"
+        if rule is None:
+            assert set(found.values()) <= REFUSED, call
+        else:
+            assert found == {c: rules.page_cell(call, rule, c) for c in CALLERS}, call
