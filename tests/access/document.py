@@ -37,23 +37,12 @@ def sections() -> dict[str, str]:
         "The v1 API": table(rules.V1, rules.V1_CALLERS, rules.v1_cell),
         "The v1 socket": table(rules.SOCKET, rules.SOCKET_CALLERS, rules.socket_cell),
         "The compatible API": table(rules.COMPAT, rules.COMPAT_CALLERS, rules.compat_cell),
-        "Its WebSocket API": table(ws_api_rules(), rules.WS_API_CALLERS, rules.compat_cell),
+        "Its WebSocket API": table(rules.ws_api_rules(), rules.WS_API_CALLERS, rules.compat_cell),
         "Its streams": table(rules.stream_rules(), rules.STREAM_CALLERS, rules.stream_cell),
         "Addresses of sockets": "\n".join(sockets),
         "Pages and forms": table(rules.PAGES, rules.PAGE_CALLERS, rules.page_cell),
         "The operators' pages": markdown(),
     }
-
-
-def ws_api_rules() -> dict[str, Rule]:
-    """Return the rule of each method: of most, that of the call of REST that they stand for."""
-    from api.binance.ws_api.methods import REST_METHODS
-
-    of_rest = {
-        name: rules.COMPAT.get(f"{method} {path}", rules.NOTHING)
-        for name, (method, path, _) in REST_METHODS.items()
-    }
-    return of_rest | dict(rules.WS_API)
 
 
 def generated() -> str:

@@ -190,7 +190,39 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "POST /api/v3/userDataStream": NAMED_KEY,
     "PUT /api/v3/userDataStream": NAMED_KEY,
 }
-# What the WebSocket API has beside the calls of REST.
+# Methods of the WebSocket API, and the calls of REST that they stand for, with their rules.
+WS_API_OF_REST: Final[Mapping[str, str]] = {
+    "ping": "GET /api/v3/ping",
+    "time": "GET /api/v3/time",
+    "exchangeInfo": "GET /api/v3/exchangeInfo",
+    "depth": "GET /api/v3/depth",
+    "trades.recent": "GET /api/v3/trades",
+    "trades.historical": "GET /api/v3/historicalTrades",
+    "trades.aggregate": "GET /api/v3/aggTrades",
+    "klines": "GET /api/v3/klines",
+    "uiKlines": "GET /api/v3/uiKlines",
+    "avgPrice": "GET /api/v3/avgPrice",
+    "ticker.24hr": "GET /api/v3/ticker/24hr",
+    "ticker.price": "GET /api/v3/ticker/price",
+    "ticker.book": "GET /api/v3/ticker/bookTicker",
+    "order.place": "POST /api/v3/order",
+    "order.test": "POST /api/v3/order/test",
+    "order.status": "GET /api/v3/order",
+    "order.cancel": "DELETE /api/v3/order",
+    "order.cancelReplace": "POST /api/v3/order/cancelReplace",
+    "openOrders.status": "GET /api/v3/openOrders",
+    "openOrders.cancelAll": "DELETE /api/v3/openOrders",
+    "orderList.place.oco": "POST /api/v3/orderList/oco",
+    "allOrders": "GET /api/v3/allOrders",
+    "myTrades": "GET /api/v3/myTrades",
+    "account.status": "GET /api/v3/account",
+    "account.commission": "GET /api/v3/account/commission",
+    "account.rateLimits.orders": "GET /api/v3/rateLimit/order",
+    "userDataStream.start": "POST /api/v3/userDataStream",
+    "userDataStream.ping": "PUT /api/v3/userDataStream",
+    "userDataStream.stop": "DELETE /api/v3/userDataStream",
+}
+# What it has beside them.
 SESSION_ONLY: Final = Rule("read, logged on", "read")
 WS_API: Final[Mapping[str, Rule]] = {
     "session.logon": READ,
@@ -201,6 +233,13 @@ WS_API: Final[Mapping[str, Rule]] = {
     "userDataStream.subscribe.signature": READ,
     "userDataStream.unsubscribe": ANYBODY,
 }
+
+
+def ws_api_rules() -> dict[str, Rule]:
+    """Return the rule of each method of the WebSocket API."""
+    return {name: COMPAT[call] for name, call in WS_API_OF_REST.items()} | dict(WS_API)
+
+
 WS_API_CALLERS: Final = (*COMPAT_CALLERS, "logged on")
 
 

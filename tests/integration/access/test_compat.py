@@ -15,7 +15,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.access import rules
-from tests.access.document import ws_api_rules
 from tests.access.people import People
 from tests.integration.binance.rest.conftest import now_ms
 from tests.routes import METHODS
@@ -125,7 +124,7 @@ def test_methods_of_the_websocket_api(people: People, caller: str) -> None:
     listen_key = of_all if caller in OUTSIDERS else people.listen_keys["unknown"]
     about = {**PARAMS, "orderId": order_id, "cancelOrderId": order_id, "listenKey": listen_key}
     url = f"{people.exchange.ws_url}/ws-api/v3"
-    methods = ws_api_rules()
+    methods = rules.ws_api_rules()
     found = {}
     with connect(url, additional_headers=stranger.headers, open_timeout=20) as socket:
         if caller == "logged on":

@@ -25,7 +25,9 @@ def test_every_method_of_its_websocket_api_is_in_the_table() -> None:
     from api.binance.table import ROUTES
     from api.binance.ws_api.methods import REST_METHODS
 
-    assert set(routes.ws_api_methods()) == set(document.ws_api_rules())
+    of_rest = {name: f"{method} {path}" for name, (method, path, _) in REST_METHODS.items()}
+    assert of_rest == rules.WS_API_OF_REST
+    assert set(routes.ws_api_methods()) == set(rules.ws_api_rules())
     for method, path, route in REST_METHODS.values():
         assert route is ROUTES[(method, path)]
 
