@@ -33,6 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tests.commands import CommandLine
 from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
 from zavora.embedded.servers import RunningServers
 from zavora.embedded.valkey import free_port
@@ -150,6 +151,7 @@ class Exchange:
         self._specs: dict[str, ProcessSpec] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._record = ProcessRecord(self.home.run / "test-processes.json")
+        self._commands: CommandLine | None = None
         self.env: dict[str, str] = {}
 
     @property
@@ -249,6 +251,9 @@ class Exchange:
 
     def stop(self) -> None:
         """End every process, then the servers; delete a temporary home. Safe to call twice."""
+        if self._commands is not None:
+            self._commands.close()
+            self._commands = None
         for name in reversed(self._children):
             self._end(name)
         self._children.clear()
@@ -342,12 +347,13 @@ class Exchange:
         self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S
     ) -> subprocess.CompletedProcess[str]:
         """Run a management command and return how it ended, whatever that is."""
-        env = self.env
-        if arguments[0] in TABLE_COMMANDS:
-            env = {**env, OWNER_URL_VARIABLE: self.database_url}
+        if arguments[0] not in TABLE_COMMANDS:
+            if self._commands is None:
+                self._commands = CommandLine(self.env)
+            return self._commands.run(arguments, timeout_s=timeout_s)
         return subprocess.run(
             [sys.executable, str(PROJECT_DIR / "manage.py"), *arguments],
-            env=env,
+            env={**self.env, OWNER_URL_VARIABLE: self.database_url},
             cwd=PROJECT_DIR,
             capture_output=True,
             text=True,
