@@ -17,7 +17,7 @@ from pathlib import Path
 import django
 import pytest
 
-from tests.exchange import Exchange
+from tests.exchange import STATES_VARIABLE, Exchange
 from zavora.embedded.servers import RunningServers
 from zavora.home import Home, owner_lock
 
@@ -39,10 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     if _is_controller(config):
-        # The workers run the tests; they all wait for one another at these locks.
+        # The workers run the tests; they wait for one another at these locks and share states.
         locks = tempfile.mkdtemp(prefix="zavora-test-locks-")
         _stack.callback(shutil.rmtree, locks, ignore_errors=True)
         os.environ[LOCKS_VARIABLE] = locks
+        os.environ[STATES_VARIABLE] = locks
         return
     _make_environment(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "zavora.settings"

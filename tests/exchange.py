@@ -19,6 +19,7 @@ made it); everything else may be called from any thread.
 
 import atexit
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -101,8 +102,17 @@ def end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-# Homes of stopped servers right after the demo was loaded, by its options.
-_kept_states: Final[dict[tuple[str, ...], Path]] = {}
+# Where homes lie as they were right after their tables were filled, for all that begin the same
+# way. Processes that run tests side by side share the folder that this variable names.
+STATES_VARIABLE: Final = "ZAVORA_TEST_STATES"
+
+
+def _states_folder() -> Path:
+    if STATES_VARIABLE not in os.environ:
+        folder = tempfile.mkdtemp(prefix="zavora-test-states-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ[STATES_VARIABLE] = folder
+    return Path(os.environ[STATES_VARIABLE])
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -190,13 +200,7 @@ class Exchange:
     def start(self) -> Self:
         """Start servers, make the tables, load the demo, start the processes, wait for health."""
         try:
-            is_copied = self._demo and self._copy_state()
-            self.start_servers()
-            if not is_copied:
-                self.manage("migrate", "--noinput")
-            if self._demo and not is_copied:
-                self.manage("load_demo", *self._demo_options)
-                self._keep_state()
+            self._start_with_tables()
             for spec in self._application_specs():
                 self._specs[spec.name] = spec
                 self._launch(spec)
@@ -207,25 +211,38 @@ class Exchange:
             raise
         return self
 
-    def _copy_state(self) -> bool:
-        """Begin with what an earlier exchange of this run began with; False where none did."""
-        kept = _kept_states.get(self._demo_options)
-        if kept is None or not self._is_temporary:
-            return False
-        self.home.prepare()
-        _copy(kept, self.home.path)
-        return True
-
-    def _keep_state(self) -> None:
-        """Keep tables and secrets as they are now for exchanges that begin the same way."""
+    def _start_with_tables(self) -> None:
+        """Start the servers; tables are filled once, then copied to whoever begins the same way."""
         if not self._is_temporary:
+            self.start_servers()
+            self._fill_tables()
             return
-        folder = Path(tempfile.mkdtemp(prefix="zavora-test-state-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        name = "-".join(["demo", *self._demo_options]) if self._demo else "tables"
+        state = _states_folder() / name
+        with state.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not state.exists():
+                self.start_servers()
+                self._fill_tables()
+                self._keep(state)
+                return
+        self.home.prepare()
+        _copy(state, self.home.path)
+        self.start_servers()
+
+    def _fill_tables(self) -> None:
+        self.manage("migrate", "--noinput")
+        if self._demo:
+            self.manage("load_demo", *self._demo_options)
+
+    def _keep(self, state: Path) -> None:
+        """Keep tables and secrets as they are now."""
+        unfinished = state.with_suffix(".new")
+        unfinished.mkdir()
         self._running_servers().stop_one("postgres")
-        _copy(self.home.path, folder)
+        _copy(self.home.path, unfinished)
         self._running_servers().restart("postgres")
-        _kept_states[self._demo_options] = folder
+        unfinished.rename(state)
 
     def start_servers(self) -> None:
         """Start PostgreSQL and Valkey only; ``manage`` and ``launch`` work from then on."""

@@ -252,6 +252,7 @@ class Trial:
 
     def compare_money(self) -> None:
         """Funds agree, nothing is negative, nothing appeared or vanished."""
+        naive_locked = self.naive.locked()
         for asset_id in ASSETS:
             total = self.money.fees[asset_id]
             for account_id in self.accounts:
@@ -259,7 +260,7 @@ class Trial:
                 locked = self.money.locked[account_id, asset_id]
                 assert available >= 0
                 assert locked >= 0
-                assert locked == self.naive.locked(account_id, asset_id)
+                assert locked == naive_locked.get((account_id, asset_id), 0)
                 assert available == self.naive.owned[account_id, asset_id] - locked
                 total += available + locked
             assert total == self.credited[asset_id]

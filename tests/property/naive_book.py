@@ -148,19 +148,21 @@ class NaiveExchange:
     def credit(self, account_id: int, asset_id: int, units: int) -> None:
         self.owned[account_id, asset_id] = self.owned.get((account_id, asset_id), 0) + units
 
-    def locked(self, account_id: int, asset_id: int) -> int:
-        """What the account's open orders keep locked of an asset."""
-        return sum(
-            market.held(order)
-            for market in self.markets.values()
-            for order in market.orders
-            if order.status == "open"
-            and order.account_id == account_id
-            and asset_id == (market.rules.quote_id if order.side == "buy" else market.rules.base_id)
-        )
+    def locked(self) -> dict[tuple[int, int], int]:
+        """What the open orders of each account keep locked of each asset."""
+        locked: dict[tuple[int, int], int] = {}
+        for market in self.markets.values():
+            for order in market.orders:
+                if order.status == "open":
+                    buys = order.side == "buy"
+                    asset_id = market.rules.quote_id if buys else market.rules.base_id
+                    key = order.account_id, asset_id
+                    locked[key] = locked.get(key, 0) + market.held(order)
+        return locked
 
     def available(self, account_id: int, asset_id: int) -> int:
-        return self.owned.get((account_id, asset_id), 0) - self.locked(account_id, asset_id)
+        key = account_id, asset_id
+        return self.owned.get(key, 0) - self.locked().get(key, 0)
 
     # --- commands -----------------------------------------------------------------------------
 

@@ -82,12 +82,24 @@ class Run:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    run = Run(tmp_path_factory.mktemp("running") / "home", free_port())
+    """A run in a home where an earlier version left files that others may read."""
+    home = Home(tmp_path_factory.mktemp("running") / "home")
+    home.prepare()
+    (home.logs / "web.log").touch()
+    (home.logs / "web.log").chmod(0o644)
+    (home.path / "static").mkdir()
+    (home.path / "static").chmod(0o755)
+    umask = os.umask(0o022)
+    try:
+        run = Run(home.path, free_port())
+    finally:
+        os.umask(umask)
     try:
         run.wait_until_ready()
         yield run
     finally:
-        run.end(signal.SIGTERM)
+        if run.process.poll() is None:
+            run.end(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -143,39 +155,8 @@ def test_commands_find_the_running_servers(running: Run) -> None:
     assert connection.getresponse().status == 200
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends leftovers")
-def test_a_killed_supervisor_does_not_block_the_next_start(start, tmp_path: Path) -> None:
-    port = free_port()
-    first = start(tmp_path / "home", port)
-    first.wait_until_ready()
-    earlier = first.children()
-
-    first.process.kill()
-    second = start(tmp_path / "home", port)
-    second.wait_until_ready()
-
-    assert not any(is_alive(child) for child in earlier.values())
-    later = second.children()
-    assert second.end(signal.SIGINT) < STOP_WAIT_S
-    assert second.process.returncode == 0
-    assert second.lines[-1] == "Zavora has stopped"
-    assert not any(is_alive(child) for child in later.values())
-
-
-def test_everything_in_a_home_is_its_owners_alone(start, tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    home.prepare()
-    # What an earlier version left behind.
-    (home.logs / "web.log").touch()
-    (home.logs / "web.log").chmod(0o644)
-    (home.path / "static").mkdir()
-    (home.path / "static").chmod(0o755)
-    umask = os.umask(0o022)
-    try:
-        run = start(home.path, free_port())
-    finally:
-        os.umask(umask)
-    run.wait_until_ready()
+def test_everything_in_a_home_is_its_owners_alone(running: Run) -> None:
+    home = running.home
     token = run_program(
         "manage.py", "create_token", "--email", "e@example.org", "--scopes", "read", home=home
     )
@@ -211,6 +192,24 @@ def test_a_port_in_use_is_named(start, tmp_path: Path) -> None:
     run._reader.join(timeout=5)
     assert f"port {port} is in use" in run.text
     assert "PORT=" in run.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next start ends leftovers")
+def test_a_killed_supervisor_does_not_block_the_next_start(running: Run, start) -> None:
+    """The last of this file: it ends what the others share."""
+    earlier = running.children()
+
+    running.process.kill()
+    running.process.wait(timeout=STOP_WAIT_S)
+    second = start(running.home.path, running.port)
+    second.wait_until_ready()
+
+    assert not any(is_alive(child) for child in earlier.values())
+    later = second.children()
+    assert second.end(signal.SIGINT) < STOP_WAIT_S
+    assert second.process.returncode == 0
+    assert second.lines[-1] == "Zavora has stopped"
+    assert not any(is_alive(child) for child in later.values())
 
 
 def run_program(*arguments: str, home: Home) -> subprocess.CompletedProcess[str]:
