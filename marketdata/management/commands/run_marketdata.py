@@ -18,6 +18,8 @@ class Command(BaseCommand):
         "One instance is active; start a second one as standby. SIGTERM or Ctrl-C ends it. "
         "Example: manage.py run_marketdata"
     )
+    # They import all of the web, which this service has no use for.
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGTERM or SIGINT."""

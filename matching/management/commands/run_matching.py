@@ -23,6 +23,8 @@ class Command(ExampleCommand):
         " one is live, the others wait as hot standby."
     )
     examples = ("run_matching --shard 0", "run_matching --shard 1 --batch-max 2000")
+    # They import all of the web, which a worker has no use for: a standby had better be quick.
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""

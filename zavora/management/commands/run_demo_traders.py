@@ -21,6 +21,8 @@ class Command(ExampleCommand):
         "Trade in the demo markets, as any program could: over HTTP and /ws, with tokens that"
         " load_demo made. Ends on SIGTERM or Ctrl-C and cancels its open orders."
     )
+    # They import all of the web, which programs that trade from outside have no use for.
+    requires_system_checks = []
     examples = ("run_demo_traders", "run_demo_traders --url http://127.0.0.1:8123")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
