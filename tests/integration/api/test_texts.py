@@ -86,12 +86,24 @@ def check(response: Any, told: Any) -> None:
         assert set(response.json()["error"]) >= {"code", "message"}, told
 
 
+def is_no_field(error: Any, name: str) -> bool:
+    """Tell whether a refusal says that there is no such field, so that no text of it is read."""
+    return (error.get("details") or {}).get(name) == "is not a field of this request"
+
+
 def test_queries(alice: Client, place: dict[str, str]) -> None:
+    read = 0
     for path in reads(place):
+        without = alice.get(path).status_code
         for name in NAMES:
             for text in TEXTS:
-                check(alice.get(path, params={name: text}), (name, text[:20]))
+                response = alice.get(path, params={name: text})
+                check(response, (name, text[:20]))
+                if response.status_code == without:
+                    break  # nobody looks at it, or it would have been refused
+                read += 1
         check(alice.request("GET", f"{path}?asset=%ED%A0%80&cursor=%ff%00"), "not UTF-8")
+    assert read > 20 * len(TEXTS)
 
 
 def test_bodies(alice: Client, place: dict[str, str]) -> None:
@@ -106,6 +118,8 @@ def test_bodies(alice: Client, place: dict[str, str]) -> None:
                 )
                 check(response, (name, text[:20]))
                 assert response.status_code >= 400
+                if is_no_field(response.json()["error"], name):
+                    break
 
 
 def test_paths_and_headers(alice: Client, place: dict[str, str]) -> None:
@@ -147,6 +161,8 @@ def test_the_socket_of_v1(alice: Client, exchange: Exchange, method: str, place:
                 answer = asked(socket, {"id": 7, "method": method, "params": params})
                 error = answer.get("error") or {}
                 assert error.get("code") != "internal_error", (name, text[:20], answer)
+                if is_no_field(error, name):
+                    break
         for text in JSON_TEXTS:
             answer = asked(socket, {"id": text, "method": method, "params": {}})
             assert (answer.get("error") or {}).get("code") != "internal_error", answer

@@ -78,13 +78,14 @@ def extra_web(exchange: Exchange, name: str, **settings: str) -> Iterator[int]:
     spec = web(env, port=port, server="uvicorn")
     exchange.launch(dataclasses.replace(spec, name=name))
 
-    def answers() -> bool:
+    def is_healthy() -> bool:
         try:
-            return httpx.get(f"http://{HOST}:{port}/api/v1/health").status_code == 200
+            health = httpx.get(f"http://{HOST}:{port}/api/v1/health")
         except httpx.TransportError:
             return False
+        return bool(health.json()["status"] == "healthy")
 
-    wait_until(answers, timeout_s=30, what=name)
+    wait_until(is_healthy, timeout_s=30, what=name)
     yield port
     exchange.kill(name)
 
