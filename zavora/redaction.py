@@ -17,15 +17,19 @@ _WORD: Final = "|".join(
     )
 )
 _SECRET_NAME: Final = re.compile(_WORD, re.IGNORECASE)
-# ``password=...``, ``'Authorization': 'Bearer ...'``, ``"listenKey": "..."``.
+# ``password=...``, ``'Authorization': 'Bearer ...'``, ``"listenKey": "..."``. Lines hold what
+# strangers send, so no repetition here may begin anew at each letter without a bound.
 _NAMED: Final = re.compile(
-    rf"([\w-]*(?:{_WORD})[\w-]*[\"']?\s*[=:]\s*[\"']?(?:(?:Bearer|Basic)\s+)?)([^\s\"'&,;)}}\]]+)",
+    rf"((?:{_WORD})[\w-]{{0,64}}[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?(?:(?:Bearer|Basic)\s{{1,8}})?)"
+    r"([^\s\"'&,;)}\]]+)",
     re.IGNORECASE,
 )
 _HASH: Final = re.compile(r"\b(?:pbkdf2|argon2|bcrypt|scrypt|md5|sha\d)\w*\$\S+", re.IGNORECASE)
 # A run as long as a key, with digits among its letters: tokens, keys, signatures, session cookies.
 # Names in tracebacks have no digits; ids of requests and accounts are UUIDs.
-_LONG: Final = re.compile(r"(?<![\w-])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{32,}", re.ASCII)
+_LONG: Final = re.compile(r"[\w+=-]{32,}", re.ASCII)
+_LETTER: Final = re.compile(r"[A-Za-z]")
+_DIGIT: Final = re.compile(r"\d", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -33,7 +37,13 @@ def hide(text: str) -> str:
     """Return a line without what looks like a secret."""
     text = _HASH.sub(HIDDEN, text)
     text = _NAMED.sub(rf"\1{HIDDEN}", text)
-    return _LONG.sub(lambda found: found[0] if _UUID.search(found[0]) else HIDDEN, text)
+    return _LONG.sub(_hide_key, text)
+
+
+def _hide_key(found: re.Match[str]) -> str:
+    run = found[0]
+    is_key = _LETTER.search(run) and _DIGIT.search(run) and not _UUID.search(run)
+    return HIDDEN if is_key else run
 
 
 def hide_values(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Any:

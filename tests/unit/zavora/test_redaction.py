@@ -1,5 +1,7 @@
 """What is hidden in a log line, and what must stay readable."""
 
+import time
+
 import pytest
 
 from zavora.redaction import HIDDEN, hide, hide_values
@@ -53,3 +55,16 @@ def test_values_go_by_their_names() -> None:
         "X-CSRFToken": HIDDEN,
         "user": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["x", "token", "token_", "+", "a+", "=", "-", "md5", "a1", "0123abcd-", 'token"', "sha1"],
+)
+def test_a_line_that_a_stranger_made_takes_time_by_its_length_only(part: str) -> None:
+    began = time.process_time()
+
+    hide(part * (131_072 // len(part)))
+
+    # Where time grows with the square it is minutes.
+    assert time.process_time() - began < 5
