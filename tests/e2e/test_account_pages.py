@@ -13,7 +13,7 @@ NewVisitor = Callable[..., Trader]
 
 
 def test_a_user_signs_up_logs_out_and_logs_in_again(visitor: NewVisitor) -> None:
-    person = visitor().sign_up()
+    person = visitor().sign_up_by_hand()
     page = person.page
     expect(page.locator(".user-email")).to_have_text(person.email)
 
