@@ -14,6 +14,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from api.bodies import ClientGone, Receive, read_body
 from api.errors import render
+from zavora.bodies import BUDGET, HeldBody
 from zavora.errors import Overloaded, ZavoraError
 from zavora.logs import request_id_of
 
@@ -39,13 +40,28 @@ class PooledASGIHandler(ASGIHandler):
         # A context is lent for as long as we work, never for as long as a client takes to send its
         # request or to take our answer.
         client = scope.get("client")
+        held = HeldBody(BUDGET, client[0] if client else "")
         try:
-            content = await read_body(receive, dict(scope["headers"]), client[0] if client else "")
+            content = await read_body(receive, dict(scope["headers"]), held)
+            answer = await self._answer(free, scope, content, receive)
         except ClientGone:
             return
         except ZavoraError as error:
             await _refuse(send, error)
             return
+        finally:
+            held.release()
+        for message in answer:
+            await send(message)
+
+    async def _answer(
+        self,
+        free: "asyncio.LifoQueue[ThreadSensitiveContext]",
+        scope: Any,
+        content: bytes,
+        receive: Any,
+    ) -> list[dict[str, Any]]:
+        """Return what the views answer, once a context is free for them."""
         self._waiting += 1
         try:
             context = await free.get()
@@ -62,8 +78,7 @@ class PooledASGIHandler(ASGIHandler):
         finally:
             SyncToAsync.thread_sensitive_context.reset(token)
             free.put_nowait(context)
-        for message in answer:
-            await send(message)
+        return answer
 
     def _contexts(self) -> "asyncio.LifoQueue[ThreadSensitiveContext]":
         """Return the free contexts; the one used last is lent first, so few stay warm."""

@@ -1,7 +1,8 @@
-"""How much of unfinished request bodies a process holds at once.
+"""How much of request bodies a process holds at once, from their first byte to the answer.
 
 What a small request needs is always there: only what goes beyond the first bytes of a body counts.
-So a flood of large bodies is refused, and orders go on.
+So a flood of large bodies is refused, be they unfinished or waiting for their turn, and orders go
+on.
 """
 
 from typing import Final
@@ -18,7 +19,7 @@ _BYTES_MAX: Final = SettingValue("ZAVORA_UNREAD_BODY_BYTES_MAX")
 
 
 class BodyBudget:
-    """Bytes that unfinished bodies hold, in all and by address. For one event loop."""
+    """Bytes that bodies hold, in all and by address. For one event loop."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -49,7 +50,7 @@ class BodyBudget:
 
 
 class HeldBody:
-    """What one body that is being read has taken of a budget."""
+    """What the body of one request has taken of a budget."""
 
     __slots__ = ("_address", "_budget", "_bytes", "_taken")
 
@@ -70,7 +71,7 @@ class HeldBody:
         return True
 
     def release(self) -> None:
-        """Give everything back: the body is whole, or given up."""
+        """Give everything back: the body is done with, or given up."""
         self._budget.give_back(self._address, self._taken)
         self._taken = 0
 

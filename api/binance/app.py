@@ -21,6 +21,7 @@ from api.edge.http import SECURITY_HEADERS, Receive, Scope, Send
 from api.errors import JSON_TYPE, NO_STORE, Headers
 from api.exact_json import encode
 from marketdata.feed import get_feed
+from zavora.bodies import BUDGET, HeldBody
 from zavora.logs import request_id_of
 
 # Whatever clients may ask of the API that this one is compatible with, offered or not: they read an
@@ -105,12 +106,23 @@ async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any
     if route is None:
         limits.take_weight(request.ip, 1)
         return _answer_options(request, methods)
+    held = HeldBody(BUDGET, request.ip)
+    try:
+        return await _answer_by(route, request, scope, receive, held)
+    finally:
+        held.release()
+
+
+async def _answer_by(
+    route: Route, request: CompatRequest, scope: Scope, receive: Receive, held: HeldBody
+) -> Any:
     received = dict(scope["headers"])
     query: bytes = scope.get("query_string", b"")
     body = b""
-    if method in BODY_METHODS or b"content-length" in received or b"transfer-encoding" in received:
-        body = await read_body(receive, received, request.ip)
-        if method not in BODY_METHODS:
+    may_have_body = request.method in BODY_METHODS
+    if may_have_body or b"content-length" in received or b"transfer-encoding" in received:
+        body = await read_body(receive, received, held)
+        if not may_have_body:
             body = b""
     params = request.params = Params.of_request(query, body)
     weight = route.weight

@@ -40,6 +40,7 @@ from api.exact_json import encode
 from api.requests import parse_batch, symbol_of
 from marketdata.feed import get_feed
 from matching import gateway
+from zavora.bodies import BUDGET, HeldBody
 from zavora.errors import AccountNotFound, OrderNotFound, Unauthorized
 from zavora.logs import request_id_of
 
@@ -254,8 +255,9 @@ async def _answer(
         headers.append((b"allow", allow.encode()))
         return 200, {"data": {"methods": allow.split(", ")}}
     usage = throttles.take_for_ip(request.ip)
+    held = HeldBody(BUDGET, request.ip)
     try:
-        request.body = await read_body(receive, request.headers, request.ip)
+        request.body = await read_body(receive, request.headers, held)
         if route.is_public:
             request.is_public = True
             await get_feed().ensure_started()
@@ -274,6 +276,7 @@ async def _answer(
                 raise
             return 200, await route.handler(request, fresh, *arguments)  # type: ignore[misc]
     finally:
+        held.release()
         if usage is not None:
             headers += usage.headers()
 

@@ -9,7 +9,7 @@ import pytest
 from api.bodies import ClientGone, read_body
 from api.django_threads import THREADS_MAX, PooledASGIHandler
 from api.errors import PayloadTooLarge, RequestTimeout
-from zavora.bodies import BUDGET, FREE_BYTES
+from zavora.bodies import BUDGET, FREE_BYTES, HeldBody
 from zavora.errors import Overloaded
 
 CHUNKED = {b"transfer-encoding": b"chunked"}
@@ -33,41 +33,51 @@ def parts(*bodies: bytes, is_whole: bool = True) -> Receive:
     return receive
 
 
+async def read(
+    receive: Receive, headers: dict[bytes, bytes] = CHUNKED, address: str = "198.51.100.1"
+) -> bytes:
+    """Read a body and be done with it, as whoever answers is in the end."""
+    held = HeldBody(BUDGET, address)
+    try:
+        return await read_body(receive, headers, held)
+    finally:
+        held.release()
+
+
 async def test_a_body_is_put_together():
-    assert await read_body(parts(b"ab", b"", b"c"), CHUNKED, "198.51.100.1") == b"abc"
-    assert await read_body(parts(b""), {}, "198.51.100.1") == b""
+    assert await read(parts(b"ab", b"", b"c")) == b"abc"
+    assert await read(parts(b""), {}) == b""
 
 
 async def test_a_body_that_does_not_come_in_time_is_refused(settings):
     settings.ZAVORA_BODY_WAIT_S = 0.05
     with pytest.raises(RequestTimeout):
-        await read_body(parts(b"a" * 100_000, is_whole=False), CHUNKED, "198.51.100.1")
+        await read(parts(b"a" * 100_000, is_whole=False))
     assert BUDGET.bytes == 0
 
 
 async def test_a_body_is_refused_before_more_than_the_bound_is_held(settings):
     settings.ZAVORA_BODY_BYTES_MAX = 10
     with pytest.raises(PayloadTooLarge):
-        await read_body(parts(is_whole=False), {b"content-length": b"11"}, "")
+        await read(parts(is_whole=False), {b"content-length": b"11"})
     with pytest.raises(PayloadTooLarge):
-        await read_body(parts(b"a" * 6, b"a" * 6, is_whole=False), CHUNKED, "")
+        await read(parts(b"a" * 6, b"a" * 6, is_whole=False))
     with pytest.raises(PayloadTooLarge):
-        await read_body(parts(b"a" * 11), CHUNKED, "")
+        await read(parts(b"a" * 11))
 
 
 async def test_many_unfinished_bodies_are_refused_and_small_ones_go_on(settings):
     settings.ZAVORA_UNREAD_BODY_BYTES_MAX = 400_000
     part = b"a" * (FREE_BYTES + 90_000)
     reading = [
-        asyncio.ensure_future(
-            read_body(parts(part, is_whole=False), CHUNKED, f"198.51.100.{number}")
-        )
+        asyncio.ensure_future(read(parts(part, is_whole=False), address=f"198.51.100.{number}"))
         for number in range(4)
     ]
     await asyncio.sleep(0)
-    with pytest.raises(Overloaded):
-        await read_body(parts(part, b"b"), CHUNKED, "198.51.100.9")
-    assert await read_body(parts(b"small", b""), CHUNKED, "198.51.100.9") == b"small"
+    for too_much in (parts(part, b"b"), parts(part)):
+        with pytest.raises(Overloaded):
+            await read(too_much, address="198.51.100.9")
+    assert await read(parts(b"small", b""), address="198.51.100.9") == b"small"
     for task in reading:
         task.cancel()
     await asyncio.gather(*reading, return_exceptions=True)
@@ -79,7 +89,7 @@ async def test_a_client_that_goes_is_noticed():
         return {"type": "http.disconnect"}
 
     with pytest.raises(ClientGone):
-        await read_body(gone, CHUNKED, "198.51.100.1")
+        await read(gone)
 
 
 # --- Django's threads -----------------------------------------------------------------------------
@@ -101,7 +111,7 @@ class LendsFirst(Answering):
         free = self._contexts()
         context = await free.get()
         try:
-            await read_body(receive, dict(scope["headers"]), "")
+            await read_body(receive, dict(scope["headers"]), HeldBody(BUDGET, ""))
             await self.handle(scope, receive, send)
         finally:
             free.put_nowait(context)
@@ -166,3 +176,46 @@ async def test_clients_that_take_no_answer_hold_no_thread():
     for task in readers:
         task.cancel()
     await asyncio.gather(*readers, return_exceptions=True)
+
+
+class Busy(PooledASGIHandler):
+    """Answers nothing before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = asyncio.Event()
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.may_answer.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+
+async def test_whole_bodies_that_wait_for_a_thread_have_a_bound_too(settings):
+    size = 100_000
+    settings.ZAVORA_UNREAD_BODY_BYTES_MAX = 20 * size
+    handler = Busy()
+    statuses: list[int] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+
+    requests = [
+        asyncio.ensure_future(
+            handler({**_scope(), "client": (f"198.51.100.{n}", 1)}, parts(b"a" * size), send)
+        )
+        for n in range(100)
+    ]
+    try:
+        await asyncio.sleep(0)
+        assert BUDGET.bytes <= 20 * size
+        taken = len(requests) - statuses.count(503)
+        assert THREADS_MAX < taken < 30
+        handler.may_answer.set()
+        await asyncio.gather(*requests)
+    finally:
+        for task in requests:
+            task.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+    assert statuses.count(204) == taken
+    assert BUDGET.bytes == 0
