@@ -15,7 +15,7 @@ from api.errors import known_error
 from api.exact_json import Number, parse
 from api.v1.socket_codec import UNREADABLE_ID, RequestId, echoed_id, failure, reply
 from api.v1.socket_methods import METHODS, Method
-from api.v1.socket_outbox import MESSAGES_MAX, Outbox
+from api.v1.socket_outbox import CLOSE_GONE, Outbox
 from api.v1.socket_session import Session
 from marketdata.feed import get_feed
 from zavora.ending import end_tasks
@@ -78,6 +78,9 @@ class SocketConsumer(AsyncConsumer):
         except Exception as error:
             # Whatever a server raises when its client has gone.
             log.debug("socket_gone", error=str(error))
+        finally:
+            # Nobody empties it any more, and a reader may be waiting for room.
+            self._outbox.close(CLOSE_GONE)
 
     async def _read(self, receive: Any, writer: "asyncio.Task[None]") -> None:
         while not self._outbox.is_closing:
@@ -96,7 +99,7 @@ class SocketConsumer(AsyncConsumer):
         """Wait while the client has too many answers to read or orders in flight."""
         while len(self._tasks) >= IN_FLIGHT_MAX:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        if len(self._outbox) >= MESSAGES_MAX:
+        if self._outbox.is_full:
             await self._outbox.has_room()
 
     async def _take(self, content: str | bytes) -> None:

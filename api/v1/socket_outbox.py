@@ -13,8 +13,11 @@ from typing import Final
 from marketdata.feed import Message, Topic
 
 MESSAGES_MAX: Final = 1_000
-# Answers to requests may exceed the bound by what is in flight, no more (see Connection).
+# Characters of answers: pushes are the same bytes for all, answers are this client's alone.
+ANSWERS_LENGTH_MAX: Final = 1_048_576
+# Answers to requests may exceed the bounds by what is in flight, no more (see Connection).
 CLOSE_RESYNC: Final = 4008
+CLOSE_GONE: Final = 1006
 
 Current = Callable[[Topic], list[Message]]
 
@@ -26,6 +29,9 @@ class Outbox:
         self._send = send
         self._current = current
         self._queue: deque[Message] = deque()
+        # Those of the queue that are answers, and their length.
+        self._answers: deque[Message] = deque()
+        self._answers_length = 0
         # Public topics that missed something, oldest first.
         self._behind: dict[Topic, None] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -65,6 +71,8 @@ class Outbox:
         """Queue the answer to a request."""
         if self._close_code is None:
             self._queue.append(message)
+            self._answers.append(message)
+            self._answers_length += len(message["text"])
             self._wake()
 
     def start(self, topic: Topic, messages: list[Message]) -> None:
@@ -82,6 +90,8 @@ class Outbox:
         if self._close_code is None:
             self._close_code = code
             self._queue.clear()
+            self._answers.clear()
+            self._answers_length = 0
             self._behind.clear()
             self._free_room()
             self._wake()
@@ -91,11 +101,23 @@ class Outbox:
         """Tell whether the connection is ending."""
         return self._close_code is not None
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether so much waits that nothing more should be asked."""
+        return len(self._queue) >= MESSAGES_MAX or self._answers_length >= ANSWERS_LENGTH_MAX
+
     async def has_room(self) -> None:
-        """Wait until half of the bound is free, or the connection ends."""
-        while len(self._queue) > MESSAGES_MAX // 2 and not self.is_closing:
+        """Wait until half of the bounds is free, or the connection ends."""
+        while not self._is_half_empty and not self.is_closing:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
+
+    @property
+    def _is_half_empty(self) -> bool:
+        return (
+            len(self._queue) <= MESSAGES_MAX // 2
+            and self._answers_length <= ANSWERS_LENGTH_MAX // 2
+        )
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -107,8 +129,12 @@ class Outbox:
         queue, send = self._queue, self._send
         while True:
             while queue:
-                await send(queue.popleft())
-                if self._room is not None and len(queue) <= MESSAGES_MAX // 2:
+                message = queue.popleft()
+                if self._answers and self._answers[0] is message:
+                    self._answers.popleft()
+                    self._answers_length -= len(message["text"])
+                await send(message)
+                if self._room is not None and self._is_half_empty:
                     self._free_room()
             if self._close_code is not None:
                 await send({"type": "websocket.close", "code": self._close_code})

@@ -19,8 +19,8 @@ from api.binance.streams.outbox import (
     CLOSE_GOING,
     CLOSE_LATER,
     CLOSE_REFUSED,
-    MESSAGES_MAX,
     SILENT,
+    SLOW,
     Outbox,
 )
 from marketdata.feed import Message
@@ -155,8 +155,10 @@ class StreamConnection:
             self.outbox.close(CLOSE_REFUSED, "Too many messages.")
         elif len(content) > MESSAGE_CHARACTERS_MAX:
             self.outbox.close(CLOSE_REFUSED, "The message is too long.")
-        elif len(self.outbox) < MESSAGES_MAX:
-            self.outbox.push(text_frame(await answer(content, self)))
+        elif self.outbox.is_full:
+            self.outbox.close(CLOSE_REFUSED, SLOW)
+        else:
+            self.outbox.answer(text_frame(await answer(content, self)))
             self._open()
 
     async def _write(self) -> None:

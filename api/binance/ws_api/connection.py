@@ -16,7 +16,7 @@ from api.binance import errors, limits
 from api.binance.errors import CompatError, known_compat_error
 from api.binance.params import Params
 from api.binance.streams.events import text_frame
-from api.binance.streams.outbox import CLOSE_GOING, CLOSE_REFUSED, SILENT, Outbox
+from api.binance.streams.outbox import CLOSE_GOING, CLOSE_REFUSED, GONE, SILENT, Outbox
 from api.binance.ws_api import envelope
 from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call
@@ -86,6 +86,9 @@ class Connection:
             await self._outbox.run()
         except Exception as error:  # whatever a server raises when its client has gone
             log.debug("ws_api_client_gone", error=str(error))
+        finally:
+            # Nobody empties it any more, and calls may be waiting for room.
+            self._outbox.close(CLOSE_GOING, GONE)
 
     async def _read(self, writer: "asyncio.Task[None]") -> None:
         while not self._outbox.is_closing:
@@ -103,6 +106,7 @@ class Connection:
             await self._take(text if text is not None else message.get("bytes") or b"")
             while len(self._calls) >= IN_FLIGHT_MAX:
                 await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+            await self._outbox.has_room()
         # The closing message is still to be sent.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(writer), timeout=CLOSE_WAIT_S)
@@ -143,6 +147,7 @@ class Connection:
     async def _call(self, request: Request) -> None:
         shows_limits = self._session.returns_rate_limits
         try:
+            await self._outbox.has_room()
             params = envelope.params_of(request)
             shows_limits = self._shows_limits(params)
             result, account_pk = await call(self._session, request.method, params)
@@ -172,11 +177,11 @@ class Connection:
         self, request_id: Id, result: Any, *, shows_limits: bool, account_pk: int | None = None
     ) -> None:
         shown = self._limits(account_pk) if shows_limits else None
-        self._outbox.push(text_frame(envelope.answer(request_id, result, rate_limits=shown)))
+        self._outbox.answer(text_frame(envelope.answer(request_id, result, rate_limits=shown)))
 
     def _fail(self, request_id: Id, error: CompatError, *, shows_limits: bool) -> None:
         shown = self._limits(None) if shows_limits else None
-        self._outbox.push(text_frame(envelope.failure(request_id, error, rate_limits=shown)))
+        self._outbox.answer(text_frame(envelope.failure(request_id, error, rate_limits=shown)))
         if error.status == BANNED_STATUS:
             self._outbox.finish(CLOSE_REFUSED, "This address is shut out for a while.")
 

@@ -132,7 +132,8 @@ async def test_a_reader_of_requests_waits_until_its_answers_are_read(
     from api.v1.socket_outbox import MESSAGES_MAX
 
     for number in range(MESSAGES_MAX):
-        outbox.answer(number)
+        outbox.answer({"type": "websocket.send", "text": str(number)})
+    assert outbox.is_full
     waiting = asyncio.create_task(outbox.has_room())
     await transport.read(10)
     assert not waiting.done()
