@@ -7,6 +7,8 @@ from django.conf import settings
 
 # Files and connections of our own: databases, queue, logs.
 FILES_RESERVED = 200
+# Parts of an unfinished message that are kept apart: a tiny one takes twenty times its bytes.
+PARTS_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)

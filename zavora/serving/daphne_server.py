@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from zavora.bodies import BUDGET, HeldBody
 from zavora.serving.answers import ANSWERS
-from zavora.serving.bounds import Bounds, get_bounds
+from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
 
 SWEEP_S: Final = 1.0
@@ -273,6 +273,20 @@ class BoundedSocket(WebSocketProtocol):  # type: ignore[misc]
         self.writable.stopProducing()
         CONNECTIONS.release(_name(self.transport.getPeer()))
         super().connectionLost(reason)
+
+    def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802
+        """Take what has come of a frame."""
+        super().onMessageFrameData(payload)
+        self._join(self.frame_data)
+
+    def onMessageFrame(self, payload: list[bytes]) -> None:  # noqa: N802
+        """Take a part of a message."""
+        super().onMessageFrame(payload)
+        self._join(self.message_data)
+
+    def _join(self, parts: list[bytes] | None) -> None:
+        if parts is not None and len(parts) > PARTS_MAX:
+            parts[:] = [b"".join(parts)]
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802
         """Answer a ping, unless the client takes no answers."""

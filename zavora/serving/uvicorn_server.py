@@ -13,9 +13,10 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from zavora.serving.answers import ANSWERS
-from zavora.serving.bounds import Bounds, get_bounds
+from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
 
 SWEEP_TICKS: Final = 10  # of a tenth of a second each
@@ -159,6 +160,12 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         """Forget the connection."""
         CONNECTIONS.release(self.transport)
         super().connection_lost(exc)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a part of a message."""
+        if len(self.frames) >= PARTS_MAX:
+            self.frames = [b"".join(self.frames)]
+        super().handle_cont(event)
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the client takes no answers."""
