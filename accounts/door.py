@@ -138,7 +138,8 @@ class Login(LoginView):
     @property
     def _email(self) -> str:
         sent = self.request.POST
-        return sent.get("email", sent.get("username", ""))[:EMAIL_LENGTH_MAX]
+        # Stripped first, as the form does: spaces must not make another person of it.
+        return sent.get("email", sent.get("username", "")).strip()[:EMAIL_LENGTH_MAX]
 
     @property
     def _door(self) -> str:
@@ -246,7 +247,11 @@ def change_password(request: HttpRequest) -> HttpResponse:
     if attempt.refused_by:
         note("password_change_limited", user_id=request.user.pk, reason=attempt.refused_by)
         raise RateLimited("Too many attempts.", retry_after=attempt.retry_after_s)
-    response = admin.site.password_change(request)
+    try:
+        response = admin.site.password_change(request)
+    except Overloaded:
+        attempt.give_back()
+        raise
     if response.status_code == 302:
         attempt.forget()
         if request.user.pk is not None:

@@ -138,6 +138,19 @@ def test_an_operators_old_password_cannot_be_guessed_without_limit_either(client
     assert statuses == [200] * LOGINS_PER_PERSON_MAX + [429]
 
 
+def test_a_change_of_password_for_which_no_hash_can_be_computed_is_no_guess(
+    client, operator, settings
+):
+    settings.ZAVORA_HASHES_MAX = 1
+    client.force_login(operator)
+    form = {"old_password": "wrong", "new_password1": "x", "new_password2": "x"}
+    with hashing_place(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_gate, "_waiting_max", 0)
+        for _ in range(LOGINS_PER_PERSON_MAX + 1):
+            assert client.post("/admin/password_change/", form).status_code == 503
+    assert client.post("/admin/password_change/", form).status_code == 200
+
+
 # --- limits --------------------------------------------------------------------------------------
 
 
@@ -146,6 +159,15 @@ def test_an_address_has_a_limit_over_all_persons(client, settings):
     statuses = [guess(client, email=f"{n}@example.com").status_code for n in range(7)]
     assert statuses == [200] * 5 + [429] * 2
     assert guess(client, address="192.0.2.2").status_code == 200
+
+
+def test_spaces_and_capitals_make_nobody_another_person(client, ann):
+    spellings = [EMAIL, EMAIL.upper(), f" {EMAIL} ", " " * 250 + EMAIL, " " * 300 + EMAIL]
+    for number in range(LOGINS_PER_PERSON_MAX):
+        spelling = spellings[number % len(spellings)]
+        assert WRONG in guess(client, email=spelling).content.decode()
+    for spelling in spellings:
+        assert guess(client, email=spelling, password=PASSWORD).status_code == 429
 
 
 def test_guesses_at_one_person_from_many_addresses_are_slowed(client, ann):
