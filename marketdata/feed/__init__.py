@@ -324,7 +324,10 @@ class Feed:
 
     def _tell_user(self, user_id: int) -> None:
         for callback in list(self._user_listeners.get(user_id, {})):
-            callback()
+            try:
+                callback()
+            except Exception:
+                log.exception("user_not_told", user_id=user_id)
 
     # --- tasks ---
 
@@ -344,7 +347,10 @@ class Feed:
                 await asyncio.sleep(TERMS_RETRY_S)
                 continue
             for each in terms:
-                self._set_terms(each)
+                try:
+                    self._set_terms(each)
+                except Exception:
+                    log.exception("market_not_followed", market=each.symbol)
             self._has_terms.set()
 
     def _set_terms(self, terms: MarketTerms) -> None:
@@ -393,7 +399,10 @@ class Feed:
                 log.warning("balances_not_compared", error=f"{type(error).__name__}: {error}")
                 continue
             for account_id in account_ids:
-                streams.compare(account_id, versions.get(account_id, {}))
+                try:
+                    streams.compare(account_id, versions.get(account_id, {}))
+                except Exception:
+                    log.exception("balances_not_compared", account_id=account_id)
 
     def _note_change(self, view: MarketView) -> None:
         """Remember to tell a ticker's followers; many changes become one message."""

@@ -255,7 +255,10 @@ class AccountStreams:
             return
         for sinks in list(followed.sinks.values()):
             for sink in list(sinks):
-                sink.lost_account(account_id, what)
+                try:
+                    sink.lost_account(account_id, what)
+                except Exception:
+                    log.exception("account_message_not_taken", account_id=account_id)
 
 
 def _steps(

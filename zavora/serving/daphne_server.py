@@ -30,6 +30,8 @@ from zavora.serving.connections import Connections
 SWEEP_S: Final = 1.0
 # Messages of a client that wait for the application before its socket is read no more.
 INBOX_MAX: Final = 32
+# As RFC 6455 has it, of ASCII as ours are.
+CLOSE_REASON_BYTES_MAX: Final = 123
 NEVER: Final = float("inf")
 NO_BOUND: Final = 1 << 40
 
@@ -273,6 +275,15 @@ class BoundedSocket(WebSocketProtocol):  # type: ignore[misc]
         self.writable.stopProducing()
         CONNECTIONS.release(_name(self.transport.getPeer()))
         super().connectionLost(reason)
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Do what the application says."""
+        if message.get("type") == "websocket.close" and self.state == self.STATE_OPEN:
+            # Autobahn's own way refuses the codes from 1001 on, and the socket would stay.
+            reason = str(message.get("reason") or "").encode()[:CLOSE_REASON_BYTES_MAX]
+            self.sendCloseFrame(code=message.get("code") or 1000, reasonUtf8=reason)
+        else:
+            super().handle_reply(message)
 
     def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802
         """Take what has come of a frame."""
