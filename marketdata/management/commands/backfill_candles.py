@@ -9,7 +9,7 @@ from marketdata.intervals import INTERVALS
 from marketdata.services import backfill_candles, candles_lock, forget_candles
 from matching.selectors import list_market_terms
 from matching.terms import MarketTerms
-from zavora.errors import ZavoraError
+from zavora.errors import InvariantBroken, ZavoraError
 
 
 class Command(BaseCommand):
@@ -52,7 +52,13 @@ class Command(BaseCommand):
             if anew:
                 forget_candles(terms, interval)
             self._backfill(terms, interval)
-        except (ZavoraError, DatabaseError, ValueError, ArithmeticError) as error:
+        except (
+            ZavoraError,
+            InvariantBroken,
+            DatabaseError,
+            ValueError,
+            ArithmeticError,
+        ) as error:
             self.stderr.write(f"{terms.symbol}: {type(error).__name__}: {error}")
             return False
         return True

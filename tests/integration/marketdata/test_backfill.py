@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from tests.integration.marketdata.conftest import Bench
 from tests.integration.marketdata.test_candles import (
@@ -94,3 +95,26 @@ def test_a_second_backfill_does_not_run_beside_the_first(bench: Bench) -> None:
         with pytest.raises(CommandError, match="another backfill"):
             call_command("backfill_candles")
     call_command("backfill_candles")
+
+
+def test_a_market_that_cannot_be_gone_through_stops_no_other(bench: Bench) -> None:
+    from marketdata.models import Candle
+    from marketdata.services import count_trades
+    from matching.models import Trade
+    from matching.selectors import list_market_terms
+
+    bad, good = bench.market("BTC/USD"), bench.market("USD/BTC")
+    for _ in range(2):
+        bench.apply(bench.order(0, bad, "buy 1 @ 20000"), bench.order(1, bad, "sell 1 @ 20000"))
+        bench.apply(
+            bench.order(0, good, "buy 0.001 @ 2000"), bench.order(1, good, "sell 0.001 @ 2000")
+        )
+    for terms in list_market_terms():
+        count_trades(terms)
+    last = Trade.objects.filter(market_id=bad, sequence=2)
+    last._raw_delete("default")  # type: ignore[attr-defined]
+    Candle.objects.filter(market_id=good, interval="1m").delete()
+    with pytest.raises(CommandError, match="not done, the others are: BTC/USD"):
+        call_command("backfill_candles", interval="1m", anew=True)
+    (candle,) = Candle.objects.filter(market_id=good, interval="1m")
+    assert candle.trades == 2

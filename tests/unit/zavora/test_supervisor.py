@@ -102,6 +102,37 @@ def test_what_dies_is_started_again_with_growing_pauses(supervise) -> None:
     assert any("ended with code 3" in line for line in lines)
 
 
+def test_one_that_cannot_be_started_again_is_tried_later_and_the_others_run_on(
+    home: Home, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!{sys.executable}\nprint('hello from the program')\n")
+    program.chmod(0o700)
+    away = tmp_path / "away"
+    lines: list[str] = []
+
+    def seen(supervisor: Supervisor, text: str, since: int = 0) -> int:
+        """Let the supervisor work until a line has a text; return how many there are by then."""
+        deadline = time.monotonic() + 20
+        while not any(text in line for line in lines[since:]):
+            assert time.monotonic() < deadline, lines
+            supervisor.tick(timeout_s=0.02)
+        return len(lines)
+
+    with Supervisor(home, show=lines.append, shows_all_logs=True) as supervisor:
+        env = dict(os.environ)
+        supervisor.start(ProcessSpec("program", (str(program),), env, stop_grace_s=1.0))
+        supervisor.start(
+            ProcessSpec("mayfly", (sys.executable, "-c", "print('mayfly')"), env, stop_grace_s=1.0)
+        )
+        seen(supervisor, "hello from the program")
+        program.rename(away)
+        count = seen(supervisor, "trying again in")
+        count = seen(supervisor, "mayfly", count)
+        away.rename(program)
+        seen(supervisor, "hello from the program", count)
+
+
 def test_a_killed_process_comes_back_as_another_one(supervise, home: Home) -> None:
     supervisor = supervise({"polite": POLITE})
     read_until(supervisor, "hello")

@@ -1,0 +1,83 @@
+"""A follower that breaks its promise, or an account that cannot be compared, stops no other."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from marketdata import feed as feed_module
+from marketdata.feed import Feed
+from marketdata.feed.account_streams import AccountStreams
+
+
+class Sink:
+    """Keeps what it learns."""
+
+    def __init__(self) -> None:
+        self.lost: list[int] = []
+        self.told = asyncio.Event()
+
+    def push_account(self, account_id: int, messages: list[Any]) -> None:
+        raise AssertionError("nothing happens here")
+
+    def lost_account(self, account_id: int, what: str) -> None:
+        self.lost.append(account_id)
+        self.told.set()
+
+
+class FailingSink(Sink):
+    """Raises, against what sinks promise."""
+
+    def lost_account(self, account_id: int, what: str) -> None:
+        raise RuntimeError("a sink that breaks its promise")
+
+
+async def test_a_loss_is_told_to_those_after_one_that_fails() -> None:
+    streams, sinks, codec = AccountStreams(), [FailingSink(), Sink()], object()
+    for sink in sinks:
+        streams.follow(1, codec, sink)  # type: ignore[arg-type]
+    after = Sink()
+    streams.follow(2, codec, after)  # type: ignore[arg-type]
+    streams.lost("balances")
+    assert (sinks[1].lost, after.lost) == ([1], [2])
+
+
+async def test_balances_are_compared_on_after_an_account_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_module, "COMPARE_PERIOD_S", 0.01)
+
+    class Tables:
+        """Account 1 has a version that is no number; account 2 more than can be late."""
+
+        async def read(self, *_: Any) -> Any:
+            return {1: {5: "none"}, 2: {5: 10_000}}
+
+    feed, sink, codec = Feed(), Sink(), object()
+    feed._tables = Tables()  # type: ignore[assignment]
+    streams = feed.fanout.account_streams
+    for account_id in (1, 2):
+        streams.follow(account_id, codec, sink)  # type: ignore[arg-type]
+        streams.compare(account_id, {5: 1})
+    comparing = asyncio.create_task(feed._compare_balances())
+    try:
+        await asyncio.wait_for(sink.told.wait(), 5)
+        sink.told.clear()
+        streams._followed[2].versions[5] = 1
+        await asyncio.wait_for(sink.told.wait(), 5)  # the next round comes, too
+    finally:
+        comparing.cancel()
+        await asyncio.gather(comparing, return_exceptions=True)
+    assert set(sink.lost) == {2}
+
+
+def test_a_users_followers_are_told_after_one_that_fails() -> None:
+    feed, told = Feed(), []
+
+    def fail() -> None:
+        raise RuntimeError("a callback that breaks its promise")
+
+    feed.follow_user(7, fail)
+    feed.follow_user(7, lambda: told.append(7))
+    feed._tell_user(7)
+    assert told == [7]
