@@ -1,8 +1,9 @@
 """``manage.py verify_journal``: replay the journal and hold it against the tables."""
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import psycopg
 from django.core.management.base import CommandError
 
@@ -11,7 +12,19 @@ from matching.selectors import list_shard_ids
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from zavora.commands import ExampleCommand
-from zavora.errors import InvariantBroken
+from zavora.errors import InvariantBroken, ZavoraError
+
+# What a journal does to who reads it that was damaged, or was written by something else.
+CANNOT_BE_REPLAYED: Final = (
+    InvariantBroken,
+    ZavoraError,
+    EngineError,
+    psycopg.Error,
+    msgspec.MsgspecError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+)
 
 
 class Command(ExampleCommand):
@@ -35,7 +48,7 @@ class Command(ExampleCommand):
             try:
                 with connect(shard_id=shard_id, owner="verify") as connection:
                     found = verify_shard(connection, shard_id, progress=self._progress)
-            except (InvariantBroken, EngineError, psycopg.Error) as error:
+            except CANNOT_BE_REPLAYED as error:
                 # The other shards are still to be looked at.
                 self.stdout.write(f"shard {shard_id}: cannot be replayed: {error}")
                 failed = True

@@ -7,12 +7,14 @@ import sys
 import msgspec
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection
 
 from accounts.access.actor import Actor, Permission
 from accounts.models import AuditRecord
-from matching import wire
-from matching.models import Command, Market
+from matching import gateway, wire
+from matching.models import Command, Market, Order
 from matching.services import change_market, freeze_account, set_market_phase
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
@@ -42,6 +44,27 @@ def records():
 def journaled(kind):
     rows = Command.objects.filter(kind=kind).order_by("sequence")
     return list(rows.values_list("outcome", "actor", "request_id"))
+
+
+def test_a_shard_without_a_worker_keeps_no_order_of_a_frozen_account_in_another(market):
+    far = make_market("ETH", "USD", shard_id=1)
+    ann = make_account("ann", USD="1000")
+    with running_worker(1):
+        command = place(ann, far, "buy", "10", "1")
+        assert gateway.submit_sync(command, shard_id=1, request_id="").code == ""
+        with pytest.raises(EngineUnavailable):  # of the first shard
+            freeze_account(by=DESK, account_id=ann.public_id)
+        assert Order.objects.get().status == "cancelled"
+
+
+def test_a_shard_that_cannot_be_replayed_stops_no_other(market, capsys):
+    make_market("ETH", "USD", shard_id=1)
+    Command.objects.filter(shard_id=0).update(body=b"no command")
+    with pytest.raises(CommandError, match="differ"):
+        call_command("verify_journal")
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("shard 0: cannot be replayed") for line in lines), lines
+    assert any(line.startswith("shard 1: 1 commands") for line in lines), lines
 
 
 def assert_replays():
