@@ -287,7 +287,7 @@ ZAVORA_HEADER_WAIT_S = env.int("ZAVORA_HEADER_WAIT_S", default=10)
 ZAVORA_KEEP_ALIVE_S = env.int("ZAVORA_KEEP_ALIVE_S", default=10)
 ZAVORA_BODY_WAIT_S = env.int("ZAVORA_BODY_WAIT_S", default=10)
 ZAVORA_WRITE_WAIT_S = env.int("ZAVORA_WRITE_WAIT_S", default=30)
-# All bodies that are being read, beyond the first 16 KiB of each.
+# All bodies that are held, beyond the first 16 KiB of each.
 ZAVORA_UNREAD_BODY_BYTES_MAX = env.int("ZAVORA_UNREAD_BODY_BYTES_MAX", default=33_554_432)
 # A WebSocket message; one of more than 65,536 characters is refused, a longer one ends the socket.
 ZAVORA_SOCKET_MESSAGE_BYTES_MAX = env.int("ZAVORA_SOCKET_MESSAGE_BYTES_MAX", default=131_072)
