@@ -1,6 +1,7 @@
 """A body counts for as long as it is held: also while its caller is looked up."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -61,11 +62,17 @@ def test_a_body_is_held_until_its_request_is_answered(
             held.append(BUDGET.bytes)
             await asyncio.sleep(0)
 
+    all_threads = threading.Barrier(THREADS_MAX)
+
+    def close_own() -> None:
+        all_threads.wait(10)
+        connections.close_all()
+
     async def run() -> None:
         watching = asyncio.create_task(watch())
         await application(scope, receive, send)
         watching.cancel()
-        await asyncio.gather(*(in_thread(connections.close_all) for _ in range(THREADS_MAX)))
+        await asyncio.gather(*(in_thread(close_own) for _ in range(THREADS_MAX)))
         await close_credentials()
 
     asyncio.run(run())
