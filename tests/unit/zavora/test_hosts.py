@@ -8,7 +8,7 @@ SERVER = ("192.0.2.1", 8000)
 
 
 @pytest.fixture(autouse=True)
-def hosts(settings):
+def our_hosts(settings):
     settings.ALLOWED_HOSTS = ["exchange.example", ".wide.example", "[2001:db8::1]", "192.0.2.1"]
 
 
