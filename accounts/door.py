@@ -188,17 +188,18 @@ def signup(request: HttpRequest) -> HttpResponse:
         messages.error(request, TOO_MANY_ATTEMPTS.format(wait=_waiting(wait_s)))
         return _signup_page(request, form, status=429, retry_after_s=wait_s)
     form = SignUpForm(request.POST)
-    if form.is_valid():
-        try:
+    try:
+        if form.is_valid():
             _sign_up(form.cleaned_data["email"], form.cleaned_data["password"])
-        except Overloaded:
-            note("signup_refused", email=form.cleaned_data["email"], reason="busy")
-            messages.error(request, BUSY)
-            return _signup_page(request, form, status=503, retry_after_s=BUSY_RETRY_S)
-        except ZavoraError as error:
-            show_error(form, error)
-        else:
             return _to_log_in(request, form.cleaned_data["email"])
+    except Overloaded:  # looking at a password is slow work, too
+        email = request.POST.get("email", "")
+        note("signup_refused", email=email, reason="busy")
+        messages.error(request, BUSY)
+        form = SignUpForm(initial={"email": email[:EMAIL_LENGTH_MAX]})
+        return _signup_page(request, form, status=503, retry_after_s=BUSY_RETRY_S)
+    except ZavoraError as error:
+        show_error(form, error)
     note("signup_refused", email=request.POST.get("email", ""), reason="bad_form")
     return _signup_page(request, form, status=400)
 

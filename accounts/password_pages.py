@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.door import BUSY, BUSY_RETRY_S
 from accounts.forms import show_error
 from accounts.models import User
+from accounts.security_log import note
 from accounts.services import find_user_of_link, reset_password
 from accounts.services.passwords import reset_tokens
 from zavora.errors import Overloaded, ZavoraError
@@ -38,6 +39,13 @@ class SetPassword(PasswordResetConfirmView):
         """Return whose link it is; None where there is no such user, or they are shut out."""
         user = find_user_of_link(uidb64)
         return user if user is not None and user.is_active else None
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Tell the page whether the link is good, and the log where it is not."""
+        if not self.validlink:
+            user = getattr(self, "user", None)
+            note("reset_link_refused", user_id=user.pk if user else None, reason="not_valid")
+        return super().get_context_data(**kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Set the password; where too many are hashed at once nothing was tried."""

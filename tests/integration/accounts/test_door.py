@@ -256,7 +256,7 @@ def test_limits_hold_while_redis_is_away(client, ann):
 # --- hashes --------------------------------------------------------------------------------------
 
 
-def test_where_no_hash_can_be_computed_nothing_is_tried_or_counted(client, ann, settings):
+def test_where_no_hash_can_be_computed_nothing_is_tried_or_counted(client, ann, settings, lines):
     settings.ZAVORA_HASHES_MAX = 1
     with ThreadPoolExecutor(WAITING_MAX) as threads, hashing_place():
         in_line = [threads.submit(_enters_elsewhere, f"192.0.2.{n}") for n in (7, 8, 9)]
@@ -266,8 +266,13 @@ def test_where_no_hash_can_be_computed_nothing_is_tried_or_counted(client, ann, 
             before = User.objects.count()
             answer = client.post(path, form)
             assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+            page = answer.content.decode()
+            assert door.BUSY in page
+            assert f'value="{EMAIL}"' in page  # the form again, as it was
             assert User.objects.count() == before
     assert [one.result() for one in in_line] == [True] * 3
+    busy = [event for event, line in lines() if line.get("reason") == "busy"]
+    assert busy == ["login_limited", "login_limited", "signup_refused"]
     assert enters(client)
 
 

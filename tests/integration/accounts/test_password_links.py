@@ -1,5 +1,6 @@
 """Links to a new password: made by an operator, used once by the person."""
 
+import logging
 import re
 
 import pytest
@@ -78,6 +79,23 @@ def test_a_link_works_once(ann):
     again = use(Client(), path, "another staple battery")
     assert "not valid any more" in again.content.decode()
     assert fingerprint() == before
+
+
+def test_a_link_that_is_refused_leaves_a_line_without_it(ann, caplog):
+    caplog.set_level(logging.INFO, logger="accounts.security_log")
+    path = address(ann)
+    forged = path[:-1] + ("a" if path[-1] != "a" else "b")
+    Client().get(forged, REMOTE_ADDR="192.0.2.7")
+    (line,) = [r.msg for r in caplog.records if r.name == "accounts.security_log"]
+    facts = {name: line[name] for name in ("event", "reason", "user_id", "address", "level")}
+    assert facts == {
+        "event": "reset_link_refused",
+        "reason": "not_valid",
+        "user_id": ann.pk,
+        "address": "192.0.2.7",
+        "level": "warning",
+    }
+    assert forged.rsplit("/", 1)[1] not in caplog.text
 
 
 def test_two_links_do_not_outlive_each_others_use(ann):
