@@ -57,6 +57,9 @@ async def _share_forever() -> None:
                 if not is_lost:
                     log.warning("limits_not_shared", error=str(error))
                 is_lost = True
+            except Exception:
+                # A sum that cannot be read: the others are told the next time.
+                log.exception("limits_not_shared")
 
 
 async def share(client: Client) -> None:

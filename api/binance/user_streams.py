@@ -211,8 +211,13 @@ class _ListenKeyWatch:
                 log.warning("listen_keys_not_checked", error=str(error))
                 continue
             for stream, listen_key in zip(streams, current, strict=True):
-                if stream.listen_key != listen_key:
+                if stream.listen_key == listen_key:
+                    continue
+                try:
                     stream.end(End.LISTEN_KEY)
+                except Exception:
+                    self.discard(stream)
+                    log.exception("stream_not_ended", account_pk=stream.account_pk)
 
 
 _WATCH: Final = _ListenKeyWatch()
