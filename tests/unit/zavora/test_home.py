@@ -81,6 +81,17 @@ def test_there_is_one_owner_at_a_time(home: Home) -> None:
         assert third
 
 
+def test_every_file_that_the_home_is_given_is_its_owners_alone(home: Home) -> None:
+    before = os.umask(0)
+    try:
+        with owner_lock(home, wait_s=0):
+            files = [path for path in home.path.rglob("*") if path.is_file()]
+    finally:
+        os.umask(before)
+    assert home.run / "owner.lock" in files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
 def test_sockets_of_a_long_home_lie_in_a_short_private_folder(tmp_path: Path) -> None:
     home = Home(tmp_path / ("x" * 120))
     home.prepare()

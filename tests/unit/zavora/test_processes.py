@@ -47,6 +47,17 @@ def test_a_live_process_is_identified(sleeper: subprocess.Popen[bytes]) -> None:
     assert is_alive(identity)
 
 
+def test_what_a_child_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    before = os.umask(0o022)
+    try:
+        child = spawn(python("import sys; open(sys.argv[1], 'w').close()", str(written)))
+    finally:
+        os.umask(before)
+    assert child.wait(timeout=20) == 0
+    assert written.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_zombie_is_dead(sleeper: subprocess.Popen[bytes]) -> None:
     identity = identify(sleeper.pid)
     assert identity is not None
