@@ -1,9 +1,13 @@
 """What is hidden in a log line, and what must stay readable."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
 
+from zavora.home import PROJECT_DIR
 from zavora.redaction import HIDDEN, hide, hide_values
 
 KEY = "Zk3" + "aB4" * 20
@@ -68,3 +72,40 @@ def test_a_line_that_a_stranger_made_takes_time_by_its_length_only(part: str) ->
 
     # Where time grows with the square it is minutes.
     assert time.process_time() - began < 5
+
+
+# Every way into the log: our own lines and those of libraries, with and without errors.
+PROGRAM = """
+import logging, sys
+import django; django.setup()
+import structlog
+secret = sys.argv[1]
+ours, theirs = structlog.get_logger("ours"), logging.getLogger("uvicorn.error")
+ours.warning("named", token=secret)
+ours.warning("of words", password="a correct horse")
+ours.warning("unnamed", path="/ws/" + secret)
+theirs.warning("GET /ws/%s", secret)
+try:
+    raise ValueError("Authorization: Bearer " + secret)
+except ValueError:
+    ours.exception("ours")
+    theirs.exception("theirs")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_line_of_a_process_shows_a_secret(log_format: str) -> None:
+    env = {**os.environ, "LOG_FORMAT": log_format, "DJANGO_SETTINGS_MODULE": "zavora.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, KEY],
+        env=env,
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    written = done.stdout + done.stderr
+    assert written.count(HIDDEN) >= 5
+    assert KEY not in written
+    assert "horse" not in written
