@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.access.actor import Actor, Permission
+from accounts.access.actor import Actor, ActorKind, Permission
 from accounts.audit import checked_reason, record_act
 from accounts.models import Account, Asset, Deposit, LedgerTransaction
 from accounts.notices import publish_balances_on_commit
@@ -67,10 +67,10 @@ def deposit(
 ) -> Deposit:
     """Credit money that came from outside. Idempotent on ``key`` and on ``external_reference``.
 
-    ``source`` is "faucet" (where it is on, up to its limit), else a gateway's name, which needs the
-    permission to credit. An operator's own word is ``credit_deposit``. Raises AccountNotFound,
-    ValidationFailed, Forbidden, AccountFrozen, or Conflict where the key or reference came with
-    other content; then nothing was written.
+    ``source`` is "faucet" (where it is on, up to its limit), else a gateway's name, in which only
+    the exchange itself credits: a person's word is ``credit_deposit``, with a reference, a reason
+    and a record. Raises AccountNotFound, ValidationFailed, Forbidden, AccountFrozen, or Conflict
+    where the key or reference came with other content; then nothing was written.
     """
     check_key(key)
     check_key(external_reference)
@@ -79,8 +79,8 @@ def deposit(
         raise ValidationFailed("bad source", source=expected)
     if source == SOURCE_OPERATOR:
         raise ValidationFailed("bad source", source="expected faucet or a gateway's name")
-    if source != SOURCE_FAUCET:
-        by.require(Permission.CREDIT_DEPOSIT)
+    if source != SOURCE_FAUCET and by.kind is not ActorKind.SYSTEM:
+        raise Forbidden("only the exchange itself credits in a gateway's name")
     account = lock_account(account_id)
     the_asset = get_asset(asset)
     checked_amount(amount, the_asset)

@@ -243,6 +243,18 @@ def test_no_other_service_credits_in_the_operators_name(ann):
     assert not Deposit.objects.filter(source="operator").exists()
 
 
+@pytest.mark.parametrize("is_superuser", [False, True])
+def test_nobody_credits_in_a_gateways_name(ann, is_superuser):
+    """It would leave no reason and no record: what an operator saw come in has its own service."""
+    by = Actor.operator(
+        user_id=1, name="root@example.com", permissions=Permission, is_superuser=is_superuser
+    )
+    before = fingerprint()
+    with pytest.raises(Forbidden, match="only the exchange itself"):
+        deposit(by=by, account_id=ann.account, source="bank", **MOVED)
+    assert fingerprint() == before
+
+
 def test_a_credit_of_before_references_is_still_found_by_its_key(ann, usd):
     """The command and the demo repeat keys that an earlier version wrote without a reference."""
     record = credit_deposit(by=SYSTEM, account_id=ann.account, key="demo:USD", **CREDIT)
