@@ -95,9 +95,15 @@ def test_the_run_role_is_no_superuser(run_role: psycopg.Connection, statement: s
 def test_the_owner_could_which_is_why_nothing_that_serves_is_the_owner(exchange: Exchange) -> None:
     with psycopg.connect(exchange.database_url) as owner:
         owner.execute("SET session_replication_role = replica")
-        changed = owner.execute("UPDATE accounts_ledgerentry SET amount = amount + 1").rowcount
+        # A row of its own: what others wrote may be anything, and is theirs.
+        owner.execute(
+            "INSERT INTO accounts_ledgerentry"
+            " (id, transaction_id, account_id, asset_id, kind, amount, created_at)"
+            " VALUES (-1, -1, -1, -1, 'adjustment', 1, now())"
+        )
+        changed = owner.execute("UPDATE accounts_ledgerentry SET amount = 2 WHERE id = -1").rowcount
         owner.rollback()
-    assert changed > 0
+    assert changed == 1
     for name in exchange.names():
         if name not in ("postgres", "valkey") and exchange.is_running(name):
             environ = Path(f"/proc/{exchange.pid(name)}/environ").read_bytes()
