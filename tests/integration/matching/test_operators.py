@@ -42,19 +42,26 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture
 def operator(client: Client) -> Iterator[httpx.Client]:
-    """A person who signed up and was made an operator."""
+    """A person who signed up, was made an operator and has logged in."""
     email, password = f"{uuid4()}@example.com", f"pass-{uuid4()}"
     with httpx.Client(base_url=client.exchange.base_url, timeout=30) as browser:
-        browser.get("/signup")
-        form = {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "email": email}
-        form |= dict.fromkeys(("password", "password1", "password2"), password)
-        browser.post("/signup", data=form, headers={"Referer": f"{browser.base_url}/signup"})
-        assert "sessionid" in browser.cookies
+
+        def send(page: str) -> httpx.Response:
+            browser.get(page)
+            form = {"csrfmiddlewaretoken": browser.cookies["csrftoken"], "email": email}
+            return browser.post(
+                page,
+                data=form | {"password": password},
+                headers={"Referer": f"{browser.base_url}{page}"},
+            )
+
+        assert send("/signup").status_code == 302
         client.rows(
             "UPDATE accounts_user SET is_staff = true, is_superuser = true WHERE email = %s"
             " RETURNING id",
             email,
         )
+        assert send("/admin/login/").status_code == 302
         yield browser
 
 
