@@ -21,6 +21,8 @@ from zavora.money import NotExact, numeric_text_to_units
 
 # A part is read and converted in a small share of a lease.
 ORDERS_IN_PART_MAX: Final = 5_000
+# How long a part may take on a busy machine before the server ends the session.
+PART_MAX_MS: Final = 30_000
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +78,12 @@ def load_shard(
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:
+            # It holds no row, so that nobody waits for it while a part is made into orders.
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {PART_MAX_MS}")
             stored = _read_shard(cursor, shard_id, keep_lease)
     finally:
         connection.isolation_level = None
-    # After the transaction: the server ends a session that idles in one.
+    # After the transaction: the server ends a session that idles long in one.
     return _build(stored, shard_id)
 
 

@@ -1,6 +1,8 @@
 """One writer per book: a shard goes to a successor only after the lease, and never back."""
 
 import time
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -176,33 +178,33 @@ def _expires_later(than: object) -> bool:
     return bool(Shard.objects.get(pk=0).lease_expires_at > than)  # type: ignore[operator]
 
 
-def test_a_long_book_is_loaded_under_a_short_lease(settings) -> None:
-    """Loading takes several leases: they are renewed meanwhile, and no session is timed out."""
-    settings.ZAVORA_LEASE_MS = 300
+def test_a_long_book_is_loaded_under_a_short_lease(
+    settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part takes longer than a session may idle, all of them several leases."""
+    settings.ZAVORA_LEASE_MS = 600
+    part_s = 0.5
     market = make_market("BTC", "USD")
     ann = make_account("ann", USD="1000")
     with driven_worker() as worker:
-        worker.settle(place(ann, market, "buy", "10.00", "1"))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute"
-            " WHERE attrelid = 'matching_order'::regclass AND attnum > 0 AND NOT attisdropped"
-            " AND attname NOT IN ('id', 'priority')"
-        )
-        columns = cursor.fetchone()[0]
-        cursor.execute(
-            f"INSERT INTO matching_order (id, priority, {columns})"
-            f" SELECT id + n, priority + n, {columns} FROM matching_order,"
-            " generate_series(1, 40000) AS n"
-        )
-    standby = DrivenWorker()
+        worker.settle(*(place(ann, market, "buy", f"{10 + n}.00", "1") for n in range(5)))
+    monkeypatch.setattr(loading, "ORDERS_IN_PART_MAX", 1)
+    original, expiries = loading._order, []
+
+    def slowly(*arguments: Any) -> Any:
+        expiries.append(Shard.objects.get(pk=0).lease_expires_at)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(%s)", [part_s])
+        return original(*arguments)
+
+    monkeypatch.setattr(loading, "_order", slowly)
     with driven_worker() as worker:
-        epoch = worker._owned_position().epoch
-        assert Shard.objects.get(pk=0).epoch == epoch
+        assert len(expiries) == 5
+        renewed = [later - before for before, later in pairwise(expiries)]
+        assert min(renewed) >= timedelta(seconds=part_s), renewed
+        assert Shard.objects.get(pk=0).epoch == worker._owned_position().epoch
         book = worker._owned_context().engine.market(market.pk)
-        assert sum(1 for _ in book.open_orders()) == 40_001
-        assert standby.take_over() is False
-    standby.close()
+        assert sum(1 for _ in book.open_orders()) == 5
 
 
 def test_a_server_that_could_lose_commits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
