@@ -8,7 +8,7 @@ from accounts import selectors
 from accounts.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import shapes
 from api.edge import market_data, orders
-from api.edge.threads import in_thread
+from api.edge.threads import read_lasting
 from api.fields import Fields, wrong_fields
 from api.requests import SYMBOL_LENGTH_MAX, symbol_of
 from api.shapes import Shape
@@ -140,7 +140,7 @@ async def _authenticate(session: Session, params: Any, trace_id: str) -> Shape:
     if SCOPE_READ not in caller.scopes:
         # It may trade, and is told no more than that it is let in.
         return {"accounts": []}
-    rows = await in_thread(selectors.list_accounts, caller.user_id)
+    rows = await read_lasting(selectors.list_accounts, caller.user_id)
     own = [shapes.account(row) for row in rows if row.public_id in caller.accounts]
     return {"accounts": own}
 

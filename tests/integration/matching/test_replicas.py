@@ -4,6 +4,7 @@ PostgreSQL waits for a replica by a name that nobody has. A standby worker ends 
 live one, whose commit waits; from then on its rows can be read, and only this server has them.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -21,8 +22,13 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from websockets.sync.client import connect
 
+from api.binance.routes import Security
+from api.binance.table import ROUTES
+from api.urls import urlpatterns
 from tests.exchange import Exchange, free_port, wait_until
+from tests.integration.binance.rest.conftest import Bot, new_key
 from tests.integration.matching.test_unavailable import Client
 from zavora.embedded.binaries import find_postgres
 from zavora.embedded.privileges import own, run_as_for
@@ -262,6 +268,62 @@ def test_a_server_without_a_replica_is_refused_where_one_is_required(calm: Repli
     )  # fmt: skip
     assert refused.returncode != 0
     assert "set synchronous_standby_names" in refused.stdout + refused.stderr
+
+
+# Answered from the process's own memory, or with nothing whoever asks.
+WITHOUT_TABLES = {"/api/v3/rateLimit/order", "/sapi/v1/capital/config/getall"}
+
+
+def test_no_read_of_ones_own_is_answered_before_the_replicas_have_it(calm: Replicated) -> None:
+    """Every one that there is, by the tables that the product routes by, over each API."""
+    client, exchange = calm.client, calm.exchange
+    order = client.place("read")[1]["data"]["order"]["id"]
+    views = [one for one in urlpatterns if "v1/accounts" in str(one.pattern)]
+    paths = [str(one.pattern) for one in views if hasattr(one.callback.cls, "get")]  # type: ignore[attr-defined]
+    asked = [path.removeprefix("v1").replace("<str:account>", client.account) for path in paths]
+    asked += [f"/orders/{order}"]
+    signed = [
+        path
+        for (method, path), route in ROUTES.items()
+        if method == "GET" and route.security is Security.USER_DATA and path not in WITHOUT_TABLES
+    ]
+    assert len(asked) >= 8
+    assert len(signed) >= 6
+    token = exchange.create_token("unavailable@example.com")
+    with Bot(exchange, new_key(exchange, "--email", "replicas@example.com", "--fund")) as bot:
+        named = {"symbol": "BTCEUR", "orderId": bot.limit("BUY", "10", "0.1")["orderId"]}
+
+        def answers() -> dict[str, tuple[int, Any]]:
+            found = {}
+            for path in asked:
+                status, body, _ = client.ask("GET", path)
+                found[path] = status, body.get("error", {}).get("code")
+            for path in signed:
+                answer = bot.call("GET", path, **named)
+                body = answer.json()
+                found[path] = answer.status_code, _code_of(body)
+            with connect(f"{exchange.ws_url}/ws", open_timeout=20) as socket:
+                call = {"id": "1", "method": "authenticate", "params": {"token": token}}
+                socket.send(json.dumps(call))
+                body = json.loads(socket.recv(timeout=20))
+                found["/ws authenticate"] = body.get("error", {}).get("code", 200), None
+            return found
+
+        assert set(answers().values()) == {(200, None)}  # the control
+        with calm.without_replica():
+            # That there is none to wait for is remembered for a second.
+            wait_until(
+                lambda: client.ask("GET", asked[0])[0] == 504, timeout_s=10, what="the barrier"
+            )
+            told = answers()
+    expected: dict[str, tuple[int, Any]] = dict.fromkeys(asked, (504, "outcome_unknown"))
+    expected |= dict.fromkeys(signed, (504, -1007))
+    assert told == expected | {"/ws authenticate": (504, None)}
+
+
+def _code_of(body: Any) -> int | None:
+    """Return the code of an error of the compatible API; a list is none."""
+    return body.get("code") if isinstance(body, dict) else None
 
 
 # --- a real one -----------------------------------------------------------------------------------
