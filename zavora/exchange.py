@@ -24,16 +24,16 @@ class UnknownWebServer(ValueError):
 
 
 class UnsafeBind(ValueError):
-    """ZAVORA_BIND lets strangers in; the message says why and what to do."""
+    """The address to listen on lets strangers in; the message says why and what to do."""
 
 
 def check_bind(host: str, *, is_debug: bool) -> None:
     """Raise UnsafeBind where a development exchange would listen to other machines."""
     if is_debug and not _is_loopback(host):
         raise UnsafeBind(
-            f"ZAVORA_BIND={host} lets other machines in, and DEBUG is on: that would publish the"
-            " demo's operator, the faucet and debug pages. Set DEBUG=0 and SECRET_KEY (see"
-            " .env.example), or listen on 127.0.0.1"
+            f"listening on {host} (ZAVORA_BIND) lets other machines in, and DEBUG is on: that would"
+            " publish the demo's operator, the faucet and debug pages. Set DEBUG=0 and SECRET_KEY"
+            " (see .env.example), or listen on 127.0.0.1"
         )
 
 

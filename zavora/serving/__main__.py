@@ -2,11 +2,21 @@
 
 import argparse
 import os
+import sys
 from typing import Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 
-from zavora.exchange import PING_S, PONG_WAIT_S, WEB_SERVERS, WEB_STOP_GRACE_S
+from django.conf import settings
+
+from zavora.exchange import (
+    PING_S,
+    PONG_WAIT_S,
+    WEB_SERVERS,
+    WEB_STOP_GRACE_S,
+    UnsafeBind,
+    check_bind,
+)
 from zavora.serving.bounds import raise_file_limit
 
 APPLICATION: Final = "zavora.asgi:application"
@@ -20,6 +30,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--application", default=APPLICATION, help="module:name")
     arguments = parser.parse_args()
+    try:
+        check_bind(arguments.host, is_debug=settings.DEBUG)
+    except UnsafeBind as error:
+        sys.exit(f"Zavora cannot start: {error}")
     raise_file_limit()
     # Each server is imported only where it is wanted: that of Daphne takes Twisted along.
     if arguments.server == "uvicorn":

@@ -9,7 +9,7 @@ import pytest
 
 from tests.exchange import Exchange
 from zavora.embedded.valkey import free_port
-from zavora.exchange import UnsafeBind, check_bind, web
+from zavora.exchange import WEB_SERVERS, UnsafeBind, check_bind, web
 from zavora.home import PROJECT_DIR
 
 PRODUCTION = {"DEBUG": "0", "SECRET_KEY": "a-key-of-this-test-only", "ZAVORA_DEMO": "0"}
@@ -101,5 +101,25 @@ def test_make_run_says_so_and_ends(tmp_path) -> None:
     )
 
     assert done.returncode == 1
-    assert "Zavora cannot start: ZAVORA_BIND=0.0.0.0 lets other machines in" in done.stdout
+    assert (
+        "Zavora cannot start: listening on 0.0.0.0 (ZAVORA_BIND) lets other machines in"
+        in done.stdout
+    )
     assert not (tmp_path / "home" / "postgres").exists()
+
+
+@pytest.mark.parametrize("server", WEB_SERVERS)
+def test_no_web_process_alone_does_either(server: str) -> None:
+    """However it is started: this is how one replica of several is."""
+    argv = ["zavora.serving", server, "--host", "0.0.0.0", "--port", str(free_port())]
+    done = subprocess.run(
+        [sys.executable, "-m", *argv],
+        env={**os.environ, "DEBUG": "1"},
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Zavora cannot start: listening on 0.0.0.0")
