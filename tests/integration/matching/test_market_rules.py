@@ -216,6 +216,33 @@ def test_the_worker_itself_refuses_rules_by_name(
     assert Market.objects.get().phase == "continuous"
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"max_price": Decimal("0.001")}, "max_price"),
+        ({"max_quantity": Decimal("NaN")}, "max_quantity"),
+        ({"tick_size": Decimal("1E-19")}, "tick_size"),
+        ({"band_ppm": 2**31}, "band_ppm"),
+        ({"max_open_orders": 0}, "max_open_orders"),
+        ({"self_trade_scope": "nobody"}, "self_trade_scope"),
+    ],
+)
+def test_a_change_of_rules_is_refused_by_name_before_anything_is_queued(
+    bench: Any, change: dict[str, Any], field: str
+) -> None:
+    """No worker listens here: whatever is queued would be refused for want of one."""
+    from accounts.models import AuditRecord
+    from matching.services import change_market
+
+    bench.market()
+
+    with pytest.raises(ValidationFailed) as refused:
+        change_market(by=SYSTEM, symbol="BTC/USD", **change)
+
+    assert set(refused.value.details) == {field}
+    assert not AuditRecord.objects.filter(act="market.change").exists()
+
+
 def test_an_unknown_phase_is_refused_by_the_worker(bench: Any) -> None:
     from matching.models import Market
     from matching.wire import SetMarketPhase
