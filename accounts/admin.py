@@ -1,11 +1,6 @@
-"""Operators' pages of people and money.
+"""Operators' pages of people, their accounts and keys; money has ``accounts.admin_money``."""
 
-The ledger and balances are to look at; money moves by deposits and adjustments, which are services.
-"""
-
-import uuid
-from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,39 +12,27 @@ from django.urls import reverse
 
 from accounts.access.actor import Permission
 from accounts.access.operators import operator_of
+from accounts.admin_look_ups import OF_AN_ACCOUNT, of_account, of_owner
+from accounts.admin_money import LedgerTransactionAdmin
 from accounts.admin_rights import PermissionsField
-from accounts.forms import DecimalTextField
-from accounts.models import (
-    Account,
-    ApiKey,
-    Asset,
-    Balance,
-    Deposit,
-    LedgerEntry,
-    LedgerTransaction,
-    User,
-    Withdrawal,
-)
-from accounts.postings import total_of
+from accounts.models import Account, ApiKey, User
 from accounts.selectors import find_user
 from accounts.services import (
     RESET_LINK_HOURS,
-    adjust_balance,
-    cancel_withdrawal,
     create_account,
-    create_asset,
     create_user,
-    credit_deposit,
     make_reset_link,
     revoke_key,
-    set_asset_active,
     set_user_active,
     set_user_rights,
-    settle_withdrawal,
 )
-from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.admin_base import ReadOnlyAdmin, Related, cell, cell_of
+from zavora.admin_cells import NOTHING, lines, link
+from zavora.admin_forms import ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.admin_search import numbers, recent, texts, uuids
 from zavora.errors import ValidationFailed, ZavoraError
-from zavora.money import SCALE_MAX
+
+__all__ = ["AccountAdmin", "ApiKeyAdmin", "LedgerTransactionAdmin", "UserAdmin"]
 
 admin.site.site_header = "Zavora"
 admin.site.site_title = "Zavora"
@@ -81,14 +64,25 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
 
     add_service_form = NewUserForm
     add_title = "Add user"
-    list_display = ("email", "is_active", "is_staff", "is_superuser", "created_at")
+    list_display = ("email", "id", "is_active", "is_staff", "is_superuser", "lists", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser")
-    text_search = ("email",)
+    sortable_by = ("id", "email")
+    look_ups = (numbers("pk"), of_owner(""), of_account("accounts"))
+    searched_by = "e-mail or how it begins, user id, account id"
+    related: ClassVar[tuple[Related, ...]] = (
+        Related("accounts.account", lambda user: user.email),
+        *(Related(label, lambda user: user.email, text) for label, text in OF_AN_ACCOUNT),
+    )
     fieldsets = (
-        (None, {"fields": ("email", "is_active", "created_at", "last_login")}),
+        (None, {"fields": ("email", "id", "is_active", "created_at", "last_login")}),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
     actions = ("let_in", "shut_out", "make_link")
+
+    @cell("lists")
+    def lists(self, request: HttpRequest, user: User) -> str:
+        """Return links to what belongs to the user."""
+        return self.related_links(request, user)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may make users."""
@@ -192,11 +186,25 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "created_at",
     )
     list_filter = ("kind",)
-    list_select_related = ("owner", "account")
+    list_select_related = ("owner", "account__owner")
+    sortable_by = ("id",)
     exclude = ("secret", "lookup")
-    integer_search = ("pk",)
-    text_search = ("owner__email",)
+    readonly_fields = ("public_name",)
+    # A bearer token's name is a digest of it, which nobody has at hand; a signing key's is public.
+    look_ups = (
+        numbers("pk"),
+        of_owner("owner"),
+        of_account("account"),
+        texts("lookup"),
+        recent("label"),
+    )
+    searched_by = "owner's e-mail or how it begins, id, account id, a signing key's name, label"
     actions = ("revoke",)
+
+    @admin.display(description="name in requests")
+    def public_name(self, key: ApiKey) -> str:
+        """Return the name of a signing key; a bearer token has none."""
+        return NOTHING if key.kind == ApiKey.Kind.BEARER else key.lookup
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may revoke keys."""
@@ -222,13 +230,29 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
 
     add_service_form = NewAccountForm
     add_title = "Add account"
-    list_display = ("public_id", "owner", "label", "kind", "status", "is_demo", "created_at")
+    list_display = ("public_id", "owner", "label", "kind", "status", "lists", "created_at")
     list_filter = ("kind", "status", "is_demo")
     list_select_related = ("owner",)
-    integer_search = ("pk",)
-    uuid_search = ("public_id",)
-    text_search = ("owner__email", "label")
+    readonly_fields = ("public_id",)
+    look_ups = (numbers("pk"), uuids("public_id"), of_owner("owner"), recent("label"))
+    searched_by = "owner's e-mail or how it begins, account id, number, label"
+    # Apps above add theirs, as with actions.
+    related: ClassVar[tuple[Related, ...]] = tuple(
+        Related(label, lambda account: str(account.public_id), text)
+        for label, text in OF_AN_ACCOUNT
+    )
     actions: Any = ()
+
+    def as_cell(self, request: HttpRequest, row: Account) -> Any:
+        """Return whose account it is, and under that which."""
+        owner = cell_of(request, row.owner) if row.owner else ""
+        name = f"{row.label or row.get_kind_display()} {str(row.public_id)[:8]}"
+        return lines([owner, link(request, Account, row.pk, name)])
+
+    @cell("lists")
+    def lists(self, request: HttpRequest, account: Account) -> str:
+        """Return links to what belongs to the account."""
+        return self.related_links(request, account)
 
     def has_freeze_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may freeze accounts."""
@@ -244,230 +268,3 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
         if user is None:
             raise ValidationFailed("no such user", email="expected a user's address")
         return create_account(by=operator_of(request), owner_id=user.pk, label=data["label"])
-
-
-# --- assets and money ----------------------------------------------------------------------------
-
-
-class NewAssetForm(forms.Form):
-    """A new asset; its scale can never change."""
-
-    code = forms.CharField(max_length=16, help_text="Capital letters and digits.")
-    name = forms.CharField(max_length=64)
-    scale = forms.IntegerField(
-        min_value=0, max_value=SCALE_MAX, help_text="Decimals of its smallest unit; for good."
-    )
-
-
-@admin.register(Asset)
-class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Assets."""
-
-    add_service_form = NewAssetForm
-    add_title = "Add asset"
-    list_display = ("code", "name", "scale", "is_active", "created_at")
-    list_filter = ("is_active",)
-    text_search = ("code", "name")
-    ordering = ("code",)
-    actions = ("open_asset", "close_asset")
-
-    def has_run_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may open and close assets."""
-        return request.user.has_perm(Permission.CHANGE_ASSET)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may add assets."""
-        return request.user.has_perm(Permission.ADD_ASSET)
-
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Asset:
-        """Add the asset."""
-        return create_asset(by=operator_of(request), **data)
-
-    @admin.action(description="Open for deposits and withdrawals", permissions=["run"])
-    def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
-        """Let money of the assets in and out."""
-        self._set_active(request, rows, is_active=True, done="opened")
-
-    @admin.action(description="Close for deposits and withdrawals", permissions=["run"])
-    def close_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
-        """Let no money of the assets in or out."""
-        self._set_active(request, rows, is_active=False, done="closed")
-
-    def _set_active(
-        self, request: HttpRequest, rows: QuerySet[Asset], *, is_active: bool, done: str
-    ) -> None:
-        by = operator_of(request)
-        for_each(
-            self,
-            request,
-            rows,
-            lambda asset: set_asset_active(by=by, code=asset.code, is_active=is_active),
-            done=done,
-        )
-
-
-@admin.register(Balance)
-class BalanceAdmin(ReadOnlyAdmin):
-    """What accounts have."""
-
-    list_display = ("account", "asset", "available", "locked", "total", "version", "updated_at")
-    list_filter = ("asset",)
-    list_select_related = ("account", "asset")
-    uuid_search = ("account__public_id",)
-    text_search = ("account__owner__email",)
-
-    @admin.display(description="total")
-    def total(self, balance: Balance) -> Decimal:
-        """Return available and locked together."""
-        return total_of(balance)
-
-
-class AdjustmentForm(forms.Form):
-    """A correction of a balance."""
-
-    account = forms.UUIDField(label="Account id")
-    asset = forms.CharField(max_length=16)
-    amount = DecimalTextField(help_text="Negative takes, positive gives.")
-    reason = forms.CharField(max_length=64, help_text="Stands in the ledger for good.")
-
-
-@admin.register(LedgerTransaction)
-class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """The ledger. What is added here is an adjustment against the outside."""
-
-    add_service_form = AdjustmentForm
-    add_title = "Adjust a balance"
-    list_display = ("id", "kind", "reference", "created_at")
-    list_filter = ("kind",)
-    integer_search = ("pk",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may correct balances."""
-        return request.user.has_perm(Permission.ADJUST_BALANCE)
-
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> LedgerTransaction:
-        """Correct the balance."""
-        return adjust_balance(
-            by=operator_of(request),
-            account_id=data["account"],
-            asset=data["asset"],
-            amount=data["amount"],
-            reason=data["reason"],
-        )
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    """The movements of the ledger."""
-
-    list_display = (
-        "id",
-        "transaction_id",
-        "account",
-        "asset",
-        "kind",
-        "amount",
-        "balance_after",
-        "created_at",
-    )
-    list_filter = ("kind",)
-    list_select_related = ("account", "asset")
-    integer_search = ("pk", "transaction_id")
-    uuid_search = ("account__public_id",)
-
-
-class NewDepositForm(forms.Form):
-    """Money that an operator saw come in."""
-
-    account = forms.UUIDField(label="Account id")
-    asset = forms.CharField(max_length=16)
-    amount = DecimalTextField()
-    external_reference = forms.CharField(
-        max_length=128,
-        help_text="What it is called outside. Credited once, however often it is entered.",
-    )
-    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
-    # Made with the form, so that one that is sent twice takes effect once.
-    key = forms.CharField(
-        max_length=64, widget=forms.HiddenInput, initial=lambda: str(uuid.uuid4())
-    )
-
-
-@admin.register(Deposit)
-class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Deposits. An operator's deposit is credited at once."""
-
-    add_service_form = NewDepositForm
-    add_title = "Credit a deposit"
-    list_display = (
-        "id",
-        "account",
-        "asset",
-        "amount",
-        "state",
-        "source",
-        "external_reference",
-        "created_at",
-    )
-    list_filter = ("state", "asset")
-    list_select_related = ("account", "asset")
-    integer_search = ("pk",)
-    uuid_search = ("account__public_id",)
-    text_search = ("external_reference",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may credit deposits."""
-        return request.user.has_perm(Permission.CREDIT_DEPOSIT)
-
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Deposit:
-        """Credit the deposit."""
-        return credit_deposit(
-            by=operator_of(request),
-            account_id=data["account"],
-            asset=data["asset"],
-            amount=data["amount"],
-            external_reference=data["external_reference"],
-            reason=data["reason"],
-            key=f"admin:{data['key']}",
-        )
-
-
-@admin.register(Withdrawal)
-class WithdrawalAdmin(ReadOnlyAdmin):
-    """Withdrawals; pending ones are settled or cancelled here."""
-
-    list_display = ("id", "account", "asset", "amount", "state", "address", "created_at")
-    list_filter = ("state", "asset")
-    list_select_related = ("account", "asset")
-    integer_search = ("pk",)
-    uuid_search = ("account__public_id",)
-    text_search = ("external_reference",)
-    actions = ("settle", "cancel")
-
-    def has_settle_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may decide about withdrawals."""
-        return request.user.has_perm(Permission.DECIDE_WITHDRAWAL)
-
-    @admin.action(description="Pay out the selected withdrawals", permissions=["settle"])
-    def settle(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
-        """Settle pending withdrawals."""
-        by = operator_of(request)
-        for_each(
-            self,
-            request,
-            rows,
-            lambda record: settle_withdrawal(by=by, withdrawal_id=record.pk),
-            done="paid out",
-        )
-
-    @admin.action(description="Cancel the selected withdrawals", permissions=["settle"])
-    def cancel(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
-        """Give back what pending withdrawals hold."""
-        by = operator_of(request)
-        for_each(
-            self,
-            request,
-            rows,
-            lambda record: cancel_withdrawal(by=by, withdrawal_id=record.pk),
-            done="cancelled",
-        )

@@ -4,17 +4,29 @@ Only superusers change groups: whoever could change one could give its members, 
 every right. The record of acts is to look at.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
 from django.http import HttpRequest
 
 from accounts.access.operators import operator_of
-from accounts.models import AuditRecord
+from accounts.admin_look_ups import records_of
+from accounts.models import AuditRecord, User
 from accounts.services import save_group
-from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, ServiceChangeMixin
+from zavora.admin_base import ReadOnlyAdmin, Related, cell
+from zavora.admin_cells import link, link_to, search_link
+from zavora.admin_forms import ServiceAddMixin, ServiceChangeMixin
+from zavora.admin_search import Branch, numbers, parts, texts
+
+
+def members_groups(term: str) -> Iterator[Branch]:
+    """Find the groups of the user of this address."""
+    if "@" in term:
+        yield Branch(Q(user__email=term.lower()))
 
 
 class PermissionsField(forms.ModelMultipleChoiceField):
@@ -46,7 +58,9 @@ class GroupAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     add_service_form = GroupForm
     add_title = "Add group"
     list_display = ("name",)
-    text_search = ("name",)
+    look_ups = (numbers("pk"), parts("name"), members_groups)
+    searched_by = "name or a part of it, a member's e-mail"
+    related = (Related("accounts.auditrecord", lambda group: f"group:{group.pk}"),)
     ordering = ("name",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -71,6 +85,16 @@ class GroupAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         return f"{row}: saved"
 
 
+# What the subjects of records are.
+SUBJECTS = {
+    "user": "accounts.user",
+    "group": "auth.group",
+    "account": "accounts.account",
+    "asset": "accounts.asset",
+    "market": "matching.market",
+}
+
+
 @admin.register(AuditRecord)
 class AuditRecordAdmin(ReadOnlyAdmin):
     """What operators did; written with the effect, never changed."""
@@ -78,16 +102,49 @@ class AuditRecordAdmin(ReadOnlyAdmin):
     list_display = (
         "created_at",
         "act",
-        "subject",
-        "actor_name",
+        "about",
+        "actor",
         "reason",
         "outcome",
         "address",
         "request_id",
     )
     list_filter = ("act", "actor_kind")
-    integer_search = ("pk", "user_id")
-    text_search = ("subject", "request_id")
+    list_select_related = ()
+    fields = (
+        "id",
+        "created_at",
+        "act",
+        "about",
+        "subject",
+        "actor",
+        "actor_kind",
+        "key_id",
+        "address",
+        "reason",
+        "outcome",
+        "details",
+        "request_id",
+    )
+    look_ups = (numbers("pk"), records_of, texts("request_id"))
+    searched_by = "e-mail (by whom, and to whom), account id, subject, request id, asset, market"
+
+    @cell("about")
+    def about(self, request: HttpRequest, row: AuditRecord) -> str:
+        """Return a link to what it was done to, or to the list that finds it."""
+        kind, _, name = row.subject.partition(":")
+        if kind in ("user", "group") and name.isdigit():
+            return link_to(request, SUBJECTS[kind], name)
+        if kind in SUBJECTS:
+            return search_link(request, SUBJECTS[kind], name, f"{kind} {name}") or row.subject
+        return row.subject
+
+    @cell("by")
+    def actor(self, request: HttpRequest, row: AuditRecord) -> str:
+        """Return who did it."""
+        if row.user_id is None:
+            return f"{row.actor_kind} {row.actor_name}"
+        return link(request, User, row.user_id, row.actor_name)
 
     @admin.display(description="outcome")
     def outcome(self, row: AuditRecord) -> str:

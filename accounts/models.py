@@ -92,7 +92,7 @@ class Account(models.Model):
         FROZEN = "frozen"
         CLOSED = "closed"
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    public_id = models.UUIDField("account id", default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts"
     )
@@ -325,9 +325,9 @@ class ApiKey(models.Model):
 
     class Kind(models.TextChoices):
         BEARER = "bearer"
-        HMAC = "hmac"
-        ED25519 = "ed25519"
-        RSA = "rsa"
+        HMAC = "hmac", "HMAC"
+        ED25519 = "ed25519", "Ed25519"
+        RSA = "rsa", "RSA"
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.BEARER)

@@ -14,6 +14,7 @@ from accounts.models import (
     Account,
     ApiKey,
     Asset,
+    AuditRecord,
     Balance,
     Deposit,
     LedgerEntry,
@@ -228,3 +229,9 @@ def list_assets(*, active_only: bool = True) -> list[Asset]:
     """Return the assets by code."""
     assets = Asset.objects.order_by("code")
     return list(assets.filter(is_active=True) if active_only else assets)
+
+
+def find_act(subjects: Sequence[str], name: str, value: str) -> AuditRecord | None:
+    """Return the newest record about one of some subjects whose details say ``name: value``."""
+    records = AuditRecord.objects.filter(subject__in=subjects, **{f"details__{name}": value})
+    return records.order_by("-pk").first()

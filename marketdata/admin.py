@@ -1,9 +1,23 @@
 """Operators' pages of market data: derived from trades, so there is nothing to change."""
 
-from django.contrib import admin
+from collections.abc import Iterator
 
+from django.contrib import admin
+from django.db.models import Q
+
+from marketdata.intervals import INTERVALS
 from marketdata.models import Candle, CandleProgress
-from zavora.admin_base import ReadOnlyAdmin
+from matching.admin_look_ups import find_markets
+from matching.admin_units import unit_of_base, unit_of_price, unit_of_quote
+from zavora.admin_base import ReadOnlyAdmin, Related
+from zavora.admin_search import Branch, numbers, parts
+
+
+def newest_of_market(term: str) -> Iterator[Branch]:
+    """Find the newest candles of the market that the term names, of each interval."""
+    for market_id in find_markets(term):
+        for interval in INTERVALS:
+            yield Branch(Q(market_id=market_id, interval=interval), "-open_time")
 
 
 @admin.register(Candle)
@@ -11,9 +25,9 @@ class CandleAdmin(ReadOnlyAdmin):
     """Candles."""
 
     list_display = (
+        "open_time",
         "market",
         "interval",
-        "open_time",
         "open",
         "high",
         "low",
@@ -22,7 +36,14 @@ class CandleAdmin(ReadOnlyAdmin):
         "trades",
     )
     list_filter = ("market", "interval")
-    list_select_related = ("market",)
+    list_select_related = ("market__base", "market__quote")
+    units = {
+        **dict.fromkeys(("open", "high", "low", "close"), unit_of_price),
+        **dict.fromkeys(("volume", "taker_buy_volume"), unit_of_base),
+        **dict.fromkeys(("quote_volume", "taker_buy_quote_volume"), unit_of_quote),
+    }
+    look_ups = (numbers("pk"), newest_of_market)
+    searched_by = "market, id"
 
 
 @admin.register(CandleProgress)
@@ -31,3 +52,6 @@ class CandleProgressAdmin(ReadOnlyAdmin):
 
     list_display = ("market", "last_trade_sequence")
     list_select_related = ("market",)
+    look_ups = (numbers("pk"), parts("market__symbol"))
+    searched_by = "market, or a part of its symbol"
+    related = (Related("marketdata.candle", lambda progress: progress.market.symbol),)

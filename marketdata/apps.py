@@ -5,3 +5,4 @@ class MarketdataConfig(AppConfig):
     """The Django application marketdata."""
 
     name = "marketdata"
+    verbose_name = "Market data"

@@ -45,5 +45,8 @@ class CandleProgress(models.Model):
     )
     last_trade_sequence = models.BigIntegerField(default=0)
 
+    class Meta:
+        verbose_name_plural = "candle progress"
+
     def __str__(self) -> str:
         return f"candles of market {self.market_id} up to {self.last_trade_sequence}"

@@ -1,13 +1,12 @@
-"""Operators' pages of markets, orders, trades and the journal.
+"""Operators' pages of markets and shards; those of what workers write: ``matching.admin_written``.
 
-What the workers write is to look at. Markets are created, changed, halted and resumed by services,
-whose commands stand in the journal like any other.
+Markets are created, changed, halted and resumed by services, whose commands stand in the journal
+like any other. Pages of accounts get here what needs matching.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-import msgspec
 from django import forms
 from django.conf import settings
 from django.contrib import admin
@@ -16,20 +15,19 @@ from django.http import HttpRequest
 
 from accounts.access.actor import Permission
 from accounts.access.operators import operator_of
-from accounts.admin import AccountAdmin
+from accounts.admin import AccountAdmin, LedgerTransactionAdmin, UserAdmin
 from accounts.forms import DecimalTextField
 from accounts.selectors import list_assets
-from matching import wire
-from matching.models import (
-    Command,
-    Event,
-    Market,
-    MarketState,
-    Order,
-    OrderKey,
-    Shard,
-    Trade,
+from matching.admin_look_ups import transactions_of_order
+from matching.admin_units import (
+    unit_of_base,
+    unit_of_lot,
+    unit_of_price,
+    unit_of_quote,
+    unit_of_tick,
 )
+from matching.admin_written import OrderAdmin
+from matching.models import Market, MarketState, Shard
 from matching.services import (
     DEFAULT_MAX_OPEN_ORDERS,
     DEFAULT_MAXIMUM,
@@ -40,10 +38,12 @@ from matching.services import (
     unfreeze_account,
 )
 from matching.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
-from zavora.admin_base import ReadOnlyAdmin, ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.admin_base import ReadOnlyAdmin, Related, cell
+from zavora.admin_forms import ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.admin_search import numbers, parts
 from zavora.money import EXACT, PPM
 
-READABLE_LENGTH_MAX = 2_000
+__all__ = ["MarketAdmin", "OrderAdmin"]
 
 
 # --- markets -------------------------------------------------------------------------------------
@@ -131,12 +131,35 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         "maker_fee_ppm",
         "taker_fee_ppm",
         "is_demo",
+        "lists",
     )
     list_filter = ("phase", "shard")
-    list_select_related = ("shard",)
+    list_select_related = ("shard", "base", "quote")
+    sortable_by = ("symbol",)
     ordering = ("pk",)
-    text_search = ("symbol",)
+    units = {
+        "tick_size": unit_of_tick,
+        "lot_size": unit_of_lot,
+        "min_notional": unit_of_quote,
+        "max_notional": unit_of_quote,
+        "max_price": unit_of_quote,
+        "max_quantity": unit_of_base,
+    }
+    look_ups = (numbers("pk"), parts("symbol"))
+    searched_by = "symbol, asset, or a part of one"
+    related: ClassVar[tuple[Related, ...]] = (
+        Related("matching.order", lambda market: market.symbol, "orders"),
+        Related("matching.trade", lambda market: market.symbol, "trades"),
+        Related("matching.command", lambda market: market.symbol, "journal"),
+        Related("matching.marketstate", lambda market: market.symbol, "state"),
+        Related("accounts.auditrecord", lambda market: f"market:{market.symbol}", "records"),
+    )
     actions = ("halt", "resume", "cancel_only")
+
+    @cell("lists")
+    def lists(self, request: HttpRequest, market: Market) -> str:
+        """Return links to what has to do with the market."""
+        return self.related_links(request, market)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may add markets."""
@@ -203,7 +226,11 @@ class MarketStateAdmin(ReadOnlyAdmin):
     """The counters of markets."""
 
     list_display = ("market", "last_price", "trade_sequence", "depth_sequence", "event_sequence")
-    list_select_related = ("market",)
+    list_select_related = ("market__base", "market__quote")
+    units = {"last_price": unit_of_price}
+    look_ups = (numbers("pk"), parts("market__symbol"))
+    searched_by = "market, or a part of its symbol"
+    related = (Related("matching.market", lambda state: state.market.symbol),)
 
 
 @admin.register(Shard)
@@ -219,125 +246,9 @@ class ShardAdmin(ReadOnlyAdmin):
         "last_stream_id",
         "last_batch_at",
     )
+    look_ups = (numbers("pk"), parts("lease_owner"))
+    searched_by = "number, owner of the lease or a part of it"
     ordering = ("pk",)
-
-
-# --- what the workers write ----------------------------------------------------------------------
-
-
-@admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
-    """Orders and their state."""
-
-    list_display = (
-        "id",
-        "market",
-        "account",
-        "side",
-        "order_type",
-        "price",
-        "quantity",
-        "filled_quantity",
-        "status",
-        "reason",
-        "created_at",
-    )
-    list_filter = ("market", "status", "side", "order_type")
-    list_select_related = ("market", "account")
-    integer_search = ("pk",)
-    uuid_search = ("account__public_id",)
-    text_search = ("client_order_id",)
-
-
-@admin.register(OrderKey)
-class OrderKeyAdmin(ReadOnlyAdmin):
-    """Idempotency keys and what they are bound to."""
-
-    list_display = ("id", "account", "key", "created_at")
-    list_select_related = ("account",)
-    uuid_search = ("account__public_id",)
-    exclude = ("fingerprint", "result")
-    readonly_fields = ("first_result",)
-
-    @admin.display(description="first result")
-    def first_result(self, row: OrderKey) -> str:
-        """Return the reply as text."""
-        return _readable(wire.decode_reply, row.result)
-
-
-@admin.register(Trade)
-class TradeAdmin(ReadOnlyAdmin):
-    """Trades."""
-
-    list_display = (
-        "id",
-        "market",
-        "sequence",
-        "price",
-        "quantity",
-        "amount",
-        "taker_side",
-        "maker_fee",
-        "taker_fee",
-        "created_at",
-    )
-    list_filter = ("market", "taker_side")
-    list_select_related = ("market",)
-    integer_search = ("pk", "sequence", "maker_order_id", "taker_order_id")
-    uuid_search = ("maker_account__public_id", "taker_account__public_id")
-
-
-@admin.register(Command)
-class CommandAdmin(ReadOnlyAdmin):
-    """The journal."""
-
-    list_display = (
-        "sequence",
-        "shard",
-        "kind",
-        "account",
-        "market",
-        "outcome",
-        "reason",
-        "request_id",
-        "actor",
-        "batch_at",
-    )
-    list_filter = ("shard", "kind", "outcome")
-    list_select_related = ("shard", "account", "market")
-    integer_search = ("pk", "order_id", "sequence")
-    exclude = ("body",)
-    readonly_fields = ("readable_body",)
-
-    @admin.display(description="body")
-    def readable_body(self, row: Command) -> str:
-        """Return the command as text."""
-        return _readable(wire.decode_command, row.body)
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    """What was published."""
-
-    list_display = ("id", "market", "prev_sequence", "sequence", "batch_at")
-    list_filter = ("market",)
-    list_select_related = ("market",)
-    integer_search = ("sequence",)
-    exclude = ("payload",)
-    readonly_fields = ("readable_payload",)
-
-    @admin.display(description="payload")
-    def readable_payload(self, row: Event) -> str:
-        """Return the event as text."""
-        return _readable(wire.decode_event, row.payload)
-
-
-def _readable(decode: Any, body: bytes | memoryview) -> str:
-    """Return bytes of the wire as text, even where they cannot be decoded."""
-    try:
-        return repr(decode(bytes(body)))[:READABLE_LENGTH_MAX]
-    except (msgspec.MsgspecError, ValueError) as error:
-        return f"{error}: {bytes(body)[:100]!r}"
 
 
 # --- accounts: what needs matching ---------------------------------------------------------------
@@ -372,3 +283,18 @@ def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Non
 
 
 AccountAdmin.actions = (freeze, unfreeze)
+# What accounts and their owners have here, beside what accounts know of.
+for _admin, _term in ((AccountAdmin, "public_id"), (UserAdmin, "email")):
+    _admin.related = (
+        *(
+            Related(label, lambda row, name=_term: str(getattr(row, name)), text)
+            for label, text in (
+                ("matching.order", "orders"),
+                ("matching.trade", "trades"),
+                ("matching.command", "journal"),
+            )
+        ),
+        *_admin.related,
+    )
+LedgerTransactionAdmin.look_ups = (*LedgerTransactionAdmin.look_ups, transactions_of_order)
+LedgerTransactionAdmin.searched_by = f"order id, {LedgerTransactionAdmin.searched_by}"

@@ -6,7 +6,9 @@ from typing import Final, TypeVar
 
 import msgspec
 import structlog
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 
 from accounts.notices import microseconds
 from matching.ids import first_id_of
@@ -110,10 +112,19 @@ def list_orders(
     if statuses:
         rows = rows.filter(status__in=statuses)
     if client_order_id is not None:
-        rows = rows.filter(client_order_id=client_order_id)
+        rows = rows.filter(called(client_order_id), client_order_id=client_order_id)
     if before_id is not None:
         rows = rows.filter(pk__lt=before_id)
     return list(rows.order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def called(client_order_id: str) -> Q:
+    """Return the condition that orders have this client order id, in any letter case.
+
+    It is what the index has; who means the exact letters asks for them, too.
+    """
+    name = Lower(Value(client_order_id))
+    return Q(Exact(Lower("client_order_id"), name), client_order_id__isnull=False)
 
 
 def find_order(order_id: int, *, account_id: int, market_id: int) -> Order | None:
@@ -126,7 +137,10 @@ def find_order_by_client_id(
 ) -> Order | None:
     """Return the open order of that name, else the newest closed one, else None."""
     rows = Order.objects.filter(
-        account_id=account_id, client_order_id=client_order_id, market_id=market_id
+        called(client_order_id),
+        account_id=account_id,
+        client_order_id=client_order_id,
+        market_id=market_id,
     )
     # A name is free again once its order has closed, and at most one open order has it.
     return rows.filter(status__in=OPEN_STATUSES).first() or rows.order_by("-pk").first()

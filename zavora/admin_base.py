@@ -1,30 +1,28 @@
-"""What our admin pages share: tables that may be huge, rows that nobody edits, forms over services.
+"""What our admin pages share: tables that may be huge, rows that nobody edits, links between them.
 
-An operator changes things through the same services as everybody; what a service refuses is shown
-as a message. Nothing here writes a row.
+An operator changes things through the same services as everybody (``zavora.admin_forms``). Nothing
+here writes a row.
 """
 
-import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, Final, NamedTuple
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.db.models import DecimalField, Field, ForeignKey, Model, QuerySet
+from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
-from zavora.errors import ValidationFailed, ZavoraError
+from zavora.admin_cells import NOTHING, UnitOf, figure_cell, in_a_row, link, search_link
+from zavora.admin_search import LookUp, search
 
 # More rows than a person pages through; counting stops here.
-COUNT_MAX = 10_000
-BIGINT_MAX = 2**63 - 1
+COUNT_MAX: Final = 10_000
 
 
 class BoundedPaginator(Paginator):
@@ -39,50 +37,173 @@ class BoundedPaginator(Paginator):
         return min(COUNT_MAX, len(rows))
 
 
-class BoundedAdmin(admin.ModelAdmin):
-    """Pages of a table of any size, newest first, searched by exact values that have an index.
+class BoundedChangeList(ChangeList):
+    """A list that goes by its own name and is sorted by what has an index, and by nothing else."""
 
-    ``exact_search`` names look-ups; a term counts for those whose type it fits. Dates are ISO.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = capfirst(self.opts.verbose_name_plural)
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Return the column to sort by; None where an address asks for one that would be slow."""
+        name = getattr(field_name, "__name__", field_name)
+        return None if name not in self.sortable_by else super().get_ordering_field(field_name)
+
+
+class Related(NamedTuple):
+    """A list that has to do with a row: the model's label, and what to search it for."""
+
+    label: str
+    term: Callable[[Any], str]
+    text: str = ""
+
+
+class Shown:
+    """A column or field of a page, made for one request, so that links can ask its rights."""
+
+    def __init__(self, name: str, description: str, show: Callable[[Any], Any]) -> None:
+        self.__name__ = name
+        self.short_description = description
+        self._show = show
+
+    def __call__(self, row: Any) -> Any:
+        """Return what the cell of a row holds."""
+        return self._show(row)
+
+
+def cell(description: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark a method ``(self, request, row)`` of an admin as a column or field of its pages."""
+
+    def mark(method: Any) -> Any:
+        method.short_description = description
+        method.takes_request = True
+        return method
+
+    return mark
+
+
+class BoundedAdmin(admin.ModelAdmin):
+    """Pages of a table of any size, newest first, searched by what has an index.
+
+    Columns and fields are named as ever. Decimals are shown in their unit (``units``, by field),
+    what refers to a row as a link to it, methods that are marked as ``cell`` as they say.
     """
 
     paginator = BoundedPaginator
+    change_list_template = "admin/bounded_list.html"
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 200
     ordering: ClassVar[Any] = ("-pk",)
-    integer_search: ClassVar[tuple[str, ...]] = ()
-    uuid_search: ClassVar[tuple[str, ...]] = ()
-    text_search: ClassVar[tuple[str, ...]] = ()
+    sortable_by: ClassVar[Any] = ()
+    look_ups: ClassVar[tuple[LookUp, ...]] = ()
+    # What a search takes, as the page says it: "e-mail, account id".
+    searched_by: ClassVar[str] = ""
+    units: ClassVar[Mapping[str, UnitOf]] = {}
+    related: ClassVar[tuple[Related, ...]] = ()
+    # Rows go by their number everywhere: a link needs no look at the row itself.
+    is_named_by_id: ClassVar[bool] = False
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+    # --- searching --------------------------------------------------------------------------------
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override]
+        """Say what can be searched for."""
+        return f"Searched by: {self.searched_by}."
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
         """Return what makes the search box appear."""
-        return (*self.integer_search, *self.uuid_search, *self.text_search)
+        return ("pk",) if self.look_ups else ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return rows where a look-up equals the term."""
+        """Return the rows that the term finds, in whatever way its spelling fits."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(pk__in=[])
-        if term.isascii() and term.isdigit() and int(term) <= BIGINT_MAX:
-            for name in self.integer_search:
-                found |= Q(**{name: int(term)})
+        found = search(queryset, self.look_ups, term)
+        for note in found.notes:
+            messages.warning(request, note)
+        return found.rows, False
+
+    # --- showing ----------------------------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the class of the list."""
+        return BoundedChangeList
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        """Return the columns; the first one leads to the row's own page, so it is no other link."""
+        first, *others = self.list_display
+        return [self._shown(request, first, is_first=True)] + [
+            self._shown(request, name) for name in others
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields of a row's page, with links to what has to do with it at the end."""
+        shown = [
+            (heading, {**options, "fields": [self._shown(request, n) for n in options["fields"]]})
+            for heading, options in super().get_fieldsets(request, obj)
+        ]
+        if obj is not None and (links := self.related_links(request, obj)):
+            see = Shown("see_also", "See also", lambda row: links)
+            shown.append((None, {"fields": [see]}))
+        return shown
+
+    def _shown(self, request: HttpRequest, name: Any, *, is_first: bool = False) -> Any:
+        """Return a name as it is where Django shows it well, else what shows it."""
+        if not isinstance(name, str):
+            return name
+        method = getattr(self, name, None)
+        if getattr(method, "takes_request", False):
+            return Shown(name, method.short_description, partial(method, request))  # type: ignore[union-attr]
         try:
-            identifier = uuid.UUID(term)
-        except ValueError:
-            pass
-        else:
-            for name in self.uuid_search:
-                found |= Q(**{name: identifier})
-        for name in self.text_search:
-            found |= Q(**{name: term})
-        return queryset.filter(found), False
+            field: Field[Any, Any] = self.opts.get_field(name)  # type: ignore[assignment]
+        except FieldDoesNotExist:
+            return name
+        title = str(field.verbose_name)
+        if isinstance(field, DecimalField):
+            unit_of = self.units[name]
+            return Shown(name, title, lambda row: figure_cell(getattr(row, name), unit_of(row)))
+        if isinstance(field, ForeignKey) and not is_first:
+            return Shown(name, title, partial(self._reference, request, field))
+        return name
+
+    @staticmethod
+    def _reference(request: HttpRequest, field: "ForeignKey[Any, Any]", row: Any) -> Any:
+        target = admin.site._registry.get(field.related_model)  # type: ignore[arg-type]
+        if isinstance(target, BoundedAdmin) and target.is_named_by_id:
+            return target.as_cell_of_id(request, getattr(row, field.attname))
+        return cell_of(request, getattr(row, field.name))
+
+    def as_cell(self, request: HttpRequest, row: Any) -> SafeString:
+        """Return how other pages show a row of this model."""
+        return link(request, self.model, row.pk, str(row))
+
+    def as_cell_of_id(self, request: HttpRequest, pk: Any) -> str:
+        """Return how other pages show a row of which they have the number alone."""
+        return NOTHING if pk is None else link(request, self.model, pk, str(pk))
+
+    def related_links(self, request: HttpRequest, row: Any) -> SafeString:
+        """Return links to the lists that have to do with a row, as far as somebody may look."""
+        return in_a_row(
+            search_link(request, one.label, term, one.text)
+            for one in self.related
+            if (term := one.term(row))
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nothing is deleted by hand."""
         return False
+
+
+def cell_of(request: HttpRequest, row: Model | None) -> str:
+    """Return how a row of any model is shown on another one's page."""
+    if row is None:
+        return NOTHING
+    target = admin.site._registry.get(type(row))
+    return target.as_cell(request, row) if isinstance(target, BoundedAdmin) else str(row)
 
 
 class ReadOnlyAdmin(BoundedAdmin):
@@ -95,134 +216,3 @@ class ReadOnlyAdmin(BoundedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody; the view permission lets people look."""
         return False
-
-
-class ServiceAddMixin:
-    """An "add" page that is a form over a service. Set ``add_service_form``; write ``add_by``."""
-
-    add_service_form: ClassVar[type[forms.Form]]
-    add_title: ClassVar[str]
-
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
-        """Call the service with the form's data and return the row it made."""
-        raise NotImplementedError
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Show the form; outside of any transaction, as services begin their own."""
-        model_admin: Any = self
-        if not model_admin.has_add_permission(request):
-            raise PermissionDenied
-
-        def done(data: dict[str, Any]) -> str:
-            row = self.add_by(request, data)
-            model_admin.log_addition(request, row, [{"added": {}}])
-            return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
-
-        form = self.add_service_form(request.POST or None)
-        return service_form_page(model_admin, request, form, title=self.add_title, done=done)
-
-
-class ServiceChangeMixin:
-    """A "change" page that is a form over a service for those who may; others only look.
-
-    Write ``may_change``, ``change_form`` and ``change_by``.
-    """
-
-    def may_change(self, request: HttpRequest) -> bool:
-        """Return whether this operator gets the form."""
-        raise NotImplementedError
-
-    def change_form(self, data: Any, row: Any) -> forms.Form:
-        """Return the form about a row, bound where there is data."""
-        raise NotImplementedError
-
-    def change_by(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> str:
-        """Call the service with the form's data and return what to tell the operator."""
-        raise NotImplementedError
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Show the form, or the page to look at; outside of any transaction."""
-        model_admin: Any = self
-        if not (self.may_change(request) or model_admin.has_view_permission(request)):
-            raise PermissionDenied
-        row = model_admin.get_object(request, unquote(object_id))
-        if row is None:
-            raise Http404
-        if not self.may_change(request):
-            looked_at: Any = super()
-            page: HttpResponse = looked_at.change_view(request, object_id, form_url, extra_context)
-            return page
-
-        def done(data: dict[str, Any]) -> str:
-            message = self.change_by(request, row, data)
-            model_admin.log_change(request, row, message)
-            return message
-
-        form = self.change_form(request.POST or None, row)
-        return service_form_page(model_admin, request, form, title=str(row), done=done)
-
-
-def service_form_page(
-    model_admin: Any,
-    request: HttpRequest,
-    form: forms.Form,
-    *,
-    title: str,
-    done: Callable[[dict[str, Any]], str],
-) -> HttpResponse:
-    """Show a form; where it is valid call ``done``, tell what it returns and go to the list."""
-    opts = model_admin.opts
-    if request.method == "POST" and form.is_valid():
-        try:
-            message = done(form.cleaned_data)
-        except ZavoraError as error:
-            show_refusal(form, error)
-        else:
-            messages.success(request, message)
-            return redirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": title,
-        "form": form,
-        "opts": opts,
-        "media": model_admin.media + form.media,
-    }
-    return TemplateResponse(request, "admin/service_form.html", context)
-
-
-def show_refusal(form: forms.Form, error: ZavoraError) -> None:
-    """Put a refusal at the fields that it names, else above the form."""
-    # Only there do details tell what each field should have been.
-    expected = error.details if isinstance(error, ValidationFailed) else {}
-    named = [name for name in expected if name in form.fields]
-    for name in named:
-        form.add_error(name, str(error.details[name]))
-    if not named:
-        details = "".join(f"; {name}: {what}" for name, what in expected.items())
-        form.add_error(None, f"{error}{details}")
-
-
-def for_each(
-    model_admin: Any,
-    request: HttpRequest,
-    rows: Iterable[Model],
-    service: Callable[[Any], object],
-    *,
-    done: str,
-) -> None:
-    """Call a service for each row of an action; tell what was done and what was refused."""
-    changed = 0
-    for row in rows:
-        try:
-            service(row)
-        except ZavoraError as error:
-            messages.error(request, f"{row}: {error}")
-        else:
-            model_admin.log_change(request, row, done)
-            changed += 1
-    if changed:
-        messages.success(request, f"{changed} {done}.")

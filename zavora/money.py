@@ -120,9 +120,9 @@ def fee_units(*, received_units: int, rate_ppm: int) -> int:
     return min(received_units, -(-received_units * rate_ppm // PPM))
 
 
-def text_for_people(value: Decimal, scale: int) -> str:
+def text_for_people(value: Decimal, scale: int, *, decimals_min: int = 2) -> str:
     """Write an amount as the pages show it: thousands parted, no zeros after two decimals."""
     whole, _, fraction = format_decimal(value, scale).partition(".")
-    fraction = fraction.rstrip("0").ljust(min(scale, 2), "0")
+    fraction = fraction.rstrip("0").ljust(min(scale, decimals_min), "0")
     grouped = f"{int(whole):,}" if whole.lstrip("-").strip("0") else whole
     return f"{grouped}.{fraction}" if fraction else grouped

@@ -72,6 +72,8 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 INSTALLED_APPS = [
     # It serves ASGI in runserver; elsewhere it would cost every process a quarter of its start.
     *(["daphne"] if "runserver" in sys.argv[1:2] else []),
+    # Before Django's admin, whose templates it adds to.
+    "zavora",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -83,7 +85,6 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "drf_spectacular",
-    "zavora",
     "accounts",
     "matching",
     "marketdata",
@@ -169,6 +170,10 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+# Pages of the server's write times as logs do, and say of which zone they are.
+DATE_FORMAT = "Y-m-d"
+TIME_FORMAT = r"H:i:s \U\T\C"
+DATETIME_FORMAT = rf"{DATE_FORMAT} {TIME_FORMAT}"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

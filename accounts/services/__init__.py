@@ -37,6 +37,7 @@ from accounts.services.people import (
     set_user_active,
     sign_up,
 )
+from accounts.services.previews import Movement, preview_adjustment, preview_credit
 from accounts.services.roles import save_group, set_user_rights
 from accounts.services.withdrawals import (
     cancel_own_withdrawal,
@@ -56,6 +57,7 @@ __all__ = [
     "TOKENS_OF_A_USER_MAX",
     "TOKEN_BYTES",
     "TOKEN_PREFIX",
+    "Movement",
     "NewApiKey",
     "adjust_balance",
     "cancel_own_withdrawal",
@@ -71,6 +73,8 @@ __all__ = [
     "find_user_of_link",
     "forget_sessions_of",
     "make_reset_link",
+    "preview_adjustment",
+    "preview_credit",
     "request_withdrawal",
     "reset_password",
     "revoke_key",

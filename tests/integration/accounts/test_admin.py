@@ -93,7 +93,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
 
 def test_an_operator_credits_a_deposit_once_per_form(operator, account, usd):
     form = {"account": str(account.public_id), "asset": "USD", "amount": "12.5", "key": "k"}
-    form |= {"external_reference": "wire-1", "reason": "seen at the bank"}
+    form |= {"external_reference": "wire-1", "reason": "seen at the bank", "confirmed": "yes"}
     for _ in range(2):
         assert operator.post(url(Deposit, "add"), form).status_code == 302
     assert get_balance(account.public_id, "USD").available == Decimal("12.5")
@@ -111,9 +111,10 @@ def test_an_operator_credits_a_deposit_once_per_form(operator, account, usd):
         {"reason": ""},
     ],
 )
-def test_refusals_are_shown_at_their_field(operator, account, usd, wrong):
+@pytest.mark.parametrize("answered", [{}, {"confirmed": "yes"}])
+def test_refusals_are_shown_at_their_field(operator, account, usd, wrong, answered):
     form = {"account": str(account.public_id), "asset": "USD", "amount": "1", "key": "k"}
-    form |= {"external_reference": "wire-1", "reason": "seen at the bank"}
+    form |= {"external_reference": "wire-1", "reason": "seen at the bank", **answered}
     answer = operator.post(url(Deposit, "add"), form | wrong)
     assert answer.status_code == 200
     assert list(answer.context["form"].errors) == list(wrong)
@@ -126,6 +127,7 @@ def test_a_correction_stands_in_the_ledger(operator, funded):
         "asset": "USD",
         "amount": "-100.5",
         "reason": "typo",
+        "confirmed": "yes",
     }
     answer = operator.post(url(LedgerTransaction, "add"), form)
     assert "not enough USD" in str(answer.context["form"].errors)

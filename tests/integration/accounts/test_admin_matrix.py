@@ -171,9 +171,10 @@ def make_target(name, usd, *, is_staff):
         ("accounts.user", "change"): {"is_staff": "on", "is_superuser": "on"},
         ("accounts.account", "add"): {"email": user.email, "label": "Second"},
         ("accounts.asset", "add"): {"code": "JPY", "name": "Yen", "scale": "0"},
-        ("accounts.ledgertransaction", "add"): {**money, "reason": "typo"},
+        ("accounts.ledgertransaction", "add"): {**money, "reason": "typo", "confirmed": "yes"},
         ("accounts.deposit", "add"): {
             **money, "external_reference": "wire-9", "reason": "seen at the bank", "key": "k",
+            "confirmed": "yes",
         },
         ("matching.market", "add"): {
             **rules, "base": "USD", "quote": "EUR", "phase": "halted", "shard_id": "0",
