@@ -46,3 +46,24 @@ def funded(account: Any, usd: Any) -> Any:
         by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(100), source="bank"
     )
     return account
+
+
+@pytest.fixture
+def desk(db: None) -> Any:
+    """Ann, somebody whose address begins like hers, and Bob, who traded with each other."""
+    from tests.desk_rows import make_desk
+
+    desk = make_desk()
+    for email in ("ann@example.com", "ann@example.com.au", "bob@example.com"):
+        desk.add(email)
+    return desk
+
+
+@pytest.fixture
+def desk_operator(desk: Any, client: Any) -> Any:
+    """A browser of somebody who may do everything."""
+    from accounts.services import ensure_user
+
+    email = "op@zavora.example"
+    client.force_login(ensure_user(by=SYSTEM, email=email, is_staff=True, is_superuser=True))
+    return client

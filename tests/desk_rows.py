@@ -1,0 +1,171 @@
+"""Customers with one row of everything, made without workers: what lists of operators show.
+
+The tables' own triggers hold here, too; what the worker copies is written row by row.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction, User
+from accounts.services import (
+    create_asset,
+    create_token,
+    credit_deposit,
+    ensure_user,
+    request_withdrawal,
+)
+from marketdata.models import Candle, CandleProgress
+from matching import wire
+from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Shard, Trade
+from tests.actors import SYSTEM
+
+TIME = datetime(2026, 11, 25, 13, 29, 5, tzinfo=UTC)
+PRICE = Decimal("62000.10")
+QUANTITY = Decimal("0.10")
+
+
+@dataclass
+class Desk:
+    """A market and its shard, and customers to whom more can be added."""
+
+    market: Market
+    assets: dict[str, Asset]
+    customers: list[Account] = field(default_factory=list)
+    last_id: int = 10**15
+
+    def next_id(self) -> int:
+        self.last_id += 1
+        return self.last_id
+
+    def add(self, email: str) -> Account:
+        """Make a customer who bought of an older one, and has a row in every other table, too."""
+        user = ensure_user(by=SYSTEM, email=email)
+        account = user.accounts.get()
+        number = len(self.customers)
+        credit_deposit(
+            by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal("9000.5"),
+            external_reference=f"wire-{number}", reason="for the test",
+        )  # fmt: skip
+        create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
+        request_withdrawal(
+            account_id=account.public_id, asset="USD", amount=Decimal(10), address=f"iban-{number}"
+        )
+        maker = self.customers[-1] if self.customers else account
+        self.customers.append(account)
+        order = self.order(account, "buy", f"Web-{number}-aB")
+        self.trade(order, self.order(maker, "sell", None))
+        self.command(order)
+        OrderKey.objects.create(
+            account=account, key=f"key-{number}", fingerprint=b"f" * 16,
+            result=wire.encode(wire.Reply("")),
+        )  # fmt: skip
+        Event.objects.create(
+            market=self.market, prev_sequence=number, sequence=number + 1, payload=b"\x90",
+            batch_at=TIME,
+        )  # fmt: skip
+        self.candle(number)
+        return account
+
+    def order(self, account: Account, side: str, name: str | None) -> Order:
+        order_id = self.next_id()
+        return Order.objects.create(
+            id=order_id, account=account, market=self.market, client_order_id=name, side=side,
+            order_type="limit", time_in_force="ioc", price=PRICE, quantity=QUANTITY,
+            remaining_quantity=0, filled_quantity=QUANTITY, filled_quote=PRICE * QUANTITY,
+            maker_fee_ppm=0, taker_fee_ppm=0, priority=order_id, status="filled",
+            created_at=TIME, updated_at=TIME,
+        )  # fmt: skip
+
+    def trade(self, taker: Order, maker: Order) -> Trade:
+        trade_id = self.next_id()
+        sequence = Trade.objects.count() + 1
+        row = Trade.objects.create(
+            id=trade_id, market=self.market, sequence=sequence, run_sequence=sequence,
+            price=PRICE, quantity=QUANTITY, amount=PRICE * QUANTITY, taker_side="buy",
+            maker_order=maker, taker_order=taker, maker_account=maker.account,
+            taker_account=taker.account, maker_fee=Decimal("6.2"), taker_fee=Decimal("0.0001"),
+            created_at=TIME,
+        )  # fmt: skip
+        LedgerTransaction.objects.create(
+            id=trade_id, kind="trade", reference=str(trade_id), created_at=TIME
+        )
+        LedgerEntry.objects.bulk_create(
+            LedgerEntry(
+                transaction_id=trade_id, account=account, asset=self.assets[asset], kind="trade",
+                amount=amount, created_at=TIME,
+            )
+            for account, asset, amount in (
+                (taker.account, "BTC", QUANTITY),
+                (maker.account, "BTC", -QUANTITY),
+                (maker.account, "USD", PRICE * QUANTITY),
+                (taker.account, "USD", -PRICE * QUANTITY),
+            )
+        )  # fmt: skip
+        Balance.objects.get_or_create(
+            account=taker.account, asset=self.assets["BTC"], defaults={"available": QUANTITY}
+        )
+        return row
+
+    def command(self, order: Order) -> Command:
+        place = wire.PlaceOrder(
+            order.account_id, self.market.pk, "buy", "limit", "ioc", False, f"{PRICE}",
+            f"{QUANTITY}", None, order.client_order_id, None, 2**50,
+        )  # fmt: skip
+        return Command.objects.create(
+            id=self.next_id(), shard=self.market.shard, sequence=self.last_id, kind="place",
+            stream_id="1-1", account=order.account, market=self.market, order_id=order.pk,
+            body=wire.encode(place), request_id=f"request-{order.pk}", batch_at=TIME,
+            funds=Decimal("9000.5"), reached_engine=True, outcome="applied",
+        )  # fmt: skip
+
+    def candle(self, number: int) -> Candle:
+        return Candle.objects.create(
+            market=self.market, interval="1m", open_time=TIME + timedelta(minutes=number),
+            open=PRICE, high=PRICE, low=PRICE, close=PRICE, volume=QUANTITY,
+            quote_volume=PRICE * QUANTITY, taker_buy_volume=QUANTITY,
+            taker_buy_quote_volume=PRICE * QUANTITY, trades=1, first_trade_sequence=1,
+            last_trade_sequence=1,
+        )  # fmt: skip
+
+
+def make_desk() -> Desk:
+    """Make a market of BTC/USD with its state, and no customer yet."""
+    assets = {
+        code: create_asset(by=SYSTEM, code=code, name=name, scale=8)
+        for code, name in (("BTC", "Bitcoin"), ("USD", "US dollar"))
+    }
+    shard, _ = Shard.objects.get_or_create(id=0)
+    limits: dict[str, Any] = dict.fromkeys(("max_notional", "max_price", "max_quantity"), 10**9)
+    market = Market.objects.create(
+        symbol="BTC/USD", base=assets["BTC"], quote=assets["USD"], shard=shard,
+        tick_size=Decimal("0.01"), lot_size=Decimal("0.00001"), **limits,
+    )  # fmt: skip
+    MarketState.objects.create(market=market, last_price=PRICE)
+    CandleProgress.objects.create(market=market, last_trade_sequence=1)
+    return Desk(market, assets)
+
+
+def owned_by(model: Any, user: User) -> set[Any]:
+    """Return the keys of a model's rows that belong to a user, found by the models alone."""
+    accounts = list(user.accounts.values_list("pk", flat=True))
+    publics = [f"account:{account.public_id}" for account in user.accounts.all()]
+    if model is User:
+        return {user.pk}
+    if model is LedgerTransaction:
+        rows = model.objects.filter(entries__account__in=accounts)
+        return set(rows.values_list("pk", flat=True))
+    if model._meta.label == "accounts.AuditRecord":
+        subjects = [f"user:{user.pk}", *publics]
+        by_user = model.objects.filter(user_id=user.pk)
+        rows = by_user | model.objects.filter(subject__in=subjects)
+        return set(rows.values_list("pk", flat=True))
+    keys: set[Any] = set()
+    for column in model._meta.get_fields():
+        if column.many_to_one and column.related_model is Account:
+            rows = model.objects.filter(**{f"{column.name}__in": accounts})
+            keys.update(rows.values_list("pk", flat=True))
+        if column.many_to_one and column.related_model is User:
+            keys.update(model.objects.filter(**{column.name: user}).values_list("pk", flat=True))
+    return keys
