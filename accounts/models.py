@@ -163,7 +163,7 @@ class Balance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_id} {self.asset_id}: {self.available} + {self.locked} locked"
+        return f"balance {self.pk}"
 
 
 class LedgerTransaction(models.Model):
@@ -239,7 +239,7 @@ class LedgerEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount}"
+        return f"{self.kind} entry {self.pk}"
 
 
 class Deposit(models.Model):

@@ -34,7 +34,7 @@ class Candle(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"candle {self.market_id} {self.interval} {self.open_time:%Y-%m-%dT%H:%M:%SZ}"
+        return f"candle {self.market_id} {self.interval} {self.open_time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class CandleProgress(models.Model):

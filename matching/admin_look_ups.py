@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q, Value
+from django.db.models.functions import Cast
 
 from matching.models import Market, Order, Trade
 from matching.selectors import called
@@ -45,6 +46,14 @@ def of_sequence(term: str) -> Iterator[Branch]:
 def named(term: str) -> Iterator[Branch]:
     """Find orders by client order id."""
     yield Branch(called(term))
+
+
+def commands_of_order(term: str) -> Iterator[Branch]:
+    """Find the command that placed an order."""
+    number = number_of(term)
+    if number is not None:
+        # The index compares a BIGINT with nothing else, and a small number would be no such.
+        yield Branch(Q(order_id=Cast(Value(number), BigIntegerField())))
 
 
 def trades_of_order(term: str) -> Iterator[Branch]:

@@ -8,7 +8,13 @@ from django.http import HttpRequest
 
 from accounts.admin_look_ups import ACCOUNT_WORDS, of_account
 from matching import wire
-from matching.admin_look_ups import named, of_market, of_sequence, trades_of_order
+from matching.admin_look_ups import (
+    commands_of_order,
+    named,
+    of_market,
+    of_sequence,
+    trades_of_order,
+)
 from matching.admin_units import (
     unit_of_base,
     unit_of_fee,
@@ -214,7 +220,8 @@ class CommandAdmin(ReadOnlyAdmin):
     list_select_related = ("shard", "account__owner", "market__base", "market__quote")
     units = {"funds": lambda command: _unit_of_funds(command)}
     look_ups = (
-        numbers("pk", "order_id"),
+        numbers("pk"),
+        commands_of_order,
         of_account("account"),
         texts("request_id"),
         of_market(is_recent=True),

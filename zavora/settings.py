@@ -170,10 +170,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-# Pages of the server's write times as logs do, and say of which zone they are.
-DATE_FORMAT = "Y-m-d"
-TIME_FORMAT = r"H:i:s \U\T\C"
-DATETIME_FORMAT = rf"{DATE_FORMAT} {TIME_FORMAT}"
+FORMAT_MODULE_PATH = ["zavora.formats"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

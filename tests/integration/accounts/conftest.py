@@ -49,10 +49,11 @@ def funded(account: Any, usd: Any) -> Any:
 
 
 @pytest.fixture
-def desk(db: None) -> Any:
+def desk(db: None, settings: Any) -> Any:
     """Ann, somebody whose address begins like hers, and Bob, who traded with each other."""
     from tests.desk_rows import make_desk
 
+    settings.ZAVORA_FAUCET = False  # withdrawals wait
     desk = make_desk()
     for email in ("ann@example.com", "ann@example.com.au", "bob@example.com"):
         desk.add(email)

@@ -223,7 +223,8 @@ SELECT 1000 + n, 1000 + n % 7, n, n, 1, 1, 1, 'buy', n, n, 1000 + n % 500, 1000 
 INSERT INTO matching_command (id, shard_id, sequence, stream_id, kind, account_id, market_id, body,
     request_id, batch_at, order_id, reached_engine, outcome, reason)
 SELECT 1000 + n, 0, n, '1-1', 'place', 1000 + n % 500, 1000 + n % 7,
-    decode(repeat('00', 300), 'hex'), 'fill-' || n, now(), 1000 + n, true, 'applied', '' FROM generate_series(1, 20000) n;
+    decode(repeat('00', 300), 'hex'), 'fill-' || n, now(), 1000 + n, true, 'applied', ''
+    FROM generate_series(1, 20000) n;
 INSERT INTO matching_event (market_id, prev_sequence, sequence, payload, batch_at)
 SELECT 1000 + n % 7, n - 1, n, '', now() FROM generate_series(1, 4000) n;
 INSERT INTO matching_orderkey (account_id, key, fingerprint, result, created_at)
