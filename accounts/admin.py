@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.access.actor import Permission
 from accounts.access.operators import operator_of
@@ -78,6 +80,11 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
     actions = ("let_in", "shut_out", "make_link")
+
+    def as_cell(self, request: HttpRequest, row: User) -> SafeString:
+        """Return the address, which may break before its domain."""
+        name, _, domain = row.email.rpartition("@")
+        return link(request, User, row.pk, format_html("{}<wbr>@{}", name, domain))
 
     @cell("lists")
     def lists(self, request: HttpRequest, user: User) -> str:
@@ -243,7 +250,7 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
     )
     actions: Any = ()
 
-    def as_cell(self, request: HttpRequest, row: Account) -> Any:
+    def as_cell(self, request: HttpRequest, row: Account) -> SafeString:
         """Return whose account it is, and under that which."""
         owner = cell_of(request, row.owner) if row.owner else ""
         name = f"{row.label or row.get_kind_display()} {str(row.public_id)[:8]}"

@@ -5,7 +5,8 @@ and which ask again before they do it.
 """
 
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin
@@ -19,6 +20,7 @@ from accounts.access.operators import operator_of
 from accounts.admin_look_ups import ACCOUNT_WORDS, of_account, of_asset, transactions_of
 from accounts.forms import DecimalTextField
 from accounts.models import (
+    Account,
     Asset,
     AuditRecord,
     Balance,
@@ -46,6 +48,7 @@ from zavora.admin_cells import (
     NOTHING,
     figure,
     figure_cell,
+    in_a_row,
     lines,
     link,
     link_to,
@@ -53,7 +56,7 @@ from zavora.admin_cells import (
     unit_of_asset,
 )
 from zavora.admin_forms import Facts, ServiceAddMixin, for_each
-from zavora.admin_search import numbers, parts, recent, texts
+from zavora.admin_search import LookUp, numbers, parts, recent, texts
 from zavora.money import SCALE_MAX
 
 # --- assets --------------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ class AdjustmentForm(forms.Form):
 
 
 # What a transaction is the movement of, by its kind; its reference is that row's number.
-ABOUT = {
+ABOUT: Final[Mapping[str, str]] = {
     LedgerTransaction.Kind.TRADE: "matching.trade",
     LedgerTransaction.Kind.DEPOSIT: "accounts.deposit",
     LedgerTransaction.Kind.WITHDRAWAL: "accounts.withdrawal",
@@ -214,7 +217,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
         "created_at",
         "all_entries",
     )
-    look_ups = (transactions_of, recent("reference"))
+    # Apps above add theirs, as with accounts.
+    look_ups: ClassVar[tuple[LookUp, ...]] = (transactions_of, recent("reference"))
     searched_by = (
         f"{ACCOUNT_WORDS}, transaction id, a deposit's or withdrawal's id or external reference;"
         " reference or reason, among the newest transactions"
@@ -229,10 +233,15 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     @cell("moved")
     def moved(self, request: HttpRequest, row: LedgerTransaction) -> str:
         """Return what went to and from customers; the other side is the exchange's own."""
-        entries = [entry for entry in row.entries.all() if entry.account.owner_id is not None]
+        of_accounts: dict[Account, list[LedgerEntry]] = {}
+        for entry in row.entries.all():
+            if entry.account.owner_id is not None:
+                of_accounts.setdefault(entry.account, []).append(entry)
         return lines(
-            format_html("{} {}", cell_of(request, entry.account), _amount_of(entry))
-            for entry in entries
+            format_html(
+                "{}{}", cell_of(request, account), in_a_row(_amount_of(entry) for entry in entries)
+            )
+            for account, entries in of_accounts.items()
         )
 
     @cell("about")

@@ -5,7 +5,7 @@ like any other. Pages of accounts get here what needs matching.
 """
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.conf import settings
@@ -283,18 +283,19 @@ def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Non
 
 
 AccountAdmin.actions = (freeze, unfreeze)
-# What accounts and their owners have here, beside what accounts know of.
-for _admin, _term in ((AccountAdmin, "public_id"), (UserAdmin, "email")):
-    _admin.related = (
-        *(
-            Related(label, lambda row, name=_term: str(getattr(row, name)), text)
-            for label, text in (
-                ("matching.order", "orders"),
-                ("matching.trade", "trades"),
-                ("matching.command", "journal"),
-            )
-        ),
-        *_admin.related,
-    )
+# What accounts and their owners have here, before what accounts knows of.
+LISTS: Final = (
+    ("matching.order", "orders"),
+    ("matching.trade", "trades"),
+    ("matching.command", "journal"),
+)
+AccountAdmin.related = (
+    *(Related(label, lambda account: str(account.public_id), text) for label, text in LISTS),
+    *AccountAdmin.related,
+)
+UserAdmin.related = (
+    *(Related(label, lambda user: user.email, text) for label, text in LISTS),
+    *UserAdmin.related,
+)
 LedgerTransactionAdmin.look_ups = (*LedgerTransactionAdmin.look_ups, transactions_of_order)
 LedgerTransactionAdmin.searched_by = f"order id, {LedgerTransactionAdmin.searched_by}"

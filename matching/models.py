@@ -339,7 +339,7 @@ class Command(models.Model):
 
     class Meta:
         verbose_name = "journal entry"
-        verbose_name_plural = "journal"
+        verbose_name_plural = "journal entries"
         indexes = [
             models.Index(
                 F("account"),

@@ -4,7 +4,7 @@ An operator changes things through the same services as everybody (``zavora.admi
 here writes a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -42,12 +42,14 @@ class BoundedChangeList(ChangeList):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = capfirst(self.opts.verbose_name_plural)
+        self.title = capfirst(str(self.opts.verbose_name_plural))
 
     def get_ordering_field(self, field_name: Any) -> Any:
         """Return the column to sort by; None where an address asks for one that would be slow."""
         name = getattr(field_name, "__name__", field_name)
-        return None if name not in self.sortable_by else super().get_ordering_field(field_name)
+        return (
+            None if name not in (self.sortable_by or ()) else super().get_ordering_field(field_name)
+        )
 
 
 class Related(NamedTuple):
@@ -133,7 +135,7 @@ class BoundedAdmin(admin.ModelAdmin):
         """Return the class of the list."""
         return BoundedChangeList
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Return the columns; the first one leads to the row's own page, so it is no other link."""
         first, *others = self.list_display
         return [self._shown(request, first, is_first=True)] + [
@@ -155,9 +157,9 @@ class BoundedAdmin(admin.ModelAdmin):
         """Return a name as it is where Django shows it well, else what shows it."""
         if not isinstance(name, str):
             return name
-        method = getattr(self, name, None)
+        method: Any = getattr(self, name, None)
         if getattr(method, "takes_request", False):
-            return Shown(name, method.short_description, partial(method, request))  # type: ignore[union-attr]
+            return Shown(name, method.short_description, partial(method, request))
         try:
             field: Field[Any, Any] = self.opts.get_field(name)  # type: ignore[assignment]
         except FieldDoesNotExist:
@@ -172,7 +174,7 @@ class BoundedAdmin(admin.ModelAdmin):
 
     @staticmethod
     def _reference(request: HttpRequest, field: "ForeignKey[Any, Any]", row: Any) -> Any:
-        target = admin.site._registry.get(field.related_model)  # type: ignore[arg-type]
+        target = admin.site._registry.get(field.related_model)
         if isinstance(target, BoundedAdmin) and target.is_named_by_id:
             return target.as_cell_of_id(request, getattr(row, field.attname))
         return cell_of(request, getattr(row, field.name))

@@ -45,6 +45,10 @@ class Migration(migrations.Migration):
                 pages_per_range=32,
             ),
         ),
+        migrations.AlterModelOptions(
+            name="command",
+            options={"verbose_name": "journal entry", "verbose_name_plural": "journal entries"},
+        ),
         migrations.AlterField(
             model_name="order",
             name="time_in_force",

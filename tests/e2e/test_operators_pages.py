@@ -1,0 +1,120 @@
+"""The operators' pages in a browser: no table is cut, and axe-core finds nothing to complain of."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from accounts.models import Account, Asset, Deposit, LedgerTransaction, User
+from matching.models import Market, Order
+from tests.e2e.accessibility import SIZES, violations_in_all_looks
+from tests.e2e.desk import MODELS, Operator, address, operator_of
+from tests.exchange import Exchange
+
+WIDE, NARROW = SIZES
+# How far each box of a table is from showing all of it, and how far the page is from its window.
+CUT = """
+() => ({
+  boxes: [...document.querySelectorAll(".results, .box")].map(
+    (box) => box.scrollWidth - box.clientWidth),
+  page: document.documentElement.scrollWidth - innerWidth,
+})
+"""
+SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
+# Lists that stay empty here: nobody of the demo is in a group.
+EMPTY = {"Group", "Withdrawal", "OrderKey"}
+
+
+@pytest.fixture(scope="module")
+def operator(browser: Browser, exchange: Exchange) -> Iterator[Operator]:
+    yield from operator_of(browser, exchange)
+
+
+def look(page: Page, size: tuple[int, int]) -> dict[str, object]:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    found: dict[str, object] = page.evaluate(CUT)
+    return found
+
+
+def test_no_list_and_no_row_is_cut(operator: Operator) -> None:
+    """Wide every column is seen; on a phone nothing but a table's own box scrolls sideways."""
+    wrong, empty = [], set()
+    for model in MODELS:
+        page = operator.open(address(model, "changelist"))
+        row = operator.first_row()
+        if not row:
+            empty.add(model.__name__)
+        for path in (address(model, "changelist"), *([row] if row else [])):
+            page = operator.open(path)
+            wide, narrow = look(page, WIDE), look(page, NARROW)
+            if wide["page"] or narrow["page"] or any(wide["boxes"]):  # type: ignore[arg-type]
+                wrong.append((path, wide, narrow))
+    assert wrong == []
+    assert empty <= EMPTY
+
+
+def test_pages_of_the_site_are_accessible(operator: Operator) -> None:
+    found = {path: violations_in_all_looks(operator.open(path)) for path in SITE}
+    assert not any(found.values()), found
+
+
+def test_the_operators_door_is_accessible(browser: Browser, exchange: Exchange) -> None:
+    context = browser.new_context(base_url=exchange.base_url)
+    page = context.new_page()
+    page.goto("/admin/login/")
+    assert violations_in_all_looks(page) == []
+    context.close()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_pages_of_a_model_are_accessible(operator: Operator, model: type) -> None:
+    page = operator.open(address(model, "changelist"))
+    row = operator.first_row()
+    found = violations_in_all_looks(page)
+    if row:
+        found += violations_in_all_looks(operator.open(row))
+    assert found == []
+
+
+def test_forms_questions_and_histories_are_accessible(operator: Operator) -> None:
+    found = []
+    for model in (User, Account, Asset, Market, Deposit, LedgerTransaction):
+        found += violations_in_all_looks(operator.open(address(model, "add")))
+    page = operator.page
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".errornote")).to_be_visible()
+    found += violations_in_all_looks(page)
+    form = {"Account id": operator.customer.account_id() or "", "Asset": "EUR"}
+    for label, text in (form | {"Amount": "-1", "Reason": "a typo"}).items():
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#facts")).to_contain_text(operator.customer.email)
+    found += violations_in_all_looks(page)
+    page.get_by_role("button", name="Yes, adjust a balance").click()
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    found += violations_in_all_looks(page)
+
+    page = operator.open(f"{address(LedgerTransaction, 'changelist')}?q={operator.customer.email}")
+    row = operator.first_row()
+    found += violations_in_all_looks(operator.open(row))
+    found += violations_in_all_looks(operator.open(row.replace("/change/", "/history/")))
+    page = operator.open(f"{address(Order, 'changelist')}?q=nothing&status__exact=new")
+    found += violations_in_all_looks(page)
+    assert found == []
+
+
+def test_an_operator_walks_from_a_customer_to_the_money(operator: Operator) -> None:
+    """E-mail, order, trade, ledger transaction, account: by links alone."""
+    page = operator.open(f"{address(User, 'changelist')}?q={operator.customer.email.upper()}")
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    row = page.locator("#result_list tbody tr")
+    expect(row).to_have_count(1)
+    row.get_by_role("link", name="orders").click()
+    expect(page.locator("h1")).to_have_text("Orders")
+    page.locator("#result_list tbody th a").first.click()
+    page.get_by_role("link", name="trades", exact=True).click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    page.locator("#result_list").get_by_role("link", name="transaction").click()
+    expect(page.locator(".box tbody tr").first).to_be_visible()
+    page.locator(".box").get_by_role("link", name=operator.customer.email).first.click()
+    assert page.url.endswith("/change/")
