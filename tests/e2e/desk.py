@@ -28,6 +28,10 @@ class Operator:
         self.page: Page = context.new_page()
         self.customer = customer
 
+    def fold_menu(self) -> None:
+        """Leave the menu of all lists out of every later page: it is the same on each."""
+        self.page.add_init_script("localStorage.setItem('django.admin.navSidebarIsOpen', 'false')")
+
     def log_in(self) -> None:
         """Enter by the operators' door."""
         self.page.goto("/admin/login/")
