@@ -101,6 +101,13 @@ def test_forms_questions_and_histories_are_accessible(reader: Operator) -> None:
     expect(page.locator(".messagelist .success")).to_be_visible()
     found += violations_in_all_looks(page)
 
+    page = reader.open(f"{address(User, 'changelist')}?q={reader.customer.email}")
+    page.locator(".action-select").first.check()
+    page.locator("select[name=action]").select_option("make_link")
+    page.get_by_role("button", name="Go").click()
+    expect(page.locator("#reset-link")).to_be_visible()
+    found += violations_in_all_looks(page)
+
     page = reader.open(f"{address(LedgerTransaction, 'changelist')}?q={reader.customer.email}")
     row = reader.first_row()
     found += violations_in_all_looks(reader.open(row))
