@@ -13,7 +13,7 @@ from zavora.admin_search import Branch, LookUp, number_of, uuid_of
 
 # Accounts of one person that a search goes through, each by an index of its own.
 ACCOUNTS_MAX: Final = 100
-# Entries of one account whose transactions a search looks at.
+# Newest entries of the accounts whose transactions a search looks at.
 ENTRIES_MAX: Final = 4_000
 ACCOUNT_WORDS: Final = "e-mail, account id"
 # The lists of what accounts have, and what links call them.
@@ -107,10 +107,20 @@ def transactions_of(term: str) -> Iterator[Branch]:
     if keys:
         yield Branch(Q(pk__in=keys))
     accounts, note = find_accounts(term)
-    for account in accounts:
-        entries = LedgerEntry.objects.filter(account=account).order_by("-pk")
-        newest = list(entries.values_list("transaction_id", flat=True)[:ENTRIES_MAX])
-        if len(newest) == ENTRIES_MAX:
-            note = f"The transactions of the newest {ENTRIES_MAX:,} ledger entries are searched."
-        if newest:
-            yield Branch(Q(pk__in=set(newest)), note=note)
+    if accounts:
+        yield from _transactions_of_accounts(accounts, note)
+
+
+def _transactions_of_accounts(accounts: list[Account], note: str) -> Iterator[Branch]:
+    """Find the transactions of the newest entries of some accounts, each read by its index."""
+    first, *others = (
+        LedgerEntry.objects.filter(account=account)
+        .order_by("-pk")
+        .values_list("transaction_id", flat=True)[:ENTRIES_MAX]
+        for account in accounts
+    )
+    keys = sorted(first.union(*others, all=True) if others else first, reverse=True)
+    if len(keys) >= ENTRIES_MAX:
+        note = f"Only the newest {ENTRIES_MAX:,} ledger entries are searched. {note}".rstrip()
+    if keys:
+        yield Branch(Q(pk__in=set(keys[:ENTRIES_MAX])), note=note)

@@ -110,7 +110,6 @@ class AuditRecordAdmin(ReadOnlyAdmin):
         "request_id",
     )
     list_filter = ("act", "actor_kind")
-    list_select_related = ()
     fields = (
         "id",
         "created_at",
@@ -126,8 +125,11 @@ class AuditRecordAdmin(ReadOnlyAdmin):
         "details",
         "request_id",
     )
-    look_ups = (numbers("pk"), records_of, texts("request_id"))
-    searched_by = "e-mail (by whom, and to whom), account id, subject, request id, asset, market"
+    look_ups = (numbers("pk", "user_id"), records_of, texts("request_id"))
+    searched_by = (
+        "e-mail (by whom, and to whom), user id (by whom), account id, subject, request id, asset,"
+        " market"
+    )
 
     @cell("about")
     def about(self, request: HttpRequest, row: AuditRecord) -> str:

@@ -11,8 +11,11 @@ from django.contrib import admin
 from django.db import connection
 from django.urls import reverse
 
+from accounts import admin_look_ups
 from accounts.models import User
+from accounts.services import create_account
 from matching.models import Command, Order, Trade
+from tests.actors import SYSTEM
 from tests.desk_rows import owned_by
 from zavora import admin_search
 from zavora.admin_base import BoundedAdmin
@@ -192,6 +195,29 @@ def test_only_so_many_of_the_newest_are_shown_and_the_page_says_so(operator, des
     answer = operator.get(address(Order), {"q": "ann@example.com"})
     assert [row.pk for row in answer.context["cl"].result_list] == newest[:2]
     assert "Only the newest 2 rows are shown" in answer.content.decode()
+
+
+def test_a_search_goes_through_all_accounts_of_a_person_up_to_a_bound(
+    operator, desk, monkeypatch, django_assert_max_num_queries
+):
+    ann = User.objects.get(email="ann@example.com")
+    for label in ("Second", "Third"):
+        account = create_account(by=SYSTEM, owner_id=ann.pk, label=label)
+        desk.trade(desk.order(account, "buy", None), desk.order(desk.customers[-1], "sell", None))
+    transactions = model_of("accounts.ledgertransaction")
+    for model in (Order, Trade, transactions):
+        rows = owned_by(model, ann)
+        with django_assert_max_num_queries(13):
+            assert found(operator, model, "ann@example.com") == rows, model
+    monkeypatch.setattr(admin_look_ups, "ACCOUNTS_MAX", 2)
+    page = operator.get(address(Order), {"q": "ann@example.com"})
+    assert "ann@example.com has more than 2 accounts" in page.content.decode()
+    assert {row.pk for row in page.context["cl"].result_list} == owned_by(Order, ann) - set(
+        Order.objects.filter(account__label="Third").values_list("pk", flat=True)
+    )
+    monkeypatch.setattr(admin_look_ups, "ENTRIES_MAX", 2)
+    page = operator.get(address(transactions), {"q": "ann@example.com"})
+    assert "Only the newest 2 ledger entries are searched." in page.content.decode()
 
 
 def test_what_no_index_knows_is_looked_for_among_the_newest(operator, desk, monkeypatch):
