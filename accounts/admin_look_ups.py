@@ -39,7 +39,7 @@ def find_accounts(term: str) -> tuple[list[Account], str]:
     if len(accounts) <= ACCOUNTS_MAX:
         return accounts, ""
     note = (
-        f"{term} has more than {ACCOUNTS_MAX} accounts: the first {ACCOUNTS_MAX} are searched."
+        f"More than {ACCOUNTS_MAX} accounts are of {term}: the first {ACCOUNTS_MAX} are searched."
         " Search by account id for another one."
     )
     return accounts[:ACCOUNTS_MAX], note
