@@ -49,3 +49,11 @@ def test_a_comma_that_may_be_a_point_is_refused_and_says_so(typed: str) -> None:
 )
 def test_amounts_are_shown_in_the_assets_scale(value: str, scale: int, text: str) -> None:
     assert text_for_people(Decimal(value), scale) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "text"),
+    [("62000.1", 2, "62,000.10"), ("1.25", 4, "1.2500"), ("-1200", 0, "-1,200")],
+)
+def test_prices_keep_the_decimals_of_their_tick(value: str, scale: int, text: str) -> None:
+    assert text_for_people(Decimal(value), scale, decimals_min=scale) == text
