@@ -69,11 +69,17 @@ def admin_pages() -> list[tuple[str, Any]]:
     ]
 
 
+READABLE = tuple(text for text in TEXTS if not unreadable(text))
+
+
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
 def test_lists_of_the_operators(operator: Client, text: str) -> None:
-    for name, page in admin_pages():
+    """A text that comes as far as a list is looked for in all; the rest goes round the lists."""
+    for number, (name, page) in enumerate(admin_pages()):
         filters = [one if isinstance(one, str) else one[0] for one in page.list_filter]
         looked = ["q", "o", "p", "e", "pk", "id", *filters, *(f"{one}__exact" for one in filters)]
+        if text in READABLE and number % len(READABLE) != READABLE.index(text):
+            looked = ["q"]
         for field in looked:
             response = operator.get(reverse(f"{name}_changelist"), {field: text})
             assert response.status_code in STATUSES, (name, field, response.content[:300])
