@@ -1,13 +1,18 @@
 """A follower that breaks its promise, or an account that cannot be compared, stops no other."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
+from django.db import OperationalError
 
 from marketdata import feed as feed_module
 from marketdata.feed import Feed
 from marketdata.feed.account_streams import AccountStreams
+from matching.selectors import list_market_terms
+from matching.terms import AssetTerms, build_terms
 
 
 class Sink:
@@ -81,3 +86,47 @@ def test_a_users_followers_are_told_after_one_that_fails() -> None:
     feed.follow_user(7, lambda: told.append(7))
     feed._tell_user(7)
     assert told == [7]
+
+
+async def test_markets_are_followed_after_one_that_cannot_be() -> None:
+    good = build_terms(
+        market_id=7,
+        symbol="BTC/USD",
+        shard_id=0,
+        base=AssetTerms(1, "BTC", 8),
+        quote=AssetTerms(2, "USD", 8),
+        tick_size=Decimal("0.01"),
+        lot_size=Decimal("0.001"),
+        min_notional=Decimal(0),
+        band_ppm=None,
+        maker_fee_ppm=0,
+        taker_fee_ppm=0,
+        phase="continuous",
+        max_notional=Decimal(10**9),
+        max_price=Decimal(10**9),
+        max_quantity=Decimal(10**9),
+    )
+    bad = msgspec.structs.replace(good, market_id=[])  # no key of anything
+
+    class Tables:
+        """Knows two markets, and nothing else of them."""
+
+        async def read(self, what: Any, *_: Any, **__: Any) -> Any:
+            if what is list_market_terms:
+                return [bad, good]
+            raise OperationalError("away")
+
+        def close(self) -> None:
+            pass
+
+    feed = Feed()
+    feed._tables = Tables()  # type: ignore[assignment]
+    feed._terms_wanted.set()
+    keeping = asyncio.create_task(feed._keep_terms())
+    try:
+        await asyncio.wait_for(feed._has_terms.wait(), 5)
+        assert [view.terms.symbol for view in feed.markets()] == ["BTC/USD"]
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await feed.close()
