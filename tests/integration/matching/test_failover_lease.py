@@ -25,6 +25,7 @@ from tests.integration.matching.worker_setup import (
     rebuilt_hash,
     until,
 )
+from zavora.lasting import DoubtfulCommit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -205,6 +206,30 @@ def test_a_long_book_is_loaded_under_a_short_lease(
         assert Shard.objects.get(pk=0).epoch == worker._owned_position().epoch
         book = worker._owned_context().engine.market(market.pk)
         assert sum(1 for _ in book.open_orders()) == 5
+
+
+def test_a_lease_whose_commit_came_with_a_warning_is_in_doubt() -> None:
+    """So PostgreSQL tells that a wait for replicas was ended: what is loaded after may be lost."""
+    make_market("BTC", "USD")
+    with driven_worker():
+        pass  # it makes the shard's row
+    worker = DrivenWorker()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication';"
+            " RETURN NULL; END $$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER warn AFTER UPDATE ON matching_shard"
+            " FOR EACH ROW EXECUTE FUNCTION warn()"
+        )
+        try:
+            with pytest.raises(DoubtfulCommit):
+                worker.take_over()
+        finally:
+            cursor.execute("DROP FUNCTION warn CASCADE")
+            worker.close()
 
 
 def test_a_server_that_could_lose_commits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
