@@ -355,6 +355,13 @@ class Watch:
         self.has_changed = changed != _digest(tables)
 
 
+def fingerprint() -> list[str]:
+    """Return a digest of each table whose rows are an effect."""
+    with connection.cursor() as cursor:
+        names = connection.introspection.table_names(cursor)
+    return _digest(sorted(set(names) - set(_ASIDE)))
+
+
 def _written() -> set[tuple[str, int]]:
     """Return how many rows this transaction has written so far, by table."""
     with connection.cursor() as cursor:
