@@ -75,7 +75,10 @@ def reader(operator: Operator) -> Operator:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_pages_of_a_model_are_accessible(reader: Operator, model: type) -> None:
-    page = reader.open(address(model, "changelist"))
+    # axe-core takes its time for each row: the customer's are enough, where there are some.
+    page = reader.open(f"{address(model, 'changelist')}?q={reader.customer.email}")
+    if not reader.first_row():
+        page = reader.open(address(model, "changelist"))
     row = reader.first_row()
     found = violations_in_all_looks(page)
     if row:

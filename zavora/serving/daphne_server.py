@@ -263,6 +263,9 @@ class Inbox(asyncio.Queue[dict[str, Any]]):
 class BoundedSocket(WebSocketProtocol):  # type: ignore[misc]
     """One WebSocket connection. Autobahn bounds its messages."""
 
+    # Who breaks a rule, or sends too long a message, is told which before the connection ends.
+    failByDrop = False  # noqa: N815
+
     def connectionMade(self) -> None:  # noqa: N802
         """Take the connection over from the channel."""
         self.writable = Writable()

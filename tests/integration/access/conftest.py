@@ -1,4 +1,4 @@
-"""Everybody who tries, once for the whole run."""
+"""Everybody who tries; each file leaves no orders behind, as the exchange is shared."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.access.people import People, everybody
 from tests.exchange import Exchange
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def people(exchange: Exchange) -> Iterator[People]:
     with everybody(exchange) as made:
         yield made

@@ -30,7 +30,10 @@ NAMES = (
     *("orderRateLimitExceededMode", "symbolStatus", "timeZone", "aboveType", "signature"),
 )
 # These take no parameters.
-WITHOUT_PARAMETERS = {"/api/v3/ping", "/api/v3/time", "/sapi/v1/margin/allPairs"}
+WITHOUT_PARAMETERS = {
+    *("/api/v3/ping", "/api/v3/time"),
+    *("/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"),
+}
 # What tells whether a route reads a parameter at all: whatever it means, it is none of these.
 PROBES = ("\x00", "9" * 5_000, "abc")
 # Looked for only where the other way to name an order was not taken.
