@@ -12,7 +12,7 @@ PACKAGES := accounts api marketdata matching zavora
 FREQTRADE := $(VENV)/freqtrade
 
 # Two processes run the tests, a file at a time; what measures time runs alone all the same.
-PYTEST_WORKERS ?= -n 2 --dist loadfile
+PYTEST_WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 STATIC_SOURCES := $(shell find static -type f -not -path 'static/build/*' 2>/dev/null)
