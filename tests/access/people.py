@@ -1,4 +1,7 @@
-"""Everybody who may come to an exchange, with what they come with, made in one command."""
+"""Everybody who may come to an exchange, with what they come with, made in one command.
+
+They are new people each time: an exchange may be walked by several files.
+"""
 
 import json
 from collections.abc import Iterator
@@ -13,6 +16,7 @@ from tests.exchange import Exchange
 CSRF: Final = "m" * 32
 MAKE: Final = """
 import json
+import secrets
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -31,8 +35,9 @@ from tests.actors import SYSTEM
 ALL = ["read", "trade", "withdraw"]
 EACH = {one: [one] for one in ALL}
 rights = {"operator": {"is_staff": True, "is_superuser": True}}
+tag = secrets.token_hex(4)
 users = {
-    name: ensure_user(by=SYSTEM, email=f"matrix.{name}@example.com", **rights.get(name, {}))
+    name: ensure_user(by=SYSTEM, email=f"matrix.{name}.{tag}@example.com", **rights.get(name, {}))
     for name in ("owner", "other", "operator", "frozen")
 }
 accounts = {name: user.accounts.get() for name, user in users.items()}

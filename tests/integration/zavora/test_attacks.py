@@ -351,7 +351,7 @@ def test_without_bounds_frames_take_memory_and_sockets_stay(
     assert watch.growth > MEMORY_BYTES_MAX
     assert reports["silent_sockets"]["held_at_end"] > 400
     if server != "granian":  # which has a deadline for heads of its own, a minute at most
-        assert reports["slow_headers"]["ended"] == 0
+        assert reports["slow_headers"]["held_at_end"] > 100
 
 
 def test_without_bounds_one_header_stops_every_order(
