@@ -389,7 +389,7 @@ def test_what_was_answered_outlives_the_primary(calm: Replicated) -> None:
         os.kill(receiver, signal.SIGSTOP)  # the link to the replica breaks
         status, body, _ = calm.place_and_lose_the_replica("lost", name=Copy.NAME)
         assert (status, body["error"]["code"]) == (504, "outcome_unknown"), body
-        wait_until(lambda: calm.has_key("lost"), timeout_s=10, what="the order here, and only here")
+        # Here it can be read, or its commit waits still; either way it is not told.
 
         calm.exchange.kill("postgres")
         os.kill(receiver, signal.SIGKILL)
