@@ -30,7 +30,7 @@ IS_LINUX: Final = sys.platform == "linux"
 SCAN_S: Final = 0.25
 TICK_S: Final = 0.01
 # So little fits between a WebSocket's client and Granian that a flood cannot outrun a tick.
-RECEIVE_BUFFER_BYTES: Final = 4_096
+RECEIVE_BUFFER_BYTES: Final = 16_384
 # Offset of tcpi_bytes_received in Linux' struct tcp_info.
 BYTES_RECEIVED_AT: Final = 128
 TCP_INFO_BYTES: Final = 192

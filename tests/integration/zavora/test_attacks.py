@@ -38,7 +38,7 @@ QUIET_ORDERS: Final = 1_000 if IS_LONG else 200
 ATTEMPTS_MAX: Final = 3
 # In a short run the opening of all connections is most of the time that is looked at.
 RATIO_MAX: Final = 3.0 if IS_LONG else 8.0
-MEMORY_BYTES_MAX: Final = 64 * MIB
+MEMORY_BYTES_MAX: Final = (64 if IS_LONG else 128) * MIB
 HONEST_ADDRESS: Final = "127.0.0.77"
 SYMBOL: Final = "BTC/EUR"
 # The long trial has what is default in production, the short one what is over soon.
