@@ -29,7 +29,7 @@ SET_STATUS = (
 
 @pytest.fixture(scope="module")
 def hasty_url(exchange: Exchange) -> Iterator[str]:
-    """A web process that waits four milliseconds for an order's decision: less than a commit takes."""
+    """A web process that waits four milliseconds for a decision: less than a commit takes."""
     for port in extra_web(exchange, "web-hasty", ZAVORA_EDGE_WAIT_MS="4"):
         yield f"http://{HOST}:{port}"
 
