@@ -14,7 +14,7 @@ import msgspec
 
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
 from accounts.notices import BalanceState, microseconds
-from zavora.errors import AccountNotFound, ValidationFailed
+from zavora.errors import AccountNotFound, InsufficientBalance, ValidationFailed
 from zavora.money import EXACT, NotExact, decimal_to_units, format_decimal
 
 # NUMERIC(38, 18) and the constraints of the tables: every figure stays below this.
@@ -57,6 +57,17 @@ def checked_amount(amount: Decimal, asset: Asset) -> Decimal:
             "the amount is too large", amount="expected at most 20 digits before the point"
         )
     return amount
+
+
+def check_correction(amount: Decimal, asset: Asset, *, available: Decimal) -> None:
+    """Refuse a signed ``amount`` that does not fit the asset, or takes more than is available."""
+    if not amount.is_finite():
+        raise ValidationFailed("bad amount", amount="expected a finite decimal")
+    checked_amount(abs(amount), asset)
+    if EXACT.add(available, amount) < 0:
+        raise InsufficientBalance(
+            f"not enough {asset.code} available", asset=asset.code, required=f"{-amount:f}"
+        )
 
 
 def lock_account(public_id: UUID) -> Account:

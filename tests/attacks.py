@@ -29,6 +29,8 @@ BEGIN_S: Final = 1.5
 # The attackers share the processors with the exchange, which an attacker does not.
 NICE: Final = 10
 CONNECT_WAIT_S: Final = 10.0
+# So soon the server has refused a connection that it does not keep.
+REFUSED_WITHIN_S: Final = 0.5
 
 
 @dataclass
@@ -89,16 +91,31 @@ class Attack:
             self.report.held_most = max(self.report.held_most, self._held)
             try:
                 yield one
-                if self.is_over:
-                    self.report.held_at_end += 1
-                else:
+                if not self.is_over:
                     self.report.ended += 1
+                elif await self._is_held(one):
+                    self.report.held_at_end += 1
             finally:
                 self._held -= 1
         except (OSError, TimeoutError):
             self.report.ended += 1
         finally:
             one.close()
+
+    async def _is_held(self, one: socket.socket) -> bool:
+        """Tell whether the server keeps a connection, and is not just about to refuse it.
+
+        The kernel takes connections for the server, which refuses those that are too many after.
+        """
+        try:
+            async with asyncio.timeout(REFUSED_WITHIN_S):
+                while await asyncio.get_running_loop().sock_recv(one, 65_536):
+                    pass
+        except TimeoutError:
+            return True
+        except OSError:
+            pass
+        return False
 
     async def send(self, one: socket.socket, data: bytes) -> None:
         """Send, for as long as the attack goes on."""

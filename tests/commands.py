@@ -1,7 +1,8 @@
 """Django's command line for one exchange, without starting Python anew for every command.
 
-    with CommandLine(env) as commands:
-        done = commands.run(["create_token", "--email", "ann@example.com"], timeout_s=60)
+    commands = CommandLine(env)
+    done = commands.run(["create_token", "--email", "ann@example.com"], timeout_s=60)
+    commands.close()
 
 ``python -m tests.commands`` is the other end: a process that has everything imported and forks for
 each command, which then runs as ``manage.py`` runs it, in the environment that it began with. It
@@ -19,8 +20,7 @@ import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from zavora.home import PROJECT_DIR
 
@@ -35,19 +35,6 @@ class CommandLine:
         self._env = dict(env)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Self:
-        """Nothing yet."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self.close()
 
     def run(self, arguments: Sequence[str], *, timeout_s: float) -> Any:
         """Run a command and return it as ``subprocess.run`` does. Raises TimeoutExpired."""

@@ -20,7 +20,7 @@ _SECRET_NAME: Final = re.compile(_WORD, re.IGNORECASE)
 # ``password=...``, ``'Authorization': 'Bearer ...'``, ``"listenKey": "..."``. Lines hold what
 # strangers send, so no repetition here may begin anew at each letter without a bound.
 _NAMED: Final = re.compile(
-    rf"((?:{_WORD})[\w-]{{0,64}}[\"']?\s{{0,8}}[=:]\s{{0,8}}[\"']?(?:(?:Bearer|Basic)\s{{1,8}})?)"
+    rf"((?:{_WORD})[\w-]{{0,64}}[\"']?\s*[=:]\s*[\"']?(?:(?:Bearer|Basic)\s+)?)"
     r"([^\s\"'&,;)}\]]+)",
     re.IGNORECASE,
 )

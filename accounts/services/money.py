@@ -21,6 +21,7 @@ from accounts.postings import (
     ZERO,
     balance_state,
     change_balance,
+    check_correction,
     checked_amount,
     get_asset,
     lock_account,
@@ -33,10 +34,8 @@ from zavora.errors import (
     AccountFrozen,
     Conflict,
     Forbidden,
-    InsufficientBalance,
     ValidationFailed,
 )
-from zavora.money import EXACT
 
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
@@ -230,14 +229,8 @@ def adjust_balance(
     account = lock_account(account_id)
     require_over_owner(by, account, what="correct balances")
     the_asset = get_asset(asset)
-    if not amount.is_finite():
-        raise ValidationFailed("bad amount", amount="expected a finite decimal")
-    checked_amount(abs(amount), the_asset)
     balance = lock_balance(account=account, asset=the_asset)
-    if EXACT.add(balance.available, amount) < 0:
-        raise InsufficientBalance(
-            f"not enough {the_asset.code} available", asset=the_asset.code, required=f"{-amount:f}"
-        )
+    check_correction(amount, the_asset, available=balance.available)
     now = timezone.now()
     change_balance(balance, available=amount, locked=ZERO, now=now)
     record = move_with_outside(

@@ -10,10 +10,9 @@ import msgspec
 
 from accounts.access.actor import Actor, Permission
 from accounts.models import Account, Asset, Balance
-from accounts.postings import ZERO, checked_amount, get_asset
+from accounts.postings import ZERO, check_correction, checked_amount, get_asset
 from accounts.selectors import get_account
 from accounts.services.rights import require_over_owner
-from zavora.errors import InsufficientBalance, ValidationFailed
 from zavora.money import EXACT
 
 
@@ -43,15 +42,7 @@ def preview_adjustment(*, by: Actor, account_id: UUID, asset: str, amount: Decim
     """Return what ``adjust_balance`` would do. Raises as it does, as far as can be known before."""
     by.require(Permission.ADJUST_BALANCE)
     movement = _preview(by, account_id, asset, amount, what="correct balances")
-    if not amount.is_finite():
-        raise ValidationFailed("bad amount", amount="expected a finite decimal")
-    checked_amount(abs(amount), movement.asset)
-    if movement.available_after < 0:
-        raise InsufficientBalance(
-            f"not enough {movement.asset.code} available",
-            asset=movement.asset.code,
-            required=f"{-amount:f}",
-        )
+    check_correction(amount, movement.asset, available=movement.available)
     return movement
 
 

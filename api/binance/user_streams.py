@@ -167,18 +167,23 @@ class AccountStream:
             if account_pk != self.account_pk:
                 raise errors.rejected_key()
         except CompatError:
-            await self._end_with_key()
+            self._end_with_key()
         except Exception as error:
             # The database may be away: nothing is known for or against the key.
             log.warning("credential_not_checked", error=str(error))
 
-    async def _end_with_key(self) -> None:
+    def _end_with_key(self) -> None:
         """End the stream: its key may no longer read. A listen key goes with its API key."""
         if self._is_over:
             return
         self.end(End.CREDENTIAL)
         if self.listen_key is not None:
-            await _end_orphan(self.listen_key, self.key_id, self.api_key)
+            # Not in this look: the client's socket closes now, which cancels it.
+            ending = asyncio.create_task(
+                _end_orphan(self.listen_key, self.key_id, self.api_key), name="listen-key-orphan"
+            )
+            _ENDINGS.add(ending)
+            ending.add_done_callback(_ENDINGS.discard)
 
 
 # --- listen keys ----------------------------------------------------------------------------------
@@ -221,6 +226,8 @@ class _ListenKeyWatch:
 
 
 _WATCH: Final = _ListenKeyWatch()
+# The loop knows its tasks weakly: these are kept here until they are done.
+_ENDINGS: Final[set[asyncio.Task[None]]] = set()
 
 
 def is_listen_key(name: str) -> bool:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +145,15 @@ class Replicated:
     def logs(self) -> str:
         """Return what both workers said."""
         return self.exchange.log("worker-0") + self.exchange.log("worker-0-standby")
+
+    def end_waits_until(self, key: str) -> Callable[[], bool]:
+        """Return what ends the sessions that wait for a replica until the key's row can be read."""
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+        def is_there() -> bool:
+            return self.has_key(key) or (bool(self.client.rows(end)) and self.has_key(key))
+
+        return is_there
 
     def has_key(self, key: str) -> bool:
         """Tell whether the key's row can be read, as a plain look-up would."""
@@ -389,7 +398,9 @@ def test_what_was_answered_outlives_the_primary(calm: Replicated) -> None:
         os.kill(receiver, signal.SIGSTOP)  # the link to the replica breaks
         status, body, _ = calm.place_and_lose_the_replica("lost", name=Copy.NAME)
         assert (status, body["error"]["code"]) == (504, "outcome_unknown"), body
-        # Here it can be read, or its commit waits still; either way it is not told.
+        # It can be read here, and only here, once the session that waits for the replica is ended:
+        # by a standby that takes over, else by somebody with the right to.
+        wait_until(calm.end_waits_until("lost"), timeout_s=10, what="the order here, and only here")
 
         calm.exchange.kill("postgres")
         os.kill(receiver, signal.SIGKILL)

@@ -296,14 +296,13 @@ def _check_each(reports: dict[str, Any]) -> None:
         assert reports[name]["bytes_most"] < 8 * MIB, name  # most of it in the kernel's buffers
         assert reports[name]["ended"] > 0, name
     assert reports["frames"]["bytes_most"] < FRAME_BYTES - MIB
-    assert reports["frames"]["ended"] > 0
+    assert reports["frames"]["ended"] >= 20
     assert reports["many_headers"]["held_at_end"] <= 1
     assert reports["many_headers"]["ended"] > 0
     assert not any("200" in line for line in reports["many_headers"]["answers"] or {})
     for name in ("slow_headers", "idle", "silent_sockets"):
         assert reports[name]["ended"] > 0, name
-        # One that is over the limit may just be about to hear so.
-        assert reports[name]["held_at_end"] <= per_address + 2, name
+        assert reports[name]["held_at_end"] <= per_address, name
     for name in ("half_bodies_edge", "half_bodies_django", "half_bodies_compat"):
         if not IS_LONG or ATTACK_S > 12:
             assert reports[name]["ended"] > 0, name
@@ -351,7 +350,7 @@ def test_without_bounds_frames_take_memory_and_sockets_stay(
     assert watch.growth > MEMORY_BYTES_MAX
     assert reports["silent_sockets"]["held_at_end"] > 400
     if server != "granian":  # which has a deadline for heads of its own, a minute at most
-        assert reports["slow_headers"]["held_at_end"] > 100
+        assert reports["slow_headers"]["ended"] == 0
 
 
 def test_without_bounds_one_header_stops_every_order(

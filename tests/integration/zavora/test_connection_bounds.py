@@ -427,7 +427,7 @@ async def _send_on(one: Stranger, data: bytes) -> None:
         await one.send(data)
 
 
-ENDLESS_BYTES: Final = 256 * MIB
+ENDLESS_BYTES: Final = 48 * MIB
 # Most of them lie in the kernel's buffers, at both ends.
 TAKEN_BYTES_MAX: Final = 16 * MIB
 ENDLESS: Final[tuple[Case, ...]] = (

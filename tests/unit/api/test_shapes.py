@@ -11,25 +11,16 @@ from api.times import microseconds_of, time_text
 from marketdata.market_view import PublicTrade, Ticker
 from marketdata.wire import CandleState
 from matching import wire
-from matching.terms import AssetTerms, build_terms
+from tests.terms import btc_usd
 
 US = 1_790_000_000_000_001
-TERMS = build_terms(
+TERMS = btc_usd(
     market_id=1,
-    symbol="BTC/USD",
-    shard_id=0,
-    base=AssetTerms(1, "BTC", 8),
-    quote=AssetTerms(2, "USD", 8),
-    tick_size=Decimal("0.01"),
     lot_size=Decimal("0.0001"),
     min_notional=Decimal(5),
-    max_notional=Decimal(10**9),
-    max_price=Decimal(10**9),
-    max_quantity=Decimal(10**9),
     band_ppm=100_000,
     maker_fee_ppm=750,
     taker_fee_ppm=1000,
-    phase="continuous",
 )
 ORDER = wire.OrderState(
     id=7,

@@ -1,7 +1,6 @@
 """A follower that breaks its promise, or an account that cannot be compared, stops no other."""
 
 import asyncio
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from marketdata import feed as feed_module
 from marketdata.feed import Feed
 from marketdata.feed.account_streams import AccountStreams
 from matching.selectors import list_market_terms
-from matching.terms import AssetTerms, build_terms
+from tests.terms import btc_usd
 
 
 class Sink:
@@ -89,23 +88,7 @@ def test_a_users_followers_are_told_after_one_that_fails() -> None:
 
 
 async def test_markets_are_followed_after_one_that_cannot_be() -> None:
-    good = build_terms(
-        market_id=7,
-        symbol="BTC/USD",
-        shard_id=0,
-        base=AssetTerms(1, "BTC", 8),
-        quote=AssetTerms(2, "USD", 8),
-        tick_size=Decimal("0.01"),
-        lot_size=Decimal("0.001"),
-        min_notional=Decimal(0),
-        band_ppm=None,
-        maker_fee_ppm=0,
-        taker_fee_ppm=0,
-        phase="continuous",
-        max_notional=Decimal(10**9),
-        max_price=Decimal(10**9),
-        max_quantity=Decimal(10**9),
-    )
+    good = btc_usd()
     bad = msgspec.structs.replace(good, market_id=[])  # no key of anything
 
     class Tables:

@@ -1,35 +1,13 @@
 """The rolling 24 hours, and what the feed adds to the service's figures."""
 
-from decimal import Decimal
-
 from marketdata.intervals import MINUTE_US
 from marketdata.market_view import MarketView
 from marketdata.states import CandleState
 from marketdata.tickers import DayWindow
-from matching.terms import AssetTerms, MarketTerms, build_terms
 from matching.wire import DepthChange, MarketEvent, TradeState
+from tests.terms import btc_usd
 
 NOON_US = 1_700_000_000_000_000 // (86_400 * 1_000_000) * 86_400 * 1_000_000 + 720 * MINUTE_US
-
-
-def _terms() -> MarketTerms:
-    return build_terms(
-        market_id=7,
-        symbol="BTC/USD",
-        shard_id=0,
-        base=AssetTerms(1, "BTC", 8),
-        quote=AssetTerms(2, "USD", 8),
-        tick_size=Decimal("0.01"),
-        lot_size=Decimal("0.001"),
-        min_notional=Decimal(0),
-        band_ppm=None,
-        maker_fee_ppm=0,
-        taker_fee_ppm=0,
-        phase="continuous",
-        max_notional=Decimal(10**9),
-        max_price=Decimal(10**9),
-        max_quantity=Decimal(10**9),
-    )
 
 
 def _candle(
@@ -64,7 +42,7 @@ def _event(sequence: int, *, trades: list[TradeState], depth: list[DepthChange])
 
 
 def test_window_holds_1440_minutes_and_forgets_older_ones() -> None:
-    window = DayWindow(_terms())
+    window = DayWindow(btc_usd())
     window.add(_candle(-1_440, "50.00", high="999.00", last=1))
     window.add(_candle(-1_439, "100.00", high="120.00", last=2))
     window.add(_candle(0, "110.00", low="90.00", last=3))
@@ -82,7 +60,7 @@ def test_window_holds_1440_minutes_and_forgets_older_ones() -> None:
 
 
 def test_a_quiet_day_keeps_the_last_price_and_no_volume() -> None:
-    window = DayWindow(_terms())
+    window = DayWindow(btc_usd())
     window.add(_candle(-5_000, "100.00"))
 
     ticker = window.ticker(NOON_US)
@@ -93,13 +71,13 @@ def test_a_quiet_day_keeps_the_last_price_and_no_volume() -> None:
 
 
 def test_nothing_is_known_before_the_first_trade() -> None:
-    assert DayWindow(_terms()).ticker(NOON_US) is None
-    ticker = MarketView(_terms()).ticker
+    assert DayWindow(btc_usd()).ticker(NOON_US) is None
+    ticker = MarketView(btc_usd()).ticker
     assert (ticker.last, ticker.volume_24h, ticker.bid) == (None, None, None)
 
 
 def test_all_fields_are_filled_by_the_first_trade_alone() -> None:
-    view = MarketView(_terms())
+    view = MarketView(btc_usd())
     view.apply(
         _event(
             1,
@@ -117,8 +95,8 @@ def test_all_fields_are_filled_by_the_first_trade_alone() -> None:
 
 
 def test_trades_the_service_has_not_counted_are_added_once() -> None:
-    view = MarketView(_terms())
-    window = DayWindow(_terms())
+    view = MarketView(btc_usd())
+    window = DayWindow(btc_usd())
     window.add(_candle(-10, "100.00", last=1))
     state = window.ticker(NOON_US)
     assert state is not None
@@ -143,8 +121,8 @@ def test_trades_the_service_has_not_counted_are_added_once() -> None:
 
 
 def test_an_older_ticker_does_not_replace_a_newer_one() -> None:
-    view = MarketView(_terms())
-    window = DayWindow(_terms())
+    view = MarketView(btc_usd())
+    window = DayWindow(btc_usd())
     window.add(_candle(0, "100.00"))
     older, newer = window.ticker(NOON_US), window.ticker(NOON_US + MINUTE_US)
     assert older is not None
@@ -154,7 +132,7 @@ def test_an_older_ticker_does_not_replace_a_newer_one() -> None:
 
 
 def test_the_window_names_its_first_and_last_trade_and_the_price_before_it() -> None:
-    window = DayWindow(_terms())
+    window = DayWindow(btc_usd())
     window.add(_candle(-1_440, "90.00", last=3))
     window.add(_candle(-1_439, "100.00", last=4))
     window.add(_candle(0, "120.00", last=9))
@@ -162,7 +140,7 @@ def test_the_window_names_its_first_and_last_trade_and_the_price_before_it() -> 
     assert state is not None
     assert (state.first_sequence, state.sequence, state.prev_close) == (4, 9, "90.00")
 
-    view = MarketView(_terms())
+    view = MarketView(btc_usd())
     view.set_ticker(state)
     ticker = view.ticker
     assert (ticker.first_sequence, ticker.last_sequence, ticker.prev_close) == (4, 9, "90.00")

@@ -9,7 +9,7 @@ import ccxt
 import ccxt.async_support
 import pytest
 
-from tests.exchange import Exchange
+from tests.exchange import Exchange, wait_until
 from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Blocking, Keys
 from tests.integration.binance.clients.conftest import ccxt_settings
 
@@ -192,8 +192,13 @@ def halted_market(exchange: Exchange, own_market: str) -> Iterator[str]:
 
 def test_a_halted_market(exchange: Exchange, alice_keys: Keys, halted_market: str) -> None:
     alice = ccxt.binance(ccxt_settings(exchange, alice_keys))
-    alice.load_markets()
-    assert not alice.markets[MARKET]["active"]
+
+    def is_closed() -> bool:
+        # The command ends with the market's halt; web processes are told then.
+        alice.load_markets(reload=True)
+        return not alice.markets[MARKET]["active"]
+
+    wait_until(is_closed, timeout_s=2, what="the market as closed")
     with pytest.raises(ccxt.MarketClosed):
         alice.create_order(MARKET, "market", "buy", 0.1)
 

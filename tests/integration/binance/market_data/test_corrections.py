@@ -69,7 +69,6 @@ async def test_what_was_said_last_is_what_rest_says_after_the_service_stood_stil
         await asyncio.sleep(1.1)  # the trades are to lie in different seconds
     # Candles come to their end meanwhile.
     await asyncio.sleep(max(0.0, STOPPED_S - (time.monotonic() - stopped)))
-    # Nothing that is known to be wrong is told as closed.
     newest_ms = max(e["k"]["t"] for e in stream.of("kline") if e["k"]["i"] == "1s")
     exchange.send("marketdata", signal.SIGCONT)
 
