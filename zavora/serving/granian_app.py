@@ -4,7 +4,8 @@ Granian is Rust; it can bound neither WebSocket frames nor the connections of an
 no pings. But its sockets are files of this process, so the guard can look at them: whose they are,
 and how much has come on each. One that breaks a bound is shut down, which Granian takes for the
 client's going. It has a thread of its own: whoever makes the event loop busy must not make the
-guard late. (Linux only: elsewhere these bounds are not kept.)
+guard late. So its looks are calls that keep the interpreter's lock: giving it up costs the switch
+interval each time while the loop is busy. (Linux only: elsewhere these bounds are not kept.)
 """
 
 import asyncio
@@ -12,7 +13,6 @@ import contextlib
 import os
 import select
 import socket
-import stat
 import struct
 import sys
 import threading
@@ -21,16 +21,24 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from zavora import asgi
 from zavora.serving.bounds import Bounds, get_bounds
 from zavora.serving.connections import Connections
 
+log = structlog.get_logger(__name__)
+
 FILES: Final = Path("/proc/self/fd")
 IS_LINUX: Final = sys.platform == "linux"
 SCAN_S: Final = 0.25
-TICK_S: Final = 0.01
+# Between two looks, however much comes: what a flood may bring is what comes in so much time.
+TICK_S: Final = 0.004
 # So little fits between a WebSocket's client and Granian that a flood cannot outrun a tick.
 RECEIVE_BUFFER_BYTES: Final = 16_384
+# A number that no other socket ever has; Python does not name the option.
+SO_COOKIE: Final = 57
+COOKIE_BYTES: Final = 8
 # Offset of tcpi_bytes_received in Linux' struct tcp_info.
 BYTES_RECEIVED_AT: Final = 128
 TCP_INFO_BYTES: Final = 192
@@ -89,13 +97,15 @@ class Guard:
             total_max=0,
             per_address_max=bounds.connections_per_address_max,
         )
-        self._inodes: dict[int, int] = {}
+        # Files are numbers that are used again: which socket each one is.
+        self._cookies: dict[int, bytes] = {}
         # None: no connection of a client's.
         self._peers: dict[int, Peer | None] = {}
         self._files: dict[Peer, int] = {}
         self._watched: dict[int, WatchedSocket] = {}
         self._poll = select.epoll() if IS_LINUX else None
         self._port = int(os.environ["ZAVORA_SERVING_PORT"])
+        self._scanned_at = float("-inf")
         # Held by the guard's thread while it looks, and by the event loop while it adds a socket.
         self._lock = threading.Lock()
 
@@ -105,15 +115,25 @@ class Guard:
             threading.Thread(target=self._run, name="guard", daemon=True).start()
 
     def _run(self) -> None:
-        scanned_at = 0.0
         while True:
-            with self._lock:
-                if time.monotonic() - scanned_at >= SCAN_S:
-                    self._scan()
-                    scanned_at = time.monotonic()
-                self._look_at_watched()
-                is_watching = bool(self._watched)
-            time.sleep(TICK_S if is_watching else SCAN_S)
+            try:
+                self._look_at_all()
+            except Exception:
+                log.exception("guard_failed")
+            time.sleep(TICK_S)
+
+    def _look_at_all(self) -> None:
+        """Wait for something to come, no longer than until the next scan, and look."""
+        assert self._poll is not None
+        events = self._poll.poll(max(0.0, self._scanned_at + SCAN_S - time.monotonic()))
+        with self._lock:
+            if time.monotonic() - self._scanned_at >= SCAN_S:
+                self._scan()
+                self._scanned_at = time.monotonic()
+            for file, _ in events:
+                watched = self._watched.get(file)
+                if watched is not None:
+                    self._look(watched)
 
     # --- whose they are ---
 
@@ -122,18 +142,15 @@ class Guard:
         seen = set()
         for entry in FILES.iterdir():
             file = int(entry.name)
-            try:
-                status = os.fstat(file)
-            except OSError:  # closed since it was listed
-                continue
-            if not stat.S_ISSOCK(status.st_mode):
+            cookie = _cookie(file)
+            if cookie is None:
                 continue
             seen.add(file)
-            if self._inodes.get(file) != status.st_ino:
+            if self._cookies.get(file) != cookie:
                 self._forget(file)
-                self._inodes[file] = status.st_ino
+                self._cookies[file] = cookie
                 self._notice(file)
-        for file in self._inodes.keys() - seen:
+        for file in self._cookies.keys() - seen:
             self._forget(file)
 
     def _notice(self, file: int) -> None:
@@ -163,7 +180,7 @@ class Guard:
             connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def _forget(self, file: int) -> None:
-        self._inodes.pop(file, None)
+        self._cookies.pop(file, None)
         peer = self._peers.pop(file, None)
         if peer is not None:
             self._connections.release(file)
@@ -194,16 +211,17 @@ class Guard:
             return None
         peer = (client[0], int(client[1]))
         with self._lock:
-            if peer not in self._files:
-                self._scan()
             file = self._files.get(peer)
+            if file is None or _cookie(file) != self._cookies[file]:
+                self._scan()
+                file = self._files.get(peer)
             if file is None:
                 return None
             with self._opened(peer, file) as connection:
                 if connection is None:
                     return None
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-                watched = WatchedSocket(peer, file, _bytes_received(connection))
+                watched = WatchedSocket(peer, file, _bytes_received(file))
                 with contextlib.suppress(FileExistsError):
                     self._poll.register(file, select.EPOLLIN | select.EPOLLET)
             self._watched[file] = watched
@@ -219,33 +237,45 @@ class Guard:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _look_at_watched(self) -> None:
-        if self._poll is None or not self._watched:
-            return
-        for file, _ in self._poll.poll(0):
-            watched = self._watched.get(file)
-            if watched is not None:
-                self._look(watched)
-
     def _look(self, watched: WatchedSocket) -> None:
-        with self._opened(watched.peer, watched.file) as connection:
-            if connection is None:
-                return
-            undelivered = watched.undelivered(_bytes_received(connection))
-            if watched.is_answered and undelivered <= SLACK_BYTES:
-                # No message: pings and the like. A frame that is unfinished gains this only once.
-                watched.base += undelivered
-                watched.is_answered = False
-                return
-            minutes = (time.monotonic() - watched.since) / 60
-            allowed = self._message_bytes_max + SLACK_BYTES + SLACK_BYTES_PER_MINUTE * minutes
-            if undelivered > allowed:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+        try:
+            undelivered = watched.undelivered(_bytes_received(watched.file))
+        except OSError:  # closed since
+            return
+        if watched.is_answered and undelivered <= SLACK_BYTES:
+            # No message: pings and the like. A frame that is unfinished gains this only once.
+            watched.base += undelivered
+            watched.is_answered = False
+            return
+        minutes = (time.monotonic() - watched.since) / 60
+        allowed = self._message_bytes_max + SLACK_BYTES + SLACK_BYTES_PER_MINUTE * minutes
+        if undelivered > allowed:
+            self._cut(watched)
 
 
-def _bytes_received(connection: socket.socket) -> int:
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+def _option(file: int, level: int, option: int, length: int) -> bytes:
+    """Return a socket's option. Raises OSError for what is no socket, or nothing any more.
+
+    Nothing in here gives up the interpreter's lock.
+    """
+    view = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, file)
+    try:
+        return view.getsockopt(level, option, length)
+    finally:
+        view.detach()
+
+
+def _cookie(file: int) -> bytes | None:
+    """Return what names a socket for good, None for what is none."""
+    try:
+        return _option(file, socket.SOL_SOCKET, SO_COOKIE, COOKIE_BYTES)
+    except OSError:
+        return None
+
+
+def _bytes_received(file: int) -> int:
+    """Return how many bytes a connection has taken in. Raises OSError."""
+    info = _option(file, socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
     received: int = struct.unpack_from("<Q", info, BYTES_RECEIVED_AT)[0]
     return received
 
