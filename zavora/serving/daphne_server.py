@@ -24,9 +24,11 @@ from twisted.web import http
 from zope.interface import implementer
 
 from zavora.bodies import BUDGET, HeldBody
+from zavora.clients import with_client
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
+from zavora.sockets import SOCKETS, Turns
 
 # Autobahn formats its settings anew for each connection, for a line of a debugging log: a third of
 # what opening a WebSocket costs.
@@ -41,6 +43,9 @@ NEVER: Final = float("inf")
 NO_BOUND: Final = 1 << 40
 
 BOUNDS: Final[Bounds] = get_bounds()
+# Opening a WebSocket takes milliseconds here, so an address opens one after the other.
+OPENING_SPACING_S: Final = 0.01
+OPENINGS: Final = Turns(OPENING_SPACING_S)
 CONNECTIONS: Final = Connections(
     total_max=BOUNDS.connections_max, per_address_max=BOUNDS.connections_per_address_max
 )
@@ -112,8 +117,35 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
             super().handleContentChunk(data)
 
     def process(self) -> Any:
-        """Hand the request to the application."""
+        """Hand the request to the application; one for a WebSocket when it is its address' turn."""
         self.release()
+        upgrades = self.requestHeaders.getRawHeaders(b"upgrade", ())
+        if not any(name.lower() == b"websocket" for name in upgrades):
+            return self._hand_over()
+        address = self._client_address()
+        if not SOCKETS.is_full(address) and (wait_s := OPENINGS.wait_s(address, reactor.seconds())):
+            return reactor.callLater(wait_s, self._open_socket, address)
+        return self._open_socket(address)
+
+    def _client_address(self) -> str:
+        headers = self.requestHeaders.getAllRawHeaders()
+        sent = [(name.lower(), value) for name, values in headers for value in values]
+        peer = self.channel.transport.getPeer()
+        client = (getattr(peer, "host", ""), getattr(peer, "port", 0))
+        address: str = with_client({"type": "websocket", "client": client, "headers": sent})[
+            "client"
+        ][0]
+        return address
+
+    def _open_socket(self, address: str) -> Any:
+        if self.channel is None:  # the client did not wait
+            return None
+        if SOCKETS.is_full(address):
+            self.channel.refuse(HTTPStatus.TOO_MANY_REQUESTS)
+            return None
+        return self._hand_over()
+
+    def _hand_over(self) -> Any:
         channel = self.channel
         result = super().process()
         if self.transport is None:  # a WebSocket has it now

@@ -7,7 +7,7 @@ import pytest
 from zavora.addresses import parse_networks
 from zavora.bodies import FREE_BYTES, BodyBudget, HeldBody
 from zavora.serving.connections import Connections
-from zavora.sockets import Silence, SocketCounts
+from zavora.sockets import PURGE_AT_LEAST, Silence, SocketCounts, Turns
 
 
 def test_an_address_has_so_many_connections_and_others_are_served():
@@ -48,9 +48,25 @@ def test_sockets_are_counted_by_address(settings):
     assert counts.open("198.51.100.1")
     assert counts.open("198.51.100.1")
     assert not counts.open("198.51.100.1")
+    assert [counts.is_full(f"198.51.100.{n}") for n in (1, 2)] == [True, False]
     assert counts.open("198.51.100.2")
     counts.close("198.51.100.1")
     assert counts.open("198.51.100.1")
+
+
+def test_what_one_address_begins_has_time_between_and_no_other_waits():
+    turns = Turns(0.25)
+    assert [turns.wait_s("198.51.100.1", now=10.0) for _ in range(3)] == [0.0, 0.25, 0.5]
+    assert turns.wait_s("198.51.100.2", now=10.0) == 0.0
+    assert turns.wait_s("198.51.100.1", now=10.5) == 0.25
+    assert turns.wait_s("198.51.100.1", now=20.0) == 0.0
+
+
+def test_turns_of_addresses_that_are_past_are_not_kept():
+    turns = Turns(0.25)
+    for number in range(20 * PURGE_AT_LEAST):
+        turns.wait_s(f"2001:db8:{number:x}::1", now=float(number))
+    assert len(turns) <= PURGE_AT_LEAST
 
 
 def test_a_budget_of_bodies_is_kept_and_given_back(settings):
