@@ -1,5 +1,6 @@
 """``make reset``: wipe the state of an exchange that is not running."""
 
+import argparse
 import shutil
 import sys
 
@@ -28,6 +29,7 @@ def wipe(home: Home) -> None:
 
 def main() -> int:
     """Wipe the home that the environment names; return the exit code."""
+    argparse.ArgumentParser(prog="python -m zavora.reset", description=__doc__).parse_args()
     load_environment()
     home = Home(home_from_environment())
     if not home.path.exists():
