@@ -5,6 +5,7 @@
 Each violation is one line: the rule, how many elements, and the first of them.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -44,12 +45,21 @@ def set_theme(page: Page, theme: str) -> None:
     )
 
 
+# A look is a size and a theme. Two that differ in both show each of the four once.
+LOOKS: Final = tuple((size, theme) for size in SIZES for theme in THEMES)
+CROSSED: Final = ((LOOKS[0], LOOKS[3]), (LOOKS[1], LOOKS[2]))
+
+
+def violations_in(page: Page, looks: Iterable[tuple[tuple[int, int], str]]) -> list[str]:
+    """Return the violations in some looks, each with the look it is of."""
+    found = []
+    for (width, height), theme in looks:
+        page.set_viewport_size({"width": width, "height": height})
+        set_theme(page, theme)
+        found += [f"{theme}, {width} px: {text}" for text in violations(page)]
+    return found
+
+
 def violations_in_all_looks(page: Page) -> list[str]:
     """Return the violations in both themes, wide and narrow, each with the look it is of."""
-    found = []
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        for theme in THEMES:
-            set_theme(page, theme)
-            found += [f"{theme}, {width} px: {text}" for text in violations(page)]
-    return found
+    return violations_in(page, LOOKS)

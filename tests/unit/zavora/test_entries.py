@@ -16,12 +16,6 @@ PROGRAMS = (
     "benchmarks",
     "examples.freqtrade.trial",
 )
-    "zavora.run",
-    "zavora.reset",
-    "zavora.serving",
-    "benchmarks",
-    "examples.freqtrade.trial",
-)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
