@@ -70,6 +70,8 @@ NO_BOUNDS: Final = dict.fromkeys(
     "0",
 )
 BOUNDS: Final = DEFAULTS if IS_LONG else SHORT
+# Far more than an address may have; how many more is a matter of the machine.
+SHUT_OUT_SOCKETS: Final = 250
 
 
 # --- who is watched -------------------------------------------------------------------------------
@@ -337,7 +339,7 @@ def test_without_bounds_frames_take_memory_and_sockets_stay(
             _, reports = _attacked(client, port, "frames", "silent_sockets", "idle", "slow_headers")
         client.close()
     assert watch.growth > MEMORY_BYTES_MAX
-    assert reports["silent_sockets"]["held_at_end"] > 400
+    assert reports["silent_sockets"]["held_at_end"] > SHUT_OUT_SOCKETS
     if server != "granian":  # which has a deadline for heads of its own, a minute at most
         assert reports["slow_headers"]["ended"] == 0
 

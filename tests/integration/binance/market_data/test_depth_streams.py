@@ -59,16 +59,17 @@ class Keeper:
         await self._client.until(lambda: self._client.events)
         snapshot = await self.snapshot()
         self.book, self.last = _book_of(snapshot), snapshot["lastUpdateId"]
-        self._drop_old()
-        await self._client.until(lambda: len(self._client.events) > self._place)
+        await self._client.until(self._has_newer)
         first = self._client.events[self._place]
         assert first["U"] <= self.last + 1 <= first["u"]
         self._take()
 
-    def _drop_old(self) -> None:
+    def _has_newer(self) -> bool:
+        """Drop what the snapshot knows, if only told now, too; tell whether more is there."""
         events = self._client.events
         while self._place < len(events) and events[self._place]["u"] <= self.last:
             self._place += 1
+        return self._place < len(events)
 
     def _take(self) -> None:
         event = self._client.events[self._place]

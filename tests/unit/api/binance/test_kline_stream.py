@@ -15,7 +15,7 @@ from marketdata.market_view import MarketView
 from marketdata.states import CandleState
 from marketdata.worker import _newest
 from matching.wire import MarketEvent, TradeState
-from tests.unit.marketdata.test_ticker import _terms
+from tests.terms import btc_usd
 
 SECOND_US = 1_000_000
 
@@ -41,7 +41,7 @@ def _candle(open_us: int, close: str, trades: int, last: int) -> CandleState:
 async def stream(monkeypatch: pytest.MonkeyPatch) -> Any:
     name = parse_name("btcusd@kline_1s")
     assert name is not None
-    monkeypatch.setattr(market_streams, "find_market", lambda symbol: MarketView(_terms()))
+    monkeypatch.setattr(market_streams, "find_market", lambda symbol: MarketView(btc_usd()))
     stream = KlineStream(name, Feed())
     stream.start()
     yield stream
