@@ -24,6 +24,8 @@ from zavora.setting_values import SettingValue
 # A subscription is silent for so long at most, and below the edge's wait in any case: what is lost
 # with it delays one answer, not the next ones.
 SILENCE_MAX_S: Final = 2.0
+# However short that wait is: a queue that is merely busy would never be heard.
+SILENCE_MIN_S: Final = 0.1
 _WAIT_SHARE: Final = 0.4
 # It is asked for a sign of life so often while it is quiet.
 _ASKED_IN_SILENCE: Final = 4
@@ -39,7 +41,7 @@ class SilentConnection(RedisConnectionError):
 
 def silence_max_s() -> float:
     """Return how long a connection that answers may depend on can be silent, in seconds."""
-    return min(SILENCE_MAX_S, _WAIT_MS.value / 1000 * _WAIT_SHARE)
+    return max(SILENCE_MIN_S, min(SILENCE_MAX_S, _WAIT_MS.value / 1000 * _WAIT_SHARE))
 
 
 def connect(*, timeout_s: float, **options: Any) -> "redis.Redis":

@@ -18,6 +18,7 @@ async () => {
   document.getAnimations().forEach((animation) => animation.finish?.());
   const {violations} = await axe.run(document, {
     rules: {"label-content-name-mismatch": {enabled: true}},
+    resultTypes: ["violations"],
   });
   return violations.map(({id, nodes}) =>
     `${id} (${nodes.length}): ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary ?? ""}`);

@@ -30,7 +30,7 @@ from tests.exchange import Exchange, wait_until
 from zavora.embedded.valkey import free_port
 from zavora.exchange import HOST, WEB_SERVERS, web
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.alone]
+pytestmark = pytest.mark.timeout(600)
 
 IS_LONG: Final = "ZAVORA_ATTACK_SECONDS" in os.environ
 ATTACK_S: Final = float(os.environ.get("ZAVORA_ATTACK_SECONDS", "4"))
@@ -253,6 +253,7 @@ def _attacked(client: HonestClient, port: int, *names: str) -> tuple[list[float]
 # --- with bounds ----------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("server", WEB_SERVERS)
 def test_attacks_neither_stop_orders_nor_take_memory(
     attacked: Exchange, trader: tuple[str, str], server: str
@@ -341,9 +342,10 @@ def test_without_bounds_frames_take_memory_and_sockets_stay(
     assert watch.growth > MEMORY_BYTES_MAX
     assert reports["silent_sockets"]["held_at_end"] > SHUT_OUT_SOCKETS
     if server != "granian":  # which has a deadline for heads of its own, a minute at most
-        assert reports["slow_headers"]["ended"] == 0
+        assert reports["slow_headers"]["ended"] < 20  # who does not even get in counts, too
 
 
+@pytest.mark.alone
 def test_without_bounds_one_header_stops_every_order(
     attacked: Exchange, trader: tuple[str, str]
 ) -> None:

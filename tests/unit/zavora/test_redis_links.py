@@ -1,9 +1,12 @@
 """No connection to Valkey is made, and no subscription listened to, without the common bounds."""
 
 import time
+from typing import Any
+
+import pytest
 
 from zavora.home import PROJECT_DIR
-from zavora.redis_links import Pulse
+from zavora.redis_links import Pulse, silence_max_s
 
 PACKAGES = ("accounts", "api", "marketdata", "matching", "zavora")
 # They count their own reconnects, so they make their connections themselves, with bounds.
@@ -44,3 +47,11 @@ def test_only_what_was_asked_can_be_silent() -> None:
     assert pulse.is_silent()
     pulse.heard()
     assert not pulse.is_silent()
+
+
+@pytest.mark.parametrize(("wait_ms", "silence_s"), [(1, 0.1), (1_000, 0.4), (60_000, 2.0)])
+def test_silence_is_bounded_below_the_edges_wait_but_not_for_a_queue_that_is_busy(
+    settings: Any, wait_ms: int, silence_s: float
+) -> None:
+    settings.ZAVORA_EDGE_WAIT_MS = wait_ms
+    assert silence_max_s() == silence_s

@@ -29,17 +29,19 @@ SET_STATUS = (
 
 @pytest.fixture(scope="module")
 def hasty_url(exchange: Exchange) -> Iterator[str]:
-    """A web process that waits four milliseconds for a decision: less than a commit takes."""
-    for port in extra_web(exchange, "web-hasty", ZAVORA_EDGE_WAIT_MS="4"):
+    """A web process that waits a millisecond for an order's decision: less than a commit takes."""
+    for port in extra_web(exchange, "web-hasty", ZAVORA_EDGE_WAIT_MS="1"):
         yield f"http://{HOST}:{port}"
 
 
 def test_an_order_without_an_answer_in_time(
     exchange: Exchange, alice_keys: Keys, bob: ccxt.binance, sweeper: ccxt.binance, hasty_url: str
 ) -> None:
-    client = ccxt.binance(ccxt_settings(exchange, alice_keys))
-    client.load_markets()  # elsewhere: who waits so briefly hears of no market in time
-    client.urls["api"] |= dict.fromkeys(("public", "private"), f"{hasty_url}/api/v3")
+    settings = ccxt_settings(exchange, alice_keys)
+    rest = dict.fromkeys(("public", "private"), f"{hasty_url}/api/v3")
+    settings["urls"]["api"] |= rest
+    client = ccxt.binance(settings)
+    client.load_markets()
     names = iter(f"unsure-{number}" for number in range(10**6))
     tried: list[str] = []
 
