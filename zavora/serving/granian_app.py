@@ -128,8 +128,9 @@ class Guard:
         events = self._poll.poll(max(0.0, self._scanned_at + SCAN_S - time.monotonic()))
         with self._lock:
             if time.monotonic() - self._scanned_at >= SCAN_S:
-                self._scan()
+                # First: a scan that fails is tried, and told, no more often than one that does not.
                 self._scanned_at = time.monotonic()
+                self._scan()
             for file, _ in events:
                 watched = self._watched.get(file)
                 if watched is not None:
