@@ -7,10 +7,10 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from zavora.embedded.binaries import ServerMissing
-from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
-from zavora.embedded.servers import servers_for_command
-from zavora.home import Home, HomeError, home_from_environment, load_environment
+from zavora.runner.embedded.binaries import ServerMissing
+from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
+from zavora.runner.embedded.servers import servers_for_command
+from zavora.runner.home import Home, HomeError, home_from_environment, load_environment
 
 # What these do, they do without a database; and a question about usage needs none either.
 COMMANDS_WITHOUT_SERVERS = frozenset(

@@ -5,13 +5,16 @@ does to what is their own is not recorded here; their orders, movements and keys
 own.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import transaction
 
 from accounts.access.actor import ADDRESS_LENGTH_MAX, NAME_LENGTH_MAX, REQUEST_ID_LENGTH_MAX, Actor
-from accounts.models import AuditRecord
-from zavora.errors import ValidationFailed
+from accounts.models import (
+    AuditRecord,
+)
+from zavora.foundation.errors import ValidationFailed
 
 REASON_LENGTH_MAX: Final = 200
 
@@ -48,3 +51,9 @@ def checked_reason(reason: str, *, length_max: int = REASON_LENGTH_MAX) -> str:
             "this needs a reason", reason=f"expected 1 to {length_max} printable characters"
         )
     return reason
+
+
+def find_act(subjects: Sequence[str], name: str, value: str) -> AuditRecord | None:
+    """Return the newest record about one of some subjects whose details say ``name: value``."""
+    records = AuditRecord.objects.filter(subject__in=subjects, **{f"details__{name}": value})
+    return records.order_by("-pk").first()

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.utils import timezone
 
-from zavora.fields import AmountField
+from zavora.foundation.fields import AmountField
 
 
 def next_id() -> Func:
@@ -333,7 +333,7 @@ class ApiKey(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.BEARER)
     # A bearer token's SHA-256; for signing keys the name that requests carry.
     lookup = models.CharField(max_length=64, unique=True)
-    # HMAC: the encrypted secret (accounts.key_secrets); else the public key.
+    # HMAC: the encrypted secret (accounts.access.key_secrets); else the public key.
     secret = models.BinaryField(null=True, blank=True, editable=False)
     label = models.CharField(max_length=64, blank=True)
     scopes = ArrayField(models.CharField(max_length=8), default=list)

@@ -7,7 +7,7 @@ from functools import cache
 
 import redis
 
-from zavora.redis_links import connect
+from zavora.foundation.queue import connect
 
 TIMEOUT_S = 1.0
 

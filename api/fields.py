@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from api.exact_json import Number, printable
-from zavora import money
-from zavora.errors import ValidationFailed
-from zavora.money import NotExact
+from api.transport.exact_json import Number, printable
+from zavora.foundation import money
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import NotExact
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MISSING: Final = "is required"

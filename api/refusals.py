@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from api.binance import errors as compat
 from api.binance.app import is_compat_path
-from api.errors import Headers, render
-from zavora.errors import BadRequest, RateLimited, ZavoraError
-from zavora.logs import request_id_of
+from api.binance.words import errors as compat
+from api.transport.errors import Headers, render
+from zavora.foundation.errors import BadRequest, RateLimited, ZavoraError
+from zavora.foundation.logs import request_id_of
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -33,8 +33,8 @@ from benchmarks import (
     venue,
 )
 from tests.exchange import Exchange
-from zavora.exchange import marketdata, web
-from zavora.home import Home, home_from_environment, load_environment
+from zavora.runner.exchange import marketdata, web
+from zavora.runner.home import Home, home_from_environment, load_environment
 
 PARTS = ("a", "b", "c", "d", "f")
 # Counted, but never in the way of one client that stands for thousands.

@@ -10,7 +10,7 @@ from benchmarks.http_orders import PATH as V1_PATH
 from benchmarks.remote import Remote
 from benchmarks.venue import Venue
 from tests.exchange import Exchange
-from zavora.exchange import HOST
+from zavora.runner.exchange import HOST
 
 PATH: Final = "/api/v3/order"
 WARM_UP_S: Final = 1.0

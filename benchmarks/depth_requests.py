@@ -18,8 +18,8 @@ from benchmarks.flow import price_text, quantity_text
 from benchmarks.remote import Remote
 from benchmarks.venue import Venue
 from tests.exchange import Exchange, wait_until
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, web
 
 LEVELS: Final = 100
 CONNECTIONS: Final = 64

@@ -7,7 +7,7 @@ from benchmarks.http_load import HttpLoad, HttpSpec, HttpTrader
 from benchmarks.remote import Remote
 from benchmarks.venue import Venue
 from tests.exchange import Exchange
-from zavora.exchange import HOST
+from zavora.runner.exchange import HOST
 
 PATH: Final = "/api/v1/orders"
 CONNECTIONS: Final = 64

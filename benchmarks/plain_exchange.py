@@ -14,10 +14,10 @@ from benchmarks.flow import MAKER_PPM, TAKER_PPM, FlowMarket
 from benchmarks.http_load import HttpLoad, HttpSpec, HttpTrader
 from benchmarks.remote import Remote
 from tests.exchange import Exchange, NotInTime, wait_until
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST
-from zavora.home import PROJECT_DIR
-from zavora.processes import ProcessSpec
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST
+from zavora.runner.home import PROJECT_DIR
+from zavora.runner.processes import ProcessSpec
 
 DATABASE: Final = "baseline"
 PATH: Final = "/api/v1/orders"

@@ -19,7 +19,7 @@ from benchmarks.remote import Remote
 from benchmarks.stream_load import StreamLoad, StreamSpec
 from matching import wire
 from tests.exchange import Exchange, wait_until
-from zavora.exchange import matching_worker
+from zavora.runner.exchange import matching_worker
 
 SHARD: Final = 1
 NAME: Final = f"worker-{SHARD}"

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks import http_orders
 from benchmarks.venue import Venue
 from tests.exchange import Exchange
-from zavora.exchange import WEB_SERVERS, web
+from zavora.runner.exchange import WEB_SERVERS, web
 
 
 def measure(

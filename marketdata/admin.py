@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from django.contrib import admin
 from django.db.models import Q
 
-from marketdata.intervals import INTERVALS
+from marketdata.candles.intervals import INTERVALS
 from marketdata.models import Candle, CandleProgress
-from matching.admin_look_ups import find_markets
-from matching.admin_units import unit_of_base, unit_of_price, unit_of_quote
-from zavora.admin_base import ReadOnlyAdmin, Related
-from zavora.admin_search import Branch, numbers, parts
+from matching.admin.look_ups import find_markets
+from matching.admin.units import unit_of_base, unit_of_price, unit_of_quote
+from zavora.foundation.admin.base import ReadOnlyAdmin, Related
+from zavora.foundation.admin.search import Branch, numbers, parts
 
 
 def newest_of_market(term: str) -> Iterator[Branch]:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from zavora.money import NotExact, format_decimal, scale_of
+from zavora.foundation.money import NotExact, format_decimal, scale_of
 
 
 def figure_text(value: Decimal, decimals: int) -> str:

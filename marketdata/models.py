@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from zavora.fields import AmountField, TotalField
+from zavora.foundation.fields import AmountField, TotalField
 
 
 class Candle(models.Model):

@@ -1,15 +1,13 @@
 """What the market data service publishes: tickers each second, candles that changed.
 
-The structs (``states``) travel as arrays of msgpack: a field is only ever added at the end, with a
-default.
+Figures are decimal text: prices carry the tick's decimals, volumes the lot's, quote volumes the
+quote asset's. Tickers and candles travel as arrays of msgpack: a field is only ever added at the
+end, with a default.
 """
 
 from typing import Final
 
 import msgspec
-
-from marketdata.states import CandleState as CandleState
-from marketdata.states import TickerState as TickerState
 
 # A list of TickerState each second; the key of the same name holds the latest message.
 TICKERS_CHANNEL: Final = "tickers"
@@ -19,6 +17,52 @@ CANDLES_PATTERN: Final = "candles:*"
 # Lives only while a market data service makes progress; says which markets it has set aside.
 HEARTBEAT_KEY: Final = "marketdata"
 HEARTBEAT_MS: Final = 3_000
+
+
+class TickerState(msgspec.Struct, frozen=True, array_like=True):
+    """The last 24 hours of a market, counted up to the trade ``sequence``.
+
+    Where nothing traded within them, open, high and low are the last price and volumes zero.
+    ``first_sequence`` is the first trade in them (0: none), ``prev_close`` the price before them
+    (empty: there was none).
+    """
+
+    market_id: int
+    sequence: int
+    last: str
+    open: str
+    high: str
+    low: str
+    volume: str
+    quote_volume: str
+    trades: int
+    computed_us: int
+    first_sequence: int = 0
+    prev_close: str = ""
+
+
+class CandleState(msgspec.Struct, frozen=True, array_like=True):
+    """A candle as it stands after a commit; ``open_us`` in microseconds since 1970.
+
+    ``prev_sequence`` is the last trade that the candles of its interval counted before this
+    change (-1: not said): who knows less than that has missed something.
+    """
+
+    market_id: int
+    interval: str
+    open_us: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    quote_volume: str
+    taker_buy_volume: str
+    taker_buy_quote_volume: str
+    trades: int
+    first_trade_sequence: int
+    last_trade_sequence: int
+    prev_sequence: int = -1
 
 
 def candles_channel(market_id: int) -> str:

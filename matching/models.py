@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from zavora.fields import AmountField
+from zavora.foundation.fields import AmountField
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

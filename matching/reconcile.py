@@ -1,6 +1,6 @@
 """Do orders, trades, holds and the ledger agree? One snapshot of the tables answers it.
 
-``reconcile`` asks everything; the checks of accounts and money stand in ``accounts.reconcile``.
+``reconcile`` asks everything; the checks of money stand in ``accounts.money.reconcile``.
 """
 
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from accounts.reconcile import BREAKS_MAX, Break, Hold, checked, find_breaks, plain
+from accounts.money.reconcile import BREAKS_MAX, Break, Hold, checked, find_breaks, plain
 from matching.models import Market, MarketState, Order, Trade
 
 # Table names, never data. The ledger's tables are read here, never written.

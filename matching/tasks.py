@@ -5,8 +5,8 @@ from collections.abc import Callable
 import structlog
 from celery import shared_task
 
+from matching.orders.services import purge_events, purge_order_keys
 from matching.reconcile import reconcile
-from matching.services import purge_events, purge_order_keys
 
 log = structlog.get_logger(__name__)
 

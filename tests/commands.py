@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from zavora.home import PROJECT_DIR
+from zavora.runner.home import PROJECT_DIR
 
 ENDED_BY_PYTHON: Final = 1
 

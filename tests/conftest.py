@@ -18,8 +18,8 @@ import django
 import pytest
 
 from tests.exchange import STATES_VARIABLE, Exchange
-from zavora.embedded.servers import RunningServers
-from zavora.home import Home, owner_lock
+from zavora.runner.embedded.servers import RunningServers
+from zavora.runner.home import Home, owner_lock
 
 TESTS = Path(__file__).resolve().parent
 WITHOUT_SERVERS = (TESTS / "unit", TESTS / "property")

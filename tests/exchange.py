@@ -35,10 +35,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.commands import CommandLine
-from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
-from zavora.embedded.servers import RunningServers
-from zavora.embedded.valkey import free_port
-from zavora.exchange import (
+from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
+from zavora.runner.embedded.servers import RunningServers
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import (
     HOST,
     celery_beat,
     celery_worker,
@@ -48,8 +48,8 @@ from zavora.exchange import (
     matching_worker,
     web,
 )
-from zavora.home import PROJECT_DIR, Home, owner_lock
-from zavora.processes import (
+from zavora.runner.home import PROJECT_DIR, Home, owner_lock
+from zavora.runner.processes import (
     ProcessRecord,
     ProcessSpec,
     end_processes,

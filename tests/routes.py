@@ -56,7 +56,7 @@ def v1_edge_paths() -> list[tuple[str, str]]:
 
 
 def _edge_patterns() -> list[tuple[str, str]]:
-    from api.edge import app
+    from api.v1 import app
 
     return [
         *((method, app.PREFIX + path) for path, methods in app.PATHS.items() for method in methods),
@@ -98,7 +98,7 @@ def page_paths() -> list[str]:
 
 def compat_routes() -> list[tuple[str, str]]:
     """Return (method, path) of the Binance-compatible REST API."""
-    from api.binance.table import ROUTES
+    from api.binance.rest.table import ROUTES
 
     return list(ROUTES)
 
@@ -129,15 +129,15 @@ def stream_methods() -> list[str]:
 
 def socket_paths() -> list[str]:
     """Return the addresses of WebSockets."""
-    from api.binance.sockets import PATHS
+    from api.sockets import PATHS
 
     return list(PATHS)
 
 
 def socket_calls() -> list[str]:
     """Return the methods of the v1 socket, and what one may subscribe to."""
-    from api.v1.socket_methods import CHANNELS
-    from api.v1.socket_methods import METHODS as V1_METHODS
+    from api.v1.socket.methods import CHANNELS
+    from api.v1.socket.methods import METHODS as V1_METHODS
 
     return [
         *(name for name in V1_METHODS if name != "subscribe"),

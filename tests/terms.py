@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.markets.terms import AssetTerms, MarketTerms, build_terms
 
 
 def btc_usd(**changes: Any) -> MarketTerms:

@@ -3,7 +3,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from zavora import lasting
+from zavora.foundation import lasting
 
 
 class ZavoraConfig(AppConfig):

@@ -21,20 +21,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
 
 from api import refusals  # noqa: E402  (needs the settings)
+from api.access.cache import close_credentials  # noqa: E402
 from api.binance import app as binance  # noqa: E402
 from api.binance import limits_sharing  # noqa: E402
-from api.binance.listen_keys import close_listen_keys  # noqa: E402
-from api.binance.sockets import websocket_application  # noqa: E402
-from api.django_threads import PooledASGIHandler  # noqa: E402
-from api.edge import app as edge  # noqa: E402
-from api.edge.credentials import close_credentials  # noqa: E402
-from marketdata.feed import get_feed  # noqa: E402
-from matching import gateway  # noqa: E402
-from zavora import lasting  # noqa: E402
-from zavora.clients import with_client  # noqa: E402
-from zavora.errors import ZavoraError  # noqa: E402
-from zavora.hosts import is_host_allowed  # noqa: E402
-from zavora.sockets import SOCKETS  # noqa: E402
+from api.binance.user_data.listen_keys import close_listen_keys  # noqa: E402
+from api.sockets import websocket_application  # noqa: E402
+from api.transport.django_threads import PooledASGIHandler  # noqa: E402
+from api.v1 import app as edge  # noqa: E402
+from marketdata.feed.feed import get_feed  # noqa: E402
+from matching.gateway import client as gateway  # noqa: E402
+from zavora.foundation import lasting  # noqa: E402
+from zavora.foundation.clients import with_client  # noqa: E402
+from zavora.foundation.errors import ZavoraError  # noqa: E402
+from zavora.foundation.hosts import is_host_allowed  # noqa: E402
+from zavora.foundation.socket_counts import SOCKETS  # noqa: E402
 from zavora.starting import check_demo_before_serving  # noqa: E402
 
 Scope = dict[str, Any]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import environ
 
-from zavora.addresses import parse_networks
-from zavora.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
-from zavora.secrets import get_or_create_secret
+from zavora.foundation.addresses import parse_networks
+from zavora.foundation.secrets import get_or_create_secret
+from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -56,7 +56,7 @@ OWNER_DATABASE_URL = env.str(OWNER_URL_VARIABLE, default="")
 if OWNER_DATABASE_URL and sys.argv[1:2] and sys.argv[1] in TABLE_COMMANDS:
     DATABASES["owner"] = environ.Env.db_url_config(OWNER_DATABASE_URL)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    DATABASES["default"]["ENGINE"] = "zavora.postgresql"
+    DATABASES["default"]["ENGINE"] = "zavora.foundation.postgresql"
 # A server that is gone without a word is noticed within seconds; the URL may say otherwise.
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
@@ -92,9 +92,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "zavora.logs.RequestIdMiddleware",
-    "api.middleware.PolicyMiddleware",
-    "api.middleware.TextMiddleware",
+    "zavora.foundation.logs.RequestIdMiddleware",
+    "zavora.pages.middleware.PolicyMiddleware",
+    "zavora.pages.middleware.TextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # After WhiteNoise, whose files are compressed already (docs/adr/0019-compression.md).
@@ -135,15 +135,15 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "accounts.passwords.GuessablePasswordValidator"},
-    {"NAME": "accounts.passwords.PasswordNote"},
+    {"NAME": "accounts.access.passwords.GuessablePasswordValidator"},
+    {"NAME": "accounts.access.passwords.PasswordNote"},
 ]
 # The first makes new hashes; what the second made still opens, and is replaced at a log-in.
-PASSWORD_HASHERS = ["accounts.hashing.Argon2Hasher", "accounts.hashing.PBKDF2Hasher"]
+PASSWORD_HASHERS = ["accounts.access.hashing.Argon2Hasher", "accounts.access.hashing.PBKDF2Hasher"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "trade"
 LOGOUT_REDIRECT_URL = "trade"
-CSRF_FAILURE_VIEW = "api.errors.csrf_failure_view"
+CSRF_FAILURE_VIEW = "api.transport.errors.csrf_failure_view"
 # How long the link to a new password works that an operator makes for somebody.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 
@@ -181,7 +181,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600 if _static_is_at_home else 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700 if _static_is_at_home else 0o755
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "zavora.static_files.HashedStaticFiles"},
+    "staticfiles": {"BACKEND": "zavora.pages.static_files.HashedStaticFiles"},
 }
 # `make build` collects the files; in development a changed one is served from where it stands.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
@@ -220,12 +220,12 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.CallerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.access.auth.CallerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["api.v1.renderers.EnvelopeJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["api.v1.parsers.ExactJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["api.v1.rest.renderers.EnvelopeJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["api.v1.rest.parsers.ExactJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "api.errors.drf_exception_handler",
+    "EXCEPTION_HANDLER": "api.transport.errors.drf_exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -235,7 +235,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "POSTPROCESSING_HOOKS": ["api.edge_documents.add_edge"],
+    "POSTPROCESSING_HOOKS": ["api.v1.openapi.edge_documents.add_edge"],
 }
 
 # --- the exchange --------------------------------------------------------------------------------
@@ -306,6 +306,6 @@ ZAVORA_SOCKETS_PER_ADDRESS_MAX = env.int(
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING_CONFIG = "zavora.logs.configure"
+LOGGING_CONFIG = "zavora.foundation.logs.configure"
 # Django calls LOGGING_CONFIG only where this is not empty.
 LOGGING: dict[str, object] = {"version": 1}

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from accounts.selectors import find_user, has_demo_accounts
+from accounts.people.selectors import find_user, has_demo_accounts
 from zavora.demo.catalogue import DEMO_PASSWORD, OPERATOR, VISITOR
 
 log = structlog.get_logger(__name__)

@@ -3,20 +3,20 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from accounts.urls import admin_door
-from api.errors import not_found_view
+from accounts.pages.urls import admin_door
+from api.transport.errors import not_found_view
 
-handler400 = "api.errors.bad_request_view"
-handler403 = "api.errors.permission_denied_view"
-handler404 = "api.errors.not_found_view"
-handler500 = "api.errors.server_error_view"
+handler400 = "api.transport.errors.bad_request_view"
+handler403 = "api.transport.errors.permission_denied_view"
+handler404 = "api.transport.errors.not_found_view"
+handler500 = "api.transport.errors.server_error_view"
 
 urlpatterns = [
     path("admin/", include(admin_door)),
     path("admin/", admin.site.urls),
-    path("api/", include("api.urls")),
-    path("", include("accounts.urls")),
-    path("", include("api.page_urls")),
+    path("api/", include("api.v1.urls")),
+    path("", include("accounts.pages.urls")),
+    path("", include("zavora.pages.urls")),
     # Also in development, where Django would show its own page.
     re_path(r"^", not_found_view),
 ]

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from zavora.errors import Forbidden
+from zavora.foundation.errors import Forbidden
 
 NAME_LENGTH_MAX: Final = 100
 ADDRESS_LENGTH_MAX: Final = 45  # an IPv6 address with an IPv4 one in it

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 
 from accounts.access.actor import Actor
 from accounts.models import User
-from zavora.errors import Unauthorized
+from zavora.foundation.errors import Unauthorized
 
 
 def operator_of(request: HttpRequest) -> Actor:

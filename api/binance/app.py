@@ -9,20 +9,22 @@ from typing import Any, Final
 
 import structlog
 
-from api.binance import depth_answers, errors, limits, limits_sharing
-from api.binance.errors import CompatError, known_compat_error, render
-from api.binance.params import Params
-from api.binance.routes import CompatRequest, Route, Security
-from api.binance.signing import authenticate
-from api.binance.table import ROUTES
-from api.bodies import ClientGone, read_body
-from api.edge.compression import packed
-from api.edge.http import SECURITY_HEADERS, Receive, Scope, Send
-from api.errors import JSON_TYPE, NO_STORE, Headers
-from api.exact_json import encode
-from marketdata.feed import get_feed
-from zavora.bodies import BUDGET, HeldBody
-from zavora.logs import request_id_of
+from api.binance import limits, limits_sharing
+from api.binance.rest import depth_answers
+from api.binance.rest.params import Params
+from api.binance.rest.routes import CompatRequest, Route, Security
+from api.binance.rest.signing import authenticate
+from api.binance.rest.table import ROUTES
+from api.binance.words import errors
+from api.binance.words.errors import CompatError, known_compat_error, render
+from api.transport.bodies import ClientGone, read_body
+from api.transport.compression import packed
+from api.transport.errors import JSON_TYPE, NO_STORE, Headers
+from api.transport.exact_json import encode
+from api.transport.http import SECURITY_HEADERS, Receive, Scope, Send
+from marketdata.feed.feed import get_feed
+from zavora.foundation.bodies import BUDGET, HeldBody
+from zavora.foundation.logs import request_id_of
 
 # Whatever clients may ask of the API that this one is compatible with, offered or not: they read an
 # error only in its form. ``/api/v1`` is our own.

@@ -9,8 +9,8 @@ import time
 from functools import lru_cache
 from typing import Any, Final
 
-from api.binance import errors
-from zavora.setting_values import SettingValue
+from api.binance.words import errors
+from zavora.foundation.setting_values import SettingValue
 
 MINUTE_S: Final = 60
 # Who goes on after this many refusals within a minute is shut out for a while ...

@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from api.binance import limits
 from api.binance.limits import Address, Counter
-from zavora.ending import end_tasks
-from zavora.redis_links import connect_async
+from zavora.foundation.ending import end_tasks
+from zavora.foundation.queue import connect_async
 
 log = structlog.get_logger(__name__)
 

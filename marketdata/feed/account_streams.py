@@ -15,7 +15,7 @@ import structlog
 
 from accounts.notices import microseconds
 from marketdata.feed.topics import Message
-from marketdata.market_view import MarketView
+from marketdata.feed.view import MarketView
 from matching.wire import BalanceState, MarketEvent, OrderChange, PrivatePart, TradeState
 
 # Balances of one account are told by several workers and services, which do not wait for each

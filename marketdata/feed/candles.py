@@ -10,13 +10,13 @@ from typing import Final
 import structlog
 from django.db import DatabaseError, InterfaceError
 
+from marketdata.candles.intervals import INTERVALS
+from marketdata.candles.selectors import CHANGED_PAGE_MAX, list_changed_candles
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.tables import TableReader
-from marketdata.intervals import INTERVALS
-from marketdata.market_view import MarketView
-from marketdata.selectors import CHANGED_PAGE_MAX, list_changed_candles
-from marketdata.states import CandleState
-from zavora.ending import end_tasks
+from marketdata.feed.view import MarketView
+from marketdata.wire import CandleState
+from zavora.foundation.ending import end_tasks
 
 RETRY_S: Final = 1.0
 

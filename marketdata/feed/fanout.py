@@ -7,7 +7,7 @@ import structlog
 
 from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.topics import Channel, Message, Sink, Topic
-from marketdata.market_view import DepthDelta, MarketView, PublicTrade
+from marketdata.feed.view import DepthDelta, MarketView, PublicTrade
 from marketdata.wire import CandleState
 from matching import wire
 from matching.wire import MarketEvent

@@ -10,17 +10,17 @@ from django.db import InterfaceError, OperationalError
 
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.tables import TableReader
-from marketdata.market_view import TRADES_KEPT_MAX, MarketView, public_trade
+from marketdata.feed.view import TRADES_KEPT_MAX, MarketView, public_trade
 from matching import wire
-from matching.feed_reads import (
+from matching.markets.terms import MarketTerms
+from matching.orders.by_sequence import (
     EVENTS_PAGE_MAX,
     get_book_snapshot,
     get_event_sequence,
     list_event_payloads,
 )
-from matching.terms import MarketTerms
 from matching.wire import MarketEvent
-from zavora.ending import end_tasks
+from zavora.foundation.ending import end_tasks
 
 # Events that may wait while the tables are read; beyond it the oldest are dropped, which the
 # next look at the sequences notices.

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from accounts.notices import BALANCES_CHANNEL, CREDENTIALS_CHANNEL
 from marketdata.wire import CANDLES_PATTERN, TICKERS_CHANNEL, TICKERS_KEY
 from matching.wire import EVENTS_PATTERN
-from zavora.redis_links import connect_async, hear, silence_max_s
+from zavora.foundation.queue import connect_async, hear, silence_max_s
 
 PATTERNS: Final = (EVENTS_PATTERN, CANDLES_PATTERN)
 CHANNELS: Final = (TICKERS_CHANNEL, BALANCES_CHANNEL, CREDENTIALS_CHANNEL)

@@ -7,8 +7,8 @@ from typing import Final, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections
 
-from zavora import lasting
-from zavora.errors import OutcomeUnknown
+from zavora.foundation import lasting
+from zavora.foundation.errors import OutcomeUnknown
 
 THREADS_MAX: Final = 2
 

@@ -5,7 +5,7 @@ A message is encoded once per topic, and every sink of the topic is given the sa
 
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from marketdata.market_view import DepthDelta, MarketView, PublicTrade
+from marketdata.feed.view import DepthDelta, MarketView, PublicTrade
 from marketdata.wire import CandleState
 
 Channel = Literal["orderbook", "trades", "ticker", "candles", "markets"]

@@ -1,8 +1,8 @@
 """Amending an open order: less quantity in place, anything else by leaving and entering again."""
 
-from matching.engine import refusals
+from matching.engine import checks
+from matching.engine.entering import check_phase
 from matching.engine.market import Market
-from matching.engine.placing import check_phase
 from matching.engine.taking import end_taking, take
 from matching.engine.types import Amend, Event, Order, OrderAmended, OrderRejected
 
@@ -22,7 +22,7 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     )
     more_hold_units = hold_units - order.hold_units
     if more_hold_units > command.available_units:
-        return [refusals.BALANCE]
+        return [checks.BALANCE]
     keeps_priority = price_ticks == order.price_ticks and remaining_lots < order.remaining_lots
     events: list[Event] = [OrderAmended(order, more_hold_units)]
     market.keep()
@@ -53,14 +53,14 @@ def _check(
         return refused
     is_new_price = price_ticks != order.price_ticks
     if not is_new_price and quantity_lots == order.quantity_lots:
-        return refusals.NOTHING_TO_AMEND
-    refused = refusals.check_limit_order(
+        return checks.NOTHING_TO_AMEND
+    refused = checks.check_limit_order(
         market, price_ticks, quantity_lots, is_new_price=is_new_price
     )
     if refused is not None:
         return refused
     if quantity_lots is None or quantity_lots <= order.filled_lots:
-        return refusals.TOTAL_FILLED
+        return checks.TOTAL_FILLED
     if order.post_only and price_ticks is not None and market.would_cross(order.side, price_ticks):
-        return refusals.WOULD_CROSS
+        return checks.WOULD_CROSS
     return None

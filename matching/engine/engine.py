@@ -8,12 +8,12 @@ state and the same events. See docs/matching.md for the rules.
 from collections.abc import Iterable
 from typing import Any
 
-from matching.engine import refusals
+from matching.engine import checks
 from matching.engine.amending import amend
+from matching.engine.entering import place
 from matching.engine.errors import EngineError
 from matching.engine.loading import load_order
 from matching.engine.market import Market, OrderBefore, UndoLog
-from matching.engine.placing import place
 from matching.engine.state_hash import state_hash
 from matching.engine.taking import close
 from matching.engine.types import (
@@ -143,12 +143,12 @@ class Engine:
 
     def _place(self, command: Place) -> list[Event]:
         market = self._markets.get(command.market_id)
-        return [refusals.NO_MARKET] if market is None else place(market, command)
+        return [checks.NO_MARKET] if market is None else place(market, command)
 
     def _cancel(self, command: Cancel) -> list[Event]:
         order = self._own_order(command)
         if order is None:
-            return [refusals.NOT_OPEN]
+            return [checks.NOT_OPEN]
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
@@ -159,7 +159,7 @@ class Engine:
     def _cancel_all(self, command: CancelAll) -> list[Event]:
         market = self._markets.get(command.market_id)
         if market is None:
-            return [refusals.NO_MARKET]
+            return [checks.NO_MARKET]
         market.keep()
         events: list[Event] = []
         for order in market.orders_of(command.account_id):
@@ -172,13 +172,13 @@ class Engine:
     def _amend(self, command: Amend) -> list[Event]:
         order = self._own_order(command)
         if order is None:
-            return [refusals.NOT_OPEN]
+            return [checks.NOT_OPEN]
         return amend(self._markets[order.market_id], order, command)
 
     def _configure_market(self, command: ConfigureMarket) -> list[Event]:
         rules = command.rules
         if not _are_sound(rules):
-            return [refusals.BAD_RULES]
+            return [checks.BAD_RULES]
         market = self._markets.get(rules.market_id)
         if market is None:
             snapshot = MarketSnapshot(rules, command.phase, 0, 0, None)
@@ -188,7 +188,7 @@ class Engine:
         else:
             rescaled = _scale(rules) != _scale(market.rules)
             if rescaled and not (market.phase == "halted" and market.is_empty()):
-                return [refusals.RULES]
+                return [checks.RULES]
             market.keep()
             market.rules = rules
             market.phase = command.phase
@@ -199,7 +199,7 @@ class Engine:
     def _set_phase(self, command: SetPhase) -> list[Event]:
         market = self._markets.get(command.market_id)
         if market is None:
-            return [refusals.NO_MARKET]
+            return [checks.NO_MARKET]
         market.keep()
         phase: MarketPhase = command.phase
         market.phase = phase

@@ -21,7 +21,7 @@ from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
 from matching.worker.lease import Position
 from matching.worker.settle import Settled
-from zavora.lasting import WatchedConnection
+from zavora.foundation.lasting import WatchedConnection
 
 log = structlog.get_logger(__name__)
 

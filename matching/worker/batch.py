@@ -14,7 +14,7 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from accounts.ledger import BalanceKey, read_totals
+from accounts.money.ledger import BalanceKey, read_totals
 from matching import wire
 from matching.worker import lease, settle
 from matching.worker.ahead import Flight
@@ -30,11 +30,11 @@ from matching.worker.failures import (
     is_passing,
 )
 from matching.worker.lease import LeaseLost, Position
-from matching.worker.loading import read_assets
+from matching.worker.rebuild import read_assets
 from matching.worker.room import Crowded
 from matching.worker.settle import FundsMoved, KeysTaken, Settled
-from zavora.errors import InvariantBroken
-from zavora.lasting import DoubtfulCommit, WatchedConnection
+from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.lasting import DoubtfulCommit, WatchedConnection
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ import structlog
 from django.conf import settings
 from django.db import connection as django_connection
 
-from zavora.lasting import UnsafeServer, WatchedConnection, require_replica
+from zavora.foundation.lasting import UnsafeServer, WatchedConnection, require_replica
 
 log = structlog.get_logger(__name__)
 

@@ -9,25 +9,25 @@ from functools import partial
 import msgspec
 import structlog
 
-from accounts.ledger import AccountFigures, BalanceKey
+from accounts.money.ledger import AccountFigures, BalanceKey
 from matching import wire
 from matching.engine import Engine
 from matching.engine.engine import Mark
-from matching.engine.placing import refusal_before
+from matching.engine.entering import refusal_before
 from matching.engine.types import Command, Event, OrderClosed, OrderRejected
-from matching.ids import IdSequence
-from matching.refusals import code_of
-from matching.soundness import PHASES, require_sound
-from matching.terms import AssetTerms, MarketTerms
+from matching.gateway.reply_codes import code_of
+from matching.markets.soundness import PHASES, require_sound
+from matching.markets.terms import AssetTerms, MarketTerms
+from matching.orders.ids import IdSequence
 from matching.worker import room, translate
 from matching.worker.entries import Entry
 from matching.worker.outcome import Outcome, latest_state
 from matching.worker.room import Crowded
 from matching.worker.rows import BatchRows, KeyBinding, rows_of
 from matching.worker.translate import Given, Refused
-from zavora.copying import NULL, copy_bytes, copy_text
-from zavora.errors import ValidationFailed
-from zavora.money import units_to_text
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import units_to_text
+from zavora.foundation.rows import NULL, copy_bytes, copy_text
 
 log = structlog.get_logger(__name__)
 

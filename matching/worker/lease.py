@@ -17,7 +17,7 @@ from django.conf import settings
 
 from matching.models import Shard
 from matching.worker.connection import application_name, connect
-from zavora.lasting import WatchedConnection
+from zavora.foundation.lasting import WatchedConnection
 
 log = structlog.get_logger(__name__)
 

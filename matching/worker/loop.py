@@ -28,11 +28,11 @@ from matching.worker.decide import Decision
 from matching.worker.entries import Entry
 from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
-from matching.worker.loading import load_shard
+from matching.worker.rebuild import load_shard
 from matching.worker.room import Crowded
 from matching.worker.settle import Settled
 from matching.worker.stream import QUEUE_ERRORS, CommandStream, News
-from zavora.errors import InvariantBroken
+from zavora.foundation.errors import InvariantBroken
 
 log = structlog.get_logger(__name__)
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from matching import wire
-from matching.refusals import error_of
+from matching.gateway.reply_codes import error_of
 from matching.worker.entries import Entry
 from matching.worker.loop import MatchingWorker
 from matching.worker.stream import News
-from zavora.errors import EngineUnavailable
+from zavora.foundation.errors import EngineUnavailable
 
 
 class OfflineShard:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from accounts.ledger import BalanceChange, BalanceKey
+from accounts.money.ledger import BalanceChange, BalanceKey
 from matching import wire
 from matching.engine.types import (
     DepthChanged,
@@ -19,10 +19,10 @@ from matching.engine.types import (
     OrderPlaced,
     Traded,
 )
-from matching.ids import IdSequence
-from matching.terms import MarketTerms
-from zavora.copying import NULL, copy_or_null, copy_text
-from zavora.money import units_to_text
+from matching.markets.terms import MarketTerms
+from matching.orders.ids import IdSequence
+from zavora.foundation.money import units_to_text
+from zavora.foundation.rows import NULL, copy_or_null, copy_text
 
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
 

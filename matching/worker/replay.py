@@ -12,21 +12,21 @@ import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
-from accounts.ledger import read_entries, read_fee_account
+from accounts.money.ledger import read_entries, read_fee_account
 from matching import wire
 from matching.engine import Engine, EngineError
 from matching.engine.types import Command as EngineCommand
 from matching.engine.types import Event, OrderRejected
-from matching.ids import IdSequence
+from matching.markets.terms import AssetTerms, MarketTerms
 from matching.models import Command, Order, Trade
-from matching.terms import AssetTerms, MarketTerms
+from matching.orders.ids import IdSequence
 from matching.worker import translate
 from matching.worker.lease import read_position
-from matching.worker.loading import load_context, read_assets
 from matching.worker.outcome import EntryRow, Outcome, TouchedOrder, hold_text
+from matching.worker.rebuild import load_context, read_assets
 from matching.worker.translate import Given, Refused
-from zavora.errors import InvariantBroken
-from zavora.money import numeric_text_to_units
+from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.money import numeric_text_to_units
 
 # How many closed orders, and how many trades, are compared by one query.
 CHUNK_MAX: Final = 2_000

@@ -8,16 +8,16 @@ full, or an order could bring nearly as much, is the balance's total read and ev
 from collections.abc import Mapping
 from typing import Final
 
-from accounts.ledger import BalanceChange, BalanceKey
+from accounts.money.ledger import BalanceChange, BalanceKey
 from matching.engine import Engine
 from matching.engine.market import Market
 from matching.engine.types import Amend, Cancel, Event, Order, OrderRejected, Place, Traded
-from matching.terms import MarketTerms
+from matching.markets.terms import MarketTerms
 from matching.worker.translate import Refused
-from zavora.money import INTEGER_DIGITS_MAX, SCALE_MAX
+from zavora.foundation.money import INTEGER_DIGITS_MAX, SCALE_MAX
 
 # In smallest units, by scale: what a total stays below; and what, brought by an order to a balance
-# that is not nearly full (``accounts.ledger``), leaves it below that whatever it is.
+# that is not nearly full (``accounts.money.ledger``), leaves it below that whatever it is.
 BOUNDS: Final = tuple(10 ** (INTEGER_DIGITS_MAX + scale) for scale in range(SCALE_MAX + 1))
 _HARMLESS: Final = tuple(9 * bound // 10 for bound in BOUNDS)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from matching.engine import Engine
-from matching.ids import IdSequence
-from matching.terms import MarketTerms
+from matching.markets.terms import MarketTerms
+from matching.orders.ids import IdSequence
 from matching.worker.outcome import Outcome, hold_text, order_row
-from zavora.copying import array_text, array_text_quoted, copy_bytes, copy_text
-from zavora.errors import InvariantBroken
+from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.rows import array_text, array_text_quoted, copy_bytes, copy_text
 
 
 class MarketCounters(msgspec.Struct, frozen=True):

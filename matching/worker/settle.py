@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
-from accounts.ledger import (
+from accounts.money.ledger import (
     BalanceChange,
     BalanceKey,
     LockedBalance,
@@ -21,15 +21,16 @@ from accounts.ledger import (
 )
 from accounts.notices import BalanceState
 from matching import wire
+from matching.markets.terms import MarketTerms
 from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Trade
-from matching.terms import MarketTerms
 from matching.worker import lease
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry, keys_of, submitting_accounts
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.outcome import EntryRow
 from matching.worker.room import BOUNDS, Crowded
-from zavora.copying import (
+from zavora.foundation.money import units_to_text
+from zavora.foundation.rows import (
     NULL,
     RowCounts,
     RowTable,
@@ -37,7 +38,6 @@ from zavora.copying import (
     array_text_quoted,
     write_rows,
 )
-from zavora.money import units_to_text
 
 _ORDERS: Final = RowTable(
     Order,

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from matching import wire
 from matching.worker.entries import Entry
-from zavora.lasting import UnsafeServer
+from zavora.foundation.lasting import UnsafeServer
 
 log = structlog.get_logger(__name__)
 

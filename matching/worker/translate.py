@@ -17,9 +17,9 @@ from matching.engine.types import (
     Place,
     SetPhase,
 )
-from matching.terms import AssetTerms, MarketTerms, build_terms
-from zavora.errors import ValidationFailed
-from zavora.money import NotExact, parse_decimal
+from matching.markets.terms import AssetTerms, MarketTerms, build_terms
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import NotExact, parse_decimal
 
 
 class Given(msgspec.Struct, frozen=True, gc=False):

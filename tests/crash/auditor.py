@@ -19,8 +19,8 @@ django.setup()
 
 from django.db import close_old_connections, connection  # noqa: E402
 
+from matching.markets.selectors import list_shard_ids  # noqa: E402
 from matching.reconcile import reconcile  # noqa: E402
-from matching.selectors import list_shard_ids  # noqa: E402
 from matching.worker.connection import connect  # noqa: E402
 from matching.worker.replay import verify_shard  # noqa: E402
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from tests.exchange import NotInTime, wait_until
-from zavora import lasting
+from zavora.foundation import lasting
 
 # Look-ups in threads end a moment after the test that began them.
 QUIET_WAIT_S: Final = 10.0

@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from matching.soundness import FIGURES, PHASES
-from matching.terms import AssetTerms, MarketTerms
-from zavora.errors import ValidationFailed
-from zavora.money import EXACT
+from matching.markets.soundness import FIGURES, PHASES
+from matching.markets.terms import AssetTerms, MarketTerms
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import EXACT
 
 FIELDS = {
     *FIGURES,

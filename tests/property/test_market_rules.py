@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from matching import wire
 from matching.engine import Engine
 from matching.engine.types import Amend, Cancel, OrderRejected, Traded
-from matching.services import configure_command
-from matching.soundness import sound_terms
-from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.markets.services import configure_command
+from matching.markets.soundness import sound_terms
+from matching.markets.terms import AssetTerms, MarketTerms, build_terms
 from matching.worker import translate
 from matching.worker.translate import Given
 from tests.property.market_rules import FIELDS, extreme_orders, market_rules, require_named
-from zavora.errors import ValidationFailed
-from zavora.money import decimal_to_units, numeric_text_to_units, units_to_text
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import decimal_to_units, numeric_text_to_units, units_to_text
 
 PLENTY = 10**60
 POSSIBLE_MIN = 100

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from matching import wire
-from matching.terms import MarketTerms
+from matching.markets.terms import MarketTerms
 from matching.worker.offline import OfflineShard
 from zavora.demo.catalogue import TRADED, DemoMarket
 from zavora.demo.prices import Prices
-from zavora.errors import InvariantBroken
+from zavora.foundation.errors import InvariantBroken
 
 SEED: Final = 20250101
 MINUTE_US: Final = 60_000_000

@@ -14,7 +14,8 @@ import structlog
 from django.conf import settings
 
 from accounts.access.actor import Actor
-from accounts.selectors import find_caller_by_token, list_accounts, list_tokens
+from accounts.access.selectors import find_caller_by_token, list_tokens
+from accounts.people.selectors import list_accounts
 from accounts.services import (
     create_asset,
     create_token,
@@ -22,9 +23,9 @@ from accounts.services import (
     ensure_user,
     revoke_key,
 )
-from matching.selectors import get_shard_time_us, list_market_terms
-from matching.services import create_market, new_market_command
-from matching.terms import MarketTerms
+from matching.markets.selectors import get_shard_time_us, list_market_terms
+from matching.markets.services import create_market, new_market_command
+from matching.markets.terms import MarketTerms
 from matching.worker.offline import OfflineShard
 from zavora.demo.catalogue import (
     ASSETS,
@@ -39,8 +40,8 @@ from zavora.demo.catalogue import (
     Person,
 )
 from zavora.demo.history import HOUR_US, MINUTE_US, STRETCHES, make_history
-from zavora.errors import Conflict, EngineUnavailable, InvariantBroken
-from zavora.secrets import get_or_create_secret
+from zavora.foundation.errors import Conflict, EngineUnavailable, InvariantBroken
+from zavora.foundation.secrets import get_or_create_secret
 
 BY: Final = Actor.system("manage.py load_demo")
 TOKENS_FILE: Final = "demo_traders.json"

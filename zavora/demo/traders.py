@@ -18,7 +18,7 @@ import structlog
 from zavora.demo.catalogue import BTC_CENTS, ETH_CENTS, MAKER, TAKER, TRADED, DemoMarket, Person
 from zavora.demo.client import Client, Refused
 from zavora.demo.prices import Prices
-from zavora.ending import end_tasks
+from zavora.foundation.ending import end_tasks
 
 LEVELS: Final = 6
 # A market's turn comes each (number of markets) beats; in it at most so many orders change.

@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 
 from django.conf import settings
 
-from zavora.exchange import (
+from zavora.runner.exchange import (
     PING_S,
     PONG_WAIT_S,
     WEB_SERVERS,

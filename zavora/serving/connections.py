@@ -2,8 +2,8 @@
 
 from collections.abc import Hashable
 
-from zavora.addresses import counted_as
-from zavora.clients import is_trusted
+from zavora.foundation.addresses import counted_as
+from zavora.foundation.clients import is_trusted
 
 
 class Connections:

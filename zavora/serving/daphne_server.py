@@ -23,12 +23,12 @@ from twisted.internet.task import LoopingCall
 from twisted.web import http
 from zope.interface import implementer
 
-from zavora.bodies import BUDGET, HeldBody
-from zavora.clients import with_client
+from zavora.foundation.bodies import BUDGET, HeldBody
+from zavora.foundation.clients import with_client
+from zavora.foundation.socket_counts import SOCKETS, Turns
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
-from zavora.sockets import SOCKETS, Turns
 
 # Autobahn formats its settings anew for each connection, for a line of a debugging log: a third of
 # what opening a WebSocket costs.

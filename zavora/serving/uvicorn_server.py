@@ -214,7 +214,7 @@ def serve(
         ws_ping_timeout=pong_wait_s,
         timeout_keep_alive=BOUNDS.keep_alive_s or 1 << 30,
         timeout_graceful_shutdown=stop_s,
-        # zavora/clients.py finds the client, the same under every server.
+        # zavora/foundation/clients.py finds the client, the same under every server.
         proxy_headers=False,
     )
     server = BoundedServer(config)

@@ -13,11 +13,12 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.access.actor import Actor
-from accounts.callers import KIND_HMAC, SIGNING_KINDS
-from accounts.selectors import list_accounts, list_assets
+from accounts.access.callers import KIND_HMAC, SIGNING_KINDS
+from accounts.money.selectors import list_assets
+from accounts.people.selectors import list_accounts
 from accounts.services import SOURCE_FAUCET, create_api_key, deposit, ensure_user
-from zavora.commands import ExampleCommand, command_error
-from zavora.errors import ZavoraError
+from zavora.foundation.commands import ExampleCommand, command_error
+from zavora.foundation.errors import ZavoraError
 
 # Much of what is bought with, enough of what is expensive.
 FUNDS: Final = {"BTC": Decimal(100), "ETH": Decimal(1_000)}

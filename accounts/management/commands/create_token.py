@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor
 from accounts.services import create_token, ensure_user
-from zavora.commands import ExampleCommand, command_error
-from zavora.errors import ZavoraError
+from zavora.foundation.commands import ExampleCommand, command_error
+from zavora.foundation.errors import ZavoraError
 
 
 class Command(ExampleCommand):

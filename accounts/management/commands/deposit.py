@@ -7,11 +7,12 @@ from uuid import UUID, uuid4, uuid5
 from django.core.management.base import CommandError
 
 from accounts.access.actor import Actor
-from accounts.selectors import find_user, get_balance, list_accounts
+from accounts.money.selectors import get_balance
+from accounts.people.selectors import find_user, list_accounts
 from accounts.services import credit_deposit
-from zavora.commands import ExampleCommand, command_error
-from zavora.errors import ZavoraError
-from zavora.money import NotExact, format_decimal, parse_decimal
+from zavora.foundation.commands import ExampleCommand, command_error
+from zavora.foundation.errors import ZavoraError
+from zavora.foundation.money import NotExact, format_decimal, parse_decimal
 
 
 class Command(ExampleCommand):

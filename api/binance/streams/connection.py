@@ -10,7 +10,6 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 
-from api.binance.listen_key_streams import ListenKeyStreams
 from api.binance.streams.control import STREAMS_MAX, answer
 from api.binance.streams.events import Event, text_frame
 from api.binance.streams.hub import get_hub
@@ -23,9 +22,10 @@ from api.binance.streams.outbox import (
     SLOW,
     Outbox,
 )
-from marketdata.feed import Message
-from zavora.ending import end_tasks
-from zavora.sockets import Silence
+from api.binance.user_data.listen_key_streams import ListenKeyStreams
+from marketdata.feed.feed import Message
+from zavora.foundation.ending import end_tasks
+from zavora.foundation.socket_counts import Silence
 
 LIFE_S: Final = 24 * 3_600
 # Longer than any list of names that a connection may follow.

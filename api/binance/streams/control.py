@@ -9,13 +9,13 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from api.binance.errors import CompatError
-from api.binance.listen_key_streams import ListenKeyStreams
 from api.binance.streams.names import StreamName, parse_name
-from api.binance.symbols import find_market
-from api.binance.user_streams import is_listen_key
-from api.exact_json import Number, encode, is_encodable, parse, printable
-from zavora.errors import BadRequest
+from api.binance.user_data.listen_key_streams import ListenKeyStreams
+from api.binance.user_data.user_streams import is_listen_key
+from api.binance.words.errors import CompatError
+from api.binance.words.symbols import find_market
+from api.transport.exact_json import Number, encode, is_encodable, parse, printable
+from zavora.foundation.errors import BadRequest
 
 STREAMS_MAX: Final = 1_024
 ID_LENGTH_MAX: Final = 36

@@ -7,8 +7,8 @@ says the difference between the book as it was and as it is.
 
 from typing import NamedTuple
 
-from marketdata.book import Level, is_zero
-from marketdata.market_view import DepthDelta
+from marketdata.feed.book import Level, is_zero
+from marketdata.feed.view import DepthDelta
 
 
 class ChainBroken(Exception):

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from marketdata.feed import Message
+from marketdata.feed.feed import Message
 
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -6,7 +6,7 @@ from api.binance.streams.events import Event
 from api.binance.streams.market_streams import make_stream
 from api.binance.streams.names import StreamName
 from api.binance.streams.stream import Follower, Stream
-from marketdata.feed import Feed, get_feed
+from marketdata.feed.feed import Feed, get_feed
 
 
 class Hub:

@@ -12,21 +12,21 @@ from typing import Final
 
 import structlog
 
-from api.binance import public_shapes as shapes
 from api.binance.streams.depth_chain import ChainBroken, DepthChain
 from api.binance.streams.events import Event
 from api.binance.streams.names import SLOW_S, StreamName
 from api.binance.streams.pace import Pace
 from api.binance.streams.stream import Stream
-from api.binance.symbols import find_market, list_offered
-from api.binance.text import now_ms
-from marketdata.feed import Feed, MarketView, Message, Topic
+from api.binance.words import public_shapes as shapes
+from api.binance.words.symbols import find_market, list_offered
+from api.binance.words.text import now_ms
+from marketdata.candles.intervals import next_open_us, open_us
+from marketdata.candles.selectors import flat_candle
+from marketdata.feed.feed import Feed, MarketView, Message, Topic
 from marketdata.feed.topics import Channel
-from marketdata.intervals import next_open_us, open_us
-from marketdata.market_view import AggregatedTrade, DepthDelta, PublicTrade
-from marketdata.selectors import flat_candle
-from marketdata.states import CandleState
-from zavora.money import EXACT, parse_decimal
+from marketdata.feed.view import AggregatedTrade, DepthDelta, PublicTrade
+from marketdata.wire import CandleState
+from zavora.foundation.money import EXACT, parse_decimal
 
 # A candle is closed this long after its end: trades of its last moment are counted by then.
 CLOSE_GRACE_S: Final = 0.7

@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal, NamedTuple
 
-from marketdata.intervals import INTERVALS
+from marketdata.candles.intervals import INTERVALS
 
 Kind = Literal[
     "trade",

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from marketdata.feed import Message
+from marketdata.feed.feed import Message
 
 MESSAGES_MAX: Final = 1_000
 # Characters of answers: events are the same bytes for all, answers are this client's alone.

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from api.binance.streams.events import Event
 from api.binance.streams.names import StreamName
-from marketdata.feed import Feed
+from marketdata.feed.feed import Feed
 
 
 class Follower(Protocol):

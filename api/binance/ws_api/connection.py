@@ -12,18 +12,19 @@ from urllib.parse import parse_qs
 
 import structlog
 
-from api.binance import errors, limits
-from api.binance.errors import CompatError, known_compat_error
-from api.binance.params import Params
+from api.binance import limits
+from api.binance.rest.params import Params
 from api.binance.streams.events import text_frame
 from api.binance.streams.outbox import CLOSE_GOING, CLOSE_REFUSED, GONE, SILENT, Outbox
+from api.binance.words import errors
+from api.binance.words.errors import CompatError, known_compat_error
 from api.binance.ws_api import envelope
 from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call
 from api.binance.ws_api.session import Session
-from marketdata.feed import Message
-from zavora.ending import end_tasks
-from zavora.sockets import Silence
+from marketdata.feed.feed import Message
+from zavora.foundation.ending import end_tasks
+from zavora.foundation.socket_counts import Silence
 
 LIFE_S: Final = 24 * 3_600
 MESSAGE_CHARACTERS_MAX: Final = 65_536

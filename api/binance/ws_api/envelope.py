@@ -4,12 +4,12 @@ from typing import Any, Final
 
 import msgspec
 
-from api.binance import errors
-from api.binance.errors import CompatError
-from api.binance.params import Params
-from api.binance.text import now_ms
-from api.exact_json import Number, encode, is_encodable, parse, printable
-from zavora.errors import BadRequest
+from api.binance.rest.params import Params
+from api.binance.words import errors
+from api.binance.words.errors import CompatError
+from api.binance.words.text import now_ms
+from api.transport.exact_json import Number, encode, is_encodable, parse, printable
+from zavora.foundation.errors import BadRequest
 
 ID_LENGTH_MAX: Final = 36
 METHOD_LENGTH_MAX: Final = 64

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import structlog
 
-from api.binance import limits, listen_keys
-from api.binance.params import Params
-from api.binance.routes import CompatRequest, Route, Security
-from api.binance.table import ROUTES
+from api.binance import limits
+from api.binance.rest.params import Params
+from api.binance.rest.routes import CompatRequest, Route, Security
+from api.binance.rest.table import ROUTES
+from api.binance.user_data import listen_keys
 from api.binance.ws_api.session import Session
-from marketdata.feed import get_feed
-from zavora.logs import request_id_of
+from marketdata.feed.feed import get_feed
+from zavora.foundation.logs import request_id_of
 
 SUBSCRIBE_WEIGHT: Final = 2
 

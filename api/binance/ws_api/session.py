@@ -2,18 +2,18 @@
 
 from typing import Any, Final
 
-from accounts.callers import KIND_ED25519
-from api.binance import errors
-from api.binance.errors import CompatError
-from api.binance.params import Params
-from api.binance.routes import Security
-from api.binance.signing import Identity, authenticate
+from accounts.access.callers import KIND_ED25519
+from api.access.cache import get_credentials
+from api.binance.rest.params import Params
+from api.binance.rest.routes import Security
+from api.binance.rest.signing import Identity, authenticate
 from api.binance.streams.events import text_frame
 from api.binance.streams.outbox import CLOSE_LATER, Outbox
-from api.binance.text import now_ms
-from api.binance.user_events import stream_terminated
-from api.binance.user_streams import AccountStream, End
-from api.edge.credentials import get_credentials
+from api.binance.user_data.user_events import stream_terminated
+from api.binance.user_data.user_streams import AccountStream, End
+from api.binance.words import errors
+from api.binance.words.errors import CompatError
+from api.binance.words.text import now_ms
 
 SUBSCRIPTIONS_MAX: Final = 100
 API_KEY: Final = "apiKey"

@@ -5,11 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from marketdata.intervals import INTERVALS
-from marketdata.services import backfill_candles, candles_lock, forget_candles
-from matching.selectors import list_market_terms
-from matching.terms import MarketTerms
-from zavora.errors import InvariantBroken, ZavoraError
+from marketdata.candles.intervals import INTERVALS
+from marketdata.candles.services import backfill_candles, candles_lock, forget_candles
+from matching.markets.selectors import list_market_terms
+from matching.markets.terms import MarketTerms
+from zavora.foundation.errors import InvariantBroken, ZavoraError
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from marketdata.worker import MarketDataService
-from zavora.lasting import UnsafeServer
+from marketdata.candles.service_loop import MarketDataService
+from zavora.foundation.lasting import UnsafeServer
 
 
 class Command(BaseCommand):

@@ -8,17 +8,17 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 
 from accounts.access.actor import Actor
-from matching.services import (
+from matching.markets.services import (
     DEFAULT_MAX_OPEN_ORDERS,
     DEFAULT_MAXIMUM,
     create_market,
     new_market_command,
 )
-from matching.soundness import PHASES, SELF_TRADE_SCOPES
+from matching.markets.soundness import PHASES, SELF_TRADE_SCOPES
 from matching.worker.offline import OfflineShard
-from zavora.commands import ExampleCommand, command_error
-from zavora.errors import EngineUnavailable, ZavoraError
-from zavora.money import NotExact, parse_decimal
+from zavora.foundation.commands import ExampleCommand, command_error
+from zavora.foundation.errors import EngineUnavailable, ZavoraError
+from zavora.foundation.money import NotExact, parse_decimal
 
 BY: Final = Actor.system("manage.py create_market")
 COUNT_DIGITS_MAX: Final = 9

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from accounts.access.actor import Actor
-from matching.services import set_market_phase
-from matching.soundness import PHASES
-from zavora.commands import ExampleCommand, command_error
-from zavora.errors import ZavoraError
+from matching.markets.services import set_market_phase
+from matching.markets.soundness import PHASES
+from zavora.foundation.commands import ExampleCommand, command_error
+from zavora.foundation.errors import ZavoraError
 
 
 class Command(ExampleCommand):

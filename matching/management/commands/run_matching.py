@@ -9,8 +9,8 @@ from django.core.management.base import CommandError
 
 from matching.worker.lease import LeaseLost
 from matching.worker.loop import MatchingWorker
-from zavora.commands import ExampleCommand
-from zavora.lasting import UnsafeServer
+from zavora.foundation.commands import ExampleCommand
+from zavora.foundation.lasting import UnsafeServer
 
 log = structlog.get_logger(__name__)
 

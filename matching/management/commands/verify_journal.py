@@ -8,11 +8,11 @@ import psycopg
 from django.core.management.base import CommandError
 
 from matching.engine import EngineError
-from matching.selectors import list_shard_ids
+from matching.markets.selectors import list_shard_ids
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
-from zavora.commands import ExampleCommand
-from zavora.errors import InvariantBroken, ZavoraError
+from zavora.foundation.commands import ExampleCommand
+from zavora.foundation.errors import InvariantBroken, ZavoraError
 
 # What a journal does to who reads it that was damaged, or was written by something else.
 CANNOT_BE_REPLAYED: Final = (

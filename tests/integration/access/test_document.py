@@ -22,7 +22,7 @@ def test_every_call_of_the_compatible_api_is_in_the_table() -> None:
 
 def test_every_method_of_its_websocket_api_is_in_the_table() -> None:
     """Most do what a call of REST does, by the same check of the same route."""
-    from api.binance.table import ROUTES
+    from api.binance.rest.table import ROUTES
     from api.binance.ws_api.methods import REST_METHODS
 
     of_rest = {name: f"{method} {path}" for name, (method, path, _) in REST_METHODS.items()}

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from accounts.models import Account, Asset, Deposit, LedgerEntry, LedgerTransaction, User
-from accounts.selectors import get_balance
+from accounts.money.selectors import get_balance
 from accounts.services import create_account, deposit, ensure_user, request_withdrawal
 from matching.models import Command, Trade
 from tests.actors import SYSTEM

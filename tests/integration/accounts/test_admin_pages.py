@@ -25,7 +25,7 @@ from accounts.models import (
     User,
     Withdrawal,
 )
-from accounts.selectors import get_balance
+from accounts.money.selectors import get_balance
 from accounts.services import adjust_balance, ensure_user, settle_withdrawal
 from marketdata.models import Candle
 from matching.models import Command, Market, MarketState, Order, Trade

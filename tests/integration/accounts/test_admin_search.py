@@ -11,15 +11,15 @@ from django.contrib import admin
 from django.db import connection
 from django.urls import reverse
 
-from accounts import admin_look_ups
+from accounts.admin import look_ups
 from accounts.models import User
 from accounts.services import create_account
 from matching.models import Command, Order, Trade
 from tests.actors import SYSTEM
 from tests.desk_rows import owned_by
-from zavora import admin_search
-from zavora.admin_base import BoundedAdmin
-from zavora.admin_search import branches_of, rows_of
+from zavora.foundation.admin import search
+from zavora.foundation.admin.base import BoundedAdmin
+from zavora.foundation.admin.search import branches_of, rows_of
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 pytestmark = pytest.mark.django_db
@@ -188,7 +188,7 @@ def test_filters_hold_for_what_is_found(operator, desk):
 
 
 def test_only_so_many_of_the_newest_are_shown_and_the_page_says_so(operator, desk, monkeypatch):
-    monkeypatch.setattr(admin_search, "ROWS_MAX", 2)
+    monkeypatch.setattr(search, "ROWS_MAX", 2)
     ann = User.objects.get(email="ann@example.com")
     newest = sorted(owned_by(Order, ann), reverse=True)
     assert len(newest) == 3
@@ -209,19 +209,19 @@ def test_a_search_goes_through_all_accounts_of_a_person_up_to_a_bound(
         rows = owned_by(model, ann)
         with django_assert_max_num_queries(13):
             assert found(operator, model, "ann@example.com") == rows, model
-    monkeypatch.setattr(admin_look_ups, "ACCOUNTS_MAX", 2)
+    monkeypatch.setattr(look_ups, "ACCOUNTS_MAX", 2)
     page = operator.get(address(Order), {"q": "ann@example.com"})
     assert "More than 2 accounts are of ann@example.com" in page.content.decode()
     assert {row.pk for row in page.context["cl"].result_list} == owned_by(Order, ann) - set(
         Order.objects.filter(account__label="Third").values_list("pk", flat=True)
     )
-    monkeypatch.setattr(admin_look_ups, "ENTRIES_MAX", 2)
+    monkeypatch.setattr(look_ups, "ENTRIES_MAX", 2)
     page = operator.get(address(transactions), {"q": "ann@example.com"})
     assert "Only the newest 2 ledger entries are searched." in page.content.decode()
 
 
 def test_what_no_index_knows_is_looked_for_among_the_newest(operator, desk, monkeypatch):
-    monkeypatch.setattr(admin_search, "RECENT_MAX", 2)
+    monkeypatch.setattr(search, "RECENT_MAX", 2)
     newest = Order.objects.order_by("-pk").values_list("pk", flat=True)[:2]
     assert found(operator, Order, "BTC/USD") == set(newest)
 
@@ -294,7 +294,7 @@ def filled(desk):
 
 def test_every_search_of_a_large_table_goes_by_an_index(filled, monkeypatch):
     """Also what has no index of its own: it is asked of the newest rows, a range of keys."""
-    monkeypatch.setattr(admin_search, "RECENT_MAX", 1)
+    monkeypatch.setattr(search, "RECENT_MAX", 1)
     order = Order.objects.get(client_order_id="Web-1-aB")
     terms = (
         "ann@example.com", str(order.account.public_id), "web-1-ab", str(order.pk), "BTC/USD", "3",

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.access.selectors import find_api_key, find_caller_by_token
 from accounts.models import ApiKey
-from accounts.selectors import find_api_key, find_caller_by_token, get_balance
+from accounts.money.selectors import get_balance
 from accounts.services import create_api_key, create_user, ensure_user, revoke_key, set_user_active
 from tests.actors import SYSTEM
-from zavora.errors import ValidationFailed
+from zavora.foundation.errors import ValidationFailed
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from accounts.attempt_counters import LocalCounters, RedisCounters
+from accounts.access.attempt_counters import LocalCounters, RedisCounters
 from accounts.redis_client import get_redis
 
 

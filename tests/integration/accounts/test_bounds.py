@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from accounts import services
-from accounts.selectors import get_balance
+from accounts.money.selectors import get_balance
 from tests.actors import SYSTEM
-from zavora.errors import ValidationFailed
-from zavora.money import EXACT
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import EXACT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,10 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.access.selectors import find_caller_by_token, get_caller_of_user
 from accounts.models import Account, ApiKey, User
 from accounts.notices import CREDENTIALS_CHANNEL, CredentialNotice, decode_credential_notice
 from accounts.redis_client import get_redis
-from accounts.selectors import find_caller_by_token, get_caller_of_user
 from accounts.services import (
     create_account,
     create_token,
@@ -21,7 +21,7 @@ from accounts.services import (
     sign_up,
 )
 from tests.actors import SYSTEM, customer
-from zavora.errors import (
+from zavora.foundation.errors import (
     AccountNotFound,
     Conflict,
     Forbidden,

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import resolve, reverse
 
-from accounts import attempts, door
-from accounts.attempts import (
+from accounts.access import attempts
+from accounts.access.attempts import (
     LOGINS_PER_DEVICE_MAX,
     LOGINS_PER_PERSON_MAX,
     STRANGERS_FREE_MAX,
@@ -19,14 +19,15 @@ from accounts.attempts import (
     network_of,
     pause_s,
 )
-from accounts.hashing import WAITING_MAX, _gate, hashing_place
+from accounts.access.hashing import WAITING_MAX, _gate, hashing_place
+from accounts.access.security_log import person_digest
 from accounts.models import Account, User
+from accounts.pages import door
 from accounts.redis_client import get_redis
-from accounts.security_log import person_digest
 from accounts.services import create_user, sign_up
 from tests.actors import SYSTEM
-from zavora.errors import Conflict
-from zavora.redaction import hide
+from zavora.foundation.errors import Conflict
+from zavora.foundation.redaction import hide
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,10 +61,10 @@ def operator():
 @pytest.fixture
 def lines(caplog):
     """What the door wrote, as (event, facts)."""
-    caplog.set_level(logging.INFO, logger="accounts.security_log")
+    caplog.set_level(logging.INFO, logger="accounts.access.security_log")
 
     def read():
-        found = [dict(r.msg) for r in caplog.records if r.name == "accounts.security_log"]
+        found = [dict(r.msg) for r in caplog.records if r.name == "accounts.access.security_log"]
         return [(line.pop("event"), line) for line in found]
 
     return read

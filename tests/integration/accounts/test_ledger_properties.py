@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from accounts.ledger import (
+from accounts.models import Withdrawal
+from accounts.money.ledger import (
     BalanceChange,
     copy_ledger,
     ensure_fee_account,
@@ -20,8 +21,7 @@ from accounts.ledger import (
     read_fee_account,
     write_balances,
 )
-from accounts.models import Withdrawal
-from accounts.reconcile import Hold, find_breaks
+from accounts.money.reconcile import Hold, find_breaks
 from accounts.services import (
     adjust_balance,
     cancel_own_withdrawal,
@@ -33,8 +33,8 @@ from accounts.services import (
     settle_withdrawal,
 )
 from tests.actors import SYSTEM
-from zavora.copying import RowCounts
-from zavora.errors import ZavoraError
+from zavora.foundation.errors import ZavoraError
+from zavora.foundation.rows import RowCounts
 
 ASSETS = (("FINE", 8), ("WHOLE", 0))
 ACCOUNTS = 2

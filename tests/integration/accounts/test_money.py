@@ -13,9 +13,9 @@ from accounts.models import (
     LedgerTransaction,
     Withdrawal,
 )
+from accounts.money.selectors import get_balance, list_ledger
 from accounts.notices import BALANCES_CHANNEL, BalanceState, decode_balances
 from accounts.redis_client import get_redis
-from accounts.selectors import get_balance, list_ledger
 from accounts.services import (
     adjust_balance,
     cancel_withdrawal,
@@ -30,7 +30,7 @@ from accounts.services import (
 )
 from matching.reconcile import find_breaks_everywhere
 from tests.actors import SYSTEM
-from zavora.errors import (
+from zavora.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
     Conflict,

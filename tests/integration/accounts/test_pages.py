@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from accounts.attempts import LOGINS_PER_PERSON_MAX
-from accounts.door import SIGNED_UP
+from accounts.access.attempts import LOGINS_PER_PERSON_MAX
+from accounts.access.selectors import find_caller_by_token
 from accounts.models import ApiKey, Deposit, User, Withdrawal
-from accounts.new_tokens import SHOWN_WITHIN_S
+from accounts.money.selectors import get_balance
+from accounts.pages.door import SIGNED_UP
+from accounts.pages.new_tokens import SHOWN_WITHIN_S
 from accounts.redis_client import get_redis
-from accounts.selectors import find_caller_by_token, get_balance
 from accounts.services import create_token, ensure_user, sign_up
 from tests.actors import SYSTEM
 

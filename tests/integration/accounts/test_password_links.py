@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.access.actor import Permission
-from accounts.hashing import hashing_place
+from accounts.access.hashing import hashing_place
 from accounts.models import AuditRecord, User
 from accounts.services import (
     ensure_user,
@@ -19,7 +19,7 @@ from accounts.services import (
 from tests.actors import SYSTEM, operator
 from tests.admin_walk import fingerprint
 from tests.integration.accounts.test_races import run_together
-from zavora.errors import Forbidden, ValidationFailed
+from zavora.foundation.errors import Forbidden, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -82,11 +82,11 @@ def test_a_link_works_once(ann):
 
 
 def test_a_link_that_is_refused_leaves_a_line_without_it(ann, caplog):
-    caplog.set_level(logging.INFO, logger="accounts.security_log")
+    caplog.set_level(logging.INFO, logger="accounts.access.security_log")
     path = address(ann)
     forged = path[:-1] + ("a" if path[-1] != "a" else "b")
     Client().get(forged, REMOTE_ADDR="192.0.2.7")
-    (line,) = [r.msg for r in caplog.records if r.name == "accounts.security_log"]
+    (line,) = [r.msg for r in caplog.records if r.name == "accounts.access.security_log"]
     facts = {name: line[name] for name in ("event", "reason", "user_id", "address", "level")}
     assert facts == {
         "event": "reset_link_refused",

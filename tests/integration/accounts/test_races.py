@@ -12,8 +12,8 @@ from django.db.models import F
 from django.test import override_settings
 
 from accounts.models import Account, Balance, Deposit, Withdrawal
-from accounts.postings import lock_account
-from accounts.selectors import get_balance
+from accounts.money.postings import lock_account
+from accounts.money.selectors import get_balance
 from accounts.services import (
     cancel_own_withdrawal,
     deposit,
@@ -24,7 +24,7 @@ from accounts.services import (
 )
 from matching.reconcile import reconcile
 from tests.actors import SYSTEM
-from zavora.errors import AccountFrozen, Conflict, InsufficientBalance
+from zavora.foundation.errors import AccountFrozen, Conflict, InsufficientBalance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

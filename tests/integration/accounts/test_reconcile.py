@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import Account, Balance
 from accounts.services import create_asset, deposit, request_withdrawal
 from matching import wire
+from matching.markets.services import new_market_command
 from matching.reconcile import find_breaks_everywhere, reconcile
-from matching.services import new_market_command
 from matching.worker.offline import OfflineShard
 from tests.actors import SYSTEM
 

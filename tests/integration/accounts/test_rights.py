@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 
 from accounts.access.actor import Actor, ActorKind, Permission
 from accounts.models import AuditRecord, Deposit
-from accounts.selectors import get_balance
+from accounts.money.selectors import get_balance
 from accounts.services import (
     adjust_balance,
     cancel_withdrawal,
@@ -30,10 +30,10 @@ from accounts.services import (
     set_user_rights,
     settle_withdrawal,
 )
-from matching.services import change_market, create_market, freeze_account, set_market_phase
+from matching.markets.services import change_market, create_market, freeze_account, set_market_phase
 from tests.actors import SYSTEM, customer, operator
 from tests.admin_walk import fingerprint
-from zavora.errors import Conflict, Forbidden, NotFound, ValidationFailed
+from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 

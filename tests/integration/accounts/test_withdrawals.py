@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.access.actor import Permission
 from accounts.models import Withdrawal
-from accounts.selectors import get_balance
+from accounts.money.selectors import get_balance
 from accounts.services import (
     cancel_own_withdrawal,
     create_token,
@@ -22,7 +22,7 @@ from accounts.services import (
 from matching.reconcile import find_breaks_everywhere
 from tests.actors import SYSTEM, operator
 from tests.admin_walk import fingerprint
-from zavora.errors import AccountFrozen, NotFound, ValidationFailed
+from zavora.foundation.errors import AccountFrozen, NotFound, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -247,7 +247,7 @@ def test_a_token_limited_to_one_account_opens_no_others(client, funded):
 
 def test_a_limited_token_reaches_nothing_beside_its_account(client, funded):
     """Every address of an account, with the other account of the same user."""
-    from api.urls import urlpatterns
+    from api.v1.urls import urlpatterns
 
     second = funded.owner.accounts.create(label="Second")
     deposit(by=SYSTEM, account_id=second.public_id, asset="USD", amount=Decimal(9), source="bank")

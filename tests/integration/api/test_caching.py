@@ -10,10 +10,10 @@ import httpx
 import pytest
 from django.urls import URLPattern
 
-from api.binance.routes import Security
-from api.binance.table import ROUTES
-from api.edge import app as edge
-from api.urls import urlpatterns as django_routes
+from api.binance.rest.routes import Security
+from api.binance.rest.table import ROUTES
+from api.v1 import app as edge
+from api.v1.urls import urlpatterns as django_routes
 
 PUBLIC_OF_DJANGO = {"/api/v1/markets/BTC-EUR/candles", "/api/schema", "/api/docs"}
 _PARTS = {"str:account": str(uuid4()), "str:withdrawal": "1", "path:symbol": "BTC-EUR"}

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from api.django_threads import THREADS_MAX
+from api.transport.django_threads import THREADS_MAX
 from tests.exchange import wait_until
 from tests.integration.api.conftest import Client, order, table_state
 
@@ -230,7 +230,7 @@ def test_a_revoked_token_ends_within_a_second(exchange):
         exchange.manage(
             "shell",
             "-c",
-            "from accounts.selectors import find_caller_by_token as f;"
+            "from accounts.money.selectors import find_caller_by_token as f;"
             "from accounts.services import revoke_key; from tests.actors import SYSTEM;"
             f"revoke_key(by=SYSTEM, key_id=f('{leaver.token}').key_id)",
         )

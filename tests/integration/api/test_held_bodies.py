@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from api.access.cache import close_credentials
 from api.binance import app as binance
-from api.edge import app as edge
-from api.edge.credentials import close_credentials
-from api.edge.threads import THREADS_MAX, in_thread
-from zavora.bodies import BUDGET, FREE_BYTES
+from api.transport.threads import THREADS_MAX, in_thread
+from api.v1 import app as edge
+from zavora.foundation.bodies import BUDGET, FREE_BYTES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 from tests.exchange import HOST, Exchange, wait_until
 from tests.integration.api.conftest import Client, table_state
 from tests.integration.api.test_servers import answers
-from zavora.embedded.valkey import free_port
-from zavora.exchange import WEB_SERVERS, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import WEB_SERVERS, web
 
 CLIENT = "198.51.100.20"
 OTHER = "198.51.100.21"

@@ -9,8 +9,8 @@ from websockets.sync.client import connect
 
 from tests.exchange import HOST, wait_until
 from tests.integration.api.conftest import order
-from zavora.embedded.valkey import free_port
-from zavora.exchange import WEB_SERVERS, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import WEB_SERVERS, web
 
 pytestmark = pytest.mark.usefixtures("clean_book")
 

@@ -10,7 +10,7 @@ import pytest
 import websockets.sync.client as sockets
 
 import api
-from api.v1.socket_methods import METHODS
+from api.v1.socket.methods import METHODS
 from tests.exchange import Exchange
 from tests.integration.api.conftest import Client, order, table_state
 from tests.integration.binance.clients.accounts import extra_web

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.plain_exchange import PlainExchange
 from benchmarks.venue import imagined_markets
 from tests.exchange import Exchange
-from zavora.exchange import HOST
+from zavora.runner.exchange import HOST
 
 FUNDS = Decimal(10**9)
 

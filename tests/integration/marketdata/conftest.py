@@ -95,7 +95,7 @@ def publisher(transactional_db: None) -> Iterator[Publisher]:
 @pytest_asyncio.fixture
 async def feed(bench: Bench, publisher: Publisher) -> AsyncIterator[Any]:
     """A feed that is not started yet."""
-    from marketdata.feed import get_feed
+    from marketdata.feed.feed import get_feed
 
     feed = get_feed()
     yield feed

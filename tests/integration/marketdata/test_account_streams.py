@@ -205,8 +205,8 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
     from accounts.models import Asset
-    from api.v1.socket_outbox import Outbox
-    from api.v1.socket_private import V1_ACCOUNTS, PrivateStreams
+    from api.v1.socket.outbox import Outbox
+    from api.v1.socket.private import V1_ACCOUNTS, PrivateStreams
 
     sent: list[Any] = []
 

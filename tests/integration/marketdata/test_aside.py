@@ -47,8 +47,8 @@ def _set_aside(publisher: Publisher) -> Any:
 
 
 async def _health(bench: Bench) -> tuple[int, Any]:
-    from api.edge import health
-    from api.edge.threads import in_thread as edge_thread
+    from api.transport.threads import in_thread as edge_thread
+    from api.v1.rest import health
     from matching.wire import heartbeat_name
 
     publisher = Publisher()
@@ -151,7 +151,7 @@ def _spoil_rules(market: int) -> None:
 async def test_a_market_with_unreadable_rules_stops_neither_service_nor_feed(
     bench: Bench, two: tuple[int, int], publisher: Publisher, feed: Any
 ) -> None:
-    from zavora.errors import MarketNotFound
+    from zavora.foundation.errors import MarketNotFound
 
     bad, good = two
     await in_thread(_spoil_rules, bad)
@@ -182,7 +182,7 @@ def _spoil_order(market: int, price: str) -> None:
 async def test_a_book_that_cannot_be_read_is_set_aside_and_the_others_are_served(
     bench: Bench, two: tuple[int, int], publisher: Publisher, feed: Any
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
 
     bad, good = two
     await _orders(bench, bad, "0: buy 1 @ 20000")
@@ -237,7 +237,7 @@ async def test_an_event_that_cannot_be_applied_costs_no_other_market_anything(
 async def test_a_sink_and_a_codec_that_fail_cost_nobody_else_a_message(
     bench: Bench, two: tuple[int, int], publisher: Publisher, feed: Any
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
 
     class Failing(Recorder):
         def push(self, topic: Any, message: Any) -> None:

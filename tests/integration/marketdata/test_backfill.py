@@ -28,10 +28,10 @@ def _trades(count: int) -> list[tuple[int, int, int, bool]]:
 
 def _forget_seconds(*, keep: int = 0) -> None:
     """Leave the interval's candles as the version before it would have: it counts from then on."""
-    from marketdata.candles import parts_of_interval
+    from marketdata.candles.counting import parts_of_interval
+    from marketdata.candles.services import _upsert
     from marketdata.models import Candle
-    from marketdata.services import _upsert
-    from matching.feed_reads import list_trades_after
+    from matching.orders.by_sequence import list_trades_after
 
     terms = _terms()
     Candle.objects.filter(interval="1s").delete()
@@ -44,7 +44,7 @@ def _forget_seconds(*, keep: int = 0) -> None:
 def test_a_backfill_in_steps_leaves_what_counting_from_the_start_would(
     bench: Bench, counted_since: int
 ) -> None:
-    from marketdata.services import backfill_candles, count_trades
+    from marketdata.candles.services import backfill_candles, count_trades
 
     _write_trades(bench.market(), _trades(200))
     while count_trades(_terms()):
@@ -63,9 +63,9 @@ def test_a_backfill_in_steps_leaves_what_counting_from_the_start_would(
 
 
 def test_what_counts_already_is_refused_and_candles_can_be_made_anew(bench: Bench) -> None:
+    from marketdata.candles.services import backfill_candles, count_trades
     from marketdata.models import Candle
-    from marketdata.services import backfill_candles, count_trades
-    from zavora.errors import InvariantBroken
+    from zavora.foundation.errors import InvariantBroken
 
     _write_trades(bench.market(), _trades(50))
     count_trades(_terms())
@@ -84,7 +84,7 @@ def test_a_second_backfill_does_not_run_beside_the_first(bench: Bench) -> None:
     from django.core.management.base import CommandError
     from django.db import connection
 
-    from marketdata.services import BACKFILL_LOCK_KEY
+    from marketdata.candles.services import BACKFILL_LOCK_KEY
 
     bench.market()
     parameters: Any = connection.get_connection_params()
@@ -98,10 +98,10 @@ def test_a_second_backfill_does_not_run_beside_the_first(bench: Bench) -> None:
 
 
 def test_a_market_that_cannot_be_gone_through_stops_no_other(bench: Bench) -> None:
+    from marketdata.candles.services import count_trades
     from marketdata.models import Candle
-    from marketdata.services import count_trades
+    from matching.markets.selectors import list_market_terms
     from matching.models import Trade
-    from matching.selectors import list_market_terms
 
     bad, good = bench.market("BTC/USD"), bench.market("USD/BTC")
     for _ in range(2):

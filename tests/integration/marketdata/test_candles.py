@@ -21,7 +21,7 @@ START = datetime(2024, 2, 26, 23, 58, tzinfo=UTC)
 
 
 def _terms() -> Any:
-    from matching.selectors import list_market_terms
+    from matching.markets.selectors import list_market_terms
 
     return list_market_terms()[0]
 
@@ -80,7 +80,7 @@ def _naive_open(interval: str, moment: datetime) -> datetime:
 
 def _naive_candles() -> dict[tuple[str, datetime], tuple[Any, ...]]:
     """Return every candle by going through all trades anew, one interval at a time."""
-    from marketdata.intervals import INTERVALS
+    from marketdata.candles.intervals import INTERVALS
     from matching.models import Trade
 
     trades = list(Trade.objects.order_by("sequence"))
@@ -135,7 +135,7 @@ class Killed(BaseException):
 
 def _count_with_kills(kills: Sequence[str], sizes: Sequence[int], monkeypatch: Any) -> None:
     """Count everything in steps of ``sizes``; each kill ends a step before or within its commit."""
-    from marketdata import services
+    from marketdata.candles import services
 
     terms, step = _terms(), 0
     for kill in (*kills, *[""] * 10_000):
@@ -189,8 +189,8 @@ def test_stored_candles_equal_those_rebuilt_from_trades_after_any_kills(
     kills: list[str],
     sizes: list[int],
 ) -> None:
-    from marketdata.selectors import get_candle_progress
-    from matching.selectors import list_market_terms
+    from marketdata.candles.selectors import get_candle_progress
+    from matching.markets.selectors import list_market_terms
 
     market = list_market_terms()[0].market_id if list_market_terms() else bench.market()
     _forget_candles()
@@ -204,9 +204,9 @@ def test_stored_candles_equal_those_rebuilt_from_trades_after_any_kills(
 
 def test_who_counts_the_same_trades_second_changes_nothing(bench: Bench) -> None:
     """A rival that read the same progress loses; its twin without the comparison would double."""
-    from marketdata import services
-    from marketdata.candles import parts_of
-    from matching.feed_reads import list_trades_after
+    from marketdata.candles import services
+    from marketdata.candles.counting import parts_of
+    from matching.orders.by_sequence import list_trades_after
 
     market = bench.market()
     _write_trades(market, [(1, 100, 5, True), (1, 101, 5, False)])
@@ -222,9 +222,9 @@ def test_who_counts_the_same_trades_second_changes_nothing(bench: Bench) -> None
 
 
 def test_a_gap_in_the_trades_is_a_broken_invariant(bench: Bench) -> None:
-    from marketdata.services import count_trades
+    from marketdata.candles.services import count_trades
     from matching.models import Trade
-    from zavora.errors import InvariantBroken
+    from zavora.foundation.errors import InvariantBroken
 
     market = bench.market()
     _write_trades(market, [(1, 100, 5, True)] * 5)
@@ -236,8 +236,8 @@ def test_a_gap_in_the_trades_is_a_broken_invariant(bench: Bench) -> None:
 
 
 def test_candles_are_listed_newest_first_within_bounds(bench: Bench) -> None:
-    from marketdata.selectors import list_candles
-    from marketdata.services import count_trades
+    from marketdata.candles.selectors import list_candles
+    from marketdata.candles.services import count_trades
 
     market = bench.market()
     _write_trades(market, [(60, price, 100_000, True) for price in (10, 20, 30, 40)])
@@ -258,7 +258,7 @@ def test_tens_of_thousands_of_trades_are_counted_by_few_statements(bench: Bench)
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from marketdata.services import TRADES_PER_STEP_MAX, count_trades
+    from marketdata.candles.services import TRADES_PER_STEP_MAX, count_trades
 
     market = bench.market()
     draw = random.Random(7)

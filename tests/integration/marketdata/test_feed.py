@@ -54,7 +54,7 @@ async def test_start_loads_book_trades_and_sequences_from_the_tables(
 async def test_events_are_applied_and_told_in_sequence(
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
 
     await in_thread(publisher.lose)
     await feed.ensure_started()
@@ -80,7 +80,7 @@ async def test_events_are_applied_and_told_in_sequence(
 async def test_a_gap_is_filled_from_event_rows_and_nothing_is_told_twice(
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
 
     await feed.ensure_started()
     await in_thread(publisher.lose)
@@ -104,7 +104,7 @@ async def test_a_gap_is_filled_from_event_rows_and_nothing_is_told_twice(
 async def test_a_gap_without_event_rows_is_filled_from_one_snapshot(
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
     from matching.models import Event
 
     await feed.ensure_started()
@@ -181,7 +181,7 @@ async def test_events_that_arrive_while_the_tables_are_read_are_applied_after(
 async def test_a_market_made_at_run_time_appears(
     bench: Bench, feed: Any, publisher: Publisher
 ) -> None:
-    from zavora.errors import MarketNotFound
+    from zavora.foundation.errors import MarketNotFound
 
     await feed.ensure_started()
     with pytest.raises(MarketNotFound):
@@ -206,7 +206,7 @@ async def test_concurrent_starts_are_one_start(
 async def test_a_cut_connection_to_the_queue_is_made_anew_and_the_gap_filled(
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
 
     await feed.ensure_started()
     sink = Recorder()
@@ -275,7 +275,7 @@ async def test_answers_do_not_wait_for_lost_events(
 async def test_changes_of_markets_are_told_in_order_and_also_where_the_message_was_lost(
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
     from matching import wire
 
     await feed.ensure_started()

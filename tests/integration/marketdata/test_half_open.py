@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from api.edge.credentials import Credentials
+from api.access.cache import Credentials
+from marketdata.candles.service_loop import MarketDataService
 from marketdata.feed.listener import Listener
-from marketdata.worker import MarketDataService
-from matching.gateway import Gateway
+from matching.gateway.client import Gateway
 from tests.half_open import DIRECTIONS, Direction, HalfOpenProxy
-from zavora.ending import end_tasks
-from zavora.redis_links import silence_max_s
+from zavora.foundation.ending import end_tasks
+from zavora.foundation.queue import silence_max_s
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

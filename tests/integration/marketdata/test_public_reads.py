@@ -14,7 +14,7 @@ START_US = int(START.timestamp()) * 1_000_000
 
 
 def _count(market: int, trades: list[tuple[int, int, int, bool]]) -> None:
-    from marketdata.services import count_trades
+    from marketdata.candles.services import count_trades
 
     _write_trades(market, trades)
     while count_trades(_terms()):
@@ -23,7 +23,7 @@ def _count(market: int, trades: list[tuple[int, int, int, bool]]) -> None:
 
 def _closes(**bounds: int) -> list[tuple[int, str, int]]:
     """Return (minutes after the start, close, trades) of gapless minute candles."""
-    from marketdata.selectors import list_gapless_candles
+    from marketdata.candles.selectors import list_gapless_candles
 
     found = list_gapless_candles(_terms(), "1m", **bounds)
     return [((c.open_us - START_US) // MINUTE_US, c.close, c.trades) for c in found]
@@ -61,7 +61,7 @@ def test_minutes_without_trades_are_flat_at_the_close_before(bench: Bench) -> No
 
 
 def test_months_follow_each_other_without_holes(bench: Bench) -> None:
-    from marketdata.selectors import list_gapless_candles
+    from marketdata.candles.selectors import list_gapless_candles
 
     _count(bench.market(), [(1, 10, 1, True), (86_400 * 70, 20, 1, True)])
     now_us = START_US + 86_400_000_000 * 71
@@ -76,14 +76,14 @@ def test_months_follow_each_other_without_holes(bench: Bench) -> None:
 
 
 def _runs(**bounds: int) -> list[tuple[int, int, str]]:
-    from marketdata.selectors import list_aggregated_trades
+    from marketdata.candles.selectors import list_aggregated_trades
 
     found = list_aggregated_trades(_terms(), **{"limit": 10, **bounds})
     return [(run.run_sequence, run.last_sequence, run.quantity) for run in found]
 
 
 def test_fills_of_one_taker_at_one_price_are_one_trade(bench: Bench) -> None:
-    from marketdata.selectors import list_public_trades_from
+    from marketdata.candles.selectors import list_public_trades_from
     from matching.models import Trade
 
     # One trade a minute; 1 to 3 are one taker's, and so are 5 and 6.
@@ -100,7 +100,7 @@ def test_fills_of_one_taker_at_one_price_are_one_trade(bench: Bench) -> None:
     ]
     for is_counted in (False, True):
         if is_counted:
-            from marketdata.services import count_trades
+            from marketdata.candles.services import count_trades
 
             count_trades(_terms())
         assert _runs() == whole
@@ -120,7 +120,7 @@ def test_fills_of_one_taker_at_one_price_are_one_trade(bench: Bench) -> None:
 
 
 def test_volumes_are_those_of_the_seconds_since(bench: Bench) -> None:
-    from marketdata.selectors import get_volumes_since, moment
+    from marketdata.candles.selectors import get_volumes_since, moment
 
     _count(bench.market(), [(60, 10, 100_000, True), (60, 20, 100_000, True)])
     assert moment(START_US) == START

@@ -28,7 +28,7 @@ def _running() -> Iterator[Callable[[], None]]:
     """Run a service in a thread of its own; the yielded function ends it early."""
     from django.db import connections
 
-    from marketdata.worker import MarketDataService
+    from marketdata.candles.service_loop import MarketDataService
 
     stop = threading.Event()
 
@@ -62,7 +62,7 @@ def _trade(bench: Bench, market: int, *prices: int) -> None:
 
 
 def _progress(market: int) -> int:
-    from marketdata.selectors import get_candle_progress
+    from marketdata.candles.selectors import get_candle_progress
 
     return get_candle_progress(market)
 
@@ -104,7 +104,7 @@ def test_trades_whose_messages_were_lost_are_counted_all_the_same(
 def test_one_instance_works_and_the_other_takes_over(bench: Bench, publisher: Publisher) -> None:
     from django.db import connection
 
-    from marketdata.worker import LOCK_KEY
+    from marketdata.candles.service_loop import LOCK_KEY
 
     def holders() -> int:
         with connection.cursor() as cursor:
@@ -130,7 +130,7 @@ def test_one_instance_works_and_the_other_takes_over(bench: Bench, publisher: Pu
 def test_a_killed_database_session_is_replaced(bench: Bench, publisher: Publisher) -> None:
     from django.db import connection
 
-    from marketdata.worker import LOCK_KEY
+    from marketdata.candles.service_loop import LOCK_KEY
 
     market = bench.market()
     with _running():
@@ -150,7 +150,7 @@ def test_a_killed_database_session_is_replaced(bench: Bench, publisher: Publishe
 async def test_feeds_are_told_candles_and_tickers(
     bench: Bench, feed: Any, publisher: Publisher
 ) -> None:
-    from marketdata.feed import Topic
+    from marketdata.feed.feed import Topic
 
     market = await in_thread(bench.market)
     await feed.ensure_started()
@@ -187,10 +187,10 @@ async def test_candles_that_were_counted_and_never_told_are_read_from_the_table(
     bench: Bench, feed: Any, publisher: Publisher
 ) -> None:
     from marketdata import wire
-    from marketdata.feed import Topic
-    from marketdata.selectors import list_candles
-    from marketdata.services import count_trades
-    from marketdata.tickers import DayWindow
+    from marketdata.candles.selectors import list_candles
+    from marketdata.candles.services import count_trades
+    from marketdata.candles.windows import DayWindow
+    from marketdata.feed.feed import Topic
 
     market = await in_thread(bench.market)
     await feed.ensure_started()

@@ -21,7 +21,7 @@ class Bench:
         self.time_us = TIME_US
 
     def market(self, symbol: str = "BTC/USD", **rules: Any) -> int:
-        from matching.services import new_market_command
+        from matching.markets.services import new_market_command
 
         base, quote = symbol.split("/")
         figures: dict[str, Any] = {"tick_size": Decimal("0.01"), "lot_size": Decimal("0.00001")}
@@ -81,7 +81,7 @@ class Bench:
 
     def balance(self, who: int, asset: str) -> tuple[Decimal, Decimal]:
         """Return what an account has available and locked."""
-        from accounts.selectors import get_balance
+        from accounts.money.selectors import get_balance
 
         balance = get_balance(self.accounts[who].public_id, asset)
         return (Decimal(0), Decimal(0)) if balance is None else (balance.available, balance.locked)

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from matching.models import Order, Shard
-from matching.worker import loading, settle
+from matching.worker import rebuild, settle
 from matching.worker.connection import application_name, connect
 from matching.worker.lease import LeaseLost
 from tests.integration.matching.worker_setup import (
@@ -25,7 +25,7 @@ from tests.integration.matching.worker_setup import (
     rebuilt_hash,
     until,
 )
-from zavora.lasting import DoubtfulCommit
+from zavora.foundation.lasting import DoubtfulCommit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -189,8 +189,8 @@ def test_a_long_book_is_loaded_under_a_short_lease(
     ann = make_account("ann", USD="1000")
     with driven_worker() as worker:
         worker.settle(*(place(ann, market, "buy", f"{10 + n}.00", "1") for n in range(5)))
-    monkeypatch.setattr(loading, "ORDERS_IN_PART_MAX", 1)
-    original, expiries = loading._order, []
+    monkeypatch.setattr(rebuild, "ORDERS_IN_PART_MAX", 1)
+    original, expiries = rebuild._order, []
 
     def slowly(*arguments: Any) -> Any:
         expiries.append(Shard.objects.get(pk=0).lease_expires_at)
@@ -198,7 +198,7 @@ def test_a_long_book_is_loaded_under_a_short_lease(
             cursor.execute("SELECT pg_sleep(%s)", [part_s])
         return original(*arguments)
 
-    monkeypatch.setattr(loading, "_order", slowly)
+    monkeypatch.setattr(rebuild, "_order", slowly)
     with driven_worker() as worker:
         assert len(expiries) == 5
         renewed = [later - before for before, later in pairwise(expiries)]
@@ -252,7 +252,7 @@ def test_a_server_that_could_lose_commits_is_refused(monkeypatch: pytest.MonkeyP
 def test_a_session_lost_while_loading_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL restarts while a standby takes over: it must not end for that."""
     make_market("BTC", "USD")
-    original, lost = loading.read_position, []
+    original, lost = rebuild.read_position, []
 
     def lose_once(cursor: Any, shard_id: int) -> Any:
         if not lost:
@@ -261,7 +261,7 @@ def test_a_session_lost_while_loading_is_tried_again(monkeypatch: pytest.MonkeyP
                 other.execute("SELECT pg_terminate_backend(%s)", lost)
         return original(cursor, shard_id)
 
-    monkeypatch.setattr(loading, "read_position", lose_once)
+    monkeypatch.setattr(rebuild, "read_position", lose_once)
     worker = DrivenWorker()
     with pytest.raises(psycopg.OperationalError):
         worker.take_over()

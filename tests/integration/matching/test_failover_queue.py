@@ -11,9 +11,10 @@ import pytest
 from django.db import connection, connections
 
 from accounts.models import Account
-from matching import gateway, wire
+from matching import wire
+from matching.gateway import client as gateway
 from matching.models import Command, Market, Order, Shard
-from matching.selectors import find_key_result
+from matching.orders.selectors import find_key_result
 from matching.worker import settle
 from matching.worker.stream import CommandStream
 from tests.integration.matching.worker_setup import (
@@ -30,7 +31,7 @@ from tests.integration.matching.worker_setup import (
     running_worker,
     until,
 )
-from zavora.errors import Conflict, EngineUnavailable, OutcomeUnknown, Overloaded
+from zavora.foundation.errors import Conflict, EngineUnavailable, OutcomeUnknown, Overloaded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,8 @@ import pytest
 import redis.asyncio as redis_asyncio
 
 from accounts.models import Account
-from matching import gateway, wire
+from matching import wire
+from matching.gateway import client as gateway
 from matching.models import Market, Order
 from tests.half_open import DIRECTIONS, Direction, HalfOpenProxy
 from tests.integration.matching.worker_setup import (
@@ -24,8 +25,8 @@ from tests.integration.matching.worker_setup import (
     queue_client,
     running_worker,
 )
-from zavora.errors import OutcomeUnknown
-from zavora.redis_links import silence_max_s
+from zavora.foundation.errors import OutcomeUnknown
+from zavora.foundation.queue import silence_max_s
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_purging_takes_old_rows_only(bench: Bench) -> None:
     from django.utils import timezone
 
-    from matching import services
     from matching.models import Event, OrderKey
+    from matching.orders import services
 
     market = bench.market()
     bench.apply(bench.order(0, market, "buy 1 @ 100", key="order:a"))

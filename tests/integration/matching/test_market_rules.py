@@ -8,11 +8,11 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
-from matching.terms import MarketTerms
+from matching.markets.terms import MarketTerms
 from tests.actors import SYSTEM
 from tests.property.market_rules import extreme_orders, market_rules, require_named
-from zavora.errors import ValidationFailed
-from zavora.money import units_to_decimal
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import units_to_decimal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,9 +96,9 @@ def test_rules_are_refused_by_name_or_settle_their_extremes(floor: Floor) -> Non
 
 
 def _try(floor: Floor, rules: dict[str, Any]) -> None:
+    from matching.markets.selectors import get_market_terms
+    from matching.markets.services import new_market_command
     from matching.models import Market
-    from matching.selectors import get_market_terms
-    from matching.services import new_market_command
 
     base = floor.new_asset(rules["base"].scale, floor.seller)
     quote = floor.new_asset(rules["quote"].scale, floor.buyer)
@@ -123,7 +123,7 @@ def _try(floor: Floor, rules: dict[str, Any]) -> None:
 
 
 def _trade_at_the_ends(floor: Floor, terms: MarketTerms) -> None:
-    from accounts.selectors import get_balance
+    from accounts.money.selectors import get_balance
     from matching.wire import AmendOrder, CancelOrder
 
     for ticks, lots in extreme_orders(terms):
@@ -159,7 +159,7 @@ def _assert_sound(floor: Floor) -> None:
     from matching.models import Command, Market
     from matching.reconcile import reconcile
     from matching.worker.connection import connect
-    from matching.worker.loading import load_shard
+    from matching.worker.rebuild import load_shard
     from matching.worker.replay import verify_shard
 
     assert not Command.objects.filter(outcome="void").exists()
@@ -198,9 +198,9 @@ def test_the_worker_itself_refuses_rules_by_name(
     """Whoever queues a command: it is journaled as a refusal, and nothing halts."""
     import msgspec
 
+    from matching.markets.selectors import get_market_terms
+    from matching.markets.services import configure_command
     from matching.models import Command, Market
-    from matching.selectors import get_market_terms
-    from matching.services import configure_command
 
     bench.market()
     before = configure_command(get_market_terms("BTC/USD"))
@@ -232,7 +232,7 @@ def test_a_change_of_rules_is_refused_by_name_before_anything_is_queued(
 ) -> None:
     """No worker listens here: whatever is queued would be refused for want of one."""
     from accounts.models import AuditRecord
-    from matching.services import change_market
+    from matching.markets.services import change_market
 
     bench.market()
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from matching import gateway
+from matching.gateway import client as gateway
 from tests.exchange import Exchange
 from tests.integration.matching.test_unavailable import Client
 from tests.integration.matching.worker_setup import (

@@ -77,7 +77,7 @@ def test_a_market_may_let_accounts_of_one_owner_trade(bench: Bench) -> None:
 
 def test_a_rebuilt_engine_knows_the_owners_of_open_orders(bench: Bench) -> None:
     from matching.worker.connection import connect
-    from matching.worker.loading import load_shard
+    from matching.worker.rebuild import load_shard
 
     _with_sibling(bench)
     market = bench.market(max_open_orders=7)

@@ -14,7 +14,7 @@ def _rebuilt_hash() -> str:
     from django.db import transaction
 
     from matching.worker.connection import connect
-    from matching.worker.loading import load_shard
+    from matching.worker.rebuild import load_shard
 
     with transaction.atomic(), connect(shard_id=0, owner="test") as connection:
         return load_shard(connection, 0)[0].engine.state_hash()

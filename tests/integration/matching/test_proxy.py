@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.exchange import HOST, Exchange
 from tests.integration.matching.test_unavailable import Client
-from zavora.exchange import matching_worker, web
+from zavora.runner.exchange import matching_worker, web
 
 Cut = Literal["before", "after"]
 CHUNK = 65_536

@@ -13,9 +13,10 @@ from django.db import connection
 
 from accounts.access.actor import Actor, Permission
 from accounts.models import AuditRecord
-from matching import gateway, wire
+from matching import wire
+from matching.gateway import client as gateway
+from matching.markets.services import change_market, freeze_account, set_market_phase
 from matching.models import Command, Market, Order
-from matching.services import change_market, freeze_account, set_market_phase
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM, operator
@@ -29,7 +30,7 @@ from tests.integration.matching.worker_setup import (
     running_worker,
     until,
 )
-from zavora.errors import EngineUnavailable, OutcomeUnknown
+from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -145,7 +146,7 @@ def test_an_operator_who_is_killed_before_the_answer_is_still_on_record(market):
     script = (
         "import django; django.setup()\n"
         "from tests.integration.matching.test_records_of_operators import DESK\n"
-        "from matching.services import set_market_phase\n"
+        "from matching.markets.services import set_market_phase\n"
         "set_market_phase(by=DESK, symbol='BTC/USD', phase='halted')\n"
     )
     queued = queue.xlen(wire.stream_name(0))

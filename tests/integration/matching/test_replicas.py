@@ -24,16 +24,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from websockets.sync.client import connect
 
-from api.binance.routes import Security
-from api.binance.table import ROUTES
-from api.urls import urlpatterns
+from api.binance.rest.routes import Security
+from api.binance.rest.table import ROUTES
+from api.v1.urls import urlpatterns
 from tests.exchange import Exchange, free_port, wait_until
 from tests.integration.binance.rest.conftest import Bot, new_key
 from tests.integration.matching.test_unavailable import Client
-from zavora.embedded.binaries import find_postgres
-from zavora.embedded.privileges import own, run_as_for
-from zavora.home import PROJECT_DIR
-from zavora.lasting import SET_ASIDE_MAX
+from zavora.foundation.lasting import SET_ASIDE_MAX
+from zavora.runner.embedded.binaries import find_postgres
+from zavora.runner.embedded.privileges import own, run_as_for
+from zavora.runner.home import PROJECT_DIR
 
 EDGE_WAIT_S = 3.0
 LEASE_S = 1.5

@@ -88,7 +88,7 @@ def _assert_sound(bench: Bench) -> None:
 
 def test_a_taker_whose_balance_has_no_room_is_refused_and_halts_nothing(rich: Bench) -> None:
     from matching.models import Command
-    from zavora.errors import ValidationFailed
+    from zavora.foundation.errors import ValidationFailed
 
     market = _coins(rich)
     rich.apply(rich.order(OTHER, market, "buy 10 @ 500"))

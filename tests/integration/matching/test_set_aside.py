@@ -38,9 +38,9 @@ def test_a_market_that_cannot_be_loaded_stops_no_other_of_its_shard(
     bench: Bench, accounts: list[Any], spoil: Callable[[int], None]
 ) -> None:
     from matching import wire
+    from matching.markets.selectors import get_market_terms
+    from matching.markets.services import configure_command
     from matching.models import Market, MarketState
-    from matching.selectors import get_market_terms
-    from matching.services import configure_command
     from matching.worker.offline import OfflineShard
 
     bad, good = bench.market("BTC/USD"), bench.market("USD/BTC")

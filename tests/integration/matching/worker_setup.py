@@ -19,14 +19,14 @@ from django.db import connection
 from accounts.models import Account
 from accounts.services import create_asset, deposit, ensure_user
 from matching import wire
+from matching.markets.services import new_market_command
 from matching.models import Command, Market
 from matching.reconcile import reconcile
-from matching.services import new_market_command
 from matching.worker.connection import connect
 from matching.worker.entries import Entry
-from matching.worker.loading import load_shard
 from matching.worker.loop import MatchingWorker
 from matching.worker.offline import OfflineShard
+from matching.worker.rebuild import load_shard
 from matching.worker.stream import News
 from tests.actors import SYSTEM
 

@@ -35,8 +35,8 @@ class Transport:
 
 
 def _topic(channel: str) -> Any:
-    from api.v1.socket_codec import V1
-    from marketdata.feed import Topic
+    from api.v1.socket.codec import V1
+    from marketdata.feed.feed import Topic
 
     return Topic(channel, 7, V1)  # type: ignore[arg-type]
 
@@ -54,7 +54,7 @@ def snapshots() -> list[str]:
 
 @pytest_asyncio.fixture
 async def outbox(transport: Transport, snapshots: list[str]) -> AsyncIterator[Any]:
-    from api.v1.socket_outbox import Outbox
+    from api.v1.socket.outbox import Outbox
 
     outbox = Outbox(transport.send, lambda topic: list(snapshots))
     writer = asyncio.create_task(outbox.run())
@@ -76,7 +76,7 @@ async def test_a_reader_that_keeps_up_gets_every_message_in_order(
 async def test_a_slow_reader_gets_the_present_book_instead_of_a_growing_queue(
     outbox: Any, transport: Transport, snapshots: list[str]
 ) -> None:
-    from api.v1.socket_outbox import MESSAGES_MAX
+    from api.v1.socket.outbox import MESSAGES_MAX
 
     book = _topic("orderbook")
     for number in range(MESSAGES_MAX * 20):
@@ -93,7 +93,7 @@ async def test_a_slow_reader_gets_the_present_book_instead_of_a_growing_queue(
 
 
 async def test_one_slow_reader_holds_up_nobody_else(outbox: Any, transport: Transport) -> None:
-    from api.v1.socket_outbox import Outbox
+    from api.v1.socket.outbox import Outbox
 
     other = Transport()
     quick = Outbox(other.send, lambda topic: [])
@@ -110,7 +110,7 @@ async def test_one_slow_reader_holds_up_nobody_else(outbox: Any, transport: Tran
 async def test_a_private_stream_that_cannot_keep_up_is_closed_with_4008(
     outbox: Any, transport: Transport
 ) -> None:
-    from api.v1.socket_outbox import MESSAGES_MAX
+    from api.v1.socket.outbox import MESSAGES_MAX
 
     for number in range(MESSAGES_MAX + 2):
         outbox.push_private(number)
@@ -129,7 +129,7 @@ async def test_a_hole_in_a_private_stream_closes_with_4008(
 async def test_a_reader_of_requests_waits_until_its_answers_are_read(
     outbox: Any, transport: Transport
 ) -> None:
-    from api.v1.socket_outbox import MESSAGES_MAX
+    from api.v1.socket.outbox import MESSAGES_MAX
 
     for number in range(MESSAGES_MAX):
         outbox.answer({"type": "websocket.send", "text": str(number)})

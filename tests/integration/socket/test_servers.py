@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 
 from tests.exchange import Exchange, wait_until
 from tests.integration.socket.conftest import MARKET, Client, Trader
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, web
 
 
 def _is_alive(port: int) -> bool:

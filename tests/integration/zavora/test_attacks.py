@@ -27,8 +27,8 @@ from websockets.sync.client import connect
 
 from tests.attacks import FRAME_BYTES, MIB
 from tests.exchange import Exchange, wait_until
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, WEB_SERVERS, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, WEB_SERVERS, web
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -19,8 +19,8 @@ from websockets.exceptions import ConnectionClosed
 from api.binance.streams.outbox import SILENT
 from tests.exchange import Exchange, wait_until
 from tests.strangers import PIECE, Stranger, frame, kept_peers
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, WEB_SERVERS, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, WEB_SERVERS, web
 
 MIB: Final = 1 << 20
 WAITS: Final = ("HEADER_WAIT_S", "KEEP_ALIVE_S", "BODY_WAIT_S", "WRITE_WAIT_S", "SOCKET_SILENCE_S")

@@ -10,8 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching.models import OrderKey
-from zavora.copying import RowCounts, RowTable, copy_bytes, copy_text, is_pipelined, write_rows
-from zavora.errors import InvariantBroken
+from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.rows import (
+    RowCounts,
+    RowTable,
+    copy_bytes,
+    copy_text,
+    is_pipelined,
+    write_rows,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from tests.exchange import Exchange
-from zavora.embedded.servers import RunningServers
-from zavora.home import PROJECT_DIR, Home, owner_lock
+from zavora.runner.embedded.servers import RunningServers
+from zavora.runner.home import PROJECT_DIR, Home, owner_lock
 
 HISTORY = (
     "accounts_auditrecord",

@@ -15,11 +15,11 @@ import pytest
 import redis
 
 from tests.exchange import wait_until
-from zavora.embedded import postgres, privileges
-from zavora.embedded.discovery import ServerUrls, running_servers
-from zavora.embedded.servers import RunningServers
-from zavora.home import PROJECT_DIR, Home, HomeError, owner_lock
-from zavora.processes import ProcessIdentity, identify, is_alive
+from zavora.runner.embedded import postgres, privileges
+from zavora.runner.embedded.discovery import ServerUrls, running_servers
+from zavora.runner.embedded.servers import RunningServers
+from zavora.runner.home import PROJECT_DIR, Home, HomeError, owner_lock
+from zavora.runner.processes import ProcessIdentity, identify, is_alive
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.timeout(60)
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from zavora.embedded.discovery import server_owner
-from zavora.embedded.servers import servers_for_command
-from zavora.home import Home
+from zavora.runner.embedded.discovery import server_owner
+from zavora.runner.embedded.servers import servers_for_command
+from zavora.runner.home import Home
 
 home = Home(Path(sys.argv[1]))
 with servers_for_command(home, quiet=True) as urls:

@@ -67,7 +67,7 @@ def test_what_clients_send_is_in_no_log(talkative: Exchange) -> None:
 
 def test_what_sockets_are_told_is_in_no_log(talkative: Exchange) -> None:
     from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS
-    from api.v1.socket_methods import METHODS
+    from api.v1.socket.methods import METHODS
 
     marked = canary()
     fields = dict.fromkeys(("token", "password", "apiKey", "signature", "listenKey"), marked)

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.exchange import wait_until
-from zavora.embedded.valkey import free_port
-from zavora.home import PROJECT_DIR, Home
-from zavora.processes import ProcessIdentity, is_alive
-from zavora.run import is_up
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.home import PROJECT_DIR, Home
+from zavora.runner.processes import ProcessIdentity, is_alive
+from zavora.runner.run import is_up
 
 pytestmark = pytest.mark.timeout(240)
 READY_WAIT_S = 90.0

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.exchange import Exchange
-from zavora.embedded.valkey import free_port
-from zavora.exchange import WEB_SERVERS, UnsafeBind, check_bind, web
-from zavora.home import PROJECT_DIR
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import WEB_SERVERS, UnsafeBind, check_bind, web
+from zavora.runner.home import PROJECT_DIR
 
 PRODUCTION = {"DEBUG": "0", "SECRET_KEY": "a-key-of-this-test-only", "ZAVORA_DEMO": "0"}
 

@@ -8,7 +8,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.exchange import Exchange
-from zavora.exchange import WEB_SERVERS, web
+from zavora.runner.exchange import WEB_SERVERS, web
 
 pytestmark = pytest.mark.timeout(180)
 

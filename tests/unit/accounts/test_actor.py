@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.access.actor import Actor, ActorKind, Permission
-from accounts.callers import Caller
-from zavora.errors import Forbidden
+from accounts.access.callers import Caller
+from zavora.foundation.errors import Forbidden
 
 
 def operator(*permissions, is_superuser=False):

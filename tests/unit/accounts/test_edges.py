@@ -4,23 +4,24 @@ import inspect
 from pathlib import Path
 
 import accounts.services
-import matching.services
-from zavora.home import PROJECT_DIR
+import matching.markets.services
+import matching.orders.services
+from zavora.runner.home import PROJECT_DIR
 
 PACKAGES = ("accounts", "api", "matching", "marketdata", "zavora")
 # Where the flags may stand: their columns, the services that ask or set them, pages that show them.
 MAY_NAME_FLAGS = {
     # The door of the operators' pages: who gets in, not what they may do there.
-    "accounts/door.py",
-    "accounts/forms.py",
+    "accounts/pages/door.py",
+    "accounts/pages/forms.py",
     "accounts/access/actor.py",
     "accounts/access/operators.py",  # makes the actor of the operators' pages
-    "accounts/admin.py",
+    "accounts/admin/people.py",
     "accounts/models.py",
-    "accounts/services/people.py",
-    "accounts/services/passwords.py",
-    "accounts/services/rights.py",
-    "accounts/services/roles.py",
+    "accounts/people/services.py",
+    "accounts/access/password_links.py",
+    "accounts/access/rights.py",
+    "accounts/access/roles.py",
     "zavora/demo/loading.py",
 }
 # Services that ask nobody: a customer's on what the edge has found to be their own, a stranger's,
@@ -56,8 +57,9 @@ def test_every_service_asks_who_acts():
     services = {name: getattr(accounts.services, name) for name in accounts.services.__all__}
     services |= {
         name: one
-        for name, one in vars(matching.services).items()
-        if not name.startswith("_") and getattr(one, "__module__", "") == "matching.services"
+        for module in (matching.markets.services, matching.orders.services)
+        for name, one in vars(module).items()
+        if not name.startswith("_") and getattr(one, "__module__", "") == module.__name__
     }
     without = set()
     for name, service in services.items():

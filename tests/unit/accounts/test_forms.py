@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from django import forms
 
-from accounts.forms import DecimalTextField, sentence
-from zavora.money import text_for_people
+from accounts.pages.forms import DecimalTextField, sentence
+from zavora.foundation.money import text_for_people
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from accounts.hashing import Gate
+from accounts.access.hashing import Gate
 from accounts.models import User
-from zavora.errors import Overloaded
+from zavora.foundation.errors import Overloaded
 
 
 def is_taken(password):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api.bodies import ClientGone, read_body
-from api.django_threads import THREADS_MAX, PooledASGIHandler
-from api.errors import PayloadTooLarge, RequestTimeout
-from zavora.bodies import BUDGET, FREE_BYTES, HeldBody
-from zavora.errors import Overloaded
+from api.transport.bodies import ClientGone, read_body
+from api.transport.django_threads import THREADS_MAX, PooledASGIHandler
+from api.transport.errors import PayloadTooLarge, RequestTimeout
+from zavora.foundation.bodies import BUDGET, FREE_BYTES, HeldBody
+from zavora.foundation.errors import Overloaded
 
 CHUNKED = {b"transfer-encoding": b"chunked"}
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from api.edge import app
-from api.edge.http import is_json, query_fields
-from zavora.errors import BadRequest
+from api.transport.http import is_json, query_fields
+from api.v1 import app
+from zavora.foundation.errors import BadRequest
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as drf
 
-from api import errors as api_errors
-from api.errors import HTTP_STATUS, drf_exception_handler, known_error, render, status_of
-from zavora import errors
-from zavora.errors import ZavoraError
+from api.transport import errors as api_errors
+from api.transport.errors import HTTP_STATUS, drf_exception_handler, known_error, render, status_of
+from zavora.foundation import errors
+from zavora.foundation.errors import ZavoraError
 
 STATUSES = {
     "bad_request": 400,
@@ -46,9 +46,11 @@ def family(cls=ZavoraError):
 
 
 def test_every_failure_is_mapped_by_itself():
-    assert {cls for cls in family() if cls.__module__ in ("zavora.errors", "api.errors")} == set(
-        HTTP_STATUS
-    )
+    assert {
+        cls
+        for cls in family()
+        if cls.__module__ in ("zavora.foundation.errors", "api.transport.errors")
+    } == set(HTTP_STATUS)
 
 
 def test_codes_are_unique_and_keep_their_statuses():

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from api.exact_json import DEPTH_MAX, Number, encode, parse
-from zavora.errors import BadRequest
+from api.transport.exact_json import DEPTH_MAX, Number, encode, parse
+from zavora.foundation.errors import BadRequest
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.exact_json import Number, parse
 from api.fields import Fields, decimal_text, order_id_of
-from zavora.errors import ValidationFailed
-from zavora.money import NotExact
+from api.transport.exact_json import Number, parse
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import NotExact
 
 
 @pytest.mark.parametrize(

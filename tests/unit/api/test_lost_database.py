@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from api.errors import drf_exception_handler
+from api.transport.errors import drf_exception_handler
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 
-from api import requests
-from api.exact_json import parse
-from api.requests import parse_amend, parse_batch, parse_cancel_all, parse_place, symbol_of
-from zavora.errors import ValidationFailed
+from api.transport.exact_json import parse
+from api.v1 import requests
+from api.v1.requests import parse_amend, parse_batch, parse_cancel_all, parse_place, symbol_of
+from zavora.foundation.errors import ValidationFailed
 
 ACCOUNT = uuid4()
 LIMIT = {

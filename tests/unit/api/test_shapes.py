@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from api import documents, shapes
-from api.times import microseconds_of, time_text
-from marketdata.market_view import PublicTrade, Ticker
+from api.v1 import words
+from api.v1.openapi import documents
+from api.v1.times import microseconds_of, time_text
+from marketdata.feed.view import PublicTrade, Ticker
 from marketdata.wire import CandleState
 from matching import wire
 from tests.terms import btc_usd
@@ -78,11 +79,11 @@ def test_times_have_six_decimals_and_a_z():
     ],
 )
 def test_the_average_price_is_rounded_half_to_even(quote, quantity, scale, mean):
-    assert shapes.average_price(quote, quantity, scale) == mean
+    assert words.average_price(quote, quantity, scale) == mean
 
 
 def test_an_order_reads_as_documented():
-    shape = shapes.order(ORDER, TERMS, ACCOUNT)
+    shape = words.order(ORDER, TERMS, ACCOUNT)
 
     assert (shape["id"], shape["user_id"], shape["market"]) == ("7", str(ACCOUNT), "BTC/USD")
     assert (shape["side"], shape["status"], shape["time_in_force"]) == ("Buy", "Filled", "GTC")
@@ -91,7 +92,7 @@ def test_an_order_reads_as_documented():
 
 
 def test_a_counterparty_stays_unknown():
-    shape = shapes.trade(TRADE, TERMS, {2: ACCOUNT})
+    shape = words.trade(TRADE, TERMS, {2: ACCOUNT})
 
     assert (shape["seller_id"], shape["seller_order_id"]) == (str(ACCOUNT), "8")
     assert (shape["buyer_id"], shape["buyer_order_id"]) == (None, None)
@@ -99,14 +100,14 @@ def test_a_counterparty_stays_unknown():
 
 def test_an_owner_of_both_sides_sees_both():
     other = uuid4()
-    shape = shapes.trade(TRADE, TERMS, {1: other, 2: ACCOUNT})
+    shape = words.trade(TRADE, TERMS, {1: other, 2: ACCOUNT})
 
     assert (shape["buyer_id"], shape["buyer_order_id"]) == (str(other), "7")
 
 
 def test_each_party_sees_its_own_fill():
-    maker = shapes.fill(TRADE, TERMS, is_maker=True)
-    taker = shapes.fill(TRADE, TERMS, is_maker=False)
+    maker = words.fill(TRADE, TERMS, is_maker=True)
+    taker = words.fill(TRADE, TERMS, is_maker=False)
 
     assert (maker["side"], maker["fee"], maker["fee_asset"], maker["order_id"]) == (
         "Buy",
@@ -123,7 +124,7 @@ def test_each_party_sees_its_own_fill():
 
 
 def test_rates_are_fractions_without_noise():
-    assert [shapes.rate(ppm) for ppm in (0, 750, 1000, 1_000_000)] == ["0", "0.00075", "0.001", "1"]
+    assert [words.rate(ppm) for ppm in (0, 750, 1000, 1_000_000)] == ["0", "0.00075", "0.001", "1"]
 
 
 def test_every_shape_has_exactly_the_documented_fields():
@@ -131,14 +132,14 @@ def test_every_shape_has_exactly_the_documented_fields():
     ticker = Ticker("BTC/USD", *("1",) * 10, 3, "1", US)
     candle = CandleState(1, "12h", 0, *("1",) * 8, 3, 1, 3)
     written = {
-        documents.Order: shapes.order(ORDER, TERMS, ACCOUNT),
-        documents.Trade: shapes.trade(TRADE, TERMS, {}),
-        documents.Fill: shapes.fill(TRADE, TERMS, is_maker=True),
-        documents.PublicTrade: shapes.public_trade(trade, TERMS),
-        documents.Market: shapes.market(TERMS),
-        documents.Ticker: shapes.ticker(ticker),
-        documents.Candle: shapes.candle(candle, "BTC/USD"),
-        documents.Balance: shapes.balance_of_units(
+        documents.Order: words.order(ORDER, TERMS, ACCOUNT),
+        documents.Trade: words.trade(TRADE, TERMS, {}),
+        documents.Fill: words.fill(TRADE, TERMS, is_maker=True),
+        documents.PublicTrade: words.public_trade(trade, TERMS),
+        documents.Market: words.market(TERMS),
+        documents.Ticker: words.ticker(ticker),
+        documents.Candle: words.candle(candle, "BTC/USD"),
+        documents.Balance: words.balance_of_units(
             account_id=ACCOUNT,
             asset="BTC",
             scale=8,
@@ -153,13 +154,13 @@ def test_every_shape_has_exactly_the_documented_fields():
 
 
 def test_a_candle_closes_when_the_next_one_opens():
-    shape = shapes.candle(CandleState(1, "12h", 0, *("1",) * 8, 3, 1, 3), "BTC/USD")
+    shape = words.candle(CandleState(1, "12h", 0, *("1",) * 8, 3, 1, 3), "BTC/USD")
 
     assert (shape["interval"], shape["close_time"]) == ("Hour12", "1970-01-01T12:00:00.000000Z")
 
 
 def test_a_balance_adds_up_in_units():
-    shape = shapes.balance_of_units(
+    shape = words.balance_of_units(
         account_id=ACCOUNT, asset="BTC", scale=8, available_units=1, locked_units=2, updated_us=US
     )
 

@@ -2,63 +2,63 @@
 
 import pytest
 
-from api import throttles
-from zavora.errors import RateLimited
+from api.access import limits
+from zavora.foundation.errors import RateLimited
 
 
 @pytest.fixture(autouse=True)
 def _limits(settings):
     settings.ZAVORA_RATE_LIMIT_IP_PER_MINUTE = 3
     settings.ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = 10
-    throttles.forget()
+    limits.forget()
     yield
-    throttles.forget()
+    limits.forget()
 
 
 def test_the_limit_is_told_and_held():
-    remaining = [throttles.take_for_ip("a").remaining for _ in range(3)]
+    remaining = [limits.take_for_ip("a").remaining for _ in range(3)]
 
     assert remaining == [2, 1, 0]
     with pytest.raises(RateLimited) as refusal:
-        throttles.take_for_ip("a")
-    assert 1 <= refusal.value.details["retry_after"] <= throttles.WINDOW_S
+        limits.take_for_ip("a")
+    assert 1 <= refusal.value.details["retry_after"] <= limits.WINDOW_S
 
 
 def test_addresses_and_keys_are_counted_apart():
     for _ in range(3):
-        throttles.take_for_ip("a")
+        limits.take_for_ip("a")
 
-    assert throttles.take_for_ip("b").remaining == 2
-    assert throttles.take_for_key(("key", 1), 4).remaining == 6
-    assert throttles.take_for_key(("key", 2)).remaining == 9
+    assert limits.take_for_ip("b").remaining == 2
+    assert limits.take_for_key(("key", 1), 4).remaining == 6
+    assert limits.take_for_key(("key", 2)).remaining == 9
     with pytest.raises(RateLimited):
-        throttles.take_for_key(("key", 1), 7)
-    assert throttles.take_for_key(("key", 1), 6).remaining == 0
+        limits.take_for_key(("key", 1), 7)
+    assert limits.take_for_key(("key", 1), 6).remaining == 0
 
 
 def test_a_minute_later_the_count_begins_anew(monkeypatch):
     now = 1000.0
-    monkeypatch.setattr(throttles.time, "monotonic", lambda: now)
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
     for _ in range(3):
-        throttles.take_for_ip("a")
+        limits.take_for_ip("a")
     with pytest.raises(RateLimited):
-        throttles.take_for_ip("a")
+        limits.take_for_ip("a")
 
-    now += throttles.WINDOW_S
+    now += limits.WINDOW_S
 
-    assert throttles.take_for_ip("a").remaining == 2
+    assert limits.take_for_ip("a").remaining == 2
 
 
 def test_zero_switches_a_limit_off(settings):
     settings.ZAVORA_RATE_LIMIT_IP_PER_MINUTE = 0
 
-    assert [throttles.take_for_ip("a") for _ in range(100)] == [None] * 100
+    assert [limits.take_for_ip("a") for _ in range(100)] == [None] * 100
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr(throttles, "COUNTERS_MAX", 10)
+    monkeypatch.setattr(limits, "COUNTERS_MAX", 10)
 
     for number in range(1000):
-        throttles.take_for_ip(str(number))
+        limits.take_for_ip(str(number))
 
-    assert len(throttles._by_ip._windows) == 10
+    assert len(limits._by_ip._windows) == 10

@@ -10,8 +10,8 @@ import pytest
 from api.binance.streams import outbox as compat_outbox
 from api.binance.streams.connection import StreamConnection
 from api.binance.ws_api.connection import Connection
-from api.v1 import socket_outbox
-from api.v1.socket import SocketConsumer
+from api.v1.socket import outbox
+from api.v1.socket.connection import SocketConsumer
 
 ANSWERS_LENGTH_MAX = 20_000
 ASKED_MAX = 900  # fewer messages than what is bounded by their count
@@ -80,7 +80,7 @@ async def settle(client: Client) -> int:
 
 @pytest.fixture(autouse=True)
 def small_bounds(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    for module in (socket_outbox, compat_outbox):
+    for module in (outbox, compat_outbox):
         monkeypatch.setattr(module, "ANSWERS_LENGTH_MAX", ANSWERS_LENGTH_MAX)
     settings.ZAVORA_STREAM_MESSAGES_PER_S = 0
 

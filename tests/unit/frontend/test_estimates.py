@@ -8,12 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from api import shapes
+from api.v1 import words
 from matching.engine import Engine
 from matching.engine.types import ConfigureMarket, Place, Traded
-from matching.terms import AssetTerms, MarketTerms, build_terms
+from matching.markets.terms import AssetTerms, MarketTerms, build_terms
 from zavora.demo.catalogue import MARKETS, SCALE
-from zavora.money import units_to_decimal
+from zavora.foundation.money import units_to_decimal
 
 SCRIPT = Path(__file__).with_name("estimates.mjs")
 CASES = 60
@@ -102,7 +102,7 @@ class Case:
         return {sides[0]: levels, sides[1]: [], "sequence": 1}
 
     def page(self) -> dict[str, Any]:
-        market = shapes.market(self.terms)
+        market = words.market(self.terms)
         rates = {"maker": market["maker_fee"], "taker": market["taker_fee"]}
         return {"draft": self.draft(), "market": market, "book": self.book(), "rates": rates}
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.book import DepthBook
+from marketdata.feed.book import DepthBook
 
 changes = st.lists(
     st.tuples(

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from django.db import OperationalError
 
-from marketdata import feed as feed_module
-from marketdata.feed import Feed
+from marketdata.feed import feed as feed_module
 from marketdata.feed.account_streams import AccountStreams
-from matching.selectors import list_market_terms
+from marketdata.feed.feed import Feed
+from matching.markets.selectors import list_market_terms
 from tests.terms import btc_usd
 
 

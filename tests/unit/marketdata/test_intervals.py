@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.intervals import INTERVALS, check_interval, next_open_us, open_us
-from zavora.errors import ValidationFailed
+from marketdata.candles.intervals import INTERVALS, check_interval, next_open_us, open_us
+from zavora.foundation.errors import ValidationFailed
 
 
 def _us(text: str) -> int:

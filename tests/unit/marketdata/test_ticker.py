@@ -1,9 +1,9 @@
 """The rolling 24 hours, and what the feed adds to the service's figures."""
 
-from marketdata.intervals import MINUTE_US
-from marketdata.market_view import MarketView
-from marketdata.states import CandleState
-from marketdata.tickers import DayWindow
+from marketdata.candles.intervals import MINUTE_US
+from marketdata.candles.windows import DayWindow
+from marketdata.feed.view import MarketView
+from marketdata.wire import CandleState
 from matching.wire import DepthChange, MarketEvent, TradeState
 from tests.terms import btc_usd
 

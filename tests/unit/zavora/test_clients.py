@@ -2,8 +2,8 @@
 
 import pytest
 
-from zavora.addresses import counted_as, parse_address, parse_networks
-from zavora.clients import find_client, with_client
+from zavora.foundation.addresses import counted_as, parse_address, parse_networks
+from zavora.foundation.clients import find_client, with_client
 
 PROXIES = ("10.0.0.0/8", "192.0.2.7", "fd00::/8")
 

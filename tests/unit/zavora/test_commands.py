@@ -3,8 +3,8 @@
 import pytest
 
 from manage import needs_servers
-from zavora.exchange import WEB_SERVERS, UnknownWebServer, application_specs, web
-from zavora.home import Home
+from zavora.runner.exchange import WEB_SERVERS, UnknownWebServer, application_specs, web
+from zavora.runner.home import Home
 
 
 @pytest.mark.parametrize(

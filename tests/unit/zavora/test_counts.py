@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from zavora.addresses import parse_networks
-from zavora.bodies import FREE_BYTES, BodyBudget, HeldBody
+from zavora.foundation.addresses import parse_networks
+from zavora.foundation.bodies import FREE_BYTES, BodyBudget, HeldBody
+from zavora.foundation.socket_counts import PURGE_AT_LEAST, Silence, SocketCounts, Turns
 from zavora.serving.connections import Connections
-from zavora.sockets import PURGE_AT_LEAST, Silence, SocketCounts, Turns
 
 
 def test_an_address_has_so_many_connections_and_others_are_served():

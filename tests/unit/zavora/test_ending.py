@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from zavora import ending
-from zavora.ending import end_tasks
-from zavora.home import PROJECT_DIR
+from zavora.foundation import ending
+from zavora.foundation.ending import end_tasks
+from zavora.runner.home import PROJECT_DIR
 
 PACKAGES = ("accounts", "api", "marketdata", "matching", "zavora")
 

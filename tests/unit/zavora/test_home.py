@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from zavora.embedded.discovery import (
+from zavora.runner.embedded.discovery import (
     ServerUrls,
     announce_servers,
     running_servers,
     server_owner,
     withdraw_servers,
 )
-from zavora.home import SOCKET_PATH_BYTES_MAX, Home, HomeError, owner_lock
-from zavora.reset import wipe
+from zavora.runner.home import SOCKET_PATH_BYTES_MAX, Home, HomeError, owner_lock
+from zavora.runner.reset import wipe
 
 URLS = ServerUrls("postgresql://u:secret@:5432/d", "redis://:secret@127.0.0.1:1/0")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zavora.hosts import ANY_HOST_PATHS, is_host_allowed
+from zavora.foundation.hosts import ANY_HOST_PATHS, is_host_allowed
 
 SERVER = ("192.0.2.1", 8000)
 

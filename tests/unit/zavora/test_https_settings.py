@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zavora.home import PROJECT_DIR
+from zavora.runner.home import PROJECT_DIR
 
 PRODUCTION = {
     "DEBUG": "0",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange import wait_until
-from zavora.processes import (
+from zavora.runner.processes import (
     ProcessIdentity,
     ProcessRecord,
     ProcessSpec,
@@ -136,7 +136,7 @@ def test_the_record_is_readable_by_its_owner_only(
 def test_children_end_when_their_starter_is_killed() -> None:
     starter = (
         "import os, sys, time; sys.path.insert(0, os.getcwd())\n"
-        "from zavora.processes import ProcessSpec, spawn\n"
+        "from zavora.runner.processes import ProcessSpec, spawn\n"
         f"child = spawn(ProcessSpec('child', (sys.executable, '-c', {SLEEP!r}), os.environ))\n"
         "print(child.pid, flush=True); time.sleep(60)"
     )

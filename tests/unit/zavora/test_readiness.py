@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from zavora.run import is_up
+from zavora.runner.run import is_up
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from zavora.home import PROJECT_DIR
-from zavora.redaction import HIDDEN, hide, hide_values
+from zavora.foundation.redaction import HIDDEN, hide, hide_values
+from zavora.runner.home import PROJECT_DIR
 
 KEY = "Zk3" + "aB4" * 20
 

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from zavora.home import PROJECT_DIR
-from zavora.redis_links import Pulse, silence_max_s
+from zavora.foundation.queue import Pulse, silence_max_s
+from zavora.runner.home import PROJECT_DIR
 
 PACKAGES = ("accounts", "api", "marketdata", "matching", "zavora")
 # They count their own reconnects, so they make their connections themselves, with bounds.
-OWN_CONNECTIONS = {"matching/gateway.py", "matching/worker/stream.py", "zavora/redis_links.py"}
+OWN_CONNECTIONS = {
+    "matching/gateway/client.py",
+    "matching/worker/stream.py",
+    "zavora/foundation/queue.py",
+}
 
 
 def _sources() -> dict[str, str]:

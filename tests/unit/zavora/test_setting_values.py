@@ -1,6 +1,6 @@
 from typing import Any
 
-from zavora.setting_values import SettingValue
+from zavora.foundation.setting_values import SettingValue
 
 
 def test_a_value_follows_its_setting_and_no_other(settings: Any) -> None:

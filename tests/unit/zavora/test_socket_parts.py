@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from tests.strangers import frame
-from zavora.home import PROJECT_DIR
+from zavora.runner.home import PROJECT_DIR
 from zavora.serving.bounds import PARTS_MAX
 from zavora.serving.uvicorn_server import BoundedSocketProtocol
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from tests.exchange import wait_until
-from zavora.home import PROJECT_DIR, Home
-from zavora.processes import ProcessIdentity, ProcessSpec, identify, is_alive
-from zavora.supervisor import StartFailed, Supervisor
+from zavora.runner.home import PROJECT_DIR, Home
+from zavora.runner.processes import ProcessIdentity, ProcessSpec, identify, is_alive
+from zavora.runner.supervisor import StartFailed, Supervisor
 
 # A supervisor in a process of its own: signals are for the whole process.
 PROGRAM = """
 import json, os, sys
 from pathlib import Path
-from zavora.home import Home
-from zavora.processes import ProcessSpec, Stage
-from zavora.supervisor import StartFailed, StopRequested, Supervisor
+from zavora.runner.home import Home
+from zavora.runner.processes import ProcessSpec, Stage
+from zavora.runner.supervisor import StartFailed, StopRequested, Supervisor
 
 home, scripts = Home(Path(sys.argv[1])), json.loads(sys.argv[2])
 show = lambda line: print(line, flush=True)
@@ -232,7 +232,7 @@ def test_what_a_process_left_in_its_group_ends_with_it(supervise, home: Home) ->
 
 
 def test_output_that_nobody_reads_is_dropped_not_waited_for() -> None:
-    talker = "from zavora.run import say\nfor n in range(20_000): say('x' * 100)"
+    talker = "from zavora.runner.run import say\nfor n in range(20_000): say('x' * 100)"
     process = subprocess.Popen(
         [sys.executable, "-c", talker], stdout=subprocess.PIPE, cwd=PROJECT_DIR
     )

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
-from zavora.commands import ExampleCommand
+from zavora.foundation.commands import ExampleCommand
 
 FINGERPRINT_NAME = "sources.json"
 

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from zavora.commands import ExampleCommand
 from zavora.demo.loading import load_demo
+from zavora.foundation.commands import ExampleCommand
 
 
 class Command(ExampleCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from zavora.commands import ExampleCommand
+from zavora.foundation.commands import ExampleCommand
 from zavora.starting import UnsafeStart, check_demo
 
 

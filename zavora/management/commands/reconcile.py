@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from matching.reconcile import reconcile
-from zavora.commands import ExampleCommand
+from zavora.foundation.commands import ExampleCommand
 
 EXIT_BREAKS = 1
 

@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from zavora.commands import ExampleCommand
 from zavora.demo.loading import tokens_path
 from zavora.demo.traders import run_traders
+from zavora.foundation.commands import ExampleCommand
 
 
 class Command(ExampleCommand):

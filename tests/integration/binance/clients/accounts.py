@@ -12,8 +12,8 @@ import httpx
 import msgspec
 
 from tests.exchange import Exchange, wait_until
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, web
 
 # A market of these tests' own, with fees: nobody else trades in it.
 MARKET = "ETH/EUR"

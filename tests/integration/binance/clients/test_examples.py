@@ -8,7 +8,7 @@ import pytest
 
 from tests.exchange import Exchange
 from tests.integration.binance.clients.accounts import MARKET, SYMBOL, Keys
-from zavora.home import PROJECT_DIR
+from zavora.runner.home import PROJECT_DIR
 
 
 @pytest.mark.parametrize(

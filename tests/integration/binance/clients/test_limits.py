@@ -26,7 +26,7 @@ from tests.integration.binance.clients.accounts import (
     until_refused,
 )
 from tests.integration.binance.clients.conftest import cancel_everything, ccxt_settings
-from zavora.exchange import HOST
+from zavora.runner.exchange import HOST
 
 # Whom the web process sees behind a proxy on this machine; nothing is sent to that address.
 VISITOR = {"X-Forwarded-For": "203.0.113.7"}

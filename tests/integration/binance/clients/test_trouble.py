@@ -19,7 +19,7 @@ from tests.integration.binance.clients.accounts import (
     until_refused,
 )
 from tests.integration.binance.clients.conftest import cancel_everything, ccxt_settings
-from zavora.exchange import HOST
+from zavora.runner.exchange import HOST
 
 SET_STATUS = (
     "from accounts.services import set_account_status; from tests.actors import SYSTEM;"

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 
-from marketdata.intervals import INTERVALS
+from marketdata.candles.intervals import INTERVALS
 from tests.exchange import Exchange
 from tests.integration.binance.market_data.conftest import STREAM, SYMBOL, Open, Trader
 from tests.integration.socket.conftest import MARKET, Client

@@ -132,7 +132,7 @@ def ben(exchange: Exchange) -> Iterator[Bot]:
 # What else a key may be, each by its name: ``create_api_key``'s arguments.
 SPECIAL = """
 import json
-from accounts.selectors import find_user
+from accounts.money.selectors import find_user
 from accounts.services import create_account, create_api_key
 from tests.actors import SYSTEM
 user = find_user("ann@example.com")
@@ -166,7 +166,7 @@ def special(exchange: Exchange, ann: Bot) -> Iterator[Callable[[str], Bot]]:
 EMPTY = """
 from accounts.models import Account
 from matching.models import Order
-from matching.services import freeze_account, unfreeze_account
+from matching.markets.services import freeze_account, unfreeze_account
 from tests.actors import SYSTEM
 still_open = Order.objects.filter(market__symbol="BTC/EUR", status__in=["new", "partially_filled"])
 for account in Account.objects.filter(status="active", pk__in=still_open.values("account_id")):

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from api.binance import trading
-from api.binance.routes import Security
-from api.binance.table import ROUTES
+from api.binance.rest import trading
+from api.binance.rest.routes import Security
+from api.binance.rest.table import ROUTES
 from tests.exchange import Exchange
 from tests.integration.api.conftest import table_state
 from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of, now_ms

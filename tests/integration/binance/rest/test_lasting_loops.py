@@ -8,7 +8,7 @@ import redis.asyncio as redis_asyncio
 from django.conf import settings
 
 from api.binance import limits, limits_sharing
-from api.binance.user_streams import End, _ListenKeyWatch
+from api.binance.user_data.user_streams import End, _ListenKeyWatch
 
 GARBLED, SOUND = "198.51.100.201", "198.51.100.202"
 
@@ -71,7 +71,7 @@ class FailingStream(Stream):
 async def test_listen_keys_are_looked_after_on_after_one_that_cannot_be_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("api.binance.user_streams.LISTEN_KEY_LOOK_S", 0.02)
+    monkeypatch.setattr("api.binance.user_data.user_streams.LISTEN_KEY_LOOK_S", 0.02)
     watch = _ListenKeyWatch()
     streams = [FailingStream(10**9, watch), Stream(10**9 + 1, watch)]
     for stream in streams:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.exchange import Exchange, wait_until
 from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot, error_of, now_ms
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, web
 
 NAME = "web-impatient"
 TIMEOUT = (

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from matching.selectors import OPEN_PAGE
+from matching.orders.selectors import OPEN_PAGE
 from tests.exchange import Exchange, wait_until
 from tests.integration.binance.rest.conftest import OPEN_ORDERS, ORDER, SYMBOL, Bot, new_key
 

@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 from websockets.asyncio.client import connect
 
-from marketdata.feed import COMPARE_PERIOD_S
 from marketdata.feed.account_streams import LATE_MAX_S
+from marketdata.feed.feed import COMPARE_PERIOD_S
 from tests.exchange import Exchange
 from tests.integration.binance.user_data.conftest import Bot
 from tests.integration.socket.conftest import Client
-from zavora.home import PROJECT_DIR
+from zavora.runner.home import PROJECT_DIR
 
 # What the machine may add to it.
 SLACK_S = 10.0

@@ -11,8 +11,8 @@ from tests.exchange import Exchange, wait_until
 from tests.integration.binance.user_data.conftest import MARKETS, Bot, Socket
 from tests.integration.binance.user_data.test_user_flow import caught_up, lane, snapshot
 from tests.socket_client import WAIT_S
-from zavora.embedded.valkey import free_port
-from zavora.exchange import HOST, web
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, web
 
 Keep = Callable[[Socket], Socket]
 

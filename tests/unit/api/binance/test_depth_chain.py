@@ -5,8 +5,8 @@ import random
 import pytest
 
 from api.binance.streams.depth_chain import ChainBroken, DepthChain
-from marketdata.book import BookSide, Level
-from marketdata.market_view import DepthDelta
+from marketdata.feed.book import BookSide, Level
+from marketdata.feed.view import DepthDelta
 
 
 def _chain(sequence: int = 10) -> DepthChain:

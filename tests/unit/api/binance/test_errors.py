@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from api.binance import errors
-from api.binance.errors import CompatError, known_compat_error, render
-from api.errors import RequestTimeout
-from zavora import errors as own
-from zavora.errors import ZavoraError
+from api.binance.words import errors
+from api.binance.words.errors import CompatError, known_compat_error, render
+from api.transport.errors import RequestTimeout
+from zavora.foundation import errors as own
+from zavora.foundation.errors import ZavoraError
 
 NOTIONAL = "Filter failure: NOTIONAL"
 TIMEOUT = (

@@ -9,11 +9,11 @@ import pytest
 from api.binance.streams import market_streams
 from api.binance.streams.market_streams import KlineStream
 from api.binance.streams.names import parse_name
-from marketdata.candles import chained
-from marketdata.feed import Feed
-from marketdata.market_view import MarketView
-from marketdata.states import CandleState
-from marketdata.worker import _newest
+from marketdata.candles.counting import chained
+from marketdata.candles.service_loop import _newest
+from marketdata.feed.feed import Feed
+from marketdata.feed.view import MarketView
+from marketdata.wire import CandleState
 from matching.wire import MarketEvent, TradeState
 from tests.terms import btc_usd
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.binance import limits
-from api.binance.errors import CompatError
+from api.binance.words.errors import CompatError
 
 NOON = 1_800_000_000.0  # a whole minute, ten seconds
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.binance.errors import CompatError
-from api.binance.params import PAIRS_MAX, Params
+from api.binance.rest.params import PAIRS_MAX, Params
+from api.binance.words.errors import CompatError
 
 
 def code_of(call: Callable[[], Any]) -> int:

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from accounts.callers import Caller, SigningKey
-from accounts.key_secrets import open_secret, seal_secret
-from api.binance import signing
-from api.binance.errors import CompatError
-from api.binance.params import Params
+from accounts.access.callers import Caller, SigningKey
+from accounts.access.key_secrets import open_secret, seal_secret
+from api.binance.rest import signing
+from api.binance.rest.params import Params
+from api.binance.words.errors import CompatError
 
 ACCOUNT = UUID(int=1)
 CALLER = Caller(1, "a@example.com", 1, frozenset({"read"}), {ACCOUNT: 5})

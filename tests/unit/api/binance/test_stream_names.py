@@ -3,7 +3,7 @@
 import pytest
 
 from api.binance.streams.names import StreamName, parse_name
-from marketdata.intervals import INTERVALS
+from marketdata.candles.intervals import INTERVALS
 
 
 @pytest.mark.parametrize(

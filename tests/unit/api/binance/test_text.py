@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from api.binance.text import eight, ms_of, ms_of_us
+from api.binance.words.text import eight, ms_of, ms_of_us
 
 
 @pytest.mark.parametrize(

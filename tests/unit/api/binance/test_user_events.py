@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api.binance.symbols import is_exact
-from api.binance.user_events import UserDataCodec, listen_key_expired, stream_terminated
+from api.binance.user_data.user_events import UserDataCodec, listen_key_expired, stream_terminated
+from api.binance.words.symbols import is_exact
 from marketdata.feed.account_streams import AccountEvent, AccountStep
-from marketdata.market_view import MarketView
-from matching.terms import AssetTerms, MarketTerms, build_terms
+from marketdata.feed.view import MarketView
+from matching.markets.terms import AssetTerms, MarketTerms, build_terms
 from matching.wire import BalanceState, OrderChange, OrderState, TradeState
 
 US = 1_790_000_000_123_456

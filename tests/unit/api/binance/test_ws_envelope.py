@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.binance import errors
-from api.binance.errors import CompatError
+from api.binance.words import errors
+from api.binance.words.errors import CompatError
 from api.binance.ws_api import envelope
-from api.exact_json import Number
+from api.transport.exact_json import Number
 
 
 def code_of(call: Any) -> int:

@@ -1,0 +1,157 @@
+"""Keys that sign requests: HMAC secrets, sealed at rest, and public keys, of which that is all.
+
+A key has a name, which requests carry, and a secret. The secret is shown once, when it is made;
+where the key's owner made the pair, the exchange never sees the private half.
+"""
+
+import ipaddress
+import secrets
+import string
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPublicKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
+from django.db import transaction
+
+from accounts.access.actor import Actor
+from accounts.access.callers import KIND_ED25519, KIND_HMAC, KIND_RSA, SCOPES, SIGNING_KINDS
+from accounts.access.credentials import checked_key_fields, record_key
+from accounts.access.key_secrets import seal_secret
+from accounts.models import ApiKey
+from accounts.notices import publish_credentials_on_commit
+from zavora.foundation.errors import ValidationFailed
+
+NAME_LENGTH: Final = 64
+SECRET_LENGTH: Final = 64
+RSA_BITS_MIN: Final = 2_048
+RSA_BITS_MAX: Final = 8_192
+RSA_EXPONENT: Final = 65_537
+IPS_MAX: Final = 30
+_LETTERS: Final = string.ascii_letters + string.digits
+
+
+class NewApiKey(msgspec.Struct, frozen=True):
+    """A key just made. ``secret`` is told this once; None where its owner made the pair."""
+
+    key_id: int
+    key: str
+    secret: str | None
+    account_id: UUID
+
+
+@transaction.atomic(durable=True)
+def create_api_key(
+    *,
+    by: Actor,
+    user_id: int,
+    kind: str,
+    scopes: Sequence[str],
+    account_id: UUID,
+    label: str = "",
+    ip_allowed: Sequence[str] = (),
+    expires_at: datetime | None = None,
+    public_key_pem: str | None = None,
+) -> NewApiKey:
+    """Make a signing key that speaks for one account.
+
+    ``kind``: "hmac", "ed25519" or "rsa"; with ``public_key_pem`` the pair is the owner's own, else
+    one is made and its private half returned (PKCS8 PEM). ``ip_allowed``: from where it may be
+    used; empty: from everywhere. Raises Forbidden, NotFound, ValidationFailed or Conflict.
+    """
+    if kind not in SIGNING_KINDS:
+        raise ValidationFailed("bad kind", kind="expected one of " + ", ".join(SIGNING_KINDS))
+    user, account = checked_key_fields(
+        by=by,
+        user_id=user_id,
+        scopes=scopes,
+        label=label,
+        expires_at=expires_at,
+        account_id=account_id,
+    )
+    if account is None:
+        raise ValidationFailed("unknown account", account="expected one of the user's")
+    name = _random_text(NAME_LENGTH)
+    stored, secret = _make(kind, name, public_key_pem)
+    row = ApiKey.objects.create(
+        owner=user,
+        kind=kind,
+        lookup=name,
+        secret=stored,
+        label=label,
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        ip_allowed=_checked_ips(ip_allowed),
+        account=account,
+        expires_at=expires_at,
+    )
+    record_key(by, "key.create", row)
+    publish_credentials_on_commit(user.pk)
+    return NewApiKey(row.pk, name, secret, account.public_id)
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+def _checked_ips(ip_allowed: Sequence[str]) -> list[str]:
+    """Return addresses in their plain form."""
+    if len(ip_allowed) > IPS_MAX:
+        raise ValidationFailed("too many addresses", ip=f"expected at most {IPS_MAX}")
+    try:
+        return [str(ipaddress.ip_address(one)) for one in ip_allowed]
+    except ValueError:
+        raise ValidationFailed("bad address", ip="expected IPv4 or IPv6 addresses") from None
+
+
+# --- key material ---------------------------------------------------------------------------------
+
+
+def _make(kind: str, name: str, public_key_pem: str | None) -> tuple[bytes, str | None]:
+    """Return what is stored of a key, and what its owner is told."""
+    if kind == KIND_HMAC:
+        if public_key_pem is not None:
+            raise ValidationFailed("bad key", public_key="expected none for an HMAC key")
+        secret = _random_text(SECRET_LENGTH)
+        return seal_secret(secret.encode(), name=name), secret
+    if public_key_pem is not None:
+        return _material(kind, _loaded(public_key_pem)), None
+    private: Ed25519PrivateKey | RSAPrivateKey = (
+        Ed25519PrivateKey.generate()
+        if kind == KIND_ED25519
+        else generate_private_key(public_exponent=RSA_EXPONENT, key_size=RSA_BITS_MIN)
+    )
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return _material(kind, private.public_key()), pem.decode()
+
+
+def _loaded(pem: str) -> object:
+    try:
+        return load_pem_public_key(pem.encode())
+    except ValueError:
+        raise ValidationFailed("bad key", public_key="expected a public key in PEM") from None
+
+
+def _material(kind: str, key: object) -> bytes:
+    """Return a public key as it is stored: Ed25519 raw, RSA in DER."""
+    if kind == KIND_ED25519 and isinstance(key, Ed25519PublicKey):
+        return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    if kind == KIND_RSA and isinstance(key, RSAPublicKey):
+        if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
+            expected = f"expected {RSA_BITS_MIN} to {RSA_BITS_MAX} bits"
+            raise ValidationFailed("bad key", public_key=expected)
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    raise ValidationFailed("bad key", public_key=f"expected a public key of kind {kind}")

@@ -1,0 +1,122 @@
+"""Reads of who may get in: tokens and keys."""
+
+import hashlib
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.access.callers import KIND_HMAC, SCOPES, SIGNING_KINDS, Caller, SigningKey
+from accounts.access.key_secrets import open_secret
+from accounts.models import (
+    Account,
+    ApiKey,
+    User,
+)
+from zavora.foundation.errors import Unauthorized
+
+TOKEN_LENGTH_MAX: Final = 128
+
+
+def find_caller_by_token(token: str) -> Caller | None:
+    """Return who a bearer token speaks for; None if unknown, revoked, expired or shut out.
+
+    The look-up goes by the token's digest, so its time tells nothing about stored tokens.
+    """
+    if not token or len(token) > TOKEN_LENGTH_MAX:
+        return None
+    digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+    key = (
+        ApiKey.objects.select_related("owner")
+        .filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
+            lookup=digest,
+            kind=ApiKey.Kind.BEARER,
+            revoked_at__isnull=True,
+            owner__is_active=True,
+        )
+        .first()
+    )
+    if key is None:
+        return None
+    accounts = _accounts_of(key.owner_id)
+    if key.account_id is not None:
+        accounts = {public: pk for public, pk in accounts.items() if pk == key.account_id}
+    return Caller(
+        user_id=key.owner_id,
+        email=key.owner.email,
+        key_id=key.pk,
+        scopes=frozenset(key.scopes),
+        accounts=accounts,
+        only_account=key.account_id,
+        ip_allowed=tuple(key.ip_allowed),
+        expires_at=key.expires_at,
+    )
+
+
+def find_api_key(lookup: str) -> SigningKey | None:
+    """Return a signing key by its name; None if unknown, revoked, expired or shut out.
+
+    None also where its secret cannot be read (the settings' secret is another one now).
+    """
+    key = (
+        ApiKey.objects.select_related("owner", "account")
+        .filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
+            lookup=lookup,
+            kind__in=SIGNING_KINDS,
+            revoked_at__isnull=True,
+            owner__is_active=True,
+            account__isnull=False,
+        )
+        .first()
+    )
+    if key is None or key.account is None or key.account.owner_id != key.owner_id:
+        return None
+    stored = bytes(key.secret or b"")
+    material = open_secret(stored, name=key.lookup) if key.kind == KIND_HMAC else stored
+    if not material:
+        return None
+    return SigningKey(
+        kind=key.kind,
+        caller=Caller(
+            user_id=key.owner_id,
+            email=key.owner.email,
+            key_id=key.pk,
+            scopes=frozenset(key.scopes),
+            accounts={key.account.public_id: key.account.pk},
+            only_account=key.account.pk,
+            ip_allowed=tuple(key.ip_allowed),
+            expires_at=key.expires_at,
+        ),
+        account_pk=key.account.pk,
+        account_id=key.account.public_id,
+        material=material,
+    )
+
+
+def get_caller_of_user(user_id: int) -> Caller:
+    """Return a logged-in user as a caller with every scope; Unauthorized if gone or shut out."""
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise Unauthorized("no such user")
+    return Caller(
+        user_id=user.pk,
+        email=user.email,
+        key_id=None,
+        scopes=frozenset(SCOPES),
+        accounts=_accounts_of(user.pk),
+    )
+
+
+def _accounts_of(user_id: int) -> dict[UUID, int]:
+    return dict(
+        Account.objects.filter(owner_id=user_id).order_by("pk").values_list("public_id", "pk")
+    )
+
+
+def list_tokens(owner_id: int) -> list[ApiKey]:
+    """Return a user's keys that are not revoked, newest first."""
+    keys = ApiKey.objects.filter(owner_id=owner_id, revoked_at__isnull=True)
+    return list(keys.select_related("account").order_by("-pk"))

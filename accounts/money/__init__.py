@@ -1,0 +1,1 @@
+"""Assets, balances and the ledger, and every way in and out of them."""

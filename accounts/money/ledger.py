@@ -1,0 +1,292 @@
+"""The ledger for a batch: the statements by which a matching worker moves money.
+
+All run on the caller's own cursor, inside its transaction, with figures as integers of an asset's
+smallest units. The order of locks is part of the contract: whatever a batch changes is locked by
+``lock_balances`` in one statement, in id order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from psycopg import Connection, Cursor
+
+from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
+from accounts.notices import BalanceState
+from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.money import numeric_text_to_units, units_to_text
+from zavora.foundation.rows import RowCounts, RowTable, array_text, write_rows
+
+# (account id, asset id)
+BalanceKey = tuple[int, int]
+
+_TRANSACTIONS: Final = RowTable(LedgerTransaction, ("id", "kind", "reference", "created_at"))
+_ENTRIES: Final = RowTable(
+    LedgerEntry,
+    (
+        "id",
+        "transaction_id",
+        "account_id",
+        "asset_id",
+        "kind",
+        "amount",
+        "balance_after",
+        "created_at",
+    ),
+)
+# A balance of so much or more is nearly full: what comes in has to be counted.
+NEARLY_FULL: Final = 10**19
+_BALANCE: Final = Balance._meta.db_table
+_ACCOUNT: Final = Account._meta.db_table
+_ASSET: Final = Asset._meta.db_table
+_ENTRY: Final = LedgerEntry._meta.db_table
+
+
+class AccountFigures(msgspec.Struct, frozen=True):
+    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody."""
+
+    status: str
+    maker_fee_ppm: int | None
+    taker_fee_ppm: int | None
+    owner_id: int
+
+
+class LockedBalance(msgspec.Struct, gc=False):
+    """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
+
+    balance_id: int | None
+    available_units: int
+    locked_units: int
+    version: int = 0
+
+
+class BalanceChange(msgspec.Struct, gc=False):
+    """What a batch does to a balance, in smallest units; either may be negative."""
+
+    available_units: int = 0
+    locked_units: int = 0
+
+
+def read_assets(cursor: Cursor[Any]) -> list[tuple[int, str, int]]:
+    """Return each asset's id, code and scale."""
+    cursor.execute(f"SELECT id, code, scale FROM {_ASSET} ORDER BY id")
+    return cursor.fetchall()
+
+
+def read_entries(
+    cursor: Cursor[Any], transaction_ids: Sequence[int]
+) -> dict[int, list[tuple[int, int, str, Decimal]]]:
+    """Return (account id, asset id, kind, amount) of entries, by their transaction."""
+    entries: dict[int, list[tuple[int, int, str, Decimal]]] = {}
+    if transaction_ids:
+        # The range is what the block range index understands.
+        cursor.execute(
+            f"SELECT transaction_id, account_id, asset_id, kind, amount FROM {_ENTRY}"
+            " WHERE transaction_id = ANY(%s) AND transaction_id BETWEEN %s AND %s",
+            (list(transaction_ids), min(transaction_ids), max(transaction_ids)),
+        )
+        for row in cursor.fetchall():
+            entries.setdefault(row[0], []).append(row[1:])
+    return entries
+
+
+def ensure_fee_account(cursor: Cursor[Any], shard_id: int) -> None:
+    """Make the system account that collects a shard's fees, if there is none."""
+    cursor.execute(
+        f"INSERT INTO {_ACCOUNT} (public_id, kind, shard_id, label, status, is_demo, created_at,"
+        " updated_at) VALUES (gen_random_uuid(), 'fees', %s, %s, 'active', false, now(), now())"
+        " ON CONFLICT DO NOTHING",
+        (shard_id, f"fees of shard {shard_id}"),
+    )
+
+
+def read_fee_account(cursor: Cursor[Any], shard_id: int) -> int:
+    """Return the id of the system account that collects a shard's fees."""
+    cursor.execute(f"SELECT id FROM {_ACCOUNT} WHERE kind = 'fees' AND shard_id = %s", (shard_id,))
+    row = cursor.fetchone()
+    if row is None:
+        raise InvariantBroken(f"no fee account for shard {shard_id}")
+    return int(row[0])
+
+
+def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cursor[Any]:
+    """Ask for customers' accounts and what they have available; ``take_accounts`` reads it.
+
+    Without locks. Asked and taken apart, so that other questions can go on the same way.
+    """
+    return connection.execute(
+        "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, a.owner_id, b.asset_id,"
+        f" b.available::text, b.available + b.locked >= {NEARLY_FULL}"
+        f" FROM {_ACCOUNT} a LEFT JOIN {_BALANCE} b ON b.account_id = a.id"
+        " WHERE a.id = ANY(%s::bigint[]) AND a.kind = 'customer'",
+        (array_text(account_ids),),
+    )
+
+
+def take_accounts(
+    asked: Cursor[Any], scales: Mapping[int, int]
+) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int], set[BalanceKey]]:
+    """Return status, own fee rates and owner of accounts, their available balances, and full ones.
+
+    Available is in smallest units, of each asset of ``scales``; a newer asset is traded nowhere
+    here yet. The last are the balances that are nearly full, what is locked counted in.
+    """
+    accounts: dict[int, AccountFigures] = {}
+    available: dict[BalanceKey, int] = {}
+    nearly_full: set[BalanceKey] = set()
+    for row in asked.fetchall():
+        account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text, is_nearly_full = row
+        if account_id not in accounts:
+            accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm, owner_id or 0)
+        if asset_id in scales:
+            available[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
+            if is_nearly_full:
+                nearly_full.add((account_id, asset_id))
+    return accounts, available, nearly_full
+
+
+def read_totals(
+    connection: Connection[Any], keys: Iterable[BalanceKey], scales: Mapping[int, int]
+) -> dict[BalanceKey, int]:
+    """Return available and locked together of balances, in smallest units, without locks."""
+    totals = dict.fromkeys(keys, 0)
+    rows = connection.execute(
+        f"SELECT b.account_id, b.asset_id, (b.available + b.locked)::text FROM {_BALANCE} b"
+        " JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
+        " ON b.account_id = k.account_id AND b.asset_id = k.asset_id",
+        (array_text(key[0] for key in totals), array_text(key[1] for key in totals)),
+    )
+    for account_id, asset_id, text in rows.fetchall():
+        totals[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
+    return totals
+
+
+def lock_balances(
+    cursor: Cursor[Any], keys: Iterable[BalanceKey], scales: Mapping[int, int]
+) -> dict[BalanceKey, LockedBalance]:
+    """Lock the balances of ``keys`` in id order and return them; one without a row has zeros."""
+    wanted = list(keys)
+    asked = cursor.connection.execute(
+        "SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text, b.version"
+        f" FROM {_BALANCE} b JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
+        " ON b.account_id = k.account_id AND b.asset_id = k.asset_id ORDER BY b.id"
+        " FOR UPDATE OF b",
+        (array_text(key[0] for key in wanted), array_text(key[1] for key in wanted)),
+    )
+    locked = {
+        (account_id, asset_id): LockedBalance(
+            balance_id,
+            numeric_text_to_units(available, scales[asset_id]),
+            numeric_text_to_units(held, scales[asset_id]),
+            version,
+        )
+        for balance_id, account_id, asset_id, available, held, version in asked.fetchall()
+    }
+    for key in wanted:
+        if key not in locked:
+            locked[key] = LockedBalance(None, 0, 0)
+    return locked
+
+
+def write_balances(
+    cursor: Cursor[Any],
+    changes: Mapping[BalanceKey, BalanceChange],
+    locked: Mapping[BalanceKey, LockedBalance],
+    scales: Mapping[int, int],
+    *,
+    time_text: str,
+    time_us: int,
+    counts: RowCounts,
+) -> list[BalanceState]:
+    """Apply changes to balances that ``lock_balances`` locked; return how they stand after it.
+
+    The caller checks ``counts`` before it commits. A first credit has no row to lock: it is
+    inserted, and adds to what another transaction may have inserted meanwhile.
+    """
+    ids: list[int] = []
+    available: list[str] = []
+    held: list[str] = []
+    fresh: list[BalanceKey] = []
+    states: list[BalanceState] = []
+    for key, change in changes.items():
+        row = locked[key]
+        balance_id = row.balance_id
+        if balance_id is None:
+            fresh.append(key)
+            continue
+        scale = scales[key[1]]
+        ids.append(balance_id)
+        # The row is locked: how it stands afterwards is known without asking.
+        states.append(
+            BalanceState(
+                *key,
+                units_to_text(row.available_units + change.available_units, scale),
+                units_to_text(row.locked_units + change.locked_units, scale),
+                row.version + 1,
+                time_us,
+            )
+        )
+        available.append(f"{change.available_units}e-{scale}")
+        held.append(f"{change.locked_units}e-{scale}")
+    if ids:
+        counts.execute(
+            cursor.connection,
+            f"UPDATE {_BALANCE} b SET available = b.available + d.available,"
+            " locked = b.locked + d.locked, version = b.version + 1, updated_at = %s"
+            " FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS d(id, available, locked)"
+            " WHERE b.id = d.id",
+            (time_text, array_text(ids), array_text(available), array_text(held)),
+            rows=len(ids),
+            what="balances",
+        )
+    for key in sorted(fresh):
+        states.append(
+            _credit_first(
+                cursor, key, changes[key], scales[key[1]], time_text=time_text, time_us=time_us
+            )
+        )
+    return states
+
+
+def _credit_first(
+    cursor: Cursor[Any],
+    key: BalanceKey,
+    change: BalanceChange,
+    scale: int,
+    *,
+    time_text: str,
+    time_us: int,
+) -> BalanceState:
+    """Insert a balance that had no row, or add to one that was inserted meanwhile."""
+    inserted = cursor.connection.execute(
+        f"INSERT INTO {_BALANCE} AS b"
+        " (account_id, asset_id, available, locked, version, updated_at)"
+        " VALUES (%s, %s, %s::numeric, %s::numeric, 1, %s)"
+        " ON CONFLICT (account_id, asset_id) DO UPDATE SET"
+        " available = b.available + EXCLUDED.available, locked = b.locked + EXCLUDED.locked,"
+        " version = b.version + 1, updated_at = EXCLUDED.updated_at"
+        " RETURNING available::text, locked::text, version",
+        (
+            *key,
+            f"{change.available_units}e-{scale}",
+            f"{change.locked_units}e-{scale}",
+            time_text,
+        ),
+    )
+    row = inserted.fetchone()
+    if row is None:
+        raise InvariantBroken(f"the balance of account {key[0]} in asset {key[1]} was not written")
+    return BalanceState(
+        *key,
+        units_to_text(numeric_text_to_units(row[0], scale), scale),
+        units_to_text(numeric_text_to_units(row[1], scale), scale),
+        row[2],
+        time_us,
+    )
+
+
+def copy_ledger(cursor: Cursor[Any], transactions: list[str], entries: list[str]) -> None:
+    """Append ledger transactions and their entries, as COPY rows; a trigger checks their sums."""
+    write_rows(cursor, _TRANSACTIONS, transactions)
+    write_rows(cursor, _ENTRIES, entries)

@@ -1,0 +1,86 @@
+"""Reads of assets, balances and the ledger: bounded queries, explicit order, no locks."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Case, When
+
+from accounts.models import (
+    Asset,
+    Balance,
+    Deposit,
+    LedgerEntry,
+    Withdrawal,
+)
+from accounts.people.selectors import get_account
+
+PAGE_MAX: Final = 1_000
+
+
+def list_balances(account_id: UUID) -> list[Balance]:
+    """Return an account's balances by asset code, each with its asset."""
+    balances = Balance.objects.filter(account__public_id=account_id)
+    return list(balances.select_related("asset").order_by("asset__code"))
+
+
+def get_balance(account_id: UUID, asset: str) -> Balance | None:
+    """Return one balance with its asset, or None where the account never had that asset."""
+    balances = Balance.objects.filter(account__public_id=account_id, asset__code=asset.upper())
+    return balances.select_related("asset").first()
+
+
+def list_balance_versions(account_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return how often each balance of some accounts has changed: by account id, then asset id."""
+    versions: dict[int, dict[int, int]] = {}
+    rows = Balance.objects.filter(account_id__in=account_ids).order_by("pk")
+    for account_id, asset_id, version in rows.values_list("account_id", "asset_id", "version"):
+        versions.setdefault(account_id, {})[asset_id] = version
+    return versions
+
+
+def list_ledger(
+    account_id: UUID, *, asset: str | None = None, cursor: int | None = None, limit: int = 100
+) -> list[LedgerEntry]:
+    """Return an account's entries, newest first, each with its transaction and asset.
+
+    ``cursor`` is the id of the last entry already seen.
+    """
+    account = get_account(account_id)
+    entries = LedgerEntry.objects.filter(account_id=account.pk)
+    if asset is not None:
+        entries = entries.filter(asset__code=asset.upper())
+    if cursor is not None:
+        entries = entries.filter(pk__lt=cursor)
+    entries = entries.select_related("transaction", "asset").order_by("-pk")
+    return list(entries[: min(limit, PAGE_MAX)])
+
+
+def list_deposits(account_id: UUID, *, limit: int = 100) -> list[Deposit]:
+    """Return an account's deposits, newest first."""
+    deposits = Deposit.objects.filter(account__public_id=account_id)
+    return list(deposits.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def list_withdrawals(
+    account_id: UUID, *, cursor: int | None = None, limit: int = 100
+) -> list[Withdrawal]:
+    """Return an account's withdrawals, newest first; ``cursor`` is the last id already seen."""
+    withdrawals = Withdrawal.objects.filter(account__public_id=account_id)
+    if cursor is not None:
+        withdrawals = withdrawals.filter(pk__lt=cursor)
+    return list(withdrawals.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def list_withdrawals_of_owner(account_ids: Sequence[int], *, limit: int = 50) -> list[Withdrawal]:
+    """Return the pending withdrawals of some accounts, then the newest others; up to ``limit``."""
+    withdrawals = Withdrawal.objects.filter(account_id__in=account_ids)
+    pending = Case(When(state=Withdrawal.State.PENDING, then=0), default=1)
+    rows = withdrawals.select_related("account", "asset").order_by(pending, "-pk")
+    return list(rows[: min(limit, PAGE_MAX)])
+
+
+def list_assets(*, active_only: bool = True) -> list[Asset]:
+    """Return the assets by code."""
+    assets = Asset.objects.order_by("code")
+    return list(assets.filter(is_active=True) if active_only else assets)

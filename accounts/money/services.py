@@ -1,0 +1,239 @@
+"""Deposits and corrections: money that enters, by the faucet, a gateway or an operator's word.
+
+Between customers it moves in the worker's batches only. Each service locks the account first, then
+its balance, so that a repeated request sees the first one's result and a freeze sees no withdrawal
+in flight.
+"""
+
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.access.actor import Actor, ActorKind, Permission
+from accounts.access.rights import require_over_owner
+from accounts.audit import checked_reason, record_act
+from accounts.models import Account, Asset, Deposit, LedgerTransaction
+from accounts.money.postings import (
+    ZERO,
+    balance_state,
+    change_balance,
+    check_correction,
+    checked_amount,
+    get_asset,
+    lock_account,
+    lock_balance,
+    move_with_outside,
+)
+from accounts.notices import publish_balances_on_commit
+from accounts.people.services import LABEL_LENGTH_MAX
+from zavora.foundation.errors import AccountFrozen, Conflict, Forbidden, ValidationFailed
+
+SOURCE_FAUCET: Final = "faucet"
+SOURCE_OPERATOR: Final = "operator"
+KEY_LENGTH_MAX: Final = 128
+SOURCE_LENGTH_MAX: Final = 32
+# What an account in one of these gets and gives only by an operator's hand.
+SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
+
+
+def check_key(key: str | None) -> None:
+    if key is not None and not (0 < len(key) <= KEY_LENGTH_MAX and key.isprintable()):
+        raise ValidationFailed(
+            "bad idempotency key",
+            key=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
+        )
+
+
+@transaction.atomic(durable=True)
+def deposit(
+    *,
+    by: Actor,
+    account_id: UUID,
+    asset: str,
+    amount: Decimal,
+    source: str,
+    key: str | None = None,
+    external_reference: str | None = None,
+) -> Deposit:
+    """Credit money that came from outside. Idempotent on ``key`` and on ``external_reference``.
+
+    ``source`` is "faucet" (where it is on, up to its limit), else a gateway's name, in which only
+    the exchange itself credits: a person's word is ``credit_deposit``, with a reference, a reason
+    and a record. Raises AccountNotFound, ValidationFailed, Forbidden, AccountFrozen, or Conflict
+    where the key or reference came with other content; then nothing was written.
+    """
+    check_key(key)
+    check_key(external_reference)
+    if not (0 < len(source) <= SOURCE_LENGTH_MAX and source.isprintable()):
+        expected = f"expected 1 to {SOURCE_LENGTH_MAX} printable characters"
+        raise ValidationFailed("bad source", source=expected)
+    if source == SOURCE_OPERATOR:
+        raise ValidationFailed("bad source", source="expected faucet or a gateway's name")
+    if source != SOURCE_FAUCET and by.kind is not ActorKind.SYSTEM:
+        raise Forbidden("only the exchange itself credits in a gateway's name")
+    account = lock_account(account_id)
+    the_asset = get_asset(asset)
+    checked_amount(amount, the_asset)
+    if earlier := _earlier_deposit(account, key, external_reference):
+        if _is_same(earlier, account, the_asset, amount, source) and (
+            (earlier.external_reference or None) == external_reference
+        ):
+            return earlier
+        raise Conflict("the key or reference was used for another deposit")
+    if source == SOURCE_FAUCET:
+        _check_faucet(amount)
+    if account.status in SHUT_STATUSES:
+        raise AccountFrozen(f"the account is {account.status}")
+    return _credit(
+        account, the_asset, amount, source=source, key=key, external_reference=external_reference
+    )
+
+
+@transaction.atomic(durable=True)
+def credit_deposit(
+    *,
+    by: Actor,
+    account_id: UUID,
+    asset: str,
+    amount: Decimal,
+    external_reference: str,
+    reason: str,
+    key: str | None = None,
+) -> Deposit:
+    """Credit money that an operator saw come in, whatever the account's status.
+
+    Idempotent on ``external_reference`` (what the money is called outside) and on ``key``. Raises
+    as ``deposit``, and Forbidden where the account is a staff member's and ``by`` no superuser.
+    """
+    by.require(Permission.CREDIT_DEPOSIT)
+    check_key(key)
+    reason = checked_reason(reason)
+    external_reference = external_reference.strip()
+    if not 0 < len(external_reference) <= KEY_LENGTH_MAX or not external_reference.isprintable():
+        raise ValidationFailed(
+            "a credit needs a reference",
+            external_reference=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
+        )
+    account = lock_account(account_id)
+    require_over_owner(by, account, what="credit accounts")
+    the_asset = get_asset(asset)
+    checked_amount(amount, the_asset)
+    if earlier := _earlier_deposit(account, key, external_reference):
+        # A key that was used before references were asked for is still the same deposit.
+        if _is_same(earlier, account, the_asset, amount, SOURCE_OPERATOR) and (
+            earlier.external_reference in (None, "", external_reference)
+        ):
+            return earlier
+        raise Conflict("the key or reference was used for another deposit")
+    record = _credit(
+        account,
+        the_asset,
+        amount,
+        source=SOURCE_OPERATOR,
+        key=key,
+        external_reference=external_reference,
+    )
+    record_act(
+        by, "deposit.credit", f"account:{account.public_id}", reason=reason, deposit=str(record.pk),
+        asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference,
+    )  # fmt: skip
+    return record
+
+
+def _earlier_deposit(
+    account: Account, key: str | None, external_reference: str | None
+) -> Deposit | None:
+    if external_reference is not None:
+        found = Deposit.objects.filter(external_reference=external_reference).first()
+        if found is not None:
+            return found
+    if key is not None:
+        return Deposit.objects.filter(account=account, idempotency_key=key).first()
+    return None
+
+
+def _is_same(
+    earlier: Deposit, account: Account, asset: Asset, amount: Decimal, source: str
+) -> bool:
+    found = (earlier.account_id, earlier.asset_id, earlier.amount, earlier.source)
+    return found == (account.pk, asset.pk, amount, source)
+
+
+def _check_faucet(amount: Decimal) -> None:
+    if not settings.ZAVORA_FAUCET:
+        raise Forbidden("the faucet is switched off here")
+    amount_max = Decimal(settings.ZAVORA_FAUCET_AMOUNT_MAX)
+    if amount > amount_max:
+        raise ValidationFailed(
+            "the faucet gives less at a time", amount=f"expected at most {amount_max:f}"
+        )
+
+
+def _credit(
+    account: Account,
+    asset: Asset,
+    amount: Decimal,
+    *,
+    source: str,
+    key: str | None,
+    external_reference: str | None,
+) -> Deposit:
+    """Write a deposit with its movement; the account is locked and everything is checked."""
+    balance = lock_balance(account=account, asset=asset)
+    now = timezone.now()
+    change_balance(balance, available=amount, locked=ZERO, now=now)
+    try:
+        with transaction.atomic():
+            record = Deposit.objects.create(
+                account=account,
+                asset=asset,
+                amount=amount,
+                state=Deposit.State.CREDITED,
+                source=source,
+                external_reference=external_reference,
+                idempotency_key=key,
+                created_at=now,
+                updated_at=now,
+            )
+    except IntegrityError:  # the reference was credited to another account at the same time
+        raise Conflict("the reference was used for another deposit") from None
+    record.transaction = move_with_outside(
+        kind="deposit", reference=str(record.pk), balance=balance, amount=amount, now=now
+    )
+    record.save(update_fields=["transaction"])
+    publish_balances_on_commit([balance_state(balance, asset, moved=amount)])
+    return record
+
+
+@transaction.atomic(durable=True)
+def adjust_balance(
+    *, by: Actor, account_id: UUID, asset: str, amount: Decimal, reason: str
+) -> LedgerTransaction:
+    """Correct a balance by a signed ``amount`` against the outside: an operator's last resort.
+
+    ``reason`` (at most 64 characters) becomes the reference in the ledger. Raises
+    InsufficientBalance where the available part would fall below zero, AccountNotFound,
+    ValidationFailed, Forbidden.
+    """
+    by.require(Permission.ADJUST_BALANCE)
+    reason = checked_reason(reason, length_max=LABEL_LENGTH_MAX)
+    account = lock_account(account_id)
+    require_over_owner(by, account, what="correct balances")
+    the_asset = get_asset(asset)
+    balance = lock_balance(account=account, asset=the_asset)
+    check_correction(amount, the_asset, available=balance.available)
+    now = timezone.now()
+    change_balance(balance, available=amount, locked=ZERO, now=now)
+    record = move_with_outside(
+        kind="adjustment", reference=reason, balance=balance, amount=amount, now=now
+    )
+    record_act(
+        by, "balance.adjust", f"account:{account.public_id}", reason=reason,
+        transaction=str(record.pk), asset=the_asset.code, amount=f"{amount:f}",
+    )  # fmt: skip
+    publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
+    return record

@@ -1,0 +1,1 @@
+"""The account pages, and the door to all pages."""

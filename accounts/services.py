@@ -1,0 +1,88 @@
+"""What happens to people, credentials and money: one verb, one atomic transaction each."""
+
+from accounts.access.api_keys import NewApiKey, create_api_key
+from accounts.access.credentials import (
+    TOKEN_BYTES,
+    TOKEN_PREFIX,
+    TOKENS_OF_A_USER_MAX,
+    create_token,
+    revoke_key,
+    token_digest,
+)
+from accounts.access.password_links import (
+    RESET_LINK_HOURS,
+    find_user_of_link,
+    make_reset_link,
+    reset_password,
+)
+from accounts.access.roles import save_group, set_user_rights
+from accounts.money.assets import create_asset, set_asset_active
+from accounts.money.previews import Movement, preview_adjustment, preview_credit
+from accounts.money.services import (
+    KEY_LENGTH_MAX,
+    SOURCE_FAUCET,
+    SOURCE_OPERATOR,
+    adjust_balance,
+    credit_deposit,
+    deposit,
+)
+from accounts.money.withdrawals import (
+    cancel_own_withdrawal,
+    cancel_withdrawal,
+    request_withdrawal,
+    settle_withdrawal,
+)
+from accounts.people.services import (
+    ACCOUNTS_OF_A_USER_MAX,
+    DEFAULT_ACCOUNT_LABEL,
+    LABEL_LENGTH_MAX,
+    create_account,
+    create_user,
+    ensure_user,
+    forget_sessions_of,
+    set_account_status,
+    set_user_active,
+    sign_up,
+)
+
+__all__ = [
+    "ACCOUNTS_OF_A_USER_MAX",
+    "DEFAULT_ACCOUNT_LABEL",
+    "KEY_LENGTH_MAX",
+    "LABEL_LENGTH_MAX",
+    "RESET_LINK_HOURS",
+    "SOURCE_FAUCET",
+    "SOURCE_OPERATOR",
+    "TOKENS_OF_A_USER_MAX",
+    "TOKEN_BYTES",
+    "TOKEN_PREFIX",
+    "Movement",
+    "NewApiKey",
+    "adjust_balance",
+    "cancel_own_withdrawal",
+    "cancel_withdrawal",
+    "create_account",
+    "create_api_key",
+    "create_asset",
+    "create_token",
+    "create_user",
+    "credit_deposit",
+    "deposit",
+    "ensure_user",
+    "find_user_of_link",
+    "forget_sessions_of",
+    "make_reset_link",
+    "preview_adjustment",
+    "preview_credit",
+    "request_withdrawal",
+    "reset_password",
+    "revoke_key",
+    "save_group",
+    "set_account_status",
+    "set_asset_active",
+    "set_user_active",
+    "set_user_rights",
+    "settle_withdrawal",
+    "sign_up",
+    "token_digest",
+]

@@ -1,0 +1,162 @@
+"""Who is asking: bearer tokens and browser sessions, by the same rules for every edge.
+
+A bearer token comes before a session, and a token that is not valid is refused even where a session
+is at hand. A session's unsafe requests pass Django's own cross-site check.
+"""
+
+import ipaddress
+from datetime import UTC, datetime
+from importlib import import_module
+from io import BytesIO
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.request import Request
+
+from accounts.access.actor import Actor
+from accounts.access.callers import Caller
+from accounts.access.selectors import find_caller_by_token, get_caller_of_user
+from accounts.people.selectors import find_user
+from accounts.services import ensure_user
+from zavora.foundation.errors import BadRequest, Forbidden, Unauthorized
+
+BEARER: Final = "bearer"
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# Owns what unauthenticated local clients make where ZAVORA_OPEN_API is on.
+OPEN_API_EMAIL: Final = "open-api@localhost"
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the token of an Authorization header, None without one. Raises Unauthorized."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    if scheme.lower() != BEARER or not token:
+        raise Unauthorized("Send the credential as 'Authorization: Bearer TOKEN'.")
+    return token
+
+
+def check_usable(caller: Caller | None, *, ip: str) -> Caller:
+    """Return the caller of a token, or raise Unauthorized or Forbidden where it may not act now."""
+    if caller is None:
+        raise Unauthorized("This credential is not valid.")
+    if caller.expires_at is not None and caller.expires_at <= datetime.now(UTC):
+        raise Unauthorized("This credential has expired.")
+    if caller.ip_allowed and not _is_same_address(ip, caller.ip_allowed):
+        raise Forbidden("This credential is not allowed from your address.")
+    return caller
+
+
+def _is_same_address(ip: str, allowed: tuple[str, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(ip)
+        return any(address == ipaddress.ip_address(one) for one in allowed)
+    except ValueError:
+        return False
+
+
+def find_caller_by_session(session_key: str) -> Caller | None:
+    """Return the user of a session cookie as a caller; None where it is no live session."""
+    engine = import_module(settings.SESSION_ENGINE)
+    request = HttpRequest()
+    request.session = engine.SessionStore(session_key)
+    user = get_user(request)
+    if not user.is_authenticated or user.pk is None:
+        return None
+    return get_caller_of_user(user.pk)
+
+
+def get_open_api_caller() -> Caller:
+    """Return the caller that stands for every unauthenticated local client (ZAVORA_OPEN_API)."""
+    user = find_user(OPEN_API_EMAIL) or ensure_user(
+        by=Actor.system("ZAVORA_OPEN_API"), email=OPEN_API_EMAIL
+    )
+    return get_caller_of_user(user.pk)
+
+
+# --- cross-site requests --------------------------------------------------------------------------
+
+
+def _csrf_answer(_request: HttpRequest) -> Any:
+    """Stand for the view that Django's check guards; it is never called."""
+
+
+def check_csrf(request: HttpRequest) -> None:
+    """Raise Forbidden unless an unsafe request passes Django's check (token, Origin, Referer)."""
+    check = CSRFCheck(_csrf_answer)
+    check.process_request(request)
+    reason = check.process_view(request, _csrf_answer, (), {})
+    if reason:
+        raise Forbidden("The cross-site request check failed.", reason=str(reason))
+
+
+def check_local_origin(request: HttpRequest) -> None:
+    """Raise Forbidden for a request that a foreign page makes to an open exchange."""
+    host = request.get_host()  # checks ALLOWED_HOSTS, so a rebound name does not pass either
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin is not None and origin != f"{request.scheme}://{host}":
+        raise Forbidden("Requests of other sites are not taken.")
+    try:
+        is_local = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        raise Unauthorized("Without a credential only local clients are served.")
+
+
+def django_request(scope: dict[str, Any]) -> HttpRequest:
+    """Return an ASGI request as Django sees it, without its body (for Django's own checks)."""
+    try:
+        return ASGIRequest(scope, BytesIO(b""))
+    except (ValueError, UnicodeError):
+        raise BadRequest("The request's headers could not be read.") from None
+
+
+# --- REST framework -------------------------------------------------------------------------------
+
+
+class CallerUser:
+    """What REST framework calls the user of a request that came with a token."""
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def __init__(self, caller: Caller) -> None:
+        self.pk = self.id = caller.user_id
+        self.email = caller.email
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class CallerAuthentication(BaseAuthentication):
+    """Sets ``request.auth`` to the Caller; without any credential the request stays anonymous."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        """Return user and caller, None without a credential; raises Unauthorized, Forbidden."""
+        token = bearer_token(request.META.get("HTTP_AUTHORIZATION"))
+        if token is not None:
+            caller = check_usable(
+                find_caller_by_token(token), ip=request.META.get("REMOTE_ADDR", "")
+            )
+            return CallerUser(caller), caller
+        user = getattr(request._request, "user", None)
+        if user is not None and user.is_authenticated:
+            if request.method not in SAFE_METHODS:
+                check_csrf(request._request)
+            return user, get_caller_of_user(user.pk)
+        if settings.ZAVORA_OPEN_API:
+            check_local_origin(request._request)
+            caller = get_open_api_caller()
+            return CallerUser(caller), caller
+        return None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme that a 401 asks for."""
+        return 'Bearer realm="zavora"'

@@ -1,0 +1,190 @@
+"""Credentials that the edge looked up, kept in the process for a while.
+
+A change of a user's keys, accounts or rights is told on the queue, and everything kept of that user
+is dropped at once. While no notice could arrive nothing older than ``UNNOTICED_S`` is believed, so
+a revoked credential ends within a second either way. Sessions, which can also end without a notice,
+are never kept for longer than that.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+
+from accounts.access.callers import Caller, SigningKey
+from accounts.access.selectors import find_api_key, find_caller_by_token
+from accounts.notices import CREDENTIALS_CHANNEL, decode_credential_notice
+from api.access.auth import find_caller_by_session, get_open_api_caller
+from api.transport.threads import in_thread
+from zavora.foundation.ending import end_tasks
+from zavora.foundation.queue import connect_async, hear
+
+log = structlog.get_logger(__name__)
+
+KEPT_MAX: Final = 20_000
+KEPT_S: Final = 30.0
+UNNOTICED_S: Final = 0.8
+UNKNOWN_S: Final = 0.5
+# Silence for longer than this means that notices may be missing.
+SILENCE_MAX_S: Final = 0.7
+RECONNECT_WAIT_S: Final = 0.5
+OPEN_API_KEY: Final = b"open"
+
+
+# Both know the ``user_id`` that they belong to.
+Found = TypeVar("Found", Caller, SigningKey)
+
+
+class _Kept(msgspec.Struct, gc=False):
+    found: Caller | SigningKey | None
+    loaded_at: float
+    # Times ``seconds_max`` is what notices allow; without them ``UNNOTICED_S`` rules.
+    seconds_max: float
+
+
+class Credentials:
+    """The cache and its listener, for one event loop."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._loading: dict[bytes, asyncio.Future[Any]] = {}
+        self._notices = 0
+        self._heard_at = float("-inf")
+        self._listener: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the listener on the running loop, once."""
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen_forever(), name="credentials")
+
+    async def close(self) -> None:
+        """End the listener."""
+        if self._listener is not None:
+            await end_tasks([self._listener])
+
+    async def of_token(self, token: str) -> tuple[Caller | None, bool]:
+        """Return a token's caller, and whether it came from memory."""
+        name = b"t" + sha256(token.encode("utf-8", "replace")).digest()
+        return await self._get(name, lambda: find_caller_by_token(token), KEPT_S)
+
+    async def of_api_key(self, name: str) -> SigningKey | None:
+        """Return the signing key of a name."""
+        key, _ = await self._get(b"k" + name.encode(), lambda: find_api_key(name), KEPT_S)
+        return key
+
+    async def of_session(self, session_key: str) -> tuple[Caller | None, bool]:
+        """Return a session's caller, and whether it came from memory."""
+        name = b"s" + sha256(session_key.encode("utf-8", "replace")).digest()
+        return await self._get(name, lambda: find_caller_by_session(session_key), UNNOTICED_S)
+
+    async def of_open_api(self) -> tuple[Caller | None, bool]:
+        """Return the caller of unauthenticated clients, and whether it came from memory."""
+        return await self._get(OPEN_API_KEY, get_open_api_caller, KEPT_S)
+
+    def forget_user(self, user_id: int) -> None:
+        """Drop everything kept of a user."""
+        self._notices += 1
+        stale = [
+            name
+            for name, kept in self._kept.items()
+            if kept.found is not None and kept.found.user_id == user_id
+        ]
+        for name in stale:
+            del self._kept[name]
+
+    def forget_all(self) -> None:
+        """Drop everything."""
+        self._notices += 1
+        self._kept.clear()
+
+    def hears_notices(self) -> bool:
+        """Tell whether a notice sent now would be heard."""
+        return time.monotonic() - self._heard_at < SILENCE_MAX_S
+
+    async def _get(
+        self, name: bytes, load: Callable[[], Found | None], seconds_max: float
+    ) -> tuple[Found | None, bool]:
+        kept = self._kept.get(name)
+        if kept is not None:
+            age = time.monotonic() - kept.loaded_at
+            if age < UNKNOWN_S or (
+                age < kept.seconds_max and (age < UNNOTICED_S or self.hears_notices())
+            ):
+                self._kept.move_to_end(name)
+                # A name's first letter says of what kind it is.
+                return kept.found, True  # type: ignore[return-value]
+        loading = self._loading.get(name)
+        if loading is None:
+            loading = asyncio.ensure_future(self._load(name, load, seconds_max))
+            self._loading[name] = loading
+        # Shielded: a client that goes away does not take the look-up from the others.
+        return await asyncio.shield(loading), False
+
+    async def _load(
+        self, name: bytes, load: Callable[[], Found | None], seconds_max: float
+    ) -> Found | None:
+        try:
+            notices, loaded_at = self._notices, time.monotonic()
+            found = await in_thread(load)
+            if found is None:
+                seconds_max = UNKNOWN_S
+            elif notices != self._notices:
+                # Read around a change: perhaps before it.
+                seconds_max = 0.0
+            if seconds_max:
+                self._kept[name] = _Kept(found, loaded_at, seconds_max)
+                if len(self._kept) > KEPT_MAX:
+                    self._kept.popitem(last=False)
+            return found
+        finally:
+            self._loading.pop(name, None)
+
+    # --- notices ------------------------------------------------------------------------------
+
+    async def _listen_forever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("credential_notices_lost", error=str(error))
+            self._heard_at = float("-inf")
+            self.forget_all()
+            await asyncio.sleep(RECONNECT_WAIT_S)  # between attempts to connect
+
+    async def _listen(self) -> None:
+        client = connect_async(timeout_s=SILENCE_MAX_S)
+        async with client, client.pubsub() as pubsub:
+            await pubsub.subscribe(CREDENTIALS_CHANNEL)
+            async for message in hear(pubsub, silence_s=SILENCE_MAX_S):
+                if message["type"] == "subscribe":
+                    # What was read before the subscription stood may have changed unnoticed.
+                    self.forget_all()
+                elif message["type"] == "message":
+                    self.forget_user(decode_credential_notice(message["data"]).user_id)
+                self._heard_at = time.monotonic()
+
+
+_by_loop: Final[dict[asyncio.AbstractEventLoop, Credentials]] = {}
+
+
+def get_credentials() -> Credentials:
+    """Return the running loop's cache, its listener started."""
+    loop = asyncio.get_running_loop()
+    credentials = _by_loop.get(loop)
+    if credentials is None:
+        credentials = _by_loop[loop] = Credentials()
+    credentials.start()
+    return credentials
+
+
+async def close_credentials() -> None:
+    """End the running loop's cache."""
+    credentials = _by_loop.pop(asyncio.get_running_loop(), None)
+    if credentials is not None:
+        await credentials.close()

@@ -1,0 +1,1 @@
+"""The Binance-compatible REST API: routes, parameters, handlers."""

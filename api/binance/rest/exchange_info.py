@@ -1,0 +1,165 @@
+"""What there is to trade, and by which rules: the markets' own terms as symbols and filters."""
+
+import json
+from decimal import Decimal
+from typing import Final
+
+from api.binance import limits
+from api.binance.rest.params import Params
+from api.binance.rest.routes import CompatRequest, Route, Routes
+from api.binance.words import errors
+from api.binance.words.errors import CompatError
+from api.binance.words.public_shapes import Shape
+from api.binance.words.reports import SELF_TRADE_PREVENTION
+from api.binance.words.symbols import find_market, list_offered, symbol_of
+from api.binance.words.text import eight, now_ms
+from marketdata.feed.feed import MarketView
+from matching.markets.terms import MarketTerms
+from zavora.foundation.money import EXACT, PPM
+
+SPOT: Final = "SPOT"
+TRADING: Final = "TRADING"
+_STATUS_OF_PHASE: Final = {"continuous": TRADING, "post_only": TRADING, "closed": "BREAK"}
+_OTHERWISE: Final = "HALT"
+_STATUSES: Final = frozenset({TRADING, "HALT", "BREAK"})
+_ORDER_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
+_POST_ONLY_TYPES: Final = ("LIMIT_MAKER",)
+
+
+def get_exchange_info(request: CompatRequest) -> Shape:
+    """Return the limits and the symbols."""
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms(),
+        "rateLimits": limits.rate_limits(),
+        "exchangeFilters": [],
+        "symbols": [symbol_shape(view.terms) for view in _views(request.params)],
+    }
+
+
+def _views(params: Params) -> list[MarketView]:
+    symbol, symbols = params.text("symbol"), params.symbols()
+    permissions, status = _permissions(params), params.text("symbolStatus")
+    if status is not None and status not in _STATUSES:
+        raise errors.invalid_parameter("symbolStatus")
+    is_named = symbol is not None or symbols is not None
+    both_names = symbol is not None and symbols is not None
+    if both_names or (is_named and (permissions is not None or status is not None)):
+        raise CompatError(-1128, "Combination of optional parameters invalid.")
+    if symbol is not None:
+        return [find_market(symbol)]
+    if symbols is not None:
+        return [find_market(name) for name in symbols]
+    if permissions is not None and SPOT not in permissions:
+        return []
+    return [view for view in list_offered() if status in (None, status_of(view.terms))]
+
+
+def _permissions(params: Params) -> list[str] | None:
+    """Return the permissions asked for: one word, or a JSON array of them."""
+    text = params.text("permissions")
+    if text is None or not text.startswith("["):
+        return None if text is None else [text]
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise errors.invalid_parameter("permissions") from None
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise errors.invalid_parameter("permissions")
+    return found
+
+
+def status_of(terms: MarketTerms) -> str:
+    """Return whether a market trades, by the published words."""
+    return _STATUS_OF_PHASE.get(terms.phase, _OTHERWISE)
+
+
+def symbol_shape(terms: MarketTerms) -> Shape:
+    """Return a market."""
+    is_post_only = terms.phase == "post_only"
+    return {
+        "symbol": symbol_of(terms),
+        "status": status_of(terms),
+        "baseAsset": terms.base.code,
+        "baseAssetPrecision": terms.base.scale,
+        "quoteAsset": terms.quote.code,
+        "quotePrecision": terms.quote.scale,
+        "quoteAssetPrecision": terms.quote.scale,
+        "baseCommissionPrecision": terms.base.scale,
+        "quoteCommissionPrecision": terms.quote.scale,
+        "orderTypes": _POST_ONLY_TYPES if is_post_only else _ORDER_TYPES,
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "otoAllowed": False,
+        "opoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": False,
+        "pegInstructionsAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": filters_of(terms),
+        "permissions": [],
+        "permissionSets": [[SPOT]],
+        "defaultSelfTradePreventionMode": SELF_TRADE_PREVENTION,
+        "allowedSelfTradePreventionModes": [SELF_TRADE_PREVENTION],
+    }
+
+
+def filters_of(terms: MarketTerms) -> list[Shape]:
+    """Return the rules that the engine holds orders of a market to."""
+    quantities = {
+        "minQty": eight(terms.lot_size),
+        "maxQty": eight(_floor(terms.max_quantity, terms.lot_size)),
+        "stepSize": eight(terms.lot_size),
+    }
+    filters: list[Shape] = [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": eight(terms.tick_size),
+            "maxPrice": eight(_floor(terms.max_price, terms.tick_size)),
+            "tickSize": eight(terms.tick_size),
+        },
+        {"filterType": "LOT_SIZE", **quantities},
+        {"filterType": "MARKET_LOT_SIZE", **quantities},
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": eight(terms.min_notional),
+            # A market order by quantity is worth what the last price says (new_orders).
+            "applyMinToMarket": True,
+            "maxNotional": eight(terms.max_notional),
+            "applyMaxToMarket": False,
+            "avgPriceMins": 0,
+        },
+    ]
+    if terms.band_ppm is not None:
+        filters.append(_band_filter(terms.band_ppm))
+    if terms.max_open_orders is not None:
+        filters.append({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.max_open_orders})
+    return filters
+
+
+def _band_filter(band_ppm: int) -> Shape:
+    band = EXACT.divide(Decimal(band_ppm), Decimal(PPM))
+    up = eight(EXACT.add(Decimal(1), band))
+    down = eight(max(Decimal(0), EXACT.subtract(Decimal(1), band)))
+    return {
+        "filterType": "PERCENT_PRICE_BY_SIDE",
+        "bidMultiplierUp": up,
+        "bidMultiplierDown": down,
+        "askMultiplierUp": up,
+        "askMultiplierDown": down,
+        # Compared with the last price.
+        "avgPriceMins": 0,
+    }
+
+
+def _floor(value: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of ``step`` that is not above ``value``."""
+    return EXACT.multiply(EXACT.divide_int(value, step), step)
+
+
+ROUTES: Final[Routes] = {
+    ("GET", "/api/v3/exchangeInfo"): Route(get_exchange_info, 20),
+}

@@ -1,0 +1,16 @@
+"""Every REST route of this API: each part brings its own."""
+
+from typing import Final
+
+from api.binance.rest import account, exchange_info, market_data, system, trading
+from api.binance.rest.routes import Routes
+from api.binance.user_data import listen_keys
+
+ROUTES: Final[Routes] = {
+    **system.ROUTES,
+    **exchange_info.ROUTES,
+    **market_data.ROUTES,
+    **trading.ROUTES,
+    **account.ROUTES,
+    **listen_keys.ROUTES,
+}

@@ -1,0 +1,1 @@
+"""The user's own data as a stream: listen keys, events, followers."""

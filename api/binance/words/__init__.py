@@ -1,0 +1,1 @@
+"""How the Binance-compatible API spells things: symbols, figures, orders, errors."""

@@ -1,0 +1,390 @@
+"""The published codes and messages, and what each failure of the exchange is called by them.
+
+Clients choose their exceptions by code, and some by the exact words: neither ever changes.
+"""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from api.transport.errors import JSON_TYPE, NO_STORE, Headers, PayloadTooLarge, RequestTimeout
+from api.transport.exact_json import encode
+from zavora.foundation import errors
+from zavora.foundation.errors import ZavoraError
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S: Final = 1
+CODE_UNKNOWN: Final = -1000
+# The rest of the body, should it ever come, is nobody's next request.
+BODY_UNREAD: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+class CompatError(Exception):
+    """What a client is told: ``code`` and ``msg``, an HTTP status, perhaps ``data`` beside them."""
+
+    def __init__(
+        self,
+        code: int,
+        msg: str,
+        status: int = 400,
+        *,
+        retry_after_s: int | None = None,
+        data: Any = None,
+        allow: str | None = None,
+    ) -> None:
+        super().__init__(msg)
+        self.code = code
+        self.msg = msg
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.data = data
+        self.allow = allow
+
+    def body(self) -> dict[str, Any]:
+        """Return the error as it stands in an answer's body."""
+        shown: dict[str, Any] = {"code": self.code, "msg": self.msg}
+        if self.data is not None:
+            shown["data"] = self.data
+        return shown
+
+
+# --- the request ----------------------------------------------------------------------------------
+
+
+def unknown_path() -> CompatError:
+    """Nothing is at this address."""
+    return CompatError(CODE_UNKNOWN, "There is nothing at this address.", 404)
+
+
+def wrong_method(allow: str) -> CompatError:
+    """The path exists, but not for this method."""
+    return CompatError(CODE_UNKNOWN, f"This path answers to {allow}.", 405, allow=allow)
+
+
+def unexpected() -> CompatError:
+    """A failure of our own, which is on record."""
+    return CompatError(CODE_UNKNOWN, "An unknown error occurred while processing the request.", 500)
+
+
+def too_large() -> CompatError:
+    """The body is longer than the exchange reads."""
+    return CompatError(-1101, "Too many parameters sent for this endpoint.", 413)
+
+
+def too_slow() -> CompatError:
+    """The body did not come in time; nothing was done."""
+    return CompatError(
+        CODE_UNKNOWN, "The request was not sent in time.", HTTPStatus.REQUEST_TIMEOUT
+    )
+
+
+def wrong_host() -> CompatError:
+    """The request names a host that is not ours."""
+    return CompatError(CODE_UNKNOWN, "This host is not served here.")
+
+
+def too_many_parameters() -> CompatError:
+    """More parameters than any call has."""
+    return CompatError(-1101, "Too many parameters sent for this endpoint.")
+
+
+def repeated(name: str) -> CompatError:
+    """One parameter came twice."""
+    return CompatError(-1101, f"Duplicate values for parameter '{name}' detected.")
+
+
+def illegal(name: str, legal: str) -> CompatError:
+    """A value is not of the form that its parameter has."""
+    return CompatError(
+        -1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+    )
+
+
+def mandatory(name: str) -> CompatError:
+    """A parameter is missing or empty."""
+    return CompatError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )
+
+
+def one_of_two(name: str, other: str) -> CompatError:
+    """Neither of two parameters came, of which one is needed."""
+    return CompatError(
+        -1102, f"Param '{name}' or '{other}' must be sent, but both were empty/null!"
+    )
+
+
+def empty(name: str) -> CompatError:
+    """An optional parameter came without a value."""
+    return CompatError(-1105, f"Parameter '{name}' was empty.")
+
+
+def not_required(name: str) -> CompatError:
+    """A parameter came that contradicts the others."""
+    return CompatError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def too_precise(name: str) -> CompatError:
+    """A figure has more decimals than its asset."""
+    return CompatError(-1111, f"Parameter '{name}' has too much precision.")
+
+
+def invalid_time_in_force() -> CompatError:
+    """No such time in force."""
+    return CompatError(-1115, "Invalid timeInForce.")
+
+
+def invalid_order_type() -> CompatError:
+    """No such order type."""
+    return CompatError(-1116, "Invalid orderType.")
+
+
+def invalid_side() -> CompatError:
+    """No such side."""
+    return CompatError(-1117, "Invalid side.")
+
+
+def invalid_interval() -> CompatError:
+    """No such candle."""
+    return CompatError(-1120, "Invalid interval.")
+
+
+def invalid_symbol() -> CompatError:
+    """No such market."""
+    return CompatError(-1121, "Invalid symbol.")
+
+
+def invalid_cancel_restrictions() -> CompatError:
+    """No such restriction of a cancel."""
+    return CompatError(-1145, "Invalid cancelRestrictions")
+
+
+def repeated_symbol() -> CompatError:
+    """A list names one symbol twice."""
+    return CompatError(-1151, "Symbol is present multiple times in the list.")
+
+
+def unknown_listen_key() -> CompatError:
+    """No such listen key, or another account's."""
+    return CompatError(-1125, "This listenKey does not exist.")
+
+
+def invalid_parameter(name: str) -> CompatError:
+    """A value is none of those that its parameter has."""
+    return CompatError(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
+def too_many_requests(limit: int, retry_after_s: int) -> CompatError:
+    """The weight of a minute is used up."""
+    return CompatError(
+        -1003,
+        f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE."
+        " Please use WebSocket Streams for live updates to avoid polling the API.",
+        429,
+        retry_after_s=retry_after_s,
+    )
+
+
+def banned(until_ms: int, retry_after_s: int) -> CompatError:
+    """The address went on although it was told to stop."""
+    return CompatError(
+        -1003,
+        f"Way too much request weight used; IP banned until {until_ms}. Please use WebSocket"
+        " Streams for live updates to avoid bans.",
+        418,
+        retry_after_s=retry_after_s,
+    )
+
+
+def too_many_orders(limit: int, interval: str, retry_after_s: int) -> CompatError:
+    """The account placed as many orders as it may for now. ``interval``: ``10 SECOND``."""
+    return CompatError(
+        -1015,
+        f"Too many new orders; current limit is {limit} orders per {interval}.",
+        429,
+        retry_after_s=retry_after_s,
+    )
+
+
+# --- keys and signatures --------------------------------------------------------------------------
+
+
+def bad_key_format() -> CompatError:
+    """No key, or text that cannot be one."""
+    return CompatError(-2014, "API-key format invalid.", 401)
+
+
+def rejected_key() -> CompatError:
+    """An unknown key, or one that does not allow this, or not from there."""
+    return CompatError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
+
+def outside_window() -> CompatError:
+    """The timestamp is too old, or lies ahead."""
+    return CompatError(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def bad_signature() -> CompatError:
+    """The signature is not that of the text."""
+    return CompatError(-1022, "Signature for this request is not valid.")
+
+
+def window_too_large() -> CompatError:
+    """More than a minute."""
+    return CompatError(-1131, "recvWindow must be less than 60000.")
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+def filter_failure(name: str) -> CompatError:
+    """An order breaks a filter of its symbol: PRICE_FILTER, LOT_SIZE, NOTIONAL, ..."""
+    return CompatError(-1013, f"Filter failure: {name}")
+
+
+def order_refused(msg: str) -> CompatError:
+    """A new order is refused; nothing changed."""
+    return CompatError(-2010, msg)
+
+
+def unsupported(what: str) -> CompatError:
+    """Something published that the engine does not have: ``Iceberg orders``."""
+    return order_refused(f"{what} are not supported for this symbol.")
+
+
+def duplicate_order() -> CompatError:
+    """An open order of the account has this client order id."""
+    return order_refused("Duplicate order sent.")
+
+
+def unknown_order_to_cancel() -> CompatError:
+    """No such open order of the account."""
+    return CompatError(-2011, "Unknown order sent.")
+
+
+def cancel_restricted() -> CompatError:
+    """The order is open, but not of the status that the cancel was restricted to."""
+    return CompatError(-2011, "Order was not canceled due to cancel restrictions.")
+
+
+def unknown_order() -> CompatError:
+    """No such order of the account."""
+    return CompatError(-2013, "Order does not exist.")
+
+
+def outcome_unknown() -> CompatError:
+    """No answer from the engine in time: the order may live, its client order id finds it."""
+    return CompatError(
+        -1007,
+        "Timeout waiting for response from backend server. Send status unknown; execution status"
+        " unknown.",
+        504,
+    )
+
+
+def overloaded() -> CompatError:
+    """Nothing was queued: too much waits already."""
+    return CompatError(
+        -1008,
+        "Server is currently overloaded with other requests. Please try again in a few minutes.",
+        503,
+        retry_after_s=RETRY_AFTER_S,
+    )
+
+
+def unavailable() -> CompatError:
+    """Nothing was queued: a part of the exchange is not there right now."""
+    return CompatError(
+        -1001,
+        "Internal error; unable to process your request. Please try again.",
+        503,
+        retry_after_s=RETRY_AFTER_S,
+    )
+
+
+# --- the exchange's failures by their published names ---------------------------------------------
+
+_BALANCE: Final = "Account has insufficient balance for requested action."
+_NO_TRADING: Final = "This account may not place or cancel orders."
+_CLOSED: Final = "Market is closed."
+_BALANCE_FULL: Final = "Account balance would become too large."
+_WOULD_TAKE: Final = "Order would immediately match and take."
+_FILTER_OF_REASON: Final = {
+    "price_out_of_range": "PRICE_FILTER",
+    "price_band": "PERCENT_PRICE_BY_SIDE",
+    "quantity_out_of_range": "LOT_SIZE",
+    "notional_too_small": "NOTIONAL",
+    "notional_too_large": "NOTIONAL",
+    "too_many_open_orders": "MAX_NUM_ORDERS",
+}
+
+
+def known_compat_error(exception: BaseException) -> CompatError:
+    """Return what to tell of any exception; what is unexpected is logged and hidden."""
+    if isinstance(exception, CompatError):
+        return exception
+    if isinstance(exception, ZavoraError):
+        return _of_zavora(exception)
+    if isinstance(exception, (OperationalError, InterfaceError)):
+        # Only reads reach the database from here, so nothing is in doubt.
+        log.warning("database_unavailable", error=type(exception).__name__)
+        return unavailable()
+    log.error("request_failed", exc_info=exception)
+    return unexpected()
+
+
+def _of_zavora(error: ZavoraError) -> CompatError:
+    if isinstance(error, errors.InvalidOrder):
+        return _of_reason(error.details.get("reason"))
+    kind = _OF_CLASS.get(type(error))
+    if kind is not None:
+        return kind()
+    log.error("request_failed", exc_info=error)
+    return unexpected()
+
+
+def _of_reason(reason: Any) -> CompatError:
+    name = _FILTER_OF_REASON.get(reason)
+    if name is not None:
+        return filter_failure(name)
+    if reason == "post_only_would_cross":
+        return order_refused(_WOULD_TAKE)
+    if reason == "balance_full":
+        return order_refused(_BALANCE_FULL)
+    if reason == "duplicate_client_order_id":
+        return duplicate_order()
+    return order_refused("This order is not allowed by the rules of its symbol.")
+
+
+_OF_CLASS: Final = {
+    errors.InsufficientBalance: lambda: order_refused(_BALANCE),
+    errors.MarketHalted: lambda: order_refused(_CLOSED),
+    errors.MarketNotFound: invalid_symbol,
+    errors.AccountFrozen: lambda: order_refused(_NO_TRADING),
+    errors.AccountNotFound: rejected_key,
+    errors.Forbidden: rejected_key,
+    errors.Unauthorized: rejected_key,
+    errors.OrderNotFound: unknown_order,
+    errors.OrderNotOpen: unknown_order_to_cancel,
+    errors.Overloaded: overloaded,
+    errors.EngineUnavailable: unavailable,
+    errors.OutcomeUnknown: outcome_unknown,
+    errors.InternalError: unexpected,
+    PayloadTooLarge: too_large,
+    RequestTimeout: too_slow,
+}
+
+
+def render(error: CompatError) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body that answer a failure over HTTP."""
+    headers: Headers = [JSON_TYPE, NO_STORE]
+    if error.status in BODY_UNREAD:
+        headers.append((b"connection", b"close"))
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    if error.allow is not None:
+        headers.append((b"allow", error.allow.encode()))
+    return error.status, headers, encode(error.body())

@@ -1,1 +1,0 @@
-"""Order entry and public market data as a small asynchronous ASGI application (docs/adr)."""

@@ -1,0 +1,1 @@
+"""What both APIs travel by: HTTP, bodies, exact JSON, errors, threads."""

@@ -1,0 +1,332 @@
+"""The edge: a table of routes, and one way through it for every request.
+
+Count, read, find the caller, call one handler, answer. Everything that goes wrong on the way is
+answered by ``api.transport.errors``; a request id is in every answer and bound for every log line.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+
+from accounts.access.callers import Caller
+from api.access import limits
+from api.access.auth import (
+    SAFE_METHODS,
+    bearer_token,
+    check_csrf,
+    check_local_origin,
+    check_usable,
+    django_request,
+)
+from api.access.cache import get_credentials
+from api.transport.bodies import ClientGone, read_body
+from api.transport.compression import packed
+from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
+from api.transport.exact_json import encode
+from api.transport.http import EdgeRequest, Receive, Scope, Send, json_headers, send_answer
+from api.v1 import orders
+from api.v1.requests import parse_batch, symbol_of
+from api.v1.rest import health, market_data
+from marketdata.feed.feed import get_feed
+from matching.gateway import client as gateway
+from zavora.foundation.bodies import BUDGET, HeldBody
+from zavora.foundation.errors import AccountNotFound, OrderNotFound, Unauthorized
+from zavora.foundation.logs import request_id_of
+
+log = structlog.get_logger(__name__)
+_standard_log: Final = logging.getLogger(__name__)  # asked before anything is put together
+
+PREFIX: Final = "/api/v1/"
+Body = dict[str, Any]
+Handler = Callable[..., Awaitable[Body] | Body]
+
+
+class Route:
+    """What answers a method of a path: public, or for a caller; ``is_packed`` where it is long."""
+
+    __slots__ = ("handler", "is_async", "is_packed", "is_public")
+
+    def __init__(
+        self, handler: Handler, *, is_public: bool = False, is_packed: bool = False
+    ) -> None:
+        self.handler = handler
+        self.is_public = is_public
+        self.is_packed = is_packed
+        self.is_async = iscoroutinefunction(handler)
+
+
+# --- handlers of orders: read, call, wrap ---------------------------------------------------------
+
+
+async def _place(request: EdgeRequest, caller: Caller) -> Body:
+    data = await orders.place_order(
+        caller, request.json(), request_id=request.request_id, key=_key(request)
+    )
+    return {"data": data}
+
+
+async def _place_batch(request: EdgeRequest, caller: Caller) -> Body:
+    items = parse_batch(request.json())
+    # The request itself is counted; here the rest of its orders are.
+    limits.take_for_key(limits.name_of(caller), len(items) - 1)
+    data = await orders.place_batch(caller, items, request_id=request.request_id, key=_key(request))
+    return {"data": data}
+
+
+async def _cancel(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
+    data = await orders.cancel_order(
+        caller,
+        order_id,
+        request.json_or_empty(),
+        request_id=request.request_id,
+        key=_key(request),
+    )
+    return {"data": data}
+
+
+async def _amend(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
+    data = await orders.amend_order(
+        caller, order_id, request.json(), request_id=request.request_id, key=_key(request)
+    )
+    return {"data": data}
+
+
+async def _cancel_all(request: EdgeRequest, caller: Caller) -> Body:
+    data = await orders.cancel_all(
+        caller, request.json(), request_id=request.request_id, key=_key(request)
+    )
+    return {"data": data}
+
+
+async def _read_order(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
+    request.query().check()
+    return {"data": await orders.read_order(caller, order_id)}
+
+
+def _key(request: EdgeRequest) -> str | None:
+    return orders.header_key(request.header(b"idempotency-key"))
+
+
+# --- routes ---------------------------------------------------------------------------------------
+
+Methods = dict[str, Route]
+
+ORDERS: Final[Methods] = {"POST": Route(_place)}
+BATCH: Final[Methods] = {"POST": Route(_place_batch)}
+CANCEL_ALL: Final[Methods] = {"POST": Route(_cancel_all)}
+ORDER: Final[Methods] = {
+    "GET": Route(_read_order),
+    "POST": Route(_cancel),
+    "PATCH": Route(_amend),
+    "DELETE": Route(_cancel),
+}
+MARKETS: Final[Methods] = {"GET": Route(market_data.list_markets, is_public=True, is_packed=True)}
+TICKERS: Final[Methods] = {"GET": Route(market_data.list_tickers, is_public=True, is_packed=True)}
+MARKET: Final[Methods] = {"GET": Route(market_data.get_market, is_public=True)}
+OF_MARKET: Final[dict[str, Methods]] = {
+    "order-book": {"GET": Route(market_data.get_order_book, is_public=True)},
+    "ticker": {"GET": Route(market_data.get_ticker, is_public=True)},
+    "trades": {"GET": Route(market_data.get_trades, is_public=True, is_packed=True)},
+}
+# Every path of the edge below ``PREFIX``, by its pattern: what is not in here is not answered.
+PATHS: Final[dict[str, Methods]] = {
+    "orders": ORDERS,
+    "orders/batch": BATCH,
+    "orders/cancel-all": CANCEL_ALL,
+    "orders/<order>": ORDER,
+    "markets": MARKETS,
+    "markets/tickers": TICKERS,
+    "markets/<market>": MARKET,
+    **{f"markets/<market>/{name}": methods for name, methods in OF_MARKET.items()},
+}
+_PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" not in path}
+_CANDLES: Final = "candles"  # a view of Django's
+_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
+HEALTH_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
+
+Match = tuple[Methods, tuple[str, ...]]
+
+
+def match(path: str) -> Match | None:
+    """Return the methods of an edge path and what its variable parts say; None if it is none."""
+    if not path.startswith(PREFIX):
+        return None
+    rest = path[len(PREFIX) :].rstrip("/")
+    plain = _PLAIN_PATHS.get(rest)
+    if plain is not None:
+        return plain, ()
+    parts = rest.split("/")
+    if parts[0] == "orders" and len(parts) == 2:
+        return PATHS["orders/<order>"], (parts[1],)
+    if parts[0] == "markets":
+        return _match_market(parts[1:])
+    return None
+
+
+def _match_market(parts: list[str]) -> Match | None:
+    if parts[-1] == _CANDLES and len(parts) > 1:
+        return None
+    methods = PATHS.get(f"markets/<market>/{parts[-1]}") if len(parts) > 1 else None
+    symbol = "/".join(parts[:-1] if methods is not None else parts)
+    if methods is None and _SYMBOL.fullmatch(symbol) is None:
+        return None
+    return methods or PATHS["markets/<market>"], (symbol_of(symbol),)
+
+
+def is_edge_path(path: str) -> bool:
+    """Tell whether the edge answers a path."""
+    return match(path) is not None or path.rstrip("/") in HEALTH_PATHS
+
+
+# --- the application ------------------------------------------------------------------------------
+
+
+async def ensure_started() -> None:
+    """Start what every request needs, once per event loop; cheap ever after."""
+    get_credentials()
+    await gateway.ensure_started()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one HTTP request to an edge path."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    path: str = scope["path"]
+    request = EdgeRequest(scope, path, headers)
+    request.request_id = request_id_of(request.header(b"x-request-id"))
+    structlog.contextvars.bind_contextvars(request_id=request.request_id)
+    answer_headers = json_headers()
+    answer_headers.append((b"x-request-id", request.request_id.encode()))
+    is_head = request.method == "HEAD"
+    try:
+        status, body = await _answer(request, receive, answer_headers)
+    except ClientGone:
+        return
+    except Exception as error:
+        status, error_headers, content = render(known_error(error), request_id=request.request_id)
+        answer_headers += error_headers[1:]  # the first is the content type, which stands already
+        _log_answer(request, status)
+        await send_answer(
+            send, status=status, headers=answer_headers, body=content, is_head=is_head
+        )
+        return
+    _log_answer(request, status)
+    if not request.is_public:
+        answer_headers.append(NO_STORE)
+    content = b"" if body is None else encode(body)
+    if request.may_pack:
+        content = await packed(content, answer_headers, headers.get(b"accept-encoding"))
+    await send_answer(send, status=status, headers=answer_headers, body=content, is_head=is_head)
+
+
+def _log_answer(request: EdgeRequest, status: int) -> None:
+    """Say at level debug what was answered; the worker says what became of it by the same id."""
+    if _standard_log.isEnabledFor(logging.DEBUG):
+        log.debug("answered", method=request.method, path=request.path, status=status)
+
+
+async def _answer(
+    request: EdgeRequest, receive: Receive, headers: list[tuple[bytes, bytes]]
+) -> tuple[int, Body | None]:
+    """Return status and body of a request's answer, adding headers to ``headers``."""
+    plain_path = request.path.rstrip("/")
+    if plain_path in HEALTH_PATHS:
+        return await _answer_health(request, plain_path)
+    matched = match(request.path)
+    if matched is None:  # asgi.py sends only edge paths here
+        raise AssertionError(f"no edge path: {request.path}")
+    methods, arguments = matched
+    method = "GET" if request.method == "HEAD" else request.method
+    route = methods.get(method)
+    if route is None:
+        allow = _allow(methods)
+        if method != "OPTIONS":
+            raise MethodNotAllowed(allow)
+        headers.append((b"allow", allow.encode()))
+        return 200, {"data": {"methods": allow.split(", ")}}
+    usage = limits.take_for_ip(request.ip)
+    held = HeldBody(BUDGET, request.ip)
+    try:
+        request.body = await read_body(receive, request.headers, held)
+        if route.is_public:
+            request.is_public = True
+            await get_feed().ensure_started()
+            request.may_pack = route.is_packed
+            result = route.handler(request, *arguments)
+            return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
+        caller, is_remembered = await find_caller(request)
+        usage = limits.tighter(usage, limits.take_for_key(limits.name_of(caller)))
+        await get_feed().ensure_started()
+        try:
+            return 200, await route.handler(request, caller, *arguments)  # type: ignore[misc]
+        except (AccountNotFound, OrderNotFound):
+            # The account may be so new that what is remembered of the caller does not know it.
+            fresh = await _reloaded(request, caller) if is_remembered else None
+            if fresh is None:
+                raise
+            return 200, await route.handler(request, fresh, *arguments)  # type: ignore[misc]
+    finally:
+        held.release()
+        if usage is not None:
+            headers += usage.headers()
+
+
+async def _answer_health(request: EdgeRequest, path: str) -> tuple[int, Body]:
+    if request.method not in SAFE_METHODS:
+        raise MethodNotAllowed("GET, HEAD, OPTIONS")
+    if path == "/health/live":
+        return 200, {"status": "alive"}
+    return await health.get_health()
+
+
+def _allow(methods: Methods) -> str:
+    names = list(methods)
+    if "GET" in methods:
+        names.append("HEAD")
+    return ", ".join([*names, "OPTIONS"])
+
+
+# --- who is asking --------------------------------------------------------------------------------
+
+
+async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
+    """Return the caller, and whether from memory. Raises Unauthorized or Forbidden."""
+    credentials = get_credentials()
+    token = bearer_token(request.header(b"authorization"))
+    if token is not None:
+        caller, is_remembered = await credentials.of_token(token)
+        return check_usable(caller, ip=request.ip), is_remembered
+    session_key = _cookie(request, settings.SESSION_COOKIE_NAME)
+    if session_key:
+        caller, is_remembered = await credentials.of_session(session_key)
+        if caller is not None:
+            if request.method not in SAFE_METHODS:
+                check_csrf(django_request(request.scope))
+            return caller, is_remembered
+    if settings.ZAVORA_OPEN_API:
+        check_local_origin(django_request(request.scope))
+        caller, is_remembered = await credentials.of_open_api()
+        return check_usable(caller, ip=request.ip), is_remembered
+    raise Unauthorized("Log in, or send a bearer token.")
+
+
+async def _reloaded(request: EdgeRequest, caller: Caller) -> Caller | None:
+    """Return the caller as the tables know it, None where that says nothing new."""
+    get_credentials().forget_user(caller.user_id)
+    fresh, _ = await find_caller(request)
+    return fresh if fresh.accounts != caller.accounts else None
+
+
+def _cookie(request: EdgeRequest, name: str) -> str | None:
+    text = request.header(b"cookie")
+    if text is None or name not in text:
+        return None
+    for part in text.split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return value
+    return None

@@ -1,0 +1,169 @@
+"""Adds the edge's routes and all shapes to drf-spectacular's document (a postprocessing hook)."""
+
+from typing import Any, Final
+
+from api.v1.openapi.documents import (
+    BEARER,
+    KEY_DESCRIPTION,
+    QUERY,
+    SESSION,
+    envelope_schema,
+    reference,
+    shape_schemas,
+)
+
+JSON: Final = "application/json"
+ORDER_ID: Final = ("order_id", "An order's id.")
+SYMBOL: Final = ("market", "A market's symbol, best as BTC-USD.")
+
+
+def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Return the document with what the edge answers (SPECTACULAR_SETTINGS)."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(shape_schemas())
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    for path, methods in _paths().items():
+        result["paths"].setdefault(path, {}).update(methods)
+    result["paths"] = dict(sorted(result["paths"].items()))
+    return result
+
+
+def _operation(
+    name: str,
+    summary: str,
+    success: dict[str, Any],
+    *,
+    tag: str,
+    path: tuple[str, str] | None = None,
+    query: tuple[str, ...] = (),
+    body: dict[str, Any] | None = None,
+    is_public: bool = False,
+    has_key: bool = False,
+) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = []
+    if path is not None:
+        parameters.append(
+            {
+                "in": "path",
+                "name": path[0],
+                "required": True,
+                "description": path[1],
+                "schema": {"type": "string"},
+            }
+        )
+    parameters += [{"in": "query", "name": one, "schema": QUERY[one]} for one in query]
+    if has_key:
+        parameters.append(
+            {
+                "in": "header",
+                "name": "Idempotency-Key",
+                "description": KEY_DESCRIPTION,
+                "schema": {"type": "string", "maxLength": 128},
+            }
+        )
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "tags": [tag],
+        "security": [] if is_public else [{BEARER: []}, {SESSION: []}],
+        "responses": {
+            "200": {"description": "", "content": {JSON: {"schema": success}}},
+            "default": {"description": "", "content": {JSON: {"schema": reference("Error")}}},
+        },
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+    return operation
+
+
+def _paths() -> dict[str, dict[str, Any]]:
+    return {**_order_paths(), **_market_paths(), **_health_paths()}
+
+
+def _order_paths() -> dict[str, dict[str, Any]]:
+    placed, items = envelope_schema("OrderPlaced"), envelope_schema("BatchItem", is_list=True)
+    order = envelope_schema("Order")
+    batch = {"type": "array", "items": reference("PlaceOrderIn"), "minItems": 1, "maxItems": 100}
+
+    def operation(name: str, summary: str, success: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return _operation(name, summary, success, tag="Orders", **more)
+
+    place = operation(
+        "orders_place",
+        "Place an order; answered after the commit.",
+        placed,
+        body=reference("PlaceOrderIn"),
+        has_key=True,
+    )
+    cancel = {"path": ORDER_ID, "has_key": True}
+    return {
+        "/api/v1/orders": {"post": place},
+        "/api/v1/orders/batch": {
+            "post": operation(
+                "orders_place_batch", "Place a list of orders.", items, body=batch, has_key=True
+            )
+        },
+        "/api/v1/orders/cancel-all": {
+            "post": operation(
+                "orders_cancel_all",
+                "Cancel an account's open orders.",
+                items,
+                body=reference("CancelAllIn"),
+                has_key=True,
+            )
+        },
+        "/api/v1/orders/{order_id}": {
+            "get": operation("orders_read", "Read an order.", order, path=ORDER_ID),
+            "delete": operation("orders_cancel", "Cancel an order.", order, **cancel),
+            "post": operation("orders_cancel_by_post", "Cancel an order.", order, **cancel),
+            "patch": operation(
+                "orders_amend",
+                "Change an open order's price, total quantity or both.",
+                placed,
+                path=ORDER_ID,
+                body=reference("AmendOrderIn"),
+                has_key=True,
+            ),
+        },
+    }
+
+
+def _market_paths() -> dict[str, dict[str, Any]]:
+    def read(
+        name: str, summary: str, shape: str, *, is_list: bool = False, **more: Any
+    ) -> dict[str, Any]:
+        success = envelope_schema(
+            shape, is_list=is_list, is_paged="cursor" in more.get("query", ())
+        )
+        return {"get": _operation(name, summary, success, tag="Markets", is_public=True, **more)}
+
+    base = "/api/v1/markets/{market}"
+    return {
+        "/api/v1/markets": read("markets_list", "List all markets.", "Market", is_list=True),
+        "/api/v1/markets/tickers": read(
+            "markets_tickers", "List all tickers.", "Ticker", is_list=True
+        ),
+        base: read("markets_read", "Read a market.", "Market", path=SYMBOL),
+        f"{base}/order-book": read(
+            "markets_order_book", "Read a book.", "OrderBook", path=SYMBOL, query=("depth",)
+        ),
+        f"{base}/ticker": read("markets_ticker", "Read a ticker.", "Ticker", path=SYMBOL),
+        f"{base}/trades": read(
+            "markets_trades",
+            "List trades, newest first.",
+            "PublicTrades",
+            path=SYMBOL,
+            query=("limit", "cursor"),
+        ),
+    }
+
+
+def _health_paths() -> dict[str, dict[str, Any]]:
+    health = _operation(
+        "health", "How the exchange is.", reference("Health"), tag="Health", is_public=True
+    )
+    degraded = {"description": "Degraded.", "content": {JSON: {"schema": reference("Health")}}}
+    health["responses"]["503"] = degraded
+    return {"/api/v1/health": {"get": health}}

@@ -1,0 +1,295 @@
+"""Orders in, answers after the commit: what REST and sockets share.
+
+Each function takes the same parameters as the REST body and returns the same ``data``; it raises a
+ZavoraError for every refusal. A command is queued at most once by us; with a key (the client order
+id, or an Idempotency-Key) a client may repeat it as often as it likes.
+"""
+
+import asyncio
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError
+
+from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from api.fields import order_id_of, wrong_fields
+from api.transport.errors import envelope, known_error
+from api.transport.threads import in_thread, read_lasting
+from api.v1 import requests, words
+from api.v1.words import Shape
+from marketdata.feed.feed import get_feed
+from matching import wire
+from matching.gateway import client as gateway
+from matching.markets.terms import MarketTerms
+from matching.orders.selectors import get_order, get_order_place
+from zavora.foundation.errors import (
+    AccountNotFound,
+    MarketNotFound,
+    OrderNotFound,
+    OrderNotOpen,
+    OutcomeUnknown,
+)
+from zavora.foundation.money import NotExact
+
+KEY_LENGTH_MAX: Final = 128
+# A header's key never equals a client order id, which is printable ASCII in one line.
+_HEADER_KEY_PREFIX: Final = "\n"
+# Which account and market an order belongs to never changes; the oldest entries make room.
+PLACES_MAX: Final = 200_000
+_places: Final[dict[int, tuple[int, int]]] = {}
+
+
+def header_key(text: str | None) -> str | None:
+    """Return the key that an Idempotency-Key header stands for; raises ValidationFailed."""
+    if text is None:
+        return None
+    if not 1 <= len(text) <= KEY_LENGTH_MAX or not (text.isascii() and text.isprintable()):
+        expected = f"expected 1 to {KEY_LENGTH_MAX} printable ASCII characters"
+        raise wrong_fields({"Idempotency-Key": expected})
+    return _HEADER_KEY_PREFIX + text
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+async def place_order(
+    caller: Caller, params: Any, *, request_id: str, key: str | None = None
+) -> Shape:
+    """Place an order and return ``{order, trades}``. ``key`` comes before the client order id."""
+    caller.require(SCOPE_TRADE)
+    asked = requests.parse_place(params)
+    account_pk = caller.account_pk(asked.user_id)
+    terms = _terms_of_symbol(asked.market)
+    price, quantity, quote_quantity = _fitting(
+        terms, price=asked.price, quantity=asked.quantity, quote_quantity=asked.quote_quantity
+    )
+    command = wire.PlaceOrder(
+        account_id=account_pk,
+        market_id=terms.market_id,
+        side=asked.side.lower(),  # type: ignore[arg-type]
+        order_type=asked.order_type.lower(),  # type: ignore[arg-type]
+        time_in_force=asked.time_in_force.lower(),  # type: ignore[arg-type]
+        post_only=asked.post_only,
+        price=price,
+        quantity=quantity,
+        quote_quantity=quote_quantity,
+        client_order_id=asked.client_order_id,
+        key=key or asked.client_order_id,
+        deadline_ms=gateway.deadline_ms(),
+    )
+    reply = await _submit(command, terms.shard_id, request_id)
+    return _with_trades(caller, reply, terms, asked.user_id)
+
+
+async def place_batch(
+    caller: Caller, params: Any, *, request_id: str, key: str | None = None
+) -> list[Shape]:
+    """Place a list of orders; return ``{order, trades}`` or ``{error}`` for each, in its order.
+
+    Each stands for itself: one that is refused stops no other.
+    """
+    caller.require(SCOPE_TRADE)
+    items = requests.parse_batch(params)
+    # Tasks start in the order of their making, so the orders are queued in the order asked.
+    placing = [
+        asyncio.ensure_future(
+            place_order(caller, item, request_id=request_id, key=f"{key}:{index}" if key else None)
+        )
+        for index, item in enumerate(items)
+    ]
+    results = await asyncio.gather(*placing, return_exceptions=True)
+    return [
+        {"error": envelope(known_error(result))} if isinstance(result, BaseException) else result
+        for result in results
+    ]
+
+
+async def cancel_order(
+    caller: Caller, order_id: str, params: Any = None, *, request_id: str, key: str | None = None
+) -> Shape:
+    """Cancel an open order and return it."""
+    caller.require(SCOPE_TRADE)
+    asked = requests.parse_cancel({} if params is None else params)
+    number, account_pk, market_id = await _own_order(caller, order_id)
+    account_id = _public_id(caller, account_pk)
+    if asked.user_id is not None and asked.user_id != account_id:
+        raise OrderNotFound("There is no such order.")
+    terms = _terms_of_id(market_id)
+    command = wire.CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
+    try:
+        reply = await _submit(command, terms.shard_id, request_id)
+    except OrderNotFound:
+        raise OrderNotOpen("The order is no longer open.") from None
+    return words.order(reply.orders[0], terms, account_id)
+
+
+async def amend_order(
+    caller: Caller, order_id: str, params: Any, *, request_id: str, key: str | None = None
+) -> Shape:
+    """Change an open order's price, total quantity or both; return ``{order, trades}``."""
+    caller.require(SCOPE_TRADE)
+    asked = requests.parse_amend(params)
+    number, account_pk, market_id = await _own_order(caller, order_id)
+    terms = _terms_of_id(market_id)
+    price, quantity, _ = _fitting(terms, price=asked.price, quantity=asked.quantity)
+    command = wire.AmendOrder(
+        account_id=account_pk,
+        market_id=market_id,
+        order_id=number,
+        price=price,
+        quantity=quantity,
+        key=key,
+        deadline_ms=gateway.deadline_ms(),
+    )
+    try:
+        reply = await _submit(command, terms.shard_id, request_id)
+    except OrderNotFound:
+        raise OrderNotOpen("The order is no longer open.") from None
+    return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
+
+
+async def cancel_all(
+    caller: Caller, params: Any, *, request_id: str, key: str | None = None
+) -> list[Shape]:
+    """Cancel an account's open orders; return ``{order}`` for each, or ``{error}`` for a shard.
+
+    Without a market the command goes to every shard; what one shard refuses stops no other.
+    """
+    caller.require(SCOPE_TRADE)
+    asked = requests.parse_cancel_all(params)
+    account_pk = caller.account_pk(asked.account)
+    by_id = {view.terms.market_id: view.terms for view in get_feed().markets()}
+    market = None if asked.market is None else _terms_of_symbol(asked.market)
+    shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
+    commands = [
+        _submit(
+            wire.CancelAllOrders(
+                account_id=account_pk,
+                market_id=market.market_id if market else None,
+                side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
+                key=f"{key}:{shard_id}" if key else None,
+            ),
+            shard_id,
+            request_id,
+        )
+        for shard_id in shards
+    ]
+    results = await asyncio.gather(*commands, return_exceptions=True)
+    if len(results) == 1 and isinstance(results[0], BaseException):
+        raise results[0]
+    answer: list[Shape] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            answer.append({"error": envelope(known_error(result))})
+            continue
+        answer += [
+            {"order": words.order(state, by_id[state.market_id], asked.account)}
+            for state in result.orders
+        ]
+    return answer
+
+
+async def read_order(caller: Caller, order_id: str) -> Shape:
+    """Return one of the caller's orders, in whatever state."""
+    caller.require(SCOPE_READ)
+    number = order_id_of(order_id)
+    if number is None:
+        raise OrderNotFound("There is no such order.")
+    row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
+    terms = _terms_of_id(row.market_id)
+    return words.order(words.order_state(row, terms), terms, _public_id(caller, row.account_id))
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+async def _submit(command: wire.WireCommand, shard_id: int, request_id: str) -> wire.Reply:
+    """Submit a command. A database that fails the look-up after the wait leaves it unknown."""
+    try:
+        return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
+    except (DatabaseError, InterfaceError):
+        raise OutcomeUnknown(
+            "The command may have been queued, and its outcome cannot be read right now."
+        ) from None
+
+
+def _terms_of_symbol(symbol: str) -> MarketTerms:
+    return get_feed().market(symbol).terms
+
+
+def _terms_of_id(market_id: int) -> MarketTerms:
+    view = get_feed().market_by_id(market_id)
+    if view is None:
+        raise MarketNotFound("There is no such market.")
+    return view.terms
+
+
+def _fitting(
+    terms: MarketTerms,
+    *,
+    price: str | None,
+    quantity: str | None,
+    quote_quantity: str | None = None,
+) -> tuple[str | None, str | None, str | None]:
+    """Return the figures as the market writes them; equal orders read equal in the journal.
+
+    Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
+    """
+    wrong: dict[str, str] = {}
+    try:
+        price = None if price is None else terms.price_text(terms.price_to_ticks(price))
+    except NotExact as error:
+        wrong["price"] = str(error)
+    try:
+        if quantity is not None:
+            quantity = terms.quantity_text(terms.quantity_to_lots(quantity))
+    except NotExact as error:
+        wrong["quantity"] = str(error)
+    try:
+        if quote_quantity is not None:
+            quote_quantity = terms.quote_text(terms.quote_amount_to_units(quote_quantity))
+    except NotExact as error:
+        wrong["quote_quantity"] = str(error)
+    if wrong:
+        raise wrong_fields(wrong)
+    return price, quantity, quote_quantity
+
+
+def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_id: UUID) -> Shape:
+    state = reply.orders[0]
+    _remember_place(state.id, state.account_id, state.market_id)
+    trades: list[Shape] = []
+    if reply.trades:
+        own = {pk: public_id for public_id, pk in caller.accounts.items()}
+        trades = [words.trade(trade, terms, own) for trade in reply.trades]
+    return {"order": words.order(state, terms, account_id), "trades": trades}
+
+
+def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
+    if len(_places) >= PLACES_MAX:
+        del _places[next(iter(_places))]
+    _places[order_id] = (account_pk, market_id)
+
+
+async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
+    """Return an order's number, account and market; OrderNotFound for anybody else's."""
+    number = order_id_of(order_id)
+    if number is None:
+        raise OrderNotFound("There is no such order.")
+    place = _places.get(number)
+    if place is None:
+        place = await in_thread(get_order_place, number)
+        if place is None:
+            raise OrderNotFound("There is no such order.")
+        _remember_place(number, *place)
+    account_pk, market_id = place
+    if account_pk not in caller.accounts.values():
+        raise OrderNotFound("There is no such order.")
+    return number, account_pk, market_id
+
+
+def _public_id(caller: Caller, account_pk: int) -> UUID:
+    for public_id, pk in caller.accounts.items():
+        if pk == account_pk:
+            return public_id
+    raise AccountNotFound("There is no such account.")

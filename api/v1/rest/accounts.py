@@ -1,0 +1,199 @@
+"""Accounts and money: balances, deposits, withdrawals, the ledger."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import services
+from accounts.access.callers import SCOPE_TRADE, SCOPE_WITHDRAW
+from accounts.money import selectors as money_selectors
+from accounts.people import selectors as people_selectors
+from api.fields import Fields, wrong_fields
+from api.v1 import words
+from api.v1.cursors import next_cursor, take_page
+from api.v1.openapi.documents import documented
+from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of
+from zavora.foundation.errors import Forbidden, NotFound
+
+KEY_LENGTH_MAX = 128
+ID_DIGITS_MAX = 18  # below what the tables hold
+
+
+class AccountsView(ApiView):
+    """The caller's accounts."""
+
+    scopes = {"POST": SCOPE_TRADE}
+
+    @documented("accounts_list", "Account", is_list=True)
+    def get(self, request: Request) -> Response:
+        """List the caller's accounts, oldest first."""
+        query_of(request).check()
+        caller = caller_of(request)
+        reached = caller.accounts
+        rows = people_selectors.list_accounts(caller.user_id)
+        return answer([words.account(row) for row in rows if row.public_id in reached])
+
+    @documented("accounts_create", "Account", body="CreateAccountIn")
+    def post(self, request: Request) -> Response:
+        """Open an account."""
+        fields = Fields(request.data)
+        label = fields.label("label")
+        fields.check()
+        row = services.create_account(
+            by=actor_of(request), owner_id=caller_of(request).user_id, label=label or ""
+        )
+        return answer(words.account(row))
+
+
+class AccountView(ApiView):
+    """One account."""
+
+    @documented("accounts_read", "Account")
+    def get(self, request: Request, account: str) -> Response:
+        """Read one of the caller's accounts."""
+        account_id, _ = own_account(request, account)
+        query_of(request).check()
+        return answer(words.account(people_selectors.get_account(account_id)))
+
+
+class BalancesView(ApiView):
+    """What an account has."""
+
+    @documented("accounts_balances", "Balance", is_list=True)
+    def get(self, request: Request, account: str) -> Response:
+        """List an account's balances, by asset."""
+        account_id, _ = own_account(request, account)
+        query_of(request).check()
+        rows = money_selectors.list_balances(account_id)
+        return answer([words.balance(row, account_id) for row in rows])
+
+
+class DepositView(ApiView):
+    """Money in, where the sandbox faucet is on."""
+
+    scopes = {"POST": SCOPE_TRADE}
+
+    @documented("accounts_deposit", "Balance", body="DepositIn", has_key=True)
+    def post(self, request: Request, account: str) -> Response:
+        """Credit an account. With an Idempotency-Key a repeat credits nothing."""
+        account_id, _ = own_account(request, account)
+        if not settings.ZAVORA_FAUCET:
+            raise Forbidden("The faucet is switched off here.")
+        fields = Fields(request.data)
+        asset, amount = _take_money(fields)
+        fields.check()
+        services.deposit(
+            by=actor_of(request),
+            account_id=account_id,
+            asset=asset,
+            amount=amount,
+            source=services.SOURCE_FAUCET,
+            key=_key_of(request),
+        )
+        return answer(_balance(account_id, asset))
+
+
+class WithdrawView(ApiView):
+    """Money out."""
+
+    scopes = {"POST": SCOPE_WITHDRAW}
+
+    @documented("accounts_withdraw", "WithdrawalAnswer", body="WithdrawIn", has_key=True)
+    def post(self, request: Request, account: str) -> Response:
+        """Withdraw from an account; return the balance after the hold, and the withdrawal."""
+        account_id, _ = own_account(request, account)
+        fields = Fields(request.data)
+        asset, amount = _take_money(fields)
+        address = fields.label("address", length_max=128)
+        fields.check()
+        record = services.request_withdrawal(
+            account_id=account_id,
+            asset=asset,
+            amount=amount,
+            address=address or "",
+            key=_key_of(request),
+        )
+        balance = _balance(account_id, asset)
+        return answer({**balance, "withdrawal": words.withdrawal(record, account_id)})
+
+
+class WithdrawalsView(ApiView):
+    """What an account asked to withdraw."""
+
+    @documented("accounts_withdrawals", "Withdrawal", is_list=True, is_paged=True)
+    def get(self, request: Request, account: str) -> Response:
+        """List an account's withdrawals and their states, newest first."""
+        account_id, _ = own_account(request, account)
+        fields = query_of(request)
+        limit, before = take_page(fields)
+        fields.check()
+        rows = money_selectors.list_withdrawals(account_id, cursor=before, limit=limit + 1)
+        page = [words.withdrawal(row, account_id) for row in rows[:limit]]
+        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+
+
+class WithdrawalView(ApiView):
+    """One withdrawal."""
+
+    scopes = {"DELETE": SCOPE_WITHDRAW}
+
+    @documented("accounts_cancel_withdrawal", "Withdrawal")
+    def delete(self, request: Request, account: str, withdrawal: str) -> Response:
+        """Cancel a pending withdrawal; what it holds is available again."""
+        account_id, _ = own_account(request, account)
+        query_of(request).check()
+        record = services.cancel_own_withdrawal(
+            account_id=account_id, withdrawal_id=_withdrawal_id(withdrawal)
+        )
+        return answer(words.withdrawal(record, account_id))
+
+
+class LedgerView(ApiView):
+    """Every movement of an account."""
+
+    @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
+    def get(self, request: Request, account: str) -> Response:
+        """List an account's ledger entries, newest first."""
+        account_id, _ = own_account(request, account)
+        fields = query_of(request)
+        limit, before = take_page(fields)
+        asset = fields.text("asset", length_max=16, what="an asset's code")
+        fields.check()
+        rows = money_selectors.list_ledger(account_id, asset=asset, cursor=before, limit=limit + 1)
+        page = [words.ledger_entry(row) for row in rows[:limit]]
+        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+
+
+def _take_money(fields: Fields) -> tuple[str, Decimal]:
+    """Take ``asset`` and ``amount``; where one is wrong, ``check`` raises before they are used."""
+    asset = fields.text("asset", required=True, length_max=16, what="an asset's code")
+    amount = fields.decimal("amount", required=True)
+    return asset or "", Decimal(amount or 0)
+
+
+def _withdrawal_id(text: str) -> int:
+    """Return the id of a withdrawal in a path; raises NotFound for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
+        raise NotFound("There is no such withdrawal.")
+    return int(text)
+
+
+def _key_of(request: Request) -> str | None:
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not (
+        1 <= len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()
+    ):
+        expected = f"expected 1 to {KEY_LENGTH_MAX} printable ASCII characters"
+        raise wrong_fields({"Idempotency-Key": expected})
+    return key
+
+
+def _balance(account_id: UUID, asset: str) -> dict[str, Any]:
+    row = money_selectors.get_balance(account_id, asset)
+    if row is None:
+        raise LookupError("a balance that was just written is not there")
+    return words.balance(row, account_id)

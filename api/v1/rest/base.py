@@ -1,0 +1,126 @@
+"""What all views share: who asks, what they may, how often, and the envelope."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access.actor import Actor
+from accounts.access.callers import SCOPE_READ, Caller
+from api.access import limits
+from api.fields import Fields, is_uuid
+from api.transport.caching import mark_public
+from api.transport.http import query_fields
+from zavora.foundation import lasting
+from zavora.foundation.errors import AccountNotFound
+
+
+class OnlyJSON(BaseContentNegotiation):
+    """Answers are JSON whatever the Accept header prefers."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Return the parser, None for another media type (415)."""
+        kind = (request.content_type or "application/json").split(";", 1)[0].strip().lower()
+        is_json = kind == "application/json" or (
+            kind.startswith("application/") and kind.endswith("+json")
+        )
+        return parsers[0] if is_json else None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """Return the renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView(APIView):
+    """A view for callers; ``scopes`` names the scope of each method (default: read).
+
+    With ``is_public`` anybody may ask, and keep the answer.
+    """
+
+    content_negotiation_class = OnlyJSON
+    is_public: ClassVar[bool] = False
+    scopes: ClassVar[dict[str, str]] = {}
+    usage: limits.Usage | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Count the request, find the caller and check the scope."""
+        address = request.META.get("REMOTE_ADDR", "")
+        self.usage = limits.take_for_ip(address)
+        super().initial(request, *args, **kwargs)
+        caller = request.auth
+        if isinstance(caller, Caller):
+            used = limits.take_for_key(limits.name_of(caller))
+            self.usage = limits.tighter(self.usage, used)
+            caller.require(self.scopes.get(request.method or "", SCOPE_READ))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell the caller what is left of its limit."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["X-Content-Type-Options"] = "nosniff"
+        if self.is_public:
+            mark_public(response)
+        if self.usage is not None:
+            for name, text in self.usage.pairs():
+                response[name] = text
+        return response
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Name the methods of this path."""
+        response = Response({"data": {"methods": self.allowed_methods}})
+        response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; the permission classes let nobody else in."""
+    caller = request.auth
+    if not isinstance(caller, Caller):
+        raise TypeError("a view for callers was reached without one")
+    return caller
+
+
+def actor_of(request: Request) -> Actor:
+    """Return who acts, and from where."""
+    return caller_of(request).actor(
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request._request, "request_id", ""),
+    )
+
+
+def query_of(request: Request) -> Fields:
+    """Return the query's fields; a repeated one is refused."""
+    return query_fields(request.META.get("QUERY_STRING", "").encode("utf-8", "replace"))
+
+
+def account_uuid(text: str) -> UUID:
+    """Return the id of an account in a path; raises AccountNotFound for what is none."""
+    if not is_uuid(text):
+        raise AccountNotFound("There is no such account.")
+    return UUID(text)
+
+
+def own_account(request: Request, text: str) -> tuple[UUID, int]:
+    """Return public id and primary key of one of the caller's accounts, or AccountNotFound."""
+    account_id = account_uuid(text)
+    pk = caller_of(request).accounts.get(account_id)
+    if pk is None:
+        raise AccountNotFound("There is no such account.")
+    return account_id, pk
+
+
+def answer(data: Any, **meta: Any) -> Response:
+    """Return an answer about the caller's own with its envelope, once what it says will last.
+
+    Raises OutcomeUnknown where that cannot be said in time (docs/durability.md).
+    """
+    lasting.wait()
+    return public_answer(data, **meta)
+
+
+def public_answer(data: Any, **meta: Any) -> Response:
+    """Return an answer that confirms nothing to anybody with its envelope."""
+    return Response({"data": data, "meta": meta} if meta else {"data": data})

@@ -1,0 +1,134 @@
+"""Is the exchange well: what a load balancer, a person and a page ask, answered cheaply."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any, Final
+
+import psutil
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from redis.exceptions import RedisError
+
+from api.transport.threads import in_thread
+from api.v1.times import now_text
+from api.v1.words import TRADING_PHASES, Shape
+from marketdata.feed.feed import get_feed
+from marketdata.wire import HEARTBEAT_KEY, Progress, decode_progress
+from matching.wire import heartbeat_name, set_aside_name
+from zavora import __version__
+from zavora.foundation.errors import ZavoraError
+from zavora.foundation.queue import connect_async
+
+# An answer is shared for this long, so that many who ask cost no more than one.
+SHARED_S: Final = 0.5
+PROBE_TIMEOUT_S: Final = 1.0
+
+_started_at: Final = time.monotonic()
+_process: Final = psutil.Process()
+_last: tuple[float, int, Shape] | None = None
+
+
+async def get_health() -> tuple[int, Shape]:
+    """Return status (200, or 503 where a part is down) and body; at most ``SHARED_S`` old."""
+    global _last
+    now = time.monotonic()
+    if _last is not None and now - _last[0] < SHARED_S:
+        return _last[1], _last[2]
+    status, body = await _look()
+    _last = (time.monotonic(), status, body)
+    return status, body
+
+
+async def _look() -> tuple[int, Shape]:
+    began = time.perf_counter()
+    (engine_up, progress, unmatched, queue_ms), (database_up, database_ms) = await asyncio.gather(
+        _ask_queue(), _ask_database()
+    )
+    data_up = progress is not None
+    set_aside = _list_set_aside(progress or Progress(), unmatched)
+    services = {
+        "matching_engine": _service(engine_up, queue_ms),
+        "account_service": _service(database_up, database_ms),
+        "market_data_service": _service(data_up, queue_ms),
+    }
+    is_up = engine_up and database_up and data_up
+    body: Shape = {
+        "status": "healthy" if is_up and not set_aside else "degraded",
+        "version": __version__,
+        "timestamp": now_text(),
+        "uptime_seconds": int(time.monotonic() - _started_at),
+        "services": services,
+        "markets": {**_count_markets(), "set_aside": set_aside},
+        "system": {"memory_usage_mb": round(_process.memory_info().rss / 2**20, 1)},
+        "health_check_latency_ms": _ms_since(began),
+    }
+    # A market that is set aside is no reason to send people away from all the others.
+    return (200 if is_up else 503), body
+
+
+def _list_set_aside(progress: Progress, unmatched: list[str]) -> list[Shape]:
+    """Return the markets on which some part of the work fails, and which part that is."""
+    parts = {
+        "matching": unmatched,
+        "candles": progress.candles_set_aside,
+        "rules": progress.rules_unreadable,
+        "feed": get_feed().set_aside,
+    }
+    return [{"market": symbol, "part": part} for part in parts for symbol in parts[part]]
+
+
+def _service(is_up: bool, latency_ms: float) -> dict[str, Any]:
+    return {"status": "up" if is_up else "down", "latency_ms": latency_ms}
+
+
+def _ms_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)
+
+
+def _count_markets() -> dict[str, int]:
+    views = get_feed().markets()
+    active = sum(view.terms.phase in TRADING_PHASES for view in views)
+    return {"total": len(views), "active": active}
+
+
+async def _ask_queue() -> tuple[bool, Progress | None, list[str], float]:
+    """Return what workers and market data service say of themselves.
+
+    That is whether every shard's worker shows life, the service's progress (None: no life), and
+    the markets that are not matched.
+    """
+    began = time.perf_counter()
+    # Where the feed is not there yet, there is no market to ask a worker about.
+    with contextlib.suppress(ZavoraError, TimeoutError):
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await get_feed().ensure_started()
+    shards = {view.terms.shard_id for view in get_feed().markets()} or set(settings.ZAVORA_SHARDS)
+    names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
+    client = connect_async(timeout_s=PROBE_TIMEOUT_S)
+    try:
+        async with client:
+            found: Any = await client.mget(
+                [HEARTBEAT_KEY, *names, *map(set_aside_name, sorted(shards))]
+            )
+    except (RedisError, OSError, TimeoutError):
+        return False, None, [], _ms_since(began)
+    progress = None if found[0] is None else decode_progress(found[0])
+    lives, told = found[1 : 1 + len(names)], found[1 + len(names) :]
+    unmatched = [symbol for one in told if one for symbol in one.decode().split(",")]
+    return all(one is not None for one in lives), progress, unmatched, _ms_since(began)
+
+
+async def _ask_database() -> tuple[bool, float]:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await in_thread(_select_one)
+    except (DatabaseError, InterfaceError, ZavoraError, TimeoutError):
+        return False, _ms_since(began)
+    return True, _ms_since(began)
+
+
+def _select_one() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

@@ -1,0 +1,155 @@
+"""An account's orders and trades, and a market's candles: reads of the tables."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.fields import Fields, spelling
+from api.v1 import words
+from api.v1.cursors import next_cursor, take_page
+from api.v1.openapi.documents import documented
+from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
+from api.v1.rest.base import ApiView, answer, own_account, public_answer, query_of
+from marketdata.candles.intervals import INTERVALS
+from marketdata.candles.selectors import CANDLES_MAX, list_candles
+from matching.markets.selectors import list_market_terms
+from matching.markets.terms import MarketTerms
+from matching.orders.selectors import list_account_trades, list_orders
+from zavora.foundation.errors import MarketNotFound
+
+CANDLES_DEFAULT = 100
+STATUSES = {spelling(name): status for status, name in words.STATUS.items()}
+OPEN = ("new", "partially_filled")
+
+
+class OrdersView(ApiView):
+    """An account's orders."""
+
+    @documented(
+        "accounts_orders",
+        "Order",
+        is_list=True,
+        is_paged=True,
+        query=("market", "status", "client_order_id"),
+    )
+    def get(self, request: Request, account: str) -> Response:
+        """List an account's orders, newest first. `status` takes several, by commas, or `Open`."""
+        account_id, account_pk = own_account(request, account)
+        fields = query_of(request)
+        limit, before = take_page(fields)
+        symbol = _take_symbol(fields)
+        statuses = _take_statuses(fields)
+        client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
+        fields.check()
+        terms = _terms_by_id()
+        rows = list_orders(
+            account_pk,
+            market_id=_terms_of(symbol, terms).market_id if symbol else None,
+            statuses=statuses,
+            client_order_id=client_order_id,
+            before_id=before,
+            limit=limit + 1,
+        )
+        page = [
+            words.order(
+                words.order_state(row, terms[row.market_id]), terms[row.market_id], account_id
+            )
+            for row in rows[:limit]
+        ]
+        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+
+
+class FillsView(ApiView):
+    """An account's side of its trades."""
+
+    @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
+    def get(self, request: Request, account: str) -> Response:
+        """List an account's fills, newest first."""
+        _, account_pk = own_account(request, account)
+        fields = query_of(request)
+        limit, before = take_page(fields)
+        symbol = _take_symbol(fields)
+        fields.check()
+        terms = _terms_by_id()
+        market_id = _terms_of(symbol, terms).market_id if symbol else None
+        rows = list_account_trades(
+            account_pk, market_id=market_id, before_id=before, limit=limit + 1
+        )
+        page = [
+            words.fill(
+                words.trade_state(row, terms[row.market_id]),
+                terms[row.market_id],
+                is_maker=row.maker_account_id == account_pk,
+            )
+            for row in rows[:limit]
+        ]
+        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+
+
+class CandlesView(ApiView):
+    """A market's candles; public."""
+
+    is_public = True
+    permission_classes = ()
+    authentication_classes = ()
+
+    @documented(
+        "markets_candles", "Candles", query=("interval", "limit", "start", "end"), is_public=True
+    )
+    def get(self, request: Request, symbol: str) -> Response:
+        """List a market's candles, newest first; an interval without a trade has none."""
+        terms = _terms_of(symbol_of(symbol), _terms_by_id())
+        fields = query_of(request)
+        interval = _take_interval(fields)
+        limit = fields.integer("limit", default=CANDLES_DEFAULT, low=1, high=CANDLES_MAX)
+        start, end = fields.moment("start"), fields.moment("end")
+        if start is not None and end is not None and start > end:
+            fields.refuse("start", "expected a time not after end")
+        fields.check()
+        found = list_candles(terms, interval, start=start, end=end, limit=limit)
+        candles = [words.candle(state, terms.symbol) for state in found]
+        name = words.INTERVAL[interval]
+        return public_answer({"market": terms.symbol, "interval": name, "candles": candles})
+
+
+def _terms_by_id() -> dict[int, MarketTerms]:
+    return {terms.market_id: terms for terms in list_market_terms()}
+
+
+def _terms_of(symbol: str, by_id: dict[int, MarketTerms]) -> MarketTerms:
+    for terms in by_id.values():
+        if terms.symbol == symbol:
+            return terms
+    raise MarketNotFound("There is no such market.")
+
+
+def _take_symbol(fields: Fields) -> str | None:
+    text = fields.text("market", length_max=SYMBOL_LENGTH_MAX, what="a market's symbol")
+    return None if text is None else symbol_of(text)
+
+
+def _take_statuses(fields: Fields) -> list[str]:
+    text = fields.text("status", length_max=128)
+    found: list[str] = []
+    for part in text.split(",") if text else []:
+        name = spelling(part)
+        if name == "open":
+            found += OPEN
+        elif name in STATUSES:
+            found.append(STATUSES[name])
+        else:
+            expected = ", ".join(["Open", *words.STATUS.values()])
+            fields.refuse("status", f"expected one or more of: {expected}")
+    return found
+
+
+def _take_interval(fields: Fields) -> str:
+    value = fields.take("interval")
+    if value is None:
+        return "1m"
+    # The emitted names are taken, too; "1m" and "1M" differ in their letter case only.
+    by_name = {name.lower(): interval for interval, name in words.INTERVAL.items()}
+    interval = value if value in INTERVALS else by_name.get(str(value).lower())
+    if interval is None:
+        fields.refuse("interval", f"expected one of: {', '.join(INTERVALS)}")
+        return "1m"
+    return str(interval)

@@ -1,0 +1,240 @@
+"""The methods of the v1 WebSocket: parse, make one call, return the result."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from accounts.people import selectors
+from api.fields import Fields, wrong_fields
+from api.transport.threads import read_lasting
+from api.v1 import orders, words
+from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
+from api.v1.rest import market_data
+from api.v1.socket.codec import subscription_id
+from api.v1.socket.private import PRIVATE_CHANNELS
+from api.v1.socket.session import Session
+from api.v1.socket.switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, TIMERS
+from api.v1.times import now_text, time_text
+from api.v1.words import Shape
+from marketdata.candles.intervals import INTERVALS
+from marketdata.feed.feed import MarketView
+from marketdata.feed.topics import PUBLIC_CHANNELS
+from marketdata.feed.view import TRADES_KEPT_MAX
+from zavora.foundation.errors import AccountNotFound, OrderNotFound, ValidationFailed
+
+Handler = Callable[[Session, Any, str], Awaitable[Any]]
+CHANNELS: Final = {name: name for name in (*PUBLIC_CHANNELS, *PRIVATE_CHANNELS)}
+INTERVAL_DEFAULT: Final = "1m"
+TOKEN_LENGTH_MAX: Final = 128
+ORDER_ID_LENGTH_MAX: Final = 40
+SUBSCRIPTION_ID_LENGTH_MAX: Final = 64
+# Emitted names are accepted, too; "1m" and "1M" differ in letter case only.
+INTERVAL_NAMES: Final = {name.lower(): interval for interval, name in words.INTERVAL.items()}
+
+
+class Method(NamedTuple):
+    """A handler; ``is_beside``: it waits for a commit, and the next message is not held up."""
+
+    handler: Handler
+    is_beside: bool = False
+
+
+# --- market data ----------------------------------------------------------------------------------
+
+
+async def _ping(session: Session, params: Any, trace_id: str) -> Shape:
+    return {"pong": now_text()}
+
+
+async def _subscribe(session: Session, params: Any, trace_id: str) -> Shape:
+    await session.feed.ensure_started()
+    fields = Fields(params)
+    channel, view, interval = _take_topic(session, fields)
+    fields.check()
+    market_id, symbol = (view.terms.market_id, view.terms.symbol) if view else (None, None)
+    name = await session.subscribe(channel, market_id, symbol, interval)
+    result: Shape = {"subscriptionId": name, "channel": channel, "market": symbol}
+    return {**result, "interval": interval} if interval else result
+
+
+async def _unsubscribe(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    if fields.take("channel") is not None:
+        # The older spelling names the topic.
+        channel, view, interval = _take_topic(session, fields)
+        fields.check()
+        symbol = view.terms.symbol if view else None
+        name: str | None = subscription_id(channel, symbol, interval)
+    else:
+        name = fields.text("subscriptionId", required=True, length_max=SUBSCRIPTION_ID_LENGTH_MAX)
+        fields.check()
+    session.unsubscribe(name or "")
+    return {"unsubscribed": True}
+
+
+async def _get_order_book(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    view = await _take_market(session, fields)
+    depth = fields.integer(
+        "depth", default=market_data.DEPTH_DEFAULT, low=1, high=market_data.DEPTH_MAX
+    )
+    fields.check()
+    return market_data.order_book(view, depth)
+
+
+async def _get_trades(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    view = await _take_market(session, fields)
+    limit = fields.integer("limit", default=100, low=1, high=TRADES_KEPT_MAX)
+    fields.check()
+    return market_data.trades_page(view.terms, view.recent_trades(limit))
+
+
+async def _get_ticker(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    view = await _take_market(session, fields)
+    fields.check()
+    return words.ticker(view.ticker)
+
+
+async def _take_market(session: Session, fields: Fields) -> MarketView:
+    await session.feed.ensure_started()
+    symbol = fields.text("market", required=True, length_max=SYMBOL_LENGTH_MAX)
+    if symbol is None:
+        fields.check()
+    return session.feed.market(symbol_of(symbol or "").upper())
+
+
+def _take_topic(session: Session, fields: Fields) -> tuple[str, MarketView | None, str | None]:
+    channel = fields.choice("channel", CHANNELS, required=True)
+    symbol = fields.text("market", length_max=SYMBOL_LENGTH_MAX)
+    interval = fields.take("interval")
+    if channel is None:
+        fields.check()
+    if channel == "balances":
+        symbol = None
+    interval = _interval_of(interval) if channel == "candles" else None
+    view = session.feed.market(symbol_of(symbol).upper()) if symbol else None
+    return channel or "", view, interval
+
+
+def _interval_of(value: Any) -> str:
+    if value is None:
+        return INTERVAL_DEFAULT
+    if isinstance(value, str) and value in INTERVALS:
+        return value
+    if isinstance(value, str) and value.lower() in INTERVAL_NAMES:
+        return INTERVAL_NAMES[value.lower()]
+    raise wrong_fields({"interval": f"expected one of {', '.join(INTERVALS)}"})
+
+
+# --- the caller's own -----------------------------------------------------------------------------
+
+
+async def _authenticate(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    token = fields.text("token", length_max=TOKEN_LENGTH_MAX)
+    fields.check()
+    caller = await session.authenticate(token)
+    if SCOPE_READ not in caller.scopes:
+        # It may trade, and is told no more than that it is let in.
+        return {"accounts": []}
+    rows = await read_lasting(selectors.list_accounts, caller.user_id)
+    own = [words.account(row) for row in rows if row.public_id in caller.accounts]
+    return {"accounts": own}
+
+
+async def _place_order(session: Session, params: Any, trace_id: str) -> Any:
+    return await _as_caller(
+        session, lambda caller: orders.place_order(caller, params, request_id=trace_id)
+    )
+
+
+async def _cancel_order(session: Session, params: Any, trace_id: str) -> Any:
+    order_id, rest = _take_order_id(params)
+    return await _as_caller(
+        session, lambda caller: orders.cancel_order(caller, order_id, rest, request_id=trace_id)
+    )
+
+
+async def _amend_order(session: Session, params: Any, trace_id: str) -> Any:
+    order_id, rest = _take_order_id(params)
+    return await _as_caller(
+        session, lambda caller: orders.amend_order(caller, order_id, rest, request_id=trace_id)
+    )
+
+
+async def _cancel_all(session: Session, params: Any, trace_id: str) -> Any:
+    return await _as_caller(
+        session, lambda caller: orders.cancel_all(caller, params, request_id=trace_id)
+    )
+
+
+async def _as_caller(session: Session, call: Callable[[Caller], Awaitable[Any]]) -> Any:
+    await session.feed.ensure_started()
+    caller = await session.caller()
+    try:
+        return await call(caller)
+    except (AccountNotFound, OrderNotFound):
+        # The account may be so new that what is remembered of the caller does not know it.
+        fresh = await session.reloaded(caller)
+        if fresh is None:
+            raise
+        return await call(fresh)
+
+
+def _take_order_id(params: Any) -> tuple[str, Any]:
+    """Return the order's id, which REST has in the path, and the other params."""
+    if not isinstance(params, dict):
+        raise ValidationFailed("Params must be a JSON object.", params="expected an object")
+    names = [name for name in ("id", "order_id") if params.get(name) is not None]
+    value = params[names[0]] if len(names) == 1 else None
+    if not isinstance(value, str) or len(value) > ORDER_ID_LENGTH_MAX:
+        raise wrong_fields({"order_id": "expected an order's id"})
+    return value, {name: item for name, item in params.items() if name not in ("id", "order_id")}
+
+
+# --- dead-man's switches --------------------------------------------------------------------------
+
+
+async def _cancel_on_disconnect(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    fields.take("enabled", required=True)
+    enabled = fields.flag("enabled")
+    fields.check()
+    caller = await session.caller()
+    caller.require(SCOPE_TRADE)
+    session.cancels_for = caller if enabled else None
+    return {"enabled": enabled}
+
+
+async def _cancel_all_after(session: Session, params: Any, trace_id: str) -> Shape:
+    fields = Fields(params)
+    fields.take("timeout_ms", required=True)
+    timeout_ms = fields.integer("timeout_ms", default=0, low=0, high=TIMEOUT_MAX_MS)
+    if 0 < timeout_ms < TIMEOUT_MIN_MS:
+        fields.refuse("timeout_ms", f"expected 0 or at least {TIMEOUT_MIN_MS}")
+    fields.check()
+    caller = await session.caller()
+    caller.require(SCOPE_TRADE)
+    TIMERS.set(caller, timeout_ms)
+    due_us = time.time_ns() // 1_000 + timeout_ms * 1_000
+    return {"timeout_ms": timeout_ms, "cancel_at": time_text(due_us) if timeout_ms else None}
+
+
+METHODS: Final = {
+    "ping": Method(_ping),
+    "subscribe": Method(_subscribe),
+    "unsubscribe": Method(_unsubscribe),
+    "getOrderBook": Method(_get_order_book),
+    "getTrades": Method(_get_trades),
+    "getTicker": Method(_get_ticker),
+    "authenticate": Method(_authenticate),
+    "placeOrder": Method(_place_order, is_beside=True),
+    "cancelOrder": Method(_cancel_order, is_beside=True),
+    "amendOrder": Method(_amend_order, is_beside=True),
+    "cancelAll": Method(_cancel_all, is_beside=True),
+    "cancelOnDisconnect": Method(_cancel_on_disconnect),
+    "cancelAllAfter": Method(_cancel_all_after),
+}

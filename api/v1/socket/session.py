@@ -1,0 +1,283 @@
+"""What a connection has: its credential, its subscriptions, its switch for the end."""
+
+import asyncio
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from accounts.access.callers import SCOPE_READ, Caller
+from accounts.money import selectors
+from api.access import limits
+from api.access.auth import bearer_token, check_local_origin, check_usable, django_request
+from api.access.cache import get_credentials
+from api.transport.threads import in_thread
+from api.v1.socket.codec import V1, subscription_id
+from api.v1.socket.outbox import Outbox
+from api.v1.socket.private import PRIVATE_CHANNELS, V1_ACCOUNTS, PrivateStreams
+from api.v1.socket.switches import cancel_everything, run_detached
+from marketdata.feed.feed import Feed, Message, Topic
+from zavora.foundation.errors import Forbidden, NotFound, RateLimited, Unauthorized, ZavoraError
+
+SUBSCRIPTIONS_MAX: Final = 200
+CLOSE_CREDENTIAL_ENDED: Final = 4001
+# Notices end a credential at once. These looks notice the rest: lost notices and expiry (from the
+# process's cache, which knows when it may trust itself), and sessions that were deleted.
+TOKEN_LOOK_S: Final = 0.9
+SESSION_LOOK_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Subscription:
+    """What the client follows, as it knows it: a topic of the feed, or a private channel."""
+
+    __slots__ = ("channel", "count", "market_id", "topic")
+
+    def __init__(self, channel: str, market_id: int | None, interval: str | None) -> None:
+        self.channel = channel
+        self.market_id = market_id
+        # What everybody may follow; None: something of the caller's accounts.
+        self.topic: Topic | None = None
+        if channel not in PRIVATE_CHANNELS:
+            self.topic = Topic(channel, market_id, V1, interval)  # type: ignore[arg-type]
+        # How often it was asked for; it ends when it was given up as often.
+        self.count = 0
+
+
+class Session:
+    """The state of one connection."""
+
+    def __init__(self, scope: dict[str, Any], outbox: Outbox, feed: Feed) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        client = scope.get("client")
+        self.ip: str = client[0] if client else ""
+        self.feed = feed
+        # Whose orders are cancelled when the connection ends.
+        self.cancels_for: Caller | None = None
+        self._scope = scope
+        self._outbox = outbox
+        self._authorization = _header(headers, b"authorization")
+        self._session_key = _session_key(headers) if _is_own_page(headers) else None
+        self._token: str | None = None
+        # Set by ``authenticate``; whoever it was then.
+        self._caller: Caller | None = None
+        self._subscriptions: dict[str, Subscription] = {}
+        self._private = PrivateStreams(feed, outbox)
+        self._started: list[tuple[Topic, list[Message]]] = []
+        self._look: asyncio.Task[None] | None = None
+
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether the connection is somebody's or follows something."""
+        return self._caller is not None or bool(self._subscriptions)
+
+    # --- who is asking ---
+
+    async def authenticate(self, token: str | None) -> Caller:
+        """Take a token, the handshake's token or its browser session as the credential.
+
+        Raises Unauthorized or Forbidden; an earlier credential then stays as it was.
+        """
+        token = token or bearer_token(self._authorization)
+        caller = await self._resolve(token)
+        earlier, self._caller, self._token = self._caller, caller, token
+        if earlier is not None:
+            self.feed.unfollow_user(earlier.user_id, self._credential_changed)
+            if earlier.user_id != caller.user_id:
+                self._end_private()
+        self.feed.follow_user(caller.user_id, self._credential_changed)
+        if self._look is None:
+            self._look = asyncio.create_task(self._keep_looking(), name="socket-credential")
+        await self._renew_private(caller)
+        return caller
+
+    async def caller(self) -> Caller:
+        """Return who is asking, as of now, and count the request. Raises Unauthorized, ..."""
+        if self._caller is None and not settings.ZAVORA_OPEN_API:
+            raise Unauthorized("Authenticate first.")
+        caller = await self._resolve(self._token)
+        limits.take_for_key(limits.name_of(caller))
+        return caller
+
+    async def reloaded(self, caller: Caller) -> Caller | None:
+        """Return the caller as the tables know it, None where that says nothing new."""
+        get_credentials().forget_user(caller.user_id)
+        fresh = await self._resolve(self._token)
+        return fresh if fresh.accounts != caller.accounts else None
+
+    async def _resolve(self, token: str | None) -> Caller:
+        credentials = get_credentials()
+        if token is not None:
+            caller, _ = await credentials.of_token(token)
+            return check_usable(caller, ip=self.ip)
+        if self._session_key is not None:
+            caller, _ = await credentials.of_session(self._session_key)
+            if caller is not None:
+                return caller
+        if settings.ZAVORA_OPEN_API:
+            # The handshake is a GET over HTTP, whose checks apply.
+            http = {**self._scope, "type": "http", "method": "GET"}
+            http["scheme"] = "https" if self._scope.get("scheme") == "wss" else "http"
+            check_local_origin(django_request(http))
+            caller, _ = await credentials.of_open_api()
+            return check_usable(caller, ip=self.ip)
+        raise Unauthorized("Send a token, or connect from a page that is logged in.")
+
+    # --- subscriptions ---
+
+    async def subscribe(
+        self, channel: str, market_id: int | None, symbol: str | None, interval: str | None
+    ) -> str:
+        """Begin, or ask once more for, a subscription; return its id.
+
+        What it begins with is sent by ``begin_started``, after the reply.
+        """
+        wanted = Subscription(channel, market_id, interval)
+        name = subscription_id(channel, symbol, interval)
+        known = self._subscriptions.get(name, wanted)
+        if known is wanted and len(self._subscriptions) >= SUBSCRIPTIONS_MAX:
+            raise RateLimited(f"A connection has at most {SUBSCRIPTIONS_MAX} subscriptions.")
+        if known.topic is None:
+            await self._follow_private()
+            self._private.want(known.channel, known.market_id)  # type: ignore[arg-type]
+        else:
+            self._started.append((known.topic, self.feed.subscribe(known.topic, self._outbox)))
+        self._subscriptions[name] = known
+        known.count += 1
+        return name
+
+    def begin_started(self) -> None:
+        """Send what the subscriptions made since the last call begin with."""
+        started, self._started = self._started, []
+        for topic, messages in started:
+            self._outbox.start(topic, messages)
+
+    def unsubscribe(self, name: str) -> None:
+        """Give up a subscription once. Raises NotFound for one that is not there."""
+        known = self._subscriptions.get(name)
+        if known is None:
+            raise NotFound("There is no such subscription.")
+        known.count -= 1
+        if known.count == 0:
+            del self._subscriptions[name]
+            self._leave(known)
+
+    def _leave(self, subscription: Subscription) -> None:
+        if subscription.topic is None:
+            self._private.unwant(subscription.channel, subscription.market_id)  # type: ignore[arg-type]
+        else:
+            self.feed.unsubscribe(subscription.topic, self._outbox)
+            self._outbox.forget(subscription.topic)
+
+    async def _follow_private(self) -> None:
+        """Follow the caller's accounts. Raises Unauthorized, Forbidden, EngineUnavailable."""
+        caller = await self.caller()
+        caller.require(SCOPE_READ)
+        if self._caller is None:
+            # An open exchange's clients need not authenticate.
+            await self.authenticate(None)
+        for row in await in_thread(selectors.list_assets, active_only=False):
+            V1_ACCOUNTS.assets[row.pk] = (row.code, row.scale)
+        await self._private.follow(caller.accounts)
+
+    async def _renew_private(self, caller: Caller) -> None:
+        """Follow the accounts that the caller has by now, if any are followed."""
+        if any(each.topic is None for each in self._subscriptions.values()):
+            await self._private.follow(caller.accounts)
+
+    def _end_private(self) -> None:
+        private = [name for name, each in self._subscriptions.items() if each.topic is None]
+        for name in private:
+            self._leave(self._subscriptions.pop(name))
+
+    # --- the credential's end, and the connection's ---
+
+    def _credential_changed(self) -> None:
+        run_detached(self._look_again(is_notice=True))
+
+    async def _keep_looking(self) -> None:
+        while not self._outbox.is_closing:
+            await asyncio.sleep(SESSION_LOOK_S if self._token is None else TOKEN_LOOK_S)
+            await self._look_again(is_notice=False)
+
+    async def _look_again(self, *, is_notice: bool) -> None:
+        """Close the connection if its credential is no longer good; else follow its accounts."""
+        known = self._caller
+        if known is None or self._outbox.is_closing:
+            return
+        if is_notice:
+            # The cache hears of it on a connection of its own, perhaps later.
+            get_credentials().forget_user(known.user_id)
+        try:
+            caller = await self._resolve(self._token)
+        except (Unauthorized, Forbidden):
+            self._outbox.close(CLOSE_CREDENTIAL_ENDED)
+        except Exception as error:
+            # The database may be away: nothing is known for or against the credential.
+            log.warning("credential_not_checked", error=str(error))
+        else:
+            if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
+                self._outbox.close(CLOSE_CREDENTIAL_ENDED)
+            elif self._caller is known and caller.accounts != known.accounts:
+                await self._follow_others(caller)
+
+    async def _follow_others(self, caller: Caller) -> None:
+        """Follow the accounts that a caller has by now; what fails is tried at the next look."""
+        try:
+            await self._renew_private(caller)
+        except ZavoraError as error:
+            log.warning("accounts_not_followed", user_id=caller.user_id, error=str(error))
+        else:
+            self._caller = caller
+
+    def end(self) -> None:
+        """Leave everything; fire the switch for disconnects where it is on."""
+        for subscription in self._subscriptions.values():
+            self._leave(subscription)
+        self._subscriptions.clear()
+        self._private.end()
+        if self._look is not None:
+            self._look.cancel()
+        if self._caller is not None:
+            self.feed.unfollow_user(self._caller.user_id, self._credential_changed)
+        if self.cancels_for is not None:
+            # With the accounts that the caller has by now.
+            caller = self._caller or self.cancels_for
+            run_detached(cancel_everything(caller, why="disconnect"))
+
+
+# --- the handshake --------------------------------------------------------------------------------
+
+
+def _header(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _is_own_page(headers: dict[bytes, bytes]) -> bool:
+    """Tell whether a session cookie may count.
+
+    A browser names the page that connects, and it must be ours. Programs, which name none, carry
+    a cookie only on purpose.
+    """
+    origin, host = _header(headers, b"origin"), _header(headers, b"host") or ""
+    hosts = settings.ALLOWED_HOSTS
+    if not validate_host(split_domain_port(host)[0], hosts):
+        return False
+    if origin is None or origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
+
+
+def _session_key(headers: dict[bytes, bytes]) -> str | None:
+    for part in (_header(headers, b"cookie") or "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == settings.SESSION_COOKIE_NAME and value:
+            return value
+    return None

@@ -1,0 +1,29 @@
+"""Django's part of the API. The edge's paths never arrive here (``zavora/asgi.py``)."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from api.transport.caching import public
+from api.transport.errors import not_found_view
+from api.v1.openapi.page import docs
+from api.v1.rest import accounts, history
+
+urlpatterns = [
+    path("v1/accounts", accounts.AccountsView.as_view()),
+    path("v1/accounts/<str:account>", accounts.AccountView.as_view()),
+    path("v1/accounts/<str:account>/balances", accounts.BalancesView.as_view()),
+    path("v1/accounts/<str:account>/deposit", accounts.DepositView.as_view()),
+    path("v1/accounts/<str:account>/withdraw", accounts.WithdrawView.as_view()),
+    path("v1/accounts/<str:account>/withdrawals", accounts.WithdrawalsView.as_view()),
+    path(
+        "v1/accounts/<str:account>/withdrawals/<str:withdrawal>", accounts.WithdrawalView.as_view()
+    ),
+    path("v1/accounts/<str:account>/orders", history.OrdersView.as_view()),
+    path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
+    path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
+    path("v1/markets/<path:symbol>/candles", history.CandlesView.as_view()),
+    path("schema", public(SpectacularAPIView.as_view()), name="schema"),
+    path("docs", public(docs), name="docs"),
+    # Also in development, where Django would show its own page.
+    re_path(r"^", not_found_view),
+]

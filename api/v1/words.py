@@ -1,0 +1,378 @@
+"""The v1 shapes: how orders, trades, markets and books read in JSON, for REST and sockets alike.
+
+Decimals are strings in the figures' own scales, times RFC 3339 with six decimals, ids strings.
+Account ids are public UUIDs; a counterparty's ids are null for a caller who does not own them.
+"""
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from api.v1.times import microseconds_of, moment_text, now_text, time_text
+from marketdata.candles.intervals import INTERVALS, next_open_us
+from marketdata.feed.view import PublicTrade, Ticker
+from marketdata.wire import CandleState
+from matching import wire
+from matching.markets.terms import MarketTerms
+from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
+
+Shape = dict[str, Any]
+
+SIDE: Final = {"buy": "Buy", "sell": "Sell"}
+ORDER_TYPE: Final = {"limit": "Limit", "market": "Market"}
+TIME_IN_FORCE: Final = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK"}
+STATUS: Final = {
+    "new": "New",
+    "partially_filled": "PartiallyFilled",
+    "filled": "Filled",
+    "cancelled": "Cancelled",
+    "expired": "Expired",
+}
+PHASE: Final = {
+    "pre_open": "PreOpen",
+    "auction": "Auction",
+    "continuous": "Continuous",
+    "post_only": "PostOnly",
+    "cancel_only": "CancelOnly",
+    "halted": "Halted",
+    "closed": "Closed",
+}
+SELF_TRADE_SCOPE: Final = {"owner": "Owner", "account": "Account"}
+_UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
+# 1m -> Minute1, 12h -> Hour12, 1M -> Month1
+INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
+TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
+
+ACCOUNT_STATUS: Final = {
+    "active": "Active",
+    "cancel_only": "CancelOnly",
+    "frozen": "Frozen",
+    "closed": "Closed",
+}
+WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelled": "Cancelled"}
+
+# Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
+_DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+class OrderRow(Protocol):
+    """An order as its table holds it (``matching.orders.selectors``)."""
+
+    id: int
+    account_id: int
+    market_id: int
+    client_order_id: str | None
+    side: str
+    order_type: str
+    time_in_force: str
+    post_only: bool
+    price: Decimal | None
+    quantity: Decimal | None
+    quote_quantity: Decimal | None
+    remaining_quantity: Decimal
+    filled_quantity: Decimal
+    filled_quote: Decimal
+    status: str
+    reason: str
+    created_at: Any
+    updated_at: Any
+
+
+def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> str | None:
+    """Return the mean price of what was filled, rounded half to even at the quote's scale."""
+    quantity = Decimal(filled_quantity)
+    if not quantity:
+        return None
+    mean = _DIVISION.divide(Decimal(filled_quote), quantity)
+    return f"{mean.quantize(Decimal(1).scaleb(-quote_scale), context=_DIVISION):f}"
+
+
+def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) -> Shape:
+    """Return an Order."""
+    filled = state.filled_quantity
+    return {
+        "id": str(state.id),
+        "client_order_id": state.client_order_id,
+        "user_id": str(account_id),
+        "market": terms.symbol,
+        "side": SIDE[state.side],
+        "order_type": ORDER_TYPE[state.order_type],
+        "price": state.price,
+        "stop_price": None,
+        "quantity": state.quantity,
+        "quote_quantity": state.quote_quantity,
+        "remaining_quantity": state.remaining_quantity,
+        "filled_quantity": filled,
+        "filled_quote_quantity": state.filled_quote,
+        "average_fill_price": (
+            average_price(state.filled_quote, filled, terms.quote.scale)
+            if filled.strip("0.")
+            else None
+        ),
+        "time_in_force": TIME_IN_FORCE[state.time_in_force],
+        "post_only": state.post_only,
+        "status": STATUS[state.status],
+        "reason": state.reason or None,
+        "created_at": time_text(state.created_us),
+        "updated_at": time_text(state.updated_us),
+    }
+
+
+def order_state(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
+    """Return a row of the orders' table as the state that events and replies carry."""
+
+    def figure(value: Decimal | None, scale: int) -> str | None:
+        return None if value is None else format_decimal(value, scale)
+
+    return wire.OrderState(
+        id=row.id,
+        account_id=row.account_id,
+        market_id=row.market_id,
+        client_order_id=row.client_order_id,
+        side=row.side,
+        order_type=row.order_type,
+        time_in_force=row.time_in_force,
+        post_only=row.post_only,
+        price=figure(row.price, terms.tick_decimals),
+        quantity=figure(row.quantity, terms.lot_decimals),
+        quote_quantity=figure(row.quote_quantity, terms.quote.scale),
+        remaining_quantity=format_decimal(row.remaining_quantity, terms.lot_decimals),
+        filled_quantity=format_decimal(row.filled_quantity, terms.lot_decimals),
+        filled_quote=format_decimal(row.filled_quote, terms.quote.scale),
+        status=row.status,
+        reason=row.reason,
+        created_us=microseconds_of(row.created_at),
+        updated_us=microseconds_of(row.updated_at),
+    )
+
+
+def trade_state(row: Any, terms: MarketTerms) -> wire.TradeState:
+    """Return a row of the trades' table as the state that events and replies carry."""
+    taker_buys = row.taker_side == "buy"
+    taker_scale = terms.base.scale if taker_buys else terms.quote.scale
+    maker_scale = terms.quote.scale if taker_buys else terms.base.scale
+    return wire.TradeState(
+        market_id=row.market_id,
+        sequence=row.sequence,
+        run_sequence=row.run_sequence,
+        price=format_decimal(row.price, terms.tick_decimals),
+        quantity=format_decimal(row.quantity, terms.lot_decimals),
+        amount=format_decimal(row.amount, terms.quote.scale),
+        taker_side=row.taker_side,
+        maker_order_id=row.maker_order_id,
+        taker_order_id=row.taker_order_id,
+        maker_account_id=row.maker_account_id,
+        taker_account_id=row.taker_account_id,
+        maker_fee=format_decimal(row.maker_fee, maker_scale),
+        taker_fee=format_decimal(row.taker_fee, taker_scale),
+        created_us=microseconds_of(row.created_at),
+    )
+
+
+def trade(state: wire.TradeState, terms: MarketTerms, own_accounts: Mapping[int, UUID]) -> Shape:
+    """Return a Trade of an order's reply; ``own_accounts`` maps the caller's keys to public ids."""
+    taker_buys = state.taker_side == "buy"
+    taker = own_accounts.get(state.taker_account_id)
+    maker = own_accounts.get(state.maker_account_id)
+    taker_order = str(state.taker_order_id) if taker else None
+    maker_order = str(state.maker_order_id) if maker else None
+    taker_id, maker_id = (str(taker) if taker else None), (str(maker) if maker else None)
+    return {
+        "id": str(state.sequence),
+        "market": terms.symbol,
+        "price": state.price,
+        "quantity": state.quantity,
+        "amount": state.amount,
+        "buyer_order_id": taker_order if taker_buys else maker_order,
+        "seller_order_id": maker_order if taker_buys else taker_order,
+        "buyer_id": taker_id if taker_buys else maker_id,
+        "seller_id": maker_id if taker_buys else taker_id,
+        "taker_side": state.taker_side,
+        "created_at": time_text(state.created_us),
+    }
+
+
+def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
+    """Return a PublicTrade."""
+    return {
+        "id": str(state.sequence),
+        "market": terms.symbol,
+        "price": state.price,
+        "quantity": state.quantity,
+        "taker_side": state.taker_side,
+        "timestamp": time_text(state.created_us),
+    }
+
+
+def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape:
+    """Return a Fill: a trade as one of its parties sees it."""
+    buys = (state.taker_side == "buy") != is_maker
+    return {
+        "id": str(state.sequence),
+        "order_id": str(state.maker_order_id if is_maker else state.taker_order_id),
+        "market": terms.symbol,
+        "side": "Buy" if buys else "Sell",
+        "price": state.price,
+        "quantity": state.quantity,
+        "amount": state.amount,
+        "fee": state.maker_fee if is_maker else state.taker_fee,
+        "fee_asset": terms.base.code if buys else terms.quote.code,
+        "liquidity": "Maker" if is_maker else "Taker",
+        "created_at": time_text(state.created_us),
+    }
+
+
+def market(terms: MarketTerms) -> Shape:
+    """Return a Market."""
+    return {
+        "symbol": terms.symbol,
+        "base_asset": terms.base.code,
+        "quote_asset": terms.quote.code,
+        "base_scale": terms.base.scale,
+        "quote_scale": terms.quote.scale,
+        "price_tick": plain(terms.tick_size),
+        "quantity_step": plain(terms.lot_size),
+        "min_order_size": plain(terms.min_notional),
+        "max_order_size": plain(terms.max_notional),
+        "max_price": plain(terms.max_price),
+        "max_quantity": plain(terms.max_quantity),
+        "max_price_deviation": None if terms.band_ppm is None else rate(terms.band_ppm),
+        "max_open_orders": terms.max_open_orders,
+        "self_trade_scope": SELF_TRADE_SCOPE[terms.self_trade_scope],
+        "trading_enabled": terms.phase in TRADING_PHASES,
+        "state": PHASE[terms.phase],
+        "maker_fee": rate(terms.maker_fee_ppm),
+        "taker_fee": rate(terms.taker_fee_ppm),
+        "is_demo": terms.is_demo,
+    }
+
+
+def ticker(state: Ticker) -> Shape:
+    """Return a Ticker; what no trade of 24 hours tells is null."""
+    return {
+        "market": state.market,
+        "bid": state.bid,
+        "ask": state.ask,
+        "last": state.last,
+        "change_24h": state.change_24h,
+        "change_24h_percent": state.change_24h_percent,
+        "high_24h": state.high_24h,
+        "low_24h": state.low_24h,
+        "volume_24h": state.volume_24h,
+        "quote_volume_24h": state.quote_volume_24h,
+        "vwap_24h": state.vwap_24h,
+        # A market in which nothing ever happened is as of now.
+        "timestamp": time_text(state.time_us) if state.time_us else now_text(),
+    }
+
+
+def candle(state: CandleState, symbol: str) -> Shape:
+    """Return a Candle; it closes when the next one opens."""
+    return {
+        "market": symbol,
+        "interval": INTERVAL[state.interval],
+        "open_time": time_text(state.open_us),
+        "close_time": time_text(next_open_us(state.interval, state.open_us)),
+        "open": state.open,
+        "high": state.high,
+        "low": state.low,
+        "close": state.close,
+        "volume": state.volume,
+        "quote_volume": state.quote_volume,
+        "trades": state.trades,
+    }
+
+
+def rate(ppm: int) -> str:
+    """Return parts per million as a decimal fraction: 750 -> ``0.00075``."""
+    return plain(Decimal(ppm) / PPM)
+
+
+def plain(value: Decimal) -> str:
+    """Return a decimal without exponent and without trailing zeros."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def account(row: Any) -> Shape:
+    """Return an Account."""
+    return {
+        "id": str(row.public_id),
+        "label": row.label,
+        "status": ACCOUNT_STATUS[row.status],
+        **account_rates(row),
+        "created_at": moment_text(row.created_at),
+        "updated_at": moment_text(row.updated_at),
+    }
+
+
+def account_rates(row: Any) -> Shape:
+    """Return an account's own fee rates; null where the market's hold."""
+    rates = {"maker_fee": row.maker_fee_ppm, "taker_fee": row.taker_fee_ppm}
+    return {name: None if ppm is None else rate(ppm) for name, ppm in rates.items()}
+
+
+def balance(row: Any, account_id: UUID) -> Shape:
+    """Return a Balance, from a row that has its asset."""
+    scale = row.asset.scale
+    available = decimal_to_units(row.available, scale)
+    locked = decimal_to_units(row.locked, scale)
+    return balance_of_units(
+        account_id=account_id,
+        asset=row.asset.code,
+        scale=scale,
+        available_units=available,
+        locked_units=locked,
+        updated_us=microseconds_of(row.updated_at),
+    )
+
+
+def balance_of_units(
+    *,
+    account_id: UUID,
+    asset: str,
+    scale: int,
+    available_units: int,
+    locked_units: int,
+    updated_us: int,
+) -> Shape:
+    """Return a Balance from figures in the asset's smallest units."""
+    return {
+        "account_id": str(account_id),
+        "asset": asset,
+        "total": units_to_text(available_units + locked_units, scale),
+        "available": units_to_text(available_units, scale),
+        "locked": units_to_text(locked_units, scale),
+        "updated_at": time_text(updated_us),
+    }
+
+
+def withdrawal(row: Any, account_id: UUID) -> Shape:
+    """Return a Withdrawal, from a row that has its asset."""
+    return {
+        "id": str(row.pk),
+        "account_id": str(account_id),
+        "asset": row.asset.code,
+        "amount": format_decimal(row.amount, row.asset.scale),
+        "address": row.address,
+        "state": WITHDRAWAL_STATE[row.state],
+        "created_at": moment_text(row.created_at),
+        "updated_at": moment_text(row.updated_at),
+    }
+
+
+def ledger_entry(row: Any) -> Shape:
+    """Return a LedgerEntry, from a row that has its asset and its transaction."""
+    scale = row.asset.scale
+    after = row.balance_after
+    return {
+        "id": str(row.pk),
+        "transaction_id": str(row.transaction_id),
+        "kind": row.kind.capitalize(),
+        "asset": row.asset.code,
+        "amount": format_decimal(row.amount, scale),
+        "balance_after": None if after is None else format_decimal(after, scale),
+        "reference": row.transaction.reference,
+        "created_at": moment_text(row.created_at),
+    }

@@ -1,0 +1,1 @@
+"""Candles and tickers: counted from committed trades, exactly once."""

@@ -1,0 +1,301 @@
+"""Operators' pages of markets and shards; those of what workers write: ``matching.admin.written``.
+
+Markets are created, changed, halted and resumed by services, whose commands stand in the journal
+like any other. Pages of accounts get here what needs matching.
+"""
+
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from accounts.access.actor import Permission
+from accounts.access.operators import operator_of
+from accounts.admin.people import AccountAdmin, LedgerTransactionAdmin, UserAdmin
+from accounts.money.selectors import list_assets
+from accounts.pages.forms import DecimalTextField
+from matching.admin.look_ups import transactions_of_order
+from matching.admin.units import (
+    unit_of_base,
+    unit_of_lot,
+    unit_of_price,
+    unit_of_quote,
+    unit_of_tick,
+)
+from matching.admin.written import OrderAdmin
+from matching.markets.services import (
+    DEFAULT_MAX_OPEN_ORDERS,
+    DEFAULT_MAXIMUM,
+    change_market,
+    create_market,
+    freeze_account,
+    set_market_phase,
+    unfreeze_account,
+)
+from matching.markets.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
+from matching.models import Market, MarketState, Shard
+from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
+from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.foundation.admin.search import numbers, parts
+from zavora.foundation.money import EXACT, PPM
+
+__all__ = ["MarketAdmin", "OrderAdmin"]
+
+
+# --- markets -------------------------------------------------------------------------------------
+
+
+class RulesForm(forms.Form):
+    """The rules of a market that can change at any time."""
+
+    min_notional = DecimalTextField(initial="0", help_text="In the quote asset.")
+    max_notional = DecimalTextField(initial=f"{DEFAULT_MAXIMUM:f}")
+    max_price = DecimalTextField(initial=f"{DEFAULT_MAXIMUM:f}")
+    max_quantity = DecimalTextField(initial=f"{DEFAULT_MAXIMUM:f}")
+    band_ppm = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=BAND_PPM_MAX,
+        label="Price band",
+        help_text="How far a price may be from the last one, in parts per million; empty: any.",
+    )
+    maker_fee_ppm = forms.IntegerField(
+        initial=0, min_value=0, max_value=PPM, label="Maker fee", help_text="Parts per million."
+    )
+    taker_fee_ppm = forms.IntegerField(
+        initial=0, min_value=0, max_value=PPM, label="Taker fee", help_text="Parts per million."
+    )
+    max_open_orders = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=OPEN_ORDERS_MAX,
+        initial=DEFAULT_MAX_OPEN_ORDERS,
+        label="Open orders",
+        help_text="How many open orders an account may have in this market; empty: any number.",
+    )
+    self_trade_scope = forms.ChoiceField(
+        required=False,
+        choices=Market.SelfTradeScope.choices,
+        initial=Market.SelfTradeScope.OWNER,
+        label="Self-trade prevention",
+        help_text="Whose orders never trade with each other: one owner's, or one account's.",
+    )
+    tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
+    lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
+
+    def clean_self_trade_scope(self) -> str:
+        """Return the scope; a form that came without it leaves it as it is."""
+        name = "self_trade_scope"
+        asked: str = self.cleaned_data[name]
+        return asked or str(self.get_initial_for_field(self.fields[name], name))
+
+
+def _rules_of(market: Market) -> dict[str, Any]:
+    return {name: getattr(market, name) for name in RulesForm.base_fields}
+
+
+def _asset_codes() -> list[tuple[str, str]]:
+    return [(asset.code, asset.code) for asset in list_assets()]
+
+
+class NewMarketForm(RulesForm):
+    """A new market."""
+
+    base = forms.ChoiceField(choices=_asset_codes)
+    quote = forms.ChoiceField(choices=_asset_codes)
+    shard_id = forms.TypedChoiceField(
+        label="Shard",
+        coerce=int,
+        choices=lambda: [(shard, shard) for shard in settings.ZAVORA_SHARDS],
+    )
+    phase = forms.ChoiceField(choices=Market.Phase.choices, initial=Market.Phase.HALTED)
+    field_order = ("base", "quote", "tick_size", "lot_size", "phase", "shard_id")
+
+
+@admin.register(Market)
+class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
+    """Markets: added, changed and halted by commands, so their worker must be running."""
+
+    add_service_form = NewMarketForm
+    add_title = "Add market"
+    list_display = (
+        "symbol",
+        "phase",
+        "shard",
+        "tick_size",
+        "lot_size",
+        "maker_fee_ppm",
+        "taker_fee_ppm",
+        "is_demo",
+        "lists",
+    )
+    list_filter = ("phase", "shard")
+    list_select_related = ("shard", "base", "quote")
+    sortable_by = ("symbol",)
+    ordering = ("pk",)
+    units = {
+        "tick_size": unit_of_tick,
+        "lot_size": unit_of_lot,
+        "min_notional": unit_of_quote,
+        "max_notional": unit_of_quote,
+        "max_price": unit_of_quote,
+        "max_quantity": unit_of_base,
+    }
+    look_ups = (numbers("pk"), parts("symbol"))
+    searched_by = "symbol, asset, or a part of one"
+    related: ClassVar[tuple[Related, ...]] = (
+        Related("matching.order", lambda market: market.symbol, "orders"),
+        Related("matching.trade", lambda market: market.symbol, "trades"),
+        Related("matching.command", lambda market: market.symbol, "journal"),
+        Related("matching.marketstate", lambda market: market.symbol, "state"),
+        Related("accounts.auditrecord", lambda market: f"market:{market.symbol}", "records"),
+    )
+    actions = ("halt", "resume", "cancel_only")
+
+    @cell("lists")
+    def lists(self, request: HttpRequest, market: Market) -> str:
+        """Return links to what has to do with the market."""
+        return self.related_links(request, market)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may add markets."""
+        return request.user.has_perm(Permission.ADD_MARKET)
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may change, halt and resume markets."""
+        return request.user.has_perm(Permission.CHANGE_MARKET)
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Add the market, and wait for the worker's commit."""
+        terms = create_market(by=operator_of(request), **data)
+        return Market.objects.get(pk=terms.market_id)
+
+    def may_change(self, request: HttpRequest) -> bool:
+        """Return whether the operator gets the rules as a form."""
+        return self.has_run_permission(request)
+
+    def change_form(self, data: Any, row: Market) -> forms.Form:
+        """Return the form of a market's rules."""
+        initial = {
+            name: f"{value.normalize(EXACT):f}" if isinstance(value, Decimal) else value
+            for name, value in _rules_of(row).items()
+        }
+        return RulesForm(data, initial=initial)
+
+    def change_by(self, request: HttpRequest, row: Market, data: dict[str, Any]) -> str:
+        """Change what differs, and wait for the worker's commit."""
+        present = _rules_of(row)
+        changes = {name: data[name] for name in present if data[name] != present[name]}
+        if not changes:
+            return f"{row}: nothing to change"
+        change_market(by=operator_of(request), symbol=row.symbol, **changes)
+        return f"{row}: changed {', '.join(sorted(changes))}"
+
+    def _set_phase(self, request: HttpRequest, rows: QuerySet[Market], phase: str) -> None:
+        by = operator_of(request)
+        for_each(
+            self,
+            request,
+            rows,
+            lambda market: set_market_phase(by=by, symbol=market.symbol, phase=phase),
+            done=f"set to {phase}",
+        )
+
+    @admin.action(description="Halt the selected markets", permissions=["run"])
+    def halt(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+        """Stop trading."""
+        self._set_phase(request, rows, Market.Phase.HALTED)
+
+    @admin.action(description="Resume the selected markets", permissions=["run"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+        """Trade again."""
+        self._set_phase(request, rows, Market.Phase.CONTINUOUS)
+
+    @admin.action(description="Let the selected markets cancel only", permissions=["run"])
+    def cancel_only(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+        """Take cancels, nothing else."""
+        self._set_phase(request, rows, Market.Phase.CANCEL_ONLY)
+
+
+@admin.register(MarketState)
+class MarketStateAdmin(ReadOnlyAdmin):
+    """The counters of markets."""
+
+    list_display = ("market", "last_price", "trade_sequence", "depth_sequence", "event_sequence")
+    list_select_related = ("market__base", "market__quote")
+    units = {"last_price": unit_of_price}
+    look_ups = (numbers("pk"), parts("market__symbol"))
+    searched_by = "market, or a part of its symbol"
+    related = (Related("matching.market", lambda state: state.market.symbol),)
+
+
+@admin.register(Shard)
+class ShardAdmin(ReadOnlyAdmin):
+    """Who owns which shard, and how far it is."""
+
+    list_display = (
+        "id",
+        "epoch",
+        "lease_owner",
+        "lease_expires_at",
+        "journal_sequence",
+        "last_stream_id",
+        "last_batch_at",
+    )
+    look_ups = (numbers("pk"), parts("lease_owner"))
+    searched_by = "number, owner of the lease or a part of it"
+    ordering = ("pk",)
+
+
+# --- accounts: what needs matching ---------------------------------------------------------------
+
+
+@admin.action(
+    description="Freeze the selected accounts and cancel their orders", permissions=["freeze"]
+)
+def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    """Freeze accounts in every shard."""
+    by = operator_of(request)
+    for_each(
+        model_admin,
+        request,
+        rows,
+        lambda account: freeze_account(by=by, account_id=account.public_id),
+        done="frozen",
+    )
+
+
+@admin.action(description="Unfreeze the selected accounts", permissions=["freeze"])
+def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    """Let accounts trade again."""
+    by = operator_of(request)
+    for_each(
+        model_admin,
+        request,
+        rows,
+        lambda account: unfreeze_account(by=by, account_id=account.public_id),
+        done="unfrozen",
+    )
+
+
+AccountAdmin.actions = (freeze, unfreeze)
+# What accounts and their owners have here, before what accounts knows of.
+LISTS: Final = (
+    ("matching.order", "orders"),
+    ("matching.trade", "trades"),
+    ("matching.command", "journal"),
+)
+AccountAdmin.related = (
+    *(Related(label, lambda account: str(account.public_id), text) for label, text in LISTS),
+    *AccountAdmin.related,
+)
+UserAdmin.related = (
+    *(Related(label, lambda user: user.email, text) for label, text in LISTS),
+    *UserAdmin.related,
+)
+LedgerTransactionAdmin.look_ups = (*LedgerTransactionAdmin.look_ups, transactions_of_order)
+LedgerTransactionAdmin.searched_by = f"order id, {LedgerTransactionAdmin.searched_by}"

@@ -1,0 +1,1 @@
+"""The way in to the workers: submit a command, wait for its commit."""

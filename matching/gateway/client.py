@@ -1,0 +1,457 @@
+"""The way in: submit a command to a shard's worker and wait for the commit.
+
+Nothing here decides anything. A command is queued by one Lua call that also checks that a worker
+is alive and the backlog bounded; the answer comes back over this process's reply channel once the
+batch has committed. What is certain to be not queued is refused as such (503); what may have been
+queued and got no answer in time is looked up by its key, else ``OutcomeUnknown`` (504). Nothing is
+ever queued twice by us.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, cast
+
+import msgspec
+import redis.asyncio as redis_asyncio
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+from redis.asyncio.connection import Connection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from matching import wire
+from matching.gateway.reply_codes import error_of
+from matching.orders.selectors import KeyResult, find_key_result
+from zavora.foundation import lasting
+from zavora.foundation.ending import end_tasks
+from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown, Overloaded, ValidationFailed
+from zavora.foundation.queue import connect_async, hear, silence_max_s
+from zavora.foundation.setting_values import SettingValue
+
+log = structlog.get_logger(__name__)
+
+# KEYS: stream, heartbeat. ARGV: backlog cap, cap for cancels, then for each command whether it is
+# a cancel, body, request id, reply address, correlation. Answers -1 (no worker), 0 (backlog full)
+# or 1 (queued) for each.
+_SUBMIT_LUA: Final = """
+local results = {}
+local alive = redis.call('EXISTS', KEYS[2]) == 1
+local length = redis.call('XLEN', KEYS[1])
+for i = 3, #ARGV, 5 do
+    local cap = tonumber(ARGV[ARGV[i] == '1' and 2 or 1])
+    if not alive then
+        results[#results + 1] = -1
+    elseif length >= cap then
+        results[#results + 1] = 0
+    else
+        redis.call('XADD', KEYS[1], '*', 'b', ARGV[i + 1], 'r', ARGV[i + 2],
+                   'a', ARGV[i + 3], 'c', ARGV[i + 4])
+        length = length + 1
+        results[#results + 1] = 1
+    end
+end
+return results
+"""
+# How many commands one Lua call carries at most: it runs alone in the server meanwhile.
+SUBMIT_CALL_MAX: Final = 200
+RECONNECT_WAIT_MAX_S: Final = 1.0
+# A connection that rested longer is looked at before a command is trusted to it.
+IDLE_CHECK_S: Final = 0.05
+# How long the first command of a process waits for its reply channel.
+START_WAIT_S: Final = 2.0
+# How long an answer is held back at most until the process shows what it says.
+HOLD_MAX_S: Final = 0.25
+# How long the look-up of a command may take that was not answered in time.
+LOOK_UP_MAX_S: Final = 1.0
+LOOK_UP_THREADS_MAX: Final = 4
+_WAIT_MS: Final = SettingValue("ZAVORA_EDGE_WAIT_MS")
+
+
+class _Waiting(msgspec.Struct, eq=False):
+    """A command on its way."""
+
+    shard_id: int
+    is_cancel: bool
+    body: bytes
+    request_id: str
+    correlation: int
+    queued: "asyncio.Future[int]"
+    reply: "asyncio.Future[wire.Reply]"
+
+
+def _connection() -> Connection:
+    """Return an unconnected connection that never repeats a command by itself."""
+    pool = redis_asyncio.ConnectionPool.from_url(settings.REDIS_URL)
+    options = dict(pool.connection_kwargs)
+    # Valkey answers within milliseconds; one that hangs longer than this is as good as gone.
+    options.update(
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=silence_max_s(),
+        socket_connect_timeout=silence_max_s(),
+        health_check_interval=0,
+    )
+    connection: Any = pool.connection_class(**options)
+    return cast(Connection, connection)
+
+
+class Gateway:
+    """One process's (and event loop's) connection to the workers."""
+
+    def __init__(self, when_shown: "WhenShown | None" = None) -> None:
+        """Make one, not started yet. ``when_shown``: what answers are held back for."""
+        self._when_shown = when_shown
+        self.process = f"{os.getpid():x}-{secrets.token_hex(6)}"
+        self._correlations = itertools.count(1)
+        self._replies: dict[int, asyncio.Future[wire.Reply]] = {}
+        self._to_queue: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._listening = asyncio.Event()
+        self._connection: Connection | None = None
+        self._script_sha = ""
+        self._used_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start the queueing and the listening task."""
+        self._tasks = [
+            asyncio.create_task(self._queue_forever(), name="gateway-queue"),
+            asyncio.create_task(self._listen_forever(), name="gateway-replies"),
+        ]
+
+    def abandon(self) -> None:
+        """End the tasks without waiting for their end."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        """End the tasks; what still waits gets OutcomeUnknown from its own wait."""
+        await end_tasks(self._tasks)
+        if self._connection is not None:
+            await self._connection.disconnect()
+
+    def is_usable(self) -> bool:
+        """Tell whether the tasks run."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    # --- submitting ---------------------------------------------------------------------------
+
+    async def submit(
+        self, command: wire.WireCommand, *, shard_id: int, request_id: str
+    ) -> wire.Reply:
+        """Queue a command and return the worker's reply to it, whatever it says."""
+        body = wire.encode(command)
+        if len(body) > wire.BODY_BYTES_MAX:
+            raise ValidationFailed("the command is too long")
+        loop = asyncio.get_running_loop()
+        if not self._listening.is_set():
+            await self._wait_for_listener()
+        waiting = _Waiting(
+            shard_id=shard_id,
+            is_cancel=isinstance(command, wire.CancelOrder | wire.CancelAllOrders),
+            body=body,
+            request_id=request_id,
+            correlation=next(self._correlations),
+            queued=loop.create_future(),
+            reply=loop.create_future(),
+        )
+        self._replies[waiting.correlation] = waiting.reply
+        self._to_queue.append(waiting)
+        self._wake.set()
+        wait_s = _WAIT_MS.value / 1000
+        # One timer for the whole wait; a refusal to queue arrives as an exception of the reply.
+        timer = loop.call_later(wait_s, _give_up, waiting.reply)
+        try:
+            return await waiting.reply
+        except TimeoutError:
+            return await self._look_up(command)
+        finally:
+            timer.cancel()
+            self._replies.pop(waiting.correlation, None)
+
+    async def _wait_for_listener(self) -> None:
+        try:
+            async with asyncio.timeout(START_WAIT_S):
+                await self._listening.wait()
+        except TimeoutError:
+            raise EngineUnavailable("the queue is not reachable; nothing was queued") from None
+
+    async def _look_up(self, command: wire.WireCommand) -> wire.Reply:
+        """Return the first result of the command's key where it took effect meanwhile.
+
+        What is found is an answer only once it would outlive the database server: the row of a
+        commit that no replica has may be seen, too.
+        """
+        key = getattr(command, "key", None)
+        account_id = getattr(command, "account_id", None)
+        if key is not None and account_id is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_UP_MAX_S):
+                    found = await asyncio.get_running_loop().run_in_executor(
+                        _look_ups, _read_key_result, account_id, key
+                    )
+                    if found is not None and found.fingerprint == wire.fingerprint(command):
+                        await lasting.wait_async(timeout_s=LOOK_UP_MAX_S)
+                        return wire.decode_reply(found.result)
+        raise OutcomeUnknown(
+            "the command was queued but not answered in time; look it up before repeating it"
+            " without a key"
+        )
+
+    # --- queueing -----------------------------------------------------------------------------
+
+    async def _queue_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._to_queue:
+                shard_id = self._to_queue[0].shard_id
+                batch = [w for w in self._to_queue if w.shard_id == shard_id][:SUBMIT_CALL_MAX]
+                taken = set(map(id, batch))
+                self._to_queue = [w for w in self._to_queue if id(w) not in taken]
+                await self._queue(shard_id, batch)
+
+    async def _queue(self, shard_id: int, batch: list[_Waiting]) -> None:
+        """Queue a batch by one call; every command of it learns what is known of it."""
+        try:
+            connection = await self._connected()
+        except (RedisError, OSError) as error:
+            log.warning("queue_unreachable", error=str(error))
+            _refuse(batch, EngineUnavailable("the queue is not reachable; nothing was queued"))
+            return
+        arguments: list[Any] = [
+            2,
+            wire.stream_name(shard_id),
+            wire.heartbeat_name(shard_id),
+            settings.ZAVORA_BACKLOG_MAX,
+            settings.ZAVORA_BACKLOG_MAX + settings.ZAVORA_BACKLOG_MAX // 10,
+        ]
+        for waiting in batch:
+            arguments += (
+                b"1" if waiting.is_cancel else b"0",
+                waiting.body,
+                waiting.request_id,
+                self.process,
+                waiting.correlation,
+            )
+        try:
+            results = await self._call(connection, arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            # It may have been appended: each keeps waiting for its reply, then looks itself up.
+            log.warning("queue_call_lost", error=str(error), commands=len(batch))
+            await self._disconnect()
+            return
+        for waiting, result in zip(batch, results, strict=True):
+            if result == -1:
+                _refuse([waiting], EngineUnavailable("no worker is running for this market"))
+            elif result == 0:
+                _refuse([waiting], Overloaded("too many commands are waiting"))
+
+    async def _call(self, connection: Connection, arguments: list[Any]) -> list[int]:
+        try:
+            await connection.send_command("EVALSHA", self._script_sha, *arguments)
+            return list(await connection.read_response())
+        except NoScriptError:
+            # A restarted server forgot the script; this answer means that nothing was done.
+            await connection.send_command("EVAL", _SUBMIT_LUA, *arguments)
+            return list(await connection.read_response())
+
+    async def _connected(self) -> Connection:
+        if self._connection is not None and not await self._is_alive(self._connection):
+            # It was closed before anything was sent over it: nothing is in doubt.
+            await self._disconnect()
+        if self._connection is None:
+            connection = _connection()
+            await connection.connect()
+            await connection.send_command("SCRIPT", "LOAD", _SUBMIT_LUA)
+            sha = await connection.read_response()
+            self._script_sha = sha.decode() if isinstance(sha, bytes) else str(sha)
+            self._connection = connection
+        return self._connection
+
+    async def _is_alive(self, connection: Connection) -> bool:
+        """Tell whether an idle connection is still open; a busy one shows it by itself."""
+        now = time.monotonic()
+        idle_s, self._used_at = now - self._used_at, now
+        if idle_s < IDLE_CHECK_S:
+            return True
+        try:
+            return not await connection.can_read()
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+    # --- listening ----------------------------------------------------------------------------
+
+    async def _listen_forever(self) -> None:
+        wait_s = 0.05
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("replies_lost", error=str(error))
+            except Exception:
+                # A message that cannot be taken in: what waits for it runs out, the next go on.
+                log.exception("replies_failed")
+            self._listening.clear()
+            await asyncio.sleep(wait_s)  # between attempts to connect, no synchronisation
+            wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2) if not self._replies else 0.05
+
+    async def _listen(self) -> None:
+        silence_s = silence_max_s()
+        client = connect_async(timeout_s=silence_s)
+        async with client, client.pubsub() as pubsub:
+            await pubsub.subscribe(wire.replies_channel(self.process))
+            async for message in hear(pubsub, silence_s=silence_s):
+                if message["type"] == "message":
+                    self._resolve(message["data"])
+                elif message["type"] == "subscribe":
+                    self._listening.set()
+
+    def _resolve(self, data: bytes) -> None:
+        replies = wire.decode_replies(data)
+        shown = None if self._when_shown is None else self._when_shown(replies.sequences)
+        if shown is None:
+            self._answer(replies.items)
+            return
+        # Whichever comes first answers, and answering again changes nothing.
+        timer = asyncio.get_running_loop().call_later(HOLD_MAX_S, self._answer, replies.items)
+
+        def answer(_: object) -> None:
+            timer.cancel()
+            self._answer(replies.items)
+
+        shown.add_done_callback(answer)
+
+    def _answer(self, items: list[tuple[int, bytes]]) -> None:
+        for correlation, encoded in items:
+            future = self._replies.get(correlation)
+            if future is not None and not future.done():
+                future.set_result(wire.decode_reply(encoded))
+
+
+_look_ups: Final = ThreadPoolExecutor(LOOK_UP_THREADS_MAX, thread_name_prefix="look-up")
+
+
+def _read_key_result(account_id: int, key: str) -> KeyResult | None:
+    """Return what a key is bound to; None also where the tables cannot be asked just now."""
+    # Look-ups are rare: a connection kept would only be stale the next time.
+    connections.close_all()
+    try:
+        return find_key_result(account_id=account_id, key=key)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("look_up_failed", error=str(error).strip())
+        return None
+    finally:
+        connections.close_all()
+
+
+def _give_up(reply: "asyncio.Future[wire.Reply]") -> None:
+    if not reply.done():
+        reply.set_exception(TimeoutError())
+
+
+def _refuse(batch: list[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        if not waiting.reply.done():
+            waiting.reply.set_exception(error)
+
+
+# --- answers and what else the process shows ---
+
+# Event sequences by market; None: everybody can see them already.
+WhenShown = Callable[[list[tuple[int, int]]], "asyncio.Future[None] | None"]
+
+
+def _at_once(_: list[tuple[int, int]]) -> None:
+    return None
+
+
+_when_shown: WhenShown = _at_once
+
+
+def answer_after(when_shown: WhenShown) -> None:
+    """Hold answers back until the process shows what the same commit told everybody.
+
+    Answers and events come by different ways. A client that was answered and then asks the same
+    process for the book must find its order there.
+    """
+    global _when_shown
+    _when_shown = when_shown
+
+
+# --- the process's gateway -------------------------------------------------------------------
+
+_gateways: dict[asyncio.AbstractEventLoop, Gateway] = {}
+
+
+async def ensure_started() -> Gateway:
+    """Return the running loop's gateway, started the first time; cheap ever after."""
+    loop = asyncio.get_running_loop()
+    gateway = _gateways.get(loop)
+    if gateway is None or not gateway.is_usable():
+        if gateway is not None:
+            gateway.abandon()
+        gateway = Gateway(lambda sequences: _when_shown(sequences))
+        _gateways[loop] = gateway
+        await gateway.start()
+    return gateway
+
+
+async def close() -> None:
+    """Stop the running loop's gateway."""
+    gateway = _gateways.pop(asyncio.get_running_loop(), None)
+    if gateway is not None:
+        await gateway.close()
+
+
+async def submit(command: wire.WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+    """Submit a command and return its reply after the commit.
+
+    Raises the error of ``zavora.foundation.errors`` that the worker's refusal means (nothing
+    changed); ``Overloaded`` and ``EngineUnavailable`` where nothing was queued; ``OutcomeUnknown``
+    where it was, or may have been, and no answer came in time.
+    """
+    gateway = await ensure_started()
+    return _accepted(await gateway.submit(command, shard_id=shard_id, request_id=request_id))
+
+
+def submit_sync(command: wire.WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+    """Submit from a thread that runs no event loop: commands, the admin, celery.
+
+    In an event loop and by a gateway of its own. The web's loop is not borrowed for it: what
+    holds that up would hold up the operator, and this gateway's end would be the end of the one
+    that everybody's orders wait for.
+    """
+
+    async def once() -> wire.Reply:
+        gateway = Gateway()
+        await gateway.start()
+        try:
+            return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
+        finally:
+            await gateway.close()
+
+    return _accepted(asyncio.run(once()))
+
+
+def _accepted(reply: wire.Reply) -> wire.Reply:
+    if reply.code:
+        raise error_of(reply)
+    return reply
+
+
+def deadline_ms() -> int:
+    """Return the Unix time in milliseconds until which the edge will have waited."""
+    return time.time_ns() // 1_000_000 + int(_WAIT_MS.value)

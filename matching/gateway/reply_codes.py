@@ -1,0 +1,57 @@
+"""What a reply's code means: the one table from the worker's refusals to errors."""
+
+from typing import Final
+
+from matching import wire
+from zavora.foundation import errors
+
+# Reasons of the engine and the worker that are not the plain "a rule of the market refuses it".
+_CODES: Final[dict[str, str]] = {
+    "insufficient_balance": "insufficient_balance",
+    "market_not_found": "market_not_found",
+    "market_halted": "market_halted",
+    "market_post_only": "market_halted",
+    "order_not_open": "order_not_open",
+    "cancel_restricted": "order_not_open",
+    "order_not_found": "order_not_found",
+    "account_frozen": "account_frozen",
+    "account_not_found": "account_not_found",
+    "conflict": "conflict",
+    "expired": "expired",
+    "wrong_shard": "wrong_shard",
+    "validation_error": "validation_error",
+    "bad_command": "internal_error",
+    "void": "internal_error",
+}
+
+_ERRORS: Final[dict[str, type[errors.ZavoraError]]] = {
+    error.code: error
+    for error in (
+        errors.ValidationFailed,
+        errors.InvalidOrder,
+        errors.InsufficientBalance,
+        errors.AccountFrozen,
+        errors.OrderNotFound,
+        errors.MarketNotFound,
+        errors.AccountNotFound,
+        errors.Conflict,
+        errors.OrderNotOpen,
+        errors.MarketHalted,
+        errors.InternalError,
+    )
+} | {
+    # Neither took effect, and another attempt may.
+    "expired": errors.EngineUnavailable,
+    "wrong_shard": errors.EngineUnavailable,
+}
+
+
+def code_of(reason: str) -> str:
+    """Return the reply code of a reason; what is not listed is a rule's refusal."""
+    return _CODES.get(reason, "invalid_order")
+
+
+def error_of(reply: wire.Reply) -> errors.ZavoraError:
+    """Return the error that a refusing reply stands for."""
+    error_class = _ERRORS.get(reply.code, errors.InternalError)
+    return error_class(reply.message, reason=reply.reason)

@@ -1,0 +1,1 @@
+"""Markets: their rules, what changes them, and where to read them."""

@@ -1,0 +1,205 @@
+"""Reads for those who follow markets by sequence: events, books, public trades.
+
+A feed that missed something fills the gap from ``Event`` rows, or takes a book from one snapshot
+of the tables in which sequences, open orders and trades agree.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from django.db import connection, transaction
+from django.db.models import F, Max, Min, Sum
+
+from accounts.notices import microseconds
+from matching.engine.types import OPEN_STATUSES
+from matching.markets.terms import MarketTerms
+from matching.models import Event, MarketState, Order, Trade
+from zavora.foundation import money
+
+EVENTS_PAGE_MAX: Final = 1_000
+TRADES_PAGE_MAX: Final = 20_000
+RUNS_PAGE_MAX: Final = 1_000
+
+
+class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):
+    """A trade as everybody may see it; ``time_us`` in microseconds since 1970."""
+
+    sequence: int
+    run_sequence: int
+    price: Decimal
+    quantity: Decimal
+    amount: Decimal
+    taker_side: str
+    time_us: int
+
+
+class TradeRun(msgspec.Struct, frozen=True, gc=False):
+    """The fills of one taker at one price: trades ``run_sequence`` to ``last_sequence``."""
+
+    run_sequence: int
+    last_sequence: int
+    price: Decimal
+    quantity: Decimal
+    taker_side: str
+    time_us: int
+
+
+class BookSnapshot(msgspec.Struct, frozen=True):
+    """A market at one moment: all price levels in no order, newest trades first.
+
+    Levels are (side, price, quantity) in the units people read.
+    """
+
+    event_sequence: int
+    depth_sequence: int
+    trade_sequence: int
+    levels: list[tuple[str, str, str]]
+    trades: list[PublicTradeRow]
+
+
+def get_book_snapshot(terms: MarketTerms, *, trades_max: int) -> BookSnapshot | None:
+    """Return a market's sequences, whole book and newest trades from one REPEATABLE READ snapshot.
+
+    None for a market that has no state yet. Must not be called inside a transaction.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        state = MarketState.objects.filter(market_id=terms.market_id).first()
+        if state is None:
+            return None
+        levels = _list_levels(terms)
+        trades = list_trades_before(terms.market_id, before_sequence=None, limit=trades_max)
+    return BookSnapshot(
+        event_sequence=state.event_sequence,
+        depth_sequence=state.depth_sequence,
+        trade_sequence=state.trade_sequence,
+        levels=levels,
+        trades=trades,
+    )
+
+
+def get_event_sequence(market_id: int) -> int:
+    """Return the event sequence a market has reached; 0 where nothing happened yet."""
+    rows = MarketState.objects.filter(market_id=market_id).values_list("event_sequence", flat=True)
+    return rows.first() or 0
+
+
+def list_event_payloads(market_id: int, *, after: int, limit: int = EVENTS_PAGE_MAX) -> list[bytes]:
+    """Return the published events of a market after an event sequence, oldest first."""
+    rows = Event.objects.filter(market_id=market_id, sequence__gt=after).order_by("sequence")
+    return [bytes(payload) for payload in rows.values_list("payload", flat=True)[:limit]]
+
+
+def list_trades_after(market_id: int, *, after: int, limit: int) -> list[PublicTradeRow]:
+    """Return committed trades after a trade sequence, oldest first; the sequence has no gaps."""
+    rows = Trade.objects.filter(market_id=market_id, sequence__gt=after).order_by("sequence")
+    return _trade_rows(rows.values_list(*_TRADE_FIELDS)[: min(limit, TRADES_PAGE_MAX)])
+
+
+def list_trades_before(
+    market_id: int, *, before_sequence: int | None, limit: int
+) -> list[PublicTradeRow]:
+    """Return trades below a trade sequence (None: the newest), newest first."""
+    rows = Trade.objects.filter(market_id=market_id).order_by("-sequence")
+    if before_sequence is not None:
+        rows = rows.filter(sequence__lt=before_sequence)
+    return _trade_rows(rows.values_list(*_TRADE_FIELDS)[: min(limit, TRADES_PAGE_MAX)])
+
+
+def list_trade_runs(
+    market_id: int,
+    *,
+    low: int,
+    high: int | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    is_newest: bool = False,
+    limit: int,
+) -> list[TradeRun]:
+    """Return runs whose first trade lies within bounds of sequence and time, inclusive.
+
+    Oldest first: the first ``limit`` of them, or the last where ``is_newest``. Times have no
+    index: without sequences that are close to them the trades are searched one by one.
+    """
+    heads = Trade.objects.filter(market_id=market_id, sequence__gte=low, sequence=F("run_sequence"))
+    if high is not None:
+        heads = heads.filter(sequence__lte=high)
+    if start is not None:
+        heads = heads.filter(created_at__gte=start)
+    if end is not None:
+        heads = heads.filter(created_at__lte=end)
+    limit = min(limit, RUNS_PAGE_MAX)
+    order = "-sequence" if is_newest else "sequence"
+    firsts = sorted(heads.order_by(order).values_list("sequence", flat=True)[:limit])
+    if not firsts:
+        return []
+    following = (
+        Trade.objects.filter(
+            market_id=market_id, sequence__gt=firsts[-1], sequence=F("run_sequence")
+        )
+        .order_by("sequence")
+        .values_list("sequence", flat=True)
+        .first()
+    )
+    rows = Trade.objects.filter(market_id=market_id, sequence__gte=firsts[0])
+    if following is not None:
+        rows = rows.filter(sequence__lt=following)
+    runs = (
+        rows.values("run_sequence")
+        .annotate(
+            last=Max("sequence"),
+            at_price=Min("price"),
+            total=Sum("quantity"),
+            side=Min("taker_side"),
+            time=Min("created_at"),
+        )
+        .order_by("run_sequence")
+        .values_list("run_sequence", "last", "at_price", "total", "side", "time")
+    )
+    wanted = set(firsts)
+    return [TradeRun(*row[:-1], microseconds(row[-1])) for row in runs if row[0] in wanted]
+
+
+def list_trade_sequences() -> dict[int, int]:
+    """Return how far each market's trade sequence has come, by market id."""
+    return dict(
+        MarketState.objects.order_by("market_id").values_list("market_id", "trade_sequence")
+    )
+
+
+_TRADE_FIELDS: Final = (
+    "sequence",
+    "run_sequence",
+    "price",
+    "quantity",
+    "amount",
+    "taker_side",
+    "created_at",
+)
+
+
+def _trade_rows(rows: Iterable[tuple[object, ...]]) -> list[PublicTradeRow]:
+    return [PublicTradeRow(*row[:-1], microseconds(row[-1])) for row in rows]  # type: ignore[arg-type, call-arg]
+
+
+def _list_levels(terms: MarketTerms) -> list[tuple[str, str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT side, price, sum(remaining_quantity) FROM {Order._meta.db_table}"
+            " WHERE market_id = %s AND status = ANY(%s) AND price IS NOT NULL"
+            " GROUP BY side, price",
+            [terms.market_id, sorted(OPEN_STATUSES)],
+        )
+        rows = cursor.fetchall()
+    return [
+        (
+            side,
+            money.format_decimal(price, terms.tick_decimals),
+            money.format_decimal(quantity, terms.lot_decimals),
+        )
+        for side, price, quantity in rows
+    ]

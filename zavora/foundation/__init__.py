@@ -1,0 +1,1 @@
+"""The cellar: what every room stands on. Nothing of ours is above it."""

@@ -1,0 +1,191 @@
+"""Operators' forms: each is a form over a service, which checks rights and does the work.
+
+What moves money asks again before it does: the question names what will happen to whom, with the
+form filled in behind it. What a service refuses is shown at the fields that it names.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from zavora.foundation.errors import ValidationFailed, ZavoraError
+
+# The field that says that the question was seen, and the button that leads back to the form.
+CONFIRMED: Final = "confirmed"
+BACK: Final = "back"
+# What a question says: names and texts, one below the other.
+Facts = Sequence[tuple[str, str]]
+
+
+class ServiceAddMixin:
+    """An "add" page that is a form over a service. Set ``add_service_form``; write ``add_by``."""
+
+    add_service_form: ClassVar[type[forms.Form]]
+    add_title: ClassVar[str]
+
+    def question(self, request: HttpRequest, data: dict[str, Any]) -> Facts:
+        """Return what to show before the service is called; empty: nothing is asked.
+
+        Raises what the service would, as far as it can be known.
+        """
+        return ()
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Call the service with the form's data and return the row it made."""
+        raise NotImplementedError
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the form; outside of any transaction, as services begin their own."""
+        model_admin: Any = self
+        if not model_admin.has_add_permission(request):
+            raise PermissionDenied
+
+        def done(data: dict[str, Any]) -> str:
+            row = self.add_by(request, data)
+            model_admin.log_addition(request, row, [{"added": {}}])
+            return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+
+        form = self.add_service_form(request.POST or None)
+        return service_form_page(
+            model_admin,
+            request,
+            form,
+            title=self.add_title,
+            done=done,
+            question=lambda data: self.question(request, data),
+        )
+
+
+class ServiceChangeMixin:
+    """A "change" page that is a form over a service for those who may; others only look.
+
+    Write ``may_change``, ``change_form`` and ``change_by``.
+    """
+
+    def may_change(self, request: HttpRequest) -> bool:
+        """Return whether this operator gets the form."""
+        raise NotImplementedError
+
+    def change_form(self, data: Any, row: Any) -> forms.Form:
+        """Return the form about a row, bound where there is data."""
+        raise NotImplementedError
+
+    def change_by(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> str:
+        """Call the service with the form's data and return what to tell the operator."""
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the form, or the page to look at; outside of any transaction."""
+        model_admin: Any = self
+        if not (self.may_change(request) or model_admin.has_view_permission(request)):
+            raise PermissionDenied
+        row = model_admin.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        if not self.may_change(request):
+            looked_at: Any = super()
+            page: HttpResponse = looked_at.change_view(request, object_id, form_url, extra_context)
+            return page
+
+        def done(data: dict[str, Any]) -> str:
+            message = self.change_by(request, row, data)
+            model_admin.log_change(request, row, message)
+            return message
+
+        form = self.change_form(request.POST or None, row)
+        return service_form_page(
+            model_admin,
+            request,
+            form,
+            title=str(row),
+            done=done,
+            see_also=model_admin.related_links(request, row),
+        )
+
+
+def service_form_page(
+    model_admin: Any,
+    request: HttpRequest,
+    form: forms.Form,
+    *,
+    title: str,
+    done: Callable[[dict[str, Any]], str],
+    question: Callable[[dict[str, Any]], Facts] | None = None,
+    see_also: str = "",
+) -> HttpResponse:
+    """Show a form; where it is valid call ``done``, tell what it returns and go to the list.
+
+    With a ``question`` the page asks it first, unless the request says that it was answered.
+    """
+    opts = model_admin.opts
+    facts: Facts = ()
+    if request.method == "POST" and BACK not in request.POST and form.is_valid():
+        try:
+            if question is not None and CONFIRMED not in request.POST:
+                facts = question(form.cleaned_data)
+            if not facts:
+                message = done(form.cleaned_data)
+                messages.success(request, message)
+                return redirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
+        except ZavoraError as error:
+            show_refusal(form, error)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": title,
+        "form": form,
+        "opts": opts,
+        "media": model_admin.media + form.media,
+        "see_also": see_also,
+        "facts": facts,
+        # Widgets of the form, all hidden: the question carries what was typed.
+        "answers": [field.as_hidden() for field in form] if facts else [],
+    }
+    template = "admin/service_question.html" if facts else "admin/service_form.html"
+    return TemplateResponse(request, template, context)
+
+
+def show_refusal(form: forms.Form, error: ZavoraError) -> None:
+    """Put a refusal at the fields that it names, else above the form."""
+    # Only there do details tell what each field should have been.
+    expected = error.details if isinstance(error, ValidationFailed) else {}
+    named = [name for name in expected if name in form.fields]
+    for name in named:
+        form.add_error(name, str(error.details[name]))
+    if not named:
+        details = "".join(f"; {name}: {what}" for name, what in expected.items())
+        form.add_error(None, f"{error}{details}")
+
+
+def for_each(
+    model_admin: Any,
+    request: HttpRequest,
+    rows: Iterable[Model],
+    service: Callable[[Any], object],
+    *,
+    done: str,
+) -> None:
+    """Call a service for each row of an action; tell what was done and what was refused."""
+    changed = 0
+    for row in rows:
+        try:
+            service(row)
+        except ZavoraError as error:
+            messages.error(request, f"{row}: {error}")
+        else:
+            model_admin.log_change(request, row, done)
+            changed += 1
+    if changed:
+        messages.success(request, f"{changed} {done}.")

@@ -1,0 +1,51 @@
+"""The trading page: a shell and what its script must know; everything else is live."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from accounts.people.selectors import list_accounts
+from api.transport.errors import not_found_view
+from api.v1.requests import symbol_of
+from api.v1.words import account_rates
+from matching.markets.selectors import list_market_terms
+from zavora import __version__
+
+DEFAULT_SYMBOL = "BTC/USD"
+
+
+@never_cache
+@require_safe
+@ensure_csrf_cookie
+def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
+    """Show a market (``/trade/BTC-USD``), or at ``/`` the first one. 404 for one that is not."""
+    symbols = [terms.symbol for terms in list_market_terms()]
+    if symbol is None:
+        first = symbols[0] if symbols else DEFAULT_SYMBOL
+        market = DEFAULT_SYMBOL if DEFAULT_SYMBOL in symbols else first
+    else:
+        market = symbol_of(symbol)
+        if market not in symbols:
+            return not_found_view(request)  # our page in development, too
+    return render(request, "trade.html", {"page_config": _page_config(request, market)})
+
+
+def _page_config(request: HttpRequest, market: str) -> dict[str, Any]:
+    user = request.user
+    accounts = list_accounts(user.pk) if user.is_authenticated and user.pk else []
+    return {
+        "market": market,
+        "user": {"email": str(user)} if user.is_authenticated else None,
+        "accounts": [
+            {"id": str(row.public_id), "label": row.label, **account_rates(row)} for row in accounts
+        ],
+        "demo": settings.ZAVORA_DEMO,
+        "faucet": settings.ZAVORA_FAUCET,
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "version": __version__,
+    }

@@ -1,0 +1,10 @@
+"""Where the trading page is."""
+
+from django.urls import path
+
+from zavora.pages import trading
+
+urlpatterns = [
+    path("", trading.trade, name="trade"),
+    path("trade/<str:symbol>", trading.trade, name="trade"),
+]
