@@ -5,7 +5,6 @@ expire by themselves.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -20,7 +19,6 @@ BALANCES_CHANNEL: Final = "balances"
 # An API key, session or account changed: caches of credentials drop what they hold of the user.
 CREDENTIALS_CHANNEL: Final = "credentials"
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +49,6 @@ class CredentialNotice(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 decode_balances = msgspec.msgpack.Decoder(list[BalanceState]).decode
 decode_credential_notice = msgspec.msgpack.Decoder(CredentialNotice).decode
-
-
-def microseconds(moment: datetime) -> int:
-    """Return ``moment`` as microseconds since 1970, exactly."""
-    since = moment - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def publish_balances_on_commit(states: Iterable[BalanceState]) -> None:

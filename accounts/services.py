@@ -1,7 +1,7 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
-from accounts.access.api_keys import NewApiKey, create_api_key
-from accounts.access.credentials import (
+from accounts.keys.api_keys import NewApiKey, create_api_key
+from accounts.keys.tokens import (
     TOKEN_BYTES,
     TOKEN_PREFIX,
     TOKENS_OF_A_USER_MAX,
@@ -9,13 +9,6 @@ from accounts.access.credentials import (
     revoke_key,
     token_digest,
 )
-from accounts.access.password_links import (
-    RESET_LINK_HOURS,
-    find_user_of_link,
-    make_reset_link,
-    reset_password,
-)
-from accounts.access.roles import save_group, set_user_rights
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
 from accounts.money.services import (
@@ -32,6 +25,13 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.password_links import (
+    RESET_LINK_HOURS,
+    find_user_of_link,
+    make_reset_link,
+    reset_password,
+)
+from accounts.people.roles import save_group, set_user_rights
 from accounts.people.services import (
     ACCOUNTS_OF_A_USER_MAX,
     DEFAULT_ACCOUNT_LABEL,

@@ -89,3 +89,26 @@ encode_progress = msgspec.json.Encoder().encode
 encode = msgspec.msgpack.Encoder().encode
 decode_tickers = msgspec.msgpack.Decoder(list[TickerState]).decode
 decode_candles = msgspec.msgpack.Decoder(list[CandleState]).decode
+
+
+class PublicTrade(msgspec.Struct, frozen=True, gc=False):
+    """A trade as everybody may see it. ``sequence`` is the public id."""
+
+    sequence: int
+    run_sequence: int
+    price: str
+    quantity: str
+    amount: str
+    taker_side: str
+    created_us: int
+
+
+class AggregatedTrade(msgspec.Struct, frozen=True, gc=False):
+    """The fills of one taker at one price: trades ``run_sequence`` to ``last_sequence``."""
+
+    run_sequence: int
+    last_sequence: int
+    price: str
+    quantity: str
+    taker_side: str
+    created_us: int

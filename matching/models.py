@@ -3,8 +3,6 @@
 Everything here but ``Market``'s descriptive fields is written by matching workers only.
 """
 
-from datetime import UTC, datetime
-
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -12,8 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from zavora.foundation.fields import AmountField
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from zavora.foundation.times import EPOCH
 
 
 class Shard(models.Model):

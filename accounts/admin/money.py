@@ -31,7 +31,6 @@ from accounts.models import (
     Withdrawal,
 )
 from accounts.money.postings import total_of
-from accounts.pages.forms import DecimalTextField
 from accounts.services import (
     Movement,
     adjust_balance,
@@ -57,6 +56,7 @@ from zavora.foundation.admin.cells import (
 )
 from zavora.foundation.admin.forms import Facts, ServiceAddMixin, for_each
 from zavora.foundation.admin.search import LookUp, numbers, parts, recent, texts
+from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import SCALE_MAX
 
 # --- assets --------------------------------------------------------------------------------------

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
 
 import msgspec
 
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
-from accounts.notices import BalanceState, microseconds
-from zavora.foundation.errors import AccountNotFound, InsufficientBalance, ValidationFailed
+from accounts.notices import BalanceState
+from zavora.foundation.errors import InsufficientBalance, ValidationFailed
 from zavora.foundation.money import EXACT, NotExact, decimal_to_units, format_decimal
+from zavora.foundation.times import microseconds_of
 
 # NUMERIC(38, 18) and the constraints of the tables: every figure stays below this.
 AMOUNT_BOUND: Final = Decimal(10**20)
@@ -71,21 +71,6 @@ def check_correction(amount: Decimal, asset: Asset, *, available: Decimal) -> No
         )
 
 
-def lock_account(public_id: UUID) -> Account:
-    """Lock and return a customer's account: the first lock of every service that moves money.
-
-    While it is held no other service moves money of the account or changes its status.
-    """
-    account = (
-        Account.objects.select_for_update(no_key=True)
-        .filter(public_id=public_id, kind=Account.Kind.CUSTOMER)
-        .first()
-    )
-    if account is None:
-        raise AccountNotFound("no such account")
-    return account
-
-
 def lock_balance(*, account: Account, asset: Asset) -> Balance:
     """Lock and return a balance, made at zero where there is none (SELECT ... FOR UPDATE)."""
     mine = Balance.objects.select_for_update().filter(account=account, asset=asset)
@@ -129,7 +114,7 @@ def balance_state(balance: Balance, asset: Asset, *, moved: Decimal = ZERO) -> B
         available=format_decimal(balance.available, asset.scale),
         locked=format_decimal(balance.locked, asset.scale),
         version=balance.version,
-        updated_us=microseconds(balance.updated_at),
+        updated_us=microseconds_of(balance.updated_at),
         moved=format_decimal(moved, asset.scale) if moved else "",
     )
 

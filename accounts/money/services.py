@@ -24,11 +24,11 @@ from accounts.money.postings import (
     check_correction,
     checked_amount,
     get_asset,
-    lock_account,
     lock_balance,
     move_with_outside,
 )
 from accounts.notices import publish_balances_on_commit
+from accounts.people.locks import lock_account
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import AccountFrozen, Conflict, Forbidden, ValidationFailed
 

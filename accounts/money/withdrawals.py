@@ -23,12 +23,12 @@ from accounts.money.postings import (
     change_balance,
     checked_amount,
     get_asset,
-    lock_account,
     lock_balance,
     move_with_outside,
 )
 from accounts.money.services import KEY_LENGTH_MAX, SHUT_STATUSES, check_key
 from accounts.notices import BalanceState, publish_balances_on_commit
+from accounts.people.locks import lock_account
 from zavora.foundation.errors import (
     AccountFrozen,
     Conflict,

@@ -21,14 +21,7 @@ from accounts.access.selectors import get_caller_of_user, list_tokens
 from accounts.models import Account, Balance, Withdrawal
 from accounts.money.postings import total_of
 from accounts.money.selectors import list_assets, list_withdrawals_of_owner
-from accounts.pages.forms import (
-    DepositForm,
-    MoneyForm,
-    TokenForm,
-    WithdrawForm,
-    sentence,
-    show_error,
-)
+from accounts.pages.forms import DepositForm, MoneyForm, TokenForm, WithdrawForm
 from accounts.pages.new_tokens import keep_new_token, take_new_token
 from accounts.people.selectors import list_accounts
 from accounts.services import (
@@ -40,6 +33,7 @@ from accounts.services import (
     revoke_key,
 )
 from zavora.foundation.errors import Unauthorized, ZavoraError
+from zavora.foundation.forms import sentence, show_error
 from zavora.foundation.money import text_for_people
 
 WITHDRAWALS_SHOWN_MAX = 50

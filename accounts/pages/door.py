@@ -21,9 +21,10 @@ from django.views.decorators.http import require_http_methods
 from accounts.access.attempts import Attempt, count_attempt
 from accounts.access.devices import known_device, remember_device
 from accounts.access.security_log import note
-from accounts.pages.forms import LoginForm, SignUpForm, show_error
+from accounts.pages.forms import LoginForm, SignUpForm
 from accounts.services import forget_sessions_of, sign_up
 from zavora.foundation.errors import Conflict, Overloaded, RateLimited, ZavoraError
+from zavora.foundation.forms import show_error
 
 TOO_MANY_ATTEMPTS: Final = "Too many attempts. Try again in {wait}."
 BUSY: Final = "Too many people are logging in right now. Try again in a moment."

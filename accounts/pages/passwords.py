@@ -13,13 +13,13 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts.access.password_links import reset_tokens
 from accounts.access.security_log import note
 from accounts.models import User
 from accounts.pages.door import BUSY, BUSY_RETRY_S
-from accounts.pages.forms import show_error
+from accounts.people.password_links import reset_tokens
 from accounts.services import find_user_of_link, reset_password
 from zavora.foundation.errors import Overloaded, ZavoraError
+from zavora.foundation.forms import show_error
 
 TOKEN_IN_SESSION = "_password_reset_token"  # noqa: S105 - Django's name for where it is kept
 

@@ -14,8 +14,8 @@ from accounts.access.actor import Actor, Permission
 from accounts.access.rights import is_privileged, require_over_owner
 from accounts.audit import record_act
 from accounts.models import Account, User
-from accounts.money.postings import lock_account
 from accounts.notices import publish_credentials_on_commit
+from accounts.people.locks import lock_account, lock_user
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
 
 DEFAULT_ACCOUNT_LABEL: Final = "Main"
@@ -133,14 +133,6 @@ def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
         user.save(update_fields=["is_active"])
         record_act(by, "user.let_in" if is_active else "user.shut_out", _subject(user))
     publish_credentials_on_commit(user.pk)
-    return user
-
-
-def lock_user(user_id: int) -> User:
-    """Lock and return a user; raises NotFound."""
-    user = User.objects.select_for_update().filter(pk=user_id).first()
-    if user is None:
-        raise NotFound("no such user")
     return user
 
 

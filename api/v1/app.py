@@ -28,8 +28,9 @@ from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
 from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
 from api.transport.exact_json import encode
-from api.transport.http import EdgeRequest, Receive, Scope, Send, json_headers, send_answer
+from api.transport.http import Receive, Scope, Send, json_headers, send_answer
 from api.v1 import orders
+from api.v1.edge_request import EdgeRequest
 from api.v1.requests import parse_batch, symbol_of
 from api.v1.rest import health, market_data
 from marketdata.feed.feed import get_feed

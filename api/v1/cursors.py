@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any, Final
 
-from api.fields import Fields
+from api.v1.fields import Fields
 
 _PREFIX: Final = b"z1:"
 ID_MAX: Final = 2**63 - 1

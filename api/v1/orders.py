@@ -12,15 +12,17 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
-from api.fields import order_id_of, wrong_fields
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
-from api.v1 import requests, words
+from api.v1 import requests
+from api.v1 import words as v1_words
+from api.v1.fields import order_id_of, wrong_fields
 from api.v1.words import Shape
 from marketdata.feed.feed import get_feed
 from matching import wire
 from matching.gateway import client as gateway
 from matching.markets.terms import MarketTerms
+from matching.orders import states as orders_states
 from matching.orders.selectors import get_order, get_order_place
 from zavora.foundation.errors import (
     AccountNotFound,
@@ -120,7 +122,7 @@ async def cancel_order(
         reply = await _submit(command, terms.shard_id, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return words.order(reply.orders[0], terms, account_id)
+    return v1_words.order(reply.orders[0], terms, account_id)
 
 
 async def amend_order(
@@ -183,7 +185,7 @@ async def cancel_all(
             answer.append({"error": envelope(known_error(result))})
             continue
         answer += [
-            {"order": words.order(state, by_id[state.market_id], asked.account)}
+            {"order": v1_words.order(state, by_id[state.market_id], asked.account)}
             for state in result.orders
         ]
     return answer
@@ -197,7 +199,9 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
         raise OrderNotFound("There is no such order.")
     row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
     terms = _terms_of_id(row.market_id)
-    return words.order(words.order_state(row, terms), terms, _public_id(caller, row.account_id))
+    return v1_words.order(
+        orders_states.order_state(row, terms), terms, _public_id(caller, row.account_id)
+    )
 
 
 # --- the parts ------------------------------------------------------------------------------------
@@ -261,8 +265,8 @@ def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_
     trades: list[Shape] = []
     if reply.trades:
         own = {pk: public_id for public_id, pk in caller.accounts.items()}
-        trades = [words.trade(trade, terms, own) for trade in reply.trades]
-    return {"order": words.order(state, terms, account_id), "trades": trades}
+        trades = [v1_words.trade(trade, terms, own) for trade in reply.trades]
+    return {"order": v1_words.order(state, terms, account_id), "trades": trades}
 
 
 def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from api.fields import Fields, wrong_fields
+from api.v1.fields import Fields, wrong_fields
 
 SIDES: Final = {"buy": "Buy", "sell": "Sell"}
 ORDER_TYPES: Final = {"limit": "Limit", "market": "Market"}

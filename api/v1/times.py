@@ -1,12 +1,10 @@
 """Times as the API writes them: RFC 3339, UTC, ``Z``, always six decimals."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from typing import Final
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+from zavora.foundation.times import microseconds_of, now_us
 
 
 @lru_cache(maxsize=1024)
@@ -20,11 +18,6 @@ def time_text(microseconds: int) -> str:
     return f"{_second_text(seconds)}.{rest:06d}Z"
 
 
-def microseconds_of(moment: datetime) -> int:
-    """Return a time as microseconds since 1970, exactly."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
 def moment_text(moment: datetime) -> str:
     """Return a time as the API writes it."""
     return time_text(microseconds_of(moment))
@@ -32,4 +25,4 @@ def moment_text(moment: datetime) -> str:
 
 def now_text() -> str:
     """Return the present time as the API writes it."""
-    return time_text(time.time_ns() // 1000)
+    return time_text(now_us())

@@ -6,16 +6,17 @@ Account ids are public UUIDs; a counterparty's ids are null for a caller who doe
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
-from api.v1.times import microseconds_of, moment_text, now_text, time_text
+from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
-from marketdata.feed.view import PublicTrade, Ticker
-from marketdata.wire import CandleState
+from marketdata.feed.view import Ticker
+from marketdata.wire import CandleState, PublicTrade
 from matching import wire
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
+from zavora.foundation.times import microseconds_of
 
 Shape = dict[str, Any]
 
@@ -56,29 +57,6 @@ WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelle
 _DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
-class OrderRow(Protocol):
-    """An order as its table holds it (``matching.orders.selectors``)."""
-
-    id: int
-    account_id: int
-    market_id: int
-    client_order_id: str | None
-    side: str
-    order_type: str
-    time_in_force: str
-    post_only: bool
-    price: Decimal | None
-    quantity: Decimal | None
-    quote_quantity: Decimal | None
-    remaining_quantity: Decimal
-    filled_quantity: Decimal
-    filled_quote: Decimal
-    status: str
-    reason: str
-    created_at: Any
-    updated_at: Any
-
-
 def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> str | None:
     """Return the mean price of what was filled, rounded half to even at the quote's scale."""
     quantity = Decimal(filled_quantity)
@@ -117,57 +95,6 @@ def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) ->
         "created_at": time_text(state.created_us),
         "updated_at": time_text(state.updated_us),
     }
-
-
-def order_state(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
-    """Return a row of the orders' table as the state that events and replies carry."""
-
-    def figure(value: Decimal | None, scale: int) -> str | None:
-        return None if value is None else format_decimal(value, scale)
-
-    return wire.OrderState(
-        id=row.id,
-        account_id=row.account_id,
-        market_id=row.market_id,
-        client_order_id=row.client_order_id,
-        side=row.side,
-        order_type=row.order_type,
-        time_in_force=row.time_in_force,
-        post_only=row.post_only,
-        price=figure(row.price, terms.tick_decimals),
-        quantity=figure(row.quantity, terms.lot_decimals),
-        quote_quantity=figure(row.quote_quantity, terms.quote.scale),
-        remaining_quantity=format_decimal(row.remaining_quantity, terms.lot_decimals),
-        filled_quantity=format_decimal(row.filled_quantity, terms.lot_decimals),
-        filled_quote=format_decimal(row.filled_quote, terms.quote.scale),
-        status=row.status,
-        reason=row.reason,
-        created_us=microseconds_of(row.created_at),
-        updated_us=microseconds_of(row.updated_at),
-    )
-
-
-def trade_state(row: Any, terms: MarketTerms) -> wire.TradeState:
-    """Return a row of the trades' table as the state that events and replies carry."""
-    taker_buys = row.taker_side == "buy"
-    taker_scale = terms.base.scale if taker_buys else terms.quote.scale
-    maker_scale = terms.quote.scale if taker_buys else terms.base.scale
-    return wire.TradeState(
-        market_id=row.market_id,
-        sequence=row.sequence,
-        run_sequence=row.run_sequence,
-        price=format_decimal(row.price, terms.tick_decimals),
-        quantity=format_decimal(row.quantity, terms.lot_decimals),
-        amount=format_decimal(row.amount, terms.quote.scale),
-        taker_side=row.taker_side,
-        maker_order_id=row.maker_order_id,
-        taker_order_id=row.taker_order_id,
-        maker_account_id=row.maker_account_id,
-        taker_account_id=row.taker_account_id,
-        maker_fee=format_decimal(row.maker_fee, maker_scale),
-        taker_fee=format_decimal(row.taker_fee, taker_scale),
-        created_us=microseconds_of(row.created_at),
-    )
 
 
 def trade(state: wire.TradeState, terms: MarketTerms, own_accounts: Mapping[int, UUID]) -> Shape:

@@ -1,20 +1,19 @@
 """Reads of candles and public trades."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from django.db.models import Min, Sum
 
-from accounts.notices import microseconds
 from marketdata.candles.counting import MINUTE, SECOND
 from marketdata.candles.intervals import check_interval, next_open_us, open_us, previous_open_us
-from marketdata.feed.view import AggregatedTrade, PublicTrade, trade_of_row
-from marketdata.figures import figure_text
+from marketdata.figures import figure_text, trade_of_row
 from marketdata.models import Candle, CandleProgress
-from marketdata.wire import CandleState
+from marketdata.wire import AggregatedTrade, CandleState, PublicTrade
 from matching.markets.terms import MarketTerms
 from matching.orders.by_sequence import list_trade_runs, list_trades_after, list_trades_before
+from zavora.foundation.times import microseconds_of, moment_of
 
 CANDLES_MAX: Final = 1_500
 CHANGED_PAGE_MAX: Final = 1_000
@@ -22,9 +21,6 @@ CHANGED_PAGE_MAX: Final = 1_000
 # older candle changes after a newer one; never by more than this.
 CLOCK_SLACK_US: Final = 3_600_000_000
 TRADES_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# The year 9999: later moments have no datetime.
-MOMENT_US_MAX: Final = 253_370_764_800_000_000
 
 
 def list_candles(
@@ -60,7 +56,7 @@ def list_changed_candles(
     rows = Candle.objects.filter(
         market_id=terms.market_id,
         interval=interval,
-        open_time__gte=moment(since_us),
+        open_time__gte=moment_of(since_us),
         last_trade_sequence__gt=known.last_trade_sequence,
     )
     return [
@@ -99,8 +95,8 @@ def list_gapless_candles(
     if first_us > last_us:
         return []
     rows = Candle.objects.filter(market_id=terms.market_id, interval=interval)
-    before = rows.filter(open_time__lt=moment(first_us)).order_by("-open_time").first()
-    inside = rows.filter(open_time__gte=moment(first_us), open_time__lte=moment(last_us))
+    before = rows.filter(open_time__lt=moment_of(first_us)).order_by("-open_time").first()
+    inside = rows.filter(open_time__gte=moment_of(first_us), open_time__lte=moment_of(last_us))
     candles = [candle_state(row, terms) for row in inside.order_by("open_time")[:limit]]
     if before is None:
         if not candles:
@@ -148,7 +144,7 @@ def flat_candle(terms: MarketTerms, interval: str, opened_us: int, price: str) -
 def get_volumes_since(terms: MarketTerms, since_us: int) -> tuple[Decimal, Decimal]:
     """Return base and quote volume of the seconds that open at a moment or later."""
     rows = Candle.objects.filter(
-        market_id=terms.market_id, interval=SECOND, open_time__gte=moment(since_us)
+        market_id=terms.market_id, interval=SECOND, open_time__gte=moment_of(since_us)
     )
     sums = rows.aggregate(base=Sum("volume"), quote=Sum("quote_volume"))
     return sums["base"] or Decimal(0), sums["quote"] or Decimal(0)
@@ -179,8 +175,8 @@ def list_aggregated_trades(
         terms.market_id,
         low=max(low, from_sequence or 1),
         high=high,
-        start=None if start_us is None else moment(start_us),
-        end=None if end_us is None else moment(end_us),
+        start=None if start_us is None else moment_of(start_us),
+        end=None if end_us is None else moment_of(end_us),
         is_newest=from_sequence is None and start_us is None,
         limit=limit,
     )
@@ -207,10 +203,10 @@ def _sequences_between(
     firsts = minutes.values_list("first_trade_sequence", flat=True)
     low, high = 1, None
     if start_us is not None:
-        found = firsts.filter(open_time__gte=moment(open_us(MINUTE, start_us))).first()
+        found = firsts.filter(open_time__gte=moment_of(open_us(MINUTE, start_us))).first()
         low = counted + 1 if found is None else found
     if end_us is not None:
-        found = firsts.filter(open_time__gt=moment(end_us)).first()
+        found = firsts.filter(open_time__gt=moment_of(end_us)).first()
         high = None if found is None else found - 1
     return low, high
 
@@ -243,7 +239,7 @@ def candle_state(row: Candle, terms: MarketTerms) -> CandleState:
     return CandleState(
         market_id=terms.market_id,
         interval=row.interval,
-        open_us=microseconds(row.open_time),
+        open_us=microseconds_of(row.open_time),
         open=figure_text(row.open, terms.tick_decimals),
         high=figure_text(row.high, terms.tick_decimals),
         low=figure_text(row.low, terms.tick_decimals),
@@ -256,8 +252,3 @@ def candle_state(row: Candle, terms: MarketTerms) -> CandleState:
         first_trade_sequence=row.first_trade_sequence,
         last_trade_sequence=row.last_trade_sequence,
     )
-
-
-def moment(time_us: int) -> datetime:
-    """Return microseconds since 1970 as a moment in UTC, exactly, or the last that there is."""
-    return EPOCH + timedelta(microseconds=min(time_us, MOMENT_US_MAX))

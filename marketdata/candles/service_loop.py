@@ -19,7 +19,7 @@ from marketdata import wire
 from marketdata.candles.aside import SetAside
 from marketdata.candles.counting import MINUTE, SECOND
 from marketdata.candles.intervals import INTERVALS
-from marketdata.candles.selectors import get_candle_progress, list_candles, moment
+from marketdata.candles.selectors import get_candle_progress, list_candles
 from marketdata.candles.services import CountedElsewhere, count_trades
 from marketdata.candles.windows import WINDOW_MINUTES, DayWindow
 from marketdata.wire import CandleState, TickerState
@@ -29,6 +29,7 @@ from matching.orders.by_sequence import list_trade_sequences
 from matching.wire import EVENTS_PATTERN
 from zavora.foundation import lasting
 from zavora.foundation.queue import Pulse, SilentConnection, connect, silence_max_s
+from zavora.foundation.times import moment_of, now_us
 
 # Any number that no other user of the database's advisory locks takes.
 LOCK_KEY: Final = 0x5A41_5652_4D44
@@ -214,10 +215,10 @@ class MarketDataService:
             self._pubsub.ping()
 
     def _tell_tickers(self) -> None:
-        now_us = time.time_ns() // 1_000
+        at_us = now_us()
         states: list[TickerState] = []
         for market_id, window in sorted(self._windows.items()):
-            self._guarded(self._terms[market_id], _add_ticker, window, now_us, states)
+            self._guarded(self._terms[market_id], _add_ticker, window, at_us, states)
         message = wire.encode(states)
         self._tell([(wire.TICKERS_CHANNEL, message)], tickers=message)
 
@@ -247,7 +248,7 @@ class MarketDataService:
 def _load_window(terms: MarketTerms) -> DayWindow:
     """Return the last 24 hours from the table; and the newest candle before them."""
     window = DayWindow(terms)
-    start = moment(time.time_ns() // 1_000) - timedelta(minutes=WINDOW_MINUTES)
+    start = moment_of(now_us()) - timedelta(minutes=WINDOW_MINUTES)
     candles = list_candles(terms, MINUTE, start=start, limit=WINDOW_MINUTES + 1)
     earlier = list_candles(terms, MINUTE, end=start - timedelta(microseconds=1), limit=1)
     for candle in reversed([*candles, *earlier]):
@@ -255,8 +256,8 @@ def _load_window(terms: MarketTerms) -> DayWindow:
     return window
 
 
-def _add_ticker(window: DayWindow, now_us: int, states: list[TickerState]) -> None:
-    state = window.ticker(now_us)
+def _add_ticker(window: DayWindow, at_us: int, states: list[TickerState]) -> None:
+    state = window.ticker(at_us)
     if state is not None:
         states.append(state)
 

@@ -12,7 +12,6 @@ from marketdata.candles.selectors import (
     candle_state,
     get_candle_progress,
     get_first_counted,
-    moment,
 )
 from marketdata.models import Candle, CandleProgress
 from marketdata.wire import CandleState
@@ -20,6 +19,7 @@ from matching.markets.terms import MarketTerms
 from matching.orders.by_sequence import list_trades_after, list_trades_before
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.money import SCALE_MAX, units_to_decimal
+from zavora.foundation.times import moment_of
 
 # How many trades one transaction counts.
 TRADES_PER_STEP_MAX: Final = 10_000
@@ -184,7 +184,7 @@ def _write(statement: str, market_id: int, parts: list[CandlePart]) -> list[tupl
         (
             market_id,
             part.interval,
-            moment(part.open_us),
+            moment_of(part.open_us),
             *(units_to_decimal(getattr(part, name), SCALE_MAX) for name in _COLUMNS[3:11]),
             part.trades,
             part.first_trade_sequence,

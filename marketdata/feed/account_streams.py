@@ -13,10 +13,10 @@ from typing import Final, Literal, Protocol
 import msgspec
 import structlog
 
-from accounts.notices import microseconds
 from marketdata.feed.topics import Message
 from marketdata.feed.view import MarketView
 from matching.wire import BalanceState, MarketEvent, OrderChange, PrivatePart, TradeState
+from zavora.foundation.times import microseconds_of
 
 # Balances of one account are told by several workers and services, which do not wait for each
 # other, and a worker that fell out may be followed by another that tells of its last batch: a
@@ -25,7 +25,7 @@ LATE_MAX_S: Final = 10.0
 # Versions of a balance awaited at most; more than this is no lateness.
 AWAITED_MAX: Final = 1_000
 # Execution ids: microseconds since then, and this many ids in each.
-EXECUTIONS_SINCE_US: Final = microseconds(datetime(2025, 1, 1, tzinfo=UTC))
+EXECUTIONS_SINCE_US: Final = microseconds_of(datetime(2025, 1, 1, tzinfo=UTC))
 EXECUTION_BITS: Final = 3
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ import structlog
 
 from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.topics import Channel, Message, Sink, Topic
-from marketdata.feed.view import DepthDelta, MarketView, PublicTrade
-from marketdata.wire import CandleState
+from marketdata.feed.view import DepthDelta, MarketView
+from marketdata.wire import CandleState, PublicTrade
 from matching import wire
 from matching.wire import MarketEvent
 

@@ -5,8 +5,8 @@ A message is encoded once per topic, and every sink of the topic is given the sa
 
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from marketdata.feed.view import DepthDelta, MarketView, PublicTrade
-from marketdata.wire import CandleState
+from marketdata.feed.view import DepthDelta, MarketView
+from marketdata.wire import CandleState, PublicTrade
 
 Channel = Literal["orderbook", "trades", "ticker", "candles", "markets"]
 PUBLIC_CHANNELS: Final = ("orderbook", "trades", "ticker", "candles", "markets")

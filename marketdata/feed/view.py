@@ -9,8 +9,8 @@ import msgspec
 
 from marketdata.candles.windows import window_open_us
 from marketdata.feed.book import DepthBook, Level
-from marketdata.figures import figure_text
-from marketdata.wire import CandleState, TickerState
+from marketdata.figures import figure_text, trade_of_row
+from marketdata.wire import CandleState, PublicTrade, TickerState
 from matching.markets.terms import MarketTerms
 from matching.orders.by_sequence import BookSnapshot, PublicTradeRow
 from matching.wire import MarketEvent, TradeState
@@ -23,29 +23,6 @@ _ROUND: Final = Context(prec=80, rounding=ROUNDING)
 PERCENT_DECIMALS: Final = 4
 # Candles of an interval that are kept for followers who fell behind, by when they opened.
 CANDLES_KEPT_MAX: Final = 150
-
-
-class PublicTrade(msgspec.Struct, frozen=True, gc=False):
-    """A trade as everybody may see it. ``sequence`` is the public id."""
-
-    sequence: int
-    run_sequence: int
-    price: str
-    quantity: str
-    amount: str
-    taker_side: str
-    created_us: int
-
-
-class AggregatedTrade(msgspec.Struct, frozen=True, gc=False):
-    """The fills of one taker at one price: trades ``run_sequence`` to ``last_sequence``."""
-
-    run_sequence: int
-    last_sequence: int
-    price: str
-    quantity: str
-    taker_side: str
-    created_us: int
 
 
 class Ticker(msgspec.Struct, frozen=True):
@@ -244,19 +221,6 @@ def public_trade(trade: TradeState) -> PublicTrade:
         trade.amount,
         trade.taker_side,
         trade.created_us,
-    )
-
-
-def trade_of_row(row: PublicTradeRow, terms: MarketTerms) -> PublicTrade:
-    """Return a trade of the tables as texts with the market's decimals."""
-    return PublicTrade(
-        row.sequence,
-        row.run_sequence,
-        figure_text(row.price, terms.tick_decimals),
-        figure_text(row.quantity, terms.lot_decimals),
-        figure_text(row.amount, terms.quote.scale),
-        row.taker_side,
-        row.time_us,
     )
 
 

@@ -17,7 +17,6 @@ from accounts.access.actor import Permission
 from accounts.access.operators import operator_of
 from accounts.admin.people import AccountAdmin, LedgerTransactionAdmin, UserAdmin
 from accounts.money.selectors import list_assets
-from accounts.pages.forms import DecimalTextField
 from matching.admin.look_ups import transactions_of_order
 from matching.admin.units import (
     unit_of_base,
@@ -41,6 +40,7 @@ from matching.models import Market, MarketState, Shard
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
 from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.foundation.admin.search import numbers, parts
+from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM
 
 __all__ = ["MarketAdmin", "OrderAdmin"]

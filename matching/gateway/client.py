@@ -28,13 +28,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from matching import wire
+from matching.gateway.keys import KeyResult, find_key_result
 from matching.gateway.reply_codes import error_of
-from matching.orders.selectors import KeyResult, find_key_result
 from zavora.foundation import lasting
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown, Overloaded, ValidationFailed
 from zavora.foundation.queue import connect_async, hear, silence_max_s
 from zavora.foundation.setting_values import SettingValue
+from zavora.foundation.times import now_ms
 
 log = structlog.get_logger(__name__)
 
@@ -454,4 +455,4 @@ def _accepted(reply: wire.Reply) -> wire.Reply:
 
 def deadline_ms() -> int:
     """Return the Unix time in milliseconds until which the edge will have waited."""
-    return time.time_ns() // 1_000_000 + int(_WAIT_MS.value)
+    return now_ms() + int(_WAIT_MS.value)

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import structlog
 
-from accounts.notices import microseconds
 from matching.markets.terms import AssetTerms, MarketTerms, build_terms
 from matching.models import Market, Shard
 from zavora.foundation.errors import MarketNotFound, ZavoraError
+from zavora.foundation.times import microseconds_of
 
 # Markets that were said to be unreadable, and since when their rows are as they are.
 _unreadable: dict[int, datetime] = {}
@@ -73,7 +73,7 @@ def get_market_terms(symbol: str) -> MarketTerms:
 def get_shard_time_us(shard_id: int) -> int:
     """Return the time of a shard's last batch in microseconds since 1970; 0 if there was none."""
     shard = Shard.objects.filter(pk=shard_id).first()
-    return 0 if shard is None else microseconds(shard.last_batch_at)
+    return 0 if shard is None else microseconds_of(shard.last_batch_at)
 
 
 def list_shard_ids() -> list[int]:

@@ -13,11 +13,11 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F, Max, Min, Sum
 
-from accounts.notices import microseconds
 from matching.engine.types import OPEN_STATUSES
 from matching.markets.terms import MarketTerms
 from matching.models import Event, MarketState, Order, Trade
 from zavora.foundation import money
+from zavora.foundation.times import microseconds_of
 
 EVENTS_PAGE_MAX: Final = 1_000
 TRADES_PAGE_MAX: Final = 20_000
@@ -161,7 +161,7 @@ def list_trade_runs(
         .values_list("run_sequence", "last", "at_price", "total", "side", "time")
     )
     wanted = set(firsts)
-    return [TradeRun(*row[:-1], microseconds(row[-1])) for row in runs if row[0] in wanted]
+    return [TradeRun(*row[:-1], microseconds_of(row[-1])) for row in runs if row[0] in wanted]
 
 
 def list_trade_sequences() -> dict[int, int]:
@@ -183,7 +183,7 @@ _TRADE_FIELDS: Final = (
 
 
 def _trade_rows(rows: Iterable[tuple[object, ...]]) -> list[PublicTradeRow]:
-    return [PublicTradeRow(*row[:-1], microseconds(row[-1])) for row in rows]  # type: ignore[arg-type, call-arg]
+    return [PublicTradeRow(*row[:-1], microseconds_of(row[-1])) for row in rows]  # type: ignore[arg-type, call-arg]
 
 
 def _list_levels(terms: MarketTerms) -> list[tuple[str, str, str]]:

@@ -1,24 +1,21 @@
 """Reads of orders and trades: bounded queries, explicit order, no locks."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
-import msgspec
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
-from accounts.notices import microseconds
-from matching.models import Order, OrderKey, Trade
+from matching.models import Order, Trade
 from matching.orders.ids import first_id_of
 from zavora.foundation.errors import OrderNotFound
+from zavora.foundation.times import microseconds_of, moment_of
 
 PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
 OPEN_PAGE: Final = 2_000
 # An id may run ahead of its row's time where many are made in one millisecond; never by this much.
 ID_SLACK_MS: Final = 3_600_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN_STATUSES: Final = (Order.Status.NEW, Order.Status.PARTIALLY_FILLED)
 Row = TypeVar("Row", Order, Trade)
 
@@ -137,22 +134,14 @@ def _page_by_time(
     """
     if start_us is not None:
         id_first = first_id_of(start_us // 1_000)
-        rows = rows.filter(pk__gte=id_first, created_at__gte=_moment(start_us))
+        rows = rows.filter(pk__gte=id_first, created_at__gte=moment_of(start_us))
     if end_us is not None:
         id_end = first_id_of(end_us // 1_000 + ID_SLACK_MS)
-        rows = rows.filter(pk__lt=id_end, created_at__lte=_moment(end_us))
+        rows = rows.filter(pk__lt=id_end, created_at__lte=moment_of(end_us))
     limit = min(limit, PAGE_MAX)
     if is_oldest or start_us is not None:
         return list(rows.order_by("pk")[:limit])
     return list(reversed(rows.order_by("-pk")[:limit]))
-
-
-def _moment(since_us: int) -> datetime:
-    """Return a time since 1970, the last there is for what lies beyond."""
-    try:
-        return _EPOCH + timedelta(microseconds=since_us)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
 
 
 # --- trades --------------------------------------------------------------------------------------
@@ -238,7 +227,7 @@ def _trade_id_bounds(
         if order is None:
             return None
         low = order.pk
-        below = first_id_of(microseconds(order.updated_at) // 1_000 + ID_SLACK_MS)
+        below = first_id_of(microseconds_of(order.updated_at) // 1_000 + ID_SLACK_MS)
     if from_sequence is not None:
         rows = Trade.objects.filter(market_id=market_id, sequence__gte=from_sequence)
         first = rows.order_by("sequence").values_list("pk", flat=True).first()
@@ -249,20 +238,3 @@ def _trade_id_bounds(
 
 
 # --- idempotency keys ----------------------------------------------------------------------------
-
-
-class KeyResult(msgspec.Struct, frozen=True):
-    """What an idempotency key is bound to: a digest of the request, and the encoded first reply."""
-
-    fingerprint: bytes
-    result: bytes
-
-
-def find_key_result(*, account_id: int, key: str) -> KeyResult | None:
-    """Return what a key is bound to, if a command with it has committed."""
-    row = (
-        OrderKey.objects.filter(account_id=account_id, key=key)
-        .values_list("fingerprint", "result")
-        .first()
-    )
-    return None if row is None else KeyResult(bytes(row[0]), bytes(row[1]))

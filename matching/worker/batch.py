@@ -6,7 +6,6 @@ shard's lock.
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +34,7 @@ from matching.worker.room import Crowded
 from matching.worker.settle import FundsMoved, KeysTaken, Settled
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.lasting import DoubtfulCommit, WatchedConnection
+from zavora.foundation.times import moment_of
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,6 @@ RECONNECT_WAIT_MAX_S: Final = 1.0
 # that something is wrong, and the batch is tried command by command.
 ATTEMPTS_MAX: Final = 5
 PASSING_WAIT_S: Final = 0.05
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BatchSettler:
@@ -309,4 +308,4 @@ class BatchSettler:
 
 
 def _time_text(time_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=time_us)).isoformat()
+    return moment_of(time_us).isoformat()

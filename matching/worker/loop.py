@@ -33,6 +33,7 @@ from matching.worker.room import Crowded
 from matching.worker.settle import Settled
 from matching.worker.stream import QUEUE_ERRORS, CommandStream, News
 from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.times import now_us
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,7 @@ class MatchingWorker(BatchSettler):
         self,
         shard_id: int,
         *,
-        clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock_us: Callable[[], int] = now_us,
         batch_max: int | None = None,
     ) -> None:
         super().__init__(

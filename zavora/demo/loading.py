@@ -42,6 +42,7 @@ from zavora.demo.catalogue import (
 from zavora.demo.history import HOUR_US, MINUTE_US, STRETCHES, make_history
 from zavora.foundation.errors import Conflict, EngineUnavailable, InvariantBroken
 from zavora.foundation.secrets import get_or_create_secret
+from zavora.foundation.times import now_us
 
 BY: Final = Actor.system("manage.py load_demo")
 TOKENS_FILE: Final = "demo_traders.json"
@@ -58,11 +59,11 @@ def load_demo(*, with_history: bool) -> list[str]:
     account_pks = {
         person.email: _person(person, password) for person in (VISITOR, OPERATOR, *TRADERS)
     }
-    now_us = time.time_ns() // 1_000
-    begin_us = now_us - STRETCHES[0][0]
-    _markets(time_us=begin_us - MINUTE_US if with_history else now_us)
+    started_us = now_us()
+    begin_us = started_us - STRETCHES[0][0]
+    _markets(time_us=begin_us - MINUTE_US if with_history else started_us)
     if with_history:
-        _history([account_pks[person.email] for person in TRADERS], begin_us, now_us)
+        _history([account_pks[person.email] for person in TRADERS], begin_us, started_us)
     _tokens()
     return [
         f"Trader:   {VISITOR.email} / {password}",
@@ -159,7 +160,7 @@ def _rules(market: DemoMarket) -> dict[str, Any]:
     }
 
 
-def _history(trader_account_pks: Sequence[int], begin_us: int, now_us: int) -> None:
+def _history(trader_account_pks: Sequence[int], begin_us: int, end_us: int) -> None:
     """Simulate the past of shards that have none: where nothing happened after ``begin_us``."""
     symbols = {market.symbol for market in TRADED}
     shard_terms: dict[int, list[MarketTerms]] = defaultdict(list)
@@ -172,7 +173,7 @@ def _history(trader_account_pks: Sequence[int], begin_us: int, now_us: int) -> N
     maker, taker = trader_account_pks
     try:
         trades = make_history(
-            shard_terms, maker_account_id=maker, taker_account_id=taker, now_us=now_us
+            shard_terms, maker_account_id=maker, taker_account_id=taker, now_us=end_us
         )
     except EngineUnavailable:
         log.info("demo_history_skipped", why="a worker owns the shard already")

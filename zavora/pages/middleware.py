@@ -61,7 +61,7 @@ class PolicyMiddleware:
 class TextMiddleware:
     """Refuses texts that no page asks for, in queries and forms, before a view sees them.
 
-    The API reads its own texts, each with what it expects (``api.fields``).
+    The API reads its own texts, each with what it expects (``api.v1.fields``).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -14,9 +14,9 @@ from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, list_offered, symbol_of
 from api.binance.words.text import ZERO, eight, ms_of
 from api.transport.threads import read_lasting
-from api.v1.words import order_state, trade_state
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import list_market_orders, list_market_trades
+from matching.orders.states import order_state, trade_state
 
 LIST_DEFAULT: Final = 500
 LIST_MAX: Final = 1_000

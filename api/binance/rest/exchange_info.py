@@ -12,10 +12,11 @@ from api.binance.words.errors import CompatError
 from api.binance.words.public_shapes import Shape
 from api.binance.words.reports import SELF_TRADE_PREVENTION
 from api.binance.words.symbols import find_market, list_offered, symbol_of
-from api.binance.words.text import eight, now_ms
+from api.binance.words.text import eight
 from marketdata.feed.feed import MarketView
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import EXACT, PPM
+from zavora.foundation.times import now_ms
 
 SPOT: Final = "SPOT"
 TRADING: Final = "TRADING"

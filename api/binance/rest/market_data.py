@@ -19,7 +19,7 @@ from api.binance.words import public_shapes as shapes
 from api.binance.words.errors import CompatError
 from api.binance.words.public_shapes import Shape
 from api.binance.words.symbols import find_market, list_offered
-from api.binance.words.text import ZERO, eight, ms_of_us, now_ms
+from api.binance.words.text import ZERO, eight, ms_of_us
 from api.transport.threads import in_thread
 from marketdata.candles.intervals import INTERVALS
 from marketdata.candles.selectors import (
@@ -29,7 +29,9 @@ from marketdata.candles.selectors import (
     list_public_trades_from,
 )
 from marketdata.feed.feed import MarketView
-from marketdata.feed.view import TRADES_KEPT_MAX, AggregatedTrade, PublicTrade
+from marketdata.feed.view import TRADES_KEPT_MAX
+from marketdata.wire import AggregatedTrade, PublicTrade
+from zavora.foundation.times import now_ms
 
 LIST_DEFAULT: Final = 500
 LIST_MAX: Final = 1_000

@@ -26,7 +26,7 @@ from api.access.cache import get_credentials
 from api.binance.rest.params import INTEGER_LEGAL, MICROSECOND_DIGITS, SIGNATURE, Params
 from api.binance.rest.routes import Security
 from api.binance.words import errors
-from api.binance.words.text import now_ms
+from zavora.foundation.times import now_ms
 
 WINDOW_DEFAULT_MS: Final = 5_000
 WINDOW_MAX_MS: Final = 60_000

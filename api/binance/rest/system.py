@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.binance.rest.routes import CompatRequest, Route, Routes
-from api.binance.words.text import now_ms
+from zavora.foundation.times import now_ms
 
 _EMPTY: Final = b"{}"
 

@@ -19,7 +19,6 @@ from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, list_offered
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
-from api.v1.words import order_state
 from matching import wire
 from matching.gateway import client as gateway
 from matching.markets.terms import MarketTerms
@@ -29,6 +28,7 @@ from matching.orders.selectors import (
     find_order_by_client_id,
     list_open_orders,
 )
+from matching.orders.states import order_state
 from zavora.foundation.errors import (
     AccountFrozen,
     InsufficientBalance,

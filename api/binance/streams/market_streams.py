@@ -19,14 +19,14 @@ from api.binance.streams.pace import Pace
 from api.binance.streams.stream import Stream
 from api.binance.words import public_shapes as shapes
 from api.binance.words.symbols import find_market, list_offered
-from api.binance.words.text import now_ms
 from marketdata.candles.intervals import next_open_us, open_us
 from marketdata.candles.selectors import flat_candle
 from marketdata.feed.feed import Feed, MarketView, Message, Topic
 from marketdata.feed.topics import Channel
-from marketdata.feed.view import AggregatedTrade, DepthDelta, PublicTrade
-from marketdata.wire import CandleState
+from marketdata.feed.view import DepthDelta
+from marketdata.wire import AggregatedTrade, CandleState, PublicTrade
 from zavora.foundation.money import EXACT, parse_decimal
+from zavora.foundation.times import now_ms
 
 # A candle is closed this long after its end: trades of its last moment are counted by then.
 CLOSE_GRACE_S: Final = 0.7

@@ -9,13 +9,14 @@ from typing import Any, Final
 from accounts.money import selectors
 from api.binance.words import reports
 from api.binance.words.symbols import is_offered, symbol_of
-from api.binance.words.text import ZERO, eight, ms_of_us, now_ms
+from api.binance.words.text import ZERO, eight, ms_of_us
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from marketdata.feed.feed import MarketView, Message
 from matching.markets.terms import MarketTerms
 from matching.wire import BalanceState
+from zavora.foundation.times import now_ms
 
 # The trade of a step that is none.
 NO_TRADE: Final = -1

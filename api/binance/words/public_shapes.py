@@ -8,8 +8,8 @@ from api.binance.words.text import ZERO, eight, ms_of_us
 from marketdata.candles.intervals import next_open_us
 from marketdata.feed.book import Level
 from marketdata.feed.feed import MarketView
-from marketdata.feed.view import AggregatedTrade, PublicTrade, Ticker
-from marketdata.wire import CandleState
+from marketdata.feed.view import Ticker
+from marketdata.wire import AggregatedTrade, CandleState, PublicTrade
 from matching.markets.terms import MarketTerms
 
 Shape = dict[str, Any]

@@ -1,16 +1,15 @@
 """Figures and times as this API writes them: eight decimals, milliseconds since 1970."""
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+from zavora.foundation.times import microseconds_of
+
 DECIMALS: Final = 8
 ZERO: Final = "0.00000000"
 _PADDING: Final = "0" * DECIMALS
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def eight(value: str | Decimal) -> str:
@@ -31,11 +30,6 @@ def _of_text(text: str) -> str:
     return cut.removeprefix("-") if cut.startswith("-") and not cut.strip("-0.") else cut
 
 
-def now_ms() -> int:
-    """Return the present time."""
-    return time.time_ns() // 1_000_000
-
-
 def ms_of_us(microseconds: int) -> int:
     """Return microseconds since 1970 as milliseconds, rounded down."""
     return microseconds // 1_000
@@ -43,4 +37,4 @@ def ms_of_us(microseconds: int) -> int:
 
 def ms_of(moment: datetime) -> int:
     """Return a time as milliseconds since 1970, rounded down."""
-    return (moment - _EPOCH) // _MILLISECOND
+    return microseconds_of(moment) // 1_000

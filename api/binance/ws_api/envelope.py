@@ -7,9 +7,9 @@ import msgspec
 from api.binance.rest.params import Params
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
-from api.binance.words.text import now_ms
 from api.transport.exact_json import Number, encode, is_encodable, parse, printable
 from zavora.foundation.errors import BadRequest
+from zavora.foundation.times import now_ms
 
 ID_LENGTH_MAX: Final = 36
 METHOD_LENGTH_MAX: Final = 64

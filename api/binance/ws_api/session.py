@@ -13,7 +13,7 @@ from api.binance.user_data.user_events import stream_terminated
 from api.binance.user_data.user_streams import AccountStream, End
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
-from api.binance.words.text import now_ms
+from zavora.foundation.times import now_ms
 
 SUBSCRIPTIONS_MAX: Final = 100
 API_KEY: Final = "apiKey"

@@ -12,9 +12,9 @@ from accounts import services
 from accounts.access.callers import SCOPE_TRADE, SCOPE_WITHDRAW
 from accounts.money import selectors as money_selectors
 from accounts.people import selectors as people_selectors
-from api.fields import Fields, wrong_fields
 from api.v1 import words
 from api.v1.cursors import next_cursor, take_page
+from api.v1.fields import Fields, wrong_fields
 from api.v1.openapi.documents import documented
 from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of
 from zavora.foundation.errors import Forbidden, NotFound

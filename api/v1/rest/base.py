@@ -12,9 +12,8 @@ from rest_framework.views import APIView
 from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
 from api.access import limits
-from api.fields import Fields, is_uuid
 from api.transport.caching import mark_public
-from api.transport.http import query_fields
+from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
 from zavora.foundation.errors import AccountNotFound
 

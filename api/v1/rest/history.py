@@ -3,9 +3,9 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.fields import Fields, spelling
-from api.v1 import words
+from api.v1 import words as v1_words
 from api.v1.cursors import next_cursor, take_page
+from api.v1.fields import Fields, spelling
 from api.v1.openapi.documents import documented
 from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest.base import ApiView, answer, own_account, public_answer, query_of
@@ -13,11 +13,12 @@ from marketdata.candles.intervals import INTERVALS
 from marketdata.candles.selectors import CANDLES_MAX, list_candles
 from matching.markets.selectors import list_market_terms
 from matching.markets.terms import MarketTerms
+from matching.orders import states as orders_states
 from matching.orders.selectors import list_account_trades, list_orders
 from zavora.foundation.errors import MarketNotFound
 
 CANDLES_DEFAULT = 100
-STATUSES = {spelling(name): status for status, name in words.STATUS.items()}
+STATUSES = {spelling(name): status for status, name in v1_words.STATUS.items()}
 OPEN = ("new", "partially_filled")
 
 
@@ -50,8 +51,10 @@ class OrdersView(ApiView):
             limit=limit + 1,
         )
         page = [
-            words.order(
-                words.order_state(row, terms[row.market_id]), terms[row.market_id], account_id
+            v1_words.order(
+                orders_states.order_state(row, terms[row.market_id]),
+                terms[row.market_id],
+                account_id,
             )
             for row in rows[:limit]
         ]
@@ -75,8 +78,8 @@ class FillsView(ApiView):
             account_pk, market_id=market_id, before_id=before, limit=limit + 1
         )
         page = [
-            words.fill(
-                words.trade_state(row, terms[row.market_id]),
+            v1_words.fill(
+                orders_states.trade_state(row, terms[row.market_id]),
                 terms[row.market_id],
                 is_maker=row.maker_account_id == account_pk,
             )
@@ -106,8 +109,8 @@ class CandlesView(ApiView):
             fields.refuse("start", "expected a time not after end")
         fields.check()
         found = list_candles(terms, interval, start=start, end=end, limit=limit)
-        candles = [words.candle(state, terms.symbol) for state in found]
-        name = words.INTERVAL[interval]
+        candles = [v1_words.candle(state, terms.symbol) for state in found]
+        name = v1_words.INTERVAL[interval]
         return public_answer({"market": terms.symbol, "interval": name, "candles": candles})
 
 
@@ -137,7 +140,7 @@ def _take_statuses(fields: Fields) -> list[str]:
         elif name in STATUSES:
             found.append(STATUSES[name])
         else:
-            expected = ", ".join(["Open", *words.STATUS.values()])
+            expected = ", ".join(["Open", *v1_words.STATUS.values()])
             fields.refuse("status", f"expected one or more of: {expected}")
     return found
 
@@ -147,7 +150,7 @@ def _take_interval(fields: Fields) -> str:
     if value is None:
         return "1m"
     # The emitted names are taken, too; "1m" and "1M" differ in their letter case only.
-    by_name = {name.lower(): interval for interval, name in words.INTERVAL.items()}
+    by_name = {name.lower(): interval for interval, name in v1_words.INTERVAL.items()}
     interval = value if value in INTERVALS else by_name.get(str(value).lower())
     if interval is None:
         fields.refuse("interval", f"expected one of: {', '.join(INTERVALS)}")

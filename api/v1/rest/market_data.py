@@ -2,14 +2,15 @@
 
 from typing import Final
 
-from api.transport.http import EdgeRequest
 from api.transport.threads import in_thread
 from api.v1 import words
 from api.v1.cursors import cursor_after, take_page
+from api.v1.edge_request import EdgeRequest
 from api.v1.words import Shape
 from marketdata.candles.selectors import list_public_trades
 from marketdata.feed.feed import MarketView, get_feed
-from marketdata.feed.view import TRADES_KEPT_MAX, PublicTrade
+from marketdata.feed.view import TRADES_KEPT_MAX
+from marketdata.wire import PublicTrade
 from matching.markets.terms import MarketTerms
 
 DEPTH_DEFAULT: Final = 10

@@ -11,8 +11,8 @@ from api.transport.errors import envelope, status_of
 from api.transport.exact_json import Number, is_encodable
 from api.v1 import words
 from marketdata.feed.feed import MarketView, Message, Topic
-from marketdata.feed.view import DepthDelta, PublicTrade
-from marketdata.wire import CandleState
+from marketdata.feed.view import DepthDelta
+from marketdata.wire import CandleState, PublicTrade
 from zavora.foundation.errors import ZavoraError
 
 _encode: Final = msgspec.json.Encoder().encode

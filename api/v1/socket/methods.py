@@ -1,14 +1,13 @@
 """The methods of the v1 WebSocket: parse, make one call, return the result."""
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from accounts.people import selectors
-from api.fields import Fields, wrong_fields
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
+from api.v1.fields import Fields, wrong_fields
 from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
@@ -22,6 +21,7 @@ from marketdata.feed.feed import MarketView
 from marketdata.feed.topics import PUBLIC_CHANNELS
 from marketdata.feed.view import TRADES_KEPT_MAX
 from zavora.foundation.errors import AccountNotFound, OrderNotFound, ValidationFailed
+from zavora.foundation.times import now_us
 
 Handler = Callable[[Session, Any, str], Awaitable[Any]]
 CHANNELS: Final = {name: name for name in (*PUBLIC_CHANNELS, *PRIVATE_CHANNELS)}
@@ -219,7 +219,7 @@ async def _cancel_all_after(session: Session, params: Any, trace_id: str) -> Sha
     caller = await session.caller()
     caller.require(SCOPE_TRADE)
     TIMERS.set(caller, timeout_ms)
-    due_us = time.time_ns() // 1_000 + timeout_ms * 1_000
+    due_us = now_us() + timeout_ms * 1_000
     return {"timeout_ms": timeout_ms, "cancel_at": time_text(due_us) if timeout_ms else None}
 
 

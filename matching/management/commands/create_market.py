@@ -1,6 +1,5 @@
 """``manage.py create_market``: add a market, while everything runs or before anything does."""
 
-import time
 from argparse import ArgumentParser
 from decimal import Decimal
 from typing import Any, Final
@@ -19,6 +18,7 @@ from matching.worker.offline import OfflineShard
 from zavora.foundation.commands import ExampleCommand, command_error
 from zavora.foundation.errors import EngineUnavailable, ZavoraError
 from zavora.foundation.money import NotExact, parse_decimal
+from zavora.foundation.times import now_us
 
 BY: Final = Actor.system("manage.py create_market")
 COUNT_DIGITS_MAX: Final = 9
@@ -103,7 +103,7 @@ class Command(ExampleCommand):
 def _create_offline(rules: dict[str, Any]) -> None:
     command = new_market_command(actor=BY.text, **rules)
     with OfflineShard(rules["shard_id"]) as shard:
-        shard.apply_or_raise(command, time_us=time.time_ns() // 1000)
+        shard.apply_or_raise(command, time_us=now_us())
 
 
 def _decimal(name: str, text: str) -> Decimal:

@@ -12,8 +12,8 @@ from django.db.models import F
 from django.test import override_settings
 
 from accounts.models import Account, Balance, Deposit, Withdrawal
-from accounts.money.postings import lock_account
 from accounts.money.selectors import get_balance
+from accounts.people.locks import lock_account
 from accounts.services import (
     cancel_own_withdrawal,
     deposit,

@@ -13,8 +13,8 @@ from django.db import connection, connections
 from accounts.models import Account
 from matching import wire
 from matching.gateway import client as gateway
+from matching.gateway.keys import find_key_result
 from matching.models import Command, Market, Order, Shard
-from matching.orders.selectors import find_key_result
 from matching.worker import settle
 from matching.worker.stream import CommandStream
 from tests.integration.matching.worker_setup import (

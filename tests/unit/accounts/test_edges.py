@@ -19,9 +19,9 @@ MAY_NAME_FLAGS = {
     "accounts/admin/people.py",
     "accounts/models.py",
     "accounts/people/services.py",
-    "accounts/access/password_links.py",
+    "accounts/people/password_links.py",
     "accounts/access/rights.py",
-    "accounts/access/roles.py",
+    "accounts/people/roles.py",
     "zavora/demo/loading.py",
 }
 # Services that ask nobody: a customer's on what the edge has found to be their own, a stranger's,

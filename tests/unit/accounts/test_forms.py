@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django import forms
 
-from accounts.pages.forms import DecimalTextField, sentence
+from zavora.foundation.forms import DecimalTextField, sentence
 from zavora.foundation.money import text_for_people
 
 

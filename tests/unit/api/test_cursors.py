@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from api.fields import Fields
 from api.v1.cursors import ID_MAX, cursor_after, id_of, next_cursor, take_page
+from api.v1.fields import Fields
 
 
 @pytest.mark.parametrize("last_id", [1, 488805728944128, ID_MAX])

@@ -2,8 +2,9 @@
 
 import pytest
 
-from api.transport.http import is_json, query_fields
+from api.transport.http import is_json
 from api.v1 import app
+from api.v1.fields import query_fields
 from zavora.foundation.errors import BadRequest
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.fields import Fields, decimal_text, order_id_of
 from api.transport.exact_json import Number, parse
+from api.v1.fields import Fields, decimal_text, order_id_of
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import NotExact
 

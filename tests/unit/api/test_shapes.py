@@ -9,8 +9,8 @@ import pytest
 from api.v1 import words
 from api.v1.openapi import documents
 from api.v1.times import microseconds_of, time_text
-from marketdata.feed.view import PublicTrade, Ticker
-from marketdata.wire import CandleState
+from marketdata.feed.view import Ticker
+from marketdata.wire import CandleState, PublicTrade
 from matching import wire
 from tests.terms import btc_usd
 

@@ -388,7 +388,7 @@ async def test_a_revoked_key_ends_what_it_began(bots: list[Bot]) -> None:
     guest = Bot(exchange, made.strip().splitlines()[-1])
     socket, by_key = await guest.subscribe(), await guest.follow()
     revoke = (
-        "from accounts.models import ApiKey; from accounts.access.credentials import revoke_key;"
+        "from accounts.models import ApiKey; from accounts.keys.tokens import revoke_key;"
         "from tests.actors import SYSTEM;"
         f"revoke_key(by=SYSTEM, key_id=ApiKey.objects.get(lookup='{guest.key}').pk)"
     )

@@ -30,8 +30,8 @@ from django.db import transaction
 
 from accounts.access.actor import Actor
 from accounts.access.callers import KIND_ED25519, KIND_HMAC, KIND_RSA, SCOPES, SIGNING_KINDS
-from accounts.access.credentials import checked_key_fields, record_key
 from accounts.access.key_secrets import seal_secret
+from accounts.keys.tokens import checked_key_fields, record_key
 from accounts.models import ApiKey
 from accounts.notices import publish_credentials_on_commit
 from zavora.foundation.errors import ValidationFailed

@@ -20,7 +20,7 @@ from accounts.access.rights import is_privileged
 from accounts.audit import record_act
 from accounts.models import User
 from accounts.notices import publish_credentials_on_commit
-from accounts.people.services import lock_user
+from accounts.people.locks import lock_user
 from zavora.foundation.errors import Forbidden, NotFound, ValidationFailed
 
 RESET_LINK_HOURS: Final = settings.PASSWORD_RESET_TIMEOUT // 3600
@@ -30,7 +30,7 @@ USER_REFERENCE_LENGTH_MAX: Final = 32
 class _ResetTokens(PasswordResetTokenGenerator):
     """Django's tokens, which a change of rights ends as well."""
 
-    key_salt = "accounts.access.password_links"
+    key_salt = "accounts.people.password_links"
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
         rights = (user.is_active, user.is_staff, user.is_superuser)

@@ -8,14 +8,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from api.transport.exact_json import Number, printable
 from zavora.foundation import money
-from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.errors import BadRequest, ValidationFailed
 from zavora.foundation.money import NotExact
+from zavora.foundation.times import EPOCH
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MISSING: Final = "is required"
 EXPONENT_MAX: Final = 40
 _NUMBER: Final = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,2})", re.ASCII)
@@ -196,7 +197,7 @@ class Fields:
             return None
         try:
             if value.isascii() and value.isdigit():
-                return _EPOCH + timedelta(milliseconds=int(value))
+                return EPOCH + timedelta(milliseconds=int(value))
             moment = datetime.fromisoformat(value.replace(" ", "+"))
         except (ValueError, OverflowError, OSError):
             self.wrong[name] = expected
@@ -222,3 +223,25 @@ class Fields:
                     self.wrong.setdefault(printable(name), "is not a field of this request")
         if self.wrong:
             raise wrong_fields(self.wrong)
+
+
+QUERY_FIELDS_MAX: Final = 50
+
+
+def query_fields(query_string: bytes) -> Fields:
+    """Return a query string's fields. Raises BadRequest for one that repeats or is unreadable."""
+    if not query_string:
+        return Fields({})
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=QUERY_FIELDS_MAX,
+        )
+    except ValueError:
+        raise BadRequest("The query string could not be read.") from None
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise BadRequest("The query string repeats a field.")
+    return Fields(values)

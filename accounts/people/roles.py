@@ -13,7 +13,7 @@ from accounts.access.actor import Actor
 from accounts.audit import record_act
 from accounts.models import User
 from accounts.notices import publish_credentials_on_commit
-from accounts.people.services import lock_user
+from accounts.people.locks import lock_user
 from zavora.foundation.errors import Conflict, NotFound
 
 

@@ -1,0 +1,1 @@
+"""Bearer tokens and keys that sign requests: made, shown once, revoked."""
