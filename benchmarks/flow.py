@@ -12,16 +12,10 @@ from typing import Final
 import msgspec
 
 from matching.engine import Engine
-from matching.engine.types import (
-    Cancel,
-    ConfigureMarket,
-    MarketRules,
-    OrderRejected,
-    Place,
-    Side,
-    TimeInForce,
-    Traded,
-)
+from matching.engine.commands import Cancel, ConfigureMarket, Place
+from matching.engine.events import OrderRejected, Traded
+from matching.engine.orders import OrderTerms, Side, TimeInForce
+from matching.engine.rules import IntegerRules
 
 # 65% new orders and 35% cancels, a quarter of the new orders meeting the book.
 CANCEL_SHARE: Final = 0.35
@@ -216,14 +210,9 @@ def _place(order: NewOrder) -> Place:
         order.market.market_id,
         order.account + 1,
         order.number,
-        order.side,
-        "limit",
-        order.time_in_force,
-        False,
+        OrderTerms(None, order.side, "limit", order.time_in_force, False, order.client_order_id),
         order.price_ticks,
         order.lots,
-        None,
-        order.client_order_id,
         MAKER_PPM,
         TAKER_PPM,
         _FUNDS,
@@ -232,8 +221,8 @@ def _place(order: NewOrder) -> Place:
     )
 
 
-def _rules(market: FlowMarket) -> MarketRules:
-    return MarketRules(
+def _rules(market: FlowMarket) -> IntegerRules:
+    return IntegerRules(
         market.market_id,
         market.base_id,
         market.quote_id,

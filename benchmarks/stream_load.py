@@ -21,6 +21,9 @@ from redis.retry import Retry
 from benchmarks.flow import Flow, FlowMarket, NewOrder, Step, price_text, quantity_text
 from benchmarks.statistics import Latencies
 from matching import wire
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
+from matching.commands.place import PlaceOrder
 
 # Below the edge's bound (ZAVORA_BACKLOG_MAX), above what a batch takes: the worker never waits.
 BACKLOG_HIGH: Final = 15_000
@@ -243,10 +246,10 @@ def _saturated(samples: list[tuple[float, int, int]], warm_up_s: float) -> dict[
     }
 
 
-def _command(step: Step, account_ids: list[int]) -> wire.WireCommand:
+def _command(step: Step, account_ids: list[int]) -> WireCommand:
     market = step.market
     if isinstance(step, NewOrder):
-        return wire.PlaceOrder(
+        return PlaceOrder(
             account_id=account_ids[step.account],
             market_id=market.market_id,
             side=step.side,
@@ -260,7 +263,7 @@ def _command(step: Step, account_ids: list[int]) -> wire.WireCommand:
             key=step.client_order_id,  # as the edge has it for whoever gives a client order id
             deadline_ms=_FAR,
         )
-    return wire.CancelOrder(
+    return CancelOrder(
         account_id=account_ids[step.account],
         market_id=market.market_id,
         order_id=None,

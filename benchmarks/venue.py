@@ -75,7 +75,7 @@ def wait_for_worker(exchange: Exchange, shard_id: int) -> None:
 def open_markets(*, shard_id: int, prefix: str = "") -> list[FlowMarket]:
     """Open the markets on a shard whose worker runs; ``prefix`` makes assets of their own."""
     from accounts.services import create_asset  # noqa: PLC0415  (needs Django set up)
-    from matching.markets.services import create_market  # noqa: PLC0415
+    from matching.services import create_market  # noqa: PLC0415
 
     create_asset(by=SYSTEM, code=QUOTE, name="US dollar", scale=SCALE)
     markets = []

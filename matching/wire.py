@@ -1,4 +1,4 @@
-"""The codec between gateway, worker and feeds: commands, replies and events as msgpack.
+"""The codec between gateway, worker and feeds: replies and events as msgpack, names of the queue.
 
 Amounts, prices and quantities travel as plain decimal text in the units people read (a large one
 does not fit msgpack's 64 bits). Prices carry the tick's decimals, quantities the lot's, amounts
@@ -6,10 +6,7 @@ and balances their asset's. Structs are arrays on the wire: a field is only ever
 with a default.
 """
 
-from collections.abc import Callable
-from hashlib import blake2b
-from operator import attrgetter
-from typing import Annotated, Final, Literal, get_args
+from typing import Final, Literal
 
 import msgspec
 
@@ -59,120 +56,6 @@ def replies_channel(process: str) -> str:
 
 
 EVENTS_PATTERN: Final = "events:*"
-
-
-# --- commands -----------------------------------------------------------------------------------
-
-# What the tables hold. A command beyond it cannot be journaled by its fields, so it is none: what
-# is read from the queue is refused where it is decoded, and journaled as unreadable.
-Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-ClientOrderId = Annotated[str, msgspec.Meta(max_length=64)]
-Key = Annotated[str, msgspec.Meta(max_length=160)]
-Figure = Annotated[str, msgspec.Meta(max_length=40)]
-
-
-class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="place"):
-    """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time to drop it after."""
-
-    account_id: Id
-    market_id: Id
-    side: Literal["buy", "sell"]
-    order_type: Literal["limit", "market"]
-    time_in_force: Literal["gtc", "ioc", "fok"]
-    post_only: bool
-    price: Figure | None
-    quantity: Figure | None
-    quote_quantity: Figure | None
-    client_order_id: ClientOrderId | None
-    key: Key | None
-    deadline_ms: int
-
-
-class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel"):
-    """Cancel an open order, by its id or by its client order id (then ``order_id`` is None).
-
-    ``cancel_name`` is what the client calls the cancel itself; it comes back in the order's change.
-    ``reason`` is why the order ends; another one than the default is the worker's alone to give.
-    With ``only_status`` an order of another status stays. ``replacement`` is an order that is to
-    follow: where it is known that it would be refused, the old one stays. Both are decided by the
-    worker, so that nothing happens in between.
-    """
-
-    account_id: Id
-    market_id: Id
-    order_id: Id | None
-    client_order_id: ClientOrderId | None = None
-    key: Key | None = None
-    cancel_name: str = ""
-    reason: Literal["requested", "balance_full"] = "requested"
-    only_status: Literal["", "new", "partially_filled"] = ""
-    replacement: PlaceOrder | None = None
-
-
-class CancelAllOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="cancel_all"):
-    """Cancel an account's open orders; None: in every market of the shard, on both sides.
-
-    ``actor``: who had them cancelled, where it was not the account's owner.
-    """
-
-    account_id: Id
-    market_id: Id | None
-    side: Literal["buy", "sell"] | None
-    key: Key | None = None
-    cancel_name: str = ""
-    actor: str = ""
-
-
-class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="amend"):
-    """Change price or total quantity of an open limit order; None leaves a figure as it is."""
-
-    account_id: Id
-    market_id: Id
-    order_id: Id
-    price: Figure | None
-    quantity: Figure | None
-    key: Key | None
-    deadline_ms: int
-
-
-class ConfigureMarket(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="configure"):
-    """Add a market, or change the rules of one. The worker writes the row.
-
-    ``actor`` says for the journal who asked for it (``accounts.access.Actor.text``).
-    """
-
-    market_id: Id
-    symbol: str
-    base_id: Id
-    quote_id: Id
-    tick_size: Figure
-    lot_size: Figure
-    min_notional: Figure
-    max_notional: Figure
-    max_price: Figure
-    max_quantity: Figure
-    band_ppm: int | None
-    maker_fee_ppm: int
-    taker_fee_ppm: int
-    phase: str
-    is_demo: bool = False
-    actor: str = ""
-    # As journals without them mean it: their orders' owners are not known, and nothing was limited.
-    self_trade_scope: str = "owner"
-    max_open_orders: int | None = None
-
-
-class SetMarketPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="phase"):
-    """Halt, resume or otherwise change the trading phase of a market. The worker writes the row."""
-
-    market_id: Id
-    phase: str
-    actor: str = ""
-
-
-WireCommand = (
-    PlaceOrder | CancelOrder | CancelAllOrders | AmendOrder | ConfigureMarket | SetMarketPhase
-)
 
 
 # --- what replies and events speak of -----------------------------------------------------------
@@ -300,28 +183,6 @@ class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):
 encode = msgspec.msgpack.Encoder().encode
 
 
-def fingerprint(command: WireCommand) -> bytes:
-    """Return a digest of what a command asks for, whatever its key, deadline and own name."""
-    kind = type(command)
-    return blake2b(encode((kind.__name__, _CONTENTS[kind](command))), digest_size=16).digest()
-
-
-# Conditions of a cancel never come with a key, and what a former version bound reads as before.
-_NOT_ASKED_FOR: Final = frozenset(
-    {"key", "deadline_ms", "cancel_name", "reason", "actor", "only_status", "replacement"}
-)
-
-
-def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:
-    """Return what reads the fields of a command that say what it asks for."""
-    names = [name for name in kind.__struct_fields__ if name not in _NOT_ASKED_FOR]
-    return attrgetter(*names)
-
-
-_CONTENTS: Final = {kind: _content_of(kind) for kind in get_args(WireCommand)}
-
-
-decode_command = msgspec.msgpack.Decoder(WireCommand).decode
 decode_reply = msgspec.msgpack.Decoder(Reply).decode
 decode_replies = msgspec.msgpack.Decoder(Replies).decode
 decode_event = msgspec.msgpack.Decoder(MarketEvent).decode

@@ -18,6 +18,7 @@ from accounts.services import (
 )
 from marketdata.models import Candle, CandleProgress
 from matching import wire
+from matching.commands.place import PlaceOrder
 from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Shard, Trade
 from tests.actors import SYSTEM
 
@@ -109,7 +110,7 @@ class Desk:
         return row
 
     def command(self, order: Order) -> Command:
-        place = wire.PlaceOrder(
+        place = PlaceOrder(
             order.account_id, self.market.pk, "buy", "limit", "ioc", False, f"{PRICE}",
             f"{QUANTITY}", None, order.client_order_id, None, 2**50,
         )  # fmt: skip

@@ -1,9 +1,10 @@
 """The terms of a market for tests that need one and do not care which."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from matching.markets.terms import AssetTerms, MarketTerms, build_terms
+from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms, build_terms
 
 
 def btc_usd(**changes: Any) -> MarketTerms:
@@ -25,4 +26,10 @@ def btc_usd(**changes: Any) -> MarketTerms:
         "taker_fee_ppm": 0,
         "phase": "continuous",
     }
-    return build_terms(**rules | changes)
+    return flat_terms(**rules | changes)
+
+
+def flat_terms(build: Callable[..., MarketTerms] = build_terms, **flat: Any) -> MarketTerms:
+    """Return the terms of a market and its rules in one list of names."""
+    rules = MarketRules(**{name: flat.pop(name) for name in RULES if name in flat})
+    return build(**flat, rules=rules)

@@ -9,17 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
 from psycopg import Connection, Cursor
 
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
+from accounts.money.balances import AccountFigures, BalanceChange, BalanceKey, LockedBalance
 from accounts.notices import BalanceState
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.money import numeric_text_to_units, units_to_text
 from zavora.foundation.rows import RowCounts, RowTable, array_text, write_rows
-
-# (account id, asset id)
-BalanceKey = tuple[int, int]
 
 _TRANSACTIONS: Final = RowTable(LedgerTransaction, ("id", "kind", "reference", "created_at"))
 _ENTRIES: Final = RowTable(
@@ -41,31 +38,6 @@ _BALANCE: Final = Balance._meta.db_table
 _ACCOUNT: Final = Account._meta.db_table
 _ASSET: Final = Asset._meta.db_table
 _ENTRY: Final = LedgerEntry._meta.db_table
-
-
-class AccountFigures(msgspec.Struct, frozen=True):
-    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody."""
-
-    status: str
-    maker_fee_ppm: int | None
-    taker_fee_ppm: int | None
-    owner_id: int
-
-
-class LockedBalance(msgspec.Struct, gc=False):
-    """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
-
-    balance_id: int | None
-    available_units: int
-    locked_units: int
-    version: int = 0
-
-
-class BalanceChange(msgspec.Struct, gc=False):
-    """What a batch does to a balance, in smallest units; either may be negative."""
-
-    available_units: int = 0
-    locked_units: int = 0
 
 
 def read_assets(cursor: Cursor[Any]) -> list[tuple[int, str, int]]:

@@ -20,10 +20,15 @@ from api.v1.fields import order_id_of, wrong_fields
 from api.v1.words import Shape
 from marketdata.feed.feed import get_feed
 from matching import wire
+from matching.commands.amend import AmendOrder
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
+from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.place import PlaceOrder
 from matching.gateway import client as gateway
 from matching.markets.terms import MarketTerms
-from matching.orders import states as orders_states
 from matching.orders.selectors import get_order, get_order_place
+from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
     AccountNotFound,
     MarketNotFound,
@@ -65,7 +70,7 @@ async def place_order(
     price, quantity, quote_quantity = _fitting(
         terms, price=asked.price, quantity=asked.quantity, quote_quantity=asked.quote_quantity
     )
-    command = wire.PlaceOrder(
+    command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
         side=asked.side.lower(),  # type: ignore[arg-type]
@@ -117,7 +122,7 @@ async def cancel_order(
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
     terms = _terms_of_id(market_id)
-    command = wire.CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
+    command = CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
         reply = await _submit(command, terms.shard_id, request_id)
     except OrderNotFound:
@@ -134,7 +139,7 @@ async def amend_order(
     number, account_pk, market_id = await _own_order(caller, order_id)
     terms = _terms_of_id(market_id)
     price, quantity, _ = _fitting(terms, price=asked.price, quantity=asked.quantity)
-    command = wire.AmendOrder(
+    command = AmendOrder(
         account_id=account_pk,
         market_id=market_id,
         order_id=number,
@@ -165,7 +170,7 @@ async def cancel_all(
     shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
     commands = [
         _submit(
-            wire.CancelAllOrders(
+            CancelAllOrders(
                 account_id=account_pk,
                 market_id=market.market_id if market else None,
                 side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
@@ -199,15 +204,13 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
         raise OrderNotFound("There is no such order.")
     row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
     terms = _terms_of_id(row.market_id)
-    return v1_words.order(
-        orders_states.order_state(row, terms), terms, _public_id(caller, row.account_id)
-    )
+    return v1_words.order(state_of_row(row, terms), terms, _public_id(caller, row.account_id))
 
 
 # --- the parts ------------------------------------------------------------------------------------
 
 
-async def _submit(command: wire.WireCommand, shard_id: int, request_id: str) -> wire.Reply:
+async def _submit(command: WireCommand, shard_id: int, request_id: str) -> wire.Reply:
     """Submit a command. A database that fails the look-up after the wait leaves it unknown."""
     try:
         return await gateway.submit(command, shard_id=shard_id, request_id=request_id)

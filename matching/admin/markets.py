@@ -26,17 +26,16 @@ from matching.admin.units import (
     unit_of_tick,
 )
 from matching.admin.written import OrderAdmin
-from matching.markets.services import (
-    DEFAULT_MAX_OPEN_ORDERS,
-    DEFAULT_MAXIMUM,
+from matching.markets.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
+from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM
+from matching.models import Market, MarketState, Shard
+from matching.services import (
     change_market,
     create_market,
     freeze_account,
     set_market_phase,
     unfreeze_account,
 )
-from matching.markets.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
-from matching.models import Market, MarketState, Shard
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
 from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.foundation.admin.search import numbers, parts

@@ -22,6 +22,7 @@ from matching.admin.units import (
     unit_of_price,
     unit_of_quote,
 )
+from matching.commands import decode_command
 from matching.models import Command, Event, Order, OrderKey, Trade
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import NOTHING, Unit, figure, figure_cell, lines, link, link_to
@@ -249,7 +250,7 @@ class CommandAdmin(ReadOnlyAdmin):
     @admin.display(description="body")
     def readable_body(self, row: Command) -> str:
         """Return the command as text."""
-        return _readable(wire.decode_command, row.body)
+        return _readable(decode_command, row.body)
 
 
 @admin.register(Event)
@@ -274,7 +275,7 @@ class EventAdmin(ReadOnlyAdmin):
 def _unit_of_funds(command: Command) -> Unit:
     """Return the unit of the funds that an order's command was given: what it would spend."""
     try:
-        side = getattr(wire.decode_command(bytes(command.body)), "side", "")
+        side = getattr(decode_command(bytes(command.body)), "side", "")
     except (msgspec.MsgspecError, ValueError):
         side = ""
     if command.market is None or not side:

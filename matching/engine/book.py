@@ -9,7 +9,7 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from matching.engine.types import Order
+from matching.engine.orders import Order
 
 
 class Level:

@@ -5,8 +5,8 @@ A refusal is an ordinary outcome: an event, made once here, that says nothing ha
 
 from typing import Final
 
+from matching.engine.events import OrderRejected
 from matching.engine.market import Market
-from matching.engine.types import OrderRejected
 
 BALANCE: Final = OrderRejected("insufficient_balance", "The available balance is too small.")
 NO_MARKET: Final = OrderRejected("market_not_found", "There is no such market.")
@@ -51,18 +51,25 @@ BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict t
 
 
 def check_limit_order(
-    market: Market, price_ticks: int | None, quantity_lots: int | None, *, is_new_price: bool
+    market: Market,
+    price_ticks: int | None,
+    quantity_lots: int | None,
+    units: int,
+    *,
+    is_new_price: bool,
 ) -> OrderRejected | None:
-    """Check price, quantity, amount and, for a new price, the band; in this order."""
+    """Check price, quantity, amount and, for a new price, the band; in this order.
+
+    ``units``: what the quantity costs at the price, where there are both.
+    """
     rules = market.rules
     if price_ticks is None or not 0 < price_ticks <= rules.max_price_ticks:
         return PRICE
     if quantity_lots is None or not 0 < quantity_lots <= rules.max_quantity_lots:
         return QUANTITY
-    notional_units = price_ticks * quantity_lots * rules.tick_lot_units
-    if notional_units < rules.min_notional_units:
+    if units < rules.min_notional_units:
         return NOTIONAL_SMALL
-    if notional_units > rules.max_notional_units:
+    if units > rules.max_notional_units:
         return NOTIONAL_LARGE
     last_ticks = market.last_price_ticks
     if not is_new_price or rules.band_ppm is None or last_ticks is None:

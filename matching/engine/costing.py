@@ -6,9 +6,10 @@ first of them, so only what stands before that one counts.
 
 from collections.abc import Iterator
 
+from matching.engine.amounts import lot_cost_units, tick_lots_units
 from matching.engine.market import Market
+from matching.engine.orders import Side
 from matching.engine.taking import party_of
-from matching.engine.types import Side
 
 
 def standing(
@@ -62,7 +63,7 @@ def cost_units(market: Market, *, account_id: int, owner_id: int, quantity_lots:
         missing_lots -= taken_lots
         if not missing_lots:
             break
-    return tick_lots * market.rules.tick_lot_units
+    return tick_lots_units(market.rules, tick_lots)
 
 
 def lots_to_sell(market: Market, *, account_id: int, owner_id: int, budget_units: int) -> int:
@@ -72,10 +73,10 @@ def lots_to_sell(market: Market, *, account_id: int, owner_id: int, budget_units
     for price_ticks, lots in standing(
         market, side="sell", account_id=account_id, owner_id=owner_id, limit_ticks=None
     ):
-        lot_cost_units = price_ticks * market.rules.tick_lot_units
-        taken_lots = min(lots, left_units // lot_cost_units)
+        lot_units = lot_cost_units(market.rules, price_ticks)
+        taken_lots = min(lots, left_units // lot_units)
         sold_lots += taken_lots
-        left_units -= taken_lots * lot_cost_units
+        left_units -= taken_lots * lot_units
         if taken_lots < lots:
             break
     return sold_lots

@@ -10,31 +10,24 @@ from typing import Any
 
 from matching.engine import checks
 from matching.engine.amending import amend
-from matching.engine.entering import place
-from matching.engine.errors import EngineError
-from matching.engine.loading import load_order
-from matching.engine.market import Market, OrderBefore, UndoLog
-from matching.engine.state_hash import state_hash
-from matching.engine.taking import close
-from matching.engine.types import (
+from matching.engine.commands import (
     Amend,
     Cancel,
     CancelAll,
-    CloseReason,
     Command,
     ConfigureMarket,
-    Event,
-    MarketChanged,
-    MarketPhase,
-    MarketRules,
-    MarketSnapshot,
-    Order,
     Place,
     SetPhase,
 )
-
-# Places in the undo log of orders and of markets.
-Mark = tuple[int, int]
+from matching.engine.entering import place
+from matching.engine.errors import EngineError
+from matching.engine.events import Event, MarketChanged
+from matching.engine.market import Market
+from matching.engine.orders import CloseReason, Order
+from matching.engine.recovery import load_order, state_hash
+from matching.engine.rules import MarketPhase, MarketSnapshot
+from matching.engine.taking import close
+from matching.engine.undo import Mark, UndoLog
 
 
 class Engine:
@@ -60,37 +53,35 @@ class Engine:
 
         Whatever is raised, the engine is then as it was before this command.
         """
-        orders_mark = len(self._log.orders)
-        markets_mark = len(self._log.markets)
+        log = self._log
+        mark = len(log.orders), len(log.markets)
         try:
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
-            self._roll_back(orders_mark, markets_mark)
+            self.undo(mark)
             raise
         return events
 
     def mark(self) -> Mark:
         """Return how much can be taken back now, for a later commit() or undo() up to here."""
-        return len(self._log.orders), len(self._log.markets)
+        return self._log.mark()
 
     def commit(self, up_to: Mark | None = None) -> None:
         """Keep what was applied (up to a mark): undo() goes back to there and no further.
 
         Marks made after that one count from it on.
         """
-        if up_to is None:
-            self._log.orders.clear()
-            self._log.markets.clear()
-        else:
-            del self._log.orders[: up_to[0]]
-            del self._log.markets[: up_to[1]]
+        self._log.forget(up_to)
 
     def undo(self, back_to: Mark = (0, 0)) -> None:
         """Take back what was applied since the last commit(), or since a mark made after it.
 
         To the last field of each order.
         """
-        self._roll_back(*back_to)
+        for market in self._log.roll_back(back_to):
+            self._markets.pop(market.rules.market_id, None)
+        for market in self._markets.values():
+            market.abandon_command()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -163,7 +154,7 @@ class Engine:
         market.keep()
         events: list[Event] = []
         for order in market.orders_of(command.account_id):
-            if command.side is None or order.side == command.side:
+            if command.side is None or order.terms.side == command.side:
                 market.touch_level_of(order)
                 _cancel_order(market, order, events, "requested", time_us=command.time_us)
         market.tell_touched(events)
@@ -177,7 +168,7 @@ class Engine:
 
     def _configure_market(self, command: ConfigureMarket) -> list[Event]:
         rules = command.rules
-        if not _are_sound(rules):
+        if not rules.are_sound():
             return [checks.BAD_RULES]
         market = self._markets.get(rules.market_id)
         if market is None:
@@ -186,7 +177,7 @@ class Engine:
             market.keep(is_new=True)
             self._markets[rules.market_id] = market
         else:
-            rescaled = _scale(rules) != _scale(market.rules)
+            rescaled = rules.scale() != market.rules.scale()
             if rescaled and not (market.phase == "halted" and market.is_empty()):
                 return [checks.RULES]
             market.keep()
@@ -216,27 +207,6 @@ class Engine:
             return None
         return order
 
-    # --- undo ---------------------------------------------------------------------------------
-
-    def _roll_back(self, orders_mark: int, markets_mark: int) -> None:
-        """Go back to a place in the log. Only the oldest state of each order since then counts."""
-        log = self._log
-        befores: dict[Market, dict[int, tuple[Order, OrderBefore | None]]] = {}
-        for market, order, order_before in reversed(log.orders[orders_mark:]):
-            befores.setdefault(market, {})[id(order)] = (order, order_before)
-        for market, by_identity in befores.items():
-            market.restore_orders(list(by_identity.values()))
-        for kept in reversed(log.markets[markets_mark:]):
-            market, rules, phase, trade_sequence, depth_sequence, last_ticks, was_there = kept
-            if was_there:
-                market.restore(rules, phase, trade_sequence, depth_sequence, last_ticks)
-            else:
-                self._markets.pop(rules.market_id, None)
-        for market in self._markets.values():
-            market.abandon_command()
-        del log.orders[orders_mark:]
-        del log.markets[markets_mark:]
-
 
 def _cancel_order(
     market: Market, order: Order, events: list[Event], reason: CloseReason, *, time_us: int
@@ -247,20 +217,3 @@ def _cancel_order(
     order.updated_us = time_us
     close(order, "cancelled", reason, events)
     return key
-
-
-def _scale(rules: MarketRules) -> tuple[int, int, int, int]:
-    """Return the rules on which the meaning of every tick and lot rests."""
-    return rules.base_id, rules.quote_id, rules.lot_units, rules.tick_lot_units
-
-
-def _are_sound(rules: MarketRules) -> bool:
-    return (
-        rules.lot_units > 0
-        and rules.tick_lot_units > 0
-        and 0 <= rules.min_notional_units <= rules.max_notional_units
-        and rules.max_price_ticks > 0
-        and rules.max_quantity_lots > 0
-        and (rules.band_ppm is None or rules.band_ppm >= 0)
-        and (rules.max_open_orders is None or rules.max_open_orders > 0)
-    )

@@ -1,10 +1,13 @@
 """Placing an order: refuse it whole, or accept it, match it and rest or close what is left."""
 
 from matching.engine import checks, costing
+from matching.engine.amounts import notional_units
+from matching.engine.commands import Place
 from matching.engine.errors import EngineError
+from matching.engine.events import Event, OrderPlaced, OrderRejected
 from matching.engine.market import Market
+from matching.engine.orders import Order
 from matching.engine.taking import close, end_taking, take
-from matching.engine.types import Event, Order, OrderPlaced, OrderRejected, Place
 
 
 def place(market: Market, command: Place) -> list[Event]:
@@ -12,25 +15,30 @@ def place(market: Market, command: Place) -> list[Event]:
 
     Raises EngineError where the order id is in use.
     """
-    refused = _check(market, command)
+    terms, price_ticks, quantity_lots = command.terms, command.price_ticks, command.quantity_lots
+    units = 0
+    if price_ticks is not None and quantity_lots is not None:
+        units = notional_units(market.rules, price_ticks, quantity_lots)
+    refused = _check_rules(market, command, units) or _check_own(market, command)
+    if refused is None and terms.post_only:
+        refused = _check_post_only(market, command)
     if refused is not None:
         return [refused]
-    hold_units = _hold_units(market, command)
-    if hold_units > command.available_units:
+    held_units = _hold_units(market, command, units)
+    if held_units > command.available_units:
         return [checks.BALANCE]
     if market.order(command.order_id) is not None:
         raise EngineError(f"order id {command.order_id} is in use")
-    order = _new_order(command, hold_units)
+    order = _new_order(command, held_units)
     market.keep(new_order=order)
-    events: list[Event] = [OrderPlaced(order, hold_units)]
-    price_ticks = command.price_ticks
-    time_in_force = command.time_in_force
+    events: list[Event] = [OrderPlaced(order, held_units)]
+    time_in_force = terms.time_in_force
     if time_in_force == "fok" and not _can_fill(market, command):
         close(order, "expired", "fok_unfillable", events)
     elif (
         price_ticks is not None
         and time_in_force == "gtc"
-        and not market.would_cross(command.side, price_ticks)
+        and not market.would_cross(terms.side, price_ticks)
     ):
         market.tell_depth(market.rest(order), events)  # what most orders do
     else:
@@ -55,43 +63,39 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
     ``command.available_units`` counts in what ``leaving`` sets free. What the other orders of the
     book decide (a post-only order that would take, what a market order costs) is left to ``place``.
     """
-    refused = _check_rules(market, command) or _check_own(market, command, leaving=leaving)
+    terms, units = command.terms, 0
+    if command.price_ticks is not None and command.quantity_lots is not None:
+        units = notional_units(market.rules, command.price_ticks, command.quantity_lots)
+    refused = _check_rules(market, command, units) or _check_own(market, command, leaving=leaving)
     if refused is not None:
         return refused
-    if command.order_type == "market" and (command.side == "buy") == (
+    if terms.order_type == "market" and (terms.side == "buy") == (
         command.quantity_lots is not None
     ):
         return None  # what it needs depends on the book
-    return checks.BALANCE if _hold_units(market, command) > command.available_units else None
+    return checks.BALANCE if _hold_units(market, command, units) > command.available_units else None
 
 
-def _check(market: Market, command: Place) -> OrderRejected | None:
-    """Check everything but the funds."""
-    refused = _check_rules(market, command) or _check_own(market, command)
-    if refused is not None:
-        return refused
-    return _check_post_only(market, command) if command.post_only else None
-
-
-def _check_rules(market: Market, command: Place) -> OrderRejected | None:
+def _check_rules(market: Market, command: Place, units: int) -> OrderRejected | None:
     """Check phase and figures."""
+    terms = command.terms
     if market.phase != "continuous":
-        refused = check_phase(market, is_post_only=command.post_only)
+        refused = check_phase(market, is_post_only=terms.post_only)
         if refused is not None:
             return refused
-    if command.order_type == "limit":
-        if command.budget_units is not None:
+    if terms.order_type == "limit":
+        if terms.budget_units is not None:
             return checks.QUANTITY
         refused = checks.check_limit_order(
-            market, command.price_ticks, command.quantity_lots, is_new_price=True
+            market, command.price_ticks, command.quantity_lots, units, is_new_price=True
         )
     else:
         refused = checks.check_market_order(
-            market, command.price_ticks, command.quantity_lots, command.budget_units
+            market, command.price_ticks, command.quantity_lots, terms.budget_units
         )
     if refused is not None:
         return refused
-    if command.budget_units is not None and command.time_in_force == "fok":
+    if terms.budget_units is not None and terms.time_in_force == "fok":
         return checks.QUANTITY  # fill-or-kill needs a quantity to fill
     return None
 
@@ -100,15 +104,15 @@ def _check_own(
     market: Market, command: Place, leaving: Order | None = None
 ) -> OrderRejected | None:
     """Check name and number of the account's other open orders, ``leaving`` aside."""
-    if command.client_order_id is not None:
-        named = market.order_by_client_id(command.account_id, command.client_order_id)
+    client_order_id = command.terms.client_order_id
+    if client_order_id is not None:
+        named = market.order_by_client_id(command.account_id, client_order_id)
         if named is not None and named is not leaving:
             return checks.DUPLICATE
     open_max = market.rules.max_open_orders
     if (
         open_max is not None
-        and command.time_in_force == "gtc"
-        and command.price_ticks is not None
+        and command.terms.may_rest
         and market.count_of(command.account_id) - (leaving is not None) >= open_max
     ):
         return checks.TOO_MANY
@@ -116,20 +120,22 @@ def _check_own(
 
 
 def _check_post_only(market: Market, command: Place) -> OrderRejected | None:
-    if command.price_ticks is None or command.time_in_force != "gtc":
+    if command.price_ticks is None or not command.terms.may_rest:
         return checks.CANNOT_REST
-    if market.would_cross(command.side, command.price_ticks):
+    if market.would_cross(command.terms.side, command.price_ticks):
         return checks.WOULD_CROSS
     return None
 
 
-def _hold_units(market: Market, command: Place) -> int:
-    """Return what must be locked: quote units for a buy, base units for a sell."""
-    rules = market.rules
-    quantity_lots = command.quantity_lots
-    if command.side == "buy":
-        if command.price_ticks is not None and quantity_lots is not None:
-            return command.price_ticks * quantity_lots * rules.tick_lot_units
+def _hold_units(market: Market, command: Place, units: int) -> int:
+    """Return what must be locked: quote units for a buy, base units for a sell.
+
+    ``units``: what a limit order costs at its price.
+    """
+    terms, quantity_lots = command.terms, command.quantity_lots
+    if terms.side == "buy":
+        if command.price_ticks is not None:
+            return units
         if quantity_lots is not None:
             return costing.cost_units(
                 market,
@@ -137,21 +143,21 @@ def _hold_units(market: Market, command: Place) -> int:
                 owner_id=command.owner_id,
                 quantity_lots=quantity_lots,
             )
-        return command.budget_units or 0
+        return terms.budget_units or 0
     if quantity_lots is None:
         quantity_lots = costing.lots_to_sell(
             market,
             account_id=command.account_id,
             owner_id=command.owner_id,
-            budget_units=command.budget_units or 0,
+            budget_units=terms.budget_units or 0,
         )
-    return quantity_lots * rules.lot_units
+    return quantity_lots * market.rules.lot_units
 
 
 def _can_fill(market: Market, command: Place) -> bool:
     return costing.can_fill(
         market,
-        side=command.side,
+        side=command.terms.side,
         account_id=command.account_id,
         owner_id=command.owner_id,
         limit_ticks=command.price_ticks,
@@ -159,25 +165,19 @@ def _can_fill(market: Market, command: Place) -> bool:
     )
 
 
-def _new_order(command: Place, hold_units: int) -> Order:
-    is_market = command.order_type == "market"
+def _new_order(command: Place, held_units: int) -> Order:
+    terms = command.terms
     return Order(
         command.order_id,
         command.account_id,
         command.market_id,
-        command.client_order_id,
-        command.side,
-        command.order_type,
-        # A market order never rests, whatever it was called.
-        "ioc" if is_market and command.time_in_force == "gtc" else command.time_in_force,
-        command.post_only,
+        terms.as_taker() if terms.order_type == "market" else terms,
         command.price_ticks,
         command.quantity_lots,
-        command.budget_units,
         command.quantity_lots or 0,  # remaining
         0,  # filled
         0,  # amount of the fills
-        hold_units,
+        held_units,
         command.maker_ppm,
         command.taker_ppm,
         command.order_id,  # priority

@@ -9,30 +9,10 @@ from collections.abc import Iterator
 
 from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
-from matching.engine.types import (
-    DepthChanged,
-    Event,
-    MarketPhase,
-    MarketRules,
-    MarketSnapshot,
-    Order,
-    OrderStatus,
-    Side,
-)
-
-# The fields of an order that may change while it is open, as they were.
-OrderBefore = tuple[int | None, int | None, int, int, int, int, int, OrderStatus, int]
-
-
-class UndoLog:
-    """What was changed since the last commit, oldest first: the states before each change."""
-
-    __slots__ = ("markets", "orders")
-
-    def __init__(self) -> None:
-        self.orders: list[tuple[Market, Order, OrderBefore | None]] = []
-        # A market, its rules, phase, trade and depth sequence and last price, was it there at all.
-        self.markets: list[tuple[Market, MarketRules, MarketPhase, int, int, int | None, bool]] = []
+from matching.engine.events import DepthChanged, Event
+from matching.engine.orders import Order, Side
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot
+from matching.engine.undo import UndoLog, restore_order
 
 
 class Market:
@@ -54,7 +34,7 @@ class Market:
     )
 
     def __init__(self, snapshot: MarketSnapshot, by_id: dict[int, Order], log: UndoLog) -> None:
-        self.rules: MarketRules = snapshot.rules
+        self.rules: IntegerRules = snapshot.rules
         self.phase: MarketPhase = snapshot.phase
         self.trade_sequence = snapshot.trade_sequence
         self.depth_sequence = snapshot.depth_sequence
@@ -128,34 +108,20 @@ class Market:
 
     def keep(self, *, new_order: Order | None = None, is_new: bool = False) -> None:
         """Note all but the orders before a command changes it, and that ``new_order`` was not."""
-        self._log.markets.append(
-            (
-                self,
-                self.rules,
-                self.phase,
-                self.trade_sequence,
-                self.depth_sequence,
-                self.last_price_ticks,
-                not is_new,
-            )
+        before = MarketSnapshot(
+            self.rules,
+            self.phase,
+            self.trade_sequence,
+            self.depth_sequence,
+            self.last_price_ticks,
         )
+        self._log.markets.append((self, None if is_new else before))
         if new_order is not None:
             self._log.orders.append((self, new_order, None))
 
     def keep_order(self, order: Order) -> None:
         """Note the state of an open order, before a command changes it."""
-        before = (
-            order.price_ticks,
-            order.quantity_lots,
-            order.remaining_lots,
-            order.filled_lots,
-            order.filled_quote_units,
-            order.hold_units,
-            order.priority,
-            order.status,
-            order.updated_us,
-        )
-        self._log.orders.append((self, order, before))
+        self._log.orders.append((self, order, order.__copy__()))
 
     def touch(self, key: int) -> None:
         """Note a level's lots before the running command's first change to it."""
@@ -186,8 +152,8 @@ class Market:
         del mine[order_id]
         if not mine:
             del self._by_account[account_id]
-        if order.client_order_id is not None:
-            del self._by_client_id[account_id, order.client_order_id]
+        if order.terms.client_order_id is not None:
+            del self._by_client_id[account_id, order.terms.client_order_id]
         return key
 
     def shrink(self, order: Order, remaining_lots: int) -> None:
@@ -229,22 +195,15 @@ class Market:
         """Forget which levels a failed command touched."""
         self._totals_before.clear()
 
-    def restore(
-        self,
-        rules: MarketRules,
-        phase: MarketPhase,
-        trade_sequence: int,
-        depth_sequence: int,
-        last_price_ticks: int | None,
-    ) -> None:
+    def restore(self, snapshot: MarketSnapshot) -> None:
         """Take back rules, phase and counters."""
-        self.rules = rules
-        self.phase = phase
-        self.trade_sequence = trade_sequence
-        self.depth_sequence = depth_sequence
-        self.last_price_ticks = last_price_ticks
+        self.rules = snapshot.rules
+        self.phase = snapshot.phase
+        self.trade_sequence = snapshot.trade_sequence
+        self.depth_sequence = snapshot.depth_sequence
+        self.last_price_ticks = snapshot.last_price_ticks
 
-    def restore_orders(self, befores: list[tuple[Order, OrderBefore | None]]) -> None:
+    def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:
         """Give each order its former fields and its former place; None: it did not exist.
 
         The orders may be in any state between two, as an exception left them: nothing is trusted
@@ -252,8 +211,10 @@ class Market:
         """
         damaged: dict[int, BookSide] = {}
         for order, before in befores:
-            side = self.book_side(order.side)
-            prices = [order.price_ticks] if before is None else [order.price_ticks, before[0]]
+            side = self.book_side(order.terms.side)
+            prices = (
+                [order.price_ticks] if before is None else [order.price_ticks, before.price_ticks]
+            )
             for price_ticks in prices:
                 if price_ticks is not None:
                     key = side.sign * price_ticks
@@ -264,18 +225,7 @@ class Market:
         for order, before in befores:
             if before is None:
                 continue
-            (
-                order.price_ticks,
-                order.quantity_lots,
-                order.remaining_lots,
-                order.filled_lots,
-                order.filled_quote_units,
-                order.hold_units,
-                order.priority,
-                order.status,
-                order.updated_us,
-            ) = before
-            order.reason = ""  # it was open: only closed orders have a reason
+            restore_order(order, before)
             side, key = self._place_of(order)
             side.levels.setdefault(key, Level()).orders[order.order_id] = order
             self._index(order)
@@ -286,7 +236,7 @@ class Market:
         """Return an order's side of the book and its level's key there."""
         price_ticks = order.price_ticks
         assert price_ticks is not None  # for the type checker: only limit orders rest
-        return (self.bids, price_ticks) if order.side == "buy" else (self.asks, -price_ticks)
+        return (self.bids, price_ticks) if order.terms.side == "buy" else (self.asks, -price_ticks)
 
     def _index(self, order: Order) -> None:
         order_id = order.order_id
@@ -297,8 +247,8 @@ class Market:
             self._by_account[account_id] = {order_id: order}
         else:
             mine[order_id] = order
-        if order.client_order_id is not None:
-            self._by_client_id[account_id, order.client_order_id] = order
+        if order.terms.client_order_id is not None:
+            self._by_client_id[account_id, order.terms.client_order_id] = order
 
     def _forget(self, order: Order) -> None:
         """Take an order out of the indexes, where it may be in some and not in others."""
@@ -309,7 +259,7 @@ class Market:
             mine.pop(order.order_id, None)
             if not mine:
                 del self._by_account[order.account_id]
-        if order.client_order_id is not None:
-            client_id = order.account_id, order.client_order_id
+        if order.terms.client_order_id is not None:
+            client_id = order.account_id, order.terms.client_order_id
             if self._by_client_id.get(client_id) is order:
                 del self._by_client_id[client_id]

@@ -2,20 +2,14 @@
 
 from typing import Literal
 
+from matching.engine.amounts import fee_units, lot_cost_units, notional_units
+from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
-from matching.engine.types import CloseReason, Event, Order, OrderClosed, OrderStatus, Traded
+from matching.engine.orders import CloseReason, Order, OrderStatus
 
 # Why matching ended: nothing more wanted; the next order is the taker's own; nothing (more) within
 # the limit or in the book; or the budget does not cover one lot at the next price.
 Stop = Literal["done", "self_trade", "book_end", "unaffordable"]
-
-
-def fee_units(*, received_units: int, rate_ppm: int) -> int:
-    """Return the fee in the received asset's smallest units.
-
-    Rounded up and never more than was received; a rebate (negative) is rounded towards zero.
-    """
-    return min(received_units, -(-received_units * rate_ppm // 1_000_000))
 
 
 def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> Stop:
@@ -24,11 +18,10 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
     Mutates the taker, the makers and the book, and appends a Traded for each match. The taker
     itself is neither rested nor closed.
     """
-    tick_lot_units = market.rules.tick_lot_units
     party = party_of(market, taker.owner_id)
-    opposite = market.asks if taker.side == "buy" else market.bids
+    opposite = market.asks if taker.terms.side == "buy" else market.bids
     limit_key = None if taker.price_ticks is None else opposite.sign * taker.price_ticks
-    budget_units = taker.budget_units
+    budget_units = taker.terms.budget_units
     keys = opposite.keys
     while True:
         if budget_units is None:
@@ -43,7 +36,7 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
                 return "done"
             if not keys:
                 return "book_end"
-            wanted_lots = left_units // (abs(keys[-1]) * tick_lot_units)
+            wanted_lots = left_units // lot_cost_units(market.rules, abs(keys[-1]))
             if not wanted_lots:
                 return "unaffordable"
         if _take_level(market, taker, keys[-1], wanted_lots, party, events, time_us):
@@ -100,26 +93,29 @@ def _trade(
 ) -> Traded:
     """Move one fill through both orders and the market's counters."""
     rules = market.rules
-    quote_units = price_ticks * lots * rules.tick_lot_units
+    quote_units = notional_units(rules, price_ticks, lots)
     base_units = lots * rules.lot_units
     market.keep_order(maker)
     market.trade_sequence += 1
     market.last_price_ticks = price_ticks
-    maker.remaining_lots -= lots
-    maker.filled_lots += lots
-    maker.filled_quote_units += quote_units
-    maker.status = "partially_filled" if maker.remaining_lots else "filled"
+    maker_remaining_lots = maker.remaining_lots = maker.remaining_lots - lots
+    maker_filled_lots = maker.filled_lots = maker.filled_lots + lots
+    maker_spent_units = maker.filled_quote_units = maker.filled_quote_units + quote_units
+    maker_status = maker.status = "partially_filled" if maker_remaining_lots else "filled"
     maker.updated_us = time_us
-    if taker.budget_units is None:
+    terms = taker.terms
+    if terms.budget_units is None:
         taker.remaining_lots -= lots
-    taker.filled_lots += lots
-    taker.filled_quote_units += quote_units
+    taker_filled_lots = taker.filled_lots = taker.filled_lots + lots
+    taker_spent_units = taker.filled_quote_units = taker.filled_quote_units + quote_units
     taker.status = "partially_filled"  # end_taking() has the last word
-    if taker.side == "buy":
+    if terms.side == "buy":
         # A limit buy holds its own price for every lot; what it saves goes back at the fill.
         limit_ticks = taker.price_ticks
         buyer_hold_units = (
-            quote_units if limit_ticks is None else limit_ticks * lots * rules.tick_lot_units
+            quote_units
+            if limit_ticks is None or limit_ticks == price_ticks
+            else notional_units(rules, limit_ticks, lots)
         )
         taker.hold_units -= buyer_hold_units
         maker.hold_units -= base_units
@@ -141,6 +137,14 @@ def _trade(
         buyer_hold_units,
         fee_units(received_units=base_units, rate_ppm=buyer_ppm) if buyer_ppm else 0,
         fee_units(received_units=quote_units, rate_ppm=seller_ppm) if seller_ppm else 0,
+        maker_remaining_lots,
+        maker_filled_lots,
+        maker_spent_units,
+        maker_status,
+        taker.remaining_lots,
+        taker_filled_lots,
+        taker_spent_units,
+        "partially_filled",
     )
 
 
@@ -148,13 +152,16 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
     """Settle what becomes of the taker after matching: filled, resting or closed."""
     if stop == "done" or (stop == "unaffordable" and taker.filled_lots):
         taker.status = "filled"
+        last = events[-1]
+        if isinstance(last, Traded):
+            last.taker_status = "filled"
         if taker.hold_units:  # a quote order's rest that buys not one more lot
             release(taker, events)
     elif stop == "self_trade":
         close(taker, "cancelled", "self_trade", events)
-    elif taker.order_type == "market":
+    elif taker.terms.order_type == "market":
         close(taker, "expired", "no_liquidity", events)
-    elif taker.time_in_force != "gtc":
+    elif not taker.terms.may_rest:
         close(taker, "expired", "ioc_unfilled", events)
     else:
         market.touch_level_of(taker)
@@ -172,4 +179,14 @@ def release(order: Order, events: list[Event]) -> None:
     """Give back what is still held for an order that has ended."""
     released_units = order.hold_units
     order.hold_units = 0
-    events.append(OrderClosed(order, released_units))
+    events.append(
+        OrderClosed(
+            order,
+            released_units,
+            order.remaining_lots,
+            order.filled_lots,
+            order.filled_quote_units,
+            order.status,
+            order.reason,
+        )
+    )

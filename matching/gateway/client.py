@@ -28,8 +28,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from matching import wire
-from matching.gateway.keys import KeyResult, find_key_result
+from matching.commands import fingerprint
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
+from matching.commands.cancel_all import CancelAllOrders
 from matching.gateway.reply_codes import error_of
+from matching.rows.keys import KeyResult, find_key_result
 from zavora.foundation import lasting
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown, Overloaded, ValidationFailed
@@ -144,9 +148,7 @@ class Gateway:
 
     # --- submitting ---------------------------------------------------------------------------
 
-    async def submit(
-        self, command: wire.WireCommand, *, shard_id: int, request_id: str
-    ) -> wire.Reply:
+    async def submit(self, command: WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
         """Queue a command and return the worker's reply to it, whatever it says."""
         body = wire.encode(command)
         if len(body) > wire.BODY_BYTES_MAX:
@@ -156,7 +158,7 @@ class Gateway:
             await self._wait_for_listener()
         waiting = _Waiting(
             shard_id=shard_id,
-            is_cancel=isinstance(command, wire.CancelOrder | wire.CancelAllOrders),
+            is_cancel=isinstance(command, CancelOrder | CancelAllOrders),
             body=body,
             request_id=request_id,
             correlation=next(self._correlations),
@@ -184,7 +186,7 @@ class Gateway:
         except TimeoutError:
             raise EngineUnavailable("the queue is not reachable; nothing was queued") from None
 
-    async def _look_up(self, command: wire.WireCommand) -> wire.Reply:
+    async def _look_up(self, command: WireCommand) -> wire.Reply:
         """Return the first result of the command's key where it took effect meanwhile.
 
         What is found is an answer only once it would outlive the database server: the row of a
@@ -198,7 +200,7 @@ class Gateway:
                     found = await asyncio.get_running_loop().run_in_executor(
                         _look_ups, _read_key_result, account_id, key
                     )
-                    if found is not None and found.fingerprint == wire.fingerprint(command):
+                    if found is not None and found.fingerprint == fingerprint(command):
                         await lasting.wait_async(timeout_s=LOOK_UP_MAX_S)
                         return wire.decode_reply(found.result)
         raise OutcomeUnknown(
@@ -417,7 +419,7 @@ async def close() -> None:
         await gateway.close()
 
 
-async def submit(command: wire.WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+async def submit(command: WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
     """Submit a command and return its reply after the commit.
 
     Raises the error of ``zavora.foundation.errors`` that the worker's refusal means (nothing
@@ -428,7 +430,7 @@ async def submit(command: wire.WireCommand, *, shard_id: int, request_id: str) -
     return _accepted(await gateway.submit(command, shard_id=shard_id, request_id=request_id))
 
 
-def submit_sync(command: wire.WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+def submit_sync(command: WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
     """Submit from a thread that runs no event loop: commands, the admin, celery.
 
     In an event loop and by a gateway of its own. The web's loop is not borrowed for it: what

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from matching.markets.terms import AssetTerms, MarketTerms, build_terms
+from matching.markets.terms import AssetTerms, MarketTerms, build_terms, rules_of
 from matching.models import Market, Shard
 from zavora.foundation.errors import MarketNotFound, ZavoraError
 from zavora.foundation.times import microseconds_of
@@ -46,19 +46,7 @@ def _terms_of(row: Market) -> MarketTerms:
         shard_id=row.shard_id,
         base=AssetTerms(row.base_id, row.base.code, row.base.scale),
         quote=AssetTerms(row.quote_id, row.quote.code, row.quote.scale),
-        tick_size=row.tick_size,
-        lot_size=row.lot_size,
-        min_notional=row.min_notional,
-        max_notional=row.max_notional,
-        max_price=row.max_price,
-        max_quantity=row.max_quantity,
-        band_ppm=row.band_ppm,
-        maker_fee_ppm=row.maker_fee_ppm,
-        taker_fee_ppm=row.taker_fee_ppm,
-        phase=row.phase,
-        is_demo=row.is_demo,
-        self_trade_scope=row.self_trade_scope,  # type: ignore[arg-type]
-        max_open_orders=row.max_open_orders,
+        rules=rules_of(row),
     )
 
 

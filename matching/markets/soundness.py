@@ -7,10 +7,17 @@ these questions: what it applied once, it applies again.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
-from matching.engine.types import MarketPhase, SelfTradeScope
-from matching.markets.terms import MarketTerms, build_terms
+from matching.engine.rules import MarketPhase, SelfTradeScope
+from matching.markets.terms import (
+    FIGURES,
+    AssetTerms,
+    MarketRules,
+    MarketTerms,
+    build_terms,
+    wrong_limits,
+)
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import DECIMAL_LENGTH_MAX, INTEGER_DIGITS_MAX, SCALE_MAX, scale_of
 
@@ -21,14 +28,6 @@ OPEN_ORDERS_MAX: Final = 1_000_000
 # As the column.
 BAND_PPM_MAX: Final = 2**31 - 1
 SHARD_ID_MAX: Final = 62
-FIGURES: Final = (
-    "tick_size",
-    "lot_size",
-    "min_notional",
-    "max_notional",
-    "max_price",
-    "max_quantity",
-)
 _BOUND: Final = Decimal(10**INTEGER_DIGITS_MAX)
 
 
@@ -49,18 +48,28 @@ def require_figures(figures: Mapping[str, Decimal]) -> None:
         raise ValidationFailed("the market's rules cannot be kept", **wrong)
 
 
-def sound_terms(**rules: Any) -> MarketTerms:
-    """Return the terms of rules as ``build_terms`` takes them. Raises ValidationFailed by name."""
-    require_figures({name: rules[name] for name in FIGURES})
-    terms = build_terms(**rules)
+def sound_terms(
+    *,
+    market_id: int,
+    symbol: str,
+    shard_id: int,
+    base: AssetTerms,
+    quote: AssetTerms,
+    rules: MarketRules,
+) -> MarketTerms:
+    """Return the terms of rules as ``build_terms`` does. Raises ValidationFailed by name."""
+    require_figures({name: getattr(rules, name) for name in FIGURES})
+    terms = build_terms(
+        market_id=market_id, symbol=symbol, shard_id=shard_id, base=base, quote=quote, rules=rules
+    )
     require_sound(terms)
     return terms
 
 
 def require_sound(terms: MarketTerms) -> None:
     """Hold terms that are exact against each other. Raises ValidationFailed naming the fields."""
-    require_figures({name: getattr(terms, name) for name in FIGURES})
-    wrong = _wrong_words(terms) | _wrong_counts(terms) | _wrong_limits(terms)
+    require_figures({name: getattr(terms.rules, name) for name in FIGURES})
+    wrong = _wrong_words(terms) | _wrong_counts(terms) | wrong_limits(terms)
     if wrong:
         raise ValidationFailed("the market's rules contradict themselves", **wrong)
 
@@ -69,9 +78,9 @@ def _wrong_words(terms: MarketTerms) -> dict[str, str]:
     wrong = {}
     if terms.base.asset_id == terms.quote.asset_id:
         wrong["quote"] = "expected another asset than the base"
-    if terms.phase not in PHASES:
+    if terms.rules.phase not in PHASES:
         wrong["phase"] = f"expected one of {', '.join(PHASES)}"
-    if terms.self_trade_scope not in SELF_TRADE_SCOPES:
+    if terms.rules.self_trade_scope not in SELF_TRADE_SCOPES:
         wrong["self_trade_scope"] = f"expected one of {', '.join(SELF_TRADE_SCOPES)}"
     return wrong
 
@@ -80,25 +89,11 @@ def _wrong_counts(terms: MarketTerms) -> dict[str, str]:
     wrong = {}
     if not 0 <= terms.shard_id <= SHARD_ID_MAX:
         wrong["shard_id"] = f"expected a number from 0 to {SHARD_ID_MAX}"
-    if terms.band_ppm is not None and not 0 <= terms.band_ppm <= BAND_PPM_MAX:
+    if terms.rules.band_ppm is not None and not 0 <= terms.rules.band_ppm <= BAND_PPM_MAX:
         wrong["band_ppm"] = f"expected parts per million from 0 to {BAND_PPM_MAX}, or nothing"
-    if terms.max_open_orders is not None and not 0 < terms.max_open_orders <= OPEN_ORDERS_MAX:
+    if (
+        terms.rules.max_open_orders is not None
+        and not 0 < terms.rules.max_open_orders <= OPEN_ORDERS_MAX
+    ):
         wrong["max_open_orders"] = f"expected a number from 1 to {OPEN_ORDERS_MAX}, or nothing"
-    return wrong
-
-
-def _wrong_limits(terms: MarketTerms) -> dict[str, str]:
-    """Return which limits leave no order at all."""
-    wrong, rules = {}, terms.rules
-    if rules.max_price_ticks < 1:
-        wrong["max_price"] = "expected at least the tick size"
-    if rules.max_quantity_lots < 1:
-        wrong["max_quantity"] = "expected at least the lot size"
-    if rules.max_notional_units < rules.tick_lot_units:
-        wrong["max_notional"] = "expected at least tick size x lot size"
-    elif rules.min_notional_units > rules.max_notional_units:
-        wrong["min_notional"] = "expected a figure from zero to max_notional"
-    largest_units = rules.max_price_ticks * rules.max_quantity_lots * rules.tick_lot_units
-    if not wrong and rules.min_notional_units > largest_units:
-        wrong["min_notional"] = "expected at most max_price x max_quantity"
     return wrong

@@ -6,11 +6,13 @@ Text that does not fit a tick or a lot is refused, never rounded.
 
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
-from matching.engine.types import MarketRules, SelfTradeScope
+from matching.engine.amounts import notional_units
+from matching.engine.rules import IntegerRules, SelfTradeScope
 from zavora.foundation import money
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import NotExact
@@ -27,6 +29,50 @@ class AssetTerms(msgspec.Struct, frozen=True):
     scale: int
 
 
+# Below the 10^20 of NUMERIC(38, 18); a market may set less.
+DEFAULT_MAXIMUM: Final = Decimal(10**12)
+# Five times what large venues let an account have; a market may set another one.
+DEFAULT_MAX_OPEN_ORDERS: Final = 1_000
+
+
+class MarketRules(msgspec.Struct, frozen=True):
+    """What an operator sets of a market. A rule has the same name here, in commands and tables.
+
+    Figures are exact decimals in the units people read; rates and the band in parts per million.
+    ``band_ppm``: how far a limit price may be from the last price; None: any. ``max_open_orders``:
+    how many orders an account may have in the book; None: any number.
+    """
+
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal = Decimal(0)
+    max_notional: Decimal = DEFAULT_MAXIMUM
+    max_price: Decimal = DEFAULT_MAXIMUM
+    max_quantity: Decimal = DEFAULT_MAXIMUM
+    band_ppm: int | None = None
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+    phase: str = "continuous"
+    is_demo: bool = False
+    self_trade_scope: SelfTradeScope = "owner"
+    max_open_orders: int | None = DEFAULT_MAX_OPEN_ORDERS
+
+
+RULES: Final = MarketRules.__struct_fields__
+# Those that are decimals.
+FIGURES: Final = RULES[:6]
+# Those that keep a figure from growing without bound.
+MAXIMA: Final = FIGURES[3:]
+
+
+_rules_of: Final = attrgetter(*RULES)
+
+
+def rules_of(source: object) -> MarketRules:
+    """Return the rules that a row has by their names."""
+    return MarketRules(*_rules_of(source))
+
+
 class MarketTerms(msgspec.Struct, frozen=True):
     """Everything about a market that is not its book. Built by ``build_terms``."""
 
@@ -35,36 +81,27 @@ class MarketTerms(msgspec.Struct, frozen=True):
     shard_id: int
     base: AssetTerms
     quote: AssetTerms
-    tick_size: Decimal
-    lot_size: Decimal
-    min_notional: Decimal
-    max_notional: Decimal
-    max_price: Decimal
-    max_quantity: Decimal
-    band_ppm: int | None
-    maker_fee_ppm: int
-    taker_fee_ppm: int
-    phase: str
-    is_demo: bool
-    self_trade_scope: SelfTradeScope
-    max_open_orders: int | None
+    rules: MarketRules
+    # The rules as the engine has them.
+    integers: IntegerRules
     # A tick is ``tick_units`` of ``10**-tick_decimals``; a lot likewise.
     tick_decimals: int
     tick_units: int
     lot_decimals: int
     lot_units: int
-    rules: MarketRules
     # Most figures of most orders are these.
     zero_quantity: str
     zero_quote: str
 
     def price_to_ticks(self, text: str) -> int:
         """Return a price as ticks. Raises NotExact: not a positive multiple of the tick size."""
-        return _to_count(text, self.tick_decimals, self.tick_units, self.tick_size, "tick size")
+        return _to_count(
+            text, self.tick_decimals, self.tick_units, self.rules.tick_size, "tick size"
+        )
 
     def quantity_to_lots(self, text: str) -> int:
         """Return a quantity as lots. Raises NotExact: not a positive multiple of the lot size."""
-        return _to_count(text, self.lot_decimals, self.lot_units, self.lot_size, "lot size")
+        return _to_count(text, self.lot_decimals, self.lot_units, self.rules.lot_size, "lot size")
 
     def quote_amount_to_units(self, text: str) -> int:
         """Return a positive amount of the quote asset in its smallest units, or raise NotExact."""
@@ -80,6 +117,14 @@ class MarketTerms(msgspec.Struct, frozen=True):
     def quantity_text(self, lots: int) -> str:
         """Return a quantity as text with the lot's decimals."""
         return _text(lots * self.lot_units, self.lot_decimals)
+
+    def allows_notional(self, units: int) -> bool:
+        """Tell whether an order's amount in quote units is within the market's limits."""
+        return self.integers.min_notional_units <= units <= self.integers.max_notional_units
+
+    def is_below_smallest(self, notional: Decimal) -> bool:
+        """Tell whether an amount of quote is less than an order's must be."""
+        return notional < self.rules.min_notional
 
     def base_text(self, units: int) -> str:
         """Return an amount of the base asset as text with its scale's decimals."""
@@ -97,87 +142,55 @@ def build_terms(
     shard_id: int,
     base: AssetTerms,
     quote: AssetTerms,
-    tick_size: Decimal,
-    lot_size: Decimal,
-    min_notional: Decimal,
-    max_notional: Decimal,
-    max_price: Decimal,
-    max_quantity: Decimal,
-    band_ppm: int | None,
-    maker_fee_ppm: int,
-    taker_fee_ppm: int,
-    phase: str,
-    is_demo: bool = False,
-    self_trade_scope: SelfTradeScope = "owner",
-    max_open_orders: int | None = None,
+    rules: MarketRules,
 ) -> MarketTerms:
     """Return the terms of a market. Raises ValidationFailed where its rules cannot be exact."""
-    wrong = _wrong_steps(base, quote, tick_size, lot_size) | _wrong_bounds(
-        quote,
-        rates={"maker_fee_ppm": maker_fee_ppm, "taker_fee_ppm": taker_fee_ppm},
-        maxima={
-            "max_notional": max_notional,
-            "max_price": max_price,
-            "max_quantity": max_quantity,
-        },
-        min_notional=min_notional,
-    )
+    wrong = _wrong_steps(base, quote, rules) | _wrong_bounds(quote, rules)
     if wrong:
         raise ValidationFailed("the market's rules do not fit its assets", **wrong)
-    tick_decimals, lot_decimals = money.scale_of(tick_size), money.scale_of(lot_size)
-    tick_units = money.decimal_to_units(tick_size, tick_decimals)
-    lot_units = money.decimal_to_units(lot_size, lot_decimals)
-    rules = MarketRules(
-        market_id=market_id,
-        base_id=base.asset_id,
-        quote_id=quote.asset_id,
-        lot_units=money.decimal_to_units(lot_size, base.scale),
-        tick_lot_units=money.decimal_to_units(
-            money.EXACT.multiply(tick_size, lot_size), quote.scale
-        ),
-        min_notional_units=money.decimal_to_units(min_notional, quote.scale),
-        max_notional_units=_floor_units(max_notional, quote.scale),
-        # Ticks and lots travel as text and are Python's integers: they have no bound of their own.
-        max_price_ticks=int(money.EXACT.divide_int(max_price, tick_size)),
-        max_quantity_lots=int(money.EXACT.divide_int(max_quantity, lot_size)),
-        band_ppm=band_ppm,
-        self_trade_scope=self_trade_scope,
-        max_open_orders=max_open_orders,
-    )
+    tick_decimals, lot_decimals = money.scale_of(rules.tick_size), money.scale_of(rules.lot_size)
     return MarketTerms(
         market_id=market_id,
         symbol=symbol,
         shard_id=shard_id,
         base=base,
         quote=quote,
-        tick_size=tick_size,
-        lot_size=lot_size,
-        min_notional=min_notional,
-        max_notional=max_notional,
-        max_price=max_price,
-        max_quantity=max_quantity,
-        band_ppm=band_ppm,
-        maker_fee_ppm=maker_fee_ppm,
-        taker_fee_ppm=taker_fee_ppm,
-        phase=phase,
-        is_demo=is_demo,
-        self_trade_scope=self_trade_scope,
-        max_open_orders=max_open_orders,
-        tick_decimals=tick_decimals,
-        tick_units=tick_units,
-        lot_decimals=lot_decimals,
-        lot_units=lot_units,
         rules=rules,
+        integers=_integer_rules(market_id, base, quote, rules),
+        tick_decimals=tick_decimals,
+        tick_units=money.decimal_to_units(rules.tick_size, tick_decimals),
+        lot_decimals=lot_decimals,
+        lot_units=money.decimal_to_units(rules.lot_size, lot_decimals),
         zero_quantity=money.units_to_text(0, lot_decimals),
         zero_quote=money.units_to_text(0, quote.scale),
     )
 
 
-def _wrong_steps(
-    base: AssetTerms, quote: AssetTerms, tick_size: Decimal, lot_size: Decimal
-) -> dict[str, str]:
+def _integer_rules(
+    market_id: int, base: AssetTerms, quote: AssetTerms, rules: MarketRules
+) -> IntegerRules:
+    step_cost = money.EXACT.multiply(rules.tick_size, rules.lot_size)
+    return IntegerRules(
+        market_id=market_id,
+        base_id=base.asset_id,
+        quote_id=quote.asset_id,
+        lot_units=money.decimal_to_units(rules.lot_size, base.scale),
+        tick_lot_units=money.decimal_to_units(step_cost, quote.scale),
+        min_notional_units=money.decimal_to_units(rules.min_notional, quote.scale),
+        max_notional_units=_floor_units(rules.max_notional, quote.scale),
+        # Ticks and lots travel as text and are Python's integers: they have no bound of their own.
+        max_price_ticks=int(money.EXACT.divide_int(rules.max_price, rules.tick_size)),
+        max_quantity_lots=int(money.EXACT.divide_int(rules.max_quantity, rules.lot_size)),
+        band_ppm=rules.band_ppm,
+        self_trade_scope=rules.self_trade_scope,
+        max_open_orders=rules.max_open_orders,
+    )
+
+
+def _wrong_steps(base: AssetTerms, quote: AssetTerms, rules: MarketRules) -> dict[str, str]:
     """Return what is wrong with the tick and the lot, by name."""
     wrong: dict[str, str] = {}
+    tick_size, lot_size = rules.tick_size, rules.lot_size
     tick_decimals, lot_decimals = money.scale_of(tick_size), money.scale_of(lot_size)
     if tick_size <= 0:
         wrong["tick_size"] = "expected a price above zero"
@@ -195,22 +208,37 @@ def _wrong_steps(
     return wrong
 
 
-def _wrong_bounds(
-    quote: AssetTerms, *, rates: dict[str, int], maxima: dict[str, Decimal], min_notional: Decimal
-) -> dict[str, str]:
+def _wrong_bounds(quote: AssetTerms, rules: MarketRules) -> dict[str, str]:
     """Return what is wrong with fee rates, maxima and the smallest notional, by name."""
     wrong: dict[str, str] = {}
-    for name, rate in rates.items():
-        if not 0 <= rate <= money.PPM:
+    for name in ("maker_fee_ppm", "taker_fee_ppm"):
+        if not 0 <= getattr(rules, name) <= money.PPM:
             wrong[name] = f"expected parts per million from 0 to {money.PPM}"
     limit = Decimal(10**money.INTEGER_DIGITS_MAX)
-    for name, value in maxima.items():
-        if not 0 < value < limit:
+    for name in MAXIMA:
+        if not 0 < getattr(rules, name) < limit:
             wrong[name] = "expected a figure above zero and below 10^20"
-    if not 0 <= min_notional <= maxima["max_notional"]:
+    if not 0 <= rules.min_notional <= rules.max_notional:
         wrong["min_notional"] = "expected a figure from zero to max_notional"
-    elif money.scale_of(min_notional) > quote.scale:
+    elif money.scale_of(rules.min_notional) > quote.scale:
         wrong["min_notional"] = f"expected at most the {quote.scale} decimals of {quote.code}"
+    return wrong
+
+
+def wrong_limits(terms: MarketTerms) -> dict[str, str]:
+    """Return which limits leave no order at all, by name."""
+    wrong, rules = {}, terms.integers
+    if rules.max_price_ticks < 1:
+        wrong["max_price"] = "expected at least the tick size"
+    if rules.max_quantity_lots < 1:
+        wrong["max_quantity"] = "expected at least the lot size"
+    if rules.max_notional_units < rules.tick_lot_units:
+        wrong["max_notional"] = "expected at least tick size x lot size"
+    elif rules.min_notional_units > rules.max_notional_units:
+        wrong["min_notional"] = "expected a figure from zero to max_notional"
+    largest_units = notional_units(rules, rules.max_price_ticks, rules.max_quantity_lots)
+    if not wrong and rules.min_notional_units > largest_units:
+        wrong["min_notional"] = "expected at most max_price x max_quantity"
     return wrong
 
 

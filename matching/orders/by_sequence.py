@@ -13,7 +13,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F, Max, Min, Sum
 
-from matching.engine.types import OPEN_STATUSES
+from matching.engine.orders import OPEN_STATUSES
 from matching.markets.terms import MarketTerms
 from matching.models import Event, MarketState, Order, Trade
 from zavora.foundation import money

@@ -14,7 +14,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from matching import wire
+from matching.commands import kind_of
 from matching.worker import settle
 from matching.worker.connection import connect
 from matching.worker.decide import Decision, Figures, ShardContext
@@ -27,8 +27,6 @@ log = structlog.get_logger(__name__)
 
 # Below this a batch waits for little but its commit, and a thread would only cost time.
 FLIGHT_COMMANDS_MIN: Final = 64
-# Commands that read nothing but their account's figures and the books.
-_FLYING: Final = frozenset({wire.PlaceOrder, wire.CancelOrder})
 
 
 class Flight:
@@ -52,7 +50,8 @@ class Flight:
 def can_fly(entries: list[Entry]) -> bool:
     """Tell whether a batch is worth settling in flight, and can be."""
     return len(entries) >= FLIGHT_COMMANDS_MIN and all(
-        type(entry.command) in _FLYING and not entry.blame for entry in entries
+        entry.command is not None and kind_of(entry.command).may_fly and not entry.blame
+        for entry in entries
     )
 
 

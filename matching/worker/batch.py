@@ -13,8 +13,10 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from accounts.money.ledger import BalanceKey, read_totals
-from matching import wire
+from accounts.money.balances import BalanceKey
+from accounts.money.ledger import read_totals
+from matching.commands.configure import ConfigureMarket
+from matching.commands.room import Crowded
 from matching.worker import lease, settle
 from matching.worker.ahead import Flight
 from matching.worker.connection import connect, limit_transactions, require_durable
@@ -30,7 +32,6 @@ from matching.worker.failures import (
 )
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.rebuild import read_assets
-from matching.worker.room import Crowded
 from matching.worker.settle import FundsMoved, KeysTaken, Settled
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.lasting import DoubtfulCommit, WatchedConnection
@@ -235,7 +236,7 @@ class BatchSettler:
         self, cursor: "psycopg.Cursor[Any]", context: ShardContext, entries: Sequence[Entry]
     ) -> None:
         """Read assets again before a command that may name a new one."""
-        if any(type(entry.command) is wire.ConfigureMarket for entry in entries):
+        if any(type(entry.command) is ConfigureMarket for entry in entries):
             context.assets.update(read_assets(cursor))
             context.scales.update({a.asset_id: a.scale for a in context.assets.values()})
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from matching import wire
+from matching.commands import key_of, kind_of
+from matching.commands.base import WireCommand
+from matching.rows.keys import KeyName
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -15,7 +17,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     reply_to: str
     correlation: int
-    command: wire.WireCommand | None
+    command: WireCommand | None
     # Why an earlier attempt at it failed inside; such a command is journaled as void, not decided.
     blame: str = ""
     # A fence moves the stream's ids and asks for nothing.
@@ -26,20 +28,14 @@ def submitting_accounts(entries: Sequence[Entry]) -> list[int]:
     """Return the accounts whose funds and status a batch needs, each once."""
     return list(
         {
-            entry.command.account_id: None
+            account_id: None
             for entry in entries
-            if isinstance(entry.command, wire.PlaceOrder | wire.AmendOrder)
-            or (isinstance(entry.command, wire.CancelOrder) and entry.command.replacement)
+            if entry.command is not None
+            for account_id in kind_of(entry.command).account_ids(entry.command)
         }
     )
 
 
-def keys_of(entries: Sequence[Entry]) -> list[tuple[int, str]]:
+def keys_of(entries: Sequence[Entry]) -> list[KeyName]:
     """Return the idempotency keys of a batch, each once, in order of account and key."""
-    return sorted(
-        {
-            (entry.command.account_id, key)  # type: ignore[union-attr]
-            for entry in entries
-            if (key := getattr(entry.command, "key", None)) is not None
-        }
-    )
+    return sorted({name for entry in entries if (name := key_of(entry.command)) is not None})

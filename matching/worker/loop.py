@@ -21,6 +21,8 @@ import structlog
 from django.conf import settings
 
 from matching import wire
+from matching.commands.phase import SetMarketPhase
+from matching.commands.room import Crowded
 from matching.worker import lease
 from matching.worker.ahead import FLIGHT_COMMANDS_MIN, Ahead, Flight, can_fly
 from matching.worker.batch import RECONNECT_WAIT_MAX_S, BatchSettler
@@ -29,7 +31,6 @@ from matching.worker.entries import Entry
 from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
 from matching.worker.rebuild import load_shard
-from matching.worker.room import Crowded
 from matching.worker.settle import Settled
 from matching.worker.stream import QUEUE_ERRORS, CommandStream, News
 from zavora.foundation.errors import InvariantBroken
@@ -361,7 +362,7 @@ class MatchingWorker(BatchSettler):
         if market_id not in self._owned_context().terms:
             return
         log.critical("market_halted_by_failures", shard=self.shard_id, market_id=market_id)
-        command = wire.SetMarketPhase(market_id, "halted", actor="system:matching worker")
+        command = SetMarketPhase(market_id, "halted", actor="system:matching worker")
         self._settle_and_tell(
             [Entry(entry.stream_id, wire.encode(command), entry.request_id, "", 0, command)]
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from matching import wire
+from matching.commands.base import WireCommand
 from matching.gateway.reply_codes import error_of
 from matching.worker.entries import Entry
 from matching.worker.loop import MatchingWorker
@@ -41,12 +42,12 @@ class OfflineShard:
     ) -> None:
         self._worker.leave()
 
-    def apply(self, commands: Sequence[wire.WireCommand], *, time_us: int) -> list[wire.Reply]:
+    def apply(self, commands: Sequence[WireCommand], *, time_us: int) -> list[wire.Reply]:
         """Settle commands as one batch at ``time_us`` (microseconds since 1970)."""
         self._time_us = time_us
         return self._worker.settle_now(commands)
 
-    def apply_or_raise(self, command: wire.WireCommand, *, time_us: int) -> wire.Reply:
+    def apply_or_raise(self, command: WireCommand, *, time_us: int) -> wire.Reply:
         """Settle one command; raise the error that its refusal means."""
         (reply,) = self.apply([command], time_us=time_us)
         if reply.code:
@@ -61,7 +62,7 @@ class OfflineShard:
 class _QuietWorker(MatchingWorker):
     """A worker that has no stream: it keeps replies for its caller and publishes nothing."""
 
-    def settle_now(self, commands: Iterable[wire.WireCommand]) -> list[wire.Reply]:
+    def settle_now(self, commands: Iterable[WireCommand]) -> list[wire.Reply]:
         self._replies: dict[int, wire.Reply] = {}
         stream_id = self._owned_position().last_stream_id
         entries = [

@@ -3,53 +3,30 @@
 Nothing here decides; it only turns integers into the text of rows and messages.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
-from accounts.money.ledger import BalanceChange, BalanceKey
+from accounts.money.balances import BalanceChange, BalanceKey
 from matching import wire
-from matching.engine.types import (
+from matching.engine.events import (
     DepthChanged,
     Event,
     MarketChanged,
-    Order,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
     Traded,
 )
+from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
-from zavora.foundation.money import units_to_text
-from zavora.foundation.rows import NULL, copy_or_null, copy_text
+from matching.rows.entries import EntryRow
+from matching.rows.orders import TouchedOrder, order_state
+from matching.rows.trades import trade_row
 
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
-
-
-class TouchedOrder(msgspec.Struct, gc=False):
-    """An order that the batch changed, and its text as it stands after the last change."""
-
-    order: Order
-    terms: MarketTerms
-    state: wire.OrderState
-    is_new: bool
-    is_amended: bool = False
-
-    @classmethod
-    def of(cls, order: Order, terms: MarketTerms) -> "TouchedOrder":
-        """Return an order as it stands, not new."""
-        return cls(order, terms, latest_state(order, terms), False)
-
-
-class EntryRow(msgspec.Struct, frozen=True, gc=False):
-    """A ledger entry of a trade; its id and the balance after it are known at settlement."""
-
-    trade_id: int
-    account_id: int
-    asset_id: int
-    kind: str
-    units: int
 
 
 class MarketOutcome(msgspec.Struct):
@@ -63,56 +40,24 @@ class MarketOutcome(msgspec.Struct):
     phase: str | None = None
 
 
-def order_state(
-    order: Order,
-    terms: MarketTerms,
-    *,
-    remaining_lots: int,
-    filled_lots: int,
-    filled_quote_units: int,
-    status: str,
-    reason: str,
-) -> wire.OrderState:
-    """Return an order's text with the given progress (that after one step, or the latest)."""
-    quantity_lots = order.quantity_lots
-    quantity = None if quantity_lots is None else terms.quantity_text(quantity_lots)
-    if remaining_lots == quantity_lots and quantity is not None:
-        remaining = quantity
-    else:
-        remaining = terms.quantity_text(remaining_lots) if remaining_lots else terms.zero_quantity
-    return wire.OrderState(
-        order.order_id,
-        order.account_id,
-        order.market_id,
-        order.client_order_id,
-        order.side,
-        order.order_type,
-        order.time_in_force,
-        order.post_only,
-        None if order.price_ticks is None else terms.price_text(order.price_ticks),
-        quantity,
-        None if order.budget_units is None else terms.quote_text(order.budget_units),
-        remaining,
-        terms.quantity_text(filled_lots) if filled_lots else terms.zero_quantity,
-        terms.quote_text(filled_quote_units) if filled_quote_units else terms.zero_quote,
-        status,
-        reason,
-        order.created_us,
-        order.updated_us,
-    )
+class Told(msgspec.Struct, gc=False):
+    """What one command did, for its reply: its own orders as they stand after it, and its trades.
+
+    Own are those that it placed, amended or closed; an order that it met is somebody else's.
+    """
+
+    orders: list[wire.OrderState] = []
+    trades: list[wire.TradeState] = []
 
 
-def latest_state(order: Order, terms: MarketTerms) -> wire.OrderState:
-    """Return an order's text as it stands now."""
-    return order_state(
-        order,
-        terms,
-        remaining_lots=order.remaining_lots,
-        filled_lots=order.filled_lots,
-        filled_quote_units=order.filled_quote_units,
-        status=order.status,
-        reason=order.reason,
-    )
+class _Step(msgspec.Struct, gc=False):
+    """What the events of one engine command are taken in with."""
+
+    terms: MarketTerms
+    market: MarketOutcome
+    cancel_name: str
+    trades: list[wire.TradeState]
+    own: dict[int, None]
 
 
 class Outcome:
@@ -129,7 +74,6 @@ class Outcome:
         self.entries: list[EntryRow] = []
         self.changes: dict[BalanceKey, BalanceChange] = {}
         self.markets: dict[int, MarketOutcome] = {}
-        self.events_count = 0
 
     def available_change(self, key: BalanceKey) -> int:
         """Return what the batch has added to an available balance so far, in smallest units."""
@@ -142,46 +86,40 @@ class Outcome:
         terms: MarketTerms,
         depth_sequence_before: int,
         cancel_name: str = "",
-    ) -> list[wire.TradeState]:
-        """Take in what one engine command did to one market; return its trades, oldest first.
+    ) -> Told:
+        """Take in what one engine command did to one market, and return it for the reply.
 
         ``cancel_name`` is what the client calls the command, if it is a cancel.
         """
         if not events:
-            return []
+            return Told()
         market = self.markets.get(terms.market_id)
         if market is None:
             market = self.markets[terms.market_id] = MarketOutcome(depth_sequence_before)
-        traded = [event for event in events if isinstance(event, Traded)]
-        steps = _TakerSteps(traded) if traded else _NO_STEPS
-        trades: list[wire.TradeState] = []
+        step = _Step(terms, market, cancel_name, [], {})
         for event in events:
-            if isinstance(event, DepthChanged):
-                price, quantity = event.price_ticks, event.quantity_lots
-                market.depth.append(
-                    wire.DepthChange(
-                        event.side, terms.price_text(price), terms.quantity_text(quantity)
-                    )
-                )
-            elif isinstance(event, Traded):
-                trades.append(self._trade(event, terms, market, steps))
-            elif isinstance(event, OrderPlaced):
-                self._placed(event, terms, market)
-            elif isinstance(event, OrderClosed):
-                self._closed(event, terms, market, cancel_name)
-            elif isinstance(event, OrderAmended):
-                self._amended(event, terms, market, steps)
-            elif isinstance(event, MarketChanged):
-                market.phase = event.phase
-        if trades:
-            market.trades.extend(trades)
-        return trades
+            _ABSORB[type(event)](self, event, step)
+        market.trades += step.trades
+        return Told([self.orders[order_id].state for order_id in step.own], step.trades)
 
     # --- the events ---------------------------------------------------------------------------
 
-    def _placed(self, event: OrderPlaced, terms: MarketTerms, market: MarketOutcome) -> None:
-        order = event.order
-        self._move(market, order, terms, -event.hold_units, event.hold_units)
+    def _depth(self, event: DepthChanged, step: _Step) -> None:
+        terms = step.terms
+        step.market.depth.append(
+            wire.DepthChange(
+                event.side,
+                terms.price_text(event.price_ticks),
+                terms.quantity_text(event.quantity_lots),
+            )
+        )
+
+    def _phase(self, event: MarketChanged, step: _Step) -> None:
+        step.market.phase = event.phase
+
+    def _placed(self, event: OrderPlaced, step: _Step) -> None:
+        order, terms = event.order, step.terms
+        self._move(step.market, order, terms, -event.hold_units, event.hold_units)
         state = order_state(
             order,
             terms,
@@ -190,44 +128,54 @@ class Outcome:
             filled_quote_units=0,
             status="new",
             reason="",
+            updated_us=self._time_us,
         )
         self.orders[order.order_id] = TouchedOrder(order, terms, state, True)
-        market.changes.append(wire.OrderChange("new", state))
+        step.own[order.order_id] = None
+        step.market.changes.append(wire.OrderChange("new", state))
 
-    def _amended(
-        self, event: OrderAmended, terms: MarketTerms, market: MarketOutcome, steps: "_TakerSteps"
-    ) -> None:
-        order = event.order
-        self._move(market, order, terms, -event.hold_units, event.hold_units)
-        filled_lots = order.filled_lots - steps.lots
+    def _amended(self, event: OrderAmended, step: _Step) -> None:
+        order, terms = event.order, step.terms
+        self._move(step.market, order, terms, -event.hold_units, event.hold_units)
         state = order_state(
             order,
             terms,
-            remaining_lots=(order.quantity_lots or 0) - filled_lots,
-            filled_lots=filled_lots,
-            filled_quote_units=order.filled_quote_units - steps.quote_units,
-            status="partially_filled" if filled_lots else "new",
+            remaining_lots=event.remaining_lots,
+            filled_lots=event.filled_lots,
+            filled_quote_units=event.filled_quote_units,
+            status="partially_filled" if event.filled_lots else "new",
             reason="",
+            updated_us=self._time_us,
         )
         self._touch(order, terms, state).is_amended = True
-        market.changes.append(wire.OrderChange("amended", state))
+        step.own[order.order_id] = None
+        step.market.changes.append(wire.OrderChange("amended", state))
 
-    def _closed(
-        self, event: OrderClosed, terms: MarketTerms, market: MarketOutcome, cancel_name: str
-    ) -> None:
-        order = event.order
-        self._move(market, order, terms, event.released_units, -event.released_units)
-        state = latest_state(order, terms)
+    def _closed(self, event: OrderClosed, step: _Step) -> None:
+        order, terms = event.order, step.terms
+        self._move(step.market, order, terms, event.released_units, -event.released_units)
+        state = order_state(
+            order,
+            terms,
+            remaining_lots=event.remaining_lots,
+            filled_lots=event.filled_lots,
+            filled_quote_units=event.filled_quote_units,
+            status=event.status,
+            reason=event.reason,
+            updated_us=self._time_us,
+        )
         self._touch(order, terms, state)
-        kind = _CLOSING.get(order.status)
+        step.own[order.order_id] = None
+        kind = _CLOSING.get(event.status)
         if kind is not None:
-            market.changes.append(wire.OrderChange(kind, state, 0, False, cancel_name))
+            change = wire.OrderChange(kind, state, 0, False, step.cancel_name)
+            step.market.changes.append(change)
 
-    def _trade(
-        self, event: Traded, terms: MarketTerms, market: MarketOutcome, steps: "_TakerSteps"
-    ) -> wire.TradeState:
+    def _traded(self, event: Traded, step: _Step) -> None:
+        terms, market = step.terms, step.market
         maker, taker = event.maker, event.taker
-        if taker.side == "buy":
+        taker_side = taker.terms.side
+        if taker_side == "buy":
             buyer, seller = taker, maker
             maker_fee = terms.quote_text(event.seller_fee_units)
             taker_fee = terms.base_text(event.buyer_fee_units)
@@ -242,7 +190,7 @@ class Outcome:
             terms.price_text(event.price_ticks),
             terms.quantity_text(event.quantity_lots),
             terms.quote_text(event.quote_units),
-            taker.side,
+            taker_side,
             maker.order_id,
             taker.order_id,
             maker.account_id,
@@ -251,14 +199,32 @@ class Outcome:
             taker_fee,
             self._time_us,
         )
+        step.trades.append(trade)
         self._settle_trade(event, terms, market, trade, buyer.account_id, seller.account_id)
-        state = latest_state(maker, terms)
+        state = order_state(
+            maker,
+            terms,
+            remaining_lots=event.maker_remaining_lots,
+            filled_lots=event.maker_filled_lots,
+            filled_quote_units=event.maker_filled_quote_units,
+            status=event.maker_status,
+            reason="",
+            updated_us=self._time_us,
+        )
         self._touch(maker, terms, state)
         market.changes.append(wire.OrderChange("trade", state, event.sequence, True))
-        state = steps.after(event, terms)
+        state = order_state(
+            taker,
+            terms,
+            remaining_lots=event.taker_remaining_lots,
+            filled_lots=event.taker_filled_lots,
+            filled_quote_units=event.taker_filled_quote_units,
+            status=event.taker_status,
+            reason="",
+            updated_us=self._time_us,
+        )
         self._touch(taker, terms, state)
         market.changes.append(wire.OrderChange("trade", state, event.sequence, False))
-        return trade
 
     # --- money --------------------------------------------------------------------------------
 
@@ -295,12 +261,7 @@ class Outcome:
             entries.append(EntryRow(trade_id, seller_id, quote_id, "fee", -seller_fee))
             entries.append(EntryRow(trade_id, self._fee_account_id, quote_id, "fee", seller_fee))
         self.transaction_rows.append(f"{trade_id}\ttrade\t{trade_id}\t{self._time_text}")
-        self.trade_rows.append(
-            f"{trade_id}\t{trade.market_id}\t{trade.sequence}\t{trade.run_sequence}\t{trade.price}"
-            f"\t{trade.quantity}\t{trade.amount}\t{trade.taker_side}\t{trade.maker_order_id}"
-            f"\t{trade.taker_order_id}\t{trade.maker_account_id}\t{trade.taker_account_id}"
-            f"\t{trade.maker_fee}\t{trade.taker_fee}\t{self._time_text}"
-        )
+        self.trade_rows.append(trade_row(trade_id, trade, self._time_text))
 
     def _move(
         self,
@@ -313,7 +274,7 @@ class Outcome:
         """Move between available and locked of the asset that the order pays with."""
         if available_units == 0 and locked_units == 0:
             return
-        asset = terms.quote if order.side == "buy" else terms.base
+        asset = terms.quote if order.terms.side == "buy" else terms.base
         change = self._change(market, (order.account_id, asset.asset_id))
         change.available_units += available_units
         change.locked_units += locked_units
@@ -334,63 +295,11 @@ class Outcome:
         return touched
 
 
-class _TakerSteps:
-    """The taker's progress through the trades of one command (events show it after all of them)."""
-
-    __slots__ = ("_filled_lots", "_filled_quote_units", "_trades_left", "lots", "quote_units")
-
-    def __init__(self, trades: list[Traded]) -> None:
-        self._trades_left = len(trades)
-        self.lots = self.quote_units = 0
-        if trades:
-            self.lots = sum(trade.quantity_lots for trade in trades)
-            self.quote_units = sum(trade.quote_units for trade in trades)
-            taker = trades[0].taker
-            self._filled_lots = taker.filled_lots - self.lots
-            self._filled_quote_units = taker.filled_quote_units - self.quote_units
-
-    def after(self, trade: Traded, terms: MarketTerms) -> wire.OrderState:
-        """Return the taker right after this trade; called for each in order."""
-        taker = trade.taker
-        self._trades_left -= 1
-        self._filled_lots += trade.quantity_lots
-        self._filled_quote_units += trade.quote_units
-        is_done = self._trades_left == 0 and taker.status == "filled"
-        return order_state(
-            taker,
-            terms,
-            remaining_lots=max(0, (taker.quantity_lots or 0) - self._filled_lots),
-            filled_lots=self._filled_lots,
-            filled_quote_units=self._filled_quote_units,
-            status="filled" if is_done else "partially_filled",
-            reason="",
-        )
-
-
-def order_row(touched: TouchedOrder, time_text: str) -> str:
-    """Return a new order's COPY row."""
-    order, state = touched.order, touched.state
-    client_order_id = NULL if state.client_order_id is None else copy_text(state.client_order_id)
-    return (
-        f"{state.id}\t{state.account_id}\t{state.market_id}\t{client_order_id}\t{state.side}"
-        f"\t{state.order_type}\t{state.time_in_force}\t{'t' if state.post_only else 'f'}"
-        f"\t{copy_or_null(state.price)}\t{copy_or_null(state.quantity)}"
-        f"\t{copy_or_null(state.quote_quantity)}"
-        f"\t{state.remaining_quantity}\t{state.filled_quantity}\t{state.filled_quote}"
-        f"\t{hold_text(touched)}\t{order.maker_ppm}\t{order.taker_ppm}\t{order.priority}"
-        f"\t{state.status}\t{state.reason}\t{time_text}\t{time_text}"
-        f"\t{order.owner_id or NULL}"
-    )
-
-
-# Of commands without a trade: nothing was added to what was filled before.
-_NO_STEPS: Final = _TakerSteps([])
-
-
-def hold_text(touched: TouchedOrder) -> str:
-    """Return what is still locked for an order as text of its asset's scale."""
-    if not touched.order.hold_units:
-        return "0"
-    terms = touched.terms
-    asset = terms.quote if touched.order.side == "buy" else terms.base
-    return units_to_text(touched.order.hold_units, asset.scale)
+_ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
+    DepthChanged: Outcome._depth,
+    Traded: Outcome._traded,
+    OrderPlaced: Outcome._placed,
+    OrderClosed: Outcome._closed,
+    OrderAmended: Outcome._amended,
+    MarketChanged: Outcome._phase,
+}

@@ -9,15 +9,16 @@ from psycopg import IsolationLevel
 
 from accounts.money import ledger
 from matching.engine import Engine, EngineError
-from matching.engine.types import MarketSnapshot, Order
-from matching.markets.terms import AssetTerms, MarketTerms, build_terms
-from matching.models import Market, MarketState
-from matching.models import Order as OrderRow
+from matching.engine.orders import Order
+from matching.engine.rules import MarketSnapshot
+from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.markets import MARKETS, STATES, terms_of
+from matching.rows.orders import OPEN_ORDERS, open_order_of, ticks_of
 from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
 from zavora.foundation.errors import InvariantBroken, ZavoraError
-from zavora.foundation.money import NotExact, numeric_text_to_units
+from zavora.foundation.money import NotExact
 
 # A part is read and converted in a small share of a lease.
 ORDERS_IN_PART_MAX: Final = 5_000
@@ -25,27 +26,6 @@ ORDERS_IN_PART_MAX: Final = 5_000
 PART_MAX_MS: Final = 30_000
 
 log = structlog.get_logger(__name__)
-
-_MARKETS: Final = (
-    "SELECT id, symbol, shard_id, base_id, quote_id, tick_size, lot_size, min_notional,"
-    " max_notional, max_price, max_quantity, band_ppm, maker_fee_ppm, taker_fee_ppm, phase,"
-    f" is_demo, self_trade_scope, max_open_orders FROM {Market._meta.db_table}"
-    " WHERE shard_id = %s AND id IN"
-    f" (SELECT market_id FROM {MarketState._meta.db_table}) ORDER BY id"
-)
-_STATES: Final = (
-    "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text"
-    f" FROM {MarketState._meta.db_table} WHERE market_id = ANY(%s)"
-)
-_OPEN_ORDERS: Final = (
-    "SELECT id, account_id, market_id, client_order_id, side, order_type, time_in_force,"
-    " post_only, price::text, quantity::text, remaining_quantity::text, filled_quantity::text,"
-    " filled_quote::text, hold::text, maker_fee_ppm, taker_fee_ppm, priority, status,"
-    " (extract(epoch FROM created_at) * 1000000)::bigint,"
-    " (extract(epoch FROM updated_at) * 1000000)::bigint, owner_id"
-    f" FROM {OrderRow._meta.db_table}"
-    " WHERE market_id = ANY(%s) AND status IN ('new', 'partially_filled')"
-)
 
 
 class _Stored(NamedTuple):
@@ -149,11 +129,11 @@ def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
     engine.load(
         markets=[
             MarketSnapshot(
-                rules=market.rules,
-                phase=market.phase,  # type: ignore[arg-type]
+                rules=market.integers,
+                phase=market.rules.phase,  # type: ignore[arg-type]
                 trade_sequence=states[market_id][2],
                 depth_sequence=states[market_id][1],
-                last_price_ticks=_ticks(states[market_id][3], market),
+                last_price_ticks=_last_ticks(states[market_id][3], market),
             )
             for market_id, market in stored.terms.items()
             if market_id in market_ids
@@ -161,6 +141,10 @@ def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
         orders=[order for order in stored.orders if order.market_id in market_ids],
     )
     return engine
+
+
+def _last_ticks(text: str | None, market: MarketTerms) -> int | None:
+    return None if text is None else ticks_of(text, market)
 
 
 def _set_aside(set_aside: dict[int, str], market_id: int, symbol: str, error: Exception) -> None:
@@ -184,43 +168,20 @@ def _read_terms(
     assets: dict[int, AssetTerms],
     set_aside: dict[int, str],
 ) -> dict[int, MarketTerms]:
-    cursor.execute(_MARKETS, (shard_id,))
+    cursor.execute(MARKETS, (shard_id,))
     terms = {}
     for row in cursor.fetchall():
         try:
-            terms[row[0]] = _terms_of(row, assets)
+            terms[row[0]] = terms_of(row, assets)
         except (ZavoraError, ValueError, ArithmeticError) as error:
             _set_aside(set_aside, row[0], row[1], error)
     return terms
 
 
-def _terms_of(row: tuple[Any, ...], assets: dict[int, AssetTerms]) -> MarketTerms:
-    return build_terms(
-        market_id=row[0],
-        symbol=row[1],
-        shard_id=row[2],
-        base=assets[row[3]],
-        quote=assets[row[4]],
-        tick_size=row[5],
-        lot_size=row[6],
-        min_notional=row[7],
-        max_notional=row[8],
-        max_price=row[9],
-        max_quantity=row[10],
-        band_ppm=row[11],
-        maker_fee_ppm=row[12],
-        taker_fee_ppm=row[13],
-        phase=row[14],
-        is_demo=row[15],
-        self_trade_scope=row[16],
-        max_open_orders=row[17],
-    )
-
-
 def _read_states(
     cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]
 ) -> dict[int, tuple[int, int, int, str | None]]:
-    cursor.execute(_STATES, (list(terms),))
+    cursor.execute(STATES, (list(terms),))
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in cursor.fetchall()}
 
 
@@ -233,10 +194,10 @@ def _read_open_orders(
     """Return the open orders, in no order; fetched in parts, so that no wait gets long."""
     orders: list[Order] = []
     with cursor.connection.cursor(name="open_orders") as parts:
-        parts.execute(_OPEN_ORDERS, (list(terms),))
+        parts.execute(OPEN_ORDERS, (list(terms),))
         while rows := parts.fetchmany(ORDERS_IN_PART_MAX):
             try:
-                orders += [_order(row, terms[row[2]]) for row in rows]
+                orders += [open_order_of(row, terms[row[2]]) for row in rows]
             except (InvariantBroken, NotExact):
                 orders += _orders_that_fit(rows, terms, set_aside)
             keep_lease()
@@ -253,53 +214,7 @@ def _orders_that_fit(
         if market.market_id in set_aside:
             continue
         try:
-            orders.append(_order(row, market))
+            orders.append(open_order_of(row, market))
         except (InvariantBroken, NotExact) as error:
             _set_aside(set_aside, market.market_id, market.symbol, error)
     return orders
-
-
-def _order(row: tuple[Any, ...], market: MarketTerms) -> Order:
-    is_buy = row[4] == "buy"
-    return Order(
-        order_id=row[0],
-        account_id=row[1],
-        market_id=row[2],
-        client_order_id=row[3],
-        side=row[4],
-        order_type=row[5],
-        time_in_force=row[6],
-        post_only=row[7],
-        price_ticks=_ticks(row[8], market),
-        quantity_lots=_lots(row[9], market),
-        budget_units=None,
-        remaining_lots=_lots(row[10], market),
-        filled_lots=_lots(row[11], market),
-        filled_quote_units=numeric_text_to_units(row[12], market.quote.scale),
-        hold_units=numeric_text_to_units(row[13], (market.quote if is_buy else market.base).scale),
-        maker_ppm=row[14],
-        taker_ppm=row[15],
-        priority=row[16],
-        status=row[17],
-        reason="",
-        created_us=row[18],
-        updated_us=row[19],
-        owner_id=row[20] or 0,
-    )
-
-
-def _ticks(text: str | None, market: MarketTerms) -> int | None:
-    if text is None:
-        return None
-    return _count(text, market.tick_decimals, market.tick_units)
-
-
-def _lots(text: str, market: MarketTerms) -> int:
-    return _count(text, market.lot_decimals, market.lot_units)
-
-
-def _count(text: str, decimals: int, step_units: int) -> int:
-    count, rest = divmod(numeric_text_to_units(text, decimals), step_units)
-    if rest:
-        raise InvariantBroken(f"{text} in the tables fits no tick or lot of its market")
-    return count

@@ -14,40 +14,27 @@ from psycopg import IsolationLevel
 
 from accounts.money.ledger import read_entries, read_fee_account
 from matching import wire
+from matching.commands import decode_command, kind_of
+from matching.commands.base import Refused, WireCommand
 from matching.engine import Engine, EngineError
-from matching.engine.types import Command as EngineCommand
-from matching.engine.types import Event, OrderRejected
+from matching.engine.events import Event, OrderRejected
 from matching.markets.terms import AssetTerms, MarketTerms
-from matching.models import Command, Order, Trade
 from matching.orders.ids import IdSequence
-from matching.worker import translate
+from matching.rows.entries import EntryRow
+from matching.rows.journal import READ_JOURNAL, Recorded
+from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
+from matching.rows.orders import compared as compared_order
+from matching.rows.trades import COMPARED_TRADES
+from matching.rows.trades import compared as compared_trade
 from matching.worker.lease import read_position
-from matching.worker.outcome import EntryRow, Outcome, TouchedOrder, hold_text
+from matching.worker.outcome import Outcome
 from matching.worker.rebuild import load_context, read_assets
-from matching.worker.translate import Given, Refused
 from zavora.foundation.errors import InvariantBroken
-from zavora.foundation.money import numeric_text_to_units
 
 # How many closed orders, and how many trades, are compared by one query.
 CHUNK_MAX: Final = 2_000
 # A report that goes on for ever helps nobody.
 DIFFERENCES_MAX: Final = 50
-
-_JOURNAL: Final = (
-    "SELECT sequence, kind, body, (extract(epoch FROM batch_at) * 1000000)::bigint, order_id,"
-    " funds::text, maker_fee_ppm, taker_fee_ppm, owner_id, reached_engine, outcome, reason"
-    f" FROM {Command._meta.db_table} WHERE shard_id = %s ORDER BY id"
-)
-_ORDERS: Final = (
-    "SELECT id, price, quantity, remaining_quantity, filled_quantity, filled_quote, hold,"
-    f" priority, status, reason FROM {Order._meta.db_table} WHERE id = ANY(%s)"
-)
-_TRADES: Final = (
-    "SELECT id, market_id, sequence, run_sequence, price, quantity, amount, taker_side,"
-    " maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee, taker_fee"
-    f" FROM {Trade._meta.db_table} WHERE market_id = %s AND sequence BETWEEN %s AND %s"
-    " ORDER BY sequence"
-)
 
 
 class Verified(msgspec.Struct):
@@ -60,23 +47,6 @@ class Verified(msgspec.Struct):
     entries: int = 0
     state_hash: str = ""
     differences: list[str] = []
-
-
-class _Recorded(msgspec.Struct, frozen=True):
-    """One journal row."""
-
-    sequence: int
-    kind: str
-    body: bytes
-    time_us: int
-    order_id: int | None
-    funds: str | None
-    maker_ppm: int | None
-    taker_ppm: int | None
-    owner_id: int | None
-    reached_engine: bool
-    outcome: str
-    reason: str
 
 
 def verify_shard(
@@ -92,9 +62,9 @@ def verify_shard(
         replay = _Replay(cursor, shard_id)
         with connection.cursor(name="journal") as journal:
             journal.itersize = 5_000
-            journal.execute(_JOURNAL, (shard_id,))
+            journal.execute(READ_JOURNAL, (shard_id,))
             for row in journal:
-                replay.take(_Recorded(*row))
+                replay.take(Recorded(*row))
                 if replay.found.commands % 10_000 == 0:
                     progress(replay.found.commands)
         replay.finish()
@@ -105,7 +75,7 @@ class _Replay:
     def __init__(self, cursor: "psycopg.Cursor[Any]", shard_id: int) -> None:
         self.found = Verified(shard_id)
         self._cursor = cursor
-        self._engine = Engine()
+        self.engine = Engine()
         self._terms: dict[int, MarketTerms] = {}
         self._assets: dict[int, AssetTerms] = read_assets(cursor)
         self._position = read_position(cursor, shard_id)
@@ -116,14 +86,14 @@ class _Replay:
 
     # --- the journal --------------------------------------------------------------------------
 
-    def take(self, row: _Recorded) -> None:
+    def take(self, row: Recorded) -> None:
         """Apply one journaled command and hold its outcome against what was recorded."""
         self.found.commands += 1
         if row.sequence != self.found.commands:
             self._differ(f"journal: expected sequence {self.found.commands}, found {row.sequence}")
         if not row.reached_engine:
             return
-        command = wire.decode_command(row.body)
+        command = decode_command(row.body)
         try:
             outcome, reason = self._apply(command, row)
         except Refused as refused:
@@ -133,74 +103,52 @@ class _Replay:
                 f"command {row.sequence}: recorded {row.outcome} {row.reason},"
                 f" replayed {outcome} {reason}"
             )
-        self._engine.commit()
+        self.engine.commit()
         if len(self._closed) >= CHUNK_MAX:
             self._compare_orders()
         if len(self._trades) >= CHUNK_MAX:
             self._compare_trades()
 
-    def _apply(self, command: wire.WireCommand, row: _Recorded) -> tuple[str, str]:
-        given = Given(
-            row.time_us,
-            row.order_id or 0,
-            0,
-            row.maker_ppm or 0,
-            row.taker_ppm or 0,
-            row.owner_id or 0,
-        )
-        if isinstance(command, wire.ConfigureMarket):
-            terms = translate.configured_terms(
-                command, shard_id=self.found.shard_id, assets=self._assets
-            )
-            result = self._run([(translate.configure(terms, given), terms)], row)
-            if result[0] == "applied":
-                self._terms[terms.market_id] = terms
-            return result
-        if isinstance(command, wire.CancelAllOrders):
-            ids = [market.rules.market_id for market in self._engine.markets()]
-            return self._run(
-                [
-                    (part, self._terms[part.market_id])
-                    for part in translate.cancel_all(command, given, ids)
-                ],
-                row,
-            )
-        terms = self._terms[command.market_id]
-        if isinstance(command, wire.SetMarketPhase):
-            return self._run([(translate.set_phase(command, given), terms)], row)
-        if isinstance(command, wire.CancelOrder):
-            return self._run([(translate.cancel(command, given, self._engine), terms)], row)
-        if isinstance(command, wire.AmendOrder):
-            order = self._engine.order(command.order_id)
-            given = self._with_funds(given, row, terms, "buy" if order is None else order.side)
-            return self._run([(translate.amend(command, given, terms), terms)], row)
-        given = self._with_funds(given, row, terms, command.side)
-        return self._run([(translate.place(command, given, terms), terms)], row)
-
-    def _with_funds(self, given: Given, row: _Recorded, terms: MarketTerms, side: str) -> Given:
-        asset = terms.quote if side == "buy" else terms.base
-        funds = 0 if row.funds is None else numeric_text_to_units(row.funds, asset.scale)
-        return msgspec.structs.replace(given, funds_units=funds)
-
-    def _run(
-        self, commands: list[tuple[EngineCommand, MarketTerms]], row: _Recorded
-    ) -> tuple[str, str]:
+    def _apply(self, command: WireCommand, row: Recorded) -> tuple[str, str]:
+        """Run a command through its kind, as the worker did, with what it was given then."""
+        kind = kind_of(command)
+        asset = kind.pays_with(command, self)
+        given = row.given(None if asset is None else asset.scale)
+        steps = kind.steps(command, given, self)
         outcome = Outcome(
-            ids=IdSequence(shard_id=self.found.shard_id, last=0),
+            ids=IdSequence(shard_id=self.shard_id, last=0),
             fee_account_id=self._fee_account_id,
             time_us=row.time_us,
             time_text="",
         )
-        for command, terms in commands:
-            events: list[Event] = self._engine.apply(command)
+        for step in steps:
+            events: list[Event] = self.engine.apply(step.command)
             if events and isinstance(events[0], OrderRejected):
                 return "rejected", events[0].reason
-            trades = outcome.absorb(events, terms, 0)
-            self._note_trades(trades, outcome)
+            self._note_trades(outcome.absorb(events, step.terms, 0).trades, outcome)
+        terms = kind.new_terms(command, steps)
+        if terms is not None:
+            self._terms[terms.market_id] = terms
         for order_id, touched in outcome.orders.items():
-            if self._engine.order(order_id) is None:
+            if self.engine.order(order_id) is None:
                 self._closed[order_id] = touched
         return "applied", ""
+
+    # --- the shard as kinds see it ------------------------------------------------------------
+
+    @property
+    def shard_id(self) -> int:
+        """Return which shard it is."""
+        return self.found.shard_id
+
+    @property
+    def assets(self) -> dict[int, AssetTerms]:
+        """Return all assets by id."""
+        return self._assets
+
+    def terms_here(self, market_id: int) -> MarketTerms:
+        """Return a market's terms as of this point of the journal."""
+        return self._terms[market_id]
 
     def _note_trades(self, trades: list[wire.TradeState], outcome: Outcome) -> None:
         entries: dict[int, list[EntryRow]] = {}
@@ -215,16 +163,18 @@ class _Replay:
         """Compare what is left, the open orders, the counters and the engines as wholes."""
         self._compare_orders()
         self._compare_trades()
-        for order in (o for m in self._engine.markets() for o in m.open_orders()):
+        for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
-            self._closed[order.order_id] = TouchedOrder.of(order, terms)
+            self._closed[order.order_id] = TouchedOrder(
+                order, terms, latest_state(order, terms), False
+            )
         self._compare_orders()
         if self._position.journal_sequence != self.found.commands:
             self._differ(
                 f"shard: says {self._position.journal_sequence} commands,"
                 f" the journal has {self.found.commands}"
             )
-        self.found.state_hash = self._engine.state_hash()
+        self.found.state_hash = self.engine.state_hash()
         if self._stored_hash != self.found.state_hash:
             self._differ(
                 f"engine: replayed {self.found.state_hash}, from the tables {self._stored_hash}"
@@ -240,21 +190,10 @@ class _Replay:
     def _compare_orders(self) -> None:
         if not self._closed:
             return
-        self._cursor.execute(_ORDERS, (list(self._closed),))
+        self._cursor.execute(COMPARED_ORDERS, (list(self._closed),))
         rows = {row[0]: row[1:] for row in self._cursor.fetchall()}
         for order_id, touched in self._closed.items():
-            state = touched.state
-            replayed = (
-                _decimal(state.price),
-                _decimal(state.quantity),
-                Decimal(state.remaining_quantity),
-                Decimal(state.filled_quantity),
-                Decimal(state.filled_quote),
-                Decimal(hold_text(touched)),
-                touched.order.priority,
-                state.status,
-                state.reason,
-            )
+            replayed = compared_order(touched)
             if rows.get(order_id) != replayed:
                 self._differ(f"order {order_id}: stored {rows.get(order_id)}, replayed {replayed}")
         self.found.orders += len(self._closed)
@@ -266,7 +205,7 @@ class _Replay:
             by_market.setdefault(trade.market_id, []).append((trade, entries))
         for market_id, trades in by_market.items():
             first, last = trades[0][0].sequence, trades[-1][0].sequence
-            self._cursor.execute(_TRADES, (market_id, first, last))
+            self._cursor.execute(COMPARED_TRADES, (market_id, first, last))
             rows = {row[2]: row for row in self._cursor.fetchall()}
             stored_entries = read_entries(self._cursor, [row[0] for row in rows.values()])
             for trade, entries in trades:
@@ -285,21 +224,7 @@ class _Replay:
         if row is None:
             self._differ(f"{name}: missing")
             return
-        replayed = (
-            trade.market_id,
-            trade.sequence,
-            trade.run_sequence,
-            Decimal(trade.price),
-            Decimal(trade.quantity),
-            Decimal(trade.amount),
-            trade.taker_side,
-            trade.maker_order_id,
-            trade.taker_order_id,
-            trade.maker_account_id,
-            trade.taker_account_id,
-            Decimal(trade.maker_fee),
-            Decimal(trade.taker_fee),
-        )
+        replayed = compared_trade(trade)
         if row[1:] != replayed:
             self._differ(f"{name}: stored {row[1:]}, replayed {replayed}")
         expected = sorted(
@@ -319,7 +244,3 @@ class _Replay:
     def _differ(self, text: str) -> None:
         if len(self.found.differences) < DIFFERENCES_MAX:
             self.found.differences.append(text)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

@@ -9,10 +9,8 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
+from accounts.money.balances import BalanceChange, BalanceKey, LockedBalance
 from accounts.money.ledger import (
-    BalanceChange,
-    BalanceKey,
-    LockedBalance,
     ask_accounts,
     copy_ledger,
     lock_balances,
@@ -21,69 +19,24 @@ from accounts.money.ledger import (
 )
 from accounts.notices import BalanceState
 from matching import wire
-from matching.markets.terms import MarketTerms
-from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Trade
+from matching.commands.room import BOUNDS, Crowded
+from matching.models import Event
+from matching.rows.entries import EntryRow, entry_row
+from matching.rows.journal import JOURNAL
+from matching.rows.keys import KEYS, READ_KEYS, bindings_of
+from matching.rows.markets import MarketCounters, write_market, write_states
+from matching.rows.orders import AMEND_ORDERS, ORDERS, UPDATE_ORDERS
+from matching.rows.trades import TRADES
 from matching.worker import lease
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry, keys_of, submitting_accounts
 from matching.worker.lease import LeaseLost, Position
-from matching.worker.outcome import EntryRow
-from matching.worker.room import BOUNDS, Crowded
-from zavora.foundation.money import units_to_text
-from zavora.foundation.rows import (
-    NULL,
-    RowCounts,
-    RowTable,
-    array_text,
-    array_text_quoted,
-    write_rows,
-)
+from zavora.foundation.rows import RowCounts, array_text, array_text_quoted, write_rows
 
-_ORDERS: Final = RowTable(
-    Order,
-    (
-        "id", "account_id", "market_id", "client_order_id", "side", "order_type",
-        "time_in_force", "post_only", "price", "quantity", "quote_quantity",
-        "remaining_quantity", "filled_quantity", "filled_quote", "hold", "maker_fee_ppm",
-        "taker_fee_ppm", "priority", "status", "reason", "created_at", "updated_at", "owner_id",
-    ),
-)  # fmt: skip
-_TRADES: Final = RowTable(
-    Trade,
-    (
-        "id", "market_id", "sequence", "run_sequence", "price", "quantity", "amount",
-        "taker_side", "maker_order_id", "taker_order_id", "maker_account_id",
-        "taker_account_id", "maker_fee", "taker_fee", "created_at",
-    ),
-)  # fmt: skip
-_JOURNAL: Final = RowTable(
-    Command,
-    (
-        "id", "shard_id", "sequence", "stream_id", "kind", "account_id", "market_id", "body",
-        "request_id", "batch_at", "order_id", "funds", "maker_fee_ppm", "taker_fee_ppm",
-        "owner_id", "reached_engine", "outcome", "reason", "actor",
-    ),
-)  # fmt: skip
-_KEYS: Final = RowTable(OrderKey, ("account_id", "key", "fingerprint", "result", "created_at"))
 # A payload is large: as a parameter it travels as it is, in a row of text as twice its size.
 _INSERT_EVENT: Final = (
     f"INSERT INTO {Event._meta.db_table} (market_id, prev_sequence, sequence, payload, batch_at)"
     " VALUES (%s, %s, %s, %b, %s)"
-)
-_MARKET: Final = Market._meta.db_table
-_STATE: Final = MarketState._meta.db_table
-
-_UPDATE_ORDERS: Final = (
-    f"UPDATE {Order._meta.db_table} o SET remaining_quantity = d.remaining,"
-    " filled_quantity = d.filled, filled_quote = d.filled_quote, hold = d.hold,"
-    " status = d.status, reason = d.reason, updated_at = %s FROM unnest(%s::bigint[],"
-    " %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::text[], %s::text[])"
-    " AS d(id, remaining, filled, filled_quote, hold, status, reason) WHERE o.id = d.id"
-)
-_AMEND_ORDERS: Final = (
-    f"UPDATE {Order._meta.db_table} o SET price = d.price, quantity = d.quantity,"
-    " priority = d.priority FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[])"
-    " AS d(id, price, quantity, priority) WHERE o.id = d.id"
 )
 
 # Up to so many commands the round trips cost more than what COPY saves.
@@ -113,9 +66,7 @@ class FiguresAsked:
         self._keys = self._accounts = None
         if keys:
             self._keys = connection.execute(
-                f"SELECT k.account_id, k.key, k.fingerprint, k.result FROM {_KEYS.name} k"
-                " JOIN unnest(%s::bigint[], %s::text[]) AS w(account_id, key)"
-                " ON k.account_id = w.account_id AND k.key = w.key",
+                READ_KEYS,
                 (array_text(key[0] for key in keys), array_text_quoted(key[1] for key in keys)),
             )
         account_ids = submitting_accounts(entries)
@@ -125,7 +76,7 @@ class FiguresAsked:
     def take(self, scales: dict[int, int]) -> Figures:
         """Return the figures; balances only of assets that ``scales`` knows."""
         rows = [] if self._keys is None else self._keys.fetchall()
-        bound = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        bound = bindings_of(rows)
         if self._accounts is None:
             return Figures({}, {}, bound)
         accounts, available, nearly_full = take_accounts(self._accounts, scales)
@@ -180,16 +131,16 @@ def write(
     counts = RowCounts()
     try:
         with _together(connection, decision):
-            write_rows(cursor, _KEYS, decision.rows.keys)
+            write_rows(cursor, KEYS, decision.rows.keys)
             _write_orders(cursor, decision, counts)
-            write_rows(cursor, _TRADES, outcome.trade_rows)
-            write_rows(cursor, _JOURNAL, decision.journal_rows)
+            write_rows(cursor, TRADES, outcome.trade_rows)
+            write_rows(cursor, JOURNAL, decision.journal_rows)
             # Balances last: other shards wait for them until this batch has committed.
             locked = {}
             if outcome.changes:
                 locked = lock_balances(cursor, outcome.changes, context.scales)
     except psycopg.errors.UniqueViolation as error:
-        if error.diag.table_name == _KEYS.name:
+        if error.diag.table_name == KEYS.name:
             raise KeysTaken from error
         raise
     counts.check()
@@ -247,11 +198,11 @@ def _require_funds(
 
 def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: RowCounts) -> None:
     rows, connection = decision.rows, cursor.connection
-    write_rows(cursor, _ORDERS, rows.new_orders)
+    write_rows(cursor, ORDERS, rows.new_orders)
     if rows.changed_ids:
         counts.execute(
             connection,
-            _UPDATE_ORDERS,
+            UPDATE_ORDERS,
             (decision.time_text, *rows.changed),
             rows=len(rows.changed_ids),
             what="orders",
@@ -259,7 +210,7 @@ def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: Row
     if rows.amended_ids:
         counts.execute(
             connection,
-            _AMEND_ORDERS,
+            AMEND_ORDERS,
             rows.amended,
             rows=len(rows.amended_ids),
             what="amended orders",
@@ -283,7 +234,7 @@ def _entry_rows(
     time_text = decision.time_text
     for entry_id, entry in zip(decision.rows.entry_ids, entries, strict=True):
         scale = scales[entry.asset_id]
-        after = NULL
+        total = None
         if entry.account_id != context.fee_account_id:
             key = (entry.account_id, entry.asset_id)
             total = totals.get(key)
@@ -293,11 +244,7 @@ def _entry_rows(
             totals[key] = total = total + entry.units
             if total >= BOUNDS[scale]:
                 crowded.add(key)
-            after = units_to_text(total, scale)
-        rows.append(
-            f"{entry_id}\t{entry.trade_id}\t{entry.account_id}\t{entry.asset_id}\t{entry.kind}"
-            f"\t{entry.units}e-{scale}\t{after}\t{time_text}"
-        )
+        rows.append(entry_row(entry_id, entry, scale=scale, total_units=total, time_text=time_text))
     if crowded:
         raise Crowded(crowded)
     return rows
@@ -312,11 +259,11 @@ def _write_markets(
 ) -> Settled:
     """Write changed rules, counters and the events of all markets touched."""
     for terms in decision.new_terms.values():
-        _write_market(cursor, terms, decision.time_text)
+        write_market(cursor, terms, decision.time_text)
     by_key = {(balance.account_id, balance.asset_id): balance for balance in balances}
     events: list[tuple[int, bytes]] = []
     sequences: dict[int, int] = {}
-    states: list[tuple[int, int, int, int, str | None]] = []
+    states: list[tuple[int, int, MarketCounters]] = []
     for market_id, touched in decision.outcome.markets.items():
         prev = context.event_sequences.get(market_id, 0)
         sequences[market_id] = prev + 1
@@ -337,65 +284,6 @@ def _write_markets(
         )
         events.append((market_id, payload))
         cursor.execute(_INSERT_EVENT, (market_id, prev, prev + 1, payload, decision.time_text))
-        counters = decision.rows.markets[market_id]
-        states.append(
-            (
-                market_id,
-                prev + 1,
-                counters.depth_sequence,
-                counters.trade_sequence,
-                counters.last_price,
-            )
-        )
-    if states:
-        _write_states(cursor.connection, states, counts)
+        states.append((market_id, prev + 1, decision.rows.markets[market_id]))
+    write_states(cursor.connection, states, counts)
     return Settled(events, sequences)
-
-
-def _write_states(
-    connection: "psycopg.Connection[Any]",
-    states: list[tuple[int, int, int, int, str | None]],
-    counts: RowCounts,
-) -> None:
-    counts.execute(
-        connection,
-        f"INSERT INTO {_STATE} (market_id, event_sequence, depth_sequence, trade_sequence,"
-        " last_price) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::bigint[], %s::numeric[]) ON CONFLICT (market_id) DO UPDATE SET"
-        " event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
-        " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price",
-        tuple([state[column] for state in states] for column in range(5)),
-        rows=len(states),
-        what="market states",
-    )
-
-
-def _write_market(cursor: "psycopg.Cursor[Any]", terms: MarketTerms, time_text: str) -> None:
-    """Write a market's row: this worker is the only one that may."""
-    figures = {
-        "symbol": terms.symbol,
-        "base_id": terms.base.asset_id,
-        "quote_id": terms.quote.asset_id,
-        "shard_id": terms.shard_id,
-        "tick_size": terms.tick_size,
-        "lot_size": terms.lot_size,
-        "min_notional": terms.min_notional,
-        "max_notional": terms.max_notional,
-        "max_price": terms.max_price,
-        "max_quantity": terms.max_quantity,
-        "band_ppm": terms.band_ppm,
-        "maker_fee_ppm": terms.maker_fee_ppm,
-        "taker_fee_ppm": terms.taker_fee_ppm,
-        "phase": terms.phase,
-        "is_demo": terms.is_demo,
-        "self_trade_scope": terms.self_trade_scope,
-        "max_open_orders": terms.max_open_orders,
-        "updated_at": time_text,
-    }
-    columns = ", ".join(figures)
-    cursor.execute(
-        f"INSERT INTO {_MARKET} (id, created_at, {columns})"
-        f" VALUES (%s, %s, {', '.join(['%s'] * len(figures))}) ON CONFLICT (id) DO UPDATE SET "
-        + ", ".join(f"{column} = EXCLUDED.{column}" for column in figures),
-        (terms.market_id, time_text, *figures.values()),
-    )

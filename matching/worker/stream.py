@@ -17,6 +17,8 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from matching import wire
+from matching.commands import decode_command
+from matching.commands.base import WireCommand
 from matching.worker.entries import Entry
 from zavora.foundation.lasting import UnsafeServer
 
@@ -177,9 +179,9 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
     body = fields.get(wire.FIELD_BODY)
     if body is None:
         return Entry(stream_id, b"", "", "", 0, None, is_fence=True)
-    command: wire.WireCommand | None
+    command: WireCommand | None
     try:
-        command = wire.decode_command(body)
+        command = decode_command(body)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         command = None
     try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
-from matching import wire
+from matching.commands import decode_command
 from tests.crash.notes import OrderStored, OrderTold, Stored, TradeStored
 from tests.exchange import Exchange
 
@@ -49,7 +49,7 @@ class Tables:
                 self._last_sequence = sequence
                 if request_id:  # the demo's own set-up has none
                     self._by_request[request_id] += 1
-                key = getattr(wire.decode_command(bytes(body)), "key", None)
+                key = getattr(decode_command(bytes(body)), "key", None)
                 if key is not None:
                     self._by_key[(account, key.strip())] += 1
         return Stored(orders, trades, self._by_key, self._by_request)

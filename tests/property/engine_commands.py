@@ -5,16 +5,17 @@ from random import Random
 
 import msgspec
 
-from matching.engine.types import (
+from matching.engine.commands import (
     Amend,
     Cancel,
     CancelAll,
     Command,
     ConfigureMarket,
-    MarketRules,
     Place,
     SetPhase,
 )
+from matching.engine.orders import OrderTerms
+from matching.engine.rules import IntegerRules
 from tests.property.naive_book import NaiveExchange
 
 PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
@@ -39,10 +40,10 @@ class CommandMaker:
         self.spare_ids: list[int] = []
         self.recent_ids: list[tuple[int, int, int]] = []  # market, account, order
 
-    def rules(self, market_id: int) -> MarketRules:
+    def rules(self, market_id: int) -> IntegerRules:
         pick = self.random.choice
         base_id, quote_id = PAIRS[market_id]
-        return MarketRules(
+        return IntegerRules(
             market_id,
             base_id,
             quote_id,
@@ -116,14 +117,16 @@ class CommandMaker:
             market_id,
             account_id,
             order_id,
-            side,
-            order_type,
-            time_in_force,
-            post_only,
+            OrderTerms(
+                budget,
+                side,
+                order_type,
+                time_in_force,
+                post_only,
+                pick((None, None, None, None, None, "a", "b", "c", "d", "ü|'\n")),
+            ),
             price,
             quantity,
-            budget,
-            client_order_id=pick((None, None, None, None, None, "a", "b", "c", "d", "ü|'\n")),
             maker_ppm=pick((0, 1_000, 1_000, 50_000, -900)),
             taker_ppm=pick((0, 2_000, 2_000, 33_333)) if self.random.random() < 0.99 else 2_000_000,
             available_units=self.available_units(market_id, account_id, side),

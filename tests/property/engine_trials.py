@@ -10,20 +10,19 @@ from typing import Any
 import msgspec
 
 from matching.engine import Engine
-from matching.engine.types import (
-    Command,
-    ConfigureMarket,
+from matching.engine.commands import Command, ConfigureMarket
+from matching.engine.events import (
     DepthChanged,
     Event,
     MarketChanged,
-    MarketRules,
-    Order,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
     OrderRejected,
     Traded,
 )
+from matching.engine.orders import Order
+from matching.engine.rules import IntegerRules
 from tests.property.engine_commands import PAIRS, CommandMaker
 from tests.property.naive_book import NaiveExchange, NaiveTrade, Outcome
 
@@ -48,7 +47,7 @@ class Settlement:
         self.available[key] = self.available.get(key, 0) - units
         self.locked[key] = self.locked.get(key, 0) + units
 
-    def settle(self, event: Event, rules: MarketRules) -> None:
+    def settle(self, event: Event, rules: IntegerRules) -> None:
         match event:
             case OrderPlaced(order, units) | OrderAmended(order, units):
                 self.hold(order.account_id, paid_with(order, rules), units)
@@ -57,9 +56,9 @@ class Settlement:
             case Traded():
                 self._settle_trade(event, rules)
 
-    def _settle_trade(self, trade: Traded, rules: MarketRules) -> None:
+    def _settle_trade(self, trade: Traded, rules: IntegerRules) -> None:
         buyer, seller = trade.maker, trade.taker
-        if buyer.side == "sell":
+        if buyer.terms.side == "sell":
             buyer, seller = seller, buyer
         self.hold(buyer.account_id, rules.quote_id, -trade.buyer_hold_units)
         self.hold(seller.account_id, rules.base_id, -trade.base_units)
@@ -73,9 +72,9 @@ class Settlement:
         self.fees[rules.quote_id] += trade.seller_fee_units
 
 
-def paid_with(order: Order, rules: MarketRules) -> int:
+def paid_with(order: Order, rules: IntegerRules) -> int:
     """The asset that an order keeps locked."""
-    return rules.quote_id if order.side == "buy" else rules.base_id
+    return rules.quote_id if order.terms.side == "buy" else rules.base_id
 
 
 class Trial:
@@ -229,7 +228,7 @@ class Trial:
             expected.filled,
         )
         assert order.filled_quote_units == expected.spent
-        self.count(f"{order.order_type} {order.status} {order.reason}")
+        self.count(f"{order.terms.order_type} {order.status} {order.reason}")
 
     def follow_depth(self, market_id: int, events: list[Event]) -> None:
         """A reader of the depth events alone must hold the same book, without a gap."""
@@ -291,9 +290,9 @@ class Trial:
                 mine.sort(key=lambda o: o.priority)
                 assert market.orders_of(account_id) == mine
                 for order in mine:
-                    if order.client_order_id is not None:
+                    if order.terms.client_order_id is not None:
                         found = self.engine.order_by_client_id(
-                            market_id, account_id, order.client_order_id
+                            market_id, account_id, order.terms.client_order_id
                         )
                         assert found is order
 

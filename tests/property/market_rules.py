@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from matching.markets.soundness import FIGURES, PHASES
-from matching.markets.terms import AssetTerms, MarketTerms
+from matching.markets.soundness import PHASES
+from matching.markets.terms import FIGURES, AssetTerms, MarketTerms
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import EXACT
 
@@ -96,7 +96,7 @@ def require_named(refused: ValidationFailed) -> None:
 
 def extreme_orders(terms: MarketTerms) -> Iterator[tuple[int, int]]:
     """Yield (price_ticks, lots) at the ends of price, quantity and amount that are allowed."""
-    rules = terms.rules
+    rules = terms.integers
     prices, lots, unit = rules.max_price_ticks, rules.max_quantity_lots, rules.tick_lot_units
     smallest, largest = rules.min_notional_units, rules.max_notional_units
     seen = set()

@@ -7,16 +7,16 @@ open orders) and no undo. Slow and easy to believe.
 
 from dataclasses import dataclass, field
 
-from matching.engine.types import (
+from matching.engine.commands import (
     Amend,
     Cancel,
     CancelAll,
     Command,
     ConfigureMarket,
-    MarketRules,
     Place,
     SetPhase,
 )
+from matching.engine.rules import IntegerRules
 
 
 @dataclass(eq=False)
@@ -81,7 +81,7 @@ class RefusedError(Exception):
 class NaiveMarket:
     """The rules, the last price, the number of trades and the orders, in no special order."""
 
-    def __init__(self, rules: MarketRules, phase: str) -> None:
+    def __init__(self, rules: IntegerRules, phase: str) -> None:
         self.rules = rules
         self.phase = phase
         self.last_price: int | None = None
@@ -243,67 +243,67 @@ class NaiveExchange:
 
     def place(self, command: Place) -> Outcome:
         market = self.market(command.market_id)
-        self.check_phase(market, command.post_only)
-        if command.order_type == "limit":
+        self.check_phase(market, command.terms.post_only)
+        if command.terms.order_type == "limit":
             self.check_limit(market, command.price_ticks, command.quantity_lots)
             self.check_band(market, command.price_ticks)
         elif command.quantity_lots is not None:
             if not 1 <= command.quantity_lots <= market.rules.max_quantity_lots:
                 raise RefusedError("quantity_out_of_range")
         else:
-            self.check_amount(market, command.budget_units)
+            self.check_amount(market, command.terms.budget_units)
         for other in market.orders:
             if (
                 other.status == "open"
                 and other.account_id == command.account_id
-                and command.client_order_id is not None
-                and other.client_order_id == command.client_order_id
+                and command.terms.client_order_id is not None
+                and other.client_order_id == command.terms.client_order_id
             ):
                 raise RefusedError("duplicate_client_order_id")
-        if command.order_type == "limit" and command.time_in_force == "gtc":
+        if command.terms.order_type == "limit" and command.terms.time_in_force == "gtc":
             self.check_open_orders(market, command.account_id)
-        if command.post_only and market.lots_against(command.side, command.price_ticks):
+        if command.terms.post_only and market.lots_against(command.terms.side, command.price_ticks):
             raise RefusedError("post_only_would_cross")
 
         rules = market.rules
         within = market.lots_before_own(
-            command.side, command.price_ticks, command.account_id, command.owner_id
+            command.terms.side, command.price_ticks, command.account_id, command.owner_id
         )
         if command.quantity_lots is None:
-            within = affordable(within, command.budget_units, rules.tick_lot_units)
+            within = affordable(within, command.terms.budget_units, rules.tick_lot_units)
         else:
             within = within[: command.quantity_lots]
-        if command.side == "sell":
+        if command.terms.side == "sell":
             lots = len(within) if command.quantity_lots is None else command.quantity_lots
             needed, asset_id = lots * rules.lot_units, rules.base_id
         else:
             asset_id = rules.quote_id
-            if command.order_type == "limit":
+            if command.terms.order_type == "limit":
                 needed = command.price_ticks * command.quantity_lots * rules.tick_lot_units
             elif command.quantity_lots is not None:
                 needed = sum(maker.price for maker in within) * rules.tick_lot_units
             else:
-                needed = command.budget_units
+                needed = command.terms.budget_units
         if self.available(command.account_id, asset_id) < needed:
             raise RefusedError("insufficient_balance")
 
         order = NaiveOrder(
             command.order_id,
             command.account_id,
-            command.client_order_id,
-            command.side,
-            command.order_type == "market",
-            command.time_in_force,
-            command.post_only,
+            command.terms.client_order_id,
+            command.terms.side,
+            command.terms.order_type == "market",
+            command.terms.time_in_force,
+            command.terms.post_only,
             command.price_ticks,
             command.quantity_lots,
-            command.budget_units,
+            command.terms.budget_units,
             command.maker_ppm,
             command.taker_ppm,
             priority=command.order_id,
             owner_id=command.owner_id,
         )
-        if command.time_in_force == "fok" and len(within) < command.quantity_lots:
+        if command.terms.time_in_force == "fok" and len(within) < command.quantity_lots:
             order.status, order.reason = "expired", "fok_unfillable"
             return Outcome(order=order, more_held=needed)
         trades = self.match(market, order)

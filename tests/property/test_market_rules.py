@@ -6,19 +6,31 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from matching import wire
+from matching.commands import KINDS, decode_command, encode
+from matching.commands.base import Given
+from matching.commands.configure import configure_command
+from matching.commands.place import PlaceOrder, placed
 from matching.engine import Engine
-from matching.engine.types import Amend, Cancel, OrderRejected, Traded
-from matching.markets.services import configure_command
+from matching.engine.commands import Amend, Cancel, ConfigureMarket
+from matching.engine.events import OrderRejected, Traded
 from matching.markets.soundness import sound_terms
-from matching.markets.terms import AssetTerms, MarketTerms, build_terms
-from matching.worker import translate
-from matching.worker.translate import Given
-from tests.property.market_rules import FIELDS, extreme_orders, market_rules, require_named
+from matching.markets.terms import FIGURES, RULES, AssetTerms, MarketRules, MarketTerms, build_terms
+from tests.property.market_rules import extreme_orders, market_rules, require_named
+from tests.terms import flat_terms
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import decimal_to_units, numeric_text_to_units, units_to_text
 
 PLENTY = 10**60
+
+
+class Shard:
+    """A shard that knows two assets."""
+
+    def __init__(self, terms: MarketTerms) -> None:
+        self.shard_id = terms.shard_id
+        self.assets = {1: terms.base, 2: terms.quote}
+
+
 POSSIBLE_MIN = 100
 MAKER, TAKER = 11, 12
 
@@ -32,7 +44,7 @@ def test_rules_are_refused_by_name_or_keep_their_extremes():
     @given(rules=market_rules())
     def run(rules):
         try:
-            terms = sound_terms(**rules)
+            terms = flat_terms(sound_terms, **rules)
         except ValidationFailed as refused:
             require_named(refused)
             counts["refused"] += 1
@@ -40,7 +52,7 @@ def test_rules_are_refused_by_name_or_keep_their_extremes():
         counts["markets"] += 1
         _require_the_same_over_the_wire(terms)
         _require_the_same_from_the_tables(terms)
-        if terms.phase == "continuous":
+        if terms.rules.phase == "continuous":
             _trade_at_the_ends(terms, counts)
 
     run()
@@ -51,49 +63,51 @@ def test_rules_are_refused_by_name_or_keep_their_extremes():
 
 
 def _require_the_same_over_the_wire(terms: MarketTerms) -> None:
-    command = wire.decode_command(wire.encode(configure_command(terms)))
-    assets = {1: terms.base, 2: terms.quote}
-    assert translate.configured_terms(command, shard_id=terms.shard_id, assets=assets) == terms
+    command = decode_command(encode(configure_command(terms)))
+    shard = Shard(terms)
+    (step,) = KINDS[type(command)].steps(command, Given(1), shard)
+    assert step.terms == terms
 
 
 def _require_the_same_from_the_tables(terms: MarketTerms) -> None:
     """A NUMERIC(38, 18) gives every figure back with eighteen decimals."""
     kept = {
-        name: Decimal(units_to_text(decimal_to_units(getattr(terms, name), 18), 18))
+        name: Decimal(units_to_text(decimal_to_units(getattr(terms.rules, name), 18), 18))
         for name in ("tick_size", "lot_size", "min_notional", "max_notional")
     }
-    kept |= {name: Decimal(f"{getattr(terms, name):.18f}") for name in ("max_price",)}
-    others = set(terms.__struct_fields__) & (FIELDS | {"market_id", "symbol", "base", "is_demo"})
-    given_back = {name: getattr(terms, name) for name in others} | kept
-    assert build_terms(**given_back).rules == terms.rules
+    kept |= {name: Decimal(f"{getattr(terms.rules, name):.18f}") for name in FIGURES[4:]}
+    fixed = ("market_id", "symbol", "shard_id", "base", "quote")
+    rules = {name: getattr(terms.rules, name) for name in RULES} | kept
+    given_back = {name: getattr(terms, name) for name in fixed}
+    assert build_terms(**given_back, rules=MarketRules(**rules)).integers == terms.integers
 
 
 def _trade_at_the_ends(terms: MarketTerms, counts: dict[str, int]) -> None:
     """Place, match, amend and cancel at the ends; each figure comes back from its text exactly."""
     for price_ticks, lots in extreme_orders(terms):
         engine = Engine()
-        engine.apply(translate.configure(terms, Given(1)))
+        engine.apply(ConfigureMarket(terms.integers, terms.rules.phase, 1))
         sell = _place(engine, terms, 1, "sell", price_ticks, lots)
         assert sell.quantity_lots == lots
         buy = _place(engine, terms, 2, "buy", price_ticks, lots)
         counts["orders"] += 2
         counts["trades"] += 1
         assert (buy.status, sell.status) == ("filled", "filled")
-        assert buy.filled_quote_units == price_ticks * lots * terms.rules.tick_lot_units
+        assert buy.filled_quote_units == price_ticks * lots * terms.integers.tick_lot_units
         _require_text(terms, buy.filled_quote_units, price_ticks, lots)
         rest = _place(engine, terms, 3, "buy", price_ticks, lots)
         amended = engine.apply(Amend(1, TAKER, 3, None, max(1, lots - 1), 4, PLENTY, 2))
         assert isinstance(amended[0], OrderRejected) == (
             lots == 1
-            or (lots - 1) * price_ticks * terms.rules.tick_lot_units
-            < terms.rules.min_notional_units
+            or (lots - 1) * price_ticks * terms.integers.tick_lot_units
+            < terms.integers.min_notional_units
         )
         engine.apply(Cancel(1, TAKER, 3, 3))
         assert (rest.status, rest.hold_units) == ("cancelled", 0)
 
 
 def _place(engine, terms, order_id, side, price_ticks, lots):
-    command = wire.PlaceOrder(
+    command = PlaceOrder(
         account_id=MAKER if side == "sell" else TAKER,
         market_id=1,
         side=side,
@@ -107,8 +121,8 @@ def _place(engine, terms, order_id, side, price_ticks, lots):
         key=None,
         deadline_ms=2**50,
     )
-    command = wire.decode_command(wire.encode(command))
-    events = engine.apply(translate.place(command, Given(1, order_id, PLENTY), terms))
+    command = decode_command(encode(command))
+    events = engine.apply(placed(command, Given(1, order_id, PLENTY), terms))
     assert not isinstance(events[0], OrderRejected), events
     assert [event.price_ticks for event in events if isinstance(event, Traded)] in (
         [],
@@ -164,23 +178,24 @@ def _require_text(terms: MarketTerms, quote_units: int, price_ticks: int, lots: 
 )  # fmt: skip
 def test_the_field_at_fault_is_named(changes, field):
     with pytest.raises(ValidationFailed) as refused:
-        sound_terms(**(_plain() | changes))
+        flat_terms(sound_terms, **(_plain() | changes))
 
     assert set(refused.value.details) == {field}
 
 
 @pytest.mark.parametrize("decimals", range(15, 19))
 def test_the_finest_ticks_have_all_prices_below_ten_to_the_twenty(decimals):
-    terms = sound_terms(
+    terms = flat_terms(
+        sound_terms,
         **(
             _plain()
             | {"tick_size": Decimal(1).scaleb(-decimals), "max_price": Decimal("9" * 20 + ".9")}
-        )
+        ),
     )
 
     assert terms.price_to_ticks("9" * 20) == int("9" * 20) * 10**decimals
-    assert terms.rules.max_price_ticks == int("9" * 21) * 10 ** (decimals - 1)
-    assert msgspec.msgpack.decode(wire.encode(configure_command(terms)))
+    assert terms.integers.max_price_ticks == int("9" * 21) * 10 ** (decimals - 1)
+    assert msgspec.msgpack.decode(encode(configure_command(terms)))
 
 
 def _plain():

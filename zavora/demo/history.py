@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from matching import wire
+from matching.commands.place import PlaceOrder
 from matching.markets.terms import MarketTerms
 from matching.worker.offline import OfflineShard
 from zavora.demo.catalogue import TRADED, DemoMarket
@@ -84,7 +84,7 @@ def _batch(
     accounts: tuple[int, int],
     time_ms: int,
     step_max_ppm: int,
-) -> Iterator[wire.PlaceOrder]:
+) -> Iterator[PlaceOrder]:
     by_symbol = {terms.symbol: terms for terms in terms_here}
     for _ in range(TRADES_A_BATCH):
         prices.step(step_max_ppm)
@@ -101,7 +101,7 @@ def _pair(
     price_ticks: int,
     accounts: tuple[int, int],
     time_ms: int,
-) -> Iterator[wire.PlaceOrder]:
+) -> Iterator[PlaceOrder]:
     """Yield an order at rest and one that takes it whole."""
     taker_side = source.choice(("buy", "sell"))
     half_spread = market.quote_step // 2
@@ -110,7 +110,7 @@ def _pair(
     account_ids = accounts if source.randrange(2) else accounts[::-1]
     sides = ("sell", "buy") if taker_side == "buy" else ("buy", "sell")
     for account_id, side, time_in_force in zip(account_ids, sides, ("gtc", "ioc"), strict=True):
-        yield wire.PlaceOrder(
+        yield PlaceOrder(
             account_id=account_id,
             market_id=terms.market_id,
             side=side,  # type: ignore[arg-type]

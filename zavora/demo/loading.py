@@ -24,8 +24,8 @@ from accounts.services import (
     revoke_key,
 )
 from matching.markets.selectors import get_shard_time_us, list_market_terms
-from matching.markets.services import create_market, new_market_command
 from matching.markets.terms import MarketTerms
+from matching.services import create_market, new_market_command
 from matching.worker.offline import OfflineShard
 from zavora.demo.catalogue import (
     ASSETS,

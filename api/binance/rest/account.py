@@ -16,7 +16,8 @@ from api.binance.words.text import ZERO, eight, ms_of
 from api.transport.threads import read_lasting
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import list_market_orders, list_market_trades
-from matching.orders.states import order_state, trade_state
+from matching.rows.orders import state_of_row
+from matching.rows.trades import trade_state
 
 LIST_DEFAULT: Final = 500
 LIST_MAX: Final = 1_000
@@ -82,8 +83,8 @@ def _rates(account: Any, terms: MarketTerms | None = None) -> tuple[int, int]:
     Without a market the highest of those that are offered: nothing costs more than is shown.
     """
     concerned = [terms] if terms is not None else [view.terms for view in list_offered()]
-    maker_ppm = max((one.maker_fee_ppm for one in concerned), default=0)
-    taker_ppm = max((one.taker_fee_ppm for one in concerned), default=0)
+    maker_ppm = max((one.rules.maker_fee_ppm for one in concerned), default=0)
+    taker_ppm = max((one.rules.taker_fee_ppm for one in concerned), default=0)
     return (
         maker_ppm if account.maker_fee_ppm is None else account.maker_fee_ppm,
         taker_ppm if account.taker_fee_ppm is None else account.taker_fee_ppm,
@@ -137,7 +138,7 @@ async def list_all_orders(
         end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
-    return [reports.order(order_state(row, terms), terms) for row in rows]
+    return [reports.order(state_of_row(row, terms), terms) for row in rows]
 
 
 async def list_my_trades(

@@ -72,12 +72,12 @@ def _permissions(params: Params) -> list[str] | None:
 
 def status_of(terms: MarketTerms) -> str:
     """Return whether a market trades, by the published words."""
-    return _STATUS_OF_PHASE.get(terms.phase, _OTHERWISE)
+    return _STATUS_OF_PHASE.get(terms.rules.phase, _OTHERWISE)
 
 
 def symbol_shape(terms: MarketTerms) -> Shape:
     """Return a market."""
-    is_post_only = terms.phase == "post_only"
+    is_post_only = terms.rules.phase == "post_only"
     return {
         "symbol": symbol_of(terms),
         "status": status_of(terms),
@@ -111,33 +111,35 @@ def symbol_shape(terms: MarketTerms) -> Shape:
 def filters_of(terms: MarketTerms) -> list[Shape]:
     """Return the rules that the engine holds orders of a market to."""
     quantities = {
-        "minQty": eight(terms.lot_size),
-        "maxQty": eight(_floor(terms.max_quantity, terms.lot_size)),
-        "stepSize": eight(terms.lot_size),
+        "minQty": eight(terms.rules.lot_size),
+        "maxQty": eight(_floor(terms.rules.max_quantity, terms.rules.lot_size)),
+        "stepSize": eight(terms.rules.lot_size),
     }
     filters: list[Shape] = [
         {
             "filterType": "PRICE_FILTER",
-            "minPrice": eight(terms.tick_size),
-            "maxPrice": eight(_floor(terms.max_price, terms.tick_size)),
-            "tickSize": eight(terms.tick_size),
+            "minPrice": eight(terms.rules.tick_size),
+            "maxPrice": eight(_floor(terms.rules.max_price, terms.rules.tick_size)),
+            "tickSize": eight(terms.rules.tick_size),
         },
         {"filterType": "LOT_SIZE", **quantities},
         {"filterType": "MARKET_LOT_SIZE", **quantities},
         {
             "filterType": "NOTIONAL",
-            "minNotional": eight(terms.min_notional),
+            "minNotional": eight(terms.rules.min_notional),
             # A market order by quantity is worth what the last price says (new_orders).
             "applyMinToMarket": True,
-            "maxNotional": eight(terms.max_notional),
+            "maxNotional": eight(terms.rules.max_notional),
             "applyMaxToMarket": False,
             "avgPriceMins": 0,
         },
     ]
-    if terms.band_ppm is not None:
-        filters.append(_band_filter(terms.band_ppm))
-    if terms.max_open_orders is not None:
-        filters.append({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.max_open_orders})
+    if terms.rules.band_ppm is not None:
+        filters.append(_band_filter(terms.rules.band_ppm))
+    if terms.rules.max_open_orders is not None:
+        filters.append(
+            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.rules.max_open_orders}
+        )
     return filters
 
 

@@ -16,7 +16,8 @@ from api.binance.rest.params import Params
 from api.binance.words import errors, reports
 from api.binance.words.symbols import find_market
 from marketdata.feed.feed import MarketView
-from matching import wire
+from matching.commands.place import PlaceOrder
+from matching.engine.amounts import notional_units
 from matching.gateway import client as gateway
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import EXACT, NotExact
@@ -83,7 +84,7 @@ KINDS: Final[dict[str, OrderKind]] = {
 class NewOrder(msgspec.Struct, frozen=True):
     """An order that is well-formed and passes the filters, ready to be sent."""
 
-    command: wire.PlaceOrder
+    command: PlaceOrder
     terms: MarketTerms
     response_type: str
 
@@ -133,7 +134,7 @@ def read_new_order(params: Params, account_pk: int) -> NewOrder:
     if quantity is not None and quote_quantity is not None:
         raise errors.not_required("quoteOrderQty")
     price, quantity, quote_quantity = _filtered(view, price, quantity, quote_quantity)
-    command = wire.PlaceOrder(
+    command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
         side=side,
@@ -214,7 +215,7 @@ def _filtered(
     view: MarketView, price: str | None, quantity: str | None, quote_quantity: str | None
 ) -> tuple[str | None, str | None, str | None]:
     """Return the figures as the market writes them. Raises -1013 naming the filter."""
-    terms, rules = view.terms, view.terms.rules
+    terms, rules = view.terms, view.terms.integers
     price_ticks = None
     if price is not None:
         price_ticks = _count(price, terms.price_to_ticks, rules.max_price_ticks, "PRICE_FILTER")
@@ -223,7 +224,7 @@ def _filtered(
         units = _count(
             quote_quantity, terms.quote_amount_to_units, rules.max_notional_units, "NOTIONAL"
         )
-        if units < rules.min_notional_units:
+        if not terms.allows_notional(units):
             raise errors.filter_failure("NOTIONAL")
         quote_quantity = terms.quote_text(units)
     if quantity is not None:
@@ -232,8 +233,7 @@ def _filtered(
         if price_ticks is None:
             _check_market_notional(view, quantity)
         else:
-            units = price_ticks * lots * rules.tick_lot_units
-            if not rules.min_notional_units <= units <= rules.max_notional_units:
+            if not terms.allows_notional(notional_units(rules, price_ticks, lots)):
                 raise errors.filter_failure("NOTIONAL")
     return price, quantity, quote_quantity
 
@@ -253,5 +253,5 @@ def _check_market_notional(view: MarketView, quantity: str) -> None:
     trades = view.recent_trades(1)
     if trades:
         amount = EXACT.multiply(Decimal(trades[0].price), Decimal(quantity))
-        if amount < view.terms.min_notional:
+        if view.terms.is_below_smallest(amount):
             raise errors.filter_failure("NOTIONAL")

@@ -20,6 +20,9 @@ from api.binance.words.symbols import find_market, list_offered
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
 from matching import wire
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
+from matching.commands.cancel_all import CancelAllOrders
 from matching.gateway import client as gateway
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
@@ -28,7 +31,7 @@ from matching.orders.selectors import (
     find_order_by_client_id,
     list_open_orders,
 )
-from matching.orders.states import order_state
+from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
     AccountFrozen,
     InsufficientBalance,
@@ -89,7 +92,7 @@ async def _send_counted(order: NewOrder, request_id: str) -> Report:
     return shape(state, order.terms)
 
 
-async def _submit(command: wire.WireCommand, terms: MarketTerms, request_id: str) -> wire.Reply:
+async def _submit(command: WireCommand, terms: MarketTerms, request_id: str) -> wire.Reply:
     return await gateway.submit(command, shard_id=terms.shard_id, request_id=request_id)
 
 
@@ -100,7 +103,7 @@ async def cancel(params: Params, _caller: Caller, account_pk: int, request_id: s
     """Cancel an open order by ``orderId`` or ``origClientOrderId`` (both: they must agree)."""
     view = find_market(params.needed("symbol"))
     order_id, client_order_id = _named_order(params, "orderId", "origClientOrderId")
-    command = wire.CancelOrder(
+    command = CancelOrder(
         account_id=account_pk,
         market_id=view.terms.market_id,
         order_id=order_id,
@@ -117,14 +120,14 @@ async def cancel_all(
     """Cancel every open order of the account in a symbol; -2011 where there is none."""
     terms = find_market(params.needed("symbol")).terms
     name = name_of(params, "newClientOrderId")
-    command = wire.CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
+    command = CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
     reply = await _submit(command, terms, request_id)
     if not reply.orders:
         raise errors.unknown_order_to_cancel()
     return [reports.cancelled(state, terms, name) for state in reply.orders]
 
 
-async def _cancel(command: wire.CancelOrder, terms: MarketTerms, request_id: str) -> Report:
+async def _cancel(command: CancelOrder, terms: MarketTerms, request_id: str) -> Report:
     """Cancel the order of an id, of a client order id, or of both: then they must agree."""
     if command.order_id is not None and command.client_order_id is not None:
         row = await in_thread(
@@ -189,7 +192,7 @@ async def cancel_replace(
     goes_on = params.choice("cancelReplaceMode", CANCEL_REPLACE_MODES, required=True)
     cancels_anyway = params.choice("orderRateLimitExceededMode", OVER_LIMIT_MODES)
     order_id, client_order_id = _named_order(params, "cancelOrderId", "cancelOrigClientOrderId")
-    command = wire.CancelOrder(
+    command = CancelOrder(
         account_id=account_pk,
         market_id=order.terms.market_id,
         order_id=order_id,
@@ -210,7 +213,7 @@ async def cancel_replace(
 
 
 async def _replace(
-    order: NewOrder, command: wire.CancelOrder, request_id: str, *, goes_on: bool
+    order: NewOrder, command: CancelOrder, request_id: str, *, goes_on: bool
 ) -> Report:
     """Do both halves. The order is counted; as published it stays so where it is not tried."""
     try:
@@ -310,7 +313,7 @@ async def query_order(params: Params, _caller: Caller, account_pk: int, _request
         row = await read_lasting(find_order_by_client_id, client_order_id or "", **named)
     if row is None:
         raise errors.unknown_order()
-    return reports.order(order_state(row, terms), terms)
+    return reports.order(state_of_row(row, terms), terms)
 
 
 async def list_open(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> bytes:
@@ -338,7 +341,7 @@ def _open_page(
     """Return reports of open orders after an id, by commas, and the id to go on after, if any."""
     rows = list_open_orders(account_pk, market_ids=list(terms_by_id), after_id=after_id)
     shown = [
-        reports.order(order_state(row, terms_by_id[row.market_id]), terms_by_id[row.market_id])
+        reports.order(state_of_row(row, terms_by_id[row.market_id]), terms_by_id[row.market_id])
         for row in rows
     ]
     return rows[-1].pk if len(rows) == OPEN_PAGE else None, encode(shown)[1:-1]

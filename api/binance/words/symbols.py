@@ -30,7 +30,7 @@ def is_exact(terms: MarketTerms) -> bool:
     return (
         terms.base.scale <= DECIMALS
         and terms.quote.scale <= DECIMALS
-        and scale_of(terms.tick_size) <= DECIMALS
+        and scale_of(terms.rules.tick_size) <= DECIMALS
     )
 
 
@@ -56,7 +56,7 @@ def offered_of(views: list[MarketView]) -> dict[str, MarketView]:
     """Return the offered ones of all markets (oldest first) by symbol.
 
     Of two whose names run together to the same symbol only the older one is offered. New ones of
-    the kind are refused (``matching.markets.services``); exchanges of a former version may have
+    the kind are refused (``matching.services``); exchanges of a former version may have
     them.
     """
     offered: dict[str, MarketView] = {}

@@ -88,7 +88,7 @@ def _ms_since(began: float) -> float:
 
 def _count_markets() -> dict[str, int]:
     views = get_feed().markets()
-    active = sum(view.terms.phase in TRADING_PHASES for view in views)
+    active = sum(view.terms.rules.phase in TRADING_PHASES for view in views)
     return {"total": len(views), "active": active}
 
 

@@ -13,8 +13,9 @@ from marketdata.candles.intervals import INTERVALS
 from marketdata.candles.selectors import CANDLES_MAX, list_candles
 from matching.markets.selectors import list_market_terms
 from matching.markets.terms import MarketTerms
-from matching.orders import states as orders_states
 from matching.orders.selectors import list_account_trades, list_orders
+from matching.rows.orders import state_of_row
+from matching.rows.trades import trade_state
 from zavora.foundation.errors import MarketNotFound
 
 CANDLES_DEFAULT = 100
@@ -52,7 +53,7 @@ class OrdersView(ApiView):
         )
         page = [
             v1_words.order(
-                orders_states.order_state(row, terms[row.market_id]),
+                state_of_row(row, terms[row.market_id]),
                 terms[row.market_id],
                 account_id,
             )
@@ -79,7 +80,7 @@ class FillsView(ApiView):
         )
         page = [
             v1_words.fill(
-                orders_states.trade_state(row, terms[row.market_id]),
+                trade_state(row, terms[row.market_id]),
                 terms[row.market_id],
                 is_maker=row.maker_account_id == account_pk,
             )

@@ -7,13 +7,9 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 
 from accounts.access.actor import Actor
-from matching.markets.services import (
-    DEFAULT_MAX_OPEN_ORDERS,
-    DEFAULT_MAXIMUM,
-    create_market,
-    new_market_command,
-)
 from matching.markets.soundness import PHASES, SELF_TRADE_SCOPES
+from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM, FIGURES
+from matching.services import create_market, new_market_command
 from matching.worker.offline import OfflineShard
 from zavora.foundation.commands import ExampleCommand, command_error
 from zavora.foundation.errors import EngineUnavailable, ZavoraError
@@ -68,17 +64,7 @@ class Command(ExampleCommand):
         base, _, quote = options["symbol"].upper().partition("/")
         if not base or not quote:
             raise CommandError("symbol: expected base and quote, such as BTC/EUR")
-        rules: dict[str, Any] = {
-            name: _decimal(name, options[name])
-            for name in (
-                "tick_size",
-                "lot_size",
-                "min_notional",
-                "max_notional",
-                "max_price",
-                "max_quantity",
-            )
-        }
+        rules: dict[str, Any] = {name: _decimal(name, options[name]) for name in FIGURES}
         rules |= {
             "base": base,
             "quote": quote,

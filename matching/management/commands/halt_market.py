@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from accounts.access.actor import Actor
-from matching.markets.services import set_market_phase
 from matching.markets.soundness import PHASES
+from matching.services import set_market_phase
 from zavora.foundation.commands import ExampleCommand, command_error
 from zavora.foundation.errors import ZavoraError
 
@@ -41,4 +41,4 @@ class Command(ExampleCommand):
             )
         except ZavoraError as error:
             raise command_error(error) from error
-        self.stdout.write(f"market {terms.symbol} is {terms.phase}")
+        self.stdout.write(f"market {terms.symbol} is {terms.rules.phase}")

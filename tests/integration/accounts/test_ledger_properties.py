@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import Withdrawal
+from accounts.money.balances import BalanceChange
 from accounts.money.ledger import (
-    BalanceChange,
     copy_ledger,
     ensure_fee_account,
     lock_balances,

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts.models import Account, Balance
 from accounts.services import create_asset, deposit, request_withdrawal
-from matching import wire
-from matching.markets.services import new_market_command
+from matching.commands.place import PlaceOrder
 from matching.reconcile import find_breaks_everywhere, reconcile
+from matching.services import new_market_command
 from matching.worker.offline import OfflineShard
 from tests.actors import SYSTEM
 
@@ -60,7 +60,7 @@ def traded(funded):
 
 
 def place(market, account, side, price, quantity):
-    return wire.PlaceOrder(
+    return PlaceOrder(
         account_id=account.pk,
         market_id=market.market_id,
         side=side,

@@ -30,7 +30,7 @@ from accounts.services import (
     set_user_rights,
     settle_withdrawal,
 )
-from matching.markets.services import change_market, create_market, freeze_account, set_market_phase
+from matching.services import change_market, create_market, freeze_account, set_market_phase
 from tests.actors import SYSTEM, customer, operator
 from tests.admin_walk import fingerprint
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed

@@ -131,7 +131,7 @@ class TupleCodec:
         return ("candle", candle)
 
     def market(self, topic: Any, view: Any) -> Any:
-        return ("market", view.terms.symbol, view.terms.phase, view.terms.taker_fee_ppm)
+        return ("market", view.terms.symbol, view.terms.rules.phase, view.terms.rules.taker_fee_ppm)
 
 
 CODEC = TupleCodec()

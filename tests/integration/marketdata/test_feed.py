@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from matching.commands.phase import SetMarketPhase
 from tests.integration.marketdata.conftest import (
     CODEC,
     Bench,
@@ -276,7 +277,6 @@ async def test_changes_of_markets_are_told_in_order_and_also_where_the_message_w
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
     from marketdata.feed.feed import Topic
-    from matching import wire
 
     await feed.ensure_started()
     sink = Recorder()
@@ -285,7 +285,7 @@ async def test_changes_of_markets_are_told_in_order_and_also_where_the_message_w
     await in_thread(publisher.lose)
 
     async def phase(name: str) -> None:
-        (reply,) = await _apply(bench, wire.SetMarketPhase(market, name))
+        (reply,) = await _apply(bench, SetMarketPhase(market, name))
         assert reply.code == ""
 
     await phase("halted")

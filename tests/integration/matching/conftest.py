@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from matching.commands.cancel import CancelOrder
+from matching.commands.place import PlaceOrder
 from tests.actors import SYSTEM
 
 TIME_US = 1_760_000_000_000_000
@@ -21,7 +23,7 @@ class Bench:
         self.time_us = TIME_US
 
     def market(self, symbol: str = "BTC/USD", **rules: Any) -> int:
-        from matching.markets.services import new_market_command
+        from matching.services import new_market_command
 
         base, quote = symbol.split("/")
         figures: dict[str, Any] = {"tick_size": Decimal("0.01"), "lot_size": Decimal("0.00001")}
@@ -37,7 +39,6 @@ class Bench:
 
     def order(self, who: int, market: int, text: str, **fields: Any) -> Any:
         """Return the command of e.g. ``buy 1 @ 20000`` for an account."""
-        from matching.wire import PlaceOrder
 
         side, quantity, _, price = text.split()
         given: dict[str, Any] = {
@@ -58,7 +59,6 @@ class Bench:
 
     def cancel(self, who: int, market: int, order_id: int) -> Any:
         """Return the command that cancels an account's order."""
-        from matching.wire import CancelOrder
 
         return CancelOrder(self.accounts[who].pk, market, order_id)
 

@@ -12,6 +12,8 @@ import pytest
 from accounts.models import Account, Balance
 from accounts.services import create_asset, deposit, request_withdrawal
 from matching import wire
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
 from matching.engine import Engine
 from matching.models import Market, Order, Trade
 from matching.worker import ahead, settle
@@ -47,7 +49,7 @@ class Flights:
         monkeypatch.setattr(worker, "_decide_ahead", self._deciding(worker._decide_ahead))
         monkeypatch.setattr(settle, "write", self._held(settle.write))
 
-    def __call__(self, *batches: list[wire.WireCommand]) -> list[wire.Reply]:
+    def __call__(self, *batches: list[WireCommand]) -> list[wire.Reply]:
         """Settle the batches; return the replies of all commands in order."""
         self.worker.replies = {}
         count = 0
@@ -62,7 +64,7 @@ class Flights:
         self._correlations = itertools.count(first + count)
         return [self.worker.replies[first + index] for index in range(count)]
 
-    def _entry(self, command: wire.WireCommand) -> Entry:
+    def _entry(self, command: WireCommand) -> Entry:
         self._last_id += 1
         body = wire.encode(command)
         return Entry(f"{self._last_id}-0", body, "", "test", next(self._correlations), command)
@@ -154,7 +156,7 @@ def test_a_repeat_in_the_next_batch_has_the_first_result(
     replies = flights(
         [order],
         [order, place(ann, market, "buy", "100.00", "2", key="again")],
-        [wire.CancelOrder(ann.pk, market.pk, None, "again")],
+        [CancelOrder(ann.pk, market.pk, None, "again")],
     )
 
     assert codes(replies) == ["", "", "conflict", ""]

@@ -11,7 +11,11 @@ from django.db import connection
 
 from accounts.models import Account, Balance
 from accounts.services import create_account, request_withdrawal
-from matching import wire
+from matching.commands.amend import AmendOrder
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
+from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.place import PlaceOrder
 from matching.engine import Engine
 from matching.models import Command, Market, Order, OrderKey, Trade
 from matching.worker import settle
@@ -142,10 +146,10 @@ def test_a_repeated_key_gets_the_first_result_whatever_it_was(
     refused = place(ann, market, "buy", "10.00", "1000", key="b")
     first = worker.settle(placed, refused)
     assert [reply.code for reply in first] == ["", "insufficient_balance"]
-    worker.settle(wire.CancelOrder(ann.pk, market.pk, first[0].orders[0].id))
+    worker.settle(CancelOrder(ann.pk, market.pk, first[0].orders[0].id))
     make_account("ann", USD="100000")  # what was refused would pass now
     assert worker.settle(placed, refused) == first
-    later = wire.PlaceOrder(
+    later = PlaceOrder(
         *[getattr(placed, name) for name in placed.__struct_fields__[:-1]], deadline_ms=2**42
     )
     assert worker.settle(later) == first[:1]
@@ -382,17 +386,17 @@ def _random(
     accounts: list[Account],
     market: Market,
     open_ids: list[tuple[int, int]],
-) -> wire.WireCommand:
+) -> WireCommand:
     kind = draw.random()
     if open_ids and kind < 0.2:
         account_id, order_id = draw.choice(open_ids)
-        return wire.CancelOrder(account_id, market.pk, order_id)
+        return CancelOrder(account_id, market.pk, order_id)
     if open_ids and kind < 0.3:
         account_id, order_id = draw.choice(open_ids)
         price = f"{draw.randint(950, 1050) / 100:.2f}"
-        return wire.AmendOrder(account_id, market.pk, order_id, price, None, None, 2**42)
+        return AmendOrder(account_id, market.pk, order_id, price, None, None, 2**42)
     if kind < 0.32:
-        return wire.CancelAllOrders(draw.choice(accounts).pk, None, None)
+        return CancelAllOrders(draw.choice(accounts).pk, None, None)
     side = draw.choice(("buy", "sell"))
     quantity = f"0.{draw.randint(1, 999):03d}"
     if kind < 0.4:

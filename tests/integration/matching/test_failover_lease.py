@@ -190,7 +190,7 @@ def test_a_long_book_is_loaded_under_a_short_lease(
     with driven_worker() as worker:
         worker.settle(*(place(ann, market, "buy", f"{10 + n}.00", "1") for n in range(5)))
     monkeypatch.setattr(rebuild, "ORDERS_IN_PART_MAX", 1)
-    original, expiries = rebuild._order, []
+    original, expiries = rebuild.open_order_of, []
 
     def slowly(*arguments: Any) -> Any:
         expiries.append(Shard.objects.get(pk=0).lease_expires_at)
@@ -198,7 +198,7 @@ def test_a_long_book_is_loaded_under_a_short_lease(
             cursor.execute("SELECT pg_sleep(%s)", [part_s])
         return original(*arguments)
 
-    monkeypatch.setattr(rebuild, "_order", slowly)
+    monkeypatch.setattr(rebuild, "open_order_of", slowly)
     with driven_worker() as worker:
         assert len(expiries) == 5
         renewed = [later - before for before, later in pairwise(expiries)]

@@ -12,9 +12,12 @@ from django.db import connection, connections
 
 from accounts.models import Account
 from matching import wire
+from matching.commands.amend import AmendOrder
+from matching.commands.base import WireCommand
+from matching.commands.cancel import CancelOrder
 from matching.gateway import client as gateway
-from matching.gateway.keys import find_key_result
 from matching.models import Command, Market, Order, Shard
+from matching.rows.keys import find_key_result
 from matching.worker import settle
 from matching.worker.stream import CommandStream
 from tests.integration.matching.worker_setup import (
@@ -59,7 +62,7 @@ def ann(market: Market) -> Account:
     return make_account("ann", USD="100000", BTC="10")
 
 
-def submit(command: wire.WireCommand) -> wire.Reply:
+def submit(command: WireCommand) -> wire.Reply:
     return gateway.submit_sync(command, shard_id=0, request_id=str(uuid.uuid4()))
 
 
@@ -191,10 +194,10 @@ def test_a_full_backlog_refuses_orders_and_leaves_room_for_cancels(
     assert queue.xlen(STREAM) == 20
     for expected in (21, 22):
         with pytest.raises(OutcomeUnknown):
-            submit(wire.CancelOrder(ann.pk, market.pk, 1))
+            submit(CancelOrder(ann.pk, market.pk, 1))
         assert queue.xlen(STREAM) == expected
     with pytest.raises(Overloaded):
-        submit(wire.CancelOrder(ann.pk, market.pk, 1))
+        submit(CancelOrder(ann.pk, market.pk, 1))
     assert queue.xlen(STREAM) == 22
 
 
@@ -274,8 +277,8 @@ def test_an_order_that_waited_too_long_never_takes_effect_and_a_cancel_does(
         (resting,) = worker.settle(place(ann, market, "buy", "10.00", "1"))
     soon_ms = now_us() // 1000 + 150
     late = place(ann, market, "buy", "11.00", "1", key="late", deadline_ms=soon_ms)
-    amend = wire.AmendOrder(ann.pk, market.pk, resting.orders[0].id, "12.00", None, None, soon_ms)
-    cancel = wire.CancelOrder(ann.pk, market.pk, resting.orders[0].id)
+    amend = AmendOrder(ann.pk, market.pk, resting.orders[0].id, "12.00", None, None, soon_ms)
+    cancel = CancelOrder(ann.pk, market.pk, resting.orders[0].id)
     for command in (late, amend, cancel):
         queue.xadd(STREAM, {"b": wire.encode(command), "r": "r", "a": "", "c": "0"})
     until(lambda: now_us() // 1000 > soon_ms, what="the deadline")

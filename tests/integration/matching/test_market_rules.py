@@ -8,6 +8,11 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
+from matching.commands import decode_command
+from matching.commands.amend import AmendOrder
+from matching.commands.cancel import CancelOrder
+from matching.commands.phase import SetMarketPhase
+from matching.commands.place import PlaceOrder
 from matching.markets.terms import MarketTerms
 from tests.actors import SYSTEM
 from tests.property.market_rules import extreme_orders, market_rules, require_named
@@ -59,8 +64,6 @@ class Floor:
         return replies
 
     def place(self, terms: MarketTerms, account: Any, side: str, ticks: int, lots: int) -> Any:
-        from matching.wire import PlaceOrder
-
         return PlaceOrder(
             account.pk, terms.market_id, side, "limit", "gtc", False,  # type: ignore[arg-type]
             terms.price_text(ticks), terms.quantity_text(lots), None, None, None, 2**50,
@@ -97,8 +100,8 @@ def test_rules_are_refused_by_name_or_settle_their_extremes(floor: Floor) -> Non
 
 def _try(floor: Floor, rules: dict[str, Any]) -> None:
     from matching.markets.selectors import get_market_terms
-    from matching.markets.services import new_market_command
     from matching.models import Market
+    from matching.services import new_market_command
 
     base = floor.new_asset(rules["base"].scale, floor.seller)
     quote = floor.new_asset(rules["quote"].scale, floor.buyer)
@@ -118,18 +121,17 @@ def _try(floor: Floor, rules: dict[str, Any]) -> None:
     assert (reply.code, reply.message) == ("", "")
     floor.counts["markets"] += 1
     terms = get_market_terms(command.symbol)
-    if terms.phase == "continuous":
+    if terms.rules.phase == "continuous":
         _trade_at_the_ends(floor, terms)
 
 
 def _trade_at_the_ends(floor: Floor, terms: MarketTerms) -> None:
     from accounts.money.selectors import get_balance
-    from matching.wire import AmendOrder, CancelOrder
 
     for ticks, lots in extreme_orders(terms):
         has_base = get_balance(floor.seller.public_id, terms.base.code).available
         has_quote = get_balance(floor.buyer.public_id, terms.quote.code).available
-        amount = ticks * lots * terms.rules.tick_lot_units
+        amount = ticks * lots * terms.integers.tick_lot_units
         if has_quote < Decimal(terms.quote_text(amount)) or has_base < Decimal(
             terms.quantity_text(lots)
         ):
@@ -143,7 +145,9 @@ def _trade_at_the_ends(floor: Floor, terms: MarketTerms) -> None:
         assert (placed.code, met.code) == ("", ""), (placed, met)
         assert [trade.quantity for trade in met.trades] == [terms.quantity_text(lots)]
         floor.counts["trades"] += 1
-    (rest,) = floor.apply(floor.place(terms, floor.seller, "sell", terms.rules.max_price_ticks, 1))
+    (rest,) = floor.apply(
+        floor.place(terms, floor.seller, "sell", terms.integers.max_price_ticks, 1)
+    )
     if not rest.code:
         order_id = rest.orders[0].id
         amend = AmendOrder(
@@ -198,8 +202,8 @@ def test_the_worker_itself_refuses_rules_by_name(
     """Whoever queues a command: it is journaled as a refusal, and nothing halts."""
     import msgspec
 
+    from matching.commands.configure import configure_command
     from matching.markets.selectors import get_market_terms
-    from matching.markets.services import configure_command
     from matching.models import Command, Market
 
     bench.market()
@@ -232,7 +236,7 @@ def test_a_change_of_rules_is_refused_by_name_before_anything_is_queued(
 ) -> None:
     """No worker listens here: whatever is queued would be refused for want of one."""
     from accounts.models import AuditRecord
-    from matching.markets.services import change_market
+    from matching.services import change_market
 
     bench.market()
 
@@ -245,7 +249,6 @@ def test_a_change_of_rules_is_refused_by_name_before_anything_is_queued(
 
 def test_an_unknown_phase_is_refused_by_the_worker(bench: Any) -> None:
     from matching.models import Market
-    from matching.wire import SetMarketPhase
 
     market = bench.market()
 
@@ -297,4 +300,4 @@ def test_a_command_beyond_the_tables_is_none_and_stops_nobody(
     beyond = msgspec.structs.replace(bench.order(0, market, "buy 1 @ 10"), **change)
 
     with pytest.raises(msgspec.ValidationError):
-        wire.decode_command(wire.encode(beyond))
+        decode_command(wire.encode(beyond))

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from matching.commands.amend import AmendOrder
+from matching.commands.cancel import CancelOrder
+from matching.commands.cancel_all import CancelAllOrders
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +115,6 @@ def test_funds_that_an_earlier_command_of_the_batch_took_are_gone(bench: Bench) 
 
 
 def test_cancel_all_and_amend_release_and_take_holds(bench: Bench) -> None:
-    from matching.wire import AmendOrder, CancelAllOrders
 
     market = bench.market()
     (placed,) = bench.apply(bench.order(0, market, "buy 2 @ 100"))
@@ -158,7 +160,6 @@ def test_the_journal_replays_to_the_same_tables(bench: Bench) -> None:
 
     from django.db import connection as django_connection
 
-    from matching.wire import AmendOrder, CancelOrder
     from matching.worker.connection import connect
     from matching.worker.replay import verify_shard
 
@@ -217,8 +218,8 @@ def test_a_cancels_own_name_comes_back_in_the_orders_change(bench: Bench) -> Non
     )
     account_id = placed[0].orders[0].account_id
     bench.apply(
-        wire.CancelOrder(account_id, market, None, "a", cancel_name="c1"),
-        wire.CancelAllOrders(account_id, None, None, cancel_name="c2"),
+        CancelOrder(account_id, market, None, "a", cancel_name="c1"),
+        CancelAllOrders(account_id, None, None, cancel_name="c2"),
     )
 
     event = Event.objects.filter(market_id=market).order_by("-sequence")[0]

@@ -14,9 +14,12 @@ from django.db import connection
 from accounts.access.actor import Actor, Permission
 from accounts.models import AuditRecord
 from matching import wire
+from matching.commands import decode_command, fingerprint
+from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
-from matching.markets.services import change_market, freeze_account, set_market_phase
 from matching.models import Command, Market, Order
+from matching.services import change_market, freeze_account, set_market_phase
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM, operator
@@ -105,8 +108,8 @@ def test_customers_commands_and_rows_of_before_name_nobody(market):
     with driven_worker() as worker:
         worker.settle(
             place(ann, market, "buy", "10.00", "1"),
-            wire.CancelAllOrders(ann.pk, None, None),
-            wire.SetMarketPhase(market.pk, "halted"),  # as a former version sends it
+            CancelAllOrders(ann.pk, None, None),
+            SetMarketPhase(market.pk, "halted"),  # as a former version sends it
         )
     kinds = ("place", "cancel_all", "phase")
     assert set(Command.objects.filter(kind__in=kinds).values_list("actor", flat=True)) == {None}
@@ -117,7 +120,7 @@ def test_customers_commands_and_rows_of_before_name_nobody(market):
 @pytest.mark.parametrize("name", ["x" * 500, "a\tb\\N\n", "\0", "ä" * 300])
 def test_no_name_that_was_queued_stops_the_worker(market, name):
     with driven_worker() as worker:
-        (reply,) = worker.settle(wire.SetMarketPhase(market.pk, "halted", actor=name))
+        (reply,) = worker.settle(SetMarketPhase(market.pk, "halted", actor=name))
     assert reply.code == ""
     assert len(Command.objects.get(kind="phase").actor or "") <= 128
     assert_replays()
@@ -129,14 +132,14 @@ def test_messages_of_the_version_before_and_after_understand_each_other():
         phase: str
 
     old = msgspec.msgpack.encode(Before(7, "halted"))
-    assert wire.decode_command(old) == wire.SetMarketPhase(7, "halted", actor="")
-    new = wire.encode(wire.SetMarketPhase(7, "halted", actor="user:12 op@example.com"))
+    assert decode_command(old) == SetMarketPhase(7, "halted", actor="")
+    new = wire.encode(SetMarketPhase(7, "halted", actor="user:12 op@example.com"))
     assert msgspec.msgpack.decode(new, type=Before) == Before(7, "halted")
 
 
 def test_a_name_does_not_make_another_request_of_it():
-    plain, named = (wire.CancelAllOrders(1, 2, None, actor=actor) for actor in ("", "user:12 x"))
-    assert wire.fingerprint(plain) == wire.fingerprint(named)
+    plain, named = (CancelAllOrders(1, 2, None, actor=actor) for actor in ("", "user:12 x"))
+    assert fingerprint(plain) == fingerprint(named)
 
 
 def test_an_operator_who_is_killed_before_the_answer_is_still_on_record(market):
@@ -146,7 +149,7 @@ def test_an_operator_who_is_killed_before_the_answer_is_still_on_record(market):
     script = (
         "import django; django.setup()\n"
         "from tests.integration.matching.test_records_of_operators import DESK\n"
-        "from matching.markets.services import set_market_phase\n"
+        "from matching.services import set_market_phase\n"
         "set_market_phase(by=DESK, symbol='BTC/USD', phase='halted')\n"
     )
     queued = queue.xlen(wire.stream_name(0))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from matching.commands.amend import AmendOrder
 from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
@@ -157,7 +158,6 @@ def _amended(
     price: str | None = None,
     quantity: str | None = None,
 ) -> Any:
-    from matching.wire import AmendOrder
 
     return AmendOrder(bench.accounts[who].pk, market, order_id, price, quantity, None, 2**50)
 

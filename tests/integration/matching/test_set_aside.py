@@ -8,6 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.phase import SetMarketPhase
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,9 +39,8 @@ def _rules_unreadable(market: int) -> None:
 def test_a_market_that_cannot_be_loaded_stops_no_other_of_its_shard(
     bench: Bench, accounts: list[Any], spoil: Callable[[int], None]
 ) -> None:
-    from matching import wire
+    from matching.commands.configure import configure_command
     from matching.markets.selectors import get_market_terms
-    from matching.markets.services import configure_command
     from matching.models import Market, MarketState
     from matching.worker.offline import OfflineShard
 
@@ -57,14 +58,14 @@ def test_a_market_that_cannot_be_loaded_stops_no_other_of_its_shard(
         after.time_us = bench.time_us
         refused = after.apply(
             after.order(0, bad, "buy 1 @ 19000"),
-            wire.SetMarketPhase(bad, "halted"),
+            SetMarketPhase(bad, "halted"),
             # No new market, though the engine knows none of that id.
             configure_command(terms),
         )
         assert [reply.reason for reply in refused] == ["wrong_shard"] * 3
         placed, cancelled = after.apply(
             after.order(1, good, "sell 0.001 @ 2000"),
-            wire.CancelAllOrders(accounts[0].pk, None, None),
+            CancelAllOrders(accounts[0].pk, None, None),
         )
         assert (placed.code, cancelled.code) == ("", "")
         assert placed.orders[0].status == "filled"

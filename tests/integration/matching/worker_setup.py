@@ -19,9 +19,11 @@ from django.db import connection
 from accounts.models import Account
 from accounts.services import create_asset, deposit, ensure_user
 from matching import wire
-from matching.markets.services import new_market_command
+from matching.commands.base import WireCommand
+from matching.commands.place import PlaceOrder
 from matching.models import Command, Market
 from matching.reconcile import reconcile
+from matching.services import new_market_command
 from matching.worker.connection import connect
 from matching.worker.entries import Entry
 from matching.worker.loop import MatchingWorker
@@ -94,9 +96,9 @@ def place(
     key: str | None = None,
     time_in_force: str = "gtc",
     deadline_ms: int | None = None,
-) -> wire.PlaceOrder:
+) -> PlaceOrder:
     """Return a command for a limit order (a market order without a price), good for a minute."""
-    return wire.PlaceOrder(
+    return PlaceOrder(
         account_id=account if isinstance(account, int) else account.pk,
         market_id=market.pk,
         side=side,  # type: ignore[arg-type]
@@ -112,7 +114,7 @@ def place(
     )
 
 
-def entries_of(worker: MatchingWorker, commands: Sequence[wire.WireCommand | bytes]) -> list[Entry]:
+def entries_of(worker: MatchingWorker, commands: Sequence[WireCommand | bytes]) -> list[Entry]:
     """Return commands as if read from the stream right after the worker's position.
 
     Bytes stand for a body that was read and could not be decoded.
@@ -143,7 +145,7 @@ class DrivenWorker(MatchingWorker):
         self.replies: dict[int, wire.Reply] = {}
         self.events: list[tuple[int, bytes]] = []
 
-    def settle(self, *commands: wire.WireCommand | bytes) -> list[wire.Reply]:
+    def settle(self, *commands: WireCommand | bytes) -> list[wire.Reply]:
         """Settle commands as one batch; return their replies in order."""
         self.replies = {}
         self.process_commands(entries_of(self, commands))

@@ -73,7 +73,7 @@ async def test_a_halt_and_a_resume_are_pushed_once_each_and_at_once(
 
     watching = asyncio.ensure_future(watch())
     script = (
-        "import time; from matching.markets.services import set_market_phase;"
+        "import time; from matching.services import set_market_phase;"
         "from tests.actors import SYSTEM;"
         f"set_market_phase(by=SYSTEM, symbol='{MARKET}', phase='halted'); print(time.time())"
     )

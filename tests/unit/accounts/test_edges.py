@@ -4,8 +4,8 @@ import inspect
 from pathlib import Path
 
 import accounts.services
-import matching.markets.services
 import matching.orders.services
+import matching.services
 from zavora.runner.home import PROJECT_DIR
 
 PACKAGES = ("accounts", "api", "matching", "marketdata", "zavora")
@@ -28,7 +28,6 @@ MAY_NAME_FLAGS = {
 # or such as write nothing that belongs to anybody. This list may only shrink.
 WITHOUT_ACTOR = {
     "cancel_own_withdrawal",
-    "configure_command",
     "ensure_shard",
     "find_user_of_link",
     "forget_sessions_of",
@@ -57,7 +56,7 @@ def test_every_service_asks_who_acts():
     services = {name: getattr(accounts.services, name) for name in accounts.services.__all__}
     services |= {
         name: one
-        for module in (matching.markets.services, matching.orders.services)
+        for module in (matching.services, matching.orders.services)
         for name, one in vars(module).items()
         if not name.startswith("_") and getattr(one, "__module__", "") == module.__name__
     }

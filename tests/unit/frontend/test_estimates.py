@@ -10,8 +10,11 @@ from typing import Any
 
 from api.v1 import words
 from matching.engine import Engine
-from matching.engine.types import ConfigureMarket, Place, Traded
-from matching.markets.terms import AssetTerms, MarketTerms, build_terms
+from matching.engine.commands import ConfigureMarket, Place
+from matching.engine.events import Traded
+from matching.engine.orders import OrderTerms
+from matching.markets.terms import AssetTerms, MarketTerms
+from tests.terms import flat_terms
 from zavora.demo.catalogue import MARKETS, SCALE
 from zavora.foundation.money import units_to_decimal
 
@@ -24,7 +27,7 @@ LARGE = Decimal(10) ** 9
 def _terms(
     base_scale: int, quote_scale: int, tick: str, lot: str, maker_ppm: int, taker_ppm: int
 ) -> MarketTerms:
-    return build_terms(
+    return flat_terms(
         market_id=1,
         symbol="AAA/BBB",
         shard_id=0,
@@ -78,7 +81,7 @@ class Case:
         self.lots = dice.randint(1, 120)
         self.price_ticks = dice.randint(45, 95)
         # Whole smallest units, up to what about the whole book costs.
-        self.budget_units = dice.randint(1, 90 * 120 * terms.rules.tick_lot_units)
+        self.budget_units = dice.randint(1, 90 * 120 * terms.integers.tick_lot_units)
 
     def draft(self) -> dict[str, Any]:
         terms = self.terms
@@ -109,7 +112,7 @@ class Case:
     def engine(self) -> tuple[Decimal, Decimal] | None:
         """Return fee and what is left of what was received; None where nothing traded."""
         engine = Engine()
-        engine.apply(ConfigureMarket(self.terms.rules, "continuous", 0))
+        engine.apply(ConfigureMarket(self.terms.integers, "continuous", 0))
         other = "sell" if self.side == "buy" else "buy"
         for number, (ticks, lots) in enumerate(self.levels.items(), 1):
             engine.apply(self._place(number, MAKER, other, ticks, lots))
@@ -160,16 +163,18 @@ class Case:
             market_id=1,
             account_id=account_id,
             order_id=order_id,
-            side=side,
-            order_type="market" if ticks is None else "limit",
-            time_in_force=time_in_force,
-            post_only=False,
+            terms=OrderTerms(
+                budget_units,
+                side,
+                "market" if ticks is None else "limit",
+                time_in_force,
+                post_only=False,
+                client_order_id=None,
+            ),
             price_ticks=ticks,
             quantity_lots=lots,
-            budget_units=budget_units,
-            client_order_id=None,
-            maker_ppm=self.terms.maker_fee_ppm,
-            taker_ppm=self.terms.taker_fee_ppm,
+            maker_ppm=self.terms.rules.maker_fee_ppm,
+            taker_ppm=self.terms.rules.taker_fee_ppm,
             available_units=10**40,
             time_us=order_id,
         )

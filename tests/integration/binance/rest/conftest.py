@@ -166,7 +166,7 @@ def special(exchange: Exchange, ann: Bot) -> Iterator[Callable[[str], Bot]]:
 EMPTY = """
 from accounts.models import Account
 from matching.models import Order
-from matching.markets.services import freeze_account, unfreeze_account
+from matching.services import freeze_account, unfreeze_account
 from tests.actors import SYSTEM
 still_open = Order.objects.filter(market__symbol="BTC/EUR", status__in=["new", "partially_filled"])
 for account in Account.objects.filter(status="active", pk__in=still_open.values("account_id")):

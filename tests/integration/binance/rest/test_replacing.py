@@ -65,7 +65,7 @@ def cancel_only(exchange: Exchange, bot: Bot) -> Iterator[None]:
 def banded(exchange: Exchange, _bot: Bot) -> Iterator[None]:
     code = (
         "from accounts.access.actor import Actor;"
-        "from matching.markets.services import change_market;"
+        "from matching.services import change_market;"
         "change_market(by=Actor.system('tests'),symbol='BTC/EUR',band_ppm={})"
     )
     exchange.manage("shell", "-c", code.format(100_000))

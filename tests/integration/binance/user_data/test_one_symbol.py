@@ -20,7 +20,7 @@ import uuid
 from decimal import Decimal
 from accounts.models import Asset
 from matching import gateway
-from matching.markets.services import new_market_command
+from matching.services import new_market_command
 for code in {ASSETS!r}:
     Asset.objects.get_or_create(code=code, defaults={{"name": code, "scale": 8}})
 rules = {{"tick_size": Decimal("0.01"), "lot_size": Decimal("0.01")}}

@@ -10,8 +10,9 @@ from api.binance.user_data.user_events import UserDataCodec, listen_key_expired,
 from api.binance.words.symbols import is_exact
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from marketdata.feed.view import MarketView
-from matching.markets.terms import AssetTerms, MarketTerms, build_terms
+from matching.markets.terms import AssetTerms, MarketTerms
 from matching.wire import BalanceState, OrderChange, OrderState, TradeState
+from tests.terms import flat_terms
 
 US = 1_790_000_000_123_456
 MS = 1_790_000_000_123
@@ -19,7 +20,7 @@ MS = 1_790_000_000_123
 
 def terms_of(symbol: str = "BTC/USDT", *, scale: int = 8) -> MarketTerms:
     base, quote = symbol.split("/")
-    return build_terms(
+    return flat_terms(
         market_id=1,
         symbol=symbol,
         shard_id=0,

@@ -11,25 +11,14 @@ from typing import Any
 import msgspec
 
 from matching.engine import Engine
-from matching.engine.types import (
-    Amend,
-    Cancel,
-    Command,
-    ConfigureMarket,
-    DepthChanged,
-    Event,
-    MarketRules,
-    Order,
-    OrderClosed,
-    OrderRejected,
-    Place,
-    SetPhase,
-    Traded,
-)
+from matching.engine.commands import Amend, Cancel, Command, ConfigureMarket, Place, SetPhase
+from matching.engine.events import DepthChanged, Event, OrderClosed, OrderRejected, Traded
+from matching.engine.orders import Order, OrderTerms
+from matching.engine.rules import IntegerRules
 
 MARKET_ID = 1
 PLENTY_UNITS = 10**12
-RULES = MarketRules(
+RULES = IntegerRules(
     market_id=MARKET_ID,
     base_id=1,
     quote_id=2,
@@ -92,14 +81,16 @@ class Desk:
             MARKET_ID,
             account_id,
             self.order_count,
-            found["side"],
-            "limit" if price else "market",
-            tif,
-            flag == "post-only",
+            OrderTerms(
+                int(budget) if budget else None,
+                found["side"],
+                "limit" if price else "market",
+                tif,
+                flag == "post-only",
+                found["client_order_id"],
+            ),
             int(price) if price else None,
             int(lots) if lots else None,
-            int(budget) if budget else None,
-            found["client_order_id"],
             fee,
             fee,
             available,
@@ -149,7 +140,7 @@ class Desk:
     def book(self) -> str:
         """Return the open orders, best first: ``buy 3 @ 99; sell 5 @ 101``."""
         orders = self.engine.market(MARKET_ID).open_orders()
-        return "; ".join(f"{o.side} {o.remaining_lots} @ {o.price_ticks}" for o in orders)
+        return "; ".join(f"{o.terms.side} {o.remaining_lots} @ {o.price_ticks}" for o in orders)
 
     def ids(self) -> list[int]:
         """Return the ids of the open orders in book order: bids, then asks."""
@@ -159,6 +150,15 @@ class Desk:
 def trades(events: list[Event]) -> list[str]:
     """Return the trades as ``lots @ price``."""
     return [f"{e.quantity_lots} @ {e.price_ticks}" for e in events if isinstance(e, Traded)]
+
+
+def changed(placed: Any, changes: dict[str, Any]) -> Any:
+    """Return a Place or an Order with other fields, its own or those of its terms."""
+    own = {name: value for name, value in changes.items() if hasattr(placed, name)}
+    terms = {name: value for name, value in changes.items() if name not in own}
+    if terms:
+        own["terms"] = msgspec.structs.replace(placed.terms, **terms)
+    return msgspec.structs.replace(placed, **own)
 
 
 def refusals(events: list[Event]) -> list[str]:

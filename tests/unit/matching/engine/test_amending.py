@@ -2,7 +2,8 @@
 
 import pytest
 
-from matching.engine.types import CancelAll, DepthChanged, OrderAmended, OrderClosed, Traded
+from matching.engine.commands import CancelAll
+from matching.engine.events import DepthChanged, OrderAmended, OrderClosed, Traded
 from tests.unit.matching.engine.notation import (
     ACCOUNTS,
     MARKET_ID,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from matching.engine.types import OrderClosed
+from matching.engine.events import OrderClosed
 from tests.unit.matching.engine.notation import Desk, end, refusals, trades
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "matching.md"
@@ -44,7 +44,7 @@ def test_worked_example(row):
 
 
 def _amount(units: int, order) -> str:
-    return f"{units // 100}.{units % 100:02} {'USD' if order.side == 'buy' else 'BTC'}"
+    return f"{units // 100}.{units % 100:02} {'USD' if order.terms.side == 'buy' else 'BTC'}"
 
 
 def _given_back(_desk, events) -> str:

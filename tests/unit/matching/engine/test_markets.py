@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from matching.engine import EngineError
-from matching.engine.types import ConfigureMarket, MarketChanged, SetPhase
-from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk, refusals
+from matching.engine.commands import ConfigureMarket, SetPhase
+from matching.engine.events import MarketChanged
+from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk, changed, refusals
 
 STOPPED = ("cancel_only", "halted", "pre_open", "auction", "closed")
 
@@ -95,7 +96,7 @@ def test_band_is_about_the_last_price(price, refused):
 )
 def test_contradictory_market_order_is_refused(change):
     desk = Desk("sell 5 @ 100")
-    command = msgspec.structs.replace(desk.command("buy 2 market"), **change)
+    command = changed(desk.command("buy 2 market"), change)
 
     assert len(refusals(desk.apply(command))) == 1
     assert desk.book() == "sell 5 @ 100"
@@ -113,7 +114,7 @@ def test_contradictory_market_order_is_refused(change):
 )
 def test_contradictory_limit_order_is_refused(change):
     desk = Desk("sell 5 @ 100")
-    command = msgspec.structs.replace(desk.command("buy 2 @ 99"), **change)
+    command = changed(desk.command("buy 2 @ 99"), change)
 
     assert len(refusals(desk.apply(command))) == 1
     assert desk.book() == "sell 5 @ 100"

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from matching.engine.taking import fee_units
-from matching.engine.types import OrderPlaced, Traded
+from matching.engine.amounts import fee_units
+from matching.engine.events import OrderPlaced, Traded
 from tests.unit.matching.engine.notation import Desk, end, refusals, released, trades
 
 # One lot is 10 base units; at 100 ticks it costs 500 quote units.

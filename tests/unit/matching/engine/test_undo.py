@@ -8,7 +8,7 @@ import pytest
 
 import matching.engine
 from matching.engine import Engine
-from matching.engine.types import Amend, Cancel, CancelAll, Command, ConfigureMarket, SetPhase
+from matching.engine.commands import Amend, Cancel, CancelAll, Command, ConfigureMarket, SetPhase
 from tests.property.engine_trials import fields_of
 from tests.unit.matching.engine.notation import ACCOUNTS, MARKET_ID, RULES, Desk, trades
 

@@ -4,8 +4,7 @@ The row is written by the worker in the commit of the command; what is returned 
 """
 
 import uuid
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.db import connection
@@ -16,58 +15,30 @@ from accounts import services as account_services
 from accounts.access.actor import Actor, Permission
 from accounts.audit import note_act
 from accounts.money.postings import get_asset
-from matching import wire
-from matching.engine.types import SelfTradeScope
+from matching.commands.base import WireCommand
+from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.configure import ConfigureMarket, configure_command
+from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
 from matching.markets.selectors import get_market_terms, list_shard_ids
-from matching.markets.soundness import FIGURES, PHASES, sound_terms
-from matching.markets.terms import AssetTerms, MarketTerms
+from matching.markets.soundness import PHASES, sound_terms
+from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms
 from matching.models import Market, Shard
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
-from zavora.foundation.money import EXACT
 
-# The rules that ``change_market`` changes, and what makes a market that very market.
-CHANGEABLE: Final = frozenset(FIGURES) | {
-    "band_ppm",
-    "maker_fee_ppm",
-    "taker_fee_ppm",
-    "phase",
-    "is_demo",
-    "self_trade_scope",
-    "max_open_orders",
-}
+# What makes a market that very market.
 _FIXED: Final = ("market_id", "symbol", "shard_id", "base", "quote")
-# Below the 10^20 of NUMERIC(38, 18); a market may set less.
-DEFAULT_MAXIMUM: Final = Decimal(10**12)
-# Five times what large venues let an account have open in a market; a market may set another one.
-DEFAULT_MAX_OPEN_ORDERS: Final = 1_000
 
 
 def new_market_command(
-    *,
-    base: str,
-    quote: str,
-    tick_size: Decimal,
-    lot_size: Decimal,
-    min_notional: Decimal = Decimal(0),
-    max_notional: Decimal = DEFAULT_MAXIMUM,
-    max_price: Decimal = DEFAULT_MAXIMUM,
-    max_quantity: Decimal = DEFAULT_MAXIMUM,
-    band_ppm: int | None = None,
-    maker_fee_ppm: int = 0,
-    taker_fee_ppm: int = 0,
-    phase: str = "continuous",
-    shard_id: int = 0,
-    is_demo: bool = False,
-    actor: str = "",
-    self_trade_scope: SelfTradeScope = "owner",
-    max_open_orders: int | None = DEFAULT_MAX_OPEN_ORDERS,
-) -> wire.ConfigureMarket:
+    *, base: str, quote: str, shard_id: int = 0, actor: str = "", **rules: Any
+) -> ConfigureMarket:
     """Return the command that adds a market, its id drawn from the table's own sequence.
 
-    ``actor`` is who asks, for the journal. Raises ValidationFailed (rules that cannot be exact,
-    unknown asset) or Conflict (the symbol exists, or the names run together to that of another
-    market). Nothing is written but the sequence.
+    ``rules`` are those of ``MarketRules``, tick size and lot size at least. ``actor`` is who asks,
+    for the journal. Raises ValidationFailed (rules that cannot be exact, unknown asset) or Conflict
+    (the symbol exists, or the names run together to that of another market). Nothing is written
+    but the sequence.
     """
     base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
     symbol = f"{base_asset.code}/{quote_asset.code}"
@@ -80,19 +51,7 @@ def new_market_command(
         shard_id=shard_id,
         base=base_asset,
         quote=quote_asset,
-        tick_size=tick_size,
-        lot_size=lot_size,
-        min_notional=min_notional,
-        max_notional=max_notional,
-        max_price=max_price,
-        max_quantity=max_quantity,
-        band_ppm=band_ppm,
-        maker_fee_ppm=maker_fee_ppm,
-        taker_fee_ppm=taker_fee_ppm,
-        phase=phase,
-        is_demo=is_demo,
-        self_trade_scope=self_trade_scope,
-        max_open_orders=max_open_orders,
+        rules=MarketRules(**rules),
     )
     terms = msgspec.structs.replace(terms, market_id=_next_market_id())
     return configure_command(terms, actor=actor)
@@ -115,30 +74,6 @@ def _check_run_together(symbol: str) -> None:
         )
 
 
-def configure_command(terms: MarketTerms, *, actor: str = "") -> wire.ConfigureMarket:
-    """Return the command that gives a market these terms."""
-    return wire.ConfigureMarket(
-        market_id=terms.market_id,
-        symbol=terms.symbol,
-        base_id=terms.base.asset_id,
-        quote_id=terms.quote.asset_id,
-        tick_size=_text(terms.tick_size),
-        lot_size=_text(terms.lot_size),
-        min_notional=_text(terms.min_notional),
-        max_notional=_text(terms.max_notional),
-        max_price=_text(terms.max_price),
-        max_quantity=_text(terms.max_quantity),
-        band_ppm=terms.band_ppm,
-        maker_fee_ppm=terms.maker_fee_ppm,
-        taker_fee_ppm=terms.taker_fee_ppm,
-        phase=terms.phase,
-        is_demo=terms.is_demo,
-        actor=actor,
-        self_trade_scope=terms.self_trade_scope,
-        max_open_orders=terms.max_open_orders,
-    )
-
-
 def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTerms:
     """Add a market to a running shard; takes the arguments of ``new_market_command``.
 
@@ -151,20 +86,20 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
 
 
 def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
-    """Change rules of a market by name of ``MarketTerms``; tick and lot only halted and empty.
+    """Change rules of a market by name of ``MarketRules``; tick and lot only halted and empty.
 
     Raises Forbidden; ValidationFailed or InvalidOrder where the rules do not allow it;
     MarketNotFound.
     """
     by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
-    if unknown := set(changes) - CHANGEABLE:
+    if unknown := set(changes) - set(RULES):
         raise ValidationFailed(
             "unknown rule",
-            **{name: f"expected one of {', '.join(sorted(CHANGEABLE))}" for name in unknown},
+            **{name: f"expected one of {', '.join(sorted(RULES))}" for name in unknown},
         )
-    kept = {name: getattr(terms, name) for name in (*CHANGEABLE, *_FIXED)}
-    changed = sound_terms(**(kept | changes))
+    fixed = {name: getattr(terms, name) for name in _FIXED}
+    changed = sound_terms(**fixed, rules=msgspec.structs.replace(terms.rules, **changes))
     _submit(
         configure_command(changed, actor=by.text), by=by, act="market.change", subject=symbol,
         shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
@@ -181,7 +116,7 @@ def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
     if phase not in PHASES:
         raise ValidationFailed("unknown phase", phase=f"expected one of {', '.join(PHASES)}")
     terms = get_market_terms(symbol)
-    command = wire.SetMarketPhase(terms.market_id, phase, actor=by.text)
+    command = SetMarketPhase(terms.market_id, phase, actor=by.text)
     _submit(
         command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id, phase=phase
     )
@@ -206,7 +141,7 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     asked.
     """
     account = account_services.set_account_status(by=by, account_id=account_id, status="frozen")
-    command = wire.CancelAllOrders(account.pk, None, None, actor=by.text)
+    command = CancelAllOrders(account.pk, None, None, actor=by.text)
     failure: ZavoraError | None = None
     for shard_id in list_shard_ids():
         try:
@@ -233,7 +168,7 @@ def _asset_terms(code: str) -> AssetTerms:
 
 
 def _submit(
-    command: wire.WireCommand,
+    command: WireCommand,
     *,
     by: Actor,
     act: str,
@@ -267,8 +202,3 @@ def _next_market_id() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", (Market._meta.db_table,))
         return int(cursor.fetchone()[0])
-
-
-def _text(value: Decimal) -> str:
-    """Return a rule as plain text without needless zeros."""
-    return f"{EXACT.create_decimal(value).normalize(EXACT):f}"

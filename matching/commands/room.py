@@ -8,12 +8,15 @@ full, or an order could bring nearly as much, is the balance's total read and ev
 from collections.abc import Mapping
 from typing import Final
 
-from accounts.money.ledger import BalanceChange, BalanceKey
+from accounts.money.balances import BalanceChange, BalanceKey
+from matching.commands.base import Refused
 from matching.engine import Engine
+from matching.engine.amounts import lot_cost_units, notional_units
+from matching.engine.commands import Amend, Cancel, Place
+from matching.engine.events import Event, OrderRejected, Traded
 from matching.engine.market import Market
-from matching.engine.types import Amend, Cancel, Event, Order, OrderRejected, Place, Traded
+from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
-from matching.worker.translate import Refused
 from zavora.foundation.money import INTEGER_DIGITS_MAX, SCALE_MAX
 
 # In smallest units, by scale: what a total stays below; and what, brought by an order to a balance
@@ -46,17 +49,17 @@ def could_bring_units(market: Market, command: Place) -> int:
     A seller gets its own price or better; better than the best bid of now it never gets.
     """
     rules, lots = market.rules, command.quantity_lots
-    if command.side == "buy":
+    budget_units = command.terms.budget_units or 0
+    if command.terms.side == "buy":
         if lots is not None:
             return lots * rules.lot_units
         keys = market.asks.keys
-        lot_cost_units = -keys[-1] * rules.tick_lot_units if keys else 0
-        if not lot_cost_units:
+        if not keys:
             return 0
-        return (command.budget_units or 0) // lot_cost_units * rules.lot_units
+        return budget_units // lot_cost_units(rules, -keys[-1]) * rules.lot_units
     if lots is None:
-        return command.budget_units or 0
-    return _best_price(market, command.price_ticks or 0) * lots * rules.tick_lot_units
+        return budget_units
+    return notional_units(rules, _best_price(market, command.price_ticks or 0), lots)
 
 
 def could_amount_to_units(market: Market, order: Order, command: Amend) -> tuple[int, int]:
@@ -65,10 +68,11 @@ def could_amount_to_units(market: Market, order: Order, command: Amend) -> tuple
     lots = order.quantity_lots if command.quantity_lots is None else command.quantity_lots
     rest_lots = max(0, (lots or 0) - order.filled_lots)
     price_ticks = (order.price_ticks if command.price_ticks is None else command.price_ticks) or 0
-    if order.side == "sell":
+    sells = order.terms.side == "sell"
+    if sells:
         price_ticks = _best_price(market, price_ticks)
-    rest_units = price_ticks * rest_lots * rules.tick_lot_units
-    brings_units = rest_units if order.side == "sell" else rest_lots * rules.lot_units
+    rest_units = notional_units(rules, price_ticks, rest_lots)
+    brings_units = rest_units if sells else rest_lots * rules.lot_units
     return brings_units, order.filled_quote_units + rest_units
 
 
@@ -96,7 +100,7 @@ def first_without_room(
         if not isinstance(event, Traded):
             continue
         buyer, seller = event.maker, event.taker
-        if event.taker.side == "buy":
+        if event.taker.terms.side == "buy":
             buyer, seller = seller, buyer
         if not counted.add((buyer.account_id, base.asset_id), event.base_units, base.scale):
             return buyer
@@ -107,9 +111,9 @@ def first_without_room(
         counted.add((buyer.account_id, base.asset_id), -event.buyer_fee_units, base.scale)
         counted.add((seller.account_id, quote.asset_id), -event.seller_fee_units, quote.scale)
     rest_lots = order.remaining_lots if order.status in ("new", "partially_filled") else 0
-    rest_units = (order.price_ticks or 0) * rest_lots * terms.rules.tick_lot_units
-    if order.side == "buy":
-        key, units, scale = base.asset_id, rest_lots * terms.rules.lot_units, base.scale
+    rest_units = notional_units(terms.integers, order.price_ticks or 0, rest_lots)
+    if order.terms.side == "buy":
+        key, units, scale = base.asset_id, rest_lots * terms.integers.lot_units, base.scale
     else:
         key, units, scale = quote.asset_id, rest_units, quote.scale
     has_room = counted.add((order.account_id, key), units, scale)

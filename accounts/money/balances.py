@@ -1,0 +1,31 @@
+"""What a batch knows and changes of balances, in smallest units."""
+
+import msgspec
+
+# (account id, asset id)
+BalanceKey = tuple[int, int]
+
+
+class AccountFigures(msgspec.Struct, frozen=True):
+    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody."""
+
+    status: str
+    maker_fee_ppm: int | None
+    taker_fee_ppm: int | None
+    owner_id: int
+
+
+class LockedBalance(msgspec.Struct, gc=False):
+    """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
+
+    balance_id: int | None
+    available_units: int
+    locked_units: int
+    version: int = 0
+
+
+class BalanceChange(msgspec.Struct, gc=False):
+    """What a batch does to a balance, in smallest units; either may be negative."""
+
+    available_units: int = 0
+    locked_units: int = 0

@@ -1,0 +1,66 @@
+"""Commands: one file a kind, and the table that the worker, the replay and the gateway run."""
+
+from collections.abc import Callable
+from functools import reduce
+from hashlib import blake2b
+from operator import attrgetter, or_
+from typing import Any, Final
+
+import msgspec
+
+from matching.commands.amend import AmendKind
+from matching.commands.base import Kind, WireCommand
+from matching.commands.cancel import CancelKind
+from matching.commands.cancel_all import CancelAllKind
+from matching.commands.configure import ConfigureKind
+from matching.commands.phase import PhaseKind
+from matching.commands.place import PlaceKind
+
+TABLE: Final[tuple[Kind[Any], ...]] = (
+    PlaceKind(),
+    CancelKind(),
+    CancelAllKind(),
+    AmendKind(),
+    ConfigureKind(),
+    PhaseKind(),
+)
+KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
+UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded
+
+encode: Final[Callable[[WireCommand], bytes]] = msgspec.msgpack.Encoder().encode
+decode_command: Final[Callable[[bytes], WireCommand]] = msgspec.msgpack.Decoder(
+    reduce(or_, KINDS)
+).decode
+
+
+def kind_of(command: WireCommand) -> Kind[Any]:
+    """Return the kind of a command."""
+    return KINDS[type(command)]
+
+
+def key_of(command: WireCommand | None) -> tuple[int, str] | None:
+    """Return the account and the idempotency key of a command that came with one."""
+    key = getattr(command, "key", None)
+    return None if key is None else (command.account_id, key)  # type: ignore[union-attr]
+
+
+# Conditions of a cancel never come with a key, and what a former version bound reads as before.
+_NOT_ASKED_FOR: Final = frozenset(
+    {"key", "deadline_ms", "cancel_name", "reason", "actor", "only_status", "replacement"}
+)
+
+
+def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:
+    """Return what reads the fields of a command that say what it asks for."""
+    names = [name for name in kind.__struct_fields__ if name not in _NOT_ASKED_FOR]
+    return attrgetter(*names)
+
+
+_CONTENTS: Final = {kind: _content_of(kind) for kind in KINDS}
+
+
+def fingerprint(command: WireCommand) -> bytes:
+    """Return a digest of what a command asks for, whatever its key, deadline and own name."""
+    kind = type(command)
+    content = (kind.__name__, _CONTENTS[kind](command))
+    return blake2b(msgspec.msgpack.encode(content), digest_size=16).digest()

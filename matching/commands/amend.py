@@ -1,0 +1,83 @@
+"""Change price or quantity of an open order."""
+
+from matching.commands import room
+from matching.commands.base import (
+    Batch,
+    Figure,
+    Given,
+    Id,
+    Key,
+    Kind,
+    Shard,
+    Step,
+    WireCommand,
+    fitting,
+)
+from matching.engine.commands import Amend
+from matching.markets.terms import AssetTerms
+
+
+class AmendOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="amend"):
+    """Change price or total quantity of an open limit order; None leaves a figure as it is."""
+
+    account_id: Id
+    market_id: Id
+    order_id: Id
+    price: Figure | None
+    quantity: Figure | None
+    key: Key | None
+    deadline_ms: int
+
+
+class AmendKind(Kind[AmendOrder]):
+    """A fresh id gives the order its new place in the queue."""
+
+    wire = AmendOrder
+    name = "amend"
+
+    def account_ids(self, command: AmendOrder) -> tuple[int, ...]:
+        """Return whose order it is said to be."""
+        return (command.account_id,)
+
+    def pays_with(self, command: AmendOrder, shard: Shard) -> AssetTerms:
+        """Return what the open order pays with; of no order the engine tells."""
+        terms = shard.terms_here(command.market_id)
+        order = shard.engine.order(command.order_id)
+        return terms.quote if order is None or order.terms.side == "buy" else terms.base
+
+    def given(self, command: AmendOrder, batch: Batch) -> Given:
+        """Return a priority and the account's funds."""
+        batch.terms_here(command.market_id)
+        batch.active_account(command.account_id)
+        asset = self.pays_with(command, batch)
+        return Given(
+            batch.time_us,
+            batch.new_id(),
+            batch.available(command.account_id, asset.asset_id),
+        )
+
+    def steps(self, command: AmendOrder, given: Given, shard: Shard) -> list[Step]:
+        """Return one step."""
+        terms = shard.terms_here(command.market_id)
+        amend = Amend(
+            command.market_id,
+            command.account_id,
+            command.order_id,
+            fitting("price", command.price, terms.price_to_ticks),
+            fitting("quantity", command.quantity, terms.quantity_to_lots),
+            given.fresh_id,
+            given.funds_units,
+            given.time_us,
+        )
+        return [Step(amend, terms)]
+
+    def is_watched(self, command: AmendOrder, step: Step, batch: Batch) -> bool:
+        """Count what the order could bring, and what its fills could sum up to."""
+        order = batch.engine.order(command.order_id)
+        if order is None or order.account_id != command.account_id:
+            return False
+        market = batch.engine.market(order.market_id)
+        brings, amount = room.could_amount_to_units(market, order, step.command)  # type: ignore[arg-type]
+        return batch.watches(command.account_id, order.terms.side, step.terms, brings) or (
+            not room.is_harmless(amount, step.terms.quote.scale)
+        )

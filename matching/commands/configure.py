@@ -1,0 +1,122 @@
+"""Add a market, or change the rules of one."""
+
+from decimal import Decimal
+from typing import Any
+
+from matching.commands.base import (
+    Batch,
+    Figure,
+    Given,
+    Id,
+    Kind,
+    Refused,
+    Shard,
+    Step,
+    WireCommand,
+    refused_rules,
+)
+from matching.engine.commands import ConfigureMarket as ConfigureEngine
+from matching.markets.soundness import require_sound
+from matching.markets.terms import FIGURES, MarketRules, MarketTerms, build_terms
+from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.money import NotExact, parse_decimal
+
+
+class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="configure"):
+    """Add a market, or change the rules of one. The worker writes the row.
+
+    Rules go by their names in ``MarketRules``. ``actor`` says for the journal who asked for it
+    (``accounts.access.actor.Actor.text``).
+    """
+
+    market_id: Id
+    symbol: str
+    base_id: Id
+    quote_id: Id
+    tick_size: Figure
+    lot_size: Figure
+    min_notional: Figure
+    max_notional: Figure
+    max_price: Figure
+    max_quantity: Figure
+    band_ppm: int | None
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    phase: str
+    is_demo: bool = False
+    actor: str = ""
+    # As journals without them mean it: their orders' owners are not known, and nothing was limited.
+    self_trade_scope: str = "owner"
+    max_open_orders: int | None = None
+
+
+class ConfigureKind(Kind[ConfigureMarket]):
+    """Tick and lot change only while the market is halted and empty: the engine says so."""
+
+    wire = ConfigureMarket
+    name = "configure"
+
+    def given(self, command: ConfigureMarket, batch: Batch) -> Given:
+        """Return the time."""
+        if batch.is_set_aside(command.market_id):
+            # It is no new market, and its counters are not known here.
+            raise Refused("wrong_shard", "the market is set aside")
+        return Given(batch.time_us)
+
+    def steps(self, command: ConfigureMarket, given: Given, shard: Shard) -> list[Step]:
+        """Return one step; raise Refused where the rules cannot be exact."""
+        terms = _terms_of(command, shard)
+        configure = ConfigureEngine(terms.integers, terms.rules.phase, given.time_us)  # type: ignore[arg-type]
+        return [Step(configure, terms)]
+
+    def check(
+        self, command: ConfigureMarket, given: Given, steps: list[Step], batch: Batch
+    ) -> None:
+        """Hold the rules against each other: a journal applies what it applied once."""
+        try:
+            require_sound(steps[0].terms)
+        except ValidationFailed as error:
+            raise refused_rules(error) from None
+
+    def new_terms(self, command: ConfigureMarket, steps: list[Step]) -> MarketTerms:
+        """Return the terms that the command asked for."""
+        return steps[0].terms
+
+
+def configure_command(terms: MarketTerms, *, actor: str = "") -> ConfigureMarket:
+    """Return the command that gives a market these terms."""
+    rules = {name: getattr(terms.rules, name) for name in MarketRules.__struct_fields__}
+    figures = {name: _text(rules[name]) for name in FIGURES}
+    return ConfigureMarket(
+        market_id=terms.market_id,
+        symbol=terms.symbol,
+        base_id=terms.base.asset_id,
+        quote_id=terms.quote.asset_id,
+        actor=actor,
+        **(rules | figures),
+    )
+
+
+def _terms_of(command: ConfigureMarket, shard: Shard) -> MarketTerms:
+    base, quote = shard.assets.get(command.base_id), shard.assets.get(command.quote_id)
+    if base is None or quote is None:
+        raise Refused("validation_error", "base and quote: expected known assets")
+    rules: dict[str, Any] = {name: getattr(command, name) for name in MarketRules.__struct_fields__}
+    try:
+        rules |= {name: parse_decimal(rules[name]) for name in FIGURES}
+        return build_terms(
+            market_id=command.market_id,
+            symbol=command.symbol,
+            shard_id=shard.shard_id,
+            base=base,
+            quote=quote,
+            rules=MarketRules(**rules),
+        )
+    except NotExact as error:
+        raise Refused("validation_error", str(error)) from None
+    except ValidationFailed as error:
+        raise refused_rules(error) from None
+
+
+def _text(value: Decimal) -> str:
+    return f"{value:f}"

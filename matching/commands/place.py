@@ -1,0 +1,123 @@
+"""Place an order."""
+
+from operator import attrgetter
+from typing import Final, Literal
+
+from accounts.money.balances import AccountFigures
+from matching.commands import room
+from matching.commands.base import (
+    Batch,
+    ClientOrderId,
+    Figure,
+    Given,
+    Id,
+    Key,
+    Kind,
+    Refused,
+    Shard,
+    Step,
+    WireCommand,
+    fitting,
+)
+from matching.engine.commands import Place
+from matching.engine.orders import OrderTerms
+from matching.markets.terms import AssetTerms, MarketTerms
+
+
+class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place"):
+    """Place an order. ``key``: idempotency key; ``deadline_ms``: Unix time to drop it after."""
+
+    account_id: Id
+    market_id: Id
+    side: Literal["buy", "sell"]
+    order_type: Literal["limit", "market"]
+    time_in_force: Literal["gtc", "ioc", "fok"]
+    post_only: bool
+    price: Figure | None
+    quantity: Figure | None
+    quote_quantity: Figure | None
+    client_order_id: ClientOrderId | None
+    key: Key | None
+    deadline_ms: int
+
+
+# What an order asks for goes by the same names on the wire and in the engine, but for its budget.
+_asked_of: Final = attrgetter(*OrderTerms.__struct_fields__[1:])
+
+
+class PlaceKind(Kind[PlaceOrder]):
+    """The order's id is new, its funds and rates are its account's."""
+
+    wire = PlaceOrder
+    name = "place"
+    may_fly = True
+
+    def account_ids(self, command: PlaceOrder) -> tuple[int, ...]:
+        """Return whose order it is."""
+        return (command.account_id,)
+
+    def pays_with(self, command: PlaceOrder, shard: Shard) -> AssetTerms:
+        """Return what the order's side pays with."""
+        terms = shard.terms_here(command.market_id)
+        return terms.quote if command.side == "buy" else terms.base
+
+    def given(self, command: PlaceOrder, batch: Batch) -> Given:
+        """Return id, funds, rates and owner."""
+        terms = batch.terms_here(command.market_id)
+        account = batch.active_account(command.account_id)
+        asset = terms.quote if command.side == "buy" else terms.base
+        maker_ppm, taker_ppm = rates_of(account, terms)
+        return Given(
+            batch.time_us,
+            batch.new_id(),
+            batch.available(command.account_id, asset.asset_id),
+            maker_ppm,
+            taker_ppm,
+            account.owner_id,
+        )
+
+    def steps(self, command: PlaceOrder, given: Given, shard: Shard) -> list[Step]:
+        """Return one step."""
+        terms = shard.terms_here(command.market_id)
+        return [Step(placed(command, given, terms), terms)]
+
+    def is_watched(self, command: PlaceOrder, step: Step, batch: Batch) -> bool:
+        """Count what the order could bring."""
+        market = batch.engine.market(command.market_id)
+        brings_units = room.could_bring_units(market, step.command)  # type: ignore[arg-type]
+        return batch.watches(command.account_id, command.side, step.terms, brings_units)
+
+
+def rates_of(account: AccountFigures, terms: MarketTerms) -> tuple[int, int]:
+    """Return an account's maker and taker rates in a market: its own, or the market's."""
+    maker_ppm, taker_ppm = account.maker_fee_ppm, account.taker_fee_ppm
+    return (
+        terms.rules.maker_fee_ppm if maker_ppm is None else maker_ppm,
+        terms.rules.taker_fee_ppm if taker_ppm is None else taker_ppm,
+    )
+
+
+def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
+    """Return the engine's command; raise Refused where a figure does not fit the market."""
+    price_ticks = fitting("price", command.price, terms.price_to_ticks)
+    quantity_lots = fitting("quantity", command.quantity, terms.quantity_to_lots)
+    budget_units = fitting("quote_quantity", command.quote_quantity, terms.quote_amount_to_units)
+    if (price_ticks is None) != (command.order_type == "market"):
+        raise Refused("validation_error", "price: expected for limit orders, and only for them")
+    if (quantity_lots is None) == (budget_units is None):
+        raise Refused("validation_error", "quantity: expected it or quote_quantity")
+    if budget_units is not None and command.order_type != "market":
+        raise Refused("validation_error", "quote_quantity: expected for market orders only")
+    return Place(
+        command.market_id,
+        command.account_id,
+        given.fresh_id,
+        OrderTerms(budget_units, *_asked_of(command)),
+        price_ticks,
+        quantity_lots,
+        given.maker_ppm,
+        given.taker_ppm,
+        given.funds_units,
+        given.time_us,
+        given.owner_id,
+    )

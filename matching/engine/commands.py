@@ -1,0 +1,80 @@
+"""What the engine is asked to do. Figures and words as in ``matching.engine.orders``."""
+
+import msgspec
+
+from matching.engine.orders import CloseReason, OrderTerms, Side
+from matching.engine.rules import IntegerRules, MarketPhase
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Place an order. ``available_units``: what the account has of the asset it would pay with.
+
+    ``owner_id``: whose account it is; 0: not known, or nobody's.
+    """
+
+    market_id: int
+    account_id: int
+    order_id: int
+    terms: OrderTerms
+    price_ticks: int | None
+    quantity_lots: int | None
+    maker_ppm: int
+    taker_ppm: int
+    available_units: int
+    time_us: int
+    owner_id: int = 0
+
+
+class Cancel(msgspec.Struct, frozen=True, gc=False):
+    """Cancel one open order of an account. ``reason``: why; mostly because it was asked for."""
+
+    market_id: int
+    account_id: int
+    order_id: int
+    time_us: int
+    reason: CloseReason = "requested"
+
+
+class CancelAll(msgspec.Struct, frozen=True, gc=False):
+    """Cancel all open orders of an account in a market, oldest first; ``side`` None: both."""
+
+    market_id: int
+    account_id: int
+    side: Side | None
+    time_us: int
+
+
+class Amend(msgspec.Struct, frozen=True, gc=False):
+    """Change price or total quantity of an open limit order. None leaves a figure as it is.
+
+    Less quantity at the same price keeps the order's priority; anything else gives it
+    ``priority`` and may trade at once. ``quantity_lots`` counts what is already filled.
+    """
+
+    market_id: int
+    account_id: int
+    order_id: int
+    price_ticks: int | None
+    quantity_lots: int | None
+    priority: int
+    available_units: int
+    time_us: int
+
+
+class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
+    """Add a market, or replace the rules of one (tick and lot only when halted and empty)."""
+
+    rules: IntegerRules
+    phase: MarketPhase
+    time_us: int
+
+
+class SetPhase(msgspec.Struct, frozen=True, gc=False):
+    """Halt, resume or otherwise change the trading phase of a market."""
+
+    market_id: int
+    phase: MarketPhase
+    time_us: int
+
+
+Command = Place | Cancel | CancelAll | Amend | ConfigureMarket | SetPhase

@@ -1,0 +1,123 @@
+"""What happened, in order: each event carries the figures right after its own step.
+
+An event names its live ``Order`` for what no later step of its command changes (ids and terms;
+price and quantity, which only an amendment changes, before anything trades); every other figure
+stands in the event itself. Figures and words as in ``matching.engine.orders``.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from matching.engine.orders import CloseReason, Order, OrderStatus, Side
+from matching.engine.rules import MarketPhase
+
+# Why an order was refused: nothing was written.
+RejectReason = Literal[
+    "insufficient_balance",
+    "market_not_found",
+    "market_halted",
+    "market_post_only",
+    "post_only_would_cross",
+    "price_out_of_range",
+    "price_band",
+    "quantity_out_of_range",
+    "notional_too_small",
+    "notional_too_large",
+    "duplicate_client_order_id",
+    "too_many_open_orders",
+    "order_not_open",
+    "order_not_found",
+    "nothing_to_amend",
+    "rules_not_changeable",
+]
+
+
+class OrderPlaced(msgspec.Struct, frozen=True, gc=False):
+    """Accepted: ``hold_units`` moved from available to locked of the asset it pays with."""
+
+    order: Order
+    hold_units: int
+
+
+class OrderRejected(msgspec.Struct, frozen=True, gc=False):
+    """Refused whole: nothing changed. ``message`` is for the client, text-safe."""
+
+    reason: RejectReason
+    message: str
+
+
+class Traded(msgspec.Struct, gc=False):
+    """One match at the maker's price.
+
+    ``sequence`` is the market's gapless trade number, ``run_sequence`` that of the first trade of
+    this taker at this price. ``buyer_hold_units`` is how much of the buyer's hold the fill used up:
+    ``quote_units`` of it is paid, the rest returns to available. The seller's hold shrinks by
+    ``base_units``. Fees are in what each side receives: the buyer's in base, the seller's in quote.
+    ``maker_...`` and ``taker_...`` are both orders right after this fill. Written by the engine
+    alone: the last fill of a taker learns what becomes of it (``taker_status``).
+    """
+
+    sequence: int
+    run_sequence: int
+    maker: Order
+    taker: Order
+    price_ticks: int
+    quantity_lots: int
+    base_units: int
+    quote_units: int
+    buyer_hold_units: int
+    buyer_fee_units: int
+    seller_fee_units: int
+    maker_remaining_lots: int
+    maker_filled_lots: int
+    maker_filled_quote_units: int
+    maker_status: OrderStatus
+    taker_remaining_lots: int
+    taker_filled_lots: int
+    taker_filled_quote_units: int
+    taker_status: OrderStatus
+
+
+class OrderAmended(msgspec.Struct, frozen=True, gc=False):
+    """The order's new figures; ``hold_units`` more (or, negative, fewer) are locked than before."""
+
+    order: Order
+    hold_units: int
+    remaining_lots: int
+    filled_lots: int
+    filled_quote_units: int
+
+
+class OrderClosed(msgspec.Struct, frozen=True, gc=False):
+    """The order left the market; ``released_units`` moved from locked back to available."""
+
+    order: Order
+    released_units: int
+    remaining_lots: int
+    filled_lots: int
+    filled_quote_units: int
+    status: OrderStatus
+    reason: CloseReason
+
+
+class DepthChanged(msgspec.Struct, frozen=True, gc=False):
+    """The whole quantity at a price after the command; 0 removes the level. +1 per change."""
+
+    market_id: int
+    sequence: int
+    side: Side
+    price_ticks: int
+    quantity_lots: int
+
+
+class MarketChanged(msgspec.Struct, frozen=True, gc=False):
+    """Rules or phase of a market changed."""
+
+    market_id: int
+    phase: MarketPhase
+
+
+Event = (
+    OrderPlaced | OrderRejected | Traded | OrderAmended | OrderClosed | DepthChanged | MarketChanged
+)

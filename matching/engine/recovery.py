@@ -1,0 +1,71 @@
+"""Recovery: open orders from the tables into their books, and a fingerprint of all there is."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import astuple
+
+from matching.engine.amounts import hold_units
+from matching.engine.errors import EngineError
+from matching.engine.market import Market
+from matching.engine.orders import OPEN_STATUSES, Order
+
+# Raised with every change of what the fingerprint covers.
+HASH_FORMAT: Final = "zavora engine state 2"
+
+
+def load_order(market: Market | None, order: Order) -> None:
+    """Rest ``order`` in its market; call in the order of priorities.
+
+    Raises EngineError where the order is not one that can be open, or does not hold exactly what
+    its rest needs.
+    """
+    if market is None:
+        raise EngineError(f"order {order.order_id}: no market {order.market_id}")
+    if market.order(order.order_id) is not None:
+        raise EngineError(f"order {order.order_id} came twice")
+    price_ticks = order.price_ticks
+    if (
+        order.status not in OPEN_STATUSES
+        or not order.terms.may_rest
+        or price_ticks is None
+        or price_ticks < 1
+        or order.quantity_lots is None
+        or order.remaining_lots < 1
+        or order.remaining_lots + order.filled_lots != order.quantity_lots
+        or (order.filled_lots > 0) != (order.status == "partially_filled")
+    ):
+        raise EngineError(f"order {order.order_id} cannot be open as it is")
+    needed_units = hold_units(market.rules, order.terms.side, price_ticks, order.remaining_lots)
+    if order.hold_units != needed_units:
+        raise EngineError(f"order {order.order_id} does not hold what it needs")
+    market.rest(order)
+
+
+def state_hash(markets: Iterable[Market]) -> str:
+    """Return the SHA-256 (hex) of the markets, by id, with their open orders in book order.
+
+    One line of ASCII each for a market's figures and for an order's fields, in the order in which
+    the types declare them; two engines with the same hash do the same from here on.
+    """
+    digest = hashlib.sha256(HASH_FORMAT.encode())
+    for market in sorted(markets, key=lambda market: market.rules.market_id):
+        rules = astuple(market.rules)
+        figures = (
+            market.phase,
+            market.trade_sequence,
+            market.depth_sequence,
+            market.last_price_ticks,
+        )
+        digest.update(f"\nmarket {rules!a} {figures!a}".encode())
+        for order in market.open_orders():
+            digest.update(f"\norder {_fields_of(order)!a}".encode())
+    return digest.hexdigest()
+
+
+def _fields_of(order: Order) -> tuple[object, ...]:
+    """Return an order's fields and those of its terms, in the order that the format has."""
+    budget_units, *asked = astuple(order.terms)
+    ids, figures = astuple(order)[:3], astuple(order)[4:]
+    return (*ids, asked[4], *asked[:4], *figures[:2], budget_units, *figures[2:], *asked[5:])
