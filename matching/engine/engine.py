@@ -38,7 +38,6 @@ class Engine:
         self._orders: dict[int, Order] = {}
         self._log = UndoLog()
         self._handlers: dict[type, Any] = {
-            Place: self._place,
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
             Amend: self._amend,
@@ -56,6 +55,9 @@ class Engine:
         log = self._log
         mark = len(log.orders), len(log.markets)
         try:
+            if type(command) is Place:  # what most commands are
+                market = self._markets.get(command.market_id)
+                return [checks.NO_MARKET] if market is None else place(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
             self.undo(mark)
@@ -131,10 +133,6 @@ class Engine:
             market.end_loading()
 
     # --- the handlers -------------------------------------------------------------------------
-
-    def _place(self, command: Place) -> list[Event]:
-        market = self._markets.get(command.market_id)
-        return [checks.NO_MARKET] if market is None else place(market, command)
 
     def _cancel(self, command: Cancel) -> list[Event]:
         order = self._own_order(command)

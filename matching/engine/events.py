@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from matching.engine.orders import CloseReason, Order, OrderStatus, Side
+from matching.engine.orders import Order, OrderStatus, Side
 from matching.engine.rules import MarketPhase
 
 # Why an order was refused: nothing was written.
@@ -90,15 +90,13 @@ class OrderAmended(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderClosed(msgspec.Struct, frozen=True, gc=False):
-    """The order left the market; ``released_units`` moved from locked back to available."""
+    """The order left the market; ``released_units`` moved from locked back to available.
+
+    Nothing changes a closed order: its own figures are those after this step.
+    """
 
     order: Order
     released_units: int
-    remaining_lots: int
-    filled_lots: int
-    filled_quote_units: int
-    status: OrderStatus
-    reason: CloseReason
 
 
 class DepthChanged(msgspec.Struct, frozen=True, gc=False):

@@ -152,8 +152,9 @@ class Market:
         del mine[order_id]
         if not mine:
             del self._by_account[account_id]
-        if order.terms.client_order_id is not None:
-            del self._by_client_id[account_id, order.terms.client_order_id]
+        name = order.terms.client_order_id
+        if name is not None:
+            del self._by_client_id[account_id, name]
         return key
 
     def shrink(self, order: Order, remaining_lots: int) -> None:
@@ -247,8 +248,9 @@ class Market:
             self._by_account[account_id] = {order_id: order}
         else:
             mine[order_id] = order
-        if order.terms.client_order_id is not None:
-            self._by_client_id[account_id, order.terms.client_order_id] = order
+        name = order.terms.client_order_id
+        if name is not None:
+            self._by_client_id[account_id, name] = order
 
     def _forget(self, order: Order) -> None:
         """Take an order out of the indexes, where it may be in some and not in others."""

@@ -179,14 +179,4 @@ def release(order: Order, events: list[Event]) -> None:
     """Give back what is still held for an order that has ended."""
     released_units = order.hold_units
     order.hold_units = 0
-    events.append(
-        OrderClosed(
-            order,
-            released_units,
-            order.remaining_lots,
-            order.filled_lots,
-            order.filled_quote_units,
-            order.status,
-            order.reason,
-        )
-    )
+    events.append(OrderClosed(order, released_units))

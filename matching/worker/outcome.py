@@ -23,7 +23,7 @@ from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.entries import EntryRow
-from matching.rows.orders import TouchedOrder, order_state
+from matching.rows.orders import TouchedOrder, latest_state, order_state
 from matching.rows.trades import trade_row
 
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
@@ -154,19 +154,10 @@ class Outcome:
     def _closed(self, event: OrderClosed, step: _Step) -> None:
         order, terms = event.order, step.terms
         self._move(step.market, order, terms, event.released_units, -event.released_units)
-        state = order_state(
-            order,
-            terms,
-            remaining_lots=event.remaining_lots,
-            filled_lots=event.filled_lots,
-            filled_quote_units=event.filled_quote_units,
-            status=event.status,
-            reason=event.reason,
-            updated_us=self._time_us,
-        )
+        state = latest_state(order, terms)
         self._touch(order, terms, state)
         step.own[order.order_id] = None
-        kind = _CLOSING.get(event.status)
+        kind = _CLOSING.get(order.status)
         if kind is not None:
             change = wire.OrderChange(kind, state, 0, False, step.cancel_name)
             step.market.changes.append(change)
