@@ -1,23 +1,23 @@
 /** The trading page: wires the parts together. */
 
-import { Activity } from "./activity.ts";
-import { BookPanel } from "./book-panel.ts";
-import { Chart } from "./chart.ts";
-import { readConfig, recall, remember } from "./config.ts";
-import { byId, choiceGroup, setText } from "./dom.ts";
-import { Exchange } from "./exchange.ts";
-import { initFaucet } from "./faucet.ts";
-import * as format from "./format.ts";
-import { initHeadline } from "./headline.ts";
-import { initMarketList } from "./market-list.ts";
-import { newsOf } from "./news.ts";
-import { Portfolio } from "./portfolio.ts";
-import { Rest } from "./rest.ts";
-import { type ConnectionState, Socket } from "./socket.ts";
-import { initTape } from "./tape.ts";
-import { initThemeToggle } from "./theme-toggle.ts";
-import { initPlaceholders, Ticket } from "./ticket.ts";
-import { toast } from "./toasts.ts";
+import { Activity } from "./panels/activity.ts";
+import { BookPanel } from "./panels/book.ts";
+import { Chart } from "./panels/chart.ts";
+import { readConfig, recall, remember } from "./core/memory.ts";
+import { byId, choiceGroup, setText } from "./core/dom.ts";
+import { Exchange } from "./state/exchange.ts";
+import { initFaucet } from "./panels/faucet.ts";
+import * as format from "./core/format.ts";
+import { initHeadline } from "./panels/headline.ts";
+import { initMarketList } from "./panels/markets.ts";
+import { newsOf } from "./state/news.ts";
+import { Portfolio } from "./state/portfolio.ts";
+import { Rest } from "./link/rest.ts";
+import { type ConnectionState, Socket } from "./link/socket.ts";
+import { initTape } from "./panels/tape.ts";
+import { initThemeToggle } from "./panels/theme-toggle.ts";
+import { initPlaceholders, Ticket } from "./panels/ticket.ts";
+import { toast } from "./panels/toasts.ts";
 
 const CONNECTION_TEXT: Record<ConnectionState, string> = {
   connecting: "Connecting",

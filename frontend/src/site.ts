@@ -1,6 +1,6 @@
 /** Behaviour of the account pages; they work without it. */
 
-import { initThemeToggle } from "./theme-toggle.ts";
+import { initThemeToggle } from "./panels/theme-toggle.ts";
 
 initThemeToggle();
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Bar, fillGaps, mergeBars } from "../src/bars.ts";
+import { type Bar, fillGaps, mergeBars } from "../src/state/bars.ts";
 
 function bar(time: number, close: string, trades = 1): Bar {
   const candle = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as format from "../src/format.ts";
+import * as format from "../src/core/format.ts";
 
 test("a volume that is not nothing is never shown as nothing", () => {
   const shown = [

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { OrderBook } from "../src/book.ts";
-import { read, write } from "../src/decimal.ts";
-import { feeOf, ratesOf } from "../src/fees.ts";
+import { OrderBook } from "../src/state/book.ts";
+import { read, write } from "../src/core/decimal.ts";
+import { feeOf, ratesOf } from "../src/state/fees.ts";
 import {
   checkDraft,
   type Draft,
@@ -12,8 +12,8 @@ import {
   quantityForTotal,
   shareOf,
   totalOf,
-} from "../src/ticket-rules.ts";
-import type { Market } from "../src/types.ts";
+} from "../src/state/ticket-rules.ts";
+import type { Market } from "../src/link/types.ts";
 
 const MARKET: Market = {
   symbol: "BTC/USD",

@@ -1,7 +1,7 @@
 /** Candles as bars of a chart: merged by time, and without holes. Pure. */
 
-import { decimalsOf } from "./decimal.ts";
-import type { Candle } from "./types.ts";
+import { decimalsOf } from "../core/decimal.ts";
+import type { Candle } from "../link/types.ts";
 
 export interface Bar {
   candle: Candle;

@@ -1,11 +1,11 @@
 /** Recent trades of the selected market, newest first. */
 
-import { byId, eachFrame, h, setText, syncList } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
-import { marketPath } from "./rest.ts";
-import type { Subscription } from "./socket.ts";
-import type { PublicTrade } from "./types.ts";
+import { byId, eachFrame, h, setText, syncList } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
+import { marketPath } from "../link/rest.ts";
+import type { Subscription } from "../link/socket.ts";
+import type { PublicTrade } from "../link/types.ts";
 
 const TRADES_MAX = 60;
 

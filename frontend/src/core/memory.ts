@@ -1,6 +1,6 @@
 /** What Django tells the page, in the document's one JSON script. */
 
-import type { PageConfig } from "./types.ts";
+import type { PageConfig } from "../link/types.ts";
 
 export function readConfig(): PageConfig {
   const element = document.getElementById("zavora-config");

@@ -18,9 +18,9 @@ import {
   showAll,
   typed,
   write,
-} from "./decimal.ts";
+} from "../core/decimal.ts";
 import { feeOf, type Rates, unitOf } from "./fees.ts";
-import type { Market, PlaceOrder, Side } from "./types.ts";
+import type { Market, PlaceOrder, Side } from "../link/types.ts";
 
 export type FieldName = "price" | "quantity" | "total";
 export type TimeInForce = "GTC" | "IOC" | "FOK";

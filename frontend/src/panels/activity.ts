@@ -1,16 +1,16 @@
 /** The tabs below the chart: open orders, order history, my trades, balances. */
 
 import { ask } from "./ask.ts";
-import { recall, remember } from "./config.ts";
-import { read, show } from "./decimal.ts";
-import { all, byId, choiceGroup, eachFrame, h, setText, syncList } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
-import { cancelAll, cancelOrder } from "./order-entry.ts";
-import { isOpen, type Portfolio } from "./portfolio.ts";
-import { ApiError } from "./rest.ts";
+import { recall, remember } from "../core/memory.ts";
+import { read, show } from "../core/decimal.ts";
+import { all, byId, choiceGroup, eachFrame, h, setText, syncList } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
+import { cancelAll, cancelOrder } from "../link/orders.ts";
+import { isOpen, type Portfolio } from "../state/portfolio.ts";
+import { ApiError } from "../link/rest.ts";
 import { toast } from "./toasts.ts";
-import type { Balance, Fill, Market, Order } from "./types.ts";
+import type { Balance, Fill, Market, Order } from "../link/types.ts";
 
 interface Cell {
   label: string;

@@ -1,6 +1,6 @@
 /** Short notices in a corner, read out by screen readers (the container is a live region). */
 
-import { byId, h } from "./dom.ts";
+import { byId, h } from "../core/dom.ts";
 
 export type Tone = "good" | "bad" | "plain";
 

@@ -1,15 +1,15 @@
 /** The order form: draws the draft, checks it, sends it over the socket or by POST. */
 
-import type { OrderBook } from "./book.ts";
-import { decimalsOf, parse, read, show, showAll, typed, write } from "./decimal.ts";
-import { all, byId, choiceGroup, eachFrame, h, setText } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import { type Rates, ratesOf, unitOf } from "./fees.ts";
-import * as format from "./format.ts";
-import { lockOf } from "./lock.ts";
-import { newClientOrderId, placeOrder } from "./order-entry.ts";
-import type { Portfolio } from "./portfolio.ts";
-import { ApiError } from "./rest.ts";
+import type { OrderBook } from "../state/book.ts";
+import { decimalsOf, parse, read, show, showAll, typed, write } from "../core/decimal.ts";
+import { all, byId, choiceGroup, eachFrame, h, setText } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import { type Rates, ratesOf, unitOf } from "../state/fees.ts";
+import * as format from "../core/format.ts";
+import { lockOf } from "../state/lock.ts";
+import { newClientOrderId, placeOrder } from "../link/orders.ts";
+import type { Portfolio } from "../state/portfolio.ts";
+import { ApiError } from "../link/rest.ts";
 import {
   checkDraft,
   type Draft,
@@ -22,8 +22,8 @@ import {
   shareOf,
   type TimeInForce,
   totalOf,
-} from "./ticket-rules.ts";
-import type { Market, PlaceOrder, Side } from "./types.ts";
+} from "../state/ticket-rules.ts";
+import type { Market, PlaceOrder, Side } from "../link/types.ts";
 
 const FIELDS: readonly FieldName[] = ["price", "quantity", "total"];
 /** The API's names of what the form's fields hold. */

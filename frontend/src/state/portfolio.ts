@@ -1,9 +1,9 @@
 /** The signed-in user's own orders, fills and balances of one account: loaded, then kept live. */
 
-import { type Amount, ceilTo, floorTo, read } from "./decimal.ts";
+import { type Amount, ceilTo, floorTo, read } from "../core/decimal.ts";
 import type { Exchange } from "./exchange.ts";
-import { Signal } from "./signal.ts";
-import type { Balance, Fill, Order, OrderStatus, Side } from "./types.ts";
+import { Signal } from "../core/signal.ts";
+import type { Balance, Fill, Order, OrderStatus, Side } from "../link/types.ts";
 
 const OPEN: readonly OrderStatus[] = ["New", "PartiallyFilled", "Pending", "Triggered"];
 const CLOSED_MAX = 200;

@@ -3,7 +3,7 @@
  * away. A repeat carries the same client order id, so that it can never make a second order.
  */
 
-import type { Exchange } from "./exchange.ts";
+import type { Exchange } from "../state/exchange.ts";
 import { ApiError } from "./rest.ts";
 import type { Order, PlaceOrder } from "./types.ts";
 

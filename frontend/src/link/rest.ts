@@ -1,6 +1,6 @@
 /** The v1 REST API with the browser's session: envelope, errors, CSRF and a bounded wait. */
 
-import { csrfToken } from "./config.ts";
+import { csrfToken } from "../core/memory.ts";
 
 const BASE = "/api/v1";
 const TIMEOUT_MS = 15_000;

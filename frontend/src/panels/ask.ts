@@ -1,6 +1,6 @@
 /** A question before something that cannot be undone. */
 
-import { byId, setText } from "./dom.ts";
+import { byId, setText } from "../core/dom.ts";
 
 /** Ask in a dialog; resolves to whether `action` was chosen. Escape and Keep mean no. */
 export function ask(title: string, detail: string, action: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Why no order can be placed at the moment, in words for the button and the line above it. */
 
-import type { Market } from "./types.ts";
+import type { Market } from "../link/types.ts";
 
 export interface Lock {
   /** What the button says. */

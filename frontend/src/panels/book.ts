@@ -1,14 +1,14 @@
 /** The order book: grouped levels with depth bars, spread, own orders marked, click to fill. */
 
-import { groupLevels, OrderBook, type Row } from "./book.ts";
-import { type Amount, decimalsOf, ratio, read, show, write } from "./decimal.ts";
-import { recall, remember } from "./config.ts";
-import { byId, eachFrame, h, setText } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
-import type { Portfolio } from "./portfolio.ts";
-import type { Subscription } from "./socket.ts";
-import type { BookMessage, Market } from "./types.ts";
+import { groupLevels, OrderBook, type Row } from "../state/book.ts";
+import { type Amount, decimalsOf, ratio, read, show, write } from "../core/decimal.ts";
+import { recall, remember } from "../core/memory.ts";
+import { byId, eachFrame, h, setText } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
+import type { Portfolio } from "../state/portfolio.ts";
+import type { Subscription } from "../link/socket.ts";
+import type { BookMessage, Market } from "../link/types.ts";
 
 const ROW_HEIGHT_PX = 20;
 const ROWS_MIN = 3;

@@ -18,16 +18,16 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 
-import { type Bar, barOf, fillGaps, mergeBars, priceFormatOf } from "./bars.ts";
-import { recall, remember } from "./config.ts";
-import { byId, choiceGroup, eachFrame, setText } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
-import type { Portfolio } from "./portfolio.ts";
-import { marketPath } from "./rest.ts";
-import type { Subscription } from "./socket.ts";
+import { type Bar, barOf, fillGaps, mergeBars, priceFormatOf } from "../state/bars.ts";
+import { recall, remember } from "../core/memory.ts";
+import { byId, choiceGroup, eachFrame, setText } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
+import type { Portfolio } from "../state/portfolio.ts";
+import { marketPath } from "../link/rest.ts";
+import type { Subscription } from "../link/socket.ts";
 import { THEME_CHANGED, themeColor } from "./theme-toggle.ts";
-import type { Candle, Market } from "./types.ts";
+import type { Candle, Market } from "../link/types.ts";
 
 /** The intervals on offer and their lengths in seconds. */
 const INTERVAL_S: Record<string, number> = {

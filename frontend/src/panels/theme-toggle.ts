@@ -1,6 +1,6 @@
 /** The button that switches between dark and light. */
 
-import { remember } from "./config.ts";
+import { remember } from "../core/memory.ts";
 
 export const THEME_CHANGED = "zavora:theme";
 

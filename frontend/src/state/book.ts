@@ -3,9 +3,9 @@
  * gap handling and checksums are tested without a browser.
  */
 
-import { crc32 } from "./crc32.ts";
-import { type Amount, ceilTo, divideDown, floorTo, multiplyDown, parse } from "./decimal.ts";
-import type { BookMessage, Side } from "./types.ts";
+import { crc32 } from "../core/crc32.ts";
+import { type Amount, ceilTo, divideDown, floorTo, multiplyDown, parse } from "../core/decimal.ts";
+import type { BookMessage, Side } from "../link/types.ts";
 
 /** A price level: the texts exactly as sent (the checksum needs them) and their exact values. */
 export interface Level {

@@ -1,9 +1,9 @@
 /** The list of markets with last price and 24 h change; a column, or a sheet on narrow screens. */
 
-import { byId, eachFrame, h, setText, syncList } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
-import type { Market } from "./types.ts";
+import { byId, eachFrame, h, setText, syncList } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
+import type { Market } from "../link/types.ts";
 
 export function initMarketList(exchange: Exchange): void {
   const list = byId("market-list");

@@ -1,8 +1,8 @@
 /** The header's figures of the selected market, the window title, and the units of all columns. */
 
-import { all, byId, eachFrame, setText } from "./dom.ts";
-import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
+import { all, byId, eachFrame, setText } from "../core/dom.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
 
 export function initHeadline(exchange: Exchange): void {
   const render = eachFrame(() => {

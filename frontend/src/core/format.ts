@@ -1,7 +1,7 @@
 /** How figures and times read in the page. */
 
 import { type Amount, decimalsOf, floorTo, read, show, showAll, write } from "./decimal.ts";
-import type { Market } from "./types.ts";
+import type { Market } from "../link/types.ts";
 
 export const NONE = "–";
 

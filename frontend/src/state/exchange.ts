@@ -1,9 +1,9 @@
 /** What every part of the page shares: the connection, the markets, and what is selected. */
 
-import type { Rest } from "./rest.ts";
-import { Signal } from "./signal.ts";
-import type { ConnectionState, Socket } from "./socket.ts";
-import type { Market, PageConfig, Ticker } from "./types.ts";
+import type { Rest } from "../link/rest.ts";
+import { Signal } from "../core/signal.ts";
+import type { ConnectionState, Socket } from "../link/socket.ts";
+import type { Market, PageConfig, Ticker } from "../link/types.ts";
 
 /** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;

@@ -1,11 +1,11 @@
 /** Turns what happens to own orders into notices. */
 
-import { type Amount, divideDown, multiplyDown, read, show, write } from "./decimal.ts";
+import { type Amount, divideDown, multiplyDown, read, show, write } from "../core/decimal.ts";
 import type { Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
+import * as format from "../core/format.ts";
 import type { News } from "./portfolio.ts";
-import { toast } from "./toasts.ts";
-import type { Fill, Market, Order } from "./types.ts";
+import { toast } from "../panels/toasts.ts";
+import type { Fill, Market, Order } from "../link/types.ts";
 
 /** Fills of one order that come together are told together. */
 const GATHER_MS = 200;

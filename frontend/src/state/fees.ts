@@ -3,8 +3,8 @@
  * amounts. A test runs both over the same cases.
  */
 
-import { type Amount, read, SCALE } from "./decimal.ts";
-import type { AccountRef, Market } from "./types.ts";
+import { type Amount, read, SCALE } from "../core/decimal.ts";
+import type { AccountRef, Market } from "../link/types.ts";
 
 const PPM_DECIMALS = 6;
 

@@ -1,13 +1,13 @@
 /** The dialog that deposits demo funds, where the sandbox faucet is on. */
 
-import { parse, typed, write } from "./decimal.ts";
-import { all, byId, h, setText } from "./dom.ts";
-import { assetsOf, type Exchange } from "./exchange.ts";
-import * as format from "./format.ts";
-import type { Portfolio } from "./portfolio.ts";
-import { ApiError } from "./rest.ts";
+import { parse, typed, write } from "../core/decimal.ts";
+import { all, byId, h, setText } from "../core/dom.ts";
+import { assetsOf, type Exchange } from "../state/exchange.ts";
+import * as format from "../core/format.ts";
+import type { Portfolio } from "../state/portfolio.ts";
+import { ApiError } from "../link/rest.ts";
 import { toast } from "./toasts.ts";
-import type { Balance } from "./types.ts";
+import type { Balance } from "../link/types.ts";
 
 /** What is proposed: a round sum for currencies, a few units of anything else. */
 const CURRENCIES = new Set(["USD", "EUR", "USDT", "USDC"]);
