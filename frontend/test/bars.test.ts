@@ -14,6 +14,7 @@ function bar(time: number, close: string, trades = 1): Bar {
     low: "1",
     close,
     volume: "5",
+    quote_volume: "5",
     trades,
   };
   return { time, candle };

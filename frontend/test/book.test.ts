@@ -5,7 +5,7 @@ import { crc32 as zlibCrc32 } from "node:zlib";
 import { groupLevels, OrderBook, sweepByQuantity, sweepByQuote } from "../src/state/book.ts";
 import { crc32 } from "../src/core/crc32.ts";
 import { read, write } from "../src/core/decimal.ts";
-import type { BookMessage } from "../src/link/types.ts";
+import type { BookMessage } from "../src/link/messages.ts";
 
 const SNAPSHOT: BookMessage = {
   bids: [

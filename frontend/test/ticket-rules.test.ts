@@ -26,12 +26,15 @@ const MARKET: Market = {
   max_price: "100000",
   max_quantity: "5000",
   max_price_deviation: "0.1",
+  max_open_orders: null,
+  self_trade_scope: "Owner",
   base_scale: 8,
   quote_scale: 8,
   trading_enabled: true,
   state: "Continuous",
   maker_fee: "0.001",
   taker_fee: "0.002",
+  is_demo: true,
 };
 const RATES = { maker: "0.001", taker: "0.002" };
 const FUNDS = { base: read("2"), quote: read("1000") };

@@ -31,15 +31,18 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** The element with this id, which the template promises. */
-export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
-  const element = document.getElementById(id);
-  if (!element) throw new Error(`the template has no #${id}`);
-  return element as T;
+/** The first element in `root` that the selector fits, which the template promises. */
+export function find<T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string): T {
+  const element = root.querySelector<T>(selector);
+  if (!element) throw new Error(`the template has no ${selector}`);
+  return element;
 }
 
-export function all<T extends HTMLElement = HTMLElement>(selector: string): T[] {
-  return [...document.querySelectorAll<T>(selector)];
+export function findAll<T extends HTMLElement = HTMLElement>(
+  root: ParentNode,
+  selector: string,
+): T[] {
+  return [...root.querySelectorAll<T>(selector)];
 }
 
 /** Write text only where it changed: a write of the same text still costs a layout. */

@@ -1,7 +1,6 @@
 /** How figures and times read in the page. */
 
-import { type Amount, decimalsOf, floorTo, read, show, showAll, write } from "./decimal.ts";
-import type { Market } from "../link/types.ts";
+import { floorTo, read, show, showAll, write } from "./decimal.ts";
 
 export const NONE = "–";
 
@@ -28,35 +27,6 @@ export function dateTime(iso: string): string {
   return dayAndClock.format(new Date(iso));
 }
 
-export function price(text: string | null | undefined, market: Market | undefined): string {
-  if (text == null) return NONE;
-  return show(read(text), market ? decimalsOf(market.price_tick) : 2);
-}
-
-export function quantity(text: string | null | undefined, market: Market | undefined): string {
-  if (text == null) return NONE;
-  return showQuantity(read(text), market);
-}
-
-/** A quantity of one's own: never cut, with at least the decimals that the columns have. */
-export function ownQuantity(text: string | null | undefined, market: Market | undefined): string {
-  if (text == null) return NONE;
-  return showAll(read(text), columnDecimals(market));
-}
-
-const QUANTITY_DECIMALS_MAX = 6;
-
-function columnDecimals(market: Market | undefined): number {
-  const lot = market ? decimalsOf(market.quantity_step) : QUANTITY_DECIMALS_MAX;
-  return Math.min(lot, QUANTITY_DECIMALS_MAX);
-}
-
-/** Quantities of a market have one number of decimals (columns align); dust is shown whole. */
-export function showQuantity(amount: Amount, market: Market | undefined): string {
-  const text = show(amount, columnDecimals(market));
-  return amount !== 0n && !/[1-9]/.test(text) ? showAll(amount, 0) : text;
-}
-
 /** A balance: two decimals for what looks like a currency, eight for the rest, no tail of zeros. */
 export function balance(text: string): string {
   const amount = read(text);
@@ -68,12 +38,6 @@ export function percent(text: string | null | undefined): string {
   if (text == null) return NONE;
   const shown = show(read(text), 2);
   return `${/[1-9]/.test(shown) && !shown.startsWith("-") ? "+" : ""}${shown}%`;
-}
-
-export function signed(text: string | null | undefined, market: Market | undefined): string {
-  if (text == null) return NONE;
-  const sign = read(text) > 0n ? "+" : "";
-  return sign + price(text, market);
 }
 
 /** A class for a rise or a fall; a figure that did not move has none. */
@@ -113,21 +77,6 @@ export function rate(fraction: string): string {
 export function words(name: string): string {
   const spaced = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
-}
-
-const REASONS: Record<string, string> = {
-  requested: "",
-  self_trade: "it met your own order",
-  ioc_unfilled: "the rest could not fill at once",
-  fok_unfillable: "it could not fill wholly",
-  no_liquidity: "nothing was left to trade with",
-  halted: "the market was halted",
-  balance_full: "your balance could not take what it would bring",
-};
-
-/** Why an order ended, in words; empty where its owner asked for it. */
-export function reason(code: string | null | undefined): string {
-  return code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
 }
 
 /** What the exchange expected of a field (`expected at most 1000`) as a sentence about it. */

@@ -1,20 +1,5 @@
-/** What Django tells the page, in the document's one JSON script. */
+/** What this browser remembers; one that refuses storage forgets it with the page. */
 
-import type { PageConfig } from "../link/types.ts";
-
-export function readConfig(): PageConfig {
-  const element = document.getElementById("zavora-config");
-  return JSON.parse(element?.textContent ?? "{}") as PageConfig;
-}
-
-/** The CSRF token from the cookie Django set; empty where there is none. */
-export function csrfToken(cookieName: string): string {
-  const prefix = `${cookieName}=`;
-  const cookie = document.cookie.split("; ").find((part) => part.startsWith(prefix));
-  return cookie ? decodeURIComponent(cookie.slice(prefix.length)) : "";
-}
-
-/** Remember a choice of this browser; a browser that refuses storage forgets it. */
 export function remember(key: string, value: string): void {
   try {
     localStorage.setItem(`zavora.${key}`, value);

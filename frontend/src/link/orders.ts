@@ -3,12 +3,14 @@
  * away. A repeat carries the same client order id, so that it can never make a second order.
  */
 
-import type { Exchange } from "../state/exchange.ts";
-import { ApiError } from "./rest.ts";
-import type { Order, PlaceOrder } from "./types.ts";
+import { ApiError, type Rest } from "./rest.ts";
+import type { Socket } from "./socket.ts";
+import type { BatchItem, CancelAllIn, Order, OrderPlaced, PlaceOrderIn } from "./types.ts";
 
-export interface Placed {
-  order: Order;
+/** Both ways to the exchange. */
+export interface Link {
+  readonly rest: Rest;
+  readonly socket: Socket;
 }
 
 /** A new client order id; `crypto.randomUUID` is missing on plain-http origins. */
@@ -21,31 +23,26 @@ function isUnanswered(error: unknown): boolean {
   return error instanceof ApiError && error.code === "network";
 }
 
-export async function placeOrder(exchange: Exchange, order: PlaceOrder): Promise<Placed> {
+export async function placeOrder({ rest, socket }: Link, order: PlaceOrderIn): Promise<Order> {
   try {
-    return await exchange.socket.request<Placed>("placeOrder", order);
+    return (await socket.request<OrderPlaced>("placeOrder", order)).order;
   } catch (error) {
     if (!isUnanswered(error)) throw error;
-    return await exchange.rest.post<Placed>("/orders", order);
+    return (await rest.post<OrderPlaced>("/orders", order)).order;
   }
 }
 
-export async function cancelOrder(exchange: Exchange, order: Order): Promise<Order> {
+export async function cancelOrder({ rest, socket }: Link, order: Order): Promise<Order> {
   try {
-    return await exchange.socket.request<Order>("cancelOrder", { order_id: order.id });
+    return await socket.request<Order>("cancelOrder", { order_id: order.id });
   } catch (error) {
     if (!isUnanswered(error)) throw error;
-    return await exchange.rest.delete<Order>(`/orders/${encodeURIComponent(order.id)}`);
+    return await rest.delete<Order>(`/orders/${encodeURIComponent(order.id)}`);
   }
 }
 
-export type Cancelled = { order?: Order; error?: { code: string; message: string } }[];
-
-export function cancelAll(
-  exchange: Exchange,
-  account: string,
-  market?: string,
-): Promise<Cancelled> {
-  const body = market ? { account, market } : { account };
-  return exchange.rest.post<Cancelled>("/orders/cancel-all", body);
+/** Cancel an account's open orders, in all markets or in one; what became of each. */
+export function cancelAll({ rest }: Link, account: string, market?: string): Promise<BatchItem[]> {
+  const body: CancelAllIn = market ? { account, market } : { account };
+  return rest.post<BatchItem[]>("/orders/cancel-all", body);
 }

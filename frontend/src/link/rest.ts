@@ -1,6 +1,6 @@
 /** The v1 REST API with the browser's session: envelope, errors, CSRF and a bounded wait. */
 
-import { csrfToken } from "../core/memory.ts";
+import type { ErrorBody } from "./types.ts";
 
 const BASE = "/api/v1";
 const TIMEOUT_MS = 15_000;
@@ -36,7 +36,7 @@ interface Envelope {
   data?: unknown;
   /** `next` is the cursor of the page that follows, null after the last one. */
   meta?: { next?: string | null };
-  error?: { code: string; message: string; details?: unknown };
+  error?: ErrorBody;
 }
 
 export class Rest {
@@ -102,6 +102,13 @@ export class Rest {
       error?.details,
     );
   }
+}
+
+/** The CSRF token from the cookie Django set; empty where there is none. */
+function csrfToken(cookieName: string): string {
+  const prefix = `${cookieName}=`;
+  const cookie = document.cookie.split("; ").find((part) => part.startsWith(prefix));
+  return cookie ? decodeURIComponent(cookie.slice(prefix.length)) : "";
 }
 
 /** A market's path segment: `BTC/USD` -> `BTC-USD`. */

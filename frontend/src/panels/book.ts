@@ -1,58 +1,90 @@
 /** The order book: grouped levels with depth bars, spread, own orders marked, click to fill. */
 
-import { groupLevels, OrderBook, type Row } from "../state/book.ts";
 import { type Amount, decimalsOf, ratio, read, show, write } from "../core/decimal.ts";
-import { recall, remember } from "../core/memory.ts";
-import { byId, eachFrame, h, setText } from "../core/dom.ts";
-import type { Exchange } from "../state/exchange.ts";
+import { eachFrame, find, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
+import { recall, remember } from "../core/memory.ts";
+import type { Market } from "../link/types.ts";
+import { groupLevels, type Row } from "../state/book.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as figures from "../state/figures.ts";
+import type { LiveBook } from "../state/live-book.ts";
 import type { Portfolio } from "../state/portfolio.ts";
-import type { Subscription } from "../link/socket.ts";
-import type { BookMessage, Market } from "../link/types.ts";
+import type { Trades } from "../state/trades.ts";
+import { showUnits } from "./units.ts";
 
 const ROW_HEIGHT_PX = 20;
 const ROWS_MIN = 3;
 const ROWS_MAX = 40;
 const GROUPS = 5;
-const RENEW_INTERVAL_MS = 1_000;
 
-export class BookPanel {
-  readonly book = new OrderBook();
+type BookSide = "bids" | "asks";
+
+/** `onPrice` gets a clicked level's price. */
+export function mount(
+  element: HTMLElement,
+  exchange: Exchange,
+  portfolio: Portfolio,
+  live: LiveBook,
+  trades: Trades,
+  onPrice: (price: string) => void,
+): void {
+  new BookPanel(element, exchange, portfolio, live, onPrice);
+  showLast(find(element, "#book-last"), exchange, trades);
+  showUnits(element, exchange);
+}
+
+/** The price of the newest trade stands between the sides. */
+function showLast(element: HTMLElement, exchange: Exchange, trades: Trades): void {
+  const render = eachFrame(() => {
+    const newest = trades.list[0];
+    setText(element, figures.price(newest?.price, exchange.market.value ?? undefined));
+    const trend = newest ? { buy: "up", sell: "down" }[newest.taker_side] : "";
+    element.className = `spread-last num ${trend}`;
+  });
+  trades.changed.watch(render);
+}
+
+class BookPanel {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
+  readonly #live: LiveBook;
   readonly #onPrice: (price: string) => void;
-  readonly #changed: () => void;
+  readonly #group: HTMLSelectElement;
+  readonly #sides: Record<BookSide, HTMLElement>;
+  readonly #spread: HTMLElement;
   readonly #render = eachFrame(() => this.#draw());
-  #subscription: Subscription | null = null;
-  #renewedAt = -Infinity;
   #step: Amount = 0n;
   #rows = { bids: 12, asks: 12 };
 
-  /** `onPrice` gets a clicked level's price; `changed` is called after each change of the book. */
   constructor(
+    element: HTMLElement,
     exchange: Exchange,
     portfolio: Portfolio,
+    live: LiveBook,
     onPrice: (price: string) => void,
-    changed: () => void,
   ) {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
+    this.#live = live;
     this.#onPrice = onPrice;
-    this.#changed = changed;
-    const group = byId<HTMLSelectElement>("book-group");
-    group.addEventListener("change", () => {
-      this.#step = read(group.value);
+    this.#group = find(element, "#book-group");
+    this.#sides = { bids: find(element, "#bids"), asks: find(element, "#asks") };
+    this.#spread = find(element, "#spread");
+    this.#group.addEventListener("change", () => {
+      this.#step = read(this.#group.value);
       const market = exchange.market.value;
-      if (market) remember(stepKey(market), group.value);
+      if (market) remember(stepKey(market), this.#group.value);
       this.#render();
     });
     for (const side of ["bids", "asks"] as const) this.#measure(side);
-    exchange.market.watch((market) => market && this.#follow(market));
+    exchange.market.watch((market) => market && this.#offerGroups(market));
+    live.changed.watch(this.#render);
     portfolio.changed.watch(this.#render);
   }
 
-  #measure(side: "bids" | "asks"): void {
-    const element = byId(side);
+  #measure(side: BookSide): void {
+    const element = this.#sides[side];
     // The book may move between press and release: what was pressed counts.
     let pressed: { row: HTMLElement; price: string } | null = null;
     const levelOf = (event: Event) => (event.target as Element).closest<HTMLElement>(".level");
@@ -77,41 +109,6 @@ export class BookPanel {
     }).observe(element);
   }
 
-  #follow(market: Market): void {
-    this.#subscription?.close();
-    this.book.clear();
-    this.#offerGroups(market);
-    this.#subscription = this.#exchange.socket.subscribe(
-      { channel: "orderbook", market: market.symbol },
-      (push) => this.#receive(push.data as BookMessage),
-      () => this.book.clear(),
-    );
-    this.#render();
-  }
-
-  #receive(message: BookMessage): void {
-    // A delta of the former subscription may still come in before the new snapshot.
-    if (this.book.sequence === null && message.prev_sequence != null) return;
-    const outcome = this.book.apply(message);
-    if (outcome === "gap" || outcome === "corrupt") {
-      console.warn(`order book ${outcome}: subscribing anew`);
-      this.#resync();
-    }
-    this.#render();
-    this.#changed();
-  }
-
-  /** Subscribe anew, at most once a second: a server that sends gaps must not be flooded. */
-  #resync(): void {
-    const subscription = this.#subscription;
-    const wait = Math.max(0, this.#renewedAt + RENEW_INTERVAL_MS - performance.now());
-    window.setTimeout(() => {
-      if (this.#subscription !== subscription || this.book.sequence !== null) return;
-      this.#renewedAt = performance.now();
-      subscription?.renew();
-    }, wait);
-  }
-
   #offerGroups(market: Market): void {
     const tick = read(market.price_tick);
     const steps = Array.from({ length: GROUPS }, (_, power) => tick * 10n ** BigInt(power));
@@ -120,18 +117,17 @@ export class BookPanel {
       option.value = write(step);
       return option;
     });
-    const group = byId<HTMLSelectElement>("book-group");
-    group.replaceChildren(...options);
+    this.#group.replaceChildren(...options);
     const known = recall(stepKey(market));
     this.#step = steps.find((step) => write(step) === known) ?? tick;
-    group.value = write(this.#step);
+    this.#group.value = write(this.#step);
   }
 
   #draw(): void {
     const market = this.#exchange.market.value;
     if (!market) return;
-    const bids = groupLevels(this.book.bids, this.#step, true, this.#rows.bids);
-    const asks = groupLevels(this.book.asks, this.#step, false, this.#rows.asks);
+    const bids = groupLevels(this.#live.book.bids, this.#step, true, this.#rows.bids);
+    const asks = groupLevels(this.#live.book.asks, this.#step, false, this.#rows.asks);
     const deepest = (rows: Row[]) => rows.at(-1)?.cumulative ?? 0n;
     const depth = deepest(bids) > deepest(asks) ? deepest(bids) : deepest(asks);
     this.#drawSide("bids", bids, depth, market);
@@ -139,8 +135,8 @@ export class BookPanel {
     this.#drawSpread(market);
   }
 
-  #drawSide(side: "bids" | "asks", rows: Row[], depth: Amount, market: Market): void {
-    const parent = byId(side);
+  #drawSide(side: BookSide, rows: Row[], depth: Amount, market: Market): void {
+    const parent = this.#sides[side];
     const name = side === "bids" ? "Bid" : "Ask";
     const own = this.#portfolio.openPrices(
       market.symbol,
@@ -164,22 +160,22 @@ export class BookPanel {
       const bar = element.firstElementChild as HTMLElement;
       bar.style.transform = `scaleX(${ratio(row.cumulative, depth)})`;
       setText(texts[0]!, show(row.price, decimals));
-      setText(texts[1]!, format.showQuantity(row.quantity, market));
-      setText(texts[2]!, format.showQuantity(row.cumulative, market));
+      setText(texts[1]!, figures.showQuantity(row.quantity, market));
+      setText(texts[2]!, figures.showQuantity(row.cumulative, market));
       setText(element.lastElementChild!, isOwn ? ", with an order of yours" : "");
     });
   }
 
   #drawSpread(market: Market): void {
-    const [bid, ask] = [this.book.bids[0], this.book.asks[0]];
-    const element = byId("spread");
+    const { bids, asks } = this.#live.book;
+    const [bid, ask] = [bids[0], asks[0]];
     if (!bid || !ask) {
-      setText(element, format.NONE);
+      setText(this.#spread, format.NONE);
       return;
     }
     const gap = ask.price - bid.price;
     const percent = ratio(gap * 100n, ask.price).toFixed(2);
-    setText(element, `${show(gap, decimalsOf(market.price_tick))} (${percent}%)`);
+    setText(this.#spread, `${show(gap, decimalsOf(market.price_tick))} (${percent}%)`);
   }
 }
 

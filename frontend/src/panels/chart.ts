@@ -18,16 +18,17 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 
-import { type Bar, barOf, fillGaps, mergeBars, priceFormatOf } from "../state/bars.ts";
-import { recall, remember } from "../core/memory.ts";
-import { byId, choiceGroup, eachFrame, setText } from "../core/dom.ts";
-import type { Exchange } from "../state/exchange.ts";
+import { choiceGroup, eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
-import type { Portfolio } from "../state/portfolio.ts";
+import { recall, remember } from "../core/memory.ts";
+import { THEME_CHANGED, themeColor } from "../core/theme.ts";
 import { marketPath } from "../link/rest.ts";
 import type { Subscription } from "../link/socket.ts";
-import { THEME_CHANGED, themeColor } from "./theme-toggle.ts";
-import type { Candle, Market } from "../link/types.ts";
+import type { Candle, Candles, Market } from "../link/types.ts";
+import { type Bar, barOf, fillGaps, mergeBars, priceFormatOf } from "../state/bars.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as figures from "../state/figures.ts";
+import type { Portfolio } from "../state/portfolio.ts";
 
 /** The intervals on offer and their lengths in seconds. */
 const INTERVAL_S: Record<string, number> = {
@@ -51,9 +52,15 @@ const PAGE = 500;
 const MARGIN_BARS = 30;
 const VISIBLE_BARS = 110;
 
-export class Chart {
+export function mount(element: HTMLElement, exchange: Exchange, portfolio: Portfolio): void {
+  new Chart(element, exchange, portfolio);
+}
+
+class Chart {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
+  readonly #legend: HTMLElement;
+  readonly #empty: HTMLElement;
   readonly #chart: IChartApi;
   readonly #candles: ISeriesApi<"Candlestick">;
   readonly #volumes: ISeriesApi<"Histogram">;
@@ -71,12 +78,14 @@ export class Chart {
   /** Whether there may be candles before the oldest one; not asked before the first page is in. */
   #hasOlder = false;
 
-  constructor(exchange: Exchange, portfolio: Portfolio) {
+  constructor(element: HTMLElement, exchange: Exchange, portfolio: Portfolio) {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     const chosen = recall("interval");
     this.#interval = chosen && chosen in INTERVAL_S ? chosen : "1m";
-    this.#chart = createChart(byId("chart"), {
+    this.#legend = find(element, "#chart-legend");
+    this.#empty = find(element, "#chart-empty");
+    this.#chart = createChart(find(element, "#chart"), {
       autoSize: true,
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.24 } },
@@ -89,7 +98,7 @@ export class Chart {
       priceLineVisible: false,
     });
     this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-    this.#selectInterval = choiceGroup(byId("intervals"), (value) => {
+    this.#selectInterval = choiceGroup(find(element, "#intervals"), (value) => {
       this.#interval = value;
       remember("interval", value);
       this.#follow();
@@ -147,7 +156,7 @@ export class Chart {
     this.#isLoaded = false;
     this.#hasOlder = false;
     this.#isLoadingOlder = false;
-    byId("chart-empty").hidden = true;
+    this.#empty.hidden = true;
     const priceFormat = priceFormatOf(market.price_tick);
     const { precision } = priceFormat;
     const digits = { minimumFractionDigits: precision, maximumFractionDigits: precision };
@@ -175,7 +184,7 @@ export class Chart {
     const query = new URLSearchParams({ interval: this.#interval, limit: String(PAGE) });
     if (end) query.set("end", end);
     const path = `/markets/${marketPath(market.symbol)}/candles?${query}`;
-    const page = await this.#exchange.rest.get<{ candles: Candle[] }>(path);
+    const page = await this.#exchange.rest.get<Candles>(path);
     return page.candles.map(barOf);
   }
 
@@ -189,7 +198,7 @@ export class Chart {
       this.#showLatest();
       this.#hasOlder = page.length >= PAGE;
     }
-    byId("chart-empty").hidden = this.#bars.length > 0;
+    this.#empty.hidden = this.#bars.length > 0;
     this.#drawLegend(null);
   }
 
@@ -222,7 +231,7 @@ export class Chart {
     } else {
       this.#setBars(mergeBars(this.#bars, [bar]));
     }
-    byId("chart-empty").hidden = true;
+    this.#empty.hidden = true;
     if (!last && this.#isLoaded) this.#showLatest();
     this.#drawLegend(null);
   }
@@ -250,19 +259,18 @@ export class Chart {
   #drawLegend(event: MouseEventParams | null): void {
     const time = event?.time;
     const bar = time ? this.#drawn.find((item) => item.time === time) : this.#drawn.at(-1);
-    const legend = byId("chart-legend");
     if (!bar) {
-      setText(legend, "");
+      setText(this.#legend, "");
       return;
     }
     const market = this.#exchange.market.value ?? undefined;
     const { open, high, low, close, volume } = bar.candle;
-    const [o, hi, lo, c] = [open, high, low, close].map((text) => format.price(text, market));
+    const [o, hi, lo, c] = [open, high, low, close].map((text) => figures.price(text, market));
     setText(
-      legend,
+      this.#legend,
       `O\u00a0${o}  H\u00a0${hi}  L\u00a0${lo}  C\u00a0${c}  V\u00a0${format.compact(volume)}`,
     );
-    legend.className = `legend num ${Number(close) >= Number(open) ? "up" : "down"}`;
+    this.#legend.className = `legend num ${Number(close) >= Number(open) ? "up" : "down"}`;
   }
 
   /** Own open orders as dashed lines. */

@@ -1,25 +1,31 @@
 /** The dialog that deposits demo funds, where the sandbox faucet is on. */
 
 import { parse, typed, write } from "../core/decimal.ts";
-import { all, byId, h, setText } from "../core/dom.ts";
-import { assetsOf, type Exchange } from "../state/exchange.ts";
+import { find, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
-import type { Portfolio } from "../state/portfolio.ts";
+import type { Tell } from "../core/notice.ts";
 import { ApiError } from "../link/rest.ts";
-import { toast } from "./toasts.ts";
-import type { Balance } from "../link/types.ts";
+import type { Balance, DepositIn } from "../link/types.ts";
+import { assetsOf, type Exchange } from "../state/exchange.ts";
+import type { Portfolio } from "../state/portfolio.ts";
 
 /** What is proposed: a round sum for currencies, a few units of anything else. */
 const CURRENCIES = new Set(["USD", "EUR", "USDT", "USDC"]);
 
-export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
-  if (!exchange.config.faucet || !exchange.config.user) return;
-  const dialog = byId<HTMLDialogElement>("faucet");
-  const asset = byId<HTMLSelectElement>("faucet-asset");
-  const amount = byId<HTMLInputElement>("faucet-amount");
-  const submit = byId<HTMLButtonElement>("faucet-submit");
+/** `openers` are the buttons that open the dialog; without it they stay hidden. */
+export function mount(
+  dialog: HTMLDialogElement,
+  openers: readonly HTMLElement[],
+  exchange: Exchange,
+  portfolio: Portfolio,
+  tell: Tell,
+): void {
+  const asset = find<HTMLSelectElement>(dialog, "#faucet-asset");
+  const amount = find<HTMLInputElement>(dialog, "#faucet-amount");
+  const submit = find<HTMLButtonElement>(dialog, "#faucet-submit");
+  const wrong = find(dialog, "#faucet-error");
   const complain = (text: string) => {
-    setText(byId("faucet-error"), text);
+    setText(wrong, text);
     amount.setAttribute("aria-invalid", String(Boolean(text)));
   };
   const propose = () => {
@@ -37,7 +43,7 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
     });
     asset.replaceChildren(...options);
   });
-  for (const button of all<HTMLButtonElement>("[data-faucet]")) {
+  for (const button of openers) {
     button.hidden = false;
     button.addEventListener("click", () => {
       const quote = exchange.market.value?.quote_asset;
@@ -48,8 +54,8 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
   }
   asset.addEventListener("change", propose);
   amount.addEventListener("input", () => complain(""));
-  byId("faucet-close").addEventListener("click", () => dialog.close());
-  byId("faucet-form").addEventListener("submit", async (event) => {
+  find(dialog, "#faucet-close").addEventListener("click", () => dialog.close());
+  find(dialog, "#faucet-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const sum = parse(typed(amount.value));
     const account = portfolio.accountId.value;
@@ -60,11 +66,11 @@ export function initFaucet(exchange: Exchange, portfolio: Portfolio): void {
     }
     submit.disabled = true;
     try {
-      const body = { asset: asset.value, amount: write(sum) };
+      const body: DepositIn = { asset: asset.value, amount: write(sum) };
       const path = `/accounts/${encodeURIComponent(account)}/deposit`;
       portfolio.setBalance(await exchange.rest.post<Balance>(path, body));
       dialog.close();
-      toast("Demo funds deposited", `${format.balance(write(sum))} ${asset.value}`, "good");
+      tell("Demo funds deposited", `${format.balance(write(sum))} ${asset.value}`, "good");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const expected = error.fields["amount"];

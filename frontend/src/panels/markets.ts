@@ -1,15 +1,16 @@
 /** The list of markets with last price and 24 h change; a column, or a sheet on narrow screens. */
 
-import { byId, eachFrame, h, setText, syncList } from "../core/dom.ts";
-import type { Exchange } from "../state/exchange.ts";
+import { eachFrame, find, h, setText, syncList } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { Market } from "../link/types.ts";
+import type { Exchange } from "../state/exchange.ts";
+import * as figures from "../state/figures.ts";
 
-export function initMarketList(exchange: Exchange): void {
-  const list = byId("market-list");
-  const search = byId<HTMLInputElement>("market-search");
-  const button = byId("market-button");
-  const panel = byId("markets");
+/** `button` opens and closes the sheet. */
+export function mount(panel: HTMLElement, button: HTMLElement, exchange: Exchange): void {
+  const list = find(panel, "#market-list");
+  const search = find<HTMLInputElement>(panel, "#market-search");
+  const empty = find(panel, "#market-empty");
 
   const setOpen = (isOpen: boolean) => {
     panel.classList.toggle("open", isOpen);
@@ -36,7 +37,7 @@ export function initMarketList(exchange: Exchange): void {
       (market) => makeRow(market, open),
       (row, market) => updateRow(row, market, exchange),
     );
-    byId("market-empty").hidden = shown.length > 0 || exchange.markets.value.length === 0;
+    empty.hidden = shown.length > 0 || exchange.markets.value.length === 0;
   });
 
   search.addEventListener("input", render);
@@ -84,7 +85,7 @@ function makeRow(market: Market, open: (event: MouseEvent, market: Market) => vo
 function updateRow(row: HTMLElement, market: Market, exchange: Exchange): void {
   const ticker = exchange.tickers.value.get(market.symbol);
   const [, last, change] = row.children;
-  setText(last!, format.price(ticker?.last, market));
+  setText(last!, figures.price(ticker?.last, market));
   setText(change!, format.percent(ticker?.change_24h_percent));
   change!.className = `num market-row-change ${format.trend(ticker?.change_24h_percent)}`;
   if (exchange.market.value === market) row.setAttribute("aria-current", "page");

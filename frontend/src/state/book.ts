@@ -5,7 +5,7 @@
 
 import { crc32 } from "../core/crc32.ts";
 import { type Amount, ceilTo, divideDown, floorTo, multiplyDown, parse } from "../core/decimal.ts";
-import type { BookMessage, Side } from "../link/types.ts";
+import type { BookMessage, Side } from "../link/messages.ts";
 
 /** A price level: the texts exactly as sent (the checksum needs them) and their exact values. */
 export interface Level {

@@ -1,14 +1,16 @@
 /** What every part of the page shares: the connection, the markets, and what is selected. */
 
-import type { Rest } from "../link/rest.ts";
 import { Signal } from "../core/signal.ts";
+import type { AccountRef, PageConfig } from "../link/messages.ts";
+import type { Link } from "../link/orders.ts";
+import type { Rest } from "../link/rest.ts";
 import type { ConnectionState, Socket } from "../link/socket.ts";
-import type { Market, PageConfig, Ticker } from "../link/types.ts";
+import type { Market, Ticker } from "../link/types.ts";
 
 /** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;
 
-export class Exchange {
+export class Exchange implements Link {
   readonly config: PageConfig;
   readonly rest: Rest;
   readonly socket: Socket;
@@ -39,6 +41,11 @@ export class Exchange {
 
   marketOf(symbol: string): Market | undefined {
     return this.markets.value.find((market) => market.symbol === symbol);
+  }
+
+  /** One of the user's accounts, by its id. */
+  accountOf(id: string | null): AccountRef | undefined {
+    return this.config.accounts.find((account) => account.id === id);
   }
 
   select(symbol: string): void {

@@ -4,7 +4,8 @@
  */
 
 import { type Amount, read, SCALE } from "../core/decimal.ts";
-import type { AccountRef, Market } from "../link/types.ts";
+import type { AccountRef } from "../link/messages.ts";
+import type { Market } from "../link/types.ts";
 
 const PPM_DECIMALS = 6;
 

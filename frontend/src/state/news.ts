@@ -1,11 +1,12 @@
 /** Turns what happens to own orders into notices. */
 
 import { type Amount, divideDown, multiplyDown, read, show, write } from "../core/decimal.ts";
-import type { Exchange } from "./exchange.ts";
 import * as format from "../core/format.ts";
-import type { News } from "./portfolio.ts";
-import { toast } from "../panels/toasts.ts";
+import type { Tell } from "../core/notice.ts";
 import type { Fill, Market, Order } from "../link/types.ts";
+import type { Exchange } from "./exchange.ts";
+import * as figures from "./figures.ts";
+import type { News } from "./portfolio.ts";
 
 /** Fills of one order that come together are told together. */
 const GATHER_MS = 200;
@@ -22,10 +23,10 @@ function partOf(order: Order | undefined, market: Market | undefined): string {
   const [filled, asked] = [read(order?.filled_quantity), read(order?.quantity)];
   if (!order || asked === 0n || filled >= asked) return "";
   const percent = show((filled * 100n * 10n ** 18n) / asked, 0);
-  return ` (${percent}% of ${format.ownQuantity(order.quantity, market)})`;
+  return ` (${percent}% of ${figures.ownQuantity(order.quantity, market)})`;
 }
 
-export function newsOf(exchange: Exchange): News {
+export function newsOf(exchange: Exchange, tell: Tell): News {
   const gathered = new Map<string, Gathered>();
   const placed = new Map<string, number>();
 
@@ -33,8 +34,8 @@ export function newsOf(exchange: Exchange): News {
     const market = exchange.marketOf(order.market);
     const asked = order.quote_quantity
       ? `for ${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`
-      : `${format.ownQuantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
-    const price = order.price ? ` at ${format.price(order.price, market)}` : " at market";
+      : `${figures.ownQuantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
+    const price = order.price ? ` at ${figures.price(order.price, market)}` : " at market";
     return `${order.side} ${asked}${price}`;
   };
 
@@ -44,10 +45,10 @@ export function newsOf(exchange: Exchange): News {
     if (!sum) return;
     const market = exchange.marketOf(sum.fill.market);
     const average = write(divideDown(sum.amount, sum.quantity));
-    const quantity = format.ownQuantity(write(sum.quantity), market);
-    toast(
+    const quantity = figures.ownQuantity(write(sum.quantity), market);
+    tell(
       `${sum.fill.side === "Buy" ? "Bought" : "Sold"} ${quantity} ${market?.base_asset ?? ""}`,
-      `${sum.fill.market} at ${format.price(average, market)}${partOf(sum.orderOf(), market)}`,
+      `${sum.fill.market} at ${figures.price(average, market)}${partOf(sum.orderOf(), market)}`,
       "good",
     );
   };
@@ -56,18 +57,17 @@ export function newsOf(exchange: Exchange): News {
     onOrder(order) {
       clearTimeout(placed.get(order.id));
       placed.delete(order.id);
-      const reason = format.reason(order.reason);
+      const reason = figures.reason(order.reason);
       const detail = reason ? `${describe(order)}: ${reason}` : describe(order);
       if (order.status === "New") {
         // One that trades or expires at once is news as that only.
-        const tell = () => {
+        const tellPlaced = () => {
           placed.delete(order.id);
-          toast("Order placed", detail);
+          tell("Order placed", detail);
         };
-        placed.set(order.id, window.setTimeout(tell, GATHER_MS));
-      } else if (order.status === "Cancelled") toast("Order cancelled", detail);
-      else if (order.status === "Expired") toast("Order expired", detail, "bad");
-      else if (order.status === "Rejected") toast("Order rejected", detail, "bad");
+        placed.set(order.id, window.setTimeout(tellPlaced, GATHER_MS));
+      } else if (order.status === "Cancelled") tell("Order cancelled", detail);
+      else if (order.status === "Expired") tell("Order expired", detail, "bad");
     },
     onFill(fill, orderOf) {
       const [quantity, price] = [read(fill.quantity), read(fill.price)];

@@ -1,11 +1,13 @@
 /** The signed-in user's own orders, fills and balances of one account: loaded, then kept live. */
 
 import { type Amount, ceilTo, floorTo, read } from "../core/decimal.ts";
-import type { Exchange } from "./exchange.ts";
+import { recall, remember } from "../core/memory.ts";
 import { Signal } from "../core/signal.ts";
-import type { Balance, Fill, Order, OrderStatus, Side } from "../link/types.ts";
+import type { FillMessage, Side } from "../link/messages.ts";
+import type { Balance, Fill, Order } from "../link/types.ts";
+import type { Exchange } from "./exchange.ts";
 
-const OPEN: readonly OrderStatus[] = ["New", "PartiallyFilled", "Pending", "Triggered"];
+const OPEN: readonly Order["status"][] = ["New", "PartiallyFilled"];
 const CLOSED_MAX = 200;
 const FILLS_MAX = 200;
 const PAGE = 100;
@@ -39,6 +41,14 @@ export class Portfolio {
     this.#news = news;
   }
 
+  /** Take the account chosen last, if it is still one of the user's, and remember the next. */
+  chooseAccount(): void {
+    const { accounts } = this.#exchange.config;
+    const last = this.#exchange.accountOf(recall("account")) ?? accounts[0];
+    this.accountId.value = last?.id ?? null;
+    this.accountId.watch((id) => id && remember("account", id));
+  }
+
   /** Follow the private channels; every (re)subscription loads everything afresh. */
   start(): void {
     const { socket } = this.#exchange;
@@ -54,7 +64,7 @@ export class Portfolio {
         () => channel === "orders" && void this.load(),
       );
     follow<Order>("orders", (order) => this.upsert(order));
-    follow<Fill>("fills", (fill) => this.#addFill(fill, true));
+    follow<FillMessage>("fills", (fill) => this.#addFill(fill, true));
     follow<Balance>("balances", (balance) => this.#setBalance(balance));
     this.accountId.watch(() => {
       this.#orders.clear();
@@ -165,7 +175,7 @@ export class Portfolio {
     for (const order of closed.slice(CLOSED_MAX)) this.#orders.delete(order.id);
   }
 
-  #addFill(fill: Fill, isLive: boolean): void {
+  #addFill(fill: FillMessage, isLive: boolean): void {
     if (fill.account_id && fill.account_id !== this.accountId.value) return;
     const key = `${fill.id}/${fill.order_id}`;
     if (this.#fills.has(key)) return;
@@ -180,6 +190,12 @@ export class Portfolio {
     if (known && Date.parse(known.updated_at) > Date.parse(balance.updated_at)) return;
     this.#balances.set(balance.asset, balance);
   }
+}
+
+/** Balances with something in them first. */
+export function heldFirst(balances: readonly Balance[]): Balance[] {
+  const isEmpty = (balance: Balance) => (read(balance.total) > 0n ? 0 : 1);
+  return [...balances].sort((a, b) => isEmpty(a) - isEmpty(b));
 }
 
 /** By time, then by id (ids grow with time, and are texts of up to 16 digits). */

@@ -3,7 +3,6 @@
  * checks everything again and has the last word.
  */
 
-import { type Match, type OrderBook, sweepByQuantity, sweepByQuote } from "./book.ts";
 import {
   type Amount,
   ceilTo,
@@ -19,11 +18,12 @@ import {
   typed,
   write,
 } from "../core/decimal.ts";
+import type { Side, TimeInForce } from "../link/messages.ts";
+import type { Market, PlaceOrderIn } from "../link/types.ts";
+import { type Match, type OrderBook, sweepByQuantity, sweepByQuote } from "./book.ts";
 import { feeOf, type Rates, unitOf } from "./fees.ts";
-import type { Market, PlaceOrder, Side } from "../link/types.ts";
 
 export type FieldName = "price" | "quantity" | "total";
-export type TimeInForce = "GTC" | "IOC" | "FOK";
 
 export interface Draft {
   side: Side;
@@ -43,7 +43,7 @@ export interface Funds {
 }
 
 export type Errors = Partial<Record<FieldName, string>>;
-export type OrderTerms = Omit<PlaceOrder, "user_id" | "client_order_id">;
+export type OrderTerms = Omit<PlaceOrderIn, "user_id" | "client_order_id">;
 
 /** Read one positive figure that must fit a step and a maximum; or say what is wrong with it. */
 function figure(text: string, name: string, step: string, maximum: string): Amount | string {
