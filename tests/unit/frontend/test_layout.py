@@ -126,6 +126,13 @@ def _text(name: str) -> str:
     return (SOURCES / name).read_text()
 
 
+def test_each_style_sheet_is_named_after_its_panel_and_part_of_the_page() -> None:
+    listed = re.findall(r'@import "\.\./panels/([\w-]+)\.css";', _text("styles/main.css"))
+    sheets = {path.stem for path in (SOURCES / "panels").glob("*.css")}
+    assert sorted(listed) == sorted(sheets)
+    assert sheets <= {path.stem for path in (SOURCES / "panels").glob("*.ts")}
+
+
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_modules_and_functions_are_short(path: Path) -> None:
     text = path.read_text()
