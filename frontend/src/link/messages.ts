@@ -1,6 +1,6 @@
 /**
  * Shapes written by hand, because OpenAPI speaks of requests only: what the socket pushes
- * (docs/api.md, api/v1/socket), and what Django tells the page in the document itself
+ * (docs/market-data.md, api/v1/socket), and what Django tells the page in the document itself
  * (zavora/pages/trading.py). What both have in common with the API comes from `types.ts`.
  */
 

@@ -1,4 +1,4 @@
-/** Candles and volume of the selected market: loaded by REST, then live, older ones on demand. */
+/** Candles and volume of the selected market, and own open orders among them. */
 
 import {
   type CandlestickData,
@@ -22,32 +22,13 @@ import { choiceGroup, eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import { recall, remember } from "../core/memory.ts";
 import { THEME_CHANGED, themeColor } from "../core/theme.ts";
-import { marketPath } from "../link/rest.ts";
-import type { Subscription } from "../link/socket.ts";
-import type { Candle, Candles, Market } from "../link/types.ts";
-import { type Bar, barOf, fillGaps, mergeBars, priceFormatOf } from "../state/bars.ts";
+import type { Market } from "../link/types.ts";
+import { type Bar, priceFormatOf } from "../state/bars.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
+import { type BarsReader, INTERVAL_S, LiveCandles } from "../state/live-candles.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 
-/** The intervals on offer and their lengths in seconds. */
-const INTERVAL_S: Record<string, number> = {
-  "1m": 60,
-  "5m": 300,
-  "15m": 900,
-  "1h": 3_600,
-  "4h": 14_400,
-  "1d": 86_400,
-};
-const EMITTED: Record<string, string> = {
-  Minute1: "1m",
-  Minute5: "5m",
-  Minute15: "15m",
-  Hour1: "1h",
-  Hour4: "4h",
-  Day1: "1d",
-};
-const PAGE = 500;
 /** Older candles are asked for when fewer than these are left of the visible range. */
 const MARGIN_BARS = 30;
 const VISIBLE_BARS = 110;
@@ -56,7 +37,7 @@ export function mount(element: HTMLElement, exchange: Exchange, portfolio: Portf
   new Chart(element, exchange, portfolio);
 }
 
-class Chart {
+class Chart implements BarsReader {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
   readonly #legend: HTMLElement;
@@ -65,22 +46,14 @@ class Chart {
   readonly #candles: ISeriesApi<"Candlestick">;
   readonly #volumes: ISeriesApi<"Histogram">;
   readonly #selectInterval: (value: string) => void;
+  readonly #live: LiveCandles;
   #interval: string;
-  #bars: Bar[] = [];
-  /** The bars as drawn: those, and flat ones between them. */
-  #drawn: Bar[] = [];
-  #subscription: Subscription | null = null;
   #orderLines: IPriceLine[] = [];
-  /** Counts changes of market or interval, so that a late answer is recognised. */
-  #turn = 0;
-  #isLoadingOlder = false;
-  #isLoaded = false;
-  /** Whether there may be candles before the oldest one; not asked before the first page is in. */
-  #hasOlder = false;
 
   constructor(element: HTMLElement, exchange: Exchange, portfolio: Portfolio) {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
+    this.#live = new LiveCandles(exchange, this);
     const chosen = recall("interval");
     this.#interval = chosen && chosen in INTERVAL_S ? chosen : "1m";
     this.#legend = find(element, "#chart-legend");
@@ -141,7 +114,7 @@ class Chart {
       wickUpColor: up,
       wickDownColor: down,
     });
-    this.#volumes.setData(this.#drawn.map(volumeOf));
+    this.#volumes.setData(this.#live.drawn.map(volumeOf));
   }
 
   /** Start over with the selected market and interval. */
@@ -149,14 +122,14 @@ class Chart {
     const market = this.#exchange.market.value;
     this.#selectInterval(this.#interval);
     if (!market) return;
-    this.#turn += 1;
-    const turn = this.#turn;
-    this.#subscription?.close();
-    this.#setBars([]);
-    this.#isLoaded = false;
-    this.#hasOlder = false;
-    this.#isLoadingOlder = false;
+    this.#fitScales(market);
+    this.#live.follow(market, this.#interval);
     this.#empty.hidden = true;
+    this.#drawOrders();
+  }
+
+  /** Prices have the decimals of the market's tick, times the reader's own zone. */
+  #fitScales(market: Market): void {
     const priceFormat = priceFormatOf(market.price_tick);
     const { precision } = priceFormat;
     const digits = { minimumFractionDigits: precision, maximumFractionDigits: precision };
@@ -168,97 +141,34 @@ class Chart {
     });
     this.#candles.applyOptions({ priceFormat });
     this.#chart.timeScale().applyOptions({ timeVisible: this.#interval !== "1d" });
-    this.#subscription = this.#exchange.socket.subscribe(
-      { channel: "candles", market: market.symbol, interval: this.#interval },
-      (push) => {
-        const list = (Array.isArray(push.data) ? push.data : [push.data]) as Candle[];
-        for (const candle of list) this.#update(candle);
-      },
-      () =>
-        void this.#load(market, turn).catch((error: unknown) => console.warn("no candles", error)),
-    );
-    this.#drawOrders();
   }
 
-  async #page(market: Market, end?: string): Promise<Bar[]> {
-    const query = new URLSearchParams({ interval: this.#interval, limit: String(PAGE) });
-    if (end) query.set("end", end);
-    const path = `/markets/${marketPath(market.symbol)}/candles?${query}`;
-    const page = await this.#exchange.rest.get<Candles>(path);
-    return page.candles.map(barOf);
+  replaced(): void {
+    this.#candles.setData(this.#live.drawn.map(candleOf));
+    this.#volumes.setData(this.#live.drawn.map(volumeOf));
   }
 
-  async #load(market: Market, turn: number): Promise<void> {
-    const page = await this.#page(market);
-    if (turn !== this.#turn) return;
-    const isFirst = !this.#isLoaded;
-    this.#setBars(mergeBars(this.#bars, page));
-    if (isFirst) {
-      this.#isLoaded = true;
-      this.#showLatest();
-      this.#hasOlder = page.length >= PAGE;
-    }
-    this.#empty.hidden = this.#bars.length > 0;
-    this.#drawLegend(null);
+  added(bar: Bar): void {
+    this.#candles.update(candleOf(bar));
+    this.#volumes.update(volumeOf(bar));
   }
 
-  #showLatest(): void {
-    const count = this.#drawn.length;
-    if (count)
+  settled(isFirst: boolean): void {
+    const count = this.#live.drawn.length;
+    if (isFirst && count)
       this.#chart.timeScale().setVisibleLogicalRange({ from: count - VISIBLE_BARS, to: count + 6 });
-  }
-
-  #setBars(bars: Bar[]): void {
-    this.#bars = bars;
-    this.#drawn = fillGaps(bars, INTERVAL_S[this.#interval]!);
-    this.#candles.setData(this.#drawn.map(candleOf));
-    this.#volumes.setData(this.#drawn.map(volumeOf));
-  }
-
-  #update(candle: Candle): void {
-    const isShown = candle.market === this.#exchange.market.value?.symbol;
-    if (!isShown || (EMITTED[candle.interval] ?? candle.interval) !== this.#interval) return;
-    const bar = barOf(candle);
-    const last = this.#bars.at(-1);
-    const isNext = last && bar.time - last.time <= INTERVAL_S[this.#interval]!;
-    if (isNext && bar.time >= last.time) {
-      for (const bars of [this.#bars, this.#drawn]) {
-        if (last.time === bar.time) bars.pop();
-        bars.push(bar);
-      }
-      this.#candles.update(candleOf(bar));
-      this.#volumes.update(volumeOf(bar));
-    } else {
-      this.#setBars(mergeBars(this.#bars, [bar]));
-    }
-    this.#empty.hidden = true;
-    if (!last && this.#isLoaded) this.#showLatest();
+    this.#empty.hidden = count > 0;
     this.#drawLegend(null);
   }
 
-  async #scrolled(range: LogicalRange | null): Promise<void> {
-    const market = this.#exchange.market.value;
-    const oldest = this.#bars[0];
-    const isNear = range !== null && range.from < MARGIN_BARS;
-    if (!isNear || !market || !oldest || this.#isLoadingOlder || !this.#hasOlder) return;
-    const turn = this.#turn;
-    this.#isLoadingOlder = true;
-    try {
-      const older = await this.#page(market, oldest.candle.open_time);
-      if (turn !== this.#turn) return;
-      const count = this.#bars.length;
-      this.#setBars(mergeBars(older, this.#bars));
-      this.#hasOlder = older.length >= PAGE && this.#bars.length > count;
-    } catch {
-      this.#hasOlder = false;
-    } finally {
-      if (turn === this.#turn) this.#isLoadingOlder = false;
-    }
+  #scrolled(range: LogicalRange | null): void {
+    if (range !== null && range.from < MARGIN_BARS) void this.#live.loadOlder();
   }
 
   #drawLegend(event: MouseEventParams | null): void {
     const time = event?.time;
-    const bar = time ? this.#drawn.find((item) => item.time === time) : this.#drawn.at(-1);
+    const { drawn } = this.#live;
+    const bar = time ? drawn.find((item) => item.time === time) : drawn.at(-1);
     if (!bar) {
       setText(this.#legend, "");
       return;

@@ -13,10 +13,9 @@ export function mount(header: HTMLElement, exchange: Exchange): void {
     const ticker = exchange.tickers.value.get(market.symbol);
     find(header, "#headline").className = `headline ${format.trend(ticker?.change_24h)}`;
     write("#ticker-last", figures.price(ticker?.last, market));
-    const change = ticker?.change_24h
-      ? `${figures.signed(ticker.change_24h, market)} (${format.percent(ticker.change_24h_percent)})`
-      : format.NONE;
-    write("#ticker-change", change);
+    const change = figures.signed(ticker?.change_24h, market);
+    const percent = ticker?.change_24h ? ` (${format.percent(ticker.change_24h_percent)})` : "";
+    write("#ticker-change", change + percent);
     write("#ticker-high", figures.price(ticker?.high_24h, market));
     write("#ticker-low", figures.price(ticker?.low_24h, market));
     write("#ticker-volume", format.compact(ticker?.volume_24h));

@@ -70,7 +70,10 @@ class Ticket {
       total: this.#part("#total"),
     };
     this.#errors = new TicketErrors(element, this.#inputs);
-    this.#selectSide = choiceGroup(this.#part("#order-side"), (value) => this.#setSide(value as Side));
+    this.#selectSide = choiceGroup(this.#part("#order-side"), (value) => {
+      this.#side = value as Side;
+      this.#arrange();
+    });
     this.#selectType = choiceGroup(this.#part("#order-type"), (value) => {
       this.#type = value as "Limit" | "Market";
       this.#arrange();
@@ -129,11 +132,6 @@ class Ticket {
       event.preventDefault();
       void this.#submit();
     });
-  }
-
-  #setSide(side: Side): void {
-    this.#side = side;
-    this.#arrange();
   }
 
   #reset(market: Market): void {

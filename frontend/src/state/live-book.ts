@@ -48,7 +48,7 @@ export class LiveBook {
   #resync(): void {
     const subscription = this.#subscription;
     const wait = Math.max(0, this.#renewedAt + RENEW_INTERVAL_MS - performance.now());
-    window.setTimeout(() => {
+    setTimeout(() => {
       if (this.#subscription !== subscription || this.book.sequence !== null) return;
       this.#renewedAt = performance.now();
       subscription?.renew();
