@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build run reset test test-fast lint format typecheck bench crash-test \
+.PHONY: help install build run reset test test-fast lint types format typecheck bench crash-test \
     access-tables attack-trial freqtrade-trial lock clean
 
 help: ## List the targets
@@ -72,6 +72,10 @@ lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, front-end ty
 	$(BIN)/mypy $(PACKAGES) manage.py $(BENCHMARKS)
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/npm.py run check
+	$(BIN)/python scripts/api_types.py --check
+
+types: $(STAMPS)/run ## Write the API's shapes for the front end
+	@$(BIN)/python scripts/api_types.py
 
 format: $(STAMPS)/dev ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix .

@@ -1,122 +1,86 @@
-/** The trading page: wires the parts together. */
+/** The trading page: the state all of it shares, and the list of its panels. */
 
-import { Activity } from "./activity.ts";
-import { BookPanel } from "./book-panel.ts";
-import { Chart } from "./chart.ts";
-import { readConfig, recall, remember } from "./config.ts";
-import { byId, choiceGroup, setText } from "./dom.ts";
-import { Exchange } from "./exchange.ts";
-import { initFaucet } from "./faucet.ts";
-import * as format from "./format.ts";
-import { initHeadline } from "./headline.ts";
-import { initMarketList } from "./market-list.ts";
-import { newsOf } from "./news.ts";
-import { Portfolio } from "./portfolio.ts";
-import { Rest } from "./rest.ts";
-import { type ConnectionState, Socket } from "./socket.ts";
-import { initTape } from "./tape.ts";
-import { initThemeToggle } from "./theme-toggle.ts";
-import { initPlaceholders, Ticket } from "./ticket.ts";
-import { toast } from "./toasts.ts";
+import { findAll } from "./core/dom.ts";
+import type { PageConfig } from "./link/messages.ts";
+import { Rest } from "./link/rest.ts";
+import { type ConnectionState, Socket } from "./link/socket.ts";
+import { Exchange } from "./state/exchange.ts";
+import { LiveBook } from "./state/live-book.ts";
+import { newsOf } from "./state/news.ts";
+import { Portfolio } from "./state/portfolio.ts";
+import { Trades } from "./state/trades.ts";
+import { mount as mountActivity } from "./panels/activity.ts";
+import { mount as mountAsk } from "./panels/ask.ts";
+import { mount as mountAssets } from "./panels/assets.ts";
+import { mount as mountBook } from "./panels/book.ts";
+import { mount as mountChart } from "./panels/chart.ts";
+import { mount as mountConnection } from "./panels/connection.ts";
+import { mount as mountFaucet } from "./panels/faucet.ts";
+import { mount as mountHeadline } from "./panels/headline.ts";
+import { mount as mountMarkets } from "./panels/markets.ts";
+import { mount as mountStale } from "./panels/stale.ts";
+import { mount as mountTape } from "./panels/tape.ts";
+import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
+import { mount as mountTicket } from "./panels/ticket.ts";
+import { mount as mountTitle } from "./panels/title.ts";
+import { mount as mountToasts } from "./panels/toasts.ts";
+import { mount as mountViews } from "./panels/views.ts";
 
-const CONNECTION_TEXT: Record<ConnectionState, string> = {
-  connecting: "Connecting",
-  live: "Live",
-  waiting: "Reconnecting",
-  offline: "Offline",
-};
 const RETRY_MS = 3_000;
 
-let hadTrouble = false;
-
-/** What is not live is marked as such, on the whole desk and in a line above it. */
-function markStale(exchange: Exchange): void {
-  let since = "";
-  exchange.connection.watch(() => {
-    const { isStale } = exchange;
-    if (isStale && !since) since = format.timeOfDay(new Date().toISOString());
-    else if (!isStale) since = "";
-    byId("trade").classList.toggle("stale", isStale);
-    const isOffline = exchange.connection.value === "offline";
-    const what = isOffline ? "You are offline." : "The connection is lost; trying again.";
-    byId("stale-banner").hidden = !isStale;
-    setText(
-      byId("stale-banner"),
-      isStale ? `${what} Prices, orders and balances stand still since ${since}.` : "",
-    );
-  });
+/** The element with this id, which the template promises. */
+function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the template has no #${id}`);
+  return element as T;
 }
 
-function showConnection(state: ConnectionState, latencyMs: number | null): void {
-  byId("connection").dataset["state"] = state;
-  const latency = latencyMs === null ? "" : ` · ${latencyMs} ms`;
-  // The latency changes all the time and is not read out.
-  byId("connection").setAttribute("aria-label", CONNECTION_TEXT[state]);
-  setText(byId("connection-text"), CONNECTION_TEXT[state] + latency);
-  if (state === "waiting" || state === "offline") hadTrouble = true;
-  else if (state === "live" && hadTrouble) {
-    hadTrouble = false;
-    toast("Connected again", "", "good");
-  }
-}
-
-/** The views of a narrow screen, one at a time; returns what shows one. */
-function initViews(): (view: string) => void {
-  const root = byId("trade");
-  const show = (view: string) => {
-    root.dataset["view"] = view;
-    select(view);
-    scrollTo(0, 0);
-  };
-  const select = choiceGroup(byId("views"), show);
-  select("chart");
-  return show;
-}
-
-/** Take the account chosen last, if it is still one of the user's. */
-function chooseAccount(portfolio: Portfolio, exchange: Exchange): void {
-  const ids = exchange.config.accounts.map((account) => account.id);
-  const last = recall("account");
-  portfolio.accountId.value = (last && ids.includes(last) ? last : ids[0]) ?? null;
-  portfolio.accountId.watch((id) => id && remember("account", id));
-}
-
-function start(): void {
-  const config = readConfig();
+/** The socket of the page's own origin; a user's says first whose it is. */
+function openSocket(
+  config: PageConfig,
+  onState: (state: ConnectionState, latencyMs: number | null) => void,
+): Socket {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const authenticate = config.user
     ? async (socket: Socket) => void (await socket.request("authenticate", {}))
     : null;
-  const onState = (state: ConnectionState, latencyMs: number | null) => {
+  return new Socket(`${scheme}://${location.host}/ws`, onState, authenticate);
+}
+
+function start(): void {
+  const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
+  const tell = mountToasts(byId("toasts"));
+  const showConnection = mountConnection(byId("connection"), tell);
+  const socket = openSocket(config, (state, latencyMs) => {
     showConnection(state, latencyMs);
     exchange.connection.value = state;
-  };
-  const socket = new Socket(`${scheme}://${location.host}/ws`, onState, authenticate);
+  });
   const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
-  const portfolio = new Portfolio(exchange, newsOf(exchange));
-  chooseAccount(portfolio, exchange);
+  const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
+  portfolio.chooseAccount();
+  const trades = new Trades(exchange);
+  const book = new LiveBook(exchange);
 
-  initThemeToggle();
-  const showView = initViews();
-  markStale(exchange);
-  initMarketList(exchange);
-  initHeadline(exchange);
-  initTape(exchange);
-  const panel = new BookPanel(
-    exchange,
-    portfolio,
-    (price) => {
-      ticket.setPrice(price);
-      // On a narrow screen the form is another view; on a wide one this shows nothing new.
-      showView("ticket");
-    },
-    () => ticket.refresh(),
-  );
-  const ticket = new Ticket(exchange, portfolio, panel.book);
-  initPlaceholders(exchange);
-  new Activity(exchange, portfolio);
-  new Chart(exchange, portfolio);
-  initFaucet(exchange, portfolio);
+  mountThemeToggle(byId("theme-toggle"));
+  const showView = mountViews(byId("views"), byId("trade"));
+  mountStale(byId("stale-banner"), byId("trade"), exchange);
+  mountMarkets(byId("markets"), byId("market-button"), exchange);
+  mountTitle(byId("page-title"), exchange);
+  mountHeadline(byId("top"), exchange);
+  mountTape(byId("tape-panel"), exchange, trades);
+  const fillPrice = mountTicket(byId("ticket"), exchange, portfolio, book);
+  mountBook(byId("book-panel"), exchange, portfolio, book, trades, (price) => {
+    fillPrice(price);
+    // On a narrow screen the form is another view; on a wide one this shows nothing new.
+    showView("ticket");
+  });
+  mountAssets(byId("assets"), exchange, portfolio);
+  mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));
+  mountChart(byId("chart-panel"), exchange, portfolio);
+  if (config.faucet && config.user) {
+    const openers = findAll(document, "[data-faucet]");
+    mountFaucet(byId("faucet"), openers, exchange, portfolio, tell);
+  }
 
   socket.connect();
   if (config.user && config.accounts.length) portfolio.start();

@@ -1,8 +1,9 @@
 /** Behaviour of the account pages; they work without it. */
 
-import { initThemeToggle } from "./theme-toggle.ts";
+import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
 
-initThemeToggle();
+const themeToggle = document.getElementById("theme-toggle");
+if (themeToggle) mountThemeToggle(themeToggle);
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
   button.hidden = !navigator.clipboard;

@@ -1,6 +1,5 @@
 /** Sets the theme before the first paint; loaded as a blocking script in the head. */
 
-import { recall } from "./config.ts";
+import { recallTheme } from "./core/theme.ts";
 
-const chosen = recall("theme");
-document.documentElement.dataset["theme"] = chosen === "light" ? "light" : "dark";
+recallTheme();

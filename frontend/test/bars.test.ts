@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Bar, fillGaps, mergeBars } from "../src/bars.ts";
+import { type Bar, fillGaps, mergeBars } from "../src/state/bars.ts";
 
 function bar(time: number, close: string, trades = 1): Bar {
   const candle = {
@@ -14,6 +14,7 @@ function bar(time: number, close: string, trades = 1): Bar {
     low: "1",
     close,
     volume: "5",
+    quote_volume: "5",
     trades,
   };
   return { time, candle };

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 as zlibCrc32 } from "node:zlib";
 
-import { groupLevels, OrderBook, sweepByQuantity, sweepByQuote } from "../src/book.ts";
-import { crc32 } from "../src/crc32.ts";
-import { read, write } from "../src/decimal.ts";
-import type { BookMessage } from "../src/types.ts";
+import { groupLevels, OrderBook, sweepByQuantity, sweepByQuote } from "../src/state/book.ts";
+import { crc32 } from "../src/core/crc32.ts";
+import { read, write } from "../src/core/decimal.ts";
+import type { BookMessage } from "../src/link/messages.ts";
 
 const SNAPSHOT: BookMessage = {
   bids: [

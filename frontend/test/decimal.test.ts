@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as decimal from "../src/decimal.ts";
+import * as decimal from "../src/core/decimal.ts";
 
 test("decimals are read by the API's grammar and nothing else", () => {
   for (const text of ["", "-", ".", "1.", ".5", "+1", "1e5", "1_000", "1,000", " 1", "NaN", "٣"]) {

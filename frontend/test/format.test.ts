@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as format from "../src/format.ts";
+import * as format from "../src/core/format.ts";
+import * as figures from "../src/state/figures.ts";
 
 test("a volume that is not nothing is never shown as nothing", () => {
   const shown = [
@@ -18,9 +19,9 @@ test("a volume that is not nothing is never shown as nothing", () => {
 });
 
 test("one's own quantities are never cut", () => {
-  const market = { quantity_step: "0.00000001" } as Parameters<typeof format.ownQuantity>[1];
-  assert.equal(format.ownQuantity("1.00000206", market), "1.00000206");
-  assert.equal(format.ownQuantity("0.4", market), "0.400000");
+  const market = { quantity_step: "0.00000001" } as Parameters<typeof figures.ownQuantity>[1];
+  assert.equal(figures.ownQuantity("1.00000206", market), "1.00000206");
+  assert.equal(figures.ownQuantity("0.4", market), "0.400000");
 });
 
 test("a change that rounds to nothing has no sign", () => {

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 
-import { Rest } from "../src/rest.ts";
+import { Rest } from "../src/link/rest.ts";
 
 const ORDERS = Array.from({ length: 1_234 }, (_, number) => ({ id: String(number) }));
 const asked: string[] = [];

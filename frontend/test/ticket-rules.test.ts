@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { OrderBook } from "../src/book.ts";
-import { read, write } from "../src/decimal.ts";
-import { feeOf, ratesOf } from "../src/fees.ts";
+import { OrderBook } from "../src/state/book.ts";
+import { read, write } from "../src/core/decimal.ts";
+import { feeOf, ratesOf } from "../src/state/fees.ts";
 import {
   checkDraft,
   type Draft,
@@ -12,8 +12,8 @@ import {
   quantityForTotal,
   shareOf,
   totalOf,
-} from "../src/ticket-rules.ts";
-import type { Market } from "../src/types.ts";
+} from "../src/state/ticket-rules.ts";
+import type { Market } from "../src/link/types.ts";
 
 const MARKET: Market = {
   symbol: "BTC/USD",
@@ -26,12 +26,15 @@ const MARKET: Market = {
   max_price: "100000",
   max_quantity: "5000",
   max_price_deviation: "0.1",
+  max_open_orders: null,
+  self_trade_scope: "Owner",
   base_scale: 8,
   quote_scale: 8,
   trading_enabled: true,
   state: "Continuous",
   maker_fee: "0.001",
   taker_fee: "0.002",
+  is_demo: true,
 };
 const RATES = { maker: "0.001", taker: "0.002" };
 const FUNDS = { base: read("2"), quote: read("1000") };

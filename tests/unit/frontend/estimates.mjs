@@ -1,7 +1,7 @@
 // Reads cases from stdin and writes what the order form foretells of each (see test_estimates.py).
-import { OrderBook } from "../../../frontend/src/book.ts";
-import { write } from "../../../frontend/src/decimal.ts";
-import { estimate } from "../../../frontend/src/ticket-rules.ts";
+import { OrderBook } from "../../../frontend/src/state/book.ts";
+import { write } from "../../../frontend/src/core/decimal.ts";
+import { estimate } from "../../../frontend/src/state/ticket-rules.ts";
 
 let text = "";
 for await (const chunk of process.stdin) text += chunk;

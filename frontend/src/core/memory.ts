@@ -1,0 +1,17 @@
+/** What this browser remembers; one that refuses storage forgets it with the page. */
+
+export function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(`zavora.${key}`, value);
+  } catch {
+    // Private windows may refuse storage; the choice then lasts as long as the page.
+  }
+}
+
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(`zavora.${key}`);
+  } catch {
+    return null;
+  }
+}

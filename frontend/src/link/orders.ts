@@ -1,0 +1,48 @@
+/**
+ * Placing and cancelling: over the socket, which is the fast way, and by POST where the socket is
+ * away. A repeat carries the same client order id, so that it can never make a second order.
+ */
+
+import { ApiError, type Rest } from "./rest.ts";
+import type { Socket } from "./socket.ts";
+import type { BatchItem, CancelAllIn, Order, OrderPlaced, PlaceOrderIn } from "./types.ts";
+
+/** Both ways to the exchange. */
+export interface Link {
+  readonly rest: Rest;
+  readonly socket: Socket;
+}
+
+/** A new client order id; `crypto.randomUUID` is missing on plain-http origins. */
+export function newClientOrderId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return `web-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "network";
+}
+
+export async function placeOrder({ rest, socket }: Link, order: PlaceOrderIn): Promise<Order> {
+  try {
+    return (await socket.request<OrderPlaced>("placeOrder", order)).order;
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    return (await rest.post<OrderPlaced>("/orders", order)).order;
+  }
+}
+
+export async function cancelOrder({ rest, socket }: Link, order: Order): Promise<Order> {
+  try {
+    return await socket.request<Order>("cancelOrder", { order_id: order.id });
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    return await rest.delete<Order>(`/orders/${encodeURIComponent(order.id)}`);
+  }
+}
+
+/** Cancel an account's open orders, in all markets or in one; what became of each. */
+export function cancelAll({ rest }: Link, account: string, market?: string): Promise<BatchItem[]> {
+  const body: CancelAllIn = market ? { account, market } : { account };
+  return rest.post<BatchItem[]>("/orders/cancel-all", body);
+}

@@ -1,0 +1,319 @@
+/**
+ * The shapes of the v1 API (docs: /api/docs). Decimals are strings.
+ *
+ * Written by scripts/api_types.py from the OpenAPI document: change that and run `make types`.
+ */
+
+/** A trading account; its own fee rates are null where the market's hold. */
+export interface Account {
+  id: string;
+  label: string;
+  status: "Active" | "CancelOnly" | "Closed" | "Frozen";
+  maker_fee: string | null;
+  taker_fee: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** A new price, a new total quantity (what is filled counts), or both. */
+export interface AmendOrderIn {
+  price?: string | null;
+  quantity?: string | null;
+}
+
+/** What an account has of an asset; total is available and locked together. */
+export interface Balance {
+  account_id: string;
+  asset: string;
+  total: string;
+  available: string;
+  locked: string;
+  updated_at: string;
+}
+
+/** What became of one order: the order and its trades, or the error. */
+export interface BatchItem {
+  order?: Order | null;
+  trades?: Trade[] | null;
+  error?: ErrorBody | null;
+}
+
+/** Whose open orders to cancel, and which of them. */
+export interface CancelAllIn {
+  account: string;
+  market?: string | null;
+  side?: "Buy" | "Sell" | null;
+}
+
+/** Nothing is needed; an account that is named must be the order's. */
+export interface CancelOrderIn {
+  user_id?: string | null;
+}
+
+/** Open, high, low, close and volumes of an interval; it closes when the next one opens. */
+export interface Candle {
+  market: string;
+  interval: string;
+  open_time: string;
+  close_time: string;
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  volume: string;
+  quote_volume: string;
+  trades: number;
+}
+
+/** A market's candles, newest first. */
+export interface Candles {
+  market: string;
+  interval: string;
+  candles: Candle[];
+}
+
+/** A new account. */
+export interface CreateAccountIn {
+  label?: string;
+}
+
+/** What to credit. */
+export interface DepositIn {
+  asset: string;
+  amount: string;
+}
+
+/** The envelope of every failure. */
+export interface Error {
+  error: ErrorBody;
+  request_id: string;
+}
+
+/** What went wrong: a stable code, a text for people, and what it is about. */
+export interface ErrorBody {
+  code: string;
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+/** A trade as one of its parties sees it. */
+export interface Fill {
+  id: string;
+  order_id: string;
+  market: string;
+  side: "Buy" | "Sell";
+  price: string;
+  quantity: string;
+  amount: string;
+  fee: string;
+  fee_asset: string;
+  liquidity: "Maker" | "Taker";
+  created_at: string;
+}
+
+/** How the exchange is. `degraded` with status 200: every part works, a market is set aside. */
+export interface Health {
+  status: "degraded" | "healthy";
+  version: string;
+  timestamp: string;
+  uptime_seconds: number;
+  services: Services;
+  markets: MarketCount;
+  system: System;
+  health_check_latency_ms: number;
+}
+
+/** One movement of one asset; negative takes, positive gives. */
+export interface LedgerEntry {
+  id: string;
+  transaction_id: string;
+  kind: "Adjustment" | "Deposit" | "Fee" | "Trade" | "Withdrawal";
+  asset: string;
+  amount: string;
+  balance_after: string | null;
+  reference: string;
+  created_at: string;
+}
+
+/** A market and its rules; order sizes are in the quote asset, scales count decimals. */
+export interface Market {
+  symbol: string;
+  base_asset: string;
+  quote_asset: string;
+  base_scale: number;
+  quote_scale: number;
+  price_tick: string;
+  quantity_step: string;
+  min_order_size: string;
+  max_order_size: string;
+  max_price: string;
+  max_quantity: string;
+  max_price_deviation: string | null;
+  max_open_orders: number | null;
+  self_trade_scope: "Account" | "Owner";
+  trading_enabled: boolean;
+  state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
+  maker_fee: string;
+  taker_fee: string;
+  is_demo: boolean;
+}
+
+/** How many markets there are, how many can be traded, and on which a part of the work fails. */
+export interface MarketCount {
+  total: number;
+  active: number;
+  set_aside: MarketSetAside[];
+}
+
+/** A market on which a part of the work fails; the other markets go on. */
+export interface MarketSetAside {
+  market: string;
+  part: "candles" | "feed" | "matching" | "rules";
+}
+
+/** An order and its current state; `average_fill_price` is rounded half to even. */
+export interface Order {
+  id: string;
+  client_order_id: string | null;
+  user_id: string;
+  market: string;
+  side: "Buy" | "Sell";
+  order_type: "Limit" | "Market";
+  price: string | null;
+  stop_price: string | null;
+  quantity: string | null;
+  quote_quantity: string | null;
+  remaining_quantity: string;
+  filled_quantity: string;
+  filled_quote_quantity: string;
+  average_fill_price: string | null;
+  time_in_force: "FOK" | "GTC" | "IOC";
+  post_only: boolean;
+  status: "Cancelled" | "Expired" | "Filled" | "New" | "PartiallyFilled";
+  reason: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** The best levels of a book as (price, quantity), best price first. */
+export interface OrderBook {
+  market: string;
+  bids: [string, string][];
+  asks: [string, string][];
+  sequence: number;
+}
+
+/** An order after the command, and the trades it made at once, oldest first. */
+export interface OrderPlaced {
+  order: Order;
+  trades: Trade[];
+}
+
+/** An order to place. Enumerations are taken in any letter case and spelling. */
+export interface PlaceOrderIn {
+  user_id: string;
+  market: string;
+  side: "Buy" | "Sell";
+  order_type: "Limit" | "Market";
+  price?: string | null;
+  quantity?: string | null;
+  quote_quantity?: string | null;
+  time_in_force?: "FOK" | "GTC" | "IOC" | "PostOnly";
+  post_only?: boolean;
+  client_order_id?: string | null;
+}
+
+/** A trade as everybody sees it. */
+export interface PublicTrade {
+  id: string;
+  market: string;
+  price: string;
+  quantity: string;
+  taker_side: "buy" | "sell";
+  timestamp: string;
+}
+
+/** A page of a market's trades, newest first. */
+export interface PublicTrades {
+  market: string;
+  trades: PublicTrade[];
+}
+
+/** A part of the exchange. */
+export interface Service {
+  status: "down" | "up";
+  latency_ms: number;
+}
+
+/** The parts of the exchange. */
+export interface Services {
+  matching_engine: Service;
+  account_service: Service;
+  market_data_service: Service;
+}
+
+/** What the answering process uses. */
+export interface System {
+  memory_usage_mb: number;
+}
+
+/** The last 24 hours of a market; null where nothing was traded yet. */
+export interface Ticker {
+  market: string;
+  bid: string | null;
+  ask: string | null;
+  last: string | null;
+  change_24h: string | null;
+  change_24h_percent: string | null;
+  high_24h: string | null;
+  low_24h: string | null;
+  volume_24h: string | null;
+  quote_volume_24h: string | null;
+  vwap_24h: string | null;
+  timestamp: string;
+}
+
+/** A match of an order; the counterparty's ids are null for those who do not own them. */
+export interface Trade {
+  id: string;
+  market: string;
+  price: string;
+  quantity: string;
+  amount: string;
+  buyer_order_id: string | null;
+  seller_order_id: string | null;
+  buyer_id: string | null;
+  seller_id: string | null;
+  taker_side: "buy" | "sell";
+  created_at: string;
+}
+
+/** What to withdraw, and where to; without the sandbox's faucet an address is needed. */
+export interface WithdrawIn {
+  asset: string;
+  amount: string;
+  address?: string;
+}
+
+/** Money on its way out. */
+export interface Withdrawal {
+  id: string;
+  account_id: string;
+  asset: string;
+  amount: string;
+  address: string;
+  state: "Cancelled" | "Pending" | "Settled";
+  created_at: string;
+  updated_at: string;
+}
+
+/** The balance after the hold, and the withdrawal. */
+export interface WithdrawalAnswer {
+  account_id: string;
+  asset: string;
+  total: string;
+  available: string;
+  locked: string;
+  updated_at: string;
+  withdrawal: Withdrawal;
+}

@@ -1,0 +1,105 @@
+/** What stands in the rows of the activity's tables: label, text and class of each cell. */
+
+import { read, show } from "../core/decimal.ts";
+import * as format from "../core/format.ts";
+import type { Side } from "../link/messages.ts";
+import type { Balance, Fill, Market, Order } from "../link/types.ts";
+import * as figures from "../state/figures.ts";
+import { isOpen } from "../state/portfolio.ts";
+
+export interface Cell {
+  label: string;
+  text: string;
+  class?: string;
+}
+
+export type MarketOf = (symbol: string) => Market | undefined;
+
+function orderType(order: Order): string {
+  const extra = order.post_only
+    ? " · post-only"
+    : order.time_in_force === "GTC"
+      ? ""
+      : ` · ${order.time_in_force}`;
+  return format.words(order.order_type) + (order.order_type === "Market" ? "" : extra);
+}
+
+function sideCell(side: Side): Cell {
+  return { label: "Side", text: side, class: side === "Buy" ? "up" : "down" };
+}
+
+function filled(order: Order): string {
+  const quantity = read(order.quantity);
+  if (quantity === 0n) return "0%";
+  return `${show((read(order.filled_quantity) * 100n * 10n ** 18n) / quantity, 0)}%`;
+}
+
+export function openCells(order: Order, marketOf: MarketOf): Cell[] {
+  const market = marketOf(order.market);
+  return [
+    { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
+    { label: "Market", text: order.market, class: "strong" },
+    { label: "Type", text: orderType(order) },
+    sideCell(order.side),
+    { label: "Price", text: figures.price(order.price, market), class: "num end" },
+    { label: "Quantity", text: figures.ownQuantity(order.quantity, market), class: "num end" },
+    { label: "Filled", text: filled(order), class: "num end" },
+    { label: "Status", text: order.status === "New" ? "Open" : format.words(order.status) },
+  ];
+}
+
+export function historyCells(order: Order, marketOf: MarketOf): Cell[] {
+  const market = marketOf(order.market);
+  const status = format.words(order.status);
+  const reason = isOpen(order) ? "" : figures.reason(order.reason);
+  return [
+    { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
+    { label: "Market", text: order.market, class: "strong" },
+    { label: "Type", text: orderType(order) },
+    sideCell(order.side),
+    {
+      label: "Price",
+      text: order.order_type === "Market" ? "Market" : figures.price(order.price, market),
+      class: "num end",
+    },
+    { label: "Average", text: figures.price(order.average_fill_price, market), class: "num end" },
+    { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
+    { label: "Filled", text: figures.ownQuantity(order.filled_quantity, market), class: "num end" },
+    { label: "Status", text: reason ? `${status}: ${reason}` : status, class: "wrap" },
+  ];
+}
+
+/** A market order by amount has no quantity of its own. */
+function quantityAsked(order: Order, market: Market | undefined): string {
+  if (order.quote_quantity) {
+    return `${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`;
+  }
+  return figures.ownQuantity(order.quantity, market);
+}
+
+export function fillCells(fill: Fill, marketOf: MarketOf): Cell[] {
+  const market = marketOf(fill.market);
+  return [
+    { label: "Time", text: format.dateTime(fill.created_at), class: "num muted" },
+    { label: "Market", text: fill.market, class: "strong" },
+    sideCell(fill.side),
+    { label: "Price", text: figures.price(fill.price, market), class: "num end" },
+    { label: "Quantity", text: figures.ownQuantity(fill.quantity, market), class: "num end" },
+    {
+      label: "Amount",
+      text: `${format.balance(fill.amount)} ${market?.quote_asset ?? ""}`,
+      class: "num end",
+    },
+    { label: "Fee", text: `${format.balance(fill.fee)} ${fill.fee_asset}`, class: "num end" },
+    { label: "Role", text: fill.liquidity },
+  ];
+}
+
+export function balanceCells(balance: Balance): Cell[] {
+  return [
+    { label: "Asset", text: balance.asset, class: "strong" },
+    { label: "Total", text: format.balance(balance.total), class: "num end" },
+    { label: "Available", text: format.balance(balance.available), class: "num end" },
+    { label: "In orders", text: format.balance(balance.locked), class: "num end" },
+  ];
+}

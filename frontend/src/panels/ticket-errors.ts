@@ -1,0 +1,100 @@
+/** What is wrong in the order form: beside the fields, and above the button; and until when. */
+
+import { find, setText } from "../core/dom.ts";
+import * as format from "../core/format.ts";
+import type { ApiError } from "../link/rest.ts";
+import type { Errors, FieldName } from "../state/ticket-rules.ts";
+
+export const FIELDS: readonly FieldName[] = ["price", "quantity", "total"];
+/** The API's names of what the form's fields hold. */
+const API_FIELDS: Record<string, FieldName> = {
+  price: "price",
+  quantity: "quantity",
+  quote_quantity: "total",
+  amount: "total",
+};
+
+export type Inputs = Record<FieldName, HTMLInputElement>;
+
+export class TicketErrors {
+  readonly #inputs: Inputs;
+  readonly #texts: Record<FieldName, HTMLElement>;
+  readonly #box: HTMLElement;
+  /** What the exchange refused last, and what that spoke of, as it was then. */
+  #refusal: { code: string; subject: string } | null = null;
+  /** Whether the errors at the fields are what the form's own check said. */
+  #isOwnCheck = false;
+
+  constructor(element: HTMLElement, inputs: Inputs) {
+    const textOf = (field: FieldName) => find(element, `#${field}-error`);
+    this.#inputs = inputs;
+    this.#texts = {
+      price: textOf("price"),
+      quantity: textOf("quantity"),
+      total: textOf("total"),
+    };
+    this.#box = find(element, "#order-error");
+  }
+
+  /** Show what is wrong now, in place of all that was; nothing is remembered of a refusal. */
+  show(errors: Errors, general = ""): void {
+    this.#refusal = null;
+    this.#isOwnCheck = false;
+    for (const field of FIELDS) {
+      setText(this.#texts[field], errors[field] ?? "");
+      this.#inputs[field].setAttribute("aria-invalid", String(Boolean(errors[field])));
+    }
+    this.#box.hidden = !general;
+    setText(this.#box, general);
+  }
+
+  /** Show what the form's own check says, and lead to the first of it. */
+  showOwn(errors: Errors): void {
+    this.show(errors);
+    this.#isOwnCheck = Object.keys(errors).length > 0;
+    this.#focusFirst(errors);
+  }
+
+  /**
+   * Put what the exchange said beside the field it named, and the rest above the button. `hintOf`
+   * has more to say to some reasons; `subjectOf` is what a reason speaks of.
+   */
+  showRefusal(
+    error: ApiError,
+    hintOf: (reason: string) => string,
+    subjectOf: (code: string) => string,
+  ): void {
+    const errors: Errors = {};
+    for (const [name, expected] of Object.entries(error.fields)) {
+      const field = API_FIELDS[name.split(".").at(-1) ?? ""];
+      if (!field || this.#inputs[field].closest<HTMLElement>(".field")!.hidden) continue;
+      // Only this code's details say what was expected; others' are figures of the refused order.
+      const isExpectation = error.code === "validation_error";
+      const label = this.#inputs[field].labels?.[0]?.textContent ?? field;
+      errors[field] = isExpectation
+        ? format.expectation(label, expected)
+        : format.sentence(error.message);
+    }
+    const reason = error.fields["reason"] ?? error.code;
+    const isPlaced = Object.keys(errors).length > 0;
+    this.show(errors, isPlaced ? "" : format.sentence(error.message) + hintOf(reason));
+    const code = error.code === "invalid_order" ? reason : error.code;
+    this.#refusal = { code, subject: subjectOf(code) };
+    this.#focusFirst(errors);
+  }
+
+  /** Take back what is no longer true: funds came in, the market opened, the line is back. */
+  dropOld(subjectOf: (code: string) => string, check: () => Errors): void {
+    if (this.#refusal && this.#refusal.subject !== subjectOf(this.#refusal.code)) this.show({});
+    if (!this.#isOwnCheck) return;
+    const errors = check();
+    const shown = FIELDS.filter((field) => this.#texts[field].textContent);
+    this.show(Object.fromEntries(shown.map((field) => [field, errors[field] ?? ""])));
+    this.#isOwnCheck = shown.length > 0;
+  }
+
+  #focusFirst(errors: Errors): void {
+    const first = FIELDS.find((field) => errors[field]);
+    if (first) this.#inputs[first].focus();
+  }
+}

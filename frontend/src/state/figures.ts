@@ -1,0 +1,56 @@
+/** How a market's figures read: prices by its tick, quantities by its lot; and why orders end. */
+
+import { type Amount, decimalsOf, read, show, showAll } from "../core/decimal.ts";
+import { NONE } from "../core/format.ts";
+import type { Market } from "../link/types.ts";
+
+export function price(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  return show(read(text), market ? decimalsOf(market.price_tick) : 2);
+}
+
+export function quantity(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  return showQuantity(read(text), market);
+}
+
+/** A quantity of one's own: never cut, with at least the decimals that the columns have. */
+export function ownQuantity(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  return showAll(read(text), columnDecimals(market));
+}
+
+const QUANTITY_DECIMALS_MAX = 6;
+
+function columnDecimals(market: Market | undefined): number {
+  const lot = market ? decimalsOf(market.quantity_step) : QUANTITY_DECIMALS_MAX;
+  return Math.min(lot, QUANTITY_DECIMALS_MAX);
+}
+
+/** Quantities of a market have one number of decimals (columns align); dust is shown whole. */
+export function showQuantity(amount: Amount, market: Market | undefined): string {
+  const text = show(amount, columnDecimals(market));
+  return amount !== 0n && !/[1-9]/.test(text) ? showAll(amount, 0) : text;
+}
+
+/** A change of a price, with its sign. */
+export function signed(text: string | null | undefined, market: Market | undefined): string {
+  if (text == null) return NONE;
+  const sign = read(text) > 0n ? "+" : "";
+  return sign + price(text, market);
+}
+
+const REASONS: Record<string, string> = {
+  requested: "",
+  self_trade: "it met your own order",
+  ioc_unfilled: "the rest could not fill at once",
+  fok_unfillable: "it could not fill wholly",
+  no_liquidity: "nothing was left to trade with",
+  halted: "the market was halted",
+  balance_full: "your balance could not take what it would bring",
+};
+
+/** Why an order ended, in words; empty where its owner asked for it. */
+export function reason(code: string | null | undefined): string {
+  return code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
+}

@@ -1,0 +1,57 @@
+/** The order book of the selected market, kept live: a book that does not follow on starts anew. */
+
+import { Signal } from "../core/signal.ts";
+import type { BookMessage } from "../link/messages.ts";
+import type { Subscription } from "../link/socket.ts";
+import type { Market } from "../link/types.ts";
+import { OrderBook } from "./book.ts";
+import type { Exchange } from "./exchange.ts";
+
+const RENEW_INTERVAL_MS = 1_000;
+
+export class LiveBook {
+  readonly book = new OrderBook();
+  /** Notified after every change of the book. */
+  readonly changed = new Signal<null>(null);
+  readonly #exchange: Exchange;
+  #subscription: Subscription | null = null;
+  #renewedAt = -Infinity;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    exchange.market.watch((market) => market && this.#follow(market));
+  }
+
+  #follow(market: Market): void {
+    this.#subscription?.close();
+    this.book.clear();
+    this.#subscription = this.#exchange.socket.subscribe(
+      { channel: "orderbook", market: market.symbol },
+      (push) => this.#receive(push.data as BookMessage),
+      () => this.book.clear(),
+    );
+    this.changed.notify();
+  }
+
+  #receive(message: BookMessage): void {
+    // A delta of the former subscription may still come in before the new snapshot.
+    if (this.book.sequence === null && message.prev_sequence != null) return;
+    const outcome = this.book.apply(message);
+    if (outcome === "gap" || outcome === "corrupt") {
+      console.warn(`order book ${outcome}: subscribing anew`);
+      this.#resync();
+    }
+    this.changed.notify();
+  }
+
+  /** Subscribe anew, at most once a second: a server that sends gaps must not be flooded. */
+  #resync(): void {
+    const subscription = this.#subscription;
+    const wait = Math.max(0, this.#renewedAt + RENEW_INTERVAL_MS - performance.now());
+    setTimeout(() => {
+      if (this.#subscription !== subscription || this.book.sequence !== null) return;
+      this.#renewedAt = performance.now();
+      subscription?.renew();
+    }, wait);
+  }
+}

@@ -1,0 +1,142 @@
+/** The candles of one market and interval: loaded by REST, then kept live, older ones on demand. */
+
+import { marketPath } from "../link/rest.ts";
+import type { Subscription } from "../link/socket.ts";
+import type { Candle, Candles, Market } from "../link/types.ts";
+import { type Bar, barOf, fillGaps, mergeBars } from "./bars.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** The intervals on offer and their lengths in seconds. */
+export const INTERVAL_S: Record<string, number> = {
+  "1m": 60,
+  "5m": 300,
+  "15m": 900,
+  "1h": 3_600,
+  "4h": 14_400,
+  "1d": 86_400,
+};
+const EMITTED: Record<string, string> = {
+  Minute1: "1m",
+  Minute5: "5m",
+  Minute15: "15m",
+  Hour1: "1h",
+  Hour4: "4h",
+  Day1: "1d",
+};
+const PAGE = 500;
+
+/** Whoever draws the bars; told at once of each change. */
+export interface BarsReader {
+  /** All bars may be others. */
+  replaced(): void;
+  /** One came in at the end, or the last one is another. */
+  added(bar: Bar): void;
+  /** What there is has been told; `isFirst`: there was nothing to see before. */
+  settled(isFirst: boolean): void;
+}
+
+export class LiveCandles {
+  /** The candles as bars in rising time, and flat ones where nothing was traded. */
+  drawn: Bar[] = [];
+  readonly #exchange: Exchange;
+  readonly #reader: BarsReader;
+  #market: Market | null = null;
+  #interval = "";
+  #bars: Bar[] = [];
+  #subscription: Subscription | null = null;
+  /** Counts changes of market or interval, so that a late answer is recognised. */
+  #turn = 0;
+  #isLoadingOlder = false;
+  #isLoaded = false;
+  /** Whether there may be candles before the oldest one; not asked before the first page is in. */
+  #hasOlder = false;
+
+  constructor(exchange: Exchange, reader: BarsReader) {
+    this.#exchange = exchange;
+    this.#reader = reader;
+  }
+
+  /** Start over with a market and an interval (of `INTERVAL_S`). */
+  follow(market: Market, interval: string): void {
+    this.#turn += 1;
+    const turn = this.#turn;
+    this.#subscription?.close();
+    this.#market = market;
+    this.#interval = interval;
+    this.#setBars([]);
+    this.#isLoaded = false;
+    this.#hasOlder = false;
+    this.#isLoadingOlder = false;
+    this.#subscription = this.#exchange.socket.subscribe(
+      { channel: "candles", market: market.symbol, interval },
+      (push) => {
+        const list = (Array.isArray(push.data) ? push.data : [push.data]) as Candle[];
+        for (const candle of list) this.#update(candle);
+      },
+      () =>
+        void this.#load(market, turn).catch((error: unknown) => console.warn("no candles", error)),
+    );
+  }
+
+  /** Load a page of candles before the oldest one, unless one is under way or there is none. */
+  async loadOlder(): Promise<void> {
+    const market = this.#market;
+    const oldest = this.#bars[0];
+    if (!market || !oldest || this.#isLoadingOlder || !this.#hasOlder) return;
+    const turn = this.#turn;
+    this.#isLoadingOlder = true;
+    try {
+      const older = await this.#page(market, oldest.candle.open_time);
+      if (turn !== this.#turn) return;
+      const count = this.#bars.length;
+      this.#setBars(mergeBars(older, this.#bars));
+      this.#hasOlder = older.length >= PAGE && this.#bars.length > count;
+    } catch {
+      this.#hasOlder = false;
+    } finally {
+      if (turn === this.#turn) this.#isLoadingOlder = false;
+    }
+  }
+
+  async #page(market: Market, end?: string): Promise<Bar[]> {
+    const query = new URLSearchParams({ interval: this.#interval, limit: String(PAGE) });
+    if (end) query.set("end", end);
+    const path = `/markets/${marketPath(market.symbol)}/candles?${query}`;
+    const page = await this.#exchange.rest.get<Candles>(path);
+    return page.candles.map(barOf);
+  }
+
+  async #load(market: Market, turn: number): Promise<void> {
+    const page = await this.#page(market);
+    if (turn !== this.#turn) return;
+    const isFirst = !this.#isLoaded;
+    this.#setBars(mergeBars(this.#bars, page));
+    this.#isLoaded = true;
+    this.#reader.settled(isFirst);
+    if (isFirst) this.#hasOlder = page.length >= PAGE;
+  }
+
+  #setBars(bars: Bar[]): void {
+    this.#bars = bars;
+    this.drawn = fillGaps(bars, INTERVAL_S[this.#interval]!);
+    this.#reader.replaced();
+  }
+
+  #update(candle: Candle): void {
+    const isShown = candle.market === this.#market?.symbol;
+    if (!isShown || (EMITTED[candle.interval] ?? candle.interval) !== this.#interval) return;
+    const bar = barOf(candle);
+    const last = this.#bars.at(-1);
+    const isNext = last && bar.time - last.time <= INTERVAL_S[this.#interval]!;
+    if (isNext && bar.time >= last.time) {
+      for (const bars of [this.#bars, this.drawn]) {
+        if (last.time === bar.time) bars.pop();
+        bars.push(bar);
+      }
+      this.#reader.added(bar);
+    } else {
+      this.#setBars(mergeBars(this.#bars, [bar]));
+    }
+    this.#reader.settled(!last && this.#isLoaded);
+  }
+}

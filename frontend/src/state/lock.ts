@@ -1,0 +1,29 @@
+/** Why no order can be placed at the moment, in words for the button and the line above it. */
+
+import type { Market } from "../link/types.ts";
+
+export interface Lock {
+  /** What the button says. */
+  short: string;
+  detail: string;
+}
+
+const CANCELS_ONLY = "Open orders can be cancelled; new ones are not taken.";
+const PHASES: Partial<Record<Market["state"], Lock>> = {
+  PreOpen: { short: "Not open yet", detail: "This market has not opened. No orders are taken." },
+  Auction: { short: "In auction", detail: "This market is in an auction that takes no orders." },
+  CancelOnly: { short: "Cancels only", detail: CANCELS_ONLY },
+  Halted: { short: "Halted: cancels only", detail: `This market is halted. ${CANCELS_ONLY}` },
+  Closed: { short: "Closed: cancels only", detail: `This market is closed. ${CANCELS_ONLY}` },
+};
+const STALE: Lock = {
+  short: "Waiting for the connection",
+  detail: "Prices and balances stand still. Orders can be placed when the connection is back.",
+};
+
+/** Null where orders are taken; `isStale`: the line is down and what is shown is old. */
+export function lockOf(market: Market, isStale: boolean): Lock | null {
+  if (isStale) return STALE;
+  if (market.trading_enabled) return null;
+  return PHASES[market.state] ?? { short: "No orders now", detail: CANCELS_ONLY };
+}

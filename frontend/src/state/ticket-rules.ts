@@ -1,0 +1,256 @@
+/**
+ * What the order form checks and estimates before anything is sent. Pure and exact; the exchange
+ * checks everything again and has the last word.
+ */
+
+import {
+  type Amount,
+  ceilTo,
+  decimalsOf,
+  divideDown,
+  floorTo,
+  isMultiple,
+  multiplyDown,
+  parse,
+  read,
+  show,
+  showAll,
+  typed,
+  write,
+} from "../core/decimal.ts";
+import type { Side, TimeInForce } from "../link/messages.ts";
+import type { Market, PlaceOrderIn } from "../link/types.ts";
+import { type Match, type OrderBook, sweepByQuantity, sweepByQuote } from "./book.ts";
+import { feeOf, type Rates, unitOf } from "./fees.ts";
+
+export type FieldName = "price" | "quantity" | "total";
+
+export interface Draft {
+  side: Side;
+  type: "Limit" | "Market";
+  /** What a market order is given in: base quantity, or an amount of quote. */
+  measure: "quantity" | "amount";
+  price: string;
+  quantity: string;
+  total: string;
+  timeInForce: TimeInForce;
+  isPostOnly: boolean;
+}
+
+export interface Funds {
+  base: Amount;
+  quote: Amount;
+}
+
+export type Errors = Partial<Record<FieldName, string>>;
+export type OrderTerms = Omit<PlaceOrderIn, "user_id" | "client_order_id">;
+
+/** Read one positive figure that must fit a step and a maximum; or say what is wrong with it. */
+function figure(text: string, name: string, step: string, maximum: string): Amount | string {
+  const value = typed(text);
+  if (!value) return `${name} is required.`;
+  const amount = parse(value);
+  if (amount === null && value.includes(",")) {
+    return `${name}: write a point before decimals (12.5); a comma only parts thousands (1,000).`;
+  }
+  if (amount === null) return `${name} must be a number such as 12.5.`;
+  if (amount <= 0n) return `${name} must be more than 0.`;
+  if (!isMultiple(amount, read(step))) return `${name} must be a multiple of ${step}.`;
+  if (amount > read(maximum)) return `${name} must be at most ${showAll(read(maximum), 0)}.`;
+  return amount;
+}
+
+/** Check a draft; return the terms to send, or what is wrong by field. Unknown funds are null. */
+export function checkDraft(
+  draft: Draft,
+  market: Market,
+  funds: Funds | null,
+): { terms: OrderTerms | null; errors: Errors } {
+  const errors: Errors = {};
+  const terms: OrderTerms = { market: market.symbol, side: draft.side, order_type: draft.type };
+  const take = (field: FieldName, name: string, step: string, maximum: string): Amount | null => {
+    const value = figure(draft[field], name, step, maximum);
+    if (typeof value !== "string") return value;
+    errors[field] = value;
+    return null;
+  };
+  const isByAmount = draft.type === "Market" && draft.measure === "amount";
+  const price =
+    draft.type === "Limit" ? take("price", "Price", market.price_tick, market.max_price) : null;
+  const quantity = isByAmount
+    ? null
+    : take("quantity", "Quantity", market.quantity_step, market.max_quantity);
+  const cent = write(unitOf(market.quote_scale));
+  const amount = isByAmount ? take("total", "Amount", cent, market.max_order_size) : null;
+  if (price !== null) terms.price = write(price);
+  if (quantity !== null) terms.quantity = write(quantity);
+  if (amount !== null) terms.quote_quantity = write(amount);
+  const cost =
+    amount ?? (price !== null && quantity !== null ? multiplyDown(price, quantity) : null);
+  if (draft.type === "Limit") {
+    terms.time_in_force = draft.timeInForce;
+    if (draft.isPostOnly) terms.post_only = true;
+  }
+  checkSize(draft.side, isByAmount, quantity, cost, market, funds, errors);
+  return { terms: Object.keys(errors).length ? null : terms, errors };
+}
+
+function checkSize(
+  side: Side,
+  isByAmount: boolean,
+  quantity: Amount | null,
+  cost: Amount | null,
+  market: Market,
+  funds: Funds | null,
+  errors: Errors,
+): void {
+  const sized: FieldName = isByAmount ? "total" : "quantity";
+  if (cost !== null && cost < read(market.min_order_size)) {
+    errors[sized] ??=
+      `The order must be worth at least ${market.min_order_size} ${market.quote_asset}.`;
+  }
+  if (cost !== null && cost > read(market.max_order_size)) {
+    const most = showAll(read(market.max_order_size), 0);
+    errors[sized] ??= `The order may be worth at most ${most} ${market.quote_asset}.`;
+  }
+  if (!funds) return;
+  if (side === "Sell" && quantity !== null && quantity > funds.base) {
+    errors.quantity ??= `Only ${showAll(funds.base, 0)} ${market.base_asset} available.`;
+  }
+  if (side === "Buy" && cost !== null && cost > funds.quote) {
+    errors.total ??= `Only ${showAll(funds.quote, 0)} ${market.quote_asset} available.`;
+  }
+}
+
+export interface Estimate {
+  /** The average price of all that trades; null where nothing is to be said. */
+  price: Amount | null;
+  /** The rates that apply: the taker's, the maker's, or both. */
+  rates: string[];
+  fee: Amount | null;
+  receive: Amount | null;
+  /** The fee is taken from what is received: base for a buyer, quote for a seller. */
+  asset: string;
+  /** Whether the book covers, as it stands, what has to trade at once. */
+  isCovered: boolean;
+}
+
+/**
+ * What an order would bring if it met the book as it stands: what crosses trades at the book's
+ * prices and the taker's rate, and what rests (of a good-till-cancelled limit order) at its own
+ * price and the maker's rate. As in the engine each match bears its own fee; orders at one price
+ * count as one.
+ */
+export function estimate(draft: Draft, market: Market, book: OrderBook, rates: Rates): Estimate {
+  const isBuy = draft.side === "Buy";
+  const asset = isBuy ? market.base_asset : market.quote_asset;
+  const scale = isBuy ? market.base_scale : market.quote_scale;
+  const plan = planOf(draft, market, book);
+  const used = plan?.taken.length || draft.type === "Market" ? [rates.taker] : [];
+  if (plan?.rest || (!used.length && draft.isPostOnly)) used.push(rates.maker);
+  const rated = [...new Set(used.length ? used : [rates.taker])];
+  const nothing = { price: null, rates: rated, fee: null, receive: null, asset };
+  if (!plan) return { ...nothing, isCovered: true };
+  const matches = plan.rest ? [...plan.taken, plan.rest] : plan.taken;
+  if (!matches.length) return { ...nothing, isCovered: false };
+  let [quantity, cost, fee] = [0n, 0n, 0n];
+  for (const match of matches) {
+    const rate = match === plan.rest ? rates.maker : rates.taker;
+    quantity += match.quantity;
+    cost += match.cost;
+    fee += feeOf(isBuy ? match.quantity : match.cost, rate, scale);
+  }
+  return {
+    price: divideDown(cost, quantity),
+    rates: rated,
+    fee,
+    receive: (isBuy ? quantity : cost) - fee,
+    asset,
+    isCovered: plan.isCovered,
+  };
+}
+
+/** What trades at once, what rests, and whether nothing is missing; null: not enough is known. */
+interface Plan {
+  taken: Match[];
+  rest: Match | null;
+  isCovered: boolean;
+}
+
+function planOf(draft: Draft, market: Market, book: OrderBook): Plan | null {
+  const [price, quantity, total] = [draft.price, draft.quantity, draft.total].map((text) => {
+    const amount = parse(typed(text));
+    return amount !== null && amount > 0n ? amount : null;
+  });
+  if (draft.type === "Market") {
+    const isByAmount = draft.measure === "amount";
+    const given = isByAmount ? total : quantity;
+    if (given == null) return null;
+    const sweep = isByAmount
+      ? sweepByQuote(book, draft.side, given, read(market.quantity_step))
+      : sweepByQuantity(book, draft.side, given);
+    return { taken: sweep.matches, rest: null, isCovered: sweep.complete };
+  }
+  if (price == null || quantity == null) return null;
+  const resting = (left: Amount): Match | null =>
+    left > 0n ? { price, quantity: left, cost: multiplyDown(price, left) } : null;
+  if (draft.isPostOnly) return { taken: [], rest: resting(quantity), isCovered: true };
+  const sweep = sweepByQuantity(book, draft.side, quantity, price);
+  if (draft.timeInForce === "FOK" && !sweep.complete) {
+    return { taken: [], rest: null, isCovered: false };
+  }
+  if (draft.timeInForce !== "GTC") {
+    return { taken: sweep.matches, rest: null, isCovered: sweep.complete };
+  }
+  return { taken: sweep.matches, rest: resting(quantity - sweep.quantity), isCovered: true };
+}
+
+/** From and to which price a limit order is taken now; null where any is. */
+export function priceBand(market: Market, last: string | null | undefined): string | null {
+  if (market.max_price_deviation === null || !last) return null;
+  const [tick, middle] = [read(market.price_tick), read(last)];
+  const reach = multiplyDown(middle, read(market.max_price_deviation));
+  const decimals = decimalsOf(market.price_tick);
+  const low = show(ceilTo(middle - reach, tick), decimals);
+  return `from ${low} to ${show(floorTo(middle + reach, tick), decimals)}`;
+}
+
+/** The quantity (base) or amount (quote) that a share of the funds affords, as the API takes it. */
+export function shareOf(
+  percent: number,
+  draft: Draft,
+  market: Market,
+  funds: Funds,
+  book: OrderBook,
+): { field: FieldName; value: string } | null {
+  const step = read(market.quantity_step);
+  const part = (amount: Amount) => (amount * BigInt(percent)) / 100n;
+  if (draft.type === "Market" && draft.measure === "amount") {
+    const funded =
+      draft.side === "Buy" ? funds.quote : sweepByQuantity(book, "Sell", funds.base).cost;
+    return { field: "total", value: write(floorTo(part(funded), unitOf(market.quote_scale))) };
+  }
+  if (draft.side === "Sell") {
+    return { field: "quantity", value: write(floorTo(part(funds.base), step)) };
+  }
+  if (draft.type === "Market") {
+    const quantity = sweepByQuote(book, "Buy", part(funds.quote), step).quantity;
+    return { field: "quantity", value: write(quantity) };
+  }
+  const price = parse(typed(draft.price));
+  if (price === null || price <= 0n) return null;
+  return { field: "quantity", value: write(floorTo(divideDown(part(funds.quote), price), step)) };
+}
+
+/** The whole-lot quantity that a total buys at a price. */
+export function quantityForTotal(total: string, price: string, market: Market): string | null {
+  const [sum, each] = [parse(typed(total)), parse(typed(price))];
+  if (sum === null || each === null || each <= 0n || sum < 0n) return null;
+  return write(floorTo(divideDown(sum, each), read(market.quantity_step)));
+}
+
+export function totalOf(price: string, quantity: string): string | null {
+  const [each, count] = [parse(typed(price)), parse(typed(quantity))];
+  if (each === null || count === null || each <= 0n || count <= 0n) return null;
+  return write(multiplyDown(each, count));
+}

@@ -1,0 +1,59 @@
+/** Recent trades of the selected market, newest first: loaded, then kept live. */
+
+import { Signal } from "../core/signal.ts";
+import { marketPath } from "../link/rest.ts";
+import type { Subscription } from "../link/socket.ts";
+import type { Market, PublicTrade, PublicTrades } from "../link/types.ts";
+import type { Exchange } from "./exchange.ts";
+
+const TRADES_MAX = 60;
+
+export class Trades {
+  /** Notified after every change of what is below. */
+  readonly changed = new Signal<null>(null);
+  list: readonly PublicTrade[] = [];
+  isLoaded = false;
+  readonly #exchange: Exchange;
+  #subscription: Subscription | null = null;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    exchange.market.watch((market) => market && this.#follow(market));
+  }
+
+  #follow(market: Market): void {
+    this.#subscription?.close();
+    this.list = [];
+    this.isLoaded = false;
+    this.#subscription = this.#exchange.socket.subscribe(
+      { channel: "trades", market: market.symbol },
+      (push) => {
+        const list = (Array.isArray(push.data) ? push.data : [push.data]) as PublicTrade[];
+        if (list[0]?.market === market.symbol) this.#add(list);
+      },
+      () => void this.#load(market).catch((error: unknown) => console.warn("no trades", error)),
+    );
+    this.changed.notify();
+  }
+
+  async #load(market: Market): Promise<void> {
+    const path = `/markets/${marketPath(market.symbol)}/trades?limit=${TRADES_MAX}`;
+    const page = await this.#exchange.rest.get<PublicTrades>(path);
+    if (this.#exchange.market.value !== market) return;
+    this.isLoaded = true;
+    this.#add(page.trades);
+  }
+
+  #add(incoming: readonly PublicTrade[]): void {
+    const known = new Set(this.list.map((trade) => trade.id));
+    const added = incoming.filter((trade) => !known.has(trade.id));
+    this.list = [...this.list, ...added].sort(newestFirst).slice(0, TRADES_MAX);
+    this.changed.notify();
+  }
+}
+
+/** By time, then by id: ids are the market's gapless trade sequence, as text. */
+function newestFirst(a: PublicTrade, b: PublicTrade): number {
+  if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp ? 1 : -1;
+  return b.id.length - a.id.length || (a.id < b.id ? 1 : -1);
+}

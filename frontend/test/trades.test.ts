@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { PublicTrade } from "../src/link/types.ts";
+import { Trades } from "../src/state/trades.ts";
+import { exchangeOf, marketOf } from "./line.ts";
+
+const PATH = "/markets/BTC-USD/trades?limit=60";
+
+function trade(id: number, market = "BTC/USD"): PublicTrade {
+  const timestamp = `2026-01-31T12:00:00.${String(Math.floor(id / 2)).padStart(6, "0")}Z`;
+  return { id: String(id), market, price: "1", quantity: "1", taker_side: "buy", timestamp };
+}
+
+const ids = (trades: Trades) => trades.list.map(({ id }) => Number(id));
+
+test("what is loaded and what is pushed meanwhile are one list, newest first", async () => {
+  const [exchange, followed] = exchangeOf({ [PATH]: { trades: [trade(10), trade(9)] } });
+  const trades = new Trades(exchange);
+  exchange.market.value = marketOf("BTC/USD");
+  followed[0]!.start();
+  followed[0]!.push([trade(11), trade(10)]);
+  assert.deepEqual([ids(trades), trades.isLoaded], [[11, 10], false]);
+  await new Promise(setImmediate);
+  assert.deepEqual([ids(trades), trades.isLoaded], [[11, 10, 9], true]);
+
+  for (let id = 12; id <= 100; id += 1) followed[0]!.push(trade(id));
+  assert.deepEqual(ids(trades), Array.from({ length: 60 }, (_, index) => 100 - index));
+});
+
+test("another market's trades, pushed or loaded too late, are not taken", async () => {
+  const [exchange, followed] = exchangeOf({ [PATH]: { trades: [trade(1)] } });
+  const trades = new Trades(exchange);
+  exchange.market.value = marketOf("BTC/USD");
+  followed[0]!.start();
+  exchange.market.value = marketOf("ETH/USD");
+  followed[1]!.push(trade(7, "BTC/USD"));
+  await new Promise(setImmediate);
+  assert.deepEqual([ids(trades), trades.isLoaded, followed[0]!.isClosed], [[], false, true]);
+});
