@@ -17,7 +17,7 @@ MAY_NAME_FLAGS = {
     "accounts/access/actor.py",
     "accounts/access/operators.py",  # makes the actor of the operators' pages
     "accounts/admin/people.py",
-    "accounts/models.py",
+    "accounts/models/people.py",
     "accounts/people/services.py",
     "accounts/people/password_links.py",
     "accounts/access/rights.py",
