@@ -7,12 +7,10 @@ from accounts.keys.tokens import (
     TOKENS_OF_A_USER_MAX,
     create_token,
     revoke_key,
-    token_digest,
 )
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
 from accounts.money.services import (
-    KEY_LENGTH_MAX,
     SOURCE_FAUCET,
     SOURCE_OPERATOR,
     adjust_balance,
@@ -27,7 +25,6 @@ from accounts.money.withdrawals import (
 )
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
-    find_user_of_link,
     make_reset_link,
     reset_password,
 )
@@ -48,7 +45,6 @@ from accounts.people.services import (
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
-    "KEY_LENGTH_MAX",
     "LABEL_LENGTH_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
@@ -69,7 +65,6 @@ __all__ = [
     "credit_deposit",
     "deposit",
     "ensure_user",
-    "find_user_of_link",
     "forget_sessions_of",
     "make_reset_link",
     "preview_adjustment",
@@ -84,5 +79,4 @@ __all__ = [
     "set_user_rights",
     "settle_withdrawal",
     "sign_up",
-    "token_digest",
 ]

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from accounts.access.actor import Actor, ActorKind
+from accounts.models import ApiKey
 from zavora.foundation.errors import AccountNotFound, Forbidden
 
 SCOPE_READ: Final = "read"
@@ -20,10 +21,9 @@ SCOPES: Final = (SCOPE_READ, SCOPE_TRADE, SCOPE_WITHDRAW)
 
 
 # Keys that sign requests, unlike bearer tokens.
-KIND_HMAC: Final = "hmac"
-KIND_ED25519: Final = "ed25519"
-KIND_RSA: Final = "rsa"
-SIGNING_KINDS: Final = (KIND_HMAC, KIND_ED25519, KIND_RSA)
+KIND_HMAC: Final = ApiKey.Kind.HMAC.value
+KIND_ED25519: Final = ApiKey.Kind.ED25519.value
+SIGNING_KINDS: Final = tuple(kind.value for kind in ApiKey.Kind if kind is not ApiKey.Kind.BEARER)
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -31,17 +31,18 @@ from accounts.notices import publish_balances_on_commit
 from accounts.people.locks import lock_account
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import AccountFrozen, Conflict, Forbidden, ValidationFailed
+from zavora.foundation.idempotency import KEY_LENGTH_MAX, is_key
 
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
-KEY_LENGTH_MAX: Final = 128
 SOURCE_LENGTH_MAX: Final = 32
 # What an account in one of these gets and gives only by an operator's hand.
 SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 
 
 def check_key(key: str | None) -> None:
-    if key is not None and not (0 < len(key) <= KEY_LENGTH_MAX and key.isprintable()):
+    """Raise ValidationFailed for what is no idempotency key, or no reference."""
+    if key is not None and not is_key(key):
         raise ValidationFailed(
             "bad idempotency key",
             key=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
@@ -113,7 +114,7 @@ def credit_deposit(
     check_key(key)
     reason = checked_reason(reason)
     external_reference = external_reference.strip()
-    if not 0 < len(external_reference) <= KEY_LENGTH_MAX or not external_reference.isprintable():
+    if not is_key(external_reference):
         raise ValidationFailed(
             "a credit needs a reference",
             external_reference=f"expected 1 to {KEY_LENGTH_MAX} printable characters",

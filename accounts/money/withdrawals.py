@@ -26,7 +26,7 @@ from accounts.money.postings import (
     lock_balance,
     move_with_outside,
 )
-from accounts.money.services import KEY_LENGTH_MAX, SHUT_STATUSES, check_key
+from accounts.money.services import SHUT_STATUSES, check_key
 from accounts.notices import BalanceState, publish_balances_on_commit
 from accounts.people.locks import lock_account
 from zavora.foundation.errors import (
@@ -36,6 +36,7 @@ from zavora.foundation.errors import (
     NotFound,
     ValidationFailed,
 )
+from zavora.foundation.idempotency import KEY_LENGTH_MAX
 from zavora.foundation.money import EXACT
 
 

@@ -244,7 +244,7 @@ def cancel_withdrawal(request: HttpRequest, account_id: UUID, withdrawal_id: int
         get_caller_of_user(_user_id(request)).account_pk(account_id)
         cancel_own_withdrawal(account_id=account_id, withdrawal_id=withdrawal_id)
     except ZavoraError as error:
-        messages.error(request, str(error).capitalize() + ".")
+        messages.error(request, sentence(str(error)))
     else:
         messages.success(request, "The withdrawal is cancelled.")
     return redirect("account")

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.access.security_log import note
 from accounts.models import User
 from accounts.pages.door import BUSY, BUSY_RETRY_S
-from accounts.people.password_links import reset_tokens
-from accounts.services import find_user_of_link, reset_password
+from accounts.people.password_links import find_user_of_link, reset_tokens
+from accounts.services import reset_password
 from zavora.foundation.errors import Overloaded, ZavoraError
 from zavora.foundation.forms import show_error
 

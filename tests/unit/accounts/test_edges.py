@@ -30,7 +30,6 @@ WITHOUT_ACTOR = {
     "cancel_own_withdrawal",
     "configure_command",
     "ensure_shard",
-    "find_user_of_link",
     "forget_sessions_of",
     "new_market_command",
     "purge_events",
@@ -38,7 +37,6 @@ WITHOUT_ACTOR = {
     "request_withdrawal",
     "reset_password",
     "sign_up",
-    "token_digest",
 }
 
 
