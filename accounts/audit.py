@@ -1,8 +1,9 @@
-"""The operators' trail: who did what to whose things, written with the effect.
+"""The trail: who did what to whose things, written with the effect.
 
-A record belongs to the transaction that it speaks of: both are there or neither is. What a customer
-does to what is their own is not recorded here; their orders, movements and keys have rows of their
-own.
+A record belongs to the transaction that it speaks of: both are there or neither is. Recorded is
+what operators and the exchange itself do, and what people do to rights, keys, accounts and money of
+their own. Orders are not, which the journal has, nor log-ins, which the security log has
+(docs/adr/0021-trail.md).
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,13 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from accounts.access.actor import ADDRESS_LENGTH_MAX, NAME_LENGTH_MAX, REQUEST_ID_LENGTH_MAX, Actor
+from accounts.access.actor import (
+    ADDRESS_LENGTH_MAX,
+    CUSTOMER_KINDS,
+    NAME_LENGTH_MAX,
+    REQUEST_ID_LENGTH_MAX,
+    Actor,
+)
 from accounts.models import (
     AuditRecord,
 )
@@ -53,7 +60,10 @@ def checked_reason(reason: str, *, length_max: int = REASON_LENGTH_MAX) -> str:
     return reason
 
 
-def find_act(subjects: Sequence[str], name: str, value: str) -> AuditRecord | None:
-    """Return the newest record about one of some subjects whose details say ``name: value``."""
+def find_operators_act(subjects: Sequence[str], name: str, value: str) -> AuditRecord | None:
+    """Return the newest act about one of some subjects whose details say ``name: value``.
+
+    Of operators and of the exchange itself: what customers did to their own is passed over.
+    """
     records = AuditRecord.objects.filter(subject__in=subjects, **{f"details__{name}": value})
-    return records.order_by("-pk").first()
+    return records.exclude(actor_kind__in=CUSTOMER_KINDS).order_by("-pk").first()

@@ -28,6 +28,7 @@ from accounts.people.password_links import (
     make_reset_link,
     reset_password,
 )
+from accounts.people.passwords import change_own_password
 from accounts.people.roles import save_group, set_user_rights
 from accounts.people.services import (
     ACCOUNTS_OF_A_USER_MAX,
@@ -36,7 +37,7 @@ from accounts.people.services import (
     create_account,
     create_user,
     ensure_user,
-    forget_sessions_of,
+    forget_own_sessions,
     set_account_status,
     set_user_active,
     sign_up,
@@ -57,6 +58,7 @@ __all__ = [
     "adjust_balance",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
+    "change_own_password",
     "create_account",
     "create_api_key",
     "create_asset",
@@ -65,7 +67,7 @@ __all__ = [
     "credit_deposit",
     "deposit",
     "ensure_user",
-    "forget_sessions_of",
+    "forget_own_sessions",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",

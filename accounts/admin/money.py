@@ -16,9 +16,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.access.actor import Permission
-from accounts.access.operators import operator_of
+from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset, transactions_of
-from accounts.audit import find_act
+from accounts.audit import find_operators_act
 from accounts.models import (
     Account,
     Asset,
@@ -190,9 +190,9 @@ def _act_of(row: LedgerTransaction) -> AuditRecord | None:
     accounts = [entry.account for entry in row.entries.all() if entry.account.owner_id is not None]
     subjects = [f"account:{account.public_id}" for account in accounts]
     if row.kind == LedgerTransaction.Kind.ADJUSTMENT:
-        return find_act(subjects, "transaction", str(row.pk))
+        return find_operators_act(subjects, "transaction", str(row.pk))
     if row.kind in (LedgerTransaction.Kind.DEPOSIT, LedgerTransaction.Kind.WITHDRAWAL):
-        return find_act(subjects, row.kind, row.reference)
+        return find_operators_act(subjects, row.kind, row.reference)
     return None
 
 

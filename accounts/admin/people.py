@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.access.actor import Permission
-from accounts.access.operators import operator_of
+from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import OF_AN_ACCOUNT, of_account, of_owner
 from accounts.admin.money import LedgerTransactionAdmin
 from accounts.admin.rights import PermissionsField

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.http import HttpRequest
 
-from accounts.access.operators import operator_of
+from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import records_of
 from accounts.models import AuditRecord, User
 from accounts.services import save_group

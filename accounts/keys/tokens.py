@@ -127,7 +127,12 @@ def revoke_key(*, by: Actor, key_id: int) -> ApiKey:
 
 
 def record_key(by: Actor, act: str, key: ApiKey) -> None:
-    """Write down what somebody did to another person's key."""
-    if by.user_id != key.owner_id:
-        limits: dict[str, Any] = {"kind": key.kind, "scopes": key.scopes, "account": key.account_id}
-        record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits)
+    """Write down what was done to a key: which, and what it may, but never its secret."""
+    limits: dict[str, Any] = {
+        "kind": str(key.kind),
+        "scopes": key.scopes,
+        "account": key.account_id,
+        "ip_allowed": key.ip_allowed,
+        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+    }
+    record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits)

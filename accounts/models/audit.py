@@ -7,7 +7,7 @@ from accounts.models.ids import next_id
 
 
 class AuditRecord(models.Model):
-    """One act of somebody on what is not their own. Never changed, never deleted (a trigger).
+    """An act of an operator, or of a person on their own. Never changed, never deleted: a trigger.
 
     Plain figures instead of foreign keys: a record says what was so then, whatever becomes of it.
     """

@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.access.actor import Actor, ActorKind, Permission
-from accounts.access.rights import require_over_owner
+from accounts.access.callers import SCOPE_TRADE
+from accounts.access.rights import require_over_owner, require_own
 from accounts.audit import checked_reason, record_act
 from accounts.models import Account, Asset, Deposit, LedgerTransaction
 from accounts.money.postings import (
@@ -62,10 +63,11 @@ def deposit(
 ) -> Deposit:
     """Credit money that came from outside. Idempotent on ``key`` and on ``external_reference``.
 
-    ``source`` is "faucet" (where it is on, up to its limit), else a gateway's name, in which only
-    the exchange itself credits: a person's word is ``credit_deposit``, with a reference, a reason
-    and a record. Raises AccountNotFound, ValidationFailed, Forbidden, AccountFrozen, or Conflict
-    where the key or reference came with other content; then nothing was written.
+    ``source`` is "faucet" (where it is on, up to its limit, for what is one's own), else a
+    gateway's name, in which only the exchange itself credits: an operator's word is
+    ``credit_deposit``, with a reference and a reason. Raises AccountNotFound (for somebody else's,
+    too), ValidationFailed, Forbidden, AccountFrozen, or Conflict where the key or reference came
+    with other content; then nothing was written.
     """
     check_key(key)
     check_key(external_reference)
@@ -76,7 +78,9 @@ def deposit(
         raise ValidationFailed("bad source", source="expected faucet or a gateway's name")
     if source != SOURCE_FAUCET and by.kind is not ActorKind.SYSTEM:
         raise Forbidden("only the exchange itself credits in a gateway's name")
+    by.require_scope(SCOPE_TRADE)
     account = lock_account(account_id)
+    require_own(by, account, what="use the faucet for others")
     the_asset = get_asset(asset)
     checked_amount(amount, the_asset)
     if earlier := _earlier_deposit(account, key, external_reference):
@@ -89,9 +93,15 @@ def deposit(
         _check_faucet(amount)
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
-    return _credit(
+    record = _credit(
         account, the_asset, amount, source=source, key=key, external_reference=external_reference
     )
+    record_act(
+        by, "deposit.faucet" if source == SOURCE_FAUCET else "deposit.gateway",
+        f"account:{account.public_id}", deposit=str(record.pk), asset=the_asset.code,
+        amount=f"{amount:f}", source=source, external_reference=external_reference or "",
+    )  # fmt: skip
+    return record
 
 
 @transaction.atomic(durable=True)

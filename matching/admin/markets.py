@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from accounts.access.actor import Permission
-from accounts.access.operators import operator_of
+from accounts.access.page_actors import operator_of
 from accounts.admin.people import AccountAdmin, LedgerTransactionAdmin, UserAdmin
 from accounts.money.selectors import list_assets
 from matching.admin.look_ups import transactions_of_order

@@ -22,7 +22,7 @@ from matching.gateway import client as gateway
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import FIGURES, PHASES, sound_terms
 from matching.markets.terms import AssetTerms, MarketTerms
-from matching.models import Market, Shard
+from matching.models import Market
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 from zavora.foundation.money import EXACT
 
@@ -45,6 +45,7 @@ DEFAULT_MAX_OPEN_ORDERS: Final = 1_000
 
 def new_market_command(
     *,
+    by: Actor,
     base: str,
     quote: str,
     tick_size: Decimal,
@@ -59,16 +60,16 @@ def new_market_command(
     phase: str = "continuous",
     shard_id: int = 0,
     is_demo: bool = False,
-    actor: str = "",
     self_trade_scope: SelfTradeScope = "owner",
     max_open_orders: int | None = DEFAULT_MAX_OPEN_ORDERS,
 ) -> wire.ConfigureMarket:
     """Return the command that adds a market, its id drawn from the table's own sequence.
 
-    ``actor`` is who asks, for the journal. Raises ValidationFailed (rules that cannot be exact,
-    unknown asset) or Conflict (the symbol exists, or the names run together to that of another
-    market). Nothing is written but the sequence.
+    It carries who asks, for the journal. Raises Forbidden, ValidationFailed (rules that cannot be
+    exact, unknown asset) or Conflict (the symbol exists, or the names run together to that of
+    another market). Nothing is written but the sequence.
     """
+    by.require(Permission.ADD_MARKET)
     base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
     symbol = f"{base_asset.code}/{quote_asset.code}"
     if Market.objects.filter(symbol=symbol).exists():
@@ -95,7 +96,7 @@ def new_market_command(
         max_open_orders=max_open_orders,
     )
     terms = msgspec.structs.replace(terms, market_id=_next_market_id())
-    return configure_command(terms, actor=actor)
+    return configure_command(by=by, terms=terms)
 
 
 def _check_run_together(symbol: str) -> None:
@@ -115,8 +116,8 @@ def _check_run_together(symbol: str) -> None:
         )
 
 
-def configure_command(terms: MarketTerms, *, actor: str = "") -> wire.ConfigureMarket:
-    """Return the command that gives a market these terms."""
+def configure_command(*, by: Actor, terms: MarketTerms) -> wire.ConfigureMarket:
+    """Return the command that gives a market these terms, in the name of who asks for it."""
     return wire.ConfigureMarket(
         market_id=terms.market_id,
         symbol=terms.symbol,
@@ -133,7 +134,7 @@ def configure_command(terms: MarketTerms, *, actor: str = "") -> wire.ConfigureM
         taker_fee_ppm=terms.taker_fee_ppm,
         phase=terms.phase,
         is_demo=terms.is_demo,
-        actor=actor,
+        actor=by.text,
         self_trade_scope=terms.self_trade_scope,
         max_open_orders=terms.max_open_orders,
     )
@@ -144,8 +145,7 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
 
     Raises Forbidden, what that raises, and what ``gateway.submit`` raises.
     """
-    by.require(Permission.ADD_MARKET)
-    command = new_market_command(shard_id=shard_id, actor=by.text, **rules)  # type: ignore[arg-type]
+    command = new_market_command(by=by, shard_id=shard_id, **rules)  # type: ignore[arg-type]
     _submit(command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id)
     return get_market_terms(command.symbol)
 
@@ -166,7 +166,7 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     kept = {name: getattr(terms, name) for name in (*CHANGEABLE, *_FIXED)}
     changed = sound_terms(**(kept | changes))
     _submit(
-        configure_command(changed, actor=by.text), by=by, act="market.change", subject=symbol,
+        configure_command(by=by, terms=changed), by=by, act="market.change", subject=symbol,
         shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
     )  # fmt: skip
     return get_market_terms(symbol)
@@ -186,16 +186,6 @@ def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
         command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id, phase=phase
     )
     return get_market_terms(symbol)
-
-
-def halt_market(*, by: Actor, symbol: str) -> MarketTerms:
-    """Stop trading in a market; orders rest and can be cancelled."""
-    return set_market_phase(by=by, symbol=symbol, phase="halted")
-
-
-def resume_market(*, by: Actor, symbol: str) -> MarketTerms:
-    """Let a market trade again."""
-    return set_market_phase(by=by, symbol=symbol, phase="continuous")
 
 
 def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
@@ -220,11 +210,6 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Let an account trade again."""
     account_services.set_account_status(by=by, account_id=account_id, status="active")
-
-
-def ensure_shard(*, shard_id: int) -> None:
-    """Make a shard's row if there is none."""
-    Shard.objects.get_or_create(id=shard_id)
 
 
 def _asset_terms(code: str) -> AssetTerms:

@@ -14,6 +14,7 @@ from matching.markets.soundness import sound_terms
 from matching.markets.terms import AssetTerms, MarketTerms, build_terms
 from matching.worker import translate
 from matching.worker.translate import Given
+from tests.actors import SYSTEM
 from tests.property.market_rules import FIELDS, extreme_orders, market_rules, require_named
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import decimal_to_units, numeric_text_to_units, units_to_text
@@ -51,7 +52,7 @@ def test_rules_are_refused_by_name_or_keep_their_extremes():
 
 
 def _require_the_same_over_the_wire(terms: MarketTerms) -> None:
-    command = wire.decode_command(wire.encode(configure_command(terms)))
+    command = wire.decode_command(wire.encode(configure_command(by=SYSTEM, terms=terms)))
     assets = {1: terms.base, 2: terms.quote}
     assert translate.configured_terms(command, shard_id=terms.shard_id, assets=assets) == terms
 
@@ -180,7 +181,7 @@ def test_the_finest_ticks_have_all_prices_below_ten_to_the_twenty(decimals):
 
     assert terms.price_to_ticks("9" * 20) == int("9" * 20) * 10**decimals
     assert terms.rules.max_price_ticks == int("9" * 21) * 10 ** (decimals - 1)
-    assert msgspec.msgpack.decode(wire.encode(configure_command(terms)))
+    assert msgspec.msgpack.decode(wire.encode(configure_command(by=SYSTEM, terms=terms)))
 
 
 def _plain():

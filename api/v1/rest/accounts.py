@@ -111,6 +111,7 @@ class WithdrawView(ApiView):
         address = fields.label("address", length_max=128)
         fields.check()
         record = services.request_withdrawal(
+            by=actor_of(request),
             account_id=account_id,
             asset=asset,
             amount=amount,
@@ -147,7 +148,9 @@ class WithdrawalView(ApiView):
         account_id, _ = own_account(request, account)
         query_of(request).check()
         record = services.cancel_own_withdrawal(
-            account_id=account_id, withdrawal_id=_withdrawal_id(withdrawal)
+            by=actor_of(request),
+            account_id=account_id,
+            withdrawal_id=_withdrawal_id(withdrawal),
         )
         return answer(words.withdrawal(record, account_id))
 

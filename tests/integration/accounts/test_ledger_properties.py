@@ -86,12 +86,12 @@ class Money:
         deposit(by=SYSTEM, **self.who(account, asset, units), source="bank", key=key)
 
     def withdraw(self, account, asset, units, key):
-        request_withdrawal(**self.who(account, asset, units), key=key)
+        request_withdrawal(by=SYSTEM, **self.who(account, asset, units), key=key)
 
     def request(self, account, asset, units, key):
         with override_settings(ZAVORA_FAUCET=False):
             record = request_withdrawal(
-                **self.who(account, asset, units), key=key, address="somewhere"
+                by=SYSTEM, **self.who(account, asset, units), key=key, address="somewhere"
             )
         self.pending.append(record.pk)
 
@@ -111,7 +111,9 @@ class Money:
     def cancel_own(self, index):
         if self.pending:
             record = Withdrawal.objects.get(pk=self.pending[index % len(self.pending)])
-            cancel_own_withdrawal(account_id=record.account.public_id, withdrawal_id=record.pk)
+            cancel_own_withdrawal(
+                by=SYSTEM, account_id=record.account.public_id, withdrawal_id=record.pk
+            )
 
     # --- what a matching worker does, by its own statements ---
 

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,7 +60,7 @@ def test_a_market_that_cannot_be_loaded_stops_no_other_of_its_shard(
             after.order(0, bad, "buy 1 @ 19000"),
             wire.SetMarketPhase(bad, "halted"),
             # No new market, though the engine knows none of that id.
-            configure_command(terms),
+            configure_command(by=SYSTEM, terms=terms),
         )
         assert [reply.reason for reply in refused] == ["wrong_shard"] * 3
         placed, cancelled = after.apply(
