@@ -1,12 +1,10 @@
-"""Operators' pages of assets and money.
+"""Operators' pages of balances and the ledger: to look at, and to correct by an adjustment.
 
-The ledger and balances are to look at; money moves by deposits and adjustments, which are services,
-and which ask again before they do it.
+An adjustment is a service, which is asked again before it moves anything.
 """
 
-import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -21,27 +19,14 @@ from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset, transac
 from accounts.audit import find_operators_act
 from accounts.models import (
     Account,
-    Asset,
     AuditRecord,
     Balance,
-    Deposit,
     LedgerEntry,
     LedgerTransaction,
     User,
-    Withdrawal,
 )
 from accounts.money.postings import total_of
-from accounts.services import (
-    Movement,
-    adjust_balance,
-    cancel_withdrawal,
-    create_asset,
-    credit_deposit,
-    preview_adjustment,
-    preview_credit,
-    set_asset_active,
-    settle_withdrawal,
-)
+from accounts.services import Movement, adjust_balance, preview_adjustment
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import (
     NOTHING,
@@ -54,80 +39,9 @@ from zavora.foundation.admin.cells import (
     table,
     unit_of_asset,
 )
-from zavora.foundation.admin.forms import Facts, ServiceAddMixin, for_each
-from zavora.foundation.admin.search import LookUp, numbers, parts, recent, texts
+from zavora.foundation.admin.forms import Facts, ServiceAddMixin
+from zavora.foundation.admin.search import numbers, recent
 from zavora.foundation.forms import DecimalTextField
-from zavora.foundation.money import SCALE_MAX
-
-# --- assets --------------------------------------------------------------------------------------
-
-
-class NewAssetForm(forms.Form):
-    """A new asset; its scale can never change."""
-
-    code = forms.CharField(max_length=16, help_text="Capital letters and digits.")
-    name = forms.CharField(max_length=64)
-    scale = forms.IntegerField(
-        min_value=0, max_value=SCALE_MAX, help_text="Decimals of its smallest unit; for good."
-    )
-
-
-@admin.register(Asset)
-class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Assets."""
-
-    add_service_form = NewAssetForm
-    add_title = "Add asset"
-    list_display = ("code", "name", "scale", "is_active", "created_at")
-    list_filter = ("is_active",)
-    sortable_by = ("code",)
-    look_ups = (parts("code", "name"),)
-    searched_by = "code, name, or a part of one"
-    related = (
-        Related("accounts.balance", lambda asset: asset.code),
-        Related("accounts.deposit", lambda asset: asset.code),
-        Related("accounts.withdrawal", lambda asset: asset.code),
-        Related("accounts.auditrecord", lambda asset: f"asset:{asset.code}"),
-    )
-    ordering = ("code",)
-    actions = ("open_asset", "close_asset")
-
-    def has_run_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may open and close assets."""
-        return request.user.has_perm(Permission.CHANGE_ASSET)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may add assets."""
-        return request.user.has_perm(Permission.ADD_ASSET)
-
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Asset:
-        """Add the asset."""
-        return create_asset(by=operator_of(request), **data)
-
-    @admin.action(description="Open for deposits and withdrawals", permissions=["run"])
-    def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
-        """Let money of the assets in and out."""
-        self._set_active(request, rows, is_active=True, done="opened")
-
-    @admin.action(description="Close for deposits and withdrawals", permissions=["run"])
-    def close_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
-        """Let no money of the assets in or out."""
-        self._set_active(request, rows, is_active=False, done="closed")
-
-    def _set_active(
-        self, request: HttpRequest, rows: QuerySet[Asset], *, is_active: bool, done: str
-    ) -> None:
-        by = operator_of(request)
-        for_each(
-            self,
-            request,
-            rows,
-            lambda asset: set_asset_active(by=by, code=asset.code, is_active=is_active),
-            done=done,
-        )
-
-
-# --- balances and the ledger ----------------------------------------------------------------------
 
 
 @admin.register(Balance)
@@ -155,7 +69,7 @@ def _amount_of(row: Any) -> SafeString:
     return figure_cell(row.amount, unit_of_asset(row))
 
 
-def _facts_of(movement: Movement) -> list[tuple[str, str]]:
+def facts_of(movement: Movement) -> list[tuple[str, str]]:
     """Return whose money would move, and from what to what."""
     account, unit = movement.account, unit_of_asset(movement)
     return [
@@ -217,8 +131,7 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
         "created_at",
         "all_entries",
     )
-    # Apps above add theirs, as with accounts.
-    look_ups: ClassVar[tuple[LookUp, ...]] = (transactions_of, recent("reference"))
+    look_ups = (transactions_of, recent("reference"))
     searched_by = (
         f"{ACCOUNT_WORDS}, transaction id, a deposit's or withdrawal's id or external reference;"
         " reference or reason, among the newest transactions"
@@ -291,7 +204,7 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
             asset=data["asset"],
             amount=data["amount"],
         )
-        return [*_facts_of(movement), ("Reason", data["reason"])]
+        return [*facts_of(movement), ("Reason", data["reason"])]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may correct balances."""
@@ -331,139 +244,3 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         of_asset("asset", is_recent=True),
     )
     searched_by = f"{ACCOUNT_WORDS}, entry or transaction id; asset, among the newest entries"
-
-
-# --- in and out -----------------------------------------------------------------------------------
-
-
-class NewDepositForm(forms.Form):
-    """Money that an operator saw come in."""
-
-    account = forms.UUIDField(label="Account id")
-    asset = forms.CharField(max_length=16)
-    amount = DecimalTextField()
-    external_reference = forms.CharField(
-        max_length=128,
-        help_text="What it is called outside. Credited once, however often it is entered.",
-    )
-    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
-    # Made with the form, so that one that is sent twice takes effect once.
-    key = forms.CharField(
-        max_length=64, widget=forms.HiddenInput, initial=lambda: str(uuid.uuid4())
-    )
-
-
-@admin.register(Deposit)
-class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Deposits. An operator's deposit is credited at once."""
-
-    add_service_form = NewDepositForm
-    add_title = "Credit a deposit"
-    list_display = (
-        "id",
-        "account",
-        "amount",
-        "state",
-        "source",
-        "external_reference",
-        "transaction",
-        "created_at",
-    )
-    list_filter = ("state", "asset")
-    list_select_related = ("account__owner", "asset")
-    sortable_by = ("id",)
-    units = {"amount": unit_of_asset}
-    look_ups = (
-        numbers("pk", "transaction"),
-        of_account("account"),
-        of_asset("asset", is_recent=False),
-        texts("external_reference"),
-    )
-    searched_by = f"{ACCOUNT_WORDS}, deposit or transaction id, external reference, asset"
-
-    def question(self, request: HttpRequest, data: dict[str, Any]) -> Facts:
-        """Name account, owner and amount."""
-        movement = preview_credit(
-            by=operator_of(request),
-            account_id=data["account"],
-            asset=data["asset"],
-            amount=data["amount"],
-        )
-        reference = ("External reference", data["external_reference"])
-        return [*_facts_of(movement), reference, ("Reason", data["reason"])]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may credit deposits."""
-        return request.user.has_perm(Permission.CREDIT_DEPOSIT)
-
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Deposit:
-        """Credit the deposit."""
-        return credit_deposit(
-            by=operator_of(request),
-            account_id=data["account"],
-            asset=data["asset"],
-            amount=data["amount"],
-            external_reference=data["external_reference"],
-            reason=data["reason"],
-            key=f"admin:{data['key']}",
-        )
-
-
-@admin.register(Withdrawal)
-class WithdrawalAdmin(ReadOnlyAdmin):
-    """Withdrawals; pending ones are settled or cancelled here."""
-
-    list_display = (
-        "id",
-        "account",
-        "amount",
-        "state",
-        "address",
-        "external_reference",
-        "transaction",
-        "created_at",
-    )
-    list_filter = ("state", "asset")
-    list_select_related = ("account__owner", "asset")
-    sortable_by = ("id",)
-    units = {"amount": unit_of_asset}
-    look_ups = (
-        numbers("pk", "transaction"),
-        of_account("account"),
-        of_asset("asset", is_recent=False),
-        texts("external_reference"),
-        recent("address"),
-    )
-    searched_by = (
-        f"{ACCOUNT_WORDS}, withdrawal or transaction id, external reference, asset;"
-        " address, among the newest withdrawals"
-    )
-    actions = ("settle", "cancel")
-
-    def has_settle_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may decide about withdrawals."""
-        return request.user.has_perm(Permission.DECIDE_WITHDRAWAL)
-
-    @admin.action(description="Pay out the selected withdrawals", permissions=["settle"])
-    def settle(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
-        """Settle pending withdrawals."""
-        by = operator_of(request)
-        for_each(
-            self,
-            request,
-            rows,
-            lambda record: settle_withdrawal(by=by, withdrawal_id=record.pk),
-            done="paid out",
-        )
-
-    @admin.action(description="Cancel the selected withdrawals", permissions=["settle"])
-    def cancel(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
-        """Give back what pending withdrawals hold."""
-        by = operator_of(request)
-        for_each(
-            self,
-            request,
-            rows,
-            lambda record: cancel_withdrawal(by=by, withdrawal_id=record.pk),
-            done="cancelled",
-        )
