@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
 
+from django.test import override_settings
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -91,9 +92,10 @@ def _api_key(by: Actor, things: Things, **more: Any) -> object:
     return accounts.create_api_key(by=by, **asked)
 
 
-def _faucet(by: Actor, things: Things, **more: Any) -> object:
+def _faucet(by: Actor, things: Things, *, is_on: bool = True, **more: Any) -> object:
     asked = {"account_id": things.account, "source": "faucet", **USD, **more}
-    return accounts.deposit(by=by, **asked)
+    with override_settings(ZAVORA_FAUCET=is_on):
+        return accounts.deposit(by=by, **asked)
 
 
 def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp garden six") -> object:
@@ -140,7 +142,8 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: accounts.cancel_withdrawal(by=SYSTEM, withdrawal_id=1),
     ),
     "deposit": (
-        lambda ann, bob: _faucet(customer(ann.user), ann),  # it is off here
+        lambda ann, bob: _faucet(customer(ann.user), ann, is_on=False),
+        lambda ann, bob: _faucet(customer(ann.user), ann, amount=Decimal(10**12)),
         lambda ann, bob: _faucet(customer(bob.user), ann),
         lambda ann, bob: _faucet(key(ann, "read", "withdraw"), ann),
         lambda ann, bob: _faucet(key(ann, "trade", only_account=bob.account_pk), ann),
