@@ -1,4 +1,4 @@
-"""Users, accounts and assets: who and what there is."""
+"""Users and their accounts: who there is."""
 
 import hashlib
 from typing import Any, Final
