@@ -21,15 +21,48 @@ from accounts.access.actor import (
 from accounts.models import (
     AuditRecord,
 )
-from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.errors import InvariantBroken, ValidationFailed
 
 REASON_LENGTH_MAX: Final = 200
+# What can be on record.
+ACTS: Final = (
+    "account.open",
+    "account.status",
+    "asset.close",
+    "asset.create",
+    "asset.open",
+    "balance.adjust",
+    "deposit.credit",
+    "deposit.faucet",
+    "deposit.gateway",
+    "group.save",
+    "key.create",
+    "key.revoke",
+    "market.change",
+    "market.create",
+    "market.phase",
+    "user.change_password",
+    "user.create",
+    "user.let_in",
+    "user.reset_link",
+    "user.reset_password",
+    "user.rights",
+    "user.shut_out",
+    "withdrawal.cancel",
+    "withdrawal.request",
+    "withdrawal.settle",
+)
 
 
 def record_act(
     by: Actor, act: str, subject: str, *, reason: str = "", **details: Any
 ) -> AuditRecord:
-    """Write down an act in the present transaction. ``details`` are JSON-ready, without secrets."""
+    """Write down one of ``ACTS`` in the present transaction.
+
+    ``details`` are JSON-ready, without secrets. Raises InvariantBroken for an act of no name.
+    """
+    if act not in ACTS:
+        raise InvariantBroken(f"an act that nobody knows: {act}")
     return AuditRecord.objects.create(
         actor_kind=by.kind.value,
         actor_name=by.name[:NAME_LENGTH_MAX],

@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 from django.core import serializers
 from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.access.actor import ActorKind
-from accounts.audit import find_operators_act
+from accounts.audit import find_operators_act, record_act
 from accounts.models import AuditRecord
 from accounts.people.password_links import reset_tokens
 from accounts.services import (
@@ -30,7 +31,7 @@ from tests.actors import SYSTEM, customer
 from tests.admin_walk import fingerprint
 from tests.integration.accounts.test_rights import ACTS, COMMON_ACTS
 from tests.rules.refused import PASSWORD, things_of
-from zavora.foundation.errors import Conflict, Forbidden, ValidationFailed
+from zavora.foundation.errors import Conflict, Forbidden, InvariantBroken, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 
@@ -241,3 +242,26 @@ def test_of_a_reset_and_a_change_the_later_one_knows_of_the_first(ann):
     )
     with pytest.raises(ValidationFailed):
         change_own_password(by=by, old_password=NEW_PASSWORD, new_password=PASSWORD)
+
+
+def test_an_act_without_a_name_is_a_bug_and_never_on_record(db):
+    with pytest.raises(InvariantBroken):
+        record_act(SYSTEM, "money.vanish", "account:1")
+    assert not AuditRecord.objects.exists()
+
+
+def test_the_list_of_records_reads_no_more_of_them_than_it_shows(ann, client):
+    """Which acts there are is known: the table, which grows for ever, is not asked for it."""
+    boss = ensure_user(by=SYSTEM, email="root@example.com", is_staff=True, is_superuser=True)
+    client.force_login(boss)
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(
+            "/admin/accounts/auditrecord/", {"act": "key.create", "actor_kind": "system"}
+        )
+    assert page.status_code == 200
+    shown = page.context["cl"].result_list
+    assert {(row.act, row.actor_kind) for row in shown} == {("key.create", "system")}
+    from_table = [one["sql"] for one in asked if "accounts_auditrecord" in one["sql"]]
+    assert from_table
+    assert not [sql for sql in from_table if "DISTINCT" in sql]
+    assert client.get("/admin/accounts/auditrecord/", {"act": "nothing"}).status_code == 200

@@ -4,7 +4,7 @@ An operator changes things through the same services as everybody
 (``zavora.foundation.admin.forms``). Nothing here writes a row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -113,6 +113,31 @@ def cell(description: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         return method
 
     return mark
+
+
+def filter_by(name: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
+    """Return a filter of a column by values that are known.
+
+    Django asks the table for the values of a column without choices, and so reads all of it.
+    """
+    choices = [(value, value) for value in values]
+
+    class KnownValues(admin.SimpleListFilter):
+        """A row has one of them."""
+
+        title = name.replace("_", " ")
+        parameter_name = name
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            """Return what there is to choose from."""
+            return choices
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            """Return the rows that have what was chosen."""
+            value = self.value()
+            return queryset if value is None else queryset.filter(**{name: value})
+
+    return KnownValues
 
 
 class BoundedAdmin(admin.ModelAdmin):
