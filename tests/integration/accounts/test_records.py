@@ -265,3 +265,27 @@ def test_the_list_of_records_reads_no_more_of_them_than_it_shows(ann, client):
     assert from_table
     assert not [sql for sql in from_table if "DISTINCT" in sql]
     assert client.get("/admin/accounts/auditrecord/", {"act": "nothing"}).status_code == 200
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_every_door_tells_the_record_who_came_from_where_by_which_request(ann, client, door):
+    asked = {"asset": "USD", "amount": "5", "address": "far"}
+    if door == "page":
+        client.force_login(ann.user)
+        form = {**asked, "account": str(ann.account), "key": "k"}
+        answer = client.post("/account/withdraw", form, REMOTE_ADDR="192.0.2.9")
+        assert answer.status_code == 302
+        who = ("user", None)
+    else:
+        key, token = create_token(by=SYSTEM, user_id=ann.user.pk, scopes=["withdraw"])
+        answer = client.post(
+            f"/api/v1/accounts/{ann.account}/withdraw", asked, content_type="application/json",
+            headers={"Authorization": f"Bearer {token}"}, REMOTE_ADDR="192.0.2.9",
+        )  # fmt: skip
+        assert answer.status_code == 200
+        who = ("key", key.pk)
+
+    record = AuditRecord.objects.filter(act="withdrawal.request").order_by("-pk").first()
+    assert (record.actor_kind, record.key_id) == who
+    assert (record.user_id, record.address) == (ann.user.pk, "192.0.2.9")
+    assert record.request_id == answer.headers["X-Request-Id"]
