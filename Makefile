@@ -52,7 +52,7 @@ test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
 	@exec $(BIN)/python -m pytest $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit and short property tests, without servers
-	@exec $(BIN)/python -m pytest -q -m 'not long' tests/unit tests/property $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -q -m 'not long' tests/unit tests/property tests/rules $(PYTEST_ARGS)
 
 crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s

@@ -1,8 +1,9 @@
-"""The operators' trail: who did what to whose things, written with the effect.
+"""The trail: who did what to whose things, written with the effect.
 
-A record belongs to the transaction that it speaks of: both are there or neither is. What a customer
-does to what is their own is not recorded here; their orders, movements and keys have rows of their
-own.
+A record belongs to the transaction that it speaks of: both are there or neither is. Recorded is
+what operators and the exchange itself do, and what people do to rights, keys, accounts and money of
+their own. Orders are not, which the journal has, nor log-ins, which the security log has
+(docs/adr/0021-trail.md).
 """
 
 from collections.abc import Sequence
@@ -10,19 +11,58 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from accounts.access.actor import ADDRESS_LENGTH_MAX, NAME_LENGTH_MAX, REQUEST_ID_LENGTH_MAX, Actor
+from accounts.access.actor import (
+    ADDRESS_LENGTH_MAX,
+    CUSTOMER_KINDS,
+    NAME_LENGTH_MAX,
+    REQUEST_ID_LENGTH_MAX,
+    Actor,
+)
 from accounts.models import (
     AuditRecord,
 )
-from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.errors import InvariantBroken, ValidationFailed
 
 REASON_LENGTH_MAX: Final = 200
+# What can be on record.
+ACTS: Final = (
+    "account.open",
+    "account.status",
+    "asset.close",
+    "asset.create",
+    "asset.open",
+    "balance.adjust",
+    "deposit.credit",
+    "deposit.faucet",
+    "deposit.gateway",
+    "group.save",
+    "key.create",
+    "key.revoke",
+    "market.change",
+    "market.create",
+    "market.phase",
+    "user.change_password",
+    "user.create",
+    "user.let_in",
+    "user.reset_link",
+    "user.reset_password",
+    "user.rights",
+    "user.shut_out",
+    "withdrawal.cancel",
+    "withdrawal.request",
+    "withdrawal.settle",
+)
 
 
 def record_act(
     by: Actor, act: str, subject: str, *, reason: str = "", **details: Any
 ) -> AuditRecord:
-    """Write down an act in the present transaction. ``details`` are JSON-ready, without secrets."""
+    """Write down one of ``ACTS`` in the present transaction.
+
+    ``details`` are JSON-ready, without secrets. Raises InvariantBroken for an act of no name.
+    """
+    if act not in ACTS:
+        raise InvariantBroken(f"an act that nobody knows: {act}")
     return AuditRecord.objects.create(
         actor_kind=by.kind.value,
         actor_name=by.name[:NAME_LENGTH_MAX],
@@ -53,7 +93,10 @@ def checked_reason(reason: str, *, length_max: int = REASON_LENGTH_MAX) -> str:
     return reason
 
 
-def find_act(subjects: Sequence[str], name: str, value: str) -> AuditRecord | None:
-    """Return the newest record about one of some subjects whose details say ``name: value``."""
+def find_operators_act(subjects: Sequence[str], name: str, value: str) -> AuditRecord | None:
+    """Return the newest act about one of some subjects whose details say ``name: value``.
+
+    Of operators and of the exchange itself: what customers did to their own is passed over.
+    """
     records = AuditRecord.objects.filter(subject__in=subjects, **{f"details__{name}": value})
-    return records.order_by("-pk").first()
+    return records.exclude(actor_kind__in=CUSTOMER_KINDS).order_by("-pk").first()

@@ -7,12 +7,10 @@ from accounts.keys.tokens import (
     TOKENS_OF_A_USER_MAX,
     create_token,
     revoke_key,
-    token_digest,
 )
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
 from accounts.money.services import (
-    KEY_LENGTH_MAX,
     SOURCE_FAUCET,
     SOURCE_OPERATOR,
     adjust_balance,
@@ -27,10 +25,10 @@ from accounts.money.withdrawals import (
 )
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
-    find_user_of_link,
     make_reset_link,
     reset_password,
 )
+from accounts.people.passwords import change_own_password
 from accounts.people.roles import save_group, set_user_rights
 from accounts.people.services import (
     ACCOUNTS_OF_A_USER_MAX,
@@ -39,7 +37,7 @@ from accounts.people.services import (
     create_account,
     create_user,
     ensure_user,
-    forget_sessions_of,
+    forget_own_sessions,
     set_account_status,
     set_user_active,
     sign_up,
@@ -48,7 +46,6 @@ from accounts.people.services import (
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
-    "KEY_LENGTH_MAX",
     "LABEL_LENGTH_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
@@ -61,6 +58,7 @@ __all__ = [
     "adjust_balance",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
+    "change_own_password",
     "create_account",
     "create_api_key",
     "create_asset",
@@ -69,8 +67,7 @@ __all__ = [
     "credit_deposit",
     "deposit",
     "ensure_user",
-    "find_user_of_link",
-    "forget_sessions_of",
+    "forget_own_sessions",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
@@ -84,5 +81,4 @@ __all__ = [
     "set_user_rights",
     "settle_withdrawal",
     "sign_up",
-    "token_digest",
 ]

@@ -23,7 +23,7 @@ from matching.gateway import client as gateway
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
 from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms
-from matching.models import Market, Shard
+from matching.models import Market
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 
 # What makes a market that very market.
@@ -31,15 +31,16 @@ _FIXED: Final = ("market_id", "symbol", "shard_id", "base", "quote")
 
 
 def new_market_command(
-    *, base: str, quote: str, shard_id: int = 0, actor: str = "", **rules: Any
+    *, by: Actor, base: str, quote: str, shard_id: int = 0, **rules: Any
 ) -> ConfigureMarket:
     """Return the command that adds a market, its id drawn from the table's own sequence.
 
-    ``rules`` are those of ``MarketRules``, tick size and lot size at least. ``actor`` is who asks,
-    for the journal. Raises ValidationFailed (rules that cannot be exact, unknown asset) or Conflict
-    (the symbol exists, or the names run together to that of another market). Nothing is written
-    but the sequence.
+    ``rules`` are those of ``MarketRules``, tick size and lot size at least. The command carries who
+    asks, for the journal. Raises Forbidden, ValidationFailed (rules that cannot be exact, unknown
+    asset) or Conflict (the symbol exists, or the names run together to that of another market).
+    Nothing is written but the sequence.
     """
+    by.require(Permission.ADD_MARKET)
     base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
     symbol = f"{base_asset.code}/{quote_asset.code}"
     if Market.objects.filter(symbol=symbol).exists():
@@ -54,7 +55,7 @@ def new_market_command(
         rules=MarketRules(**rules),
     )
     terms = msgspec.structs.replace(terms, market_id=_next_market_id())
-    return configure_command(terms, actor=actor)
+    return configure_command(by=by, terms=terms)
 
 
 def _check_run_together(symbol: str) -> None:
@@ -79,8 +80,7 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
 
     Raises Forbidden, what that raises, and what ``gateway.submit`` raises.
     """
-    by.require(Permission.ADD_MARKET)
-    command = new_market_command(shard_id=shard_id, actor=by.text, **rules)  # type: ignore[arg-type]
+    command = new_market_command(by=by, shard_id=shard_id, **rules)  # type: ignore[arg-type]
     _submit(command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id)
     return get_market_terms(command.symbol)
 
@@ -101,7 +101,7 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     fixed = {name: getattr(terms, name) for name in _FIXED}
     changed = sound_terms(**fixed, rules=msgspec.structs.replace(terms.rules, **changes))
     _submit(
-        configure_command(changed, actor=by.text), by=by, act="market.change", subject=symbol,
+        configure_command(by=by, terms=changed), by=by, act="market.change", subject=symbol,
         shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
     )  # fmt: skip
     return get_market_terms(symbol)
@@ -121,16 +121,6 @@ def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
         command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id, phase=phase
     )
     return get_market_terms(symbol)
-
-
-def halt_market(*, by: Actor, symbol: str) -> MarketTerms:
-    """Stop trading in a market; orders rest and can be cancelled."""
-    return set_market_phase(by=by, symbol=symbol, phase="halted")
-
-
-def resume_market(*, by: Actor, symbol: str) -> MarketTerms:
-    """Let a market trade again."""
-    return set_market_phase(by=by, symbol=symbol, phase="continuous")
 
 
 def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
@@ -155,11 +145,6 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Let an account trade again."""
     account_services.set_account_status(by=by, account_id=account_id, status="active")
-
-
-def ensure_shard(*, shard_id: int) -> None:
-    """Make a shard's row if there is none."""
-    Shard.objects.get_or_create(id=shard_id)
 
 
 def _asset_terms(code: str) -> AssetTerms:

@@ -1,12 +1,16 @@
 """What may be late: rows that have served their time go, and the books are proved to add up."""
 
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 from celery import shared_task
 
+from accounts.access.actor import Actor
 from matching.orders.services import purge_events, purge_order_keys
 from matching.reconcile import reconcile
+
+BY: Final = Actor.system("matching.purge")
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +24,10 @@ def purge() -> None:
         raise RuntimeError("not everything could be purged; see purge_failed")
 
 
-def _tried(purge: Callable[[], int]) -> int | None:
+def _tried(purge: Callable[..., int]) -> int | None:
     """Purge one kind of rows; one that cannot be purged stops no other."""
     try:
-        return purge()
+        return purge(by=BY)
     except Exception:
         log.exception("purge_failed", what=purge.__name__)
         return None

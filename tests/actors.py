@@ -10,6 +10,10 @@ SYSTEM = Actor.system("tests")
 
 def customer(user: Any, *, kind: ActorKind = ActorKind.USER, **more: Any) -> Actor:
     """Return a user as the customer that everybody is outside of the operators' pages."""
+    # Imported here: this file is read before Django knows its settings.
+    from accounts.access.callers import SCOPES
+
+    more.setdefault("scopes", frozenset(SCOPES))
     return Actor(kind=kind, name=user.email, user_id=user.pk, **more)
 
 

@@ -51,7 +51,11 @@ class Desk:
         )  # fmt: skip
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
         request_withdrawal(
-            account_id=account.public_id, asset="USD", amount=Decimal(10), address=f"iban-{number}"
+            by=SYSTEM,
+            account_id=account.public_id,
+            asset="USD",
+            amount=Decimal(10),
+            address=f"iban-{number}",
         )
         maker = self.customers[-1] if self.customers else account
         self.customers.append(account)

@@ -2,10 +2,11 @@
 
 An edge makes the actor; the service asks it. Only the operators' pages give an actor the
 permissions of its user: at every other door the same person is a customer like any other, so a
-token or a session there carries no more rights than its scopes.
+token or a session there carries no more rights than its scopes. Customers act on what is their own
+(``accounts.access.rights``), operators by permission, the exchange itself as it must.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -16,6 +17,12 @@ from zavora.foundation.errors import Forbidden
 NAME_LENGTH_MAX: Final = 100
 ADDRESS_LENGTH_MAX: Final = 45  # an IPv6 address with an IPv4 one in it
 REQUEST_ID_LENGTH_MAX: Final = 36
+
+
+def require_scope(scopes: Collection[str], scope: str) -> None:
+    """Raise Forbidden unless ``scope`` is among what a credential holds."""
+    if scope not in scopes:
+        raise Forbidden(f"this credential lacks the scope {scope}", scope=scope)
 
 
 class Permission(StrEnum):
@@ -46,10 +53,16 @@ class ActorKind(StrEnum):
     SYSTEM = "system"  # a command, a task, the exchange itself
 
 
+# The doors of customers, who act on what is their own and on nothing else.
+CUSTOMER_KINDS: Final = (ActorKind.USER, ActorKind.KEY)
+
+
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who acts. ``name`` is for logs and people: an e-mail address, or a command's name.
 
-    ``only_account`` is set where the credential is limited to one account (its primary key).
+    ``scopes`` are what a customer's credential allows; operators and the exchange have none and
+    need none. ``only_account`` is set where the credential is limited to one account (its primary
+    key).
     """
 
     kind: ActorKind
@@ -58,6 +71,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     key_id: int | None = None
     address: str = ""
     request_id: str = ""
+    scopes: frozenset[str] = frozenset()
     only_account: int | None = None
     permissions: frozenset[str] = frozenset()
     may_everything: bool = False
@@ -92,7 +106,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_customer(self) -> bool:
         """Whether this is a customer, who acts on what is their own and on nothing else."""
-        return self.kind in (ActorKind.USER, ActorKind.KEY)
+        return self.kind in CUSTOMER_KINDS
 
     @property
     def text(self) -> str:
@@ -110,6 +124,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             raise Forbidden(
                 f"this needs the permission {permission.value}", permission=permission.value
             )
+
+    def require_scope(self, scope: str) -> None:
+        """Raise Forbidden where this is a customer whose credential lacks a scope."""
+        if self.is_customer:
+            require_scope(self.scopes, scope)
 
     def require_everything(self, what: str) -> None:
         """Raise Forbidden unless this is a superuser or the exchange itself."""

@@ -10,8 +10,9 @@ from uuid import UUID
 
 import msgspec
 
-from accounts.access.actor import Actor, ActorKind
-from zavora.foundation.errors import AccountNotFound, Forbidden
+from accounts.access.actor import Actor, ActorKind, require_scope
+from accounts.models import ApiKey
+from zavora.foundation.errors import AccountNotFound
 
 SCOPE_READ: Final = "read"
 SCOPE_TRADE: Final = "trade"
@@ -20,10 +21,9 @@ SCOPES: Final = (SCOPE_READ, SCOPE_TRADE, SCOPE_WITHDRAW)
 
 
 # Keys that sign requests, unlike bearer tokens.
-KIND_HMAC: Final = "hmac"
-KIND_ED25519: Final = "ed25519"
-KIND_RSA: Final = "rsa"
-SIGNING_KINDS: Final = (KIND_HMAC, KIND_ED25519, KIND_RSA)
+KIND_HMAC: Final = ApiKey.Kind.HMAC.value
+KIND_ED25519: Final = ApiKey.Kind.ED25519.value
+SIGNING_KINDS: Final = tuple(kind.value for kind in ApiKey.Kind if kind is not ApiKey.Kind.BEARER)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -52,13 +52,13 @@ class Caller(msgspec.Struct, frozen=True):
             key_id=self.key_id,
             address=address,
             request_id=request_id,
+            scopes=self.scopes,
             only_account=self.only_account,
         )
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the credential has ``scope``."""
-        if scope not in self.scopes:
-            raise Forbidden(f"this credential lacks the scope {scope}", scope=scope)
+        require_scope(self.scopes, scope)
 
     def account_pk(self, public_id: UUID) -> int:
         """Return the primary key of one of the caller's accounts, else raise AccountNotFound."""

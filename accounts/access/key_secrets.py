@@ -1,10 +1,12 @@
-"""Secrets of API keys at rest: sealed with AES-256-GCM by a key made of the settings' secret.
+"""Secrets of API keys at rest: tokens as digests, others sealed with AES-256-GCM.
 
-A server must know an HMAC secret to check a signature, so it cannot be hashed. Sealed, a copy of
-the database alone signs nothing. The name of the key is bound in: a sealed secret that is moved to
-another row does not open. ``SECRET_KEY_FALLBACKS`` still open what they sealed.
+A server must know an HMAC secret to check a signature, so it cannot be hashed. Sealed by a key
+made of the settings' secret, a copy of the database alone signs nothing. The name of the key is
+bound in: a sealed secret that is moved to another row does not open. ``SECRET_KEY_FALLBACKS``
+still open what they sealed.
 """
 
+import hashlib
 import os
 from functools import lru_cache
 from typing import Final
@@ -22,6 +24,11 @@ KEY_BYTES: Final = 32
 _PURPOSE: Final = b"zavora: secrets of API keys, version 1"
 
 log = structlog.get_logger(__name__)
+
+
+def token_digest(token: str) -> str:
+    """Return what is stored of a bearer token: its SHA-256, as the token itself is random."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def seal_secret(secret: bytes, *, name: str) -> bytes:

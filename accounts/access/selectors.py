@@ -1,6 +1,5 @@
 """Reads of who may get in: tokens and keys."""
 
-import hashlib
 from typing import Final
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.access.callers import KIND_HMAC, SCOPES, SIGNING_KINDS, Caller, SigningKey
-from accounts.access.key_secrets import open_secret
+from accounts.access.key_secrets import open_secret, token_digest
 from accounts.models import (
     Account,
     ApiKey,
@@ -26,12 +25,11 @@ def find_caller_by_token(token: str) -> Caller | None:
     """
     if not token or len(token) > TOKEN_LENGTH_MAX:
         return None
-    digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
     key = (
         ApiKey.objects.select_related("owner")
         .filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
-            lookup=digest,
+            lookup=token_digest(token),
             kind=ApiKey.Kind.BEARER,
             revoked_at__isnull=True,
             owner__is_active=True,

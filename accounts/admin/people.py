@@ -1,6 +1,6 @@
-"""Operators' pages of people, their accounts and keys; money has ``accounts.admin.money``."""
+"""Operators' pages of people, their accounts and keys."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,9 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.access.actor import Permission
-from accounts.access.operators import operator_of
+from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import OF_AN_ACCOUNT, of_account, of_owner
-from accounts.admin.money import LedgerTransactionAdmin
 from accounts.admin.rights import PermissionsField
 from accounts.models import Account, ApiKey, User
 from accounts.people.selectors import find_user
@@ -33,8 +32,6 @@ from zavora.foundation.admin.cells import NOTHING, lines, link
 from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.foundation.admin.search import numbers, recent, texts, uuids
 from zavora.foundation.errors import ValidationFailed, ZavoraError
-
-__all__ = ["AccountAdmin", "ApiKeyAdmin", "LedgerTransactionAdmin", "UserAdmin"]
 
 admin.site.site_header = "Zavora"
 admin.site.site_title = "Zavora"
@@ -71,7 +68,7 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     sortable_by = ("id", "email")
     look_ups = (numbers("pk"), of_owner(""), of_account("accounts"))
     searched_by = "e-mail or how it begins, user id, account id"
-    related: ClassVar[tuple[Related, ...]] = (
+    related = (
         Related("accounts.account", lambda user: user.email),
         *(Related(label, lambda user: user.email, text) for label, text in OF_AN_ACCOUNT),
     )
@@ -233,7 +230,7 @@ class NewAccountForm(forms.Form):
 
 @admin.register(Account)
 class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Accounts. Freezing comes from matching, as it cancels the open orders."""
+    """Accounts. Matching adds freezing, as it cancels the open orders (``add_to``)."""
 
     add_service_form = NewAccountForm
     add_title = "Add account"
@@ -243,12 +240,10 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
     readonly_fields = ("public_id",)
     look_ups = (numbers("pk"), uuids("public_id"), of_owner("owner"), recent("label"))
     searched_by = "owner's e-mail or how it begins, account id, number, label"
-    # Apps above add theirs, as with actions.
-    related: ClassVar[tuple[Related, ...]] = tuple(
+    related = tuple(
         Related(label, lambda account: str(account.public_id), text)
         for label, text in OF_AN_ACCOUNT
     )
-    actions: Any = ()
 
     def as_cell(self, request: HttpRequest, row: Account) -> SafeString:
         """Return whose account it is, and under that which."""

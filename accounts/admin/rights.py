@@ -1,4 +1,4 @@
-"""Operators' pages of groups, and of what operators did.
+"""Operators' pages of groups, and of the record of acts.
 
 Only superusers change groups: whoever could change one could give its members, and so themselves,
 every right. The record of acts is to look at.
@@ -13,11 +13,13 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.http import HttpRequest
 
-from accounts.access.operators import operator_of
+from accounts.access.actor import ActorKind
+from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import records_of
+from accounts.audit import ACTS
 from accounts.models import AuditRecord, User
 from accounts.services import save_group
-from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
+from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, filter_by
 from zavora.foundation.admin.cells import link, link_to, search_link
 from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin
 from zavora.foundation.admin.search import Branch, numbers, parts, texts
@@ -97,7 +99,7 @@ SUBJECTS = {
 
 @admin.register(AuditRecord)
 class AuditRecordAdmin(ReadOnlyAdmin):
-    """What operators did; written with the effect, never changed."""
+    """What operators did, and people to their own; written with the effect, never changed."""
 
     list_display = (
         "created_at",
@@ -109,7 +111,7 @@ class AuditRecordAdmin(ReadOnlyAdmin):
         "address",
         "request_id",
     )
-    list_filter = ("act", "actor_kind")
+    list_filter = (filter_by("act", ACTS), filter_by("actor_kind", ActorKind))
     fields = (
         "id",
         "created_at",

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.db import transaction
 
 from accounts.access.actor import Actor
-from accounts.access.callers import KIND_ED25519, KIND_HMAC, KIND_RSA, SCOPES, SIGNING_KINDS
+from accounts.access.callers import SCOPES, SIGNING_KINDS
 from accounts.access.key_secrets import seal_secret
 from accounts.keys.tokens import checked_key_fields, record_key
 from accounts.models import ApiKey
@@ -122,7 +122,7 @@ def _checked_ips(ip_allowed: Sequence[str]) -> list[str]:
 
 def _make(kind: str, name: str, public_key_pem: str | None) -> tuple[bytes, str | None]:
     """Return what is stored of a key, and what its owner is told."""
-    if kind == KIND_HMAC:
+    if kind == ApiKey.Kind.HMAC:
         if public_key_pem is not None:
             raise ValidationFailed("bad key", public_key="expected none for an HMAC key")
         secret = _random_text(SECRET_LENGTH)
@@ -131,7 +131,7 @@ def _make(kind: str, name: str, public_key_pem: str | None) -> tuple[bytes, str 
         return _material(kind, _loaded(public_key_pem)), None
     private: Ed25519PrivateKey | RSAPrivateKey = (
         Ed25519PrivateKey.generate()
-        if kind == KIND_ED25519
+        if kind == ApiKey.Kind.ED25519
         else generate_private_key(public_exponent=RSA_EXPONENT, key_size=RSA_BITS_MIN)
     )
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -147,9 +147,9 @@ def _loaded(pem: str) -> object:
 
 def _material(kind: str, key: object) -> bytes:
     """Return a public key as it is stored: Ed25519 raw, RSA in DER."""
-    if kind == KIND_ED25519 and isinstance(key, Ed25519PublicKey):
+    if kind == ApiKey.Kind.ED25519 and isinstance(key, Ed25519PublicKey):
         return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    if kind == KIND_RSA and isinstance(key, RSAPublicKey):
+    if kind == ApiKey.Kind.RSA and isinstance(key, RSAPublicKey):
         if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
             expected = f"expected {RSA_BITS_MIN} to {RSA_BITS_MAX} bits"
             raise ValidationFailed("bad key", public_key=expected)

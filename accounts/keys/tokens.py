@@ -1,6 +1,5 @@
 """Bearer tokens: made once, shown once, kept hashed."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor, ActorKind, Permission
 from accounts.access.callers import SCOPES
+from accounts.access.key_secrets import token_digest
 from accounts.access.rights import is_privileged
 from accounts.audit import record_act
 from accounts.models import Account, ApiKey, User
@@ -22,11 +22,6 @@ from zavora.foundation.errors import Conflict, NotFound, ValidationFailed
 TOKEN_PREFIX: Final = "zvr_"  # noqa: S105 - what tokens begin with is no secret
 TOKEN_BYTES: Final = 32
 TOKENS_OF_A_USER_MAX: Final = 1_000
-
-
-def token_digest(token: str) -> str:
-    """Return what is stored of a bearer token: its SHA-256, as the token itself is random."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 @transaction.atomic(durable=True)
@@ -132,7 +127,12 @@ def revoke_key(*, by: Actor, key_id: int) -> ApiKey:
 
 
 def record_key(by: Actor, act: str, key: ApiKey) -> None:
-    """Write down what somebody did to another person's key."""
-    if by.user_id != key.owner_id:
-        limits: dict[str, Any] = {"kind": key.kind, "scopes": key.scopes, "account": key.account_id}
-        record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits)
+    """Write down what was done to a key: which, and what it may, but never its secret."""
+    limits: dict[str, Any] = {
+        "kind": str(key.kind),
+        "scopes": key.scopes,
+        "account": key.account_id,
+        "ip_allowed": key.ip_allowed,
+        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+    }
+    record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits)

@@ -9,7 +9,6 @@ from django.db.models import Case, When
 from accounts.models import (
     Asset,
     Balance,
-    Deposit,
     LedgerEntry,
     Withdrawal,
 )
@@ -54,12 +53,6 @@ def list_ledger(
         entries = entries.filter(pk__lt=cursor)
     entries = entries.select_related("transaction", "asset").order_by("-pk")
     return list(entries[: min(limit, PAGE_MAX)])
-
-
-def list_deposits(account_id: UUID, *, limit: int = 100) -> list[Deposit]:
-    """Return an account's deposits, newest first."""
-    deposits = Deposit.objects.filter(account__public_id=account_id)
-    return list(deposits.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
 
 
 def list_withdrawals(

@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.access.actor import Actor, ActorKind, Permission
-from accounts.access.rights import require_over_owner
+from accounts.access.callers import SCOPE_TRADE
+from accounts.access.rights import require_over_owner, require_own
 from accounts.audit import checked_reason, record_act
 from accounts.models import Account, Asset, Deposit, LedgerTransaction
 from accounts.money.postings import (
@@ -31,17 +32,18 @@ from accounts.notices import publish_balances_on_commit
 from accounts.people.locks import lock_account
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import AccountFrozen, Conflict, Forbidden, ValidationFailed
+from zavora.foundation.idempotency import KEY_LENGTH_MAX, is_key
 
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
-KEY_LENGTH_MAX: Final = 128
 SOURCE_LENGTH_MAX: Final = 32
 # What an account in one of these gets and gives only by an operator's hand.
 SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 
 
 def check_key(key: str | None) -> None:
-    if key is not None and not (0 < len(key) <= KEY_LENGTH_MAX and key.isprintable()):
+    """Raise ValidationFailed for what is no idempotency key, or no reference."""
+    if key is not None and not is_key(key):
         raise ValidationFailed(
             "bad idempotency key",
             key=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
@@ -61,10 +63,11 @@ def deposit(
 ) -> Deposit:
     """Credit money that came from outside. Idempotent on ``key`` and on ``external_reference``.
 
-    ``source`` is "faucet" (where it is on, up to its limit), else a gateway's name, in which only
-    the exchange itself credits: a person's word is ``credit_deposit``, with a reference, a reason
-    and a record. Raises AccountNotFound, ValidationFailed, Forbidden, AccountFrozen, or Conflict
-    where the key or reference came with other content; then nothing was written.
+    ``source`` is "faucet" (where it is on, up to its limit, for what is one's own), else a
+    gateway's name, in which only the exchange itself credits: an operator's word is
+    ``credit_deposit``, with a reference and a reason. Raises AccountNotFound (for somebody else's,
+    too), ValidationFailed, Forbidden, AccountFrozen, or Conflict where the key or reference came
+    with other content; then nothing was written.
     """
     check_key(key)
     check_key(external_reference)
@@ -75,7 +78,9 @@ def deposit(
         raise ValidationFailed("bad source", source="expected faucet or a gateway's name")
     if source != SOURCE_FAUCET and by.kind is not ActorKind.SYSTEM:
         raise Forbidden("only the exchange itself credits in a gateway's name")
+    by.require_scope(SCOPE_TRADE)
     account = lock_account(account_id)
+    require_own(by, account, what="use the faucet for others")
     the_asset = get_asset(asset)
     checked_amount(amount, the_asset)
     if earlier := _earlier_deposit(account, key, external_reference):
@@ -88,9 +93,15 @@ def deposit(
         _check_faucet(amount)
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
-    return _credit(
+    record = _credit(
         account, the_asset, amount, source=source, key=key, external_reference=external_reference
     )
+    record_act(
+        by, "deposit.faucet" if source == SOURCE_FAUCET else "deposit.gateway",
+        f"account:{account.public_id}", deposit=str(record.pk), asset=the_asset.code,
+        amount=f"{amount:f}", source=source, external_reference=external_reference or "",
+    )  # fmt: skip
+    return record
 
 
 @transaction.atomic(durable=True)
@@ -113,7 +124,7 @@ def credit_deposit(
     check_key(key)
     reason = checked_reason(reason)
     external_reference = external_reference.strip()
-    if not 0 < len(external_reference) <= KEY_LENGTH_MAX or not external_reference.isprintable():
+    if not is_key(external_reference):
         raise ValidationFailed(
             "a credit needs a reference",
             external_reference=f"expected 1 to {KEY_LENGTH_MAX} printable characters",

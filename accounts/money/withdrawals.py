@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
-from accounts.access.rights import require_over_owner
+from accounts.access.callers import SCOPE_WITHDRAW
+from accounts.access.rights import require_over_owner, require_own
 from accounts.audit import record_act
 from accounts.models import Account, Balance, Withdrawal
 from accounts.money.postings import (
@@ -26,7 +27,7 @@ from accounts.money.postings import (
     lock_balance,
     move_with_outside,
 )
-from accounts.money.services import KEY_LENGTH_MAX, SHUT_STATUSES, check_key
+from accounts.money.services import SHUT_STATUSES, check_key
 from accounts.notices import BalanceState, publish_balances_on_commit
 from accounts.people.locks import lock_account
 from zavora.foundation.errors import (
@@ -36,30 +37,34 @@ from zavora.foundation.errors import (
     NotFound,
     ValidationFailed,
 )
+from zavora.foundation.idempotency import KEY_LENGTH_MAX
 from zavora.foundation.money import EXACT
 
 
 @transaction.atomic(durable=True)
 def request_withdrawal(
     *,
+    by: Actor,
     account_id: UUID,
     asset: str,
     amount: Decimal,
     key: str | None = None,
     address: str = "",
 ) -> Withdrawal:
-    """Hold ``amount`` of ``asset`` for a withdrawal. Idempotent on ``key``.
+    """Hold ``amount`` of one's own ``asset`` for a withdrawal. Idempotent on ``key``.
 
     In the sandbox (``ZAVORA_FAUCET``) it is paid out at once and may do without an address.
-    Raises InsufficientBalance, AccountNotFound, AccountFrozen, ValidationFailed or Conflict;
-    then nothing was written.
+    Raises Forbidden (without the scope), AccountNotFound (for somebody else's, too),
+    InsufficientBalance, AccountFrozen, ValidationFailed or Conflict; then nothing was written.
     """
+    by.require_scope(SCOPE_WITHDRAW)
     check_key(key)
     if len(address) > KEY_LENGTH_MAX or not address.isprintable():
         raise ValidationFailed(
             "bad address", address=f"expected at most {KEY_LENGTH_MAX} printable characters"
         )
     account = lock_account(account_id)
+    require_own(by, account, what="withdraw for others")
     the_asset = get_asset(asset)
     checked_amount(amount, the_asset)
     if key is not None and (
@@ -92,6 +97,7 @@ def request_withdrawal(
     states = [balance_state(balance, the_asset)]
     if settings.ZAVORA_FAUCET:
         states.append(_settle(record, balance, now))
+    _record(by, "withdrawal.request", record, account)
     publish_balances_on_commit(states)
     return record
 
@@ -130,14 +136,17 @@ def cancel_withdrawal(*, by: Actor, withdrawal_id: int) -> Withdrawal:
 
 
 @transaction.atomic(durable=True)
-def cancel_own_withdrawal(*, account_id: UUID, withdrawal_id: int) -> Withdrawal:
-    """Give back what a pending withdrawal of this account holds; again is fine.
+def cancel_own_withdrawal(*, by: Actor, account_id: UUID, withdrawal_id: int) -> Withdrawal:
+    """Give back what a pending withdrawal of one's own account holds; again is fine.
 
-    The edge has checked whose account it is. A frozen account may: nothing leaves by it. Raises
-    NotFound, for another account's withdrawal too, or Conflict where it was paid out.
+    A frozen account may: nothing leaves by it. Raises Forbidden (without the scope),
+    AccountNotFound or NotFound, for somebody else's too, or Conflict where it was paid out.
     """
-    record, _, balance = _lock_withdrawal(withdrawal_id, account_id=account_id)
-    _release(record, balance)
+    by.require_scope(SCOPE_WITHDRAW)
+    record, account, balance = _lock_withdrawal(withdrawal_id, account_id=account_id)
+    require_own(by, account, what="cancel withdrawals in others' names")
+    if _release(record, balance):
+        _record(by, "withdrawal.cancel", record, account)
     return record
 
 
@@ -173,6 +182,7 @@ def _record(by: Actor, act: str, record: Withdrawal, account: Account) -> None:
     record_act(
         by, act, f"account:{account.public_id}", withdrawal=str(record.pk),
         asset=record.asset.code, amount=f"{record.amount:f}", address=record.address,
+        state=str(record.state),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The door: sign up, log in and out, and an operator's own password. One control for all of it.
+"""The door: sign up, log in and out. One control for all of it.
 
 ``/login`` and ``/admin/login/`` are this one view, so that no limit can be walked around. Whatever
 is refused reads alike, whoever has an account; the reason is in the log alone.
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -20,10 +20,11 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access.attempts import Attempt, count_attempt
 from accounts.access.devices import known_device, remember_device
+from accounts.access.page_actors import address_of, customer_of
 from accounts.access.security_log import note
 from accounts.pages.forms import LoginForm, SignUpForm
-from accounts.services import forget_sessions_of, sign_up
-from zavora.foundation.errors import Conflict, Overloaded, RateLimited, ZavoraError
+from accounts.services import forget_own_sessions, sign_up
+from zavora.foundation.errors import Conflict, Overloaded, ZavoraError
 from zavora.foundation.forms import show_error
 
 TOO_MANY_ATTEMPTS: Final = "Too many attempts. Try again in {wait}."
@@ -33,11 +34,6 @@ BUSY_RETRY_S: Final = 1
 EMAIL_LENGTH_MAX: Final = 254
 # Where the next log-in page finds the address that was just signed up with.
 _EMAIL_IN_SESSION: Final = "signed_up_email"
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return where a request comes from."""
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _waiting(seconds: int) -> str:
@@ -157,11 +153,11 @@ class Logout(LogoutView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Log out and tell the processes that may remember the session."""
-        user_id = request.user.pk
+        by = customer_of(request) if request.user.is_authenticated else None
         response: HttpResponseBase = super().post(request, *args, **kwargs)
-        if user_id is not None:
-            forget_sessions_of(user_id=user_id)
-            note("logged_out", user_id=user_id)
+        if by is not None:
+            forget_own_sessions(by=by)
+            note("logged_out", user_id=by.user_id)
         return response
 
 
@@ -232,32 +228,4 @@ def _signup_page(
     response = render(request, "accounts/signup.html", context, status=status)
     if retry_after_s:
         response["Retry-After"] = str(retry_after_s)
-    return response
-
-
-# --- an operator's own password ------------------------------------------------------------------
-
-
-@sensitive_post_parameters()
-@require_http_methods(["GET", "HEAD", "POST"])
-def change_password(request: HttpRequest) -> HttpResponse:
-    """Let an operator change their own password; a guess at the old one counts like any other."""
-    if request.method != "POST":
-        return admin.site.password_change(request)
-    email = str(request.user)
-    attempt = count_attempt(address=address_of(request), email=email)
-    if attempt.refused_by:
-        note("password_change_limited", user_id=request.user.pk, reason=attempt.refused_by)
-        raise RateLimited("Too many attempts.", retry_after=attempt.retry_after_s)
-    try:
-        response = admin.site.password_change(request)
-    except Overloaded:
-        attempt.give_back()
-        raise
-    if response.status_code == 302:
-        attempt.forget()
-        if request.user.pk is not None:
-            forget_sessions_of(user_id=request.user.pk)
-    else:
-        note("password_change_refused", user_id=request.user.pk, reason="bad_form")
     return response

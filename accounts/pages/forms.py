@@ -12,8 +12,9 @@ from django.http import HttpRequest
 
 from accounts.access.callers import SCOPES
 from accounts.models import Account, Asset, User
-from accounts.services import KEY_LENGTH_MAX, LABEL_LENGTH_MAX
+from accounts.services import LABEL_LENGTH_MAX
 from zavora.foundation.forms import DecimalTextField
+from zavora.foundation.idempotency import KEY_LENGTH_MAX
 
 EMAIL_WIDGET = forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
 

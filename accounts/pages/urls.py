@@ -3,20 +3,20 @@
 from django.contrib import admin
 from django.urls import path
 
-from accounts.pages import account, door, passwords
+from accounts.pages import account, door, money, passwords, tokens
 
 urlpatterns = [
     path("signup", door.signup, name="signup"),
     path("login", door.Login.as_view(), name="login"),
     path("logout", door.Logout.as_view(), name="logout"),
     path("account", account.account, name="account"),
-    path("account/tokens", account.new_token, name="create_token"),
-    path("account/tokens/<int:key_id>/revoke", account.revoke_token, name="revoke_token"),
-    path("account/deposit", account.faucet_deposit, name="faucet_deposit"),
-    path("account/withdraw", account.withdraw, name="request_withdrawal"),
+    path("account/tokens", tokens.new_token, name="create_token"),
+    path("account/tokens/<int:key_id>/revoke", tokens.revoke_token, name="revoke_token"),
+    path("account/deposit", money.faucet_deposit, name="faucet_deposit"),
+    path("account/withdraw", money.withdraw, name="request_withdrawal"),
     path(
         "account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel",
-        account.cancel_withdrawal,
+        money.cancel_withdrawal,
         name="cancel_withdrawal",
     ),
     path(
@@ -30,5 +30,5 @@ urlpatterns = [
 admin_door = [
     path("login/", door.Login.as_view(staff_only=True, next_page="admin:index")),
     path("logout/", door.Logout.as_view(next_page="admin:login")),
-    path("password_change/", admin.site.admin_view(door.change_password, cacheable=True)),
+    path("password_change/", admin.site.admin_view(passwords.change_password, cacheable=True)),
 ]

@@ -8,9 +8,7 @@ them, or a day's time, ends it. What it leads to ends every session of the user.
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -19,9 +17,9 @@ from accounts.access.actor import Actor, ActorKind, Permission
 from accounts.access.rights import is_privileged
 from accounts.audit import record_act
 from accounts.models import User
-from accounts.notices import publish_credentials_on_commit
 from accounts.people.locks import lock_user
-from zavora.foundation.errors import Forbidden, NotFound, ValidationFailed
+from accounts.people.passwords import set_password
+from zavora.foundation.errors import Forbidden, NotFound
 
 RESET_LINK_HOURS: Final = settings.PASSWORD_RESET_TIMEOUT // 3600
 USER_REFERENCE_LENGTH_MAX: Final = 32
@@ -77,18 +75,10 @@ def reset_password(
     user = lock_user(user_id)
     if not user.is_active or not reset_tokens.check_token(user, token):
         raise Forbidden("this link is not valid any more")
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise ValidationFailed(
-            "the password is too weak", new_password1=" ".join(error.messages)
-        ) from None
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    set_password(user, password)
     actor = Actor(
         kind=ActorKind.USER, name=user.email, user_id=user.pk,
         address=address, request_id=request_id,
     )  # fmt: skip
     record_act(actor, "user.reset_password", f"user:{user.pk}")
-    publish_credentials_on_commit(user.pk)
     return user

@@ -1,4 +1,4 @@
-"""Users, accounts and assets: who and what there is."""
+"""Users and their accounts: who there is."""
 
 import hashlib
 from typing import Any, Final
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
+from accounts.access.callers import SCOPE_TRADE
 from accounts.access.rights import is_privileged, require_over_owner
 from accounts.audit import record_act
 from accounts.models import Account, User
@@ -68,7 +69,8 @@ def ensure_user(
         rights: dict[str, Any] = {"is_staff": is_staff, "is_superuser": is_superuser}
         record_act(by, "user.create", _subject(user), email=user.email, **rights)
     if not user.accounts.exists():
-        _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=is_demo)
+        account = _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=is_demo)
+        _record_account(by, account)
     return user
 
 
@@ -77,10 +79,11 @@ def create_account(*, by: Actor, owner_id: int, label: str = "") -> Account:
     """Open a trading account for oneself or, with the permission, for somebody else.
 
     Raises NotFound for an unknown or inactive user, Conflict where they have too many, and
-    Forbidden, for a credential that is limited to one account as well.
+    Forbidden, for a credential without the scope or limited to one account as well.
     """
     if by.only_account is not None:
         raise Forbidden("this credential is limited to one account and opens no others")
+    by.require_scope(SCOPE_TRADE)
     if by.user_id != owner_id or not by.is_customer:
         by.require(Permission.ADD_ACCOUNT)
     owner = User.objects.select_for_update().filter(pk=owner_id, is_active=True).first()
@@ -88,11 +91,10 @@ def create_account(*, by: Actor, owner_id: int, label: str = "") -> Account:
         raise NotFound("no such user")
     if owner.accounts.count() >= ACCOUNTS_OF_A_USER_MAX:
         raise Conflict(f"a user has at most {ACCOUNTS_OF_A_USER_MAX} accounts")
-    if by.is_customer:
-        return _make_account(owner, label=label, is_demo=False)
-    by.require_over(is_privileged=is_privileged(owner), what="open accounts")
+    if not by.is_customer:
+        by.require_over(is_privileged=is_privileged(owner), what="open accounts")
     account = _make_account(owner, label=label, is_demo=False)
-    record_act(by, "account.open", f"account:{account.public_id}", owner=owner.pk, label=label)
+    _record_account(by, account)
     return account
 
 
@@ -137,13 +139,23 @@ def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
 
 
 @transaction.atomic(durable=True)
-def forget_sessions_of(*, user_id: int) -> None:
-    """Tell every process to read this user's session anew (log-out, a new password)."""
-    publish_credentials_on_commit(user_id)
+def forget_own_sessions(*, by: Actor) -> None:
+    """Tell every process to read one's sessions anew, after a log-out; nothing is written.
+
+    Raises Forbidden for the exchange itself, which has none.
+    """
+    if by.user_id is None:
+        raise Forbidden("only people have sessions")
+    publish_credentials_on_commit(by.user_id)
 
 
 def _subject(user: User) -> str:
     return f"user:{user.pk}"
+
+
+def _record_account(by: Actor, account: Account) -> None:
+    about = f"account:{account.public_id}"
+    record_act(by, "account.open", about, owner=account.owner_id, label=account.label)
 
 
 def _normalized(email: str) -> str:

@@ -17,6 +17,7 @@ from api.transport.threads import in_thread, read_lasting
 from api.v1 import requests
 from api.v1 import words as v1_words
 from api.v1.fields import order_id_of, wrong_fields
+from api.v1.header_keys import checked_header_key
 from api.v1.words import Shape
 from marketdata.feed.feed import get_feed
 from matching import wire
@@ -38,7 +39,6 @@ from zavora.foundation.errors import (
 )
 from zavora.foundation.money import NotExact
 
-KEY_LENGTH_MAX: Final = 128
 # A header's key never equals a client order id, which is printable ASCII in one line.
 _HEADER_KEY_PREFIX: Final = "\n"
 # Which account and market an order belongs to never changes; the oldest entries make room.
@@ -48,12 +48,10 @@ _places: Final[dict[int, tuple[int, int]]] = {}
 
 def header_key(text: str | None) -> str | None:
     """Return the key that an Idempotency-Key header stands for; raises ValidationFailed."""
-    if text is None:
+    key = checked_header_key(text)
+    if key is None:
         return None
-    if not 1 <= len(text) <= KEY_LENGTH_MAX or not (text.isascii() and text.isprintable()):
-        expected = f"expected 1 to {KEY_LENGTH_MAX} printable ASCII characters"
-        raise wrong_fields({"Idempotency-Key": expected})
-    return _HEADER_KEY_PREFIX + text
+    return _HEADER_KEY_PREFIX + key
 
 
 # --- commands -------------------------------------------------------------------------------------

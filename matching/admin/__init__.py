@@ -1,5 +1,5 @@
 """Operators' pages of markets and of what workers write; Django finds them here."""
 
-from matching.admin import markets, written
+from matching.admin import accounts, markets, written
 
-__all__ = ["markets", "written"]
+__all__ = ["accounts", "markets", "written"]

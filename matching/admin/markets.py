@@ -1,11 +1,11 @@
 """Operators' pages of markets and shards; those of what workers write: ``matching.admin.written``.
 
 Markets are created, changed, halted and resumed by services, whose commands stand in the journal
-like any other. Pages of accounts get here what needs matching.
+like any other.
 """
 
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -14,10 +14,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from accounts.access.actor import Permission
-from accounts.access.operators import operator_of
-from accounts.admin.people import AccountAdmin, LedgerTransactionAdmin, UserAdmin
+from accounts.access.page_actors import operator_of
 from accounts.money.selectors import list_assets
-from matching.admin.look_ups import transactions_of_order
 from matching.admin.units import (
     unit_of_base,
     unit_of_lot,
@@ -25,25 +23,19 @@ from matching.admin.units import (
     unit_of_quote,
     unit_of_tick,
 )
-from matching.admin.written import OrderAdmin
 from matching.markets.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
 from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM
 from matching.models import Market, MarketState, Shard
 from matching.services import (
     change_market,
     create_market,
-    freeze_account,
     set_market_phase,
-    unfreeze_account,
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
 from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.foundation.admin.search import numbers, parts
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM
-
-__all__ = ["MarketAdmin", "OrderAdmin"]
-
 
 # --- markets -------------------------------------------------------------------------------------
 
@@ -146,7 +138,7 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     }
     look_ups = (numbers("pk"), parts("symbol"))
     searched_by = "symbol, asset, or a part of one"
-    related: ClassVar[tuple[Related, ...]] = (
+    related = (
         Related("matching.order", lambda market: market.symbol, "orders"),
         Related("matching.trade", lambda market: market.symbol, "trades"),
         Related("matching.command", lambda market: market.symbol, "journal"),
@@ -248,53 +240,3 @@ class ShardAdmin(ReadOnlyAdmin):
     look_ups = (numbers("pk"), parts("lease_owner"))
     searched_by = "number, owner of the lease or a part of it"
     ordering = ("pk",)
-
-
-# --- accounts: what needs matching ---------------------------------------------------------------
-
-
-@admin.action(
-    description="Freeze the selected accounts and cancel their orders", permissions=["freeze"]
-)
-def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
-    """Freeze accounts in every shard."""
-    by = operator_of(request)
-    for_each(
-        model_admin,
-        request,
-        rows,
-        lambda account: freeze_account(by=by, account_id=account.public_id),
-        done="frozen",
-    )
-
-
-@admin.action(description="Unfreeze the selected accounts", permissions=["freeze"])
-def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
-    """Let accounts trade again."""
-    by = operator_of(request)
-    for_each(
-        model_admin,
-        request,
-        rows,
-        lambda account: unfreeze_account(by=by, account_id=account.public_id),
-        done="unfrozen",
-    )
-
-
-AccountAdmin.actions = (freeze, unfreeze)
-# What accounts and their owners have here, before what accounts knows of.
-LISTS: Final = (
-    ("matching.order", "orders"),
-    ("matching.trade", "trades"),
-    ("matching.command", "journal"),
-)
-AccountAdmin.related = (
-    *(Related(label, lambda account: str(account.public_id), text) for label, text in LISTS),
-    *AccountAdmin.related,
-)
-UserAdmin.related = (
-    *(Related(label, lambda user: user.email, text) for label, text in LISTS),
-    *UserAdmin.related,
-)
-LedgerTransactionAdmin.look_ups = (*LedgerTransactionAdmin.look_ups, transactions_of_order)
-LedgerTransactionAdmin.searched_by = f"order id, {LedgerTransactionAdmin.searched_by}"

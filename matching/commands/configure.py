@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from accounts.access.actor import Actor
 from matching.commands.base import (
     Batch,
     Figure,
@@ -83,8 +84,8 @@ class ConfigureKind(Kind[ConfigureMarket]):
         return steps[0].terms
 
 
-def configure_command(terms: MarketTerms, *, actor: str = "") -> ConfigureMarket:
-    """Return the command that gives a market these terms."""
+def configure_command(*, by: Actor, terms: MarketTerms) -> ConfigureMarket:
+    """Return the command that gives a market these terms, in the name of who asks for it."""
     rules = {name: getattr(terms.rules, name) for name in MarketRules.__struct_fields__}
     figures = {name: _text(rules[name]) for name in FIGURES}
     return ConfigureMarket(
@@ -92,7 +93,7 @@ def configure_command(terms: MarketTerms, *, actor: str = "") -> ConfigureMarket
         symbol=terms.symbol,
         base_id=terms.base.asset_id,
         quote_id=terms.quote.asset_id,
-        actor=actor,
+        actor=by.text,
         **(rules | figures),
     )
 

@@ -90,7 +90,8 @@ settings.ZAVORA_FAUCET = False
 pending = {
     name: [
         request_withdrawal(
-            account_id=accounts[name].public_id, asset="EUR", amount=Decimal("0.01"), address="far"
+            by=SYSTEM, account_id=accounts[name].public_id, asset="EUR", amount=Decimal("0.01"),
+            address="far",
         ).pk
         for _ in range(count)
     ]

@@ -15,6 +15,7 @@ from matching.engine.commands import Amend, Cancel, ConfigureMarket
 from matching.engine.events import OrderRejected, Traded
 from matching.markets.soundness import sound_terms
 from matching.markets.terms import FIGURES, RULES, AssetTerms, MarketRules, MarketTerms, build_terms
+from tests.actors import SYSTEM
 from tests.property.market_rules import extreme_orders, market_rules, require_named
 from tests.terms import flat_terms
 from zavora.foundation.errors import ValidationFailed
@@ -63,7 +64,7 @@ def test_rules_are_refused_by_name_or_keep_their_extremes():
 
 
 def _require_the_same_over_the_wire(terms: MarketTerms) -> None:
-    command = decode_command(encode(configure_command(terms)))
+    command = decode_command(encode(configure_command(by=SYSTEM, terms=terms)))
     shard = Shard(terms)
     (step,) = KINDS[type(command)].steps(command, Given(1), shard)
     assert step.terms == terms
@@ -195,7 +196,7 @@ def test_the_finest_ticks_have_all_prices_below_ten_to_the_twenty(decimals):
 
     assert terms.price_to_ticks("9" * 20) == int("9" * 20) * 10**decimals
     assert terms.integers.max_price_ticks == int("9" * 21) * 10 ** (decimals - 1)
-    assert msgspec.msgpack.decode(encode(configure_command(terms)))
+    assert msgspec.msgpack.decode(encode(configure_command(by=SYSTEM, terms=terms)))
 
 
 def _plain():

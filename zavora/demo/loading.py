@@ -135,7 +135,7 @@ def _markets(*, time_us: int) -> None:
         try:
             with OfflineShard(shard_id) as shard:
                 commands = [
-                    new_market_command(shard_id=shard_id, actor=BY.text, **_rules(market))
+                    new_market_command(by=BY, shard_id=shard_id, **_rules(market))
                     for market in markets
                 ]
                 for reply in shard.apply(commands, time_us=time_us):

@@ -1,6 +1,7 @@
 """What forms share: refusals as sentences at their fields, figures as text."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -23,15 +24,21 @@ def sentence(text: str) -> str:
     return parted[:1].upper() + parted[1:] + ("" if parted.endswith((".", "!", "?")) else ".")
 
 
-def show_error(form: forms.Form, error: ZavoraError) -> None:
-    """Put a service's refusal where a person sees it: at its fields, else on top of the form."""
+def show_error(
+    form: forms.Form, error: ZavoraError, *, say: Callable[[str], str] = sentence
+) -> None:
+    """Put a service's refusal where a person sees it: at its fields, else on top of the form.
+
+    ``say`` makes of each text what is shown; operators' pages show it as it is (``str``).
+    """
     # Only there do details tell what each field should have been.
-    details = error.details if isinstance(error, ValidationFailed) else {}
-    fields = [name for name in details if name in form.fields]
-    for name in fields:
-        form.add_error(name, sentence(str(error.details[name])))
-    if not fields:
-        form.add_error(None, sentence(str(error)))
+    expected = error.details if isinstance(error, ValidationFailed) else {}
+    named = [name for name in expected if name in form.fields]
+    for name in named:
+        form.add_error(name, say(str(expected[name])))
+    if not named:
+        details = "".join(f"; {name}: {what}" for name, what in expected.items())
+        form.add_error(None, say(f"{error}{details}"))
 
 
 class DecimalTextField(forms.CharField):

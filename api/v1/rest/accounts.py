@@ -14,12 +14,12 @@ from accounts.money import selectors as money_selectors
 from accounts.people import selectors as people_selectors
 from api.v1 import words
 from api.v1.cursors import next_cursor, take_page
-from api.v1.fields import Fields, wrong_fields
+from api.v1.fields import Fields
+from api.v1.header_keys import checked_header_key
 from api.v1.openapi.documents import documented
 from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of
 from zavora.foundation.errors import Forbidden, NotFound
 
-KEY_LENGTH_MAX = 128
 ID_DIGITS_MAX = 18  # below what the tables hold
 
 
@@ -111,6 +111,7 @@ class WithdrawView(ApiView):
         address = fields.label("address", length_max=128)
         fields.check()
         record = services.request_withdrawal(
+            by=actor_of(request),
             account_id=account_id,
             asset=asset,
             amount=amount,
@@ -147,7 +148,9 @@ class WithdrawalView(ApiView):
         account_id, _ = own_account(request, account)
         query_of(request).check()
         record = services.cancel_own_withdrawal(
-            account_id=account_id, withdrawal_id=_withdrawal_id(withdrawal)
+            by=actor_of(request),
+            account_id=account_id,
+            withdrawal_id=_withdrawal_id(withdrawal),
         )
         return answer(words.withdrawal(record, account_id))
 
@@ -183,13 +186,7 @@ def _withdrawal_id(text: str) -> int:
 
 
 def _key_of(request: Request) -> str | None:
-    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is not None and not (
-        1 <= len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()
-    ):
-        expected = f"expected 1 to {KEY_LENGTH_MAX} printable ASCII characters"
-        raise wrong_fields({"Idempotency-Key": expected})
-    return key
+    return checked_header_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
 
 
 def _balance(account_id: UUID, asset: str) -> dict[str, Any]:

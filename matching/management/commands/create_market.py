@@ -87,7 +87,7 @@ class Command(ExampleCommand):
 
 
 def _create_offline(rules: dict[str, Any]) -> None:
-    command = new_market_command(actor=BY.text, **rules)
+    command = new_market_command(by=BY, **rules)
     with OfflineShard(rules["shard_id"]) as shard:
         shard.apply_or_raise(command, time_us=now_us())
 

@@ -153,7 +153,11 @@ def test_pending_withdrawals_are_decided_by_operators(operator, funded, settings
     settings.ZAVORA_FAUCET = False
     pending = [
         request_withdrawal(
-            account_id=funded.public_id, asset="USD", amount=Decimal(30), address="somewhere"
+            by=SYSTEM,
+            account_id=funded.public_id,
+            asset="USD",
+            amount=Decimal(30),
+            address="somewhere",
         )
         for _ in range(2)
     ]

@@ -128,7 +128,11 @@ def make_target(name, usd, *, is_staff):
     )  # fmt: skip
     key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
     withdrawal = request_withdrawal(
-        account_id=account.public_id, asset="USD", amount=Decimal(10), address="somewhere"
+        by=SYSTEM,
+        account_id=account.public_id,
+        asset="USD",
+        amount=Decimal(10),
+        address="somewhere",
     )
     shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
     set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)

@@ -304,7 +304,7 @@ def test_every_search_of_a_large_table_goes_by_an_index(filled, monkeypatch):
     for label in LARGE:
         model = model_of(label)
         for term in terms:
-            branches = branches_of(admin.site._registry[model].look_ups, term)
+            branches = branches_of(admin.site._registry[model].all_look_ups, term)
             for query in rows_of(model.objects.all(), branches):
                 plan = query.explain(format="json")
                 nodes = scans_of(json.loads(plan)[0]["Plan"], model._meta.db_table)
@@ -325,7 +325,7 @@ def test_the_journal_is_asked_by_account_and_request(filled):
         (f"request-{order.pk}", "command_asked"),
         (str(order.pk), "command_asked"),
     ):
-        branches = branches_of(admin.site._registry[Command].look_ups, term)
+        branches = branches_of(admin.site._registry[Command].all_look_ups, term)
         plans = [query.explain() for query in rows_of(Command.objects.all(), branches)]
         assert any(index in plan for plan in plans), plans
     named = rows_of(

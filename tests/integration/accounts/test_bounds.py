@@ -33,7 +33,7 @@ def _deposit(account: Any, **fields: Any) -> Any:
 
 def _withdraw(account: Any, **fields: Any) -> Any:
     given = {"asset": "USD", "amount": Decimal(1)}
-    return services.request_withdrawal(account_id=account.public_id, **(given | fields))
+    return services.request_withdrawal(by=SYSTEM, account_id=account.public_id, **(given | fields))
 
 
 def _adjust(account: Any, **fields: Any) -> Any:

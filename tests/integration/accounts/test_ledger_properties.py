@@ -1,9 +1,11 @@
 """Random movements of money, services and batches interleaved: it always adds up."""
 
 import contextlib
+from collections import Counter
 from decimal import Decimal
 from uuid import uuid4
 
+import pytest
 from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from accounts.models import Withdrawal
+from accounts.access.actor import ActorKind
+from accounts.models import AuditRecord, Deposit, LedgerTransaction, Withdrawal
 from accounts.money.balances import BalanceChange
 from accounts.money.ledger import (
     copy_ledger,
@@ -32,8 +35,8 @@ from accounts.services import (
     request_withdrawal,
     settle_withdrawal,
 )
-from tests.actors import SYSTEM
-from zavora.foundation.errors import ZavoraError
+from tests.actors import SYSTEM, customer
+from zavora.foundation.errors import Forbidden, NotFound, ZavoraError
 from zavora.foundation.rows import RowCounts
 
 ASSETS = (("FINE", 8), ("WHOLE", 0))
@@ -44,12 +47,16 @@ asset = st.integers(0, len(ASSETS) - 1)
 # In smallest units: small figures meet each other's limits, large ones the tables'.
 units = st.one_of(st.integers(1, 50), st.integers(10**18, 10**28 - 1), st.just(25))
 key = st.one_of(st.none(), st.sampled_from(["a", "b"]))
+# Who asks for what is a customer's own: half of them may not.
+who = st.sampled_from(["system", "owner", "stranger", "reader"])
 movement = st.one_of(
     st.tuples(st.just("deposit"), account, asset, units, key),
-    st.tuples(st.just("withdraw"), account, asset, units, key),
-    st.tuples(st.just("request"), account, asset, units, key),
+    st.tuples(st.just("faucet"), account, asset, units, key, who),
+    st.tuples(st.just("withdraw"), account, asset, units, key, who),
+    st.tuples(st.just("request"), account, asset, units, key, who),
     st.tuples(st.just("adjust"), account, asset, units, st.booleans()),
-    st.tuples(st.sampled_from(["settle", "cancel", "cancel_own"]), st.integers(0, 9)),
+    st.tuples(st.sampled_from(["settle", "cancel"]), st.integers(0, 9)),
+    st.tuples(st.just("cancel_own"), st.integers(0, 9), who),
     st.tuples(st.just("hold"), account, asset, units),
     st.tuples(st.just("release"), st.integers(0, 9)),
     st.tuples(st.just("trade"), st.integers(0, 9), units),
@@ -64,10 +71,10 @@ class Money:
             create_asset(by=SYSTEM, code=code, name=code.title(), scale=scale)
             for code, scale in ASSETS
         ]
-        self.accounts = [
-            ensure_user(by=SYSTEM, email=f"{uuid4()}@example.com").accounts.get()
-            for _ in range(ACCOUNTS)
+        self.users = [
+            ensure_user(by=SYSTEM, email=f"{uuid4()}@example.com") for _ in range(ACCOUNTS)
         ]
+        self.accounts = [user.accounts.get() for user in self.users]
         self.pending = []
         self.holds = []  # of orders: (account index, asset index, units)
         self.next_id = 1
@@ -82,18 +89,37 @@ class Money:
             "amount": self.amount(asset, units),
         }
 
+    @contextlib.contextmanager
+    def asked_by(self, who, account):
+        """Give the actor who asks about an account; whoever may not is refused for that alone."""
+        owner, other = self.users[account], self.users[1 - account]
+        if who in ("system", "owner"):
+            yield SYSTEM if who == "system" else customer(owner)
+            return
+        with pytest.raises((Forbidden, NotFound)):
+            yield (
+                customer(other)
+                if who == "stranger"
+                else customer(owner, kind=ActorKind.KEY, key_id=1, scopes=frozenset({"read"}))
+            )
+
     def deposit(self, account, asset, units, key):
         deposit(by=SYSTEM, **self.who(account, asset, units), source="bank", key=key)
 
-    def withdraw(self, account, asset, units, key):
-        request_withdrawal(**self.who(account, asset, units), key=key)
+    def faucet(self, account, asset, units, key, who):
+        with self.asked_by(who, account) as by:
+            deposit(by=by, **self.who(account, asset, units), source="faucet", key=key)
 
-    def request(self, account, asset, units, key):
-        with override_settings(ZAVORA_FAUCET=False):
+    def withdraw(self, account, asset, units, key, who):
+        with self.asked_by(who, account) as by:
+            request_withdrawal(by=by, **self.who(account, asset, units), key=key)
+
+    def request(self, account, asset, units, key, who):
+        with override_settings(ZAVORA_FAUCET=False), self.asked_by(who, account) as by:
             record = request_withdrawal(
-                **self.who(account, asset, units), key=key, address="somewhere"
+                by=by, **self.who(account, asset, units), key=key, address="somewhere"
             )
-        self.pending.append(record.pk)
+            self.pending.append(record.pk)
 
     def adjust(self, account, asset, units, is_gift):
         who = self.who(account, asset, units)
@@ -108,10 +134,14 @@ class Money:
         if self.pending:
             cancel_withdrawal(by=SYSTEM, withdrawal_id=self.pending[index % len(self.pending)])
 
-    def cancel_own(self, index):
+    def cancel_own(self, index, who):
         if self.pending:
             record = Withdrawal.objects.get(pk=self.pending[index % len(self.pending)])
-            cancel_own_withdrawal(account_id=record.account.public_id, withdrawal_id=record.pk)
+            account = self.accounts.index(record.account)
+            with self.asked_by(who, account) as by:
+                cancel_own_withdrawal(
+                    by=by, account_id=record.account.public_id, withdrawal_id=record.pk
+                )
 
     # --- what a matching worker does, by its own statements ---
 
@@ -206,6 +236,29 @@ class Money:
             return find_breaks(cursor, holds)
 
 
+def records():
+    """Return how often each act that moves money is on record."""
+    acts = AuditRecord.objects.exclude(act__in=("asset.create", "user.create", "account.open"))
+    return Counter(acts.values_list("act", flat=True))
+
+
+def effects():
+    """Return how often each was done, by the rows that it leaves."""
+    withdrawals = Counter(Withdrawal.objects.values_list("state", flat=True))
+    at_once = AuditRecord.objects.filter(act="withdrawal.request", details__state="settled")
+    sources = Counter(Deposit.objects.values_list("source", flat=True))
+    return +Counter(
+        {
+            "deposit.gateway": sources["bank"],
+            "deposit.faucet": sources["faucet"],
+            "withdrawal.request": withdrawals.total(),
+            "withdrawal.settle": withdrawals["settled"] - at_once.count(),
+            "withdrawal.cancel": withdrawals["cancelled"],
+            "balance.adjust": LedgerTransaction.objects.filter(kind="adjustment").count(),
+        }
+    )
+
+
 class RandomMovements(TestCase):
     """A class, because Hypothesis then begins every example with the database as it was."""
 
@@ -218,3 +271,4 @@ class RandomMovements(TestCase):
                 getattr(money, name)(*arguments)
 
         assert money.breaks() == []
+        assert records() == effects()

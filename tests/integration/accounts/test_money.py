@@ -77,7 +77,9 @@ def credit(account, amount, **more):
 
 def take(account, amount, **more):
     arguments = {"asset": "USD"} | more
-    return request_withdrawal(account_id=account.public_id, amount=Decimal(amount), **arguments)
+    return request_withdrawal(
+        by=SYSTEM, account_id=account.public_id, amount=Decimal(amount), **arguments
+    )
 
 
 def test_deposit_credits_the_account_against_the_outside(account, usd):

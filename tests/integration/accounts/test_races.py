@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.test import override_settings
 
-from accounts.models import Account, Balance, Deposit, Withdrawal
+from accounts.models import Account, AuditRecord, Balance, Deposit, Withdrawal
 from accounts.money.selectors import get_balance
 from accounts.people.locks import lock_account
 from accounts.services import (
@@ -74,9 +74,14 @@ def wait_until_blocked(count=1):
     pytest.fail("nobody waited for the lock")
 
 
+def records(about="withdrawal"):
+    """Return how often each act is on record."""
+    return Counter(AuditRecord.objects.filter(act__startswith=about).values_list("act", flat=True))
+
+
 def withdraw(account, amount, **more):
     return lambda: request_withdrawal(
-        account_id=account.public_id, asset="USD", amount=Decimal(amount), **more
+        by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(amount), **more
     )
 
 
@@ -121,7 +126,11 @@ def test_one_of_two_withdrawals_at_once_gets_the_money(funded):
 def ask_for(account, amount):
     with override_settings(ZAVORA_FAUCET=False):
         return request_withdrawal(
-            account_id=account.public_id, asset="USD", amount=Decimal(amount), address="somewhere"
+            by=SYSTEM,
+            account_id=account.public_id,
+            asset="USD",
+            amount=Decimal(amount),
+            address="somewhere",
         )
 
 
@@ -153,7 +162,7 @@ def test_of_a_pay_out_and_a_cancel_at_once_exactly_one_wins(funded):
         calls = [
             lambda pk=record.pk: settle_withdrawal(by=SYSTEM, withdrawal_id=pk),
             lambda pk=record.pk: cancel_own_withdrawal(
-                account_id=funded.public_id, withdrawal_id=pk
+                by=SYSTEM, account_id=funded.public_id, withdrawal_id=pk
             ),
         ]
         with transaction.atomic():
@@ -174,6 +183,10 @@ def test_of_a_pay_out_and_a_cancel_at_once_exactly_one_wins(funded):
         assert (balance.available, balance.locked) == (left, 0), turn
 
     assert outcomes == {"settled": 25, "cancelled": 25}
+    # Whoever lost left no record of it.
+    assert records() == {
+        "withdrawal.request": 50, "withdrawal.settle": 25, "withdrawal.cancel": 25,
+    }  # fmt: skip
     assert reconcile() == []
 
 
@@ -181,6 +194,7 @@ def test_many_withdrawals_at_once_take_what_there_is_and_no_more(funded):
     threads = run_together(*[withdraw(funded, 15) for _ in range(10)])
 
     assert [type(t.error) for t in threads if t.error] == [InsufficientBalance] * 4
+    assert records() == {"withdrawal.request": 6}
     assert get_balance(funded.public_id, "USD").available == 10
     assert reconcile() == []
 
@@ -190,6 +204,7 @@ def test_a_key_used_twice_at_once_is_one_withdrawal(funded):
 
     assert [thread.error for thread in threads] == [None] * 6
     assert len({thread.result.pk for thread in threads}) == 1
+    assert records() == {"withdrawal.request": 1}
     assert get_balance(funded.public_id, "USD").available == 70
     assert reconcile() == []
 
@@ -209,6 +224,7 @@ def test_first_deposits_at_once_make_one_balance(account, usd):
 
     assert [thread.error for thread in threads] == [None] * 6
     assert Deposit.objects.count() == 3
+    assert records("deposit") == {"deposit.gateway": 3}
     balance = Balance.objects.get()
     assert (balance.available, balance.version) == (15, 3)
     assert reconcile() == []

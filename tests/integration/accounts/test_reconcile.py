@@ -34,6 +34,7 @@ def traded(funded):
     deposit(by=SYSTEM, account_id=other.public_id, asset="BTC", amount=Decimal(2), source="bank")
     with OfflineShard(0) as shard:
         market = new_market_command(
+            by=SYSTEM,
             base="BTC",
             quote="USD",
             tick_size=Decimal("0.01"),
@@ -53,7 +54,11 @@ def traded(funded):
     assert [reply.code for reply in replies] == [""] * 4
     with override_settings(ZAVORA_FAUCET=False):
         request_withdrawal(
-            account_id=funded.public_id, asset="USD", amount=Decimal(5), address="somewhere"
+            by=SYSTEM,
+            account_id=funded.public_id,
+            asset="USD",
+            amount=Decimal(5),
+            address="somewhere",
         )
     assert reconcile() == []
     return funded

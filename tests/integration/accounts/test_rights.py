@@ -1,7 +1,6 @@
 """What operators do, by the services: who may, on whose things, and what is written down."""
 
 from decimal import Decimal
-from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import Group
@@ -21,7 +20,6 @@ from accounts.services import (
     deposit,
     ensure_user,
     make_reset_link,
-    request_withdrawal,
     revoke_key,
     save_group,
     set_account_status,
@@ -33,6 +31,7 @@ from accounts.services import (
 from matching.services import change_market, create_market, freeze_account, set_market_phase
 from tests.actors import SYSTEM, customer, operator
 from tests.admin_walk import fingerprint
+from tests.rules.refused import things_of
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -113,18 +112,6 @@ OTHERS = {
     ),
     "save_group": lambda by, to: save_group(by=by, name="Friends", permissions=[]),
 }
-
-
-def things_of(name, **rights):
-    """A person with an account, a key and a pending withdrawal."""
-    user = ensure_user(by=SYSTEM, email=f"{name}@example.com", **rights)
-    account = user.accounts.get().public_id
-    deposit(by=SYSTEM, account_id=account, asset="USD", amount=Decimal(100), source="bank")
-    withdrawal = request_withdrawal(
-        account_id=account, asset="USD", amount=Decimal(10), address="somewhere"
-    )
-    key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
-    return SimpleNamespace(user=user, account=account, withdrawal=withdrawal.pk, key=key.pk)
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ def assert_adds_up():
 
 def ask(account, amount="10", **more):
     fields = {"asset": "USD", "address": "somewhere"} | more
-    return request_withdrawal(account_id=account.public_id, amount=Decimal(amount), **fields)
+    return request_withdrawal(
+        by=SYSTEM, account_id=account.public_id, amount=Decimal(amount), **fields
+    )
 
 
 class Api:
@@ -110,7 +112,7 @@ def test_nothing_is_paid_out_of_a_frozen_account_but_it_may_be_taken_back(funded
         settle_withdrawal(by=SYSTEM, withdrawal_id=record.pk)
     assert fingerprint() == before
 
-    cancel_own_withdrawal(account_id=funded.public_id, withdrawal_id=record.pk)
+    cancel_own_withdrawal(by=SYSTEM, account_id=funded.public_id, withdrawal_id=record.pk)
     assert figures(funded) == (100, 0)
 
 
@@ -120,7 +122,7 @@ def test_only_ones_own_is_taken_back(funded):
     before = fingerprint()
     for account_id, pk in ((other.public_id, record.pk), (uuid4(), record.pk), (funded, 1)):
         with pytest.raises(NotFound):
-            cancel_own_withdrawal(account_id=account_id, withdrawal_id=pk)
+            cancel_own_withdrawal(by=SYSTEM, account_id=account_id, withdrawal_id=pk)
     assert fingerprint() == before
 
 

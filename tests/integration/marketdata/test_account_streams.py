@@ -159,7 +159,7 @@ async def test_deposits_say_what_came_in_and_holds_say_nothing_moved(
     sink = await _follow(feed, bench, publisher, 0)
     who = {"account_id": bench.accounts[0].public_id, "asset": "USD"}
     await in_thread(lambda: deposit(by=SYSTEM, **who, amount=Decimal(5), source="bank"))
-    await in_thread(lambda: request_withdrawal(**who, amount=Decimal(7)))
+    await in_thread(lambda: request_withdrawal(by=SYSTEM, **who, amount=Decimal(7)))
 
     await until(lambda: len(sink.messages) == 3, what="a deposit, a hold and a withdrawal")
     assert sink.messages == [

@@ -27,7 +27,7 @@ class Bench:
 
         base, quote = symbol.split("/")
         figures: dict[str, Any] = {"tick_size": Decimal("0.01"), "lot_size": Decimal("0.00001")}
-        command = new_market_command(base=base, quote=quote, **(figures | rules))
+        command = new_market_command(by=SYSTEM, base=base, quote=quote, **(figures | rules))
         (reply,) = self.apply(command)
         assert reply.code == ""
         return command.market_id

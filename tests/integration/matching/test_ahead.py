@@ -183,7 +183,7 @@ def test_where_funds_moved_both_batches_are_decided_anew(
 
     def write(*arguments: Any) -> Any:
         monkeypatch.setattr(settle, "write", held)
-        request_withdrawal(account_id=ann.public_id, asset="USD", amount=Decimal(950))
+        request_withdrawal(by=SYSTEM, account_id=ann.public_id, asset="USD", amount=Decimal(950))
         try:
             return held(*arguments)
         except FundsMoved:

@@ -88,7 +88,7 @@ def _withdraw_before_the_lock(
 
 
 def _withdraw(account: Account, amount: str) -> None:
-    request_withdrawal(account_id=account.public_id, asset="USD", amount=Decimal(amount))
+    request_withdrawal(by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(amount))
     connection.close()
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,8 +25,8 @@ def test_purging_takes_old_rows_only(bench: Bench) -> None:
     Event.objects.filter(sequence__lte=2).update(batch_at=now - timedelta(days=2))
     OrderKey.objects.filter(key="order:a").update(created_at=now - timedelta(days=31))
 
-    assert (services.purge_events(), services.purge_order_keys()) == (2, 1)
-    assert (services.purge_events(), services.purge_order_keys()) == (0, 0)
+    assert (services.purge_events(by=SYSTEM), services.purge_order_keys(by=SYSTEM)) == (2, 1)
+    assert (services.purge_events(by=SYSTEM), services.purge_order_keys(by=SYSTEM)) == (0, 0)
     assert list(Event.objects.values_list("sequence", flat=True)) == [3]
     assert list(OrderKey.objects.values_list("key", flat=True)) == ["order:b"]
 

@@ -109,7 +109,7 @@ def _try(floor: Floor, rules: dict[str, Any]) -> None:
     del asked["market_id"], asked["symbol"]
     markets = Market.objects.count()
     try:
-        command = new_market_command(**asked)
+        command = new_market_command(by=SYSTEM, **asked)
     except ValidationFailed as refused:
         require_named(refused)
         assert Market.objects.count() == markets
@@ -207,7 +207,7 @@ def test_the_worker_itself_refuses_rules_by_name(
     from matching.models import Command, Market
 
     bench.market()
-    before = configure_command(get_market_terms("BTC/USD"))
+    before = configure_command(by=SYSTEM, terms=get_market_terms("BTC/USD"))
     if change == {"quote_id": "base"}:
         change = {"quote_id": before.base_id}
 
@@ -215,7 +215,7 @@ def test_the_worker_itself_refuses_rules_by_name(
 
     assert {reply.code for reply in replies} == {"validation_error"}
     assert all(f"{field}: expected " in reply.message for reply in replies)
-    assert configure_command(get_market_terms("BTC/USD")) == before
+    assert configure_command(by=SYSTEM, terms=get_market_terms("BTC/USD")) == before
     assert not Command.objects.filter(outcome="void").exists()
     assert Market.objects.get().phase == "continuous"
 

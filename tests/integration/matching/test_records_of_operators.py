@@ -1,8 +1,12 @@
 """Who halted the market: the journal says so in the commit of the effect, whatever was answered."""
 
+import contextlib
+import inspect
+import re
 import signal
 import subprocess
 import sys
+from typing import get_args
 
 import msgspec
 import pytest
@@ -13,6 +17,8 @@ from django.db import connection
 
 from accounts.access.actor import Actor, Permission
 from accounts.models import AuditRecord
+from accounts.services import create_asset
+from matching import services as markets_services
 from matching import wire
 from matching.commands import decode_command, fingerprint
 from matching.commands.cancel_all import CancelAllOrders
@@ -208,6 +214,37 @@ def test_the_exchange_itself_is_named_too(market):
         "system:manage.py halt_market",
         "system:tests",
     ]
+
+
+COMMAND_LINE = {
+    "create_market": ("ETH/USD", "--tick-size", "1", "--lot-size", "1"),
+    "halt_market": ("BTC/USD",),
+}
+
+
+def test_every_kind_of_command_that_an_operator_gives_carries_who_gave_it():
+    """Of the wire's commands: those that the services of markets make, and no customer's."""
+    named = {one.__name__ for one in get_args(wire.WireCommand) if "actor" in one.__struct_fields__}
+    assert named == {"ConfigureMarket", "SetMarketPhase", "CancelAllOrders"}
+    source = inspect.getsource(markets_services)
+    given = set(re.findall(r"wire\.(\w+)\(", source))
+    assert given == named
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_market_made_at_the_command_line_is_journaled_in_its_name(market, is_running):
+    """Through the worker that runs, and by the pipeline at hand where none does."""
+    create_asset(by=SYSTEM, code="ETH", name="Ether", scale=8)
+    with running_worker() if is_running else contextlib.nullcontext():
+        call_command("create_market", *COMMAND_LINE["create_market"])
+        if is_running:
+            call_command("halt_market", *COMMAND_LINE["halt_market"])
+
+    made = Command.objects.filter(kind="configure").order_by("sequence").last()
+    assert (made.outcome, made.actor) == ("applied", "system:manage.py create_market")
+    halted = journaled("phase")
+    assert [actor for _, actor, _ in halted] == ["system:manage.py halt_market"] * is_running
+    assert_replays()
 
 
 def _environment():

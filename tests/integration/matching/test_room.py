@@ -255,7 +255,7 @@ def _withdraw(bench: Bench, who: int, amount: int) -> None:
     from accounts.services import request_withdrawal
 
     request_withdrawal(
-        account_id=bench.accounts[who].public_id, asset="CASH", amount=Decimal(amount)
+        by=SYSTEM, account_id=bench.accounts[who].public_id, asset="CASH", amount=Decimal(amount)
     )
 
 

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.phase import SetMarketPhase
+from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +61,7 @@ def test_a_market_that_cannot_be_loaded_stops_no_other_of_its_shard(
             after.order(0, bad, "buy 1 @ 19000"),
             SetMarketPhase(bad, "halted"),
             # No new market, though the engine knows none of that id.
-            configure_command(terms),
+            configure_command(by=SYSTEM, terms=terms),
         )
         assert [reply.reason for reply in refused] == ["wrong_shard"] * 3
         placed, cancelled = after.apply(

@@ -57,6 +57,7 @@ def make_market(base: str, quote: str, *, shard_id: int = 0, fee_ppm: int = 1000
     for code in (base, quote):
         create_asset(by=SYSTEM, code=code, name=code, scale=SCALE)
     command = new_market_command(
+        by=SYSTEM,
         base=base,
         quote=quote,
         tick_size=Decimal("0.01"),

@@ -1,11 +1,9 @@
 """No edge decides about money or rights by a flag: the services ask an actor for a permission."""
 
-import inspect
+import re
 from pathlib import Path
 
-import accounts.services
-import matching.orders.services
-import matching.services
+from zavora.foundation.admin import base
 from zavora.runner.home import PROJECT_DIR
 
 PACKAGES = ("accounts", "api", "matching", "marketdata", "zavora")
@@ -15,29 +13,14 @@ MAY_NAME_FLAGS = {
     "accounts/pages/door.py",
     "accounts/pages/forms.py",
     "accounts/access/actor.py",
-    "accounts/access/operators.py",  # makes the actor of the operators' pages
+    "accounts/access/page_actors.py",  # makes the actors of pages
     "accounts/admin/people.py",
-    "accounts/models.py",
+    "accounts/models/people.py",
     "accounts/people/services.py",
     "accounts/people/password_links.py",
     "accounts/access/rights.py",
     "accounts/people/roles.py",
     "zavora/demo/loading.py",
-}
-# Services that ask nobody: a customer's on what the edge has found to be their own, a stranger's,
-# or such as write nothing that belongs to anybody. This list may only shrink.
-WITHOUT_ACTOR = {
-    "cancel_own_withdrawal",
-    "ensure_shard",
-    "find_user_of_link",
-    "forget_sessions_of",
-    "new_market_command",
-    "purge_events",
-    "purge_order_keys",
-    "request_withdrawal",
-    "reset_password",
-    "sign_up",
-    "token_digest",
 }
 
 
@@ -52,18 +35,22 @@ def test_flags_of_staff_stand_in_services_and_nowhere_else():
     assert found == MAY_NAME_FLAGS
 
 
-def test_every_service_asks_who_acts():
-    services = {name: getattr(accounts.services, name) for name in accounts.services.__all__}
-    services |= {
-        name: one
-        for module in (matching.services, matching.orders.services)
-        for name, one in vars(module).items()
-        if not name.startswith("_") and getattr(one, "__module__", "") == module.__name__
-    }
-    without = set()
-    for name, service in services.items():
-        if inspect.isfunction(service):
-            by = inspect.signature(service).parameters.get("by")
-            if by is None or by.kind is not by.KEYWORD_ONLY or by.default is not by.empty:
-                without.add(name)
-    assert without == WITHOUT_ACTOR
+def test_no_app_rewrites_the_pages_of_another():
+    """An app above adds what it knows by ``add_to``; nobody assigns to a class of pages."""
+    found = []
+    for package in PACKAGES:
+        for path in (Path(PROJECT_DIR) / package).rglob("*.py"):
+            found += re.findall(r"^\w+Admin\.\w+ = .*", path.read_text(), re.MULTILINE)
+    assert found == []
+
+
+def test_additions_to_pages_add_up_whoever_comes_first(monkeypatch):
+    monkeypatch.setattr(base, "_additions", {})
+    orders, fills = base.Related("matching.order", str), base.Related("matching.trade", str)
+    base.add_to("accounts.user", base.Additions(related=(orders,), searched_by=("order id",)))
+    base.add_to("accounts.user", base.Additions(related=(fills,), actions=(print,)))
+
+    assert base.additions_to("accounts.user") == base.Additions(
+        actions=(print,), related=(orders, fills), searched_by=("order id",)
+    )
+    assert base.additions_to("accounts.account") == base.Additions()

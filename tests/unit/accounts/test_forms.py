@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from django import forms
 
-from zavora.foundation.forms import DecimalTextField, sentence
+from zavora.foundation.errors import Conflict, ValidationFailed
+from zavora.foundation.forms import DecimalTextField, sentence, show_error
 from zavora.foundation.money import text_for_people
 
 
@@ -57,3 +58,25 @@ def test_amounts_are_shown_in_the_assets_scale(value: str, scale: int, text: str
 )
 def test_prices_keep_the_decimals_of_their_tick(value: str, scale: int, text: str) -> None:
     assert text_for_people(Decimal(value), scale, decimals_min=scale) == text
+
+
+class _Form(forms.Form):
+    amount = forms.CharField()
+
+
+@pytest.mark.parametrize(
+    ("error", "say", "field", "text"),
+    [
+        (ValidationFailed("bad", amount="expected more"), sentence, "amount", "Expected more."),
+        (ValidationFailed("bad", amount="expected more"), str, "amount", "expected more"),
+        (ValidationFailed("bad", key="expected one"), str, "__all__", "bad; key: expected one"),
+        (Conflict("taken", symbol="BTC/USD"), sentence, "__all__", "Taken."),
+    ],
+)
+def test_a_refusal_stands_at_the_field_that_it_names_else_above_the_form(error, say, field, text):
+    form = _Form({"amount": "1"})
+    assert form.is_valid()
+
+    show_error(form, error, say=say)
+
+    assert form.errors == {field: [text]}

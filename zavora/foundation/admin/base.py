@@ -4,7 +4,7 @@ An operator changes things through the same services as everybody
 (``zavora.foundation.admin.forms``). Nothing here writes a row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -60,6 +60,37 @@ class Related(NamedTuple):
     text: str = ""
 
 
+class Additions(NamedTuple):
+    """What an app above knows of a model's rows: lists and words come before the model's own."""
+
+    actions: tuple[Callable[..., Any], ...] = ()
+    related: tuple[Related, ...] = ()
+    look_ups: tuple[LookUp, ...] = ()
+    searched_by: tuple[str, ...] = ()
+
+
+_additions: Final[dict[str, Additions]] = {}
+
+
+def add_to(label: str, new: Additions) -> None:
+    """Let the pages of a model ("accounts.account") offer what an app above its own knows of it.
+
+    To be called where that app's pages are; the model's may be found before or after them.
+    """
+    known = additions_to(label)
+    _additions[label] = Additions(
+        actions=known.actions + new.actions,
+        related=known.related + new.related,
+        look_ups=known.look_ups + new.look_ups,
+        searched_by=known.searched_by + new.searched_by,
+    )
+
+
+def additions_to(label: str) -> Additions:
+    """Return what apps above have added to the pages of a model."""
+    return _additions.get(label, Additions())
+
+
 class Shown:
     """A column or field of a page, made for one request, so that links can ask its rights."""
 
@@ -84,6 +115,31 @@ def cell(description: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return mark
 
 
+def filter_by(name: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
+    """Return a filter of a column by values that are known.
+
+    Django asks the table for the values of a column without choices, and so reads all of it.
+    """
+    choices = [(value, value) for value in values]
+
+    class KnownValues(admin.SimpleListFilter):
+        """A row has one of them."""
+
+        title = name.replace("_", " ")
+        parameter_name = name
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            """Return what there is to choose from."""
+            return choices
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            """Return the rows that have what was chosen."""
+            value = self.value()
+            return queryset if value is None else queryset.filter(**{name: value})
+
+    return KnownValues
+
+
 class BoundedAdmin(admin.ModelAdmin):
     """Pages of a table of any size, newest first, searched by what has an index.
 
@@ -106,16 +162,33 @@ class BoundedAdmin(admin.ModelAdmin):
     # Rows go by their number everywhere: a link needs no look at the row itself.
     is_named_by_id: ClassVar[bool] = False
 
+    # --- what apps above have added ---------------------------------------------------------------
+
+    @property
+    def added(self) -> Additions:
+        """Return what other apps have added to these pages."""
+        return additions_to(self.opts.label_lower)
+
+    @property
+    def all_look_ups(self) -> tuple[LookUp, ...]:
+        """Return the look-ups of a search, those of apps above after the model's own."""
+        return (*self.look_ups, *self.added.look_ups)
+
+    def _get_base_actions(self) -> list[Any]:
+        """Return the site's actions, the model's own and those of apps above."""
+        own: list[Any] = super()._get_base_actions()  # type: ignore[misc]
+        return [*own, *(self.get_action(action) for action in self.added.actions)]
+
     # --- searching --------------------------------------------------------------------------------
 
     @property
     def search_help_text(self) -> str:  # type: ignore[override]
         """Say what can be searched for."""
-        return f"Searched by: {self.searched_by}."
+        return f"Searched by: {', '.join((*self.added.searched_by, self.searched_by))}."
 
     def get_search_fields(self, request: HttpRequest) -> Any:
         """Return what makes the search box appear."""
-        return ("pk",) if self.look_ups else ()
+        return ("pk",) if self.all_look_ups else ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -124,7 +197,7 @@ class BoundedAdmin(admin.ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = search(queryset, self.look_ups, term)
+        found = search(queryset, self.all_look_ups, term)
         for note in found.notes:
             messages.warning(request, note)
         return found.rows, False
@@ -191,7 +264,7 @@ class BoundedAdmin(admin.ModelAdmin):
         """Return links to the lists that have to do with a row, as far as somebody may look."""
         return in_a_row(
             search_link(request, one.label, term, one.text)
-            for one in self.related
+            for one in (*self.added.related, *self.related)
             if (term := one.term(row))
         )
 

@@ -17,7 +17,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from zavora.foundation.errors import ValidationFailed, ZavoraError
+from zavora.foundation.errors import ZavoraError
+from zavora.foundation.forms import show_error
 
 # The field that says that the question was seen, and the button that leads back to the form.
 CONFIRMED: Final = "confirmed"
@@ -141,7 +142,7 @@ def service_form_page(
                 messages.success(request, message)
                 return redirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
         except ZavoraError as error:
-            show_refusal(form, error)
+            show_error(form, error, say=str)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
@@ -155,18 +156,6 @@ def service_form_page(
     }
     template = "admin/service_question.html" if facts else "admin/service_form.html"
     return TemplateResponse(request, template, context)
-
-
-def show_refusal(form: forms.Form, error: ZavoraError) -> None:
-    """Put a refusal at the fields that it names, else above the form."""
-    # Only there do details tell what each field should have been.
-    expected = error.details if isinstance(error, ValidationFailed) else {}
-    named = [name for name in expected if name in form.fields]
-    for name in named:
-        form.add_error(name, str(error.details[name]))
-    if not named:
-        details = "".join(f"; {name}: {what}" for name, what in expected.items())
-        form.add_error(None, f"{error}{details}")
 
 
 def for_each(

@@ -19,13 +19,14 @@ FORMER = f"""
 import uuid
 from decimal import Decimal
 from accounts.models import Asset
-from matching import gateway
+from matching.gateway import client as gateway
 from matching.services import new_market_command
+from tests.actors import SYSTEM
 for code in {ASSETS!r}:
     Asset.objects.get_or_create(code=code, defaults={{"name": code, "scale": 8}})
 rules = {{"tick_size": Decimal("0.01"), "lot_size": Decimal("0.01")}}
 names = [name.split("/") for name in ({OLDER!r}, {YOUNGER!r})]
-made = [new_market_command(base=base, quote=quote, **rules) for base, quote in names]
+made = [new_market_command(by=SYSTEM, base=base, quote=quote, **rules) for base, quote in names]
 for command in made:
     gateway.submit_sync(command, shard_id=0, request_id=str(uuid.uuid4()))
 """

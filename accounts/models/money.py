@@ -1,61 +1,17 @@
-"""Tables of people, their accounts, and money: balances, the ledger, deposits, withdrawals, keys.
+"""Tables of money: assets, balances, the ledger, what came in and what goes out.
 
 Amounts are NUMERIC(38, 18) in the units people read. The ledger is append-only and each of its
 transactions sums to zero per asset; triggers in the migrations hold both.
 """
 
-import uuid
-from typing import Any
-
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
-from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts.models.ids import next_id
+from accounts.models.people import Account
 from zavora.foundation.fields import AmountField
-
-
-def next_id() -> Func:
-    """Return the database's own id for rows made outside a matching worker (migration 0001)."""
-    return Func(function="zavora_next_id", output_field=models.BigIntegerField())
-
-
-class UserManager(BaseUserManager["User"]):
-    """Makes users by e-mail address."""
-
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
-
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=(username or "").lower())
-
-
-class User(AbstractBaseUser, PermissionsMixin):
-    """A person, who logs in by e-mail address."""
-
-    email = models.EmailField(unique=True)
-    is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    objects = UserManager()
-
-    USERNAME_FIELD = "email"
-
-    class Meta:
-        permissions = [("make_reset_link", "Can make links by which people set a new password")]
-
-    def __str__(self) -> str:
-        return self.email
 
 
 class Asset(models.Model):
@@ -76,61 +32,6 @@ class Asset(models.Model):
 
     def __str__(self) -> str:
         return self.code
-
-
-class Account(models.Model):
-    """A trading account; a user may have several. System accounts have entries, no balances."""
-
-    class Kind(models.TextChoices):
-        CUSTOMER = "customer"
-        FEES = "fees"  # one per shard
-        OUTSIDE = "outside"  # the other side of deposits and withdrawals
-
-    class Status(models.TextChoices):
-        ACTIVE = "active"
-        CANCEL_ONLY = "cancel_only"
-        FROZEN = "frozen"
-        CLOSED = "closed"
-
-    public_id = models.UUIDField("account id", default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts"
-    )
-    kind = models.CharField(max_length=12, choices=Kind, default=Kind.CUSTOMER)
-    # Which shard's fees a fee account collects.
-    shard_id = models.PositiveSmallIntegerField(null=True, blank=True)
-    label = models.CharField(max_length=64, blank=True)
-    status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
-    # The account's own fee rates in parts per million; empty: the market's.
-    maker_fee_ppm = models.IntegerField(null=True, blank=True)
-    taker_fee_ppm = models.IntegerField(null=True, blank=True)
-    is_demo = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["kind", "shard_id"],
-                condition=~Q(kind="customer"),
-                nulls_distinct=False,
-                name="account_system_unique",
-            ),
-            models.CheckConstraint(
-                condition=(Q(kind="customer") & Q(owner__isnull=False))
-                | (~Q(kind="customer") & Q(owner__isnull=True)),
-                name="account_owner",
-            ),
-            models.CheckConstraint(
-                condition=(Q(maker_fee_ppm__isnull=True) | Q(maker_fee_ppm__range=(0, 1_000_000)))
-                & (Q(taker_fee_ppm__isnull=True) | Q(taker_fee_ppm__range=(0, 1_000_000))),
-                name="account_fee_range",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.label or self.kind} {self.public_id}"
 
 
 def _not_negative(field: str) -> Q:
@@ -318,67 +219,3 @@ class Withdrawal(models.Model):
 
     def __str__(self) -> str:
         return f"withdrawal {self.id}"
-
-
-class ApiKey(models.Model):
-    """A credential of a user: a bearer token (kept hashed), or a signing key."""
-
-    class Kind(models.TextChoices):
-        BEARER = "bearer"
-        HMAC = "hmac", "HMAC"
-        ED25519 = "ed25519", "Ed25519"
-        RSA = "rsa", "RSA"
-
-    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.BEARER)
-    # A bearer token's SHA-256; for signing keys the name that requests carry.
-    lookup = models.CharField(max_length=64, unique=True)
-    # HMAC: the encrypted secret (accounts.access.key_secrets); else the public key.
-    secret = models.BinaryField(null=True, blank=True, editable=False)
-    label = models.CharField(max_length=64, blank=True)
-    scopes = ArrayField(models.CharField(max_length=8), default=list)
-    ip_allowed = ArrayField(models.GenericIPAddressField(), default=list, blank=True)
-    # Limits the key to one account; empty: all accounts of its owner.
-    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.CASCADE)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name = "API key"
-
-    def __str__(self) -> str:
-        return self.label or f"{self.kind} {self.lookup[:8]}"
-
-
-class AuditRecord(models.Model):
-    """One act of somebody on what is not their own. Never changed, never deleted (a trigger).
-
-    Plain figures instead of foreign keys: a record says what was so then, whatever becomes of it.
-    """
-
-    is_append_only = True
-
-    id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
-    actor_kind = models.CharField(max_length=8)
-    actor_name = models.CharField(max_length=100)
-    user_id = models.BigIntegerField(null=True)
-    key_id = models.BigIntegerField(null=True)
-    address = models.CharField(max_length=45, blank=True)
-    request_id = models.CharField(max_length=36, blank=True)
-    act = models.CharField(max_length=32)
-    subject = models.CharField(max_length=100, help_text="What it was done to: kind:id.")
-    reason = models.CharField(max_length=200, blank=True)
-    details = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["subject"], name="audit_subject"),
-            models.Index(fields=["user_id"], name="audit_user"),
-            models.Index(fields=["request_id"], name="audit_request"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.act} {self.subject}"

@@ -1,0 +1,82 @@
+"""Operators' pages of assets."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.access.actor import Permission
+from accounts.access.page_actors import operator_of
+from accounts.models import Asset
+from accounts.services import create_asset, set_asset_active
+from zavora.foundation.admin.base import ReadOnlyAdmin, Related
+from zavora.foundation.admin.forms import ServiceAddMixin, for_each
+from zavora.foundation.admin.search import parts
+from zavora.foundation.money import SCALE_MAX
+
+
+class NewAssetForm(forms.Form):
+    """A new asset; its scale can never change."""
+
+    code = forms.CharField(max_length=16, help_text="Capital letters and digits.")
+    name = forms.CharField(max_length=64)
+    scale = forms.IntegerField(
+        min_value=0, max_value=SCALE_MAX, help_text="Decimals of its smallest unit; for good."
+    )
+
+
+@admin.register(Asset)
+class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
+    """Assets."""
+
+    add_service_form = NewAssetForm
+    add_title = "Add asset"
+    list_display = ("code", "name", "scale", "is_active", "created_at")
+    list_filter = ("is_active",)
+    sortable_by = ("code",)
+    look_ups = (parts("code", "name"),)
+    searched_by = "code, name, or a part of one"
+    related = (
+        Related("accounts.balance", lambda asset: asset.code),
+        Related("accounts.deposit", lambda asset: asset.code),
+        Related("accounts.withdrawal", lambda asset: asset.code),
+        Related("accounts.auditrecord", lambda asset: f"asset:{asset.code}"),
+    )
+    ordering = ("code",)
+    actions = ("open_asset", "close_asset")
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may open and close assets."""
+        return request.user.has_perm(Permission.CHANGE_ASSET)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may add assets."""
+        return request.user.has_perm(Permission.ADD_ASSET)
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Asset:
+        """Add the asset."""
+        return create_asset(by=operator_of(request), **data)
+
+    @admin.action(description="Open for deposits and withdrawals", permissions=["run"])
+    def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
+        """Let money of the assets in and out."""
+        self._set_active(request, rows, is_active=True, done="opened")
+
+    @admin.action(description="Close for deposits and withdrawals", permissions=["run"])
+    def close_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
+        """Let no money of the assets in or out."""
+        self._set_active(request, rows, is_active=False, done="closed")
+
+    def _set_active(
+        self, request: HttpRequest, rows: QuerySet[Asset], *, is_active: bool, done: str
+    ) -> None:
+        by = operator_of(request)
+        for_each(
+            self,
+            request,
+            rows,
+            lambda asset: set_asset_active(by=by, code=asset.code, is_active=is_active),
+            done=done,
+        )

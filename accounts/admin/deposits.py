@@ -1,0 +1,96 @@
+"""Operators' pages of deposits: money that an operator saw come in is credited here.
+
+The service that credits it is asked again before it does.
+"""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.access.actor import Permission
+from accounts.access.page_actors import operator_of
+from accounts.admin.ledger import facts_of
+from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset
+from accounts.models import Deposit
+from accounts.services import credit_deposit, preview_credit
+from zavora.foundation.admin.base import ReadOnlyAdmin
+from zavora.foundation.admin.cells import unit_of_asset
+from zavora.foundation.admin.forms import Facts, ServiceAddMixin
+from zavora.foundation.admin.search import numbers, texts
+from zavora.foundation.forms import DecimalTextField
+
+
+class NewDepositForm(forms.Form):
+    """Money that an operator saw come in."""
+
+    account = forms.UUIDField(label="Account id")
+    asset = forms.CharField(max_length=16)
+    amount = DecimalTextField()
+    external_reference = forms.CharField(
+        max_length=128,
+        help_text="What it is called outside. Credited once, however often it is entered.",
+    )
+    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
+    # Made with the form, so that one that is sent twice takes effect once.
+    key = forms.CharField(
+        max_length=64, widget=forms.HiddenInput, initial=lambda: str(uuid.uuid4())
+    )
+
+
+@admin.register(Deposit)
+class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
+    """Deposits. An operator's deposit is credited at once."""
+
+    add_service_form = NewDepositForm
+    add_title = "Credit a deposit"
+    list_display = (
+        "id",
+        "account",
+        "amount",
+        "state",
+        "source",
+        "external_reference",
+        "transaction",
+        "created_at",
+    )
+    list_filter = ("state", "asset")
+    list_select_related = ("account__owner", "asset")
+    sortable_by = ("id",)
+    units = {"amount": unit_of_asset}
+    look_ups = (
+        numbers("pk", "transaction"),
+        of_account("account"),
+        of_asset("asset", is_recent=False),
+        texts("external_reference"),
+    )
+    searched_by = f"{ACCOUNT_WORDS}, deposit or transaction id, external reference, asset"
+
+    def question(self, request: HttpRequest, data: dict[str, Any]) -> Facts:
+        """Name account, owner and amount."""
+        movement = preview_credit(
+            by=operator_of(request),
+            account_id=data["account"],
+            asset=data["asset"],
+            amount=data["amount"],
+        )
+        reference = ("External reference", data["external_reference"])
+        return [*facts_of(movement), reference, ("Reason", data["reason"])]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may credit deposits."""
+        return request.user.has_perm(Permission.CREDIT_DEPOSIT)
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Deposit:
+        """Credit the deposit."""
+        return credit_deposit(
+            by=operator_of(request),
+            account_id=data["account"],
+            asset=data["asset"],
+            amount=data["amount"],
+            external_reference=data["external_reference"],
+            reason=data["reason"],
+            key=f"admin:{data['key']}",
+        )

@@ -1,0 +1,29 @@
+"""Tables of people, access, money and acts, by noun; one app, whatever the module."""
+
+from accounts.models.access import ApiKey
+from accounts.models.audit import AuditRecord
+from accounts.models.ids import next_id
+from accounts.models.money import (
+    Asset,
+    Balance,
+    Deposit,
+    LedgerEntry,
+    LedgerTransaction,
+    Withdrawal,
+)
+from accounts.models.people import Account, User, UserManager
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Asset",
+    "AuditRecord",
+    "Balance",
+    "Deposit",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "User",
+    "UserManager",
+    "Withdrawal",
+    "next_id",
+]

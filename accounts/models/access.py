@@ -1,0 +1,39 @@
+"""The table of credentials: tokens and keys."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from accounts.models.people import Account, User
+
+
+class ApiKey(models.Model):
+    """A credential of a user: a bearer token (kept hashed), or a signing key."""
+
+    class Kind(models.TextChoices):
+        BEARER = "bearer"
+        HMAC = "hmac", "HMAC"
+        ED25519 = "ed25519", "Ed25519"
+        RSA = "rsa", "RSA"
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.BEARER)
+    # A bearer token's SHA-256; for signing keys the name that requests carry.
+    lookup = models.CharField(max_length=64, unique=True)
+    # HMAC: the encrypted secret (accounts.access.key_secrets); else the public key.
+    secret = models.BinaryField(null=True, blank=True, editable=False)
+    label = models.CharField(max_length=64, blank=True)
+    scopes = ArrayField(models.CharField(max_length=8), default=list)
+    ip_allowed = ArrayField(models.GenericIPAddressField(), default=list, blank=True)
+    # Limits the key to one account; empty: all accounts of its owner.
+    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.label or f"{self.kind} {self.lookup[:8]}"

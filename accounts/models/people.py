@@ -1,0 +1,100 @@
+"""Tables of people and their accounts."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users by e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, who logs in by e-mail address."""
+
+    email = models.EmailField(unique=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        permissions = [("make_reset_link", "Can make links by which people set a new password")]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Account(models.Model):
+    """A trading account; a user may have several. System accounts have entries, no balances."""
+
+    class Kind(models.TextChoices):
+        CUSTOMER = "customer"
+        FEES = "fees"  # one per shard
+        OUTSIDE = "outside"  # the other side of deposits and withdrawals
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        CANCEL_ONLY = "cancel_only"
+        FROZEN = "frozen"
+        CLOSED = "closed"
+
+    public_id = models.UUIDField("account id", default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts"
+    )
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.CUSTOMER)
+    # Which shard's fees a fee account collects.
+    shard_id = models.PositiveSmallIntegerField(null=True, blank=True)
+    label = models.CharField(max_length=64, blank=True)
+    status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
+    # The account's own fee rates in parts per million; empty: the market's.
+    maker_fee_ppm = models.IntegerField(null=True, blank=True)
+    taker_fee_ppm = models.IntegerField(null=True, blank=True)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "shard_id"],
+                condition=~Q(kind="customer"),
+                nulls_distinct=False,
+                name="account_system_unique",
+            ),
+            models.CheckConstraint(
+                condition=(Q(kind="customer") & Q(owner__isnull=False))
+                | (~Q(kind="customer") & Q(owner__isnull=True)),
+                name="account_owner",
+            ),
+            models.CheckConstraint(
+                condition=(Q(maker_fee_ppm__isnull=True) | Q(maker_fee_ppm__range=(0, 1_000_000)))
+                & (Q(taker_fee_ppm__isnull=True) | Q(taker_fee_ppm__range=(0, 1_000_000))),
+                name="account_fee_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label or self.kind} {self.public_id}"

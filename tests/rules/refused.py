@@ -1,0 +1,328 @@
+"""What each service refuses: at least who may not, and what the tables must not hold.
+
+Each call is tried on ``things_of`` two people, Ann's and Bob's; a refusal leaves every table as it
+was, the records of acts among them.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, Final
+
+from django.test import override_settings
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.access.actor import Actor, ActorKind, Permission
+from matching.markets import services as markets
+from matching.orders import services as orders
+from tests.actors import SYSTEM, customer, operator
+
+Things = Any  # what ``things_of`` returns
+Call = Callable[[Things, Things], object]
+
+PASSWORD: Final = "correct horse battery staple"
+USD: Final = {"asset": "USD", "amount": Decimal(5)}
+TOO_MUCH: Final = {"asset": "USD", "amount": Decimal(10**6)}
+NOT_EXACT: Final = {"asset": "USD", "amount": Decimal("0.000000001")}
+CREDIT: Final = {**USD, "external_reference": "wire-1", "reason": "seen"}
+RULES: Final = {"base": "USD", "quote": "EUR", "tick_size": Decimal(1), "lot_size": Decimal(1)}
+RIGHTS: Final = {"is_staff": True, "is_superuser": True}
+# Everybody who may do everything but what they are refused.
+NOT_SUPERUSER: Final = operator(*Permission)
+
+
+def all_but(permission: Permission) -> Actor:
+    """Return an operator who lacks this permission alone."""
+    return operator(*(one for one in Permission if one is not permission))
+
+
+def key(things: Things, *scopes: str, **more: Any) -> Actor:
+    """Return a key of somebody with these scopes."""
+    return customer(
+        things.user, kind=ActorKind.KEY, key_id=things.key, scopes=frozenset(scopes), **more
+    )
+
+
+def things_of(name: str, **rights: Any) -> Things:
+    """Make a person with an account, a key and a pending withdrawal; the faucet must be off."""
+    user = accounts.ensure_user(by=SYSTEM, email=f"{name}@example.com", password=PASSWORD, **rights)
+    account = user.accounts.get()
+    accounts.deposit(
+        by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(100), source="bank"
+    )
+    withdrawal = accounts.request_withdrawal(
+        by=SYSTEM,
+        account_id=account.public_id,
+        asset="USD",
+        amount=Decimal(10),
+        address="somewhere",
+    )
+    token, _ = accounts.create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
+    return SimpleNamespace(
+        user=user,
+        account=account.public_id,
+        account_pk=account.pk,
+        withdrawal=withdrawal.pk,
+        key=token.pk,
+    )
+
+
+def _withdraw(by: Actor, things: Things, **more: Any) -> object:
+    asked = {"account_id": things.account, "address": "somewhere", **USD, **more}
+    return accounts.request_withdrawal(by=by, **asked)
+
+
+def _cancel_own(by: Actor, things: Things) -> object:
+    return accounts.cancel_own_withdrawal(
+        by=by, account_id=things.account, withdrawal_id=things.withdrawal
+    )
+
+
+def _token(by: Actor, things: Things, **more: Any) -> object:
+    asked = {"user_id": things.user.pk, "scopes": ["read"], **more}
+    return accounts.create_token(by=by, **asked)
+
+
+def _api_key(by: Actor, things: Things, **more: Any) -> object:
+    asked = {
+        "user_id": things.user.pk, "account_id": things.account, "kind": "hmac",
+        "scopes": ["read"], **more,
+    }  # fmt: skip
+    return accounts.create_api_key(by=by, **asked)
+
+
+def _faucet(by: Actor, things: Things, *, is_on: bool = True, **more: Any) -> object:
+    asked = {"account_id": things.account, "source": "faucet", **USD, **more}
+    with override_settings(ZAVORA_FAUCET=is_on):
+        return accounts.deposit(by=by, **asked)
+
+
+def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp garden six") -> object:
+    return accounts.change_own_password(by=by, old_password=old, new_password=new)
+
+
+REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
+    # --- money
+    "request_withdrawal": (
+        lambda ann, bob: _withdraw(customer(bob.user), ann),
+        lambda ann, bob: _withdraw(key(ann, "read", "trade"), ann),
+        lambda ann, bob: _withdraw(key(ann, "withdraw", only_account=bob.account_pk), ann),
+        lambda ann, bob: _withdraw(NOT_SUPERUSER, ann),
+        lambda ann, bob: _withdraw(customer(ann.user), ann, **TOO_MUCH),
+        lambda ann, bob: _withdraw(customer(ann.user), ann, **NOT_EXACT),
+        lambda ann, bob: _withdraw(customer(ann.user), ann, address=""),
+        lambda ann, bob: _withdraw(customer(ann.user), ann, key=""),
+    ),
+    "cancel_own_withdrawal": (
+        lambda ann, bob: _cancel_own(customer(bob.user), ann),
+        lambda ann, bob: _cancel_own(key(ann, "read", "trade"), ann),
+        lambda ann, bob: _cancel_own(key(ann, "withdraw", only_account=bob.account_pk), ann),
+        lambda ann, bob: _cancel_own(NOT_SUPERUSER, ann),
+        lambda ann, bob: accounts.cancel_own_withdrawal(
+            by=customer(bob.user), account_id=bob.account, withdrawal_id=ann.withdrawal
+        ),
+    ),
+    "settle_withdrawal": (
+        lambda ann, bob: accounts.settle_withdrawal(
+            by=all_but(Permission.DECIDE_WITHDRAWAL), withdrawal_id=ann.withdrawal
+        ),
+        lambda ann, bob: accounts.settle_withdrawal(
+            by=customer(ann.user), withdrawal_id=ann.withdrawal
+        ),
+        lambda ann, bob: accounts.settle_withdrawal(by=SYSTEM, withdrawal_id=1),
+    ),
+    "cancel_withdrawal": (
+        lambda ann, bob: accounts.cancel_withdrawal(
+            by=all_but(Permission.DECIDE_WITHDRAWAL), withdrawal_id=ann.withdrawal
+        ),
+        lambda ann, bob: accounts.cancel_withdrawal(
+            by=customer(ann.user), withdrawal_id=ann.withdrawal
+        ),
+        lambda ann, bob: accounts.cancel_withdrawal(by=SYSTEM, withdrawal_id=1),
+    ),
+    "deposit": (
+        lambda ann, bob: _faucet(customer(ann.user), ann, is_on=False),
+        lambda ann, bob: _faucet(customer(ann.user), ann, amount=Decimal(10**12)),
+        lambda ann, bob: _faucet(customer(bob.user), ann),
+        lambda ann, bob: _faucet(key(ann, "read", "withdraw"), ann),
+        lambda ann, bob: _faucet(key(ann, "trade", only_account=bob.account_pk), ann),
+        lambda ann, bob: _faucet(NOT_SUPERUSER, ann),
+        lambda ann, bob: _faucet(customer(ann.user), ann, source="bank"),
+        lambda ann, bob: _faucet(SYSTEM, ann, source="operator"),
+        lambda ann, bob: _faucet(SYSTEM, ann, source="bank", **NOT_EXACT),
+    ),
+    "credit_deposit": (
+        lambda ann, bob: accounts.credit_deposit(
+            by=all_but(Permission.CREDIT_DEPOSIT), account_id=ann.account, **CREDIT
+        ),
+        lambda ann, bob: accounts.credit_deposit(
+            by=customer(ann.user), account_id=ann.account, **CREDIT
+        ),
+        lambda ann, bob: accounts.credit_deposit(
+            by=SYSTEM, account_id=ann.account, **(CREDIT | {"reason": ""})
+        ),
+    ),
+    "adjust_balance": (
+        lambda ann, bob: accounts.adjust_balance(
+            by=all_but(Permission.ADJUST_BALANCE), account_id=ann.account, reason="typo", **USD
+        ),
+        lambda ann, bob: accounts.adjust_balance(
+            by=SYSTEM, account_id=ann.account, asset="USD", amount=Decimal(-91), reason="typo"
+        ),
+    ),
+    "preview_credit": (
+        lambda ann, bob: accounts.preview_credit(
+            by=all_but(Permission.CREDIT_DEPOSIT), account_id=ann.account, **USD
+        ),
+    ),
+    "preview_adjustment": (
+        lambda ann, bob: accounts.preview_adjustment(
+            by=all_but(Permission.ADJUST_BALANCE), account_id=ann.account, **USD
+        ),
+    ),
+    "create_asset": (
+        lambda ann, bob: accounts.create_asset(
+            by=all_but(Permission.ADD_ASSET), code="JPY", name="Yen", scale=0
+        ),
+        lambda ann, bob: accounts.create_asset(by=SYSTEM, code="USD", name="other", scale=2),
+    ),
+    "set_asset_active": (
+        lambda ann, bob: accounts.set_asset_active(
+            by=all_but(Permission.CHANGE_ASSET), code="USD", is_active=False
+        ),
+        lambda ann, bob: accounts.set_asset_active(by=SYSTEM, code="JPY", is_active=False),
+    ),
+    # --- keys
+    "create_token": (
+        lambda ann, bob: _token(customer(bob.user), ann),
+        lambda ann, bob: _token(key(ann, "read", "trade", "withdraw"), ann),
+        lambda ann, bob: _token(all_but(Permission.ADD_KEY), ann),
+        lambda ann, bob: _token(customer(ann.user), ann, scopes=["everything"]),
+        lambda ann, bob: _token(customer(ann.user), ann, account_id=bob.account),
+        lambda ann, bob: _token(customer(ann.user), ann, expires_at=timezone.now()),
+    ),
+    "create_api_key": (
+        lambda ann, bob: _api_key(customer(bob.user), ann),
+        lambda ann, bob: _api_key(key(ann, "read", "trade", "withdraw"), ann),
+        lambda ann, bob: _api_key(all_but(Permission.ADD_KEY), ann),
+        lambda ann, bob: _api_key(customer(ann.user), ann, account_id=bob.account),
+        lambda ann, bob: _api_key(customer(ann.user), ann, ip_allowed=["here"]),
+        lambda ann, bob: _api_key(customer(ann.user), ann, kind="bearer"),
+    ),
+    "revoke_key": (
+        lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),
+        lambda ann, bob: accounts.revoke_key(by=key(ann, "read", "trade"), key_id=ann.key),
+        lambda ann, bob: accounts.revoke_key(by=all_but(Permission.REVOKE_KEY), key_id=ann.key),
+        lambda ann, bob: accounts.revoke_key(by=SYSTEM, key_id=0),
+    ),
+    # --- people
+    "create_user": (
+        lambda ann, bob: accounts.create_user(
+            by=all_but(Permission.ADD_USER), email="n@example.com"
+        ),
+        lambda ann, bob: accounts.create_user(
+            by=NOT_SUPERUSER, email="n@example.com", is_staff=True
+        ),
+        lambda ann, bob: accounts.create_user(by=SYSTEM, email=ann.user.email),
+    ),
+    "sign_up": (
+        lambda ann, bob: accounts.sign_up(email=ann.user.email, password=PASSWORD),
+        lambda ann, bob: accounts.sign_up(email="n@example.com", password="12345"),
+    ),
+    "ensure_user": (
+        lambda ann, bob: accounts.ensure_user(by=NOT_SUPERUSER, email="n@example.com"),
+        lambda ann, bob: accounts.ensure_user(by=customer(ann.user), email="n@example.com"),
+        lambda ann, bob: accounts.ensure_user(by=SYSTEM, email="nobody"),
+    ),
+    "create_account": (
+        lambda ann, bob: accounts.create_account(by=customer(bob.user), owner_id=ann.user.pk),
+        lambda ann, bob: accounts.create_account(
+            by=key(ann, "read", "withdraw"), owner_id=ann.user.pk
+        ),
+        lambda ann, bob: accounts.create_account(
+            by=key(ann, "trade", only_account=ann.account_pk), owner_id=ann.user.pk
+        ),
+        lambda ann, bob: accounts.create_account(
+            by=all_but(Permission.ADD_ACCOUNT), owner_id=ann.user.pk
+        ),
+        lambda ann, bob: accounts.create_account(
+            by=customer(ann.user), owner_id=ann.user.pk, label="x" * 65
+        ),
+    ),
+    "set_account_status": (
+        lambda ann, bob: accounts.set_account_status(
+            by=all_but(Permission.CHANGE_ACCOUNT), account_id=ann.account, status="frozen"
+        ),
+        lambda ann, bob: accounts.set_account_status(
+            by=SYSTEM, account_id=ann.account, status="cold"
+        ),
+    ),
+    "set_user_active": (
+        lambda ann, bob: accounts.set_user_active(
+            by=all_but(Permission.CHANGE_USER), user_id=ann.user.pk, is_active=False
+        ),
+        lambda ann, bob: accounts.set_user_active(by=SYSTEM, user_id=0, is_active=False),
+    ),
+    "forget_own_sessions": (lambda ann, bob: accounts.forget_own_sessions(by=SYSTEM),),
+    "change_own_password": (
+        lambda ann, bob: _change_password(customer(ann.user), old="wrong"),
+        lambda ann, bob: _change_password(customer(ann.user), new="12345"),
+        lambda ann, bob: _change_password(key(ann, "read", "trade", "withdraw")),
+        lambda ann, bob: _change_password(SYSTEM),
+    ),
+    "make_reset_link": (
+        lambda ann, bob: accounts.make_reset_link(
+            by=all_but(Permission.MAKE_RESET_LINK), user_id=ann.user.pk
+        ),
+        lambda ann, bob: accounts.make_reset_link(by=customer(ann.user), user_id=ann.user.pk),
+    ),
+    "reset_password": (
+        lambda ann, bob: accounts.reset_password(
+            user_id=ann.user.pk, token="none", password=PASSWORD
+        ),
+    ),
+    "set_user_rights": (
+        lambda ann, bob: accounts.set_user_rights(by=NOT_SUPERUSER, user_id=ann.user.pk, **RIGHTS),
+        lambda ann, bob: accounts.set_user_rights(
+            by=customer(ann.user), user_id=ann.user.pk, **RIGHTS
+        ),
+    ),
+    "save_group": (
+        lambda ann, bob: accounts.save_group(by=NOT_SUPERUSER, name="Friends", permissions=[]),
+    ),
+    # --- markets, accounts in them, and what is kept of orders
+    "new_market_command": (
+        lambda ann, bob: markets.new_market_command(by=all_but(Permission.ADD_MARKET), **RULES),
+        lambda ann, bob: markets.new_market_command(by=SYSTEM, **RULES),  # there is no EUR
+    ),
+    "create_market": (
+        lambda ann, bob: markets.create_market(by=all_but(Permission.ADD_MARKET), **RULES),
+        lambda ann, bob: markets.create_market(by=SYSTEM, **RULES),
+    ),
+    "change_market": (
+        lambda ann, bob: markets.change_market(
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", maker_fee_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(by=SYSTEM, symbol="USD/EUR", maker_fee_ppm=1),
+    ),
+    "set_market_phase": (
+        lambda ann, bob: markets.set_market_phase(
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", phase="halted"
+        ),
+        lambda ann, bob: markets.set_market_phase(by=SYSTEM, symbol="USD/EUR", phase="asleep"),
+    ),
+    "freeze_account": (
+        lambda ann, bob: markets.freeze_account(
+            by=all_but(Permission.CHANGE_ACCOUNT), account_id=ann.account
+        ),
+        lambda ann, bob: markets.freeze_account(by=customer(ann.user), account_id=ann.account),
+    ),
+    "unfreeze_account": (
+        lambda ann, bob: markets.unfreeze_account(
+            by=all_but(Permission.CHANGE_ACCOUNT), account_id=ann.account
+        ),
+    ),
+    "purge_events": (lambda ann, bob: orders.purge_events(by=NOT_SUPERUSER),),
+    "purge_order_keys": (lambda ann, bob: orders.purge_order_keys(by=NOT_SUPERUSER),),
+}
