@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.access.actor import Actor, ActorKind, Permission
-from matching.markets import services as markets
+from matching import services as markets
 from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
 
