@@ -1,8 +1,8 @@
-"""The one boundary between text, integers and NUMERIC: exact, or refused.
+r"""The one boundary between text, integers and NUMERIC: exact, or refused.
 
 Amounts inside the engine and the worker are ``int`` smallest units of an asset; tables and APIs
 hold the same figures in the units people read. Nothing here rounds. The grammar of a decimal is
-``-?\\d+(\\.\\d+)?`` in ASCII, at most 40 characters.
+``-?\d+(\.\d+)?`` in ASCII, at most 40 characters.
 """
 
 import re
