@@ -391,15 +391,9 @@ daphne.server.WebSocketFactory = BoundedSocketFactory
 
 
 def serve(
-    application: str,
-    *,
-    host: str,
-    port: int,
-    stop_s: int,  # noqa: ARG001  # all servers are called alike; Daphne ends at once
-    ping_s: int,
-    pong_wait_s: int,
+    application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes. Daphne ends at once: ``stop_s`` is not needed."""
     message_bytes_max = BOUNDS.message_bytes_max
     server = BoundedServer(
         application=import_by_path(application),
