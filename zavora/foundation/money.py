@@ -115,11 +115,6 @@ def scale_of(value: Decimal) -> int:
     return max(0, -exponent)
 
 
-def fee_units(*, received_units: int, rate_ppm: int) -> int:
-    """Return the fee in the received asset's smallest units: rounded up, at most all of it."""
-    return min(received_units, -(-received_units * rate_ppm // PPM))
-
-
 def text_for_people(value: Decimal, scale: int, *, decimals_min: int = 2) -> str:
     """Write an amount as the pages show it: thousands parted, no zeros after two decimals."""
     whole, _, fraction = format_decimal(value, scale).partition(".")
