@@ -23,8 +23,9 @@ FOLDERS = (
     "accounts/", "api/", "frontend/src/", "marketdata/", "matching/", "templates/", "zavora/",
 )  # fmt: skip
 SUFFIXES = (".css", ".html", ".lua", ".py", ".sql", ".ts")
-# Written from the OpenAPI document, not by hand.
-GENERATED = re.compile(r"generated|/openapi(-types)?\.ts$|\.d\.ts$")
+# Written from the OpenAPI document, not by hand: its name or its first lines say so.
+GENERATED = re.compile(r"generated|\.d\.ts$")
+TOP_LENGTH = 200
 COMMANDS = frozenset(
     {
         "AmendOrder", "CancelAllOrders", "CancelOrder", "ConfigureMarket", "PlaceOrder",
@@ -59,11 +60,17 @@ def is_product(path: str) -> bool:
     )
 
 
+def is_generated(path: str, text: str) -> bool:
+    """Return whether a script says at its top that a program wrote it."""
+    return path.endswith(".ts") and "generated" in text[:TOP_LENGTH].lower()
+
+
 def sources_of_tree(root: Path = ROOT) -> dict[str, str]:
     """Return the text of the product's files as they stand in the working tree, by path."""
     listing = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
     paths = sorted({path for path in listing.split("\0") if is_product(path)})
-    return {path: (root / path).read_text() for path in paths if (root / path).is_file()}
+    texts = {path: (root / path).read_text() for path in paths if (root / path).is_file()}
+    return {path: text for path, text in texts.items() if not is_generated(path, text)}
 
 
 def sources_of_revision(revision: str, root: Path = ROOT) -> dict[str, str]:
@@ -73,7 +80,7 @@ def sources_of_revision(revision: str, root: Path = ROOT) -> dict[str, str]:
         for member in archive:
             if is_product(member.name) and (content := archive.extractfile(member)):
                 found[member.name] = content.read().decode()
-    return found
+    return {path: text for path, text in found.items() if not is_generated(path, text)}
 
 
 def _git(root: Path, *arguments: str) -> bytes:
