@@ -16,6 +16,8 @@ PATH = re.compile(
     r"`((?:accounts|api|benchmarks|docs|examples|frontend|marketdata|matching|scripts|static"
     r"|templates|tests|zavora)/[\w./*{},-]*)(?:::\w+)?`"
 )
+# A file named beside its folder, in one line of a table or of a paragraph.
+NAME = re.compile(r"`(\w+\.(?:py|ts))`")
 # Made by `make build` or by a run, so no file of the repository.
 MADE = ("static/build/",)
 ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
@@ -40,6 +42,19 @@ def test_paths_in_documents_exist() -> None:
         for written in PATH.findall(text_of(document))
         for path in _alternatives(written)
         if not path.startswith(MADE) and not _exists(path)
+    ]
+
+    assert missing == []
+
+
+def test_files_named_beside_their_folder_are_in_it() -> None:
+    missing = [
+        f"{document}: {name} in {folders}"
+        for document in DOCUMENTS
+        for line in text_of(document).splitlines()
+        if (folders := [path for path in PATH.findall(line) if path.endswith("/")])
+        for name in NAME.findall(line)
+        if not any(list((ROOT / folder).rglob(name)) for folder in folders)
     ]
 
     assert missing == []
