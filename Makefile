@@ -14,6 +14,10 @@ FREQTRADE := $(VENV)/freqtrade
 # Two processes run the tests, a file at a time; what measures time runs alone all the same.
 PYTEST_WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
+# Coverage is measured where the tests run the code themselves: no processes, browsers or clients.
+COVERED := tests/unit tests/property tests/integration/accounts tests/integration/marketdata \
+    tests/integration/matching
+
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 STATIC_SOURCES := $(shell find static -type f -not -path 'static/build/*' 2>/dev/null)
 BENCHMARKS := $(wildcard benchmarks)
@@ -30,7 +34,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build run reset test test-fast lint types format typecheck bench crash-test \
+.PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
+    crash-test \
     access-tables attack-trial freqtrade-trial lock clean
 
 help: ## List the targets
@@ -51,8 +56,12 @@ reset: $(STAMPS)/run ## Wipe the data of this exchange (ZAVORA_HOME)
 test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
 	@exec $(BIN)/python -m pytest $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit and short property tests, without servers
+test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit, short property and rule tests, without servers
 	@exec $(BIN)/python -m pytest -q -m 'not long' tests/unit tests/property tests/rules $(PYTEST_ARGS)
+
+coverage: $(STAMPS)/dev $(STAMPS)/static ## Measure what the tests in one process reach, per package
+	@COVERAGE_FILE=$(VENV)/coverage exec $(BIN)/python -m coverage run -m pytest -q $(COVERED) $(PYTEST_ARGS)
+	@COVERAGE_FILE=$(VENV)/coverage exec $(BIN)/python scripts/check_coverage.py
 
 crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s
@@ -66,9 +75,11 @@ freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqt
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
 
-lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, front-end types
+lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/vulture
+	$(BIN)/python scripts/count_spellings.py --check
 	$(BIN)/mypy $(PACKAGES) manage.py $(BENCHMARKS)
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/npm.py run check

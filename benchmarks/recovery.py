@@ -23,7 +23,6 @@ from zavora.runner.exchange import matching_worker
 
 SHARD: Final = 1
 NAME: Final = f"worker-{SHARD}"
-RESTING_ORDERS: Final = 100_000
 WAIT_S: Final = 120.0
 
 

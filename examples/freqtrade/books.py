@@ -106,7 +106,6 @@ class Ledger:
     """What Zavora has on an account, read over its own API with a bearer token."""
 
     def __init__(self, url: str, token: str, account: str) -> None:
-        self._account = account
         self._http = httpx.Client(
             base_url=f"{url}/api/v1/accounts/{account}",
             headers={"Authorization": f"Bearer {token}"},

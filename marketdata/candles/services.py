@@ -34,8 +34,9 @@ class CountedElsewhere(Exception):
 
 
 def count_trades(terms: MarketTerms, *, trades_max: int = TRADES_PER_STEP_MAX) -> list[CandleState]:
-    """Count a market's next committed trades into its candles; return the candles that changed,
-    by their last trades, chained (``candles.chained``).
+    """Count a market's next committed trades into its candles; return the candles that changed.
+
+    They are ordered by their last trades and chained (``candles.chained``).
 
     Candles and the sequence they count up to commit together, and the sequence is compared as it
     is set: whoever is interrupted, or raced by another process (CountedElsewhere), changes

@@ -19,8 +19,10 @@ _FIELDS: Final = Order.__struct_fields__
 
 
 class UndoLog:
-    """Orders with the copy that was made before each change, None: it did not exist; and markets
-    with their former snapshot, None: the market was not there.
+    """What was before each change, oldest first.
+
+    Orders with the copy that was made of each, None: it did not exist; markets with their former
+    snapshot, None: the market was not there.
     """
 
     __slots__ = ("markets", "orders")

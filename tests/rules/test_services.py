@@ -14,7 +14,6 @@ WITHOUT_ACTOR = {
 }
 NO_TRANSACTION = {
     # They write nothing.
-    "configure_command",
     "new_market_command",
     "preview_adjustment",
     "preview_credit",
@@ -29,9 +28,7 @@ NO_TRANSACTION = {
     "purge_events",
     "purge_order_keys",
 }
-NEVER_REFUSE = {
-    "configure_command",  # terms that were checked become a command: there is nothing to refuse
-}
+NEVER_REFUSE = {}
 
 
 def test_there_are_services():

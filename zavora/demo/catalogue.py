@@ -50,7 +50,7 @@ CENT: Final = Decimal("0.01")
 
 
 def _traded(
-    base: str, quote: str, tick: Decimal, lot: str, minimum: str, step: int, lots: int
+    base: str, quote: str, tick: Decimal, lot: str, minimum: str, *, step: int, lots: int
 ) -> DemoMarket:
     return DemoMarket(
         base=base,
@@ -67,11 +67,11 @@ def _traded(
 
 
 MARKETS: Final = (
-    _traded("BTC", "USD", CENT, "0.00001", "1", 900, 9_000),
-    _traded("ETH", "USD", CENT, "0.0001", "1", 55, 11_000),
-    _traded("ETH", "BTC", Decimal("0.00001"), "0.001", "0.0001", 1, 1_200),
-    _traded("BTC", "USDT", CENT, "0.00001", "1", 1_100, 6_000),
-    _traded("ETH", "USDT", CENT, "0.0001", "1", 70, 8_000),
+    _traded("BTC", "USD", CENT, "0.00001", "1", step=900, lots=9_000),
+    _traded("ETH", "USD", CENT, "0.0001", "1", step=55, lots=11_000),
+    _traded("ETH", "BTC", Decimal("0.00001"), "0.001", "0.0001", step=1, lots=1_200),
+    _traded("BTC", "USDT", CENT, "0.00001", "1", step=1_100, lots=6_000),
+    _traded("ETH", "USDT", CENT, "0.0001", "1", step=70, lots=8_000),
     # For trying things by hand: no fees, no band, nobody else in it.
     DemoMarket("BTC", "EUR", CENT, Decimal("0.00001"), Decimal(1), 0, 0, None),
 )

@@ -114,6 +114,7 @@ class RequestIdMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        """Answer as what stands below does: at once, or by a coroutine."""
         if self._is_async:
             return self._acall(request)
         with self._bound(request):

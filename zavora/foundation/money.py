@@ -1,8 +1,8 @@
-"""The one boundary between text, integers and NUMERIC: exact, or refused.
+r"""The one boundary between text, integers and NUMERIC: exact, or refused.
 
 Amounts inside the engine and the worker are ``int`` smallest units of an asset; tables and APIs
 hold the same figures in the units people read. Nothing here rounds. The grammar of a decimal is
-``-?\\d+(\\.\\d+)?`` in ASCII, at most 40 characters.
+``-?\d+(\.\d+)?`` in ASCII, at most 40 characters.
 """
 
 import re
@@ -113,11 +113,6 @@ def scale_of(value: Decimal) -> int:
     if not isinstance(exponent, int):
         raise NotExact("expected a finite decimal")
     return max(0, -exponent)
-
-
-def fee_units(*, received_units: int, rate_ppm: int) -> int:
-    """Return the fee in the received asset's smallest units: rounded up, at most all of it."""
-    return min(received_units, -(-received_units * rate_ppm // PPM))
 
 
 def text_for_people(value: Decimal, scale: int, *, decimals_min: int = 2) -> str:

@@ -33,7 +33,7 @@ class SocketCounts:
 
     def is_full(self, address: str) -> bool:
         """Tell whether an address has as many as it may."""
-        return 0 < _PER_ADDRESS_MAX.value <= self._counts.get(counted_as(address), 0)
+        return bool(0 < _PER_ADDRESS_MAX.value <= self._counts.get(counted_as(address), 0))
 
     def close(self, address: str) -> None:
         """Count one less."""

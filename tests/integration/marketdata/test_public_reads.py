@@ -120,10 +120,11 @@ def test_fills_of_one_taker_at_one_price_are_one_trade(bench: Bench) -> None:
 
 
 def test_volumes_are_those_of_the_seconds_since(bench: Bench) -> None:
-    from marketdata.candles.selectors import get_volumes_since, moment
+    from marketdata.candles.selectors import get_volumes_since
+    from zavora.foundation.times import moment_of
 
     _count(bench.market(), [(60, 10, 100_000, True), (60, 20, 100_000, True)])
-    assert moment(START_US) == START
+    assert moment_of(START_US) == START
     since = START + timedelta(seconds=61)
     base, quote = get_volumes_since(_terms(), int(since.timestamp()) * 1_000_000)
     assert (base, quote) == (1, 20)

@@ -222,7 +222,7 @@ class BoundedAdmin(admin.ModelAdmin):
             for heading, options in super().get_fieldsets(request, obj)
         ]
         if obj is not None and (links := self.related_links(request, obj)):
-            see = Shown("see_also", "See also", lambda row: links)
+            see = Shown("see_also", "See also", lambda _row: links)
             shown.append((None, {"fields": [see]}))
         return shown
 

@@ -98,6 +98,6 @@ def _major_version(program: Path) -> int | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    # "postgres (PostgreSQL) 18.6", "Valkey server v=9.1.2 sha=...", "Redis server v=7.0.15 ..."
+    # As in "postgres (PostgreSQL) 18.6", "Valkey server v=9.1.2 sha=..." or "Redis server v=7.0".
     found = re.search(r"(?:\) |v=)(\d+)", answer.stdout)
     return int(found[1]) if found else None

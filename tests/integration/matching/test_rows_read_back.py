@@ -1,0 +1,153 @@
+"""Each row that a batch writes reads back as given: orders, trades, keys, journal, events."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import get_args
+
+import msgspec
+import pytest
+from matching.gateway.keys import find_key_result
+from matching.orders.states import order_state, trade_state
+
+from accounts.models import Account
+from matching import wire
+from matching.markets.selectors import get_market_terms
+from matching.models import Command, Event, Market, Order, Trade
+from matching.orders.by_sequence import list_event_payloads
+from matching.worker.settle import TOGETHER_COMMANDS_MAX
+from tests.integration.matching.worker_setup import (
+    DrivenWorker,
+    assert_sound,
+    driven_worker,
+    entries_of,
+    make_account,
+    make_market,
+    place,
+    rebuilt_hash,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# What a row of text has to escape, twice where it goes as an array.
+AWKWARD = 'a\\b "c" {d,e} \\N'
+
+
+@pytest.fixture
+def market(transactional_db: None) -> Market:
+    return make_market("BTC", "USD")
+
+
+@pytest.fixture
+def ann(market: Market) -> Account:
+    return make_account("ann", USD="1000", BTC="10")
+
+
+@pytest.fixture
+def bob(market: Market) -> Account:
+    return make_account("bob", USD="1000", BTC="10")
+
+
+@pytest.fixture
+def worker(market: Market, ann: Account, bob: Account) -> Iterator[DrivenWorker]:
+    with driven_worker() as owner:
+        yield owner
+
+
+# Few rows go together in a pipeline, many by COPY: two ways to write the same.
+@pytest.mark.parametrize("others", [0, TOGETHER_COMMANDS_MAX], ids=["pipeline", "copy"])
+def test_every_row_of_a_batch_reads_back_as_it_was_given(worker, market, ann, bob, others) -> None:
+    terms = get_market_terms(market.symbol)
+    commands = [
+        place(ann, market, "sell", "10.01", "0.003", key=AWKWARD),
+        place(ann, market, "sell", "10.02", "1"),
+        place(bob, market, "buy", "10.02", "0.004", key="taker"),
+        place(bob, market, "buy", None, "0.001"),
+        place(bob, market, "buy", "9", "2", time_in_force="ioc"),
+        place(bob, market, "buy", "9.5", "2", key="resting"),
+        wire.CancelOrder(ann.pk, market.pk, None, AWKWARD, cancel_name="gone already"),
+        place(ann, market, "sell", "20", "1", key=AWKWARD),
+        *(place(bob, market, "buy", "1", "0.001") for _ in range(others)),
+    ]
+    position = worker._owned_position().journal_sequence
+    entries = entries_of(worker, commands)
+
+    replies = worker.settle(*commands)
+
+    states = {order.id: order for reply in replies for order in reply.orders}
+    trades = {trade.sequence: trade for reply in replies for trade in reply.trades}
+    assert len(trades) == 3
+    # A maker's own reply came before its fills; the rows say how it stands.
+    for row in Order.objects.all():
+        known = states[row.pk]
+        read = order_state(row, terms)
+        if known.filled_quantity == read.filled_quantity and known.status == read.status:
+            assert read == known
+        else:
+            assert row.pk in {trade.maker_order_id for trade in trades.values()}
+    assert Order.objects.count() == len(states)
+    assert {row.sequence: trade_state(row, terms) for row in Trade.objects.all()} == trades
+    for index, key in ((0, AWKWARD), (2, "taker"), (5, "resting")):
+        found = find_key_result(account_id=commands[index].account_id, key=key)
+        assert found is not None
+        assert found.fingerprint == wire.fingerprint(commands[index])
+        assert wire.decode_reply(found.result) == replies[index]
+    journal = Command.objects.filter(sequence__gt=position).order_by("sequence")
+    for row, entry, command in zip(journal, entries, commands, strict=True):
+        assert wire.decode_command(bytes(row.body)) == command
+        assert (row.account_id, row.market_id) == (command.account_id, market.pk)
+        assert row.kind == type(command).__struct_config__.tag
+        assert row.stream_id == entry.stream_id
+    payloads = list_event_payloads(market.pk, after=0)
+    assert payloads[-1:] == [payload for _, payload in worker.events][-1:]
+    assert worker.state_hash() == rebuilt_hash()
+    assert_sound()
+
+
+def test_orders_that_change_later_read_back_as_they_stand(worker, market, ann, bob) -> None:
+    terms = get_market_terms(market.symbol)
+    asked = (
+        place(ann, market, "sell", "10.01", "3"),
+        place(ann, market, "sell", "10.02", "3"),
+        place(ann, market, "sell", "10.03", "3"),
+    )
+    filled, amended, cancelled = (reply.orders[0] for reply in worker.settle(*asked))
+    (traded,) = worker.settle(place(bob, market, "buy", "10.01", "1.5"))
+
+    replies = worker.settle(
+        wire.AmendOrder(ann.pk, market.pk, amended.id, "10.04", "2.5", None, asked[0].deadline_ms),
+        wire.CancelOrder(ann.pk, market.pk, cancelled.id),
+    )
+
+    for reply in replies:
+        (known,) = reply.orders
+        assert order_state(Order.objects.get(pk=known.id), terms) == known
+    maker = Order.objects.get(pk=filled.id)
+    (trade,) = traded.trades
+    assert (maker.filled_quantity, maker.filled_quote) == (Decimal("1.5"), Decimal(trade.amount))
+    assert maker.status == "partially_filled"
+    assert worker.state_hash() == rebuilt_hash()
+
+
+def test_every_kind_of_command_is_journaled_by_its_name(worker, market, ann) -> None:
+    order = place(ann, market, "sell", "10", "1")
+    configured = msgspec.structs.replace(_configure(market), max_open_orders=5)
+    worker.settle(
+        order,
+        wire.AmendOrder(ann.pk, market.pk, 1, "11", None, None, order.deadline_ms),
+        wire.CancelOrder(ann.pk, market.pk, 1),
+        wire.CancelAllOrders(ann.pk, None, None),
+        wire.SetMarketPhase(market.pk, "halted"),
+        configured,
+    )
+
+    kinds = {kind.__struct_config__.tag for kind in get_args(wire.WireCommand)}
+    assert set(Command.objects.values_list("kind", flat=True)) == kinds
+    assert Event.objects.filter(market=market).count() >= 2
+
+
+def _configure(market: Market) -> wire.ConfigureMarket:
+    """Return the command that made the market."""
+    body = Command.objects.get(kind="configure", market=market).body
+    command = wire.decode_command(bytes(body))
+    assert isinstance(command, wire.ConfigureMarket)
+    return command

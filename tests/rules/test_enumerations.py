@@ -1,0 +1,156 @@
+"""One set of words everywhere: engine, wire, tables, both APIs, their document and the page."""
+
+import ast
+import re
+import typing
+
+import msgspec
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from api.binance.words import reports
+from api.v1 import words
+from matching import wire
+from matching.engine import types
+from matching.models import Market, Order
+from tests.rules import exceptions
+from tests.rules.source import ROOT, last_name, python_files, require_only, tree_of
+
+# The engine's words, the choices of the tables, and how v1 spells them.
+ENUMERATIONS = {
+    "side": (types.Side, Order.Side, words.SIDE),
+    "order type": (types.OrderType, Order.Type, words.ORDER_TYPE),
+    "time in force": (types.TimeInForce, Order.TimeInForce, words.TIME_IN_FORCE),
+    "status": (types.OrderStatus, Order.Status, words.STATUS),
+    "phase": (types.MarketPhase, Market.Phase, words.PHASE),
+    "self-trade scope": (types.SelfTradeScope, Market.SelfTradeScope, words.SELF_TRADE_SCOPE),
+}
+# Where v1's document shows them: schema and property.
+DOCUMENTED = {
+    ("Order", "side"): words.SIDE,
+    ("Order", "order_type"): words.ORDER_TYPE,
+    ("Order", "time_in_force"): words.TIME_IN_FORCE,
+    ("Order", "status"): words.STATUS,
+    ("Market", "state"): words.PHASE,
+    ("Market", "self_trade_scope"): words.SELF_TRADE_SCOPE,
+    ("Fill", "side"): words.SIDE,
+    ("PlaceOrderIn", "side"): words.SIDE,
+    ("PlaceOrderIn", "order_type"): words.ORDER_TYPE,
+}
+# A union of texts in TypeScript is one of these enumerations if it has this word.
+TELLING = {"Buy": words.SIDE, "PartiallyFilled": words.STATUS, "IOC": words.TIME_IN_FORCE}
+UNION = re.compile(r'(?:\|?\s*"[A-Za-z]+"\s*\|\s*)+"[A-Za-z]+"')
+REFUSALS = frozenset({"OrderRejected", "Refused"})
+
+
+@pytest.mark.parametrize("name", ENUMERATIONS)
+def test_engine_tables_and_v1_have_the_same_words(name: str) -> None:
+    engine, choices, spelled = ENUMERATIONS[name]
+
+    assert set(choices.values) == set(typing.get_args(engine))
+    assert set(spelled) == set(typing.get_args(engine))
+
+
+def test_the_compatible_api_spells_every_word() -> None:
+    assert set(reports.SIDES) == set(words.SIDE)
+    assert set(reports.TIMES_IN_FORCE) == set(words.TIME_IN_FORCE)
+    assert set(reports.STATUSES) == set(words.STATUS)
+
+
+def test_the_wire_takes_the_engines_words() -> None:
+    fields = typing.get_type_hints(wire.PlaceOrder)
+
+    assert typing.get_args(fields["side"]) == typing.get_args(types.Side)
+    assert typing.get_args(fields["order_type"]) == typing.get_args(types.OrderType)
+    assert typing.get_args(fields["time_in_force"]) == typing.get_args(types.TimeInForce)
+    reasons = typing.get_args(typing.get_type_hints(wire.CancelOrder)["reason"])
+    assert set(reasons) <= set(typing.get_args(types.CloseReason))
+
+
+def test_the_document_shows_the_words_of_v1() -> None:
+    schemas = SchemaGenerator().get_schema(public=True)["components"]["schemas"]
+
+    shown = {where: _enumeration(schemas, *where) for where in DOCUMENTED}
+
+    assert shown == {where: set(spelled.values()) for where, spelled in DOCUMENTED.items()}
+
+
+def test_the_page_knows_the_words_of_v1() -> None:
+    unions = [
+        set(re.findall(r'"([A-Za-z]+)"', found))
+        for path in (ROOT / "frontend/src").rglob("*.ts")
+        for found in UNION.findall(path.read_text())
+    ]
+    more: set[str] = set()
+    for telling, spelled in TELLING.items():
+        known = [union for union in unions if telling in union]
+        assert known, f"the page has no list of words with {telling}"
+        assert all(union >= set(spelled.values()) for union in known)
+        more |= set().union(*known) - set(spelled.values())
+
+    require_only(more, exceptions.WORDS_OF_THE_PAGE, "words that v1 does not have")
+
+
+def test_every_reason_of_a_refusal_is_given() -> None:
+    given = {
+        constant.value
+        for call in _calls()
+        if last_name(call.func) in REFUSALS
+        for constant in _texts(call)
+    }
+
+    silent = set(typing.get_args(types.RejectReason)) - given
+
+    require_only(silent, exceptions.REASONS_NOBODY_GIVES["reject"], "reasons nobody gives")
+
+
+def test_every_reason_of_an_end_is_given() -> None:
+    # A phase is also a word in a call, and "halted" is one.
+    given = {
+        constant.value
+        for call in _calls()
+        if "Phase" not in last_name(call.func)
+        for constant in _texts(call)
+    } | {
+        field.default
+        for kind in (types.Cancel, wire.CancelOrder)
+        for field in msgspec.structs.fields(kind)
+    }
+
+    silent = set(typing.get_args(types.CloseReason)) - given - {""}
+
+    require_only(silent, exceptions.REASONS_NOBODY_GIVES["close"], "reasons nobody gives")
+
+
+def test_every_command_has_one_name_and_a_twin_in_the_engine() -> None:
+    kinds = typing.get_args(wire.WireCommand)
+    names = [kind.__struct_config__.tag for kind in kinds]
+
+    assert len(set(names)) == len(kinds)
+    assert len(typing.get_args(types.Command)) == len(kinds)
+
+
+def _enumeration(schemas: dict, schema: str, name: str) -> set[str]:
+    """Return the words that a property may have."""
+    shown = schemas[schema]["properties"][name]
+    while "$ref" in shown:
+        shown = schemas[shown["$ref"].rsplit("/", 1)[1]]
+    return set(shown["enum"])
+
+
+def _calls() -> list[ast.Call]:
+    return [
+        node
+        for path in python_files("matching/engine", "matching/worker")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+    ]
+
+
+def _texts(call: ast.Call) -> list[ast.Constant]:
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [
+        argument
+        for argument in arguments
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
