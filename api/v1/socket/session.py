@@ -13,16 +13,17 @@ from accounts.money import selectors
 from api.access import limits
 from api.access.auth import bearer_token, check_local_origin, check_usable, django_request
 from api.access.cache import get_credentials
+from api.transport.outbox import Outbox
 from api.transport.threads import in_thread
+from api.transport.websocket import address_of
+from api.v1.socket.closing import CREDENTIAL_ENDED
 from api.v1.socket.codec import V1, subscription_id
-from api.v1.socket.outbox import Outbox
 from api.v1.socket.private import PRIVATE_CHANNELS, V1_ACCOUNTS, PrivateStreams
 from api.v1.socket.switches import cancel_everything, run_detached
 from marketdata.feed.feed import Feed, Message, Topic
 from zavora.foundation.errors import Forbidden, NotFound, RateLimited, Unauthorized, ZavoraError
 
 SUBSCRIPTIONS_MAX: Final = 200
-CLOSE_CREDENTIAL_ENDED: Final = 4001
 # Notices end a credential at once. These looks notice the rest: lost notices and expiry (from the
 # process's cache, which knows when it may trust itself), and sessions that were deleted.
 TOKEN_LOOK_S: Final = 0.9
@@ -52,8 +53,7 @@ class Session:
 
     def __init__(self, scope: dict[str, Any], outbox: Outbox, feed: Feed) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        client = scope.get("client")
-        self.ip: str = client[0] if client else ""
+        self.ip = address_of(scope)
         self.feed = feed
         # Whose orders are cancelled when the connection ends.
         self.cancels_for: Caller | None = None
@@ -214,13 +214,13 @@ class Session:
         try:
             caller = await self._resolve(self._token)
         except (Unauthorized, Forbidden):
-            self._outbox.close(CLOSE_CREDENTIAL_ENDED)
+            self._outbox.close(CREDENTIAL_ENDED)
         except Exception as error:
             # The database may be away: nothing is known for or against the credential.
             log.warning("credential_not_checked", error=str(error))
         else:
             if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
-                self._outbox.close(CLOSE_CREDENTIAL_ENDED)
+                self._outbox.close(CREDENTIAL_ENDED)
             elif self._caller is known and caller.accounts != known.accounts:
                 await self._follow_others(caller)
 
