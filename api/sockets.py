@@ -16,6 +16,7 @@ from api.binance.user_data.user_streams import is_listen_key
 from api.binance.words.errors import CompatError
 from api.binance.words.symbols import find_market
 from api.binance.ws_api.connection import CallConnection
+from api.process import web_process
 from api.transport.outbox import Closing, Send
 from api.transport.websocket import (
     Connection,
@@ -28,7 +29,6 @@ from api.transport.websocket import (
     refuse,
 )
 from api.v1.socket.connection import SocketConnection
-from marketdata.feed.feed import get_feed
 from zavora.foundation.errors import ZavoraError
 
 BELOW: Final = "/ws/"
@@ -101,7 +101,7 @@ async def _serve_calls(scope: Scope, receive: Receive, send: Send) -> None:
 async def _has_feed(send: Send) -> bool:
     """Start what streams follow; where that cannot be had now the client is told to come later."""
     try:
-        await get_feed().ensure_started()
+        await web_process().feed.ensure_started()
     except ZavoraError:
         await refuse(send, LATER)
         return False

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from api.binance import limits
 from api.binance.limits import Address, Counter
+from api.process import WebProcess
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.queue import connect_async
 
@@ -27,39 +28,34 @@ CALL_MAX: Final = 500
 KEPT_S: Final = 60
 
 Client = redis_asyncio.Redis
-_tasks: Final[dict[asyncio.AbstractEventLoop, asyncio.Task[None]]] = {}
 
 
-def ensure_started() -> None:
-    """Start sharing on the running loop, once; cheap ever after."""
-    loop = asyncio.get_running_loop()
-    if loop not in _tasks:
-        _tasks[loop] = loop.create_task(_share_forever(), name="limits-sharing")
+class LimitsSharing:
+    """The task that shares, for as long as the process lives."""
 
+    def __init__(self, _process: WebProcess) -> None:
+        self._task = asyncio.create_task(self._share_forever(), name="limits-sharing")
 
-async def close() -> None:
-    """End it."""
-    task = _tasks.pop(asyncio.get_running_loop(), None)
-    if task is not None:
-        await end_tasks([task])
+    async def close(self) -> None:
+        """End it."""
+        await end_tasks([self._task])
 
-
-async def _share_forever() -> None:
-    client: Client = connect_async(timeout_s=TIMEOUT_S)
-    is_lost = False
-    async with client:
-        while True:
-            await asyncio.sleep(PERIOD_S)  # the period, no synchronisation
-            try:
-                await share(client)
-                is_lost = False
-            except (RedisError, OSError, TimeoutError) as error:
-                if not is_lost:
-                    log.warning("limits_not_shared", error=str(error))
-                is_lost = True
-            except Exception:
-                # A sum that cannot be read: the others are told the next time.
-                log.exception("limits_not_shared")
+    async def _share_forever(self) -> None:
+        client: Client = connect_async(timeout_s=TIMEOUT_S)
+        is_lost = False
+        async with client:
+            while True:
+                await asyncio.sleep(PERIOD_S)  # the period, no synchronisation
+                try:
+                    await share(client)
+                    is_lost = False
+                except (RedisError, OSError, TimeoutError) as error:
+                    if not is_lost:
+                        log.warning("limits_not_shared", error=str(error))
+                    is_lost = True
+                except Exception:
+                    # A sum that cannot be read: the others are told the next time.
+                    log.exception("limits_not_shared")
 
 
 async def share(client: Client) -> None:

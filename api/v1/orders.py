@@ -12,15 +12,15 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
 from api.v1 import requests
 from api.v1 import words as v1_words
 from api.v1.fields import order_id_of, wrong_fields
 from api.v1.words import Shape
-from marketdata.feed.feed import get_feed
 from matching import wire
-from matching.gateway import client as gateway
+from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from matching.orders import states as orders_states
 from matching.orders.selectors import get_order, get_order_place
@@ -77,7 +77,7 @@ async def place_order(
         quote_quantity=quote_quantity,
         client_order_id=asked.client_order_id,
         key=key or asked.client_order_id,
-        deadline_ms=gateway.deadline_ms(),
+        deadline_ms=deadline_ms(),
     )
     reply = await _submit(command, terms.shard_id, request_id)
     return _with_trades(caller, reply, terms, asked.user_id)
@@ -141,7 +141,7 @@ async def amend_order(
         price=price,
         quantity=quantity,
         key=key,
-        deadline_ms=gateway.deadline_ms(),
+        deadline_ms=deadline_ms(),
     )
     try:
         reply = await _submit(command, terms.shard_id, request_id)
@@ -160,7 +160,7 @@ async def cancel_all(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel_all(params)
     account_pk = caller.account_pk(asked.account)
-    by_id = {view.terms.market_id: view.terms for view in get_feed().markets()}
+    by_id = {view.terms.market_id: view.terms for view in web_process().feed.markets()}
     market = None if asked.market is None else _terms_of_symbol(asked.market)
     shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
     commands = [
@@ -210,7 +210,7 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
 async def _submit(command: wire.WireCommand, shard_id: int, request_id: str) -> wire.Reply:
     """Submit a command. A database that fails the look-up after the wait leaves it unknown."""
     try:
-        return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
+        return await web_process().gateway.submit(command, shard_id=shard_id, request_id=request_id)
     except (DatabaseError, InterfaceError):
         raise OutcomeUnknown(
             "The command may have been queued, and its outcome cannot be read right now."
@@ -218,11 +218,11 @@ async def _submit(command: wire.WireCommand, shard_id: int, request_id: str) -> 
 
 
 def _terms_of_symbol(symbol: str) -> MarketTerms:
-    return get_feed().market(symbol).terms
+    return web_process().feed.market(symbol).terms
 
 
 def _terms_of_id(market_id: int) -> MarketTerms:
-    view = get_feed().market_by_id(market_id)
+    view = web_process().feed.market_by_id(market_id)
     if view is None:
         raise MarketNotFound("There is no such market.")
     return view.terms

@@ -17,7 +17,7 @@ from api.binance.words import errors, reports
 from api.binance.words.symbols import find_market
 from marketdata.feed.feed import MarketView
 from matching import wire
-from matching.gateway import client as gateway
+from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import EXACT, NotExact
 
@@ -145,7 +145,7 @@ def read_new_order(params: Params, account_pk: int) -> NewOrder:
         quote_quantity=quote_quantity,
         client_order_id=client_order_id,
         key=None,  # a client order id is no idempotency key here
-        deadline_ms=gateway.deadline_ms(),
+        deadline_ms=deadline_ms(),
     )
     default = "FULL" if kind.is_full_by_default else "ACK"
     return NewOrder(command, terms, response_type or default)

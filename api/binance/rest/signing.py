@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller, SigningKey
-from api.access.cache import get_credentials
 from api.binance.rest.params import INTEGER_LEGAL, MICROSECOND_DIGITS, SIGNATURE, Params
 from api.binance.rest.routes import Security
 from api.binance.words import errors
+from api.process import web_process
 from zavora.foundation.times import now_ms
 
 WINDOW_DEFAULT_MS: Final = 5_000
@@ -76,7 +76,7 @@ async def authenticate(
 async def _find_key(api_key: str | None, ip: str, scope: str | None) -> SigningKey:
     if api_key is None or _KEY.fullmatch(api_key) is None:
         raise errors.bad_key_format()
-    key = await get_credentials().of_api_key(api_key)
+    key = await web_process().credentials.of_api_key(api_key)
     if key is None:
         raise errors.rejected_key()
     caller = key.caller

@@ -17,10 +17,11 @@ from api.binance.words import errors, reports
 from api.binance.words.errors import CompatError, known_compat_error
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, list_offered
+from api.process import web_process
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
 from matching import wire
-from matching.gateway import client as gateway
+from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
     OPEN_PAGE,
@@ -90,7 +91,9 @@ async def _send_counted(order: NewOrder, request_id: str) -> Report:
 
 
 async def _submit(command: wire.WireCommand, terms: MarketTerms, request_id: str) -> wire.Reply:
-    return await gateway.submit(command, shard_id=terms.shard_id, request_id=request_id)
+    return await web_process().gateway.submit(
+        command, shard_id=terms.shard_id, request_id=request_id
+    )
 
 
 # --- cancels --------------------------------------------------------------------------------------
@@ -223,7 +226,7 @@ async def _replace(
     if isinstance(cancelled, CompatError) and not goes_on:
         raise _replace_failed(cancelled, None)
     # Its time runs from now: the cancel may have waited.
-    sent = msgspec.structs.replace(order.command, deadline_ms=gateway.deadline_ms())
+    sent = msgspec.structs.replace(order.command, deadline_ms=deadline_ms())
     order = msgspec.structs.replace(order, command=sent)
     placed = await _attempt(_send_counted(order, request_id))
     if isinstance(cancelled, CompatError) or isinstance(placed, CompatError):

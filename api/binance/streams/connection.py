@@ -9,9 +9,10 @@ from django.conf import settings
 from api.binance.streams import closing
 from api.binance.streams.control import STREAMS_MAX, answer
 from api.binance.streams.events import Event, text_frame
-from api.binance.streams.hub import get_hub
+from api.binance.streams.hub import Hub
 from api.binance.streams.names import StreamName
 from api.binance.user_data.listen_key_streams import ListenKeyStreams
+from api.process import web_process
 from api.transport.outbox import Closing, Outbox, Send
 from api.transport.websocket import MESSAGE_CHARACTERS_MAX, Connection, Receive
 
@@ -55,7 +56,7 @@ class StreamConnection(Connection):
         self.is_combined = is_combined
         self.listen_keys = ListenKeyStreams(self.outbox, ip, lambda: self.is_combined)
         self._first_names = names
-        self._hub = get_hub()
+        self._hub = web_process().part(Hub)
         self._names: dict[str, StreamName] = {}
         self._opening: list[Event] = []
         self._rate = MessageRate(settings.ZAVORA_STREAM_MESSAGES_PER_S)

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from accounts.access.callers import KIND_ED25519
-from api.access.cache import get_credentials
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Security
 from api.binance.rest.signing import Identity, authenticate
@@ -13,6 +12,7 @@ from api.binance.user_data.user_events import stream_terminated
 from api.binance.user_data.user_streams import AccountStream, End
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
+from api.process import web_process
 from api.transport.outbox import Outbox
 from zavora.foundation.times import now_ms
 
@@ -91,7 +91,7 @@ class Session:
         """Let the key of a signed request speak for all that follow."""
         api_key = params.get(API_KEY)
         await authenticate(params, api_key, self.ip, security=Security.USER_DATA)
-        key = await get_credentials().of_api_key(api_key or "")
+        key = await web_process().credentials.of_api_key(api_key or "")
         if key is None or key.kind != KIND_ED25519:
             raise unsupported_key()
         self._api_key, self._logged_on_ms = api_key, now_ms()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 import structlog
 
 from api.access import limits
+from api.process import web_process
 from api.transport.errors import known_error
 from api.transport.exact_json import Number, parse
 from api.transport.outbox import Closing, Outbox, Send
@@ -16,7 +17,6 @@ from api.v1.socket import closing
 from api.v1.socket.codec import UNREADABLE_ID, RequestId, echoed_id, failure, reply
 from api.v1.socket.methods import METHODS, Method
 from api.v1.socket.session import Session
-from marketdata.feed.feed import get_feed
 from zavora.foundation.errors import BadRequest, NotFound, RateLimited
 from zavora.foundation.logs import request_id_of
 
@@ -32,7 +32,7 @@ class SocketConnection(Connection):
     GONE: ClassVar[Closing] = closing.GONE
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        feed = get_feed()
+        feed = web_process().feed
         super().__init__(receive, Outbox(send, closing.POLICY, feed.current))
         self._session = Session(scope, self.outbox, feed)
         self._rate_refusals = 0

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from accounts.people import selectors
+from api.process import web_process
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
 from api.v1.fields import Fields, wrong_fields
@@ -13,7 +14,7 @@ from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
 from api.v1.socket.private import PRIVATE_CHANNELS
 from api.v1.socket.session import Session
-from api.v1.socket.switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, TIMERS
+from api.v1.socket.switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, Switches
 from api.v1.times import now_text, time_text
 from api.v1.words import Shape
 from marketdata.candles.intervals import INTERVALS
@@ -218,7 +219,7 @@ async def _cancel_all_after(session: Session, params: Any, trace_id: str) -> Sha
     fields.check()
     caller = await session.caller()
     caller.require(SCOPE_TRADE)
-    TIMERS.set(caller, timeout_ms)
+    web_process().part(Switches).set(caller, timeout_ms)
     due_us = now_us() + timeout_ms * 1_000
     return {"timeout_ms": timeout_ms, "cancel_at": time_text(due_us) if timeout_ms else None}
 

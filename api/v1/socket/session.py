@@ -12,14 +12,14 @@ from accounts.access.callers import SCOPE_READ, Caller
 from accounts.money import selectors
 from api.access import limits
 from api.access.auth import bearer_token, check_local_origin, check_usable, django_request
-from api.access.cache import get_credentials
+from api.process import web_process
 from api.transport.outbox import Outbox
 from api.transport.threads import in_thread
 from api.transport.websocket import address_of
 from api.v1.socket.closing import CREDENTIAL_ENDED
 from api.v1.socket.codec import V1, subscription_id
 from api.v1.socket.private import PRIVATE_CHANNELS, V1_ACCOUNTS, PrivateStreams
-from api.v1.socket.switches import cancel_everything, run_detached
+from api.v1.socket.switches import Switches, cancel_everything
 from marketdata.feed.feed import Feed, Message, Topic
 from zavora.foundation.errors import Forbidden, NotFound, RateLimited, Unauthorized, ZavoraError
 
@@ -85,10 +85,10 @@ class Session:
         caller = await self._resolve(token)
         earlier, self._caller, self._token = self._caller, caller, token
         if earlier is not None:
-            self.feed.unfollow_user(earlier.user_id, self._credential_changed)
+            web_process().credentials.unfollow_user(earlier.user_id, self._credential_changed)
             if earlier.user_id != caller.user_id:
                 self._end_private()
-        self.feed.follow_user(caller.user_id, self._credential_changed)
+        web_process().credentials.follow_user(caller.user_id, self._credential_changed)
         if self._look is None:
             self._look = asyncio.create_task(self._keep_looking(), name="socket-credential")
         await self._renew_private(caller)
@@ -104,12 +104,12 @@ class Session:
 
     async def reloaded(self, caller: Caller) -> Caller | None:
         """Return the caller as the tables know it, None where that says nothing new."""
-        get_credentials().forget_user(caller.user_id)
+        web_process().credentials.forget_user(caller.user_id)
         fresh = await self._resolve(self._token)
         return fresh if fresh.accounts != caller.accounts else None
 
     async def _resolve(self, token: str | None) -> Caller:
-        credentials = get_credentials()
+        credentials = web_process().credentials
         if token is not None:
             caller, _ = await credentials.of_token(token)
             return check_usable(caller, ip=self.ip)
@@ -196,21 +196,18 @@ class Session:
     # --- the credential's end, and the connection's ---
 
     def _credential_changed(self) -> None:
-        run_detached(self._look_again(is_notice=True))
+        web_process().part(Switches).run(self._look_again())
 
     async def _keep_looking(self) -> None:
         while not self._outbox.is_closing:
             await asyncio.sleep(SESSION_LOOK_S if self._token is None else TOKEN_LOOK_S)
-            await self._look_again(is_notice=False)
+            await self._look_again()
 
-    async def _look_again(self, *, is_notice: bool) -> None:
+    async def _look_again(self) -> None:
         """Close the connection if its credential is no longer good; else follow its accounts."""
         known = self._caller
         if known is None or self._outbox.is_closing:
             return
-        if is_notice:
-            # The cache hears of it on a connection of its own, perhaps later.
-            get_credentials().forget_user(known.user_id)
         try:
             caller = await self._resolve(self._token)
         except (Unauthorized, Forbidden):
@@ -242,11 +239,11 @@ class Session:
         if self._look is not None:
             self._look.cancel()
         if self._caller is not None:
-            self.feed.unfollow_user(self._caller.user_id, self._credential_changed)
+            web_process().credentials.unfollow_user(self._caller.user_id, self._credential_changed)
         if self.cancels_for is not None:
             # With the accounts that the caller has by now.
             caller = self._caller or self.cancels_for
-            run_detached(cancel_everything(caller, why="disconnect"))
+            web_process().part(Switches).run(cancel_everything(caller, why="disconnect"))
 
 
 # --- the handshake --------------------------------------------------------------------------------
