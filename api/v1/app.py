@@ -22,6 +22,7 @@ from api.access.auth import (
     check_local_origin,
     check_usable,
     django_request,
+    session_key,
 )
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
@@ -293,9 +294,9 @@ async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
     if token is not None:
         caller, is_remembered = await credentials.of_token(token)
         return check_usable(caller, ip=request.ip), is_remembered
-    session_key = _cookie(request, settings.SESSION_COOKIE_NAME)
-    if session_key:
-        caller, is_remembered = await credentials.of_session(session_key)
+    session = session_key(request.header(b"cookie"))
+    if session is not None:
+        caller, is_remembered = await credentials.of_session(session)
         if caller is not None:
             if request.method not in SAFE_METHODS:
                 check_csrf(django_request(request.scope))
@@ -312,14 +313,3 @@ async def _reloaded(request: EdgeRequest, caller: Caller) -> Caller | None:
     web_process().credentials.forget_user(caller.user_id)
     fresh, _ = await find_caller(request)
     return fresh if fresh.accounts != caller.accounts else None
-
-
-def _cookie(request: EdgeRequest, name: str) -> str | None:
-    text = request.header(b"cookie")
-    if text is None or name not in text:
-        return None
-    for part in text.split(";"):
-        key, _, value = part.strip().partition("=")
-        if key == name:
-            return value
-    return None

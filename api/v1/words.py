@@ -43,6 +43,8 @@ SELF_TRADE_SCOPE: Final = {"owner": "Owner", "account": "Account"}
 _UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
 # 1m -> Minute1, 12h -> Hour12, 1M -> Month1
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
+_INTERVAL_OF: Final = {name.lower(): interval for interval, name in INTERVAL.items()}
+INTERVAL_DEFAULT: Final = "1m"
 TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
 
 ACCOUNT_STATUS: Final = {
@@ -55,6 +57,18 @@ WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelle
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
 _DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+def interval_of(value: Any) -> str | None:
+    """Return the interval that a client means, the default for None; None for what is none.
+
+    The emitted names are taken, too; "1m" and "1M" differ in their letter case only.
+    """
+    if value is None:
+        return INTERVAL_DEFAULT
+    if not isinstance(value, str):
+        return None
+    return value if value in INTERVALS else _INTERVAL_OF.get(value.lower())
 
 
 def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> str | None:

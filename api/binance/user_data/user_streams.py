@@ -14,9 +14,11 @@ import structlog
 from redis.exceptions import RedisError
 
 from accounts.access.callers import SCOPE_READ, Caller
+from api.access.auth import has_expired
+from api.access.watch import CredentialWatch
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Security
-from api.binance.rest.signing import authenticate, has_expired
+from api.binance.rest.signing import authenticate
 from api.binance.user_data import listen_keys
 from api.binance.user_data.listen_keys import LISTEN_KEY, key_id_of
 from api.binance.user_data.user_events import USER_DATA, listen_key_expired, stream_terminated
@@ -27,8 +29,6 @@ from marketdata.feed.account_streams import Lost
 from marketdata.feed.feed import Message
 from zavora.foundation.ending import end_tasks
 
-# Notices end a credential at once. These looks notice the rest: lost notices and expiry.
-CREDENTIAL_LOOK_S: Final = 0.9
 # How soon a deleted listen key ends its streams.
 LISTEN_KEY_LOOK_S: Final = 1.0
 # Events that a stream may keep until it is begun; more than this is a client that never begins.
@@ -80,8 +80,9 @@ class AccountStream:
         # Events from before the client knows that its stream has begun.
         self._waiting: list[str] | None = []
         self._is_over = False
-        self._look: asyncio.Task[None] | None = None
-        self._looks: set[asyncio.Task[None]] = set()
+        self._watch = CredentialWatch(
+            self._process.credentials, self._is_still_good, self._end_with_key
+        )
 
     async def follow(self) -> None:
         """Follow the account; events are kept until ``begin``. Raises CompatError, ZavoraError."""
@@ -94,8 +95,7 @@ class AccountStream:
             raise
         if self._is_over:
             raise errors.unavailable()
-        self._process.credentials.follow_user(self._caller.user_id, self._credential_changed)
-        self._look = asyncio.create_task(self._keep_looking(), name="user-stream-credential")
+        self._watch.follow(self._caller.user_id)
         if self.listen_key is not None:
             self._process.part(ListenKeyWatch).add(self)
 
@@ -109,13 +109,9 @@ class AccountStream:
         """End it, without a word; again is fine."""
         self._is_over = True
         self._process.feed.unfollow_account(self.account_pk, USER_DATA, self)
-        self._process.credentials.unfollow_user(self._caller.user_id, self._credential_changed)
+        self._watch.close()
         if self.listen_key is not None:
             self._process.part(ListenKeyWatch).discard(self)
-        for task in (self._look, *self._looks):
-            # A look that finds the credential gone ends the stream from inside.
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
 
     def end(self, reason: End) -> None:
         """End it and say so."""
@@ -149,29 +145,15 @@ class AccountStream:
 
     # --- the key ----------------------------------------------------------------------------------
 
-    def _credential_changed(self) -> None:
-        task = asyncio.create_task(self._look_again())
-        self._looks.add(task)
-        task.add_done_callback(self._looks.discard)
-
-    async def _keep_looking(self) -> None:
-        while not self._is_over:
-            await asyncio.sleep(CREDENTIAL_LOOK_S)
-            await self._look_again()
-
-    async def _look_again(self) -> None:
-        """End the stream if its key may no longer read the account."""
+    async def _is_still_good(self) -> bool:
+        """Tell whether its key may still read the account."""
         try:
             _, account_pk, _ = await authenticate(
                 NO_PARAMS, self.api_key, self._ip, security=Security.USER_STREAM
             )
-            if account_pk != self.account_pk:
-                raise errors.rejected_key()
         except CompatError:
-            self._end_with_key()
-        except Exception as error:
-            # The database may be away: nothing is known for or against the key.
-            log.warning("credential_not_checked", error=str(error))
+            return False
+        return account_pk == self.account_pk
 
     def _end_with_key(self) -> None:
         """End the stream: its key may no longer read. A listen key goes with its API key."""

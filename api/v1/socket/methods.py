@@ -26,12 +26,9 @@ from zavora.foundation.times import now_us
 
 Handler = Callable[[Session, Any, str], Awaitable[Any]]
 CHANNELS: Final = {name: name for name in (*PUBLIC_CHANNELS, *PRIVATE_CHANNELS)}
-INTERVAL_DEFAULT: Final = "1m"
 TOKEN_LENGTH_MAX: Final = 128
 ORDER_ID_LENGTH_MAX: Final = 40
 SUBSCRIPTION_ID_LENGTH_MAX: Final = 64
-# Emitted names are accepted, too; "1m" and "1M" differ in letter case only.
-INTERVAL_NAMES: Final = {name.lower(): interval for interval, name in words.INTERVAL.items()}
 
 
 class Method(NamedTuple):
@@ -121,13 +118,10 @@ def _take_topic(session: Session, fields: Fields) -> tuple[str, MarketView | Non
 
 
 def _interval_of(value: Any) -> str:
-    if value is None:
-        return INTERVAL_DEFAULT
-    if isinstance(value, str) and value in INTERVALS:
-        return value
-    if isinstance(value, str) and value.lower() in INTERVAL_NAMES:
-        return INTERVAL_NAMES[value.lower()]
-    raise wrong_fields({"interval": f"expected one of {', '.join(INTERVALS)}"})
+    interval = words.interval_of(value)
+    if interval is None:
+        raise wrong_fields({"interval": f"expected one of {', '.join(INTERVALS)}"})
+    return interval
 
 
 # --- the caller's own -----------------------------------------------------------------------------
