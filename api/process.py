@@ -8,6 +8,7 @@ import asyncio
 from typing import Protocol, Self, TypeVar
 
 from api.access.cache import ASK_S, Credentials
+from api.access.limits_sharing import LimitsSharing
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription
@@ -33,6 +34,7 @@ class WebProcess:
         self.credentials = Credentials(self.subscription)
         self.feed = Feed(self.subscription)
         self.gateway = Gateway(self.subscription, self.feed.when_shown)
+        self.limits = LimitsSharing()
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -47,9 +49,10 @@ class WebProcess:
     # --- life -------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Listen to the queue, on the running loop. The feed starts when it is first needed."""
+        """Begin to hear and to share, on the running loop. The feed starts when first needed."""
         self._loop = asyncio.get_running_loop()
         self.subscription.start()
+        self.limits.start()
         return self
 
     async def close(self) -> None:
@@ -58,6 +61,7 @@ class WebProcess:
         while self._parts:
             _, part = self._parts.popitem()
             await part.close()
+        await self.limits.close()
         await self.feed.close()
         await self.gateway.close()
         await self.subscription.close()

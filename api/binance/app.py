@@ -10,7 +10,6 @@ from typing import Any, Final
 import structlog
 
 from api.binance import limits
-from api.binance.limits_sharing import LimitsSharing
 from api.binance.rest import depth_answers
 from api.binance.rest.params import Params
 from api.binance.rest.routes import CompatRequest, Route, Security
@@ -51,7 +50,6 @@ def is_compat_path(path: str) -> bool:
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request."""
-    web_process().part(LimitsSharing)
     client = scope.get("client")
     ip: str = client[0] if client else ""
     if scope["path"] == depth_answers.PATH and scope["method"] == "GET":

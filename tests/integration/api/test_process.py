@@ -10,7 +10,6 @@ from django.db import connections
 
 from accounts.access.callers import Caller
 from api.binance import limits
-from api.binance.limits_sharing import LimitsSharing
 from api.binance.streams.hub import Hub
 from api.binance.streams.names import parse_name
 from api.binance.user_data import listen_keys
@@ -18,6 +17,7 @@ from api.binance.user_data.user_streams import ListenKeyWatch
 from api.process import WebProcess, web_process
 from api.v1.socket.switches import Switches
 from matching import wire
+from tests.exchange import wait_until
 from tests.integration.matching.worker_setup import make_market, place, queue_client
 from zavora.foundation.errors import EngineUnavailable
 from zavora.runner.home import PROJECT_DIR
@@ -30,7 +30,7 @@ MAKES = re.compile(
 )
 # Where tasks, connections and threads are made, and whose they are.
 MAKERS = {
-    "api/binance/limits_sharing.py": "LimitsSharing",
+    "api/access/limits_sharing.py": "LimitsSharing",
     "api/binance/user_data/listen_keys.py": "ListenKeyStore",
     "api/binance/user_data/user_streams.py": "ListenKeyWatch",
     "api/access/cache.py": "awaited by those who ask",
@@ -69,7 +69,6 @@ async def _use_everything(process: WebProcess, command: wire.PlaceOrder, caller:
     await asyncio.wait_for(process.subscription.connected(), 10)
     with pytest.raises(EngineUnavailable):
         await process.gateway.submit(command, shard_id=0, request_id="r")
-    process.part(LimitsSharing)
     limits.take_weight("198.51.100.31", 1)
     assert await listen_keys.find("x" * listen_keys.LENGTH) is None
     name = parse_name("btcusd@depth@100ms")
@@ -106,8 +105,8 @@ def test_a_process_ends_with_everything_that_it_began(monkeypatch: pytest.Monkey
         return {task for task in asyncio.all_tasks() if task is not own}
 
     try:
-        assert asyncio.run(run()) == set()
-        assert _clients(queue) <= before
+        assert asyncio.run(run()) == set()  # no task is left
+        wait_until(lambda: _clients(queue) <= before, timeout_s=10, what="the end of connections")
         for thread in set(threading.enumerate()) - threads:
             if thread.name.startswith("feed-tables"):
                 thread.join(5)

@@ -1,14 +1,15 @@
 """Loops over all counters and all listen keys go on after one that fails."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 import redis.asyncio as redis_asyncio
 from django.conf import settings
 
-from api.binance import limits, limits_sharing
-from api.binance.limits_sharing import LimitsSharing
+from api.access import limits_sharing
+from api.binance import limits
 from api.binance.user_data.user_streams import End, ListenKeyWatch
 from api.process import web_process
 
@@ -29,10 +30,10 @@ async def test_counters_are_shared_on_after_one_that_cannot_be_read(
     ban = f"compat:ban:{GARBLED}"
     try:
         await client.set(ban, b"garbled", ex=60)
-        web_process().part(LimitsSharing)
+        web_process()
         limits.take_weight(GARBLED, 1)
-        counter = limits._addresses[GARBLED].weight
-        name = f"{limits_sharing._name('weight', limits.MINUTE_S)}:{counter.number}"
+        (counter,) = limits.WEIGHTS.of(GARBLED, time.time())
+        name = f"compat:weight:{limits.MINUTE_S}:{counter.number}"
 
         async def is_told(ip: str) -> bool:
             return await client.hget(name, ip) is not None
