@@ -19,7 +19,7 @@ FORMER = f"""
 import uuid
 from decimal import Decimal
 from accounts.models import Asset
-from matching import gateway
+from matching.gateway import client as gateway
 from matching.markets.services import new_market_command
 for code in {ASSETS!r}:
     Asset.objects.get_or_create(code=code, defaults={{"name": code, "scale": 8}})
