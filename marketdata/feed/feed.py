@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError
 
 from accounts.money.selectors import list_balance_versions
 from accounts.notices import BALANCES_CHANNEL, decode_balances
-from marketdata.feed.account_streams import AccountCodec, AccountSink
+from marketdata.feed.account_streams import AccountCodec, AccountSink, AccountStreams
 from marketdata.feed.candles import CandleChains
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.following import Follower
@@ -60,6 +60,8 @@ class Feed:
     def __init__(self, subscription: Subscription) -> None:
         """Make one that hears events by ``subscription``, which is not started yet."""
         self.fanout = Fanout()
+        # Those who follow all that happens to an account, whichever API spells it.
+        self.accounts = AccountStreams()
         self._followers: dict[int, Follower] = {}
         self._by_symbol: dict[str, Follower] = {}
         # Grows with every market and every change of one's rules: what is derived from them is
@@ -223,7 +225,7 @@ class Feed:
         """
         await self.ensure_started()
         await self._be_live()
-        streams = self.fanout.account_streams
+        streams = self.accounts
         streams.follow(account_id, codec, sink)
         try:
             versions = await self._tables.read(list_balance_versions, [account_id])
@@ -234,7 +236,7 @@ class Feed:
 
     def unfollow_account(self, account_id: int, codec: AccountCodec, sink: AccountSink) -> None:
         """End it; what is not followed is left alone."""
-        self.fanout.account_streams.unfollow(account_id, codec, sink)
+        self.accounts.unfollow(account_id, codec, sink)
 
     # --- what the subscription tells ---
 
@@ -245,7 +247,7 @@ class Feed:
             follower.resync()
         if self._subscription.connects > 1:
             # Notices carry no sequence, as events do: some may be gone.
-            self.fanout.account_streams.lost("balances")
+            self.accounts.lost("balances")
         tickers: Any = await client.get(TICKERS_KEY)
         if tickers is not None:
             self._take_tickers(tickers)
@@ -288,7 +290,7 @@ class Feed:
                 self._candles.compare(view, state.sequence)
 
     def _take_balances(self, body: bytes) -> None:
-        self.fanout.account_streams.moved(decode_balances(body))
+        self.accounts.moved(decode_balances(body))
 
     # --- tasks ---
 
@@ -326,6 +328,7 @@ class Feed:
         follower = Follower(
             terms,
             fanout=self.fanout,
+            accounts=self.accounts,
             tables=self._tables,
             on_changed=self._note_change,
             on_rules=self._terms_wanted.set,
@@ -348,7 +351,7 @@ class Feed:
 
     async def _compare_balances(self) -> None:
         """See to it that a balance's last notice is missed by nobody if it was lost."""
-        streams = self.fanout.account_streams
+        streams = self.accounts
         while True:
             await asyncio.sleep(COMPARE_PERIOD_S)
             account_ids = streams.account_ids

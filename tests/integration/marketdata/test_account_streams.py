@@ -242,7 +242,7 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
     assert not outbox.is_closing
     v1.end()
     writer.cancel()
-    assert feed.fanout.account_streams.account_ids == [account.pk]
+    assert feed.accounts.account_ids == [account.pk]
 
 
 async def test_an_older_balance_is_never_told_after_a_newer_one(

@@ -60,7 +60,7 @@ async def test_balances_are_compared_on_after_an_account_that_fails(
 
     feed, sink, codec = Feed(Subscription()), Sink(), object()
     feed._tables = Tables()  # type: ignore[assignment]
-    streams = feed.fanout.account_streams
+    streams = feed.accounts
     for account_id in (1, 2):
         streams.follow(account_id, codec, sink)  # type: ignore[arg-type]
         streams.compare(account_id, {5: 1})
