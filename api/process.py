@@ -33,7 +33,9 @@ class WebProcess:
         self.subscription = Subscription(ask_s=ASK_S)
         self.credentials = Credentials(self.subscription)
         self.feed = Feed(self.subscription)
-        self.gateway = Gateway(self.subscription, self.feed.when_shown)
+        self.gateway = Gateway(
+            self.subscription, shard_of=self.feed.shard_of, when_shown=self.feed.when_shown
+        )
         self.limits = LimitsSharing()
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -24,6 +24,7 @@ from api.access.auth import (
     django_request,
     session_key,
 )
+from api.orders import as_caller
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
@@ -35,7 +36,7 @@ from api.v1.edge_request import EdgeRequest
 from api.v1.requests import parse_batch, symbol_of
 from api.v1.rest import health, market_data
 from zavora.foundation.bodies import BUDGET, HeldBody
-from zavora.foundation.errors import AccountNotFound, OrderNotFound, Unauthorized
+from zavora.foundation.errors import Unauthorized
 from zavora.foundation.logs import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -255,14 +256,14 @@ async def _answer(
         caller, is_remembered = await find_caller(request)
         usage = limits.tighter(usage, limits.take_for_key(limits.name_of(caller)))
         await web_process().feed.ensure_started()
-        try:
-            return 200, await route.handler(request, caller, *arguments)  # type: ignore[misc]
-        except (AccountNotFound, OrderNotFound):
-            # The account may be so new that what is remembered of the caller does not know it.
-            fresh = await _reloaded(request, caller) if is_remembered else None
-            if fresh is None:
-                raise
-            return 200, await route.handler(request, fresh, *arguments)  # type: ignore[misc]
+
+        def call(one: Caller) -> Awaitable[Body]:
+            return route.handler(request, one, *arguments)  # type: ignore[return-value]
+
+        async def reloaded(one: Caller) -> Caller | None:
+            return await _reloaded(request, one) if is_remembered else None
+
+        return 200, await as_caller(caller, call, reloaded)
     finally:
         held.release()
         if usage is not None:

@@ -9,9 +9,8 @@ import asyncio
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError
-
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from api.orders import submit
 from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
@@ -29,7 +28,6 @@ from zavora.foundation.errors import (
     MarketNotFound,
     OrderNotFound,
     OrderNotOpen,
-    OutcomeUnknown,
 )
 from zavora.foundation.money import NotExact
 
@@ -79,7 +77,7 @@ async def place_order(
         key=key or asked.client_order_id,
         deadline_ms=deadline_ms(),
     )
-    reply = await _submit(command, terms.shard_id, request_id)
+    reply = await submit(command, request_id)
     return _with_trades(caller, reply, terms, asked.user_id)
 
 
@@ -119,7 +117,7 @@ async def cancel_order(
     terms = _terms_of_id(market_id)
     command = wire.CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
-        reply = await _submit(command, terms.shard_id, request_id)
+        reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
     return v1_words.order(reply.orders[0], terms, account_id)
@@ -144,7 +142,7 @@ async def amend_order(
         deadline_ms=deadline_ms(),
     )
     try:
-        reply = await _submit(command, terms.shard_id, request_id)
+        reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
     return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
@@ -164,15 +162,15 @@ async def cancel_all(
     market = None if asked.market is None else _terms_of_symbol(asked.market)
     shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
     commands = [
-        _submit(
+        submit(
             wire.CancelAllOrders(
                 account_id=account_pk,
                 market_id=market.market_id if market else None,
                 side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
                 key=f"{key}:{shard_id}" if key else None,
             ),
-            shard_id,
             request_id,
+            shard_id=shard_id,
         )
         for shard_id in shards
     ]
@@ -205,16 +203,6 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
 
 
 # --- the parts ------------------------------------------------------------------------------------
-
-
-async def _submit(command: wire.WireCommand, shard_id: int, request_id: str) -> wire.Reply:
-    """Submit a command. A database that fails the look-up after the wait leaves it unknown."""
-    try:
-        return await web_process().gateway.submit(command, shard_id=shard_id, request_id=request_id)
-    except (DatabaseError, InterfaceError):
-        raise OutcomeUnknown(
-            "The command may have been queued, and its outcome cannot be read right now."
-        ) from None
 
 
 def _terms_of_symbol(symbol: str) -> MarketTerms:

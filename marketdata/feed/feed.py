@@ -151,6 +151,11 @@ class Feed:
         follower = self._followers.get(market_id)
         return follower.view if follower else None
 
+    def shard_of(self, market_id: int) -> int | None:
+        """Return which shard matches a market, None where that is not known (yet)."""
+        follower = self._followers.get(market_id)
+        return follower.view.terms.shard_id if follower else None
+
     def markets(self) -> list[MarketView]:
         """Return all markets, by id."""
         return [follower.view for _, follower in sorted(self._followers.items())]

@@ -27,9 +27,16 @@ from redis.exceptions import NoScriptError, RedisError
 from matching import wire
 from matching.gateway.keys import KeyResult, find_key_result
 from matching.gateway.reply_codes import error_of
+from matching.gateway.routing import ShardOf, find_shard, market_of, unknown
 from zavora.foundation import lasting
 from zavora.foundation.ending import end_tasks
-from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown, Overloaded, ValidationFailed
+from zavora.foundation.errors import (
+    EngineUnavailable,
+    MarketNotFound,
+    OutcomeUnknown,
+    Overloaded,
+    ValidationFailed,
+)
 from zavora.foundation.queue import Subscription, bare_connection, silence_max_s
 from zavora.foundation.setting_values import SettingValue
 from zavora.foundation.times import now_ms
@@ -95,9 +102,16 @@ class Gateway:
     and then asks the same process for the book must find its order there.
     """
 
-    def __init__(self, subscription: Subscription, when_shown: WhenShown | None = None) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        *,
+        shard_of: ShardOf = unknown,
+        when_shown: WhenShown | None = None,
+    ) -> None:
         """Make one that hears its replies by ``subscription``, which is not started yet."""
         self._subscription = subscription
+        self._shard_of = shard_of
         self._when_shown = when_shown
         self.process = f"{os.getpid():x}-{secrets.token_hex(6)}"
         self._correlations = itertools.count(1)
@@ -120,14 +134,37 @@ class Gateway:
     # --- submitting ---------------------------------------------------------------------------
 
     async def submit(
-        self, command: wire.WireCommand, *, shard_id: int, request_id: str
+        self, command: wire.WireCommand, *, request_id: str, shard_id: int | None = None
     ) -> wire.Reply:
-        """Submit a command and return its reply after the commit.
+        """Submit a command to its market's shard and return its reply after the commit.
 
-        Raises the error of ``zavora.foundation.errors`` that the worker's refusal means (nothing
-        changed); ``Overloaded`` and ``EngineUnavailable`` where nothing was queued;
+        ``shard_id`` is for a market that is to be, and for what concerns a whole shard. Raises the
+        error of ``zavora.foundation.errors`` that the worker's refusal means (nothing changed);
+        ``MarketNotFound``, ``Overloaded`` and ``EngineUnavailable`` where nothing was queued;
         ``OutcomeUnknown`` where it was, or may have been, and no answer came in time.
         """
+        if shard_id is not None:
+            return _accepted(await self._ask(command, shard_id, request_id))
+        known = self._shard_of(market_of(command))
+        if known is None:
+            known = await self._find_shard(command)
+        reply = await self._ask(command, known, request_id)
+        if reply.code == "wrong_shard":
+            found = await self._find_shard(command)
+            if found != known:
+                # It did not take effect there.
+                reply = await self._ask(command, found, request_id)
+        return _accepted(reply)
+
+    async def _find_shard(self, command: wire.WireCommand) -> int:
+        loop = asyncio.get_running_loop()
+        shard_id = await loop.run_in_executor(_look_ups, _read_shard, market_of(command))
+        if shard_id is None:
+            raise MarketNotFound("There is no such market.")
+        return shard_id
+
+    async def _ask(self, command: wire.WireCommand, shard_id: int, request_id: str) -> wire.Reply:
+        """Queue a command and return the worker's reply to it, whatever it says."""
         body = wire.encode(command)
         if len(body) > wire.BODY_BYTES_MAX:
             raise ValidationFailed("the command is too long")
@@ -151,15 +188,12 @@ class Gateway:
         # One timer for the whole wait; a refusal to queue arrives as an exception of the reply.
         timer = loop.call_later(wait_s, _give_up, waiting.reply)
         try:
-            reply = await waiting.reply
+            return await waiting.reply
         except TimeoutError:
-            reply = await self._look_up(command)
+            return await self._look_up(command)
         finally:
             timer.cancel()
             self._replies.pop(waiting.correlation, None)
-        if reply.code:
-            raise error_of(reply)
-        return reply
 
     async def _wait_for_replies(self) -> None:
         try:
@@ -305,6 +339,17 @@ class Gateway:
 _look_ups: Final = ThreadPoolExecutor(LOOK_UP_THREADS_MAX, thread_name_prefix="look-up")
 
 
+def _read_shard(market_id: int) -> int | None:
+    """Return a market's shard; raises EngineUnavailable where the tables cannot be asked."""
+    connections.close_all()
+    try:
+        return find_shard(market_id)
+    except (DatabaseError, InterfaceError):
+        raise EngineUnavailable("the market cannot be found now; nothing was queued") from None
+    finally:
+        connections.close_all()
+
+
 def _read_key_result(account_id: int, key: str) -> KeyResult | None:
     """Return what a key is bound to; None also where the tables cannot be asked just now."""
     # Look-ups are rare: a connection kept would only be stale the next time.
@@ -316,6 +361,12 @@ def _read_key_result(account_id: int, key: str) -> KeyResult | None:
         return None
     finally:
         connections.close_all()
+
+
+def _accepted(reply: wire.Reply) -> wire.Reply:
+    if reply.code:
+        raise error_of(reply)
+    return reply
 
 
 def _give_up(reply: "asyncio.Future[wire.Reply]") -> None:
@@ -336,7 +387,7 @@ def _refuse(batch: list[_Waiting], error: Exception) -> None:
 async def open_gateway(when_shown: WhenShown | None = None) -> AsyncIterator[Gateway]:
     """Give a gateway with a subscription of its own, for as long as it is used."""
     subscription = Subscription()
-    gateway = Gateway(subscription, when_shown)
+    gateway = Gateway(subscription, when_shown=when_shown)
     subscription.start()
     try:
         yield gateway
@@ -345,7 +396,9 @@ async def open_gateway(when_shown: WhenShown | None = None) -> AsyncIterator[Gat
         await subscription.close()
 
 
-def submit_sync(command: wire.WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+def submit_sync(
+    command: wire.WireCommand, *, request_id: str, shard_id: int | None = None
+) -> wire.Reply:
     """Submit from a thread that runs no event loop: commands, the admin, celery.
 
     In an event loop and by a gateway of its own. The web's loop is not borrowed for it: what

@@ -17,7 +17,7 @@ from api.binance.words import errors, reports
 from api.binance.words.errors import CompatError, known_compat_error
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, list_offered
-from api.process import web_process
+from api.orders import submit
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
 from matching import wire
@@ -77,7 +77,7 @@ async def _send(order: NewOrder, request_id: str) -> Report:
 async def _send_counted(order: NewOrder, request_id: str) -> Report:
     account_pk = order.command.account_id
     try:
-        reply = await _submit(order.command, order.terms, request_id)
+        reply = await submit(order.command, request_id)
     except OutcomeUnknown:
         raise  # it may live, so it counts
     except ZavoraError:
@@ -88,12 +88,6 @@ async def _send_counted(order: NewOrder, request_id: str) -> Report:
         return reports.full(state, reply.trades, order.terms)
     shape = reports.result if order.response_type == "RESULT" else reports.ack
     return shape(state, order.terms)
-
-
-async def _submit(command: wire.WireCommand, terms: MarketTerms, request_id: str) -> wire.Reply:
-    return await web_process().gateway.submit(
-        command, shard_id=terms.shard_id, request_id=request_id
-    )
 
 
 # --- cancels --------------------------------------------------------------------------------------
@@ -121,7 +115,7 @@ async def cancel_all(
     terms = find_market(params.needed("symbol")).terms
     name = name_of(params, "newClientOrderId")
     command = wire.CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
-    reply = await _submit(command, terms, request_id)
+    reply = await submit(command, request_id)
     if not reply.orders:
         raise errors.unknown_order_to_cancel()
     return [reports.cancelled(state, terms, name) for state in reply.orders]
@@ -140,7 +134,7 @@ async def _cancel(command: wire.CancelOrder, terms: MarketTerms, request_id: str
             raise errors.unknown_order_to_cancel()
         command = msgspec.structs.replace(command, client_order_id=None)
     try:
-        reply = await _submit(command, terms, request_id)
+        reply = await submit(command, request_id)
     except (OrderNotFound, OrderNotOpen) as error:
         if error.details.get("reason") == "cancel_restricted":
             raise errors.cancel_restricted() from None

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from accounts.people import selectors
+from api.orders import as_caller
 from api.process import web_process
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
@@ -21,7 +22,7 @@ from marketdata.candles.intervals import INTERVALS
 from marketdata.feed.feed import MarketView
 from marketdata.feed.topics import PUBLIC_CHANNELS
 from marketdata.feed.view import TRADES_KEPT_MAX
-from zavora.foundation.errors import AccountNotFound, OrderNotFound, ValidationFailed
+from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.times import now_us
 
 Handler = Callable[[Session, Any, str], Awaitable[Any]]
@@ -168,15 +169,7 @@ async def _cancel_all(session: Session, params: Any, trace_id: str) -> Any:
 
 async def _as_caller(session: Session, call: Callable[[Caller], Awaitable[Any]]) -> Any:
     await session.feed.ensure_started()
-    caller = await session.caller()
-    try:
-        return await call(caller)
-    except (AccountNotFound, OrderNotFound):
-        # The account may be so new that what is remembered of the caller does not know it.
-        fresh = await session.reloaded(caller)
-        if fresh is None:
-            raise
-        return await call(fresh)
+    return await as_caller(await session.caller(), call, session.reloaded)
 
 
 def _take_order_id(params: Any) -> tuple[str, Any]:

@@ -68,7 +68,7 @@ async def _use_everything(process: WebProcess, command: wire.PlaceOrder, caller:
     await process.feed.ensure_started()
     await asyncio.wait_for(process.subscription.connected(), 10)
     with pytest.raises(EngineUnavailable):
-        await process.gateway.submit(command, shard_id=0, request_id="r")
+        await process.gateway.submit(command, request_id="r")
     limits.take_weight("198.51.100.31", 1)
     assert await listen_keys.find("x" * listen_keys.LENGTH) is None
     name = parse_name("btcusd@depth@100ms")
