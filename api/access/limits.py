@@ -25,20 +25,16 @@ _KEY_LIMIT: Final = SettingValue("ZAVORA_RATE_LIMIT_KEY_PER_MINUTE")
 class Counter:
     """What was counted in one window of the clock, here and, as last heard, elsewhere."""
 
-    __slots__ = ("count", "number", "others", "shared")
+    __slots__ = ("count", "number", "others", "seconds", "shared")
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        # Of the window, counted from the beginning of the clock.
         self.number = 0
         self.count = 0
         # How much of ``count`` other processes have been told.
         self.shared = 0
         self.others = 0
-
-    def roll(self, number: int) -> None:
-        """Begin anew where the window of that number is another one."""
-        if self.number != number:
-            self.number = number
-            self.count = self.shared = self.others = 0
 
     @property
     def total(self) -> int:
@@ -69,10 +65,13 @@ class Counters:
         if windows is None:
             if len(self._windows) >= COUNTERS_MAX:
                 del self._windows[next(iter(self._windows))]
-            windows = self._windows[name] = tuple(Counter() for _ in self.windows_s)
+            windows = self._windows[name] = tuple(map(Counter, self.windows_s))
         second = int(now)
-        for counter, seconds in zip(windows, self.windows_s, strict=True):
-            counter.roll(second // seconds)
+        for counter in windows:  # asked for with every request
+            number = second // counter.seconds
+            if counter.number != number:
+                counter.number = number
+                counter.count = counter.shared = counter.others = 0
         return windows
 
     def touch(self, name: Any) -> None:
@@ -152,7 +151,7 @@ def _take(counters: Counters, name: object, weight: int, limit: int) -> Usage | 
     (counter,) = counters.of(name, now)
     counters.touch(name)
     left_s = WINDOW_S - int(now) % WINDOW_S
-    used = counter.total + weight
+    used = counter.count + counter.others + weight
     if used > limit:
         raise RateLimited(f"More than {limit} requests a minute.", retry_after=left_s, limit=limit)
     counter.count += weight

@@ -76,9 +76,9 @@ async def share(client: Client) -> None:
 async def _share_kind(client: Client, counters: Counters) -> None:
     touched = counters.take_touched()
     sums = [
-        (f"{counters.kind}:{seconds}", counter, _field(name), seconds)
+        (f"{counters.kind}:{counter.seconds}", counter, _field(name))
         for name, windows in touched.items()
-        for counter, seconds in zip(windows, counters.windows_s, strict=True)
+        for counter in windows
     ]
     for start in range(0, len(sums), CALL_MAX):
         await _add(client, sums[start : start + CALL_MAX])
@@ -92,14 +92,14 @@ def _field(name: Any) -> str:
     return ":".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
-async def _add(client: Client, sums: list[tuple[str, Counter, str, int]]) -> None:
+async def _add(client: Client, sums: list[tuple[str, Counter, str]]) -> None:
     pipeline = client.pipeline(transaction=False)
     told = []
-    for name, counter, field, seconds in sums:
+    for name, counter, field in sums:
         key = f"{name}:{counter.number}"
         told.append((counter, counter.number, counter.count))
         pipeline.hincrby(key, field, counter.count - counter.shared)
-        pipeline.expire(key, seconds + KEPT_S)
+        pipeline.expire(key, counter.seconds + KEPT_S)
     answers = await pipeline.execute()
     for (counter, number, count), total in zip(told, answers[::2], strict=True):
         if counter.number == number:  # else its window ended meanwhile

@@ -81,7 +81,7 @@ def take_weight(ip: str, weight: int) -> int:
         left_s = int(behaviour.banned_until - now) + 1
         raise errors.banned(int(behaviour.banned_until * 1000), left_s)
     limit: int = _WEIGHT_LIMIT.value
-    used = counter.total + weight
+    used = counter.count + counter.others + weight
     if limit and used > limit:
         raise _refusal(ip, limit, now)
     counter.count += weight
