@@ -28,6 +28,7 @@ from matching import wire
 from matching.gateway.keys import KeyResult, find_key_result
 from matching.gateway.reply_codes import error_of
 from matching.gateway.routing import ShardOf, find_shard, market_of, unknown
+from matching.gateway.script import SUBMIT_LUA
 from zavora.foundation import lasting
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import (
@@ -43,28 +44,6 @@ from zavora.foundation.times import now_ms
 
 log = structlog.get_logger(__name__)
 
-# KEYS: stream, heartbeat. ARGV: backlog cap, cap for cancels, then for each command whether it is
-# a cancel, body, request id, reply address, correlation. Answers -1 (no worker), 0 (backlog full)
-# or 1 (queued) for each.
-_SUBMIT_LUA: Final = """
-local results = {}
-local alive = redis.call('EXISTS', KEYS[2]) == 1
-local length = redis.call('XLEN', KEYS[1])
-for i = 3, #ARGV, 5 do
-    local cap = tonumber(ARGV[ARGV[i] == '1' and 2 or 1])
-    if not alive then
-        results[#results + 1] = -1
-    elseif length >= cap then
-        results[#results + 1] = 0
-    else
-        redis.call('XADD', KEYS[1], '*', 'b', ARGV[i + 1], 'r', ARGV[i + 2],
-                   'a', ARGV[i + 3], 'c', ARGV[i + 4])
-        length = length + 1
-        results[#results + 1] = 1
-    end
-end
-return results
-"""
 # How many commands one Lua call carries at most: it runs alone in the server meanwhile.
 SUBMIT_CALL_MAX: Final = 200
 # A connection that rested longer is looked at before a command is trusted to it.
@@ -279,7 +258,7 @@ class Gateway:
             return list(await connection.read_response())
         except NoScriptError:
             # A restarted server forgot the script; this answer means that nothing was done.
-            await connection.send_command("EVAL", _SUBMIT_LUA, *arguments)
+            await connection.send_command("EVAL", SUBMIT_LUA, *arguments)
             return list(await connection.read_response())
 
     async def _connected(self) -> Connection:
@@ -290,7 +269,7 @@ class Gateway:
             # Valkey answers within milliseconds; one that hangs longer is as good as gone.
             connection = bare_connection(timeout_s=silence_max_s())
             await connection.connect()
-            await connection.send_command("SCRIPT", "LOAD", _SUBMIT_LUA)
+            await connection.send_command("SCRIPT", "LOAD", SUBMIT_LUA)
             sha = await connection.read_response()
             self._script_sha = sha.decode() if isinstance(sha, bytes) else str(sha)
             self._connection = connection
