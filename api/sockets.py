@@ -4,44 +4,53 @@
 below it is this API's: clients make up numbers there and subscribe afterwards.
 """
 
-import asyncio
-import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, unquote
 
+from api.binance.streams.closing import CLOSE_LATER
 from api.binance.streams.connection import StreamConnection
 from api.binance.streams.control import is_compat_call
 from api.binance.streams.names import StreamName, parse_name
-from api.binance.streams.outbox import CLOSE_LATER
 from api.binance.user_data.user_streams import is_listen_key
 from api.binance.words.errors import CompatError
 from api.binance.words.symbols import find_market
-from api.binance.ws_api.connection import ws_api_application
-from api.v1.socket.connection import CLOSE_SILENT, SocketConsumer
-from api.v1.socket.connection import websocket_application as v1_application
-from marketdata.feed.feed import get_feed
+from api.binance.ws_api.connection import CallConnection
+from api.process import web_process
+from api.transport.outbox import Closing, Send
+from api.transport.websocket import (
+    Connection,
+    Receive,
+    Scope,
+    accept,
+    address_of,
+    first_message,
+    is_connecting,
+    refuse,
+)
+from api.v1.socket.connection import SocketConnection
 from zavora.foundation.errors import ZavoraError
-from zavora.foundation.socket_counts import Silence
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BELOW: Final = "/ws/"
 # Longer paths and queries name more streams than a connection may follow.
 NAMES_LENGTH_MAX: Final = 65_536
+NOT_HERE: Final = Closing(4004)
+LATER: Final = Closing(CLOSE_LATER)
 
 
 async def websocket_application(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one WebSocket connection, whichever API it speaks."""
+    if not await is_connecting(receive):
+        return
     path: str = scope["path"]
     serve = PATHS.get(path) or PATHS.get(path.removesuffix("/"))
     if serve is None:
-        # What nobody serves v1 answers: that nothing is there.
-        serve = PATHS[f"{BELOW}<streams>"] if path.startswith(BELOW) else v1_application
+        serve = PATHS[f"{BELOW}<streams>"] if path.startswith(BELOW) else _refuse_path
     await serve(scope, receive, send)
+
+
+async def _refuse_path(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await refuse(send, NOT_HERE)
 
 
 async def _serve_combined(scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,68 +64,48 @@ async def _serve_path(scope: Scope, receive: Receive, send: Send) -> None:
 async def _serve_streams(
     scope: Scope, receive: Receive, send: Send, texts: list[str], *, is_combined: bool
 ) -> None:
-    if (await receive())["type"] != "websocket.connect":
+    if not await _has_feed(send):
         return
-    try:
-        await get_feed().ensure_started()
-    except ZavoraError:
-        await send({"type": "websocket.close", "code": CLOSE_LATER})
-        return
-    connection = StreamConnection(receive, send, is_combined=is_combined, ip=_ip(scope))
+    connection = StreamConnection(
+        receive, send, _existing(texts), is_combined=is_combined, ip=address_of(scope)
+    )
     # Before the client knows that it is connected: from then on it misses nothing of its own.
     await connection.listen_keys.follow(filter(is_listen_key, texts))
     try:
-        await send({"type": "websocket.accept"})
-        await connection.serve(_existing(texts))
+        await accept(send)
+        await connection.serve()
     finally:
         connection.listen_keys.close()
 
 
 async def _serve_shared(scope: Scope, receive: Receive, send: Send) -> None:
-    connect = await receive()
-    if connect["type"] != "websocket.connect":
-        return
-    await send({"type": "websocket.accept"})
-    first = await _first_message(receive, send)
+    await accept(send)
+    first = await first_message(receive, send, SocketConnection.SILENT)
+    connection: Connection
     if first["type"] == "websocket.receive" and is_compat_call(
         first.get("text") or first.get("bytes") or b""
     ):
-        try:
-            await get_feed().ensure_started()
-        except ZavoraError:
-            await send({"type": "websocket.close", "code": CLOSE_LATER})
+        if not await _has_feed(send):
             return
-        connection = StreamConnection(receive, send, is_combined=False, ip=_ip(scope))
-        await connection.serve([], first=first)
-        return
-    waiting = deque([first])
-
-    async def replay() -> dict[str, Any]:
-        return waiting.popleft() if waiting else await receive()
-
-    await SocketConsumer().serve(scope, replay, send)
+        connection = StreamConnection(receive, send, [], is_combined=False, ip=address_of(scope))
+    else:
+        connection = SocketConnection(scope, receive, send)
+    await connection.serve(first)
 
 
-async def _first_message(receive: Receive, send: Send) -> dict[str, Any]:
-    """Return what the client says first, or that it has gone; one that stays silent is ended."""
-    ending: list[asyncio.Task[None]] = []
+async def _serve_calls(scope: Scope, receive: Receive, send: Send) -> None:
+    await accept(send)
+    await CallConnection(scope, receive, send).serve()
 
-    def end() -> None:
-        ending.append(asyncio.create_task(_close(send, CLOSE_SILENT), name="socket-silent"))
 
-    silence = Silence(end, lambda: False)
+async def _has_feed(send: Send) -> bool:
+    """Start what streams follow; where that cannot be had now the client is told to come later."""
     try:
-        return await receive()
-    finally:
-        silence.stop()
-        for task in ending:
-            task.cancel()
-
-
-async def _close(send: Send, code: int) -> None:
-    # It may have gone meanwhile; each server has an exception of its own for that.
-    with contextlib.suppress(Exception):
-        await send({"type": "websocket.close", "code": code})
+        await web_process().feed.ensure_started()
+    except ZavoraError:
+        await refuse(send, LATER)
+        return False
+    return True
 
 
 # Every address of sockets; with a slash at the end, too.
@@ -124,13 +113,8 @@ PATHS: Final[dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]]] = {
     "/ws": _serve_shared,
     f"{BELOW}<streams>": _serve_path,
     "/stream": _serve_combined,
-    "/ws-api/v3": ws_api_application,
+    "/ws-api/v3": _serve_calls,
 }
-
-
-def _ip(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""
 
 
 def _names_in_path(path: str) -> list[str]:

@@ -14,6 +14,7 @@ from accounts.notices import BALANCES_CHANNEL as BALANCES_CHANNEL
 from accounts.notices import CREDENTIALS_CHANNEL as CREDENTIALS_CHANNEL
 from accounts.notices import BalanceState as BalanceState
 from accounts.notices import decode_balances as decode_balances
+from matching.engine.orders import NOTHING_CARRIED, Carried
 
 # Stream entries: the body, the request's id, and where and as what its answer is awaited.
 FIELD_BODY: Final = b"b"
@@ -82,6 +83,7 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reason: str
     created_us: int
     updated_us: int
+    carried: Carried = NOTHING_CARRIED
 
 
 class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -1,8 +1,8 @@
 """ASGI entry point: edge paths to the edge, sockets to the sockets, all else to Django.
 
 Before that, and once for all of them: who the client is, and whether it names a host of ours.
-Works under uvicorn, granian and Daphne. Daphne has no lifespan, so whatever needs the gateway or
-the feed starts it by itself; lifespan merely does so before the first request.
+Works under uvicorn, granian and Daphne. Daphne has no lifespan, so the process starts when it is
+first asked for; lifespan merely does so before the first request.
 """
 
 import asyncio
@@ -21,15 +21,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
 
 from api import refusals  # noqa: E402  (needs the settings)
-from api.access.cache import close_credentials  # noqa: E402
 from api.binance import app as binance  # noqa: E402
-from api.binance import limits_sharing  # noqa: E402
-from api.binance.user_data.listen_keys import close_listen_keys  # noqa: E402
+from api.process import WebProcess, web_process  # noqa: E402
 from api.sockets import websocket_application  # noqa: E402
 from api.transport.django_threads import PooledASGIHandler  # noqa: E402
 from api.v1 import app as edge  # noqa: E402
-from marketdata.feed.feed import get_feed  # noqa: E402
-from matching.gateway import client as gateway  # noqa: E402
 from zavora.foundation import lasting  # noqa: E402
 from zavora.foundation.clients import with_client  # noqa: E402
 from zavora.foundation.errors import ZavoraError  # noqa: E402
@@ -46,7 +42,6 @@ check_demo_before_serving()
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
 lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
-gateway.answer_after(lambda sequences: get_feed().when_shown(sequences))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,16 +98,12 @@ async def _live(receive: Receive, send: Send) -> None:
                 await send({"type": "lifespan.startup.failed", "message": reason})
                 return
             # Not awaited: a server without its database still answers, with 503.
-            starting = asyncio.create_task(_start())
+            starting = asyncio.create_task(_start(web_process()))
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if starting is not None:
                 starting.cancel()
-            await limits_sharing.close()
-            await close_credentials()
-            await close_listen_keys()
-            await gateway.close()
-            await get_feed().close()
+            await web_process().close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -130,11 +121,10 @@ def _refusal() -> str:
     return ""
 
 
-async def _start() -> None:
-    await edge.ensure_started()
+async def _start(process: WebProcess) -> None:
     # Where it cannot yet, it goes on trying; requests that need it say so meanwhile.
     with contextlib.suppress(ZavoraError):
-        await get_feed().ensure_started()
+        await process.feed.ensure_started()
     # What is there by now stays, and a full collection that walks it stops every request: at 64
     # clients the 99th percentile was 65 ms with it and 37 ms without.
     gc.collect()

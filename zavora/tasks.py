@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from accounts.redis_client import get_redis
-from zavora.foundation.signs import CELERY_KEY, CELERY_LIFE_MS
+from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
 
 
 @shared_task(name="zavora.show_life")

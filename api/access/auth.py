@@ -45,19 +45,39 @@ def check_usable(caller: Caller | None, *, ip: str) -> Caller:
     """Return the caller of a token, or raise Unauthorized or Forbidden where it may not act now."""
     if caller is None:
         raise Unauthorized("This credential is not valid.")
-    if caller.expires_at is not None and caller.expires_at <= datetime.now(UTC):
+    if has_expired(caller):
         raise Unauthorized("This credential has expired.")
-    if caller.ip_allowed and not _is_same_address(ip, caller.ip_allowed):
+    if not is_allowed_from(caller, ip):
         raise Forbidden("This credential is not allowed from your address.")
     return caller
 
 
-def _is_same_address(ip: str, allowed: tuple[str, ...]) -> bool:
+def has_expired(caller: Caller) -> bool:
+    """Tell whether a credential's time is over: it may have ended since it was remembered."""
+    return caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)
+
+
+def is_allowed_from(caller: Caller, ip: str) -> bool:
+    """Tell whether a credential may be used from an address."""
+    if not caller.ip_allowed:
+        return True
     try:
         address = ipaddress.ip_address(ip)
-        return any(address == ipaddress.ip_address(one) for one in allowed)
+        return any(address == ipaddress.ip_address(one) for one in caller.ip_allowed)
     except ValueError:
         return False
+
+
+def session_key(cookies: str | None) -> str | None:
+    """Return the session of a Cookie header, None without one."""
+    name: str = settings.SESSION_COOKIE_NAME
+    if cookies is None or name not in cookies:
+        return None
+    for part in cookies.split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name and value:
+            return value
+    return None
 
 
 def find_caller_by_session(session_key: str) -> Caller | None:

@@ -14,16 +14,15 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 import msgspec
+import redis.asyncio as redis_asyncio
 import structlog
-from redis.exceptions import RedisError
 
 from accounts.access.callers import Caller, SigningKey
 from accounts.access.selectors import find_api_key, find_caller_by_token
 from accounts.notices import CREDENTIALS_CHANNEL, decode_credential_notice
 from api.access.auth import find_caller_by_session, get_open_api_caller
 from api.transport.threads import in_thread
-from zavora.foundation.ending import end_tasks
-from zavora.foundation.queue import connect_async, hear
+from zavora.foundation.queue import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +30,10 @@ KEPT_MAX: Final = 20_000
 KEPT_S: Final = 30.0
 UNNOTICED_S: Final = 0.8
 UNKNOWN_S: Final = 0.5
-# Silence for longer than this means that notices may be missing.
+# Silence for longer than this means that notices may be missing ...
 SILENCE_MAX_S: Final = 0.7
-RECONNECT_WAIT_S: Final = 0.5
+# ... so a quiet subscription is asked for a sign of life as often as this.
+ASK_S: Final = SILENCE_MAX_S / 4
 OPEN_API_KEY: Final = b"open"
 
 
@@ -49,24 +49,17 @@ class _Kept(msgspec.Struct, gc=False):
 
 
 class Credentials:
-    """The cache and its listener, for one event loop."""
+    """The cache of one process, and who is told when a user's credentials change."""
 
-    def __init__(self) -> None:
+    def __init__(self, subscription: Subscription) -> None:
+        """Make one that hears notices by ``subscription``, which is not started yet."""
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._loading: dict[bytes, asyncio.Future[Any]] = {}
         self._notices = 0
-        self._heard_at = float("-inf")
-        self._listener: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Start the listener on the running loop, once."""
-        if self._listener is None or self._listener.done():
-            self._listener = asyncio.create_task(self._listen_forever(), name="credentials")
-
-    async def close(self) -> None:
-        """End the listener."""
-        if self._listener is not None:
-            await end_tasks([self._listener])
+        self._followers: dict[int, dict[Callable[[], None], None]] = {}
+        self._subscription = subscription
+        subscription.on(CREDENTIALS_CHANNEL, self._take_notice)
+        subscription.on_gap(self._begin, self.forget_all)
 
     async def of_token(self, token: str) -> tuple[Caller | None, bool]:
         """Return a token's caller, and whether it came from memory."""
@@ -105,7 +98,10 @@ class Credentials:
 
     def hears_notices(self) -> bool:
         """Tell whether a notice sent now would be heard."""
-        return time.monotonic() - self._heard_at < SILENCE_MAX_S
+        subscription = self._subscription
+        if not subscription.is_connected:
+            return False
+        return time.monotonic() - subscription.heard_at < SILENCE_MAX_S
 
     async def _get(
         self, name: bytes, load: Callable[[], Found | None], seconds_max: float
@@ -147,44 +143,34 @@ class Credentials:
 
     # --- notices ------------------------------------------------------------------------------
 
-    async def _listen_forever(self) -> None:
-        while True:
+    def follow_user(self, user_id: int, callback: Callable[[], None]) -> None:
+        """Call back whenever credentials, accounts or rights of a user changed, or may have.
+
+        By then nothing is kept of that user.
+        """
+        self._followers.setdefault(user_id, {})[callback] = None
+
+    def unfollow_user(self, user_id: int, callback: Callable[[], None]) -> None:
+        """End it; what is not followed is left alone."""
+        callbacks = self._followers.get(user_id, {})
+        callbacks.pop(callback, None)
+        if not callbacks:
+            self._followers.pop(user_id, None)
+
+    async def _begin(self, _client: "redis_asyncio.Redis") -> None:
+        # What was read before the subscription stood may have changed unnoticed.
+        self.forget_all()
+        for user_id in list(self._followers):
+            self._tell(user_id)
+
+    def _take_notice(self, body: bytes) -> None:
+        user_id = decode_credential_notice(body).user_id
+        self.forget_user(user_id)
+        self._tell(user_id)
+
+    def _tell(self, user_id: int) -> None:
+        for callback in list(self._followers.get(user_id, {})):
             try:
-                await self._listen()
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("credential_notices_lost", error=str(error))
-            self._heard_at = float("-inf")
-            self.forget_all()
-            await asyncio.sleep(RECONNECT_WAIT_S)  # between attempts to connect
-
-    async def _listen(self) -> None:
-        client = connect_async(timeout_s=SILENCE_MAX_S)
-        async with client, client.pubsub() as pubsub:
-            await pubsub.subscribe(CREDENTIALS_CHANNEL)
-            async for message in hear(pubsub, silence_s=SILENCE_MAX_S):
-                if message["type"] == "subscribe":
-                    # What was read before the subscription stood may have changed unnoticed.
-                    self.forget_all()
-                elif message["type"] == "message":
-                    self.forget_user(decode_credential_notice(message["data"]).user_id)
-                self._heard_at = time.monotonic()
-
-
-_by_loop: Final[dict[asyncio.AbstractEventLoop, Credentials]] = {}
-
-
-def get_credentials() -> Credentials:
-    """Return the running loop's cache, its listener started."""
-    loop = asyncio.get_running_loop()
-    credentials = _by_loop.get(loop)
-    if credentials is None:
-        credentials = _by_loop[loop] = Credentials()
-    credentials.start()
-    return credentials
-
-
-async def close_credentials() -> None:
-    """End the running loop's cache."""
-    credentials = _by_loop.pop(asyncio.get_running_loop(), None)
-    if credentials is not None:
-        await credentials.close()
+                callback()
+            except Exception:
+                log.exception("user_not_told", user_id=user_id)

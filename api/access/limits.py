@@ -1,11 +1,13 @@
-"""Request weights per minute, by key and by address, counted in this process.
+"""How much was asked: counted by name in windows of the clock, for both APIs and all processes.
 
-A fixed window of a minute that begins with the first request. With several web processes each
-counts for itself; the settings say what one of them allows. 0 switches a limit off.
+A window is a minute, ten seconds or a day of the clock. Counts live in the process, so that
+counting waits for nothing; ``limits_sharing`` adds what other processes counted, a moment later.
+v1 counts requests by address and by credential. 0 switches a limit off.
 """
 
 import time
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 
 from accounts.access.callers import Caller
 from api.transport.errors import Headers
@@ -13,11 +15,101 @@ from zavora.foundation.errors import RateLimited
 from zavora.foundation.setting_values import SettingValue
 
 WINDOW_S: Final = 60
-# How many keys or addresses are remembered; the oldest windows make room.
+# How many names of one kind are remembered; the oldest make room.
 COUNTERS_MAX: Final = 50_000
 
 _IP_LIMIT: Final = SettingValue("ZAVORA_RATE_LIMIT_IP_PER_MINUTE")
 _KEY_LIMIT: Final = SettingValue("ZAVORA_RATE_LIMIT_KEY_PER_MINUTE")
+
+
+class Counter:
+    """What was counted in one window of the clock, here and, as last heard, elsewhere."""
+
+    __slots__ = ("count", "number", "others", "seconds", "shared")
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        # Of the window, counted from the beginning of the clock.
+        self.number = 0
+        self.count = 0
+        # How much of ``count`` other processes have been told.
+        self.shared = 0
+        self.others = 0
+
+    @property
+    def total(self) -> int:
+        """Return what every process together counted."""
+        return self.count + self.others
+
+
+Windows = tuple[Counter, ...]
+# Shares what else belongs to names that were counted, over a client of the queue.
+ShareMore = Callable[[Any, Iterable[Any]], Awaitable[None]]
+
+
+class Counters:
+    """Counts of one kind, by name, in one or more windows of so many seconds each."""
+
+    def __init__(self, kind: str, *windows_s: int, also: ShareMore | None = None) -> None:
+        self.kind = kind
+        self.windows_s = windows_s
+        self.also = also
+        self._windows: dict[Any, Windows] = {}
+        # Counted, but not told to other processes yet; and what was told the last time.
+        self._touched: set[Any] = set()
+        self._touched_before: set[Any] = set()
+
+    def of(self, name: Any, now: float) -> Windows:
+        """Return a name's counters of the present windows, in the order of their seconds."""
+        windows = self._windows.get(name)
+        if windows is None:
+            if len(self._windows) >= COUNTERS_MAX:
+                del self._windows[next(iter(self._windows))]
+            windows = self._windows[name] = tuple(map(Counter, self.windows_s))
+        second = int(now)
+        for counter in windows:  # asked for with every request
+            number = second // counter.seconds
+            if counter.number != number:
+                counter.number = number
+                counter.count = counter.shared = counter.others = 0
+        return windows
+
+    def touch(self, name: Any) -> None:
+        """Note that a name was counted, or asked for: other processes are to be told, and heard."""
+        self._touched.add(name)
+
+    def take_touched(self) -> dict[Any, Windows]:
+        """Return the counters of names touched since the call before the last one.
+
+        Twice each, as what another process counted before the first time may be told only after.
+        """
+        names = self._touched | self._touched_before
+        self._touched_before, self._touched = self._touched, set()
+        now = time.time()
+        return {name: self.of(name, now) for name in names if name in self._windows}
+
+    def forget(self) -> None:
+        """Drop everything (tests)."""
+        self._windows.clear()
+        self._touched.clear()
+        self._touched_before.clear()
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+
+# Every kind that is counted by all processes together.
+SHARED: Final[list[Counters]] = []
+
+
+def shared_counters(kind: str, *windows_s: int, also: ShareMore | None = None) -> Counters:
+    """Return counters that ``limits_sharing`` shares; ``kind`` names them in the queue."""
+    counters = Counters(kind, *windows_s, also=also)
+    SHARED.append(counters)
+    return counters
+
+
+# --- v1 -------------------------------------------------------------------------------------------
 
 
 class Usage:
@@ -47,57 +139,33 @@ class Usage:
         ]
 
 
-class _Windows:
-    """Counters of one kind: name -> (start of its minute, weight used)."""
-
-    def __init__(self) -> None:
-        self._windows: dict[object, list[float]] = {}
-
-    def count(self, name: object, *, weight: int, limit: int, now: float) -> Usage | None:
-        """Add ``weight`` and return the usage; None where the limit would be passed."""
-        window = self._windows.get(name)
-        if window is None or now - window[0] >= WINDOW_S:
-            if window is None and len(self._windows) >= COUNTERS_MAX:
-                del self._windows[next(iter(self._windows))]
-            window = [now, 0]
-            self._windows[name] = window
-        if window[1] + weight > limit:
-            return None
-        window[1] += weight
-        return Usage(limit, limit - int(window[1]), WINDOW_S - int(now - window[0]))
-
-    def retry_after_s(self, name: object, now: float) -> int:
-        """Return the seconds until the minute of ``name`` is over, at least one."""
-        window = self._windows.get(name)
-        return max(1, WINDOW_S - int(now - window[0])) if window else 1
+BY_IP: Final = shared_counters("v1:address", WINDOW_S)
+BY_KEY: Final = shared_counters("v1:credential", WINDOW_S)
 
 
-_by_ip: Final = _Windows()
-_by_key: Final = _Windows()
-
-
-def _take(windows: _Windows, name: object, weight: int, limit: int) -> Usage | None:
+def _take(counters: Counters, name: object, weight: int, limit: int) -> Usage | None:
     """Return the usage after counting, None where there is no limit; raise RateLimited."""
     if not limit:
         return None
-    now = time.monotonic()
-    usage = windows.count(name, weight=weight, limit=limit, now=now)
-    if usage is None:
-        retry_after = windows.retry_after_s(name, now)
-        raise RateLimited(
-            f"More than {limit} requests a minute.", retry_after=retry_after, limit=limit
-        )
-    return usage
+    now = time.time()
+    (counter,) = counters.of(name, now)
+    counters.touch(name)
+    left_s = WINDOW_S - int(now) % WINDOW_S
+    used = counter.count + counter.others + weight
+    if used > limit:
+        raise RateLimited(f"More than {limit} requests a minute.", retry_after=left_s, limit=limit)
+    counter.count += weight
+    return Usage(limit, limit - used, left_s)
 
 
 def take_for_ip(ip: str, weight: int = 1) -> Usage | None:
     """Count a request of an address."""
-    return _take(_by_ip, ip, weight, _IP_LIMIT.value)
+    return _take(BY_IP, ip, weight, _IP_LIMIT.value)
 
 
 def take_for_key(name: object, weight: int = 1) -> Usage | None:
     """Count a request of a credential: a key's id, or a user's for browser sessions."""
-    return _take(_by_key, name, weight, _KEY_LIMIT.value)
+    return _take(BY_KEY, name, weight, _KEY_LIMIT.value)
 
 
 def name_of(caller: Caller) -> tuple[str, int]:
@@ -110,9 +178,3 @@ def tighter(one: Usage | None, other: Usage | None) -> Usage | None:
     if one is None or other is None:
         return one or other
     return one if one.remaining < other.remaining else other
-
-
-def forget() -> None:
-    """Drop all counters (tests)."""
-    _by_ip._windows.clear()
-    _by_key._windows.clear()

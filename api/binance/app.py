@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from api.binance import limits, limits_sharing
+from api.binance import limits
 from api.binance.rest import depth_answers
 from api.binance.rest.params import Params
 from api.binance.rest.routes import CompatRequest, Route, Security
@@ -17,12 +17,12 @@ from api.binance.rest.signing import authenticate
 from api.binance.rest.table import ROUTES
 from api.binance.words import errors
 from api.binance.words.errors import CompatError, known_compat_error, render
+from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
 from api.transport.errors import JSON_TYPE, NO_STORE, Headers
 from api.transport.exact_json import encode
 from api.transport.http import SECURITY_HEADERS, Receive, Scope, Send
-from marketdata.feed.feed import get_feed
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.logs import request_id_of
 
@@ -50,7 +50,6 @@ def is_compat_path(path: str) -> bool:
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request."""
-    limits_sharing.ensure_started()
     client = scope.get("client")
     ip: str = client[0] if client else ""
     if scope["path"] == depth_answers.PATH and scope["method"] == "GET":
@@ -138,7 +137,7 @@ async def _answer_by(
         request.is_private = True
         await _identify(request, route, received)
     if route.needs_feed:
-        await get_feed().ensure_started()
+        await web_process().feed.ensure_started()
     result = route.handler(request)
     return await result if route.is_async else result
 

@@ -22,8 +22,10 @@ from api.access.auth import (
     check_local_origin,
     check_usable,
     django_request,
+    session_key,
 )
-from api.access.cache import get_credentials
+from api.orders import as_caller
+from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
 from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
@@ -33,10 +35,8 @@ from api.v1 import orders
 from api.v1.edge_request import EdgeRequest
 from api.v1.requests import parse_batch, symbol_of
 from api.v1.rest import health, market_data
-from marketdata.feed.feed import get_feed
-from matching.gateway import client as gateway
 from zavora.foundation.bodies import BUDGET, HeldBody
-from zavora.foundation.errors import AccountNotFound, OrderNotFound, Unauthorized
+from zavora.foundation.errors import Unauthorized
 from zavora.foundation.logs import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -187,12 +187,6 @@ def is_edge_path(path: str) -> bool:
 # --- the application ------------------------------------------------------------------------------
 
 
-async def ensure_started() -> None:
-    """Start what every request needs, once per event loop; cheap ever after."""
-    get_credentials()
-    await gateway.ensure_started()
-
-
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request to an edge path."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -255,21 +249,21 @@ async def _answer(
         request.body = await read_body(receive, request.headers, held)
         if route.is_public:
             request.is_public = True
-            await get_feed().ensure_started()
+            await web_process().feed.ensure_started()
             request.may_pack = route.is_packed
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
         caller, is_remembered = await find_caller(request)
         usage = limits.tighter(usage, limits.take_for_key(limits.name_of(caller)))
-        await get_feed().ensure_started()
-        try:
-            return 200, await route.handler(request, caller, *arguments)  # type: ignore[misc]
-        except (AccountNotFound, OrderNotFound):
-            # The account may be so new that what is remembered of the caller does not know it.
-            fresh = await _reloaded(request, caller) if is_remembered else None
-            if fresh is None:
-                raise
-            return 200, await route.handler(request, fresh, *arguments)  # type: ignore[misc]
+        await web_process().feed.ensure_started()
+
+        def call(one: Caller) -> Awaitable[Body]:
+            return route.handler(request, one, *arguments)  # type: ignore[return-value]
+
+        async def reloaded(one: Caller) -> Caller | None:
+            return await _reloaded(request, one) if is_remembered else None
+
+        return 200, await as_caller(caller, call, reloaded)
     finally:
         held.release()
         if usage is not None:
@@ -296,14 +290,14 @@ def _allow(methods: Methods) -> str:
 
 async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
     """Return the caller, and whether from memory. Raises Unauthorized or Forbidden."""
-    credentials = get_credentials()
+    credentials = web_process().credentials
     token = bearer_token(request.header(b"authorization"))
     if token is not None:
         caller, is_remembered = await credentials.of_token(token)
         return check_usable(caller, ip=request.ip), is_remembered
-    session_key = _cookie(request, settings.SESSION_COOKIE_NAME)
-    if session_key:
-        caller, is_remembered = await credentials.of_session(session_key)
+    session = session_key(request.header(b"cookie"))
+    if session is not None:
+        caller, is_remembered = await credentials.of_session(session)
         if caller is not None:
             if request.method not in SAFE_METHODS:
                 check_csrf(django_request(request.scope))
@@ -317,17 +311,6 @@ async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
 
 async def _reloaded(request: EdgeRequest, caller: Caller) -> Caller | None:
     """Return the caller as the tables know it, None where that says nothing new."""
-    get_credentials().forget_user(caller.user_id)
+    web_process().credentials.forget_user(caller.user_id)
     fresh, _ = await find_caller(request)
     return fresh if fresh.accounts != caller.accounts else None
-
-
-def _cookie(request: EdgeRequest, name: str) -> str | None:
-    text = request.header(b"cookie")
-    if text is None or name not in text:
-        return None
-    for part in text.split(";"):
-        key, _, value = part.strip().partition("=")
-        if key == name:
-            return value
-    return None

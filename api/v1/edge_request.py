@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from accounts.access.callers import Caller
 from api.transport import exact_json
 from api.transport.errors import UnsupportedMediaType
 from api.transport.http import Scope, is_json
@@ -10,13 +9,10 @@ from api.v1.fields import Fields, query_fields
 
 
 class EdgeRequest:
-    """One request. ``caller`` is set by the application where the route needs one.
-
-    ``may_pack``: the answer is public and may be compressed.
-    """
+    """One request. ``may_pack``: the answer is public and may be compressed."""
 
     __slots__ = (
-        *("body", "caller", "headers", "ip", "is_public", "may_pack", "method", "path"),
+        *("body", "headers", "ip", "is_public", "may_pack", "method", "path"),
         *("request_id", "scope"),
     )
 
@@ -29,7 +25,6 @@ class EdgeRequest:
         self.ip: str = client[0] if client else ""
         self.request_id = ""
         self.body = b""
-        self.caller: Caller | None = None
         # Set once it is known that the answer holds nothing of its caller.
         self.is_public = False
         self.may_pack = False

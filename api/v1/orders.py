@@ -9,9 +9,9 @@ import asyncio
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError
-
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from api.orders import submit
+from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
 from api.v1 import requests
@@ -19,14 +19,12 @@ from api.v1 import words as v1_words
 from api.v1.fields import order_id_of, wrong_fields
 from api.v1.header_keys import checked_header_key
 from api.v1.words import Shape
-from marketdata.feed.feed import get_feed
 from matching import wire
 from matching.commands.amend import AmendOrder
-from matching.commands.base import WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.place import PlaceOrder
-from matching.gateway import client as gateway
+from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import get_order, get_order_place
 from matching.rows.orders import state_of_row
@@ -35,7 +33,6 @@ from zavora.foundation.errors import (
     MarketNotFound,
     OrderNotFound,
     OrderNotOpen,
-    OutcomeUnknown,
 )
 from zavora.foundation.money import NotExact
 
@@ -71,18 +68,14 @@ async def place_order(
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
-        side=asked.side.lower(),  # type: ignore[arg-type]
-        order_type=asked.order_type.lower(),  # type: ignore[arg-type]
-        time_in_force=asked.time_in_force.lower(),  # type: ignore[arg-type]
-        post_only=asked.post_only,
         price=price,
         quantity=quantity,
         quote_quantity=quote_quantity,
-        client_order_id=asked.client_order_id,
         key=key or asked.client_order_id,
-        deadline_ms=gateway.deadline_ms(),
+        deadline_ms=deadline_ms(),
+        **requests.asked_words(asked),
     )
-    reply = await _submit(command, terms.shard_id, request_id)
+    reply = await submit(command, request_id)
     return _with_trades(caller, reply, terms, asked.user_id)
 
 
@@ -122,7 +115,7 @@ async def cancel_order(
     terms = _terms_of_id(market_id)
     command = CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
-        reply = await _submit(command, terms.shard_id, request_id)
+        reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
     return v1_words.order(reply.orders[0], terms, account_id)
@@ -144,10 +137,10 @@ async def amend_order(
         price=price,
         quantity=quantity,
         key=key,
-        deadline_ms=gateway.deadline_ms(),
+        deadline_ms=deadline_ms(),
     )
     try:
-        reply = await _submit(command, terms.shard_id, request_id)
+        reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
     return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
@@ -163,19 +156,19 @@ async def cancel_all(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel_all(params)
     account_pk = caller.account_pk(asked.account)
-    by_id = {view.terms.market_id: view.terms for view in get_feed().markets()}
+    by_id = {view.terms.market_id: view.terms for view in web_process().feed.markets()}
     market = None if asked.market is None else _terms_of_symbol(asked.market)
     shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
     commands = [
-        _submit(
+        submit(
             CancelAllOrders(
                 account_id=account_pk,
                 market_id=market.market_id if market else None,
                 side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
                 key=f"{key}:{shard_id}" if key else None,
             ),
-            shard_id,
             request_id,
+            shard_id=shard_id,
         )
         for shard_id in shards
     ]
@@ -208,22 +201,12 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-async def _submit(command: WireCommand, shard_id: int, request_id: str) -> wire.Reply:
-    """Submit a command. A database that fails the look-up after the wait leaves it unknown."""
-    try:
-        return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
-    except (DatabaseError, InterfaceError):
-        raise OutcomeUnknown(
-            "The command may have been queued, and its outcome cannot be read right now."
-        ) from None
-
-
 def _terms_of_symbol(symbol: str) -> MarketTerms:
-    return get_feed().market(symbol).terms
+    return web_process().feed.market(symbol).terms
 
 
 def _terms_of_id(market_id: int) -> MarketTerms:
-    view = get_feed().market_by_id(market_id)
+    view = web_process().feed.market_by_id(market_id)
     if view is None:
         raise MarketNotFound("There is no such market.")
     return view.terms

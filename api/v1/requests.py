@@ -3,6 +3,7 @@
 Figures stay text here; whether they fit a market's tick and lot is checked against its terms.
 """
 
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from api.v1.fields import Fields, wrong_fields
+from matching.engine.orders import Carried
 
 SIDES: Final = {"buy": "Buy", "sell": "Sell"}
 ORDER_TYPES: Final = {"limit": "Limit", "market": "Market"}
@@ -111,6 +113,18 @@ def parse_place(data: Any) -> PlaceOrderIn:
         post_only=post_only,
         client_order_id=client_order_id,
     )
+
+
+def asked_words(order: PlaceOrderIn) -> dict[str, Any]:
+    """Return what an order asks for beside its figures, as commands spell it."""
+    return {
+        "side": order.side.lower(),
+        "order_type": order.order_type.lower(),
+        "time_in_force": order.time_in_force.lower(),
+        "post_only": order.post_only,
+        "client_order_id": order.client_order_id,
+        "carried": Carried(*map(partial(getattr, order), Carried.__struct_fields__)),
+    }
 
 
 def _check_limit(

@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
@@ -43,6 +45,8 @@ SELF_TRADE_SCOPE: Final = {"owner": "Owner", "account": "Account"}
 _UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}
 # 1m -> Minute1, 12h -> Hour12, 1M -> Month1
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
+_INTERVAL_OF: Final = {name.lower(): interval for interval, name in INTERVAL.items()}
+INTERVAL_DEFAULT: Final = "1m"
 TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
 
 ACCOUNT_STATUS: Final = {
@@ -55,6 +59,18 @@ WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelle
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
 _DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+def interval_of(value: Any) -> str | None:
+    """Return the interval that a client means, the default for None; None for what is none.
+
+    The emitted names are taken, too; "1m" and "1M" differ in their letter case only.
+    """
+    if value is None:
+        return INTERVAL_DEFAULT
+    if not isinstance(value, str):
+        return None
+    return value if value in INTERVALS else _INTERVAL_OF.get(value.lower())
 
 
 def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> str | None:
@@ -94,6 +110,7 @@ def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) ->
         "reason": state.reason or None,
         "created_at": time_text(state.created_us),
         "updated_at": time_text(state.updated_us),
+        **asdict(state.carried),
     }
 
 

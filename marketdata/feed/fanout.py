@@ -1,16 +1,13 @@
-"""Who follows what, and the delivery of each message to all of them."""
+"""Who follows what everybody may see, and the delivery of each message to all of them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import structlog
 
-from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.topics import Channel, Message, Sink, Topic
 from marketdata.feed.view import DepthDelta, MarketView
 from marketdata.wire import CandleState, PublicTrade
-from matching import wire
-from matching.wire import MarketEvent
 
 # What a sink that fell behind is given of the trades it missed: the newest ones. Their ids have
 # no gaps, so it can tell how many more there were.
@@ -30,8 +27,6 @@ class Fanout:
         # The last snapshot made of a book topic and market, and the depth sequence it shows.
         self._snapshots: dict[tuple[Topic, int], tuple[int, Message]] = {}
         self.deliveries = 0
-        # Those who follow all that happens to an account.
-        self.account_streams = AccountStreams()
 
     def add(self, topic: Topic, sink: Sink) -> None:
         """Let ``sink`` follow ``topic``; twice is once."""
@@ -86,11 +81,6 @@ class Fanout:
         """Tell of a market's rules and state as they are now."""
         for topic, sinks in self._following("markets", view.terms.market_id):
             self._tell(topic, sinks, topic.codec.market, view)
-
-    def private(self, view: MarketView, event: MarketEvent) -> None:
-        """Tell the followed accounts what an event did to their orders and balances."""
-        if event.private and self.account_streams:
-            self.account_streams.event(view, event, wire.decode_private(event.private))
 
     def follows_candles(self, market_id: int, interval: str) -> bool:
         """Tell whether somebody follows a market's candles of an interval."""

@@ -1,41 +1,43 @@
 """The feed: what the public and account owners see, live, from committed events in sequence.
 
 One per process. It subscribes first, then reads the tables, then applies what is newer; gaps are
-filled from the tables (ADR 0006). ``get_feed()`` is the way in.
+filled from the tables (ADR 0006).
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import redis.asyncio as redis_asyncio
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from accounts.money.selectors import list_balance_versions
-from accounts.notices import (
-    BALANCES_CHANNEL,
-    CREDENTIALS_CHANNEL,
-    decode_balances,
-    decode_credential_notice,
-)
-from marketdata.feed.account_streams import AccountCodec, AccountSink
+from accounts.notices import BALANCES_CHANNEL, decode_balances
+from marketdata.feed.account_streams import AccountCodec, AccountSink, AccountStreams
 from marketdata.feed.candles import CandleChains
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.following import Follower
-from marketdata.feed.listener import Listener
 from marketdata.feed.tables import TableReader
 from marketdata.feed.topics import Codec, Message, Sink, Topic
 from marketdata.feed.view import CANDLES_KEPT_MAX, MarketView
-from marketdata.wire import TICKERS_CHANNEL, TickerState, decode_candles, decode_tickers
+from marketdata.wire import (
+    CANDLES_PATTERN,
+    TICKERS_CHANNEL,
+    TICKERS_KEY,
+    TickerState,
+    decode_candles,
+    decode_tickers,
+)
 from matching import wire
 from matching.markets.selectors import list_market_terms
 from matching.markets.terms import MarketTerms
+from matching.wire import EVENTS_PATTERN
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import EngineUnavailable, MarketNotFound
+from zavora.foundation.queue import Subscription
 
-__all__ = ["Codec", "Feed", "MarketView", "Message", "Sink", "Topic", "get_feed"]
+__all__ = ["Codec", "Feed", "MarketView", "Message", "Sink", "Topic"]
 
 START_WAIT_S: Final = 5.0
 # How often tickers that changed are told at most.
@@ -55,8 +57,11 @@ log = structlog.get_logger(__name__)
 class Feed:
     """Follows every market for the process it lives in. Bound to the event loop it starts in."""
 
-    def __init__(self) -> None:
+    def __init__(self, subscription: Subscription) -> None:
+        """Make one that hears events by ``subscription``, which is not started yet."""
         self.fanout = Fanout()
+        # Those who follow all that happens to an account, whichever API spells it.
+        self.accounts = AccountStreams()
         self._followers: dict[int, Follower] = {}
         self._by_symbol: dict[str, Follower] = {}
         # Grows with every market and every change of one's rules: what is derived from them is
@@ -64,12 +69,12 @@ class Feed:
         self.terms_version = 0
         self._tables = TableReader()
         self._candles = CandleChains(self.fanout, self._tables)
-        self._listener = Listener(
-            settings.REDIS_URL,
-            on_connected=self._connected,
-            on_disconnected=self._disconnected,
-            on_message=self._message,
-        )
+        self._subscription = subscription
+        subscription.on_pattern(EVENTS_PATTERN, self._take_event)
+        subscription.on_pattern(CANDLES_PATTERN, self._take_candles)
+        subscription.on(TICKERS_CHANNEL, self._take_tickers)
+        subscription.on(BALANCES_CHANNEL, self._take_balances)
+        subscription.on_gap(self._connected, self._disconnected)
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         # Every market known at the start was loaded once; later ones do not hold anybody up.
@@ -82,7 +87,6 @@ class Feed:
         self._ticker_wanted = asyncio.Event()
         # Answers that wait for events: views with the sequences they must reach.
         self._awaited: list[tuple[list[tuple[MarketView, int]], asyncio.Future[None]]] = []
-        self._user_listeners: dict[int, dict[Callable[[], None], None]] = {}
 
     # --- life ---
 
@@ -95,7 +99,6 @@ class Feed:
         if not self._tasks:
             self._loop = asyncio.get_running_loop()
             self._tasks = [
-                asyncio.create_task(self._listener.run(), name="feed-listener"),
                 asyncio.create_task(self._keep_terms(), name="feed-terms"),
                 asyncio.create_task(self._tell_tickers(), name="feed-tickers"),
                 asyncio.create_task(self._compare_balances(), name="feed-balances"),
@@ -124,7 +127,7 @@ class Feed:
     def is_live(self) -> bool:
         """Tell whether events arrive and every market, unless set aside, is in step with them."""
         return (
-            self._listener.is_connected
+            self._subscription.is_connected
             and self._has_terms.is_set()
             and all(each.view.is_synced or each.is_aside for each in self._followers.values())
         )
@@ -133,14 +136,6 @@ class Feed:
     def set_aside(self) -> list[str]:
         """Return the markets whose tables or events cannot be read, by symbol."""
         return sorted(each.view.terms.symbol for each in self._followers.values() if each.is_aside)
-
-    def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Tell whether the feed runs, or may start, in this event loop."""
-        return self._loop is None or self._loop is loop
-
-    def is_running(self) -> bool:
-        """Tell whether the event loop it belongs to runs."""
-        return self._loop is not None and self._loop.is_running()
 
     # --- reading ---
 
@@ -155,6 +150,11 @@ class Feed:
         """Return a market by its id, None where it is not known (yet)."""
         follower = self._followers.get(market_id)
         return follower.view if follower else None
+
+    def shard_of(self, market_id: int) -> int | None:
+        """Return which shard matches a market, None where that is not known (yet)."""
+        follower = self._followers.get(market_id)
+        return follower.view.terms.shard_id if follower else None
 
     def markets(self) -> list[MarketView]:
         """Return all markets, by id."""
@@ -230,7 +230,7 @@ class Feed:
         """
         await self.ensure_started()
         await self._be_live()
-        streams = self.fanout.account_streams
+        streams = self.accounts
         streams.follow(account_id, codec, sink)
         try:
             versions = await self._tables.read(list_balance_versions, [account_id])
@@ -241,56 +241,28 @@ class Feed:
 
     def unfollow_account(self, account_id: int, codec: AccountCodec, sink: AccountSink) -> None:
         """End it; what is not followed is left alone."""
-        self.fanout.account_streams.unfollow(account_id, codec, sink)
+        self.accounts.unfollow(account_id, codec, sink)
 
-    def follow_user(self, user_id: int, callback: Callable[[], None]) -> None:
-        """Call back whenever credentials, accounts or rights of a user changed, or may have."""
-        self._user_listeners.setdefault(user_id, {})[callback] = None
+    # --- what the subscription tells ---
 
-    def unfollow_user(self, user_id: int, callback: Callable[[], None]) -> None:
-        """End it."""
-        callbacks = self._user_listeners.get(user_id, {})
-        callbacks.pop(callback, None)
-        if not callbacks:
-            self._user_listeners.pop(user_id, None)
-
-    # --- what the listener tells ---
-
-    async def _connected(self, tickers: bytes | None) -> None:
+    async def _connected(self, client: "redis_asyncio.Redis") -> None:
         # Whatever happened while nobody listened is in the tables: subscribed first, read now.
         self._terms_wanted.set()
         for follower in self._followers.values():
             follower.resync()
-        for user_id in list(self._user_listeners):
-            self._tell_user(user_id)
-        if self._listener.connects > 1:
+        if self._subscription.connects > 1:
             # Notices carry no sequence, as events do: some may be gone.
-            self.fanout.account_streams.lost("balances")
+            self.accounts.lost("balances")
+        tickers: Any = await client.get(TICKERS_KEY)
         if tickers is not None:
             self._take_tickers(tickers)
-        log.info("feed_connected", connects=self._listener.connects)
 
     def _disconnected(self) -> None:
         for follower in self._followers.values():
             follower.mark_stale()
 
-    def _message(self, channel: str, body: bytes) -> None:
-        """Take one message in. One that cannot be is told of and costs nobody else anything."""
-        try:
-            if channel.startswith("events:"):
-                self._take_event(int(channel.removeprefix("events:")), body)
-            elif channel.startswith("candles:"):
-                self._take_candles(body)
-            elif channel == TICKERS_CHANNEL:
-                self._take_tickers(body)
-            elif channel == BALANCES_CHANNEL:
-                self.fanout.account_streams.moved(decode_balances(body))
-            elif channel == CREDENTIALS_CHANNEL:
-                self._tell_user(decode_credential_notice(body).user_id)
-        except Exception:
-            log.exception("feed_message_not_taken", channel=channel)
-
-    def _take_event(self, market_id: int, body: bytes) -> None:
+    def _take_event(self, channel: str, body: bytes) -> None:
+        market_id = int(channel.removeprefix("events:"))
         follower = self._followers.get(market_id)
         if follower is None:
             self._terms_wanted.set()
@@ -308,7 +280,7 @@ class Feed:
         if self._awaited:
             self._tell_shown()
 
-    def _take_candles(self, body: bytes) -> None:
+    def _take_candles(self, _channel: str, body: bytes) -> None:
         for candle in decode_candles(body):
             view = self.market_by_id(candle.market_id)
             if view is not None:
@@ -322,12 +294,8 @@ class Feed:
                 self._note_change(view)
                 self._candles.compare(view, state.sequence)
 
-    def _tell_user(self, user_id: int) -> None:
-        for callback in list(self._user_listeners.get(user_id, {})):
-            try:
-                callback()
-            except Exception:
-                log.exception("user_not_told", user_id=user_id)
+    def _take_balances(self, body: bytes) -> None:
+        self.accounts.moved(decode_balances(body))
 
     # --- tasks ---
 
@@ -365,6 +333,7 @@ class Feed:
         follower = Follower(
             terms,
             fanout=self.fanout,
+            accounts=self.accounts,
             tables=self._tables,
             on_changed=self._note_change,
             on_rules=self._terms_wanted.set,
@@ -387,7 +356,7 @@ class Feed:
 
     async def _compare_balances(self) -> None:
         """See to it that a balance's last notice is missed by nobody if it was lost."""
-        streams = self.fanout.account_streams
+        streams = self.accounts
         while True:
             await asyncio.sleep(COMPARE_PERIOD_S)
             account_ids = streams.account_ids
@@ -426,25 +395,3 @@ class Feed:
 def _finish(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
-
-
-_feed: Feed | None = None
-
-
-def get_feed() -> Feed:
-    """Return the feed of the process.
-
-    A feed belongs to one event loop. Where that loop is not the running one (tests run each in a
-    loop of their own), a new feed takes its place. Outside a loop the present one is returned,
-    for reading.
-    """
-    global _feed
-    if _feed is not None and _feed.is_running():
-        return _feed
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        loop = None
-    if _feed is None or (loop is not None and not _feed.belongs_to(loop)):
-        _feed = Feed()
-    return _feed

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from django.db import InterfaceError, OperationalError
 
+from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.tables import TableReader
 from marketdata.feed.view import TRADES_KEPT_MAX, MarketView, public_trade
@@ -41,6 +42,7 @@ class Follower:
         terms: MarketTerms,
         *,
         fanout: Fanout,
+        accounts: AccountStreams,
         tables: TableReader,
         on_changed: Callable[[MarketView], None],
         on_rules: Callable[[], None],
@@ -56,6 +58,7 @@ class Follower:
         self.repairs = 0
         self.snapshots = 0
         self._fanout = fanout
+        self._accounts = accounts
         self._tables = tables
         self._on_changed = on_changed
         self._on_rules = on_rules
@@ -109,7 +112,8 @@ class Follower:
             self._fanout.book_delta(self.view, delta)
         if event.trades:
             self._fanout.trades(self.view, map(public_trade, event.trades))
-        self._fanout.private(self.view, event)
+        if event.private and self._accounts:
+            self._accounts.event(self.view, event, wire.decode_private(event.private))
         if delta is not None or event.trades:
             self._on_changed(self.view)
 
@@ -138,7 +142,7 @@ class Follower:
         self.view.is_synced = True
         if self.is_aside:
             self.is_aside = False
-            self._fanout.account_streams.lost("everything")
+            self._accounts.lost("everything")
             log.info("market_goes_on", part="feed", market=self.view.terms.symbol)
         self.synced.set()
         self._on_changed(self.view)
@@ -189,7 +193,7 @@ class Follower:
                 if newest is None or trade.sequence > newest.sequence
             ]
             self._fanout.trades(view, missed)
-            self._fanout.account_streams.lost("everything")
+            self._accounts.lost("everything")
             log.warning("feed_reloaded_market", market=view.terms.symbol)
 
     def _drain_pending(self) -> bool:

@@ -23,6 +23,7 @@ from matching.admin.units import (
     unit_of_quote,
 )
 from matching.commands import decode_command
+from matching.engine.orders import OrderTerms
 from matching.models import Command, Event, Order, OrderKey, Trade
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import NOTHING, Unit, figure, figure_cell, lines, link, link_to
@@ -32,6 +33,14 @@ READABLE_LENGTH_MAX: Final = 2_000
 
 
 # --- orders --------------------------------------------------------------------------------------
+
+
+# The words of an order's kind, as the table names and spells them.
+_KIND_FIELDS: Final = tuple(
+    field.name
+    for field in Order._meta.concrete_fields
+    if field.choices and field.name in OrderTerms.__struct_fields__
+)
 
 
 @admin.register(Order)
@@ -73,7 +82,7 @@ class OrderAdmin(ReadOnlyAdmin):
     @admin.display(description="kind")
     def kind(self, order: Order) -> str:
         """Return side, type and time in force."""
-        words = [order.get_side_display(), order.order_type, order.get_time_in_force_display()]
+        words = [str(getattr(order, f"get_{field}_display")()) for field in _KIND_FIELDS]
         return " ".join([*words, "post-only"] if order.post_only else words)
 
     @admin.display(description="filled of")

@@ -15,6 +15,7 @@ from matching.commands.cancel_all import CancelAllKind
 from matching.commands.configure import ConfigureKind
 from matching.commands.phase import PhaseKind
 from matching.commands.place import PlaceKind
+from matching.engine.orders import NOTHING_CARRIED
 
 TABLE: Final[tuple[Kind[Any], ...]] = (
     PlaceKind(),
@@ -46,7 +47,16 @@ def key_of(command: WireCommand | None) -> tuple[int, str] | None:
 
 # Conditions of a cancel never come with a key, and what a former version bound reads as before.
 _NOT_ASKED_FOR: Final = frozenset(
-    {"key", "deadline_ms", "cancel_name", "reason", "actor", "only_status", "replacement"}
+    {
+        "key",
+        "deadline_ms",
+        "cancel_name",
+        "reason",
+        "actor",
+        "only_status",
+        "replacement",
+        "carried",
+    }
 )
 
 
@@ -62,5 +72,8 @@ _CONTENTS: Final = {kind: _content_of(kind) for kind in KINDS}
 def fingerprint(command: WireCommand) -> bytes:
     """Return a digest of what a command asks for, whatever its key, deadline and own name."""
     kind = type(command)
-    content = (kind.__name__, _CONTENTS[kind](command))
+    content: tuple[object, ...] = (kind.__name__, _CONTENTS[kind](command))
+    carried = getattr(command, "carried", NOTHING_CARRIED)
+    if carried != NOTHING_CARRIED:
+        content = (*content, carried)
     return blake2b(msgspec.msgpack.encode(content), digest_size=16).digest()

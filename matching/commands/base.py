@@ -118,6 +118,8 @@ class Kind(Generic[W]):
     # It reads nothing but its account's figures and the books: a batch of such may be settled while
     # the next is decided.
     may_fly: ClassVar[bool] = False
+    # It may name an asset that was added since the shard was loaded.
+    names_assets: ClassVar[bool] = False
 
     def account_ids(self, command: W) -> tuple[int, ...]:
         """Return the accounts whose status and funds the command is decided with."""

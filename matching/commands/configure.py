@@ -56,6 +56,7 @@ class ConfigureKind(Kind[ConfigureMarket]):
 
     wire = ConfigureMarket
     name = "configure"
+    names_assets = True
 
     def given(self, command: ConfigureMarket, batch: Batch) -> Given:
         """Return the time."""

@@ -20,7 +20,7 @@ from matching.commands.base import (
     fitting,
 )
 from matching.engine.commands import Place
-from matching.engine.orders import OrderTerms
+from matching.engine.orders import NOTHING_CARRIED, Carried, OrderTerms
 from matching.markets.terms import AssetTerms, MarketTerms
 
 
@@ -39,6 +39,7 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     client_order_id: ClientOrderId | None
     key: Key | None
     deadline_ms: int
+    carried: Carried = NOTHING_CARRIED
 
 
 # What an order asks for goes by the same names on the wire and in the engine, but for its budget.

@@ -21,8 +21,10 @@ from zavora.foundation.money import INTEGER_DIGITS_MAX, SCALE_MAX
 
 # In smallest units, by scale: what a total stays below; and what, brought by an order to a balance
 # that is not nearly full (``accounts.money.ledger``), leaves it below that whatever it is.
-BOUNDS: Final = tuple(10 ** (INTEGER_DIGITS_MAX + scale) for scale in range(SCALE_MAX + 1))
-_HARMLESS: Final = tuple(9 * bound // 10 for bound in BOUNDS)
+BOUNDS: Final[tuple[int, ...]] = tuple(
+    10 ** (INTEGER_DIGITS_MAX + scale) for scale in range(SCALE_MAX + 1)
+)
+_HARMLESS: Final[tuple[int, ...]] = tuple(9 * bound // 10 for bound in BOUNDS)
 
 
 class Crowded(Exception):

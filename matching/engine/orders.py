@@ -28,12 +28,22 @@ CloseReason = Literal[
 OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
 
 
+class Carried(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an order is accepted, stored and shown with, and the engine neither reads nor changes.
+
+    A field is added here alone, with a default: it goes by its name on the wire, in the table and
+    in v1. A figure's last word says what it counts (``..._price``, ``..._quantity``,
+    ``..._amount``); it is plain text, as the market writes it. There is none yet.
+    """
+
+
+NOTHING_CARRIED: Final = Carried()
+
+
 class OrderTerms(msgspec.Struct, frozen=True, gc=False):
     """What an order asks for, for as long as it lives.
 
-    ``budget_units`` is set for a market order by quote amount, which has no quantity. A field that
-    the engine only carries (it is accepted, stored and shown) goes to the end, with a default, by
-    the name that it has on the wire and in the table.
+    ``budget_units`` is set for a market order by quote amount, which has no quantity.
     """
 
     budget_units: int | None
@@ -42,6 +52,7 @@ class OrderTerms(msgspec.Struct, frozen=True, gc=False):
     time_in_force: TimeInForce
     post_only: bool
     client_order_id: str | None
+    carried: Carried = NOTHING_CARRIED
 
     @property
     def may_rest(self) -> bool:

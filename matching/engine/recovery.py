@@ -66,6 +66,6 @@ def state_hash(markets: Iterable[Market]) -> str:
 
 def _fields_of(order: Order) -> tuple[object, ...]:
     """Return an order's fields and those of its terms, in the order that the format has."""
-    budget_units, *asked = astuple(order.terms)
+    budget_units, *asked, name, carried = astuple(order.terms)
     ids, figures = astuple(order)[:3], astuple(order)[4:]
-    return (*ids, asked[4], *asked[:4], *figures[:2], budget_units, *figures[2:], *asked[5:])
+    return (*ids, name, *asked, *figures[:2], budget_units, *figures[2:], *astuple(carried))

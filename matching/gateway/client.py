@@ -13,64 +13,44 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
-import redis.asyncio as redis_asyncio
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from redis.asyncio.connection import Connection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from matching import wire
-from matching.commands import fingerprint
+from matching.commands import encode, fingerprint, kind_of
 from matching.commands.base import WireCommand
-from matching.commands.cancel import CancelOrder
-from matching.commands.cancel_all import CancelAllOrders
 from matching.gateway.reply_codes import error_of
+from matching.gateway.routing import ShardOf, find_shard, market_of, unknown
+from matching.gateway.script import SUBMIT_LUA
 from matching.rows.keys import KeyResult, find_key_result
 from zavora.foundation import lasting
 from zavora.foundation.ending import end_tasks
-from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown, Overloaded, ValidationFailed
-from zavora.foundation.queue import connect_async, hear, silence_max_s
+from zavora.foundation.errors import (
+    EngineUnavailable,
+    MarketNotFound,
+    OutcomeUnknown,
+    Overloaded,
+    ValidationFailed,
+)
+from zavora.foundation.queue import Subscription, bare_connection, silence_max_s
 from zavora.foundation.setting_values import SettingValue
 from zavora.foundation.times import now_ms
 
 log = structlog.get_logger(__name__)
 
-# KEYS: stream, heartbeat. ARGV: backlog cap, cap for cancels, then for each command whether it is
-# a cancel, body, request id, reply address, correlation. Answers -1 (no worker), 0 (backlog full)
-# or 1 (queued) for each.
-_SUBMIT_LUA: Final = """
-local results = {}
-local alive = redis.call('EXISTS', KEYS[2]) == 1
-local length = redis.call('XLEN', KEYS[1])
-for i = 3, #ARGV, 5 do
-    local cap = tonumber(ARGV[ARGV[i] == '1' and 2 or 1])
-    if not alive then
-        results[#results + 1] = -1
-    elseif length >= cap then
-        results[#results + 1] = 0
-    else
-        redis.call('XADD', KEYS[1], '*', 'b', ARGV[i + 1], 'r', ARGV[i + 2],
-                   'a', ARGV[i + 3], 'c', ARGV[i + 4])
-        length = length + 1
-        results[#results + 1] = 1
-    end
-end
-return results
-"""
 # How many commands one Lua call carries at most: it runs alone in the server meanwhile.
 SUBMIT_CALL_MAX: Final = 200
-RECONNECT_WAIT_MAX_S: Final = 1.0
 # A connection that rested longer is looked at before a command is trusted to it.
 IDLE_CHECK_S: Final = 0.05
-# How long the first command of a process waits for its reply channel.
+# How long a command waits for the channel of its reply, before it is queued.
 START_WAIT_S: Final = 2.0
 # How long an answer is held back at most until the process shows what it says.
 HOLD_MAX_S: Final = 0.25
@@ -88,86 +68,103 @@ class _Waiting(msgspec.Struct, eq=False):
     body: bytes
     request_id: str
     correlation: int
-    queued: "asyncio.Future[int]"
     reply: "asyncio.Future[wire.Reply]"
 
 
-def _connection() -> Connection:
-    """Return an unconnected connection that never repeats a command by itself."""
-    pool = redis_asyncio.ConnectionPool.from_url(settings.REDIS_URL)
-    options = dict(pool.connection_kwargs)
-    # Valkey answers within milliseconds; one that hangs longer than this is as good as gone.
-    options.update(
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=silence_max_s(),
-        socket_connect_timeout=silence_max_s(),
-        health_check_interval=0,
-    )
-    connection: Any = pool.connection_class(**options)
-    return cast(Connection, connection)
+# Event sequences by market; None: everybody can see them already.
+WhenShown = Callable[[list[tuple[int, int]]], "asyncio.Future[None] | None"]
 
 
 class Gateway:
-    """One process's (and event loop's) connection to the workers."""
+    """One process's (and event loop's) way to the workers.
 
-    def __init__(self, when_shown: "WhenShown | None" = None) -> None:
-        """Make one, not started yet. ``when_shown``: what answers are held back for."""
+    ``when_shown`` says when the process shows what the same commit told everybody: answers are
+    held back until then. Answers and events come by different ways, and a client that was answered
+    and then asks the same process for the book must find its order there.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        *,
+        shard_of: ShardOf = unknown,
+        when_shown: WhenShown | None = None,
+    ) -> None:
+        """Make one that hears its replies by ``subscription``, which is not started yet."""
+        self._subscription = subscription
+        self._shard_of = shard_of
         self._when_shown = when_shown
         self.process = f"{os.getpid():x}-{secrets.token_hex(6)}"
         self._correlations = itertools.count(1)
         self._replies: dict[int, asyncio.Future[wire.Reply]] = {}
         self._to_queue: list[_Waiting] = []
         self._wake = asyncio.Event()
-        self._listening = asyncio.Event()
         self._connection: Connection | None = None
         self._script_sha = ""
         self._used_at = 0.0
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        """Start the queueing and the listening task."""
-        self._tasks = [
-            asyncio.create_task(self._queue_forever(), name="gateway-queue"),
-            asyncio.create_task(self._listen_forever(), name="gateway-replies"),
-        ]
-
-    def abandon(self) -> None:
-        """End the tasks without waiting for their end."""
-        for task in self._tasks:
-            task.cancel()
+        self._queueing: asyncio.Task[None] | None = None
+        subscription.on(wire.replies_channel(self.process), self._resolve)
 
     async def close(self) -> None:
-        """End the tasks; what still waits gets OutcomeUnknown from its own wait."""
-        await end_tasks(self._tasks)
+        """Queue nothing more; what still waits gets OutcomeUnknown from its own wait."""
+        if self._queueing is not None:
+            await end_tasks([self._queueing])
         if self._connection is not None:
             await self._connection.disconnect()
 
-    def is_usable(self) -> bool:
-        """Tell whether the tasks run."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
-
     # --- submitting ---------------------------------------------------------------------------
 
-    async def submit(self, command: WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+    async def submit(
+        self, command: WireCommand, *, request_id: str, shard_id: int | None = None
+    ) -> wire.Reply:
+        """Submit a command to its market's shard and return its reply after the commit.
+
+        ``shard_id`` is for a market that is to be, and for what concerns a whole shard. Raises the
+        error of ``zavora.foundation.errors`` that the worker's refusal means (nothing changed);
+        ``MarketNotFound``, ``Overloaded`` and ``EngineUnavailable`` where nothing was queued;
+        ``OutcomeUnknown`` where it was, or may have been, and no answer came in time.
+        """
+        if shard_id is not None:
+            return _accepted(await self._ask(command, shard_id, request_id))
+        known = self._shard_of(market_of(command))
+        if known is None:
+            known = await self._find_shard(command)
+        reply = await self._ask(command, known, request_id)
+        if reply.code == "wrong_shard":
+            found = await self._find_shard(command)
+            if found != known:
+                # It did not take effect there.
+                reply = await self._ask(command, found, request_id)
+        return _accepted(reply)
+
+    async def _find_shard(self, command: WireCommand) -> int:
+        loop = asyncio.get_running_loop()
+        shard_id = await loop.run_in_executor(_look_ups, _read_shard, market_of(command))
+        if shard_id is None:
+            raise MarketNotFound("There is no such market.")
+        return shard_id
+
+    async def _ask(self, command: WireCommand, shard_id: int, request_id: str) -> wire.Reply:
         """Queue a command and return the worker's reply to it, whatever it says."""
-        body = wire.encode(command)
+        body = encode(command)
         if len(body) > wire.BODY_BYTES_MAX:
             raise ValidationFailed("the command is too long")
         loop = asyncio.get_running_loop()
-        if not self._listening.is_set():
-            await self._wait_for_listener()
+        if not self._subscription.is_connected:
+            await self._wait_for_replies()
         waiting = _Waiting(
             shard_id=shard_id,
-            is_cancel=isinstance(command, CancelOrder | CancelAllOrders),
+            is_cancel=kind_of(command).is_cancel,
             body=body,
             request_id=request_id,
             correlation=next(self._correlations),
-            queued=loop.create_future(),
             reply=loop.create_future(),
         )
         self._replies[waiting.correlation] = waiting.reply
         self._to_queue.append(waiting)
         self._wake.set()
+        if self._queueing is None or self._queueing.done():
+            self._queueing = asyncio.create_task(self._queue_forever(), name="gateway-queue")
         wait_s = _WAIT_MS.value / 1000
         # One timer for the whole wait; a refusal to queue arrives as an exception of the reply.
         timer = loop.call_later(wait_s, _give_up, waiting.reply)
@@ -179,10 +176,10 @@ class Gateway:
             timer.cancel()
             self._replies.pop(waiting.correlation, None)
 
-    async def _wait_for_listener(self) -> None:
+    async def _wait_for_replies(self) -> None:
         try:
             async with asyncio.timeout(START_WAIT_S):
-                await self._listening.wait()
+                await self._subscription.connected()
         except TimeoutError:
             raise EngineUnavailable("the queue is not reachable; nothing was queued") from None
 
@@ -263,7 +260,7 @@ class Gateway:
             return list(await connection.read_response())
         except NoScriptError:
             # A restarted server forgot the script; this answer means that nothing was done.
-            await connection.send_command("EVAL", _SUBMIT_LUA, *arguments)
+            await connection.send_command("EVAL", SUBMIT_LUA, *arguments)
             return list(await connection.read_response())
 
     async def _connected(self) -> Connection:
@@ -271,9 +268,10 @@ class Gateway:
             # It was closed before anything was sent over it: nothing is in doubt.
             await self._disconnect()
         if self._connection is None:
-            connection = _connection()
+            # Valkey answers within milliseconds; one that hangs longer is as good as gone.
+            connection = bare_connection(timeout_s=silence_max_s())
             await connection.connect()
-            await connection.send_command("SCRIPT", "LOAD", _SUBMIT_LUA)
+            await connection.send_command("SCRIPT", "LOAD", SUBMIT_LUA)
             sha = await connection.read_response()
             self._script_sha = sha.decode() if isinstance(sha, bytes) else str(sha)
             self._connection = connection
@@ -295,32 +293,7 @@ class Gateway:
         if connection is not None:
             await connection.disconnect(nowait=True)
 
-    # --- listening ----------------------------------------------------------------------------
-
-    async def _listen_forever(self) -> None:
-        wait_s = 0.05
-        while True:
-            try:
-                await self._listen()
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("replies_lost", error=str(error))
-            except Exception:
-                # A message that cannot be taken in: what waits for it runs out, the next go on.
-                log.exception("replies_failed")
-            self._listening.clear()
-            await asyncio.sleep(wait_s)  # between attempts to connect, no synchronisation
-            wait_s = min(RECONNECT_WAIT_MAX_S, wait_s * 2) if not self._replies else 0.05
-
-    async def _listen(self) -> None:
-        silence_s = silence_max_s()
-        client = connect_async(timeout_s=silence_s)
-        async with client, client.pubsub() as pubsub:
-            await pubsub.subscribe(wire.replies_channel(self.process))
-            async for message in hear(pubsub, silence_s=silence_s):
-                if message["type"] == "message":
-                    self._resolve(message["data"])
-                elif message["type"] == "subscribe":
-                    self._listening.set()
+    # --- replies ------------------------------------------------------------------------------
 
     def _resolve(self, data: bytes) -> None:
         replies = wire.decode_replies(data)
@@ -347,6 +320,17 @@ class Gateway:
 _look_ups: Final = ThreadPoolExecutor(LOOK_UP_THREADS_MAX, thread_name_prefix="look-up")
 
 
+def _read_shard(market_id: int) -> int | None:
+    """Return a market's shard; raises EngineUnavailable where the tables cannot be asked."""
+    connections.close_all()
+    try:
+        return find_shard(market_id)
+    except (DatabaseError, InterfaceError):
+        raise EngineUnavailable("the market cannot be found now; nothing was queued") from None
+    finally:
+        connections.close_all()
+
+
 def _read_key_result(account_id: int, key: str) -> KeyResult | None:
     """Return what a key is bound to; None also where the tables cannot be asked just now."""
     # Look-ups are rare: a connection kept would only be stale the next time.
@@ -360,6 +344,12 @@ def _read_key_result(account_id: int, key: str) -> KeyResult | None:
         connections.close_all()
 
 
+def _accepted(reply: wire.Reply) -> wire.Reply:
+    if reply.code:
+        raise error_of(reply)
+    return reply
+
+
 def _give_up(reply: "asyncio.Future[wire.Reply]") -> None:
     if not reply.done():
         reply.set_exception(TimeoutError())
@@ -371,88 +361,37 @@ def _refuse(batch: list[_Waiting], error: Exception) -> None:
             waiting.reply.set_exception(error)
 
 
-# --- answers and what else the process shows ---
-
-# Event sequences by market; None: everybody can see them already.
-WhenShown = Callable[[list[tuple[int, int]]], "asyncio.Future[None] | None"]
+# --- without a web process -------------------------------------------------------------------
 
 
-def _at_once(_: list[tuple[int, int]]) -> None:
-    return None
-
-
-_when_shown: WhenShown = _at_once
-
-
-def answer_after(when_shown: WhenShown) -> None:
-    """Hold answers back until the process shows what the same commit told everybody.
-
-    Answers and events come by different ways. A client that was answered and then asks the same
-    process for the book must find its order there.
-    """
-    global _when_shown
-    _when_shown = when_shown
-
-
-# --- the process's gateway -------------------------------------------------------------------
-
-_gateways: dict[asyncio.AbstractEventLoop, Gateway] = {}
-
-
-async def ensure_started() -> Gateway:
-    """Return the running loop's gateway, started the first time; cheap ever after."""
-    loop = asyncio.get_running_loop()
-    gateway = _gateways.get(loop)
-    if gateway is None or not gateway.is_usable():
-        if gateway is not None:
-            gateway.abandon()
-        gateway = Gateway(lambda sequences: _when_shown(sequences))
-        _gateways[loop] = gateway
-        await gateway.start()
-    return gateway
-
-
-async def close() -> None:
-    """Stop the running loop's gateway."""
-    gateway = _gateways.pop(asyncio.get_running_loop(), None)
-    if gateway is not None:
+@contextlib.asynccontextmanager
+async def open_gateway(when_shown: WhenShown | None = None) -> AsyncIterator[Gateway]:
+    """Give a gateway with a subscription of its own, for as long as it is used."""
+    subscription = Subscription()
+    gateway = Gateway(subscription, when_shown=when_shown)
+    subscription.start()
+    try:
+        yield gateway
+    finally:
         await gateway.close()
+        await subscription.close()
 
 
-async def submit(command: WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
-    """Submit a command and return its reply after the commit.
-
-    Raises the error of ``zavora.foundation.errors`` that the worker's refusal means (nothing
-    changed); ``Overloaded`` and ``EngineUnavailable`` where nothing was queued; ``OutcomeUnknown``
-    where it was, or may have been, and no answer came in time.
-    """
-    gateway = await ensure_started()
-    return _accepted(await gateway.submit(command, shard_id=shard_id, request_id=request_id))
-
-
-def submit_sync(command: WireCommand, *, shard_id: int, request_id: str) -> wire.Reply:
+def submit_sync(
+    command: WireCommand, *, request_id: str, shard_id: int | None = None
+) -> wire.Reply:
     """Submit from a thread that runs no event loop: commands, the admin, celery.
 
     In an event loop and by a gateway of its own. The web's loop is not borrowed for it: what
     holds that up would hold up the operator, and this gateway's end would be the end of the one
-    that everybody's orders wait for.
+    that everybody's orders wait for. Raises what ``Gateway.submit`` raises.
     """
 
     async def once() -> wire.Reply:
-        gateway = Gateway()
-        await gateway.start()
-        try:
+        async with open_gateway() as gateway:
             return await gateway.submit(command, shard_id=shard_id, request_id=request_id)
-        finally:
-            await gateway.close()
 
-    return _accepted(asyncio.run(once()))
-
-
-def _accepted(reply: wire.Reply) -> wire.Reply:
-    if reply.code:
-        raise error_of(reply)
-    return reply
+    return asyncio.run(once())
 
 
 def deadline_ms() -> int:

@@ -1,7 +1,7 @@
 """Rows of orders, and an order as the text that events, replies and pages carry.
 
-What an order asks for (``OrderTerms``) goes by the names of its fields: they are the same in the
-engine, on the wire and in the table, so that a field which is only carried needs no line here.
+What an order asks for goes by the names of its fields: they are the same in the engine, on the wire
+and in the table, so that a field which is only carried needs no line here.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,17 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from matching import wire
-from matching.engine.orders import CloseReason, Order, OrderStatus, OrderTerms
+from matching.engine.orders import (
+    NOTHING_CARRIED,
+    Carried,
+    CloseReason,
+    Order,
+    OrderStatus,
+    OrderTerms,
+)
 from matching.markets.terms import MarketTerms
 from matching.models import Order as OrderRow
 from zavora.foundation.errors import InvariantBroken
@@ -28,9 +36,8 @@ from zavora.foundation.rows import (
 from zavora.foundation.times import microseconds_of
 
 # What an order asks for but its budget: the same names in the engine, on the wire and in the table.
-_ASKED_NAMES: Final = OrderTerms.__struct_fields__[1:]
-# Those that the engine only carries, behind the five that it reads.
-_CARRIED_NAMES: Final = _ASKED_NAMES[5:]
+_ASKED_NAMES: Final = OrderTerms.__struct_fields__[1:-1]
+_CARRIED_NAMES: Final = Carried.__struct_fields__
 asked_of: Final = attrgetter(*_ASKED_NAMES)
 
 ORDERS: Final = RowTable(
@@ -50,7 +57,7 @@ OPEN_ORDERS: Final = (
     " filled_quantity::text, filled_quote::text, hold::text, maker_fee_ppm, taker_fee_ppm,"
     " priority, status, (extract(epoch FROM created_at) * 1000000)::bigint,"
     " (extract(epoch FROM updated_at) * 1000000)::bigint, owner_id,"
-    f" {', '.join(_ASKED_NAMES)} FROM {OrderRow._meta.db_table}"
+    f" {', '.join((*_ASKED_NAMES, *_CARRIED_NAMES))} FROM {OrderRow._meta.db_table}"
     " WHERE market_id = ANY(%s) AND status IN ('new', 'partially_filled')"
 )
 UPDATE_ORDERS: Final = (
@@ -106,7 +113,7 @@ def order_state(
     else:
         remaining = terms.quantity_text(remaining_lots) if remaining_lots else terms.zero_quantity
     budget_units = order.terms.budget_units
-    side, order_type, time_in_force, post_only, name, *carried = asked_of(order.terms)
+    side, order_type, time_in_force, post_only, name = asked_of(order.terms)
     return wire.OrderState(
         order.order_id,
         order.account_id,
@@ -126,7 +133,7 @@ def order_state(
         reason,
         order.created_us,
         updated_us,
-        *carried,
+        order.terms.carried,
     )
 
 
@@ -150,7 +157,7 @@ def state_of_row(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
     def figure(value: Decimal | None, scale: int) -> str | None:
         return None if value is None else format_decimal(value, scale)
 
-    side, order_type, time_in_force, post_only, name, *carried = asked_of(row)
+    side, order_type, time_in_force, post_only, name = asked_of(row)
     return wire.OrderState(
         row.id,
         row.account_id,
@@ -170,7 +177,7 @@ def state_of_row(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
         row.reason,
         microseconds_of(row.created_at),
         microseconds_of(row.updated_at),
-        *_carried_texts(carried, terms),
+        _carried((getattr(row, field) for field in _CARRIED_NAMES), terms),
     )
 
 
@@ -193,7 +200,7 @@ def new_row(touched: TouchedOrder, time_text: str) -> str:
     )
     if not _CARRIED_NAMES:
         return row
-    carried = asked_of(state)[5:]
+    carried = astuple(state.carried)
     return "\t".join([row, *(NULL if v is None else copy_text(str(v)) for v in carried)])
 
 
@@ -238,8 +245,9 @@ def open_order_of(row: tuple[Any, ...], terms: MarketTerms) -> Order:
 
     Raises InvariantBroken or NotExact where a figure fits no tick, lot or unit of its market.
     """
-    asked, carried = row[16:21], row[21:]
-    order_terms = OrderTerms(None, *asked, *_carried_texts(carried, terms))
+    side, order_type, time_in_force, post_only, name = row[16:21]
+    carried = _carried(row[21:], terms)
+    order_terms = OrderTerms(None, side, order_type, time_in_force, post_only, name, carried)
     held = terms.quote if order_terms.side == "buy" else terms.base
     return Order(
         order_id=row[0],
@@ -296,19 +304,20 @@ def _count(text: str, decimals: int, step_units: int) -> int:
     return count
 
 
-def _carried_texts(values: Iterable[Any], terms: MarketTerms) -> list[Any]:
-    """Return stored values of carried fields as the wire has them: figures as exact text.
-
-    The last word of a figure's name says what it counts.
-    """
+def _carried(values: Iterable[Any], terms: MarketTerms) -> Carried:
+    """Return stored values as the wire has them: figures as exact text, by their last word."""
+    if not _CARRIED_NAMES:
+        return NOTHING_CARRIED
     decimals = {
         "price": terms.tick_decimals,
         "quantity": terms.lot_decimals,
         "amount": terms.quote.scale,
     }
-    return [
-        format_decimal(value, decimals[name.rpartition("_")[2]])
-        if isinstance(value, Decimal)
-        else value
-        for name, value in zip(_CARRIED_NAMES, values, strict=True)
-    ]
+    return Carried(
+        **{
+            name: format_decimal(value, decimals[name.rpartition("_")[2]])
+            if isinstance(value, Decimal)
+            else value
+            for name, value in zip(_CARRIED_NAMES, values, strict=True)
+        }
+    )

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from accounts.money.balances import BalanceKey
 from accounts.money.ledger import read_totals
-from matching.commands.configure import ConfigureMarket
+from matching.commands import kind_of
 from matching.commands.room import Crowded
 from matching.worker import lease, settle
 from matching.worker.ahead import Flight
@@ -236,7 +236,9 @@ class BatchSettler:
         self, cursor: "psycopg.Cursor[Any]", context: ShardContext, entries: Sequence[Entry]
     ) -> None:
         """Read assets again before a command that may name a new one."""
-        if any(type(entry.command) is ConfigureMarket for entry in entries):
+        if any(
+            entry.command is not None and kind_of(entry.command).names_assets for entry in entries
+        ):
             context.assets.update(read_assets(cursor))
             context.scales.update({a.asset_id: a.scale for a in context.assets.values()})
 

@@ -10,20 +10,22 @@ from drf_spectacular.generators import SchemaGenerator
 
 from api.binance.words import reports
 from api.v1 import words
-from matching import wire
-from matching.engine import types
+from matching.commands import TABLE
+from matching.commands.cancel import CancelOrder
+from matching.commands.place import PlaceOrder
+from matching.engine import commands, events, orders, rules
 from matching.models import Market, Order
 from tests.rules import exceptions
 from tests.rules.source import ROOT, last_name, python_files, require_only, tree_of
 
 # The engine's words, the choices of the tables, and how v1 spells them.
 ENUMERATIONS = {
-    "side": (types.Side, Order.Side, words.SIDE),
-    "order type": (types.OrderType, Order.Type, words.ORDER_TYPE),
-    "time in force": (types.TimeInForce, Order.TimeInForce, words.TIME_IN_FORCE),
-    "status": (types.OrderStatus, Order.Status, words.STATUS),
-    "phase": (types.MarketPhase, Market.Phase, words.PHASE),
-    "self-trade scope": (types.SelfTradeScope, Market.SelfTradeScope, words.SELF_TRADE_SCOPE),
+    "side": (orders.Side, Order.Side, words.SIDE),
+    "order type": (orders.OrderType, Order.Type, words.ORDER_TYPE),
+    "time in force": (orders.TimeInForce, Order.TimeInForce, words.TIME_IN_FORCE),
+    "status": (orders.OrderStatus, Order.Status, words.STATUS),
+    "phase": (rules.MarketPhase, Market.Phase, words.PHASE),
+    "self-trade scope": (rules.SelfTradeScope, Market.SelfTradeScope, words.SELF_TRADE_SCOPE),
 }
 # Where v1's document shows them: schema and property.
 DOCUMENTED = {
@@ -58,13 +60,13 @@ def test_the_compatible_api_spells_every_word() -> None:
 
 
 def test_the_wire_takes_the_engines_words() -> None:
-    fields = typing.get_type_hints(wire.PlaceOrder)
+    fields = typing.get_type_hints(PlaceOrder)
 
-    assert typing.get_args(fields["side"]) == typing.get_args(types.Side)
-    assert typing.get_args(fields["order_type"]) == typing.get_args(types.OrderType)
-    assert typing.get_args(fields["time_in_force"]) == typing.get_args(types.TimeInForce)
-    reasons = typing.get_args(typing.get_type_hints(wire.CancelOrder)["reason"])
-    assert set(reasons) <= set(typing.get_args(types.CloseReason))
+    assert typing.get_args(fields["side"]) == typing.get_args(orders.Side)
+    assert typing.get_args(fields["order_type"]) == typing.get_args(orders.OrderType)
+    assert typing.get_args(fields["time_in_force"]) == typing.get_args(orders.TimeInForce)
+    reasons = typing.get_args(typing.get_type_hints(CancelOrder)["reason"])
+    assert set(reasons) <= set(typing.get_args(orders.CloseReason))
 
 
 def test_the_document_shows_the_words_of_v1() -> None:
@@ -99,7 +101,7 @@ def test_every_reason_of_a_refusal_is_given() -> None:
         for constant in _texts(call)
     }
 
-    silent = set(typing.get_args(types.RejectReason)) - given
+    silent = set(typing.get_args(events.RejectReason)) - given
 
     require_only(silent, exceptions.REASONS_NOBODY_GIVES["reject"], "reasons nobody gives")
 
@@ -113,21 +115,20 @@ def test_every_reason_of_an_end_is_given() -> None:
         for constant in _texts(call)
     } | {
         field.default
-        for kind in (types.Cancel, wire.CancelOrder)
+        for kind in (commands.Cancel, CancelOrder)
         for field in msgspec.structs.fields(kind)
     }
 
-    silent = set(typing.get_args(types.CloseReason)) - given - {""}
+    silent = set(typing.get_args(orders.CloseReason)) - given - {""}
 
     require_only(silent, exceptions.REASONS_NOBODY_GIVES["close"], "reasons nobody gives")
 
 
 def test_every_command_has_one_name_and_a_twin_in_the_engine() -> None:
-    kinds = typing.get_args(wire.WireCommand)
-    names = [kind.__struct_config__.tag for kind in kinds]
+    tags = {kind.wire.__struct_config__.tag for kind in TABLE}
 
-    assert len(set(names)) == len(kinds)
-    assert len(typing.get_args(types.Command)) == len(kinds)
+    assert tags == {kind.name for kind in TABLE}
+    assert len(tags) == len(TABLE) == len(typing.get_args(commands.Command))
 
 
 def _enumeration(schemas: dict, schema: str, name: str) -> set[str]:
@@ -141,7 +142,7 @@ def _enumeration(schemas: dict, schema: str, name: str) -> set[str]:
 def _calls() -> list[ast.Call]:
     return [
         node
-        for path in python_files("matching/engine", "matching/worker")
+        for path in python_files("matching/engine", "matching/commands", "matching/worker")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call)
     ]

@@ -109,13 +109,13 @@ def _pair(
     lots = source.randint(market.order_lots // 20 + 1, market.order_lots)
     account_ids = accounts if source.randrange(2) else accounts[::-1]
     sides = ("sell", "buy") if taker_side == "buy" else ("buy", "sell")
-    for account_id, side, time_in_force in zip(account_ids, sides, ("gtc", "ioc"), strict=True):
+    for account_id, side, lifetime in zip(account_ids, sides, ("gtc", "ioc"), strict=True):
         yield PlaceOrder(
-            account_id=account_id,
-            market_id=terms.market_id,
-            side=side,  # type: ignore[arg-type]
-            order_type="limit",
-            time_in_force=time_in_force,  # type: ignore[arg-type]
+            account_id,
+            terms.market_id,
+            side,  # type: ignore[arg-type]
+            "limit",
+            lifetime,  # type: ignore[arg-type]
             post_only=False,
             price=terms.price_text(max(1, price_ticks)),
             quantity=terms.quantity_text(lots),

@@ -24,7 +24,7 @@ from accounts.services import (
     revoke_key,
 )
 from matching.markets.selectors import get_shard_time_us, list_market_terms
-from matching.markets.terms import MarketTerms
+from matching.markets.terms import RULES, MarketTerms
 from matching.services import create_market, new_market_command
 from matching.worker.offline import OfflineShard
 from zavora.demo.catalogue import (
@@ -147,15 +147,10 @@ def _markets(*, time_us: int) -> None:
 
 
 def _rules(market: DemoMarket) -> dict[str, Any]:
-    return {
+    rules = {name: getattr(market, name) for name in RULES if hasattr(market, name)}
+    return rules | {
         "base": market.base,
         "quote": market.quote,
-        "tick_size": market.tick_size,
-        "lot_size": market.lot_size,
-        "min_notional": market.min_notional,
-        "band_ppm": market.band_ppm,
-        "maker_fee_ppm": market.maker_fee_ppm,
-        "taker_fee_ppm": market.taker_fee_ppm,
         "is_demo": bool(market.quote_step),
     }
 

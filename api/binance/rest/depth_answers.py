@@ -11,10 +11,11 @@ from api.binance.rest.params import Params
 from api.binance.words import public_shapes as shapes
 from api.binance.words.errors import CompatError
 from api.binance.words.symbols import find_market
+from api.process import web_process
 from api.transport.errors import JSON_TYPE, Headers
 from api.transport.exact_json import encode
 from api.transport.http import SECURITY_HEADERS
-from marketdata.feed.feed import Feed, MarketView, get_feed
+from marketdata.feed.feed import Feed, MarketView
 
 PATH: Final = "/api/v3/depth"
 LIMIT_DEFAULT: Final = 100
@@ -68,7 +69,7 @@ def quick_answer(query: bytes, ip: str) -> tuple[Headers, bytes] | None:
     The slow way is for what is not a plain request for a market that is there. Raises -1003.
     """
     known = _queries.get(query)
-    if known is None or known.feed is not get_feed():
+    if known is None or known.feed is not web_process().feed:
         known = _remember(query)
         if known is None:
             return None
@@ -105,5 +106,5 @@ def _remember(query: bytes) -> _Query | None:
         return None
     if len(_queries) >= QUERIES_MAX:
         _queries.clear()
-    known = _queries[query] = _Query(get_feed(), view, limit, depth_weight(limit))
+    known = _queries[query] = _Query(web_process().feed, view, limit, depth_weight(limit))
     return known

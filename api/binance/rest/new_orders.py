@@ -18,7 +18,7 @@ from api.binance.words.symbols import find_market
 from marketdata.feed.feed import MarketView
 from matching.commands.place import PlaceOrder
 from matching.engine.amounts import notional_units
-from matching.gateway import client as gateway
+from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import EXACT, NotExact
 
@@ -146,7 +146,7 @@ def read_new_order(params: Params, account_pk: int) -> NewOrder:
         quote_quantity=quote_quantity,
         client_order_id=client_order_id,
         key=None,  # a client order id is no idempotency key here
-        deadline_ms=gateway.deadline_ms(),
+        deadline_ms=deadline_ms(),
     )
     default = "FULL" if kind.is_full_by_default else "ACK"
     return NewOrder(command, terms, response_type or default)
@@ -160,7 +160,7 @@ def _time_in_force(params: Params, kind: OrderKind) -> TimeInForce:
     word = params.text("timeInForce")
     chosen = None if word is None else TIMES_IN_FORCE.get(word)
     if word is not None and chosen is None:
-        raise errors.invalid_time_in_force()
+        raise errors.invalid_lifetime()
     if kind.order_type == "market":
         if chosen == "fok":
             raise errors.not_required("timeInForce")

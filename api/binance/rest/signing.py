@@ -7,10 +7,8 @@ timestamp, signature. Parameter values come after that, in the handlers.
 import base64
 import binascii
 import hmac
-import ipaddress
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -22,10 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller, SigningKey
-from api.access.cache import get_credentials
+from api.access.auth import has_expired, is_allowed_from
 from api.binance.rest.params import INTEGER_LEGAL, MICROSECOND_DIGITS, SIGNATURE, Params
 from api.binance.rest.routes import Security
 from api.binance.words import errors
+from api.process import web_process
 from zavora.foundation.times import now_ms
 
 WINDOW_DEFAULT_MS: Final = 5_000
@@ -76,30 +75,17 @@ async def authenticate(
 async def _find_key(api_key: str | None, ip: str, scope: str | None) -> SigningKey:
     if api_key is None or _KEY.fullmatch(api_key) is None:
         raise errors.bad_key_format()
-    key = await get_credentials().of_api_key(api_key)
+    key = await web_process().credentials.of_api_key(api_key)
     if key is None:
         raise errors.rejected_key()
     caller = key.caller
     if has_expired(caller):
         raise errors.rejected_key()
-    if caller.ip_allowed and not _is_allowed(ip, caller.ip_allowed):
+    if not is_allowed_from(caller, ip):
         raise errors.rejected_key()
     if scope is not None and scope not in caller.scopes:
         raise errors.rejected_key()
     return key
-
-
-def has_expired(caller: Caller) -> bool:
-    """Tell whether a credential's time is over: it may have ended since it was remembered."""
-    return caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)
-
-
-def _is_allowed(ip: str, allowed: tuple[str, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(ip)
-        return any(address == ipaddress.ip_address(one) for one in allowed)
-    except ValueError:
-        return False
 
 
 def _check_window(params: Params) -> None:

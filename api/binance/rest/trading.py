@@ -17,13 +17,12 @@ from api.binance.words import errors, reports
 from api.binance.words.errors import CompatError, known_compat_error
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, list_offered
+from api.orders import submit
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
-from matching import wire
-from matching.commands.base import WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
-from matching.gateway import client as gateway
+from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
     OPEN_PAGE,
@@ -79,7 +78,7 @@ async def _send(order: NewOrder, request_id: str) -> Report:
 async def _send_counted(order: NewOrder, request_id: str) -> Report:
     account_pk = order.command.account_id
     try:
-        reply = await _submit(order.command, order.terms, request_id)
+        reply = await submit(order.command, request_id)
     except OutcomeUnknown:
         raise  # it may live, so it counts
     except ZavoraError:
@@ -90,10 +89,6 @@ async def _send_counted(order: NewOrder, request_id: str) -> Report:
         return reports.full(state, reply.trades, order.terms)
     shape = reports.result if order.response_type == "RESULT" else reports.ack
     return shape(state, order.terms)
-
-
-async def _submit(command: WireCommand, terms: MarketTerms, request_id: str) -> wire.Reply:
-    return await gateway.submit(command, shard_id=terms.shard_id, request_id=request_id)
 
 
 # --- cancels --------------------------------------------------------------------------------------
@@ -121,7 +116,7 @@ async def cancel_all(
     terms = find_market(params.needed("symbol")).terms
     name = name_of(params, "newClientOrderId")
     command = CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
-    reply = await _submit(command, terms, request_id)
+    reply = await submit(command, request_id)
     if not reply.orders:
         raise errors.unknown_order_to_cancel()
     return [reports.cancelled(state, terms, name) for state in reply.orders]
@@ -140,7 +135,7 @@ async def _cancel(command: CancelOrder, terms: MarketTerms, request_id: str) -> 
             raise errors.unknown_order_to_cancel()
         command = msgspec.structs.replace(command, client_order_id=None)
     try:
-        reply = await _submit(command, terms, request_id)
+        reply = await submit(command, request_id)
     except (OrderNotFound, OrderNotOpen) as error:
         if error.details.get("reason") == "cancel_restricted":
             raise errors.cancel_restricted() from None
@@ -226,7 +221,7 @@ async def _replace(
     if isinstance(cancelled, CompatError) and not goes_on:
         raise _replace_failed(cancelled, None)
     # Its time runs from now: the cancel may have waited.
-    sent = msgspec.structs.replace(order.command, deadline_ms=gateway.deadline_ms())
+    sent = msgspec.structs.replace(order.command, deadline_ms=deadline_ms())
     order = msgspec.structs.replace(order, command=sent)
     placed = await _attempt(_send_counted(order, request_id))
     if isinstance(cancelled, CompatError) or isinstance(placed, CompatError):

@@ -1,42 +1,23 @@
 """One stream connection's life: what it follows, what it asks for, and why it ends."""
 
-import asyncio
-import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import ClassVar, Final
 
-import structlog
 from django.conf import settings
 
+from api.binance.streams import closing
 from api.binance.streams.control import STREAMS_MAX, answer
 from api.binance.streams.events import Event, text_frame
-from api.binance.streams.hub import get_hub
+from api.binance.streams.hub import Hub
 from api.binance.streams.names import StreamName
-from api.binance.streams.outbox import (
-    CLOSE_GOING,
-    CLOSE_LATER,
-    CLOSE_REFUSED,
-    SILENT,
-    SLOW,
-    Outbox,
-)
 from api.binance.user_data.listen_key_streams import ListenKeyStreams
-from marketdata.feed.feed import Message
-from zavora.foundation.ending import end_tasks
-from zavora.foundation.socket_counts import Silence
+from api.process import web_process
+from api.transport.outbox import Closing, Outbox, Send
+from api.transport.websocket import MESSAGE_CHARACTERS_MAX, Connection, Receive
 
 LIFE_S: Final = 24 * 3_600
-# Longer than any list of names that a connection may follow.
-MESSAGE_CHARACTERS_MAX: Final = 65_536
-CLOSE_WAIT_S: Final = 1.0
 RATE_WINDOW_S: Final = 1.0
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Message], Awaitable[None]]
-
-log = structlog.get_logger(__name__)
 
 
 class MessageRate:
@@ -54,42 +35,49 @@ class MessageRate:
         return True
 
 
-class StreamConnection:
-    """A client of the market streams; it has been accepted already."""
+class StreamConnection(Connection):
+    """A client of the market streams; it has been accepted already. Follows ``names`` at once."""
 
-    def __init__(self, receive: Receive, send: Send, *, is_combined: bool, ip: str) -> None:
+    SILENT: ClassVar[Closing] = closing.SILENT
+    GONE: ClassVar[Closing] = closing.GONE
+    OLD: ClassVar[Closing] = closing.OLD
+    LIFE_S: ClassVar[float] = LIFE_S
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        names: list[StreamName],
+        *,
+        is_combined: bool,
+        ip: str,
+    ) -> None:
+        super().__init__(receive, Outbox(send, closing.STREAMS))
         self.is_combined = is_combined
-        self.outbox = Outbox(send)
         self.listen_keys = ListenKeyStreams(self.outbox, ip, lambda: self.is_combined)
-        self._receive = receive
-        self._hub = get_hub()
+        self._first_names = names
+        self._hub = web_process().part(Hub)
         self._names: dict[str, StreamName] = {}
         self._opening: list[Event] = []
         self._rate = MessageRate(settings.ZAVORA_STREAM_MESSAGES_PER_S)
 
-    async def serve(self, names: list[StreamName], *, first: Message = None) -> None:
-        """Follow ``names``, answer the message that came ``first``, and so on until the end."""
-        writer = asyncio.create_task(self._write(), name="stream-writer")
-        loop = asyncio.get_running_loop()
-        life = loop.call_later(LIFE_S, self.outbox.close, CLOSE_GOING, "24 hours are over.")
-        self._silence = Silence(
-            lambda: self.outbox.close(CLOSE_REFUSED, SILENT), lambda: bool(self.subscriptions)
-        )
-        try:
-            if len(names) > STREAMS_MAX:
-                self.outbox.close(CLOSE_REFUSED, f"At most {STREAMS_MAX} streams.")
-            else:
-                self.subscribe(names)
-                self._open()
-            if first is not None:
-                await self._take(first)
-            await self._read(writer)
-        finally:
-            life.cancel()
-            self._silence.stop()
-            self.unsubscribe(list(self._names))
-            self.listen_keys.close()
-            await end_tasks([writer])
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether it follows something."""
+        return bool(self._names) or bool(self.listen_keys.names)
+
+    def begin(self) -> None:
+        """Follow what the address names."""
+        if len(self._first_names) > STREAMS_MAX:
+            self.outbox.close(Closing(closing.CLOSE_REFUSED, f"At most {STREAMS_MAX} streams."))
+            return
+        self.subscribe(self._first_names)
+        self._open()
+
+    def end(self) -> None:
+        """Follow nothing any more."""
+        self.unsubscribe(list(self._names))
+        self.listen_keys.close()
 
     # --- what it follows ---
 
@@ -117,11 +105,11 @@ class StreamConnection:
 
     def deliver(self, event: Event) -> None:
         """Take an event of a stream."""
-        self.outbox.push(event.combined if self.is_combined else event.bare)
+        self.outbox.deliver(event.combined if self.is_combined else event.bare)
 
     def lose(self) -> None:
         """End: a chain cannot go on, and a new connection begins with a new one."""
-        self.outbox.close(CLOSE_LATER, "Begin anew.")
+        self.outbox.close(closing.BEGIN_ANEW)
 
     def _open(self) -> None:
         opening, self._opening = self._opening, []
@@ -131,38 +119,14 @@ class StreamConnection:
 
     # --- what it says ---
 
-    async def _read(self, writer: "asyncio.Task[None]") -> None:
-        while not self.outbox.is_closing:
-            reading = asyncio.ensure_future(self._receive())
-            # The writer ends with the connection, be it that the client has gone.
-            await asyncio.wait((reading, writer), return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
-                reading.cancel()
-                break
-            message = reading.result()
-            if message["type"] == "websocket.disconnect":
-                return
-            await self._take(message)
-        # The closing message is still to be sent.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(writer), timeout=CLOSE_WAIT_S)
-
-    async def _take(self, message: Message) -> None:
-        self._silence.heard()
-        text = message.get("text")
-        content = text if text is not None else message.get("bytes") or b""
+    async def take(self, content: str | bytes) -> None:
+        """Answer one message; one too many, too long or without a reader ends the connection."""
         if not self._rate.take():
-            self.outbox.close(CLOSE_REFUSED, "Too many messages.")
+            self.outbox.close(Closing(closing.CLOSE_REFUSED, "Too many messages."))
         elif len(content) > MESSAGE_CHARACTERS_MAX:
-            self.outbox.close(CLOSE_REFUSED, "The message is too long.")
+            self.outbox.close(Closing(closing.CLOSE_REFUSED, "The message is too long."))
         elif self.outbox.is_full:
-            self.outbox.close(CLOSE_REFUSED, SLOW)
+            self.outbox.close(closing.SLOW)
         else:
             self.outbox.answer(text_frame(await answer(content, self)))
             self._open()
-
-    async def _write(self) -> None:
-        try:
-            await self.outbox.run()
-        except Exception as error:  # whatever a server raises when its client has gone
-            log.debug("stream_client_gone", error=str(error))

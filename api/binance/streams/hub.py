@@ -1,19 +1,17 @@
 """The streams that somebody follows, one of each in the process: started first, stopped last."""
 
-from typing import Final
-
 from api.binance.streams.events import Event
 from api.binance.streams.market_streams import make_stream
 from api.binance.streams.names import StreamName
 from api.binance.streams.stream import Follower, Stream
-from marketdata.feed.feed import Feed, get_feed
+from api.process import WebProcess
 
 
 class Hub:
     """The streams by name. All methods run in the feed's event loop."""
 
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
+    def __init__(self, process: WebProcess) -> None:
+        self._feed = process.feed
         self._streams: dict[str, Stream] = {}
 
     def follow(self, name: StreamName, follower: Follower) -> Event | None:
@@ -23,7 +21,7 @@ class Hub:
         """
         stream = self._streams.get(name.text)
         if stream is None:
-            stream = make_stream(name, self.feed)
+            stream = make_stream(name, self._feed)
             stream.start()
             self._streams[name.text] = stream
         stream.followers[follower] = None
@@ -42,13 +40,8 @@ class Hub:
     def __len__(self) -> int:
         return len(self._streams)
 
-
-_hubs: Final[list[Hub]] = []
-
-
-def get_hub() -> Hub:
-    """Return the hub of the process, which belongs to its feed and loop as the feed does."""
-    feed = get_feed()
-    if not _hubs or _hubs[0].feed is not feed:
-        _hubs[:] = [Hub(feed)]
-    return _hubs[0]
+    async def close(self) -> None:
+        """Stop all streams."""
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.stop()

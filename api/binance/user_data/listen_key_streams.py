@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from api.binance.streams.closing import BEGIN_ANEW, CLOSE_GOING, CLOSE_LATER, CLOSE_REFUSED
 from api.binance.streams.events import text_frame
-from api.binance.streams.outbox import CLOSE_GOING, CLOSE_LATER, CLOSE_REFUSED, Outbox
 from api.binance.user_data.user_streams import AccountStream, End, follow_listen_key
 from api.binance.words.errors import known_compat_error
+from api.transport.outbox import Closing, Outbox
 from marketdata.feed.feed import Message
 
 # A connection for more accounts than this is no bot's.
 LISTEN_KEYS_MAX: Final = 10
+TOO_MANY: Final = Closing(CLOSE_REFUSED, f"At most {LISTEN_KEYS_MAX} listen keys.")
+ENDED: Final = Closing(CLOSE_GOING, "The user data stream has ended.")
 
 
 class ListenKeyStreams:
@@ -38,14 +41,14 @@ class ListenKeyStreams:
             if listen_key in self._streams:
                 continue
             if len(self._streams) >= LISTEN_KEYS_MAX:
-                self._outbox.close(CLOSE_REFUSED, f"At most {LISTEN_KEYS_MAX} listen keys.")
+                self._outbox.close(TOO_MANY)
                 return
             try:
                 stream = await self._follow(listen_key)
             except Exception as error:  # the outermost edge: a client hears of every failure
                 known = known_compat_error(error)
                 code = CLOSE_REFUSED if known.status < 500 else CLOSE_LATER
-                self._outbox.close(code, known.msg)
+                self._outbox.close(Closing(code, known.msg))
                 return
             self._streams[listen_key] = stream
             self._begun.append(stream)
@@ -69,14 +72,14 @@ class ListenKeyStreams:
 
     async def _follow(self, listen_key: str) -> AccountStream:
         def push(text: str) -> None:
-            self._outbox.push(self._frame(listen_key, text))
+            self._outbox.deliver(self._frame(listen_key, text))
 
         def ended(_reason: End, last: str | None) -> None:
             if last is None:
-                self._outbox.close(CLOSE_LATER, "Begin anew.")
+                self._outbox.close(BEGIN_ANEW)
                 return
             push(last)
-            self._outbox.finish(CLOSE_GOING, "The user data stream has ended.")
+            self._outbox.finish(ENDED)
 
         return await follow_listen_key(listen_key, self._ip, push=push, ended=ended)
 

@@ -6,20 +6,19 @@ counts is the listen key that is written down for an API key; the way back is on
 that is lost with the queue ends its streams, and its owner makes another.
 """
 
-import asyncio
 import re
 import secrets
 import string
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import redis.asyncio as redis_asyncio
 import structlog
 from redis.exceptions import RedisError
 
 from accounts.access.callers import Caller
 from api.binance.rest.routes import CompatRequest, Route, Routes, Security
 from api.binance.words import errors
+from api.process import WebProcess, web_process
 from zavora.foundation.queue import connect_async
 
 log = structlog.get_logger(__name__)
@@ -51,23 +50,19 @@ def _of_key(listen_key: str) -> str:
     return f"listen_key:{listen_key}"
 
 
-_clients: Final[dict[asyncio.AbstractEventLoop, "redis_asyncio.Redis"]] = {}
+class ListenKeyStore:
+    """The process's connections to where listen keys are kept."""
+
+    def __init__(self, _process: WebProcess) -> None:
+        self.client: Any = connect_async(timeout_s=SOCKET_TIMEOUT_S, decode_responses=True)
+
+    async def close(self) -> None:
+        """End them."""
+        await self.client.aclose()
 
 
 def _redis() -> Any:
-    """Return the running loop's connections."""
-    loop = asyncio.get_running_loop()
-    client = _clients.get(loop)
-    if client is None:
-        client = _clients[loop] = connect_async(timeout_s=SOCKET_TIMEOUT_S, decode_responses=True)
-    return client
-
-
-async def close_listen_keys() -> None:
-    """End the running loop's connections."""
-    client = _clients.pop(asyncio.get_running_loop(), None)
-    if client is not None:
-        await client.aclose()
+    return web_process().part(ListenKeyStore).client
 
 
 async def make(owner: Owner) -> str:

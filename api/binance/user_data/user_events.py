@@ -129,7 +129,7 @@ def execution_report(terms: MarketTerms, step: AccountStep, batch_us: int) -> di
         "c": (change.cancel_name or client_order_id) if is_cancel else client_order_id,
         "S": reports.side_word(order),
         "o": reports.type_word(order),
-        "f": reports.time_in_force_word(order),
+        "f": reports.lifetime_word(order),
         "q": reports.quantity_text(order),
         "p": reports.price_text(order),
         "P": ZERO,

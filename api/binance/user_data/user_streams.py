@@ -14,20 +14,21 @@ import structlog
 from redis.exceptions import RedisError
 
 from accounts.access.callers import SCOPE_READ, Caller
-from api.access.cache import get_credentials
+from api.access.auth import has_expired
+from api.access.watch import CredentialWatch
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Security
-from api.binance.rest.signing import authenticate, has_expired
+from api.binance.rest.signing import authenticate
 from api.binance.user_data import listen_keys
 from api.binance.user_data.listen_keys import LISTEN_KEY, key_id_of
 from api.binance.user_data.user_events import USER_DATA, listen_key_expired, stream_terminated
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
+from api.process import WebProcess, web_process
 from marketdata.feed.account_streams import Lost
-from marketdata.feed.feed import Feed, Message, get_feed
+from marketdata.feed.feed import Message
+from zavora.foundation.ending import end_tasks
 
-# Notices end a credential at once. These looks notice the rest: lost notices and expiry.
-CREDENTIAL_LOOK_S: Final = 0.9
 # How soon a deleted listen key ends its streams.
 LISTEN_KEY_LOOK_S: Final = 1.0
 # Events that a stream may keep until it is begun; more than this is a client that never begins.
@@ -75,28 +76,28 @@ class AccountStream:
         self._ip = ip
         self._push = push
         self._ended = ended
-        self._feed: Feed = get_feed()
+        self._process = web_process()
         # Events from before the client knows that its stream has begun.
         self._waiting: list[str] | None = []
         self._is_over = False
-        self._look: asyncio.Task[None] | None = None
-        self._looks: set[asyncio.Task[None]] = set()
+        self._watch = CredentialWatch(
+            self._process.credentials, self._is_still_good, self._end_with_key
+        )
 
     async def follow(self) -> None:
         """Follow the account; events are kept until ``begin``. Raises CompatError, ZavoraError."""
         try:
             await USER_DATA.load_assets()
-            await self._feed.follow_account(self.account_pk, USER_DATA, self)
+            await self._process.feed.follow_account(self.account_pk, USER_DATA, self)
         except BaseException:
             # Also a client that is gone meanwhile follows nothing any more.
             self.close()
             raise
         if self._is_over:
             raise errors.unavailable()
-        self._feed.follow_user(self._caller.user_id, self._credential_changed)
-        self._look = asyncio.create_task(self._keep_looking(), name="user-stream-credential")
+        self._watch.follow(self._caller.user_id)
         if self.listen_key is not None:
-            _WATCH.add(self)
+            self._process.part(ListenKeyWatch).add(self)
 
     def begin(self) -> None:
         """Push what was kept, and from now on everything at once."""
@@ -107,13 +108,10 @@ class AccountStream:
     def close(self) -> None:
         """End it, without a word; again is fine."""
         self._is_over = True
-        self._feed.unfollow_account(self.account_pk, USER_DATA, self)
-        self._feed.unfollow_user(self._caller.user_id, self._credential_changed)
-        _WATCH.discard(self)
-        for task in (self._look, *self._looks):
-            # A look that finds the credential gone ends the stream from inside.
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
+        self._process.feed.unfollow_account(self.account_pk, USER_DATA, self)
+        self._watch.close()
+        if self.listen_key is not None:
+            self._process.part(ListenKeyWatch).discard(self)
 
     def end(self, reason: End) -> None:
         """End it and say so."""
@@ -147,31 +145,15 @@ class AccountStream:
 
     # --- the key ----------------------------------------------------------------------------------
 
-    def _credential_changed(self) -> None:
-        # The cache hears of it on a connection of its own, perhaps later.
-        get_credentials().forget_user(self._caller.user_id)
-        task = asyncio.create_task(self._look_again())
-        self._looks.add(task)
-        task.add_done_callback(self._looks.discard)
-
-    async def _keep_looking(self) -> None:
-        while not self._is_over:
-            await asyncio.sleep(CREDENTIAL_LOOK_S)
-            await self._look_again()
-
-    async def _look_again(self) -> None:
-        """End the stream if its key may no longer read the account."""
+    async def _is_still_good(self) -> bool:
+        """Tell whether its key may still read the account."""
         try:
             _, account_pk, _ = await authenticate(
                 NO_PARAMS, self.api_key, self._ip, security=Security.USER_STREAM
             )
-            if account_pk != self.account_pk:
-                raise errors.rejected_key()
         except CompatError:
-            self._end_with_key()
-        except Exception as error:
-            # The database may be away: nothing is known for or against the key.
-            log.warning("credential_not_checked", error=str(error))
+            return False
+        return account_pk == self.account_pk
 
     def _end_with_key(self) -> None:
         """End the stream: its key may no longer read. A listen key goes with its API key."""
@@ -180,30 +162,43 @@ class AccountStream:
         self.end(End.CREDENTIAL)
         if self.listen_key is not None:
             # Not in this look: the client's socket closes now, which cancels it.
-            ending = asyncio.create_task(
-                _end_orphan(self.listen_key, self.key_id, self.api_key), name="listen-key-orphan"
-            )
-            _ENDINGS.add(ending)
-            ending.add_done_callback(_ENDINGS.discard)
+            self._process.part(ListenKeyWatch).end_orphan(self)
 
 
 # --- listen keys ----------------------------------------------------------------------------------
 
 
-class _ListenKeyWatch:
+class ListenKeyWatch:
     """Ends the streams of listen keys that are no longer valid; one task for the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, _process: WebProcess) -> None:
         self._streams: dict[AccountStream, None] = {}
         self._task: asyncio.Task[None] | None = None
+        # The loop knows its tasks weakly: these are kept here until they are done.
+        self._endings: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """End the task, and what it began."""
+        await end_tasks(([] if self._task is None else [self._task]) + list(self._endings))
 
     def add(self, stream: AccountStream) -> None:
+        """Look after a stream from now on."""
         self._streams[stream] = None
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch(), name="listen-keys")
 
     def discard(self, stream: AccountStream) -> None:
+        """Look after it no more."""
         self._streams.pop(stream, None)
+
+    def end_orphan(self, stream: AccountStream) -> None:
+        """End the listen key of a stream whose API key may no longer read, soon."""
+        ending = asyncio.create_task(
+            _end_orphan(stream.listen_key or "", stream.key_id, stream.api_key),
+            name="listen-key-orphan",
+        )
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
     async def _watch(self) -> None:
         """Look as long as there is something to look after."""
@@ -226,11 +221,6 @@ class _ListenKeyWatch:
                     log.exception("stream_not_ended", account_pk=stream.account_pk)
 
 
-_WATCH: Final = _ListenKeyWatch()
-# The loop knows its tasks weakly: these are kept here until they are done.
-_ENDINGS: Final[set[asyncio.Task[None]]] = set()
-
-
 def is_listen_key(name: str) -> bool:
     """Tell whether a stream's name has the form of a listen key."""
     return LISTEN_KEY.fullmatch(name) is not None
@@ -241,7 +231,7 @@ async def _end_orphan(listen_key: str, key_id: int, api_key: str) -> None:
 
     One that was merely used from a foreign address stays: else whoever learns it could end it.
     """
-    key = await get_credentials().of_api_key(api_key)
+    key = await web_process().credentials.of_api_key(api_key)
     if key is None or SCOPE_READ not in key.caller.scopes or has_expired(key.caller):
         await listen_keys.forget(listen_key, key_id)
 

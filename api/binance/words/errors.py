@@ -132,7 +132,7 @@ def too_precise(name: str) -> CompatError:
     return CompatError(-1111, f"Parameter '{name}' has too much precision.")
 
 
-def invalid_time_in_force() -> CompatError:
+def invalid_lifetime() -> CompatError:
     """No such time in force."""
     return CompatError(-1115, "Invalid timeInForce.")
 

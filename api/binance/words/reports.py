@@ -40,7 +40,7 @@ def type_word(state: wire.OrderState) -> str:
     return "LIMIT_MAKER" if state.post_only else _TYPES[state.order_type]
 
 
-def time_in_force_word(state: wire.OrderState) -> str:
+def lifetime_word(state: wire.OrderState) -> str:
     """Return GTC, IOC or FOK; a market order reads GTC, although it never rests."""
     return "GTC" if state.order_type == "market" else TIMES_IN_FORCE[state.time_in_force]
 
@@ -134,7 +134,7 @@ def _figures(state: wire.OrderState) -> Report:
         "origQuoteOrderQty": ZERO if state.quote_quantity is None else eight(state.quote_quantity),
         "cummulativeQuoteQty": eight(state.filled_quote),
         "status": status_word(state),
-        "timeInForce": time_in_force_word(state),
+        "timeInForce": lifetime_word(state),
         "type": type_word(state),
         "side": SIDES[state.side],
     }

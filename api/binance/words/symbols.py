@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from api.binance.words import errors
 from api.binance.words.text import DECIMALS
-from marketdata.feed.feed import MarketView, get_feed
+from api.process import web_process
+from marketdata.feed.feed import MarketView
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import scale_of
 
@@ -68,7 +69,7 @@ def offered_of(views: list[MarketView]) -> dict[str, MarketView]:
 
 def _by_symbol() -> dict[str, MarketView]:
     """Return the offered markets by symbol, worked out anew where a market's terms changed."""
-    feed = get_feed()
+    feed = web_process().feed
     state = [feed, feed.terms_version]
     if state != _read_of:
         _offered.clear()

@@ -11,7 +11,7 @@ from api.binance.rest.routes import CompatRequest, Route, Security
 from api.binance.rest.table import ROUTES
 from api.binance.user_data import listen_keys
 from api.binance.ws_api.session import Session
-from marketdata.feed.feed import get_feed
+from api.process import web_process
 from zavora.foundation.logs import request_id_of
 
 SUBSCRIBE_WEIGHT: Final = 2
@@ -75,7 +75,7 @@ async def call(session: Session, name: str, params: Params) -> tuple[Any, int | 
         )
         account_pk = request.account_pk if route.security is Security.TRADE else None
     if route.needs_feed:
-        await get_feed().ensure_started()
+        await web_process().feed.ensure_started()
     result = route.handler(request)
     return (await result if route.is_async else result), account_pk
 

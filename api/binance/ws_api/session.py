@@ -3,16 +3,17 @@
 from typing import Any, Final
 
 from accounts.access.callers import KIND_ED25519
-from api.access.cache import get_credentials
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Security
 from api.binance.rest.signing import Identity, authenticate
+from api.binance.streams.closing import BEGIN_ANEW
 from api.binance.streams.events import text_frame
-from api.binance.streams.outbox import CLOSE_LATER, Outbox
 from api.binance.user_data.user_events import stream_terminated
 from api.binance.user_data.user_streams import AccountStream, End
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
+from api.process import web_process
+from api.transport.outbox import Outbox
 from zavora.foundation.times import now_ms
 
 SUBSCRIPTIONS_MAX: Final = 100
@@ -90,7 +91,7 @@ class Session:
         """Let the key of a signed request speak for all that follow."""
         api_key = params.get(API_KEY)
         await authenticate(params, api_key, self.ip, security=Security.USER_DATA)
-        key = await get_credentials().of_api_key(api_key or "")
+        key = await web_process().credentials.of_api_key(api_key or "")
         if key is None or key.kind != KIND_ED25519:
             raise unsupported_key()
         self._api_key, self._logged_on_ms = api_key, now_ms()
@@ -142,13 +143,13 @@ class Session:
         self._next_subscription += 1
 
         def push(text: str) -> None:
-            self._outbox.push(_event(number, text))
+            self._outbox.deliver(_event(number, text))
 
         def ended(reason: End, last: str | None) -> None:
             self._subscriptions.pop(number, None)
             if last is None:
                 # A hole cannot be closed: whoever connects anew looks at the account first.
-                self._outbox.close(CLOSE_LATER, "Begin anew.")
+                self._outbox.close(BEGIN_ANEW)
             else:
                 push(last)
 
@@ -183,7 +184,7 @@ class Session:
         """Send what comes after the answer: last events of what ended, first ones of what began."""
         endings, self._endings = self._endings, []
         for text in endings:
-            self._outbox.push(text_frame(text))
+            self._outbox.deliver(text_frame(text))
         begun, self._begun = self._begun, []
         for stream in begun:
             stream.begin()

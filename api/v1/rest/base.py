@@ -13,6 +13,7 @@ from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
 from api.access import limits
 from api.transport.caching import mark_public
+from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
 from zavora.foundation.errors import AccountNotFound
@@ -23,11 +24,8 @@ class OnlyJSON(BaseContentNegotiation):
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         """Return the parser, None for another media type (415)."""
-        kind = (request.content_type or "application/json").split(";", 1)[0].strip().lower()
-        is_json = kind == "application/json" or (
-            kind.startswith("application/") and kind.endswith("+json")
-        )
-        return parsers[0] if is_json else None
+        kind = (request.content_type or "application/json").encode("latin-1", "replace")
+        return parsers[0] if is_json(kind) else None
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         """Return the renderer."""

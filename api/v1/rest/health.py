@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
+from api.process import web_process
 from api.transport.threads import in_thread
 from api.v1.times import now_text
 from api.v1.words import TRADING_PHASES, Shape
-from marketdata.feed.feed import get_feed
 from marketdata.wire import HEARTBEAT_KEY, Progress, decode_progress
 from matching.wire import heartbeat_name, set_aside_name
 from zavora import __version__
@@ -73,7 +73,7 @@ def _list_set_aside(progress: Progress, unmatched: list[str]) -> list[Shape]:
         "matching": unmatched,
         "candles": progress.candles_set_aside,
         "rules": progress.rules_unreadable,
-        "feed": get_feed().set_aside,
+        "feed": web_process().feed.set_aside,
     }
     return [{"market": symbol, "part": part} for part in parts for symbol in parts[part]]
 
@@ -87,7 +87,7 @@ def _ms_since(began: float) -> float:
 
 
 def _count_markets() -> dict[str, int]:
-    views = get_feed().markets()
+    views = web_process().feed.markets()
     active = sum(view.terms.rules.phase in TRADING_PHASES for view in views)
     return {"total": len(views), "active": active}
 
@@ -102,8 +102,10 @@ async def _ask_queue() -> tuple[bool, Progress | None, list[str], float]:
     # Where the feed is not there yet, there is no market to ask a worker about.
     with contextlib.suppress(ZavoraError, TimeoutError):
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await get_feed().ensure_started()
-    shards = {view.terms.shard_id for view in get_feed().markets()} or set(settings.ZAVORA_SHARDS)
+            await web_process().feed.ensure_started()
+    shards = {view.terms.shard_id for view in web_process().feed.markets()} or set(
+        settings.ZAVORA_SHARDS
+    )
     names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
     client = connect_async(timeout_s=PROBE_TIMEOUT_S)
     try:

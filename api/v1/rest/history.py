@@ -147,13 +147,7 @@ def _take_statuses(fields: Fields) -> list[str]:
 
 
 def _take_interval(fields: Fields) -> str:
-    value = fields.take("interval")
-    if value is None:
-        return "1m"
-    # The emitted names are taken, too; "1m" and "1M" differ in their letter case only.
-    by_name = {name.lower(): interval for interval, name in v1_words.INTERVAL.items()}
-    interval = value if value in INTERVALS else by_name.get(str(value).lower())
+    interval = v1_words.interval_of(fields.take("interval"))
     if interval is None:
         fields.refuse("interval", f"expected one of: {', '.join(INTERVALS)}")
-        return "1m"
-    return str(interval)
+    return interval or v1_words.INTERVAL_DEFAULT

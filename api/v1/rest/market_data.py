@@ -2,13 +2,14 @@
 
 from typing import Final
 
+from api.process import web_process
 from api.transport.threads import in_thread
 from api.v1 import words
 from api.v1.cursors import cursor_after, take_page
 from api.v1.edge_request import EdgeRequest
 from api.v1.words import Shape
 from marketdata.candles.selectors import list_public_trades
-from marketdata.feed.feed import MarketView, get_feed
+from marketdata.feed.feed import MarketView
 from marketdata.feed.view import TRADES_KEPT_MAX
 from marketdata.wire import PublicTrade
 from matching.markets.terms import MarketTerms
@@ -20,32 +21,32 @@ DEPTH_MAX: Final = 1_000
 def list_markets(request: EdgeRequest) -> Shape:
     """Return every market."""
     request.query().check()
-    return {"data": [words.market(view.terms) for view in get_feed().markets()]}
+    return {"data": [words.market(view.terms) for view in web_process().feed.markets()]}
 
 
 def list_tickers(request: EdgeRequest) -> Shape:
     """Return every market's ticker."""
     request.query().check()
-    return {"data": [words.ticker(view.ticker) for view in get_feed().markets()]}
+    return {"data": [words.ticker(view.ticker) for view in web_process().feed.markets()]}
 
 
 def get_market(request: EdgeRequest, symbol: str) -> Shape:
     """Return one market."""
-    view = get_feed().market(symbol)
+    view = web_process().feed.market(symbol)
     request.query().check()
     return {"data": words.market(view.terms)}
 
 
 def get_ticker(request: EdgeRequest, symbol: str) -> Shape:
     """Return a market's ticker."""
-    view = get_feed().market(symbol)
+    view = web_process().feed.market(symbol)
     request.query().check()
     return {"data": words.ticker(view.ticker)}
 
 
 def get_order_book(request: EdgeRequest, symbol: str) -> Shape:
     """Return the best levels of a book, best price first."""
-    view = get_feed().market(symbol)
+    view = web_process().feed.market(symbol)
     fields = request.query()
     depth = fields.integer("depth", default=DEPTH_DEFAULT, low=1, high=DEPTH_MAX)
     fields.check()
@@ -54,7 +55,7 @@ def get_order_book(request: EdgeRequest, symbol: str) -> Shape:
 
 async def get_trades(request: EdgeRequest, symbol: str) -> Shape:
     """Return a page of a market's trades, newest first."""
-    view = get_feed().market(symbol)
+    view = web_process().feed.market(symbol)
     fields = request.query()
     limit, before = take_page(fields)
     fields.check()

@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from accounts.people import selectors
+from api.orders import as_caller
+from api.process import web_process
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
 from api.v1.fields import Fields, wrong_fields
@@ -13,24 +15,21 @@ from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
 from api.v1.socket.private import PRIVATE_CHANNELS
 from api.v1.socket.session import Session
-from api.v1.socket.switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, TIMERS
+from api.v1.socket.switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, Switches
 from api.v1.times import now_text, time_text
 from api.v1.words import Shape
 from marketdata.candles.intervals import INTERVALS
 from marketdata.feed.feed import MarketView
 from marketdata.feed.topics import PUBLIC_CHANNELS
 from marketdata.feed.view import TRADES_KEPT_MAX
-from zavora.foundation.errors import AccountNotFound, OrderNotFound, ValidationFailed
+from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.times import now_us
 
 Handler = Callable[[Session, Any, str], Awaitable[Any]]
 CHANNELS: Final = {name: name for name in (*PUBLIC_CHANNELS, *PRIVATE_CHANNELS)}
-INTERVAL_DEFAULT: Final = "1m"
 TOKEN_LENGTH_MAX: Final = 128
 ORDER_ID_LENGTH_MAX: Final = 40
 SUBSCRIPTION_ID_LENGTH_MAX: Final = 64
-# Emitted names are accepted, too; "1m" and "1M" differ in letter case only.
-INTERVAL_NAMES: Final = {name.lower(): interval for interval, name in words.INTERVAL.items()}
 
 
 class Method(NamedTuple):
@@ -120,13 +119,10 @@ def _take_topic(session: Session, fields: Fields) -> tuple[str, MarketView | Non
 
 
 def _interval_of(value: Any) -> str:
-    if value is None:
-        return INTERVAL_DEFAULT
-    if isinstance(value, str) and value in INTERVALS:
-        return value
-    if isinstance(value, str) and value.lower() in INTERVAL_NAMES:
-        return INTERVAL_NAMES[value.lower()]
-    raise wrong_fields({"interval": f"expected one of {', '.join(INTERVALS)}"})
+    interval = words.interval_of(value)
+    if interval is None:
+        raise wrong_fields({"interval": f"expected one of {', '.join(INTERVALS)}"})
+    return interval
 
 
 # --- the caller's own -----------------------------------------------------------------------------
@@ -173,15 +169,7 @@ async def _cancel_all(session: Session, params: Any, trace_id: str) -> Any:
 
 async def _as_caller(session: Session, call: Callable[[Caller], Awaitable[Any]]) -> Any:
     await session.feed.ensure_started()
-    caller = await session.caller()
-    try:
-        return await call(caller)
-    except (AccountNotFound, OrderNotFound):
-        # The account may be so new that what is remembered of the caller does not know it.
-        fresh = await session.reloaded(caller)
-        if fresh is None:
-            raise
-        return await call(fresh)
+    return await as_caller(await session.caller(), call, session.reloaded)
 
 
 def _take_order_id(params: Any) -> tuple[str, Any]:
@@ -218,7 +206,7 @@ async def _cancel_all_after(session: Session, params: Any, trace_id: str) -> Sha
     fields.check()
     caller = await session.caller()
     caller.require(SCOPE_TRADE)
-    TIMERS.set(caller, timeout_ms)
+    web_process().part(Switches).set(caller, timeout_ms)
     due_us = now_us() + timeout_ms * 1_000
     return {"timeout_ms": timeout_ms, "cancel_at": time_text(due_us) if timeout_ms else None}
 

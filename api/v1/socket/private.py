@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 from uuid import UUID
 
+from api.transport.outbox import Outbox
 from api.v1 import words
 from api.v1.socket.codec import subscription_id, text_frame
-from api.v1.socket.outbox import Outbox
 from api.v1.words import Shape
 from marketdata.feed.account_streams import AccountEvent, AccountStep, Lost
 from marketdata.feed.feed import Feed, MarketView, Message
@@ -164,7 +164,7 @@ class PrivateStreams:
             for market_id in markets:
                 if (told.channel, market_id) in self._wanted:
                     frame = told.frame(public_id, in_all=market_id is None)
-                    self._outbox.push_private(frame)
+                    self._outbox.deliver(frame)
 
     def lost_account(self, account_id: int, what: Lost) -> None:
         """Learn that something may be missing: a client that follows it must begin anew."""

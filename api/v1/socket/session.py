@@ -1,6 +1,5 @@
 """What a connection has: its credential, its subscriptions, its switch for the end."""
 
-import asyncio
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -11,22 +10,26 @@ from django.http.request import split_domain_port, validate_host
 from accounts.access.callers import SCOPE_READ, Caller
 from accounts.money import selectors
 from api.access import limits
-from api.access.auth import bearer_token, check_local_origin, check_usable, django_request
-from api.access.cache import get_credentials
+from api.access.auth import (
+    bearer_token,
+    check_local_origin,
+    check_usable,
+    django_request,
+    session_key,
+)
+from api.access.watch import SESSION_LOOK_S, TOKEN_LOOK_S, CredentialWatch
+from api.process import web_process
+from api.transport.outbox import Outbox
 from api.transport.threads import in_thread
+from api.transport.websocket import address_of
+from api.v1.socket.closing import CREDENTIAL_ENDED
 from api.v1.socket.codec import V1, subscription_id
-from api.v1.socket.outbox import Outbox
 from api.v1.socket.private import PRIVATE_CHANNELS, V1_ACCOUNTS, PrivateStreams
-from api.v1.socket.switches import cancel_everything, run_detached
+from api.v1.socket.switches import Switches, cancel_everything
 from marketdata.feed.feed import Feed, Message, Topic
 from zavora.foundation.errors import Forbidden, NotFound, RateLimited, Unauthorized, ZavoraError
 
 SUBSCRIPTIONS_MAX: Final = 200
-CLOSE_CREDENTIAL_ENDED: Final = 4001
-# Notices end a credential at once. These looks notice the rest: lost notices and expiry (from the
-# process's cache, which knows when it may trust itself), and sessions that were deleted.
-TOKEN_LOOK_S: Final = 0.9
-SESSION_LOOK_S: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -52,22 +55,27 @@ class Session:
 
     def __init__(self, scope: dict[str, Any], outbox: Outbox, feed: Feed) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        client = scope.get("client")
-        self.ip: str = client[0] if client else ""
+        self.ip = address_of(scope)
         self.feed = feed
         # Whose orders are cancelled when the connection ends.
         self.cancels_for: Caller | None = None
         self._scope = scope
         self._outbox = outbox
         self._authorization = _header(headers, b"authorization")
-        self._session_key = _session_key(headers) if _is_own_page(headers) else None
+        self._session_key = (
+            session_key(_header(headers, b"cookie")) if _is_own_page(headers) else None
+        )
         self._token: str | None = None
         # Set by ``authenticate``; whoever it was then.
         self._caller: Caller | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._private = PrivateStreams(feed, outbox)
         self._started: list[tuple[Topic, list[Message]]] = []
-        self._look: asyncio.Task[None] | None = None
+        self._watch = CredentialWatch(
+            web_process().credentials,
+            self._is_still_good,
+            lambda: outbox.close(CREDENTIAL_ENDED),
+        )
 
     @property
     def is_in_use(self) -> bool:
@@ -84,13 +92,11 @@ class Session:
         token = token or bearer_token(self._authorization)
         caller = await self._resolve(token)
         earlier, self._caller, self._token = self._caller, caller, token
-        if earlier is not None:
-            self.feed.unfollow_user(earlier.user_id, self._credential_changed)
-            if earlier.user_id != caller.user_id:
-                self._end_private()
-        self.feed.follow_user(caller.user_id, self._credential_changed)
-        if self._look is None:
-            self._look = asyncio.create_task(self._keep_looking(), name="socket-credential")
+        if earlier is not None and earlier.user_id != caller.user_id:
+            self._end_private()
+        self._watch.follow(
+            caller.user_id, every_s=SESSION_LOOK_S if token is None else TOKEN_LOOK_S
+        )
         await self._renew_private(caller)
         return caller
 
@@ -104,12 +110,12 @@ class Session:
 
     async def reloaded(self, caller: Caller) -> Caller | None:
         """Return the caller as the tables know it, None where that says nothing new."""
-        get_credentials().forget_user(caller.user_id)
+        web_process().credentials.forget_user(caller.user_id)
         fresh = await self._resolve(self._token)
         return fresh if fresh.accounts != caller.accounts else None
 
     async def _resolve(self, token: str | None) -> Caller:
-        credentials = get_credentials()
+        credentials = web_process().credentials
         if token is not None:
             caller, _ = await credentials.of_token(token)
             return check_usable(caller, ip=self.ip)
@@ -195,34 +201,20 @@ class Session:
 
     # --- the credential's end, and the connection's ---
 
-    def _credential_changed(self) -> None:
-        run_detached(self._look_again(is_notice=True))
-
-    async def _keep_looking(self) -> None:
-        while not self._outbox.is_closing:
-            await asyncio.sleep(SESSION_LOOK_S if self._token is None else TOKEN_LOOK_S)
-            await self._look_again(is_notice=False)
-
-    async def _look_again(self, *, is_notice: bool) -> None:
-        """Close the connection if its credential is no longer good; else follow its accounts."""
+    async def _is_still_good(self) -> bool:
+        """Tell whether the credential is still what it was; if so, follow its accounts."""
         known = self._caller
         if known is None or self._outbox.is_closing:
-            return
-        if is_notice:
-            # The cache hears of it on a connection of its own, perhaps later.
-            get_credentials().forget_user(known.user_id)
+            return True
         try:
             caller = await self._resolve(self._token)
         except (Unauthorized, Forbidden):
-            self._outbox.close(CLOSE_CREDENTIAL_ENDED)
-        except Exception as error:
-            # The database may be away: nothing is known for or against the credential.
-            log.warning("credential_not_checked", error=str(error))
-        else:
-            if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
-                self._outbox.close(CLOSE_CREDENTIAL_ENDED)
-            elif self._caller is known and caller.accounts != known.accounts:
-                await self._follow_others(caller)
+            return False
+        if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
+            return False
+        if self._caller is known and caller.accounts != known.accounts:
+            await self._follow_others(caller)
+        return True
 
     async def _follow_others(self, caller: Caller) -> None:
         """Follow the accounts that a caller has by now; what fails is tried at the next look."""
@@ -239,14 +231,11 @@ class Session:
             self._leave(subscription)
         self._subscriptions.clear()
         self._private.end()
-        if self._look is not None:
-            self._look.cancel()
-        if self._caller is not None:
-            self.feed.unfollow_user(self._caller.user_id, self._credential_changed)
+        self._watch.close()
         if self.cancels_for is not None:
             # With the accounts that the caller has by now.
             caller = self._caller or self.cancels_for
-            run_detached(cancel_everything(caller, why="disconnect"))
+            web_process().part(Switches).run(cancel_everything(caller, why="disconnect"))
 
 
 # --- the handshake --------------------------------------------------------------------------------
@@ -273,11 +262,3 @@ def _is_own_page(headers: dict[bytes, bytes]) -> bool:
         return urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:
         return False
-
-
-def _session_key(headers: dict[bytes, bytes]) -> str | None:
-    for part in (_header(headers, b"cookie") or "").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == settings.SESSION_COOKIE_NAME and value:
-            return value
-    return None

@@ -5,12 +5,15 @@ They live in this process: one that is killed takes its switches with it (docs/m
 
 import asyncio
 import uuid
+from collections.abc import Coroutine
 from typing import Any, Final
 
 import structlog
 
 from accounts.access.callers import Caller
+from api.process import WebProcess
 from api.v1 import orders
+from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import ZavoraError
 
 TIMEOUT_MIN_MS: Final = 1_000
@@ -18,6 +21,8 @@ TIMEOUT_MAX_MS: Final = 86_400_000
 # Cancelling is tried again for this long where the exchange is not available.
 ATTEMPTS_MAX: Final = 30
 ATTEMPT_PAUSE_S: Final = 2.0
+# How long a process that ends waits for them.
+CLOSE_WAIT_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +55,15 @@ async def _cancel_account(caller: Caller, account_id: uuid.UUID, request_id: str
     return not any("error" in item for item in items)
 
 
-class Timers:
-    """One timer per credential and process; it outlives the connection that set it."""
+class Switches:
+    """The timers of a process, one per credential, and the cancelling that is under way.
 
-    def __init__(self) -> None:
+    A timer outlives the connection that set it, as does what a connection leaves to be done.
+    """
+
+    def __init__(self, _process: WebProcess) -> None:
         self._timers: dict[tuple[int, int | None], asyncio.TimerHandle] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     def set(self, caller: Caller, timeout_ms: int) -> None:
         """Cancel everything in ``timeout_ms`` unless set again before; 0 ends the timer."""
@@ -68,17 +77,19 @@ class Timers:
 
     def _fire(self, name: tuple[int, int | None], caller: Caller) -> None:
         self._timers.pop(name, None)
-        run_detached(cancel_everything(caller, why="timer"))
+        self.run(cancel_everything(caller, why="timer"))
 
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what outlives whoever asked for it."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
-_detached: Final[set[asyncio.Task[None]]] = set()
-
-
-def run_detached(work: Any) -> None:
-    """Run a coroutine that outlives whoever asked for it."""
-    task: asyncio.Task[None] = asyncio.ensure_future(work)
-    _detached.add(task)
-    task.add_done_callback(_detached.discard)
-
-
-TIMERS: Final = Timers()
+    async def close(self) -> None:
+        """End the timers; what is under way, of connections just closed, has a moment for it."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_WAIT_S)
+        await end_tasks(self._running)

@@ -7,7 +7,6 @@
 import type { Account, Fill, Order, OrderBook } from "./types.ts";
 
 export type Side = Order["side"];
-export type TimeInForce = Order["time_in_force"];
 
 /** A snapshot of a book, or (with `prev_sequence`) what has changed since that sequence. */
 export interface BookMessage extends Pick<OrderBook, "bids" | "asks"> {

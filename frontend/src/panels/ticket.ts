@@ -3,7 +3,7 @@
 import { decimalsOf, parse, read, show, showAll, typed, write } from "../core/decimal.ts";
 import { choiceGroup, eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
-import type { Side, TimeInForce } from "../link/messages.ts";
+import type { Side } from "../link/messages.ts";
 import { newClientOrderId, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, PlaceOrderIn } from "../link/types.ts";
@@ -162,7 +162,7 @@ class Ticket {
   }
 
   #draft(): Draft {
-    const timeInForce = this.#part<HTMLSelectElement>("#time-in-force").value as TimeInForce;
+    const timeInForce = this.#part<HTMLSelectElement>("#time-in-force").value as Draft["timeInForce"];
     return {
       side: this.#side,
       type: this.#type,

@@ -18,8 +18,8 @@ import {
   typed,
   write,
 } from "../core/decimal.ts";
-import type { Side, TimeInForce } from "../link/messages.ts";
-import type { Market, PlaceOrderIn } from "../link/types.ts";
+import type { Side } from "../link/messages.ts";
+import type { Market, Order, PlaceOrderIn } from "../link/types.ts";
 import { type Match, type OrderBook, sweepByQuantity, sweepByQuote } from "./book.ts";
 import { feeOf, type Rates, unitOf } from "./fees.ts";
 
@@ -33,7 +33,7 @@ export interface Draft {
   price: string;
   quantity: string;
   total: string;
-  timeInForce: TimeInForce;
+  timeInForce: Order["time_in_force"];
   isPostOnly: boolean;
 }
 

@@ -230,7 +230,7 @@ def test_a_revoked_token_ends_within_a_second(exchange):
         exchange.manage(
             "shell",
             "-c",
-            "from accounts.money.selectors import find_caller_by_token as f;"
+            "from accounts.access.selectors import find_caller_by_token as f;"
             "from accounts.services import revoke_key; from tests.actors import SYSTEM;"
             f"revoke_key(by=SYSTEM, key_id=f('{leaver.token}').key_id)",
         )

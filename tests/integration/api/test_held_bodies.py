@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from api.access.cache import close_credentials
 from api.binance import app as binance
+from api.process import web_process
 from api.transport.threads import THREADS_MAX, in_thread
 from api.v1 import app as edge
 from zavora.foundation.bodies import BUDGET, FREE_BYTES
@@ -73,7 +73,7 @@ def test_a_body_is_held_until_its_request_is_answered(
         await application(scope, receive, send)
         watching.cancel()
         await asyncio.gather(*(in_thread(close_own) for _ in range(THREADS_MAX)))
-        await close_credentials()
+        await web_process().close()
 
     asyncio.run(run())
     assert max(held) == len(BODY) - FREE_BYTES

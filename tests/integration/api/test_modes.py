@@ -83,7 +83,7 @@ def test_a_revoked_token_ends_within_a_second_even_without_notices(anybody, open
     open_exchange.manage(
         "shell",
         "-c",
-        "from accounts.money.selectors import find_caller_by_token as f;"
+        "from accounts.access.selectors import find_caller_by_token as f;"
         "from accounts.services import revoke_key; from tests.actors import SYSTEM;"
         f"revoke_key(by=SYSTEM, key_id=f('{token}').key_id)",
     )

@@ -95,11 +95,11 @@ def publisher(transactional_db: None) -> Iterator[Publisher]:
 @pytest_asyncio.fixture
 async def feed(bench: Bench, publisher: Publisher) -> AsyncIterator[Any]:
     """A feed that is not started yet."""
-    from marketdata.feed.feed import get_feed
+    from api.process import web_process
 
-    feed = get_feed()
-    yield feed
-    await feed.close()
+    process = web_process()
+    yield process.feed
+    await process.close()
 
 
 class Recorder:

@@ -205,7 +205,8 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
     bench: Bench, market: int, feed: Any, publisher: Publisher
 ) -> None:
     from accounts.models import Asset
-    from api.v1.socket.outbox import Outbox
+    from api.transport.outbox import Outbox
+    from api.v1.socket.closing import POLICY
     from api.v1.socket.private import V1_ACCOUNTS, PrivateStreams
 
     sent: list[Any] = []
@@ -215,7 +216,7 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
 
     account = bench.accounts[0]
     compatible = await _follow(feed, bench, publisher, 0)
-    outbox = Outbox(send, feed.current)
+    outbox = Outbox(send, POLICY, feed.current)
     writer = asyncio.create_task(outbox.run())
     v1 = PrivateStreams(feed, outbox)
     V1_ACCOUNTS.assets.update(
@@ -241,7 +242,7 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
     assert not outbox.is_closing
     v1.end()
     writer.cancel()
-    assert feed.fanout.account_streams.account_ids == [account.pk]
+    assert feed.accounts.account_ids == [account.pk]
 
 
 async def test_an_older_balance_is_never_told_after_a_newer_one(

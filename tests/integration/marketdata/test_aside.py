@@ -229,7 +229,7 @@ async def test_an_event_that_cannot_be_applied_costs_no_other_market_anything(
     await in_thread(publisher.publish)
     await until(lambda: feed.market("USD/BTC").depth_sequence == 1, what="the good market's event")
     # The connection was kept, and the market that was spoilt was read anew.
-    assert feed._listener.connects == 1
+    assert feed._subscription.connects == 1
     await until(lambda: feed.is_live, what="the market's return")
     assert feed.market("BTC/USD").top() == ([], [], 0)
 

@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from api.access.cache import Credentials
+from api.process import web_process
 from marketdata.candles.service_loop import MarketDataService
-from marketdata.feed.listener import Listener
-from matching.gateway.client import Gateway
+from matching.gateway.client import open_gateway
 from tests.half_open import DIRECTIONS, Direction, HalfOpenProxy
-from zavora.foundation.ending import end_tasks
 from zavora.foundation.queue import silence_max_s
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,30 +23,15 @@ POLL_S = 0.02
 
 @asynccontextmanager
 async def _gateway(_: str) -> AsyncIterator[None]:
-    gateway = Gateway()
-    await gateway.start()
-    yield
-    await gateway.close()
+    async with open_gateway():
+        yield
 
 
 @asynccontextmanager
-async def _credentials(_: str) -> AsyncIterator[None]:
-    credentials = Credentials()
-    credentials.start()
+async def _web(_: str) -> AsyncIterator[None]:
+    process = web_process()
     yield
-    await credentials.close()
-
-
-@asynccontextmanager
-async def _feed(url: str) -> AsyncIterator[None]:
-    async def connected(_: bytes | None) -> None: ...
-
-    listener = Listener(
-        url, on_connected=connected, on_disconnected=lambda: None, on_message=lambda *_: None
-    )
-    running = asyncio.create_task(listener.run())
-    yield
-    await end_tasks([running])
+    await process.close()
 
 
 @asynccontextmanager
@@ -76,8 +59,10 @@ def _proxied(settings: Any) -> Iterator[HalfOpenProxy]:
     ("subscriber", "said"),
     [
         (_gateway, b"replies:"),
-        (_credentials, b"credentials"),
-        (_feed, b"candles:"),
+        # All that a web process hears comes over one connection.
+        (_web, b"replies:"),
+        (_web, b"credentials"),
+        (_web, b"candles:"),
         (_market_data, b"PSUBSCRIBE"),
     ],
 )

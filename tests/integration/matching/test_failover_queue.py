@@ -247,18 +247,16 @@ def test_an_answer_that_cannot_be_looked_up_is_unknown_and_the_next_one_is_found
     monkeypatch.setattr(gateway, "find_key_result", look_up)
 
     async def two() -> list[Any]:
-        try:
-            commands = [
-                place(ann, market, "buy", price, "1", key=price) for price in ("10.00", "11.00")
-            ]
+        commands = [
+            place(ann, market, "buy", price, "1", key=price) for price in ("10.00", "11.00")
+        ]
+        async with gateway.open_gateway() as own:
             return [
                 await asyncio.gather(
-                    gateway.submit(command, shard_id=0, request_id="r"), return_exceptions=True
+                    own.submit(command, shard_id=0, request_id="r"), return_exceptions=True
                 )
                 for command in commands
             ]
-        finally:
-            await gateway.close()
 
     with connection.cursor() as connection_of_test, running_worker():
         (first,), (second,) = asyncio.run(two())

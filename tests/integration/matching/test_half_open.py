@@ -14,7 +14,7 @@ import redis.asyncio as redis_asyncio
 
 from accounts.models import Account
 from matching import wire
-from matching.gateway import client as gateway
+from matching.gateway.client import Gateway, open_gateway
 from matching.models import Market, Order
 from tests.half_open import DIRECTIONS, Direction, HalfOpenProxy
 from tests.integration.matching.worker_setup import (
@@ -64,14 +64,12 @@ async def _timed(submitted: Awaitable[wire.Reply]) -> tuple[str, float]:
     return "answered", time.monotonic() - began
 
 
-def _through(proxy: HalfOpenProxy, run: Callable[[], Awaitable[Any]], settings: Any) -> Any:
-    """Run on an event loop whose gateway reaches Valkey through the proxy; the worker does not."""
+def _through(proxy: HalfOpenProxy, run: Callable[[Gateway], Awaitable[Any]], settings: Any) -> Any:
+    """Run with a gateway that reaches Valkey through the proxy; the worker does not."""
 
     async def whole() -> Any:
-        try:
-            return await run()
-        finally:
-            await gateway.close()
+        async with open_gateway() as gateway:
+            return await run(gateway)
 
     with running_worker():
         direct, settings.REDIS_URL = settings.REDIS_URL, proxy.url
@@ -85,12 +83,12 @@ def _through(proxy: HalfOpenProxy, run: Callable[[], Awaitable[Any]], settings: 
 def test_a_half_open_reply_channel_delays_one_answer(
     direction: Direction, proxy: HalfOpenProxy, market: Market, ann: Account, settings: Any
 ) -> None:
-    def order(key: str | None = None) -> Awaitable[wire.Reply]:
-        return gateway.submit(
-            place(ann, market, "buy", "10.00", "1", key=key), shard_id=0, request_id="r"
-        )
+    async def run(gateway: Gateway) -> list[tuple[str, float]]:
+        def order(key: str | None = None) -> Awaitable[wire.Reply]:
+            return gateway.submit(
+                place(ann, market, "buy", "10.00", "1", key=key), shard_id=0, request_id="r"
+            )
 
-    async def run() -> list[tuple[str, float]]:
         await order()
         assert proxy.freeze(direction, said=b"replies:") == 1
         took = [await _timed(order(key="first"))]

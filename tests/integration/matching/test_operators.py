@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from matching.gateway import client as gateway
+from matching.gateway.client import open_gateway
 from tests.exchange import Exchange
 from tests.integration.matching.test_unavailable import Client
 from tests.integration.matching.worker_setup import (
@@ -120,22 +120,16 @@ def test_an_answer_does_not_wait_for_a_feed_that_never_shows_it(settings: Any) -
     asked: list[Any] = []
 
     async def run() -> float:
-        before = gateway._when_shown
-
         def never(sequences: list[tuple[int, int]]) -> "asyncio.Future[None]":
             asked.append(sequences)
             return asyncio.get_running_loop().create_future()
 
-        gateway.answer_after(never)
-        try:
+        async with open_gateway(never) as gateway:
             began = time.monotonic()
             command = place(ann, market, "buy", "10.00", "1")
             reply = await gateway.submit(command, shard_id=0, request_id="shown")
             assert reply.orders[0].status == "new"
             return time.monotonic() - began
-        finally:
-            gateway.answer_after(before)
-            await gateway.close()
 
     with running_worker():
         seconds = asyncio.run(run())

@@ -21,6 +21,7 @@ from accounts.services import create_asset
 from matching import services as markets_services
 from matching import wire
 from matching.commands import decode_command, fingerprint
+from matching.commands.base import WireCommand
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
@@ -224,7 +225,7 @@ COMMAND_LINE = {
 
 def test_every_kind_of_command_that_an_operator_gives_carries_who_gave_it():
     """Of the wire's commands: those that the services of markets make, and no customer's."""
-    named = {one.__name__ for one in get_args(wire.WireCommand) if "actor" in one.__struct_fields__}
+    named = {one.__name__ for one in get_args(WireCommand) if "actor" in one.__struct_fields__}
     assert named == {"ConfigureMarket", "SetMarketPhase", "CancelAllOrders"}
     source = inspect.getsource(markets_services)
     given = set(re.findall(r"wire\.(\w+)\(", source))

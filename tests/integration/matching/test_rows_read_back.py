@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import get_args
 
 import msgspec
 import pytest
-from matching.gateway.keys import find_key_result
-from matching.orders.states import order_state, trade_state
 
 from accounts.models import Account
 from matching import wire
+from matching.commands import KINDS, decode_command, fingerprint
+from matching.commands.amend import AmendOrder
+from matching.commands.cancel import CancelOrder
+from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.configure import ConfigureMarket
+from matching.commands.phase import SetMarketPhase
 from matching.markets.selectors import get_market_terms
 from matching.models import Command, Event, Market, Order, Trade
 from matching.orders.by_sequence import list_event_payloads
+from matching.rows.keys import find_key_result
+from matching.rows.orders import state_of_row
+from matching.rows.trades import trade_state
 from matching.worker.settle import TOGETHER_COMMANDS_MAX
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
@@ -64,7 +70,7 @@ def test_every_row_of_a_batch_reads_back_as_it_was_given(worker, market, ann, bo
         place(bob, market, "buy", None, "0.001"),
         place(bob, market, "buy", "9", "2", time_in_force="ioc"),
         place(bob, market, "buy", "9.5", "2", key="resting"),
-        wire.CancelOrder(ann.pk, market.pk, None, AWKWARD, cancel_name="gone already"),
+        CancelOrder(ann.pk, market.pk, None, AWKWARD, cancel_name="gone already"),
         place(ann, market, "sell", "20", "1", key=AWKWARD),
         *(place(bob, market, "buy", "1", "0.001") for _ in range(others)),
     ]
@@ -79,7 +85,7 @@ def test_every_row_of_a_batch_reads_back_as_it_was_given(worker, market, ann, bo
     # A maker's own reply came before its fills; the rows say how it stands.
     for row in Order.objects.all():
         known = states[row.pk]
-        read = order_state(row, terms)
+        read = state_of_row(row, terms)
         if known.filled_quantity == read.filled_quantity and known.status == read.status:
             assert read == known
         else:
@@ -89,11 +95,11 @@ def test_every_row_of_a_batch_reads_back_as_it_was_given(worker, market, ann, bo
     for index, key in ((0, AWKWARD), (2, "taker"), (5, "resting")):
         found = find_key_result(account_id=commands[index].account_id, key=key)
         assert found is not None
-        assert found.fingerprint == wire.fingerprint(commands[index])
+        assert found.fingerprint == fingerprint(commands[index])
         assert wire.decode_reply(found.result) == replies[index]
     journal = Command.objects.filter(sequence__gt=position).order_by("sequence")
     for row, entry, command in zip(journal, entries, commands, strict=True):
-        assert wire.decode_command(bytes(row.body)) == command
+        assert decode_command(bytes(row.body)) == command
         assert (row.account_id, row.market_id) == (command.account_id, market.pk)
         assert row.kind == type(command).__struct_config__.tag
         assert row.stream_id == entry.stream_id
@@ -114,13 +120,13 @@ def test_orders_that_change_later_read_back_as_they_stand(worker, market, ann, b
     (traded,) = worker.settle(place(bob, market, "buy", "10.01", "1.5"))
 
     replies = worker.settle(
-        wire.AmendOrder(ann.pk, market.pk, amended.id, "10.04", "2.5", None, asked[0].deadline_ms),
-        wire.CancelOrder(ann.pk, market.pk, cancelled.id),
+        AmendOrder(ann.pk, market.pk, amended.id, "10.04", "2.5", None, asked[0].deadline_ms),
+        CancelOrder(ann.pk, market.pk, cancelled.id),
     )
 
     for reply in replies:
         (known,) = reply.orders
-        assert order_state(Order.objects.get(pk=known.id), terms) == known
+        assert state_of_row(Order.objects.get(pk=known.id), terms) == known
     maker = Order.objects.get(pk=filled.id)
     (trade,) = traded.trades
     assert (maker.filled_quantity, maker.filled_quote) == (Decimal("1.5"), Decimal(trade.amount))
@@ -133,21 +139,21 @@ def test_every_kind_of_command_is_journaled_by_its_name(worker, market, ann) -> 
     configured = msgspec.structs.replace(_configure(market), max_open_orders=5)
     worker.settle(
         order,
-        wire.AmendOrder(ann.pk, market.pk, 1, "11", None, None, order.deadline_ms),
-        wire.CancelOrder(ann.pk, market.pk, 1),
-        wire.CancelAllOrders(ann.pk, None, None),
-        wire.SetMarketPhase(market.pk, "halted"),
+        AmendOrder(ann.pk, market.pk, 1, "11", None, None, order.deadline_ms),
+        CancelOrder(ann.pk, market.pk, 1),
+        CancelAllOrders(ann.pk, None, None),
+        SetMarketPhase(market.pk, "halted"),
         configured,
     )
 
-    kinds = {kind.__struct_config__.tag for kind in get_args(wire.WireCommand)}
+    kinds = {kind.__struct_config__.tag for kind in KINDS}
     assert set(Command.objects.values_list("kind", flat=True)) == kinds
     assert Event.objects.filter(market=market).count() >= 2
 
 
-def _configure(market: Market) -> wire.ConfigureMarket:
+def _configure(market: Market) -> ConfigureMarket:
     """Return the command that made the market."""
     body = Command.objects.get(kind="configure", market=market).body
-    command = wire.decode_command(bytes(body))
-    assert isinstance(command, wire.ConfigureMarket)
+    command = decode_command(bytes(body))
+    assert isinstance(command, ConfigureMarket)
     return command

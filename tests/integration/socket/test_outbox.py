@@ -54,9 +54,10 @@ def snapshots() -> list[str]:
 
 @pytest_asyncio.fixture
 async def outbox(transport: Transport, snapshots: list[str]) -> AsyncIterator[Any]:
-    from api.v1.socket.outbox import Outbox
+    from api.transport.outbox import Outbox
+    from api.v1.socket.closing import POLICY
 
-    outbox = Outbox(transport.send, lambda topic: list(snapshots))
+    outbox = Outbox(transport.send, POLICY, lambda topic: list(snapshots))
     writer = asyncio.create_task(outbox.run())
     yield outbox
     writer.cancel()
@@ -76,7 +77,7 @@ async def test_a_reader_that_keeps_up_gets_every_message_in_order(
 async def test_a_slow_reader_gets_the_present_book_instead_of_a_growing_queue(
     outbox: Any, transport: Transport, snapshots: list[str]
 ) -> None:
-    from api.v1.socket.outbox import MESSAGES_MAX
+    from api.transport.outbox import MESSAGES_MAX
 
     book = _topic("orderbook")
     for number in range(MESSAGES_MAX * 20):
@@ -93,10 +94,11 @@ async def test_a_slow_reader_gets_the_present_book_instead_of_a_growing_queue(
 
 
 async def test_one_slow_reader_holds_up_nobody_else(outbox: Any, transport: Transport) -> None:
-    from api.v1.socket.outbox import Outbox
+    from api.transport.outbox import Outbox
+    from api.v1.socket.closing import POLICY
 
     other = Transport()
-    quick = Outbox(other.send, lambda topic: [])
+    quick = Outbox(other.send, POLICY, lambda topic: [])
     writer = asyncio.create_task(quick.run())
     book = _topic("orderbook")
     for number in range(10):
@@ -110,10 +112,10 @@ async def test_one_slow_reader_holds_up_nobody_else(outbox: Any, transport: Tran
 async def test_a_private_stream_that_cannot_keep_up_is_closed_with_4008(
     outbox: Any, transport: Transport
 ) -> None:
-    from api.v1.socket.outbox import MESSAGES_MAX
+    from api.transport.outbox import MESSAGES_MAX
 
     for number in range(MESSAGES_MAX + 2):
-        outbox.push_private(number)
+        outbox.deliver(number)
     assert outbox.is_closing
     assert len(outbox) == 0
     assert (await transport.read(1))[-1] == {"type": "websocket.close", "code": 4008}
@@ -129,7 +131,7 @@ async def test_a_hole_in_a_private_stream_closes_with_4008(
 async def test_a_reader_of_requests_waits_until_its_answers_are_read(
     outbox: Any, transport: Transport
 ) -> None:
-    from api.v1.socket.outbox import MESSAGES_MAX
+    from api.transport.outbox import MESSAGES_MAX
 
     for number in range(MESSAGES_MAX):
         outbox.answer({"type": "websocket.send", "text": str(number)})

@@ -6,13 +6,26 @@ from api.access import limits
 from zavora.foundation.errors import RateLimited
 
 
+class Clock:
+    """The time that the module under test reads: 15 seconds into a minute."""
+
+    now = 1_800_000_015.0
+
+    def time(self):
+        return self.now
+
+
 @pytest.fixture(autouse=True)
-def _limits(settings):
+def clock(settings, monkeypatch):
     settings.ZAVORA_RATE_LIMIT_IP_PER_MINUTE = 3
     settings.ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = 10
-    limits.forget()
-    yield
-    limits.forget()
+    clock = Clock()
+    monkeypatch.setattr(limits, "time", clock)
+    limits.BY_IP.forget()
+    limits.BY_KEY.forget()
+    yield clock
+    limits.BY_IP.forget()
+    limits.BY_KEY.forget()
 
 
 def test_the_limit_is_told_and_held():
@@ -36,15 +49,18 @@ def test_addresses_and_keys_are_counted_apart():
     assert limits.take_for_key(("key", 1), 6).remaining == 0
 
 
-def test_a_minute_later_the_count_begins_anew(monkeypatch):
-    now = 1000.0
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+def test_a_minute_later_the_count_begins_anew(clock):
     for _ in range(3):
         limits.take_for_ip("a")
     with pytest.raises(RateLimited):
         limits.take_for_ip("a")
 
-    now += limits.WINDOW_S
+    clock.now += 44.9
+    with pytest.raises(RateLimited) as refusal:
+        limits.take_for_ip("a")
+    assert refusal.value.details["retry_after"] == 1
+
+    clock.now += 0.1
 
     assert limits.take_for_ip("a").remaining == 2
 
@@ -61,4 +77,22 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     for number in range(1000):
         limits.take_for_ip(str(number))
 
-    assert len(limits._by_ip._windows) == 10
+    assert len(limits.BY_IP) == 10
+
+
+def test_what_other_processes_counted_counts_as_well():
+    assert limits.take_for_ip("a").remaining == 2
+    (counter,) = limits.BY_IP.take_touched()["a"]
+    counter.others = 1
+
+    assert limits.take_for_ip("a").remaining == 0
+    with pytest.raises(RateLimited):
+        limits.take_for_ip("a")
+
+
+def test_what_was_counted_is_told_twice_and_then_no_more():
+    limits.take_for_key(("key", 1))
+
+    assert list(limits.BY_KEY.take_touched()) == [("key", 1)]
+    assert list(limits.BY_KEY.take_touched()) == [("key", 1)]
+    assert limits.BY_KEY.take_touched() == {}

@@ -2,19 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from api.binance.streams import outbox as compat_outbox
 from api.binance.streams.connection import StreamConnection
-from api.binance.ws_api.connection import Connection
-from api.v1.socket import outbox
-from api.v1.socket.connection import SocketConsumer
+from api.binance.ws_api.connection import CallConnection
+from api.transport import outbox
+from api.transport.websocket import Connection
+from api.v1.socket.connection import SocketConnection
 
 ANSWERS_LENGTH_MAX = 20_000
 ASKED_MAX = 900  # fewer messages than what is bounded by their count
+# Of the loop: more than it takes to send half of what may wait.
+TURNS = 1_000
 SCOPE = {"type": "websocket", "path": "/ws", "headers": [], "client": ("198.51.100.7", 1)}
 # Each is answered by about two thousand characters.
 LONG_ID = "x" * 2_000
@@ -23,7 +24,6 @@ SAYS = {
     "ws-api": {"id": "x" * 36, "method": "ping"},
     "streams": {"id": 1, "method": "LIST_SUBSCRIPTIONS"},
 }
-Serve = Callable[[Any, Any], Awaitable[None]]
 
 
 class Client:
@@ -59,13 +59,14 @@ class Client:
 
 def serve(kind: str, client: Client) -> "asyncio.Task[None]":
     """Serve a client on one kind of socket."""
+    connection: Connection
     if kind == "v1":
-        work = SocketConsumer().serve(SCOPE, client.receive, client.send)
+        connection = SocketConnection(SCOPE, client.receive, client.send)
     elif kind == "ws-api":
-        work = Connection(SCOPE, client.receive, client.send).serve()
+        connection = CallConnection(SCOPE, client.receive, client.send)
     else:
-        work = StreamConnection(client.receive, client.send, is_combined=False, ip="").serve([])
-    return asyncio.ensure_future(work)
+        connection = StreamConnection(client.receive, client.send, [], is_combined=False, ip="")
+    return asyncio.ensure_future(connection.serve())
 
 
 async def settle(client: Client) -> int:
@@ -73,15 +74,14 @@ async def settle(client: Client) -> int:
     asked = -1
     while asked != client.asked:
         asked = client.asked
-        for _ in range(200):
+        for _ in range(TURNS):
             await asyncio.sleep(0)
     return asked
 
 
 @pytest.fixture(autouse=True)
 def small_bounds(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    for module in (outbox, compat_outbox):
-        monkeypatch.setattr(module, "ANSWERS_LENGTH_MAX", ANSWERS_LENGTH_MAX)
+    monkeypatch.setattr(outbox, "ANSWERS_LENGTH_MAX", ANSWERS_LENGTH_MAX)
     settings.ZAVORA_STREAM_MESSAGES_PER_S = 0
 
 

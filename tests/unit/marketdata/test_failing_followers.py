@@ -12,6 +12,7 @@ from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.feed import Feed
 from matching.markets.selectors import list_market_terms
 from tests.terms import btc_usd
+from zavora.foundation.queue import Subscription
 
 
 class Sink:
@@ -57,9 +58,9 @@ async def test_balances_are_compared_on_after_an_account_that_fails(
         async def read(self, *_: Any) -> Any:
             return {1: {5: "none"}, 2: {5: 10_000}}
 
-    feed, sink, codec = Feed(), Sink(), object()
+    feed, sink, codec = Feed(Subscription()), Sink(), object()
     feed._tables = Tables()  # type: ignore[assignment]
-    streams = feed.fanout.account_streams
+    streams = feed.accounts
     for account_id in (1, 2):
         streams.follow(account_id, codec, sink)  # type: ignore[arg-type]
         streams.compare(account_id, {5: 1})
@@ -73,18 +74,6 @@ async def test_balances_are_compared_on_after_an_account_that_fails(
         comparing.cancel()
         await asyncio.gather(comparing, return_exceptions=True)
     assert set(sink.lost) == {2}
-
-
-def test_a_users_followers_are_told_after_one_that_fails() -> None:
-    feed, told = Feed(), []
-
-    def fail() -> None:
-        raise RuntimeError("a callback that breaks its promise")
-
-    feed.follow_user(7, fail)
-    feed.follow_user(7, lambda: told.append(7))
-    feed._tell_user(7)
-    assert told == [7]
 
 
 async def test_markets_are_followed_after_one_that_cannot_be() -> None:
@@ -102,7 +91,7 @@ async def test_markets_are_followed_after_one_that_cannot_be() -> None:
         def close(self) -> None:
             pass
 
-    feed = Feed()
+    feed = Feed(Subscription())
     feed._tables = Tables()  # type: ignore[assignment]
     feed._terms_wanted.set()
     keeping = asyncio.create_task(feed._keep_terms())

@@ -12,7 +12,7 @@ from accounts.redis_client import get_redis
 from marketdata.wire import HEARTBEAT_KEY
 from matching.wire import heartbeat_name, standby_name
 from zavora.foundation.commands import ExampleCommand
-from zavora.foundation.signs import CELERY_KEY
+from zavora.foundation.queue import CELERY_KEY
 
 WEB_TIMEOUT_S: Final = 3.0
 

@@ -37,8 +37,9 @@ def _lose_for_good(publisher: Publisher) -> None:
 async def test_a_chain_goes_on_over_a_book_that_was_loaded_anew(
     bench: Bench, publisher: Publisher, feed: Any
 ) -> None:
-    from api.binance.streams.hub import get_hub
+    from api.binance.streams.hub import Hub
     from api.binance.streams.names import parse_name
+    from api.process import web_process
 
     market = await in_thread(bench.market)
     await _orders(bench, market, "0: buy 1 @ 100")
@@ -48,7 +49,7 @@ async def test_a_chain_goes_on_over_a_book_that_was_loaded_anew(
     symbol = f"{view.terms.base.code}{view.terms.quote.code}".lower()
     names = [parse_name(f"{symbol}@{kind}") for kind in ("depth@100ms", "depth", "bookTicker")]
     followers = [Recorder() for _ in names]
-    hub = get_hub()
+    hub = web_process().part(Hub)
     for name, follower in zip(names, followers, strict=True):
         assert name is not None
         assert hub.follow(name, follower) is None

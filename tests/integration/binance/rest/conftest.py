@@ -132,7 +132,7 @@ def ben(exchange: Exchange) -> Iterator[Bot]:
 # What else a key may be, each by its name: ``create_api_key``'s arguments.
 SPECIAL = """
 import json
-from accounts.money.selectors import find_user
+from accounts.people.selectors import find_user
 from accounts.services import create_account, create_api_key
 from tests.actors import SYSTEM
 user = find_user("ann@example.com")

@@ -77,7 +77,7 @@ def test_a_revoked_key_ends_within_a_second(
     bot = special("revoked")
     assert bot.call("GET", ACCOUNT).status_code == 200  # from here on it is remembered
     code = (
-        "import time; from accounts.money.selectors import find_api_key;"
+        "import time; from accounts.access.selectors import find_api_key;"
         "from accounts.services import revoke_key; from tests.actors import SYSTEM;"
         f"revoke_key(by=SYSTEM, key_id=find_api_key('{bot.key}').caller.key_id); print(time.time())"
     )

@@ -1,14 +1,17 @@
 """Loops over all counters and all listen keys go on after one that fails."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 import redis.asyncio as redis_asyncio
 from django.conf import settings
 
-from api.binance import limits, limits_sharing
-from api.binance.user_data.user_streams import End, _ListenKeyWatch
+from api.access import limits_sharing
+from api.binance import limits
+from api.binance.user_data.user_streams import End, ListenKeyWatch
+from api.process import web_process
 
 GARBLED, SOUND = "198.51.100.201", "198.51.100.202"
 
@@ -27,10 +30,10 @@ async def test_counters_are_shared_on_after_one_that_cannot_be_read(
     ban = f"compat:ban:{GARBLED}"
     try:
         await client.set(ban, b"garbled", ex=60)
-        limits_sharing.ensure_started()
+        web_process()
         limits.take_weight(GARBLED, 1)
-        counter = limits._addresses[GARBLED].weight
-        name = f"{limits_sharing._name('weight', limits.MINUTE_S)}:{counter.number}"
+        (counter,) = limits.WEIGHTS.of(GARBLED, time.time())
+        name = f"compat:weight:{limits.MINUTE_S}:{counter.number}"
 
         async def is_told(ip: str) -> bool:
             return await client.hget(name, ip) is not None
@@ -42,7 +45,7 @@ async def test_counters_are_shared_on_after_one_that_cannot_be_read(
     finally:
         await client.delete(ban)
         await client.aclose()
-        await limits_sharing.close()
+        await web_process().close()
 
 
 class Stream:
@@ -51,7 +54,7 @@ class Stream:
     listen_key = "x" * 64
     account_pk = 0
 
-    def __init__(self, key_id: int, watch: _ListenKeyWatch) -> None:
+    def __init__(self, key_id: int, watch: ListenKeyWatch) -> None:
         self.key_id = key_id
         self.reason: End | None = None
         self._watch = watch
@@ -72,7 +75,7 @@ async def test_listen_keys_are_looked_after_on_after_one_that_cannot_be_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("api.binance.user_data.user_streams.LISTEN_KEY_LOOK_S", 0.02)
-    watch = _ListenKeyWatch()
+    watch = web_process().part(ListenKeyWatch)
     streams = [FailingStream(10**9, watch), Stream(10**9 + 1, watch)]
     for stream in streams:
         watch.add(stream)  # type: ignore[arg-type]
@@ -80,5 +83,8 @@ async def test_listen_keys_are_looked_after_on_after_one_that_cannot_be_ended(
     async def is_ended() -> bool:
         return streams[1].reason is not None
 
-    await _until(is_ended)
+    try:
+        await _until(is_ended)
+    finally:
+        await web_process().close()
     assert streams[1].reason is End.LISTEN_KEY

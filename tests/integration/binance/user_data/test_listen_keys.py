@@ -115,7 +115,7 @@ publish_credentials_on_commit(rows.get().owner_id)
 
 GUEST = """
 import json
-from accounts.money.selectors import find_user
+from accounts.people.selectors import find_user
 from accounts.services import create_api_key, create_token, sign_up
 from tests.actors import SYSTEM
 from accounts.models import Account

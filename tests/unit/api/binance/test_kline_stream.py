@@ -16,6 +16,7 @@ from marketdata.feed.view import MarketView
 from marketdata.wire import CandleState
 from matching.wire import MarketEvent, TradeState
 from tests.terms import btc_usd
+from zavora.foundation.queue import Subscription
 
 SECOND_US = 1_000_000
 
@@ -42,7 +43,7 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> Any:
     name = parse_name("btcusd@kline_1s")
     assert name is not None
     monkeypatch.setattr(market_streams, "find_market", lambda symbol: MarketView(btc_usd()))
-    stream = KlineStream(name, Feed())
+    stream = KlineStream(name, Feed(Subscription()))
     stream.start()
     yield stream
     stream.stop()

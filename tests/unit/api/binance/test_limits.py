@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.access import limits as counting
 from api.binance import limits
 from api.binance.words.errors import CompatError
 
@@ -34,7 +35,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(limits, "time", clock)
+    for module in (limits, counting):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api.binance.streams import connection
+from api.binance.streams import closing, connection
 from api.binance.streams.connection import MessageRate
 from api.binance.streams.events import Event
-from api.binance.streams.outbox import MESSAGES_MAX, Outbox
 from api.binance.streams.pace import Pace
+from api.transport.outbox import MESSAGES_MAX, Outbox
 
 
 async def test_who_reads_too_slowly_is_closed_and_nothing_is_left_out() -> None:
@@ -21,16 +21,16 @@ async def test_who_reads_too_slowly_is_closed_and_nothing_is_left_out() -> None:
         await reads.wait()
         sent.append(message)
 
-    outbox = Outbox(send)
+    outbox = Outbox(send, closing.STREAMS)
     writer = asyncio.create_task(outbox.run())
-    outbox.push(0)
+    outbox.deliver(0)
     await asyncio.sleep(0)  # the writer takes the first one and waits for the client
     for number in range(1, MESSAGES_MAX + 1):
-        outbox.push(number)
+        outbox.deliver(number)
     assert not outbox.is_closing
-    outbox.push(MESSAGES_MAX + 1)
+    outbox.deliver(MESSAGES_MAX + 1)
     assert outbox.is_closing
-    outbox.push(MESSAGES_MAX + 2)
+    outbox.deliver(MESSAGES_MAX + 2)
     reads.set()
     await asyncio.wait_for(writer, 5)
     # What was on its way, and then the end: no event is sent after one that was not.
@@ -76,7 +76,7 @@ async def test_a_pace_tells_at_once_after_a_pause_and_never_twice_in_a_period() 
 
 
 async def test_a_connection_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LIFE_S", 0.01)
+    monkeypatch.setattr(connection.StreamConnection, "LIFE_S", 0.01)
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -85,6 +85,6 @@ async def test_a_connection_ends_after_its_time(monkeypatch: pytest.MonkeyPatch)
     async def send(message: Any) -> None:
         sent.append(message)
 
-    client = connection.StreamConnection(receive, send, is_combined=False, ip="")
-    await asyncio.wait_for(client.serve([]), 5)
+    client = connection.StreamConnection(receive, send, [], is_combined=False, ip="")
+    await asyncio.wait_for(client.serve(), 5)
     assert [(message["type"], message["code"]) for message in sent] == [("websocket.close", 1001)]

@@ -1,0 +1,49 @@
+"""What both APIs do with orders, whatever they call them."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from django.db import DatabaseError, InterfaceError
+
+from accounts.access.callers import Caller
+from api.process import web_process
+from matching import wire
+from matching.commands.base import WireCommand
+from zavora.foundation.errors import AccountNotFound, OrderNotFound, OutcomeUnknown
+
+Result = TypeVar("Result")
+
+
+async def submit(
+    command: WireCommand, request_id: str, *, shard_id: int | None = None
+) -> wire.Reply:
+    """Submit a command and return its reply after the commit; raises what the gateway raises.
+
+    A database that fails the look-up after the wait leaves it unknown. ``shard_id`` is for what
+    concerns a whole shard; a market's is known.
+    """
+    try:
+        return await web_process().gateway.submit(command, shard_id=shard_id, request_id=request_id)
+    except (DatabaseError, InterfaceError):
+        raise OutcomeUnknown(
+            "The command may have been queued, and its outcome cannot be read right now."
+        ) from None
+
+
+async def as_caller(
+    caller: Caller,
+    call: Callable[[Caller], Awaitable[Result]],
+    reloaded: Callable[[Caller], Awaitable[Caller | None]],
+) -> Result:
+    """Return what a call answers a caller; where that is unknown to it, once more as ``reloaded``.
+
+    An account may be so new that what is remembered of its owner does not know it. ``reloaded``
+    returns the caller as the tables know it, None where that says nothing new.
+    """
+    try:
+        return await call(caller)
+    except (AccountNotFound, OrderNotFound):
+        fresh = await reloaded(caller)
+        if fresh is None:
+            raise
+        return await call(fresh)

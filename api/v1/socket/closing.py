@@ -1,0 +1,15 @@
+"""How connections of v1 end, by the documented codes."""
+
+from typing import Final
+
+from api.transport.outbox import Closing, Patience, Policy
+
+CREDENTIAL_ENDED: Final = Closing(4001)
+RESYNC: Final = Closing(4008)
+TOO_MANY: Final = Closing(4029)
+SILENT: Final = Closing(4030)
+GONE: Final = Closing(1006)
+
+# Public messages are skipped by whoever reads too slowly, private ones are not; who reads no
+# answers is asked nothing more until it does.
+POLICY: Final = Policy(RESYNC, Patience.ALL)
