@@ -16,7 +16,42 @@ from coverage import Coverage
 # What is proved whole, as long as it is code: the engine, and every line that moves money.
 WHOLE = ("accounts/money/ledger.py", "matching/engine/", "zavora/foundation/money.py")
 # A little below what was measured: random runs and the machine's pace reach more or less.
-FLOORS: dict[str, float] = {}
+# What only runs in a process of its own (web servers, commands, the demo) is asked from outside
+# by other tests, which this does not see.
+FLOORS = {
+    "accounts": 97,
+    "accounts/access": 98,
+    "accounts/admin": 97,
+    "accounts/keys": 94,
+    "accounts/management": 97,
+    "accounts/money": 96,
+    "accounts/pages": 95,
+    "accounts/people": 92,
+    "all": 73,
+    "api/access": 57,
+    "api/binance": 53,
+    "api/transport": 86,
+    "api/v1": 62,
+    "marketdata": 96,
+    "marketdata/candles": 95,
+    "marketdata/feed": 90,
+    "marketdata/management": 68,
+    "matching": 97,
+    "matching/admin": 95,
+    "matching/engine": 100,
+    "matching/gateway": 88,
+    "matching/management": 22,
+    "matching/markets": 90,
+    "matching/orders": 63,
+    "matching/worker": 92,
+    "zavora": 39,
+    "zavora/demo": 5,
+    "zavora/foundation": 88,
+    "zavora/management": 21,
+    "zavora/pages": 78,
+    "zavora/runner": 74,
+    "zavora/serving": 12,
+}
 
 
 def main() -> int:
@@ -35,10 +70,11 @@ def main() -> int:
             failures.append(f"{name}: lines {lines}, jumps {jumps} are not reached")
     for package, (done, all_of_it) in sorted(reached.items()):
         share = 100 * done / all_of_it if all_of_it else 100.0
-        floor = FLOORS.get(package, 0.0)
+        floor = FLOORS.get(package, 0)
         print(f"{package:<24} {share:6.1f} %  (at least {floor})")
         if share < floor:
             failures.append(f"{package}: {share:.1f} % is below {floor}")
+    failures += [f"{package} is measured no more" for package in sorted(FLOORS.keys() - reached)]
     print("\n".join(failures))
     return 1 if failures else 0
 
