@@ -7,24 +7,17 @@ scripts/count_spellings.py, floors of coverage in scripts/check_coverage.py.
 
 # Function: lines.
 LONG_FUNCTIONS = {
-    "matching/markets/terms.py: build_terms": 81,
     "tests/integration/binance/market_data/test_agreement.py:"
     " test_tickers_and_best_prices_agree": 77,
 }
 
 # Module: lines.
 LONG_MODULES = {
-    "accounts/admin/money.py": 469,
     "api/v1/openapi/documents.py": 461,
-    "frontend/src/ticket.ts": 421,
-    "marketdata/feed/feed.py": 450,
-    "matching/gateway/client.py": 458,
-    "matching/worker/decide.py": 484,
-    "matching/worker/settle.py": 401,
     "tests/exchange.py": 450,
     "tests/integration/accounts/test_door.py": 414,
     "tests/integration/binance/rest/test_orders.py": 445,
-    "tests/integration/matching/test_failover_batches.py": 402,
+    "tests/integration/matching/test_failover_batches.py": 406,
     "tests/integration/matching/test_replicas.py": 416,
     "tests/integration/socket/test_socket.py": 444,
     "tests/integration/zavora/test_connection_bounds.py": 496,
@@ -35,11 +28,11 @@ LONG_MODULES = {
 # Top-level folder: how often it says "type: ignore".
 TYPE_IGNORES = {
     "accounts": 1,
-    "api": 19,
+    "api": 16,
     "benchmarks": 1,
-    "matching": 17,
-    "tests": 26,
-    "zavora": 16,
+    "matching": 12,
+    "tests": 28,
+    "zavora": 17,
 }
 
 # Module: a table of another app that it names.
@@ -52,6 +45,7 @@ FOREIGN_TABLES = {
 # Test module: how often it replaces a name of our own code.
 PATCHES = {
     "tests/integration/accounts/test_admin_search.py": 5,
+    "tests/integration/api/test_process.py": 1,
     "tests/integration/binance/rest/test_lasting_loops.py": 2,
     "tests/integration/marketdata/test_account_streams.py": 1,
     "tests/integration/matching/test_ahead.py": 8,
@@ -60,20 +54,23 @@ PATCHES = {
     "tests/integration/matching/test_failover_queue.py": 6,
     "tests/integration/zavora/test_embedded_servers.py": 1,
     "tests/integration/zavora/test_guard.py": 1,
+    "tests/unit/accounts/test_edges.py": 1,
     "tests/unit/api/binance/test_kline_stream.py": 1,
     "tests/unit/api/binance/test_limits.py": 1,
     "tests/unit/api/binance/test_signing.py": 1,
     "tests/unit/api/binance/test_stream_connection.py": 2,
+    "tests/unit/api/test_credentials.py": 1,
     "tests/unit/api/test_throttles.py": 2,
     "tests/unit/api/test_unread_answers.py": 1,
+    "tests/unit/matching/test_routing.py": 2,
     "tests/unit/marketdata/test_failing_followers.py": 1,
     "tests/unit/zavora/test_ending.py": 2,
 }
 
 TESTS_WITHOUT_ASSERTIONS: set[str] = set()
 
-# What the page would understand although v1 never says it.
-WORDS_OF_THE_PAGE = {"Pending", "Rejected", "Triggered"}
+# What v1 takes from the page and never says: a post-only order as a time in force.
+WORDS_OF_THE_PAGE = {"PostOnly"}
 
 # Why the engine might refuse or end an order, and never does.
 REASONS_NOBODY_GIVES = {"reject": {"order_not_found"}, "close": {"halted"}}

@@ -28,7 +28,7 @@ NO_TRANSACTION = {
     "purge_events",
     "purge_order_keys",
 }
-NEVER_REFUSE = {}
+NEVER_REFUSE: set[str] = set()
 
 
 def test_there_are_services():
