@@ -27,7 +27,7 @@ def place(market: Market, command: Place) -> list[Event]:
     held_units = _hold_units(market, command, units)
     if held_units > command.available_units:
         return [checks.BALANCE]
-    if market.order(command.order_id) is not None:
+    if command.order_id in market.by_id:
         raise EngineError(f"order id {command.order_id} is in use")
     order = _new_order(command, held_units)
     market.keep(new_order=order)
@@ -106,7 +106,7 @@ def _check_own(
     """Check name and number of the account's other open orders, ``leaving`` aside."""
     client_order_id = command.terms.client_order_id
     if client_order_id is not None:
-        named = market.order_by_client_id(command.account_id, client_order_id)
+        named = market.by_client_id.get((command.account_id, client_order_id))
         if named is not None and named is not leaving:
             return checks.DUPLICATE
     open_max = market.rules.max_open_orders

@@ -54,8 +54,9 @@ class Traded(msgspec.Struct, gc=False):
     this taker at this price. ``buyer_hold_units`` is how much of the buyer's hold the fill used up:
     ``quote_units`` of it is paid, the rest returns to available. The seller's hold shrinks by
     ``base_units``. Fees are in what each side receives: the buyer's in base, the seller's in quote.
-    ``maker_...`` and ``taker_...`` are both orders right after this fill. Written by the engine
-    alone: the last fill of a taker learns what becomes of it (``taker_status``).
+    ``maker_...`` and ``taker_...`` are what both orders have filled right after this trade; what
+    they have left is the rest of their quantity. Written by the engine alone: the last fill of a
+    taker learns what becomes of it (``taker_status``).
     """
 
     sequence: int
@@ -69,11 +70,8 @@ class Traded(msgspec.Struct, gc=False):
     buyer_hold_units: int
     buyer_fee_units: int
     seller_fee_units: int
-    maker_remaining_lots: int
     maker_filled_lots: int
     maker_filled_quote_units: int
-    maker_status: OrderStatus
-    taker_remaining_lots: int
     taker_filled_lots: int
     taker_filled_quote_units: int
     taker_status: OrderStatus

@@ -12,7 +12,7 @@ from matching.engine.errors import EngineError
 from matching.engine.events import DepthChanged, Event
 from matching.engine.orders import Order, Side
 from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot
-from matching.engine.undo import UndoLog, restore_order
+from matching.engine.undo import MarketBefore, UndoLog, restore_order
 
 
 class Market:
@@ -20,12 +20,12 @@ class Market:
 
     __slots__ = (
         "_by_account",
-        "_by_client_id",
-        "_by_id",
         "_log",
         "_totals_before",
         "asks",
         "bids",
+        "by_client_id",
+        "by_id",
         "depth_sequence",
         "last_price_ticks",
         "phase",
@@ -41,9 +41,9 @@ class Market:
         self.last_price_ticks = snapshot.last_price_ticks
         self.bids = BookSide(1)
         self.asks = BookSide(-1)
-        self._by_id = by_id  # the engine's, over all markets
+        self.by_id = by_id  # the engine's, over all markets
         self._by_account: dict[int, dict[int, Order]] = {}
-        self._by_client_id: dict[tuple[int, str], Order] = {}
+        self.by_client_id: dict[tuple[int, str], Order] = {}
         self._log = log
         # Levels touched by the running command, in that order: key -> lots before.
         self._totals_before: dict[int, int] = {}
@@ -61,7 +61,7 @@ class Market:
 
     def order(self, order_id: int) -> Order | None:
         """Return an open order of any market of the engine."""
-        return self._by_id.get(order_id)
+        return self.by_id.get(order_id)
 
     def orders_of(self, account_id: int) -> list[Order]:
         """Return the open orders of an account, oldest (smallest priority) first."""
@@ -76,7 +76,7 @@ class Market:
 
     def order_by_client_id(self, account_id: int, client_order_id: str) -> Order | None:
         """Return the account's open order of that client order id."""
-        return self._by_client_id.get((account_id, client_order_id))
+        return self.by_client_id.get((account_id, client_order_id))
 
     def is_empty(self) -> bool:
         """Tell whether the book holds no order."""
@@ -108,7 +108,8 @@ class Market:
 
     def keep(self, *, new_order: Order | None = None, is_new: bool = False) -> None:
         """Note all but the orders before a command changes it, and that ``new_order`` was not."""
-        before = MarketSnapshot(
+        # The snapshot's fields: a struct of them would cost twice, here and when it is forgotten.
+        before = (
             self.rules,
             self.phase,
             self.trade_sequence,
@@ -147,14 +148,14 @@ class Market:
         account_id = order.account_id
         side, key = self._place_of(order)
         side.remove(order, key)
-        del self._by_id[order_id]
+        del self.by_id[order_id]
         mine = self._by_account[account_id]
         del mine[order_id]
         if not mine:
             del self._by_account[account_id]
         name = order.terms.client_order_id
         if name is not None:
-            del self._by_client_id[account_id, name]
+            del self.by_client_id[account_id, name]
         return key
 
     def shrink(self, order: Order, remaining_lots: int) -> None:
@@ -196,13 +197,15 @@ class Market:
         """Forget which levels a failed command touched."""
         self._totals_before.clear()
 
-    def restore(self, snapshot: MarketSnapshot) -> None:
+    def restore(self, before: MarketBefore) -> None:
         """Take back rules, phase and counters."""
-        self.rules = snapshot.rules
-        self.phase = snapshot.phase
-        self.trade_sequence = snapshot.trade_sequence
-        self.depth_sequence = snapshot.depth_sequence
-        self.last_price_ticks = snapshot.last_price_ticks
+        (
+            self.rules,
+            self.phase,
+            self.trade_sequence,
+            self.depth_sequence,
+            self.last_price_ticks,
+        ) = before
 
     def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:
         """Give each order its former fields and its former place; None: it did not exist.
@@ -242,7 +245,7 @@ class Market:
     def _index(self, order: Order) -> None:
         order_id = order.order_id
         account_id = order.account_id
-        self._by_id[order_id] = order
+        self.by_id[order_id] = order
         mine = self._by_account.get(account_id)
         if mine is None:
             self._by_account[account_id] = {order_id: order}
@@ -250,12 +253,12 @@ class Market:
             mine[order_id] = order
         name = order.terms.client_order_id
         if name is not None:
-            self._by_client_id[account_id, name] = order
+            self.by_client_id[account_id, name] = order
 
     def _forget(self, order: Order) -> None:
         """Take an order out of the indexes, where it may be in some and not in others."""
-        if self._by_id.get(order.order_id) is order:
-            del self._by_id[order.order_id]
+        if self.by_id.get(order.order_id) is order:
+            del self.by_id[order.order_id]
         mine = self._by_account.get(order.account_id)
         if mine is not None:
             mine.pop(order.order_id, None)
@@ -263,5 +266,5 @@ class Market:
                 del self._by_account[order.account_id]
         if order.terms.client_order_id is not None:
             client_id = order.account_id, order.terms.client_order_id
-            if self._by_client_id.get(client_id) is order:
-                del self._by_client_id[client_id]
+            if self.by_client_id.get(client_id) is order:
+                del self.by_client_id[client_id]

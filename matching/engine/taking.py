@@ -98,10 +98,10 @@ def _trade(
     market.keep_order(maker)
     market.trade_sequence += 1
     market.last_price_ticks = price_ticks
-    maker_remaining_lots = maker.remaining_lots = maker.remaining_lots - lots
+    maker.remaining_lots -= lots
     maker_filled_lots = maker.filled_lots = maker.filled_lots + lots
     maker_spent_units = maker.filled_quote_units = maker.filled_quote_units + quote_units
-    maker_status = maker.status = "partially_filled" if maker_remaining_lots else "filled"
+    maker.status = "partially_filled" if maker.remaining_lots else "filled"
     maker.updated_us = time_us
     terms = taker.terms
     if terms.budget_units is None:
@@ -137,11 +137,8 @@ def _trade(
         buyer_hold_units,
         fee_units(received_units=base_units, rate_ppm=buyer_ppm) if buyer_ppm else 0,
         fee_units(received_units=quote_units, rate_ppm=seller_ppm) if seller_ppm else 0,
-        maker_remaining_lots,
         maker_filled_lots,
         maker_spent_units,
-        maker_status,
-        taker.remaining_lots,
         taker_filled_lots,
         taker_spent_units,
         "partially_filled",
@@ -156,7 +153,8 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
         if isinstance(last, Traded):
             last.taker_status = "filled"
         if taker.hold_units:  # a quote order's rest that buys not one more lot
-            release(taker, events)
+            released_units, taker.hold_units = taker.hold_units, 0
+            events.append(OrderClosed(taker, released_units))
     elif stop == "self_trade":
         close(taker, "cancelled", "self_trade", events)
     elif taker.terms.order_type == "market":
@@ -172,11 +170,5 @@ def close(order: Order, status: OrderStatus, reason: CloseReason, events: list[E
     """End an order that is not (or no longer) in the book and release its hold."""
     order.status = status
     order.reason = reason
-    release(order, events)
-
-
-def release(order: Order, events: list[Event]) -> None:
-    """Give back what is still held for an order that has ended."""
-    released_units = order.hold_units
-    order.hold_units = 0
+    released_units, order.hold_units = order.hold_units, 0
     events.append(OrderClosed(order, released_units))

@@ -7,11 +7,13 @@ a market's snapshot before each command.
 from typing import TYPE_CHECKING, Final
 
 from matching.engine.orders import Order
-from matching.engine.rules import MarketSnapshot
+from matching.engine.rules import IntegerRules, MarketPhase
 
 if TYPE_CHECKING:
     from matching.engine.market import Market
 
+# The fields of a market's snapshot, as they were.
+MarketBefore = tuple[IntegerRules, MarketPhase, int, int, int | None]
 # Places in the log of orders and of markets.
 Mark = tuple[int, int]
 
@@ -21,15 +23,15 @@ _FIELDS: Final = Order.__struct_fields__
 class UndoLog:
     """What was before each change, oldest first.
 
-    Orders with the copy that was made of each, None: it did not exist; markets with their former
-    snapshot, None: the market was not there.
+    Orders with the copy that was made of each, None: it did not exist; markets with the fields
+    of their former snapshot, None: the market was not there.
     """
 
     __slots__ = ("markets", "orders")
 
     def __init__(self) -> None:
         self.orders: list[tuple[Market, Order, Order | None]] = []
-        self.markets: list[tuple[Market, MarketSnapshot | None]] = []
+        self.markets: list[tuple[Market, MarketBefore | None]] = []
 
     def mark(self) -> Mark:
         """Return how much can be taken back now."""
@@ -56,11 +58,11 @@ class UndoLog:
         for market, by_identity in befores.items():
             market.restore_orders(list(by_identity.values()))
         gone = []
-        for market, snapshot in reversed(self.markets[markets_mark:]):
-            if snapshot is None:
+        for market, before_it in reversed(self.markets[markets_mark:]):
+            if before_it is None:
                 gone.append(market)
             else:
-                market.restore(snapshot)
+                market.restore(before_it)
         del self.orders[orders_mark:]
         del self.markets[markets_mark:]
         return gone

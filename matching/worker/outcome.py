@@ -192,13 +192,14 @@ class Outcome:
         )
         step.trades.append(trade)
         self._settle_trade(event, terms, market, trade, buyer.account_id, seller.account_id)
+        left_lots = (maker.quantity_lots or 0) - event.maker_filled_lots
         state = order_state(
             maker,
             terms,
-            remaining_lots=event.maker_remaining_lots,
+            remaining_lots=left_lots,
             filled_lots=event.maker_filled_lots,
             filled_quote_units=event.maker_filled_quote_units,
-            status=event.maker_status,
+            status="partially_filled" if left_lots else "filled",
             reason="",
             updated_us=self._time_us,
         )
@@ -207,7 +208,8 @@ class Outcome:
         state = order_state(
             taker,
             terms,
-            remaining_lots=event.taker_remaining_lots,
+            # A market order by quote amount has no quantity.
+            remaining_lots=max(0, (taker.quantity_lots or 0) - event.taker_filled_lots),
             filled_lots=event.taker_filled_lots,
             filled_quote_units=event.taker_filled_quote_units,
             status=event.taker_status,

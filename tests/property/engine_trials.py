@@ -358,7 +358,7 @@ def fields_of(engine: Engine) -> dict[str, Any]:
         by_account = {
             account_id: sorted(mine) for account_id, mine in sorted(market._by_account.items())
         }
-        by_client_id = {key: order.order_id for key, order in sorted(market._by_client_id.items())}
+        by_client_id = {key: order.order_id for key, order in sorted(market.by_client_id.items())}
         markets[market.rules.market_id] = (
             market.snapshot(),
             sides,
