@@ -1,11 +1,9 @@
 """What is due by the clock is a journaled command: on time, once, whatever dies in between."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 import pytest
-from django.db import connection
 
 from accounts.models import Account
 from matching import wire
@@ -23,6 +21,7 @@ from tests.integration.matching.worker_setup import (
     assert_sound,
     driven_worker,
     expire_lease,
+    failing_switches,
     journal,
     make_account,
     make_market,
@@ -194,35 +193,12 @@ def test_two_owners_fire_it_once(market: Market, ann: Account, clock: Clock) -> 
         _assert_replays(successor)
 
 
-@contextmanager
-def _failing(times: int, sqlstate: str) -> Iterator[None]:
-    """Let the end of a switch fail so often; sequences are not taken back."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE SEQUENCE switch_failures")
-        cursor.execute(
-            "CREATE FUNCTION fail_switch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            f" IF nextval('switch_failures') <= {times} THEN"
-            f" RAISE EXCEPTION 'not now' USING ERRCODE = '{sqlstate}'; END IF;"
-            " RETURN OLD; END $$"
-        )
-        cursor.execute(
-            "CREATE TRIGGER fail BEFORE DELETE ON matching_switch"
-            " FOR EACH ROW EXECUTE FUNCTION fail_switch()"
-        )
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP FUNCTION fail_switch CASCADE")
-            cursor.execute("DROP SEQUENCE switch_failures")
-
-
 def test_a_batch_that_could_not_be_written_is_taken_back_and_fires_once(
     worker: DrivenWorker, market: Market, ann: Account, clock: Clock
 ) -> None:
     worker.settle(_buy(ann, market), SetTimer(ann.pk, KEY, 1_000))
     clock.pass_ms(1_000)
-    with _failing(2, "40001"):
+    with failing_switches("DELETE", 2, "40001"):
         worker._fire_due()
     assert journal()[2:] == [FIRED]
     assert _open() == 0
@@ -237,7 +213,7 @@ def test_one_that_cannot_be_stored_is_void_and_tried_again_later(
     worker.settle(_buy(ann, market), SetTimer(ann.pk, KEY, 1_000))
     worker.settle(_buy(bob, market), SetTimer(bob.pk, KEY, 1_001))
     clock.pass_ms(2_000)
-    with _failing(2, "23514"):  # with bob's, then alone
+    with failing_switches("DELETE", 2, "23514"):  # with bob's, then alone
         worker._fire_due()
         worker._fire_due()
     assert journal()[4:] == [("due", "void", "CheckViolation"), FIRED]
