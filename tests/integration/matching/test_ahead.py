@@ -173,18 +173,24 @@ def test_a_repeat_in_the_next_batch_has_the_first_result(
     assert_memory_is_the_tables(worker)
 
 
+@pytest.mark.parametrize("failures", [0, 1])
 def test_switches_fly_and_fall_with_their_batch(
-    flights: Flights, worker: DrivenWorker, market: Market, ann: Account, bob: Account
+    flights: Flights,
+    worker: DrivenWorker,
+    market: Market,
+    ann: Account,
+    bob: Account,
+    failures: int,
 ) -> None:
-    """The first batch cannot be written: the switch that was put off on top of it falls, too."""
-    with failing_switches("INSERT", 1, "40001"):
+    """Where the first batch cannot be written, the switch put off on top of it falls with it."""
+    with failing_switches("INSERT", failures, "40001"):
         replies = flights(
             [place(ann, market, "buy", "1.00", "1"), SetTimer(ann.pk, 0, 5_000)],
             [SetTimer(ann.pk, 0, 9_000), SetTimer(bob.pk, 0, 5_000)],
             [SetTimer(bob.pk, 0, 0)],
         )
 
-    assert flights.decided_ahead == [True, True]
+    assert flights.decided_ahead == [True] * (2 - failures)
     assert codes(replies) == [""] * 5
     ((account_id, due_at),) = Switch.objects.values_list("account_id", "due_at")
     assert (account_id, round(due_at.timestamp() * 1_000_000)) == (ann.pk, replies[2].due_us)
