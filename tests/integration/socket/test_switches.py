@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -51,12 +52,18 @@ def _open_orders(exchange: Exchange, trader: Trader) -> int:
     return int(row[0])
 
 
-async def _arm(exchange: Exchange, trader: Trader, timeout_ms: int) -> float:
-    """Set the timer over a socket; return when it is due, in seconds since 1970."""
+async def _ask(exchange: Exchange, trader: Trader, timeout_ms: int) -> Any:
+    """Set the timer over a socket of its own; return the whole answer."""
     client = Client(await connect(f"{exchange.ws_url}/ws"))
     await client.call("authenticate", token=trader.token)
-    answer = (await client.call("cancelAllAfter", timeout_ms=timeout_ms))["result"]
+    answer = await client.call("cancelAllAfter", timeout_ms=timeout_ms)
     await client.end()
+    return answer
+
+
+async def _arm(exchange: Exchange, trader: Trader, timeout_ms: int) -> float:
+    """Set the timer; return when it is due, in seconds since 1970."""
+    answer = (await _ask(exchange, trader, timeout_ms))["result"]
     moment = datetime.strptime(answer["cancel_at"], "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
     return moment.replace(tzinfo=UTC).timestamp()
 
@@ -99,6 +106,8 @@ async def test_a_timer_fires_after_its_worker_was_killed(exchange: Exchange) -> 
     await _arm(exchange, armed, 2_000)
     exchange.kill("worker-0")
     assert _open_orders(exchange, armed) == 1
+    refused = await _ask(exchange, armed, 60_000)
+    assert refused["error"]["code"] in (503, 504)
 
     exchange.restart("worker-0")
 
