@@ -359,6 +359,23 @@ class Command(models.Model):
         return f"command {self.shard_id}/{self.sequence}"
 
 
+class Switch(models.Model):
+    """When all orders of an account on a shard go, as one key (0: its owner's session) asked."""
+
+    shard_id = models.PositiveSmallIntegerField()
+    account_id = models.BigIntegerField()
+    key_id = models.BigIntegerField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["shard_id", "account_id", "key_id"], name="switch_one")
+        ]
+
+    def __str__(self) -> str:
+        return f"switch {self.account_id}/{self.key_id}"
+
+
 class Event(models.Model):
     """What one batch did to one market, exactly as published. Kept a day, to fill gaps in feeds."""
 

@@ -162,7 +162,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to a command. ``code`` is empty where it took effect, else an error's code.
 
     ``orders`` are the orders that the command touched for its account, as they stand after it;
-    ``trades`` those of a placed or amended order, oldest first.
+    ``trades`` those of a placed or amended order, oldest first. ``due_us`` is when a switch is due
+    that the command set, in microseconds since 1970, else 0.
     """
 
     code: str
@@ -170,6 +171,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reason: str = ""
     orders: list[OrderState] = []
     trades: list[TradeState] = []
+    due_us: int = 0
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -28,8 +28,8 @@ GENERATED = re.compile(r"generated|\.d\.ts$")
 TOP_LENGTH = 200
 COMMANDS = frozenset(
     {
-        "AmendOrder", "CancelAllOrders", "CancelOrder", "ConfigureMarket", "PlaceOrder",
-        "SetMarketPhase",
+        "AmendOrder", "CancelAllOrders", "CancelOrder", "ConfigureMarket", "FireTimer",
+        "PlaceOrder", "SetMarketPhase", "SetTimer",
     }
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ from matching.commands.amend import AmendOrder
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.place import PlaceOrder
+from matching.commands.switch import SetTimer
 from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import get_order, get_order_place
@@ -185,6 +186,27 @@ async def cancel_all(
             for state in result.orders
         ]
     return answer
+
+
+async def cancel_all_after(caller: Caller, timeout_ms: int, *, request_id: str) -> int:
+    """Have all orders of the caller's accounts cancelled in ``timeout_ms``; 0: not any more.
+
+    Return when that is due, in microseconds since 1970 (0: never), once every shard has it. Where
+    one refuses, others may have it; asking again is safe.
+    """
+    caller.require(SCOPE_TRADE)
+    shards = sorted({view.terms.shard_id for view in web_process().feed.markets()})
+    commands = [
+        submit(SetTimer(account_pk, caller.key_id or 0, timeout_ms), request_id, shard_id=shard_id)
+        for account_pk in caller.accounts.values()
+        for shard_id in shards
+    ]
+    due_us = 0
+    for result in await asyncio.gather(*commands, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+        due_us = max(due_us, result.due_us)
+    return due_us
 
 
 async def read_order(caller: Caller, order_id: str) -> Shape:

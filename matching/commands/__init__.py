@@ -13,8 +13,10 @@ from matching.commands.base import Kind, WireCommand
 from matching.commands.cancel import CancelKind
 from matching.commands.cancel_all import CancelAllKind
 from matching.commands.configure import ConfigureKind
+from matching.commands.due import DueKind
 from matching.commands.phase import PhaseKind
 from matching.commands.place import PlaceKind
+from matching.commands.switch import SwitchKind
 from matching.engine.orders import NOTHING_CARRIED
 
 TABLE: Final[tuple[Kind[Any], ...]] = (
@@ -24,6 +26,8 @@ TABLE: Final[tuple[Kind[Any], ...]] = (
     AmendKind(),
     ConfigureKind(),
     PhaseKind(),
+    SwitchKind(),
+    DueKind(),
 )
 KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
 UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded

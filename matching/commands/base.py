@@ -4,12 +4,14 @@ A ``Kind`` says all of one kind of command. The worker decides by it and the jou
 the same: both ask for ``steps`` with what the command was given, so a replay cannot differ.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
 from accounts.money.balances import AccountFigures
 from matching.engine.commands import Command as EngineCommand
+from matching.engine.commands import FireSwitch, SetSwitch
 from matching.markets.terms import AssetTerms, MarketTerms
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import NotExact
@@ -118,6 +120,8 @@ class Kind(Generic[W]):
     # It reads nothing but its account's figures and the books: a batch of such may be settled while
     # the next is decided.
     may_fly: ClassVar[bool] = False
+    # The worker makes it when something is due; what comes by the stream as such is no command.
+    is_workers_own: ClassVar[bool] = False
     # It may name an asset that was added since the shard was loaded.
     names_assets: ClassVar[bool] = False
 
@@ -135,7 +139,11 @@ class Kind(Generic[W]):
 
     def steps(self, command: W, given: Given, shard: Shard) -> list[Step]:
         """Return the engine's commands; raise Refused where a figure does not fit the market."""
-        raise NotImplementedError
+        return []
+
+    def afterwards(self, command: W, given: Given) -> Sequence[SetSwitch | FireSwitch]:
+        """Return the engine's commands that concern no market; they follow the steps."""
+        return ()
 
     def check(self, command: W, given: Given, steps: list[Step], batch: Batch) -> None:
         """Raise Refused for what a new command must keep, and a journaled one kept."""

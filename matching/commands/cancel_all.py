@@ -4,6 +4,7 @@ from typing import Literal
 
 from matching.commands.base import Batch, Given, Id, Key, Kind, Shard, Step, WireCommand
 from matching.engine.commands import CancelAll
+from matching.engine.orders import Side
 
 
 class CancelAllOrders(WireCommand, frozen=True, array_like=True, gc=False, tag="cancel_all"):
@@ -36,17 +37,22 @@ class CancelAllKind(Kind[CancelAllOrders]):
     def steps(self, command: CancelAllOrders, given: Given, shard: Shard) -> list[Step]:
         """Return a step for each market concerned."""
         if command.market_id is None:
-            concerned = [market.rules.market_id for market in shard.engine.markets()]
-        else:
-            concerned = [command.market_id]
-        return [
-            Step(
-                CancelAll(market_id, command.account_id, command.side, given.time_us),
-                shard.terms_here(market_id),
-            )
-            for market_id in concerned
-        ]
+            return steps_everywhere(command.account_id, command.side, given, shard)
+        return [_step(command.market_id, command.account_id, command.side, given, shard)]
 
     def cancel_name(self, command: CancelAllOrders) -> str:
         """Return what the client calls the cancel."""
         return command.cancel_name
+
+
+def steps_everywhere(account_id: int, side: Side | None, given: Given, shard: Shard) -> list[Step]:
+    """Return a step for each market of the shard, in id order."""
+    return [
+        _step(market.rules.market_id, account_id, side, given, shard)
+        for market in shard.engine.markets()
+    ]
+
+
+def _step(market_id: int, account_id: int, side: Side | None, given: Given, shard: Shard) -> Step:
+    cancel = CancelAll(market_id, account_id, side, given.time_us)
+    return Step(cancel, shard.terms_here(market_id))

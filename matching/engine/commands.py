@@ -77,4 +77,25 @@ class SetPhase(msgspec.Struct, frozen=True, gc=False):
     time_us: int
 
 
-Command = Place | Cancel | CancelAll | Amend | ConfigureMarket | SetPhase
+class SetSwitch(msgspec.Struct, frozen=True, gc=False):
+    """Say when all of an account's orders are to be cancelled; ``due_us`` None: not any more.
+
+    ``key_id``: which credential says so, each for itself; 0: its owner's sessions.
+    """
+
+    account_id: int
+    key_id: int
+    due_us: int | None
+    time_us: int
+
+
+class FireSwitch(msgspec.Struct, frozen=True, gc=False):
+    """End a switch whose time has come, if it still is ``due_us``. The orders go by CancelAll."""
+
+    account_id: int
+    key_id: int
+    due_us: int
+    time_us: int
+
+
+Command = Place | Cancel | CancelAll | Amend | ConfigureMarket | SetPhase | SetSwitch | FireSwitch

@@ -16,8 +16,10 @@ from matching.engine.commands import (
     CancelAll,
     Command,
     ConfigureMarket,
+    FireSwitch,
     Place,
     SetPhase,
+    SetSwitch,
 )
 from matching.engine.entering import place
 from matching.engine.errors import EngineError
@@ -27,7 +29,8 @@ from matching.engine.orders import CloseReason, Order
 from matching.engine.recovery import load_order, state_hash
 from matching.engine.rules import MarketPhase, MarketSnapshot
 from matching.engine.taking import close
-from matching.engine.undo import Mark, UndoLog
+from matching.engine.timers import Switches
+from matching.engine.undo import START, Mark, SwitchName, UndoLog
 
 
 class Engine:
@@ -37,12 +40,15 @@ class Engine:
         self._markets: dict[int, Market] = {}
         self._orders: dict[int, Order] = {}
         self._log = UndoLog()
+        self.switches = Switches(self._log)
         self._handlers: dict[type, Any] = {
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
             Amend: self._amend,
             ConfigureMarket: self._configure_market,
             SetPhase: self._set_phase,
+            SetSwitch: self.switches.set,
+            FireSwitch: self.switches.fire,
         }
 
     # --- commands -----------------------------------------------------------------------------
@@ -53,7 +59,7 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        mark = len(log.orders), len(log.markets)
+        mark = len(log.orders), len(log.markets), len(log.switches)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
@@ -75,7 +81,7 @@ class Engine:
         """
         self._log.forget(up_to)
 
-    def undo(self, back_to: Mark = (0, 0)) -> None:
+    def undo(self, back_to: Mark = START) -> None:
         """Take back what was applied since the last commit(), or since a mark made after it.
 
         To the last field of each order.
@@ -112,12 +118,18 @@ class Engine:
 
     def state_hash(self) -> str:
         """Return a fingerprint (SHA-256, hex) of everything the engine remembers."""
-        return state_hash(self._markets.values())
+        return state_hash(self._markets.values(), self.switches)
 
     # --- recovery -----------------------------------------------------------------------------
 
-    def load(self, *, markets: Iterable[MarketSnapshot], orders: Iterable[Order]) -> None:
-        """Add markets and their open orders as the tables hold them; orders come in any order.
+    def load(
+        self,
+        *,
+        markets: Iterable[MarketSnapshot],
+        orders: Iterable[Order],
+        switches: Iterable[tuple[SwitchName, int]] = (),
+    ) -> None:
+        """Add markets, their open orders and switches as the tables hold them, in any order.
 
         Raises EngineError where they contradict themselves; the engine is then of no more use.
         """
@@ -131,6 +143,8 @@ class Engine:
             load_order(self._markets.get(order.market_id), order)
         for market in self._markets.values():
             market.end_loading()
+        for name, due_us in switches:
+            self.switches.put(name, due_us)
 
     # --- the handlers -------------------------------------------------------------------------
 

@@ -114,6 +114,21 @@ class MarketChanged(msgspec.Struct, frozen=True, gc=False):
     phase: MarketPhase
 
 
+class SwitchSet(msgspec.Struct, frozen=True, gc=False):
+    """When everything of an account is to be cancelled; ``due_us`` None: not any more."""
+
+    account_id: int
+    key_id: int
+    due_us: int | None
+
+
 Event = (
-    OrderPlaced | OrderRejected | Traded | OrderAmended | OrderClosed | DepthChanged | MarketChanged
+    OrderPlaced
+    | OrderRejected
+    | Traded
+    | OrderAmended
+    | OrderClosed
+    | DepthChanged
+    | MarketChanged
+    | SwitchSet
 )

@@ -43,11 +43,11 @@ def load_order(market: Market | None, order: Order) -> None:
     market.rest(order)
 
 
-def state_hash(markets: Iterable[Market]) -> str:
-    """Return the SHA-256 (hex) of the markets, by id, with their open orders in book order.
+def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int]] = ()) -> str:
+    """Return the SHA-256 (hex) of markets, by id, their open orders in book order, and switches.
 
-    One line of ASCII each for a market's figures and for an order's fields, in the order in which
-    the types declare them; two engines with the same hash do the same from here on.
+    One line of ASCII each for a market's figures, an order's fields and a switch, in the order in
+    which the types declare them; two engines with the same hash do the same from here on.
     """
     digest = hashlib.sha256(HASH_FORMAT.encode())
     for market in sorted(markets, key=lambda market: market.rules.market_id):
@@ -61,6 +61,8 @@ def state_hash(markets: Iterable[Market]) -> str:
         digest.update(f"\nmarket {rules!a} {figures!a}".encode())
         for order in market.open_orders():
             digest.update(f"\norder {_fields_of(order)!a}".encode())
+    for switch in switches:
+        digest.update(f"\nswitch {switch!a}".encode())
     return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ from matching.engine import Engine
 from matching.engine.commands import Place
 from matching.engine.events import Event, OrderRejected
 from matching.engine.orders import Order
-from matching.engine.undo import Mark
+from matching.engine.undo import START, Mark
 from matching.gateway.reply_codes import code_of
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
@@ -98,7 +98,7 @@ class Decision:
         self.last_stream_id = ""
         # What the engine's later state must not touch; set once all commands are decided.
         self.rows = BatchRows()
-        self.mark: Mark = (0, 0)
+        self.mark: Mark = START
         self._entry = _NO_ENTRY
         self._depth_before = 0
 
@@ -192,10 +192,13 @@ class Decision:
             )
             orders += told.orders
             trades += told.trades
+        due_us = 0
+        for change in kind.afterwards(command, given):
+            due_us = self.outcome.note_switches(self.engine.apply(change))
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self.new_terms[terms.market_id] = terms
-        return verdict, wire.Reply("", "", "", orders, trades)
+        return verdict, wire.Reply("", "", "", orders, trades, due_us)
 
     # --- the shard and the batch as kinds see them ----------------------------------------------
 

@@ -20,19 +20,21 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from matching import wire
 from matching.commands.phase import SetMarketPhase
 from matching.commands.room import Crowded
+from matching.engine.undo import START
 from matching.worker import lease
 from matching.worker.ahead import FLIGHT_COMMANDS_MIN, Ahead, Flight, can_fly
 from matching.worker.batch import RECONNECT_WAIT_MAX_S, BatchSettler
 from matching.worker.decide import Decision
+from matching.worker.due import DueSwitches, own_entry
 from matching.worker.entries import Entry
 from matching.worker.failures import Blamed, CannotSettle
 from matching.worker.lease import LeaseLost, Position
+from matching.worker.quiet import quiet_events
 from matching.worker.rebuild import load_shard
 from matching.worker.settle import Settled
-from matching.worker.stream import QUEUE_ERRORS, CommandStream, News
+from matching.worker.stream import BLOCK_MS, QUEUE_ERRORS, CommandStream, News
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.times import now_us
 
@@ -41,7 +43,6 @@ log = structlog.get_logger(__name__)
 STANDBY_POLL_S: Final = 0.25
 BLAMED_IN_A_ROW_MAX: Final = 3
 REASON_MAX: Final = 32  # as the journal's column
-QUIET_EVENT_S: Final = 1.0
 # How soon a thread that has its answer from PostgreSQL goes on while the other one computes.
 SWITCH_S: Final = 0.0002
 
@@ -69,6 +70,7 @@ class MatchingWorker(BatchSettler):
         self._logs_commands = logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
         self._ahead = Ahead(shard_id, self.owner)
         self._flight: Flight | None = None
+        self._due = DueSwitches()
         # What is committed and will be told in a moment; None: it is told at once.
         self._untold: list[News] | None = None
 
@@ -165,6 +167,7 @@ class MatchingWorker(BatchSettler):
         fenced_connection = -1  # the connection to the queue on which the stream was fenced
         wait_s = 0.05
         while not self._is_stopping:
+            self._fire_due()
             stream = self._owned_stream()
             if fenced_connection != stream.connections:
                 self._land()  # a fence must be above everything that was settled
@@ -205,10 +208,11 @@ class MatchingWorker(BatchSettler):
 
     def _read(self, stream: CommandStream, position: Position) -> list[Entry]:
         """Return what waits after the batch in flight; without one, wait a little if none does."""
-        flight = self._flight
-        if flight is None:
-            return stream.read(position.last_stream_id, count_max=self._batch_max)
-        return stream.read(flight.decision.last_stream_id, count_max=self._batch_max, block_ms=0)
+        if self._flight is not None:
+            position_after = self._flight.decision.last_stream_id
+            return stream.read(position_after, count_max=self._batch_max, block_ms=0)
+        wait_ms = self._due.wait_ms(self._owned_context().engine, self._clock_us(), BLOCK_MS)
+        return stream.read(position.last_stream_id, count_max=self._batch_max, block_ms=wait_ms)
 
     def _owned_stream(self) -> CommandStream:
         if self._stream is None:
@@ -217,19 +221,7 @@ class MatchingWorker(BatchSettler):
 
     def _tell_quiet_markets(self) -> None:
         """Repeat current sequences once a second, so that a lost last message is noticed."""
-        context = self._owned_context()
-        now = time.monotonic()
-        quiet = []
-        for market_id, sequence in context.event_sequences.items():
-            if now - self._told_at.get(market_id, 0.0) < QUIET_EVENT_S:
-                continue
-            self._told_at[market_id] = now
-            depth_sequence = context.engine.market(market_id).depth_sequence
-            event = wire.MarketEvent(
-                market_id, sequence, sequence, context.last_batch_us, depth_sequence,
-                [], [], b"",
-            )  # fmt: skip
-            quiet.append((market_id, wire.encode(event)))
+        quiet = quiet_events(self._owned_context(), self._told_at, time.monotonic())
         if quiet:
             self._tell(News(quiet))
 
@@ -241,6 +233,16 @@ class MatchingWorker(BatchSettler):
             log.warning("telling_failed", shard=self.shard_id, error=str(error))
 
     # --- a batch ------------------------------------------------------------------------------
+
+    def _fire_due(self) -> None:
+        """Settle what is due by the clock, whether or not the queue can be reached."""
+        engine = self._owned_context().engine
+        if self._due.are_due(engine, self._clock_us()):
+            self._land()  # it may put off what is due
+            position = self._owned_position()
+            entries = self._due.take(engine, self._clock_us(), position.last_stream_id)
+            if entries:
+                self.process_commands(entries)
 
     def _process(self, entries: list[Entry]) -> None:
         """Settle what was read and tell it."""
@@ -308,7 +310,7 @@ class MatchingWorker(BatchSettler):
         try:
             return self._decide(context, figures, commands, after=flight)
         except (Blamed, Crowded, InvariantBroken):
-            context.engine.undo(back_to=(0, 0) if flight is None else flight.decision.mark)
+            context.engine.undo(back_to=START if flight is None else flight.decision.mark)
             return None
 
     def _land(self) -> None:
@@ -363,9 +365,7 @@ class MatchingWorker(BatchSettler):
             return
         log.critical("market_halted_by_failures", shard=self.shard_id, market_id=market_id)
         command = SetMarketPhase(market_id, "halted", actor="system:matching worker")
-        self._settle_and_tell(
-            [Entry(entry.stream_id, wire.encode(command), entry.request_id, "", 0, command)]
-        )
+        self._settle_and_tell([own_entry(command, entry.stream_id, entry.request_id)])
         self._blamed_in_a_row = 0
 
     def _settle_and_tell(self, entries: list[Entry], flight: Flight | None = None) -> None:

@@ -17,9 +17,11 @@ from matching.engine.events import (
     OrderAmended,
     OrderClosed,
     OrderPlaced,
+    SwitchSet,
     Traded,
 )
 from matching.engine.orders import Order
+from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.entries import EntryRow
@@ -74,6 +76,8 @@ class Outcome:
         self.entries: list[EntryRow] = []
         self.changes: dict[BalanceKey, BalanceChange] = {}
         self.markets: dict[int, MarketOutcome] = {}
+        # When the switches that changed are due; None: they are not there any more.
+        self.switches: dict[SwitchName, int | None] = {}
 
     def available_change(self, key: BalanceKey) -> int:
         """Return what the batch has added to an available balance so far, in smallest units."""
@@ -101,6 +105,15 @@ class Outcome:
             _ABSORB[type(event)](self, event, step)
         market.trades += step.trades
         return Told([self.orders[order_id].state for order_id in step.own], step.trades)
+
+    def note_switches(self, events: list[Event]) -> int:
+        """Take in what became of a switch; return when it is due now, 0: it is not."""
+        due_us = 0
+        for event in events:
+            assert isinstance(event, SwitchSet)  # for the type checker: there is no other here
+            self.switches[event.account_id, event.key_id] = event.due_us
+            due_us = event.due_us or 0
+        return due_us
 
     # --- the events ---------------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ from accounts.money import ledger
 from matching.engine import Engine, EngineError
 from matching.engine.orders import Order
 from matching.engine.rules import MarketSnapshot
+from matching.engine.undo import SwitchName
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.markets import MARKETS, STATES, terms_of
 from matching.rows.orders import OPEN_ORDERS, open_order_of, ticks_of
+from matching.rows.switches import SWITCHES, switch_of
 from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
 from zavora.foundation.errors import InvariantBroken, ZavoraError
@@ -36,6 +38,7 @@ class _Stored(NamedTuple):
     terms: dict[int, MarketTerms]
     states: dict[int, tuple[int, int, int, str | None]]
     orders: list[Order]
+    switches: list[tuple[SwitchName, int]]
     fee_account_id: int
     # Markets whose rows cannot be read, by id, with their symbols: the others do not wait for them.
     set_aside: dict[int, str]
@@ -85,7 +88,9 @@ def _read_shard(
     states = _read_states(cursor, terms)
     fee_account_id = ledger.read_fee_account(cursor, shard_id)
     orders = _read_open_orders(cursor, terms, keep_lease, set_aside)
-    return _Stored(position, assets, terms, states, orders, fee_account_id, set_aside)
+    cursor.execute(SWITCHES, (shard_id,))
+    switches = [switch_of(row) for row in cursor.fetchall()]
+    return _Stored(position, assets, terms, states, orders, switches, fee_account_id, set_aside)
 
 
 def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
@@ -139,6 +144,7 @@ def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
             if market_id in market_ids
         ],
         orders=[order for order in stored.orders if order.market_id in market_ids],
+        switches=stored.switches,
     )
     return engine
 

@@ -126,6 +126,8 @@ class _Replay:
             if events and isinstance(events[0], OrderRejected):
                 return "rejected", events[0].reason
             self._note_trades(outcome.absorb(events, step.terms, 0).trades, outcome)
+        for change in kind.afterwards(command, given):
+            self.engine.apply(change)
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self._terms[terms.market_id] = terms

@@ -26,6 +26,7 @@ from matching.rows.journal import JOURNAL
 from matching.rows.keys import KEYS, READ_KEYS, bindings_of
 from matching.rows.markets import MarketCounters, write_market, write_states
 from matching.rows.orders import AMEND_ORDERS, ORDERS, UPDATE_ORDERS
+from matching.rows.switches import write_switches
 from matching.rows.trades import TRADES
 from matching.worker import lease
 from matching.worker.decide import Decision, Figures, ShardContext
@@ -135,6 +136,7 @@ def write(
             _write_orders(cursor, decision, counts)
             write_rows(cursor, TRADES, outcome.trade_rows)
             write_rows(cursor, JOURNAL, decision.journal_rows)
+            write_switches(connection, context.shard_id, outcome.switches, counts)
             # Balances last: other shards wait for them until this batch has committed.
             locked = {}
             if outcome.changes:

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from matching import wire
-from matching.commands import decode_command
+from matching.commands import decode_command, kind_of
 from matching.commands.base import WireCommand
 from matching.worker.entries import Entry
 from zavora.foundation.lasting import UnsafeServer
@@ -184,6 +184,8 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
         command = decode_command(body)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         command = None
+    if command is not None and kind_of(command).is_workers_own:
+        command = None  # the clock says when it is time, and nobody who can write to the stream
     try:
         correlation = int(fields.get(wire.FIELD_CORRELATION, b"0"))
     except ValueError:

@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from accounts.people import selectors
 from api.orders import as_caller
-from api.process import web_process
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
 from api.v1.fields import Fields, wrong_fields
@@ -15,21 +14,21 @@ from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
 from api.v1.socket.private import PRIVATE_CHANNELS
 from api.v1.socket.session import Session
-from api.v1.socket.switches import TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, Switches
 from api.v1.times import now_text, time_text
 from api.v1.words import Shape
 from marketdata.candles.intervals import INTERVALS
 from marketdata.feed.feed import MarketView
 from marketdata.feed.topics import PUBLIC_CHANNELS
 from marketdata.feed.view import TRADES_KEPT_MAX
+from matching.commands.switch import TIMEOUT_MAX_MS
 from zavora.foundation.errors import ValidationFailed
-from zavora.foundation.times import now_us
 
 Handler = Callable[[Session, Any, str], Awaitable[Any]]
 CHANNELS: Final = {name: name for name in (*PUBLIC_CHANNELS, *PRIVATE_CHANNELS)}
 TOKEN_LENGTH_MAX: Final = 128
 ORDER_ID_LENGTH_MAX: Final = 40
 SUBSCRIPTION_ID_LENGTH_MAX: Final = 64
+TIMEOUT_MIN_MS: Final = 1_000
 
 
 class Method(NamedTuple):
@@ -204,11 +203,10 @@ async def _cancel_all_after(session: Session, params: Any, trace_id: str) -> Sha
     if 0 < timeout_ms < TIMEOUT_MIN_MS:
         fields.refuse("timeout_ms", f"expected 0 or at least {TIMEOUT_MIN_MS}")
     fields.check()
-    caller = await session.caller()
-    caller.require(SCOPE_TRADE)
-    web_process().part(Switches).set(caller, timeout_ms)
-    due_us = now_us() + timeout_ms * 1_000
-    return {"timeout_ms": timeout_ms, "cancel_at": time_text(due_us) if timeout_ms else None}
+    due_us = await _as_caller(
+        session, lambda caller: orders.cancel_all_after(caller, timeout_ms, request_id=trace_id)
+    )
+    return {"timeout_ms": timeout_ms, "cancel_at": time_text(due_us) if due_us else None}
 
 
 METHODS: Final = {
@@ -224,5 +222,5 @@ METHODS: Final = {
     "amendOrder": Method(_amend_order, is_beside=True),
     "cancelAll": Method(_cancel_all, is_beside=True),
     "cancelOnDisconnect": Method(_cancel_on_disconnect),
-    "cancelAllAfter": Method(_cancel_all_after),
+    "cancelAllAfter": Method(_cancel_all_after, is_beside=True),
 }

@@ -1,6 +1,7 @@
-"""Dead-man's switches: cancel everything when a connection, or the client behind it, goes silent.
+"""What a connection leaves to be done: cancel everything once it has ended.
 
-They live in this process: one that is killed takes its switches with it (docs/market-data.md).
+It lives in this process: one that is killed takes it along (docs/market-data.md). The timers of
+``cancelAllAfter`` do not: the worker keeps them.
 """
 
 import asyncio
@@ -16,8 +17,6 @@ from api.v1 import orders
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import ZavoraError
 
-TIMEOUT_MIN_MS: Final = 1_000
-TIMEOUT_MAX_MS: Final = 86_400_000
 # Cancelling is tried again for this long where the exchange is not available.
 ATTEMPTS_MAX: Final = 30
 ATTEMPT_PAUSE_S: Final = 2.0
@@ -56,28 +55,10 @@ async def _cancel_account(caller: Caller, account_id: uuid.UUID, request_id: str
 
 
 class Switches:
-    """The timers of a process, one per credential, and the cancelling that is under way.
-
-    A timer outlives the connection that set it, as does what a connection leaves to be done.
-    """
+    """The cancelling that is under way; it outlives the connection that left it to be done."""
 
     def __init__(self, _process: WebProcess) -> None:
-        self._timers: dict[tuple[int, int | None], asyncio.TimerHandle] = {}
         self._running: set[asyncio.Task[None]] = set()
-
-    def set(self, caller: Caller, timeout_ms: int) -> None:
-        """Cancel everything in ``timeout_ms`` unless set again before; 0 ends the timer."""
-        name = (caller.user_id, caller.key_id)
-        known = self._timers.pop(name, None)
-        if known is not None:
-            known.cancel()
-        if timeout_ms:
-            loop = asyncio.get_running_loop()
-            self._timers[name] = loop.call_later(timeout_ms / 1_000, self._fire, name, caller)
-
-    def _fire(self, name: tuple[int, int | None], caller: Caller) -> None:
-        self._timers.pop(name, None)
-        self.run(cancel_everything(caller, why="timer"))
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what outlives whoever asked for it."""
@@ -86,10 +67,7 @@ class Switches:
         task.add_done_callback(self._running.discard)
 
     async def close(self) -> None:
-        """End the timers; what is under way, of connections just closed, has a moment for it."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        """End what is under way; that of connections just closed has a moment for it."""
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSE_WAIT_S)
         await end_tasks(self._running)

@@ -76,7 +76,10 @@ READABLE = tuple(text for text in TEXTS if not unreadable(text))
 def test_lists_of_the_operators(operator: Client, text: str) -> None:
     """A text that comes as far as a list is looked for in all; the rest goes round the lists."""
     for number, (name, page) in enumerate(admin_pages()):
-        filters = [one if isinstance(one, str) else one[0] for one in page.list_filter]
+        filters = [
+            one if isinstance(one, str) else getattr(one, "parameter_name", None) or one[0]
+            for one in page.list_filter
+        ]
         looked = ["q", "o", "p", "e", "pk", "id", *filters, *(f"{one}__exact" for one in filters)]
         if text in READABLE and number % len(READABLE) != READABLE.index(text):
             looked = ["q"]

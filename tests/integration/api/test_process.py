@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from accounts.access.callers import Caller
 from api.binance import limits
 from api.binance.streams.hub import Hub
 from api.binance.streams.names import parse_name
@@ -63,7 +62,7 @@ class Follower:
     def lose(self) -> None: ...
 
 
-async def _use_everything(process: WebProcess, command: PlaceOrder, caller: Caller) -> None:
+async def _use_everything(process: WebProcess, command: PlaceOrder) -> None:
     """Have every part of a process made, and its tasks and connections begun."""
     await process.feed.ensure_started()
     await asyncio.wait_for(process.subscription.connected(), 10)
@@ -74,7 +73,6 @@ async def _use_everything(process: WebProcess, command: PlaceOrder, caller: Call
     name = parse_name("btcusd@depth@100ms")
     assert name is not None
     process.part(Hub).follow(name, Follower())
-    process.part(Switches).set(caller, 60_000)
     process.part(Switches).run(asyncio.sleep(60))
     process.part(ListenKeyWatch)
 
@@ -88,14 +86,13 @@ def test_a_process_ends_with_everything_that_it_began(monkeypatch: pytest.Monkey
     queue = queue_client()
     market = make_market("BTC", "USD")
     command = place(1, market, "buy", "10.00", "1")
-    caller = Caller(user_id=1, email="", accounts={}, scopes=frozenset(), key_id=None)
     before = _clients(queue)
     threads = set(threading.enumerate())
 
     async def run() -> set[asyncio.Task[Any]]:
         process = web_process()
         assert web_process() is process
-        await _use_everything(process, command, caller)
+        await _use_everything(process, command)
         own = asyncio.current_task()
         assert len(asyncio.all_tasks()) > 6
         assert len(_clients(queue) - before) >= 3

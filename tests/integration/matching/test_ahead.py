@@ -14,8 +14,9 @@ from accounts.services import create_asset, deposit, request_withdrawal
 from matching import wire
 from matching.commands.base import WireCommand
 from matching.commands.cancel import CancelOrder
+from matching.commands.switch import SetTimer
 from matching.engine import Engine
-from matching.models import Market, Order, Trade
+from matching.models import Market, Order, Switch, Trade
 from matching.worker import ahead, settle
 from matching.worker.entries import Entry
 from matching.worker.settle import FundsMoved
@@ -24,6 +25,7 @@ from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
     driven_worker,
+    failing_switches,
     journal,
     make_account,
     make_market,
@@ -168,6 +170,30 @@ def test_a_repeat_in_the_next_batch_has_the_first_result(
         "applied",
     ]
     assert available(ann) == Decimal("1000")
+    assert_memory_is_the_tables(worker)
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_switches_fly_and_fall_with_their_batch(
+    flights: Flights,
+    worker: DrivenWorker,
+    market: Market,
+    ann: Account,
+    bob: Account,
+    failures: int,
+) -> None:
+    """Where the first batch cannot be written, the switch put off on top of it falls with it."""
+    with failing_switches("INSERT", failures, "40001"):
+        replies = flights(
+            [place(ann, market, "buy", "1.00", "1"), SetTimer(ann.pk, 0, 5_000)],
+            [SetTimer(ann.pk, 0, 9_000), SetTimer(bob.pk, 0, 5_000)],
+            [SetTimer(bob.pk, 0, 0)],
+        )
+
+    assert flights.decided_ahead == [True] * (2 - failures)
+    assert codes(replies) == [""] * 5
+    ((account_id, due_at),) = Switch.objects.values_list("account_id", "due_at")
+    assert (account_id, round(due_at.timestamp() * 1_000_000)) == (ann.pk, replies[2].due_us)
     assert_memory_is_the_tables(worker)
 
 

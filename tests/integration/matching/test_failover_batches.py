@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection
 
@@ -15,7 +16,6 @@ from matching.commands.amend import AmendOrder
 from matching.commands.base import WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
-from matching.commands.place import PlaceOrder
 from matching.engine import Engine
 from matching.models import Command, Market, Order, OrderKey, Trade
 from matching.worker import settle
@@ -149,9 +149,7 @@ def test_a_repeated_key_gets_the_first_result_whatever_it_was(
     worker.settle(CancelOrder(ann.pk, market.pk, first[0].orders[0].id))
     make_account("ann", USD="100000")  # what was refused would pass now
     assert worker.settle(placed, refused) == first
-    later = PlaceOrder(
-        *[getattr(placed, name) for name in placed.__struct_fields__[:-1]], deadline_ms=2**42
-    )
+    later = msgspec.structs.replace(placed, deadline_ms=2**42)
     assert worker.settle(later) == first[:1]
     assert Order.objects.count() == 1
     assert [outcome for _, outcome, _ in journal()] == [

@@ -13,7 +13,9 @@ from matching.commands.amend import AmendOrder
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket
+from matching.commands.due import FireTimer
 from matching.commands.phase import SetMarketPhase
+from matching.commands.switch import SetTimer
 from matching.markets.selectors import get_market_terms
 from matching.models import Command, Event, Market, Order, Trade
 from matching.orders.by_sequence import list_event_payloads
@@ -144,6 +146,8 @@ def test_every_kind_of_command_is_journaled_by_its_name(worker, market, ann) -> 
         CancelAllOrders(ann.pk, None, None),
         SetMarketPhase(market.pk, "halted"),
         configured,
+        SetTimer(ann.pk, 0, 1_000),
+        FireTimer(ann.pk, 0, 1),
     )
 
     kinds = {kind.__struct_config__.tag for kind in KINDS}

@@ -245,3 +245,26 @@ def expire_lease(shard_id: int = 0) -> None:
             " WHERE id = %s",
             (shard_id,),
         )
+
+
+@contextlib.contextmanager
+def failing_switches(event: str, times: int, sqlstate: str) -> Iterator[None]:
+    """Let a change of a switch's row fail so often; the sequence that counts is not taken back."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SEQUENCE switch_failures")
+        cursor.execute(
+            "CREATE FUNCTION fail_switch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF nextval('switch_failures') <= {times} THEN"
+            f" RAISE EXCEPTION 'not now' USING ERRCODE = '{sqlstate}'; END IF;"
+            " RETURN coalesce(NEW, OLD); END $$"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER fail BEFORE {event} ON matching_switch"
+            " FOR EACH ROW EXECUTE FUNCTION fail_switch()"
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION fail_switch CASCADE")
+            cursor.execute("DROP SEQUENCE switch_failures")

@@ -7,6 +7,7 @@ import pytest
 
 from api.binance.streams.connection import StreamConnection
 from api.binance.ws_api.connection import CallConnection
+from api.process import web_process
 from api.transport.outbox import Closing, Outbox, Patience, Policy
 from api.transport.websocket import IN_FLIGHT_MAX, Connection
 from api.v1.socket.connection import SocketConnection
@@ -57,6 +58,7 @@ async def test_a_client_that_has_gone_is_noticed_while_it_says_nothing(kind: str
     assert not serving.done()
     client.goes.set()
     await asyncio.wait_for(serving, 5)
+    await web_process().close()
 
 
 class Talk(Connection):

@@ -57,8 +57,8 @@ async def test_who_comes_late_is_told_that_it_would_hear_nothing() -> None:
     await subscription.close()
 
 
-async def test_it_tries_again_where_there_is_no_server() -> None:
-    # Nothing answers in unit tests (conftest).
+async def test_it_tries_again_where_there_is_no_server(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
     subscription = Subscription()
     subscription.on("any", lambda _: None)
     subscription.start()

@@ -1,0 +1,58 @@
+"""Dead-man's switches: when everything of an account is to be cancelled, unless it is put off.
+
+The engine reads no clock. It remembers what is due when; the worker looks at the clock and says so.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+from matching.engine.commands import FireSwitch, SetSwitch
+from matching.engine.events import Event, SwitchSet
+from matching.engine.undo import SwitchName, UndoLog
+
+
+class Switches:
+    """A shard's switches, in the order in which they are due: one an account and credential."""
+
+    __slots__ = ("_due", "_log", "_queue")
+
+    def __init__(self, log: UndoLog) -> None:
+        self._log = log
+        self._due: dict[SwitchName, int] = {}
+        self._queue: list[tuple[int, int, int]] = []
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (due in microseconds, account, key) of each, the earliest first."""
+        return iter(self._queue)
+
+    def due_us(self, account_id: int, key_id: int) -> int | None:
+        """Return when a switch is due; None: there is none of that account and credential."""
+        return self._due.get((account_id, key_id))
+
+    def set(self, command: SetSwitch) -> list[Event]:
+        """Set a switch, set it anew, or clear it; clearing none is no event."""
+        name = command.account_id, command.key_id
+        if command.due_us is None and name not in self._due:
+            return []
+        return self._change(name, command.due_us)
+
+    def fire(self, command: FireSwitch) -> list[Event]:
+        """Clear a switch whose time has come; one that is due at another time by now stays."""
+        name = command.account_id, command.key_id
+        if self._due.get(name) != command.due_us:
+            return []
+        return self._change(name, None)
+
+    def put(self, name: SwitchName, due_us: int | None) -> None:
+        """Give a switch its time, None: take it out. Not noted: for loading and taking back."""
+        before = self._due.pop(name, None)
+        if before is not None:
+            del self._queue[bisect_left(self._queue, (before, *name))]
+        if due_us is not None:
+            self._due[name] = due_us
+            insort(self._queue, (due_us, *name))
+
+    def _change(self, name: SwitchName, due_us: int | None) -> list[Event]:
+        self._log.switches.append((self, name, self._due.get(name)))
+        self.put(name, due_us)
+        return [SwitchSet(*name, due_us)]
