@@ -369,7 +369,7 @@ class Switch(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["shard_id", "account_id", "key_id"], name="switch_one")
+            models.UniqueConstraint(fields=["account_id", "key_id", "shard_id"], name="switch_one")
         ]
 
     def __str__(self) -> str:

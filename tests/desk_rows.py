@@ -19,7 +19,17 @@ from accounts.services import (
 from marketdata.models import Candle, CandleProgress
 from matching import wire
 from matching.commands.place import PlaceOrder
-from matching.models import Command, Event, Market, MarketState, Order, OrderKey, Shard, Trade
+from matching.models import (
+    Command,
+    Event,
+    Market,
+    MarketState,
+    Order,
+    OrderKey,
+    Shard,
+    Switch,
+    Trade,
+)
 from tests.actors import SYSTEM
 
 TIME = datetime(2026, 11, 25, 13, 29, 5, tzinfo=UTC)
@@ -70,6 +80,7 @@ class Desk:
             market=self.market, prev_sequence=number, sequence=number + 1, payload=b"\x90",
             batch_at=TIME,
         )  # fmt: skip
+        Switch.objects.create(shard_id=0, account_id=account.pk, key_id=0, due_at=TIME)
         self.candle(number)
         return account
 
@@ -167,6 +178,8 @@ def owned_by(model: Any, user: User) -> set[Any]:
         rows = by_user | model.objects.filter(subject__in=subjects)
         return set(rows.values_list("pk", flat=True))
     keys: set[Any] = set()
+    if model is Switch:  # its columns are plain numbers
+        return set(model.objects.filter(account_id__in=accounts).values_list("pk", flat=True))
     for column in model._meta.get_fields():
         if column.many_to_one and column.related_model is Account:
             rows = model.objects.filter(**{f"{column.name}__in": accounts})

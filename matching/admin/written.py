@@ -24,7 +24,7 @@ from matching.admin.units import (
 )
 from matching.commands import decode_command
 from matching.engine.orders import OrderTerms
-from matching.models import Command, Event, Order, OrderKey, Trade
+from matching.models import Command, Event, Order, OrderKey, Switch, Trade
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import NOTHING, Unit, figure, figure_cell, lines, link, link_to
 from zavora.foundation.admin.search import numbers, recent, recent_numbers, texts
@@ -115,6 +115,17 @@ class OrderKeyAdmin(ReadOnlyAdmin):
     def first_result(self, row: OrderKey) -> str:
         """Return the reply as text."""
         return _readable(wire.decode_reply, row.result)
+
+
+@admin.register(Switch)
+class SwitchAdmin(ReadOnlyAdmin):
+    """Dead-man's switches that are set: when all orders of an account go, as whose key asked."""
+
+    list_display = ("id", "account_id", "key_id", "shard_id", "due_at")
+    sortable_by = ("id",)
+    look_ups = (numbers("pk"), of_account("account_id"))
+    searched_by = ACCOUNT_WORDS
+    ordering = ("-pk",)
 
 
 # --- trades --------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("shard_id", "account_id", "key_id"), name="switch_one"
+                        fields=("account_id", "key_id", "shard_id"), name="switch_one"
                     )
                 ],
             },
