@@ -67,9 +67,9 @@ def is_generated(path: str, text: str) -> bool:
 
 def sources_of_tree(root: Path = ROOT) -> dict[str, str]:
     """Return the text of the product's files as they stand in the working tree, by path."""
-    listing = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
-    paths = sorted({path for path in listing.split("\0") if is_product(path)})
-    texts = {path: (root / path).read_text() for path in paths if (root / path).is_file()}
+    found = (file for folder in FOLDERS for file in (root / folder).rglob("*") if file.is_file())
+    paths = sorted(file.relative_to(root).as_posix() for file in found)
+    texts = {path: (root / path).read_text() for path in paths if is_product(path)}
     return {path: text for path, text in texts.items() if not is_generated(path, text)}
 
 
