@@ -64,6 +64,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "matching.marketstate": {},
     "matching.shard": {},
+    "matching.switch": {},
     "matching.order": {},
     "matching.orderkey": {},
     "matching.trade": {},
