@@ -20,7 +20,7 @@ from matching.engine.commands import ConfigureMarket as ConfigureEngine
 from matching.markets.soundness import require_sound
 from matching.markets.terms import FIGURES, MarketRules, MarketTerms, build_terms
 from zavora.foundation.errors import ValidationFailed
-from zavora.foundation.money import NotExact, parse_decimal
+from zavora.foundation.money import EXACT, NotExact, parse_decimal
 
 
 class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="configure"):
@@ -121,4 +121,5 @@ def _terms_of(command: ConfigureMarket, shard: Shard) -> MarketTerms:
 
 
 def _text(value: Decimal) -> str:
-    return f"{value:f}"
+    """Return a figure's shortest text: a zero of forty decimals would not fit the wire."""
+    return f"{EXACT.create_decimal(value).normalize(EXACT):f}"

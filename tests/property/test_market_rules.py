@@ -148,6 +148,12 @@ def _require_text(terms: MarketTerms, quote_units: int, price_ticks: int, lots: 
     assert units == price_ticks * terms.tick_units
 
 
+def test_a_zero_of_many_decimals_travels_as_a_zero():
+    terms = flat_terms(sound_terms, **(_plain() | {"min_notional": Decimal("0E-40")}))
+    assert configure_command(by=SYSTEM, terms=terms).min_notional == "0"
+    _require_the_same_over_the_wire(terms)
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
