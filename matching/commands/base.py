@@ -4,7 +4,7 @@ A ``Kind`` says all of one kind of command. The worker decides by it and the jou
 the same: both ask for ``steps`` with what the command was given, so a replay cannot differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
@@ -161,15 +161,14 @@ class Kind(Generic[W]):
         return ""
 
 
-def fitting(field: str, text: str | None, convert: "Any") -> int | None:
+def fitting(field: str, text: str | None, convert: Callable[[str], int]) -> int | None:
     """Return a figure as integer; raise Refused naming the field where it does not fit."""
     if text is None:
         return None
     try:
-        units: int = convert(text)
+        return convert(text)
     except NotExact as error:
         raise Refused("validation_error", f"{field}: {error}") from None
-    return units
 
 
 def refused_rules(error: ValidationFailed) -> Refused:

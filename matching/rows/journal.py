@@ -59,9 +59,9 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """What became of one command. ``funds_scale``: of the asset it pays with; None: it needs none.
+    """What became of one command, and why it was refused.
 
-    ``reply`` is an encoded ``matching.wire.Reply``, ``reason`` why it was refused.
+    ``funds_scale``: of the asset it pays with; None: it needs none.
     """
 
     outcome: str

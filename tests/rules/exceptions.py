@@ -17,7 +17,6 @@ LONG_MODULES = {
     "tests/exchange.py": 450,
     "tests/integration/accounts/test_door.py": 414,
     "tests/integration/binance/rest/test_orders.py": 445,
-    "tests/integration/matching/test_failover_batches.py": 406,
     "tests/integration/matching/test_replicas.py": 416,
     "tests/integration/socket/test_socket.py": 444,
     "tests/integration/zavora/test_connection_bounds.py": 496,

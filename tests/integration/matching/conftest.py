@@ -118,3 +118,36 @@ def bench(accounts: list[Any]) -> Iterator[Bench]:
 
     with OfflineShard(0) as shard:
         yield Bench(shard, accounts)
+
+
+# A market, two people with funds, and a worker that is driven by hand. Imported late: this file is
+# read before Django is set up.
+
+
+@pytest.fixture
+def market(transactional_db: None) -> Any:
+    from tests.integration.matching.worker_setup import make_market
+
+    return make_market("BTC", "USD")
+
+
+@pytest.fixture
+def ann(market: Any) -> Any:
+    from tests.integration.matching.worker_setup import make_account
+
+    return make_account("ann", USD="1000", BTC="10")
+
+
+@pytest.fixture
+def bob(market: Any) -> Any:
+    from tests.integration.matching.worker_setup import make_account
+
+    return make_account("bob", USD="1000", BTC="10")
+
+
+@pytest.fixture
+def worker(market: Any, ann: Any, bob: Any) -> Iterator[Any]:
+    from tests.integration.matching.worker_setup import driven_worker
+
+    with driven_worker() as owner:
+        yield owner

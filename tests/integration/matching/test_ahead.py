@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +24,8 @@ from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
-    driven_worker,
     failing_switches,
     journal,
-    make_account,
     make_market,
     place,
     rebuilt_hash,
@@ -97,22 +95,6 @@ class Flights:
 @pytest.fixture
 def market(transactional_db: None) -> Market:
     return make_market("BTC", "USD", fee_ppm=0)
-
-
-@pytest.fixture
-def ann(market: Market) -> Account:
-    return make_account("ann", USD="1000", BTC="10")
-
-
-@pytest.fixture
-def bob(market: Market) -> Account:
-    return make_account("bob", USD="1000", BTC="10")
-
-
-@pytest.fixture
-def worker(market: Market, ann: Account, bob: Account) -> Iterator[DrivenWorker]:
-    with driven_worker() as owner:
-        yield owner
 
 
 @pytest.fixture

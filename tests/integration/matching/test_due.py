@@ -24,7 +24,6 @@ from tests.integration.matching.worker_setup import (
     failing_switches,
     journal,
     make_account,
-    make_market,
     now_us,
     place,
     queue_client,
@@ -50,16 +49,6 @@ class Clock:
 
     def pass_ms(self, milliseconds: int) -> None:
         self.time_us += milliseconds * 1_000
-
-
-@pytest.fixture
-def market(transactional_db: None) -> Market:
-    return make_market("BTC", "USD")
-
-
-@pytest.fixture
-def ann(market: Market) -> Account:
-    return make_account("ann", USD="1000", BTC="10")
 
 
 @pytest.fixture

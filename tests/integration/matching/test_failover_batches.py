@@ -2,7 +2,6 @@
 
 import random
 import threading
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -33,27 +32,6 @@ from tests.integration.matching.worker_setup import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def market(transactional_db: None) -> Market:
-    return make_market("BTC", "USD")
-
-
-@pytest.fixture
-def ann(market: Market) -> Account:
-    return make_account("ann", USD="1000", BTC="10")
-
-
-@pytest.fixture
-def bob(market: Market) -> Account:
-    return make_account("bob", USD="1000", BTC="10")
-
-
-@pytest.fixture
-def worker(market: Market, ann: Account, bob: Account) -> Iterator[DrivenWorker]:
-    with driven_worker() as owner:
-        yield owner
 
 
 def available(account: Account, asset: str = "USD") -> Decimal:

@@ -1,12 +1,10 @@
 """Each row that a batch writes reads back as given: orders, trades, keys, journal, events."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from accounts.models import Account
 from matching import wire
 from matching.commands import KINDS, decode_command, fingerprint
 from matching.commands.amend import AmendOrder
@@ -24,12 +22,8 @@ from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
 from matching.worker.settle import TOGETHER_COMMANDS_MAX
 from tests.integration.matching.worker_setup import (
-    DrivenWorker,
     assert_sound,
-    driven_worker,
     entries_of,
-    make_account,
-    make_market,
     place,
     rebuilt_hash,
 )
@@ -38,27 +32,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # What a row of text has to escape, twice where it goes as an array.
 AWKWARD = 'a\\b "c" {d,e} \\N'
-
-
-@pytest.fixture
-def market(transactional_db: None) -> Market:
-    return make_market("BTC", "USD")
-
-
-@pytest.fixture
-def ann(market: Market) -> Account:
-    return make_account("ann", USD="1000", BTC="10")
-
-
-@pytest.fixture
-def bob(market: Market) -> Account:
-    return make_account("bob", USD="1000", BTC="10")
-
-
-@pytest.fixture
-def worker(market: Market, ann: Account, bob: Account) -> Iterator[DrivenWorker]:
-    with driven_worker() as owner:
-        yield owner
 
 
 # Few rows go together in a pipeline, many by COPY: two ways to write the same.
