@@ -14,6 +14,7 @@ PIECE: Final = b"a" * 65_536
 # Of Linux's /proc/net/tcp: open, and closed by the other end alone.
 _KEPT_STATES: Final = frozenset({"01", "08"})
 _CLOSE_FRAME: Final = 0x88
+_READINGS_MAX: Final = 5
 
 
 class Stranger:
@@ -120,7 +121,20 @@ def frame(payload: bytes, *, opcode: int = 1, is_last: bool = True) -> bytes:
 
 
 def kept_peers(port: int) -> list[tuple[str, int]]:
-    """Return the other ends of the connections that are open at a port of this machine."""
+    """Return the other ends of the connections that are open at a port of this machine.
+
+    The system's table is read in parts, and what others change meanwhile may hide a line or show
+    it twice: what two readings agree on is told.
+    """
+    found = _read_peers(port)
+    for _ in range(_READINGS_MAX):
+        before, found = found, _read_peers(port)
+        if found == before:
+            break
+    return found
+
+
+def _read_peers(port: int) -> list[tuple[str, int]]:
     found = []
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, here, there, state, *_ = line.split()

@@ -21,6 +21,8 @@ from tests.integration.binance.market_data.conftest import (
 # How long orders flow; a run by hand may take longer: ZAVORA_TEST_DEPTH_S=60.
 FLOW_S = float(os.environ.get("ZAVORA_TEST_DEPTH_S", "6"))
 TRADERS = 4
+# An answer that was on its way over the connection that is cut: its outcome is unknown.
+LOST = 504
 Book = dict[str, dict[str, str]]
 
 
@@ -106,7 +108,7 @@ class Keeper:
 async def _keep(client: StreamClient, http: httpx.AsyncClient, until: asyncio.Event) -> Keeper:
     keeper = Keeper(client, http)
     await keeper.begin()
-    while not until.is_set():
+    while not (until.is_set() and keeper.snapshots):
         await keeper.next()
         await keeper.compare()
     return keeper
@@ -126,12 +128,14 @@ async def _trade(exchange: Exchange, trader: Trader, until: asyncio.Event, seed:
             if mine and draw.random() < 0.4:
                 order_id = mine.pop(draw.randrange(len(mine)))
                 answer = await http.delete(f"/orders/{order_id}")
-                assert answer.status_code in (200, 404, 409), answer.text
+                assert answer.status_code in (200, 404, 409, LOST), answer.text
                 continue
             side, away = draw.choice((("buy", -1), ("sell", 1)))
             price = 20_000 + away * draw.randrange(-5, 60)
             order = trader.order(f"{side} 0.0{draw.randrange(1, 99):02} @ {price}")
             answer = await http.post("/orders", json=order)
+            if answer.status_code == LOST:
+                continue
             assert answer.status_code == 200, answer.text
             placed = answer.json()["data"]["order"]
             if placed["status"] in ("New", "PartiallyFilled"):
@@ -140,9 +144,9 @@ async def _trade(exchange: Exchange, trader: Trader, until: asyncio.Event, seed:
 
 
 def _cut_the_feed(exchange: Exchange) -> None:
-    """Cut the connection by which the web process hears of events: it has to catch up."""
+    """Cut the connection by which the web process hears of everything: it has to catch up."""
     client = redis.Redis.from_url(exchange.redis_url)
-    # The only one that follows events and candles by patterns; replies have one of their own.
+    # The only one that follows events and candles by patterns.
     found = [each for each in client.client_list(_type="pubsub") if each["psub"] == "2"]
     assert len(found) == 1
     client.client_kill_filter(_id=found[0]["id"])
@@ -153,9 +157,11 @@ async def test_kept_books_equal_the_book_under_flow_and_through_reconnects(
     exchange: Exchange, open_stream: Open, trader: Trader, second: Trader
 ) -> None:
     over, half = asyncio.Event(), asyncio.Event()
+    # Orders flow for as long as anybody waits for what they change.
+    kept = asyncio.Event()
     people = (trader, second)
     trading = [
-        asyncio.create_task(_trade(exchange, people[number % 2], over, seed=number))
+        asyncio.create_task(_trade(exchange, people[number % 2], kept, seed=number))
         for number in range(TRADERS)
     ]
     async with httpx.AsyncClient(base_url=f"{exchange.base_url}/api/v3", timeout=20) as http:
@@ -180,6 +186,7 @@ async def test_kept_books_equal_the_book_under_flow_and_through_reconnects(
             _keep(await open_stream(f"/ws/{STREAM}@depth@100ms"), http, over),
             break_the_feed(),
         )
+        kept.set()
         counts = await asyncio.gather(*trading)
         # When all is quiet, the last event leads to the very book that REST shows.
         await whole.compare()
@@ -190,7 +197,6 @@ async def test_kept_books_equal_the_book_under_flow_and_through_reconnects(
     told = [(keeper.events, keeper.snapshots) for keeper in keepers]
     print(f"{sum(counts)} commands in {FLOW_S} s; (events, snapshots compared): {told}")  # noqa: T201
     assert sum(counts) > 10 * FLOW_S
-    assert all(keeper.snapshots >= 1 for keeper in keepers)
     assert whole.events >= 2 * FLOW_S
 
 
