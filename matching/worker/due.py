@@ -8,20 +8,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from matching.commands import encode
-from matching.commands.base import WireCommand
 from matching.commands.due import FireTimer
 from matching.engine import Engine
-from matching.worker.entries import Entry
+from matching.worker.entries import Entry, own_entry
 
 DUE_IN_BATCH_MAX: Final = 100
 # What could not be decided or stored was journaled as void and is still due: it is tried again.
 RETRY_US: Final = 5_000_000
-
-
-def own_entry(command: WireCommand, stream_id: str, request_id: str = "") -> Entry:
-    """Return a command of the worker's own as an entry that moves the stream's position nowhere."""
-    return Entry(stream_id, encode(command), request_id, "", 0, command)
 
 
 class DueSwitches:

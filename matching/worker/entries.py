@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from matching.commands import key_of, kind_of
+from matching.commands import encode, key_of, kind_of
 from matching.commands.base import WireCommand
 from matching.rows.keys import KeyName
 
@@ -22,6 +22,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     blame: str = ""
     # A fence moves the stream's ids and asks for nothing.
     is_fence: bool = False
+
+
+def own_entry(command: WireCommand, stream_id: str, request_id: str = "") -> Entry:
+    """Return a command of the worker's own as an entry that moves the stream's position nowhere."""
+    return Entry(stream_id, encode(command), request_id, "", 0, command)
 
 
 def submitting_accounts(entries: Sequence[Entry]) -> list[int]:

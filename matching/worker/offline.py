@@ -4,16 +4,20 @@ For setting an exchange up (its first markets) and for simulated history: ids, j
 ledger come out exactly as from live commands of that time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Final
 
 from matching import wire
 from matching.commands.base import WireCommand
 from matching.gateway.reply_codes import error_of
 from matching.worker.entries import Entry
-from matching.worker.loop import MatchingWorker
+from matching.worker.owned import OwnedShard, new_owner, try_take
+from matching.worker.session import Session
 from matching.worker.stream import News
-from zavora.foundation.errors import EngineUnavailable
+from zavora.foundation.errors import EngineUnavailable, InvariantBroken
+
+_HERE: Final = "here"
 
 
 class OfflineShard:
@@ -23,14 +27,19 @@ class OfflineShard:
     """
 
     def __init__(self, shard_id: int) -> None:
+        self._session = Session(shard_id, new_owner(), lambda: False)
         self._time_us = 0
-        self._worker = _QuietWorker(shard_id, clock_us=lambda: self._time_us)
+        self._shard: OwnedShard | None = None
+        self._replies: dict[int, wire.Reply] = {}
 
     def __enter__(self) -> "OfflineShard":
-        if not self._worker.take_over():
-            self._worker.leave()
+        self._shard = try_take(
+            self._session, publish=self._keep_replies, clock_us=lambda: self._time_us
+        )
+        if self._shard is None:
+            self._session.close()
             raise EngineUnavailable(
-                f"shard {self._worker.shard_id} has a live worker; send commands through it"
+                f"shard {self._session.shard_id} has a live worker; send commands through it"
             )
         return self
 
@@ -40,12 +49,21 @@ class OfflineShard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._worker.leave()
+        self._owned().close(gives_up=True)
 
     def apply(self, commands: Sequence[WireCommand], *, time_us: int) -> list[wire.Reply]:
         """Settle commands as one batch at ``time_us`` (microseconds since 1970)."""
         self._time_us = time_us
-        return self._worker.settle_now(commands)
+        self._replies = {}
+        shard = self._owned()
+        stream_id = shard.memory.position.last_stream_id
+        entries = [
+            Entry(stream_id, wire.encode(command), "", _HERE, index, command)
+            for index, command in enumerate(commands)
+        ]
+        if entries:
+            shard.batches.settle(entries)
+        return [self._replies[index] for index in range(len(entries))]
 
     def apply_or_raise(self, command: WireCommand, *, time_us: int) -> wire.Reply:
         """Settle one command; raise the error that its refusal means."""
@@ -56,27 +74,13 @@ class OfflineShard:
 
     def state_hash(self) -> str:
         """Return the hash of the engine in memory."""
-        return self._worker.state_hash()
+        return self._owned().memory.state_hash()
 
+    def _owned(self) -> OwnedShard:
+        if self._shard is None:
+            raise InvariantBroken("the shard was not entered")
+        return self._shard
 
-class _QuietWorker(MatchingWorker):
-    """A worker that has no stream: it keeps replies for its caller and publishes nothing."""
-
-    def settle_now(self, commands: Iterable[WireCommand]) -> list[wire.Reply]:
-        self._replies: dict[int, wire.Reply] = {}
-        stream_id = self._owned_position().last_stream_id
-        entries = [
-            Entry(stream_id, wire.encode(command), "", "here", index, command)
-            for index, command in enumerate(commands)
-        ]
-        if entries:
-            self.process_commands(entries)
-        return [self._replies[index] for index in range(len(entries))]
-
-    def leave(self) -> None:
-        self.stop()
-        self._leave()
-
-    def _tell(self, news: News) -> None:
-        for index, encoded in news.replies.get("here", []):
+    def _keep_replies(self, news: News) -> None:
+        for index, encoded in news.replies.get(_HERE, []):
             self._replies[index] = wire.decode_reply(encoded)

@@ -13,7 +13,6 @@ from matching.commands.switch import TIMEOUT_MAX_MS, SetTimer
 from matching.models import Command, Market, Order, Switch
 from matching.worker.connection import connect
 from matching.worker.due import RETRY_US
-from matching.worker.loop import MatchingWorker
 from matching.worker.replay import verify_shard
 from matching.worker.stream import CommandStream
 from tests.integration.matching.worker_setup import (
@@ -70,7 +69,7 @@ def _open() -> int:
     return Order.objects.filter(status="new").count()
 
 
-def _assert_replays(worker: MatchingWorker) -> None:
+def _assert_replays(worker: DrivenWorker) -> None:
     assert_sound()
     with connect(shard_id=0, owner="verify") as session:
         found = verify_shard(session, 0)
@@ -86,12 +85,12 @@ def test_a_switch_fires_on_time_and_once(
     _assert_replays(worker)
 
     clock.pass_ms(4_999)
-    worker._fire_due()
+    worker.fire_due()
     assert _open() == 2
     clock.pass_ms(1)
-    worker._fire_due()
+    worker.fire_due()
     assert _open() == 0
-    worker._fire_due()
+    worker.fire_due()
 
     assert journal()[2:] == [("switch", "applied", ""), FIRED]
     assert set(Order.objects.values_list("status", "reason")) == {("cancelled", "requested")}
@@ -108,11 +107,11 @@ def test_a_switch_set_anew_is_due_then(
     clock.pass_ms(4_000)
     worker.settle(SetTimer(ann.pk, KEY, 5_000))
     clock.pass_ms(4_999)
-    worker._fire_due()
+    worker.fire_due()
     assert (_open(), Switch.objects.count()) == (1, 1)
     _assert_replays(worker)
     clock.pass_ms(1)
-    worker._fire_due()
+    worker.fire_due()
     assert (_open(), Switch.objects.count()) == (0, 0)
     _assert_replays(worker)
 
@@ -127,10 +126,10 @@ def test_a_switch_that_was_cleared_does_not_fire_and_others_do(
     worker.settle(SetTimer(ann.pk, KEY, 0), SetTimer(bob.pk, KEY, 1_000), SetTimer(bob.pk, KEY, 0))
     assert set(Switch.objects.values_list("account_id", "key_id")) == {(ann.pk, OTHER), (bob.pk, 0)}
     clock.pass_ms(1_999)
-    worker._fire_due()
+    worker.fire_due()
     assert _open() == 2
     clock.pass_ms(1)
-    worker._fire_due()
+    worker.fire_due()
     assert _open() == 0
     assert [row for row in journal() if row[0] == "due"] == [FIRED, FIRED]
     _assert_replays(worker)
@@ -144,7 +143,7 @@ def test_an_account_that_may_not_trade_may_set_one(
     (reply,) = worker.settle(SetTimer(ann.pk, KEY, 1_000))
     assert reply.code == ""
     clock.pass_ms(1_000)
-    worker._fire_due()
+    worker.fire_due()
     assert _open() == 0
 
 
@@ -159,8 +158,8 @@ def test_a_successor_fires_what_was_set_before_it(
     clock.pass_ms(60_000)
     with driven_worker(clock_us=clock) as successor:
         assert _open() == 1
-        successor._fire_due()
-        successor._fire_due()
+        successor.fire_due()
+        successor.fire_due()
         assert _open() == 0
         assert [row for row in journal() if row[0] == "due"] == [FIRED]
         _assert_replays(successor)
@@ -174,9 +173,9 @@ def test_two_owners_fire_it_once(market: Market, ann: Account, clock: Clock) -> 
     expire_lease()
     clock.pass_ms(5_000)
     with driven_worker(clock_us=clock) as successor:
-        successor._fire_due()
+        successor.fire_due()
         with pytest.raises(Exception, match=r"shard 0|another"):
-            former._fire_due()
+            former.fire_due()
         former.close()
         assert [row for row in journal() if row[0] == "due"] == [FIRED]
         _assert_replays(successor)
@@ -188,7 +187,7 @@ def test_a_batch_that_could_not_be_written_is_taken_back_and_fires_once(
     worker.settle(_buy(ann, market), SetTimer(ann.pk, KEY, 1_000))
     clock.pass_ms(1_000)
     with failing_switches("DELETE", 2, "40001"):
-        worker._fire_due()
+        worker.fire_due()
     assert journal()[2:] == [FIRED]
     assert _open() == 0
     _assert_replays(worker)
@@ -203,14 +202,14 @@ def test_one_that_cannot_be_stored_is_void_and_tried_again_later(
     worker.settle(_buy(bob, market), SetTimer(bob.pk, KEY, 1_001))
     clock.pass_ms(2_000)
     with failing_switches("DELETE", 2, "23514"):  # with bob's, then alone
-        worker._fire_due()
-        worker._fire_due()
+        worker.fire_due()
+        worker.fire_due()
     assert journal()[4:] == [("due", "void", "CheckViolation"), FIRED]
     assert list(Order.objects.filter(status="new").values_list("account_id", flat=True)) == [ann.pk]
     _assert_replays(worker)
 
     clock.pass_ms(RETRY_US // 1_000)
-    worker._fire_due()
+    worker.fire_due()
     assert journal()[6:] == [FIRED]
     assert _open() == 0
     _assert_replays(worker)
@@ -238,7 +237,7 @@ def test_nobody_else_says_what_is_due(market: Market, ann: Account) -> None:
         (found,) = stream.read("0-0", count_max=10)
         assert (found.command, found.body) == (None, body)
         with driven_worker() as worker:
-            worker.process_commands([found])
+            worker.shard.batches.settle([found])
             assert journal() == [("unreadable", "rejected", "bad_command")]
             _assert_replays(worker)
     finally:

@@ -1,7 +1,9 @@
 """What goes wrong in a batch hurts only what is wrong, and memory is never ahead of the tables."""
 
+import itertools
 import random
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +19,9 @@ from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.engine import Engine
 from matching.models import Command, Market, Order, OrderKey, Trade
-from matching.worker import settle
-from matching.worker.settle import FundsMoved, KeysTaken
+from matching.worker import transaction
+from matching.worker.results import Moved
+from matching.worker.transaction import FundsMoved, Settled
 from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
@@ -30,6 +33,7 @@ from tests.integration.matching.worker_setup import (
     place,
     rebuilt_hash,
 )
+from zavora.foundation.lasting import WatchedConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,28 +45,17 @@ def available(account: Account, asset: str = "USD") -> Decimal:
 # --- money that moves meanwhile -------------------------------------------------------------------
 
 
-def _withdraw_before_the_lock(
-    monkeypatch: pytest.MonkeyPatch, account: Account, amount: str
-) -> list[str]:
+def _withdraw_before_the_lock(worker: DrivenWorker, account: Account, amount: str) -> None:
     """Let a withdrawal commit once between the batch's reading and its locking of balances."""
-    original, raised = settle.write, []
 
-    def write(*arguments: Any) -> Any:
-        monkeypatch.setattr(settle, "write", watched)
+    def write(really: Callable[[], Settled], _: object) -> Settled:
+        worker.settlement.around_write = None
         thread = threading.Thread(target=_withdraw, args=(account, amount))
         thread.start()
         thread.join()
-        return watched(*arguments)
+        return really()
 
-    def watched(*arguments: Any) -> Any:
-        try:
-            return original(*arguments)
-        except FundsMoved:
-            raised.append("FundsMoved")
-            raise
-
-    monkeypatch.setattr(settle, "write", write)
-    return raised
+    worker.settlement.around_write = write
 
 
 def _withdraw(account: Account, amount: str) -> None:
@@ -71,13 +64,13 @@ def _withdraw(account: Account, amount: str) -> None:
 
 
 def test_a_withdrawal_between_read_and_lock_makes_the_batch_decide_anew(
-    monkeypatch: pytest.MonkeyPatch, worker: DrivenWorker, market: Market, ann: Account
+    worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
-    raised = _withdraw_before_the_lock(monkeypatch, ann, "600")
+    _withdraw_before_the_lock(worker, ann, "600")
     first, second = worker.settle(
         place(ann, market, "buy", "10.00", "30"), place(ann, market, "buy", "10.00", "60")
     )
-    assert raised == ["FundsMoved"]
+    assert worker.settlement.kinds == ["Moved", "Committed"]
     assert (first.code, second.code) == ("", "insufficient_balance")
     assert available(ann) == 100
     assert worker.state_hash() == rebuilt_hash()
@@ -85,12 +78,13 @@ def test_a_withdrawal_between_read_and_lock_makes_the_batch_decide_anew(
 
 
 def test_a_withdrawal_that_leaves_enough_needs_no_second_decision(
-    monkeypatch: pytest.MonkeyPatch, worker: DrivenWorker, market: Market, ann: Account
+    worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
     """The control: it is the missing money that makes the batch decide anew, nothing else."""
-    raised = _withdraw_before_the_lock(monkeypatch, ann, "600")
+    _withdraw_before_the_lock(worker, ann, "600")
     (reply,) = worker.settle(place(ann, market, "buy", "10.00", "30"))
-    assert (raised, reply.code, available(ann)) == ([], "", 100)
+    assert worker.settlement.kinds == ["Committed"]
+    assert (reply.code, available(ann)) == ("", 100)
     assert_sound()
 
 
@@ -98,8 +92,8 @@ def test_without_the_check_under_the_lock_the_constraint_would_void_the_order(
     monkeypatch: pytest.MonkeyPatch, worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
     """The control: without the check the race makes an honest order an internal error."""
-    _withdraw_before_the_lock(monkeypatch, ann, "600")
-    plenty = {"lock_balances": settle.lock_balances}
+    _withdraw_before_the_lock(worker, ann, "600")
+    plenty = {"lock_balances": transaction.lock_balances}
 
     def optimistic(cursor: Any, keys: Any, scales: Any) -> Any:
         locked = plenty["lock_balances"](cursor, keys, scales)
@@ -107,7 +101,7 @@ def test_without_the_check_under_the_lock_the_constraint_would_void_the_order(
             balance.available_units += 10**15
         return locked
 
-    monkeypatch.setattr(settle, "lock_balances", optimistic)
+    monkeypatch.setattr(transaction, "lock_balances", optimistic)
     (reply,) = worker.settle(place(ann, market, "buy", "10.00", "60"))
     assert reply.code == "internal_error"
     assert available(ann) == 400
@@ -173,25 +167,21 @@ def test_an_expired_command_binds_no_key(
 
 
 def test_a_key_that_another_shard_bound_meanwhile_is_decided_anew(
-    monkeypatch: pytest.MonkeyPatch, worker: DrivenWorker, market: Market, ann: Account
+    worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
     other = make_market("ETH", "USD", shard_id=1)
-    original, raised = settle.write, []
     with driven_worker(1) as second:
 
-        def write(*arguments: Any) -> Any:
-            monkeypatch.setattr(settle, "write", original)
+        def write(really: Callable[[], Settled], _: object) -> Settled:
+            worker.settlement.around_write = None
             (reply,) = second.settle(place(ann, other, "buy", "10.00", "1", key="a"))
             assert reply.code == ""
-            try:
-                return original(*arguments)
-            except KeysTaken:
-                raised.append("KeysTaken")
-                raise
+            return really()
 
-        monkeypatch.setattr(settle, "write", write)
+        worker.settlement.around_write = write
         (reply,) = worker.settle(place(ann, market, "buy", "10.00", "1", key="a"))
-    assert raised == ["KeysTaken"]
+    assert worker.settlement.results[0] == Moved("KeysTaken()")
+    assert worker.settlement.kinds == ["Moved", "Committed"]
     assert reply.code == "conflict"
     assert list(Order.objects.values_list("market_id", flat=True)) == [other.pk]
     assert worker.state_hash() == rebuilt_hash(0)
@@ -305,20 +295,18 @@ def test_two_void_commands_and_one_that_is_none_do_not_halt_it(
 
 
 def test_a_passing_failure_of_postgresql_is_waited_out_and_nobody_is_blamed(
-    monkeypatch: pytest.MonkeyPatch, worker: DrivenWorker, market: Market, ann: Account
+    worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
-    original, seen = settle.write, []
-
-    def write(cursor: Any, *rest: Any) -> Any:
-        settled = original(cursor, *rest)
-        if len(seen) < 2:
-            seen.append(1)
-            cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'disk' USING ERRCODE = '53100'; END $$")
+    def write(really: Callable[[], Settled], connection: WatchedConnection) -> Settled:
+        settled = really()
+        if len(worker.settlement.results) < 2:
+            connection.execute("DO $$ BEGIN RAISE EXCEPTION 'disk' USING ERRCODE = '53100'; END $$")
         return settled
 
-    monkeypatch.setattr(settle, "write", write)
+    worker.settlement.around_write = write
     (reply,) = worker.settle(place(ann, market, "buy", "10.00", "1"))
-    assert (len(seen), reply.code) == (2, "")
+    assert worker.settlement.kinds == ["Passing", "Passing", "Committed"]
+    assert reply.code == ""
     assert Order.objects.count() == 1
     assert worker.state_hash() == rebuilt_hash()
 
@@ -327,7 +315,6 @@ def test_a_passing_failure_of_postgresql_is_waited_out_and_nobody_is_blamed(
 
 
 def test_memory_equals_the_tables_after_random_batches_with_failures(
-    monkeypatch: pytest.MonkeyPatch,
     worker: DrivenWorker,
     market: Market,
     ann: Account,
@@ -336,23 +323,21 @@ def test_memory_equals_the_tables_after_random_batches_with_failures(
     """Every third batch fails once after writing and is decided again."""
     draw = random.Random(20250101)
     accounts = [ann, bob, create_account(by=SYSTEM, owner_id=ann.owner_id)]
-    original, state = settle.write, {"batches": 0, "failures": 0}
+    writings = itertools.count(1)
 
-    def write(cursor: Any, *rest: Any) -> Any:
-        settled = original(cursor, *rest)
-        state["batches"] += 1
-        if state["batches"] % 3 == 0:
-            state["failures"] += 1
+    def write(really: Callable[[], Settled], _: object) -> Settled:
+        settled = really()
+        if next(writings) % 3 == 0:
             raise FundsMoved("for the test")
         return settled
 
-    monkeypatch.setattr(settle, "write", write)
+    worker.settlement.around_write = write
     open_ids: list[tuple[int, int]] = []
     for _ in range(40):
         replies = worker.settle(*[_random(draw, accounts, market, open_ids) for _ in range(12)])
         open_ids += [(order.account_id, order.id) for reply in replies for order in reply.orders]
         assert worker.state_hash() == rebuilt_hash()
-    assert state["failures"] >= 15
+    assert worker.settlement.kinds.count("Moved") >= 15
     assert Trade.objects.count() > 50
     assert_sound()
 

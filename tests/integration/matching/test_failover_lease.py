@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from matching.models import Order, Shard
-from matching.worker import rebuild, settle
+from matching.worker import rebuild, transaction
 from matching.worker.connection import application_name, connect
 from matching.worker.lease import LeaseLost
 from tests.integration.matching.worker_setup import (
@@ -43,11 +43,10 @@ def test_a_standby_gets_the_lease_only_after_it_ran_out(settings) -> None:
         first.close()
         until(second.take_over, what="the lease of a worker that died")
         assert time.monotonic() - began >= 0.55
-        assert Shard.objects.get(pk=0).epoch == first._owned_position().epoch + 1
+        assert Shard.objects.get(pk=0).epoch == first.memory.position.epoch + 1
         assert second.state_hash() == first.state_hash() == rebuilt_hash()
         second.settle(place(ann, market, "buy", "12.00", "1"))
-        second.stop()
-        second._leave()
+        second.leave()
     assert Order.objects.count() == 3
     assert_sound()
 
@@ -58,9 +57,8 @@ def test_of_two_that_wait_one_gets_it() -> None:
     try:
         assert [first.take_over(), second.take_over()] == [True, False]
     finally:
-        first.stop()
-        first._leave()
-        second._drop_connection()
+        first.leave()
+        second.leave()
 
 
 def test_a_worker_that_gives_up_its_lease_is_followed_at_once() -> None:
@@ -69,8 +67,7 @@ def test_a_worker_that_gives_up_its_lease_is_followed_at_once() -> None:
         pass
     second = DrivenWorker()
     assert second.take_over() is True
-    second.stop()
-    second._leave()
+    second.leave()
 
 
 def test_a_replaced_worker_cannot_commit() -> None:
@@ -85,27 +82,23 @@ def test_a_replaced_worker_cannot_commit() -> None:
             with pytest.raises(LeaseLost):
                 former.settle(place(ann, market, "buy", "12.00", "1"))
             assert former.state_hash() == before
-            former._renewed_at = 0.0
             with pytest.raises(LeaseLost):
-                former._keep_lease()
+                former.settlement.renew_lease()
             assert successor.state_hash() == rebuilt_hash()
     assert sorted(Order.objects.values_list("price", flat=True)) == [10, 11]
     assert_sound()
 
 
-def test_a_worker_paused_in_the_middle_of_a_batch_keeps_no_locks_and_cannot_commit(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_worker_paused_in_the_middle_of_a_batch_keeps_no_locks_and_cannot_commit() -> None:
     """The pause is right before COMMIT, with every row written and every lock held."""
     market = make_market("BTC", "USD")
     ann = make_account("ann", USD="1000")
     with driven_worker() as former:
         former.settle(place(ann, market, "buy", "10.00", "1"))
-        original, hash_of_successor = settle.write, []
+        hash_of_successor = []
 
-        def pause(cursor, *rest):  # what happens to others while this worker is stopped
-            settled = original(cursor, *rest)
-            monkeypatch.setattr(settle, "write", original)
+        def pause(write, _):  # what happens to others while this worker is stopped
+            settled = write()
             # Its lease runs out; its own transaction holds the row, so the clock has to do it.
             until(_lease_ran_out, what="the end of the lease")
             with driven_worker() as successor:
@@ -114,7 +107,7 @@ def test_a_worker_paused_in_the_middle_of_a_batch_keeps_no_locks_and_cannot_comm
                 hash_of_successor.append(successor.state_hash())
             return settled
 
-        monkeypatch.setattr(settle, "write", pause)
+        former.settlement.around_write = pause
         with pytest.raises(LeaseLost):
             former.settle(place(ann, market, "buy", "12.00", "1"))
     assert sorted(Order.objects.values_list("price", flat=True)) == [10, 11]
@@ -138,11 +131,11 @@ def test_without_the_fence_a_replaced_worker_would_commit(monkeypatch: pytest.Mo
         with driven_worker() as successor:
             successor.settle(place(ann, market, "buy", "11.00", "1"))
         entries = entries_of(former, [place(ann, market, "buy", "12.00", "1")])
-        former._reconnect()  # its session was ended, which is another line of defence
-        monkeypatch.setattr(settle, "_require", lambda *_: None)
+        former.session.reconnect()  # its session was ended, which is another line of defence
+        monkeypatch.setattr(transaction, "_require", lambda *_: None)
         monkeypatch.setattr("matching.worker.lease.require_advanced", lambda *_: None)
         # Its journal row would stand beside another one of the same sequence.
-        former.process_commands(entries)
+        former.shard.batches.settle(entries)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM (SELECT sequence FROM matching_command WHERE shard_id = 0"
@@ -154,7 +147,7 @@ def test_without_the_fence_a_replaced_worker_would_commit(monkeypatch: pytest.Mo
 def test_a_successor_ends_the_session_of_the_worker_before() -> None:
     make_market("BTC", "USD")
     with driven_worker() as former:
-        name = application_name(0, former.owner)
+        name = application_name(0, former.session.owner)
         expire_lease()
         with driven_worker():
             with connection.cursor() as cursor:
@@ -163,7 +156,18 @@ def test_a_successor_ends_the_session_of_the_worker_before() -> None:
                 )
                 assert cursor.fetchone()[0] == 0
             with pytest.raises(psycopg.OperationalError):
-                former._connected().execute("SELECT 1")
+                former.session.connected().execute("SELECT 1")
+
+
+def test_every_session_that_settles_has_limited_transactions(settings) -> None:
+    """Statements that were sent together hide that a session idles in its transaction."""
+    settings.ZAVORA_LEASE_MS = 3_000
+    make_market("BTC", "USD")
+    with driven_worker() as worker:
+        for connected in (worker.session.connected, worker.session.reconnect):
+            session = connected()
+            if session.info.server_version >= 170_000:
+                assert session.execute("SHOW transaction_timeout").fetchone() == ("1980ms",)
 
 
 def test_an_idle_worker_renews_from_its_loop(settings) -> None:
@@ -171,7 +175,9 @@ def test_an_idle_worker_renews_from_its_loop(settings) -> None:
     make_market("BTC", "USD")
     with driven_worker() as worker:
         expires_at = Shard.objects.get(pk=0).lease_expires_at
-        until(lambda: worker._keep_lease() or _expires_later(expires_at), what="a renewal")
+        until(
+            lambda: worker.settlement.keep_lease() or _expires_later(expires_at), what="a renewal"
+        )
         assert DrivenWorker().take_over() is False
 
 
@@ -203,8 +209,8 @@ def test_a_long_book_is_loaded_under_a_short_lease(
         assert len(expiries) == 5
         renewed = [later - before for before, later in pairwise(expiries)]
         assert min(renewed) >= timedelta(seconds=part_s), renewed
-        assert Shard.objects.get(pk=0).epoch == worker._owned_position().epoch
-        book = worker._owned_context().engine.market(market.pk)
+        assert Shard.objects.get(pk=0).epoch == worker.memory.position.epoch
+        book = worker.memory.context.engine.market(market.pk)
         assert sum(1 for _ in book.open_orders()) == 5
 
 
@@ -268,5 +274,4 @@ def test_a_session_lost_while_loading_is_tried_again(monkeypatch: pytest.MonkeyP
     expire_lease()
     assert worker.take_over() is True
     assert len(lost) == 1
-    worker.stop()
-    worker._leave()
+    worker.leave()

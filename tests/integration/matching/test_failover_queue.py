@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +18,10 @@ from matching.commands.cancel import CancelOrder
 from matching.gateway import client as gateway
 from matching.models import Command, Market, Order, Shard
 from matching.rows.keys import find_key_result
-from matching.worker import settle
+from matching.worker.session import Session
 from matching.worker.stream import CommandStream
+from matching.worker.transaction import Settled
+from tests.fakes.settlement import WatchedSettlement
 from tests.integration.matching.worker_setup import (
     assert_sound,
     driven_worker,
@@ -112,19 +114,23 @@ def test_after_a_loss_of_the_queue_ids_go_on_above_the_stored_position(
 
 
 def test_a_loss_of_the_queue_while_the_worker_settles_is_seen_too(
-    queue: Any, market: Market, ann: Account, monkeypatch: pytest.MonkeyPatch
+    queue: Any, market: Market, ann: Account
 ) -> None:
     """The client library connects again in silence: no command of the worker ever fails."""
-    original = settle.write
+    made: list[WatchedSettlement] = []
 
-    def write(*arguments: Any) -> Any:
-        monkeypatch.setattr(settle, "write", original)
+    def settlement(session: Session, epoch: int) -> WatchedSettlement:
+        made.append(WatchedSettlement(session, epoch))
+        return made[-1]
+
+    def write(really: Callable[[], Settled], _: object) -> Settled:
+        made[0].around_write = None
         queue.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         queue.flushall()
-        return original(*arguments)
+        return really()
 
-    with running_worker():
-        monkeypatch.setattr(settle, "write", write)
+    with running_worker(settlement=settlement):
+        made[0].around_write = write
         _settle_in_the_future(queue, market, ann)
         until(lambda: queue.exists(STREAM), what="the fence")
         assert submit(place(ann, market, "buy", "11.00", "1", key="after")).code == ""

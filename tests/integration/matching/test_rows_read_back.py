@@ -20,7 +20,7 @@ from matching.orders.by_sequence import list_event_payloads
 from matching.rows.keys import find_key_result
 from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
-from matching.worker.settle import TOGETHER_COMMANDS_MAX
+from matching.worker.transaction import TOGETHER_COMMANDS_MAX
 from tests.integration.matching.worker_setup import (
     assert_sound,
     entries_of,
@@ -49,7 +49,7 @@ def test_every_row_of_a_batch_reads_back_as_it_was_given(worker, market, ann, bo
         place(ann, market, "sell", "20", "1", key=AWKWARD),
         *(place(bob, market, "buy", "1", "0.001") for _ in range(others)),
     ]
-    position = worker._owned_position().journal_sequence
+    position = worker.memory.position.journal_sequence
     entries = entries_of(worker, commands)
 
     replies = worker.settle(*commands)

@@ -27,10 +27,15 @@ from matching.services import new_market_command
 from matching.worker.connection import connect
 from matching.worker.entries import Entry
 from matching.worker.loop import MatchingWorker
+from matching.worker.memory import ShardMemory
 from matching.worker.offline import OfflineShard
+from matching.worker.owned import OwnedShard, new_owner, try_take
+from matching.worker.pipeline import FLIGHT_COMMANDS_MIN
 from matching.worker.rebuild import load_shard
+from matching.worker.session import Session
 from matching.worker.stream import News
 from tests.actors import SYSTEM
+from tests.fakes.settlement import WatchedSettlement
 
 SCALE = 8
 POLL_S = 0.005
@@ -115,12 +120,12 @@ def place(
     )
 
 
-def entries_of(worker: MatchingWorker, commands: Sequence[WireCommand | bytes]) -> list[Entry]:
+def entries_of(worker: "DrivenWorker", commands: Sequence[WireCommand | bytes]) -> list[Entry]:
     """Return commands as if read from the stream right after the worker's position.
 
     Bytes stand for a body that was read and could not be decoded.
     """
-    position = worker._owned_position().last_stream_id
+    position = worker.memory.position.last_stream_id
     milliseconds, _, sequence = position.partition("-")
     entries = []
     for index, command in enumerate(commands, start=1):
@@ -138,29 +143,77 @@ def entries_of(worker: MatchingWorker, commands: Sequence[WireCommand | bytes]) 
     return entries
 
 
-class DrivenWorker(MatchingWorker):
-    """A worker that a test drives batch by batch; what it would publish is kept for the test."""
+class DrivenWorker:
+    """A shard that a test drives batch by batch; what would be published is kept for the test."""
 
-    def __init__(self, shard_id: int = 0, **options: Any) -> None:
-        super().__init__(shard_id, **options)
+    def __init__(
+        self,
+        shard_id: int = 0,
+        *,
+        clock_us: Callable[[], int] = now_us,
+        flight_min: int = FLIGHT_COMMANDS_MIN,
+    ) -> None:
         self.replies: dict[int, wire.Reply] = {}
         self.events: list[tuple[int, bytes]] = []
+        self.session = Session(shard_id, new_owner(), lambda: False)
+        self._clock_us = clock_us
+        self._flight_min = flight_min
+        self._shard: OwnedShard | None = None
+
+    def take_over(self) -> bool:
+        """Try once to take the lease; tell whether the shard is this one's now."""
+        self._shard = try_take(
+            self.session,
+            publish=self._keep,
+            clock_us=self._clock_us,
+            settlement=WatchedSettlement,
+            flight_min=self._flight_min,
+        )
+        return self._shard is not None
+
+    @property
+    def shard(self) -> OwnedShard:
+        """Return the shard that is its own."""
+        assert self._shard is not None
+        return self._shard
+
+    @property
+    def memory(self) -> ShardMemory:
+        """Return what it knows of it."""
+        return self.shard.memory
+
+    @property
+    def settlement(self) -> WatchedSettlement:
+        """Return its way to the tables, at which a test may stand."""
+        assert isinstance(self.shard.settlement, WatchedSettlement)
+        return self.shard.settlement
 
     def settle(self, *commands: WireCommand | bytes) -> list[wire.Reply]:
         """Settle commands as one batch; return their replies in order."""
         self.replies = {}
-        self.process_commands(entries_of(self, commands))
+        self.shard.batches.settle(entries_of(self, commands))
         return [self.replies[index] for index in range(1, len(commands) + 1)]
+
+    def fire_due(self) -> None:
+        """Settle what is due by its clock."""
+        self.shard.pipeline.fire_due()
 
     def state_hash(self) -> str:
         """Return the hash of the engine in memory."""
-        return self._owned_context().engine.state_hash()
+        return self.memory.state_hash()
 
     def close(self) -> None:
         """Leave as if killed: the lease is not given up."""
-        self._drop_connection()
+        self.session.close()
 
-    def _tell(self, news: News) -> None:
+    def leave(self) -> None:
+        """Leave, and give up what is its own."""
+        if self._shard is None:
+            self.session.close()
+        else:
+            self._shard.close(gives_up=True)
+
+    def _keep(self, news: News) -> None:
         self.events += news.events
         for index, encoded in news.replies.get("test", []):
             self.replies[index] = wire.decode_reply(encoded)
@@ -174,8 +227,7 @@ def driven_worker(shard_id: int = 0, **options: Any) -> Iterator[DrivenWorker]:
     try:
         yield worker
     finally:
-        worker.stop()
-        worker._leave()
+        worker.leave()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Settle a batch: everything it did, and the position it was read from, in one transaction.
+"""A batch's transaction: everything it did, and the position it was read from, or nothing of it.
 
 The order of locks is the product's: the shard's row, then keys, then balances by id.
 """

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -17,19 +17,22 @@ from matching.commands.cancel import CancelOrder
 from matching.commands.switch import SetTimer
 from matching.engine import Engine
 from matching.models import Market, Order, Switch, Trade
-from matching.worker import ahead, settle
+from matching.worker.decide import Decision
 from matching.worker.entries import Entry
-from matching.worker.settle import FundsMoved
+from matching.worker.transaction import Settled
 from tests.actors import SYSTEM
+from tests.fakes.settlement import AroundWrite
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
+    driven_worker,
     failing_switches,
     journal,
     make_market,
     place,
     rebuilt_hash,
 )
+from zavora.foundation.lasting import WatchedConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,27 +42,29 @@ WAIT_S = 10.0
 class Flights:
     """Sends batches through a worker so that each is decided while the one before is written."""
 
-    def __init__(self, worker: DrivenWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, worker: DrivenWorker) -> None:
         self.worker = worker
         self._correlations = itertools.count(1)
-        self._last_id = int(worker._owned_position().last_stream_id.split("-")[0]) + 1
+        self._last_id = int(worker.memory.position.last_stream_id.split("-")[0]) + 1
         self._decided = threading.Event()
+        # Of each batch that found one in flight: whether it could be decided on top of that.
         self.decided_ahead: list[bool] = []
-        monkeypatch.setattr(ahead, "FLIGHT_COMMANDS_MIN", 1)
-        monkeypatch.setattr(worker, "_decide_ahead", self._deciding(worker._decide_ahead))
-        monkeypatch.setattr(settle, "write", self._held(settle.write))
+        # Stands around the writing of a batch, when it is in its turn to be written.
+        self.write: AroundWrite = _write
+        worker.settlement.around_write = self._held
 
     def __call__(self, *batches: list[WireCommand]) -> list[wire.Reply]:
         """Settle the batches; return the replies of all commands in order."""
         self.worker.replies = {}
+        pipeline = self.worker.shard.pipeline
         count = 0
         for batch in batches:
             entries = [self._entry(command) for command in batch]
             count += len(entries)
-            assert ahead.can_fly(entries)
-            self.worker._fly(entries)
+            assert pipeline.can_fly(entries)
+            pipeline.process(entries)
         self._decided.set()
-        self.worker._land()
+        pipeline.land()
         first = next(self._correlations) - count
         self._correlations = itertools.count(first + count)
         return [self.worker.replies[first + index] for index in range(count)]
@@ -69,27 +74,21 @@ class Flights:
         body = wire.encode(command)
         return Entry(f"{self._last_id}-0", body, "", "test", next(self._correlations), command)
 
-    def _deciding(self, decide: Callable[..., Any]) -> Callable[..., Any]:
-        def decide_ahead(commands: list[Entry]) -> Any:
-            flight = self.worker._flight
-            decision = decide(commands)
-            if flight is not None:
-                self.decided_ahead.append(decision is not None)
-                self._decided.set()
-            return decision
+    def note(self, *, is_decided: bool) -> None:
+        """Note that a batch was decided on top of the one in flight, or could not be."""
+        self.decided_ahead.append(is_decided)
+        self._decided.set()
 
-        return decide_ahead
-
-    def _held(self, write: Callable[..., Any]) -> Callable[..., Any]:
+    def _held(self, really: Callable[[], Settled], connection: WatchedConnection) -> Settled:
         """Let what is in flight wait until the batch after it is decided."""
+        if threading.current_thread() is not threading.main_thread():
+            assert self._decided.wait(WAIT_S)
+            self._decided.clear()
+        return self.write(really, connection)
 
-        def held(*arguments: Any) -> Any:
-            if threading.current_thread() is not threading.main_thread():
-                assert self._decided.wait(WAIT_S)
-                self._decided.clear()
-            return write(*arguments)
 
-        return held
+def _write(really: Callable[[], Settled], _: object) -> Settled:
+    return really()
 
 
 @pytest.fixture
@@ -98,8 +97,24 @@ def market(transactional_db: None) -> Market:
 
 
 @pytest.fixture
+def worker(market: Market, ann: Account, bob: Account) -> Iterator[DrivenWorker]:
+    with driven_worker(flight_min=1) as owner:
+        yield owner
+
+
+@pytest.fixture
 def flights(worker: DrivenWorker, monkeypatch: pytest.MonkeyPatch) -> Flights:
-    return Flights(worker, monkeypatch)
+    found = Flights(worker)
+    decide = worker.memory.decide
+
+    def decide_and_note(entries: Any, figures: Any, after: Decision | None = None) -> Any:
+        decided = decide(entries, figures, after)
+        if after is not None:
+            found.note(is_decided=isinstance(decided, Decision))
+        return decided
+
+    monkeypatch.setattr(worker.memory, "decide", decide_and_note)
+    return found
 
 
 def available(account: Account, asset: str = "USD") -> Decimal:
@@ -185,26 +200,19 @@ def test_where_funds_moved_both_batches_are_decided_anew(
     market: Market,
     ann: Account,
     bob: Account,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held, raised = settle.write, []
-
-    def write(*arguments: Any) -> Any:
-        monkeypatch.setattr(settle, "write", held)
+    def write(really: Callable[[], Settled], _: object) -> Settled:
+        flights.write = _write
         request_withdrawal(by=SYSTEM, account_id=ann.public_id, asset="USD", amount=Decimal(950))
-        try:
-            return held(*arguments)
-        except FundsMoved:
-            raised.append("FundsMoved")
-            raise
+        return really()
 
-    monkeypatch.setattr(settle, "write", write)
+    flights.write = write
     replies = flights(
         [place(ann, market, "buy", "100.00", "1")],
         [place(bob, market, "sell", "100.00", "1")],
     )
 
-    assert raised == ["FundsMoved"]
+    assert worker.settlement.kinds[0] == "Moved"
     assert flights.decided_ahead == [True]
     assert codes(replies) == ["insufficient_balance", ""]
     # Bob's was decided to trade with an order that then was refused.
@@ -220,23 +228,16 @@ def test_a_commit_in_doubt_doubles_nothing(
     market: Market,
     ann: Account,
     bob: Account,
-    monkeypatch: pytest.MonkeyPatch,
     has_committed: bool,
 ) -> None:
-    original = ahead._settle
-
-    def cut(flight: Any, *rest: Any) -> Any:
-        monkeypatch.setattr(ahead, "_settle", original)
+    def cut(really: Callable[[], None], connection: WatchedConnection) -> None:
+        worker.settlement.around_commit = None
         if has_committed:
-            original(flight, *rest)
-        else:
-            with flight.connection.cursor() as cursor:
-                settle.begin(flight.connection, *rest)
-                flight.written = settle.write(cursor, rest[0], flight.decision, rest[1])
-        flight.connection.close()
+            really()
+        connection.close()
         raise psycopg.OperationalError("the connection was lost during COMMIT")
 
-    monkeypatch.setattr(ahead, "_settle", cut)
+    worker.settlement.around_commit = cut
     replies = flights(
         [place(ann, market, "buy", "100.00", "1", key="a")],
         [place(bob, market, "sell", "100.00", "3", key="b")],
@@ -247,6 +248,7 @@ def test_a_commit_in_doubt_doubles_nothing(
     assert [len(reply.trades) for reply in replies] == [0, 1, 1]
     assert Order.objects.count() == 3
     assert Trade.objects.count() == 2
+    assert worker.settlement.kinds[0] == "InDoubt"
     assert [event[0] for event in worker.events] == [market.pk] * 3
     sequences = [wire.decode_event(payload).sequence for _, payload in worker.events]
     assert sequences == [2, 3, 4]  # the first is of the market's set-up

@@ -1,0 +1,89 @@
+"""What a worker knows of its shard: as of the last commit, and ahead of it what is decided."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from matching.commands.room import Crowded
+from matching.engine.undo import START, Mark
+from matching.worker.decide import Decision, Figures, ShardContext
+from matching.worker.entries import Entry
+from matching.worker.lease import Position
+from matching.worker.results import Committed, Moved, Refused
+from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.times import moment_of
+
+Decided = Decision | Moved | Refused
+
+
+class ShardMemory:
+    """The engine and all that is remembered beside it. Only a committed batch becomes part of it.
+
+    A batch that is decided has changed the engine already; ``adopt`` keeps that, ``undo`` takes it
+    back.
+    """
+
+    def __init__(
+        self, context: ShardContext, position: Position, clock_us: Callable[[], int]
+    ) -> None:
+        self.context = context
+        self.position = position
+        self.clock_us = clock_us
+
+    def decide(
+        self, entries: Sequence[Entry], figures: Figures, after: Decision | None = None
+    ) -> Decided:
+        """Decide a batch, on top of ``after`` where that is not committed yet."""
+        context = self.context
+        time_us = max(self.clock_us(), context.last_batch_us)
+        journal_before = context.journal_sequence
+        if after is not None:
+            time_us = max(time_us, after.time_us)
+            journal_before += len(after.journal_rows)
+        decision = Decision(
+            context,
+            figures,
+            time_us=time_us,
+            time_text=moment_of(time_us).isoformat(),
+            journal_before=journal_before,
+        )
+        for index, entry in enumerate(entries):
+            try:
+                decision.decide(entry)
+            except Crowded as crowded:
+                return Moved(str(crowded), frozenset(crowded.keys))
+            except Exception as error:  # the engine names its command by raising in its turn
+                return Refused(error, index)
+        try:
+            decision.close()
+        except InvariantBroken as error:
+            return Refused(error)
+        return decision
+
+    def adopt(self, committed: Committed) -> None:
+        """Make a committed batch part of what is known."""
+        context, decision = self.context, committed.decision
+        context.engine.commit(up_to=decision.mark)
+        context.terms.update(decision.new_terms)
+        context.event_sequences.update(committed.settled.event_sequences)
+        context.journal_sequence += len(decision.journal_rows)
+        context.last_batch_us = decision.time_us
+        self.position = msgspec.structs.replace(
+            self.position,
+            journal_sequence=context.journal_sequence,
+            last_stream_id=decision.last_stream_id,
+            last_batch_us=decision.time_us,
+            last_id=decision.rows.last_id,
+        )
+
+    def undo(self, back_to: Mark = START) -> None:
+        """Take back what was decided since the last commit, or since a later point."""
+        self.context.engine.undo(back_to=back_to)
+
+    def pass_to(self, stream_id: str) -> None:
+        """Note that the stream was read up to there and asked for nothing."""
+        self.position = msgspec.structs.replace(self.position, last_stream_id=stream_id)
+
+    def state_hash(self) -> str:
+        """Return the hash of the engine."""
+        return self.context.engine.state_hash()
