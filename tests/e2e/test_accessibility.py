@@ -23,7 +23,9 @@ def test_axe_does_find_what_is_wrong(visitor: NewVisitor) -> None:
     assert "page-has-heading-one" in found
 
 
-@pytest.mark.parametrize("path", ["/login", "/signup", "/nothing", "/trade/NO-SUCH", "/api/docs"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/signup", "/nothing", "/trade/NO-SUCH", "/api/docs", "/liabilities"]
+)
 def test_pages_for_everybody_are_accessible(visitor: NewVisitor, path: str) -> None:
     page = visitor().page
     page.goto(path)
@@ -35,13 +37,24 @@ def test_forms_that_refuse_are_accessible(visitor: NewVisitor) -> None:
     page.goto("/signup")
     form = page.locator("main form")
     form.get_by_label("Password").fill("1")
-    form.get_by_role("button").click()
+    form.locator("button[type=submit]").click()
     expect(page.locator(".field-error").first).to_be_visible()
     assert violations_in_all_looks(page) == []
 
 
 def test_the_trading_page_is_accessible_to_a_visitor(visitor: NewVisitor) -> None:
     assert _violations_of_views(visitor().open().page) == []
+
+
+def test_the_address_book_is_accessible(visitor: NewVisitor) -> None:
+    page = visitor().sign_up().page
+    page.goto("/account/addresses")
+    form = page.locator("#add form")
+    form.get_by_label("Address").fill("somewhere")
+    form.get_by_label("Name").fill("Savings")
+    form.get_by_role("button", name="Add address").click()
+    expect(page.locator("table")).to_contain_text("Savings")
+    assert violations_in_all_looks(page) == []
 
 
 def test_a_users_pages_are_accessible(visitor: NewVisitor) -> None:
@@ -67,8 +80,15 @@ def test_a_users_pages_are_accessible(visitor: NewVisitor) -> None:
 
     page.goto("/account")
     assert violations_in_all_looks(page) == []
-    page.get_by_role("button", name="Create token").click()
+    page.goto("/account/tokens")
+    page.get_by_label("Kind").select_option("hmac")
+    page.get_by_role("button", name="Create key").click()
     expect(page.locator("#new-token")).to_be_visible()
+    page.locator(".key summary").click()
+    page.get_by_label("withdraw").check()
+    page.get_by_role("button", name="Create key").click()
+    expect(page.locator(".field-error")).to_be_visible()
+    page.locator(".key summary").click()
     assert violations_in_all_looks(page) == []
 
 

@@ -1,5 +1,6 @@
 """What people do to rights, keys and money of their own: on record with the effect, or neither."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -12,17 +13,27 @@ from accounts.audit import find_operators_act, record_act
 from accounts.models import AuditRecord
 from accounts.people.password_links import reset_tokens
 from accounts.services import (
+    KeyTerms,
+    add_address,
     cancel_own_withdrawal,
     change_own_password,
     create_account,
     create_api_key,
+    create_key,
     create_token,
     deposit,
     ensure_user,
+    handle_event,
+    invite_member,
+    rename_account,
+    rename_key,
+    request_report,
     request_withdrawal,
     reset_password,
+    retry_payout,
     revoke_key,
     save_group,
+    set_allow_list,
     set_user_rights,
     settle_withdrawal,
     sign_up,
@@ -49,6 +60,19 @@ OWN_ACTS = {
         by=by, account_id=to.account, withdrawal_id=to.withdrawal
     ),
     "account.open": lambda by, to: create_account(by=by, owner_id=to.user.pk, label="Bots"),
+    "address.add": lambda by, to: add_address(
+        by=by, account_id=to.account, asset="USD", address="home"
+    ),
+    "account.allow_list": lambda by, to: set_allow_list(by=by, account_id=to.account, is_on=True),
+    "account.rename": lambda by, to: rename_account(by=by, account_id=to.account, label="Bots"),
+    "report.request": lambda by, to: request_report(
+        by=by,
+        account_id=to.account,
+        kind="trades",
+        format="csv",
+        period_from=datetime(2025, 1, 1, tzinfo=UTC),
+        period_to=datetime(2025, 2, 1, tzinfo=UTC),
+    ),
 }
 # The same, where a key does not reach.
 OWN_ACTS_AT_A_SESSION = {
@@ -58,7 +82,14 @@ OWN_ACTS_AT_A_SESSION = {
             by=by, user_id=to.user.pk, account_id=to.account, kind="hmac", scopes=["trade"]
         ).secret
     ),
+    "key.create own": lambda by, to: create_key(
+        by=by, kind="hmac", terms=KeyTerms(scopes=["read"])
+    )[1],
+    "key.change": lambda by, to: rename_key(by=by, key_id=to.key, label="Renamed"),
     "key.revoke": lambda by, to: revoke_key(by=by, key_id=to.key),
+    "member.invite": lambda by, to: invite_member(
+        by=by, account_id=to.account, email="new@example.com", role="viewer"
+    )[1],
     "user.change_password": lambda by, to: change_own_password(
         by=by, old_password=PASSWORD, new_password=NEW_PASSWORD
     ),
@@ -74,6 +105,8 @@ OPERATORS_ACTS = {name: act for name, (_, act) in (ACTS | COMMON_ACTS).items()} 
     ),
     "group.save": lambda by, to: save_group(by=by, name="Friends", permissions=[]),
     "deposit.gateway": lambda by, to: deposit(by=by, account_id=to.account, source="bank", **USD),
+    "payout.retry": lambda by, to: retry_payout(by=by, payout_id=to.dead.pk),
+    "provider.handle": lambda by, to: handle_event(by=by, event_id=to.event.pk, reason="seen"),
 }
 
 
@@ -101,11 +134,12 @@ def test_what_a_person_does_at_a_session_is_on_record(ann, name):
 
     (record,) = new_records(known)
     assert (record.act, record.actor_kind, record.actor_name) == (
-        name.split()[0], "user", "ann@example.com",
+        name.split()[0], "user", f"user:{ann.user.pk}",
     )  # fmt: skip
     assert (record.user_id, record.key_id) == (ann.user.pk, None)
     assert (record.address, record.request_id) == ("192.0.2.7", "request-of-ann")
     written = serializers.serialize("json", [record])
+    assert ann.user.email not in written
     for hidden in (secret, PASSWORD, NEW_PASSWORD):
         assert not isinstance(hidden, str) or hidden not in written
     ann.user.refresh_from_db()
@@ -134,14 +168,20 @@ def test_a_record_says_what_was_moved_and_what_a_key_may(ann):
 
     asked, faucet, made = AuditRecord.objects.order_by("-pk")[:3][::-1]
 
+    def held(available, locked, **more):
+        return {"available": f"{available}.00000000", "locked": f"{locked}.00000000", **more}
+
     moved = {"asset": "USD", "amount": "5"}
     assert (asked.subject, asked.details) == (
-        about, moved | {"withdrawal": str(first.pk), "address": "far", "state": "settled"},
+        about,
+        moved | {"withdrawal": str(first.pk), "address": "far", "state": "settled"}
+        | {"was": held(68, 32), "now": held(63, 32, state="settled")},
     )  # fmt: skip
     assert (faucet.subject, faucet.details) == (
         about,
-        moved | {"deposit": str(given.pk), "source": "faucet", "external_reference": ""},
-    )
+        moved | {"deposit": str(given.pk), "source": "faucet", "external_reference": ""}
+        | {"was": held(63, 32), "now": held(68, 32)},
+    )  # fmt: skip
     assert (made.subject, made.details) == (
         f"user:{ann.user.pk}",
         {
