@@ -13,6 +13,12 @@ from accounts.models import AuditLink, AuditRecord
 from tests.actors import SYSTEM
 from tests.desk_rows import end_here
 
+# A record as the version before writes it, which knows nothing of roles.
+INSERT = (
+    "INSERT INTO accounts_auditrecord (actor_kind, actor_name, address, request_id, act, subject,"
+    " reason, details, created_at)"
+    " VALUES ('system', 'nobody', '', '', 'asset.open', 'asset:X', '', '{}', now())"
+)
 # Hashes links anew from a position on, as somebody would who hides a change.
 REWRITE = """
 DO $$
