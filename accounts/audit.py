@@ -59,6 +59,8 @@ def record_act(
 ) -> AuditRecord:
     """Write down one of ``ACTS`` in the present transaction.
 
+    Without a ``reason`` of its own the act has the actor's. What changes something has in its
+    details what ``was`` before and what is ``now``, by name, wherever that is no secret.
     ``details`` are JSON-ready, without secrets. Raises InvariantBroken for an act of no name.
     """
     if act not in ACTS:
@@ -73,7 +75,7 @@ def record_act(
         request_id=by.request_id[:REQUEST_ID_LENGTH_MAX],
         act=act,
         subject=subject,
-        reason=reason,
+        reason=(reason or by.reason)[:REASON_LENGTH_MAX],
         details=details,
     )
 

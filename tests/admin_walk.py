@@ -308,6 +308,8 @@ class Walk:
 
     def body(self, entry: Entry) -> Mapping[str, Any]:
         body = self.target.bodies.get((entry.model, entry.name), {"post": "yes"})
+        if entry.model:
+            body = {"answered": "yes", "reason": "for the test", **body}
         if entry.is_action:
             row = self.target.rows.get(f"{entry.model}:{entry.name}") or self.target.rows.get(
                 entry.model

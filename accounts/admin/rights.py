@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from accounts.access.page_actors import operator_of
 from accounts.services import save_group
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
-from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin
+from zavora.foundation.admin.forms import ReasonForm, ServiceAddMixin, ServiceChangeMixin
 from zavora.foundation.admin.search import Branch, numbers, parts
 
 
@@ -38,7 +38,7 @@ class PermissionsField(forms.ModelMultipleChoiceField):
         )
 
 
-class GroupForm(forms.Form):
+class GroupForm(ReasonForm):
     """A group and what its members may do."""
 
     name = forms.CharField(max_length=150)

@@ -163,8 +163,12 @@ def test_pending_withdrawals_are_decided_by_operators(operator, funded, settings
     ]
     for action, record in zip(("settle", "cancel"), pending, strict=True):
         operator.post(
-            url(Withdrawal, "changelist"), {"action": action, "_selected_action": [record.pk]}
-        )
+            url(Withdrawal, "changelist"),
+            {
+                "action": action, "_selected_action": [record.pk], "answered": "yes",
+                "reason": "seen at the bank",
+            },
+        )  # fmt: skip
     states = Withdrawal.objects.order_by("pk").values_list("state", flat=True)
     assert sorted(states) == ["cancelled", "settled"]
     balance = get_balance(funded.public_id, "USD")
