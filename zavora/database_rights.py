@@ -7,11 +7,12 @@ neither a mistake nor an injected statement changes what was written; where one 
 switch a trigger off, and TRUNCATE is not among its rights.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from django.apps import apps
 from django.db import connections, transaction
+from django.db.models import Model
 from psycopg import sql
 
 _MIGRATIONS_TABLE: Final = "django_migrations"
@@ -27,20 +28,17 @@ class RunRoleMissing(Exception):
 
 def append_only_tables() -> list[str]:
     """Return the tables that the run role may add to and read, sorted."""
-    return _tables_that_say("is_append_only")
+    return _tables_of(lambda model: getattr(model, "is_append_only", False))
 
 
 def tables_written_by_triggers() -> list[str]:
     """Return the tables that the run role may only read, sorted."""
-    return _tables_that_say("is_written_by_triggers")
+    return _tables_of(lambda model: getattr(model, "is_written_by_triggers", False))
 
 
-def _tables_that_say(name: str) -> list[str]:
-    return sorted(
-        model._meta.db_table
-        for model in apps.get_models(include_auto_created=True)
-        if getattr(model, name, False)
-    )
+def _tables_of(is_one: Callable[[type[Model]], bool]) -> list[str]:
+    models = filter(is_one, apps.get_models(include_auto_created=True))
+    return sorted(model._meta.db_table for model in models)
 
 
 def grant_run_role(*, owner: str, run: str) -> None:
