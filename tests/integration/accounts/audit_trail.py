@@ -1,6 +1,6 @@
 """Trails of acts for the tests of the chain, and the hand of who switches triggers off."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
@@ -64,11 +64,12 @@ def positions() -> list[int]:
     return list(AuditLink.objects.order_by("position").values_list("position", flat=True))
 
 
-def verify(**options: Any) -> tuple[int, list[str]]:
+def verify(*, first: int = 1, heads: Sequence[str] = ()) -> tuple[int, list[str]]:
     """Run ``verify_audit``; return its exit status and the lines that it printed."""
     out = StringIO()
+    kept = [text for one in heads for text in ("--head", one)]
     try:
-        call_command("verify_audit", stdout=out, stderr=StringIO(), **options)
+        call_command("verify_audit", "--from", str(first), *kept, stdout=out, stderr=StringIO())
     except SystemExit as end:
         return int(end.code or 0), out.getvalue().splitlines()
     return 0, out.getvalue().splitlines()

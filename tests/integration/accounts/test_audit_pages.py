@@ -187,7 +187,8 @@ def test_the_page_gives_what_is_listed_to_who_may_look(reader, client):
 
 
 def test_the_page_gives_so_many_and_then_leads_to_the_command(reader):
-    fill(DOWNLOAD_MAX + 1)
+    with superuser() as cursor:  # as they are not looked at, they need no links
+        cursor.execute(FILL.format(count=DOWNLOAD_MAX + 1))
     answer = reader.get(f"{LIST}export.csv", follow=True)
     assert answer.redirect_chain == [(f"{LIST}?", 302)]
     assert "manage.py export_audit" in answer.content.decode()
@@ -264,7 +265,7 @@ def test_what_changes_something_says_what_was_and_what_is_now(ann, name):
     by = customer(ann.user) if name in EVERY_OWN_ACT else SYSTEM
     known = set(AuditRecord.objects.values_list("pk", flat=True))
 
-    (EVERY_OWN_ACT | OPERATORS_ACTS)[name](by, ann)
+    (OPERATORS_ACTS | EVERY_OWN_ACT)[name](by, ann)
 
     (record,) = AuditRecord.objects.exclude(pk__in=known)
     if record.act in WITHOUT_BEFORE:

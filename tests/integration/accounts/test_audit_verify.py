@@ -229,7 +229,8 @@ def test_verifying_goes_on_from_a_kept_head():
     assert status == 1
     assert "it does not follow" in lines[0]
     assert "the chain was rewritten" in lines[1]
-    assert verify(first=9) == (1, ["position 8: there is no such link", *verify(first=9)[1][1:]])
+    status, lines = verify(first=9)
+    assert (status, lines[0]) == (1, "position 8: there is no such link")
     with pytest.raises(CommandError, match="--head: expected none before position 4"):
         verify(first=5, heads=[kept])
 
@@ -253,7 +254,7 @@ def test_a_head_as_it_is_printed_is_read_again():
     kept = head()
     with pytest.raises(SystemExit):
         call_command("verify_audit", "--head", kept.replace("2:", "1:"))
-    assert call_command("verify_audit", "--from", "2", "--head", kept) is None
+    assert verify(first=2, heads=[kept.upper()])[0] == 0
 
 
 def test_a_long_trail_is_read_in_batches():
