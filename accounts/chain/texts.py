@@ -35,10 +35,8 @@ COLUMNS: Final = {
 
 def columns_as_text(table: str) -> str:
     """Return what to select of a record for ``link_hash``: its columns as text, in order."""
-    fields = AuditRecord._meta
-    return ", ".join(
-        form.format(f"{table}.{fields.get_field(name).column}") for name, form in COLUMNS.items()
-    )
+    columns = {field.name: field.column for field in AuditRecord._meta.concrete_fields}
+    return ", ".join(form.format(f"{table}.{columns[name]}") for name, form in COLUMNS.items())
 
 
 def link_hash(previous: bytes, position: int, columns: Sequence[str | None]) -> bytes:

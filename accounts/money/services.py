@@ -6,7 +6,7 @@ in flight.
 """
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -38,7 +38,7 @@ from zavora.foundation.idempotency import KEY_LENGTH_MAX, is_key
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
 SOURCE_LENGTH_MAX: Final = 32
-Change = dict[str, dict[str, str]]  # what was, and what is now
+Change = dict[str, Any]  # what was, and what is now
 # What an account in one of these gets and gives only by an operator's hand.
 SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 

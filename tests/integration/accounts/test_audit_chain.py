@@ -112,7 +112,7 @@ DETAILS = st.recursive(
     records=st.lists(
         st.fixed_dictionaries(
             dict.fromkeys(("actor_name", "role", "subject", "reason"), TEXT)
-            | {"user_id": NUMBER, "key_id": NUMBER, "details": DETAILS}
+            | {"user_id": NUMBER, "key_id": NUMBER, "details": st.dictionaries(TEXT, DETAILS)}
             | {"created_at": st.integers(-(10**15), 10**16).map(moment_of)}
         ),
         min_size=1,
