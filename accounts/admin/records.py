@@ -126,7 +126,7 @@ class AuditRecordAdmin(ReadOnlyAdmin):
             was, now = {"": was}, {"": row.details.get("status", now)}
         names = list(dict.fromkeys((*was, *now)))
         rows = ((name, _shown(was.get(name)), _shown(now.get(name))) for name in names)
-        return table(("", "Before", "After"), rows)
+        return table(("Name", "Before", "After"), rows)
 
     @admin.display(description="outcome")
     def outcome(self, row: AuditRecord) -> str:

@@ -107,7 +107,7 @@ DETAILS = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     records=st.lists(
         st.fixed_dictionaries(
