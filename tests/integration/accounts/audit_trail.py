@@ -30,7 +30,8 @@ BEGIN
     FOR link IN SELECT * FROM accounts_auditlink WHERE position >= {first} ORDER BY position LOOP
         SELECT * INTO act FROM accounts_auditrecord WHERE id = link.record_id;
         UPDATE accounts_auditlink
-            SET previous = before, hash = accounts_audit_hash(link.position, before, act)
+            SET previous = before,
+                hash = accounts_audit_hash(link.position, before, accounts_audit_text(act))
             WHERE position = link.position RETURNING hash INTO before;
     END LOOP;
 END $$
