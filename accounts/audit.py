@@ -9,6 +9,7 @@ their own. Orders are not, which the journal has, nor log-ins, which the securit
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts.access.actor import (
@@ -17,10 +18,9 @@ from accounts.access.actor import (
     NAME_LENGTH_MAX,
     REQUEST_ID_LENGTH_MAX,
     Actor,
+    ActorKind,
 )
-from accounts.models import (
-    AuditRecord,
-)
+from accounts.models import AuditRecord
 from zavora.foundation.errors import InvariantBroken, ValidationFailed
 
 REASON_LENGTH_MAX: Final = 200
@@ -59,6 +59,8 @@ def record_act(
 ) -> AuditRecord:
     """Write down one of ``ACTS`` in the present transaction.
 
+    Without a ``reason`` of its own the act has the actor's. What changes something has in its
+    details what ``was`` before and what is ``now``, by name, wherever that is no secret.
     ``details`` are JSON-ready, without secrets. Raises InvariantBroken for an act of no name.
     """
     if act not in ACTS:
@@ -66,15 +68,24 @@ def record_act(
     return AuditRecord.objects.create(
         actor_kind=by.kind.value,
         actor_name=by.name[:NAME_LENGTH_MAX],
+        role=_role_of(by),
         user_id=by.user_id,
         key_id=by.key_id,
         address=by.address[:ADDRESS_LENGTH_MAX],
         request_id=by.request_id[:REQUEST_ID_LENGTH_MAX],
         act=act,
         subject=subject,
-        reason=reason,
+        reason=(reason or by.reason)[:REASON_LENGTH_MAX],
         details=details,
     )
+
+
+def _role_of(by: Actor) -> str:
+    """Return the names of an operator's groups as they are now; nobody else has a role."""
+    if by.kind is not ActorKind.OPERATOR:
+        return ""
+    names = Group.objects.filter(user=by.user_id).order_by("name").values_list("name", flat=True)
+    return ", ".join((*(["superuser"] if by.may_everything else []), *names))
 
 
 @transaction.atomic(durable=True)

@@ -4,6 +4,7 @@ The row is written by the worker in the commit of the command; what is returned 
 """
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -81,7 +82,10 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
     Raises Forbidden, what that raises, and what ``gateway.submit`` raises.
     """
     command = new_market_command(by=by, shard_id=shard_id, **rules)  # type: ignore[arg-type]
-    _submit(command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id)
+    _submit(
+        command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id,
+        was={}, now=_rules_in(command, RULES),
+    )  # fmt: skip
     return get_market_terms(command.symbol)
 
 
@@ -100,9 +104,11 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
         )
     fixed = {name: getattr(terms, name) for name in _FIXED}
     changed = sound_terms(**fixed, rules=msgspec.structs.replace(terms.rules, **changes))
+    before = configure_command(by=by, terms=terms)
+    command = configure_command(by=by, terms=changed)
     _submit(
-        configure_command(by=by, terms=changed), by=by, act="market.change", subject=symbol,
-        shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
+        command, by=by, act="market.change", subject=symbol, shard_id=terms.shard_id,
+        was=_rules_in(before, changes), now=_rules_in(command, changes),
     )  # fmt: skip
     return get_market_terms(symbol)
 
@@ -118,8 +124,9 @@ def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
     terms = get_market_terms(symbol)
     command = SetMarketPhase(terms.market_id, phase, actor=by.text)
     _submit(
-        command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id, phase=phase
-    )
+        command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id,
+        was={"phase": terms.rules.phase}, now={"phase": phase},
+    )  # fmt: skip
     return get_market_terms(symbol)
 
 
@@ -145,6 +152,11 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Let an account trade again."""
     account_services.set_account_status(by=by, account_id=account_id, status="active")
+
+
+def _rules_in(command: ConfigureMarket, names: Iterable[str]) -> dict[str, object]:
+    """Return rules of a market as records of acts hold them: figures are text in commands."""
+    return {name: getattr(command, name) for name in names}
 
 
 def _asset_terms(code: str) -> AssetTerms:

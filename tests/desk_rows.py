@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction, User
 from accounts.services import (
     create_asset,
@@ -35,6 +37,12 @@ from tests.actors import SYSTEM
 TIME = datetime(2026, 11, 25, 13, 29, 5, tzinfo=UTC)
 PRICE = Decimal("62000.10")
 QUANTITY = Decimal("0.10")
+
+
+def end_here() -> None:
+    """Let what is deferred to the commit run now, where a test is one transaction."""
+    if connection.in_atomic_block:
+        connection.check_constraints()
 
 
 @dataclass
@@ -82,6 +90,7 @@ class Desk:
         )  # fmt: skip
         Switch.objects.create(shard_id=0, account_id=account.pk, key_id=0, due_at=TIME)
         self.candle(number)
+        end_here()
         return account
 
     def order(self, account: Account, side: str, name: str | None) -> Order:

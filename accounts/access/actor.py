@@ -62,7 +62,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     ``scopes`` are what a customer's credential allows; operators and the exchange have none and
     need none. ``only_account`` is set where the credential is limited to one account (its primary
-    key).
+    key). ``reason`` is why an operator acts, in their own words; records of acts have it.
     """
 
     kind: ActorKind
@@ -75,6 +75,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     only_account: int | None = None
     permissions: frozenset[str] = frozenset()
     may_everything: bool = False
+    reason: str = ""
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -91,6 +92,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         is_superuser: bool,
         address: str = "",
         request_id: str = "",
+        reason: str = "",
     ) -> "Actor":
         """Return somebody at the operators' pages, with the permissions that they have just now."""
         return cls(
@@ -101,6 +103,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             request_id=request_id,
             permissions=frozenset(permissions),
             may_everything=is_superuser,
+            reason=reason,
         )
 
     @property

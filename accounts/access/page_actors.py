@@ -22,7 +22,10 @@ def customer_of(request: HttpRequest) -> Actor:
 
 
 def operator_of(request: HttpRequest) -> Actor:
-    """Return who sits at an operators' page, with the permissions of this moment."""
+    """Return who sits at an operators' page, with the permissions of this moment.
+
+    Their reason is what a form of the page asked for by that name.
+    """
     user = user_of(request)
     return Actor.operator(
         user_id=user.pk,
@@ -31,6 +34,7 @@ def operator_of(request: HttpRequest) -> Actor:
         is_superuser=user.is_superuser and user.is_active,
         address=address_of(request),
         request_id=request_id_of(request),
+        reason=request.POST.get("reason", "").strip(),
     )
 
 

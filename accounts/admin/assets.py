@@ -5,19 +5,19 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
 from accounts.models import Asset
 from accounts.services import create_asset, set_asset_active
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
-from zavora.foundation.admin.forms import ServiceAddMixin, for_each
+from zavora.foundation.admin.forms import ReasonForm, ServiceAddMixin, for_each
 from zavora.foundation.admin.search import parts
 from zavora.foundation.money import SCALE_MAX
 
 
-class NewAssetForm(forms.Form):
+class NewAssetForm(ReasonForm):
     """A new asset; its scale can never change."""
 
     code = forms.CharField(max_length=16, help_text="Capital letters and digits.")
@@ -60,20 +60,20 @@ class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
         return create_asset(by=operator_of(request), **data)
 
     @admin.action(description="Open for deposits and withdrawals", permissions=["run"])
-    def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
+    def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> HttpResponse | None:
         """Let money of the assets in and out."""
-        self._set_active(request, rows, is_active=True, done="opened")
+        return self._set_active(request, rows, is_active=True, done="opened")
 
     @admin.action(description="Close for deposits and withdrawals", permissions=["run"])
-    def close_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
+    def close_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> HttpResponse | None:
         """Let no money of the assets in or out."""
-        self._set_active(request, rows, is_active=False, done="closed")
+        return self._set_active(request, rows, is_active=False, done="closed")
 
     def _set_active(
         self, request: HttpRequest, rows: QuerySet[Asset], *, is_active: bool, done: str
-    ) -> None:
+    ) -> HttpResponse | None:
         by = operator_of(request)
-        for_each(
+        return for_each(
             self,
             request,
             rows,

@@ -29,7 +29,16 @@ from accounts.services import (
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import NOTHING, lines, link
-from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.foundation.admin.forms import (
+    ANSWERED,
+    ReasonForm,
+    ServiceAddMixin,
+    ServiceChangeMixin,
+    action_page,
+    for_each,
+    no_facts,
+    title_of_action,
+)
 from zavora.foundation.admin.search import numbers, recent, texts, uuids
 from zavora.foundation.errors import ValidationFailed, ZavoraError
 
@@ -41,14 +50,14 @@ admin.site.index_title = "Operations"
 # --- people --------------------------------------------------------------------------------------
 
 
-class NewUserForm(forms.Form):
+class NewUserForm(ReasonForm):
     """A user made by an operator, who sets no password: a reset link lets the person do that."""
 
     email = forms.EmailField()
     is_staff = forms.BooleanField(required=False, help_text="May use these pages.")
 
 
-class RightsForm(forms.Form):
+class RightsForm(ReasonForm):
     """What a user may do."""
 
     is_staff = forms.BooleanField(required=False, help_text="May use these pages.")
@@ -124,22 +133,22 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         return f"{row}: rights saved"
 
     @admin.action(description="Let the selected users in", permissions=["admit"])
-    def let_in(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+    def let_in(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         """Activate users."""
-        self._set_active(request, rows, is_active=True, done="let in")
+        return self._set_active(request, rows, is_active=True, done="let in")
 
     @admin.action(
         description="Shut the selected users out (tokens and sessions, too)", permissions=["admit"]
     )
-    def shut_out(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+    def shut_out(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         """Deactivate users."""
-        self._set_active(request, rows, is_active=False, done="shut out")
+        return self._set_active(request, rows, is_active=False, done="shut out")
 
     def _set_active(
         self, request: HttpRequest, rows: QuerySet[User], *, is_active: bool, done: str
-    ) -> None:
+    ) -> HttpResponse | None:
         by = operator_of(request)
-        for_each(
+        return for_each(
             self,
             request,
             rows,
@@ -157,6 +166,10 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         if len(users) != 1:
             messages.error(request, "Select one user: each gets a link of their own.")
             return None
+        form = ReasonForm(request.POST if ANSWERED in request.POST else None)
+        if not form.is_valid():
+            title = title_of_action(self, request)
+            return action_page(self, request, users, form, title=title, facts=no_facts)
         try:
             reference, token = make_reset_link(by=operator_of(request), user_id=users[0].pk)
         except ZavoraError as error:
@@ -215,13 +228,15 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return request.user.has_perm(Permission.REVOKE_KEY)
 
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:
         """Make keys worthless."""
         by = operator_of(request)
-        for_each(self, request, rows, lambda key: revoke_key(by=by, key_id=key.pk), done="revoked")
+        return for_each(
+            self, request, rows, lambda key: revoke_key(by=by, key_id=key.pk), done="revoked"
+        )
 
 
-class NewAccountForm(forms.Form):
+class NewAccountForm(ReasonForm):
     """An account opened by an operator."""
 
     email = forms.EmailField(label="Owner's e-mail address")

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
@@ -51,10 +51,10 @@ class WithdrawalAdmin(ReadOnlyAdmin):
         return request.user.has_perm(Permission.DECIDE_WITHDRAWAL)
 
     @admin.action(description="Pay out the selected withdrawals", permissions=["settle"])
-    def settle(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
+    def settle(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> HttpResponse | None:
         """Settle pending withdrawals."""
         by = operator_of(request)
-        for_each(
+        return for_each(
             self,
             request,
             rows,
@@ -63,10 +63,10 @@ class WithdrawalAdmin(ReadOnlyAdmin):
         )
 
     @admin.action(description="Cancel the selected withdrawals", permissions=["settle"])
-    def cancel(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> None:
+    def cancel(self, request: HttpRequest, rows: QuerySet[Withdrawal]) -> HttpResponse | None:
         """Give back what pending withdrawals hold."""
         by = operator_of(request)
-        for_each(
+        return for_each(
             self,
             request,
             rows,

@@ -121,12 +121,15 @@ def revoke_key(*, by: Actor, key_id: int) -> ApiKey:
     if found.revoked_at is None:
         found.revoked_at = timezone.now()
         found.save(update_fields=["revoked_at"])
-        record_key(by, "key.revoke", found)
+        revoked_at = found.revoked_at.isoformat()
+        record_key(
+            by, "key.revoke", found, was={"revoked_at": None}, now={"revoked_at": revoked_at}
+        )
         publish_credentials_on_commit(found.owner_id)
     return found
 
 
-def record_key(by: Actor, act: str, key: ApiKey) -> None:
+def record_key(by: Actor, act: str, key: ApiKey, **change: Any) -> None:
     """Write down what was done to a key: which, and what it may, but never its secret."""
     limits: dict[str, Any] = {
         "kind": str(key.kind),
@@ -135,4 +138,4 @@ def record_key(by: Actor, act: str, key: ApiKey) -> None:
         "ip_allowed": key.ip_allowed,
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
     }
-    record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits)
+    record_act(by, act, f"user:{key.owner_id}", key=key.pk, label=key.label, **limits, **change)

@@ -1,7 +1,7 @@
 """Tables of people, access, money and acts, by noun; one app, whatever the module."""
 
 from accounts.models.access import ApiKey
-from accounts.models.audit import AuditRecord
+from accounts.models.audit import AuditLink, AuditRecord
 from accounts.models.ids import next_id
 from accounts.models.money import (
     Asset,
@@ -17,6 +17,7 @@ __all__ = [
     "Account",
     "ApiKey",
     "Asset",
+    "AuditLink",
     "AuditRecord",
     "Balance",
     "Deposit",

@@ -46,5 +46,8 @@ def set_asset_active(*, by: Actor, code: str, is_active: bool) -> Asset:
     if asset.is_active != is_active:
         asset.is_active = is_active
         asset.save(update_fields=["is_active"])
-        record_act(by, "asset.open" if is_active else "asset.close", f"asset:{code}")
+        record_act(
+            by, "asset.open" if is_active else "asset.close", f"asset:{code}",
+            was={"is_active": not is_active}, now={"is_active": is_active},
+        )  # fmt: skip
     return asset

@@ -98,6 +98,14 @@ def change_balance(balance: Balance, *, available: Decimal, locked: Decimal, now
     balance.save(update_fields=["available", "locked", "version", "updated_at"])
 
 
+def figures_of(balance: Balance, asset: Asset) -> dict[str, str]:
+    """Return what a balance holds, as records of acts say what was and what is now."""
+    return {
+        "available": format_decimal(balance.available, asset.scale),
+        "locked": format_decimal(balance.locked, asset.scale),
+    }
+
+
 def total_of(balance: Balance) -> Decimal:
     """Return available and locked together."""
     return EXACT.add(balance.available, balance.locked)

@@ -6,7 +6,7 @@ in flight.
 """
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from accounts.money.postings import (
     change_balance,
     check_correction,
     checked_amount,
+    figures_of,
     get_asset,
     lock_balance,
     move_with_outside,
@@ -37,6 +38,7 @@ from zavora.foundation.idempotency import KEY_LENGTH_MAX, is_key
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
 SOURCE_LENGTH_MAX: Final = 32
+Change = dict[str, Any]  # what was, and what is now
 # What an account in one of these gets and gives only by an operator's hand.
 SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 
@@ -93,13 +95,13 @@ def deposit(
         _check_faucet(amount)
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
-    record = _credit(
+    record, change = _credit(
         account, the_asset, amount, source=source, key=key, external_reference=external_reference
     )
     record_act(
         by, "deposit.faucet" if source == SOURCE_FAUCET else "deposit.gateway",
         f"account:{account.public_id}", deposit=str(record.pk), asset=the_asset.code,
-        amount=f"{amount:f}", source=source, external_reference=external_reference or "",
+        amount=f"{amount:f}", source=source, external_reference=external_reference or "", **change,
     )  # fmt: skip
     return record
 
@@ -140,7 +142,7 @@ def credit_deposit(
         ):
             return earlier
         raise Conflict("the key or reference was used for another deposit")
-    record = _credit(
+    record, change = _credit(
         account,
         the_asset,
         amount,
@@ -150,7 +152,7 @@ def credit_deposit(
     )
     record_act(
         by, "deposit.credit", f"account:{account.public_id}", reason=reason, deposit=str(record.pk),
-        asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference,
+        asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference, **change,
     )  # fmt: skip
     return record
 
@@ -192,9 +194,13 @@ def _credit(
     source: str,
     key: str | None,
     external_reference: str | None,
-) -> Deposit:
-    """Write a deposit with its movement; the account is locked and everything is checked."""
+) -> tuple[Deposit, Change]:
+    """Write a deposit with its movement; the account is locked and everything is checked.
+
+    Return it, and what the balance was before and is after it.
+    """
     balance = lock_balance(account=account, asset=asset)
+    was = figures_of(balance, asset)
     now = timezone.now()
     change_balance(balance, available=amount, locked=ZERO, now=now)
     try:
@@ -217,7 +223,7 @@ def _credit(
     )
     record.save(update_fields=["transaction"])
     publish_balances_on_commit([balance_state(balance, asset, moved=amount)])
-    return record
+    return record, {"was": was, "now": figures_of(balance, asset)}
 
 
 @transaction.atomic(durable=True)
@@ -237,6 +243,7 @@ def adjust_balance(
     the_asset = get_asset(asset)
     balance = lock_balance(account=account, asset=the_asset)
     check_correction(amount, the_asset, available=balance.available)
+    was = figures_of(balance, the_asset)
     now = timezone.now()
     change_balance(balance, available=amount, locked=ZERO, now=now)
     record = move_with_outside(
@@ -245,6 +252,7 @@ def adjust_balance(
     record_act(
         by, "balance.adjust", f"account:{account.public_id}", reason=reason,
         transaction=str(record.pk), asset=the_asset.code, amount=f"{amount:f}",
+        was=was, now=figures_of(balance, the_asset),
     )  # fmt: skip
     publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
     return record

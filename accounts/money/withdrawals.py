@@ -23,6 +23,7 @@ from accounts.money.postings import (
     balance_state,
     change_balance,
     checked_amount,
+    figures_of,
     get_asset,
     lock_balance,
     move_with_outside,
@@ -82,6 +83,7 @@ def request_withdrawal(
         raise InsufficientBalance(
             f"not enough {the_asset.code} available", asset=the_asset.code, required=f"{amount:f}"
         )
+    was = figures_of(balance, the_asset)
     now = timezone.now()
     change_balance(balance, available=EXACT.minus(amount), locked=amount, now=now)
     record = Withdrawal.objects.create(
@@ -97,7 +99,7 @@ def request_withdrawal(
     states = [balance_state(balance, the_asset)]
     if settings.ZAVORA_FAUCET:
         states.append(_settle(record, balance, now))
-    _record(by, "withdrawal.request", record, account)
+    _record(by, "withdrawal.request", record, account, was=was, now=_figures(record, balance))
     publish_balances_on_commit(states)
     return record
 
@@ -116,8 +118,10 @@ def settle_withdrawal(*, by: Actor, withdrawal_id: int) -> Withdrawal:
     if record.state == Withdrawal.State.PENDING:
         if account.status in SHUT_STATUSES:
             raise AccountFrozen(f"the account is {account.status}")
+        was = _figures(record, balance)
         publish_balances_on_commit([_settle(record, balance, timezone.now())])
-        _record(by, "withdrawal.settle", record, account)
+        now = _figures(record, balance)
+        _record(by, "withdrawal.settle", record, account, was=was, now=now)
     return record
 
 
@@ -130,8 +134,10 @@ def cancel_withdrawal(*, by: Actor, withdrawal_id: int) -> Withdrawal:
     by.require(Permission.DECIDE_WITHDRAWAL)
     record, account, balance = _lock_withdrawal(withdrawal_id)
     require_over_owner(by, account, what="cancel withdrawals")
+    was = _figures(record, balance)
     if _release(record, balance):
-        _record(by, "withdrawal.cancel", record, account)
+        now = _figures(record, balance)
+        _record(by, "withdrawal.cancel", record, account, was=was, now=now)
     return record
 
 
@@ -145,8 +151,10 @@ def cancel_own_withdrawal(*, by: Actor, account_id: UUID, withdrawal_id: int) ->
     by.require_scope(SCOPE_WITHDRAW)
     record, account, balance = _lock_withdrawal(withdrawal_id, account_id=account_id)
     require_own(by, account, what="cancel withdrawals in others' names")
+    was = _figures(record, balance)
     if _release(record, balance):
-        _record(by, "withdrawal.cancel", record, account)
+        now = _figures(record, balance)
+        _record(by, "withdrawal.cancel", record, account, was=was, now=now)
     return record
 
 
@@ -178,11 +186,24 @@ def _release(record: Withdrawal, balance: Balance) -> bool:
     return True
 
 
-def _record(by: Actor, act: str, record: Withdrawal, account: Account) -> None:
+def _figures(record: Withdrawal, balance: Balance) -> dict[str, str]:
+    """Return how a withdrawal and its balance stand, as records say what was and is now."""
+    return {"state": str(record.state), **figures_of(balance, record.asset)}
+
+
+def _record(
+    by: Actor,
+    act: str,
+    record: Withdrawal,
+    account: Account,
+    *,
+    was: dict[str, str],
+    now: dict[str, str],
+) -> None:
     record_act(
         by, act, f"account:{account.public_id}", withdrawal=str(record.pk),
         asset=record.asset.code, amount=f"{record.amount:f}", address=record.address,
-        state=str(record.state),
+        state=str(record.state), was=was, now=now,
     )  # fmt: skip
 
 

@@ -114,8 +114,9 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
     require_over_owner(by, account, what="change accounts")
     if account.status != status:
         record_act(
-            by, "account.status", f"account:{account.public_id}", was=account.status, status=status
-        )
+            by, "account.status", f"account:{account.public_id}",
+            was={"status": account.status}, now={"status": status},
+        )  # fmt: skip
         account.status = status
         account.updated_at = timezone.now()
         account.save(update_fields=["status", "updated_at"])
@@ -133,7 +134,10 @@ def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
     if user.is_active != is_active:
         user.is_active = is_active
         user.save(update_fields=["is_active"])
-        record_act(by, "user.let_in" if is_active else "user.shut_out", _subject(user))
+        record_act(
+            by, "user.let_in" if is_active else "user.shut_out", _subject(user),
+            was={"is_active": not is_active}, now={"is_active": is_active},
+        )  # fmt: skip
     publish_credentials_on_commit(user.pk)
     return user
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.access.page_actors import operator_of
 from matching.admin.look_ups import transactions_of_order
@@ -23,10 +23,10 @@ LISTS: Final = (
 @admin.action(
     description="Freeze the selected accounts and cancel their orders", permissions=["freeze"]
 )
-def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
     """Freeze accounts in every shard."""
     by = operator_of(request)
-    for_each(
+    return for_each(
         model_admin,
         request,
         rows,
@@ -36,10 +36,10 @@ def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
 
 
 @admin.action(description="Unfreeze the selected accounts", permissions=["freeze"])
-def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
     """Let accounts trade again."""
     by = operator_of(request)
-    for_each(
+    return for_each(
         model_admin,
         request,
         rows,

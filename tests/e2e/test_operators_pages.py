@@ -104,6 +104,10 @@ def test_forms_questions_and_histories_are_accessible(reader: Operator) -> None:
     page.locator(".action-select").first.check()
     page.locator("select[name=action]").select_option("make_link")
     page.get_by_role("button", name="Go").click()
+    expect(page.get_by_label("Reason")).to_be_visible()
+    found += violations_in(page, CROSSED[0])
+    page.get_by_label("Reason").fill("lost")
+    page.get_by_role("button", name="Make a link").click()
     expect(page.locator("#reset-link")).to_be_visible()
     found += violations_in(page, CROSSED[1])
 

@@ -138,12 +138,12 @@ def test_a_correction_stands_in_the_ledger(operator, funded):
 
 
 def test_assets_and_accounts_are_added_by_services(operator, user):
-    form = {"code": "JPY", "name": "Yen", "scale": "0"}
+    form = {"code": "JPY", "name": "Yen", "scale": "0", "reason": "for the test"}
     assert operator.post(url(Asset, "add"), form).status_code == 302
     assert operator.post(url(Asset, "add"), form | {"scale": "2"}).status_code == 200  # conflict
     assert Asset.objects.get().scale == 0
 
-    operator.post(url(Account, "add"), {"email": user.email, "label": "Third"})
+    operator.post(url(Account, "add"), {"email": user.email, "label": "Third", "reason": "asked"})
     assert user.accounts.filter(label="Third").exists()
 
 
@@ -163,8 +163,12 @@ def test_pending_withdrawals_are_decided_by_operators(operator, funded, settings
     ]
     for action, record in zip(("settle", "cancel"), pending, strict=True):
         operator.post(
-            url(Withdrawal, "changelist"), {"action": action, "_selected_action": [record.pk]}
-        )
+            url(Withdrawal, "changelist"),
+            {
+                "action": action, "_selected_action": [record.pk], "answered": "yes",
+                "reason": "seen at the bank",
+            },
+        )  # fmt: skip
     states = Withdrawal.objects.order_by("pk").values_list("state", flat=True)
     assert sorted(states) == ["cancelled", "settled"]
     balance = get_balance(funded.public_id, "USD")
@@ -187,10 +191,10 @@ def test_staff_that_may_edit_users_cannot_make_itself_superuser(client):
     staff.user_permissions.set(Permission.objects.filter(content_type__model="user"))
     client.force_login(staff)
 
-    client.post(url(User, "change", staff.pk), {"is_superuser": "on", "is_staff": "on"})
+    rights = {"is_staff": "on", "reason": "for the test"}
+    client.post(url(User, "change", staff.pk), {"is_superuser": "on", **rights})
     client.post(
-        url(User, "add"),
-        {"email": "evil@example.com", "password": "correct horse", "is_staff": "on"},
+        url(User, "add"), {"email": "evil@example.com", "password": "correct horse", **rights}
     )
     staff.refresh_from_db()
     assert not staff.is_superuser

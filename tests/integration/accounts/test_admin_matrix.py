@@ -287,10 +287,29 @@ def test_every_act_of_the_table_is_on_record(desk):
             with Watch():
                 client.post(walk.address(entry), walk.body(entry))
                 made = AuditRecord.objects.exclude(pk__in=before)
-                found = {(row.actor_kind, row.user_id, row.address) for row in made}
-            if found != {("operator", boss.pk, "127.0.0.1")}:
+                found = {
+                    (row.actor_kind, row.user_id, row.role, row.address, bool(row.reason))
+                    for row in made
+                }
+            if found != {("operator", boss.pk, "superuser", "127.0.0.1", True)}:
                 missing.append((entry, found))
     assert missing == []
+
+
+def test_no_act_of_the_table_is_done_without_a_reason(desk):
+    client = desk.become(ROLES[-1])
+    walk = desk.on_customers
+    done = []
+    for model, acts in TABLE.items():
+        for name in acts:
+            entry = Entry(model, name, name not in MODEL_PAGES)
+            for reason in ({}, {"reason": " "}):
+                body = {key: value for key, value in walk.body(entry).items() if key != "reason"}
+                with Watch() as watch:
+                    client.post(walk.address(entry), body | reason)
+                if watch.has_changed:
+                    done.append((entry, reason))
+    assert done == []
 
 
 def test_no_page_sets_another_persons_password(desk):

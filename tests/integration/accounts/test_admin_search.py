@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 LABELS = [model._meta.label_lower for model in MODELS]
 # Tables that grow for ever, or with every customer.
 LARGE = (
+    "accounts.auditlink",
     "accounts.auditrecord",
     "accounts.deposit",
     "accounts.ledgerentry",
@@ -41,6 +42,7 @@ LARGE = (
 )
 NOBODYS = (
     "accounts.asset",
+    "accounts.auditlink",
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",

@@ -134,14 +134,20 @@ def test_a_record_says_what_was_moved_and_what_a_key_may(ann):
 
     asked, faucet, made = AuditRecord.objects.order_by("-pk")[:3][::-1]
 
+    def held(available, locked, **more):
+        return {"available": f"{available}.00000000", "locked": f"{locked}.00000000", **more}
+
     moved = {"asset": "USD", "amount": "5"}
     assert (asked.subject, asked.details) == (
-        about, moved | {"withdrawal": str(first.pk), "address": "far", "state": "settled"},
+        about,
+        moved | {"withdrawal": str(first.pk), "address": "far", "state": "settled"}
+        | {"was": held(90, 10), "now": held(85, 10, state="settled")},
     )  # fmt: skip
     assert (faucet.subject, faucet.details) == (
         about,
-        moved | {"deposit": str(given.pk), "source": "faucet", "external_reference": ""},
-    )
+        moved | {"deposit": str(given.pk), "source": "faucet", "external_reference": ""}
+        | {"was": held(85, 10), "now": held(90, 10)},
+    )  # fmt: skip
     assert (made.subject, made.details) == (
         f"user:{ann.user.pk}",
         {

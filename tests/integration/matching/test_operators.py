@@ -84,7 +84,8 @@ def test_operators_side_by_side_are_answered_and_no_order_is_lost(
     def act(_: int) -> list[tuple[int, float]]:
         answers = []
         for action in ACTIONS:
-            form = {"csrfmiddlewaretoken": token[1], "action": action, "index": "0"}
+            form = {"csrfmiddlewaretoken": token[1], "action": action, "answered": "yes"}
+            form |= {"reason": "for the test"}
             began = time.monotonic()
             answer = operator.post(page, data=form | {"_selected_action": str(market_id)})
             answers.append((answer.status_code, time.monotonic() - began))

@@ -102,7 +102,13 @@ def test_the_journal_and_the_record_name_the_operator(market):
         ("market.change", 12, request, "asked"),
         ("market.change", 12, request, "done"),
     ]
+    asked = AuditRecord.objects.filter(details__outcome="asked").order_by("pk")
+    assert [(row.details["was"], row.details["now"]) for row in asked] == [
+        ({"phase": "continuous"}, {"phase": "halted"}),
+        ({"maker_fee_ppm": 1_000}, {"maker_fee_ppm": 7}),
+    ]
     assert AuditRecord.objects.filter(act="account.status", user_id=12).count() == 1
+    assert set(AuditRecord.objects.filter(user_id=12).values_list("reason")) == {(DESK.reason,)}
     assert_sound()
     assert_replays()
 

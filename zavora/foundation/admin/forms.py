@@ -4,14 +4,14 @@ What moves money asks again before it does: the question names what will happen 
 form filled in behind it. What a service refuses is shown at the fields that it names.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -23,8 +23,30 @@ from zavora.foundation.forms import show_error
 # The field that says that the question was seen, and the button that leads back to the form.
 CONFIRMED: Final = "confirmed"
 BACK: Final = "back"
+# The field that says that an action's form was seen.
+ANSWERED: Final = "answered"
+# Rows that one action with a form is for.
+ROWS_OF_AN_ACTION_MAX: Final = 100
+REASON_LENGTH_MAX: Final = 200
 # What a question says: names and texts, one below the other.
 Facts = Sequence[tuple[str, str]]
+
+
+class ReasonForm(forms.Form):
+    """Asks why, last of all. The actor carries it, so services are not given it with the data."""
+
+    reason = forms.CharField(
+        max_length=REASON_LENGTH_MAX, help_text="Stands in the record of this for good."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"] = self.fields.pop("reason")
+
+    def clean(self) -> dict[str, Any]:
+        """Return the data for a service."""
+        super().clean()
+        return {name: value for name, value in self.cleaned_data.items() if name != "reason"}
 
 
 class ServiceAddMixin:
@@ -161,20 +183,81 @@ def service_form_page(
 def for_each(
     model_admin: Any,
     request: HttpRequest,
-    rows: Iterable[Model],
+    rows: QuerySet[Any],
     service: Callable[[Any], object],
     *,
     done: str,
-) -> None:
-    """Call a service for each row of an action; tell what was done and what was refused."""
-    changed = 0
-    for row in rows:
-        try:
-            service(row)
-        except ZavoraError as error:
-            messages.error(request, f"{row}: {error}")
-        else:
-            model_admin.log_change(request, row, done)
-            changed += 1
-    if changed:
-        messages.success(request, f"{changed} {done}.")
+) -> HttpResponse | None:
+    """Ask why; then call a service for each row of an action, and tell what came of it."""
+
+    def act(row: Any, _data: dict[str, Any]) -> str:
+        service(row)
+        return done
+
+    return ask_before(
+        model_admin, request, list(rows[: ROWS_OF_AN_ACTION_MAX + 1]), ReasonForm,
+        title=title_of_action(model_admin, request), facts=no_facts, act=act,
+    )  # fmt: skip
+
+
+def no_facts(_row: Any) -> Facts:
+    """Return what to tell of a row besides its name: nothing."""
+    return ()
+
+
+def title_of_action(model_admin: Any, request: HttpRequest) -> str:
+    """Return what an operator chose from the list of actions."""
+    return str(dict(model_admin.get_action_choices(request))[request.POST["action"]])
+
+
+def ask_before(
+    model_admin: Any,
+    request: HttpRequest,
+    rows: Sequence[Model],
+    form_class: type[forms.Form],
+    *,
+    title: str,
+    facts: Callable[[Any], Facts],
+    act: Callable[[Any, dict[str, Any]], str],
+) -> HttpResponse | None:
+    """Show what an action is about to do to each row, with a form; where it is answered, ``act``.
+
+    ``act`` gets a row and the form's data and returns what to tell; refusals are told as well.
+    """
+    if len(rows) > ROWS_OF_AN_ACTION_MAX:
+        messages.error(request, f"Select at most {ROWS_OF_AN_ACTION_MAX} rows.")
+        return None
+    form = form_class(request.POST if ANSWERED in request.POST else None)
+    if form.is_valid():
+        for row in rows:
+            try:
+                told = act(row, form.cleaned_data)
+            except ZavoraError as error:
+                messages.error(request, f"{row}: {error}")
+            else:
+                model_admin.log_change(request, row, told)
+                messages.success(request, f"{row}: {told}")
+        return None
+    return action_page(model_admin, request, rows, form, title=title, facts=facts)
+
+
+def action_page(
+    model_admin: Any,
+    request: HttpRequest,
+    rows: Sequence[Model],
+    form: forms.Form,
+    *,
+    title: str,
+    facts: Callable[[Any], Facts],
+) -> HttpResponse:
+    """Return the page that asks what an action's form asks, row by row what it is about."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": title,
+        "form": form,
+        "opts": model_admin.opts,
+        "media": model_admin.media + form.media,
+        "action": request.POST.get("action", ""),
+        "rows": [(row, facts(row)) for row in rows],
+    }
+    return TemplateResponse(request, "admin/service_action.html", context)
