@@ -54,6 +54,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "settle": "accounts.change_withdrawal",
         "cancel": "accounts.change_withdrawal",
     },
+    "accounts.transfer": {},
     "accounts.auditrecord": {},
     "matching.market": {
         "add": "matching.add_market",

@@ -1,10 +1,11 @@
 """Operators' page of transfers between accounts of one owner: to look at."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset
 from accounts.models import Transfer
-from zavora.foundation.admin.base import ReadOnlyAdmin
+from zavora.foundation.admin.base import ReadOnlyAdmin, cell, cell_of
 from zavora.foundation.admin.cells import unit_of_asset
 from zavora.foundation.admin.search import numbers, recent, uuids
 
@@ -19,7 +20,7 @@ class TransferAdmin(ReadOnlyAdmin):
         "to_account",
         "amount",
         "transaction",
-        "created_by",
+        "actor",
         "created_at",
     )
     list_filter = ("asset",)
@@ -32,7 +33,7 @@ class TransferAdmin(ReadOnlyAdmin):
         "amount",
         "transaction",
         "idempotency_key",
-        "created_by",
+        "actor",
         "created_at",
     )
     readonly_fields = ("public_id",)
@@ -48,3 +49,8 @@ class TransferAdmin(ReadOnlyAdmin):
         f"{ACCOUNT_WORDS}, transfer or transaction id; asset or idempotency key, among the newest"
         " transfers"
     )
+
+    @cell("by")
+    def actor(self, request: HttpRequest, row: Transfer) -> str:
+        """Return who did it."""
+        return cell_of(request, row.created_by) if row.created_by else "the exchange itself"

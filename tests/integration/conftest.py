@@ -27,6 +27,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
             ("ledgertransaction", "ledger_transaction"),
             ("ledgerentry", "ledger_entry"),
             ("auditrecord", "audit_record"),
+            ("transfer", "transfer"),
         ):
             cursor.execute(f"ALTER TABLE accounts_{table} DISABLE TRIGGER {trigger}_no_truncate")
     empty = TransactionTestCase._fixture_teardown
