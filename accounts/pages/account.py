@@ -38,6 +38,9 @@ from zavora.foundation.money import text_for_people
 WITHDRAWALS_SHOWN_MAX = 50
 # More of them have a page of their own.
 TRANSFERS_SHOWN_MAX = 10
+# Accounts with their balances on one page; the forms offer all.
+ACCOUNTS_PAGE = 50
+PAGE_DIGITS_MAX = 4
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
@@ -113,9 +116,12 @@ def account_page(
     accounts = list_accounts(user_id)
     assets = list_assets()
     refused = dict([rename_form] if rename_form else [])
+    page = _page_of(request, accounts, *refused)
+    shown = accounts[(page - 1) * ACCOUNTS_PAGE : page * ACCOUNTS_PAGE]
     transfers = list_transfers(TransfersAsked(owner_id=user_id), limit=TRANSFERS_SHOWN_MAX + 1)
     context = {
-        "accounts": [_account_row(account, refused.get(account.public_id)) for account in accounts],
+        "accounts": [_account_row(account, refused.get(account.public_id)) for account in shown],
+        "next_page": page + 1 if len(accounts) > page * ACCOUNTS_PAGE else None,
         "new_account_form": LabelForm(),
         "transfer_form": (
             TransferForm(accounts=accounts, assets=assets) if len(accounts) > 1 else None
@@ -132,6 +138,17 @@ def account_page(
         "withdraw_form": WithdrawForm(accounts=accounts, assets=assets),
     }
     return render(request, "accounts/account.html", context | changed, status=status)
+
+
+def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: UUID) -> int:
+    """Return which page of accounts to show: that of one account, or the one asked for."""
+    for index, account in enumerate(accounts):
+        if account.public_id in about:
+            return index // ACCOUNTS_PAGE + 1
+    text = request.GET.get("page", "")
+    last = max(1, -(-len(accounts) // ACCOUNTS_PAGE))
+    is_number = text.isascii() and text.isdigit() and len(text) <= PAGE_DIGITS_MAX
+    return min(max(int(text), 1), last) if is_number else 1
 
 
 def _account_row(account: Account, refused: LabelForm | None) -> AccountRow:

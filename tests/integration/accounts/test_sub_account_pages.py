@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import Account, Transfer
 from accounts.money.selectors import get_balance
+from accounts.pages.account import ACCOUNTS_PAGE
 from accounts.pages.transfers import PAGE
 from accounts.services import create_account, ensure_user, transfer
 from tests.actors import SYSTEM, customer
@@ -112,6 +113,24 @@ def test_whoever_has_one_account_sees_no_form_to_transfer(client, ann):
     page = client.get("/account").content.decode()
     assert "Transfer between your accounts" not in page
     assert "Open another account" in page
+
+
+def test_accounts_are_shown_page_by_page(client, ann):
+    made = [
+        create_account(by=SYSTEM, owner_id=ann.pk, label=f"No {number}")
+        for number in range(ACCOUNTS_PAGE)
+    ]
+    page = client.get("/account").content.decode()
+    assert page.count('<section class="card" aria-labelledby="account-') == ACCOUNTS_PAGE
+    assert f"account-{made[-1].public_id}" not in page
+    (address,) = re.findall(r'href="(/account\?page=\d+)"', page)
+    for shown in (address, "/account?page=9999"):
+        page = client.get(shown).content.decode()
+        assert page.count('<section class="card" aria-labelledby="account-') == 1
+        assert f"account-{made[-1].public_id}" in page
+        assert "More accounts" not in page
+    answer = client.post(f"/account/accounts/{made[-1].public_id}/name", {"label": ""})
+    assert fault_of(answer, f"label_{made[-1].public_id}_label")  # on the page that shows it
 
 
 def test_accounts_of_one_name_are_told_apart(client, ann, second):

@@ -312,6 +312,7 @@ def test_transfers_refuse_to_be_emptied():
 def test_reconcile_finds_a_transfer_that_the_ledger_tells_otherwise(user, funded, second):
     move(user, funded, second)
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else the table is still in use
         cursor.execute("ALTER TABLE accounts_transfer DISABLE TRIGGER transfer_append_only")
         cursor.execute("UPDATE accounts_transfer SET amount = 31")
     (found,) = breaks()
@@ -322,6 +323,7 @@ def test_reconcile_finds_a_transfer_that_the_ledger_tells_otherwise(user, funded
 def test_reconcile_finds_a_movement_that_is_no_transfer(user, funded, second):
     move(user, funded, second)
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else the table is still in use
         cursor.execute("ALTER TABLE accounts_transfer DISABLE TRIGGER transfer_append_only")
         cursor.execute("DELETE FROM accounts_transfer")
     (found,) = breaks()

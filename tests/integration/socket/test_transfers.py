@@ -10,8 +10,9 @@ from tests.integration.socket.conftest import Client, Trader
 
 
 async def test_a_transfer_shows_in_the_balances_of_both_accounts(
-    exchange: Exchange, client: Client, trader: Trader, second: Trader
+    exchange: Exchange, client: Client, second: Trader
 ) -> None:
+    trader = Trader(exchange)  # of this test alone: others count their accounts
     other = trader.data(trader.http.post("/accounts", json={"label": "other"}))["id"]
     stranger = Client(await connect(f"{exchange.ws_url}/ws"))
     for one, token in ((client, trader.token), (stranger, second.token)):
@@ -33,3 +34,4 @@ async def test_a_transfer_shows_in_the_balances_of_both_accounts(
     await stranger.call("ping")  # whatever was sent before this answer has come
     assert stranger.of("balances") == []
     await stranger.end()
+    trader.http.close()
