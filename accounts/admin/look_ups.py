@@ -107,8 +107,8 @@ def transactions_of(term: str) -> Iterator[Branch]:
         keys.update(rows.values_list("transaction_id", flat=True))
     named_transfer = uuid_of(term)
     if named_transfer is not None:
-        rows = Transfer.objects.filter(public_id=named_transfer)
-        keys.update(rows.values_list("transaction_id", flat=True))
+        transfers = Transfer.objects.filter(public_id=named_transfer)
+        keys.update(transfers.values_list("transaction_id", flat=True))
     if keys:
         yield Branch(Q(pk__in=keys))
     accounts, note = find_accounts(term)

@@ -104,7 +104,7 @@ def _move(
     change_balance(taken_from, available=EXACT.minus(amount), locked=ZERO, now=now)
     change_balance(given_to, available=amount, locked=ZERO, now=now)
     record = Transfer(
-        owner_id=payer.owner_id,
+        owner=payer.owner,
         from_account=payer,
         to_account=receiver,
         asset=asset,

@@ -137,7 +137,7 @@ class MoneyForm(_FormOfAccounts):
     """An amount of an asset on one of the user's accounts."""
 
     account = forms.TypedChoiceField(coerce=UUID)
-    field_order = ("account", "asset", "amount", "key")
+    field_order: Sequence[str] = ("account", "asset", "amount", "key")
 
     def __init__(self, *args: Any, accounts: Sequence[Account], **kwargs: Any) -> None:
         super().__init__(*args, accounts=accounts, **kwargs)
@@ -181,9 +181,9 @@ class LabelForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, about: str = "new", **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, about: str = "new", initial: Any = None) -> None:
         # The page holds one of these for each account.
-        super().__init__(*args, auto_id=f"label_{about}_%s", **kwargs)
+        super().__init__(data, auto_id=f"label_{about}_%s", initial=initial)
 
 
 class TokenForm(forms.Form):
