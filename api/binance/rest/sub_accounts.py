@@ -1,7 +1,7 @@
 """The owner's other accounts, and transfers between them, as masters of sub-accounts call them.
 
-Accounts have no e-mail addresses here: what stands for one is the account's id, alone or as the
-name of an address that nobody can be written to. The master is the account that the key speaks for.
+Accounts have no e-mail addresses here: an account's id stands where one is asked for. The master is
+the account that the key speaks for.
 """
 
 import re
@@ -16,8 +16,7 @@ from accounts.money.selectors import TransfersAsked, count_transfers, list_trans
 from accounts.people.selectors import list_accounts
 from api.binance.rest.params import Params
 from api.binance.rest.routes import CompatRequest, Route, Routes, Security
-from api.binance.words import errors
-from api.binance.words.text import eight, ms_of
+from api.binance.words import errors, transfers
 from api.transport.threads import in_thread, read_lasting
 from zavora.foundation import lasting
 from zavora.foundation.errors import (
@@ -30,24 +29,16 @@ from zavora.foundation.errors import (
 from zavora.foundation.idempotency import KEY_LENGTH_MAX
 from zavora.foundation.times import moment_of
 
-# Reserved so that no mail is ever sent there (RFC 2606).
-DOMAIN: Final = "@zavora.invalid"
-_EMAIL: Final = re.compile(
-    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:@zavora\.invalid)?", re.ASCII | re.IGNORECASE
-)
 ACCOUNTS_PAGE_MAX: Final = 200
 TRANSFERS_PAGE_MAX: Final = 500
 PAGES_MAX: Final = 1_000
-SPOT: Final = "SPOT"
+_ACCOUNT_ID: Final = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
+)
 # What the service names as wrong, by its own names, and what clients call it.
 _PARAMETERS: Final = {"asset": "asset", "amount": "amount", "key": "clientTranId"}
 
 Report = dict[str, Any]
-
-
-def email_of(account_id: UUID) -> str:
-    """Return what stands for an account's e-mail address."""
-    return f"{account_id}{DOMAIN}"
 
 
 def _account_of(request: CompatRequest, name: str) -> UUID | None:
@@ -55,10 +46,9 @@ def _account_of(request: CompatRequest, name: str) -> UUID | None:
     text = request.params.text(name)
     if text is None:
         return None
-    found = _EMAIL.fullmatch(text)
-    if found is None:
-        raise errors.invalid_account()
-    return UUID(found[1])
+    if _ACCOUNT_ID.fullmatch(text) is None:
+        raise transfers.invalid_account()
+    return UUID(text)
 
 
 async def list_sub_accounts(request: CompatRequest) -> Report:
@@ -77,19 +67,7 @@ async def list_sub_accounts(request: CompatRequest) -> Report:
         and is_frozen in (None, row.status == "frozen")
     ]
     shown = rows[(page - 1) * limit : page * limit]
-    return {"subAccounts": [_sub_account(row) for row in shown]}
-
-
-def _sub_account(row: Any) -> Report:
-    return {
-        "subUserId": row.pk,
-        "email": email_of(row.public_id),
-        "remark": row.label,
-        "isFreeze": row.status == "frozen",
-        "createTime": ms_of(row.created_at),
-        "isManagedSubAccount": False,
-        "isAssetManagementSubAccount": False,
-    }
+    return {"subAccounts": [transfers.sub_account(row) for row in shown]}
 
 
 async def transfer(request: CompatRequest) -> Report:
@@ -119,11 +97,11 @@ async def transfer(request: CompatRequest) -> Report:
     except ValidationFailed as error:
         raise _refused(error) from None
     except AccountNotFound:
-        raise errors.invalid_account() from None
+        raise transfers.invalid_account() from None
     except InsufficientBalance:
-        raise errors.too_little_to_transfer() from None
+        raise transfers.too_little_to_transfer() from None
     except AccountFrozen:
-        raise errors.transfer_failed() from None
+        raise transfers.transfer_failed() from None
     except Conflict:
         raise errors.invalid_parameter("clientTranId") from None
     await lasting.wait_async()
@@ -133,17 +111,17 @@ async def transfer(request: CompatRequest) -> Report:
 def _refused(error: ValidationFailed) -> errors.CompatError:
     """Return what a client is told of a field that the service refused."""
     if "to_account" in error.details:
-        return errors.invalid_account()
+        return transfers.invalid_account()
     for name, parameter in _PARAMETERS.items():
         if name in error.details:
             return errors.invalid_parameter(parameter)
-    return errors.transfer_failed()
+    return transfers.transfer_failed()
 
 
 def _require_spot(params: Params) -> None:
     """Raise -1130 for other wallets than the one that an account has."""
     for name in ("fromAccountType", "toAccountType"):
-        if params.needed(name) != SPOT:
+        if params.needed(name) != transfers.SPOT:
             raise errors.invalid_parameter(name)
 
 
@@ -155,7 +133,7 @@ async def list_universal_transfers(request: CompatRequest) -> Report:
         raise errors.not_required("toEmail")
     reached = request.caller.accounts
     if any(one is not None and one not in reached for one in sides.values()):
-        raise errors.invalid_account()
+        raise transfers.invalid_account()
     start_us, end_us = params.start_us(), params.end_us()
     page = params.integer("page", default=1, low=1, high=PAGES_MAX) or 1
     limit = params.limit(default=TRANSFERS_PAGE_MAX, high=TRANSFERS_PAGE_MAX)
@@ -169,7 +147,7 @@ async def list_universal_transfers(request: CompatRequest) -> Report:
         end=None if end_us is None else moment_of(end_us),
     )
     rows, total = await read_lasting(_read_transfers, asked, (page - 1) * limit, limit)
-    return {"result": [_transfer(row) for row in rows], "totalCount": total}
+    return {"result": [transfers.transfer(row) for row in rows], "totalCount": total}
 
 
 def _read_transfers(asked: TransfersAsked, offset: int, limit: int) -> tuple[list[Any], int]:
@@ -178,21 +156,6 @@ def _read_transfers(asked: TransfersAsked, offset: int, limit: int) -> tuple[lis
 
 def _pk(reached: dict[UUID, int], account_id: UUID | None) -> int | None:
     return None if account_id is None else reached[account_id]
-
-
-def _transfer(row: Any) -> Report:
-    return {
-        "tranId": row.pk,
-        "fromEmail": email_of(row.from_account.public_id),
-        "toEmail": email_of(row.to_account.public_id),
-        "asset": row.asset.code,
-        "amount": eight(row.amount),
-        "createTimeStamp": ms_of(row.created_at),
-        "fromAccountType": SPOT,
-        "toAccountType": SPOT,
-        "status": "SUCCESS",
-        "clientTranId": row.idempotency_key or "",
-    }
 
 
 _LIST: Final = "/sapi/v1/sub-account/list"

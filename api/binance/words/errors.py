@@ -275,21 +275,6 @@ def unknown_order() -> CompatError:
     return CompatError(-2013, "Order does not exist.")
 
 
-def invalid_account() -> CompatError:
-    """No such account of the key's owner, or the same one twice."""
-    return CompatError(-1109, "Invalid account.")
-
-
-def too_little_to_transfer() -> CompatError:
-    """The paying account has less available."""
-    return CompatError(-5002, "You have insufficient balance.")
-
-
-def transfer_failed() -> CompatError:
-    """The accounts or their balances do not allow this transfer now."""
-    return CompatError(-5010, "Asset transfer fail.")
-
-
 def outcome_unknown() -> CompatError:
     """No answer from the engine in time: the order may live, its client order id finds it."""
     return CompatError(
