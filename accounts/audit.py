@@ -27,6 +27,7 @@ REASON_LENGTH_MAX: Final = 200
 # What can be on record.
 ACTS: Final = (
     "account.open",
+    "account.rename",
     "account.status",
     "asset.close",
     "asset.create",
@@ -41,6 +42,7 @@ ACTS: Final = (
     "market.change",
     "market.create",
     "market.phase",
+    "transfer",
     "user.change_password",
     "user.create",
     "user.let_in",

@@ -17,6 +17,7 @@ from accounts.money.services import (
     credit_deposit,
     deposit,
 )
+from accounts.money.transfers import transfer
 from accounts.money.withdrawals import (
     cancel_own_withdrawal,
     cancel_withdrawal,
@@ -38,6 +39,7 @@ from accounts.people.services import (
     create_user,
     ensure_user,
     forget_own_sessions,
+    rename_account,
     set_account_status,
     set_user_active,
     sign_up,
@@ -71,6 +73,7 @@ __all__ = [
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
+    "rename_account",
     "request_withdrawal",
     "reset_password",
     "revoke_key",
@@ -81,4 +84,5 @@ __all__ = [
     "set_user_rights",
     "settle_withdrawal",
     "sign_up",
+    "transfer",
 ]

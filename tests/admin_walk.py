@@ -55,6 +55,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "cancel": "accounts.change_withdrawal",
     },
     "accounts.auditlink": {},
+    "accounts.transfer": {},
     "accounts.auditrecord": {},
     "matching.market": {
         "add": "matching.add_market",

@@ -10,7 +10,15 @@ from typing import Any
 
 from django.db import connection
 
-from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction, User
+from accounts.models import (
+    Account,
+    Asset,
+    Balance,
+    LedgerEntry,
+    LedgerTransaction,
+    Transfer,
+    User,
+)
 from accounts.services import (
     create_asset,
     create_token,
@@ -90,6 +98,8 @@ class Desk:
         )  # fmt: skip
         Switch.objects.create(shard_id=0, account_id=account.pk, key_id=0, due_at=TIME)
         self.candle(number)
+        if maker != account:
+            self.transfer(maker, account)
         end_here()
         return account
 
@@ -132,6 +142,25 @@ class Desk:
             account=taker.account, asset=self.assets["BTC"], defaults={"available": QUANTITY}
         )
         return row
+
+    def transfer(self, payer: Account, receiver: Account) -> Transfer:
+        """Make a transfer. Here each person has one account, so it is between two of them."""
+        record = Transfer(
+            owner_id=receiver.owner_id, from_account=payer, to_account=receiver,
+            asset=self.assets["USD"], amount=Decimal("2.5"), created_at=TIME,
+        )  # fmt: skip
+        record.transaction = LedgerTransaction.objects.create(
+            kind="transfer", reference=str(record.public_id), created_at=TIME
+        )
+        record.save(force_insert=True)
+        LedgerEntry.objects.bulk_create(
+            LedgerEntry(
+                transaction=record.transaction, account=account, asset=record.asset,
+                kind="transfer", amount=amount, created_at=TIME,
+            )
+            for account, amount in ((payer, -record.amount), (receiver, record.amount))
+        )  # fmt: skip
+        return record
 
     def command(self, order: Order) -> Command:
         place = PlaceOrder(

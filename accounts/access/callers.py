@@ -69,7 +69,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class SigningKey(msgspec.Struct, frozen=True):
-    """A key that signs requests, and the one account that it speaks for.
+    """A key that signs requests, and the account that it speaks for where a call names none.
 
     ``material`` is what verifies a signature: the HMAC secret, the 32 bytes of an Ed25519 public
     key, or an RSA public key in DER.

@@ -38,19 +38,7 @@ def find_caller_by_token(token: str) -> Caller | None:
     )
     if key is None:
         return None
-    accounts = _accounts_of(key.owner_id)
-    if key.account_id is not None:
-        accounts = {public: pk for public, pk in accounts.items() if pk == key.account_id}
-    return Caller(
-        user_id=key.owner_id,
-        email=key.owner.email,
-        key_id=key.pk,
-        scopes=frozenset(key.scopes),
-        accounts=accounts,
-        only_account=key.account_id,
-        ip_allowed=tuple(key.ip_allowed),
-        expires_at=key.expires_at,
-    )
+    return _caller_of(key)
 
 
 def find_api_key(lookup: str) -> SigningKey | None:
@@ -59,37 +47,32 @@ def find_api_key(lookup: str) -> SigningKey | None:
     None also where its secret cannot be read (the settings' secret is another one now).
     """
     key = (
-        ApiKey.objects.select_related("owner", "account")
+        ApiKey.objects.select_related("owner")
         .filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
             lookup=lookup,
             kind__in=SIGNING_KINDS,
             revoked_at__isnull=True,
             owner__is_active=True,
-            account__isnull=False,
         )
         .first()
     )
-    if key is None or key.account is None or key.account.owner_id != key.owner_id:
+    if key is None:
         return None
+    caller = _caller_of(key)
+    if not caller.accounts:
+        return None
+    # The oldest comes first: a key that is not limited to one account speaks for that.
+    account_id, account_pk = next(iter(caller.accounts.items()))
     stored = bytes(key.secret or b"")
     material = open_secret(stored, name=key.lookup) if key.kind == KIND_HMAC else stored
     if not material:
         return None
     return SigningKey(
         kind=key.kind,
-        caller=Caller(
-            user_id=key.owner_id,
-            email=key.owner.email,
-            key_id=key.pk,
-            scopes=frozenset(key.scopes),
-            accounts={key.account.public_id: key.account.pk},
-            only_account=key.account.pk,
-            ip_allowed=tuple(key.ip_allowed),
-            expires_at=key.expires_at,
-        ),
-        account_pk=key.account.pk,
-        account_id=key.account.public_id,
+        caller=caller,
+        account_pk=account_pk,
+        account_id=account_id,
         material=material,
     )
 
@@ -105,6 +88,23 @@ def get_caller_of_user(user_id: int) -> Caller:
         key_id=None,
         scopes=frozenset(SCOPES),
         accounts=_accounts_of(user.pk),
+    )
+
+
+def _caller_of(key: ApiKey) -> Caller:
+    """Return who a key speaks for, with the accounts that it reaches, oldest first."""
+    accounts = _accounts_of(key.owner_id)
+    if key.account_id is not None:
+        accounts = {public: pk for public, pk in accounts.items() if pk == key.account_id}
+    return Caller(
+        user_id=key.owner_id,
+        email=key.owner.email,
+        key_id=key.pk,
+        scopes=frozenset(key.scopes),
+        accounts=accounts,
+        only_account=key.account_id,
+        ip_allowed=tuple(key.ip_allowed),
+        expires_at=key.expires_at,
     )
 
 

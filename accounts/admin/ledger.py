@@ -36,6 +36,7 @@ from zavora.foundation.admin.cells import (
     lines,
     link,
     link_to,
+    search_link,
     table,
     unit_of_asset,
 )
@@ -133,8 +134,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     )
     look_ups = (transactions_of, recent("reference"))
     searched_by = (
-        f"{ACCOUNT_WORDS}, transaction id, a deposit's or withdrawal's id or external reference;"
-        " reference or reason, among the newest transactions"
+        f"{ACCOUNT_WORDS}, transaction id, a deposit's or withdrawal's id or external reference,"
+        " a transfer's id; reference or reason, among the newest transactions"
     )
     related = (Related("accounts.ledgerentry", lambda row: str(row.pk)),)
 
@@ -160,6 +161,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     @cell("about")
     def about(self, request: HttpRequest, row: LedgerTransaction) -> str:
         """Return a link to what the transaction is the movement of."""
+        if row.kind == LedgerTransaction.Kind.TRANSFER:  # which goes by a name, not by a number
+            return search_link(request, "accounts.transfer", row.reference, "transfer") or NOTHING
         label = ABOUT.get(row.kind)
         return link_to(request, label, row.reference) if label else NOTHING
 

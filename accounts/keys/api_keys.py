@@ -46,7 +46,10 @@ _LETTERS: Final = string.ascii_letters + string.digits
 
 
 class NewApiKey(msgspec.Struct, frozen=True):
-    """A key just made. ``secret`` is told this once; None where its owner made the pair."""
+    """A key just made, and for which account it speaks.
+
+    ``secret`` is told this once; None where its owner made the pair.
+    """
 
     key_id: int
     key: str
@@ -61,13 +64,16 @@ def create_api_key(
     user_id: int,
     kind: str,
     scopes: Sequence[str],
-    account_id: UUID,
+    account_id: UUID | None,
     label: str = "",
     ip_allowed: Sequence[str] = (),
     expires_at: datetime | None = None,
     public_key_pem: str | None = None,
 ) -> NewApiKey:
-    """Make a signing key that speaks for one account.
+    """Make a signing key that speaks for one account, and reaches no other.
+
+    Without ``account_id`` it reaches all of its user's accounts, as transfers between them need it,
+    and speaks for the oldest one wherever a call names none.
 
     ``kind``: "hmac", "ed25519" or "rsa"; with ``public_key_pem`` the pair is the owner's own, else
     one is made and its private half returned (PKCS8 PEM). ``ip_allowed``: from where it may be
@@ -83,8 +89,9 @@ def create_api_key(
         expires_at=expires_at,
         account_id=account_id,
     )
-    if account is None:
-        raise ValidationFailed("unknown account", account="expected one of the user's")
+    speaks_for = account or user.accounts.order_by("pk").first()
+    if speaks_for is None:
+        raise ValidationFailed("no account", account="expected a user who has one")
     name = _random_text(NAME_LENGTH)
     stored, secret = _make(kind, name, public_key_pem)
     row = ApiKey.objects.create(
@@ -100,7 +107,7 @@ def create_api_key(
     )
     record_key(by, "key.create", row)
     publish_credentials_on_commit(user.pk)
-    return NewApiKey(row.pk, name, secret, account.public_id)
+    return NewApiKey(row.pk, name, secret, speaks_for.public_id)
 
 
 def _random_text(length: int) -> str:

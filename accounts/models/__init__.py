@@ -9,6 +9,7 @@ from accounts.models.money import (
     Deposit,
     LedgerEntry,
     LedgerTransaction,
+    Transfer,
     Withdrawal,
 )
 from accounts.models.people import Account, User, UserManager
@@ -23,6 +24,7 @@ __all__ = [
     "Deposit",
     "LedgerEntry",
     "LedgerTransaction",
+    "Transfer",
     "User",
     "UserManager",
     "Withdrawal",

@@ -4,13 +4,15 @@ Amounts are NUMERIC(38, 18) in the units people read. The ledger is append-only 
 transactions sums to zero per asset; triggers in the migrations hold both.
 """
 
+import uuid
+
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models.ids import next_id
-from accounts.models.people import Account
+from accounts.models.people import Account, User
 from zavora.foundation.fields import AmountField
 
 
@@ -77,6 +79,7 @@ class LedgerTransaction(models.Model):
         DEPOSIT = "deposit"
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
+        TRANSFER = "transfer"
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     kind = models.CharField(max_length=12, choices=Kind)
@@ -98,6 +101,7 @@ class LedgerEntry(models.Model):
         DEPOSIT = "deposit"
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
+        TRANSFER = "transfer"
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     transaction = models.ForeignKey(
@@ -219,3 +223,57 @@ class Withdrawal(models.Model):
 
     def __str__(self) -> str:
         return f"withdrawal {self.id}"
+
+
+class Transfer(models.Model):
+    """Money that went from one account to another of the same owner. Never changed, never deleted.
+
+    It is a fact as soon as it is there: no state, and its ledger transaction is written with it.
+    """
+
+    is_append_only = True
+
+    id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
+    # What its owner calls it by, and the reference of its ledger transaction.
+    public_id = models.UUIDField("transfer id", default=uuid.uuid4, unique=True, editable=False)
+    # Whose accounts both are: what one's own list is read by.
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    from_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    to_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
+    amount = AmountField()
+    # NULL, not empty: rows without a key do not collide.
+    idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
+    transaction = models.OneToOneField(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="+"
+    )
+    # Empty where the exchange itself did it, by a command.
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["from_account", "idempotency_key"], name="transfer_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) & Q(amount__lt=10**20), name="transfer_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=~Q(from_account=F("to_account")), name="transfer_two_accounts"
+            ),
+        ]
+        indexes = [
+            models.Index(F("owner"), F("id").desc(), name="transfer_owner"),
+            models.Index(F("from_account"), F("id").desc(), name="transfer_from"),
+            models.Index(F("to_account"), F("id").desc(), name="transfer_to"),
+        ]
+
+    def __str__(self) -> str:
+        return f"transfer {self.public_id}"

@@ -66,9 +66,13 @@ def check_correction(amount: Decimal, asset: Asset, *, available: Decimal) -> No
         raise ValidationFailed("bad amount", amount="expected a finite decimal")
     checked_amount(abs(amount), asset)
     if EXACT.add(available, amount) < 0:
-        raise InsufficientBalance(
-            f"not enough {asset.code} available", asset=asset.code, required=f"{-amount:f}"
-        )
+        raise not_enough(asset, -amount)
+
+
+def not_enough(asset: Asset, amount: Decimal) -> InsufficientBalance:
+    """Return the refusal of what takes more than is available."""
+    text = f"not enough {asset.code} available"
+    return InsufficientBalance(text, asset=asset.code, required=f"{amount:f}")
 
 
 def lock_balance(*, account: Account, asset: Asset) -> Balance:
@@ -80,6 +84,23 @@ def lock_balance(*, account: Account, asset: Asset) -> Balance:
         Balance.objects.bulk_create([Balance(account=account, asset=asset)], ignore_conflicts=True)
         balance = mine.get()
     return balance
+
+
+def lock_balances_between(
+    *, payer: Account, receiver: Account, asset: Asset, amount: Decimal
+) -> tuple[Balance, Balance]:
+    """Lock and return the balances from which and to which ``amount`` is to go, by id.
+
+    Raises InsufficientBalance where the first has less available, or is not there at all.
+    """
+    both = Balance.objects.select_for_update().filter(account__in=(payer, receiver), asset=asset)
+    found = {balance.account_id: balance for balance in both.order_by("pk")}
+    if payer.pk not in found or found[payer.pk].available < amount:
+        raise not_enough(asset, amount)
+    if receiver.pk not in found:
+        # After the other's lock, as a worker does it: who has inserted a row waits for nobody.
+        found[receiver.pk] = lock_balance(account=receiver, asset=asset)
+    return found[payer.pk], found[receiver.pk]
 
 
 def change_balance(balance: Balance, *, available: Decimal, locked: Decimal, now: datetime) -> None:
@@ -114,7 +135,7 @@ def total_of(balance: Balance) -> Decimal:
 def balance_state(balance: Balance, asset: Asset, *, moved: Decimal = ZERO) -> BalanceState:
     """Return a balance as the feeds are told about it.
 
-    ``moved`` (signed) is what the change brought in from outside, or took out.
+    ``moved`` (signed) is what the change brought in without a trade, or took out.
     """
     return BalanceState(
         account_id=balance.account_id,

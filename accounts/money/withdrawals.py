@@ -27,6 +27,7 @@ from accounts.money.postings import (
     get_asset,
     lock_balance,
     move_with_outside,
+    not_enough,
 )
 from accounts.money.services import SHUT_STATUSES, check_key
 from accounts.notices import BalanceState, publish_balances_on_commit
@@ -34,7 +35,6 @@ from accounts.people.locks import lock_account
 from zavora.foundation.errors import (
     AccountFrozen,
     Conflict,
-    InsufficientBalance,
     NotFound,
     ValidationFailed,
 )
@@ -80,9 +80,7 @@ def request_withdrawal(
         raise AccountFrozen(f"the account is {account.status}")
     balance = lock_balance(account=account, asset=the_asset)
     if balance.available < amount:
-        raise InsufficientBalance(
-            f"not enough {the_asset.code} available", asset=the_asset.code, required=f"{amount:f}"
-        )
+        raise not_enough(the_asset, amount)
     was = figures_of(balance, the_asset)
     now = timezone.now()
     change_balance(balance, available=EXACT.minus(amount), locked=amount, now=now)

@@ -1,4 +1,4 @@
-"""The account page: balances, tokens, withdrawals, and the forms about them."""
+"""The account page: balances, tokens, withdrawals, transfers, and the forms about them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,15 +15,32 @@ from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
 from accounts.access.selectors import list_tokens
-from accounts.models import Account, Balance, Withdrawal
+from accounts.models import Account, Balance, Transfer, Withdrawal
 from accounts.money.postings import total_of
-from accounts.money.selectors import list_assets, list_withdrawals_of_owner
-from accounts.pages.forms import DepositForm, TokenForm, WithdrawForm
+from accounts.money.selectors import (
+    TransfersAsked,
+    list_assets,
+    list_transfers,
+    list_withdrawals_of_owner,
+)
+from accounts.pages.forms import (
+    DepositForm,
+    LabelForm,
+    TokenForm,
+    TransferForm,
+    WithdrawForm,
+    names_of,
+)
 from accounts.pages.new_tokens import take_new_token
 from accounts.people.selectors import list_accounts
 from zavora.foundation.money import text_for_people
 
 WITHDRAWALS_SHOWN_MAX = 50
+# More of them have a page of their own.
+TRANSFERS_SHOWN_MAX = 10
+# Accounts with their balances on one page; the forms offer all.
+ACCOUNTS_PAGE = 50
+PAGE_DIGITS_MAX = 4
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
@@ -42,6 +59,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     label: str
     status: str
     balances: list[BalanceRow]
+    rename_form: LabelForm
 
 
 class WithdrawalRow(msgspec.Struct, frozen=True):
@@ -61,6 +79,17 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
         return self.state == Withdrawal.State.PENDING
 
 
+class TransferRow(msgspec.Struct, frozen=True):
+    """A transfer as the pages show it."""
+
+    id: UUID
+    payer: str
+    receiver: str
+    asset: str
+    amount: str
+    created_at: datetime
+
+
 # --- the account page ----------------------------------------------------------------------------
 
 
@@ -72,13 +101,33 @@ def account(request: HttpRequest) -> HttpResponse:
     return account_page(request, new_token=take_new_token(request))
 
 
-def account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
-    """Return the page; ``changed`` takes the place of what it shows by itself: a refused form."""
+def account_page(
+    request: HttpRequest,
+    *,
+    status: int = 200,
+    rename_form: tuple[UUID, LabelForm] | None = None,
+    **changed: Any,
+) -> HttpResponse:
+    """Return the page; ``changed`` takes the place of what it shows by itself: a refused form.
+
+    ``rename_form`` is that of one account.
+    """
     user_id = user_of(request).pk
     accounts = list_accounts(user_id)
     assets = list_assets()
+    refused = dict([rename_form] if rename_form else [])
+    page = _page_of(request, accounts, *refused)
+    shown = accounts[(page - 1) * ACCOUNTS_PAGE : page * ACCOUNTS_PAGE]
+    transfers = list_transfers(TransfersAsked(owner_id=user_id), limit=TRANSFERS_SHOWN_MAX + 1)
     context = {
-        "accounts": [_account_row(account) for account in accounts],
+        "accounts": [_account_row(account, refused.get(account.public_id)) for account in shown],
+        "next_page": page + 1 if len(accounts) > page * ACCOUNTS_PAGE else None,
+        "new_account_form": LabelForm(),
+        "transfer_form": (
+            TransferForm(accounts=accounts, assets=assets) if len(accounts) > 1 else None
+        ),
+        "transfers": transfer_rows(transfers[:TRANSFERS_SHOWN_MAX], accounts),
+        "has_more_transfers": len(transfers) > TRANSFERS_SHOWN_MAX,
         "withdrawals": _withdrawal_rows(accounts),
         "tokens": list_tokens(user_id),
         "new_token": None,
@@ -91,14 +140,43 @@ def account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> 
     return render(request, "accounts/account.html", context | changed, status=status)
 
 
-def _account_row(account: Account) -> AccountRow:
+def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: UUID) -> int:
+    """Return which page of accounts to show: that of one account, or the one asked for."""
+    for index, account in enumerate(accounts):
+        if account.public_id in about:
+            return index // ACCOUNTS_PAGE + 1
+    text = request.GET.get("page", "")
+    last = max(1, -(-len(accounts) // ACCOUNTS_PAGE))
+    is_number = text.isascii() and text.isdigit() and len(text) <= PAGE_DIGITS_MAX
+    return min(max(int(text), 1), last) if is_number else 1
+
+
+def _account_row(account: Account, refused: LabelForm | None) -> AccountRow:
     balances = sorted(account.balances.all(), key=lambda balance: balance.asset.code)
     return AccountRow(
         id=account.public_id,
         label=account.label,
         status="" if account.status == Account.Status.ACTIVE else account.get_status_display(),
         balances=[_balance_row(balance) for balance in balances],
+        rename_form=refused
+        or LabelForm(about=str(account.public_id), initial={"label": account.label}),
     )
+
+
+def transfer_rows(rows: Sequence[Transfer], accounts: Sequence[Account]) -> list[TransferRow]:
+    """Return transfers between some accounts as the pages show them."""
+    names = names_of(accounts)
+    return [
+        TransferRow(
+            id=row.public_id,
+            payer=names[row.from_account_id],
+            receiver=names[row.to_account_id],
+            asset=row.asset.code,
+            amount=text_for_people(row.amount, row.asset.scale),
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
 
 
 def _withdrawal_rows(accounts: Sequence[Account]) -> list[WithdrawalRow]:

@@ -1,6 +1,7 @@
 """The forms of the account pages: shape only; what is allowed is decided by the services."""
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -84,10 +85,9 @@ class LoginForm(forms.Form):
         return self.user
 
 
-class MoneyForm(forms.Form):
-    """An amount of an asset on one of the user's accounts."""
+class _FormOfAccounts(forms.Form):
+    """An amount of an asset, and which of the user's accounts it is about."""
 
-    account = forms.TypedChoiceField(coerce=UUID)
     asset = forms.ChoiceField()
     amount = DecimalTextField()
     # Made with the form, so that one that is sent twice takes effect once.
@@ -96,14 +96,14 @@ class MoneyForm(forms.Form):
     def __init__(
         self, *args: Any, accounts: Sequence[Account], assets: Sequence[Asset], **kwargs: Any
     ) -> None:
-        # The account page holds two of these: ids are told apart by the class's name.
+        # The account page holds several of these: ids are told apart by the class's name.
         kwargs.setdefault("auto_id", f"{type(self).__name__.lower()}_%s")
         super().__init__(*args, **kwargs)
-        self._set_choices("account", [(str(a.public_id), a.label or "Account") for a in accounts])
-        self._set_choices("asset", [(asset.code, asset.code) for asset in assets])
-        if len(accounts) == 1:
-            self.fields["account"].widget = forms.HiddenInput()
-            self.fields["account"].initial = str(accounts[0].public_id)
+        names = names_of(accounts)
+        for name, field in self.fields.items():
+            if name.endswith("account"):
+                self._set_choices(field, [(str(a.public_id), names[a.pk]) for a in accounts])
+        self._set_choices(self.fields["asset"], [(asset.code, asset.code) for asset in assets])
         self.fields["key"].initial = str(uuid.uuid4())
 
     def clean(self) -> dict[str, Any]:
@@ -113,10 +113,37 @@ class MoneyForm(forms.Form):
             self.add_error(None, "This page was out of date. Please try again.")
         return cleaned
 
-    def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
+    @staticmethod
+    def _set_choices(field: forms.Field, choices: list[tuple[str, str]]) -> None:
         if isinstance(field, forms.ChoiceField):
             field.choices = choices
+
+
+def names_of(accounts: Sequence[Account]) -> dict[int, str]:
+    """Return what accounts are called by primary key; of two of one name, with the id's beginning.
+
+    Where each has a name of its own that is enough.
+    """
+    labels = {account.pk: account.label or "Account" for account in accounts}
+    uses = Counter(labels.values())
+    return {
+        account.pk: label if uses[label] == 1 else f"{label} ({str(account.public_id)[:8]})"
+        for account in accounts
+        for label in (labels[account.pk],)
+    }
+
+
+class MoneyForm(_FormOfAccounts):
+    """An amount of an asset on one of the user's accounts."""
+
+    account = forms.TypedChoiceField(coerce=UUID)
+    field_order: Sequence[str] = ("account", "asset", "amount", "key")
+
+    def __init__(self, *args: Any, accounts: Sequence[Account], **kwargs: Any) -> None:
+        super().__init__(*args, accounts=accounts, **kwargs)
+        if len(accounts) == 1:
+            self.fields["account"].widget = forms.HiddenInput()
+            self.fields["account"].initial = str(accounts[0].public_id)
 
 
 class DepositForm(MoneyForm):
@@ -130,6 +157,33 @@ class WithdrawForm(MoneyForm):
         required=False, max_length=KEY_LENGTH_MAX, help_text="Where it is to go."
     )
     field_order = ("account", "asset", "amount", "address", "key")
+
+
+class TransferForm(_FormOfAccounts):
+    """Money that goes from one of the user's accounts to another."""
+
+    from_account = forms.TypedChoiceField(label="From", coerce=UUID)
+    to_account = forms.TypedChoiceField(label="To", coerce=UUID)
+    field_order = ("from_account", "to_account", "asset", "amount", "key")
+
+    def __init__(self, *args: Any, accounts: Sequence[Account], **kwargs: Any) -> None:
+        super().__init__(*args, accounts=accounts, **kwargs)
+        if len(accounts) > 1:
+            self.fields["to_account"].initial = str(accounts[1].public_id)
+
+
+class LabelForm(forms.Form):
+    """What an account is called. ``about``: which one; empty for a new one."""
+
+    label = forms.CharField(
+        label="Account name",
+        max_length=LABEL_LENGTH_MAX,
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any = None, *, about: str = "new", initial: Any = None) -> None:
+        # The page holds one of these for each account.
+        super().__init__(data, auto_id=f"label_{about}_%s", initial=initial)
 
 
 class TokenForm(forms.Form):

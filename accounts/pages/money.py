@@ -1,6 +1,7 @@
 """Forms of the account page about money: the faucet, withdrawals."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -98,4 +99,5 @@ def _move_money(
         else:
             messages.success(request, done)
             return redirect("account")
-    return account_page(request, status=400, **{name: form})
+    changed: dict[str, Any] = {name: form}
+    return account_page(request, status=400, **changed)

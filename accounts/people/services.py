@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_TRADE
-from accounts.access.rights import is_privileged, require_over_owner
+from accounts.access.rights import is_privileged, require_over_owner, require_own
 from accounts.audit import record_act
 from accounts.models import Account, User
 from accounts.notices import publish_credentials_on_commit
@@ -96,6 +96,36 @@ def create_account(*, by: Actor, owner_id: int, label: str = "") -> Account:
     account = _make_account(owner, label=label, is_demo=False)
     _record_account(by, account)
     return account
+
+
+@transaction.atomic(durable=True)
+def rename_account(*, by: Actor, account_id: UUID, label: str) -> Account:
+    """Give one of one's own accounts another name; the one that it has already is fine.
+
+    A frozen account may: a name moves nothing. Raises Forbidden (without the scope),
+    AccountNotFound (for somebody else's, too), or ValidationFailed.
+    """
+    by.require_scope(SCOPE_TRADE)
+    label = _checked_label(label, length_min=1)
+    account = lock_account(account_id)
+    require_own(by, account, what="rename the accounts of others")
+    if account.label != label:
+        about = f"account:{account.public_id}"
+        record_act(by, "account.rename", about, was=account.label, label=label)
+        account.label = label
+        account.updated_at = timezone.now()
+        account.save(update_fields=["label", "updated_at"])
+    return account
+
+
+def _checked_label(label: str, *, length_min: int = 0) -> str:
+    """Return the name of an account without space around it, or raise ValidationFailed."""
+    label = label.strip()
+    if not length_min <= len(label) <= LABEL_LENGTH_MAX or not label.isprintable():
+        most = f"{LABEL_LENGTH_MAX} printable characters"
+        expected = f"expected {length_min} to {most}" if length_min else f"expected at most {most}"
+        raise ValidationFailed("bad label", label=expected)
+    return label
 
 
 @transaction.atomic(durable=True)
@@ -205,11 +235,7 @@ def _lock_address(email: str) -> None:
 
 
 def _make_account(owner: User, *, label: str, is_demo: bool) -> Account:
-    label = label.strip()
-    if len(label) > LABEL_LENGTH_MAX or not label.isprintable():
-        raise ValidationFailed(
-            "bad label", label=f"expected at most {LABEL_LENGTH_MAX} printable characters"
-        )
+    label = _checked_label(label)
     account = Account.objects.create(owner=owner, label=label, is_demo=is_demo)
     publish_credentials_on_commit(owner.pk)
     return account

@@ -109,9 +109,9 @@ class Fields:
             return None
         return value
 
-    def label(self, name: str, *, length_max: int = 64) -> str | None:
+    def label(self, name: str, *, required: bool = False, length_max: int = 64) -> str | None:
         """Take a short text for people, in any script, without control characters."""
-        value = self.take(name)
+        value = self.take(name, required=required)
         if value is None:
             return None
         if (

@@ -306,6 +306,18 @@ def withdrawal(row: Any, account_id: UUID) -> Shape:
     }
 
 
+def transfer(row: Any) -> Shape:
+    """Return a Transfer, from a row that has its accounts and its asset."""
+    return {
+        "id": str(row.public_id),
+        "from_account": str(row.from_account.public_id),
+        "to_account": str(row.to_account.public_id),
+        "asset": row.asset.code,
+        "amount": format_decimal(row.amount, row.asset.scale),
+        "created_at": moment_text(row.created_at),
+    }
+
+
 def ledger_entry(row: Any) -> Shape:
     """Return a LedgerEntry, from a row that has its asset and its transaction."""
     scale = row.asset.scale

@@ -42,7 +42,11 @@ users = {
 }
 accounts = {name: user.accounts.get() for name, user in users.items()}
 owner = users["owner"]
-second = create_account(by=SYSTEM, owner_id=owner.pk, label="Second")
+seconds = {
+    name: create_account(by=SYSTEM, owner_id=users[name].pk, label="Second")
+    for name in ("owner", "frozen")
+}
+second = seconds["owner"]
 for name in ("owner", "frozen"):
     deposit(
         by=SYSTEM, account_id=accounts[name].public_id, asset="EUR", amount=Decimal(10_000),
@@ -53,10 +57,10 @@ def token(user, scopes, **more):
     row, text = create_token(by=SYSTEM, user_id=user.pk, scopes=scopes, **more)
     return row, text
 
-def key(user, scopes, account, **more):
+def key(user, scopes, account):
     return create_api_key(
-        by=SYSTEM, user_id=user.pk, kind="ed25519", scopes=scopes, account_id=account.public_id,
-        **more,
+        by=SYSTEM, user_id=user.pk, kind="ed25519", scopes=scopes,
+        account_id=account and account.public_id,
     )
 
 rows, tokens, keys = {}, {}, {}
@@ -66,6 +70,7 @@ for name, scopes in {**EACH, **dict.fromkeys(several, ALL)}.items():
     keys[name] = key(owner, scopes, accounts["owner"])
 rows["limited"], tokens["limited"] = token(owner, ALL, account_id=second.public_id)
 keys["limited"] = key(owner, ALL, second)
+keys["unlimited"] = key(owner, ALL, None)
 for name in ("other", "operator", "frozen"):
     rows[name], tokens[name] = token(users[name], ALL)
     keys[name] = key(users[name], ALL, accounts[name])
@@ -99,6 +104,7 @@ pending = {
 }
 print(json.dumps({
     "accounts": {name: str(row.public_id) for name, row in accounts.items()},
+    "seconds": {name: str(row.public_id) for name, row in seconds.items()},
     "tokens": tokens,
     "keys": {n: {"key": k.key, "secret": k.secret, "id": k.key_id,
                  "account": str(k.account_id)} for n, k in keys.items()},
@@ -116,6 +122,7 @@ class People:
         self.exchange = exchange
         self.http = http
         self.accounts: dict[str, str] = made["accounts"]
+        self._seconds: dict[str, str] = made["seconds"]
         self.tokens: dict[str, str] = {**made["tokens"], "unknown": "zvr_" + "x" * 43}
         self.keys: dict[str, dict[str, Any]] = made["keys"]
         self.doomed_token: int = made["doomed_token"]
@@ -168,6 +175,10 @@ class People:
     def account(self, caller: str) -> str:
         """Return the account that somebody asks for: the owner's; who is frozen for their own."""
         return self.accounts["frozen" if caller == "frozen" else "owner"]
+
+    def second(self, caller: str) -> str:
+        """Return another account of the same owner."""
+        return self._seconds["frozen" if caller == "frozen" else "owner"]
 
     def order(self, caller: str) -> str:
         """Return the id of an open order on that account, of its own for each attempt."""

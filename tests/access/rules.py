@@ -26,6 +26,9 @@ READ, TRADE, WITHDRAW = (Rule(scope, scope) for scope in ("read", "trade", "with
 OWN_READ, OWN_TRADE, OWN_WITHDRAW = (
     Rule(f"{scope}, own account", scope, is_owned=True) for scope in ("read", "trade", "withdraw")
 )
+OWN_UNLIMITED: Final = Rule(
+    "trade, own accounts, not limited to one", "trade", is_owned=True, is_unlimited=True
+)
 UNLIMITED: Final = Rule("trade, not limited to an account", "trade", is_unlimited=True)
 # By the name of a key that may read, without a signature.
 NAMED_KEY: Final = Rule("read, no signature", "read", by_listen_key=True)
@@ -59,9 +62,11 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/markets/<market>/trades": ANYBODY,
     "GET /api/v1/markets/tickers": ANYBODY,
     "GET /api/v1/orders/<order>": OWN_READ,
+    "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
+    "PATCH /api/v1/accounts/<account>": OWN_TRADE,
     "PATCH /api/v1/orders/<order>": OWN_TRADE,
     "POST /api/v1/accounts": UNLIMITED,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
@@ -70,6 +75,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/orders/<order>": OWN_TRADE,
     "POST /api/v1/orders/batch": OWN_TRADE,
     "POST /api/v1/orders/cancel-all": OWN_TRADE,
+    "POST /api/v1/transfers": OWN_UNLIMITED,
 }
 
 
@@ -84,10 +90,10 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
     if caller == "no CSRF" and not call.startswith(SAFE):
         return "403"
     if caller in ("limited", "other", "operator", "other session"):
-        if rule.is_owned:
-            return "404"
         if rule.is_unlimited and caller == "limited":
             return "403"
+        if rule.is_owned:
+            return "404"
     if caller == "frozen" and call in FROZEN_REFUSES:
         return "frozen"
     return YES
@@ -100,6 +106,7 @@ FROZEN_REFUSES: Final = (
     "PATCH /api/v1/orders/<order>",
     "POST /api/v1/accounts/<account>/deposit",
     "POST /api/v1/accounts/<account>/withdraw",
+    "POST /api/v1/transfers",
     "placeOrder",
     "amendOrder",
 )
@@ -154,7 +161,7 @@ def socket_cell(call: str, rule: Rule, caller: str) -> str:
 
 COMPAT_CALLERS: Final = (
     "nobody", "cookie", "unknown", "revoked", "expired", "elsewhere", "unsigned", "read", "trade",
-    "withdraw", "limited", "other", "frozen",
+    "withdraw", "limited", "other", "frozen", "unlimited",
 )  # fmt: skip
 COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/openOrders": TRADE,
@@ -183,11 +190,14 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /sapi/v1/capital/config/getall": READ,
     "GET /sapi/v1/margin/allPairs": ANYBODY,
     "GET /sapi/v1/margin/isolated/allPairs": ANYBODY,
+    "GET /sapi/v1/sub-account/list": READ,
+    "GET /sapi/v1/sub-account/universalTransfer": READ,
     "POST /api/v3/order": TRADE,
     "POST /api/v3/order/cancelReplace": TRADE,
     "POST /api/v3/order/test": TRADE,
     "POST /api/v3/orderList/oco": TRADE,
     "POST /api/v3/userDataStream": NAMED_KEY,
+    "POST /sapi/v1/sub-account/universalTransfer": UNLIMITED,
     "PUT /api/v3/userDataStream": NAMED_KEY,
 }
 # Methods of the WebSocket API, and the calls of REST that they stand for, with their rules.
@@ -259,6 +269,9 @@ def compat_cell(_call: str, rule: Rule, caller: str) -> str:
         return "-2015"
     if caller == "unsigned":
         return YES if rule.by_listen_key else "-1022"
+    if rule.is_unlimited:
+        # All the others are keys of one account.
+        return YES if caller == "unlimited" else "-2015"
     return OWN if caller in ("limited", "other") else YES
 
 
@@ -328,6 +341,10 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /signup": FORM,
     "POST /logout": FORM,
     "GET /account": PERSON,
+    "POST /account/accounts": PERSONS_FORM,
+    "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,
+    "GET /account/transfers": PERSON,
+    "POST /account/transfers": OWN_FORM,
     "POST /account/tokens": PERSONS_FORM,
     "POST /account/tokens/<int:key_id>/revoke": OWN_FORM,
     "POST /account/deposit": OWN_FORM,

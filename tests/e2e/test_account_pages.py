@@ -48,7 +48,7 @@ def test_a_token_made_in_the_page_works_until_it_is_revoked(
     person = visitor().sign_up()
     page = person.page
     page.goto("/account")
-    page.get_by_label("Name").fill("my bot")
+    page.locator("#tokens").get_by_label("Name").fill("my bot")
     page.get_by_role("button", name="Create token").click()
     token = page.locator("#new-token").inner_text()
 

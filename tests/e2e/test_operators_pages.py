@@ -23,8 +23,8 @@ CUT = """
 })
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
-# Lists that stay empty here: nobody of the demo is in a group, or sets a switch.
-EMPTY = {"Group", "Withdrawal", "OrderKey", "Switch"}
+# Lists that stay empty here: nobody of the demo is in a group, has two accounts, or sets a switch.
+EMPTY = {"Group", "Withdrawal", "Transfer", "OrderKey", "Switch"}
 
 
 @pytest.fixture(scope="module")

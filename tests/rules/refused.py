@@ -59,10 +59,12 @@ def things_of(name: str, **rights: Any) -> Things:
         address="somewhere",
     )
     token, _ = accounts.create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
+    second = accounts.create_account(by=SYSTEM, owner_id=user.pk, label="Second")
     return SimpleNamespace(
         user=user,
         account=account.public_id,
         account_pk=account.pk,
+        second=second.public_id,
         withdrawal=withdrawal.pk,
         key=token.pk,
     )
@@ -71,6 +73,15 @@ def things_of(name: str, **rights: Any) -> Things:
 def _withdraw(by: Actor, things: Things, **more: Any) -> object:
     asked = {"account_id": things.account, "address": "somewhere", **USD, **more}
     return accounts.request_withdrawal(by=by, **asked)
+
+
+def _transfer(by: Actor, things: Things, **more: Any) -> object:
+    asked = {"from_account": things.account, "to_account": things.second, **USD, **more}
+    return accounts.transfer(by=by, **asked)
+
+
+def _rename(by: Actor, things: Things, label: str = "Savings") -> object:
+    return accounts.rename_account(by=by, account_id=things.account, label=label)
 
 
 def _cancel_own(by: Actor, things: Things) -> object:
@@ -122,6 +133,19 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: accounts.cancel_own_withdrawal(
             by=customer(bob.user), account_id=bob.account, withdrawal_id=ann.withdrawal
         ),
+    ),
+    "transfer": (
+        lambda ann, bob: _transfer(customer(bob.user), ann),
+        lambda ann, bob: _transfer(customer(ann.user), ann, to_account=bob.account),
+        lambda ann, bob: _transfer(customer(ann.user), ann, from_account=bob.account),
+        lambda ann, bob: _transfer(SYSTEM, ann, to_account=bob.account),
+        lambda ann, bob: _transfer(key(ann, "read", "withdraw"), ann),
+        lambda ann, bob: _transfer(key(ann, "trade", only_account=ann.account_pk), ann),
+        lambda ann, bob: _transfer(NOT_SUPERUSER, ann),
+        lambda ann, bob: _transfer(customer(ann.user), ann, **TOO_MUCH),
+        lambda ann, bob: _transfer(customer(ann.user), ann, **NOT_EXACT),
+        lambda ann, bob: _transfer(customer(ann.user), ann, to_account=ann.account),
+        lambda ann, bob: _transfer(customer(ann.user), ann, key=""),
     ),
     "settle_withdrawal": (
         lambda ann, bob: accounts.settle_withdrawal(
@@ -249,6 +273,14 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: accounts.create_account(
             by=customer(ann.user), owner_id=ann.user.pk, label="x" * 65
         ),
+    ),
+    "rename_account": (
+        lambda ann, bob: _rename(customer(bob.user), ann),
+        lambda ann, bob: _rename(key(ann, "read", "withdraw"), ann),
+        lambda ann, bob: _rename(key(ann, "trade", only_account=bob.account_pk), ann),
+        lambda ann, bob: _rename(NOT_SUPERUSER, ann),
+        lambda ann, bob: _rename(customer(ann.user), ann, label=" "),
+        lambda ann, bob: _rename(customer(ann.user), ann, label="x" * 65),
     ),
     "set_account_status": (
         lambda ann, bob: accounts.set_account_status(

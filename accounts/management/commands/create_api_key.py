@@ -37,6 +37,7 @@ class Command(ExampleCommand):
         "create_api_key --email bot@example.com --kind hmac --scopes read,trade",
         "create_api_key --email bot@example.com --kind ed25519 --scopes read --ip 192.0.2.7",
         "create_api_key --email bot@example.com --kind ed25519 --public-key bot.pem",
+        "create_api_key --email bot@example.com --all-accounts",
         "create_api_key --email bot@example.com --fund",
     )
 
@@ -48,7 +49,14 @@ class Command(ExampleCommand):
             "--scopes", default="read,trade", help="of read, trade and withdraw, with commas"
         )
         parser.add_argument("--label", default="command line", help="what the page shows for it")
-        parser.add_argument("--account", type=UUID, help="whose trades; else the oldest account")
+        whose = parser.add_mutually_exclusive_group()
+        whose.add_argument("--account", type=UUID, help="whose trades; else the oldest account")
+        whose.add_argument(
+            "--all-accounts",
+            action="store_true",
+            help="let it reach all of them, as transfers between them need it; it trades for the"
+            " oldest one",
+        )
         parser.add_argument(
             "--ip", action="append", default=[], help="an address that it may come from; repeatable"
         )
@@ -73,7 +81,7 @@ class Command(ExampleCommand):
                 user_id=user.pk,
                 kind=options["kind"],
                 scopes=scopes,
-                account_id=account_id,
+                account_id=None if options["all_accounts"] else account_id,
                 label=options["label"],
                 ip_allowed=[ip for one in options["ip"] for ip in one.split(",") if ip],
                 expires_at=timezone.now() + timedelta(days=days) if days is not None else None,

@@ -52,12 +52,26 @@ class AccountsView(ApiView):
 class AccountView(ApiView):
     """One account."""
 
+    scopes = {"PATCH": SCOPE_TRADE}
+
     @documented("accounts_read", "Account")
     def get(self, request: Request, account: str) -> Response:
         """Read one of the caller's accounts."""
         account_id, _ = own_account(request, account)
         query_of(request).check()
         return answer(words.account(people_selectors.get_account(account_id)))
+
+    @documented("accounts_rename", "Account", body="RenameAccountIn")
+    def patch(self, request: Request, account: str) -> Response:
+        """Give one of the caller's accounts another name."""
+        account_id, _ = own_account(request, account)
+        fields = Fields(request.data)
+        label = fields.label("label", required=True)
+        fields.check()
+        row = services.rename_account(
+            by=actor_of(request), account_id=account_id, label=label or ""
+        )
+        return answer(words.account(row))
 
 
 class BalancesView(ApiView):
@@ -84,7 +98,7 @@ class DepositView(ApiView):
         if not settings.ZAVORA_FAUCET:
             raise Forbidden("The faucet is switched off here.")
         fields = Fields(request.data)
-        asset, amount = _take_money(fields)
+        asset, amount = take_money(fields)
         fields.check()
         services.deposit(
             by=actor_of(request),
@@ -92,7 +106,7 @@ class DepositView(ApiView):
             asset=asset,
             amount=amount,
             source=services.SOURCE_FAUCET,
-            key=_key_of(request),
+            key=key_of(request),
         )
         return answer(_balance(account_id, asset))
 
@@ -107,7 +121,7 @@ class WithdrawView(ApiView):
         """Withdraw from an account; return the balance after the hold, and the withdrawal."""
         account_id, _ = own_account(request, account)
         fields = Fields(request.data)
-        asset, amount = _take_money(fields)
+        asset, amount = take_money(fields)
         address = fields.label("address", length_max=128)
         fields.check()
         record = services.request_withdrawal(
@@ -116,7 +130,7 @@ class WithdrawView(ApiView):
             asset=asset,
             amount=amount,
             address=address or "",
-            key=_key_of(request),
+            key=key_of(request),
         )
         balance = _balance(account_id, asset)
         return answer({**balance, "withdrawal": words.withdrawal(record, account_id)})
@@ -171,7 +185,7 @@ class LedgerView(ApiView):
         return answer(page, next=next_cursor([row.pk for row in rows], limit))
 
 
-def _take_money(fields: Fields) -> tuple[str, Decimal]:
+def take_money(fields: Fields) -> tuple[str, Decimal]:
     """Take ``asset`` and ``amount``; where one is wrong, ``check`` raises before they are used."""
     asset = fields.text("asset", required=True, length_max=16, what="an asset's code")
     amount = fields.decimal("amount", required=True)
@@ -185,7 +199,8 @@ def _withdrawal_id(text: str) -> int:
     return int(text)
 
 
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
+    """Return a request's idempotency key, if it has one."""
     return checked_header_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
 
 

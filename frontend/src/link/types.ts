@@ -127,7 +127,7 @@ export interface Health {
 export interface LedgerEntry {
   id: string;
   transaction_id: string;
-  kind: "Adjustment" | "Deposit" | "Fee" | "Trade" | "Withdrawal";
+  kind: "Adjustment" | "Deposit" | "Fee" | "Trade" | "Transfer" | "Withdrawal";
   asset: string;
   amount: string;
   balance_after: string | null;
@@ -239,6 +239,11 @@ export interface PublicTrades {
   trades: PublicTrade[];
 }
 
+/** An account's new name. */
+export interface RenameAccountIn {
+  label: string;
+}
+
 /** A part of the exchange. */
 export interface Service {
   status: "down" | "up";
@@ -286,6 +291,24 @@ export interface Trade {
   seller_id: string | null;
   taker_side: "buy" | "sell";
   created_at: string;
+}
+
+/** Money that went from one account to another of the same owner; it is done at once. */
+export interface Transfer {
+  id: string;
+  from_account: string;
+  to_account: string;
+  asset: string;
+  amount: string;
+  created_at: string;
+}
+
+/** What to move, and between which of one's own accounts. */
+export interface TransferIn {
+  from_account: string;
+  to_account: string;
+  asset: string;
+  amount: string;
 }
 
 /** What to withdraw, and where to; without the sandbox's faucet an address is needed. */

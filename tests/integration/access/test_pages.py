@@ -51,7 +51,12 @@ def form_of(people: People, path: str) -> dict[str, str]:
         "/account/tokens": {"scopes": "read", "label": "matrix"},
         "/account/deposit": money,
         "/account/withdraw": {**money, "address": "somewhere"},
-    }
+        "/account/accounts": {"label": "matrix"},
+        "/account/accounts/<uuid:account_id>/name": {"label": "matrix"},
+        "/account/transfers": {
+            **money, "from_account": people.accounts["owner"], "to_account": people.second("owner"),
+        },
+    }  # fmt: skip
     return {**forms.get(path, {}), "key": re.sub(r"\W", "", path)}
 
 
@@ -71,7 +76,16 @@ def effects(people: People) -> list[Any]:
             " ON a.id = d.account_id WHERE a.public_id = %s",
             [people.accounts["owner"]],
         )
-        return [key.fetchall(), withdrawals.fetchall(), deposits.fetchall()]
+        names = tables.execute(
+            "SELECT label FROM accounts_account WHERE public_id = %s", [people.accounts["owner"]]
+        )
+        transfers = tables.execute(
+            "SELECT count(*) FROM accounts_transfer t JOIN accounts_account a"
+            " ON a.id = t.from_account_id WHERE a.public_id = %s",
+            [people.accounts["owner"]],
+        )
+        found = (key, withdrawals, deposits, names, transfers)
+        return [rows.fetchall() for rows in found]
 
 
 def cell_of(answer: httpx.Response) -> str:

@@ -22,6 +22,7 @@ from accounts.models import (
     Deposit,
     LedgerEntry,
     LedgerTransaction,
+    Transfer,
     User,
     Withdrawal,
 )
@@ -87,6 +88,7 @@ def test_every_decimal_has_a_unit():
         (Balance, ["8,990.50 USD", "10.00 USD", "9,000.50 USD", "0.10 BTC"], []),
         (Deposit, ["9,000.50 USD"], ["9,000.50 USD"]),
         (Withdrawal, ["10.00 USD"], ["10.00 USD"]),
+        (Transfer, ["2.50 USD"], ["2.50 USD"]),
         (Market, ["0.01 USD", "0.00001 BTC"], []),
         (MarketState, ["62,000.10 USD"], ["62,000.10 USD"]),
         (Candle, ["62,000.10 USD", "0.10 BTC"], ["6,200.01 USD"]),
@@ -155,10 +157,26 @@ def test_rows_lead_to_what_they_belong_to(operator, desk):
     withdrawal.refresh_from_db()
     in_withdrawals = links_of(page_of(operator, Withdrawal, **term))
     assert url(LedgerTransaction, "change", withdrawal.transaction_id) in in_withdrawals
+    transfer = Transfer.objects.get(from_account=account)
+    in_transfers = links_of(page_of(operator, Transfer, **term))
+    assert url(LedgerTransaction, "change", transfer.transaction_id) in in_transfers
+    on_movement = links_of(page_of(operator, LedgerTransaction, transfer.transaction))
+    assert f"{url(Transfer, 'changelist')}?q={transfer.public_id}" in on_movement
+    term_of_movement = {"q": str(transfer.public_id)}
+    in_ledger = links_of(page_of(operator, LedgerTransaction, **term_of_movement))
+    assert url(LedgerTransaction, "change", transfer.transaction_id) in in_ledger
     in_journal = links_of(page_of(operator, Command, **term))
     assert url(Order, "change", order.pk) in in_journal
     in_balances = links_of(page_of(operator, Balance, **term))
-    for found in (in_orders, in_trades, in_entries, in_deposits, in_withdrawals, in_journal):
+    for found in (
+        in_orders,
+        in_trades,
+        in_entries,
+        in_deposits,
+        in_withdrawals,
+        in_transfers,
+        in_journal,
+    ):
         assert whose <= found
     assert whose <= in_balances
 
@@ -175,7 +193,7 @@ def test_people_lead_to_everything_that_is_theirs(operator, desk):
     lists = (
         "matching_order", "matching_trade", "matching_command", "accounts_balance",
         "accounts_ledgerentry", "accounts_deposit", "accounts_withdrawal", "accounts_apikey",
-        "accounts_auditrecord",
+        "accounts_auditrecord", "accounts_transfer",
     )  # fmt: skip
     for page in (page_of(operator, Account), page_of(operator, Account, account)):
         for name in lists:

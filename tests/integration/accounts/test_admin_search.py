@@ -32,6 +32,7 @@ LARGE = (
     "accounts.deposit",
     "accounts.ledgerentry",
     "accounts.ledgertransaction",
+    "accounts.transfer",
     "accounts.withdrawal",
     "marketdata.candle",
     "matching.command",

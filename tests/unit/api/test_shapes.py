@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from api.v1 import words
-from api.v1.openapi import documents
+from api.v1.openapi import documents, money
 from api.v1.times import microseconds_of, time_text
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
@@ -139,7 +139,7 @@ def test_every_shape_has_exactly_the_documented_fields():
         documents.Market: words.market(TERMS),
         documents.Ticker: words.ticker(ticker),
         documents.Candle: words.candle(candle, "BTC/USD"),
-        documents.Balance: words.balance_of_units(
+        money.Balance: words.balance_of_units(
             account_id=ACCOUNT,
             asset="BTC",
             scale=8,
