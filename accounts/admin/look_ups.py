@@ -22,6 +22,8 @@ OF_AN_ACCOUNT: Final = (
     ("accounts.ledgerentry", "ledger"),
     ("accounts.deposit", "deposits"),
     ("accounts.withdrawal", "withdrawals"),
+    ("accounts.withdrawaladdress", "addresses"),
+    ("accounts.approval", "approvals"),
     ("accounts.apikey", "keys"),
     ("accounts.auditrecord", "records"),
 )

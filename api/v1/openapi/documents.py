@@ -14,69 +14,26 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta, Struct
 
 from api.v1 import requests
+from api.v1.openapi.account_shapes import (
+    Account,
+    AccountId,
+    Address,
+    AddressIn,
+    Balance,
+    CreateAccountIn,
+    Decimal,
+    DepositIn,
+    LedgerEntry,
+    Time,
+    Withdrawal,
+    WithdrawalAnswer,
+    WithdrawIn,
+)
 from marketdata.candles.intervals import INTERVALS
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-Decimal = Annotated[str, Meta(description="A decimal.", examples=["20000.50"])]
-Time = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00.000000Z"])]
-AccountId = Annotated[str, Meta(description="An account's UUID.")]
 Side = Literal["Buy", "Sell"]
-
-
-class Account(Struct):
-    """A trading account; its own fee rates are null where the market's hold."""
-
-    id: AccountId
-    label: str
-    status: Literal["Active", "CancelOnly", "Frozen", "Closed"]
-    maker_fee: Decimal | None
-    taker_fee: Decimal | None
-    created_at: Time
-    updated_at: Time
-
-
-class Balance(Struct):
-    """What an account has of an asset; total is available and locked together."""
-
-    account_id: AccountId
-    asset: str
-    total: Decimal
-    available: Decimal
-    locked: Decimal
-    updated_at: Time
-
-
-class Withdrawal(Struct):
-    """Money on its way out."""
-
-    id: str
-    account_id: AccountId
-    asset: str
-    amount: Decimal
-    address: str
-    state: Literal["Pending", "Settled", "Cancelled"]
-    created_at: Time
-    updated_at: Time
-
-
-class WithdrawalAnswer(Balance):
-    """The balance after the hold, and the withdrawal."""
-
-    withdrawal: Withdrawal
-
-
-class LedgerEntry(Struct):
-    """One movement of one asset; negative takes, positive gives."""
-
-    id: str
-    transaction_id: str
-    kind: Literal["Trade", "Fee", "Deposit", "Withdrawal", "Adjustment"]
-    asset: str
-    amount: Decimal
-    balance_after: Decimal | None
-    reference: str
-    created_at: Time
 
 
 class Market(Struct):
@@ -240,27 +197,6 @@ class Candles(Struct):
     candles: list[Candle]
 
 
-class CreateAccountIn(Struct):
-    """A new account."""
-
-    label: Annotated[str, Meta(max_length=64)] = ""
-
-
-class DepositIn(Struct):
-    """What to credit."""
-
-    asset: str
-    amount: Decimal
-
-
-class WithdrawIn(Struct):
-    """What to withdraw, and where to; without the sandbox's faucet an address is needed."""
-
-    asset: str
-    amount: Decimal
-    address: Annotated[str, Meta(max_length=128)] = ""
-
-
 class ErrorBody(Struct):
     """What went wrong: a stable code, a text for people, and what it is about."""
 
@@ -338,6 +274,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Balance,
     Withdrawal,
     WithdrawalAnswer,
+    Address,
     LedgerEntry,
     Market,
     Order,
@@ -353,6 +290,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     CreateAccountIn,
     DepositIn,
     WithdrawIn,
+    AddressIn,
     Error,
     BatchItem,
     Health,

@@ -23,6 +23,10 @@ from zavora.foundation.forms import show_error
 # The field that says that the question was seen, and the button that leads back to the form.
 CONFIRMED: Final = "confirmed"
 BACK: Final = "back"
+# The field that says that an action's form was seen.
+ANSWERED: Final = "answered"
+# Rows that one action with a form is for.
+ROWS_OF_AN_ACTION_MAX: Final = 100
 # What a question says: names and texts, one below the other.
 Facts = Sequence[tuple[str, str]]
 
@@ -44,6 +48,11 @@ class ServiceAddMixin:
         """Call the service with the form's data and return the row it made."""
         raise NotImplementedError
 
+    def tell_added(self, row: Model) -> str:
+        """Return what to tell of the row that the service made."""
+        model_admin: Any = self
+        return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -55,7 +64,7 @@ class ServiceAddMixin:
         def done(data: dict[str, Any]) -> str:
             row = self.add_by(request, data)
             model_admin.log_addition(request, row, [{"added": {}}])
-            return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+            return self.tell_added(row)
 
         form = self.add_service_form(request.POST or None)
         return service_form_page(
@@ -178,3 +187,43 @@ def for_each(
             changed += 1
     if changed:
         messages.success(request, f"{changed} {done}.")
+
+
+def ask_before(
+    model_admin: Any,
+    request: HttpRequest,
+    rows: Sequence[Model],
+    form_class: type[forms.Form],
+    *,
+    title: str,
+    facts: Callable[[Any], Facts],
+    act: Callable[[Any, dict[str, Any]], str],
+) -> HttpResponse | None:
+    """Show what an action is about to do to each row, with a form; where it is answered, ``act``.
+
+    ``act`` gets a row and the form's data and returns what to tell; refusals are told as well.
+    """
+    if len(rows) > ROWS_OF_AN_ACTION_MAX:
+        messages.error(request, f"Select at most {ROWS_OF_AN_ACTION_MAX} rows.")
+        return None
+    form = form_class(request.POST if ANSWERED in request.POST else None)
+    if form.is_valid():
+        for row in rows:
+            try:
+                told = act(row, form.cleaned_data)
+            except ZavoraError as error:
+                messages.error(request, f"{row}: {error}")
+            else:
+                model_admin.log_change(request, row, told)
+                messages.success(request, f"{row}: {told}")
+        return None
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": title,
+        "form": form,
+        "opts": model_admin.opts,
+        "media": model_admin.media + form.media,
+        "action": request.POST.get("action", ""),
+        "rows": [(row, facts(row)) for row in rows],
+    }
+    return TemplateResponse(request, "admin/service_action.html", context)
