@@ -34,6 +34,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "let_in": "accounts.change_user",
         "shut_out": "accounts.change_user",
         "make_link": "accounts.make_reset_link",
+        "set_level": "accounts.change_level",
     },
     "accounts.apikey": {"revoke": "accounts.change_apikey"},
     "accounts.account": {
@@ -43,6 +44,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "accounts.asset": {
         "add": "accounts.add_asset",
+        "change": "accounts.change_threshold",
         "open_asset": "accounts.change_asset",
         "close_asset": "accounts.change_asset",
     },
@@ -53,6 +55,19 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.withdrawal": {
         "settle": "accounts.change_withdrawal",
         "cancel": "accounts.change_withdrawal",
+        "fail": "accounts.change_withdrawal",
+        "approve": "accounts.approve_withdrawals",
+        "refuse": "accounts.approve_withdrawals",
+    },
+    "accounts.withdrawaladdress": {},
+    "accounts.withdrawallimit": {
+        "add": "accounts.change_withdrawallimit",
+        "change": "accounts.change_withdrawallimit",
+    },
+    # By the kind of what waits: this is an adjustment's, withdrawals' is "approve_withdrawals".
+    "accounts.approval": {
+        "approve": "accounts.approve_adjustments",
+        "refuse": "accounts.approve_adjustments",
     },
     "accounts.auditrecord": {},
     "matching.market": {
@@ -208,6 +223,8 @@ PERSONAL: Final = (
     "accounts.ledgertransaction",
     "accounts.deposit",
     "accounts.withdrawal",
+    "accounts.withdrawallimit",
+    "accounts.approval",
 )
 
 

@@ -13,6 +13,7 @@ from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account
 from accounts.approvals.kinds import KINDS
 from accounts.models import Approval
+from accounts.people.selectors import find_user
 from accounts.services import approve, refuse
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, filter_by
 from zavora.foundation.admin.cells import NOTHING
@@ -28,8 +29,9 @@ class DecisionForm(forms.Form):
 
 def _by_person(term: str) -> Iterator[Branch]:
     """Find what the person of this address asked for."""
-    if "@" in term:
-        yield Branch(Q(requester__email=term.lower()))
+    user = find_user(term) if "@" in term else None
+    if user is not None:
+        yield Branch(Q(requester=user.pk))
 
 
 def approvals_text(approval: Approval | None) -> str:

@@ -28,17 +28,17 @@ SUPPORT = (
 TREASURY = (
     ("accounts", "deposit", "add_deposit"),
     ("accounts", "withdrawal", "change_withdrawal"),
-    ("accounts", "withdrawal", "approve_withdrawal"),
+    ("accounts", "withdrawal", "approve_withdrawals"),
     ("accounts", "ledgertransaction", "add_ledgertransaction"),
-    ("accounts", "approval", "approve_adjustment"),
+    ("accounts", "approval", "approve_adjustments"),
 )
 RISK = (
     ("accounts", "account", "change_account"),
     ("accounts", "user", "change_level"),
     ("accounts", "asset", "change_threshold"),
-    ("accounts", "withdrawal", "approve_withdrawal"),
+    ("accounts", "withdrawal", "approve_withdrawals"),
     ("accounts", "withdrawallimit", "change_withdrawallimit"),
-    ("accounts", "approval", "approve_adjustment"),
+    ("accounts", "approval", "approve_adjustments"),
     ("matching", "market", "change_market"),
 )
 ADMIN = (
@@ -57,8 +57,8 @@ WORDS = {
     "make_reset_link": "Can make links by which people set a new password",
     "change_level": "Can change how well a person is verified",
     "change_threshold": "Can change up to what withdrawals need no approval",
-    "approve_withdrawal": "Can approve withdrawals of others",
-    "approve_adjustment": "Can approve adjustments and credits of others",
+    "approve_withdrawals": "Can approve withdrawals of others",
+    "approve_adjustments": "Can approve adjustments and credits of others",
 }
 
 NAMES = {
@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [
-                    ("approve_adjustment", "Can approve adjustments and credits of others")
+                    ("approve_adjustments", "Can approve adjustments and credits of others")
                 ],
             },
         ),
@@ -231,7 +231,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name="withdrawal",
-            options={"permissions": [("approve_withdrawal", "Can approve withdrawals of others")]},
+            options={"permissions": [("approve_withdrawals", "Can approve withdrawals of others")]},
         ),
         migrations.RemoveIndex(
             model_name="withdrawal",

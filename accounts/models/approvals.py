@@ -61,7 +61,7 @@ class Approval(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        permissions = [("approve_adjustment", "Can approve adjustments and credits of others")]
+        permissions = [("approve_adjustments", "Can approve adjustments and credits of others")]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "subject", "topic"],

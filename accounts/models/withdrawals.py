@@ -45,7 +45,7 @@ class Withdrawal(models.Model):
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        permissions = [("approve_withdrawal", "Can approve withdrawals of others")]
+        permissions = [("approve_withdrawals", "Can approve withdrawals of others")]
         constraints = [
             models.UniqueConstraint(fields=["account", "idempotency_key"], name="withdrawal_key"),
             models.CheckConstraint(

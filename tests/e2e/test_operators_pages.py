@@ -23,8 +23,10 @@ CUT = """
 })
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
-# Lists that stay empty here: nobody of the demo is in a group, or sets a switch.
-EMPTY = {"Group", "Withdrawal", "OrderKey", "Switch"}
+# Lists that stay empty here: nobody of the demo keeps an address book, or sets a switch.
+EMPTY = {
+    "Approval", "OrderKey", "Switch", "Withdrawal", "WithdrawalAddress", "WithdrawalLimit",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ def path_of(people: People, path: str) -> str:
         "<int:key_id>": str(people.doomed_token),
         "<uuid:account_id>": people.accounts["owner"],
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
+        "<int:address_id>": str(people.doomed_address),
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
         ANYTHING_ELSE: "no/such/page",
@@ -51,6 +52,8 @@ def form_of(people: People, path: str) -> dict[str, str]:
         "/account/tokens": {"scopes": "read", "label": "matrix"},
         "/account/deposit": money,
         "/account/withdraw": {**money, "address": "somewhere"},
+        "/account/addresses": {**money, "address": "my own"},
+        "/account/addresses/<uuid:account_id>/allow-list": {"is_on": "yes"},
     }
     return {**forms.get(path, {}), "key": re.sub(r"\W", "", path)}
 
@@ -71,7 +74,12 @@ def effects(people: People) -> list[Any]:
             " ON a.id = d.account_id WHERE a.public_id = %s",
             [people.accounts["owner"]],
         )
-        return [key.fetchall(), withdrawals.fetchall(), deposits.fetchall()]
+        book = tables.execute(
+            "SELECT b.id, b.removed_at, a.has_allow_list FROM accounts_withdrawaladdress b"
+            " JOIN accounts_account a ON a.id = b.account_id WHERE a.public_id = %s ORDER BY b.id",
+            [people.accounts["owner"]],
+        )
+        return [key.fetchall(), withdrawals.fetchall(), deposits.fetchall(), book.fetchall()]
 
 
 def cell_of(answer: httpx.Response) -> str:

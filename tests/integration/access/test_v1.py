@@ -32,6 +32,8 @@ def body_of(method: str, path: str, account: str) -> Any:
     if path.endswith(("/deposit", "/withdraw")):
         to = {"address": "somewhere"} if path.endswith("/withdraw") else {}
         return {"asset": "EUR", "amount": "0.01", **to}
+    if path.endswith("/addresses") and method == "POST":
+        return {"asset": "EUR", "address": "somewhere-else"}
     return bodies.get(path) if method == "POST" else None
 
 
@@ -57,6 +59,8 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
     target = path.replace("<account>", people.account(caller)).replace("<market>", "BTC-EUR")
     if "<withdrawal>" in target:
         target = target.replace("<withdrawal>", str(people.withdrawal(caller)))
+    if "<address>" in target:
+        target = target.replace("<address>", str(people.address(caller)))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
     body = body_of(method, path, people.account(caller))

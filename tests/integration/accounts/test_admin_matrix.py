@@ -9,10 +9,12 @@ from django.contrib import admin
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
 from django.template.response import SimpleTemplateResponse
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 
+from accounts.access.actor import Actor
 from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, User
 from accounts.services import (
+    add_address,
     create_asset,
     create_token,
     credit_deposit,
@@ -20,6 +22,8 @@ from accounts.services import (
     request_withdrawal,
     set_asset_active,
     set_user_active,
+    set_withdrawal_limit,
+    submit_adjustment,
 )
 from matching.models import Market, Shard
 from tests.actors import SYSTEM
@@ -40,6 +44,7 @@ from tests.admin_walk import (
     who_acts,
     who_looks,
 )
+from tests.approving import approve_up_to
 
 PASSWORD = "correct horse battery"
 VIEWS = frozenset(f"{label.partition('.')[0]}.view_{label.partition('.')[2]}" for label in TABLE)
@@ -62,7 +67,10 @@ def test_the_table_can_be_shown():
 
 
 def roles_of(model):
-    """Everybody, and for one model somebody with each permission that there is for it, alone."""
+    """Everybody, and for one model somebody with each permission that there is for it, alone.
+
+    There is for it what the tables name, too, be it another model's.
+    """
     app, _, name = model.partition(".")
     own = Permission.objects.filter(content_type__app_label=app, content_type__model=name)
     roles = []
@@ -73,6 +81,12 @@ def roles_of(model):
         roles.append(
             Role(one.codename, permissions=frozenset(f"{app}.{right}" for right in rights))
         )
+    named = {who for who in TABLE.get(model, {}).values() if "." in who}
+    known = {right for role in roles for right in role.permissions}
+    roles += [
+        Role(right, permissions=frozenset({right, f"{app}.view_{name}"}))
+        for right in sorted(named - known)
+    ]
     return (*ROLES, *roles)
 
 
@@ -127,13 +141,26 @@ def make_target(name, usd, *, is_staff):
         external_reference=f"wire-{name}", reason="for the test",
     )  # fmt: skip
     key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
-    withdrawal = request_withdrawal(
-        by=SYSTEM,
-        account_id=account.public_id,
-        asset="USD",
-        amount=Decimal(10),
-        address="somewhere",
-    )
+    approve_up_to(10)
+    withdrawal, waiting = (
+        request_withdrawal(
+            by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(amount),
+            address="somewhere",
+        )
+        for amount in (10, 11)
+    )  # fmt: skip
+    entry = add_address(by=SYSTEM, account_id=account.public_id, asset="USD", address="home")
+    limit = set_withdrawal_limit(
+        by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(500), reason="new",
+    )  # fmt: skip
+    with override_settings(ZAVORA_ADJUST_ALONE_MAX=Decimal(0)):
+        asker = ensure_user(by=SYSTEM, email="asker@desk.example", is_staff=True)
+        adjustment = submit_adjustment(
+            by=Actor.operator(
+                user_id=asker.pk, name=asker.email, permissions=(), is_superuser=True
+            ),
+            account_id=account.public_id, asset="USD", amount=Decimal(3), reason="miscounted",
+        )  # fmt: skip
     shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
     set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)
     frozen = shut.accounts.get()
@@ -154,6 +181,11 @@ def make_target(name, usd, *, is_staff):
         "accounts.asset": usd,
         "accounts.asset:open_asset": usd.old,
         "accounts.withdrawal": withdrawal,
+        "accounts.withdrawal:approve": waiting,
+        "accounts.withdrawal:refuse": waiting,
+        "accounts.withdrawaladdress": entry,
+        "accounts.withdrawallimit": limit,
+        "accounts.approval": adjustment,
         "accounts.balance": account.balances.get(),
         "accounts.ledgertransaction": LedgerTransaction.objects.first(),
         "accounts.ledgerentry": LedgerEntry.objects.first(),
@@ -167,7 +199,19 @@ def make_target(name, usd, *, is_staff):
     rules |= dict.fromkeys(("min_notional", "max_notional", "max_price", "max_quantity"), "9")
     staff = {"is_staff": "on"} if is_staff else {}
     passwords = {"old_password": PASSWORD, "new_password1": "purple lamp garden seven"}
+    decided = {"answered": "yes", "reason": "as it should be"}
     bodies = {
+        ("accounts.user", "set_level"): {"answered": "yes", "level": "2", "reason": "seen"},
+        ("accounts.asset", "change"): {"amount": "1", "reason": "too much at once"},
+        ("accounts.withdrawal", "approve"): decided,
+        ("accounts.withdrawal", "refuse"): decided,
+        ("accounts.withdrawal", "fail"): decided,
+        ("accounts.approval", "approve"): decided,
+        ("accounts.approval", "refuse"): decided,
+        ("accounts.withdrawallimit", "add"): {
+            "account": str(account.public_id), "asset": "EUR", "per_day": "7", "reason": "new",
+        },
+        ("accounts.withdrawallimit", "change"): {"per_day": "7", "reason": "new"},
         ("", "password_change"): {**passwords, "new_password2": "purple lamp garden seven"},
         ("auth.group", "add"): {"name": "Support"},
         ("auth.group", "change"): {"name": "Money"},
