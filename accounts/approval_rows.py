@@ -32,7 +32,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     subject: str
     arguments: dict[str, Any]
-    approvers_needed: int = 1
     topic: str = ""
     reason: str = ""
     account: Account | None = None
@@ -40,8 +39,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     about_id: int | None = None
 
 
-def open_approval(by: Actor, asked: Asked, *, now: datetime) -> Approval:
-    """Write down that ``by`` asks for something, in the present transaction.
+def open_approval(by: Actor, asked: Asked, *, needed: int, now: datetime) -> Approval:
+    """Write down that ``by`` asks ``needed`` others for something, in the present transaction.
 
     Raises Conflict where the same waits already.
     """
@@ -57,7 +56,7 @@ def open_approval(by: Actor, asked: Asked, *, now: datetime) -> Approval:
                 arguments=asked.arguments,
                 reason=asked.reason,
                 requester_id=by.user_id,
-                approvers_needed=asked.approvers_needed,
+                approvers_needed=needed,
                 created_at=now,
                 expires_at=now + timedelta(hours=settings.ZAVORA_APPROVAL_HOURS),
             )

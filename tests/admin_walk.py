@@ -7,6 +7,7 @@ and says what happened; ``markdown()`` renders the table for people (docs/securi
 
 from collections.abc import Iterator, Mapping
 from copy import copy
+from importlib import import_module
 from typing import Any, ClassVar, Final, NamedTuple
 
 from django.contrib import admin
@@ -102,6 +103,19 @@ SITE: Final[Mapping[str, str]] = {
     "(anything else)": STAFF,
 }
 MODEL_PAGES: Final = ("changelist", "add", "history", "delete", "change", "(redirect)")
+
+
+_ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
+
+
+def granted(role: str) -> frozenset[str]:
+    """Return the permissions of one of the roles that the migration makes."""
+    looks = [("accounts", model, f"view_{model}") for model in _ROLES.LOOK]
+    looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
+    return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role]))
+
+
+DESK_ROLES: Final[Mapping[str, frozenset[str]]] = {name: granted(name) for name in _ROLES.ROLES}
 
 
 class Entry(NamedTuple):
@@ -201,8 +215,8 @@ def who_acts(entry: Entry) -> str:
 def markdown() -> str:
     """Return the matrix as a table: who looks, and who acts on customers and on staff."""
     lines = [
-        "| page or action | who sees it | who acts by it | on staff, or what is theirs |",
-        "|---|---|---|---|",
+        "| page or action | who sees it | who acts by it | on staff, or what is theirs | roles |",
+        "|---|---|---|---|---|",
     ]
     for entry in expected_entries():
         if entry.name == "(redirect)":
@@ -211,7 +225,9 @@ def markdown() -> str:
         shown = f"{entry.model or 'site'} {'action ' if entry.is_action else ''}{entry.name}"
         about_people = entry.model in PERSONAL and acts not in (NOBODY, SUPERUSER)
         staff = SUPERUSER if about_people else acts
-        lines.append(f"| {shown} | {' or '.join(who_looks(entry))} | {acts} | {staff} |")
+        roles = ", ".join(name for name, rights in DESK_ROLES.items() if acts in rights)
+        looks = " or ".join(who_looks(entry))
+        lines.append(f"| {shown} | {looks} | {acts} | {staff} | {roles} |")
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ from accounts.approval_rows import (
     open_approval,
     state_of,
 )
-from accounts.approvals.kinds import Ending, Kind, kind_of
+from accounts.approvals.kinds import KINDS, Ending, Kind, kind_of
 from accounts.audit import checked_reason, record_act
 from accounts.models import Approval
 from accounts.people.locks import lock_account
@@ -31,7 +31,7 @@ OUTCOME_LENGTH_MAX = 200
 
 def ask(by: Actor, asked: Asked, *, now: datetime) -> Approval:
     """Ask for an act within the present transaction, on record. Raises Conflict as it waits."""
-    approval = open_approval(by, asked, now=now)
+    approval = open_approval(by, asked, needed=KINDS[asked.kind].approvers, now=now)
     _record(by, "approval.request", approval, was=None, reason=asked.reason, **asked.arguments)
     return approval
 

@@ -148,8 +148,8 @@ def _begin(
                     "withdrawal": str(record.pk), "asset": record.asset.code,
                     "amount": f"{record.amount:f}", "address": record.address,
                 },
-                approvers_needed=APPROVERS_OF_A_WITHDRAWAL,
             ),
+            needed=APPROVERS_OF_A_WITHDRAWAL,
             now=now,
         )  # fmt: skip
         record.save(update_fields=["approval"])

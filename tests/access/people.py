@@ -27,8 +27,8 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.notices import publish_credentials_on_commit
 from accounts.services import (
-    add_address, create_account, create_api_key, create_token, deposit, ensure_user, request_withdrawal,
-    revoke_key,
+    add_address, create_account, create_api_key, create_token, deposit, ensure_user,
+    request_withdrawal, revoke_key,
 )
 from tests.actors import SYSTEM
 

@@ -28,6 +28,7 @@ from accounts.services import (
 from matching.models import Market, Shard
 from tests.actors import SYSTEM
 from tests.admin_walk import (
+    DESK_ROLES,
     MODEL_PAGES,
     PERSONAL,
     TABLE,
@@ -54,6 +55,7 @@ ROLES = (
     Role("staff"),
     Role("viewer", permissions=VIEWS),
     Role("help desk", permissions=frozenset({"accounts.view_user", "accounts.change_user"})),
+    *(Role(name, permissions=rights) for name, rights in DESK_ROLES.items()),
     Role("superuser", is_superuser=True),
 )
 
