@@ -73,46 +73,49 @@ NAMES = {
 }
 
 
-def make_roles(apps, _schema_editor):
+def make_roles(apps, schema_editor):
     """Make each role that is not there; one of that name is an operator's, and stays as it is.
 
     Django makes permissions after all migrations: those that are needed are made here, as it does.
     """
-    Group = apps.get_model("auth", "Group")
-    Permission = apps.get_model("auth", "Permission")
-    ContentType = apps.get_model("contenttypes", "ContentType")
+    # The owner of the tables may come by a connection of its own.
+    groups, permissions, content_types = (
+        apps.get_model(*name).objects.using(schema_editor.connection.alias)
+        for name in (("auth", "Group"), ("auth", "Permission"), ("contenttypes", "ContentType"))
+    )
     looks = [("accounts", model, f"view_{model}") for model in LOOK]
     looks += [("matching", model, f"view_{model}") for model in LOOK_AT_MARKETS]
     for name, acts in ROLES.items():
-        group, made = Group.objects.get_or_create(name=name)
+        group, made = groups.get_or_create(name=name)
         if not made:
             continue
         for app, model, codename in (*looks, *acts):
-            kind, _ = ContentType.objects.get_or_create(app_label=app, model=model)
+            kind, _ = content_types.get_or_create(app_label=app, model=model)
             act = codename.partition("_")[0]
             words = WORDS.get(codename, f"Can {act} {NAMES.get(model, model)}")
-            permission, _ = Permission.objects.get_or_create(
+            permission, _ = permissions.get_or_create(
                 content_type=kind, codename=codename, defaults={"name": words}
             )
             group.permissions.add(permission)
 
 
-def ask_for_those_that_wait(apps, _schema_editor):
+def ask_for_those_that_wait(apps, schema_editor):
     """Let two persons decide about each withdrawal that waits without anybody being asked."""
-    Withdrawal = apps.get_model("accounts", "Withdrawal")
-    Approval = apps.get_model("accounts", "Approval")
+    alias = schema_editor.connection.alias
+    withdrawals = apps.get_model("accounts", "Withdrawal").objects.using(alias)
+    approvals = apps.get_model("accounts", "Approval").objects.using(alias)
     now = django.utils.timezone.now()
-    waiting = Withdrawal.objects.filter(state="pending", approval=None)
+    waiting = withdrawals.filter(state="pending", approval=None)
     for row in waiting.select_related("account", "asset").iterator(chunk_size=500):
         owner = row.account.owner_id
         asked = {"asset": row.asset.code, "amount": f"{row.amount:f}", "address": row.address}
-        approval = Approval.objects.create(
+        approval = approvals.create(
             kind="withdrawal", account_id=row.account_id, about_id=owner, requester_id=owner,
             subject=f"account:{row.account.public_id}", topic=str(row.pk),
             arguments={"withdrawal": str(row.pk), **asked}, approvers_needed=2,
             created_at=now, expires_at=now + timedelta(days=30),
         )  # fmt: skip
-        Withdrawal.objects.filter(pk=row.pk).update(approval=approval)
+        withdrawals.filter(pk=row.pk).update(approval=approval)
 
 
 class Migration(migrations.Migration):

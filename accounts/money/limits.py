@@ -6,7 +6,7 @@ all accounts of the person, so it is checked under the owner's lock: more accoun
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -49,7 +49,7 @@ def check_limits(account: Account, asset: Asset, amount: Decimal, *, now: dateti
     The owner and the account are locked.
     """
     limit = WithdrawalLimit.objects.filter(account=account, asset=asset).first()
-    of = {"account": account}
+    of: dict[str, Any] = {"account": account}
     if limit is None:
         level = User.objects.values_list("verification_level", flat=True).get(pk=account.owner_id)
         limit = WithdrawalLimit.objects.filter(level=level, asset=asset).first()
@@ -96,7 +96,7 @@ def set_withdrawal_limit(
     the_asset = get_asset(asset)
     if per_day is not None:
         check_figure(per_day, the_asset, name="per_day")
-    of = {"account": account, "level": level, "asset": the_asset}
+    of: dict[str, Any] = {"account": account, "level": level, "asset": the_asset}
     limit = WithdrawalLimit.objects.select_for_update().filter(**of).first()
     was = None if limit is None else f"{limit.per_day.normalize():f}"
     if per_day is None:
@@ -104,7 +104,7 @@ def set_withdrawal_limit(
             limit.delete()
         limit = None
     else:
-        changed = {"per_day": per_day, "updated_at": moment(now)}
+        changed: dict[str, Any] = {"per_day": per_day, "updated_at": moment(now)}
         limit, _ = WithdrawalLimit.objects.update_or_create(**of, defaults=changed)
     record_act(
         by, "limit.set",

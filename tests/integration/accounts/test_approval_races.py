@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from accounts.access.actor import Permission
@@ -214,5 +214,4 @@ def test_the_limit_of_a_level_holds_over_all_accounts_of_a_person_at_once(funded
     threads = run_together(*calls)
     assert Counter(errors_of(threads)) == {ValidationFailed: 11}
     assert Withdrawal.objects.count() == 5
-    connection.close()
     assert reconcile() == []

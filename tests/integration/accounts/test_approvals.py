@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -481,7 +482,7 @@ def test_what_is_staffs_takes_a_superuser(funded):
 def test_roles_are_made_once_and_what_operators_changed_stays(db):
     make_roles = import_module("accounts.migrations.0014_approvals").make_roles
     Group.objects.all().delete()
-    make_roles(apps, None)
+    make_roles(apps, SimpleNamespace(connection=connection))
     assert set(Group.objects.values_list("name", flat=True)) == {
         "support", "treasury", "risk", "admin",
     }  # fmt: skip
@@ -493,7 +494,7 @@ def test_roles_are_made_once_and_what_operators_changed_stays(db):
         Permission.APPROVE_WITHDRAWAL, Permission.ADJUST_BALANCE, Permission.CREDIT_DEPOSIT,
     } & {f"accounts.{one.codename}" for one in support.permissions.all()}  # fmt: skip
     support.permissions.clear()
-    make_roles(apps, None)
+    make_roles(apps, SimpleNamespace(connection=connection))
     assert not support.permissions.exists()
     # A role that the code names has every permission that it needs under its own model.
     granted = {
@@ -510,7 +511,7 @@ def test_what_waited_before_there_were_approvals_takes_two_persons(funded):
     Approval.objects.filter(pk=approval_id).delete()
     migration = import_module("accounts.migrations.0014_approvals")
     for _ in range(2):
-        migration.ask_for_those_that_wait(apps, None)
+        migration.ask_for_those_that_wait(apps, SimpleNamespace(connection=connection))
     record.refresh_from_db()
     assert (Approval.objects.count(), record.approval.about) == (1, funded.owner)
     approve_by_two(record)
