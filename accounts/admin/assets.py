@@ -11,6 +11,7 @@ from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
 from accounts.admin.approvals import told_of_request
 from accounts.models import Asset
+from accounts.money.reconcile import plain
 from accounts.services import create_asset, set_asset_active, submit_threshold
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
 from zavora.foundation.admin.cells import Unit
@@ -79,7 +80,7 @@ class AssetAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
 
     def change_form(self, data: Any, row: Asset) -> forms.Form:
         """Return the form of the threshold."""
-        return ThresholdForm(data, initial={"amount": f"{row.withdrawal_auto_max.normalize():f}"})
+        return ThresholdForm(data, initial={"amount": plain(row.withdrawal_auto_max)})
 
     def change_by(self, request: HttpRequest, row: Asset, data: dict[str, Any]) -> str:
         """Set the threshold, or ask a second person for a higher one."""

@@ -19,6 +19,7 @@ from accounts.admin.approvals import (
 )
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset
 from accounts.models import HELD_STATES, Withdrawal, WithdrawalAddress, WithdrawalLimit
+from accounts.money.reconcile import plain
 from accounts.services import (
     LEVEL_MAX,
     cancel_withdrawal,
@@ -253,7 +254,7 @@ class WithdrawalLimitAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
 
     def change_form(self, data: Any, row: WithdrawalLimit) -> forms.Form:
         """Return the form of a limit."""
-        return ChangedLimitForm(data, initial={"per_day": f"{row.per_day.normalize():f}"})
+        return ChangedLimitForm(data, initial={"per_day": plain(row.per_day)})
 
     def change_by(self, request: HttpRequest, row: WithdrawalLimit, data: dict[str, Any]) -> str:
         """Change the limit, or take it away."""

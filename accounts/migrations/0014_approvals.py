@@ -108,7 +108,8 @@ def ask_for_those_that_wait(apps, schema_editor):
     waiting = withdrawals.filter(state="pending", approval=None)
     for row in waiting.select_related("account", "asset").iterator(chunk_size=500):
         owner = row.account.owner_id
-        asked = {"asset": row.asset.code, "amount": f"{row.amount:f}", "address": row.address}
+        amount = f"{row.amount:f}".rstrip("0").rstrip(".")  # always with 18 decimals
+        asked = {"asset": row.asset.code, "amount": amount, "address": row.address}
         approval = approvals.create(
             kind="withdrawal", account_id=row.account_id, about_id=owner, requester_id=owner,
             subject=f"account:{row.account.public_id}", topic=str(row.pk),

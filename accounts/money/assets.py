@@ -9,6 +9,7 @@ from accounts.access.actor import Actor, Permission
 from accounts.audit import checked_reason, record_act
 from accounts.models import Asset
 from accounts.money.postings import AMOUNT_BOUND
+from accounts.money.reconcile import plain
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import Conflict, NotFound, ValidationFailed
 from zavora.foundation.money import SCALE_MAX, NotExact, decimal_to_units
@@ -85,6 +86,6 @@ def change_threshold_now(
         asset.save(update_fields=["withdrawal_auto_max"])
         record_act(
             by, "asset.threshold", f"asset:{code}", reason=checked_reason(reason),
-            was=f"{was:f}", now=f"{amount:f}", **more,
+            was=plain(was), now=plain(amount), **more,
         )  # fmt: skip
     return asset

@@ -18,6 +18,7 @@ from accounts.approval_rows import moment
 from accounts.audit import checked_reason, record_act
 from accounts.models import Account, Asset, User, Withdrawal, WithdrawalLimit
 from accounts.money.postings import ZERO, get_asset
+from accounts.money.reconcile import plain
 from accounts.people.locks import lock_account, lock_user
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import EXACT, NotExact, decimal_to_units
@@ -61,10 +62,10 @@ def check_limits(account: Account, asset: Asset, amount: Decimal, *, now: dateti
     sums = left.exclude(state__in=_GIVEN_BACK).aggregate(total=Sum("amount"))
     total = sums["total"] or ZERO
     if EXACT.add(total, amount) > limit.per_day:
-        remaining = max(ZERO, EXACT.subtract(limit.per_day, total)).normalize()
+        remaining = plain(max(ZERO, EXACT.subtract(limit.per_day, total)))
         raise ValidationFailed(
             f"above the day's limit of {asset.code}",
-            amount=f"expected at most {remaining:f} until {ends:%Y-%m-%d %H:%M} UTC",
+            amount=f"expected at most {remaining} until {ends:%Y-%m-%d %H:%M} UTC",
         )
 
 
@@ -98,7 +99,7 @@ def set_withdrawal_limit(
         check_figure(per_day, the_asset, name="per_day")
     of: dict[str, Any] = {"account": account, "level": level, "asset": the_asset}
     limit = WithdrawalLimit.objects.select_for_update().filter(**of).first()
-    was = None if limit is None else f"{limit.per_day.normalize():f}"
+    was = None if limit is None else plain(limit.per_day)
     if per_day is None:
         if limit is not None:
             limit.delete()
