@@ -197,7 +197,7 @@ def is_alone(by: Actor, amount: Decimal) -> bool:
     alone_max = settings.ZAVORA_ADJUST_ALONE_MAX
     if by.kind is ActorKind.SYSTEM or alone_max is None or not amount.is_finite():
         return True
-    return abs(amount) <= Decimal(alone_max)
+    return amount.copy_abs() <= Decimal(alone_max)
 
 
 def require_alone(by: Actor, amount: Decimal) -> None:
