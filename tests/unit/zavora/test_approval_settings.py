@@ -1,4 +1,4 @@
-"""Settings by which money leaves: what production refuses, and what it does where nothing is said."""
+"""Settings by which money leaves: what production refuses, and what holds where nothing is said."""
 
 import os
 import subprocess
