@@ -69,10 +69,7 @@ def test_the_table_can_be_shown():
 
 
 def roles_of(model):
-    """Everybody, and for one model somebody with each permission that there is for it, alone.
-
-    There is for it what the tables name, too, be it another model's.
-    """
+    """Everybody, and for one model somebody with each permission that there is for it, alone."""
     app, _, name = model.partition(".")
     own = Permission.objects.filter(content_type__app_label=app, content_type__model=name)
     roles = []
@@ -83,12 +80,6 @@ def roles_of(model):
         roles.append(
             Role(one.codename, permissions=frozenset(f"{app}.{right}" for right in rights))
         )
-    named = {who for who in TABLE.get(model, {}).values() if "." in who}
-    known = {right for role in roles for right in role.permissions}
-    roles += [
-        Role(right, permissions=frozenset({right, f"{app}.view_{name}"}))
-        for right in sorted(named - known)
-    ]
     return (*ROLES, *roles)
 
 
