@@ -7,7 +7,6 @@ and says what happened; ``markdown()`` renders the table for people (docs/securi
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from importlib import import_module
 from typing import Any, ClassVar, Final, NamedTuple
 
 from django.contrib import admin
@@ -18,12 +17,7 @@ from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, reverse
 
 from accounts.models import User
-
-# Who may: the name of a permission, or one of these.
-NOBODY: Final = "nobody"
-SUPERUSER: Final = "superusers"
-STAFF: Final = "staff"
-ANYBODY: Final = "anybody"
+from tests.desk_roles import ANYBODY, DESK_ROLES, NOBODY, STAFF, SUPERUSER
 
 # What each model's pages let change, by entry; everything else there is only to look at, with the
 # permission to view or to change. "add" and "change" are pages, the others actions of the list.
@@ -105,49 +99,12 @@ SITE: Final[Mapping[str, str]] = {
 MODEL_PAGES: Final = ("changelist", "add", "history", "delete", "change", "(redirect)")
 
 
-_ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
-
-
-def granted(role: str) -> frozenset[str]:
-    """Return the permissions of one of the roles that the migration makes."""
-    looks = [("accounts", model, f"view_{model}") for model in _ROLES.LOOK]
-    looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
-    return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role]))
-
-
-DESK_ROLES: Final[Mapping[str, frozenset[str]]] = {name: granted(name) for name in _ROLES.ROLES}
-
-
 class Entry(NamedTuple):
     """One thing that can be asked of the operators' pages."""
 
     model: str  # "accounts.user"; empty: the site itself
     name: str
     is_action: bool = False
-
-
-class Role(NamedTuple):
-    """Somebody at the door. ``permissions`` are what they were given by name."""
-
-    name: str
-    is_staff: bool = True
-    is_superuser: bool = False
-    permissions: frozenset[str] = frozenset()
-
-    @property
-    def is_known(self) -> bool:
-        """Return whether somebody of this role is logged in."""
-        return self.name != "anonymous"
-
-    def has(self, who: str) -> bool:
-        """Return whether this role is among ``who`` of the tables."""
-        if who == ANYBODY:
-            return True
-        if who == NOBODY or not self.is_staff:
-            return False
-        if who == STAFF or self.is_superuser:
-            return True
-        return who in self.permissions
 
 
 # --- what there is --------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def check_limits(account: Account, asset: Asset, amount: Decimal, *, now: dateti
     limit = WithdrawalLimit.objects.filter(account=account, asset=asset).first()
     of: dict[str, Any] = {"account": account}
     if limit is None:
-        level = User.objects.values_list("verification_level", flat=True).get(pk=account.owner_id)
-        limit = WithdrawalLimit.objects.filter(level=level, asset=asset).first()
+        level = User.objects.filter(accounts=account).values("verification_level")
+        limit = WithdrawalLimit.objects.filter(level__in=level, asset=asset).first()
         of = {"account__owner": account.owner_id}
     if limit is None:
         return

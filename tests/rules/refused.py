@@ -4,7 +4,7 @@ Each call is tried on ``things_of`` two people, Ann's and Bob's; a refusal leave
 was, the records of acts among them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
@@ -13,36 +13,19 @@ from django.test import override_settings
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.access.actor import Actor, ActorKind, Permission
+from accounts.access.actor import Actor, Permission
 from matching import services as markets
 from matching.orders import services as orders
-from tests.actors import SYSTEM, customer, operator
+from tests.actors import SYSTEM, customer
 from tests.approving import approve_up_to
-
-Things = Any  # what ``things_of`` returns
-Call = Callable[[Things, Things], object]
+from tests.rules.refused_decisions import REFUSED_DECISIONS
+from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
 
 PASSWORD: Final = "correct horse battery staple"
-USD: Final = {"asset": "USD", "amount": Decimal(5)}
 TOO_MUCH: Final = {"asset": "USD", "amount": Decimal(10**6)}
 NOT_EXACT: Final = {"asset": "USD", "amount": Decimal("0.000000001")}
-CREDIT: Final = {**USD, "external_reference": "wire-1", "reason": "seen"}
 RULES: Final = {"base": "USD", "quote": "EUR", "tick_size": Decimal(1), "lot_size": Decimal(1)}
 RIGHTS: Final = {"is_staff": True, "is_superuser": True}
-# Everybody who may do everything but what they are refused.
-NOT_SUPERUSER: Final = operator(*Permission)
-
-
-def all_but(permission: Permission) -> Actor:
-    """Return an operator who lacks this permission alone."""
-    return operator(*(one for one in Permission if one is not permission))
-
-
-def key(things: Things, *scopes: str, **more: Any) -> Actor:
-    """Return a key of somebody with these scopes."""
-    return customer(
-        things.user, kind=ActorKind.KEY, key_id=things.key, scopes=frozenset(scopes), **more
-    )
 
 
 def things_of(name: str, **rights: Any) -> Things:
@@ -93,58 +76,6 @@ def _cancel_own(by: Actor, things: Things) -> object:
     )
 
 
-def _fail(by: Actor, things: Things, **more: Any) -> object:
-    asked = {"withdrawal_id": things.withdrawal, "reason": "it came back", **more}
-    return accounts.fail_withdrawal(by=by, **asked)
-
-
-def _decisions(decide: Callable[..., object]) -> tuple[Call, ...]:
-    """Return who does not decide about Ann's withdrawal, of those who may decide about others'."""
-
-    def call(by: Callable[[Things], Actor], **more: Any) -> Call:
-        return lambda ann, bob: decide(
-            by=by(ann), **{"approval_id": ann.approval, "reason": "why not", **more}
-        )
-
-    return (
-        call(lambda ann: all_but(Permission.APPROVE_WITHDRAWAL)),
-        call(lambda ann: customer(ann.user)),
-        call(lambda ann: key(ann, "read", "trade", "withdraw")),
-        call(lambda ann: operator(*Permission, user_id=ann.user.pk)),
-        call(lambda ann: SYSTEM),
-        call(lambda ann: NOT_SUPERUSER, approval_id=1),
-        call(lambda ann: NOT_SUPERUSER, reason=" "),
-    )
-
-
-def _threshold(by: Actor, **more: Any) -> object:
-    asked = {"code": "USD", "amount": Decimal(1), "reason": "why not", **more}
-    return accounts.submit_threshold(by=by, **asked)
-
-
-def _address(by: Actor, things: Things, **more: Any) -> object:
-    asked = {"account_id": things.account, "asset": "USD", "address": "far", **more}
-    return accounts.add_address(by=by, **asked)
-
-
-def _remove(by: Actor, things: Things) -> object:
-    return accounts.remove_address(by=by, account_id=things.account, address_id=1)
-
-
-def _allow_list(by: Actor, things: Things) -> object:
-    return accounts.set_allow_list(by=by, account_id=things.account, is_on=True)
-
-
-def _limit(by: Actor, **more: Any) -> object:
-    asked = {"asset": "USD", "per_day": Decimal(5), "reason": "why not", **more}
-    return accounts.set_withdrawal_limit(by=by, **asked)
-
-
-def _level(by: Actor, things: Things, **more: Any) -> object:
-    asked = {"user_id": things.user.pk, "level": 1, "reason": "why not", **more}
-    return accounts.set_verification_level(by=by, **asked)
-
-
 def _token(by: Actor, things: Things, **more: Any) -> object:
     asked = {"user_id": things.user.pk, "scopes": ["read"], **more}
     return accounts.create_token(by=by, **asked)
@@ -169,6 +100,7 @@ def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp gar
 
 
 REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
+    **REFUSED_DECISIONS,
     # --- money
     "request_withdrawal": (
         lambda ann, bob: _withdraw(customer(bob.user), ann),
@@ -206,81 +138,6 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=customer(ann.user), withdrawal_id=ann.withdrawal
         ),
         lambda ann, bob: accounts.cancel_withdrawal(by=SYSTEM, withdrawal_id=1),
-    ),
-    "fail_withdrawal": (
-        lambda ann, bob: _fail(all_but(Permission.DECIDE_WITHDRAWAL), ann),
-        lambda ann, bob: _fail(customer(ann.user), ann),
-        lambda ann, bob: _fail(SYSTEM, ann, reason=" "),
-        lambda ann, bob: _fail(SYSTEM, ann, withdrawal_id=ann.waiting),
-        lambda ann, bob: _fail(SYSTEM, ann, withdrawal_id=1),
-    ),
-    # --- what others decide
-    "approve": _decisions(accounts.approve),
-    "refuse": _decisions(accounts.refuse),
-    "expire_approval": (
-        lambda ann, bob: accounts.expire_approval(by=NOT_SUPERUSER, approval_id=ann.approval),
-        lambda ann, bob: accounts.expire_approval(by=SYSTEM, approval_id=ann.approval),
-        lambda ann, bob: accounts.expire_approval(by=SYSTEM, approval_id=1),
-    ),
-    "submit_adjustment": (
-        lambda ann, bob: accounts.submit_adjustment(
-            by=all_but(Permission.ADJUST_BALANCE), account_id=ann.account, reason="typo", **USD
-        ),
-        lambda ann, bob: accounts.submit_adjustment(
-            by=SYSTEM, account_id=ann.account, asset="USD", amount=Decimal(-91), reason="typo"
-        ),
-    ),
-    "submit_credit": (
-        lambda ann, bob: accounts.submit_credit(
-            by=all_but(Permission.CREDIT_DEPOSIT), account_id=ann.account, **CREDIT
-        ),
-        lambda ann, bob: accounts.submit_credit(
-            by=SYSTEM, account_id=ann.account, **(CREDIT | {"external_reference": ""})
-        ),
-    ),
-    "submit_threshold": (
-        lambda ann, bob: _threshold(all_but(Permission.CHANGE_THRESHOLD)),
-        lambda ann, bob: _threshold(customer(ann.user)),
-        lambda ann, bob: _threshold(SYSTEM, code="JPY"),
-        lambda ann, bob: _threshold(SYSTEM, amount=Decimal(-1)),
-        lambda ann, bob: _threshold(SYSTEM, amount=Decimal("NaN")),
-        lambda ann, bob: _threshold(SYSTEM, reason=""),
-    ),
-    # --- where it goes, and how much a day
-    "add_address": (
-        lambda ann, bob: _address(customer(bob.user), ann),
-        lambda ann, bob: _address(key(ann, "read", "trade"), ann),
-        lambda ann, bob: _address(key(ann, "withdraw", only_account=bob.account_pk), ann),
-        lambda ann, bob: _address(NOT_SUPERUSER, ann),
-        lambda ann, bob: _address(customer(ann.user), ann, address=" "),
-        lambda ann, bob: _address(customer(ann.user), ann, address="x" * 129),
-        lambda ann, bob: _address(customer(ann.user), ann, label="x" * 65),
-        lambda ann, bob: _address(customer(ann.user), ann, asset="JPY"),
-    ),
-    "remove_address": (
-        lambda ann, bob: _remove(customer(bob.user), ann),
-        lambda ann, bob: _remove(key(ann, "read", "trade"), ann),
-        lambda ann, bob: _remove(customer(ann.user), ann),  # there is none of this number
-    ),
-    "set_allow_list": (
-        lambda ann, bob: _allow_list(customer(bob.user), ann),
-        lambda ann, bob: _allow_list(key(ann, "read", "trade"), ann),
-        lambda ann, bob: _allow_list(NOT_SUPERUSER, ann),
-    ),
-    "set_withdrawal_limit": (
-        lambda ann, bob: _limit(all_but(Permission.CHANGE_LIMIT), account_id=ann.account),
-        lambda ann, bob: _limit(customer(ann.user), account_id=ann.account),
-        lambda ann, bob: _limit(SYSTEM),
-        lambda ann, bob: _limit(SYSTEM, account_id=ann.account, level=0),
-        lambda ann, bob: _limit(SYSTEM, level=10),
-        lambda ann, bob: _limit(SYSTEM, level=0, per_day=Decimal(-1)),
-        lambda ann, bob: _limit(SYSTEM, level=0, reason=""),
-    ),
-    "set_verification_level": (
-        lambda ann, bob: _level(all_but(Permission.CHANGE_LEVEL), ann),
-        lambda ann, bob: _level(customer(ann.user), ann),
-        lambda ann, bob: _level(SYSTEM, ann, level=-1),
-        lambda ann, bob: _level(SYSTEM, ann, reason=""),
     ),
     "deposit": (
         lambda ann, bob: _faucet(customer(ann.user), ann, is_on=False),

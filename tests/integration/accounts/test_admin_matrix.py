@@ -28,14 +28,12 @@ from accounts.services import (
 from matching.models import Market, Shard
 from tests.actors import SYSTEM
 from tests.admin_walk import (
-    DESK_ROLES,
     MODEL_PAGES,
     PERSONAL,
     TABLE,
     Browser,
     Entry,
     RememberingBackend,
-    Role,
     Target,
     Walk,
     Watch,
@@ -46,6 +44,7 @@ from tests.admin_walk import (
     who_looks,
 )
 from tests.approving import approve_up_to
+from tests.desk_roles import DESK_ROLES, Role
 
 PASSWORD = "correct horse battery"
 VIEWS = frozenset(f"{label.partition('.')[0]}.view_{label.partition('.')[2]}" for label in TABLE)
@@ -134,6 +133,63 @@ def make_target(name, usd, *, is_staff):
         external_reference=f"wire-{name}", reason="for the test",
     )  # fmt: skip
     key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
+    shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
+    set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)
+    frozen = shut.accounts.get()
+    type(frozen).objects.filter(pk=frozen.pk).update(status="frozen")
+    group, _ = Group.objects.get_or_create(name="Finance")
+    shard, _ = Shard.objects.get_or_create(id=0)
+    limits = dict.fromkeys(("max_notional", "max_price", "max_quantity"), 10**6)
+    market, _ = Market.objects.get_or_create(
+        symbol="USD/OLD", base=usd, quote=usd.old, shard=shard, tick_size=1, lot_size=1, **limits
+    )
+    rows = {
+        "auth.group": group,
+        "accounts.user": user,
+        "accounts.user:let_in": shut,
+        "accounts.apikey": key,
+        "accounts.account": account,
+        "accounts.account:unfreeze": frozen,
+        "accounts.asset": usd,
+        "accounts.asset:open_asset": usd.old,
+        **rows_of_what_leaves(account),
+        "accounts.balance": account.balances.get(),
+        "accounts.ledgertransaction": LedgerTransaction.objects.first(),
+        "accounts.ledgerentry": LedgerEntry.objects.first(),
+        "accounts.deposit": account.deposits.get(),
+        "accounts.auditrecord": AuditRecord.objects.first(),
+        "matching.market": market,
+        "matching.shard": shard,
+    }
+    money = {"account": str(account.public_id), "asset": "USD", "amount": "1"}
+    rules = {"tick_size": "1", "lot_size": "1", "maker_fee_ppm": "7", "taker_fee_ppm": "0"}
+    rules |= dict.fromkeys(("min_notional", "max_notional", "max_price", "max_quantity"), "9")
+    staff = {"is_staff": "on"} if is_staff else {}
+    passwords = {"old_password": PASSWORD, "new_password1": "purple lamp garden seven"}
+    bodies = {
+        **bodies_of_what_leaves(account),
+        ("", "password_change"): {**passwords, "new_password2": "purple lamp garden seven"},
+        ("auth.group", "add"): {"name": "Support"},
+        ("auth.group", "change"): {"name": "Money"},
+        ("accounts.user", "add"): {"email": "new@example.com", **staff},
+        ("accounts.user", "change"): {"is_staff": "on", "is_superuser": "on"},
+        ("accounts.account", "add"): {"email": user.email, "label": "Second"},
+        ("accounts.asset", "add"): {"code": "JPY", "name": "Yen", "scale": "0"},
+        ("accounts.ledgertransaction", "add"): {**money, "reason": "typo", "confirmed": "yes"},
+        ("accounts.deposit", "add"): {
+            **money, "external_reference": "wire-9", "reason": "seen at the bank", "key": "k",
+            "confirmed": "yes",
+        },
+        ("matching.market", "add"): {
+            **rules, "base": "USD", "quote": "EUR", "phase": "halted", "shard_id": "0",
+        },
+        ("matching.market", "change"): rules,
+    }  # fmt: skip
+    return Target(name, rows, bodies)
+
+
+def rows_of_what_leaves(account):
+    """Return withdrawals, an address, a limit and an approval of an account, by model."""
     approve_up_to(10)
     withdrawal, waiting = (
         request_withdrawal(
@@ -154,46 +210,20 @@ def make_target(name, usd, *, is_staff):
             ),
             account_id=account.public_id, asset="USD", amount=Decimal(3), reason="miscounted",
         )  # fmt: skip
-    shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
-    set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)
-    frozen = shut.accounts.get()
-    type(frozen).objects.filter(pk=frozen.pk).update(status="frozen")
-    group, _ = Group.objects.get_or_create(name="Finance")
-    shard, _ = Shard.objects.get_or_create(id=0)
-    limits = dict.fromkeys(("max_notional", "max_price", "max_quantity"), 10**6)
-    market, _ = Market.objects.get_or_create(
-        symbol="USD/OLD", base=usd, quote=usd.old, shard=shard, tick_size=1, lot_size=1, **limits
-    )
-    rows = {
-        "auth.group": group,
-        "accounts.user": user,
-        "accounts.user:let_in": shut,
-        "accounts.apikey": key,
-        "accounts.account": account,
-        "accounts.account:unfreeze": frozen,
-        "accounts.asset": usd,
-        "accounts.asset:open_asset": usd.old,
+    return {
         "accounts.withdrawal": withdrawal,
         "accounts.withdrawal:approve": waiting,
         "accounts.withdrawal:refuse": waiting,
         "accounts.withdrawaladdress": entry,
         "accounts.withdrawallimit": limit,
         "accounts.approval": adjustment,
-        "accounts.balance": account.balances.get(),
-        "accounts.ledgertransaction": LedgerTransaction.objects.first(),
-        "accounts.ledgerentry": LedgerEntry.objects.first(),
-        "accounts.deposit": account.deposits.get(),
-        "accounts.auditrecord": AuditRecord.objects.first(),
-        "matching.market": market,
-        "matching.shard": shard,
     }
-    money = {"account": str(account.public_id), "asset": "USD", "amount": "1"}
-    rules = {"tick_size": "1", "lot_size": "1", "maker_fee_ppm": "7", "taker_fee_ppm": "0"}
-    rules |= dict.fromkeys(("min_notional", "max_notional", "max_price", "max_quantity"), "9")
-    staff = {"is_staff": "on"} if is_staff else {}
-    passwords = {"old_password": PASSWORD, "new_password1": "purple lamp garden seven"}
+
+
+def bodies_of_what_leaves(account):
+    """Return the forms about them."""
     decided = {"answered": "yes", "reason": "as it should be"}
-    bodies = {
+    return {
         ("accounts.user", "set_level"): {"answered": "yes", "level": "2", "reason": "seen"},
         ("accounts.asset", "change"): {"amount": "1", "reason": "too much at once"},
         ("accounts.withdrawal", "approve"): decided,
@@ -205,24 +235,7 @@ def make_target(name, usd, *, is_staff):
             "account": str(account.public_id), "asset": "EUR", "per_day": "7", "reason": "new",
         },
         ("accounts.withdrawallimit", "change"): {"per_day": "7", "reason": "new"},
-        ("", "password_change"): {**passwords, "new_password2": "purple lamp garden seven"},
-        ("auth.group", "add"): {"name": "Support"},
-        ("auth.group", "change"): {"name": "Money"},
-        ("accounts.user", "add"): {"email": "new@example.com", **staff},
-        ("accounts.user", "change"): {"is_staff": "on", "is_superuser": "on"},
-        ("accounts.account", "add"): {"email": user.email, "label": "Second"},
-        ("accounts.asset", "add"): {"code": "JPY", "name": "Yen", "scale": "0"},
-        ("accounts.ledgertransaction", "add"): {**money, "reason": "typo", "confirmed": "yes"},
-        ("accounts.deposit", "add"): {
-            **money, "external_reference": "wire-9", "reason": "seen at the bank", "key": "k",
-            "confirmed": "yes",
-        },
-        ("matching.market", "add"): {
-            **rules, "base": "USD", "quote": "EUR", "phase": "halted", "shard_id": "0",
-        },
-        ("matching.market", "change"): rules,
     }  # fmt: skip
-    return Target(name, rows, bodies)
 
 
 def make_assets():
