@@ -54,9 +54,10 @@ ROLES = (
     Role("staff"),
     Role("viewer", permissions=VIEWS),
     Role("help desk", permissions=frozenset({"accounts.view_user", "accounts.change_user"})),
-    *(Role(name, permissions=rights) for name, rights in DESK_ROLES.items()),
     Role("superuser", is_superuser=True),
 )
+# Walked where there is something to do.
+OF_THE_DESK = tuple(Role(name, permissions=rights) for name, rights in DESK_ROLES.items())
 
 
 def test_every_address_and_action_is_in_the_table():
@@ -79,7 +80,7 @@ def roles_of(model):
         roles.append(
             Role(one.codename, permissions=frozenset(f"{app}.{right}" for right in rights))
         )
-    return (*ROLES, *roles)
+    return (*ROLES, *(OF_THE_DESK if TABLE.get(model) else ()), *roles)
 
 
 class Desk:
