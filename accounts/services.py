@@ -1,5 +1,7 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
+from accounts.approvals.requests import submit_adjustment, submit_credit, submit_threshold
+from accounts.approvals.services import approve, expire_approval, refuse
 from accounts.keys.api_keys import NewApiKey, create_api_key
 from accounts.keys.tokens import (
     TOKEN_BYTES,
@@ -8,7 +10,9 @@ from accounts.keys.tokens import (
     create_token,
     revoke_key,
 )
+from accounts.money.addresses import add_address, remove_address, set_allow_list
 from accounts.money.assets import create_asset, set_asset_active
+from accounts.money.limits import LEVEL_MAX, set_verification_level, set_withdrawal_limit
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
 from accounts.money.services import (
     SOURCE_FAUCET,
@@ -21,6 +25,7 @@ from accounts.money.transfers import transfer
 from accounts.money.withdrawals import (
     cancel_own_withdrawal,
     cancel_withdrawal,
+    fail_withdrawal,
     request_withdrawal,
     settle_withdrawal,
 )
@@ -49,6 +54,7 @@ __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
     "LABEL_LENGTH_MAX",
+    "LEVEL_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
     "SOURCE_OPERATOR",
@@ -57,7 +63,9 @@ __all__ = [
     "TOKEN_PREFIX",
     "Movement",
     "NewApiKey",
+    "add_address",
     "adjust_balance",
+    "approve",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
     "change_own_password",
@@ -69,20 +77,30 @@ __all__ = [
     "credit_deposit",
     "deposit",
     "ensure_user",
+    "expire_approval",
+    "fail_withdrawal",
     "forget_own_sessions",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
+    "refuse",
+    "remove_address",
     "rename_account",
     "request_withdrawal",
     "reset_password",
     "revoke_key",
     "save_group",
     "set_account_status",
+    "set_allow_list",
     "set_asset_active",
     "set_user_active",
     "set_user_rights",
+    "set_verification_level",
+    "set_withdrawal_limit",
     "settle_withdrawal",
     "sign_up",
+    "submit_adjustment",
+    "submit_credit",
+    "submit_threshold",
     "transfer",
 ]

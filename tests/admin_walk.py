@@ -17,12 +17,7 @@ from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, reverse
 
 from accounts.models import User
-
-# Who may: the name of a permission, or one of these.
-NOBODY: Final = "nobody"
-SUPERUSER: Final = "superusers"
-STAFF: Final = "staff"
-ANYBODY: Final = "anybody"
+from tests.desk_roles import ANYBODY, DESK_ROLES, NOBODY, STAFF, SUPERUSER
 
 # What each model's pages let change, by entry; everything else there is only to look at, with the
 # permission to view or to change. "add" and "change" are pages, the others actions of the list.
@@ -34,6 +29,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "let_in": "accounts.change_user",
         "shut_out": "accounts.change_user",
         "make_link": "accounts.make_reset_link",
+        "set_level": "accounts.change_level",
     },
     "accounts.apikey": {"revoke": "accounts.change_apikey"},
     "accounts.account": {
@@ -43,6 +39,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "accounts.asset": {
         "add": "accounts.add_asset",
+        "change": "accounts.change_threshold",
         "open_asset": "accounts.change_asset",
         "close_asset": "accounts.change_asset",
     },
@@ -53,6 +50,19 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.withdrawal": {
         "settle": "accounts.change_withdrawal",
         "cancel": "accounts.change_withdrawal",
+        "fail": "accounts.change_withdrawal",
+        "approve": "accounts.approve_withdrawals",
+        "refuse": "accounts.approve_withdrawals",
+    },
+    "accounts.withdrawaladdress": {},
+    "accounts.withdrawallimit": {
+        "add": "accounts.change_withdrawallimit",
+        "change": "accounts.change_withdrawallimit",
+    },
+    # By the kind of what waits: this is an adjustment's, withdrawals' is "approve_withdrawals".
+    "accounts.approval": {
+        "approve": "accounts.approve_adjustments",
+        "refuse": "accounts.approve_adjustments",
     },
     "accounts.auditlink": {},
     "accounts.transfer": {},
@@ -103,30 +113,6 @@ class Entry(NamedTuple):
     model: str  # "accounts.user"; empty: the site itself
     name: str
     is_action: bool = False
-
-
-class Role(NamedTuple):
-    """Somebody at the door. ``permissions`` are what they were given by name."""
-
-    name: str
-    is_staff: bool = True
-    is_superuser: bool = False
-    permissions: frozenset[str] = frozenset()
-
-    @property
-    def is_known(self) -> bool:
-        """Return whether somebody of this role is logged in."""
-        return self.name != "anonymous"
-
-    def has(self, who: str) -> bool:
-        """Return whether this role is among ``who`` of the tables."""
-        if who == ANYBODY:
-            return True
-        if who == NOBODY or not self.is_staff:
-            return False
-        if who == STAFF or self.is_superuser:
-            return True
-        return who in self.permissions
 
 
 # --- what there is --------------------------------------------------------------------------------
@@ -194,8 +180,8 @@ def who_acts(entry: Entry) -> str:
 def markdown() -> str:
     """Return the matrix as a table: who looks, and who acts on customers and on staff."""
     lines = [
-        "| page or action | who sees it | who acts by it | on staff, or what is theirs |",
-        "|---|---|---|---|",
+        "| page or action | who sees it | who acts by it | on staff, or what is theirs | roles |",
+        "|---|---|---|---|---|",
     ]
     for entry in expected_entries():
         if entry.name == "(redirect)":
@@ -204,7 +190,9 @@ def markdown() -> str:
         shown = f"{entry.model or 'site'} {'action ' if entry.is_action else ''}{entry.name}"
         about_people = entry.model in PERSONAL and acts not in (NOBODY, SUPERUSER)
         staff = SUPERUSER if about_people else acts
-        lines.append(f"| {shown} | {' or '.join(who_looks(entry))} | {acts} | {staff} |")
+        roles = ", ".join(name for name, rights in DESK_ROLES.items() if acts in rights)
+        looks = " or ".join(who_looks(entry))
+        lines.append(f"| {shown} | {looks} | {acts} | {staff} | {roles} |")
     return "\n".join(lines)
 
 
@@ -216,6 +204,8 @@ PERSONAL: Final = (
     "accounts.ledgertransaction",
     "accounts.deposit",
     "accounts.withdrawal",
+    "accounts.withdrawallimit",
+    "accounts.approval",
 )
 
 

@@ -20,11 +20,13 @@ from accounts.models import (
     User,
 )
 from accounts.services import (
+    add_address,
     create_asset,
     create_token,
     credit_deposit,
     ensure_user,
     request_withdrawal,
+    set_withdrawal_limit,
 )
 from marketdata.models import Candle, CandleProgress
 from matching import wire
@@ -83,6 +85,11 @@ class Desk:
             amount=Decimal(10),
             address=f"iban-{number}",
         )
+        add_address(by=SYSTEM, account_id=account.public_id, asset="USD", address=f"iban-{number}")
+        set_withdrawal_limit(
+            by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(10**6),
+            reason="for the test",
+        )  # fmt: skip
         maker = self.customers[-1] if self.customers else account
         self.customers.append(account)
         order = self.order(account, "buy", f"Web-{number}-aB")

@@ -7,6 +7,7 @@ from pathlib import Path
 import environ
 
 from zavora.foundation.addresses import parse_networks
+from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.secrets import get_or_create_secret
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 
@@ -208,6 +209,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
+    "expire approvals": {"task": "accounts.expire_approvals", "schedule": 60.0},
     "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},
 }
 
@@ -244,6 +246,22 @@ ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
 # Anybody may give their own accounts money: for sandboxes, courses and tests only.
 ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
 ZAVORA_FAUCET_AMOUNT_MAX = env.str("ZAVORA_FAUCET_AMOUNT_MAX", default="1000000000")
+# The most that one operator credits or adjusts at a time, in units of any asset; None: anything.
+_alone_max = env.str("ZAVORA_ADJUST_ALONE_MAX", default="" if DEBUG else "0")
+try:
+    ZAVORA_ADJUST_ALONE_MAX = parse_decimal(_alone_max) if _alone_max else None
+except NotExact as error:
+    raise environ.ImproperlyConfigured(f"ZAVORA_ADJUST_ALONE_MAX: {error}") from None
+# How long what one person asked for waits for others.
+ZAVORA_APPROVAL_HOURS = env.int("ZAVORA_APPROVAL_HOURS", default=72)
+if ZAVORA_APPROVAL_HOURS < 1:
+    raise environ.ImproperlyConfigured("ZAVORA_APPROVAL_HOURS: expected a whole number above zero")
+# How long a new address of an address book waits before money goes there.
+ZAVORA_ADDRESS_COOLING_HOURS = env.int("ZAVORA_ADDRESS_COOLING_HOURS", default=0 if DEBUG else 24)
+if (0 if DEBUG else 1) > ZAVORA_ADDRESS_COOLING_HOURS:
+    raise environ.ImproperlyConfigured(
+        "ZAVORA_ADDRESS_COOLING_HOURS: expected at least 1 when DEBUG is off, and no less than 0"
+    )
 ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
 # Unauthenticated local clients may create accounts and trade (for scripts of the older service).
 ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)

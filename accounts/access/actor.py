@@ -39,7 +39,12 @@ class Permission(StrEnum):
     CHANGE_ASSET = "accounts.change_asset"
     CREDIT_DEPOSIT = "accounts.add_deposit"
     DECIDE_WITHDRAWAL = "accounts.change_withdrawal"
+    APPROVE_WITHDRAWAL = "accounts.approve_withdrawals"
+    CHANGE_THRESHOLD = "accounts.change_threshold"
+    CHANGE_LIMIT = "accounts.change_withdrawallimit"
+    CHANGE_LEVEL = "accounts.change_level"
     ADJUST_BALANCE = "accounts.add_ledgertransaction"
+    APPROVE_ADJUSTMENT = "accounts.approve_adjustments"
     ADD_MARKET = "matching.add_market"
     CHANGE_MARKET = "matching.change_market"
 

@@ -1,6 +1,7 @@
 """Operators' pages of people, their rights and their money; Django finds them here."""
 
 from accounts.admin import (
+    approvals,
     assets,
     deposits,
     ledger,
@@ -12,6 +13,7 @@ from accounts.admin import (
 )
 
 __all__ = [
+    "approvals",
     "assets",
     "deposits",
     "ledger",

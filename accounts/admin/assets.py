@@ -9,11 +9,20 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
+from accounts.admin.approvals import told_of_request
 from accounts.models import Asset
-from accounts.services import create_asset, set_asset_active
+from accounts.money.reconcile import plain
+from accounts.services import create_asset, set_asset_active, submit_threshold
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
-from zavora.foundation.admin.forms import ReasonForm, ServiceAddMixin, for_each
+from zavora.foundation.admin.cells import Unit
+from zavora.foundation.admin.forms import (
+    ReasonForm,
+    ServiceAddMixin,
+    ServiceChangeMixin,
+    for_each,
+)
 from zavora.foundation.admin.search import parts
+from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import SCALE_MAX
 
 
@@ -27,13 +36,24 @@ class NewAssetForm(ReasonForm):
     )
 
 
+class ThresholdForm(forms.Form):
+    """Up to what withdrawals need nobody's approval."""
+
+    amount = DecimalTextField(
+        label="No approval up to",
+        help_text="0: two persons approve each withdrawal. A higher one takes a second person.",
+    )
+    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
+
+
 @admin.register(Asset)
-class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Assets."""
+class AssetAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
+    """Assets. A lower threshold holds at once, a higher one takes a second person."""
 
     add_service_form = NewAssetForm
     add_title = "Add asset"
-    list_display = ("code", "name", "scale", "is_active", "created_at")
+    list_display = ("code", "name", "scale", "is_active", "withdrawal_auto_max", "created_at")
+    units = {"withdrawal_auto_max": lambda asset: Unit(asset.scale, asset.code)}
     list_filter = ("is_active",)
     sortable_by = ("code",)
     look_ups = (parts("code", "name"),)
@@ -58,6 +78,19 @@ class AssetAdmin(ServiceAddMixin, ReadOnlyAdmin):
     def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Asset:
         """Add the asset."""
         return create_asset(by=operator_of(request), **data)
+
+    def may_change(self, request: HttpRequest) -> bool:
+        """Return whether the operator may change thresholds."""
+        return request.user.has_perm(Permission.CHANGE_THRESHOLD)
+
+    def change_form(self, data: Any, row: Asset) -> forms.Form:
+        """Return the form of the threshold."""
+        return ThresholdForm(data, initial={"amount": plain(row.withdrawal_auto_max)})
+
+    def change_by(self, request: HttpRequest, row: Asset, data: dict[str, Any]) -> str:
+        """Set the threshold, or ask a second person for a higher one."""
+        changed = submit_threshold(by=operator_of(request), code=row.code, **data)
+        return told_of_request(changed) or f"{row}: saved"
 
     @admin.action(description="Open for deposits and withdrawals", permissions=["run"])
     def open_asset(self, request: HttpRequest, rows: QuerySet[Asset]) -> HttpResponse | None:

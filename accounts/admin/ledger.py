@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
+from accounts.admin.approvals import told_of_request
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset, transactions_of
 from accounts.audit import find_operators_act
 from accounts.models import (
@@ -26,7 +27,8 @@ from accounts.models import (
     User,
 )
 from accounts.money.postings import total_of
-from accounts.services import Movement, adjust_balance, preview_adjustment
+from accounts.money.services import is_alone
+from accounts.services import Movement, preview_adjustment, submit_adjustment
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import (
     NOTHING,
@@ -81,6 +83,12 @@ def facts_of(movement: Movement) -> list[tuple[str, str]]:
         ("Available now", figure(movement.available, unit)),
         ("Available after it", figure(movement.available_after, unit)),
     ]
+
+
+def second_person(request: HttpRequest, movement: Movement) -> list[tuple[str, str]]:
+    """Return that a movement waits for a second person, where it does."""
+    is_done = is_alone(operator_of(request), movement.amount)
+    return [] if is_done else [("Second person", "needed: this only asks for it")]
 
 
 class AdjustmentForm(forms.Form):
@@ -207,15 +215,19 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
             asset=data["asset"],
             amount=data["amount"],
         )
-        return [*facts_of(movement), ("Reason", data["reason"])]
+        return [*facts_of(movement), *second_person(request, movement), ("Reason", data["reason"])]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may correct balances."""
         return request.user.has_perm(Permission.ADJUST_BALANCE)
 
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> LedgerTransaction:
-        """Correct the balance."""
-        return adjust_balance(
+    def tell_added(self, row: Model) -> str:
+        """Say what was corrected, or that it waits for a second person."""
+        return told_of_request(row) or super().tell_added(row)
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Correct the balance, or ask a second person where it takes one."""
+        return submit_adjustment(
             by=operator_of(request),
             account_id=data["account"],
             asset=data["asset"],

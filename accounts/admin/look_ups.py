@@ -23,6 +23,8 @@ OF_AN_ACCOUNT: Final = (
     ("accounts.deposit", "deposits"),
     ("accounts.withdrawal", "withdrawals"),
     ("accounts.transfer", "transfers"),
+    ("accounts.withdrawaladdress", "addresses"),
+    ("accounts.approval", "approvals"),
     ("accounts.apikey", "keys"),
     ("accounts.auditrecord", "records"),
 )

@@ -19,6 +19,7 @@ from accounts.admin.rights import PermissionsField
 from accounts.models import Account, ApiKey, User
 from accounts.people.selectors import find_user
 from accounts.services import (
+    LEVEL_MAX,
     RESET_LINK_HOURS,
     create_account,
     create_user,
@@ -26,6 +27,7 @@ from accounts.services import (
     revoke_key,
     set_user_active,
     set_user_rights,
+    set_verification_level,
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import NOTHING, lines, link
@@ -35,6 +37,7 @@ from zavora.foundation.admin.forms import (
     ServiceAddMixin,
     ServiceChangeMixin,
     action_page,
+    ask_before,
     for_each,
     no_facts,
     title_of_action,
@@ -66,6 +69,16 @@ class RightsForm(ReasonForm):
     permissions = PermissionsField()
 
 
+class LevelForm(forms.Form):
+    """How well the exchange knows a person, and why it says so."""
+
+    level = forms.IntegerField(
+        label="Verification level", min_value=0, max_value=LEVEL_MAX,
+        help_text="Limits of withdrawals go by it.",
+    )  # fmt: skip
+    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
+
+
 @admin.register(User)
 class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     """People: superusers give rights here; nobody sets another person's password or deletes one."""
@@ -82,10 +95,22 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         *(Related(label, lambda user: user.email, text) for label, text in OF_AN_ACCOUNT),
     )
     fieldsets = (
-        (None, {"fields": ("email", "id", "is_active", "created_at", "last_login")}),
+        (
+            None,
+            {
+                "fields": (
+                    "email",
+                    "id",
+                    "is_active",
+                    "verification_level",
+                    "created_at",
+                    "last_login",
+                )
+            },
+        ),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
-    actions = ("let_in", "shut_out", "make_link")
+    actions = ("let_in", "shut_out", "make_link", "set_level")
 
     def as_cell(self, request: HttpRequest, row: User) -> SafeString:
         """Return the address, which may break before its domain."""
@@ -185,6 +210,24 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         }
         self.log_change(request, users[0], "link to a new password made")
         return TemplateResponse(request, "admin/reset_link.html", context)
+
+    def has_level_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may say how well people are known."""
+        return request.user.has_perm(Permission.CHANGE_LEVEL)
+
+    @admin.action(description="Set the verification level…", permissions=["level"])
+    def set_level(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
+        """Say how well people are known, with a reason."""
+        by = operator_of(request)
+
+        def act(user: User, data: dict[str, Any]) -> str:
+            set_verification_level(by=by, user_id=user.pk, **data)
+            return f"verification level {data['level']}"
+
+        return ask_before(
+            self, request, list(rows), LevelForm, title="Set the level", act=act,
+            facts=lambda user: [("Level now", str(user.verification_level))],
+        )  # fmt: skip
 
 
 @admin.register(ApiKey)

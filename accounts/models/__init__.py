@@ -1,6 +1,7 @@
 """Tables of people, access, money and acts, by noun; one app, whatever the module."""
 
 from accounts.models.access import ApiKey
+from accounts.models.approvals import Approval
 from accounts.models.audit import AuditLink, AuditRecord
 from accounts.models.ids import next_id
 from accounts.models.money import (
@@ -10,13 +11,20 @@ from accounts.models.money import (
     LedgerEntry,
     LedgerTransaction,
     Transfer,
-    Withdrawal,
 )
 from accounts.models.people import Account, User, UserManager
+from accounts.models.withdrawals import (
+    HELD_STATES,
+    Withdrawal,
+    WithdrawalAddress,
+    WithdrawalLimit,
+)
 
 __all__ = [
+    "HELD_STATES",
     "Account",
     "ApiKey",
+    "Approval",
     "Asset",
     "AuditLink",
     "AuditRecord",
@@ -28,5 +36,7 @@ __all__ = [
     "User",
     "UserManager",
     "Withdrawal",
+    "WithdrawalAddress",
+    "WithdrawalLimit",
     "next_id",
 ]

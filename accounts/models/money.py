@@ -1,4 +1,4 @@
-"""Tables of money: assets, balances, the ledger, what came in and what goes out.
+"""Tables of money: assets, balances, the ledger, what came in.
 
 Amounts are NUMERIC(38, 18) in the units people read. The ledger is append-only and each of its
 transactions sums to zero per asset; triggers in the migrations hold both.
@@ -23,13 +23,23 @@ class Asset(models.Model):
     name = models.CharField(max_length=64)
     scale = models.PositiveSmallIntegerField(help_text="Decimals of its smallest unit, at most 18.")
     is_active = models.BooleanField(default=True)
+    withdrawal_auto_max = AmountField(
+        default=0,
+        db_default=0,
+        help_text="Up to this a withdrawal needs nobody's approval; 0: two persons approve each.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["code"]
+        permissions = [("change_threshold", "Can change up to what withdrawals need no approval")]
         constraints = [
             models.CheckConstraint(condition=Q(scale__lte=18), name="asset_scale_max"),
             models.CheckConstraint(condition=Q(code__regex=r"^[A-Z0-9]{2,16}$"), name="asset_code"),
+            models.CheckConstraint(
+                condition=Q(withdrawal_auto_max__gte=0) & Q(withdrawal_auto_max__lt=10**20),
+                name="asset_withdrawal_auto_max",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -180,49 +190,6 @@ class Deposit(models.Model):
 
     def __str__(self) -> str:
         return f"deposit {self.id}"
-
-
-class Withdrawal(models.Model):
-    """Money that leaves: held when requested, then settled or released."""
-
-    class State(models.TextChoices):
-        PENDING = "pending"
-        SETTLED = "settled"
-        CANCELLED = "cancelled"
-
-    id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="withdrawals")
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
-    amount = AmountField()
-    state = models.CharField(max_length=12, choices=State, default=State.PENDING)
-    address = models.CharField(max_length=128, blank=True)
-    external_reference = models.CharField(max_length=128, null=True, blank=True, unique=True)
-    # NULL, not empty: rows without a key do not collide.
-    idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
-    transaction = models.OneToOneField(
-        LedgerTransaction, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "idempotency_key"], name="withdrawal_key"),
-            models.CheckConstraint(
-                condition=Q(amount__gt=0) & Q(amount__lt=10**20), name="withdrawal_amount_positive"
-            ),
-        ]
-        indexes = [
-            # reconcile sums what pending withdrawals hold
-            models.Index(
-                fields=["account", "asset"],
-                condition=Q(state="pending"),
-                name="withdrawal_pending",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"withdrawal {self.id}"
 
 
 class Transfer(models.Model):

@@ -35,6 +35,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
+    # How well the exchange knows the person: limits of withdrawals go by it.
+    verification_level = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = UserManager()
@@ -42,7 +44,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "email"
 
     class Meta:
-        permissions = [("make_reset_link", "Can make links by which people set a new password")]
+        permissions = [
+            ("make_reset_link", "Can make links by which people set a new password"),
+            ("change_level", "Can change how well a person is verified"),
+        ]
 
     def __str__(self) -> str:
         return self.email
@@ -75,6 +80,9 @@ class Account(models.Model):
     maker_fee_ppm = models.IntegerField(null=True, blank=True)
     taker_fee_ppm = models.IntegerField(null=True, blank=True)
     is_demo = models.BooleanField(default=False)
+    # Withdrawals go to addresses of the book alone; once it is switched off, until it ends.
+    has_allow_list = models.BooleanField(default=False, db_default=False)
+    allow_list_ends_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 

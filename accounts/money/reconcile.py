@@ -240,7 +240,7 @@ def _locked_not_held(cursor: CursorWrapper, holds: list[Hold]) -> list[Break]:
         "    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::numeric[])"
         "      AS orders(account_id, asset_id, amount)"
         "    UNION ALL SELECT account_id, asset_id, amount FROM {withdrawal}"
-        "      WHERE state = 'pending') AS both_kinds GROUP BY account_id, asset_id"
+        "      WHERE state IN ('pending', 'approved')) AS both_kinds GROUP BY account_id, asset_id"
         "), kept AS (SELECT account_id, asset_id, locked AS total FROM {balance})"
         " SELECT coalesce(c.public_id::text, account_id::text),"
         "  coalesce(a.code, asset_id::text), coalesce(held.total, 0), coalesce(kept.total, 0)"

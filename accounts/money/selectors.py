@@ -9,11 +9,13 @@ import msgspec
 from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import (
+    HELD_STATES,
     Asset,
     Balance,
     LedgerEntry,
     Transfer,
     Withdrawal,
+    WithdrawalAddress,
 )
 from accounts.people.selectors import get_account
 
@@ -65,14 +67,15 @@ def list_withdrawals(
     withdrawals = Withdrawal.objects.filter(account__public_id=account_id)
     if cursor is not None:
         withdrawals = withdrawals.filter(pk__lt=cursor)
-    return list(withdrawals.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
+    withdrawals = withdrawals.select_related("asset", "approval").order_by("-pk")
+    return list(withdrawals[: min(limit, PAGE_MAX)])
 
 
 def list_withdrawals_of_owner(account_ids: Sequence[int], *, limit: int = 50) -> list[Withdrawal]:
-    """Return the pending withdrawals of some accounts, then the newest others; up to ``limit``."""
+    """Return what waits to leave some accounts, then their newest other withdrawals."""
     withdrawals = Withdrawal.objects.filter(account_id__in=account_ids)
-    pending = Case(When(state=Withdrawal.State.PENDING, then=0), default=1)
-    rows = withdrawals.select_related("account", "asset").order_by(pending, "-pk")
+    held = Case(When(state__in=HELD_STATES, then=0), default=1)
+    rows = withdrawals.select_related("account", "asset", "approval").order_by(held, "-pk")
     return list(rows[: min(limit, PAGE_MAX)])
 
 
@@ -125,6 +128,16 @@ def list_transfers(
 def count_transfers(asked: TransfersAsked) -> int:
     """Return how many transfers there are."""
     return _transfers(asked).count()
+
+
+def list_addresses(
+    account_ids: Sequence[int], *, cursor: int | None = None, limit: int = 100
+) -> list[WithdrawalAddress]:
+    """Return the address books of some accounts, newest entries first, without removed ones."""
+    book = WithdrawalAddress.objects.filter(account_id__in=account_ids, removed_at=None)
+    if cursor is not None:
+        book = book.filter(pk__lt=cursor)
+    return list(book.select_related("account", "asset").order_by("-pk")[: min(limit, PAGE_MAX)])
 
 
 def list_assets(*, active_only: bool = True) -> list[Asset]:

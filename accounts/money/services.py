@@ -120,17 +120,51 @@ def credit_deposit(
     """Credit money that an operator saw come in, whatever the account's status.
 
     Idempotent on ``external_reference`` (what the money is called outside) and on ``key``. Raises
-    as ``deposit``, and Forbidden where the account is a staff member's and ``by`` no superuser.
+    as ``deposit``, and Forbidden where the account is a staff member's and ``by`` no superuser, or
+    where the amount takes a second person (``submit_credit``).
     """
     by.require(Permission.CREDIT_DEPOSIT)
-    check_key(key)
-    reason = checked_reason(reason)
+    require_alone(by, amount)
+    return credit_now(
+        by,
+        account_id=account_id,
+        asset=asset,
+        amount=amount,
+        external_reference=external_reference,
+        reason=reason,
+        key=key,
+    )
+
+
+def checked_reference(external_reference: str) -> str:
+    """Return what money is called outside, without space around it, or raise ValidationFailed."""
     external_reference = external_reference.strip()
     if not is_key(external_reference):
         raise ValidationFailed(
             "a credit needs a reference",
             external_reference=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
         )
+    return external_reference
+
+
+def credit_now(
+    by: Actor,
+    *,
+    account_id: UUID,
+    asset: str,
+    amount: Decimal,
+    external_reference: str,
+    reason: str,
+    key: str | None = None,
+    **more: Any,
+) -> Deposit:
+    """Credit in the present transaction; that ``by`` may, and alone, is known.
+
+    ``more`` goes on record. Raises as ``credit_deposit``.
+    """
+    check_key(key)
+    reason = checked_reason(reason)
+    external_reference = checked_reference(external_reference)
     account = lock_account(account_id)
     require_over_owner(by, account, what="credit accounts")
     the_asset = get_asset(asset)
@@ -152,9 +186,29 @@ def credit_deposit(
     )
     record_act(
         by, "deposit.credit", f"account:{account.public_id}", reason=reason, deposit=str(record.pk),
-        asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference, **change,
+        asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference,
+        **change, **more,
     )  # fmt: skip
     return record
+
+
+def is_alone(by: Actor, amount: Decimal) -> bool:
+    """Return whether ``by`` moves an amount (signed) by their own word, without a second person.
+
+    The exchange itself may: whoever runs its commands has the database.
+    """
+    alone_max = settings.ZAVORA_ADJUST_ALONE_MAX
+    if by.kind is ActorKind.SYSTEM or alone_max is None or not amount.is_finite():
+        return True
+    return amount.copy_abs() <= Decimal(alone_max)
+
+
+def require_alone(by: Actor, amount: Decimal) -> None:
+    """Raise Forbidden where an amount (signed) takes a second person."""
+    if not is_alone(by, amount):
+        raise Forbidden(
+            f"above {settings.ZAVORA_ADJUST_ALONE_MAX} this takes a second person's approval"
+        )
 
 
 def _earlier_deposit(
@@ -234,9 +288,21 @@ def adjust_balance(
 
     ``reason`` (at most 64 characters) becomes the reference in the ledger. Raises
     InsufficientBalance where the available part would fall below zero, AccountNotFound,
-    ValidationFailed, Forbidden.
+    ValidationFailed, or Forbidden, where the amount takes a second person
+    (``submit_adjustment``), too.
     """
     by.require(Permission.ADJUST_BALANCE)
+    require_alone(by, amount)
+    return adjust_now(by, account_id=account_id, asset=asset, amount=amount, reason=reason)
+
+
+def adjust_now(
+    by: Actor, *, account_id: UUID, asset: str, amount: Decimal, reason: str, **more: Any
+) -> LedgerTransaction:
+    """Correct a balance in the present transaction; that ``by`` may, and alone, is known.
+
+    ``more`` goes on record. Raises as ``adjust_balance``.
+    """
     reason = checked_reason(reason, length_max=LABEL_LENGTH_MAX)
     account = lock_account(account_id)
     require_over_owner(by, account, what="correct balances")
@@ -252,7 +318,7 @@ def adjust_balance(
     record_act(
         by, "balance.adjust", f"account:{account.public_id}", reason=reason,
         transaction=str(record.pk), asset=the_asset.code, amount=f"{amount:f}",
-        was=was, now=figures_of(balance, the_asset),
+        was=was, now=figures_of(balance, the_asset), **more,
     )  # fmt: skip
     publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
     return record

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
 from accounts.access.selectors import list_tokens
-from accounts.models import Account, Balance, Transfer, Withdrawal
+from accounts.models import HELD_STATES, Account, Balance, Transfer
 from accounts.money.postings import total_of
 from accounts.money.selectors import (
     TransfersAsked,
@@ -76,7 +76,7 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
     @property
     def is_pending(self) -> bool:
         """Whether it can still be cancelled."""
-        return self.state == Withdrawal.State.PENDING
+        return self.state in HELD_STATES
 
 
 class TransferRow(msgspec.Struct, frozen=True):

@@ -186,6 +186,28 @@ class LabelForm(forms.Form):
         super().__init__(data, auto_id=f"label_{about}_%s", initial=initial)
 
 
+class AddressForm(forms.Form):
+    """An address for the book of one of the user's accounts."""
+
+    account = forms.TypedChoiceField(coerce=UUID)
+    asset = forms.ChoiceField()
+    address = forms.CharField(max_length=KEY_LENGTH_MAX)
+    label = forms.CharField(label="Name", max_length=LABEL_LENGTH_MAX, required=False)
+
+    def __init__(
+        self, *args: Any, accounts: Sequence[Account], assets: Sequence[Asset], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        choices = {
+            "account": [(str(one.public_id), one.label or "Account") for one in accounts],
+            "asset": [(asset.code, asset.code) for asset in assets],
+        }
+        for name, found in choices.items():
+            field = self.fields[name]
+            if isinstance(field, forms.ChoiceField):
+                field.choices = found
+
+
 class TokenForm(forms.Form):
     """A new bearer token."""
 

@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.access.page_actors import customer_of, user_of
-from accounts.models import Withdrawal
 from accounts.money.selectors import list_assets
 from accounts.pages.account import account_page
 from accounts.pages.forms import DepositForm, MoneyForm, WithdrawForm
@@ -60,7 +59,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
             key=f"page:{data['key']}",
         )
         amount = f"{data['amount']:f} {data['asset']}"
-        if record.state == Withdrawal.State.PENDING:
+        if record.is_held:
             return f"The withdrawal of {amount} is waiting to be paid out."
         return f"{amount} withdrawn."
 

@@ -3,7 +3,16 @@
 from django.contrib import admin
 from django.urls import path
 
-from accounts.pages import account, door, money, own_accounts, passwords, tokens, transfers
+from accounts.pages import (
+    account,
+    addresses,
+    door,
+    money,
+    own_accounts,
+    passwords,
+    tokens,
+    transfers,
+)
 
 urlpatterns = [
     path("signup", door.signup, name="signup"),
@@ -21,6 +30,17 @@ urlpatterns = [
         "account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel",
         money.cancel_withdrawal,
         name="cancel_withdrawal",
+    ),
+    path("account/addresses", addresses.addresses, name="addresses"),
+    path(
+        "account/addresses/<uuid:account_id>/<int:address_id>/remove",
+        addresses.remove,
+        name="remove_address",
+    ),
+    path(
+        "account/addresses/<uuid:account_id>/allow-list",
+        addresses.allow_list,
+        name="set_allow_list",
     ),
     path(
         "account/password/<str:uidb64>/<str:token>",

@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 from api.transport.caching import public
 from api.transport.errors import not_found_view
 from api.v1.openapi.page import docs
-from api.v1.rest import accounts, history, transfers
+from api.v1.rest import accounts, addresses, history, transfers
 
 urlpatterns = [
     path("v1/accounts", accounts.AccountsView.as_view()),
@@ -18,6 +18,8 @@ urlpatterns = [
     path(
         "v1/accounts/<str:account>/withdrawals/<str:withdrawal>", accounts.WithdrawalView.as_view()
     ),
+    path("v1/accounts/<str:account>/addresses", addresses.AddressesView.as_view()),
+    path("v1/accounts/<str:account>/addresses/<str:address>", addresses.AddressView.as_view()),
     path("v1/accounts/<str:account>/orders", history.OrdersView.as_view()),
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),

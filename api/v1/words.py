@@ -55,7 +55,23 @@ ACCOUNT_STATUS: Final = {
     "frozen": "Frozen",
     "closed": "Closed",
 }
-WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelled": "Cancelled"}
+# Three states as clients have always known them, and behind them the stages.
+WITHDRAWAL_STATE: Final = {
+    "pending": "Pending",
+    "approved": "Pending",
+    "settled": "Settled",
+    "cancelled": "Cancelled",
+    "refused": "Cancelled",
+    "failed": "Cancelled",
+}
+WITHDRAWAL_STAGE: Final = {
+    "pending": "Pending",
+    "approved": "Approved",
+    "settled": "Settled",
+    "cancelled": "Cancelled",
+    "refused": "Refused",
+    "failed": "Failed",
+}
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
 _DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -293,7 +309,8 @@ def balance_of_units(
 
 
 def withdrawal(row: Any, account_id: UUID) -> Shape:
-    """Return a Withdrawal, from a row that has its asset."""
+    """Return a Withdrawal, from a row that has its asset and its approval."""
+    approval = row.approval
     return {
         "id": str(row.pk),
         "account_id": str(account_id),
@@ -301,6 +318,9 @@ def withdrawal(row: Any, account_id: UUID) -> Shape:
         "amount": format_decimal(row.amount, row.asset.scale),
         "address": row.address,
         "state": WITHDRAWAL_STATE[row.state],
+        "stage": WITHDRAWAL_STAGE[row.state],
+        "approvals_needed": 0 if approval is None else approval.approvers_needed,
+        "approvals_given": 0 if approval is None else approval.approvers_given,
         "created_at": moment_text(row.created_at),
         "updated_at": moment_text(row.updated_at),
     }
@@ -315,6 +335,19 @@ def transfer(row: Any) -> Shape:
         "asset": row.asset.code,
         "amount": format_decimal(row.amount, row.asset.scale),
         "created_at": moment_text(row.created_at),
+    }
+
+
+def address(row: Any, account_id: UUID) -> Shape:
+    """Return an Address, from a row that has its asset."""
+    return {
+        "id": str(row.pk),
+        "account_id": str(account_id),
+        "asset": row.asset.code,
+        "address": row.address,
+        "label": row.label,
+        "created_at": moment_text(row.created_at),
+        "usable_at": moment_text(row.usable_at),
     }
 
 

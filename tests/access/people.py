@@ -27,8 +27,8 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.notices import publish_credentials_on_commit
 from accounts.services import (
-    create_account, create_api_key, create_token, deposit, ensure_user, request_withdrawal,
-    revoke_key,
+    add_address, create_account, create_api_key, create_token, deposit, ensure_user,
+    request_withdrawal, revoke_key,
 )
 from tests.actors import SYSTEM
 
@@ -102,7 +102,17 @@ pending = {
     ]
     for name, count in (("owner", 20), ("frozen", 2))
 }
+addresses = {
+    name: [
+        add_address(
+            by=SYSTEM, account_id=accounts[name].public_id, asset="EUR", address=f"there-{number}"
+        ).pk
+        for number in range(count)
+    ]
+    for name, count in (("owner", 20), ("frozen", 2))
+}
 print(json.dumps({
+    "addresses": addresses,
     "accounts": {name: str(row.public_id) for name, row in accounts.items()},
     "seconds": {name: str(row.public_id) for name, row in seconds.items()},
     "tokens": tokens,
@@ -129,6 +139,8 @@ class People:
         self._sessions: dict[str, list[str]] = made["sessions"]
         self._pending: dict[str, list[int]] = made["pending"]
         self.doomed_withdrawal = self._pending["owner"].pop()
+        self._addresses: dict[str, list[int]] = made["addresses"]
+        self.doomed_address = self._addresses["owner"].pop()
         self._frozen_orders = [self.new_order("frozen") for _ in range(6)]
         self.listen_keys = {"nobody": "y" * 60, "unknown": "x" * 60}
         self.listen_keys |= {name: self.listen_key(name) for name in ("revoked", "ended")}
@@ -203,6 +215,10 @@ class People:
     def withdrawal(self, caller: str) -> int:
         """Return the id of a pending withdrawal from it, of its own for each attempt."""
         return self._pending["frozen" if caller == "frozen" else "owner"].pop()
+
+    def address(self, caller: str) -> int:
+        """Return the id of an entry of its address book, of its own for each attempt."""
+        return self._addresses["frozen" if caller == "frozen" else "owner"].pop()
 
     def listen_key(self, key: str) -> str:
         """Make an API key's listen key."""

@@ -44,10 +44,12 @@ V1_CALLERS: Final = (
 )  # fmt: skip
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 V1: Final[Mapping[str, Rule]] = {
+    "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
     "DELETE /api/v1/orders/<order>": OWN_TRADE,
     "GET /api/v1/accounts": READ,
     "GET /api/v1/accounts/<account>": OWN_READ,
+    "GET /api/v1/accounts/<account>/addresses": OWN_READ,
     "GET /api/v1/accounts/<account>/balances": OWN_READ,
     "GET /api/v1/accounts/<account>/ledger": OWN_READ,
     "GET /api/v1/accounts/<account>/orders": OWN_READ,
@@ -69,6 +71,7 @@ V1: Final[Mapping[str, Rule]] = {
     "PATCH /api/v1/accounts/<account>": OWN_TRADE,
     "PATCH /api/v1/orders/<order>": OWN_TRADE,
     "POST /api/v1/accounts": UNLIMITED,
+    "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
     "POST /api/v1/orders": OWN_TRADE,
@@ -350,6 +353,10 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /account/deposit": OWN_FORM,
     "POST /account/withdraw": OWN_FORM,
     "POST /account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel": OWN_FORM,
+    "GET /account/addresses": PERSON,
+    "POST /account/addresses": OWN_FORM,
+    "POST /account/addresses/<uuid:account_id>/<int:address_id>/remove": OWN_FORM,
+    "POST /account/addresses/<uuid:account_id>/allow-list": OWN_FORM,
     "GET /account/password/<str:uidb64>/<str:token>": ANYBODY,
     "POST /account/password/<str:uidb64>/<str:token>": FORM,
     "GET /admin/login/": ANYBODY,

@@ -44,6 +44,17 @@ def test_the_trading_page_is_accessible_to_a_visitor(visitor: NewVisitor) -> Non
     assert _violations_of_views(visitor().open().page) == []
 
 
+def test_the_address_book_is_accessible(visitor: NewVisitor) -> None:
+    page = visitor().sign_up().page
+    page.goto("/account/addresses")
+    form = page.locator("#add form")
+    form.get_by_label("Address").fill("somewhere")
+    form.get_by_label("Name").fill("Savings")
+    form.get_by_role("button", name="Add address").click()
+    expect(page.locator("table")).to_contain_text("Savings")
+    assert violations_in_all_looks(page) == []
+
+
 def test_a_users_pages_are_accessible(visitor: NewVisitor) -> None:
     person, other = visitor().sign_up(), visitor().sign_up()
     person.deposit("EUR", "10000")

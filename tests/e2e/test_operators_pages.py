@@ -23,8 +23,12 @@ CUT = """
 })
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
-# Lists that stay empty here: nobody of the demo is in a group, has two accounts, or sets a switch.
-EMPTY = {"Group", "Withdrawal", "Transfer", "OrderKey", "Switch"}
+# Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, or sets a
+# switch.
+EMPTY = {
+    "Approval", "OrderKey", "Switch", "Transfer", "Withdrawal", "WithdrawalAddress",
+    "WithdrawalLimit",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ Each call is tried on ``things_of`` two people, Ann's and Bob's; a refusal leave
 was, the records of acts among them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
@@ -13,39 +13,27 @@ from django.test import override_settings
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.access.actor import Actor, ActorKind, Permission
+from accounts.access.actor import Actor, Permission
 from matching import services as markets
 from matching.orders import services as orders
-from tests.actors import SYSTEM, customer, operator
-
-Things = Any  # what ``things_of`` returns
-Call = Callable[[Things, Things], object]
+from tests.actors import SYSTEM, customer
+from tests.approving import approve_up_to
+from tests.rules.refused_decisions import REFUSED_DECISIONS
+from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
 
 PASSWORD: Final = "correct horse battery staple"
-USD: Final = {"asset": "USD", "amount": Decimal(5)}
 TOO_MUCH: Final = {"asset": "USD", "amount": Decimal(10**6)}
 NOT_EXACT: Final = {"asset": "USD", "amount": Decimal("0.000000001")}
-CREDIT: Final = {**USD, "external_reference": "wire-1", "reason": "seen"}
 RULES: Final = {"base": "USD", "quote": "EUR", "tick_size": Decimal(1), "lot_size": Decimal(1)}
 RIGHTS: Final = {"is_staff": True, "is_superuser": True}
-# Everybody who may do everything but what they are refused.
-NOT_SUPERUSER: Final = operator(*Permission)
-
-
-def all_but(permission: Permission) -> Actor:
-    """Return an operator who lacks this permission alone."""
-    return operator(*(one for one in Permission if one is not permission))
-
-
-def key(things: Things, *scopes: str, **more: Any) -> Actor:
-    """Return a key of somebody with these scopes."""
-    return customer(
-        things.user, kind=ActorKind.KEY, key_id=things.key, scopes=frozenset(scopes), **more
-    )
 
 
 def things_of(name: str, **rights: Any) -> Things:
-    """Make a person with an account, a key and a pending withdrawal; the faucet must be off."""
+    """Make a person with an account, a key, a withdrawal and one that waits for two persons.
+
+    The faucet must be off.
+    """
+    approve_up_to(10)
     user = accounts.ensure_user(by=SYSTEM, email=f"{name}@example.com", password=PASSWORD, **rights)
     account = user.accounts.get()
     accounts.deposit(
@@ -58,6 +46,13 @@ def things_of(name: str, **rights: Any) -> Things:
         amount=Decimal(10),
         address="somewhere",
     )
+    waiting = accounts.request_withdrawal(
+        by=SYSTEM,
+        account_id=account.public_id,
+        asset="USD",
+        amount=Decimal(20),
+        address="somewhere",
+    )
     token, _ = accounts.create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
     second = accounts.create_account(by=SYSTEM, owner_id=user.pk, label="Second")
     return SimpleNamespace(
@@ -66,6 +61,8 @@ def things_of(name: str, **rights: Any) -> Things:
         account_pk=account.pk,
         second=second.public_id,
         withdrawal=withdrawal.pk,
+        waiting=waiting.pk,
+        approval=waiting.approval_id,
         key=token.pk,
     )
 
@@ -114,6 +111,7 @@ def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp gar
 
 
 REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
+    **REFUSED_DECISIONS,
     # --- money
     "request_withdrawal": (
         lambda ann, bob: _withdraw(customer(bob.user), ann),

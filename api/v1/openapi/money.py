@@ -40,7 +40,16 @@ class Withdrawal(Struct):
     asset: str
     amount: Decimal
     address: str
-    state: Literal["Pending", "Settled", "Cancelled"]
+    state: Annotated[
+        Literal["Pending", "Settled", "Cancelled"],
+        Meta(description="Is the money held, has it left, or was it given back?"),
+    ]
+    stage: Annotated[
+        Literal["Pending", "Approved", "Settled", "Cancelled", "Refused", "Failed"],
+        Meta(description="Pending: it waits to be approved. Approved: it waits to be paid out."),
+    ]
+    approvals_needed: int
+    approvals_given: int
     created_at: Time
     updated_at: Time
 
@@ -49,6 +58,18 @@ class WithdrawalAnswer(Balance):
     """The balance after the hold, and the withdrawal."""
 
     withdrawal: Withdrawal
+
+
+class Address(Struct):
+    """An address of an account's book, to which money can go from `usable_at` on."""
+
+    id: str
+    account_id: AccountId
+    asset: str
+    address: str
+    label: str
+    created_at: Time
+    usable_at: Time
 
 
 class LedgerEntry(Struct):
@@ -111,11 +132,20 @@ class TransferIn(Struct):
     amount: Decimal
 
 
+class AddressIn(Struct):
+    """An address for the book."""
+
+    asset: str
+    address: Annotated[str, Meta(min_length=1, max_length=128)]
+    label: Annotated[str, Meta(max_length=64)] = ""
+
+
 SHAPES: Final[tuple[type[Struct], ...]] = (
     Account,
     Balance,
     Withdrawal,
     WithdrawalAnswer,
+    Address,
     LedgerEntry,
     Transfer,
     CreateAccountIn,
@@ -123,4 +153,5 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     DepositIn,
     WithdrawIn,
     TransferIn,
+    AddressIn,
 )

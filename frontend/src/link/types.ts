@@ -15,6 +15,24 @@ export interface Account {
   updated_at: string;
 }
 
+/** An address of an account's book, to which money can go from `usable_at` on. */
+export interface Address {
+  id: string;
+  account_id: string;
+  asset: string;
+  address: string;
+  label: string;
+  created_at: string;
+  usable_at: string;
+}
+
+/** An address for the book. */
+export interface AddressIn {
+  asset: string;
+  address: string;
+  label?: string;
+}
+
 /** A new price, a new total quantity (what is filled counts), or both. */
 export interface AmendOrderIn {
   price?: string | null;
@@ -326,6 +344,9 @@ export interface Withdrawal {
   amount: string;
   address: string;
   state: "Cancelled" | "Pending" | "Settled";
+  stage: "Approved" | "Cancelled" | "Failed" | "Pending" | "Refused" | "Settled";
+  approvals_needed: number;
+  approvals_given: number;
   created_at: string;
   updated_at: string;
 }

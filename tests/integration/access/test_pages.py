@@ -34,6 +34,7 @@ def path_of(people: People, path: str) -> str:
         "<int:key_id>": str(people.doomed_token),
         "<uuid:account_id>": people.accounts["owner"],
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
+        "<int:address_id>": str(people.doomed_address),
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
         ANYTHING_ELSE: "no/such/page",
@@ -50,7 +51,10 @@ def form_of(people: People, path: str) -> dict[str, str]:
     forms = {
         "/account/tokens": {"scopes": "read", "label": "matrix"},
         "/account/deposit": money,
-        "/account/withdraw": {**money, "address": "somewhere"},
+        # The allow-list may be on by now: this one is in the book.
+        "/account/withdraw": {**money, "address": "my own"},
+        "/account/addresses": {**money, "address": "my own"},
+        "/account/addresses/<uuid:account_id>/allow-list": {"is_on": "yes"},
         "/account/accounts": {"label": "matrix"},
         "/account/accounts/<uuid:account_id>/name": {"label": "matrix"},
         "/account/transfers": {
@@ -84,7 +88,12 @@ def effects(people: People) -> list[Any]:
             " ON a.id = t.from_account_id WHERE a.public_id = %s",
             [people.accounts["owner"]],
         )
-        found = (key, withdrawals, deposits, names, transfers)
+        book = tables.execute(
+            "SELECT b.id, b.removed_at, a.has_allow_list FROM accounts_withdrawaladdress b"
+            " JOIN accounts_account a ON a.id = b.account_id WHERE a.public_id = %s ORDER BY b.id",
+            [people.accounts["owner"]],
+        )
+        found = (key, withdrawals, deposits, names, transfers, book)
         return [rows.fetchall() for rows in found]
 
 

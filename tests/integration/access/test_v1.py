@@ -34,6 +34,8 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
     if path.endswith(("/deposit", "/withdraw")):
         to = {"address": "somewhere"} if path.endswith("/withdraw") else {}
         return {**money, **to}
+    if path.endswith("/addresses") and method == "POST":
+        return {"asset": "EUR", "address": "somewhere-else"}
     return bodies.get(path) if method == "POST" else None
 
 
@@ -59,6 +61,8 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
     target = path.replace("<account>", people.account(caller)).replace("<market>", "BTC-EUR")
     if "<withdrawal>" in target:
         target = target.replace("<withdrawal>", str(people.withdrawal(caller)))
+    if "<address>" in target:
+        target = target.replace("<address>", str(people.address(caller)))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
     body = body_of(method, path, people.account(caller), people.second(caller))

@@ -12,6 +12,7 @@ from accounts.money.selectors import get_balance
 from accounts.services import create_account, deposit, ensure_user, request_withdrawal
 from matching.models import Command, Trade
 from tests.actors import SYSTEM
+from tests.approving import approve_by_two
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +162,7 @@ def test_pending_withdrawals_are_decided_by_operators(operator, funded, settings
         )
         for _ in range(2)
     ]
+    approve_by_two(pending[0])
     for action, record in zip(("settle", "cancel"), pending, strict=True):
         operator.post(
             url(Withdrawal, "changelist"),

@@ -9,10 +9,12 @@ from django.contrib import admin
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
 from django.template.response import SimpleTemplateResponse
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 
+from accounts.access.actor import Actor
 from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, User
 from accounts.services import (
+    add_address,
     create_asset,
     create_token,
     credit_deposit,
@@ -20,6 +22,8 @@ from accounts.services import (
     request_withdrawal,
     set_asset_active,
     set_user_active,
+    set_withdrawal_limit,
+    submit_adjustment,
 )
 from matching.models import Market, Shard
 from tests.actors import SYSTEM
@@ -30,7 +34,6 @@ from tests.admin_walk import (
     Browser,
     Entry,
     RememberingBackend,
-    Role,
     Target,
     Walk,
     Watch,
@@ -40,6 +43,8 @@ from tests.admin_walk import (
     who_acts,
     who_looks,
 )
+from tests.approving import approve_up_to
+from tests.desk_roles import DESK_ROLES, Role
 
 PASSWORD = "correct horse battery"
 VIEWS = frozenset(f"{label.partition('.')[0]}.view_{label.partition('.')[2]}" for label in TABLE)
@@ -51,6 +56,8 @@ ROLES = (
     Role("help desk", permissions=frozenset({"accounts.view_user", "accounts.change_user"})),
     Role("superuser", is_superuser=True),
 )
+# Walked where there is something to do.
+OF_THE_DESK = tuple(Role(name, permissions=rights) for name, rights in DESK_ROLES.items())
 
 
 def test_every_address_and_action_is_in_the_table():
@@ -73,7 +80,7 @@ def roles_of(model):
         roles.append(
             Role(one.codename, permissions=frozenset(f"{app}.{right}" for right in rights))
         )
-    return (*ROLES, *roles)
+    return (*ROLES, *(OF_THE_DESK if TABLE.get(model) else ()), *roles)
 
 
 class Desk:
@@ -127,13 +134,6 @@ def make_target(name, usd, *, is_staff):
         external_reference=f"wire-{name}", reason="for the test",
     )  # fmt: skip
     key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
-    withdrawal = request_withdrawal(
-        by=SYSTEM,
-        account_id=account.public_id,
-        asset="USD",
-        amount=Decimal(10),
-        address="somewhere",
-    )
     shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
     set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)
     frozen = shut.accounts.get()
@@ -153,7 +153,7 @@ def make_target(name, usd, *, is_staff):
         "accounts.account:unfreeze": frozen,
         "accounts.asset": usd,
         "accounts.asset:open_asset": usd.old,
-        "accounts.withdrawal": withdrawal,
+        **rows_of_what_leaves(account),
         "accounts.balance": account.balances.get(),
         "accounts.ledgertransaction": LedgerTransaction.objects.first(),
         "accounts.ledgerentry": LedgerEntry.objects.first(),
@@ -168,6 +168,7 @@ def make_target(name, usd, *, is_staff):
     staff = {"is_staff": "on"} if is_staff else {}
     passwords = {"old_password": PASSWORD, "new_password1": "purple lamp garden seven"}
     bodies = {
+        **bodies_of_what_leaves(account),
         ("", "password_change"): {**passwords, "new_password2": "purple lamp garden seven"},
         ("auth.group", "add"): {"name": "Support"},
         ("auth.group", "change"): {"name": "Money"},
@@ -186,6 +187,56 @@ def make_target(name, usd, *, is_staff):
         ("matching.market", "change"): rules,
     }  # fmt: skip
     return Target(name, rows, bodies)
+
+
+def rows_of_what_leaves(account):
+    """Return withdrawals, an address, a limit and an approval of an account, by model."""
+    approve_up_to(10)
+    withdrawal, waiting = (
+        request_withdrawal(
+            by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(amount),
+            address="somewhere",
+        )
+        for amount in (10, 11)
+    )  # fmt: skip
+    entry = add_address(by=SYSTEM, account_id=account.public_id, asset="USD", address="home")
+    limit = set_withdrawal_limit(
+        by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(500), reason="new",
+    )  # fmt: skip
+    with override_settings(ZAVORA_ADJUST_ALONE_MAX=Decimal(0)):
+        asker = ensure_user(by=SYSTEM, email="asker@desk.example", is_staff=True)
+        adjustment = submit_adjustment(
+            by=Actor.operator(
+                user_id=asker.pk, name=asker.email, permissions=(), is_superuser=True
+            ),
+            account_id=account.public_id, asset="USD", amount=Decimal(3), reason="miscounted",
+        )  # fmt: skip
+    return {
+        "accounts.withdrawal": withdrawal,
+        "accounts.withdrawal:approve": waiting,
+        "accounts.withdrawal:refuse": waiting,
+        "accounts.withdrawaladdress": entry,
+        "accounts.withdrawallimit": limit,
+        "accounts.approval": adjustment,
+    }
+
+
+def bodies_of_what_leaves(account):
+    """Return the forms about them."""
+    decided = {"answered": "yes", "reason": "as it should be"}
+    return {
+        ("accounts.user", "set_level"): {"answered": "yes", "level": "2", "reason": "seen"},
+        ("accounts.asset", "change"): {"amount": "1", "reason": "too much at once"},
+        ("accounts.withdrawal", "approve"): decided,
+        ("accounts.withdrawal", "refuse"): decided,
+        ("accounts.withdrawal", "fail"): decided,
+        ("accounts.approval", "approve"): decided,
+        ("accounts.approval", "refuse"): decided,
+        ("accounts.withdrawallimit", "add"): {
+            "account": str(account.public_id), "asset": "EUR", "per_day": "7", "reason": "new",
+        },
+        ("accounts.withdrawallimit", "change"): {"per_day": "7", "reason": "new"},
+    }  # fmt: skip
 
 
 def make_assets():

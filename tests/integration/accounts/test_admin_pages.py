@@ -31,6 +31,7 @@ from accounts.services import adjust_balance, ensure_user, settle_withdrawal
 from marketdata.models import Candle
 from matching.models import Command, Market, MarketState, Order, Trade
 from tests.actors import SYSTEM
+from tests.approving import approve_by_two
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +154,7 @@ def test_rows_lead_to_what_they_belong_to(operator, desk):
     in_deposits = links_of(page_of(operator, Deposit, **term))
     assert url(LedgerTransaction, "change", deposit.transaction_id) in in_deposits
     withdrawal = Withdrawal.objects.get(account=account)
+    approve_by_two(withdrawal)
     settle_withdrawal(by=SYSTEM, withdrawal_id=withdrawal.pk)
     withdrawal.refresh_from_db()
     in_withdrawals = links_of(page_of(operator, Withdrawal, **term))

@@ -12,6 +12,7 @@ from accounts.audit import find_operators_act, record_act
 from accounts.models import AuditRecord
 from accounts.people.password_links import reset_tokens
 from accounts.services import (
+    add_address,
     cancel_own_withdrawal,
     change_own_password,
     create_account,
@@ -23,6 +24,7 @@ from accounts.services import (
     reset_password,
     revoke_key,
     save_group,
+    set_allow_list,
     set_user_rights,
     settle_withdrawal,
     sign_up,
@@ -49,6 +51,10 @@ OWN_ACTS = {
         by=by, account_id=to.account, withdrawal_id=to.withdrawal
     ),
     "account.open": lambda by, to: create_account(by=by, owner_id=to.user.pk, label="Bots"),
+    "address.add": lambda by, to: add_address(
+        by=by, account_id=to.account, asset="USD", address="home"
+    ),
+    "account.allow_list": lambda by, to: set_allow_list(by=by, account_id=to.account, is_on=True),
 }
 # The same, where a key does not reach.
 OWN_ACTS_AT_A_SESSION = {

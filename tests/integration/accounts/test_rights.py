@@ -19,6 +19,7 @@ from accounts.services import (
     credit_deposit,
     deposit,
     ensure_user,
+    fail_withdrawal,
     make_reset_link,
     revoke_key,
     save_group,
@@ -26,7 +27,10 @@ from accounts.services import (
     set_asset_active,
     set_user_active,
     set_user_rights,
+    set_verification_level,
+    set_withdrawal_limit,
     settle_withdrawal,
+    submit_threshold,
 )
 from matching.services import change_market, create_market, freeze_account, set_market_phase
 from tests.actors import SYSTEM, customer, operator
@@ -59,6 +63,22 @@ ACTS = {
         Permission.DECIDE_WITHDRAWAL,
         lambda by, to: cancel_withdrawal(by=by, withdrawal_id=to.withdrawal),
     ),
+    "withdrawal.fail": (
+        Permission.DECIDE_WITHDRAWAL,
+        lambda by, to: fail_withdrawal(by=by, withdrawal_id=to.withdrawal, reason="came back"),
+    ),
+    "limit.set": (
+        Permission.CHANGE_LIMIT,
+        lambda by, to: set_withdrawal_limit(
+            by=by, account_id=to.account, asset="USD", per_day=Decimal(5), reason="new here"
+        ),
+    ),
+    "user.level": (
+        Permission.CHANGE_LEVEL,
+        lambda by, to: set_verification_level(
+            by=by, user_id=to.user.pk, level=2, reason="passport seen"
+        ),
+    ),
     "user.shut_out": (
         Permission.CHANGE_USER,
         lambda by, to: set_user_active(by=by, user_id=to.user.pk, is_active=False),
@@ -90,6 +110,12 @@ COMMON_ACTS = {
     "asset.create": (
         Permission.ADD_ASSET,
         lambda by, to: create_asset(by=by, code="JPY", name="Yen", scale=0),
+    ),
+    "asset.threshold": (
+        Permission.CHANGE_THRESHOLD,
+        lambda by, to: submit_threshold(
+            by=by, code="USD", amount=Decimal(1), reason="too much at once"
+        ),
     ),
     "asset.close": (
         Permission.CHANGE_ASSET,
@@ -185,7 +211,7 @@ def test_only_superusers_make_staff(ann):
         create_user(by=operator(*Permission), email="friend@example.com", is_staff=True)
     with pytest.raises(Forbidden):
         save_group(by=operator(*Permission), name="Friends", permissions=[])
-    assert not Group.objects.exists()
+    assert not Group.objects.filter(name="Friends").exists()
 
 
 def test_a_record_and_its_effect_are_there_together_or_not_at_all(ann, usd):

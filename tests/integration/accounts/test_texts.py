@@ -22,6 +22,7 @@ PAGES = {
     "create_token": ("label", "scopes"),
     "faucet_deposit": ("account", "asset", "amount", "key"),
     "request_withdrawal": ("account", "asset", "amount", "address", "key"),
+    "addresses": ("account", "asset", "address", "label"),
 }
 OURS = ("accounts", "matching", "marketdata")
 

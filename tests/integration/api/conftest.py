@@ -15,6 +15,7 @@ TABLES = (
     "accounts_deposit",
     "accounts_withdrawal",
     "accounts_transfer",
+    "accounts_withdrawaladdress",
     "accounts_ledgertransaction",
     "accounts_ledgerentry",
     "matching_order",

@@ -57,6 +57,7 @@ def reads(place: dict[str, str]) -> list[str]:
     market = "/markets/BTC-EUR"
     return [
         *("/accounts", own, f"{own}/balances", f"{own}/orders", f"{own}/trades", f"{own}/ledger"),
+        *(f"{own}/withdrawals", f"{own}/addresses"),
         *("/markets", "/markets/tickers", market, f"{market}/order-book", f"{market}/ticker"),
         *(f"{market}/trades", f"{market}/candles", f"/orders/{place['order']}"),
     ]
@@ -75,6 +76,7 @@ def writes(place: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
         ("POST", "/accounts"): {"surprise": 1},
         ("POST", f"{own}/deposit"): money,
         ("POST", f"{own}/withdraw"): money,
+        ("POST", f"{own}/addresses"): {"asset": "nobody", "address": "far"},
     }
 
 

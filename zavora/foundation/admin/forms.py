@@ -66,6 +66,11 @@ class ServiceAddMixin:
         """Call the service with the form's data and return the row it made."""
         raise NotImplementedError
 
+    def tell_added(self, row: Model) -> str:
+        """Return what to tell of the row that the service made."""
+        model_admin: Any = self
+        return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -77,7 +82,7 @@ class ServiceAddMixin:
         def done(data: dict[str, Any]) -> str:
             row = self.add_by(request, data)
             model_admin.log_addition(request, row, [{"added": {}}])
-            return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+            return self.tell_added(row)
 
         form = self.add_service_form(request.POST or None)
         return service_form_page(
