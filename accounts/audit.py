@@ -36,6 +36,7 @@ ACTS: Final = (
     "deposit.faucet",
     "deposit.gateway",
     "group.save",
+    "key.change",
     "key.create",
     "key.revoke",
     "market.change",

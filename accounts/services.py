@@ -1,11 +1,16 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
-from accounts.keys.api_keys import NewApiKey, create_api_key
+from accounts.keys.api_keys import PEM_LENGTH_MAX, NewApiKey, create_api_key, create_key
 from accounts.keys.tokens import (
+    IPS_MAX,
+    KEYS_MADE_A_DAY_MAX,
+    KEYS_OF_ONES_OWN_MAX,
     TOKEN_BYTES,
     TOKEN_PREFIX,
     TOKENS_OF_A_USER_MAX,
+    KeyTerms,
     create_token,
+    rename_key,
     revoke_key,
 )
 from accounts.money.assets import create_asset, set_asset_active
@@ -46,13 +51,18 @@ from accounts.people.services import (
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
+    "IPS_MAX",
+    "KEYS_MADE_A_DAY_MAX",
+    "KEYS_OF_ONES_OWN_MAX",
     "LABEL_LENGTH_MAX",
+    "PEM_LENGTH_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
     "SOURCE_OPERATOR",
     "TOKENS_OF_A_USER_MAX",
     "TOKEN_BYTES",
     "TOKEN_PREFIX",
+    "KeyTerms",
     "Movement",
     "NewApiKey",
     "adjust_balance",
@@ -62,6 +72,7 @@ __all__ = [
     "create_account",
     "create_api_key",
     "create_asset",
+    "create_key",
     "create_token",
     "create_user",
     "credit_deposit",
@@ -71,6 +82,7 @@ __all__ = [
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
+    "rename_key",
     "request_withdrawal",
     "reset_password",
     "revoke_key",

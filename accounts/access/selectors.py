@@ -36,8 +36,45 @@ def find_caller_by_token(token: str) -> Caller | None:
         )
         .first()
     )
+    return None if key is None else _caller_of_key(key)
+
+
+def find_api_key(lookup: str) -> SigningKey | None:
+    """Return a signing key by its name; None if unknown, revoked, expired or shut out.
+
+    One that is not limited to an account speaks, where it must be one, for its owner's oldest.
+    None also where its secret cannot be read (the settings' secret is another one now).
+    """
+    key = (
+        ApiKey.objects.select_related("owner")
+        .filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
+            lookup=lookup,
+            kind__in=SIGNING_KINDS,
+            revoked_at__isnull=True,
+            owner__is_active=True,
+        )
+        .first()
+    )
     if key is None:
         return None
+    caller = _caller_of_key(key)
+    stored = bytes(key.secret or b"")
+    material = open_secret(stored, name=key.lookup) if key.kind == KIND_HMAC else stored
+    if not material or not caller.accounts:
+        return None
+    # Oldest first.
+    account_id, account_pk = next(iter(caller.accounts.items()))
+    return SigningKey(
+        kind=key.kind,
+        caller=caller,
+        account_pk=account_pk,
+        account_id=account_id,
+        material=material,
+    )
+
+
+def _caller_of_key(key: ApiKey) -> Caller:
     accounts = _accounts_of(key.owner_id)
     if key.account_id is not None:
         accounts = {public: pk for public, pk in accounts.items() if pk == key.account_id}
@@ -50,47 +87,6 @@ def find_caller_by_token(token: str) -> Caller | None:
         only_account=key.account_id,
         ip_allowed=tuple(key.ip_allowed),
         expires_at=key.expires_at,
-    )
-
-
-def find_api_key(lookup: str) -> SigningKey | None:
-    """Return a signing key by its name; None if unknown, revoked, expired or shut out.
-
-    None also where its secret cannot be read (the settings' secret is another one now).
-    """
-    key = (
-        ApiKey.objects.select_related("owner", "account")
-        .filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
-            lookup=lookup,
-            kind__in=SIGNING_KINDS,
-            revoked_at__isnull=True,
-            owner__is_active=True,
-            account__isnull=False,
-        )
-        .first()
-    )
-    if key is None or key.account is None or key.account.owner_id != key.owner_id:
-        return None
-    stored = bytes(key.secret or b"")
-    material = open_secret(stored, name=key.lookup) if key.kind == KIND_HMAC else stored
-    if not material:
-        return None
-    return SigningKey(
-        kind=key.kind,
-        caller=Caller(
-            user_id=key.owner_id,
-            email=key.owner.email,
-            key_id=key.pk,
-            scopes=frozenset(key.scopes),
-            accounts={key.account.public_id: key.account.pk},
-            only_account=key.account.pk,
-            ip_allowed=tuple(key.ip_allowed),
-            expires_at=key.expires_at,
-        ),
-        account_pk=key.account.pk,
-        account_id=key.account.public_id,
-        material=material,
     )
 
 
@@ -114,7 +110,16 @@ def _accounts_of(user_id: int) -> dict[UUID, int]:
     )
 
 
-def list_tokens(owner_id: int) -> list[ApiKey]:
-    """Return a user's keys that are not revoked, newest first."""
+def list_keys(
+    owner_id: int, *, only_account: int | None = None, cursor: int | None = None, limit: int
+) -> list[ApiKey]:
+    """Return a user's keys that are not revoked, newest first, at most ``limit``.
+
+    ``only_account``: those limited to it. ``cursor``: what follows the key of this id.
+    """
     keys = ApiKey.objects.filter(owner_id=owner_id, revoked_at__isnull=True)
-    return list(keys.select_related("account").order_by("-pk"))
+    if only_account is not None:
+        keys = keys.filter(account_id=only_account)
+    if cursor is not None:
+        keys = keys.filter(pk__lt=cursor)
+    return list(keys.select_related("account").order_by("-pk")[:limit])

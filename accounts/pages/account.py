@@ -1,4 +1,4 @@
-"""The account page: balances, tokens, withdrawals, and the forms about them."""
+"""The account page: balances, withdrawals, and the forms about them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,12 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
-from accounts.access.selectors import list_tokens
 from accounts.models import Account, Balance, Withdrawal
 from accounts.money.postings import total_of
 from accounts.money.selectors import list_assets, list_withdrawals_of_owner
-from accounts.pages.forms import DepositForm, TokenForm, WithdrawForm
-from accounts.pages.new_tokens import take_new_token
+from accounts.pages.forms import DepositForm, WithdrawForm
 from accounts.people.selectors import list_accounts
 from zavora.foundation.money import text_for_people
 
@@ -68,8 +66,8 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """Show accounts, balances, tokens and the forms; a token that was just made, this once."""
-    return account_page(request, new_token=take_new_token(request))
+    """Show accounts, balances and the forms."""
+    return account_page(request)
 
 
 def account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
@@ -80,9 +78,6 @@ def account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> 
     context = {
         "accounts": [_account_row(account) for account in accounts],
         "withdrawals": _withdrawal_rows(accounts),
-        "tokens": list_tokens(user_id),
-        "new_token": None,
-        "token_form": TokenForm(),
         "deposit_form": (
             DepositForm(accounts=accounts, assets=assets) if settings.ZAVORA_FAUCET else None
         ),

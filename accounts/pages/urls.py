@@ -10,8 +10,9 @@ urlpatterns = [
     path("login", door.Login.as_view(), name="login"),
     path("logout", door.Logout.as_view(), name="logout"),
     path("account", account.account, name="account"),
-    path("account/tokens", tokens.new_token, name="create_token"),
-    path("account/tokens/<int:key_id>/revoke", tokens.revoke_token, name="revoke_token"),
+    path("account/tokens", tokens.keys, name="keys"),
+    path("account/tokens/<int:key_id>/rename", tokens.rename, name="rename_key"),
+    path("account/tokens/<int:key_id>/revoke", tokens.revoke, name="revoke_key"),
     path("account/deposit", money.faucet_deposit, name="faucet_deposit"),
     path("account/withdraw", money.withdraw, name="request_withdrawal"),
     path(

@@ -20,6 +20,7 @@ from accounts.services import (
     deposit,
     ensure_user,
     make_reset_link,
+    rename_key,
     revoke_key,
     save_group,
     set_account_status,
@@ -106,6 +107,7 @@ OTHERS = {
     "change_market": lambda by, to: change_market(by=by, symbol="USD/EUR", maker_fee_ppm=1),
     "set_market_phase": lambda by, to: set_market_phase(by=by, symbol="USD/EUR", phase="halted"),
     "freeze_account": lambda by, to: freeze_account(by=by, account_id=to.account),
+    "rename_key": lambda by, to: rename_key(by=by, key_id=to.key, label="new"),
     "ensure_user": lambda by, to: ensure_user(by=by, email="new@example.com", is_staff=True),
     "set_user_rights": lambda by, to: set_user_rights(
         by=by, user_id=to.user.pk, is_staff=True, is_superuser=True
