@@ -49,6 +49,7 @@ def form_of(people: People, path: str) -> dict[str, str]:
     money = {"account": people.accounts["owner"], "asset": "EUR", "amount": "0.01"}
     forms = {
         "/account/tokens": {"scopes": "read", "label": "matrix"},
+        "/account/tokens/<int:key_id>/rename": {"label": "renamed"},
         "/account/deposit": money,
         "/account/withdraw": {**money, "address": "somewhere"},
     }
@@ -59,7 +60,7 @@ def effects(people: People) -> list[Any]:
     """Return what of the owner's the forms can change."""
     with people.tables() as tables:
         key = tables.execute(
-            "SELECT revoked_at FROM accounts_apikey WHERE id = %s", [people.doomed_token]
+            "SELECT revoked_at, label FROM accounts_apikey WHERE id = %s", [people.doomed_token]
         )
         withdrawals = tables.execute(
             "SELECT w.id, w.state FROM accounts_withdrawal w JOIN accounts_account a"
