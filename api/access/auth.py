@@ -5,6 +5,7 @@ A session's unsafe requests pass Django's own cross-site check.
 """
 
 import ipaddress
+from collections.abc import Mapping
 from importlib import import_module
 from io import BytesIO
 from typing import Any, Final
@@ -50,7 +51,7 @@ def require_one_credential(token: str | None, signed: Signed | None) -> None:
         raise Unauthorized("Send a token or a signature, not both.", reason="two_credentials")
 
 
-def target_of(scope: dict[str, Any]) -> bytes:
+def target_of(scope: Mapping[str, Any]) -> bytes:
     """Return the path of a request with its query, as it was sent: what v1 has signed."""
     path = scope.get("raw_path") or quote(scope["path"]).encode()  # Daphne keeps no raw path
     query: bytes = scope.get("query_string", b"")

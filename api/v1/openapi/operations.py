@@ -41,7 +41,8 @@ SECURITY: Final[list[dict[str, list[str]]]] = [
     {name: [] for name in SIGNED},
     {SESSION: []},
 ]
-SESSION_ONLY: Final[list[dict[str, list[str]]]] = [{SESSION: []}]
+# Its own declaration knows names alone, and hands on what it is given.
+SESSION_ONLY: Final[list[Any]] = [{SESSION: []}]
 
 
 def reference(name: str) -> dict[str, str]:

@@ -71,7 +71,8 @@ class KeyView(ApiView):
 
 def _require_session(request: Request) -> None:
     """Raise Forbidden for whoever came with a key: a key may neither make nor end keys."""
-    if isinstance(request.user, CallerUser):
+    user: Any = request.user
+    if isinstance(user, CallerUser):
         raise Forbidden("Keys are made and revoked at a browser session alone.")
 
 
