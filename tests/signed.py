@@ -6,6 +6,7 @@ import hmac
 import time
 from typing import Any
 
+import redis
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,6 +17,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 def now_text(ahead_ms: int = 0) -> str:
     """Return the present time in microseconds, so that no two requests are the same."""
     return str(time.time_ns() // 1_000 + ahead_ms * 1_000)
+
+
+def let_memory_be_old(redis_url: str) -> None:
+    """Let an exchange that was started just now remember requests for two minutes already.
+
+    What was signed before its memory began is refused, also where the clock would allow it.
+    """
+    with redis.Redis.from_url(redis_url) as server:
+        server.set("{signed}:since", time.time_ns() // 1_000_000 - 120_000)
 
 
 class SigningKey:

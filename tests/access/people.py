@@ -145,7 +145,7 @@ class People:
         """Let one key be revoked by its owner, and end the listen key of another."""
         revoked = f"/account/tokens/{self.keys['revoked']['id']}/revoke"
         answer = self.http.post(revoked, headers=self.cookie("owner"))
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/account")
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/account/tokens")
         answer = self.http.delete(
             "/api/v3/userDataStream",
             params={"listenKey": self.listen_keys["ended"]},

@@ -39,6 +39,10 @@ def made(browser: httpx.Client, **body: Any) -> Any:
     return answer.json()["data"]
 
 
+def ids_of(browser: httpx.Client) -> list[str]:
+    return [row["id"] for row in browser.get(PATH).json()["data"]]
+
+
 def test_a_key_is_made_used_listed_and_revoked(exchange: Exchange, browser: httpx.Client) -> None:
     account = browser.get("/api/v1/accounts").json()["data"][0]["id"]
     new = made(
@@ -70,7 +74,7 @@ def test_a_key_is_made_used_listed_and_revoked(exchange: Exchange, browser: http
         assert browser.delete(f"{PATH}/{key['id']}").status_code == 200
         for path in (PATH, edge):
             assert http.get(path, headers=signer.headers("GET", path)).status_code == 401
-    assert key["id"] not in [row["id"] for row in browser.get(PATH).json()["data"]]
+    assert key["id"] not in ids_of(browser)
 
 
 def test_a_pair_of_ones_own_and_a_token(exchange: Exchange, browser: httpx.Client) -> None:
@@ -130,11 +134,11 @@ def test_the_list_has_pages(browser: httpx.Client) -> None:
     ],
 )
 def test_what_makes_no_key_is_named(browser: httpx.Client, body: Any, wrong: set[str]) -> None:
-    before = browser.get(PATH).json()["data"]
+    before = ids_of(browser)
     answer = browser.post(PATH, json={"scopes": ["read"], **body})
     assert answer.status_code == 422, answer.text
     assert set(answer.json()["error"]["details"]) == wrong
-    assert browser.get(PATH).json()["data"] == before
+    assert ids_of(browser) == before
 
 
 def test_what_is_no_key_is_not_found(browser: httpx.Client) -> None:

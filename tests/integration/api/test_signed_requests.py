@@ -14,7 +14,7 @@ import redis
 from tests.exchange import HOST, Exchange, wait_until
 from tests.integration.api.conftest import order
 from tests.integration.api.test_servers import answers
-from tests.signed import SigningKey, now_text
+from tests.signed import SigningKey, let_memory_be_old, now_text
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import web
 
@@ -84,6 +84,7 @@ class Signers:
 def signers(exchange: Exchange) -> Iterator[Signers]:
     made = json.loads(exchange.manage("shell", "-c", MAKE).strip().splitlines()[-1])
     account = made.pop("account")
+    let_memory_be_old(exchange.redis_url)
     keys = {name: SigningKey(*pair) for name, pair in made.items()}
     with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
         yield Signers(account, keys, http)

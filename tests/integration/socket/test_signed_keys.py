@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from tests.exchange import HOST, Exchange, wait_until
 from tests.integration.api.test_servers import answers
 from tests.integration.socket.conftest import Client
-from tests.signed import SigningKey, now_text
+from tests.signed import SigningKey, let_memory_be_old, now_text
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import web
 
@@ -55,6 +55,7 @@ def key(exchange: Exchange) -> tuple[SigningKey, str]:
 @pytest_asyncio.fixture
 async def sockets(exchange: Exchange, second_url: str) -> AsyncIterator[list[Client]]:
     """Two connections to each of two web processes."""
+    let_memory_be_old(exchange.redis_url)
     found = [Client(await connect(f"{url}/ws")) for url in (exchange.ws_url, second_url) * 2]
     yield found
     for each in found:
