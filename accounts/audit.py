@@ -46,6 +46,7 @@ ACTS: Final = (
     "deposit.faucet",
     "deposit.gateway",
     "group.save",
+    "key.change",
     "key.create",
     "key.revoke",
     "limit.set",

@@ -2,12 +2,17 @@
 
 from accounts.approvals.requests import submit_adjustment, submit_credit, submit_threshold
 from accounts.approvals.services import approve, expire_approval, refuse
-from accounts.keys.api_keys import NewApiKey, create_api_key
+from accounts.keys.api_keys import PEM_LENGTH_MAX, NewApiKey, create_api_key, create_key
 from accounts.keys.tokens import (
+    IPS_MAX,
+    KEYS_MADE_A_DAY_MAX,
+    KEYS_OF_ONES_OWN_MAX,
     TOKEN_BYTES,
     TOKEN_PREFIX,
     TOKENS_OF_A_USER_MAX,
+    KeyTerms,
     create_token,
+    rename_key,
     revoke_key,
 )
 from accounts.money.addresses import add_address, remove_address, set_allow_list
@@ -53,14 +58,19 @@ from accounts.people.services import (
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
+    "IPS_MAX",
+    "KEYS_MADE_A_DAY_MAX",
+    "KEYS_OF_ONES_OWN_MAX",
     "LABEL_LENGTH_MAX",
     "LEVEL_MAX",
+    "PEM_LENGTH_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
     "SOURCE_OPERATOR",
     "TOKENS_OF_A_USER_MAX",
     "TOKEN_BYTES",
     "TOKEN_PREFIX",
+    "KeyTerms",
     "Movement",
     "NewApiKey",
     "add_address",
@@ -72,6 +82,7 @@ __all__ = [
     "create_account",
     "create_api_key",
     "create_asset",
+    "create_key",
     "create_token",
     "create_user",
     "credit_deposit",
@@ -86,6 +97,7 @@ __all__ = [
     "refuse",
     "remove_address",
     "rename_account",
+    "rename_key",
     "request_withdrawal",
     "reset_password",
     "revoke_key",

@@ -20,9 +20,11 @@ SCOPE_WITHDRAW: Final = "withdraw"
 SCOPES: Final = (SCOPE_READ, SCOPE_TRADE, SCOPE_WITHDRAW)
 
 
+KIND_BEARER: Final = ApiKey.Kind.BEARER.value
 # Keys that sign requests, unlike bearer tokens.
 KIND_HMAC: Final = ApiKey.Kind.HMAC.value
 KIND_ED25519: Final = ApiKey.Kind.ED25519.value
+KINDS: Final = tuple(kind.value for kind in ApiKey.Kind)
 SIGNING_KINDS: Final = tuple(kind.value for kind in ApiKey.Kind if kind is not ApiKey.Kind.BEARER)
 
 

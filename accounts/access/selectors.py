@@ -36,14 +36,13 @@ def find_caller_by_token(token: str) -> Caller | None:
         )
         .first()
     )
-    if key is None:
-        return None
-    return _caller_of(key)
+    return None if key is None else _caller_of_key(key)
 
 
 def find_api_key(lookup: str) -> SigningKey | None:
     """Return a signing key by its name; None if unknown, revoked, expired or shut out.
 
+    One that is not limited to an account speaks, where a call names none, for its owner's oldest.
     None also where its secret cannot be read (the settings' secret is another one now).
     """
     key = (
@@ -59,21 +58,35 @@ def find_api_key(lookup: str) -> SigningKey | None:
     )
     if key is None:
         return None
-    caller = _caller_of(key)
-    if not caller.accounts:
-        return None
-    # The oldest comes first: a key that is not limited to one account speaks for that.
-    account_id, account_pk = next(iter(caller.accounts.items()))
+    caller = _caller_of_key(key)
     stored = bytes(key.secret or b"")
     material = open_secret(stored, name=key.lookup) if key.kind == KIND_HMAC else stored
-    if not material:
+    if not material or not caller.accounts:
         return None
+    # Oldest first.
+    account_id, account_pk = next(iter(caller.accounts.items()))
     return SigningKey(
         kind=key.kind,
         caller=caller,
         account_pk=account_pk,
         account_id=account_id,
         material=material,
+    )
+
+
+def _caller_of_key(key: ApiKey) -> Caller:
+    accounts = _accounts_of(key.owner_id)
+    if key.account_id is not None:
+        accounts = {public: pk for public, pk in accounts.items() if pk == key.account_id}
+    return Caller(
+        user_id=key.owner_id,
+        email=key.owner.email,
+        key_id=key.pk,
+        scopes=frozenset(key.scopes),
+        accounts=accounts,
+        only_account=key.account_id,
+        ip_allowed=tuple(key.ip_allowed),
+        expires_at=key.expires_at,
     )
 
 
@@ -91,30 +104,22 @@ def get_caller_of_user(user_id: int) -> Caller:
     )
 
 
-def _caller_of(key: ApiKey) -> Caller:
-    """Return who a key speaks for, with the accounts that it reaches, oldest first."""
-    accounts = _accounts_of(key.owner_id)
-    if key.account_id is not None:
-        accounts = {public: pk for public, pk in accounts.items() if pk == key.account_id}
-    return Caller(
-        user_id=key.owner_id,
-        email=key.owner.email,
-        key_id=key.pk,
-        scopes=frozenset(key.scopes),
-        accounts=accounts,
-        only_account=key.account_id,
-        ip_allowed=tuple(key.ip_allowed),
-        expires_at=key.expires_at,
-    )
-
-
 def _accounts_of(user_id: int) -> dict[UUID, int]:
     return dict(
         Account.objects.filter(owner_id=user_id).order_by("pk").values_list("public_id", "pk")
     )
 
 
-def list_tokens(owner_id: int) -> list[ApiKey]:
-    """Return a user's keys that are not revoked, newest first."""
+def list_keys(
+    owner_id: int, *, only_account: int | None = None, cursor: int | None = None, limit: int
+) -> list[ApiKey]:
+    """Return a user's keys that are not revoked, newest first, at most ``limit``.
+
+    ``only_account``: those limited to it. ``cursor``: what follows the key of this id.
+    """
     keys = ApiKey.objects.filter(owner_id=owner_id, revoked_at__isnull=True)
-    return list(keys.select_related("account").order_by("-pk"))
+    if only_account is not None:
+        keys = keys.filter(account_id=only_account)
+    if cursor is not None:
+        keys = keys.filter(pk__lt=cursor)
+    return list(keys.select_related("account").order_by("-pk")[:limit])

@@ -244,6 +244,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "expires_at",
         "revoked_at",
         "created_at",
+        "last_used_at",
+        "last_used_from",
     )
     list_filter = ("kind",)
     list_select_related = ("owner", "account__owner")

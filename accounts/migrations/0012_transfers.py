@@ -43,7 +43,7 @@ def one_of(model: str, **options: bool) -> models.ForeignKey:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0010_audit_chain")]
+    dependencies = [("accounts", "0011_users_keys")]
 
     operations = [
         migrations.AlterField(

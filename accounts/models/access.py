@@ -30,6 +30,9 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # When it last let somebody in, and from where: written at most once a minute, a moment later.
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.CharField(max_length=45, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["-id"]
@@ -37,3 +40,8 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.label or f"{self.kind} {self.lookup[:8]}"
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -1,4 +1,4 @@
-"""The account page: balances, tokens, withdrawals, transfers, and the forms about them."""
+"""The account page: balances, withdrawals, transfers, and the forms about them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
-from accounts.access.selectors import list_tokens
 from accounts.models import HELD_STATES, Account, Balance, Transfer
 from accounts.money.postings import total_of
 from accounts.money.selectors import (
@@ -26,12 +25,10 @@ from accounts.money.selectors import (
 from accounts.pages.forms import (
     DepositForm,
     LabelForm,
-    TokenForm,
     TransferForm,
     WithdrawForm,
     names_of,
 )
-from accounts.pages.new_tokens import take_new_token
 from accounts.people.selectors import list_accounts
 from zavora.foundation.money import text_for_people
 
@@ -97,8 +94,8 @@ class TransferRow(msgspec.Struct, frozen=True):
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """Show accounts, balances, tokens and the forms; a token that was just made, this once."""
-    return account_page(request, new_token=take_new_token(request))
+    """Show accounts, balances and the forms."""
+    return account_page(request)
 
 
 def account_page(
@@ -129,9 +126,6 @@ def account_page(
         "transfers": transfer_rows(transfers[:TRANSFERS_SHOWN_MAX], accounts),
         "has_more_transfers": len(transfers) > TRANSFERS_SHOWN_MAX,
         "withdrawals": _withdrawal_rows(accounts),
-        "tokens": list_tokens(user_id),
-        "new_token": None,
-        "token_form": TokenForm(),
         "deposit_form": (
             DepositForm(accounts=accounts, assets=assets) if settings.ZAVORA_FAUCET else None
         ),

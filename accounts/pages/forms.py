@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest
 
+from accounts.access.actor import ADDRESS_LENGTH_MAX
 from accounts.access.callers import SCOPES
-from accounts.models import Account, Asset, User
-from accounts.services import LABEL_LENGTH_MAX
+from accounts.models import Account, ApiKey, Asset, User
+from accounts.services import IPS_MAX, LABEL_LENGTH_MAX, PEM_LENGTH_MAX, KeyTerms
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.idempotency import KEY_LENGTH_MAX
 
@@ -208,12 +210,73 @@ class AddressForm(forms.Form):
                 field.choices = found
 
 
-class TokenForm(forms.Form):
-    """A new bearer token."""
+class KeyForm(forms.Form):
+    """A new API key."""
 
     label = forms.CharField(label="Name", max_length=LABEL_LENGTH_MAX, required=False)
+    kind = forms.ChoiceField(
+        choices=[
+            (ApiKey.Kind.BEARER, "Bearer token"),
+            (ApiKey.Kind.HMAC, "HMAC secret"),
+            (ApiKey.Kind.ED25519, "Ed25519, a key pair of your own"),
+            (ApiKey.Kind.RSA, "RSA, a key pair of your own"),
+        ],
+        initial=ApiKey.Kind.BEARER,
+        required=False,
+        help_text="A bearer token is sent as it is; the others sign requests, for both APIs.",
+    )
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
         initial=["read", "trade"],
         widget=forms.CheckboxSelectMultiple,
+        help_text="A key that may withdraw needs addresses.",
     )
+    account = forms.TypedChoiceField(coerce=UUID, empty_value=None, required=False)
+    ip = forms.CharField(
+        label="Only from these addresses",
+        max_length=IPS_MAX * (ADDRESS_LENGTH_MAX + 2),
+        required=False,
+        help_text="IPv4 or IPv6, with spaces or commas between them. Empty: from everywhere.",
+    )
+    expires_at = forms.DateField(
+        label="Valid until the end of (UTC)",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Empty: until it is revoked.",
+    )
+    public_key = forms.CharField(
+        max_length=PEM_LENGTH_MAX,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text="For Ed25519 and RSA alone, in PEM. The private half stays with you.",
+    )
+
+    def __init__(self, *args: Any, accounts: Sequence[Account], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["account"]
+        if isinstance(field, forms.ChoiceField):
+            own = [(str(one.public_id), one.label or "Account") for one in accounts]
+            field.choices = [("", "All accounts"), *own]
+
+    def clean_kind(self) -> str:
+        """Take a form without a kind, as there were, for that of a token."""
+        return str(self.cleaned_data["kind"] or ApiKey.Kind.BEARER)
+
+    def clean_ip(self) -> list[str]:
+        """Part the addresses; whether they are some is for the service to say."""
+        text: str = self.cleaned_data["ip"]
+        return text.replace(",", " ").split()
+
+    def terms(self) -> KeyTerms:
+        """Return what the key is to be; the form must be valid."""
+        cleaned = self.cleaned_data
+        last_day: date | None = cleaned["expires_at"]
+        # The whole of that day.
+        until = None if last_day is None else datetime.combine(last_day, time.max, tzinfo=UTC)
+        return KeyTerms(
+            scopes=cleaned["scopes"],
+            label=cleaned["label"],
+            account_id=cleaned["account"],
+            ip_allowed=cleaned["ip"],
+            expires_at=until,
+        )

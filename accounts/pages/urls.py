@@ -22,8 +22,9 @@ urlpatterns = [
     path("account/accounts", own_accounts.open_account, name="open_account"),
     path("account/accounts/<uuid:account_id>/name", own_accounts.rename, name="rename_account"),
     path("account/transfers", transfers.transfers, name="transfers"),
-    path("account/tokens", tokens.new_token, name="create_token"),
-    path("account/tokens/<int:key_id>/revoke", tokens.revoke_token, name="revoke_token"),
+    path("account/tokens", tokens.keys, name="keys"),
+    path("account/tokens/<int:key_id>/rename", tokens.rename, name="rename_key"),
+    path("account/tokens/<int:key_id>/revoke", tokens.revoke, name="revoke_key"),
     path("account/deposit", money.faucet_deposit, name="faucet_deposit"),
     path("account/withdraw", money.withdraw, name="request_withdrawal"),
     path(

@@ -20,10 +20,13 @@ from api.access.auth import (
     bearer_token,
     check_csrf,
     check_local_origin,
-    check_usable,
     django_request,
+    require_one_credential,
     session_key,
+    target_of,
 )
+from api.access.signatures import HEADERS, Signed, check_signed, read_signed, signed_text
+from api.access.usable import check_usable
 from api.orders import as_caller
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
@@ -148,6 +151,7 @@ PATHS: Final[dict[str, Methods]] = {
 _PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" not in path}
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
+_SIGNED_HEADERS: Final = tuple(name.lower().encode() for name in HEADERS)
 HEALTH_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
 
 Match = tuple[Methods, tuple[str, ...]]
@@ -292,9 +296,13 @@ async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
     """Return the caller, and whether from memory. Raises Unauthorized or Forbidden."""
     credentials = web_process().credentials
     token = bearer_token(request.header(b"authorization"))
+    signed = read_signed([request.header(name) for name in _SIGNED_HEADERS])
+    require_one_credential(token, signed)
+    if signed is not None:
+        return await _caller_who_signed(request, signed)
     if token is not None:
         caller, is_remembered = await credentials.of_token(token)
-        return check_usable(caller, ip=request.ip), is_remembered
+        return _noted(check_usable(caller, ip=request.ip), request), is_remembered
     session = session_key(request.header(b"cookie"))
     if session is not None:
         caller, is_remembered = await credentials.of_session(session)
@@ -306,7 +314,27 @@ async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
         check_local_origin(django_request(request.scope))
         caller, is_remembered = await credentials.of_open_api()
         return check_usable(caller, ip=request.ip), is_remembered
-    raise Unauthorized("Log in, or send a bearer token.")
+    raise Unauthorized("Log in, send a bearer token, or sign the request.")
+
+
+async def _caller_who_signed(request: EdgeRequest, signed: Signed) -> tuple[Caller, bool]:
+    """Return whose key signed the request, just now and for the first time."""
+    process = web_process()
+    key, is_remembered = await process.credentials.of_api_key(signed.key_name)
+    if request.is_proven:
+        # Asked once more, after its owner's accounts changed: the key may be gone meanwhile.
+        caller = check_usable(None if key is None else key.caller, ip=request.ip)
+        return caller, is_remembered
+    text = signed_text(signed, request.method, target_of(request.scope), request.body)
+    caller, mark = check_signed(key, signed, text, ip=request.ip)
+    await process.replays.require_new(mark, is_write=request.method not in SAFE_METHODS)
+    request.is_proven = True
+    return _noted(caller, request), is_remembered
+
+
+def _noted(caller: Caller, request: EdgeRequest) -> Caller:
+    web_process().key_uses.note(caller, request.ip)
+    return caller
 
 
 async def _reloaded(request: EdgeRequest, caller: Caller) -> Caller | None:

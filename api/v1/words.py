@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import asdict
 
+from accounts.access.callers import KIND_BEARER
 from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
@@ -55,6 +56,7 @@ ACCOUNT_STATUS: Final = {
     "frozen": "Frozen",
     "closed": "Closed",
 }
+KEY_KIND: Final = {"bearer": "Bearer", "hmac": "HMAC", "ed25519": "Ed25519", "rsa": "RSA"}
 # Three states as clients have always known them, and behind them the stages.
 WITHDRAWAL_STATE: Final = {
     "pending": "Pending",
@@ -348,6 +350,25 @@ def address(row: Any, account_id: UUID) -> Shape:
         "label": row.label,
         "created_at": moment_text(row.created_at),
         "usable_at": moment_text(row.usable_at),
+    }
+
+
+def key(row: Any) -> Shape:
+    """Return a Key, from a row that has its account; never what it is secret by."""
+    return {
+        "id": str(row.pk),
+        "name": row.label,
+        "kind": KEY_KIND[row.kind],
+        # What is kept of a bearer token is its digest, which is nobody's business.
+        "key": None if row.kind == KIND_BEARER else row.lookup,
+        "scopes": row.scopes,
+        "account_id": str(row.account.public_id) if row.account else None,
+        "addresses": row.ip_allowed,
+        "expires_at": moment_text(row.expires_at) if row.expires_at else None,
+        "revoked_at": moment_text(row.revoked_at) if row.revoked_at else None,
+        "created_at": moment_text(row.created_at),
+        "last_used_at": moment_text(row.last_used_at) if row.last_used_at else None,
+        "last_used_from": row.last_used_from or None,
     }
 
 

@@ -21,4 +21,4 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form[data-confirm
   });
 }
 
-document.querySelector<HTMLElement>(".has-error input, .has-error select")?.focus();
+document.querySelector<HTMLElement>(".has-error input, .has-error select, .has-error textarea")?.focus();

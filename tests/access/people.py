@@ -12,8 +12,17 @@ import httpx
 import psycopg
 
 from tests.exchange import Exchange
+from tests.signed import SigningKey, now_text
 
 CSRF: Final = "m" * 32
+# Who signs, and with which key.
+SIGNERS: Final = {
+    "signed": "all",
+    "signed read": "read",
+    "signed limited": "limited",
+    "signed revoked": "revoked",
+    "unsigned": "all",
+}
 MAKE: Final = """
 import json
 import secrets
@@ -155,7 +164,7 @@ class People:
         """Let one key be revoked by its owner, and end the listen key of another."""
         revoked = f"/account/tokens/{self.keys['revoked']['id']}/revoke"
         answer = self.http.post(revoked, headers=self.cookie("owner"))
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/account")
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/account/tokens")
         answer = self.http.delete(
             "/api/v3/userDataStream",
             params={"listenKey": self.listen_keys["ended"]},
@@ -167,13 +176,31 @@ class People:
 
     def headers(self, caller: str) -> dict[str, str]:
         """Return the headers that somebody sends to v1 and to pages."""
-        if caller == "nobody":
+        if caller == "nobody" or caller in SIGNERS:
             return {}
         if caller in ("session", "no CSRF", "foreign page", "cookie"):
             return self.cookie("owner", with_csrf=caller == "session")
         if caller == "other session":
             return self.cookie("other")
         return {"Authorization": f"Bearer {self.tokens[caller]}"}
+
+    def signed_headers(self, caller: str, request: httpx.Request) -> dict[str, str]:
+        """Return what signs a request, where this caller does; ``unsigned``: another one's."""
+        if caller not in SIGNERS:
+            return {}
+        method = "X" if caller == "unsigned" else request.method
+        return self._signing_key(caller).headers(
+            method, request.url.raw_path.decode(), request.content
+        )
+
+    def signed_params(self, caller: str) -> dict[str, str]:
+        """Return what ``authenticate`` of the socket is sent by somebody who signs."""
+        params = self._signing_key(caller).params()
+        return {**params, "timestamp": now_text()} if caller == "unsigned" else params
+
+    def _signing_key(self, caller: str) -> SigningKey:
+        made = self.keys[SIGNERS[caller]]
+        return SigningKey(made["key"], made["secret"])
 
     def cookie(self, user: str, *, with_csrf: bool = True, spare: bool = False) -> dict[str, str]:
         """Return the headers of a browser; ``spare``: of a session that may end."""

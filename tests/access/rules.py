@@ -19,6 +19,7 @@ class Rule(NamedTuple):
     is_unlimited: bool = False
     by_form: bool = False
     by_listen_key: bool = False
+    by_session: bool = False
 
 
 ANYBODY: Final = Rule("anybody")
@@ -29,6 +30,9 @@ OWN_READ, OWN_TRADE, OWN_WITHDRAW = (
 OWN_UNLIMITED: Final = Rule(
     "trade, own accounts, not limited to one", "trade", is_owned=True, is_unlimited=True
 )
+# Whatever its scopes: a key may neither make nor end keys.
+AT_SESSION: Final = Rule("browser session", by_session=True)
+OWN_AT_SESSION: Final = Rule("browser session, own", is_owned=True, by_session=True)
 UNLIMITED: Final = Rule("trade, not limited to an account", "trade", is_unlimited=True)
 # By the name of a key that may read, without a signature.
 NAMED_KEY: Final = Rule("read, no signature", "read", by_listen_key=True)
@@ -40,12 +44,17 @@ OWN: Final = "own"
 
 V1_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
-    "other", "operator", "session", "no CSRF", "other session", "frozen",
+    "other", "operator", "session", "no CSRF", "other session", "frozen", "signed", "signed read",
+    "signed limited", "signed revoked", "unsigned",
 )  # fmt: skip
+# Whoever is let in by no credential of theirs.
+UNKNOWN: Final = ("nobody", "unknown", "revoked", "expired", "signed revoked", "unsigned")
+SESSIONS: Final = ("session", "no CSRF", "other session")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 V1: Final[Mapping[str, Rule]] = {
     "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
+    "DELETE /api/v1/keys/<key>": OWN_AT_SESSION,
     "DELETE /api/v1/orders/<order>": OWN_TRADE,
     "GET /api/v1/accounts": READ,
     "GET /api/v1/accounts/<account>": OWN_READ,
@@ -56,6 +65,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/trades": OWN_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
     "GET /api/v1/health": ANYBODY,
+    "GET /api/v1/keys": READ,
     "GET /api/v1/markets": ANYBODY,
     "GET /api/v1/markets/<market>": ANYBODY,
     "GET /api/v1/markets/<market>/candles": ANYBODY,
@@ -74,6 +84,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
+    "POST /api/v1/keys": AT_SESSION,
     "POST /api/v1/orders": OWN_TRADE,
     "POST /api/v1/orders/<order>": OWN_TRADE,
     "POST /api/v1/orders/batch": OWN_TRADE,
@@ -86,20 +97,21 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call of v1: yes, or the status of the refusal."""
     if rule is ANYBODY:
         return YES
-    if caller in ("nobody", "unknown", "revoked", "expired"):
+    if caller in UNKNOWN:
         return "401"
-    if caller == "elsewhere" or (caller in ("read", "trade", "withdraw") and caller != rule.scope):
+    # Keys that sign are as tokens are; these are all limited to an account of the owner's.
+    who = caller.removeprefix("signed ")
+    if who == "elsewhere" or (who in ("read", "trade", "withdraw") and who != rule.scope):
+        return "403"
+    if rule.by_session and caller not in SESSIONS:
         return "403"
     if caller == "no CSRF" and not call.startswith(SAFE):
         return "403"
-    if caller in ("limited", "other", "operator", "other session"):
-        if rule.is_unlimited and caller == "limited":
-            return "403"
-        if rule.is_owned:
-            return "404"
-    if caller == "frozen" and call in FROZEN_REFUSES:
-        return "frozen"
-    return YES
+    if rule.is_unlimited and (who == "limited" or caller.startswith("signed")):
+        return "403"
+    if rule.is_owned and who in ("limited", "other", "operator", "other session"):
+        return "404"
+    return "frozen" if caller == "frozen" and call in FROZEN_REFUSES else YES
 
 
 # What a frozen account may not: anything that could take or begin something.
@@ -116,7 +128,8 @@ FROZEN_REFUSES: Final = (
 
 SOCKET_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
-    "other", "operator", "session", "foreign page", "other session", "frozen",
+    "other", "operator", "session", "foreign page", "other session", "frozen", "signed",
+    "signed read", "signed limited", "signed revoked", "unsigned",
 )  # fmt: skip
 SOCKET: Final[Mapping[str, Rule]] = {
     "authenticate": Rule("any credential"),
@@ -146,8 +159,9 @@ def socket_cell(call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call on the v1 socket, by somebody who tried to authenticate."""
     if rule is ANYBODY:
         return YES
-    if caller in ("nobody", "unknown", "revoked", "expired", "foreign page"):
+    if caller in (*UNKNOWN, "foreign page"):
         return "401"
+    caller = caller.removeprefix("signed ")
     if caller == "elsewhere":
         # The address is refused when it authenticates; after that it is nobody.
         return "403" if call == "authenticate" else "401"
@@ -348,7 +362,9 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,
     "GET /account/transfers": PERSON,
     "POST /account/transfers": OWN_FORM,
+    "GET /account/tokens": PERSON,
     "POST /account/tokens": PERSONS_FORM,
+    "POST /account/tokens/<int:key_id>/rename": OWN_FORM,
     "POST /account/tokens/<int:key_id>/revoke": OWN_FORM,
     "POST /account/deposit": OWN_FORM,
     "POST /account/withdraw": OWN_FORM,

@@ -78,8 +78,15 @@ def test_a_users_pages_are_accessible(visitor: NewVisitor) -> None:
 
     page.goto("/account")
     assert violations_in_all_looks(page) == []
-    page.get_by_role("button", name="Create token").click()
+    page.goto("/account/tokens")
+    page.get_by_label("Kind").select_option("hmac")
+    page.get_by_role("button", name="Create key").click()
     expect(page.locator("#new-token")).to_be_visible()
+    page.locator(".key summary").click()
+    page.get_by_label("withdraw").check()
+    page.get_by_role("button", name="Create key").click()
+    expect(page.locator(".field-error")).to_be_visible()
+    page.locator(".key summary").click()
     assert violations_in_all_looks(page) == []
 
 

@@ -48,8 +48,9 @@ def test_a_token_made_in_the_page_works_until_it_is_revoked(
     person = visitor().sign_up()
     page = person.page
     page.goto("/account")
-    page.locator("#tokens").get_by_label("Name").fill("my bot")
-    page.get_by_role("button", name="Create token").click()
+    page.get_by_role("link", name="Manage API keys").click()
+    page.get_by_label("Name", exact=True).fill("my bot")
+    page.get_by_role("button", name="Create key").click()
     token = page.locator("#new-token").inner_text()
 
     def status() -> int:
@@ -59,11 +60,39 @@ def test_a_token_made_in_the_page_works_until_it_is_revoked(
     assert status() == 200
     page.reload()
     expect(page.locator("#new-token")).to_have_count(0)
-    expect(page.locator("#tokens tbody tr")).to_have_count(1)
+    expect(page.locator(".key")).to_have_count(1)
     page.on("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke my bot").click()
     expect(page.get_by_role("status")).to_contain_text("revoked")
     assert status() == 401
+
+
+def test_a_key_is_made_and_renamed_by_the_keyboard_alone(visitor: NewVisitor) -> None:
+    page = visitor(size=PHONE).sign_up().page
+    page.goto("/account/tokens")
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.type("my signer")
+    page.keyboard.press("Tab")
+    page.keyboard.type("HMAC")
+    page.get_by_label("withdraw").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Only from these addresses")).to_be_focused()
+    expect(page.locator(".field-error")).to_contain_text("addresses")
+
+    page.keyboard.type("192.0.2.7 2001:db8::1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#new-key")).to_be_visible()
+    expect(page.locator("#new-token")).to_be_visible()
+    expect(page.locator(".key .facts")).to_contain_text("192.0.2.7, 2001:db8::1")
+
+    page.get_by_role("group").locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("my robot")
+    page.keyboard.press("Enter")
+    expect(page.locator(".key h3")).to_have_text("my robot")
 
 
 def test_money_comes_and_goes_on_the_account_page(visitor: NewVisitor) -> None:
@@ -94,5 +123,10 @@ def test_the_account_pages_fit_a_phone(visitor: NewVisitor) -> None:
         person.page.goto(path)
         assert person.overflow_px() == 0, path
     person.sign_up()
-    person.page.goto("/account")
+    for path in ("/account", "/account/tokens"):
+        person.page.goto(path)
+        assert person.overflow_px() == 0, path
+    person.page.get_by_label("Kind").select_option("hmac")
+    person.page.get_by_role("button", name="Create key").click()
+    expect(person.page.locator("#new-token")).to_be_visible()
     assert person.overflow_px() == 0

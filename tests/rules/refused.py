@@ -100,6 +100,16 @@ def _api_key(by: Actor, things: Things, **more: Any) -> object:
     return accounts.create_api_key(by=by, **asked)
 
 
+def _own_key(by: Actor, **more: Any) -> object:
+    kind, pem = more.pop("kind", "hmac"), more.pop("pem", None)
+    terms = accounts.KeyTerms(**{"scopes": ["read"], **more})
+    return accounts.create_key(by=by, kind=kind, terms=terms, public_key_pem=pem)
+
+
+def _rename(by: Actor, things: Things, label: str = "new") -> object:
+    return accounts.rename_key(by=by, key_id=things.key, label=label)
+
+
 def _faucet(by: Actor, things: Things, *, is_on: bool = True, **more: Any) -> object:
     asked = {"account_id": things.account, "source": "faucet", **USD, **more}
     with override_settings(ZAVORA_FAUCET=is_on):
@@ -231,6 +241,26 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _api_key(customer(ann.user), ann, account_id=bob.account),
         lambda ann, bob: _api_key(customer(ann.user), ann, ip_allowed=["here"]),
         lambda ann, bob: _api_key(customer(ann.user), ann, kind="bearer"),
+    ),
+    "create_key": (
+        lambda ann, bob: _own_key(SYSTEM),
+        lambda ann, bob: _own_key(NOT_SUPERUSER),
+        lambda ann, bob: _own_key(key(ann, "read", "trade", "withdraw")),
+        lambda ann, bob: _own_key(customer(ann.user), scopes=["withdraw"]),
+        lambda ann, bob: _own_key(customer(ann.user), scopes=[]),
+        lambda ann, bob: _own_key(customer(ann.user), account_id=bob.account),
+        lambda ann, bob: _own_key(customer(ann.user), ip_allowed=["fe80::1%eth0"]),
+        lambda ann, bob: _own_key(customer(ann.user), kind="ed25519"),
+        lambda ann, bob: _own_key(customer(ann.user), kind="rsa", pem="none"),
+        lambda ann, bob: _own_key(customer(ann.user), kind="bearer", pem="none"),
+        lambda ann, bob: _own_key(customer(ann.user), kind="dsa"),
+    ),
+    "rename_key": (
+        lambda ann, bob: _rename(customer(bob.user), ann),
+        lambda ann, bob: _rename(key(ann, "read", "trade", "withdraw"), ann),
+        lambda ann, bob: _rename(all_but(Permission.REVOKE_KEY), ann),
+        lambda ann, bob: _rename(customer(ann.user), ann, "x" * 65),
+        lambda ann, bob: _rename(customer(ann.user), ann, "a\0b"),
     ),
     "revoke_key": (
         lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),

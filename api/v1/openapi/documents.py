@@ -1,24 +1,13 @@
-"""What the OpenAPI document says: the shapes as structs, the edge's routes, and a views' decorator.
+"""The shapes of the OpenAPI document, as structs; a test compares what ``words`` really writes."""
 
-Views are found by drf-spectacular; the edge's routes are added to the same document. Both name the
-structs below, which a test compares with what ``api.v1.words`` really writes.
-"""
-
-from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta, Struct
 
 from api.v1 import requests
 from api.v1.openapi import money
 from api.v1.openapi.money import AccountId, Decimal, Time
-from marketdata.candles.intervals import INTERVALS
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 Side = Literal["Buy", "Sell"]
 
@@ -184,6 +173,42 @@ class Candles(Struct):
     candles: list[Candle]
 
 
+class Key(Struct):
+    """An API key; `key` names a signing one in requests, `account_id` is what it is limited to."""
+
+    id: str
+    name: str
+    kind: Literal["Bearer", "HMAC", "Ed25519", "RSA"]
+    key: str | None
+    scopes: list[Literal["read", "trade", "withdraw"]]
+    account_id: AccountId | None
+    addresses: list[str]
+    expires_at: Time | None
+    revoked_at: Time | None
+    created_at: Time
+    last_used_at: Time | None
+    last_used_from: str | None
+
+
+class KeyMade(Struct):
+    """A new key and, this once, its token or HMAC secret; null where the key pair is yours."""
+
+    key: Key
+    secret: str | None
+
+
+class CreateKeyIn(Struct):
+    """A new key; `withdraw` needs addresses, Ed25519 and RSA your public key."""
+
+    scopes: list[Literal["read", "trade", "withdraw"]]
+    kind: Literal["Bearer", "HMAC", "Ed25519", "RSA"] = "Bearer"
+    name: Annotated[str, Meta(max_length=64)] = ""
+    account: AccountId | None = None
+    addresses: Annotated[list[str], Meta(max_length=30)] = []
+    expires_at: Time | None = None
+    public_key: Annotated[str | None, Meta(description="PEM.")] = None
+
+
 class ErrorBody(Struct):
     """What went wrong: a stable code, a text for people, and what it is about."""
 
@@ -269,6 +294,9 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Ticker,
     Candle,
     Candles,
+    Key,
+    KeyMade,
+    CreateKeyIn,
     Error,
     BatchItem,
     Health,
@@ -277,97 +305,6 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     requests.CancelOrderIn,
     requests.CancelAllIn,
 )
-
-QUERY: Final[dict[str, dict[str, Any]]] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-    "cursor": {"type": "string", "description": "`meta.next` of the page before."},
-    "market": {"type": "string", "examples": ["BTC/USD"]},
-    "asset": {"type": "string", "examples": ["BTC"]},
-    "account": {"type": "string", "format": "uuid"},
-    "status": {"type": "string", "examples": ["Open", "Filled,Cancelled"]},
-    "client_order_id": {"type": "string", "maxLength": 64},
-    "interval": {"type": "string", "enum": list(INTERVALS), "default": "1m"},
-    "start": {"type": "string", "format": "date-time"},
-    "end": {"type": "string", "format": "date-time"},
-    "depth": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
-}
-KEY_DESCRIPTION: Final = "Repeat a request with the same key and it takes effect once."
-BEARER: Final = "bearer"
-SESSION: Final = "session"
-
-
-def reference(name: str) -> dict[str, str]:
-    """Return a reference to a shape."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def envelope_schema(name: str, *, is_list: bool = False, is_paged: bool = False) -> dict[str, Any]:
-    """Return the schema of a success."""
-    data: dict[str, Any] = reference(name)
-    if is_list:
-        data = {"type": "array", "items": data}
-    properties: dict[str, Any] = {"data": data}
-    if is_paged:
-        cursor = {"type": ["string", "null"], "description": "The next page's cursor."}
-        properties["meta"] = {"type": "object", "properties": {"next": cursor}}
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def documented(
-    operation: str,
-    name: str,
-    *,
-    is_list: bool = False,
-    is_paged: bool = False,
-    body: str | None = None,
-    has_key: bool = False,
-    query: tuple[str, ...] = (),
-    is_public: bool = False,
-) -> Callable[[View], View]:
-    """Describe a view's method for the document: its operation's id, and the shape it returns."""
-    names = (*query, "limit", "cursor") if is_paged else query
-    parameters = [OpenApiParameter(one, QUERY[one], OpenApiParameter.QUERY) for one in names]
-    if has_key:
-        parameters.append(
-            OpenApiParameter(
-                "Idempotency-Key",
-                {"type": "string", "maxLength": 128},
-                OpenApiParameter.HEADER,
-                description=KEY_DESCRIPTION,
-            )
-        )
-    success = envelope_schema(name, is_list=is_list, is_paged=is_paged)
-    decorate: Callable[[View], View] = extend_schema(
-        operation_id=operation,
-        request={"application/json": reference(body)} if body else None,
-        responses={
-            (200, "application/json"): success,
-            ("default", "application/json"): reference("Error"),
-        },
-        parameters=parameters,
-        auth=[] if is_public else None,
-        tags=["Markets" if is_public else "Accounts"],
-    )
-    return decorate
-
-
-class CallerAuthenticationScheme(OpenApiAuthenticationExtension):
-    """Names the credentials: a bearer token, or a browser session."""
-
-    target_class = "api.access.auth.CallerAuthentication"
-    name = [BEARER, SESSION]
-
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
-        """Return both schemes, in the order of ``name``."""
-        return [
-            {"type": "http", "scheme": "bearer"},
-            {
-                "type": "apiKey",
-                "in": "cookie",
-                "name": settings.SESSION_COOKIE_NAME,
-                "description": "Unsafe methods also need the X-CSRFToken header.",
-            },
-        ]
 
 
 def shape_schemas() -> dict[str, Any]:

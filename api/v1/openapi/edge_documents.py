@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
-from api.v1.openapi.documents import (
-    BEARER,
+from api.v1.openapi.documents import shape_schemas
+from api.v1.openapi.operations import (
     KEY_DESCRIPTION,
     QUERY,
-    SESSION,
+    SECURITY,
     envelope_schema,
     reference,
-    shape_schemas,
 )
 
 JSON: Final = "application/json"
@@ -65,7 +64,7 @@ def _operation(
         "operationId": name,
         "summary": summary,
         "tags": [tag],
-        "security": [] if is_public else [{BEARER: []}, {SESSION: []}],
+        "security": [] if is_public else SECURITY,
         "responses": {
             "200": {"description": "", "content": {JSON: {"schema": success}}},
             "default": {"description": "", "content": {JSON: {"schema": reference("Error")}}},

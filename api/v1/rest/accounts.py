@@ -16,11 +16,9 @@ from api.v1 import words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields
 from api.v1.header_keys import checked_header_key
-from api.v1.openapi.documents import documented
-from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of
-from zavora.foundation.errors import Forbidden, NotFound
-
-ID_DIGITS_MAX = 18  # below what the tables hold
+from api.v1.openapi.operations import documented
+from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of, row_id
+from zavora.foundation.errors import Forbidden
 
 
 class AccountsView(ApiView):
@@ -164,7 +162,7 @@ class WithdrawalView(ApiView):
         record = services.cancel_own_withdrawal(
             by=actor_of(request),
             account_id=account_id,
-            withdrawal_id=_withdrawal_id(withdrawal),
+            withdrawal_id=row_id(withdrawal, what="withdrawal"),
         )
         return answer(words.withdrawal(record, account_id))
 
@@ -190,13 +188,6 @@ def take_money(fields: Fields) -> tuple[str, Decimal]:
     asset = fields.text("asset", required=True, length_max=16, what="an asset's code")
     amount = fields.decimal("amount", required=True)
     return asset or "", Decimal(amount or 0)
-
-
-def _withdrawal_id(text: str) -> int:
-    """Return the id of a withdrawal in a path; raises NotFound for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
-        raise NotFound("There is no such withdrawal.")
-    return int(text)
 
 
 def key_of(request: Request) -> str | None:

@@ -9,11 +9,8 @@ from accounts.money import selectors
 from api.v1 import words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields
-from api.v1.openapi.documents import documented
-from api.v1.rest.base import ApiView, actor_of, answer, own_account, query_of
-from zavora.foundation.errors import NotFound
-
-ID_DIGITS_MAX = 18  # below what the tables hold
+from api.v1.openapi.operations import documented
+from api.v1.rest.base import ApiView, actor_of, answer, own_account, query_of, row_id
 
 
 class AddressesView(ApiView):
@@ -61,9 +58,9 @@ class AddressView(ApiView):
         """Take an address out of the book, at once."""
         account_id, _ = own_account(request, account)
         query_of(request).check()
-        if not (address.isascii() and address.isdigit() and len(address) <= ID_DIGITS_MAX):
-            raise NotFound("There is no such address.")
         record = services.remove_address(
-            by=actor_of(request), account_id=account_id, address_id=int(address)
+            by=actor_of(request),
+            account_id=account_id,
+            address_id=row_id(address, what="address"),
         )
         return answer(words.address(record, account_id))

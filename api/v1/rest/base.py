@@ -12,11 +12,14 @@ from rest_framework.views import APIView
 from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
 from api.access import limits
+from api.process import web_process
 from api.transport.caching import mark_public
 from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
-from zavora.foundation.errors import AccountNotFound
+from zavora.foundation.errors import AccountNotFound, NotFound
+
+ID_DIGITS_MAX = 18  # below what the tables hold
 
 
 class OnlyJSON(BaseContentNegotiation):
@@ -52,6 +55,7 @@ class ApiView(APIView):
         if isinstance(caller, Caller):
             used = limits.take_for_key(limits.name_of(caller))
             self.usage = limits.tighter(self.usage, used)
+            web_process().key_uses.note(caller, address)
             caller.require(self.scopes.get(request.method or "", SCOPE_READ))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +102,13 @@ def account_uuid(text: str) -> UUID:
     if not is_uuid(text):
         raise AccountNotFound("There is no such account.")
     return UUID(text)
+
+
+def row_id(text: str, *, what: str) -> int:
+    """Return the id of something in a path; raises NotFound for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
+        raise NotFound(f"There is no such {what}.")
+    return int(text)
 
 
 def own_account(request: Request, text: str) -> tuple[UUID, int]:

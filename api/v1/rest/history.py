@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from api.v1 import words as v1_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
-from api.v1.openapi.documents import documented
+from api.v1.openapi.operations import documented
 from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest.base import ApiView, answer, own_account, public_answer, query_of
 from marketdata.candles.intervals import INTERVALS

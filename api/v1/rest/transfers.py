@@ -11,7 +11,7 @@ from accounts.money.selectors import TransfersAsked, list_transfers
 from api.v1 import words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields
-from api.v1.openapi.documents import documented
+from api.v1.openapi.operations import documented
 from api.v1.rest.accounts import key_of, take_money
 from api.v1.rest.base import ApiView, actor_of, answer, caller_of, query_of
 

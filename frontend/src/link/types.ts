@@ -95,6 +95,17 @@ export interface CreateAccountIn {
   label?: string;
 }
 
+/** A new key; `withdraw` needs addresses, Ed25519 and RSA your public key. */
+export interface CreateKeyIn {
+  scopes: ("read" | "trade" | "withdraw")[];
+  kind?: "Bearer" | "Ed25519" | "HMAC" | "RSA";
+  name?: string;
+  account?: string | null;
+  addresses?: string[];
+  expires_at?: string | null;
+  public_key?: string | null;
+}
+
 /** What to credit. */
 export interface DepositIn {
   asset: string;
@@ -139,6 +150,28 @@ export interface Health {
   markets: MarketCount;
   system: System;
   health_check_latency_ms: number;
+}
+
+/** An API key; `key` names a signing one in requests, `account_id` is what it is limited to. */
+export interface Key {
+  id: string;
+  name: string;
+  kind: "Bearer" | "Ed25519" | "HMAC" | "RSA";
+  key: string | null;
+  scopes: ("read" | "trade" | "withdraw")[];
+  account_id: string | null;
+  addresses: string[];
+  expires_at: string | null;
+  revoked_at: string | null;
+  created_at: string;
+  last_used_at: string | null;
+  last_used_from: string | null;
+}
+
+/** A new key and, this once, its token or HMAC secret; null where the key pair is yours. */
+export interface KeyMade {
+  key: Key;
+  secret: string | null;
 }
 
 /** One movement of one asset; negative takes, positive gives. */

@@ -50,6 +50,7 @@ def form_of(people: People, path: str) -> dict[str, str]:
     money = {"account": people.accounts["owner"], "asset": "EUR", "amount": "0.01"}
     forms = {
         "/account/tokens": {"scopes": "read", "label": "matrix"},
+        "/account/tokens/<int:key_id>/rename": {"label": "renamed"},
         "/account/deposit": money,
         # The allow-list may be on by now: this one is in the book.
         "/account/withdraw": {**money, "address": "my own"},
@@ -68,7 +69,7 @@ def effects(people: People) -> list[Any]:
     """Return what of the owner's the forms can change."""
     with people.tables() as tables:
         key = tables.execute(
-            "SELECT revoked_at FROM accounts_apikey WHERE id = %s", [people.doomed_token]
+            "SELECT revoked_at, label FROM accounts_apikey WHERE id = %s", [people.doomed_token]
         )
         withdrawals = tables.execute(
             "SELECT w.id, w.state FROM accounts_withdrawal w JOIN accounts_account a"

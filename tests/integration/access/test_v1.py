@@ -9,11 +9,11 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.access import rules
-from tests.access.people import People, order
+from tests.access.people import SIGNERS, People, order
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Somebody else's things are not there.
-HIDDEN = ("account_not_found", "order_not_found")
+HIDDEN = ("account_not_found", "order_not_found", "not_found")
 # Whoever hears this was let in: of frozen ones others may have cancelled the order.
 NOT_OPEN = "order_not_open"
 EVIL = "https://evil.example"
@@ -28,6 +28,7 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
         "/api/v1/orders/cancel-all": {"account": account},
         "/api/v1/accounts": {"label": "matrix"},
         "/api/v1/transfers": {"from_account": account, "to_account": second, **money},
+        "/api/v1/keys": {"scopes": ["read"]},
     }
     if method == "PATCH":
         return {"price": "2"} if "orders" in path else {"label": "matrix"}
@@ -65,8 +66,12 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
         target = target.replace("<address>", str(people.address(caller)))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
+    target = target.replace("<key>", str(people.doomed_token))
     body = body_of(method, path, people.account(caller), people.second(caller))
-    return people.http.request(method, target, headers=people.headers(caller), json=body)
+    headers = people.headers(caller)
+    request = people.http.build_request(method, target, headers=headers, json=body)
+    request.headers.update(people.signed_headers(caller, request))
+    return people.http.send(request)
 
 
 @pytest.mark.parametrize("call", rules.V1)
@@ -120,8 +125,9 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
     order_id = people.order(caller)
     market = {"market": "BTC/EUR"}
     token = people.headers(caller).get("Authorization", "").removeprefix("Bearer ")
+    signature = people.signed_params(caller) if caller in SIGNERS else {}
     params: dict[str, Any] = {
-        "authenticate": {"token": token} if token else {},
+        "authenticate": {"token": token} if token else signature,
         "placeOrder": order(account),
         "cancelAll": {"account": account},
         "cancelOrder": {"order_id": order_id},

@@ -12,14 +12,17 @@ from accounts.audit import find_operators_act, record_act
 from accounts.models import AuditRecord
 from accounts.people.password_links import reset_tokens
 from accounts.services import (
+    KeyTerms,
     add_address,
     cancel_own_withdrawal,
     change_own_password,
     create_account,
     create_api_key,
+    create_key,
     create_token,
     deposit,
     ensure_user,
+    rename_key,
     request_withdrawal,
     reset_password,
     revoke_key,
@@ -64,6 +67,10 @@ OWN_ACTS_AT_A_SESSION = {
             by=by, user_id=to.user.pk, account_id=to.account, kind="hmac", scopes=["trade"]
         ).secret
     ),
+    "key.create own": lambda by, to: create_key(
+        by=by, kind="hmac", terms=KeyTerms(scopes=["read"])
+    )[1],
+    "key.change": lambda by, to: rename_key(by=by, key_id=to.key, label="Renamed"),
     "key.revoke": lambda by, to: revoke_key(by=by, key_id=to.key),
     "user.change_password": lambda by, to: change_own_password(
         by=by, old_password=PASSWORD, new_password=NEW_PASSWORD

@@ -21,6 +21,7 @@ from accounts.services import (
     ensure_user,
     fail_withdrawal,
     make_reset_link,
+    rename_key,
     revoke_key,
     save_group,
     set_account_status,
@@ -99,6 +100,10 @@ ACTS = {
         Permission.ADD_KEY,
         lambda by, to: create_token(by=by, user_id=to.user.pk, **KEY),
     ),
+    "key.change": (
+        Permission.REVOKE_KEY,
+        lambda by, to: rename_key(by=by, key_id=to.key, label="new"),
+    ),
     "key.revoke": (Permission.REVOKE_KEY, lambda by, to: revoke_key(by=by, key_id=to.key)),
 }
 # The same of what belongs to nobody.
@@ -165,7 +170,7 @@ def test_nobody_acts_without_the_permission(ann, boss, name):
         customer(boss.user, kind=ActorKind.KEY, key_id=1),
         *([operator(*others)] if needed is not None else []),
     ]
-    if name not in ("account.open", "key.create", "key.revoke", "signing key"):
+    if name not in ("account.open", "key.change", "key.create", "key.revoke", "signing key"):
         actors.append(customer(ann.user))  # what is one's own: only by the services for customers
     before = fingerprint()
     for actor in actors:

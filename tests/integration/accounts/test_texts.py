@@ -19,7 +19,7 @@ STATUSES = {200, 302, 400, 403, 404, 405, 429}
 PAGES = {
     "signup": ("email", "password", "next"),
     "login": ("email", "password", "next"),
-    "create_token": ("label", "scopes"),
+    "keys": ("label", "kind", "scopes", "account", "ip", "expires_at", "public_key", "before"),
     "faucet_deposit": ("account", "asset", "amount", "key"),
     "request_withdrawal": ("account", "asset", "amount", "address", "key"),
     "addresses": ("account", "asset", "address", "label"),

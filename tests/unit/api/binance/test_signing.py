@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from accounts.access.callers import Caller, SigningKey
 from accounts.access.key_secrets import open_secret, seal_secret
+from api.access import signatures
 from api.binance.rest import signing
 from api.binance.rest.params import Params
 from api.binance.words.errors import CompatError
@@ -106,7 +107,7 @@ def test_rsa_signatures_are_taken() -> None:
 
 
 def window_code(monkeypatch: pytest.MonkeyPatch, timestamp: str, window: str | None) -> int:
-    monkeypatch.setattr(signing, "now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(signatures, "now_ms", lambda: NOW_MS)
     params = Params.of_object({"timestamp": timestamp, "recvWindow": window})
     try:
         signing._check_window(params)
