@@ -8,6 +8,7 @@ from accounts.keys.tokens import (
     create_token,
     revoke_key,
 )
+from accounts.liabilities.services import publish_liabilities
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
 from accounts.money.services import (
@@ -42,6 +43,16 @@ from accounts.people.services import (
     set_user_active,
     sign_up,
 )
+from accounts.reports.services import (
+    append_part,
+    export_report,
+    fail_report,
+    finish_report,
+    purge_reports,
+    request_daily_report,
+    request_report,
+    take_report,
+)
 
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
@@ -56,6 +67,7 @@ __all__ = [
     "Movement",
     "NewApiKey",
     "adjust_balance",
+    "append_part",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
     "change_own_password",
@@ -67,10 +79,17 @@ __all__ = [
     "credit_deposit",
     "deposit",
     "ensure_user",
+    "export_report",
+    "fail_report",
+    "finish_report",
     "forget_own_sessions",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
+    "publish_liabilities",
+    "purge_reports",
+    "request_daily_report",
+    "request_report",
     "request_withdrawal",
     "reset_password",
     "revoke_key",
@@ -81,4 +100,5 @@ __all__ = [
     "set_user_rights",
     "settle_withdrawal",
     "sign_up",
+    "take_report",
 ]

@@ -1,8 +1,9 @@
-"""Tables of people, access, money and acts, by noun; one app, whatever the module."""
+"""Tables of people, access, money, acts and reports, by noun; one app, whatever the module."""
 
 from accounts.models.access import ApiKey
 from accounts.models.audit import AuditRecord
 from accounts.models.ids import next_id
+from accounts.models.liabilities import LiabilityLeaf, LiabilitySnapshot, LiabilityTree
 from accounts.models.money import (
     Asset,
     Balance,
@@ -12,6 +13,7 @@ from accounts.models.money import (
     Withdrawal,
 )
 from accounts.models.people import Account, User, UserManager
+from accounts.models.reports import Report, ReportPart
 
 __all__ = [
     "Account",
@@ -22,6 +24,11 @@ __all__ = [
     "Deposit",
     "LedgerEntry",
     "LedgerTransaction",
+    "LiabilityLeaf",
+    "LiabilitySnapshot",
+    "LiabilityTree",
+    "Report",
+    "ReportPart",
     "User",
     "UserManager",
     "Withdrawal",
