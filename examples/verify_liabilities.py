@@ -11,8 +11,10 @@ roots: take them from where everybody else does, not from the file. Exit status 
 balance of the proof is counted, 1 where one is not or a file is no such thing.
 
 A leaf is SHA-256(0x00 || snapshot || asset || account || amount || nonce), a node is
-SHA-256(0x01 || left hash || left sum || right hash || right sum); sums are whole smallest units of
-32 bytes, never negative. Compare the amount that is printed with your own: the script cannot know.
+SHA-256(0x01 || left hash || left sum || right hash || right sum), and the published root is
+SHA-256(0x02 || snapshot || asset || number of leaves || top hash || top sum); sums are whole
+smallest units of 32 bytes, never negative. Compare the amount that is printed with your own: the
+script cannot know.
 """
 
 import hashlib
@@ -125,7 +127,9 @@ def check(file, proof, published):
     )
     leaf = hashlib.sha256(b"\x00" + content).digest()
     position = whole_number(proof["position"], "the position")
-    root, total = climb(leaf, units, position, leaves, proof["path"])
+    top, total = climb(leaf, units, position, leaves, proof["path"])
+    content = text_bytes(file["snapshot"]) + text_bytes(asset) + sum_bytes(leaves)
+    root = hashlib.sha256(b"\x02" + content + top + sum_bytes(total)).digest()
     if root != hash_bytes(tree["root"]):
         raise Refused(f"{asset}: the path does not lead to the published root")
     if total != amount_units(tree["total"], scale):

@@ -55,6 +55,11 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "cancel": "accounts.change_withdrawal",
     },
     "accounts.auditrecord": {},
+    "accounts.report": {"export": "accounts.export_report"},
+    "accounts.reportpart": {},
+    "accounts.liabilitysnapshot": {},
+    "accounts.liabilitytree": {},
+    "accounts.liabilityleaf": {},
     "matching.market": {
         "add": "matching.add_market",
         "change": "matching.change_market",

@@ -13,6 +13,7 @@ from accounts.liabilities.tree import (
     leaf,
     nonce_of,
     path_in,
+    sealed,
     unpack,
 )
 from accounts.models import LiabilityLeaf, LiabilitySnapshot, LiabilityTree
@@ -76,8 +77,9 @@ def _proof(
         for nonce in [nonce_of(secret, asset.code, owner)]
     ]  # fmt: skip
     path = path_in(nodes, place) + path_in(unpack(bytes(tree.blocks)), block)
-    root = climb(nodes[place], position=position, leaves=tree.leaves, path=path)
-    if root.digest.hex() != tree.root:
+    top = climb(nodes[place], position=position, leaves=tree.leaves, path=path)
+    root = sealed(top, snapshot=str(snapshot.pk), asset=asset.code, leaves=tree.leaves)
+    if root.hex() != tree.root:
         raise InvariantBroken(f"the leaves of tree {tree.pk} do not lead to its root")
     nonce = nonce_of(secret, asset.code, account_id)
     return Proof(tree, nodes[place].units, nonce, position, path)

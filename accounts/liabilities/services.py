@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor
 from accounts.audit import record_act
-from accounts.liabilities.tree import TreeBuilder, leaf, nonce_of, pack
+from accounts.liabilities.tree import TreeBuilder, leaf, nonce_of, pack, sealed
 from accounts.models import Account, Asset, Balance, LiabilityLeaf, LiabilitySnapshot, LiabilityTree
 from zavora.foundation.errors import Conflict
 from zavora.foundation.money import decimal_to_units, units_to_decimal
@@ -99,12 +99,13 @@ def _plant(snapshot: LiabilitySnapshot, rows: Iterator[_Row]) -> LiabilityTree:
         if len(kept) == ROWS_MAX:
             _write(kept)
     _write(kept)
-    root, blocks = builder.finish()
+    top, blocks = builder.finish()
     if row is None:
         raise LookupError("a group without rows")
+    root = sealed(top, snapshot=str(snapshot.pk), asset=row.asset, leaves=builder.leaves)
     return LiabilityTree.objects.create(
         id=tree_id, snapshot=snapshot, asset=Asset.objects.get(pk=row.asset_id),
-        root=root.digest.hex(), total=units_to_decimal(root.units, row.scale),
+        root=root.hex(), total=units_to_decimal(top.units, row.scale),
         leaves=builder.leaves, blocks=pack(blocks),
     )  # fmt: skip
 

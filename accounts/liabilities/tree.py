@@ -7,10 +7,12 @@ children, an exchange can owe less than it shows to each customer. Here a node h
 with both their sums:
 
 * leaf: ``SHA-256(0x00 || snapshot || asset || account || amount || nonce)``, sum ``amount``;
-* node: ``SHA-256(0x01 || left hash || left sum || right hash || right sum)``, sum of both sums.
+* node: ``SHA-256(0x01 || left hash || left sum || right hash || right sum)``, sum of both sums;
+* root, which is published: ``SHA-256(0x02 || snapshot || asset || leaves || top hash || top sum)``.
 
-Amounts and sums are whole smallest units, not negative, of 32 bytes, big endian; snapshot and asset
-are texts with their length in front (one byte), the account its UUID's 16 bytes, the nonce 32.
+Amounts and sums are whole smallest units, not negative, of 32 bytes, big endian, and so is the
+number of leaves; snapshot and asset are texts with their length in front (one byte), the account
+its UUID's 16 bytes, the nonce 32.
 
 Nodes are paired from the left; the last one of a row without a partner goes up as it is. So the way
 from a leaf to the root follows from its position and the number of leaves alone: whoever proves
@@ -30,11 +32,12 @@ from zavora.foundation.errors import InvariantBroken
 SUM_BYTES: Final = 32
 HASH_BYTES: Final = 32
 NODE_BYTES: Final = HASH_BYTES + SUM_BYTES
-# So many leaves are a block, whose root is kept: a path is found by reading one block and all roots
+# So many leaves are a block, whose top is kept: a path is found by reading one block and all tops
 # of blocks, 2,000 nodes in a tree of a million leaves. A power of two: blocks are whole subtrees.
 BLOCK_LEAVES: Final = 1_024
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"
+_ROOT: Final = b"\x02"
 _LABEL: Final = b"zavora liabilities nonce 1"
 
 
@@ -62,8 +65,14 @@ def parent(left: Node, right: Node) -> Node:
     return Node(hashlib.sha256(_NODE + content).digest(), left.units + right.units)
 
 
-def root_of(nodes: Sequence[Node]) -> Node:
-    """Return the root over a row of nodes, which must not be empty."""
+def sealed(top: Node, *, snapshot: str, asset: str, leaves: int) -> bytes:
+    """Return the hash that is published: of the node at the top, and of what tree it is."""
+    content = _text(snapshot) + _text(asset) + _sum(leaves) + top.digest + _sum(top.units)
+    return hashlib.sha256(_ROOT + content).digest()
+
+
+def top_of(nodes: Sequence[Node]) -> Node:
+    """Return the node at the top of a row of nodes, which must not be empty."""
     row = list(nodes)
     while len(row) > 1:
         row = _row_above(row)
@@ -82,7 +91,7 @@ def path_in(nodes: Sequence[Node], position: int) -> list[Node]:
 
 
 def climb(node: Node, *, position: int, leaves: int, path: Sequence[Node]) -> Node:
-    """Return the root that a leaf and its path lead to. Raises ValueError where they do not fit."""
+    """Return the top that a leaf and its path lead to. Raises ValueError where they do not fit."""
     if not 0 <= position < leaves:
         raise ValueError("the position is outside of the tree")
     partners = iter(path)
@@ -114,13 +123,13 @@ class TreeBuilder:
             self._close_block()
 
     def finish(self) -> tuple[Node, list[Node]]:
-        """Return the root and the roots of all blocks, in order."""
+        """Return the node at the top and those at the tops of all blocks, in order."""
         if self._open:
             self._close_block()
-        return root_of(self._blocks), self._blocks
+        return top_of(self._blocks), self._blocks
 
     def _close_block(self) -> None:
-        self._blocks.append(root_of(self._open))
+        self._blocks.append(top_of(self._open))
         self._open.clear()
 
 

@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.urls import path
 
-from accounts.pages import account, door, money, passwords, tokens
+from accounts.pages import account, door, liabilities, money, passwords, tokens
 
 urlpatterns = [
     path("signup", door.signup, name="signup"),
     path("login", door.Login.as_view(), name="login"),
     path("logout", door.Logout.as_view(), name="logout"),
     path("account", account.account, name="account"),
+    path("liabilities", liabilities.liabilities, name="liabilities"),
     path("account/tokens", tokens.new_token, name="create_token"),
     path("account/tokens/<int:key_id>/revoke", tokens.revoke_token, name="revoke_token"),
     path("account/deposit", money.faucet_deposit, name="faucet_deposit"),

@@ -1,5 +1,6 @@
 """Reads of reports and of what they are made of: bounded queries, explicit order, no locks."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -71,6 +72,12 @@ def list_reports(account_id: UUID, *, cursor: int | None = None, limit: int = 10
     reports = Report.objects.filter(account__public_id=account_id)
     if cursor is not None:
         reports = reports.filter(pk__lt=cursor)
+    return list(reports.order_by("-pk")[: min(limit, PAGE_MAX)])
+
+
+def list_reports_of_owner(account_ids: Sequence[int], *, limit: int = 50) -> list[Report]:
+    """Return the newest reports of some accounts, each with its account; up to ``limit``."""
+    reports = Report.objects.filter(account_id__in=account_ids).select_related("account")
     return list(reports.order_by("-pk")[: min(limit, PAGE_MAX)])
 
 

@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 from api.transport.caching import public
 from api.transport.errors import not_found_view
 from api.v1.openapi.page import docs
-from api.v1.rest import accounts, history
+from api.v1.rest import accounts, history, liabilities, reports
 
 urlpatterns = [
     path("v1/accounts", accounts.AccountsView.as_view()),
@@ -21,6 +21,11 @@ urlpatterns = [
     path("v1/accounts/<str:account>/orders", history.OrdersView.as_view()),
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
+    path("v1/accounts/<str:account>/reports", reports.ReportsView.as_view()),
+    path("v1/accounts/<str:account>/reports/<str:report>", reports.ReportView.as_view()),
+    path("v1/accounts/<str:account>/reports/<str:report>/download", reports.FileView.as_view()),
+    path("v1/accounts/<str:account>/liabilities/<str:snapshot>", liabilities.ProofView.as_view()),
+    path("v1/liabilities", liabilities.LiabilitiesView.as_view()),
     path("v1/markets/<path:symbol>/candles", history.CandlesView.as_view()),
     path("schema", public(SpectacularAPIView.as_view()), name="schema"),
     path("docs", public(docs), name="docs"),
