@@ -55,7 +55,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "cancel": "accounts.change_withdrawal",
     },
     "accounts.auditrecord": {},
-    "accounts.report": {"export": "accounts.export_report"},
+    "accounts.report": {"export": "accounts.export_reports"},
     "accounts.reportpart": {},
     "accounts.liabilitysnapshot": {},
     "accounts.liabilitytree": {},

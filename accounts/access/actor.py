@@ -40,7 +40,7 @@ class Permission(StrEnum):
     CREDIT_DEPOSIT = "accounts.add_deposit"
     DECIDE_WITHDRAWAL = "accounts.change_withdrawal"
     ADJUST_BALANCE = "accounts.add_ledgertransaction"
-    EXPORT_REPORT = "accounts.export_report"
+    EXPORT_REPORT = "accounts.export_reports"
     ADD_MARKET = "matching.add_market"
     CHANGE_MARKET = "matching.change_market"
 

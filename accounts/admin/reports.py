@@ -86,7 +86,8 @@ class ReportPartAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReportPart]:
         """Leave what stands in the files where it is."""
-        return super().get_queryset(request).defer("body").annotate(bytes=Length("body"))
+        rows: QuerySet[ReportPart] = super().get_queryset(request)
+        return rows.defer("body").annotate(bytes=Length("body"))
 
     @admin.display(description="bytes")
     def size(self, part: ReportPart) -> str:

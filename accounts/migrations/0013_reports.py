@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "permissions": [("export_report", "Can download reports of the whole exchange")],
+                "permissions": [("export_reports", "Can download reports of the whole exchange")],
             },
         ),
         migrations.CreateModel(

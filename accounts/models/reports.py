@@ -52,7 +52,7 @@ class Report(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        permissions = [("export_report", "Can download reports of the whole exchange")]
+        permissions = [("export_reports", "Can download reports of the whole exchange")]
         constraints = [
             # What was asked for twice is made once.
             models.UniqueConstraint(

@@ -5,6 +5,7 @@ was, the records of acts among them.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
@@ -28,6 +29,8 @@ NOT_EXACT: Final = {"asset": "USD", "amount": Decimal("0.000000001")}
 CREDIT: Final = {**USD, "external_reference": "wire-1", "reason": "seen"}
 RULES: Final = {"base": "USD", "quote": "EUR", "tick_size": Decimal(1), "lot_size": Decimal(1)}
 RIGHTS: Final = {"is_staff": True, "is_superuser": True}
+# Of a report that nobody asked for.
+NO_ATTEMPT: Final = SimpleNamespace(report=SimpleNamespace(pk=0), number=1)
 # Everybody who may do everything but what they are refused.
 NOT_SUPERUSER: Final = operator(*Permission)
 
@@ -77,6 +80,15 @@ def _cancel_own(by: Actor, things: Things) -> object:
     return accounts.cancel_own_withdrawal(
         by=by, account_id=things.account, withdrawal_id=things.withdrawal
     )
+
+
+def _report(by: Actor, things: Things, **more: Any) -> object:
+    asked = {
+        "account_id": things.account, "kind": "statement", "format": "csv",
+        "period_from": datetime(2025, 1, 1, tzinfo=UTC),
+        "period_to": datetime(2025, 2, 1, tzinfo=UTC), **more,
+    }  # fmt: skip
+    return accounts.request_report(by=by, **asked)
 
 
 def _token(by: Actor, things: Things, **more: Any) -> object:
@@ -192,6 +204,43 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=all_but(Permission.CHANGE_ASSET), code="USD", is_active=False
         ),
         lambda ann, bob: accounts.set_asset_active(by=SYSTEM, code="JPY", is_active=False),
+    ),
+    # --- reports and published liabilities
+    "request_report": (
+        lambda ann, bob: _report(customer(bob.user), ann),
+        lambda ann, bob: _report(key(ann, "trade", "withdraw"), ann),
+        lambda ann, bob: _report(key(ann, "read", only_account=bob.account_pk), ann),
+        lambda ann, bob: _report(NOT_SUPERUSER, ann),
+        lambda ann, bob: _report(customer(ann.user), ann, kind="daily"),
+        lambda ann, bob: _report(customer(ann.user), ann, period_to=timezone.now()),
+    ),
+    "request_daily_report": (
+        lambda ann, bob: accounts.request_daily_report(by=NOT_SUPERUSER, day=date(2025, 1, 1)),
+        lambda ann, bob: accounts.request_daily_report(by=SYSTEM, day=date(2525, 1, 1)),
+    ),
+    "take_report": (lambda ann, bob: accounts.take_report(by=NOT_SUPERUSER),),
+    "append_part": (
+        lambda ann, bob: accounts.append_part(
+            by=NOT_SUPERUSER, attempt=NO_ATTEMPT, body=b"more", progress=1
+        ),
+    ),
+    "finish_report": (
+        lambda ann, bob: accounts.finish_report(
+            by=NOT_SUPERUSER, attempt=NO_ATTEMPT, digest="0" * 64
+        ),
+    ),
+    "fail_report": (
+        lambda ann, bob: accounts.fail_report(by=NOT_SUPERUSER, attempt=NO_ATTEMPT, note="no"),
+    ),
+    "purge_reports": (lambda ann, bob: accounts.purge_reports(by=NOT_SUPERUSER),),
+    "export_report": (
+        lambda ann, bob: accounts.export_report(by=all_but(Permission.EXPORT_REPORT), report_id=1),
+        lambda ann, bob: accounts.export_report(by=customer(ann.user), report_id=1),
+        lambda ann, bob: accounts.export_report(by=SYSTEM, report_id=1),
+    ),
+    "publish_liabilities": (
+        lambda ann, bob: accounts.publish_liabilities(by=NOT_SUPERUSER),
+        lambda ann, bob: accounts.publish_liabilities(by=customer(ann.user)),
     ),
     # --- keys
     "create_token": (

@@ -61,8 +61,9 @@ class ReportForm(forms.Form):
 
     def __init__(self, *args: Any, accounts: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = [(str(one.public_id), one.label or "Account") for one in accounts]
-        self.fields["account"].choices = names  # type: ignore[attr-defined]
+        account = self.fields["account"]
+        if isinstance(account, forms.ChoiceField):
+            account.choices = [(str(one.public_id), one.label or "Account") for one in accounts]
         yesterday = timezone.now().date() - timedelta(days=1)
         self.fields["first"].initial = yesterday.replace(day=1)
         self.fields["last"].initial = yesterday

@@ -49,6 +49,13 @@ def form_of(people: People, path: str) -> dict[str, str]:
     money = {"account": people.accounts["owner"], "asset": "EUR", "amount": "0.01"}
     forms = {
         "/account/tokens": {"scopes": "read", "label": "matrix"},
+        "/account/statements": {
+            "account": people.accounts["owner"],
+            "kind": "trades",
+            "format": "csv",
+            "first": "2025-01-01",
+            "last": "2025-01-31",
+        },
         "/account/deposit": money,
         "/account/withdraw": {**money, "address": "somewhere"},
     }
@@ -71,7 +78,13 @@ def effects(people: People) -> list[Any]:
             " ON a.id = d.account_id WHERE a.public_id = %s",
             [people.accounts["owner"]],
         )
-        return [key.fetchall(), withdrawals.fetchall(), deposits.fetchall()]
+        reports = tables.execute(
+            "SELECT count(*) FROM accounts_report r JOIN accounts_account a"
+            " ON a.id = r.account_id WHERE a.public_id = %s",
+            [people.accounts["owner"]],
+        )
+        found = (key, withdrawals, deposits, reports)
+        return [one.fetchall() for one in found]
 
 
 def cell_of(answer: httpx.Response) -> str:

@@ -32,6 +32,8 @@ def body_of(method: str, path: str, account: str) -> Any:
     if path.endswith(("/deposit", "/withdraw")):
         to = {"address": "somewhere"} if path.endswith("/withdraw") else {}
         return {"asset": "EUR", "amount": "0.01", **to}
+    if path.endswith("/reports"):
+        return {"kind": "Statement", "from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
     return bodies.get(path) if method == "POST" else None
 
 
@@ -57,6 +59,8 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
     target = path.replace("<account>", people.account(caller)).replace("<market>", "BTC-EUR")
     if "<withdrawal>" in target:
         target = target.replace("<withdrawal>", str(people.withdrawal(caller)))
+    target = target.replace("<report>", str(people.report(caller)))
+    target = target.replace("<snapshot>", str(people.snapshot))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
     body = body_of(method, path, people.account(caller))

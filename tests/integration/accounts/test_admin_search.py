@@ -41,6 +41,9 @@ LARGE = (
 )
 NOBODYS = (
     "accounts.asset",
+    "accounts.liabilitysnapshot",
+    "accounts.liabilitytree",
+    "accounts.reportpart",
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",

@@ -81,11 +81,11 @@ class Past:
                 ]
             )  # fmt: skip
 
-    def order(self, account: Account, side: str, quantity: str, price: str) -> PlaceOrder:
+    def order(self, account: Account, side: Any, quantity: str, price: str) -> PlaceOrder:
         return PlaceOrder(
             account.pk, self.command.market_id, side, "limit", "gtc", False, price, quantity,
             None, None, None, 2**50,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
 
     def trade(self, *trades: tuple[str, str, str]) -> None:
         """Let Ann buy or sell (side, quantity, price) of Bob, each of whom is maker in turns."""
