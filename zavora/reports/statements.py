@@ -27,8 +27,11 @@ BALANCES = ("asset", "opening", "entries", "closing")
 ENTRIES = ("time", "entry", "transaction", "kind", "reference", "asset", "amount", "balance")
 
 
-def statement(about: About) -> Pieces:
-    """Yield a statement of an account. Raises NotTied at its end, or before, where it is wrong."""
+def statement(about: About, page_rows: int = ROWS_MAX) -> Pieces:
+    """Yield a statement of an account, ``page_rows`` entries at a time.
+
+    Raises NotTied at its end, or before, where it is wrong.
+    """
     totals = list_totals(about.account_pk, about.begin, about.end)
     for one in totals:
         _require(one.total == one.balance, f"the entries of {one.asset} are not its balance")
@@ -36,7 +39,7 @@ def statement(about: About) -> Pieces:
     yield Table("Balances", BALANCES)
     yield Rows([_balance_row(one) for one in totals if one.opening or one.entries or one.closing])
     yield Table("Entries", ENTRIES)
-    yield from _entries(about, totals)
+    yield from _entries(about, totals, page_rows)
 
 
 def _balance_row(one: AssetTotals) -> Row:
@@ -44,7 +47,7 @@ def _balance_row(one: AssetTotals) -> Row:
     return (one.asset, opening, str(one.entries), closing)
 
 
-def _entries(about: About, totals: list[AssetTotals]) -> Pieces:
+def _entries(about: About, totals: list[AssetTotals], page_rows: int) -> Pieces:
     of_asset = {one.asset_id: one for one in totals}
     running = {one.asset_id: one.opening for one in totals}
     expected = sum(one.entries for one in totals)
@@ -52,7 +55,7 @@ def _entries(about: About, totals: list[AssetTotals]) -> Pieces:
     last_id, found = min(firsts, default=1) - 1, 0
     while found < expected:
         entries = list_entries(
-            about.account_pk, about.begin, about.end, after_id=last_id, limit=ROWS_MAX
+            about.account_pk, about.begin, about.end, after_id=last_id, limit=page_rows
         )
         if not entries:
             break

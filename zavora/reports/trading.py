@@ -149,21 +149,24 @@ class MarketTrading:
         )
 
 
-def trade_report(about: About) -> Pieces:
-    """Yield the report of an account's trades and fees. Raises NotTied where fees are not so."""
+def trade_report(about: About, page_rows: int = ROWS_MAX) -> Pieces:
+    """Yield the report of an account's trades and fees, ``page_rows`` fills at a time.
+
+    Raises NotTied where the fees are not those of the ledger.
+    """
     markets = list_reported_markets()
     trading: dict[int, MarketTrading] = {}
     yield from head(about, *NOTES)
     yield Table("Fills", FILLS)
     expected, of_period = count_fills(about.account_pk, about.begin, about.end)
     found = shown = 0
-    for fills in _pages(about):
+    for fills in _pages(about, page_rows):
         rows: list[Row] = []
         for fill in fills:
             one = trading.get(fill.market_id)
             if one is None:
                 market = markets[fill.market_id]
-                one = MarketTrading(market, _purchases(about, market.market_id))
+                one = MarketTrading(market, _purchases(about, page_rows, market.market_id))
                 trading[fill.market_id] = one
             is_of_period = fill.created_at >= about.begin
             gain = one.take(fill, is_of_period=is_of_period)
@@ -178,19 +181,21 @@ def trade_report(about: About) -> Pieces:
     yield Rows([one.market_row() for _, one in sorted(trading.items())], 100)
 
 
-def _pages(about: About, bought_on: int | None = None) -> Iterator[list[ReportedFill]]:
+def _pages(
+    about: About, page_rows: int, bought_on: int | None = None
+) -> Iterator[list[ReportedFill]]:
     """Yield an account's fills from the first one on, oldest first."""
     after_id = 0
     while fills := list_fills(
-        about.account_pk, about.end, after_id=after_id, limit=ROWS_MAX, bought_on=bought_on
+        about.account_pk, about.end, after_id=after_id, limit=page_rows, bought_on=bought_on
     ):
         yield fills
         after_id = fills[-1].trade_id
 
 
-def _purchases(about: About, market_id: int) -> Iterator[Purchase]:
+def _purchases(about: About, page_rows: int, market_id: int) -> Iterator[Purchase]:
     """Yield what was bought on a market, oldest first; read as it is asked for."""
-    for fills in _pages(about, bought_on=market_id):
+    for fills in _pages(about, page_rows, bought_on=market_id):
         for fill in fills:
             yield Purchase(fill.trade_id, EXACT.subtract(fill.quantity, fill.fee), fill.amount)
 

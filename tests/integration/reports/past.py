@@ -147,9 +147,14 @@ def file_of(report: Report) -> bytes:
 
 
 def tables_of(report: Report) -> dict[str, list[dict[str, str]]]:
+    """Return the tables of a finished CSV."""
+    return read(file_of(report))
+
+
+def read(file: bytes) -> dict[str, list[dict[str, str]]]:
     """Return the tables of a CSV by their titles, each row by the heads of its columns."""
     tables: dict[str, list[dict[str, str]]] = {}
-    rows = csv.reader(io.StringIO(file_of(report).decode(), newline=""))
+    rows = csv.reader(io.StringIO(file.decode(), newline=""))
     for title in rows:
         columns = next(rows)
         table = tables.setdefault(title[0], [])

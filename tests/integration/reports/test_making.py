@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import typst
 from django.utils import timezone
 
 from accounts.models import AuditRecord, LedgerEntry, Report, ReportPart
@@ -29,6 +30,8 @@ from zavora.foundation.errors import (
     ValidationFailed,
 )
 from zavora.reports.making import make_reports
+from zavora.reports.pdf_files import TooLong, as_pdf
+from zavora.reports.tables import About, Rows, Table
 
 DAY = timedelta(days=1)
 
@@ -98,9 +101,9 @@ def test_a_person_has_few_reports_open(account):
     assert request(by, account, period_from=BEGIN + OPEN_MAX * DAY).state == "pending"
 
 
-def test_a_worker_that_dies_is_followed_by_another(past):
+def test_a_worker_that_dies_is_followed_by_another(account):
     """The first attempt wrote a part and is never heard of again; then it comes back, too late."""
-    report = ask(past.ann)
+    report = ask(account)
     first = take_report(by=SYSTEM)
     append_part(by=SYSTEM, attempt=first, body=b"half", progress=40)
     assert take_report(by=SYSTEM) is None  # it is being made
@@ -116,9 +119,9 @@ def test_a_worker_that_dies_is_followed_by_another(past):
     assert file_of(report) == whole
 
 
-def test_two_workers_never_make_one_report(past):
+def test_two_workers_never_make_one_report(account):
     """The lease ran out while the first one still writes: it is told with its next part."""
-    ask(past.ann)
+    ask(account)
     first = take_report(by=SYSTEM)
     Report.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     second = take_report(by=SYSTEM)
@@ -129,8 +132,8 @@ def test_two_workers_never_make_one_report(past):
     assert [bytes(part.body) for part in ReportPart.objects.all()] == [b"ours"]
 
 
-def test_a_report_that_ends_its_worker_is_given_up(past):
-    report = ask(past.ann)
+def test_a_report_that_ends_its_worker_is_given_up(account):
+    report = ask(account)
     for _ in range(ATTEMPTS_MAX):
         assert take_report(by=SYSTEM) is not None
         Report.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -140,17 +143,17 @@ def test_a_report_that_ends_its_worker_is_given_up(past):
     assert (report.state, report.parts.count()) == ("failed", 0)
 
 
-def test_made_again_it_is_the_same_file(past):
-    first = made(ask(past.ann))
+def test_made_again_it_is_the_same_file(account):
+    first = made(ask(account))
     digest = first.digest
     Report.objects.all().delete()
 
-    assert made(ask(past.ann)).digest == digest
+    assert made(ask(account)).digest == digest
 
 
-def test_reports_are_thrown_away_after_their_time(past, settings):
+def test_reports_are_thrown_away_after_their_time(account, settings):
     settings.ZAVORA_REPORTS_KEPT_DAYS = 5
-    report = made(ask(past.ann))
+    report = made(ask(account))
     assert timedelta(days=4.9) < report.expires_at - timezone.now() <= timedelta(days=5)
     assert purge_reports(by=SYSTEM) == 0
     Report.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -159,11 +162,11 @@ def test_reports_are_thrown_away_after_their_time(past, settings):
     assert not ReportPart.objects.exists()
 
 
-def test_a_report_in_the_making_has_no_file(past):
-    report = ask(past.ann)
+def test_a_report_in_the_making_has_no_file(account):
+    report = ask(account)
     take_report(by=SYSTEM)
     with pytest.raises(Conflict):
-        get_finished_report(past.ann.public_id, report.pk)
+        get_finished_report(account.public_id, report.pk)
 
     report.refresh_from_db()
     assert report.state == "making"
@@ -190,11 +193,11 @@ def test_the_day_of_the_exchange_adds_up(past):
     assert tables["Withdrawals that wait"] == []
 
 
-def test_operators_download_the_day_of_the_exchange_and_no_statement(past):
+def test_operators_download_the_day_of_the_exchange_and_no_statement(account):
     from accounts.access.actor import Permission
 
     by = operator(Permission.EXPORT_REPORT)
-    day, statement = request_daily_report(by=SYSTEM, day=BEGIN.date()), ask(past.ann)
+    day, statement = request_daily_report(by=SYSTEM, day=BEGIN.date()), ask(account)
     with pytest.raises(Conflict):
         export_report(by=by, report_id=day.pk)
     make_reports()
@@ -205,3 +208,31 @@ def test_operators_download_the_day_of_the_exchange_and_no_statement(past):
         export_report(by=by, report_id=statement.pk)
     with pytest.raises(Forbidden):
         export_report(by=operator(), report_id=day.pk)
+
+
+# --- PDF -----------------------------------------------------------------------------------------
+
+MARKUP = '#panic("injected") *[$ #read("/etc/passwd") = heading "'
+
+
+def test_what_people_wrote_is_no_markup_of_a_pdf(account):
+    """The same text as source does what it says; as a label it is a label."""
+    with pytest.raises(typst.TypstError, match="injected"):
+        typst.compile(MARKUP.encode())
+    type(account).objects.filter(pk=account.pk).update(label=MARKUP)
+
+    report = made(ask(account, format="pdf"))
+    assert (report.state, report.note) == ("done", "")
+    assert file_of(report).startswith(b"%PDF-")
+
+
+def test_a_pdf_is_bounded_and_says_what_to_ask_for():
+    about = About("Statement", BEGIN, END)
+
+    def pieces():
+        yield Table("Entries", ("time",))
+        while True:
+            yield Rows([("now",)] * 1_000, 50)
+
+    with pytest.raises(TooLong, match="ask for CSV"):
+        list(as_pdf(pieces(), about))

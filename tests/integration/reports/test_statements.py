@@ -6,9 +6,13 @@ import pytest
 from django.db import connection
 
 from accounts.models import Balance, LedgerEntry
+from accounts.reports.selectors import list_entries, list_totals
 from accounts.reports.services import fail_report, take_report
 from tests.actors import SYSTEM
-from tests.integration.reports.past import BEGIN, END, ask, file_of, made, tables_of
+from tests.integration.reports.past import BEGIN, END, ask, file_of, made, read, tables_of
+from zavora.reports.csv_files import as_csv
+from zavora.reports.statements import statement
+from zavora.reports.tables import About, NotTied
 
 
 def ledger_until(account, asset, end):
@@ -43,17 +47,16 @@ def test_a_statement_ties_to_the_ledger(past):
 
 
 def test_entries_of_many_pages_are_all_there_once(within):
-    within.trade_at_random(900, batch=300)
-    report = made(ask(within.bob))
-    tables = tables_of(report)
+    within.trade_at_random(40, batch=20)
+    about = About("Statement", BEGIN, END, within.bob.pk, "a", "", "")
+    tables = read(b"".join(body for body, _ in as_csv(statement(about, page_rows=7))))
     of_period = LedgerEntry.objects.filter(
         account=within.bob, created_at__gte=BEGIN, created_at__lt=END
     )
 
-    assert of_period.count() > 2_000  # more than a page
+    assert of_period.count() > 7 * 7
     found = [int(one["entry"]) for one in tables["Entries"]]
     assert found == list(of_period.order_by("pk").values_list("pk", flat=True))
-    assert report.size == len(file_of(report))
 
 
 def test_an_account_without_a_movement_has_a_statement(past):
@@ -83,10 +86,6 @@ def test_a_statement_that_does_not_tie_is_not_handed_out(past, change):
 
 def test_an_entry_that_vanishes_meanwhile_is_noticed(past):
     """Entries are never deleted; here somebody who may switch the trigger off does it."""
-    from accounts.reports.selectors import list_entries, list_totals
-    from zavora.reports.statements import statement
-    from zavora.reports.tables import About, NotTied
-
     pieces = statement(About("Statement", BEGIN, END, past.ann.pk, "a", "", ""))
     for _ in range(5):  # the head and the balances are out, the entries are not read yet
         next(pieces)
