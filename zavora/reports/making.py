@@ -30,6 +30,7 @@ TITLES: Final = {
     "trades": "Trades and fees",
     "daily": "Day of the exchange",
 }
+NOT_TIED: Final = "it does not agree with the ledger and is not handed out; an operator is told"
 WRITERS: Final[dict[str, Callable[[About], Pieces]]] = {
     "statement": statement,
     "trades": trade_report,
@@ -53,17 +54,17 @@ def make_reports(after_part: Callable[[], None] = lambda: None) -> int:
 def _try(attempt: Attempt, after_part: Callable[[], None]) -> bool:
     report_id = attempt.report.pk
     try:
-        _make(attempt, after_part)
+        try:
+            _make(attempt, after_part)
+        except TooLong as error:
+            services.fail_report(by=BY, attempt=attempt, note=str(error))
+        except NotTied as error:
+            log.critical("report_not_tied", report=report_id, found=str(error))
+            services.fail_report(by=BY, attempt=attempt, note=NOT_TIED)
+        else:
+            return True
     except AttemptLost:
         log.warning("report_attempt_lost", report=report_id)
-    except TooLong as error:
-        services.fail_report(by=BY, attempt=attempt, note=str(error))
-    except NotTied as error:
-        log.critical("report_not_tied", report=report_id, found=str(error))
-        note = "it does not agree with the ledger and is not handed out; an operator is told"
-        services.fail_report(by=BY, attempt=attempt, note=note)
-    else:
-        return True
     return False
 
 
