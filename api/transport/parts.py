@@ -33,8 +33,7 @@ class PartedResponse(HttpResponse):
 
 async def send_head(send_all: Callable[[Send], Any], send: Send, response: Any) -> None:
     """Send what Django sends of a response; of a parted one all but the end, and then its parts."""
-    read = getattr(response, "read_part", None)
-    if read is None:
+    if not isinstance(response, PartedResponse):
         await send_all(send)
         return
 
@@ -43,7 +42,7 @@ async def send_head(send_all: Callable[[Send], Any], send: Send, response: Any) 
         await send({**message, "more_body": True} if is_body else message)
 
     await send_all(unfinished)
-    await send({"type": PARTS, "read": read})
+    await send({"type": PARTS, "read": response.read_part})
 
 
 async def send_parts(read: Callable[[int], bytes | None], send: Send) -> None:
