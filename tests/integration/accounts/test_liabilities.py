@@ -1,6 +1,7 @@
 """Published liabilities: all balances of one moment, and a script that believes nothing else."""
 
 import copy
+import io
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
+from django.test import Client
 
 from accounts.liabilities.selectors import get_proofs, list_snapshots
 from accounts.models import (
@@ -206,8 +208,15 @@ def test_nothing_is_published_of_nothing() -> None:
     assert not LiabilitySnapshot.objects.exists()
 
 
-def test_what_was_published_is_not_unsaid(people: list[Any]) -> None:
-    publish_liabilities(by=SYSTEM)
+def test_what_was_published_is_shown_and_not_unsaid(people: list[Any], client: Client) -> None:
+    assert "Nothing has been published yet" in client.get("/liabilities").content.decode()
+    said = io.StringIO()
+    call_command("publish_liabilities", stdout=said)
+    page = client.get("/liabilities").content.decode()
+    for tree in LiabilityTree.objects.all():
+        assert tree.root in said.getvalue()
+        assert tree.root in page
+    assert "1,500.15" in page
     for statement in (
         "UPDATE accounts_liabilitytree SET total = 0",
         "DELETE FROM accounts_liabilitytree",
