@@ -16,7 +16,7 @@ PYTEST_WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 # Coverage is measured where the tests run the code themselves: no processes, browsers or clients.
 COVERED := tests/unit tests/property tests/integration/accounts tests/integration/marketdata \
-    tests/integration/matching
+    tests/integration/matching tests/integration/reports
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 STATIC_SOURCES := $(shell find static -type f -not -path 'static/build/*' 2>/dev/null)

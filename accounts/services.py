@@ -15,6 +15,7 @@ from accounts.keys.tokens import (
     rename_key,
     revoke_key,
 )
+from accounts.liabilities.services import publish_liabilities
 from accounts.money.addresses import add_address, remove_address, set_allow_list
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.limits import LEVEL_MAX, set_verification_level, set_withdrawal_limit
@@ -54,6 +55,16 @@ from accounts.people.services import (
     set_user_active,
     sign_up,
 )
+from accounts.reports.services import (
+    append_part,
+    export_report,
+    fail_report,
+    finish_report,
+    purge_reports,
+    request_daily_report,
+    request_report,
+    take_report,
+)
 
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
@@ -75,6 +86,7 @@ __all__ = [
     "NewApiKey",
     "add_address",
     "adjust_balance",
+    "append_part",
     "approve",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
@@ -89,15 +101,22 @@ __all__ = [
     "deposit",
     "ensure_user",
     "expire_approval",
+    "export_report",
+    "fail_report",
     "fail_withdrawal",
+    "finish_report",
     "forget_own_sessions",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
+    "publish_liabilities",
+    "purge_reports",
     "refuse",
     "remove_address",
     "rename_account",
     "rename_key",
+    "request_daily_report",
+    "request_report",
     "request_withdrawal",
     "reset_password",
     "revoke_key",
@@ -114,5 +133,6 @@ __all__ = [
     "submit_adjustment",
     "submit_credit",
     "submit_threshold",
+    "take_report",
     "transfer",
 ]

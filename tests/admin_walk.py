@@ -67,6 +67,11 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.auditlink": {},
     "accounts.transfer": {},
     "accounts.auditrecord": {},
+    "accounts.report": {"export": "accounts.export_reports"},
+    "accounts.reportpart": {},
+    "accounts.liabilitysnapshot": {},
+    "accounts.liabilitytree": {},
+    "accounts.liabilityleaf": {},
     "matching.market": {
         "add": "matching.add_market",
         "change": "matching.change_market",

@@ -16,6 +16,11 @@ from accounts.models import (
     Balance,
     LedgerEntry,
     LedgerTransaction,
+    LiabilityLeaf,
+    LiabilitySnapshot,
+    LiabilityTree,
+    Report,
+    ReportPart,
     Transfer,
     User,
 )
@@ -103,6 +108,7 @@ class Desk:
             market=self.market, prev_sequence=number, sequence=number + 1, payload=b"\x90",
             batch_at=TIME,
         )  # fmt: skip
+        self.report(account)
         Switch.objects.create(shard_id=0, account_id=account.pk, key_id=0, due_at=TIME)
         self.candle(number)
         if maker != account:
@@ -180,6 +186,25 @@ class Desk:
             body=wire.encode(place), request_id=f"request-{order.pk}", batch_at=TIME,
             funds=Decimal("9000.5"), reached_engine=True, outcome="applied",
         )  # fmt: skip
+
+    def report(self, account: Account) -> Report:
+        """Make a statement of two parts, and a snapshot in which the account alone is counted."""
+        report = Report.objects.create(
+            account=account, asked_by=account.owner, kind="statement", format="csv",
+            period_from=TIME - timedelta(days=1), period_to=TIME, state="done", progress=100,
+            size=4, digest="0" * 64, finished_at=TIME, expires_at=TIME + timedelta(days=30),
+        )  # fmt: skip
+        for number in range(2):
+            ReportPart.objects.create(report=report, number=number, body=b"ab")
+        tree = LiabilityTree.objects.create(
+            snapshot=LiabilitySnapshot.objects.create(secret=b"s" * 32, taken_at=TIME),
+            asset=self.assets["USD"], root="f" * 64, total=Decimal("9000.5"), leaves=1,
+            blocks=b"b" * 64,
+        )  # fmt: skip
+        LiabilityLeaf.objects.create(
+            tree=tree, position=0, account=account, amount=Decimal("9000.5")
+        )
+        return report
 
     def candle(self, number: int) -> Candle:
         return Candle.objects.create(

@@ -211,6 +211,9 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
     "expire approvals": {"task": "accounts.expire_approvals", "schedule": 60.0},
     "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},
+    # What was asked for is found in the table, so nothing depends on a message that may be lost.
+    "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
+    "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},
 }
 
 REST_FRAMEWORK = {
@@ -285,6 +288,8 @@ ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=1
 ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=200_000)
 # Messages a second that a client may send on a connection of the compatible streams; 0: any.
 ZAVORA_STREAM_MESSAGES_PER_S = env.int("ZAVORA_STREAM_MESSAGES_PER_S", default=5)
+# How long reports can be downloaded.
+ZAVORA_REPORTS_KEPT_DAYS = env.int("ZAVORA_REPORTS_KEPT_DAYS", default=30)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 

@@ -45,6 +45,7 @@ class Permission(StrEnum):
     CHANGE_LEVEL = "accounts.change_level"
     ADJUST_BALANCE = "accounts.add_ledgertransaction"
     APPROVE_ADJUSTMENT = "accounts.approve_adjustments"
+    EXPORT_REPORT = "accounts.export_reports"
     ADD_MARKET = "matching.add_market"
     CHANGE_MARKET = "matching.change_market"
 

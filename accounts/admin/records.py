@@ -40,6 +40,7 @@ SUBJECTS = {
     "group": "auth.group",
     "account": "accounts.account",
     "asset": "accounts.asset",
+    "report": "accounts.report",
     "market": "matching.market",
 }
 
@@ -94,7 +95,7 @@ class AuditRecordAdmin(ReadOnlyAdmin):
     def about(self, request: HttpRequest, row: AuditRecord) -> str:
         """Return a link to what it was done to, or to the list that finds it."""
         kind, _, name = row.subject.partition(":")
-        if kind in ("user", "group") and name.isdigit():
+        if kind in ("user", "group", "report") and name.isdigit():
             return link_to(request, SUBJECTS[kind], name)
         if kind in SUBJECTS:
             return search_link(request, SUBJECTS[kind], name, f"{kind} {name}") or row.subject

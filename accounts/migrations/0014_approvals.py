@@ -121,7 +121,7 @@ def ask_for_those_that_wait(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0012_transfers"),
+        ("accounts", "0013_reports"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

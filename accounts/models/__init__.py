@@ -1,9 +1,10 @@
-"""Tables of people, access, money and acts, by noun; one app, whatever the module."""
+"""Tables of people, access, money, acts and reports, by noun; one app, whatever the module."""
 
 from accounts.models.access import ApiKey
 from accounts.models.approvals import Approval
 from accounts.models.audit import AuditLink, AuditRecord
 from accounts.models.ids import next_id
+from accounts.models.liabilities import LiabilityLeaf, LiabilitySnapshot, LiabilityTree
 from accounts.models.money import (
     Asset,
     Balance,
@@ -13,6 +14,7 @@ from accounts.models.money import (
     Transfer,
 )
 from accounts.models.people import Account, User, UserManager
+from accounts.models.reports import Report, ReportPart
 from accounts.models.withdrawals import (
     HELD_STATES,
     Withdrawal,
@@ -32,6 +34,11 @@ __all__ = [
     "Deposit",
     "LedgerEntry",
     "LedgerTransaction",
+    "LiabilityLeaf",
+    "LiabilitySnapshot",
+    "LiabilityTree",
+    "Report",
+    "ReportPart",
     "Transfer",
     "User",
     "UserManager",

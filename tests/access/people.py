@@ -36,8 +36,8 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.notices import publish_credentials_on_commit
 from accounts.services import (
-    add_address, create_account, create_api_key, create_token, deposit, ensure_user,
-    request_withdrawal, revoke_key,
+    add_address, append_part, create_account, create_api_key, create_token, deposit, ensure_user,
+    finish_report, publish_liabilities, request_report, request_withdrawal, revoke_key, take_report,
 )
 from tests.actors import SYSTEM
 
@@ -99,6 +99,19 @@ def session(user):
 
 whose = ("owner", "other", "operator")
 sessions = {name: [session(users[name]) for _ in range(4)] for name in whose}
+# A report that is done, of two who ask for their own, and all balances published.
+end = (timezone.now() - timedelta(days=2)).replace(microsecond=0)
+reports = {}
+for name in ("owner", "frozen"):
+    report = request_report(
+        by=SYSTEM, account_id=accounts[name].public_id, kind="statement", format="csv",
+        period_from=end - timedelta(days=1), period_to=end,
+    )
+    reports[name] = report.pk
+while (attempt := take_report(by=SYSTEM)) is not None:
+    append_part(by=SYSTEM, attempt=attempt, body=json.dumps({"data": []}).encode(), progress=1)
+    finish_report(by=SYSTEM, attempt=attempt, digest="")
+snapshot = publish_liabilities(by=SYSTEM)
 # Pending, as they are where money is real.
 settings.ZAVORA_FAUCET = False
 pending = {
@@ -129,6 +142,8 @@ print(json.dumps({
                  "account": str(k.account_id)} for n, k in keys.items()},
     "sessions": sessions,
     "pending": pending,
+    "reports": reports,
+    "snapshot": snapshot.pk,
     "doomed_token": token(owner, ["read"])[0].pk,
 }))
 """
@@ -145,6 +160,8 @@ class People:
         self.tokens: dict[str, str] = {**made["tokens"], "unknown": "zvr_" + "x" * 43}
         self.keys: dict[str, dict[str, Any]] = made["keys"]
         self.doomed_token: int = made["doomed_token"]
+        self.snapshot: int = made["snapshot"]
+        self._reports: dict[str, int] = made["reports"]
         self._sessions: dict[str, list[str]] = made["sessions"]
         self._pending: dict[str, list[int]] = made["pending"]
         self.doomed_withdrawal = self._pending["owner"].pop()
@@ -246,6 +263,10 @@ class People:
     def address(self, caller: str) -> int:
         """Return the id of an entry of its address book, of its own for each attempt."""
         return self._addresses["frozen" if caller == "frozen" else "owner"].pop()
+
+    def report(self, caller: str) -> int:
+        """Return the id of a finished report about it."""
+        return self._reports["frozen" if caller == "frozen" else "owner"]
 
     def listen_key(self, key: str) -> str:
         """Make an API key's listen key."""

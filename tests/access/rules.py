@@ -7,8 +7,6 @@ is tried (tests/integration/access). What the product routes by is compared with
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from tests.routes import ANYTHING_ELSE
-
 
 class Rule(NamedTuple):
     """What a call asks for. ``words`` are for people."""
@@ -61,11 +59,16 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/addresses": OWN_READ,
     "GET /api/v1/accounts/<account>/balances": OWN_READ,
     "GET /api/v1/accounts/<account>/ledger": OWN_READ,
+    "GET /api/v1/accounts/<account>/liabilities/<snapshot>": OWN_READ,
     "GET /api/v1/accounts/<account>/orders": OWN_READ,
+    "GET /api/v1/accounts/<account>/reports": OWN_READ,
+    "GET /api/v1/accounts/<account>/reports/<report>": OWN_READ,
+    "GET /api/v1/accounts/<account>/reports/<report>/download": OWN_READ,
     "GET /api/v1/accounts/<account>/trades": OWN_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
     "GET /api/v1/health": ANYBODY,
     "GET /api/v1/keys": READ,
+    "GET /api/v1/liabilities": ANYBODY,
     "GET /api/v1/markets": ANYBODY,
     "GET /api/v1/markets/<market>": ANYBODY,
     "GET /api/v1/markets/<market>/candles": ANYBODY,
@@ -83,6 +86,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/accounts": UNLIMITED,
     "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
+    "POST /api/v1/accounts/<account>/reports": OWN_READ,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
     "POST /api/v1/keys": AT_SESSION,
     "POST /api/v1/orders": OWN_TRADE,
@@ -331,68 +335,3 @@ def stream_rules() -> dict[str, Rule]:
     rules = {f"stream {kind}": ANYBODY for kind in STREAMS}
     rules |= dict.fromkeys(STREAM_METHODS, ANYBODY)
     return {**rules, f"stream {USER_STREAM}": LISTEN_KEY}
-
-
-# --- pages ----------------------------------------------------------------------------------------
-
-PAGE_CALLERS: Final = ("nobody", "token", "session", "no CSRF", "other session", "operator")
-FORM: Final = Rule("anybody", by_form=True)
-PERSON: Final = Rule("logged in")
-PERSONS_FORM: Final = Rule("logged in", by_form=True)
-OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
-STAFF: Final = Rule("staff")
-STAFF_FORM: Final = Rule("staff", by_form=True)
-NOTHING: Final = Rule("nobody: there is nothing")
-PAGES: Final[Mapping[str, Rule]] = {
-    "GET /": ANYBODY,
-    "GET /trade/<str:symbol>": ANYBODY,
-    "GET /api/docs": ANYBODY,
-    "GET /api/schema": ANYBODY,
-    "GET /favicon.ico": ANYBODY,
-    "GET /robots.txt": ANYBODY,
-    f"GET /{ANYTHING_ELSE}": NOTHING,
-    f"GET /api/{ANYTHING_ELSE}": NOTHING,
-    "GET /login": ANYBODY,
-    "POST /login": FORM,
-    "GET /signup": ANYBODY,
-    "POST /signup": FORM,
-    "POST /logout": FORM,
-    "GET /account": PERSON,
-    "POST /account/accounts": PERSONS_FORM,
-    "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,
-    "GET /account/transfers": PERSON,
-    "POST /account/transfers": OWN_FORM,
-    "GET /account/tokens": PERSON,
-    "POST /account/tokens": PERSONS_FORM,
-    "POST /account/tokens/<int:key_id>/rename": OWN_FORM,
-    "POST /account/tokens/<int:key_id>/revoke": OWN_FORM,
-    "POST /account/deposit": OWN_FORM,
-    "POST /account/withdraw": OWN_FORM,
-    "POST /account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel": OWN_FORM,
-    "GET /account/addresses": PERSON,
-    "POST /account/addresses": OWN_FORM,
-    "POST /account/addresses/<uuid:account_id>/<int:address_id>/remove": OWN_FORM,
-    "POST /account/addresses/<uuid:account_id>/allow-list": OWN_FORM,
-    "GET /account/password/<str:uidb64>/<str:token>": ANYBODY,
-    "POST /account/password/<str:uidb64>/<str:token>": FORM,
-    "GET /admin/login/": ANYBODY,
-    "POST /admin/login/": FORM,
-    "POST /admin/logout/": FORM,
-    "GET /admin/password_change/": STAFF,
-    "POST /admin/password_change/": STAFF_FORM,
-}
-
-
-def page_cell(_call: str, rule: Rule, caller: str) -> str:
-    """Return what becomes of a page or a form: yes, the log-in page, or the refusal."""
-    if rule is NOTHING:
-        return "404"
-    if rule.by_form and caller == "no CSRF":
-        return "403"
-    if rule.words == "anybody":
-        return YES
-    if caller in ("nobody", "token"):
-        return "log-in"
-    if rule.words == "staff":
-        return YES if caller == "operator" else "log-in"
-    return "not there" if rule.is_owned and caller in ("other session", "operator") else YES

@@ -23,7 +23,9 @@ def test_axe_does_find_what_is_wrong(visitor: NewVisitor) -> None:
     assert "page-has-heading-one" in found
 
 
-@pytest.mark.parametrize("path", ["/login", "/signup", "/nothing", "/trade/NO-SUCH", "/api/docs"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/signup", "/nothing", "/trade/NO-SUCH", "/api/docs", "/liabilities"]
+)
 def test_pages_for_everybody_are_accessible(visitor: NewVisitor, path: str) -> None:
     page = visitor().page
     page.goto(path)

@@ -6,6 +6,7 @@ from decimal import Decimal
 import httpx
 from playwright.sync_api import expect
 
+from tests.e2e.accessibility import violations
 from tests.e2e.trader import PHONE, Trader
 from tests.exchange import Exchange
 
@@ -130,3 +131,22 @@ def test_the_account_pages_fit_a_phone(visitor: NewVisitor) -> None:
     person.page.get_by_role("button", name="Create key").click()
     expect(person.page.locator("#new-token")).to_be_visible()
     assert person.overflow_px() == 0
+
+
+def test_a_report_is_asked_for_on_a_phone(visitor: NewVisitor) -> None:
+    person = visitor().sign_up()
+    page = person.page
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    page.goto("/account")
+    page.get_by_role("link", name="Statements and reports").click()
+    page.get_by_label("To (last day, UTC)").fill("2999-01-01")
+    page.get_by_role("button", name="Make report").click()
+    expect(page.locator(".field-error", has_text="60 seconds ago")).to_be_visible()
+    assert violations(page) == []
+
+    page.goto("/account/statements")
+    page.get_by_role("button", name="Make report").click()
+    expect(page.get_by_role("status")).to_contain_text("being made")
+    expect(page.locator("#reports tbody tr")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(page) == []

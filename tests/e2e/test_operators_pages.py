@@ -23,12 +23,13 @@ CUT = """
 })
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
-# Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, or sets a
-# switch.
+# Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, asks for a
+# report, or sets a switch.
 EMPTY = {
-    "Approval", "OrderKey", "Switch", "Transfer", "Withdrawal", "WithdrawalAddress",
-    "WithdrawalLimit",
-}  # fmt: skip
+    *("Approval", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
+    *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree"),
+    *("WithdrawalAddress", "WithdrawalLimit"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from matching.orders import services as orders
 from tests.actors import SYSTEM, customer
 from tests.approving import approve_up_to
 from tests.rules.refused_decisions import REFUSED_DECISIONS
+from tests.rules.refused_reports import REFUSED_REPORTS
 from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
 
 PASSWORD: Final = "correct horse battery staple"
@@ -122,6 +123,7 @@ def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp gar
 
 REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     **REFUSED_DECISIONS,
+    **REFUSED_REPORTS,
     # --- money
     "request_withdrawal": (
         lambda ann, bob: _withdraw(customer(bob.user), ann),

@@ -22,7 +22,12 @@ def test_functions_are_at_most_seventy_lines() -> None:
 
 
 def test_modules_are_at_most_four_hundred_lines() -> None:
-    scripts = (path.relative_to(ROOT).as_posix() for path in (ROOT / "frontend/src").rglob("*.ts"))
+    # What a script writes nobody holds in mind.
+    scripts = (
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "frontend/src").rglob("*.ts")
+        if "Written by scripts/" not in path.read_text()[:400]
+    )
     long = {
         path: lines
         for path in (*python_files(*CODE), *scripts)

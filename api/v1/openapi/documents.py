@@ -307,9 +307,9 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
 )
 
 
-def shape_schemas() -> dict[str, Any]:
+def shape_schemas(*more: type[Struct]) -> dict[str, Any]:
     """Return the schemas of all shapes by name."""
     _, components = msgspec.json.schema_components(
-        SHAPES, ref_template="#/components/schemas/{name}"
+        (*SHAPES, *more), ref_template="#/components/schemas/{name}"
     )
     return components

@@ -10,6 +10,7 @@ from api.v1.openapi.operations import (
     envelope_schema,
     reference,
 )
+from api.v1.openapi.report_shapes import REPORT_SHAPES
 
 JSON: Final = "application/json"
 ORDER_ID: Final = ("order_id", "An order's id.")
@@ -19,7 +20,7 @@ SYMBOL: Final = ("market", "A market's symbol, best as BTC-USD.")
 def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Return the document with what the edge answers (SPECTACULAR_SETTINGS)."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(shape_schemas())
+    schemas.update(shape_schemas(*REPORT_SHAPES))
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, methods in _paths().items():
         result["paths"].setdefault(path, {}).update(methods)

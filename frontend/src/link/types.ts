@@ -186,6 +186,46 @@ export interface LedgerEntry {
   created_at: string;
 }
 
+/** A partner on the way to the root: its hash, and its sum in whole smallest units. */
+export interface LiabilityNode {
+  hash: string;
+  sum: string;
+}
+
+/** What leads from a balance to the root of its asset's tree. */
+export interface LiabilityProof {
+  asset: string;
+  amount: string;
+  nonce: string;
+  position: number;
+  path: LiabilityNode[];
+}
+
+/** The file that examples/verify_liabilities.py checks: a proof for each balance. */
+export interface LiabilityProofs {
+  format: "zavora-liabilities-1";
+  snapshot: string;
+  taken_at: string;
+  account: string;
+  proofs: LiabilityProof[];
+}
+
+/** The root of an asset's tree: what the exchange owes of it, and to how many accounts. */
+export interface LiabilityRoot {
+  asset: string;
+  scale: number;
+  total: string;
+  leaves: number;
+  root: string;
+}
+
+/** All customers' balances of one moment. */
+export interface LiabilitySnapshot {
+  id: string;
+  taken_at: string;
+  trees: LiabilityRoot[];
+}
+
 /** A market and its rules; order sizes are in the quote asset, scales count decimals. */
 export interface Market {
   symbol: string;
@@ -293,6 +333,31 @@ export interface PublicTrades {
 /** An account's new name. */
 export interface RenameAccountIn {
   label: string;
+}
+
+/** A report: asked for, made in the background, kept for a while. */
+export interface Report {
+  id: string;
+  account_id: string;
+  kind: "Statement" | "Trades";
+  format: "CSV" | "PDF";
+  from: string;
+  to: string;
+  state: "Done" | "Failed" | "Making" | "Pending";
+  progress: number;
+  size: number | null;
+  sha256: string | null;
+  note: string | null;
+  created_at: string;
+  expires_at: string | null;
+}
+
+/** What is asked for; `to` is at least a minute ago, and a minute ago where it is missing. */
+export interface ReportIn {
+  kind: "Statement" | "Trades";
+  from: string;
+  format?: "CSV" | "PDF";
+  to?: string | null;
 }
 
 /** A part of the exchange. */

@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.access import rules
+from tests.access import page_rules, rules
 from tests.access.people import CSRF, People
 from tests.routes import ANYTHING_ELSE, METHODS, page_paths
 
 # Who looks on comes first, whose it is last: then it is still there.
-CALLERS = sorted(rules.PAGE_CALLERS, key=lambda name: name == "session")
+CALLERS = sorted(page_rules.PAGE_CALLERS, key=lambda name: name == "session")
 NO_BODY = ("GET", "DELETE")
 # What is not answered: there is no such method, or nobody gets as far as that.
 REFUSED = {"405", "404", "403", "log-in"}
@@ -51,6 +51,13 @@ def form_of(people: People, path: str) -> dict[str, str]:
     forms = {
         "/account/tokens": {"scopes": "read", "label": "matrix"},
         "/account/tokens/<int:key_id>/rename": {"label": "renamed"},
+        "/account/statements": {
+            "account": people.accounts["owner"],
+            "kind": "trades",
+            "format": "csv",
+            "first": "2025-01-01",
+            "last": "2025-01-31",
+        },
         "/account/deposit": money,
         # The allow-list may be on by now: this one is in the book.
         "/account/withdraw": {**money, "address": "my own"},
@@ -94,7 +101,12 @@ def effects(people: People) -> list[Any]:
             " JOIN accounts_account a ON a.id = b.account_id WHERE a.public_id = %s ORDER BY b.id",
             [people.accounts["owner"]],
         )
-        found = (key, withdrawals, deposits, names, transfers, book)
+        reports = tables.execute(
+            "SELECT count(*) FROM accounts_report r JOIN accounts_account a"
+            " ON a.id = r.account_id WHERE a.public_id = %s",
+            [people.accounts["owner"]],
+        )
+        found = (key, withdrawals, deposits, names, transfers, book, reports)
         return [rows.fetchall() for rows in found]
 
 
@@ -113,7 +125,7 @@ def cell_of(answer: httpx.Response) -> str:
 def test_pages(people: People, path: str) -> None:
     for method in METHODS:
         call = f"{method} {path}"
-        rule = rules.PAGES.get(call)
+        rule = page_rules.PAGES.get(call)
         found = {}
         for caller in CALLERS:
             before = effects(people) if rule is not None and rule.is_owned else None
@@ -133,4 +145,4 @@ def test_pages(people: People, path: str) -> None:
         if rule is None:
             assert set(found.values()) <= REFUSED, call
         else:
-            assert found == {c: rules.page_cell(call, rule, c) for c in CALLERS}, call
+            assert found == {c: page_rules.page_cell(call, rule, c) for c in CALLERS}, call

@@ -37,6 +37,8 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
         return {**money, **to}
     if path.endswith("/addresses") and method == "POST":
         return {"asset": "EUR", "address": "somewhere-else"}
+    if path.endswith("/reports"):
+        return {"kind": "Statement", "from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
     return bodies.get(path) if method == "POST" else None
 
 
@@ -64,6 +66,8 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
         target = target.replace("<withdrawal>", str(people.withdrawal(caller)))
     if "<address>" in target:
         target = target.replace("<address>", str(people.address(caller)))
+    target = target.replace("<report>", str(people.report(caller)))
+    target = target.replace("<snapshot>", str(people.snapshot))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
     target = target.replace("<key>", str(people.doomed_token))

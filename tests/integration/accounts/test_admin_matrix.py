@@ -1,6 +1,7 @@
 """The operators' pages as a matrix: every address and action, by every kind of person."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from django.template.response import SimpleTemplateResponse
 from django.test import RequestFactory, override_settings
 
 from accounts.access.actor import Actor
-from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, User
+from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, Report, User
 from accounts.services import (
     add_address,
     create_asset,
@@ -159,6 +160,7 @@ def make_target(name, usd, *, is_staff):
         "accounts.ledgerentry": LedgerEntry.objects.first(),
         "accounts.deposit": account.deposits.get(),
         "accounts.auditrecord": AuditRecord.objects.first(),
+        "accounts.report": make_daily_report(),
         "matching.market": market,
         "matching.shard": shard,
     }
@@ -237,6 +239,14 @@ def bodies_of_what_leaves(account):
         },
         ("accounts.withdrawallimit", "change"): {"per_day": "7", "reason": "new"},
     }  # fmt: skip
+
+
+def make_daily_report():
+    """The day of the exchange, which operators may download."""
+    day = {"period_from": datetime(2026, 1, 1, tzinfo=UTC), "kind": "daily", "format": "csv"}
+    day["period_to"] = day["period_from"] + timedelta(days=1)
+    report, _ = Report.objects.get_or_create(**day, defaults={"state": "done"})
+    return report
 
 
 def make_assets():

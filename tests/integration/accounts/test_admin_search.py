@@ -46,6 +46,9 @@ LARGE = (
 NOBODYS = (
     "accounts.asset",
     "accounts.auditlink",
+    "accounts.liabilitysnapshot",
+    "accounts.liabilitytree",
+    "accounts.reportpart",
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",

@@ -1,0 +1,95 @@
+"""Operators' pages of reports: all to look at; those of the whole exchange to download."""
+
+from collections.abc import Iterator
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.db.models.functions import Length
+from django.http import HttpRequest, StreamingHttpResponse
+
+from accounts.access.actor import Permission
+from accounts.access.page_actors import operator_of
+from accounts.admin.look_ups import ACCOUNT_WORDS, of_account
+from accounts.models import Report, ReportPart
+from accounts.reports.selectors import get_part
+from accounts.services import export_report
+from zavora.foundation.admin.base import ReadOnlyAdmin, Related
+from zavora.foundation.admin.search import numbers
+from zavora.foundation.errors import ZavoraError
+from zavora.foundation.forms import sentence
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    """What was asked for. Reports of accounts are their owners' to read."""
+
+    list_display = (
+        "id",
+        "kind",
+        "format",
+        "account",
+        "period_from",
+        "period_to",
+        "state",
+        "progress",
+        "note",
+        "created_at",
+    )
+    list_filter = ("kind", "state")
+    list_select_related = ("account__owner",)
+    sortable_by = ("id",)
+    is_named_by_id = True
+    look_ups = (numbers("pk"), of_account("account"))
+    searched_by = f"{ACCOUNT_WORDS}, report id"
+    related = (Related("accounts.reportpart", lambda report: str(report.pk)),)
+    actions = ("export",)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may download reports of the whole exchange."""
+        return request.user.has_perm(Permission.EXPORT_REPORT)
+
+    @admin.action(description="Download the selected report", permissions=["export"])
+    def export(self, request: HttpRequest, rows: QuerySet[Report]) -> StreamingHttpResponse | None:
+        """Hand over the file of one report of the whole exchange."""
+        keys = list(rows.values_list("pk", flat=True)[:2])
+        if len(keys) != 1:
+            messages.error(request, "Select one report.")
+            return None
+        try:
+            report = export_report(by=operator_of(request), report_id=keys[0])
+        except ZavoraError as error:
+            messages.error(request, sentence(str(error)))
+            return None
+        answer = StreamingHttpResponse(_parts(report.pk), content_type="text/csv; charset=utf-8")
+        name = f"{report.kind}-{report.period_from:%Y%m%d}.{report.format}"
+        answer["Content-Disposition"] = f'attachment; filename="{name}"'
+        return answer
+
+
+def _parts(report_id: int) -> Iterator[bytes]:
+    number = 0
+    while (part := get_part(report_id, number)) is not None:
+        yield part
+        number += 1
+
+
+@admin.register(ReportPart)
+class ReportPartAdmin(ReadOnlyAdmin):
+    """The parts of reports' files, without what stands in them."""
+
+    list_display = ("id", "report", "number", "size")
+    sortable_by = ("id",)
+    fields = ("report", "number", "size")
+    readonly_fields = ("size",)
+    look_ups = (numbers("report"),)
+    searched_by = "report id"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReportPart]:
+        """Leave what stands in the files where it is."""
+        rows: QuerySet[ReportPart] = super().get_queryset(request)
+        return rows.defer("body").annotate(bytes=Length("body"))
+
+    @admin.display(description="bytes")
+    def size(self, part: ReportPart) -> str:
+        """Return how long the part is."""
+        return f"{getattr(part, 'bytes', 0):,}"
