@@ -1,4 +1,4 @@
-"""Who may call what of the customers' pages and the rest of the site, as ``rules`` has it of APIs."""
+"""Who may call what of the customers' pages and the rest of the site; ``rules`` has the APIs."""
 
 from collections.abc import Mapping
 from typing import Final
