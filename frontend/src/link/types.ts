@@ -1,5 +1,5 @@
 /**
- * The shapes of the v1 API (docs: /api/docs). Decimals are strings.
+ * Shapes of the v1 API that are imported here (docs: /api/docs). Decimals are strings.
  *
  * Written by scripts/api_types.py from the OpenAPI document: change that and run `make types`.
  */
@@ -13,30 +13,6 @@ export interface Account {
   taker_fee: string | null;
   created_at: string;
   updated_at: string;
-}
-
-/** An address of an account's book, to which money can go from `usable_at` on. */
-export interface Address {
-  id: string;
-  account_id: string;
-  asset: string;
-  address: string;
-  label: string;
-  created_at: string;
-  usable_at: string;
-}
-
-/** An address for the book. */
-export interface AddressIn {
-  asset: string;
-  address: string;
-  label?: string;
-}
-
-/** A new price, a new total quantity (what is filled counts), or both. */
-export interface AmendOrderIn {
-  price?: string | null;
-  quantity?: string | null;
 }
 
 /** What an account has of an asset; total is available and locked together. */
@@ -63,11 +39,6 @@ export interface CancelAllIn {
   side?: "Buy" | "Sell" | null;
 }
 
-/** Nothing is needed; an account that is named must be the order's. */
-export interface CancelOrderIn {
-  user_id?: string | null;
-}
-
 /** Open, high, low, close and volumes of an interval; it closes when the next one opens. */
 export interface Candle {
   market: string;
@@ -90,32 +61,10 @@ export interface Candles {
   candles: Candle[];
 }
 
-/** A new account. */
-export interface CreateAccountIn {
-  label?: string;
-}
-
-/** A new key; `withdraw` needs addresses, Ed25519 and RSA your public key. */
-export interface CreateKeyIn {
-  scopes: ("read" | "trade" | "withdraw")[];
-  kind?: "Bearer" | "Ed25519" | "HMAC" | "RSA";
-  name?: string;
-  account?: string | null;
-  addresses?: string[];
-  expires_at?: string | null;
-  public_key?: string | null;
-}
-
 /** What to credit. */
 export interface DepositIn {
   asset: string;
   amount: string;
-}
-
-/** The envelope of every failure. */
-export interface Error {
-  error: ErrorBody;
-  request_id: string;
 }
 
 /** What went wrong: a stable code, a text for people, and what it is about. */
@@ -140,92 +89,6 @@ export interface Fill {
   created_at: string;
 }
 
-/** How the exchange is. `degraded` with status 200: every part works, a market is set aside. */
-export interface Health {
-  status: "degraded" | "healthy";
-  version: string;
-  timestamp: string;
-  uptime_seconds: number;
-  services: Services;
-  markets: MarketCount;
-  system: System;
-  health_check_latency_ms: number;
-}
-
-/** An API key; `key` names a signing one in requests, `account_id` is what it is limited to. */
-export interface Key {
-  id: string;
-  name: string;
-  kind: "Bearer" | "Ed25519" | "HMAC" | "RSA";
-  key: string | null;
-  scopes: ("read" | "trade" | "withdraw")[];
-  account_id: string | null;
-  addresses: string[];
-  expires_at: string | null;
-  revoked_at: string | null;
-  created_at: string;
-  last_used_at: string | null;
-  last_used_from: string | null;
-}
-
-/** A new key and, this once, its token or HMAC secret; null where the key pair is yours. */
-export interface KeyMade {
-  key: Key;
-  secret: string | null;
-}
-
-/** One movement of one asset; negative takes, positive gives. */
-export interface LedgerEntry {
-  id: string;
-  transaction_id: string;
-  kind: "Adjustment" | "Deposit" | "Fee" | "Trade" | "Transfer" | "Withdrawal";
-  asset: string;
-  amount: string;
-  balance_after: string | null;
-  reference: string;
-  created_at: string;
-}
-
-/** A partner on the way to the root: its hash, and its sum in whole smallest units. */
-export interface LiabilityNode {
-  hash: string;
-  sum: string;
-}
-
-/** What leads from a balance to the root of its asset's tree. */
-export interface LiabilityProof {
-  asset: string;
-  amount: string;
-  nonce: string;
-  position: number;
-  path: LiabilityNode[];
-}
-
-/** The file that examples/verify_liabilities.py checks: a proof for each balance. */
-export interface LiabilityProofs {
-  format: "zavora-liabilities-1";
-  snapshot: string;
-  taken_at: string;
-  account: string;
-  proofs: LiabilityProof[];
-}
-
-/** The root of an asset's tree: what the exchange owes of it, and to how many accounts. */
-export interface LiabilityRoot {
-  asset: string;
-  scale: number;
-  total: string;
-  leaves: number;
-  root: string;
-}
-
-/** All customers' balances of one moment. */
-export interface LiabilitySnapshot {
-  id: string;
-  taken_at: string;
-  trees: LiabilityRoot[];
-}
-
 /** A market and its rules; order sizes are in the quote asset, scales count decimals. */
 export interface Market {
   symbol: string;
@@ -247,19 +110,6 @@ export interface Market {
   maker_fee: string;
   taker_fee: string;
   is_demo: boolean;
-}
-
-/** How many markets there are, how many can be traded, and on which a part of the work fails. */
-export interface MarketCount {
-  total: number;
-  active: number;
-  set_aside: MarketSetAside[];
-}
-
-/** A market on which a part of the work fails; the other markets go on. */
-export interface MarketSetAside {
-  market: string;
-  part: "candles" | "feed" | "matching" | "rules";
 }
 
 /** An order and its current state; `average_fill_price` is rounded half to even. */
@@ -330,54 +180,6 @@ export interface PublicTrades {
   trades: PublicTrade[];
 }
 
-/** An account's new name. */
-export interface RenameAccountIn {
-  label: string;
-}
-
-/** A report: asked for, made in the background, kept for a while. */
-export interface Report {
-  id: string;
-  account_id: string;
-  kind: "Statement" | "Trades";
-  format: "CSV" | "PDF";
-  from: string;
-  to: string;
-  state: "Done" | "Failed" | "Making" | "Pending";
-  progress: number;
-  size: number | null;
-  sha256: string | null;
-  note: string | null;
-  created_at: string;
-  expires_at: string | null;
-}
-
-/** What is asked for; `to` is at least a minute ago, and a minute ago where it is missing. */
-export interface ReportIn {
-  kind: "Statement" | "Trades";
-  from: string;
-  format?: "CSV" | "PDF";
-  to?: string | null;
-}
-
-/** A part of the exchange. */
-export interface Service {
-  status: "down" | "up";
-  latency_ms: number;
-}
-
-/** The parts of the exchange. */
-export interface Services {
-  matching_engine: Service;
-  account_service: Service;
-  market_data_service: Service;
-}
-
-/** What the answering process uses. */
-export interface System {
-  memory_usage_mb: number;
-}
-
 /** The last 24 hours of a market; null where nothing was traded yet. */
 export interface Ticker {
   market: string;
@@ -407,55 +209,4 @@ export interface Trade {
   seller_id: string | null;
   taker_side: "buy" | "sell";
   created_at: string;
-}
-
-/** Money that went from one account to another of the same owner; it is done at once. */
-export interface Transfer {
-  id: string;
-  from_account: string;
-  to_account: string;
-  asset: string;
-  amount: string;
-  created_at: string;
-}
-
-/** What to move, and between which of one's own accounts. */
-export interface TransferIn {
-  from_account: string;
-  to_account: string;
-  asset: string;
-  amount: string;
-}
-
-/** What to withdraw, and where to; without the sandbox's faucet an address is needed. */
-export interface WithdrawIn {
-  asset: string;
-  amount: string;
-  address?: string;
-}
-
-/** Money on its way out. */
-export interface Withdrawal {
-  id: string;
-  account_id: string;
-  asset: string;
-  amount: string;
-  address: string;
-  state: "Cancelled" | "Pending" | "Settled";
-  stage: "Approved" | "Cancelled" | "Failed" | "Pending" | "Refused" | "Settled";
-  approvals_needed: number;
-  approvals_given: number;
-  created_at: string;
-  updated_at: string;
-}
-
-/** The balance after the hold, and the withdrawal. */
-export interface WithdrawalAnswer {
-  account_id: string;
-  asset: string;
-  total: string;
-  available: string;
-  locked: string;
-  updated_at: string;
-  withdrawal: Withdrawal;
 }
