@@ -122,7 +122,7 @@ pending = {
         ).pk
         for _ in range(count)
     ]
-    for name, count in (("owner", 20), ("frozen", 2))
+    for name, count in (("owner", 40), ("frozen", 2))
 }
 addresses = {
     name: [
@@ -131,7 +131,7 @@ addresses = {
         ).pk
         for number in range(count)
     ]
-    for name, count in (("owner", 20), ("frozen", 2))
+    for name, count in (("owner", 40), ("frozen", 2))
 }
 print(json.dumps({
     "addresses": addresses,
