@@ -13,6 +13,11 @@ from accounts.models import AuditLink, AuditRecord
 from tests.actors import SYSTEM
 from tests.desk_rows import end_here
 
+# What is made, or is nobody's to read: nothing was before it, or nothing of it can be told.
+WITHOUT_BEFORE = {
+    "account.open", "asset.create", "key.create", "user.create",
+    "user.change_password", "user.reset_link", "user.reset_password",
+}  # fmt: skip
 # A record as the version before writes it, which knows nothing of roles.
 INSERT = (
     "INSERT INTO accounts_auditrecord (actor_kind, actor_name, address, request_id, act, subject,"

@@ -1,9 +1,8 @@
 """The trail that nobody can edit in silence: chained by the database, verified beside it."""
 
-import importlib
-
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +16,6 @@ from tests.integration.accounts.audit_trail import (
     act,
     acts,
     positions,
-    superuser,
     verify,
 )
 from zavora.foundation.times import moment_of
@@ -81,19 +79,20 @@ def test_what_the_version_before_writes_is_chained_too():
 
 
 def test_records_of_before_are_chained_in_the_order_of_ids():
-    with superuser() as cursor:
-        for _ in range(3):
-            cursor.execute(INSERT)
-    assert positions() == []
-    migration = importlib.import_module("accounts.migrations.0010_audit_chain")
-
+    """A database of the version before is brought up to date: all of its records are linked."""
+    before = MigrationExecutor(connection)
+    (key,) = (key for key in before.loader.graph.nodes if key[1].endswith("_audit_chain"))
+    before.migrate(before.loader.get_migration(*key).dependencies)
+    with_id = INSERT.replace("(actor_kind", "(id, actor_kind").replace("('system'", "(%s, 'system'")
     with connection.cursor() as cursor:
-        cursor.execute(migration.FILL_SQL)
-    act()
+        cursor.executemany(with_id, [[5], [3], [4]])
 
-    assert positions() == [1, 2, 3, 4]
-    records = AuditLink.objects.order_by("position").values_list("record_id", flat=True)
-    assert list(records) == sorted(records)
+    after = MigrationExecutor(connection)
+    after.migrate(after.loader.graph.leaf_nodes())
+    last = act()
+
+    links = AuditLink.objects.order_by("position").values_list("position", "record_id")
+    assert list(links) == [(1, 3), (2, 4), (3, 5), (4, last.pk)]
     assert verify()[0] == 0
 
 

@@ -24,7 +24,7 @@ from accounts.models import AuditLink, AuditRecord
 from accounts.services import ensure_user, set_account_status
 from tests.actors import SYSTEM, customer, operator
 from tests.desk_rows import end_here
-from tests.integration.accounts.audit_trail import act, acts, superuser
+from tests.integration.accounts.audit_trail import WITHOUT_BEFORE, act, acts, superuser
 from tests.integration.accounts.test_admin_pages import page_of, plain
 from tests.integration.accounts.test_records import EVERY_OWN_ACT, OPERATORS_ACTS
 from tests.rules.refused import things_of
@@ -237,11 +237,6 @@ def test_the_page_of_the_chain_names_a_record_that_is_gone(client):
 
 # --- what records say ----------------------------------------------------------------------------
 
-# What is made, or is nobody's to read: nothing was before it, or nothing of it can be told.
-WITHOUT_BEFORE = {
-    "account.open", "asset.create", "key.create", "user.create",
-    "user.change_password", "user.reset_link", "user.reset_password",
-}  # fmt: skip
 # Carried out by a worker; their records are looked at with one (test_records_of_operators.py).
 OF_MARKETS = {"market.change", "market.create", "market.phase"}
 OF_ASSETS = {"asset.open"}  # as its closing
