@@ -82,7 +82,6 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
-    "channels",
     "rest_framework",
     "drf_spectacular",
     "accounts",
@@ -192,13 +191,6 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
 )
 # What browsers and crawlers ask for at fixed addresses: favicon.ico and robots.txt.
 WHITENOISE_ROOT = BASE_DIR / "static" / "root"
-
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL or "redis://127.0.0.1:6379/0"]},
-    }
-}
 
 CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:6379/0"
 # A broker that went away without a word is noticed within brpop_timeout (1 s) and two checks.

@@ -70,6 +70,7 @@ def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, 
     return attrgetter(*names)
 
 
+_encode_content: Final = msgspec.msgpack.Encoder().encode
 _CONTENTS: Final = {kind: _content_of(kind) for kind in KINDS}
 
 
@@ -78,6 +79,6 @@ def fingerprint(command: WireCommand) -> bytes:
     kind = type(command)
     content: tuple[object, ...] = (kind.__name__, _CONTENTS[kind](command))
     carried = getattr(command, "carried", NOTHING_CARRIED)
-    if carried != NOTHING_CARRIED:
+    if carried is not NOTHING_CARRIED and carried != NOTHING_CARRIED:
         content = (*content, carried)
-    return blake2b(msgspec.msgpack.encode(content), digest_size=16).digest()
+    return blake2b(_encode_content(content), digest_size=16).digest()

@@ -54,6 +54,7 @@ class AmendKind(Kind[AmendOrder]):
             batch.time_us,
             batch.new_id(),
             batch.available(command.account_id, asset.asset_id),
+            funds_scale=asset.scale,
         )
 
     def steps(self, command: AmendOrder, given: Given, shard: Shard) -> list[Step]:

@@ -38,8 +38,8 @@ class Given(msgspec.Struct, frozen=True, gc=False):
     """What a command is decided with beside the books: journaled, so that a replay has it too.
 
     ``fresh_id`` is a placed order's id, or an amended one's new priority; ``funds_units`` what the
-    account has available of the asset it pays with, ``owner_id`` whose account it is (0: not
-    known).
+    account has available of the asset it pays with, of ``funds_scale`` decimals (None: it needs no
+    funds), ``owner_id`` whose account it is (0: not known).
     """
 
     time_us: int
@@ -48,6 +48,7 @@ class Given(msgspec.Struct, frozen=True, gc=False):
     maker_ppm: int = 0
     taker_ppm: int = 0
     owner_id: int = 0
+    funds_scale: int | None = None
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):

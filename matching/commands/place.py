@@ -75,6 +75,7 @@ class PlaceKind(Kind[PlaceOrder]):
             maker_ppm,
             taker_ppm,
             account.owner_id,
+            asset.scale,
         )
 
     def steps(self, command: PlaceOrder, given: Given, shard: Shard) -> list[Step]:
@@ -102,7 +103,11 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
     """Return the engine's command; raise Refused where a figure does not fit the market."""
     price_ticks = fitting("price", command.price, terms.price_to_ticks)
     quantity_lots = fitting("quantity", command.quantity, terms.quantity_to_lots)
-    budget_units = fitting("quote_quantity", command.quote_quantity, terms.quote_amount_to_units)
+    budget_units = None
+    if command.quote_quantity is not None:
+        budget_units = fitting(
+            "quote_quantity", command.quote_quantity, terms.quote_amount_to_units
+        )
     if (price_ticks is None) != (command.order_type == "market"):
         raise Refused("validation_error", "price: expected for limit orders, and only for them")
     if (quantity_lots is None) == (budget_units is None):

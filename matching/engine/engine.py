@@ -59,14 +59,14 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        mark = len(log.orders), len(log.markets), len(log.switches)
+        orders, markets, switches = len(log.orders), len(log.markets), len(log.switches)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
                 return [checks.NO_MARKET] if market is None else place(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
-            self.undo(mark)
+            self.undo((orders, markets, switches))
             raise
         return events
 

@@ -112,8 +112,8 @@ def _check_own(
     open_max = market.rules.max_open_orders
     if (
         open_max is not None
-        and command.terms.may_rest
         and market.count_of(command.account_id) - (leaving is not None) >= open_max
+        and command.terms.may_rest
     ):
         return checks.TOO_MANY
     return None

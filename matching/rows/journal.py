@@ -55,27 +55,23 @@ class Recorded(msgspec.Struct, frozen=True):
             self.maker_ppm or 0,
             self.taker_ppm or 0,
             self.owner_id or 0,
+            funds_scale,
         )
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """What became of one command, and why it was refused.
-
-    ``funds_scale``: of the asset it pays with; None: it needs none.
-    """
+    """What became of one command, and why it was refused."""
 
     outcome: str
     reason: str = ""
     reached_engine: bool = False
     given: Given | None = None
-    funds_scale: int | None = None
 
 
 def journal_row(
     row_id: int,
     shard_id: int,
     sequence: int,
-    *,
     entry: Any,
     verdict: Verdict,
     time_text: str,
@@ -88,8 +84,8 @@ def journal_row(
         decided = f"{NULL}\t{NULL}\t{NULL}\t{NULL}\t{NULL}"
     else:
         funds = NULL
-        if verdict.funds_scale is not None:
-            funds = units_to_text(given.funds_units, verdict.funds_scale)
+        if given.funds_scale is not None:
+            funds = units_to_text(given.funds_units, given.funds_scale)
         decided = (
             f"{given.fresh_id or NULL}\t{funds}\t{given.maker_ppm}\t{given.taker_ppm}"
             f"\t{given.owner_id or NULL}"

@@ -22,10 +22,10 @@ from matching.gateway.reply_codes import code_of
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.journal import Verdict, journal_row
-from matching.rows.keys import KeyBinding
+from matching.rows.keys import KeyBinding, KeyName
 from matching.worker.batch_rows import BatchRows, rows_of
 from matching.worker.entries import Entry
-from matching.worker.outcome import Outcome
+from matching.worker.outcome import Outcome, Told
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +85,7 @@ class Decision:
         self.engine = context.engine
         self.ids = context.ids
         self.ids.start_at(time_us)
+        self.new_id = self.ids.next
         self.outcome = Outcome(
             ids=context.ids,
             fee_account_id=context.fee_account_id,
@@ -94,17 +95,18 @@ class Decision:
         self.journal_rows: list[str] = []
         self.keys: dict[tuple[int, str], KeyBinding] = {}
         self.new_terms: dict[int, MarketTerms] = {}
+        # As of this point of the batch; the shard's own until the batch changes one.
+        self._terms = context.terms
         self.replies: dict[str, list[tuple[int, bytes]]] = {}
         self.last_stream_id = ""
         # What the engine's later state must not touch; set once all commands are decided.
         self.rows = BatchRows()
         self.mark: Mark = START
         self._entry = _NO_ENTRY
-        self._depth_before = 0
 
     def terms(self, market_id: int) -> MarketTerms | None:
         """Return a market's terms as of this point of the batch."""
-        return self.new_terms.get(market_id) or self._context.terms.get(market_id)
+        return self._terms.get(market_id)
 
     def close(self) -> None:
         """Write down everything that is read from the engine: it may go on before the commit."""
@@ -126,34 +128,33 @@ class Decision:
         Raises Crowded where the totals of more balances must be known to decide it.
         """
         command = entry.command
+        name = key_of(command)
         self._entry = entry
         if entry.blame:
             verdict, reply = _void("the command failed inside and was recorded as void")
         elif command is None:
             verdict, reply = _refusal("bad_command", "the command could not be read")
         else:
-            verdict, reply = self._once(command)
+            verdict, reply = self._once(command, name)
         self.last_stream_id = entry.stream_id
         encoded = wire.encode(reply)
-        name = key_of(command)
         if name is not None and _binds_key(verdict):
             self.keys[name] = (fingerprint(command), encoded)  # type: ignore[arg-type]
         self.journal_rows.append(
             journal_row(
                 self.ids.next(),
-                self.shard_id,
+                self._context.shard_id,
                 self._journal_before + len(self.journal_rows) + 1,
-                entry=entry,
-                verdict=verdict,
-                time_text=self.time_text,
+                entry,
+                verdict,
+                self.time_text,
             )
         )
         if entry.reply_to:
             self.replies.setdefault(entry.reply_to, []).append((entry.correlation, encoded))
 
-    def _once(self, command: WireCommand) -> tuple[Verdict, wire.Reply]:
+    def _once(self, command: WireCommand, name: KeyName | None) -> tuple[Verdict, wire.Reply]:
         """Decide a command unless its key is bound already; then that was its result."""
-        name = key_of(command)
         if name is not None:
             bound = self.keys.get(name) or self._figures.keys.get(name)
             if bound is not None:
@@ -176,29 +177,26 @@ class Decision:
         given = kind.given(command, self)
         steps = kind.steps(command, given, self)
         kind.check(command, given, steps, self)
-        asset = kind.pays_with(command, self)
-        verdict = Verdict("applied", "", True, given, None if asset is None else asset.scale)
-        orders: list[wire.OrderState] = []
-        trades: list[wire.TradeState] = []
+        told = Told()
         for step in steps:
-            events = self._events(step, is_watched=kind.is_watched(command, step, self))
-            if events and isinstance(events[0], OrderRejected):
+            is_watched = kind.is_watched(command, step, self)
+            depth_before = self._depth_before(step)
+            events = self._events_with_room(step) if is_watched else self.engine.apply(step.command)
+            if events and type(events[0]) is OrderRejected:
                 rejected = events[0]
-                verdict.outcome, verdict.reason = "rejected", rejected.reason
+                verdict = Verdict("rejected", rejected.reason, True, given)
                 code = code_of(rejected.reason)
                 return verdict, wire.Reply(code, rejected.message, rejected.reason)
-            told = self.outcome.absorb(
-                events, step.terms, self._depth_before, kind.cancel_name(command)
-            )
-            orders += told.orders
-            trades += told.trades
+            self.outcome.absorb(events, step.terms, depth_before, told, kind.cancel_name(command))
         due_us = 0
         for change in kind.afterwards(command, given):
             due_us = self.outcome.note_switches(self.engine.apply(change))
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self.new_terms[terms.market_id] = terms
-        return verdict, wire.Reply("", "", "", orders, trades, due_us)
+            self._terms = self._context.terms | self.new_terms
+        reply = wire.Reply("", "", "", told.orders, told.trades, due_us)
+        return Verdict("applied", "", True, given), reply
 
     # --- the shard and the batch as kinds see them ----------------------------------------------
 
@@ -214,7 +212,7 @@ class Decision:
 
     def terms_here(self, market_id: int) -> MarketTerms:
         """Return a market's terms; raise Refused where it is not matched here."""
-        terms = self.terms(market_id)
+        terms = self._terms.get(market_id)
         if terms is None:
             raise Refused("wrong_shard", "the market is not matched here")
         return terms
@@ -222,10 +220,6 @@ class Decision:
     def is_set_aside(self, market_id: int) -> bool:
         """Tell whether the market could not be loaded here."""
         return market_id in self._context.set_aside
-
-    def new_id(self) -> int:
-        """Return the next id of the shard."""
-        return self.ids.next()
 
     def active_account(self, account_id: int) -> AccountFigures:
         """Return an account that may trade; raise Refused."""
@@ -239,7 +233,9 @@ class Decision:
     def available(self, account_id: int, asset_id: int) -> int:
         """Return what an account has available at this point of the batch, in smallest units."""
         key = account_id, asset_id
-        return self._figures.available.get(key, 0) + self.outcome.available_change(key)
+        units = self._figures.available.get(key, 0)
+        change = self.outcome.changes.get(key)
+        return units if change is None else units + change.available_units
 
     # --- room in balances ---------------------------------------------------------------------
 
@@ -293,13 +289,12 @@ class Decision:
 
     # --- the engine ---------------------------------------------------------------------------
 
-    def _events(self, step: Step, *, is_watched: bool) -> list[Event]:
-        """Apply a step; note where the market's depth stood before its first one of the batch."""
+    def _depth_before(self, step: Step) -> int:
+        """Return where the market's depth stands before the batch's first step in it."""
         market_id = step.terms.market_id
-        self._depth_before = 0
-        if market_id not in self.outcome.markets and self.engine.has_market(market_id):
-            self._depth_before = self.engine.market(market_id).depth_sequence
-        return self._events_with_room(step) if is_watched else self.engine.apply(step.command)
+        if market_id in self.outcome.markets or not self.engine.has_market(market_id):
+            return 0
+        return self.engine.market(market_id).depth_sequence
 
 
 def _binds_key(verdict: Verdict) -> bool:

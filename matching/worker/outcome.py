@@ -43,7 +43,7 @@ class MarketOutcome(msgspec.Struct):
 
 
 class Told(msgspec.Struct, gc=False):
-    """What one command did, for its reply: its own orders as they stand after it, and its trades.
+    """What one command did, for its reply: its own orders as each step left them, and its trades.
 
     Own are those that it placed, amended or closed; an order that it met is somebody else's.
     """
@@ -58,7 +58,7 @@ class _Step(msgspec.Struct, gc=False):
     terms: MarketTerms
     market: MarketOutcome
     cancel_name: str
-    trades: list[wire.TradeState]
+    told: Told
     own: dict[int, None]
 
 
@@ -79,32 +79,28 @@ class Outcome:
         # When the switches that changed are due; None: they are not there any more.
         self.switches: dict[SwitchName, int | None] = {}
 
-    def available_change(self, key: BalanceKey) -> int:
-        """Return what the batch has added to an available balance so far, in smallest units."""
-        change = self.changes.get(key)
-        return 0 if change is None else change.available_units
-
     def absorb(
         self,
         events: list[Event],
         terms: MarketTerms,
         depth_sequence_before: int,
+        told: Told,
         cancel_name: str = "",
-    ) -> Told:
-        """Take in what one engine command did to one market, and return it for the reply.
+    ) -> None:
+        """Take in what one engine command did to one market, and add it to what is told of it.
 
         ``cancel_name`` is what the client calls the command, if it is a cancel.
         """
         if not events:
-            return Told()
+            return
         market = self.markets.get(terms.market_id)
         if market is None:
             market = self.markets[terms.market_id] = MarketOutcome(depth_sequence_before)
-        step = _Step(terms, market, cancel_name, [], {})
+        step = _Step(terms, market, cancel_name, told, {})
         for event in events:
             _ABSORB[type(event)](self, event, step)
-        market.trades += step.trades
-        return Told([self.orders[order_id].state for order_id in step.own], step.trades)
+        for order_id in step.own:
+            told.orders.append(self.orders[order_id].state)
 
     def note_switches(self, events: list[Event]) -> int:
         """Take in what became of a switch; return when it is due now, 0: it is not."""
@@ -203,7 +199,8 @@ class Outcome:
             taker_fee,
             self._time_us,
         )
-        step.trades.append(trade)
+        step.told.trades.append(trade)
+        market.trades.append(trade)
         self._settle_trade(event, terms, market, trade, buyer.account_id, seller.account_id)
         left_lots = (maker.quantity_lots or 0) - event.maker_filled_lots
         state = order_state(

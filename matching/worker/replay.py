@@ -27,7 +27,7 @@ from matching.rows.orders import compared as compared_order
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
 from matching.worker.lease import read_position
-from matching.worker.outcome import Outcome
+from matching.worker.outcome import Outcome, Told
 from matching.worker.rebuild import load_context, read_assets
 from zavora.foundation.errors import InvariantBroken
 
@@ -125,7 +125,9 @@ class _Replay:
             events: list[Event] = self.engine.apply(step.command)
             if events and isinstance(events[0], OrderRejected):
                 return "rejected", events[0].reason
-            self._note_trades(outcome.absorb(events, step.terms, 0).trades, outcome)
+            told = Told()
+            outcome.absorb(events, step.terms, 0, told)
+            self._note_trades(told.trades, outcome)
         for change in kind.afterwards(command, given):
             self.engine.apply(change)
         terms = kind.new_terms(command, steps)

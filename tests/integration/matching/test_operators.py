@@ -43,7 +43,8 @@ def client() -> Iterator[Client]:
 @pytest.fixture
 def operator(client: Client) -> Iterator[httpx.Client]:
     """A person who signed up, was made an operator and has logged in."""
-    email, password = f"{uuid4()}@example.com", f"pass-{uuid4()}"
+    # One that is nothing like the address: a random one now and then is.
+    email, password = f"{uuid4()}@example.com", "correct horse battery"
     with httpx.Client(base_url=client.exchange.base_url, timeout=30) as browser:
 
         def send(page: str) -> httpx.Response:

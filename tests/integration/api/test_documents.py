@@ -1,0 +1,67 @@
+"""What the running exchange says of itself: its page, its health, its documents."""
+
+import re
+
+import httpx
+
+
+def test_the_page_says_what_its_script_needs(exchange):
+    page = httpx.get(f"{exchange.base_url}/trade/BTC-EUR")
+
+    assert page.status_code == 200
+    assert '"market": "BTC/EUR"' in page.text
+    assert "csrftoken" in page.cookies
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert httpx.get(f"{exchange.base_url}/").status_code == 200
+    assert httpx.get(f"{exchange.base_url}/trade/NOPE-USD").status_code == 404
+
+
+def test_health_is_as_documented(exchange):
+    body = httpx.get(f"{exchange.base_url}/api/v1/health").json()
+
+    assert body["status"] == "healthy"
+    assert {name: one["status"] for name, one in body["services"].items()} == {
+        "matching_engine": "up",
+        "account_service": "up",
+        "market_data_service": "up",
+    }
+    assert body["markets"]["total"] >= 6
+    assert httpx.get(f"{exchange.base_url}/health/live").json() == {"status": "alive"}
+
+
+def test_the_document_lists_every_route_and_validates(exchange):
+    exchange.manage("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+    document = httpx.get(f"{exchange.base_url}/api/schema?format=json").json()
+
+    assert document["openapi"].startswith("3.1")
+    for path, methods in {
+        "/api/v1/orders": {"post"},
+        "/api/v1/orders/batch": {"post"},
+        "/api/v1/orders/cancel-all": {"post"},
+        "/api/v1/orders/{order_id}": {"get", "post", "patch", "delete"},
+        "/api/v1/markets": {"get"},
+        "/api/v1/markets/{market}/order-book": {"get"},
+        "/api/v1/markets/{symbol}/candles": {"get"},
+        "/api/v1/accounts": {"get", "post"},
+        "/api/v1/accounts/{account}/deposit": {"post"},
+        "/api/v1/health": {"get"},
+    }.items():
+        assert set(document["paths"][path]) == methods
+    assert "Order" in document["components"]["schemas"]
+
+
+def test_the_docs_page_needs_nobody_else(exchange):
+    page = httpx.get(f"{exchange.base_url}/api/docs").text
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert addresses
+    assert all(address.startswith(("/", "#")) for address in addresses)
+    for address in addresses:
+        url = exchange.base_url + address.replace("&amp;", "&")
+        assert httpx.get(url, follow_redirects=True).status_code == 200
+
+
+def test_a_foreign_host_gets_the_envelope(exchange):
+    response = httpx.get(f"{exchange.base_url}/api/v1/accounts", headers={"Host": "evil.example"})
+
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_request")
