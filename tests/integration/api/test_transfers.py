@@ -69,6 +69,29 @@ def test_lists_are_paged_and_filtered(alice: Client, bob: Client) -> None:
     assert bob.get("/transfers", params={"account": one}).status_code == 404
 
 
+def test_a_token_of_one_account_sees_the_transfers_of_that_one_alone(
+    alice: Client, exchange: Exchange
+) -> None:
+    one, two, three = (alice.new_account(EUR="10") for _ in range(3))
+    seen, unseen = (
+        alice.data("POST", "/transfers", json=body(*way))["id"]
+        for way in ((one, two), (two, three))
+    )
+    made = exchange.manage("create_token", "--email", "alice@example.com", "--account", one)
+    headers = {"Authorization": f"Bearer {made.strip().splitlines()[-1]}"}
+
+    def listed(**query: str) -> list[str]:
+        answer = alice.get("/transfers", headers=headers, params=query)
+        assert answer.status_code == 200, answer.text
+        return [record["id"] for record in answer.json()["data"]]
+
+    assert listed() == listed(account=one) == [seen]
+    assert alice.get("/transfers", headers=headers, params={"account": two}).status_code == 404
+    assert unseen in {record["id"] for record in alice.data("GET", "/transfers")}
+    answer = alice.request("POST", "/transfers", headers=headers, json=body(one, two))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "named"),
     [

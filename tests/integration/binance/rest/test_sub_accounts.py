@@ -21,7 +21,9 @@ from accounts.services import create_account, create_api_key
 from tests.actors import SYSTEM
 import json
 user = find_user("master@example.com")
-second = create_account(by=SYSTEM, owner_id=user.pk, label="Savings")
+second, third = (
+    create_account(by=SYSTEM, owner_id=user.pk, label=label) for label in ("Savings", "Third")
+)
 key = create_api_key(
     by=SYSTEM, user_id=user.pk, kind="hmac", scopes=["read", "trade"], account_id=second.public_id
 )
@@ -39,7 +41,7 @@ def master(exchange: Exchange) -> Iterator[Bot]:
 
 @pytest.fixture(scope="module")
 def savings(exchange: Exchange, master: Bot) -> Iterator[Bot]:
-    """A bot with a key of the person's second account alone."""
+    """A bot with a key of the person's second account alone; there is a third one."""
     made = json.loads(exchange.manage("shell", "-c", SAVINGS).strip().splitlines()[-1])
     with Bot(exchange, made) as bot:
         yield bot
@@ -59,11 +61,17 @@ def transfer(bot: Bot, amount: str = "2.5", **more: Any) -> Any:
 
 
 def test_the_list_has_the_other_accounts_that_a_key_reaches(master: Bot, savings: Bot) -> None:
-    (found,) = master.ok("GET", LIST, limit=10)["subAccounts"]
-    assert (found["email"], found["remark"]) == (email(savings), "Savings")
+    found, third = master.ok("GET", LIST, limit=10)["subAccounts"]
+    assert (found["email"], found["remark"], third["remark"]) == (
+        email(savings),
+        "Savings",
+        "Third",
+    )
     assert (found["isFreeze"], found["isManagedSubAccount"]) == (False, False)
     assert master.ok("GET", LIST, email=email(savings))["subAccounts"] == [found]
-    for query in ({"isFreeze": "true"}, {"page": 2}, {"email": NONE}):
+    assert master.ok("GET", LIST)["subAccounts"] == [found]  # one a page
+    assert master.ok("GET", LIST, page=2)["subAccounts"] == [third]
+    for query in ({"isFreeze": "true"}, {"page": 3}, {"email": NONE}):
         assert master.ok("GET", LIST, **query)["subAccounts"] == []
     assert savings.ok("GET", LIST, limit=10)["subAccounts"] == []
 
@@ -106,8 +114,12 @@ def test_the_history_is_filtered_and_paged(master: Bot, savings: Bot) -> None:
     time_ms = master.ok("GET", TRANSFER, limit=1)["result"][0]["createTimeStamp"]
     assert found(startTime=time_ms + 60_000) == []
     assert back in found(endTime=time_ms)
-    # A key of one account sees what concerns that one: here all of it.
+    # A key of one account sees what concerns that one.
+    third = master.ok("GET", LIST, page=2)["subAccounts"][0]["email"]
+    unseen = transfer(master, toEmail=third)["tranId"]
+    assert found(limit=1) == [unseen]
     assert found(savings, limit=1) == [back]
+    assert savings.refused("GET", TRANSFER, toEmail=third)[0] == -1109
     assert master.refused("GET", TRANSFER, fromEmail=email(savings), toEmail=email(master))[0] == (
         -1106
     )
