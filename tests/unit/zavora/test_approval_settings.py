@@ -12,7 +12,8 @@ from zavora.runner.home import PROJECT_DIR
 
 SHOW = (
     "from django.conf import settings as s;"
-    "print(s.ZAVORA_ADDRESS_COOLING_HOURS, s.ZAVORA_ADJUST_ALONE_MAX, s.ZAVORA_APPROVAL_HOURS)"
+    "print(s.ZAVORA_ADDRESS_COOLING_HOURS, s.ZAVORA_ADJUST_ALONE_MAX, s.ZAVORA_APPROVAL_HOURS,"
+    " s.ZAVORA_FAUCET)"
 )
 
 
@@ -28,10 +29,10 @@ def run(home: Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_production_is_careful_by_itself_and_a_sandbox_is_not(tmp_path: Path) -> None:
-    assert run(tmp_path, **PRODUCTION).stdout.split() == ["24", "0", "72"]
-    assert run(tmp_path, DEBUG="1").stdout.split() == ["0", "None", "72"]
+    assert run(tmp_path, **PRODUCTION).stdout.split() == ["24", "0", "72", "False"]
+    assert run(tmp_path, DEBUG="1").stdout.split() == ["0", "None", "72", "True"]
     given = {"ZAVORA_ADDRESS_COOLING_HOURS": "0", "ZAVORA_ADJUST_ALONE_MAX": "5.5"}
-    assert run(tmp_path, DEBUG="1", **given).stdout.split() == ["0", "5.5", "72"]
+    assert run(tmp_path, DEBUG="1", **given).stdout.split() == ["0", "5.5", "72", "True"]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,8 @@ def test_production_is_careful_by_itself_and_a_sandbox_is_not(tmp_path: Path) ->
         {"ZAVORA_ADDRESS_COOLING_HOURS": "-1"},
         {"ZAVORA_APPROVAL_HOURS": "0"},
         {"ZAVORA_ADJUST_ALONE_MAX": "much"},
+        {"ZAVORA_ADJUST_ALONE_MAX": ""},
+        {"ZAVORA_FAUCET": "1"},
     ],
 )
 def test_production_refuses_to_start_with(tmp_path: Path, wrong: dict[str, str]) -> None:
