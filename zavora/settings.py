@@ -256,7 +256,7 @@ try:
 except NotExact as error:
     raise environ.ImproperlyConfigured(f"ZAVORA_ADJUST_ALONE_MAX: {error}") from None
 if ZAVORA_ADJUST_ALONE_MAX is None and not DEBUG:
-    raise environ.ImproperlyConfigured("ZAVORA_ADJUST_ALONE_MAX must not be empty when DEBUG is off")
+    raise environ.ImproperlyConfigured("ZAVORA_ADJUST_ALONE_MAX: empty, and DEBUG is off")
 # How long what one person asked for waits for others.
 ZAVORA_APPROVAL_HOURS = env.int("ZAVORA_APPROVAL_HOURS", default=72)
 if ZAVORA_APPROVAL_HOURS < 1:
