@@ -174,7 +174,7 @@ def test_of_the_last_approval_a_refusal_a_cancel_and_the_clock_one_wins(funded):
 
 
 def test_what_stood_before_the_lock_until_the_time_was_over_is_too_late(funded):
-    """The clock is asked under the lock: who came in time and had to wait is too late all the same."""
+    """The clock is asked under the lock: who came in time and had to wait is too late."""
     record = ask(funded)
     approve(by=approver("first"), approval_id=record.approval_id, reason="seen")
     late = Thread(deciding(approve, record, approver("second")))
