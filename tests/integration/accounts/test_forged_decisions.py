@@ -39,9 +39,11 @@ def forge(browser, path, action, row_id):
 def test_of_the_asker_and_of_who_may_not_they_change_nothing(client, funded, record):
     """The action is not offered to them: it is posted all the same, and to the other list."""
     owner = funded.owner
-    mere = staff("mere", "view_withdrawal", "view_approval", "change_withdrawal")
+    looks = ("view_withdrawal", "view_approval")
+    mere = staff("mere", *looks, "change_withdrawal")
+    of_another_kind = staff("other", *looks, "approve_adjustments")
     before = rows()
-    for user, is_staff in ((owner, False), (mere, True), (owner, True)):
+    for user, is_staff in ((owner, False), (mere, True), (of_another_kind, True), (owner, True)):
         type(owner).objects.filter(pk=user.pk).update(is_staff=is_staff, is_superuser=user == owner)
         client.force_login(user)
         for path, row_id in ((LIST, record.pk), (APPROVALS, record.approval_id)):
