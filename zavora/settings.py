@@ -246,8 +246,11 @@ ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
 # Refuse to start where a commit waits for no replica: without one this machine's disk is all.
 ZAVORA_REQUIRE_SYNC_REPLICA = env.bool("ZAVORA_REQUIRE_SYNC_REPLICA", default=False)
 ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
-# Anybody may give their own accounts money: for sandboxes, courses and tests only.
+# Anybody may give their own accounts money, and withdrawals leave at once, approved by nobody:
+# for sandboxes, courses and tests only.
 ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
+if ZAVORA_FAUCET and not DEBUG:
+    raise environ.ImproperlyConfigured("ZAVORA_FAUCET is refused when DEBUG is off")
 ZAVORA_FAUCET_AMOUNT_MAX = env.str("ZAVORA_FAUCET_AMOUNT_MAX", default="1000000000")
 # The most that one operator credits or adjusts at a time, in units of any asset; None: anything.
 _alone_max = env.str("ZAVORA_ADJUST_ALONE_MAX", default="" if DEBUG else "0")
@@ -255,6 +258,8 @@ try:
     ZAVORA_ADJUST_ALONE_MAX = parse_decimal(_alone_max) if _alone_max else None
 except NotExact as error:
     raise environ.ImproperlyConfigured(f"ZAVORA_ADJUST_ALONE_MAX: {error}") from None
+if ZAVORA_ADJUST_ALONE_MAX is None and not DEBUG:
+    raise environ.ImproperlyConfigured("ZAVORA_ADJUST_ALONE_MAX: empty, and DEBUG is off")
 # How long what one person asked for waits for others.
 ZAVORA_APPROVAL_HOURS = env.int("ZAVORA_APPROVAL_HOURS", default=72)
 if ZAVORA_APPROVAL_HOURS < 1:

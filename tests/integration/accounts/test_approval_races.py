@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.access.actor import Permission
 from accounts.models import Approval, AuditRecord, LedgerTransaction, Withdrawal
@@ -23,6 +24,7 @@ from accounts.services import (
     set_withdrawal_limit,
     submit_adjustment,
 )
+from accounts.tasks import expire_approvals
 from matching.reconcile import reconcile
 from tests.actors import SYSTEM, customer
 from tests.approving import approver
@@ -169,6 +171,26 @@ def test_of_the_last_approval_a_refusal_a_cancel_and_the_clock_one_wins(funded):
         assert (balance.available, balance.locked) == (100, 0), turn
     assert outcomes == {"cancelled": 2, "refused": 2}
     assert reconcile() == []
+
+
+def test_what_stood_before_the_lock_until_the_time_was_over_is_too_late(funded):
+    """The clock is asked under the lock: who came in time and had to wait is too late."""
+    record = ask(funded)
+    approve(by=approver("first"), approval_id=record.approval_id, reason="seen")
+    late = Thread(deciding(approve, record, approver("second")))
+    with transaction.atomic():
+        lock_account(funded.public_id)
+        late.start()
+        wait_until_blocked()
+        Approval.objects.filter(pk=record.approval_id).update(expires_at=timezone.now())
+    late.join(WAIT_S)
+    assert isinstance(late.error, Conflict)
+    assert str(late.error) == "its time is over"
+    assert Withdrawal.objects.get().state == "pending"
+    expire_approvals()
+    assert (Withdrawal.objects.get().state, Approval.objects.get().state) == ("refused", "expired")
+    balance = get_balance(funded.public_id, "USD")
+    assert (balance.available, balance.locked) == (100, 0)
 
 
 # --- the limit of a day ---------------------------------------------------------------------------

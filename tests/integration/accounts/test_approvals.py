@@ -256,7 +256,7 @@ def test_the_clockwork_ends_what_is_over_and_nothing_else(funded):
     assert figures(funded) == (98, 2)
 
 
-# --- by the operators' pages, and by forged requests ----------------------------------------------
+# --- by the operators' pages -------------------------------------------------------------------
 
 
 def post(client, by_user, action, row, **more):
@@ -293,23 +293,6 @@ def test_the_pages_show_what_waits_ask_for_a_reason_and_take_two_persons(client,
     assert "1 of 2" in client.get(LIST, {"state__exact": "pending"}).content.decode()
     post(client, second, "approve", record)
     assert state_of(record) == "approved"
-
-
-def test_forged_requests_of_the_asker_and_of_who_may_not_change_nothing(client, funded):
-    """The action is not offered to them: it is posted all the same, and to the other list."""
-    record = ask(funded)
-    owner = funded.owner
-    mere = staff("mere", "view_withdrawal", "view_approval", "change_withdrawal")
-    before = Approval.objects.values().get()
-    for user, is_staff in ((owner, False), (mere, True), (owner, True)):
-        type(owner).objects.filter(pk=user.pk).update(is_staff=is_staff, is_superuser=user == owner)
-        for path, pk in ((LIST, record.pk), ("/admin/accounts/approval/", record.approval_id)):
-            for action in ("approve", "refuse"):
-                client.force_login(user)
-                body = {"action": action, "_selected_action": [pk], "answered": "yes"}
-                client.post(path, body | {"reason": WHY, "select_across": "1"}, follow=True)
-    assert Approval.objects.values().get() == before
-    assert (state_of(record), figures(funded)) == ("pending", (100 - ODD, ODD))
 
 
 def test_the_list_of_those_that_wait_begins_with_the_oldest(client, funded):

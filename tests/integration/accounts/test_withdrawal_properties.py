@@ -202,7 +202,7 @@ class Money:
 class RandomWithdrawals(TestCase):
     """A class, because Hypothesis then begins every example with the database as it was."""
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=8, deadline=None)
     @given(steps=st.lists(step, min_size=10, max_size=30))
     def test_nothing_is_lost_and_nothing_stays_held(self, steps):
         limits = {
