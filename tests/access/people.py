@@ -104,7 +104,7 @@ pending = {
         ).pk
         for _ in range(count)
     ]
-    for name, count in (("owner", 20), ("frozen", 2))
+    for name, count in (("owner", 30), ("frozen", 2))
 }
 print(json.dumps({
     "accounts": {name: str(row.public_id) for name, row in accounts.items()},
