@@ -4,20 +4,24 @@ What is remembered is the digest of what was signed with the key, not the signat
 spelled in several ways. Marks stand in the queue's server, in a set for each key and ten seconds of
 its timestamps, which goes when none of them could be sent any more; each process keeps its own
 marks, too. Where the server does not answer, what writes is refused and what reads is let in by
-what this process alone remembers. A server that lost its marks begins anew: what was signed before
-that moment might have come already, so it is refused.
+what this process alone remembers.
+
+A server that lost its marks begins anew: what was signed before that moment might have come
+already, so it is refused. Such a server is known by its lack of the script that judges. Scripts are
+in no snapshot, log or replica of Redis 7 and Valkey, marks are: one that started again with those
+of a minute before, or a replica that took over without the newest, would else know nothing of it.
 """
 
 import asyncio
 import threading
 import time
 from collections import OrderedDict
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import Any, Final, NamedTuple
 
 import redis.asyncio as redis_asyncio
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from accounts.redis_client import get_redis
 from zavora.foundation.ending import end_tasks
@@ -28,8 +32,12 @@ from zavora.foundation.times import now_ms
 log = structlog.get_logger(__name__)
 
 SLOT_MS: Final = 10_000
-# A timestamp is good for a minute and may be a second ahead; clocks of web processes differ, too.
-KEPT_MS: Final = SLOT_MS + 60_000 + 5_000
+# How old what was signed may be at most, how far ahead of a web process's clock, and how far these
+# clocks may be apart.
+WINDOW_MAX_MS: Final = 60_000
+AHEAD_MAX_MS: Final = 1_000
+CLOCKS_MS: Final = 1_000
+KEPT_MS: Final = SLOT_MS + WINDOW_MAX_MS + AHEAD_MAX_MS + CLOCKS_MS
 SLOTS_MAX: Final = KEPT_MS // SLOT_MS + 1
 # Marks of one key in one slot in the server, and of all keys in one slot here.
 MARKS_MAX: Final = 20_000
@@ -54,6 +62,7 @@ redis.call('SADD', KEYS[1], ARGV[1])
 if count == 0 then redis.call('PEXPIRE', KEYS[1], {KEPT_MS}) end
 return {NEW}
 """
+_JUDGE_ID: Final = sha1(_JUDGE.encode(), usedforsecurity=False).hexdigest()
 
 _GONE: Final = (RedisError, OSError, TimeoutError)
 
@@ -76,9 +85,24 @@ class Mark(NamedTuple):
         return self.timestamp_ms // SLOT_MS
 
     def question(self) -> tuple[Any, ...]:
-        """Return the script with its keys and arguments."""
+        """Return the script's name with its keys and arguments."""
         name = f"{{signed}}:{self.key_id}:{self.slot}"
-        return _JUDGE, 2, name, SINCE_KEY, self.digest, self.timestamp_ms, now_ms()
+        return _JUDGE_ID, 2, name, SINCE_KEY, self.digest, self.timestamp_ms, _beginning_ms()
+
+
+def _beginning_ms() -> int:
+    """Return from when on what is signed cannot have come before a memory that begins now.
+
+    Timestamps run ahead: one of the next second may have been taken and forgotten.
+    """
+    return now_ms() + AHEAD_MAX_MS + CLOCKS_MS
+
+
+def _let_begin(pipeline: Any) -> Any:
+    """Add to a transaction what lets the server's memory begin now; return it."""
+    pipeline.set(SINCE_KEY, _beginning_ms())
+    pipeline.execute_command("SCRIPT LOAD", _JUDGE)
+    return pipeline
 
 
 class SeenHere:
@@ -166,14 +190,22 @@ def require_new(mark: Mark, *, is_write: bool) -> None:
     if _absence_of_threads.is_now:
         _judge_without_server(None, is_write=is_write)
         return
-    script, *rest = mark.question()
     try:
-        verdict: Any = get_redis().eval(script, *rest)
+        verdict = _asked_in_thread(mark)
     except _GONE as error:
         _absence_of_threads.begin()
         _judge_without_server(error, is_write=is_write)
         return
-    _judge(int(verdict))
+    _judge(verdict)
+
+
+def _asked_in_thread(mark: Mark) -> int:
+    server: Any = get_redis()
+    try:
+        return int(server.evalsha(*mark.question()))
+    except NoScriptError:
+        _let_begin(server.pipeline()).execute()
+        return int(server.evalsha(*mark.question()))
 
 
 # --- in the event loop ----------------------------------------------------------------------------
@@ -228,11 +260,15 @@ class ReplayGuard:
     async def _begin(self) -> None:
         while True:
             try:
-                await self._connected().set(SINCE_KEY, now_ms(), nx=True)
+                if not (await self._connected().script_exists(_JUDGE_ID))[0]:
+                    await self._begin_anew()
             except _GONE:
                 await asyncio.sleep(LEFT_ALONE_S)  # the period, no synchronisation
             else:
                 return
+
+    async def _begin_anew(self) -> None:
+        await _let_begin(self._connected().pipeline(transaction=True)).execute()
 
     def _connected(self) -> redis_asyncio.Redis:
         if self._client is None:
@@ -255,11 +291,28 @@ class ReplayGuard:
                 if not waiting.done():
                     waiting.set_result(int(verdict))
 
-    async def _verdicts(self, marks: list[Mark]) -> list[Any]:
+    async def _verdicts(self, marks: list[Mark]) -> list[int]:
+        """Return the server's verdicts; what it could not judge, once more after a beginning."""
+        verdicts = await self._asked(marks)
+        unjudged = [
+            mark
+            for mark, verdict in zip(marks, verdicts, strict=True)
+            if isinstance(verdict, NoScriptError)
+        ]
+        if unjudged:
+            await self._begin_anew()
+            anew = iter(await self._asked(unjudged))
+            verdicts = [next(anew) if isinstance(one, NoScriptError) else one for one in verdicts]
+        for verdict in verdicts:
+            if isinstance(verdict, Exception):
+                raise verdict
+        return [int(verdict) for verdict in verdicts]
+
+    async def _asked(self, marks: list[Mark]) -> list[Any]:
         pipeline = self._connected().pipeline(transaction=False)
         for mark in marks:
-            pipeline.eval(*mark.question())
-        return await pipeline.execute()
+            pipeline.evalsha(*mark.question())
+        return await pipeline.execute(raise_on_error=False)
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:

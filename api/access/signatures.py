@@ -20,15 +20,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from accounts.access.callers import Caller, SigningKey
-from api.access.replays import Mark
+from api.access.replays import AHEAD_MAX_MS, WINDOW_MAX_MS, Mark
 from api.access.usable import check_usable
 from zavora.foundation.errors import Unauthorized, ValidationFailed
 from zavora.foundation.times import now_ms
 
 WINDOW_DEFAULT_MS: Final = 5_000
-WINDOW_MAX_MS: Final = 60_000
-# How far a client's clock may be ahead.
-AHEAD_MAX_MS: Final = 1_000
 # A timestamp of so many digits is in microseconds.
 MICROSECOND_DIGITS: Final = 16
 KEY_NAME: Final = re.compile(r"[A-Za-z0-9]{64}", re.ASCII)

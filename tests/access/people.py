@@ -12,7 +12,7 @@ import httpx
 import psycopg
 
 from tests.exchange import Exchange
-from tests.signed import SigningKey, now_text
+from tests.signed import SigningKey, let_memory_be_old, now_text
 
 CSRF: Final = "m" * 32
 # Who signs, and with which key.
@@ -302,6 +302,7 @@ def order(account: str) -> dict[str, Any]:
 def everybody(exchange: Exchange) -> Iterator[People]:
     """Make everybody on a running exchange; their orders end with the block."""
     made = json.loads(exchange.manage("shell", "-c", MAKE).strip().splitlines()[-1])
+    let_memory_be_old(exchange.redis_url)
     # One client for all: each of them would read the certificates of the machine anew.
     with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
         people = People(exchange, made, http)

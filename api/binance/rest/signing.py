@@ -11,7 +11,8 @@ from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller, SigningKey
 from api.access import signatures
-from api.access.signatures import KEY_NAME, WINDOW_DEFAULT_MS, WINDOW_MAX_MS
+from api.access.replays import WINDOW_MAX_MS
+from api.access.signatures import KEY_NAME, WINDOW_DEFAULT_MS
 from api.access.usable import check_usable
 from api.binance.rest.params import INTEGER_LEGAL, SIGNATURE, Params
 from api.binance.rest.routes import Security

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.exchange import Exchange
-from tests.signed import SigningKey
+from tests.signed import SigningKey, let_memory_be_old
 
 PATH = "/api/v1/keys"
 PERSON = {"email": "keeper@example.com", "password": "correct horse battery staple"}
@@ -23,6 +23,7 @@ PERSON = {"email": "keeper@example.com", "password": "correct horse battery stap
 @pytest.fixture(scope="module")
 def browser(exchange: Exchange) -> Iterator[httpx.Client]:
     """Somebody who signed up and logged in."""
+    let_memory_be_old(exchange.redis_url)
     with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
         for path in ("/signup", "/login"):
             http.get(path)

@@ -7,12 +7,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 
 from tests.exchange import HOST, Exchange, wait_until
 from tests.integration.api.test_servers import answers
+from tests.integration.binance.user_data.conftest import Socket
 from tests.integration.socket.conftest import Client
 from tests.signed import SigningKey, let_memory_be_old, now_text
 from zavora.runner.embedded.valkey import free_port
@@ -62,8 +64,21 @@ async def sockets(exchange: Exchange, second_url: str) -> AsyncIterator[list[Cli
         await each.end()
 
 
+@pytest_asyncio.fixture
+async def others(exchange: Exchange, second_url: str) -> AsyncIterator[list[Socket]]:
+    """A connection of the compatible API's WebSocket API to each of two web processes."""
+    found = [await Socket.open(f"{url}/ws-api/v3") for url in (exchange.ws_url, second_url)]
+    yield found
+    for each in found:
+        await each.end()
+
+
 async def test_a_revoked_key_ends_its_sockets_in_every_process_within_a_second(
-    exchange: Exchange, sockets: list[Client], key: tuple[SigningKey, str]
+    exchange: Exchange,
+    second_url: str,
+    sockets: list[Client],
+    others: list[Socket],
+    key: tuple[SigningKey, str],
 ) -> None:
     doomed, account = await asyncio.to_thread(new_key, exchange)
     *ending, staying = sockets
@@ -72,24 +87,53 @@ async def test_a_revoked_key_ends_its_sockets_in_every_process_within_a_second(
         assert [one["id"] for one in answer["result"]["accounts"]] == [account]
         assert "result" in await each.call("subscribe", channel="orders")
     assert "result" in await staying.call("authenticate", **key[0].params())
-    closings = [asyncio.ensure_future(_closing(each)) for each in ending]
+    ends = [_closed(each, 4001) for each in ending]
+    for other in others:
+        answer = await other.call("userDataStream.subscribe.signature", _compat_params(doomed))
+        assert answer["status"] == 200, answer
+        ends.append(_told(other))
+    listen_key = await _listen_key(exchange, doomed)
+    for url in (exchange.ws_url, second_url):
+        ends.append(_closed(await Socket.open(f"{url}/ws/{listen_key}"), 1001))
+    ended = asyncio.gather(*ends)
 
     printed = await asyncio.to_thread(
         exchange.manage, "shell", "-c", REVOKE.format(key=doomed.name)
     )
 
     revoked_at = float(printed.strip().splitlines()[-1])
-    for code, closed_at in await asyncio.gather(*closings):
-        assert code == 4001
-        assert closed_at - revoked_at < 1
+    assert max(await ended) - revoked_at < 1
     # Another key of the same person stays, and the one that ended is let in nowhere.
     assert "result" in await staying.call("ping")
-    refused = await staying.call("authenticate", **doomed.params())
-    assert reason(refused) == "unknown_key"
+    assert reason(await staying.call("authenticate", **doomed.params())) == "unknown_key"
+    for other in others:
+        answer = await other.call("userDataStream.subscribe.signature", _compat_params(doomed))
+        assert (answer["status"], answer["error"]["code"]) == (401, -2015)
 
 
-async def _closing(client: Client) -> tuple[int | None, float]:
-    return await client.closed_with(), time.time()
+async def _closed(client: Client | Socket, code: int) -> float:
+    """Return when a connection was ended with this code."""
+    assert await client.closed_with() == code
+    return time.time()
+
+
+async def _told(socket: Socket) -> float:
+    """Return when a connection was told that what it follows is over."""
+    await socket.until(lambda: socket.of("eventStreamTerminated"))
+    return time.time()
+
+
+def _compat_params(signer: SigningKey) -> dict[str, Any]:
+    now_ms = time.time_ns() // 1_000_000
+    signature = signer.signature(f"apiKey={signer.name}&timestamp={now_ms}".encode())
+    return {"apiKey": signer.name, "timestamp": now_ms, "signature": signature}
+
+
+async def _listen_key(exchange: Exchange, signer: SigningKey) -> str:
+    async with httpx.AsyncClient(base_url=exchange.base_url, timeout=30) as http:
+        headers = {"X-MBX-APIKEY": signer.name}
+        answer = await http.post("/api/v3/userDataStream", headers=headers)
+    return str(answer.json()["listenKey"])
 
 
 def reason(answer: Any) -> str:

@@ -1,7 +1,11 @@
 """What a process remembers of signed requests, and what it does where nobody shares it."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
+from accounts.redis_client import get_redis
 from api.access import replays
 from api.access.replays import MARKS_MAX, SLOT_MS, SLOTS_MAX, Mark, ReplayGuard, SeenHere
 from zavora.foundation.errors import EngineUnavailable, Unauthorized
@@ -39,9 +43,19 @@ def test_no_more_marks_of_one_time_are_kept_than_there_is_room_for() -> None:
     assert len(seen) == MARKS_MAX
 
 
-# --- without the server, which unit tests have none of --------------------------------------------
+# --- without the server ---------------------------------------------------------------------------
 
 
+@pytest.fixture
+def no_server(settings: Any) -> Iterator[None]:
+    """Let nobody share the marks: at this address nothing listens."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    get_redis.cache_clear()
+    yield
+    get_redis.cache_clear()
+
+
+@pytest.mark.usefixtures("no_server")
 async def test_without_the_server_what_writes_is_refused_and_what_reads_is_known_here() -> None:
     guard = ReplayGuard(SeenHere())
     for number in range(2):  # the second time it is not even asked
@@ -56,6 +70,7 @@ async def test_without_the_server_what_writes_is_refused_and_what_reads_is_known
     await guard.close()
 
 
+@pytest.mark.usefixtures("no_server")
 async def test_where_nobody_shares_it_each_process_lets_one_in() -> None:
     """The control: it is the server that keeps two processes from it."""
     mark = Mark.of(1, NOW_MS, b"text")
@@ -64,6 +79,7 @@ async def test_where_nobody_shares_it_each_process_lets_one_in() -> None:
         await guard.close()
 
 
+@pytest.mark.usefixtures("no_server")
 def test_threads_are_refused_alike() -> None:
     read, write = (Mark.of(1, NOW_MS, text) for text in (b"thread r", b"thread w"))
     with pytest.raises(EngineUnavailable):
