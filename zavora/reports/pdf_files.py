@@ -7,7 +7,8 @@ a process of its own (``typesetting.py``); a longer report is to be had as CSV.
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ import msgspec
 from zavora.reports.tables import About, Pieces, Table
 
 PDF_ROWS_MAX: Final = 5_000
-# Below the lease of whoever makes the report.
 TYPESETTING_S_MAX: Final = 45.0
+# So often whoever waits for a PDF is heard: lease and sign of life are shorter than the above.
+HEARD_EVERY_S: Final = 2.0
 PART_BYTES: Final = 262_144
 _PROGRAM: Final = Path(__file__).with_name("typesetting.py")
 
@@ -42,20 +44,31 @@ def as_pdf(pieces: Pieces, about: About) -> Iterator[tuple[bytes, int]]:
             raise TooLong(f"a PDF has at most {PDF_ROWS_MAX:,} rows; ask for CSV")
         tables[-1]["rows"] += piece.rows
         yield b"", piece.progress // 2
-    body = _set({"title": about.title, "tables": tables}, timestamp=about.end.isoformat())
+    body = yield from _set({"title": about.title, "tables": tables}, about.end.isoformat())
     for begin in range(0, len(body), PART_BYTES):
         yield body[begin : begin + PART_BYTES], 99
 
 
-def _set(report: dict[str, Any], *, timestamp: str) -> bytes:
+def _set(report: dict[str, Any], timestamp: str) -> Generator[tuple[bytes, int], None, bytes]:
+    """Return the PDF that another process sets; yield empty parts while it is at work."""
+    asked = msgspec.json.encode({"report": report, "timestamp": timestamp})
+    process = subprocess.Popen(
+        [sys.executable, str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    deadline = time.monotonic() + TYPESETTING_S_MAX
     try:
-        done = subprocess.run(
-            [sys.executable, str(_PROGRAM)],
-            input=msgspec.json.encode({"report": report, "timestamp": timestamp}),
-            stdout=subprocess.PIPE,
-            timeout=TYPESETTING_S_MAX,
-            check=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise TooLong("the PDF took too long to be set; ask for CSV") from None
-    return done.stdout
+        body = None
+        while body is None:
+            try:
+                body, _ = process.communicate(asked, timeout=HEARD_EVERY_S)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise TooLong("the PDF took too long to be set; ask for CSV") from None
+                asked = b""  # it is on its way already
+                yield b"", 50
+    finally:
+        with process:
+            process.kill()  # which is nothing to one that has ended
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    return body
