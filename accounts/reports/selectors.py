@@ -1,7 +1,7 @@
 """Reads of reports and of what they are made of: bounded queries, explicit order, no locks."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -24,6 +24,8 @@ from zavora.foundation.errors import Conflict, NotFound
 
 PAGE_MAX: Final = 1_000
 ENTRIES_MAX: Final = 10_000
+# After a longer pause, the days before it have no report.
+DAYS_BACK_MAX: Final = 31
 
 
 class AssetTotals(msgspec.Struct, frozen=True):
@@ -128,6 +130,19 @@ def about_of(report: Report) -> Told:
         return Told()
     account = Account.objects.select_related("owner").get(pk=report.account_id)
     return Told(str(account.public_id), account.label, str(account.owner))
+
+
+def days_without_report(newest: date) -> list[date]:
+    """Return the days up to ``newest`` since the last one that has a report of the exchange.
+
+    At most ``DAYS_BACK_MAX``, oldest first; ``newest`` alone where no day ever had one.
+    """
+    whole = Report.objects.filter(kind=Report.Kind.DAILY).exclude(state=Report.State.FAILED)
+    last = whole.order_by("-period_to").values_list("period_to", flat=True).first()
+    if last is None:
+        return [newest]
+    first = max(last.astimezone(UTC).date(), newest - timedelta(days=DAYS_BACK_MAX - 1))
+    return [first + timedelta(days=number) for number in range((newest - first).days + 1)]
 
 
 def get_part(report_id: int, number: int) -> bytes | None:

@@ -1,8 +1,8 @@
 """Reports as PDF, set by Typst from a template of ours.
 
 What people wrote (labels, references) comes as JSON, which the template shows as text: it is never
-part of the source, so it cannot be markup. A PDF is set as a whole, so its rows are bounded, and in
-a process of its own (``typesetting.py``); a longer report is to be had as CSV.
+part of the source, so it cannot be markup. A PDF is set as a whole, so its cells are bounded, and
+in a process of its own (``typesetting.py``); a longer report is to be had as CSV.
 """
 
 import subprocess
@@ -14,18 +14,19 @@ from typing import Any, Final
 
 import msgspec
 
-from zavora.reports.tables import About, Pieces, Table
+from zavora.reports.tables import About, Pieces, Table, TooLong
 
-PDF_ROWS_MAX: Final = 5_000
+# 5,000 entries of a statement, 2,800 fills.
+CELLS_MAX: Final = 40_000
+# Of a longer table each column gets room by the longest text in it, within bounds.
+MEASURED_ROWS_MAX: Final = 200
+WIDTH_MIN: Final = 4
+WIDTH_MAX: Final = 40
 TYPESETTING_S_MAX: Final = 45.0
 # So often whoever waits for a PDF is heard: lease and sign of life are shorter than the above.
 HEARD_EVERY_S: Final = 2.0
 PART_BYTES: Final = 262_144
 _PROGRAM: Final = Path(__file__).with_name("typesetting.py")
-
-
-class TooLong(Exception):
-    """The report has more rows than are set as a PDF."""
 
 
 def as_pdf(pieces: Pieces, about: About) -> Iterator[tuple[bytes, int]]:
@@ -34,19 +35,29 @@ def as_pdf(pieces: Pieces, about: About) -> Iterator[tuple[bytes, int]]:
     Raises TooLong.
     """
     tables: list[dict[str, Any]] = []
-    rows = 0
+    cells = 0
     for piece in pieces:
         if isinstance(piece, Table):
             tables.append({"title": piece.title, "columns": piece.columns, "rows": []})
             continue
-        rows += len(piece.rows)
-        if rows > PDF_ROWS_MAX:
-            raise TooLong(f"a PDF has at most {PDF_ROWS_MAX:,} rows; ask for CSV")
+        cells += sum(map(len, piece.rows))
+        if cells > CELLS_MAX:
+            rows_max = CELLS_MAX // len(tables[-1]["columns"])
+            raise TooLong(f"a PDF has at most {rows_max:,} rows of these; ask for CSV")
         tables[-1]["rows"] += piece.rows
         yield b"", piece.progress // 2
+    for one in tables:
+        one["widths"] = _widths(one) if len(one["rows"]) > MEASURED_ROWS_MAX else None
     body = yield from _set({"title": about.title, "tables": tables}, about.end.isoformat())
     for begin in range(0, len(body), PART_BYTES):
         yield body[begin : begin + PART_BYTES], 99
+
+
+def _widths(table: dict[str, Any]) -> list[int]:
+    longest = [
+        max(map(len, column)) for column in zip(table["columns"], *table["rows"], strict=True)
+    ]
+    return [min(max(length, WIDTH_MIN), WIDTH_MAX) for length in longest]
 
 
 def _set(report: dict[str, Any], timestamp: str) -> Generator[tuple[bytes, int], None, bytes]:
