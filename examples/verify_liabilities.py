@@ -28,6 +28,7 @@ from pathlib import Path
 FORMAT = "zavora-liabilities-1"
 FILE_BYTES_MAX = 50_000_000
 LEVELS_MAX = 64
+SCALE_MAX = 30
 
 
 class Refused(Exception):
@@ -114,6 +115,8 @@ def check(file, proof, published):
         raise Refused(f"{asset} is not published once")
     tree = trees[0]
     scale = whole_number(tree["scale"], "the scale")
+    if scale > SCALE_MAX:
+        raise Refused(f"an asset of {scale} decimals")
     leaves = whole_number(tree["leaves"], "the number of leaves")
     units = amount_units(proof["amount"], scale)
     content = b"".join(
@@ -166,15 +169,16 @@ def main(arguments):
         print(__doc__)
         return 2
     try:
-        lines = verify(load(arguments[0]), load(arguments[1]))
+        file = load(arguments[0])
+        lines = verify(file, load(arguments[1]))
     except Refused as error:
         print(f"REFUSED: {error}")
         return 1
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         print(f"REFUSED: a file is not as it should be: {type(error).__name__}: {error}")
         return 1
     print("\n".join(lines))
-    print(f"VERIFIED: account {load(arguments[0])['account']}")
+    print(f"VERIFIED: account {file['account']}")
     return 0
 
 

@@ -214,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     # What was asked for is found in the table, so nothing depends on a message that may be lost.
     "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
     "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},
+    "purge reports": {"task": "zavora.purge_reports", "schedule": 3_600.0},
 }
 
 REST_FRAMEWORK = {

@@ -12,7 +12,8 @@ from django.utils import timezone
 from accounts import services
 from accounts.access.actor import Actor
 from accounts.redis_client import get_redis
-from accounts.reports.services import SETTLED_AFTER
+from accounts.reports.selectors import days_without_report
+from accounts.reports.services import PURGE_MAX, SETTLED_AFTER
 from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
 from zavora.reports import making
 
@@ -33,7 +34,14 @@ def make_reports() -> None:
 
 @shared_task(name="zavora.ask_daily_report")
 def ask_daily_report() -> None:
-    """Ask for the report of the day before, as soon as that has settled; throw old reports away."""
-    ended = timezone.now() - SETTLED_AFTER - timedelta(days=1)
-    services.request_daily_report(by=BY, day=ended.date())
-    services.purge_reports(by=BY)
+    """Ask for the report of yesterday, once it has settled, and of days that were missed."""
+    newest = (timezone.now() - SETTLED_AFTER - timedelta(days=1)).date()
+    for day in days_without_report(newest):
+        services.request_daily_report(by=BY, day=day)
+
+
+@shared_task(name="zavora.purge_reports")
+def purge_reports() -> None:
+    """Throw away what is past its time, some at once, until nothing is."""
+    while services.purge_reports(by=BY) == PURGE_MAX:
+        show_life()

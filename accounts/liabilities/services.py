@@ -21,13 +21,16 @@ from zavora.foundation.money import decimal_to_units, units_to_decimal
 SECRET_BYTES: Final = 32
 ROWS_MAX: Final = 5_000
 
-# By a keyed hash: neighbours in a tree see each other's amounts, so the order must tell nobody.
+# One statement: PostgreSQL answers it as of the moment when its cursor was opened, however long it
+# is read. A balance below zero is read too, and then nothing is published.
+#
+# In the order of a keyed hash: neighbours see each other's amounts, so the order must tell nobody.
 _BALANCES: Final = f"""
 SELECT a.id, a.code, a.scale, c.id, c.public_id, b.available + b.locked
 FROM {Balance._meta.db_table} b
 JOIN {Asset._meta.db_table} a ON a.id = b.asset_id
 JOIN {Account._meta.db_table} c ON c.id = b.account_id
-WHERE c.kind = 'customer' AND b.available + b.locked > 0
+WHERE c.kind = 'customer' AND b.available + b.locked <> 0
 ORDER BY a.code, sha256(%s || uuid_send(c.public_id))
 """
 _LEAVES: Final = (
@@ -45,22 +48,21 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
 
 
 @transaction.atomic(durable=True)
-def publish_liabilities(*, by: Actor) -> LiabilitySnapshot:
+def publish_liabilities(*, by: Actor, page_rows: int = ROWS_MAX) -> LiabilitySnapshot:
     """Take a snapshot of all customers' balances and publish the root of a tree for each asset.
 
-    In one REPEATABLE READ transaction, in pieces of ``ROWS_MAX``; it waits for nobody, and nobody
-    for it. Must not be called inside a transaction. Raises Forbidden for everybody but the exchange
-    itself and superusers, or Conflict where nobody has anything.
+    Read and written ``page_rows`` balances at a time; it waits for nobody, and nobody for it. Must
+    not be called inside a transaction. Raises Forbidden for everybody but the exchange itself and
+    superusers, Conflict where nobody has anything, or InvariantBroken where a balance is negative;
+    then nothing was published.
     """
     by.require_everything("publish liabilities")
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     snapshot = LiabilitySnapshot.objects.create(
         secret=secrets.token_bytes(SECRET_BYTES), taken_at=timezone.now()
     )
     roots = {}
-    for _, rows in groupby(_balances(bytes(snapshot.secret)), key=_asset_of):
-        tree = _plant(snapshot, rows)
+    for _, rows in groupby(_balances(bytes(snapshot.secret), page_rows), key=_asset_of):
+        tree = _plant(snapshot, rows, page_rows)
         roots[tree.asset.code] = tree.root
     if not roots:
         raise Conflict("nobody owns anything, so there is nothing to publish")
@@ -72,16 +74,16 @@ def _asset_of(row: _Row) -> int:
     return row.asset_id
 
 
-def _balances(secret: bytes) -> Iterator[_Row]:
+def _balances(secret: bytes, page_rows: int) -> Iterator[_Row]:
     """Yield every balance that is not zero, by asset, from a cursor on the server."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(_BALANCES, [secret])
-        while rows := cursor.fetchmany(ROWS_MAX):
+        while rows := cursor.fetchmany(page_rows):
             for row in rows:
                 yield _Row(*row)
 
 
-def _plant(snapshot: LiabilitySnapshot, rows: Iterator[_Row]) -> LiabilityTree:
+def _plant(snapshot: LiabilitySnapshot, rows: Iterator[_Row], page_rows: int) -> LiabilityTree:
     """Write the leaves of an asset, then its tree."""
     builder, tree_id = TreeBuilder(), _next_id()
     kept: list[tuple[Any, ...]] = []
@@ -96,7 +98,7 @@ def _plant(snapshot: LiabilitySnapshot, rows: Iterator[_Row]) -> LiabilityTree:
                 nonce=nonce,
             )
         )  # fmt: skip
-        if len(kept) == ROWS_MAX:
+        if len(kept) == page_rows:
             _write(kept)
     _write(kept)
     top, blocks = builder.finish()

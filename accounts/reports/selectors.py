@@ -1,7 +1,7 @@
 """Reads of reports and of what they are made of: bounded queries, explicit order, no locks."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -10,11 +10,22 @@ import msgspec
 from django.db import connection
 from django.db.models import Count, Sum
 
-from accounts.models import Account, Asset, Balance, LedgerEntry, Report, ReportPart, Withdrawal
+from accounts.models import (
+    Account,
+    Asset,
+    Balance,
+    LedgerEntry,
+    LedgerTransaction,
+    Report,
+    ReportPart,
+    Withdrawal,
+)
 from zavora.foundation.errors import Conflict, NotFound
 
 PAGE_MAX: Final = 1_000
 ENTRIES_MAX: Final = 10_000
+# After a longer pause, the days before it have no report.
+DAYS_BACK_MAX: Final = 31
 
 
 class AssetTotals(msgspec.Struct, frozen=True):
@@ -35,6 +46,22 @@ class AssetTotals(msgspec.Struct, frozen=True):
     total: Decimal
     balance: Decimal
     fees: Decimal
+
+
+class ReportedEntry(msgspec.Struct, frozen=True, gc=False):
+    """An entry of the ledger as statements read it. ``time`` and ``amount`` are texts of SQL.
+
+    A month may have hundreds of thousands of them, so they come without a row's object and as
+    little as possible is made of each: ISO 8601 in UTC, and a plain decimal.
+    """
+
+    id: int
+    transaction_id: int
+    asset_id: int
+    kind: str
+    reference: str
+    time: str
+    amount: str
 
 
 class AssetSides(msgspec.Struct, frozen=True):
@@ -105,6 +132,19 @@ def about_of(report: Report) -> Told:
     return Told(str(account.public_id), account.label, str(account.owner))
 
 
+def days_without_report(newest: date) -> list[date]:
+    """Return the days up to ``newest`` since the last one that has a report of the exchange.
+
+    At most ``DAYS_BACK_MAX``, oldest first; ``newest`` alone where no day ever had one.
+    """
+    whole = Report.objects.filter(kind=Report.Kind.DAILY).exclude(state=Report.State.FAILED)
+    last = whole.order_by("-period_to").values_list("period_to", flat=True).first()
+    if last is None:
+        return [newest]
+    first = max(last.astimezone(UTC).date(), newest - timedelta(days=DAYS_BACK_MAX - 1))
+    return [first + timedelta(days=number) for number in range((newest - first).days + 1)]
+
+
 def get_part(report_id: int, number: int) -> bytes | None:
     """Return a part of a report's file; None after the last one."""
     parts = ReportPart.objects.filter(report_id=report_id, number=number)
@@ -142,19 +182,27 @@ def list_totals(account_id: int, begin: datetime, end: datetime) -> list[AssetTo
         return [AssetTotals(*row) for row in cursor.fetchall()]
 
 
+_ENTRIES: Final = f"""
+SELECT e.id, e.transaction_id, e.asset_id, e.kind, t.reference,
+    to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), e.amount::text
+FROM {LedgerEntry._meta.db_table} e
+JOIN {LedgerTransaction._meta.db_table} t ON t.id = e.transaction_id
+WHERE e.account_id = %s AND e.id > %s AND e.created_at >= %s AND e.created_at < %s
+ORDER BY e.id LIMIT %s
+"""
+
+
 def list_entries(
     account_id: int, begin: datetime, end: datetime, *, after_id: int, limit: int
-) -> list[LedgerEntry]:
+) -> list[ReportedEntry]:
     """Return entries of an account (its primary key) in a period, oldest first, after an id.
 
-    Each comes with its transaction. At most ``ENTRIES_MAX`` of them; who wants all goes on after
-    the last one. A period that has settled holds the same ones whenever it is asked.
+    Each with the reference of its transaction. At most ``ENTRIES_MAX`` of them; who wants all goes
+    on after the last one. A period that has settled holds the same ones whenever it is asked.
     """
-    entries = LedgerEntry.objects.filter(
-        account_id=account_id, pk__gt=after_id, created_at__gte=begin, created_at__lt=end
-    )
-    entries = entries.select_related("transaction").order_by("pk")
-    return list(entries[: min(limit, ENTRIES_MAX)])
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTRIES, [account_id, after_id, begin, end, min(limit, ENTRIES_MAX)])
+        return [ReportedEntry(*row) for row in cursor.fetchall()]
 
 
 # --- the whole exchange --------------------------------------------------------------------------

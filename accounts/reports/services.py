@@ -11,9 +11,10 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
@@ -39,6 +40,8 @@ PERIOD_MAX: Final = timedelta(days=367)
 OPEN_MAX: Final = 3
 OF_A_DAY_MAX: Final = 50
 RETRY_AFTER_S: Final = 30
+# What all files of a person may take together before they can ask for another one.
+KEPT_BYTES_MAX: Final = 1_073_741_824
 # Whoever makes a report renews this with each part.
 LEASE: Final = timedelta(seconds=60)
 # A report that ended the process so often is not tried again.
@@ -47,6 +50,8 @@ NOTE_LENGTH_MAX: Final = 200
 PURGE_MAX: Final = 500
 KINDS_OF_ACCOUNTS: Final = (Report.Kind.STATEMENT, Report.Kind.TRADES)
 OPEN_STATES: Final = (Report.State.PENDING, Report.State.MAKING)
+
+log = structlog.get_logger(__name__)
 
 
 class AttemptLost(Exception):
@@ -129,7 +134,8 @@ def request_daily_report(*, by: Actor, day: date) -> Report:
 def take_report(*, by: Actor) -> Attempt | None:
     """Take up the oldest report that nobody is making; None where there is none.
 
-    What an earlier attempt left of it is thrown away. Raises Forbidden.
+    What an earlier attempt left of it is thrown away. One that ended so many attempts that it is
+    not tried again fails, and None is returned, too. Raises Forbidden.
     """
     by.require_everything("make reports")
     now = timezone.now()
@@ -143,6 +149,7 @@ def take_report(*, by: Actor) -> Attempt | None:
     report.progress = report.size = 0
     if report.attempt > ATTEMPTS_MAX:
         _end(report, Report.State.FAILED, "it could not be made; an operator is told")
+        log.critical("report_given_up", report=report.pk, attempts=ATTEMPTS_MAX)
         return None
     report.state = Report.State.MAKING
     report.lease_until = now + LEASE
@@ -255,6 +262,11 @@ def _check_counts(account: Account, now: datetime) -> None:
         raise RateLimited(
             f"at most {OF_A_DAY_MAX} reports are made for a person in a day",
             retry_after=3_600, limit=OF_A_DAY_MAX,
+        )  # fmt: skip
+    if (of_owner.aggregate(size=Sum("size"))["size"] or 0) >= KEPT_BYTES_MAX:
+        raise RateLimited(
+            f"the reports that are kept for a person take {KEPT_BYTES_MAX:,} bytes together",
+            retry_after=86_400, limit=KEPT_BYTES_MAX,
         )  # fmt: skip
 
 

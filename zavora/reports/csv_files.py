@@ -1,7 +1,8 @@
 """Reports as CSV: UTF-8, RFC 4180, tables one below the other, parted by an empty line.
 
-Texts that people wrote are data to a spreadsheet, too: one that would begin a formula there gets an
-apostrophe in front (OWASP, "CSV Injection"). Figures may begin with a minus; they are ours.
+Texts that people wrote are data to a spreadsheet, too: whatever would begin a formula there gets an
+apostrophe in front (OWASP, "CSV Injection"), also in the middle of a text, after what a spreadsheet
+of another language takes for the end of a cell. Figures may begin with a minus; they are ours.
 """
 
 import csv
@@ -12,7 +13,8 @@ from typing import Final
 
 from zavora.reports.tables import Pieces, Table
 
-_FORMULA: Final = re.compile(r"[=+\-@\t\r\n]")
+# The signs of formulas in both widths, and white space, which is passed over before them.
+_FORMULA: Final = re.compile(r"(^|[,;|\t\r\n])(?=[\t\r\n]|[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _FIGURE: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
@@ -36,6 +38,6 @@ def as_csv(pieces: Pieces) -> Iterator[tuple[bytes, int]]:
 
 def cell(text: str) -> str:
     """Return a text as a spreadsheet may have it."""
-    if _FORMULA.match(text) and not _FIGURE.fullmatch(text):
-        return f"'{text}"
-    return text
+    if text.isalnum() or _FIGURE.fullmatch(text):  # nearly all of them: names, numbers, amounts
+        return text
+    return _FORMULA.sub(r"\1'", text)

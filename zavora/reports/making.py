@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
 import structlog
 
 from accounts import services
@@ -16,15 +17,18 @@ from accounts.reports.selectors import about_of
 from accounts.reports.services import Attempt, AttemptLost
 from zavora.reports.csv_files import as_csv
 from zavora.reports.daily import daily_report
-from zavora.reports.pdf_files import TooLong, as_pdf
+from zavora.reports.pdf_files import as_pdf
 from zavora.reports.statements import statement
-from zavora.reports.tables import About, NotTied, Pieces
+from zavora.reports.tables import About, NotTied, Pieces, TooLong
 from zavora.reports.trading import trade_report
 
 BY: Final = Actor.system("reports")
 # A part is written when it is so large, or so old: the lease is renewed with it.
 PART_BYTES_MIN: Final = 262_144
 PART_S_MAX: Final = 5.0
+# A report that is larger or takes longer fails: others wait for it, and its parts take room.
+FILE_BYTES_MAX: Final = 268_435_456
+MAKING_S_MAX: Final = 900.0
 TITLES: Final = {
     "statement": "Statement of account",
     "trades": "Trades and fees",
@@ -40,22 +44,32 @@ WRITERS: Final[dict[str, Callable[[About], Pieces]]] = {
 log = structlog.get_logger(__name__)
 
 
-def make_reports(after_part: Callable[[], None] = lambda: None) -> int:
+class Limits(msgspec.Struct, frozen=True):
+    """How large a file may get, and how long it may take to be made."""
+
+    file_bytes_max: int = FILE_BYTES_MAX
+    making_s_max: float = MAKING_S_MAX
+
+
+LIMITS: Final = Limits()
+
+
+def make_reports(after_part: Callable[[], None] = lambda: None, limits: Limits = LIMITS) -> int:
     """Make every report that is open; return how many were made.
 
     ``after_part`` is called after each part, for whoever has to show that they are alive.
     """
     made = 0
     while (attempt := services.take_report(by=BY)) is not None:
-        made += _try(attempt, after_part)
+        made += _try(attempt, after_part, limits)
     return made
 
 
-def _try(attempt: Attempt, after_part: Callable[[], None]) -> bool:
+def _try(attempt: Attempt, after_part: Callable[[], None], limits: Limits) -> bool:
     report_id = attempt.report.pk
     try:
         try:
-            _make(attempt, after_part)
+            _make(attempt, after_part, limits)
         except TooLong as error:
             services.fail_report(by=BY, attempt=attempt, note=str(error))
         except NotTied as error:
@@ -68,9 +82,14 @@ def _try(attempt: Attempt, after_part: Callable[[], None]) -> bool:
     return False
 
 
-def _make(attempt: Attempt, after_part: Callable[[], None]) -> None:
+def _make(attempt: Attempt, after_part: Callable[[], None], limits: Limits) -> None:
     digest = hashlib.sha256()
+    deadline = time.monotonic() + limits.making_s_max
     for body, progress in _parts(_file(attempt)):
+        if attempt.size + len(body) > limits.file_bytes_max:
+            raise TooLong("the file gets too large; ask for a shorter period")
+        if time.monotonic() > deadline:
+            raise TooLong("it takes too long to be made; ask for a shorter period")
         services.append_part(by=BY, attempt=attempt, body=body, progress=progress)
         digest.update(body)
         after_part()

@@ -5,10 +5,8 @@ and the entries that stand in it make the closing balance, that is the sum of al
 had by the end of the period, and with what came since it is the balance of now.
 """
 
-from decimal import Decimal
-
 from accounts.reports.selectors import AssetTotals, list_entries, list_totals
-from zavora.foundation.money import EXACT
+from zavora.foundation.money import decimal_to_units, numeric_text_to_units, units_to_text
 from zavora.reports.tables import (
     ROWS_MAX,
     About,
@@ -19,7 +17,6 @@ from zavora.reports.tables import (
     Table,
     amount,
     head,
-    moment,
     share_done,
 )
 
@@ -49,7 +46,7 @@ def _balance_row(one: AssetTotals) -> Row:
 
 def _entries(about: About, totals: list[AssetTotals], page_rows: int) -> Pieces:
     of_asset = {one.asset_id: one for one in totals}
-    running = {one.asset_id: one.opening for one in totals}
+    running = {one.asset_id: decimal_to_units(one.opening, one.scale) for one in totals}
     expected = sum(one.entries for one in totals)
     firsts = [one.first_id for one in totals if one.first_id is not None]
     last_id, found = min(firsts, default=1) - 1, 0
@@ -62,30 +59,31 @@ def _entries(about: About, totals: list[AssetTotals], page_rows: int) -> Pieces:
         rows: list[Row] = []
         for entry in entries:
             asset = of_asset[entry.asset_id]
-            running[asset.asset_id] = EXACT.add(running[asset.asset_id], entry.amount)
+            units = numeric_text_to_units(entry.amount, asset.scale)
+            running[asset.asset_id] = balance = running[asset.asset_id] + units
             rows.append(
                 (
-                    moment(entry.created_at),
-                    str(entry.pk),
+                    entry.time,
+                    str(entry.id),
                     str(entry.transaction_id),
                     entry.kind,
-                    entry.transaction.reference,
+                    entry.reference,
                     asset.asset,
-                    amount(entry.amount, asset.scale),
-                    amount(running[asset.asset_id], asset.scale),
+                    units_to_text(units, asset.scale),
+                    units_to_text(balance, asset.scale),
                 )
             )
-        last_id, found = entries[-1].pk, found + len(entries)
+        last_id, found = entries[-1].id, found + len(entries)
         yield Rows(rows, share_done(found, expected))
     _require(found == expected, f"{found} entries of {expected}")
     for one in totals:
         _require_closing(one, running[one.asset_id])
 
 
-def _require_closing(one: AssetTotals, reached: Decimal) -> None:
+def _require_closing(one: AssetTotals, reached_units: int) -> None:
     _require(
-        reached == one.closing,
-        f"{one.asset}: opening and entries make {reached}, the ledger has {one.closing}",
+        reached_units == decimal_to_units(one.closing, one.scale),
+        f"{one.asset}: opening and entries make {reached_units} units, not {one.closing}",
     )
 
 

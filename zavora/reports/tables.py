@@ -18,6 +18,10 @@ class NotTied(Exception):
     """The figures of a report do not agree with the ledger: it must not be handed out."""
 
 
+class TooLong(Exception):
+    """The report is larger than it may be; the words are for its owner."""
+
+
 class Table(msgspec.Struct, frozen=True):
     """A table begins: its title and the heads of its columns."""
 

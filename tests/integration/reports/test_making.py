@@ -30,8 +30,8 @@ from zavora.foundation.errors import (
     ValidationFailed,
 )
 from zavora.reports.making import make_reports
-from zavora.reports.pdf_files import TooLong, as_pdf
-from zavora.reports.tables import About, Rows, Table
+from zavora.reports.pdf_files import as_pdf
+from zavora.reports.tables import About, Rows, Table, TooLong
 
 DAY = timedelta(days=1)
 

@@ -93,7 +93,7 @@ def test_an_entry_that_vanishes_meanwhile_is_noticed(past):
     with connection.cursor() as cursor:
         trigger = "TRIGGER ledger_entry_append_only"
         cursor.execute(f"ALTER TABLE accounts_ledgerentry DISABLE {trigger}")
-        cursor.execute("DELETE FROM accounts_ledgerentry WHERE id = %s", [last.pk])
+        cursor.execute("DELETE FROM accounts_ledgerentry WHERE id = %s", [last.id])
         cursor.execute(f"ALTER TABLE accounts_ledgerentry ENABLE {trigger}")
 
     with pytest.raises(NotTied, match="entries of"):
