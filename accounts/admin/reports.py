@@ -14,6 +14,13 @@ from accounts.models import Report, ReportPart
 from accounts.reports.selectors import get_part
 from accounts.services import export_report
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
+from zavora.foundation.admin.forms import (
+    ANSWERED,
+    ReasonForm,
+    action_page,
+    no_facts,
+    title_of_action,
+)
 from zavora.foundation.admin.search import numbers
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.forms import sentence
@@ -55,6 +62,10 @@ class ReportAdmin(ReadOnlyAdmin):
         if len(keys) != 1:
             messages.error(request, "Select one report.")
             return None
+        form = ReasonForm(request.POST if ANSWERED in request.POST else None)
+        if not form.is_valid():
+            title = title_of_action(self, request)
+            return action_page(self, request, list(rows), form, title=title, facts=no_facts)
         try:
             report = export_report(by=operator_of(request), report_id=keys[0])
         except ZavoraError as error:

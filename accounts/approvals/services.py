@@ -32,7 +32,7 @@ OUTCOME_LENGTH_MAX = 200
 def ask(by: Actor, asked: Asked, *, now: datetime) -> Approval:
     """Ask for an act within the present transaction, on record. Raises Conflict as it waits."""
     approval = open_approval(by, asked, needed=KINDS[asked.kind].approvers, now=now)
-    _record(by, "approval.request", approval, was=None, reason=asked.reason, **asked.arguments)
+    _record(by, "approval.request", approval, reason=asked.reason, **asked.arguments)
     return approval
 
 
@@ -151,10 +151,8 @@ def _give_up(kind: Kind, approval: Approval, ending: Ending) -> None:
     end_approval(approval, ending.state, outcome=outcome, now=ending.now)
 
 
-def _record(
-    by: Actor, act: str, approval: Approval, *, was: Any, reason: str = "", **more: Any
-) -> None:
+def _record(by: Actor, act: str, approval: Approval, *, reason: str = "", **more: Any) -> None:
     record_act(
         by, act, approval.subject, reason=reason, approval=str(approval.pk), kind=approval.kind,
-        requester=approval.requester_id, was=was, now=state_of(approval), **more,
+        requester=approval.requester_id, now=state_of(approval), **more,
     )  # fmt: skip

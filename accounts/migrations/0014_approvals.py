@@ -13,7 +13,8 @@ from django.db import migrations, models
 # The roles of operators: by name what each may, beside seeing all that it works with.
 LOOK = (
     "user", "account", "apikey", "asset", "balance", "ledgertransaction", "ledgerentry", "deposit",
-    "withdrawal", "withdrawaladdress", "withdrawallimit", "approval", "auditrecord",
+    "withdrawal", "withdrawaladdress", "withdrawallimit", "transfer", "approval", "auditrecord",
+    "auditlink", "report", "reportpart", "liabilitysnapshot", "liabilitytree", "liabilityleaf",
 )  # fmt: skip
 LOOK_AT_MARKETS = (
     "market", "marketstate", "shard", "switch", "order", "orderkey", "trade", "command", "event",
@@ -31,6 +32,7 @@ TREASURY = (
     ("accounts", "withdrawal", "approve_withdrawals"),
     ("accounts", "ledgertransaction", "add_ledgertransaction"),
     ("accounts", "approval", "approve_adjustments"),
+    ("accounts", "report", "export_reports"),
 )
 RISK = (
     ("accounts", "account", "change_account"),
@@ -59,6 +61,7 @@ WORDS = {
     "change_threshold": "Can change up to what withdrawals need no approval",
     "approve_withdrawals": "Can approve withdrawals of others",
     "approve_adjustments": "Can approve adjustments and credits of others",
+    "export_reports": "Can download reports of the whole exchange",
 }
 
 NAMES = {
@@ -68,6 +71,11 @@ NAMES = {
     "withdrawaladdress": "withdrawal address",
     "withdrawallimit": "withdrawal limit",
     "auditrecord": "audit record",
+    "auditlink": "audit link",
+    "reportpart": "report part",
+    "liabilitysnapshot": "liability snapshot",
+    "liabilitytree": "liability tree",
+    "liabilityleaf": "liability leaf",
     "marketstate": "market state",
     "orderkey": "order key",
 }

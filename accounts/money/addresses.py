@@ -6,7 +6,7 @@ go to addresses of the book alone; it is switched on at once, and off only after
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -128,7 +128,11 @@ def remove_address(
     if record.removed_at is None:
         record.removed_at = moment(now)
         record.save(update_fields=["removed_at"])
-        _record(by, "address.remove", record, account)
+        removed_at = record.removed_at.isoformat()
+        _record(
+            by, "address.remove", record, account,
+            was={"removed_at": None}, now={"removed_at": removed_at},
+        )  # fmt: skip
     return record
 
 
@@ -151,20 +155,32 @@ def set_allow_list(
         return account
     if not is_on and was_ending:
         return account  # asking again makes it neither sooner nor later
+    was = _allow_list_of(account)
     account.has_allow_list = is_on or was_on
     account.allow_list_ends_at = None if is_on else now + cooling_time()
     account.updated_at = now
     account.save(update_fields=["has_allow_list", "allow_list_ends_at", "updated_at"])
-    ends_at = account.allow_list_ends_at
     record_act(
-        by, "account.allow_list", f"account:{account.public_id}", was=was_on, is_on=is_on,
-        ends_at=None if ends_at is None else ends_at.isoformat(),
+        by, "account.allow_list", f"account:{account.public_id}",
+        was=was, now=_allow_list_of(account),
     )  # fmt: skip
     return account
 
 
-def _record(by: Actor, act: str, record: WithdrawalAddress, account: Account) -> None:
+def _allow_list_of(account: Account) -> dict[str, Any]:
+    """Return how an account's allow-list stands, as records of acts say it."""
+    ends_at = account.allow_list_ends_at
+    return {
+        "has_allow_list": account.has_allow_list,
+        "allow_list_ends_at": None if ends_at is None else ends_at.isoformat(),
+    }
+
+
+def _record(
+    by: Actor, act: str, record: WithdrawalAddress, account: Account, **change: Any
+) -> None:
     record_act(
         by, act, f"account:{account.public_id}", entry=str(record.pk), asset=record.asset.code,
         address=record.address, label=record.label, usable_at=record.usable_at.isoformat(),
+        **change,
     )  # fmt: skip

@@ -89,6 +89,7 @@ def change_threshold_now(
         asset.save(update_fields=["withdrawal_auto_max"])
         record_act(
             by, "asset.threshold", f"asset:{code}", reason=checked_reason(reason),
-            was=plain(was), now=plain(amount), **more,
+            was={"withdrawal_auto_max": plain(was)}, now={"withdrawal_auto_max": plain(amount)},
+            **more,
         )  # fmt: skip
     return asset

@@ -110,8 +110,8 @@ def set_withdrawal_limit(
     record_act(
         by, "limit.set",
         f"asset:{the_asset.code}" if account is None else f"account:{account.public_id}",
-        reason=reason, asset=the_asset.code, level=level, was=was,
-        now=None if per_day is None else f"{per_day:f}",
+        reason=reason, asset=the_asset.code, level=level, was={"per_day": was},
+        now={"per_day": None if per_day is None else plain(per_day)},
     )  # fmt: skip
     return limit
 
@@ -128,7 +128,10 @@ def set_verification_level(*, by: Actor, user_id: int, level: int, reason: str) 
     if user.verification_level != level:
         was, user.verification_level = user.verification_level, level
         user.save(update_fields=["verification_level"])
-        record_act(by, "user.level", f"user:{user.pk}", reason=reason, was=was, now=level)
+        record_act(
+            by, "user.level", f"user:{user.pk}", reason=reason,
+            was={"level": was}, now={"level": level},
+        )  # fmt: skip
     return user
 
 

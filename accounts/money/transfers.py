@@ -23,12 +23,13 @@ from accounts.money.postings import (
     balance_state,
     change_balance,
     checked_amount,
+    figures_of,
     get_asset,
     lock_balances_between,
     post,
     total_of,
 )
-from accounts.money.services import SHUT_STATUSES, check_key
+from accounts.money.services import SHUT_STATUSES, Change, check_key
 from accounts.notices import publish_balances_on_commit
 from accounts.people.locks import lock_accounts
 from zavora.foundation.errors import AccountFrozen, Conflict, Forbidden, ValidationFailed
@@ -79,10 +80,10 @@ def transfer(
     for account in (payer, receiver):
         if account.status in SHUT_STATUSES:
             raise AccountFrozen(f"the account {account.public_id} is {account.status}")
-    record = _move(by, payer, receiver, the_asset, amount, key=key, now=timezone.now())
+    record, change = _move(by, payer, receiver, the_asset, amount, key=key, now=timezone.now())
     record_act(
         by, "transfer", f"account:{payer.public_id}", transfer=str(record.public_id),
-        to=str(receiver.public_id), asset=the_asset.code, amount=f"{amount:f}",
+        to=str(receiver.public_id), asset=the_asset.code, amount=f"{amount:f}", **change,
     )  # fmt: skip
     return record
 
@@ -96,11 +97,19 @@ def _move(
     *,
     key: str | None,
     now: datetime,
-) -> Transfer:
-    """Write a transfer with its movement; the accounts are locked and everything is checked."""
+) -> tuple[Transfer, Change]:
+    """Write a transfer with its movement; the accounts are locked and everything is checked.
+
+    Return it, and what both balances were before and are after it.
+    """
     taken_from, given_to = lock_balances_between(
         payer=payer, receiver=receiver, asset=asset, amount=amount
     )
+
+    def figures() -> dict[str, dict[str, str]]:
+        return {"from": figures_of(taken_from, asset), "to": figures_of(given_to, asset)}
+
+    was = figures()
     change_balance(taken_from, available=EXACT.minus(amount), locked=ZERO, now=now)
     change_balance(given_to, available=amount, locked=ZERO, now=now)
     record = Transfer(
@@ -127,4 +136,4 @@ def _move(
     publish_balances_on_commit(
         [balance_state(balance, asset, moved=signed) for balance, signed in moved]
     )
-    return record
+    return record, {"was": was, "now": figures()}

@@ -111,8 +111,8 @@ def rename_account(*, by: Actor, account_id: UUID, label: str) -> Account:
     require_own(by, account, what="rename the accounts of others")
     if account.label != label:
         about = f"account:{account.public_id}"
-        record_act(by, "account.rename", about, was=account.label, label=label)
-        account.label = label
+        was, account.label = account.label, label
+        record_act(by, "account.rename", about, was={"label": was}, now={"label": label})
         account.updated_at = timezone.now()
         account.save(update_fields=["label", "updated_at"])
     return account

@@ -107,7 +107,7 @@ def _own_key(by: Actor, **more: Any) -> object:
     return accounts.create_key(by=by, kind=kind, terms=terms, public_key_pem=pem)
 
 
-def _rename(by: Actor, things: Things, label: str = "new") -> object:
+def _rename_key(by: Actor, things: Things, label: str = "new") -> object:
     return accounts.rename_key(by=by, key_id=things.key, label=label)
 
 
@@ -258,11 +258,11 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _own_key(customer(ann.user), kind="dsa"),
     ),
     "rename_key": (
-        lambda ann, bob: _rename(customer(bob.user), ann),
-        lambda ann, bob: _rename(key(ann, "read", "trade", "withdraw"), ann),
-        lambda ann, bob: _rename(all_but(Permission.REVOKE_KEY), ann),
-        lambda ann, bob: _rename(customer(ann.user), ann, "x" * 65),
-        lambda ann, bob: _rename(customer(ann.user), ann, "a\0b"),
+        lambda ann, bob: _rename_key(customer(bob.user), ann),
+        lambda ann, bob: _rename_key(key(ann, "read", "trade", "withdraw"), ann),
+        lambda ann, bob: _rename_key(all_but(Permission.REVOKE_KEY), ann),
+        lambda ann, bob: _rename_key(customer(ann.user), ann, "x" * 65),
+        lambda ann, bob: _rename_key(customer(ann.user), ann, "a\0b"),
     ),
     "revoke_key": (
         lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),

@@ -15,8 +15,9 @@ from tests.desk_rows import end_here
 
 # What is made, or is nobody's to read: nothing was before it, or nothing of it can be told.
 WITHOUT_BEFORE = {
-    "account.open", "asset.create", "key.create", "user.create",
+    "account.open", "address.add", "approval.request", "asset.create", "key.create", "user.create",
     "user.change_password", "user.reset_link", "user.reset_password",
+    "liabilities.publish", "report.export", "report.request",
 }  # fmt: skip
 # A record as the version before writes it, which knows nothing of roles.
 INSERT = (

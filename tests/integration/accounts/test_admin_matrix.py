@@ -362,8 +362,14 @@ def test_every_act_of_the_table_needs_a_reason_and_leaves_one_record(desk):
 def is_one_act(made, whose):
     """Return whether records speak of one act of somebody, and of what was and is now.
 
-    What a worker carries out has a second one: what came of it.
+    What a worker carries out has a second one: what came of it. So has what was approved: the
+    decision, which the record of the act names.
     """
+    if len(made) == 2 and made[1].act.startswith("approval."):
+        done, decision = made
+        if (done.user_id, done.details.get("approval")) != (whose[1], decision.details["approval"]):
+            return False
+        made = [decision]
     by = {
         (row.actor_kind, row.user_id, row.role, row.address, row.request_id, row.reason)
         for row in made

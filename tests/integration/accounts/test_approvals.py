@@ -113,7 +113,8 @@ def test_each_step_is_on_record_with_before_and_after(funded):
         ),
     ]  # fmt: skip
     done = last_record("withdrawal.approve")
-    assert (done.subject, done.details["was"], done.details["state"]) == (
+    was, now = done.details["was"], done.details["now"]
+    assert (done.subject, was["state"], now["state"]) == (
         f"account:{funded.public_id}", "pending", "approved",
     )  # fmt: skip
     record.refresh_from_db()

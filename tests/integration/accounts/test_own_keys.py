@@ -147,11 +147,11 @@ def test_what_became_of_a_key_is_on_record_with_before_and_after(user):
     assert [record.act for record in (first, second, third)] == [
         "key.create", "key.change", "key.revoke",
     ]  # fmt: skip
-    assert (second.details["before"], second.details["after"]) == (
+    assert (second.details["was"], second.details["now"]) == (
         {"label": "one"}, {"label": "two"},
     )  # fmt: skip
-    assert third.details["before"] == {"revoked_at": None}
-    assert third.details["after"] == {"revoked_at": made.revoked_at.isoformat()}
+    assert third.details["was"] == {"revoked_at": None}
+    assert third.details["now"] == {"revoked_at": made.revoked_at.isoformat()}
     assert made.lookup not in json.dumps([first.details, second.details, third.details])
 
 

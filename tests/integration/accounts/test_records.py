@@ -1,5 +1,6 @@
 """What people do to rights, keys and money of their own: on record with the effect, or neither."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -22,7 +23,9 @@ from accounts.services import (
     create_token,
     deposit,
     ensure_user,
+    rename_account,
     rename_key,
+    request_report,
     request_withdrawal,
     reset_password,
     revoke_key,
@@ -58,6 +61,15 @@ OWN_ACTS = {
         by=by, account_id=to.account, asset="USD", address="home"
     ),
     "account.allow_list": lambda by, to: set_allow_list(by=by, account_id=to.account, is_on=True),
+    "account.rename": lambda by, to: rename_account(by=by, account_id=to.account, label="Bots"),
+    "report.request": lambda by, to: request_report(
+        by=by,
+        account_id=to.account,
+        kind="trades",
+        format="csv",
+        period_from=datetime(2025, 1, 1, tzinfo=UTC),
+        period_to=datetime(2025, 2, 1, tzinfo=UTC),
+    ),
 }
 # The same, where a key does not reach.
 OWN_ACTS_AT_A_SESSION = {
@@ -154,12 +166,12 @@ def test_a_record_says_what_was_moved_and_what_a_key_may(ann):
     assert (asked.subject, asked.details) == (
         about,
         moved | {"withdrawal": str(first.pk), "address": "far", "state": "settled"}
-        | {"was": held(90, 10), "now": held(85, 10, state="settled")},
+        | {"was": held(70, 30), "now": held(65, 30, state="settled")},
     )  # fmt: skip
     assert (faucet.subject, faucet.details) == (
         about,
         moved | {"deposit": str(given.pk), "source": "faucet", "external_reference": ""}
-        | {"was": held(85, 10), "now": held(90, 10)},
+        | {"was": held(65, 30), "now": held(70, 30)},
     )  # fmt: skip
     assert (made.subject, made.details) == (
         f"user:{ann.user.pk}",
