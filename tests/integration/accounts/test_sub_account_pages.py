@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.models import Account, Transfer
+from accounts.models import Account, LedgerTransaction, Transfer
 from accounts.money.selectors import get_balance
 from accounts.pages.account import ACCOUNTS_PAGE
 from accounts.pages.transfers import PAGE
@@ -116,10 +116,9 @@ def test_whoever_has_one_account_sees_no_form_to_transfer(client, ann):
 
 
 def test_accounts_are_shown_page_by_page(client, ann):
-    made = [
-        create_account(by=SYSTEM, owner_id=ann.pk, label=f"No {number}")
-        for number in range(ACCOUNTS_PAGE)
-    ]
+    made = Account.objects.bulk_create(
+        Account(owner=ann, label=f"No {number}") for number in range(ACCOUNTS_PAGE)
+    )
     page = client.get("/account").content.decode()
     assert page.count('<section class="card" aria-labelledby="account-') == ACCOUNTS_PAGE
     assert f"account-{made[-1].public_id}" not in page
@@ -145,13 +144,19 @@ def amounts_of(page):
     return [int(text) for text in re.findall(r">0\.(\d\d) USD<", page)]
 
 
-def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second):
+def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second, usd):
     cents = range(1, PAGE + 4)
-    for number in cents:
-        transfer(
-            by=SYSTEM, from_account=funded.public_id, to_account=second.public_id, asset="USD",
-            amount=Decimal(number).scaleb(-2),
-        )  # fmt: skip
+    # Rows alone: the page reads no more of them.
+    of_ledger = LedgerTransaction.objects.bulk_create(
+        LedgerTransaction(kind="transfer", reference=str(number)) for number in cents
+    )
+    Transfer.objects.bulk_create(
+        Transfer(
+            owner=ann, from_account=funded, to_account=second, asset=usd, transaction=row,
+            amount=Decimal(row.reference).scaleb(-2),
+        )
+        for row in of_ledger
+    )  # fmt: skip
     assert ">All transfers</a>" in client.get("/account").content.decode()
 
     page = client.get("/account/transfers").content.decode()

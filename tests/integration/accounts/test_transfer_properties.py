@@ -171,7 +171,7 @@ def breaks():
 class RandomTransfers(TestCase):
     """A class, because Hypothesis then begins every example with the database as it was."""
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(steps=st.lists(step, min_size=10, max_size=30))
     def test_each_balance_is_what_a_sum_says(self, steps):
         exchange, model = Exchange(), Model()
