@@ -11,12 +11,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.access.actor import Permission
-from accounts.models import Approval, AuditRecord, LedgerTransaction, Withdrawal
+from accounts.models import Approval, AuditRecord, Balance, LedgerTransaction, Withdrawal
 from accounts.money.selectors import get_balance
 from accounts.people.locks import lock_account
 from accounts.services import (
     approve,
     cancel_own_withdrawal,
+    create_account,
+    deposit,
     ensure_user,
     expire_approval,
     refuse,
@@ -227,13 +229,18 @@ def test_fifty_at_once_keep_the_limit_of_a_day(funded):
 
 
 def test_the_limit_of_a_level_holds_over_all_accounts_of_a_person_at_once(funded):
-    from accounts.services import create_account, deposit
-
+    """Each stands before its own balance, so without the owner's lock both would have summed."""
     second = create_account(by=SYSTEM, owner_id=funded.owner_id, label="Second")
     deposit(by=SYSTEM, account_id=second.public_id, asset="USD", amount=Decimal(9), source="bank")
     set_withdrawal_limit(by=SYSTEM, level=0, asset="USD", per_day=Decimal(5), reason="new")
-    calls = [lambda account=account: ask(account, 1) for account in (funded, second)] * 8
-    threads = run_together(*calls)
-    assert Counter(errors_of(threads)) == {ValidationFailed: 11}
-    assert Withdrawal.objects.count() == 5
+    threads = [Thread(lambda account=account: ask(account, 4)) for account in (funded, second)]
+    with transaction.atomic():
+        assert len(Balance.objects.select_for_update().filter(account__owner=funded.owner)) == 2
+        for count, thread in enumerate(threads, start=1):
+            thread.start()
+            wait_until_blocked(count)
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert errors_of(threads) == [ValidationFailed]
+    assert Withdrawal.objects.get().account == funded
     assert reconcile() == []
