@@ -285,7 +285,7 @@ def test_operators_download_the_day_of_the_exchange_and_no_statement(account):
 
 # --- PDF -----------------------------------------------------------------------------------------
 
-MARKUP = '#panic("injected") *bold* $x$ #read("/etc/passwd") `code` = heading'
+MARKUP = '#panic("injected") *bold* $x$ #read("/etc/passwd") `code`'
 
 
 def test_what_people_wrote_is_no_markup_of_a_pdf(account):

@@ -114,7 +114,7 @@ def test_formulas_in_what_people_wrote_are_texts(account):
         (" =1", "' =1"),
         ("a;=1", "a;'=1"),
         ('a,"=1"', 'a,\'"=1"'),
-        ("a\r\n=1", "a'\r'\n'=1"),
+        ("a\r\n=1", "a\r'\n'=1"),
         ("\uff1d1", "'\uff1d1"),
         ("salary = rent + food", "salary = rent + food"),
         ("ann@example.com", "ann@example.com"),
