@@ -29,8 +29,14 @@ PART_BYTES: Final = 262_144
 _PROGRAM: Final = Path(__file__).with_name("typesetting.py")
 
 
-def as_pdf(pieces: Pieces, about: About) -> Iterator[tuple[bytes, int]]:
-    """Yield the file in parts, each with how far the report is; nothing until all is read.
+def as_pdf(
+    pieces: Pieces,
+    about: About,
+    *,
+    setting_s_max: float = TYPESETTING_S_MAX,
+    heard_every_s: float = HEARD_EVERY_S,
+) -> Iterator[tuple[bytes, int]]:
+    """Yield the file in parts, each with how far the report is; empty ones until it is set.
 
     Raises TooLong.
     """
@@ -48,7 +54,9 @@ def as_pdf(pieces: Pieces, about: About) -> Iterator[tuple[bytes, int]]:
         yield b"", piece.progress // 2
     for one in tables:
         one["widths"] = _widths(one) if len(one["rows"]) > MEASURED_ROWS_MAX else None
-    body = yield from _set({"title": about.title, "tables": tables}, about.end.isoformat())
+    report = {"title": about.title, "tables": tables}
+    asked = msgspec.json.encode({"report": report, "timestamp": about.end.isoformat()})
+    body = yield from _set(asked, time.monotonic() + setting_s_max, heard_every_s)
     for begin in range(0, len(body), PART_BYTES):
         yield body[begin : begin + PART_BYTES], 99
 
@@ -60,18 +68,18 @@ def _widths(table: dict[str, Any]) -> list[int]:
     return [min(max(length, WIDTH_MIN), WIDTH_MAX) for length in longest]
 
 
-def _set(report: dict[str, Any], timestamp: str) -> Generator[tuple[bytes, int], None, bytes]:
+def _set(
+    asked: bytes, deadline: float, heard_every_s: float
+) -> Generator[tuple[bytes, int], None, bytes]:
     """Return the PDF that another process sets; yield empty parts while it is at work."""
-    asked = msgspec.json.encode({"report": report, "timestamp": timestamp})
     process = subprocess.Popen(
         [sys.executable, str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    deadline = time.monotonic() + TYPESETTING_S_MAX
     try:
         body = None
         while body is None:
             try:
-                body, _ = process.communicate(asked, timeout=HEARD_EVERY_S)
+                body, _ = process.communicate(asked, timeout=heard_every_s)
             except subprocess.TimeoutExpired:
                 if time.monotonic() > deadline:
                     raise TooLong("the PDF took too long to be set; ask for CSV") from None

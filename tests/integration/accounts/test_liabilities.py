@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import runpy
 import subprocess
 import sys
 from decimal import Decimal
@@ -27,7 +28,8 @@ from accounts.models import (
 from accounts.services import create_asset, deposit, ensure_user, publish_liabilities
 from api.v1 import report_words as words
 from tests.actors import SYSTEM, customer, operator
-from zavora.foundation.errors import Conflict, Forbidden, NotFound
+from tests.integration.accounts.test_races import WAIT_S, Thread, wait_until_blocked
+from zavora.foundation.errors import Conflict, Forbidden, InvariantBroken, NotFound
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCRIPT = Path(__file__).resolve().parents[3] / "examples/verify_liabilities.py"
@@ -178,15 +180,25 @@ def test_the_script_refuses_every_forgery(people: list[Any], tmp_path: Path) -> 
     roots = published_roots()
     assert checked(tmp_path, honest, roots)[0] == 0
 
+    # The script's own function: a process for each of them would take seconds.
+    script = runpy.run_path(str(SCRIPT), run_name="verify_liabilities")
+    verify = script["verify"]
+    assert len(verify(honest, roots)) == len(honest["proofs"])
     believed = {}
     for name, forge in forgeries().items():
         forged, forged_roots = copy.deepcopy(honest), copy.deepcopy(roots)
         forge(forged, forged_roots)
         assert (forged, forged_roots) != (honest, roots), name
-        status, said = checked(tmp_path, forged, forged_roots)
-        if (status, said[:7]) != (1, "REFUSED"):
-            believed[name] = said
+        # As they arrive: of JSON.
+        forged, forged_roots = json.loads(json.dumps([forged, forged_roots]))
+        try:
+            believed[name] = verify(forged, forged_roots)
+        except script["Refused"]:
+            continue
     assert believed == {}
+    forgeries()["more"](honest, roots)
+    status, said = checked(tmp_path, honest, roots)
+    assert (status, said[:7]) == (1, "REFUSED")
 
 
 def test_the_exchange_alone_publishes(people: list[Any]) -> None:
@@ -195,6 +207,51 @@ def test_the_exchange_alone_publishes(people: list[Any]) -> None:
             publish_liabilities(by=by)
     with pytest.raises(NotFound):
         get_proofs(people[0].public_id, 1)
+
+    assert not LiabilitySnapshot.objects.exists()
+
+
+def test_a_snapshot_is_of_one_moment(people: list[Any]) -> None:
+    """Money that moves between what was read and what is not read yet is counted once."""
+
+    def totals() -> dict[str, Decimal]:
+        sums = Balance.objects.filter(account__kind="customer").values_list("asset__code")
+        return dict(sums.annotate(total=Sum("available") + Sum("locked")))
+
+    before = totals()
+    publishing = Thread(lambda: publish_liabilities(by=SYSTEM, page_rows=1))
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {LiabilityLeaf._meta.db_table} IN ACCESS EXCLUSIVE MODE")
+        publishing.start()
+        wait_until_blocked()  # it has read one row, and cannot write it
+        # On a connection of its own: what this one does is seen at its end only.
+        moved = Thread(lambda: [give(account, "USD", "1000") for account in people])
+        moved.start()
+        moved.join(WAIT_S)
+        assert moved.error is None
+    publishing.join(WAIT_S)
+
+    assert publishing.error is None
+    trees = LiabilityTree.objects.all()
+    assert {tree.asset.code: tree.total for tree in trees} == before
+    assert totals()["USD"] == before["USD"] + 6000
+
+
+def test_a_negative_balance_is_not_published(people: list[Any]) -> None:
+    """It would hide what is owed to others. The tables refuse it too; here they are made not to."""
+    check = "accounts_balance DROP CONSTRAINT balance_available_not_negative"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {check}")
+    try:
+        Balance.objects.filter(account=people[1], asset__code="USD").update(available=-1)
+        with pytest.raises(InvariantBroken, match="negative"):
+            publish_liabilities(by=SYSTEM)
+    finally:
+        Balance.objects.filter(available__lt=0).update(available=0)
+        with connection.schema_editor() as editor:
+            (constraint,) = [c for c in Balance._meta.constraints if c.name in check]
+            editor.add_constraint(Balance, constraint)
 
     assert not LiabilitySnapshot.objects.exists()
 

@@ -39,6 +39,10 @@ def test_gains_of_a_period_know_what_was_bought_before(past):
     assert Decimal(market["gain (average)"]) == with_cost - paid
     assert sum(Decimal(row["gain (FIFO)"]) for row in sales) == with_cost - paid
     assert (market["left"], market["cost of it (FIFO)"]) == ("0.00000000", "0.000000")
+    # And by which rules that was counted.
+    words = {row["about"]: row["value"] for row in tables["Trades and fees"]}
+    assert "oldest purchases" in words["gain (FIFO)"]
+    assert "moving average" in words["gain (average)"]
 
 
 def test_every_fill_of_the_period_is_there_once_with_the_fees_of_the_ledger(within):
@@ -73,11 +77,3 @@ def test_fees_that_the_ledger_does_not_have_are_not_handed_out(past):
     report = made(ask(past.ann, kind="trades"))
 
     assert (report.state, file_of(report)) == ("failed", b"")
-
-
-def test_the_report_says_by_which_rules_it_counts(past):
-    about = tables_of(made(ask(past.ann, kind="trades")))["Trades and fees"]
-
-    words = {row["about"]: row["value"] for row in about}
-    assert "oldest purchases" in words["gain (FIFO)"]
-    assert "moving average" in words["gain (average)"]
