@@ -17,6 +17,7 @@ from accounts.access.callers import SCOPE_TRADE
 from accounts.access.rights import require_own
 from accounts.audit import record_act
 from accounts.models import Account, Asset, Transfer
+from accounts.money.addresses import is_allow_list_on
 from accounts.money.postings import (
     ZERO,
     Posting,
@@ -51,10 +52,10 @@ def transfer(
     """Move ``amount`` of ``asset`` between two accounts of one owner. Idempotent on ``key``.
 
     A key is the paying account's, as those of its withdrawals are. Raises Forbidden (without the
-    scope, or for a credential limited to one account), AccountNotFound (for somebody else's, too),
-    ValidationFailed (what does not fit the asset, the same account twice, a receiving balance
-    without room), AccountFrozen, InsufficientBalance, or Conflict where the key came with other
-    content; then nothing was written.
+    scope, for a credential limited to one account, past an allow-list), AccountNotFound (for
+    somebody else's, too), ValidationFailed (what does not fit the asset, the same account twice, a
+    receiving balance without room), AccountFrozen, InsufficientBalance, or Conflict where the key
+    came with other content; then nothing was written.
     """
     if by.only_account is not None:
         raise Forbidden("this credential is limited to one account and reaches no other")
@@ -77,15 +78,24 @@ def transfer(
         if found == (receiver.pk, the_asset.pk, amount):
             return earlier
         raise Conflict("the key was used for another transfer")
-    for account in (payer, receiver):
-        if account.status in SHUT_STATUSES:
-            raise AccountFrozen(f"the account {account.public_id} is {account.status}")
-    record, change = _move(by, payer, receiver, the_asset, amount, key=key, now=timezone.now())
+    now = timezone.now()
+    _check_rules(payer, receiver, now)
+    record, change = _move(by, payer, receiver, the_asset, amount, key=key, now=now)
     record_act(
         by, "transfer", f"account:{payer.public_id}", transfer=str(record.public_id),
         to=str(receiver.public_id), asset=the_asset.code, amount=f"{amount:f}", **change,
     )  # fmt: skip
     return record
+
+
+def _check_rules(payer: Account, receiver: Account, now: datetime) -> None:
+    """Refuse what either account's state, or the paying one's allow-list, does not let through."""
+    for account in (payer, receiver):
+        if account.status in SHUT_STATUSES:
+            raise AccountFrozen(f"the account {account.public_id} is {account.status}")
+    # Else who has the session would have the money leave by way of an account without one.
+    if is_allow_list_on(payer, now=now) and not is_allow_list_on(receiver, now=now):
+        raise Forbidden("from an account with an allow-list money goes to others that have it on")
 
 
 def _move(

@@ -20,6 +20,7 @@ from accounts.services import (
     set_allow_list,
     set_verification_level,
     set_withdrawal_limit,
+    transfer,
 )
 from tests.actors import SYSTEM, customer
 from tests.admin_walk import fingerprint
@@ -120,7 +121,11 @@ def test_it_goes_on_for_a_day_after_it_is_switched_off(funded):
     refused(funded, "its book alone", NOON + DAY - MINUTE, "elsewhere")
     assert ask(funded, "elsewhere", now=NOON + DAY + MINUTE).state == "pending"
     acts = AuditRecord.objects.filter(act="account.allow_list")
-    assert [row.details["is_on"] for row in acts.order_by("pk")] == [True, False]
+    ends_at = (NOON + DAY).isoformat()
+    assert [row.details["now"] for row in acts.order_by("pk")] == [
+        {"has_allow_list": True, "allow_list_ends_at": None},
+        {"has_allow_list": True, "allow_list_ends_at": ends_at},
+    ]
 
 
 def test_switched_on_again_in_time_it_stays(funded):
@@ -312,3 +317,28 @@ def test_the_page_keeps_the_book_and_the_allow_list(client, funded):
     client.force_login(funded.owner)
     assert "The address is removed." in client.post(gone, follow=True).content.decode()
     assert get_balance(funded.public_id, "USD").available == 100
+
+
+def test_money_leaves_an_allow_list_by_no_other_account(funded):
+    """Else a thief has it go by way of a new account, which has none."""
+    owner = funded.owner
+    other = create_account(by=customer(owner), owner_id=owner.pk, label="Other")
+
+    def move(payer, receiver, amount=1):
+        return transfer(
+            by=customer(owner), from_account=payer.public_id, to_account=receiver.public_id,
+            asset="USD", amount=Decimal(amount),
+        )  # fmt: skip
+
+    move(funded, other, 2)
+    allow_list(funded, is_on=True, now=None)
+    before = fingerprint()
+    with pytest.raises(Forbidden, match="allow-list"):
+        move(funded, other)
+    assert fingerprint() == before
+    move(other, funded)
+    allow_list(funded, is_on=False, now=None)
+    with pytest.raises(Forbidden, match="allow-list"):  # it ends after a day
+        move(funded, other)
+    allow_list(other, is_on=True, now=None)
+    assert move(funded, other).amount == 1

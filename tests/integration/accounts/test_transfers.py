@@ -104,9 +104,17 @@ def test_a_transfer_is_on_record_with_both_accounts(user, funded, second):
 
     act = AuditRecord.objects.get(act="transfer")
     assert (act.subject, act.user_id) == (f"account:{funded.public_id}", user.pk)
+
+    def figures(payer, receiver):
+        return {
+            "from": {"available": payer, "locked": "0.00000000"},
+            "to": {"available": receiver, "locked": "0.00000000"},
+        }
+
     assert act.details == {
         "transfer": str(record.public_id), "to": str(second.public_id), "asset": "USD",
-        "amount": "30",
+        "amount": "30", "was": figures("100.00000000", "0.00000000"),
+        "now": figures("70.00000000", "30.00000000"),
     }  # fmt: skip
 
 
@@ -340,7 +348,7 @@ def test_an_owner_renames_an_account_on_record_with_before_and_after(user, secon
     assert renamed.label == Account.objects.get(pk=second.pk).label == "Söll & Cö"
     act = AuditRecord.objects.get(act="account.rename")
     assert (act.subject, act.user_id) == (f"account:{second.public_id}", user.pk)
-    assert act.details == {"was": "Second", "label": "Söll & Cö"}
+    assert act.details == {"was": {"label": "Second"}, "now": {"label": "Söll & Cö"}}
     rename_account(by=customer(user), account_id=second.public_id, label="Söll & Cö")
     assert AuditRecord.objects.filter(act="account.rename").count() == 1  # it was called so already
 
