@@ -147,7 +147,7 @@ def amounts_of(page):
 def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second, usd):
     cents = range(1, PAGE + 4)
     # Rows alone: the page reads no more of them.
-    of_ledger = LedgerTransaction.objects.bulk_create(
+    LedgerTransaction.objects.bulk_create(
         LedgerTransaction(kind="transfer", reference=str(number)) for number in cents
     )
     Transfer.objects.bulk_create(
@@ -155,7 +155,7 @@ def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second, u
             owner=ann, from_account=funded, to_account=second, asset=usd, transaction=row,
             amount=Decimal(row.reference).scaleb(-2),
         )
-        for row in of_ledger
+        for row in LedgerTransaction.objects.filter(kind="transfer").order_by("pk")
     )  # fmt: skip
     assert ">All transfers</a>" in client.get("/account").content.decode()
 
