@@ -23,6 +23,7 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.fees import assign_fee_tiers, set_account_fees
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
     make_reset_link,
@@ -56,6 +57,7 @@ __all__ = [
     "Movement",
     "NewApiKey",
     "adjust_balance",
+    "assign_fee_tiers",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
     "change_own_password",
@@ -75,6 +77,7 @@ __all__ = [
     "reset_password",
     "revoke_key",
     "save_group",
+    "set_account_fees",
     "set_account_status",
     "set_asset_active",
     "set_user_active",

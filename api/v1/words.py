@@ -152,6 +152,7 @@ def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
 def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape:
     """Return a Fill: a trade as one of its parties sees it."""
     buys = (state.taker_side == "buy") != is_maker
+    fee = state.maker_fee if is_maker else state.taker_fee
     return {
         "id": str(state.sequence),
         "order_id": str(state.maker_order_id if is_maker else state.taker_order_id),
@@ -160,8 +161,8 @@ def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape
         "price": state.price,
         "quantity": state.quantity,
         "amount": state.amount,
-        "fee": state.maker_fee if is_maker else state.taker_fee,
-        "fee_asset": terms.base.code if buys else terms.quote.code,
+        "fee": fee,
+        "fee_asset": terms.fee_asset(fee, buys=buys).code,
         "liquidity": "Maker" if is_maker else "Taker",
         "created_at": time_text(state.created_us),
     }

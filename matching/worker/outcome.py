@@ -183,6 +183,9 @@ class Outcome:
             buyer, seller = maker, taker
             maker_fee = terms.base_text(event.buyer_fee_units)
             taker_fee = terms.quote_text(event.seller_fee_units)
+        if event.rebate_units:  # in the asset of the taker's fee, of which it is a part
+            text_of = terms.base_text if taker_side == "buy" else terms.quote_text
+            maker_fee = text_of(-event.rebate_units)
         trade = wire.TradeState(
             terms.market_id,
             event.sequence,
@@ -263,8 +266,22 @@ class Outcome:
         if seller_fee:
             entries.append(EntryRow(trade_id, seller_id, quote_id, "fee", -seller_fee))
             entries.append(EntryRow(trade_id, self._fee_account_id, quote_id, "fee", seller_fee))
+        if event.rebate_units:
+            self._settle_rebate(event, terms, market, trade_id)
         self.transaction_rows.append(f"{trade_id}\ttrade\t{trade_id}\t{self._time_text}")
         self.trade_rows.append(trade_row(trade_id, trade, self._time_text))
+
+    def _settle_rebate(
+        self, event: Traded, terms: MarketTerms, market: MarketOutcome, trade_id: int
+    ) -> None:
+        """Give the maker its part of the taker's fee, out of the account that has collected it."""
+        asset = terms.base if event.taker.terms.side == "buy" else terms.quote
+        maker_id, rebate = event.maker.account_id, event.rebate_units
+        self._change(market, (maker_id, asset.asset_id)).available_units += rebate
+        self.entries.append(
+            EntryRow(trade_id, self._fee_account_id, asset.asset_id, "fee", -rebate)
+        )
+        self.entries.append(EntryRow(trade_id, maker_id, asset.asset_id, "fee", rebate))
 
     def _move(
         self,

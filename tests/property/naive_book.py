@@ -61,6 +61,7 @@ class NaiveTrade:
     lots: int
     buyer_fee: int
     seller_fee: int
+    rebate: int
 
 
 @dataclass
@@ -439,8 +440,9 @@ class NaiveExchange:
         market.last_price = maker.price
         same_price = [trade.sequence for trade in earlier if trade.price == maker.price]
         rates = {maker.side: maker.maker_ppm, taker.side: taker.taker_ppm}
-        buyer_fee = min(base, (base * rates["buy"] + 999_999) // 1_000_000)
-        seller_fee = min(quote, (quote * rates["sell"] + 999_999) // 1_000_000)
+        buyer_fee = max(0, min(base, (base * rates["buy"] + 999_999) // 1_000_000))
+        seller_fee = max(0, min(quote, (quote * rates["sell"] + 999_999) // 1_000_000))
+        of_buyer, of_seller = (rules.base_id, base, buyer_fee), (rules.quote_id, quote, seller_fee)
         buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
         self.credit(buyer.account_id, rules.base_id, base - buyer_fee)
         self.credit(buyer.account_id, rules.quote_id, -quote)
@@ -448,6 +450,7 @@ class NaiveExchange:
         self.credit(seller.account_id, rules.base_id, -base)
         self.fees[rules.base_id] = self.fees.get(rules.base_id, 0) + buyer_fee
         self.fees[rules.quote_id] = self.fees.get(rules.quote_id, 0) + seller_fee
+        rebate = self.rebate(maker, *(of_buyer if taker.side == "buy" else of_seller))
         return NaiveTrade(
             market.trade_count,
             same_price[0] if same_price else market.trade_count,
@@ -457,7 +460,17 @@ class NaiveExchange:
             lots,
             buyer_fee,
             seller_fee,
+            rebate,
         )
+
+    def rebate(self, maker: NaiveOrder, asset_id: int, received: int, fee: int) -> int:
+        """Hand a part of the taker's fee to a maker whose rate is negative."""
+        if maker.maker_ppm >= 0:
+            return 0
+        rebate = min(fee, abs(received * maker.maker_ppm) // 1_000_000)
+        self.credit(maker.account_id, asset_id, rebate)
+        self.fees[asset_id] = self.fees.get(asset_id, 0) - rebate
+        return rebate
 
 
 def affordable(lots: list[NaiveOrder], budget: int, tick_lot: int) -> list[NaiveOrder]:

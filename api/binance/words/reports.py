@@ -144,10 +144,10 @@ def _figures(state: wire.OrderState) -> Report:
 
 
 def commission(trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> tuple[str, str]:
-    """Return what a party was charged for a trade, and in which asset: the one it received."""
+    """Return what a party was charged for a trade (negative: a rebate), and in which asset."""
     buys = (trade.taker_side == "buy") != is_maker
     fee = trade.maker_fee if is_maker else trade.taker_fee
-    return eight(fee), (terms.base if buys else terms.quote).code
+    return eight(fee), terms.fee_asset(fee, buys=buys).code
 
 
 def _fill(trade: wire.TradeState, terms: MarketTerms) -> Report:
