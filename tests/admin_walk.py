@@ -38,6 +38,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.apikey": {"revoke": "accounts.change_apikey"},
     "accounts.account": {
         "add": "accounts.add_account",
+        "change_fees": "accounts.change_fees",
         "freeze": "accounts.change_account",
         "unfreeze": "accounts.change_account",
     },
@@ -62,6 +63,13 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "resume": "matching.change_market",
         "cancel_only": "matching.change_market",
     },
+    "matching.feetier": {
+        "add": "accounts.change_fees",
+        "change": "accounts.change_fees",
+        "remove": "accounts.change_fees",
+    },
+    "matching.feevolume": {},
+    "matching.feeday": {},
     "matching.marketstate": {},
     "matching.shard": {},
     "matching.switch": {},

@@ -16,7 +16,7 @@ from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
 from matching import wire
-from matching.markets.terms import MarketTerms
+from matching.markets.terms import MarketTerms, Promotion
 from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
 from zavora.foundation.times import microseconds_of
 
@@ -189,7 +189,20 @@ def market(terms: MarketTerms) -> Shape:
         "state": PHASE[terms.rules.phase],
         "maker_fee": rate(terms.rules.maker_fee_ppm),
         "taker_fee": rate(terms.rules.taker_fee_ppm),
+        "promotion": _promotion(terms.promotion),
         "is_demo": terms.rules.is_demo,
+    }
+
+
+def _promotion(promotion: Promotion | None) -> Shape | None:
+    """Return a Promotion: whether it has begun or ended is the reader's to tell."""
+    if promotion is None:
+        return None
+    return {
+        "maker_fee": rate(promotion.maker_ppm),
+        "taker_fee": rate(promotion.taker_ppm),
+        "starts_at": time_text(promotion.from_us),
+        "ends_at": time_text(promotion.until_us),
     }
 
 

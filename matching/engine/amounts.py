@@ -30,9 +30,10 @@ def hold_units(rules: IntegerRules, side: Side, price_ticks: int, quantity_lots:
     return quantity_lots * rules.lot_units
 
 
-def fee_units(*, received_units: int, rate_ppm: int) -> int:
+def fee_units(received_units: int, rate_ppm: int) -> int:
     """Return the fee in the received asset's smallest units: rounded up, at most all of it."""
-    return min(received_units, -(-received_units * rate_ppm // 1_000_000))
+    fee = -(-received_units * rate_ppm // 1_000_000)
+    return fee if fee < received_units else received_units
 
 
 def rebate_units(*, taker_received_units: int, maker_ppm: int, taker_fee_units: int) -> int:

@@ -7,7 +7,7 @@
 See docs/adr/0027-fees.md.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,6 +16,14 @@ from accounts.people.fee_terms import TierRates
 from matching.markets.terms import MarketTerms, Promotion
 
 Source = Literal["market", "tier", "promotion", "account", "account_market"]
+# For people.
+SOURCES: Final[dict[Source, str]] = {
+    "market": "the market's",
+    "tier": "by tier",
+    "promotion": "promotion",
+    "account": "its own",
+    "account_market": "its own here",
+}
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -28,13 +36,13 @@ class Rate(msgspec.Struct, frozen=True):
 
 def rates_of(account: AccountFigures, terms: MarketTerms, time_us: int) -> tuple[int, int]:
     """Return an account's maker and taker rates in a market, in parts per million."""
-    maker_ppm, taker_ppm = account.maker_fee_ppm, account.taker_fee_ppm
     if account.fees is not None or terms.promotion is not None:
         maker, taker = explained_rates(account, terms, time_us)
         return maker.ppm, taker.ppm
+    rules, maker_ppm, taker_ppm = terms.rules, account.maker_fee_ppm, account.taker_fee_ppm
     return (
-        terms.rules.maker_fee_ppm if maker_ppm is None else maker_ppm,
-        terms.rules.taker_fee_ppm if taker_ppm is None else taker_ppm,
+        rules.maker_fee_ppm if maker_ppm is None else maker_ppm,
+        rules.taker_fee_ppm if taker_ppm is None else taker_ppm,
     )
 
 

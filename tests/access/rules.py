@@ -46,6 +46,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts": READ,
     "GET /api/v1/accounts/<account>": OWN_READ,
     "GET /api/v1/accounts/<account>/balances": OWN_READ,
+    "GET /api/v1/accounts/<account>/fees": OWN_READ,
     "GET /api/v1/accounts/<account>/ledger": OWN_READ,
     "GET /api/v1/accounts/<account>/orders": OWN_READ,
     "GET /api/v1/accounts/<account>/trades": OWN_READ,
@@ -162,6 +163,7 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/userDataStream": NAMED_KEY,
     "GET /api/v3/account": READ,
     "GET /api/v3/account/commission": READ,
+    "GET /sapi/v1/asset/tradeFee": READ,
     "GET /api/v3/aggTrades": ANYBODY,
     "GET /api/v3/allOrders": READ,
     "GET /api/v3/avgPrice": ANYBODY,
@@ -310,6 +312,7 @@ FORM: Final = Rule("anybody", by_form=True)
 PERSON: Final = Rule("logged in")
 PERSONS_FORM: Final = Rule("logged in", by_form=True)
 OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
+OWN_PAGE: Final = Rule("logged in, own page")
 STAFF: Final = Rule("staff")
 STAFF_FORM: Final = Rule("staff", by_form=True)
 NOTHING: Final = Rule("nobody: there is nothing")
@@ -328,6 +331,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /signup": FORM,
     "POST /logout": FORM,
     "GET /account": PERSON,
+    "GET /account/<uuid:account_id>/fees": OWN_PAGE,
     "POST /account/tokens": PERSONS_FORM,
     "POST /account/tokens/<int:key_id>/revoke": OWN_FORM,
     "POST /account/deposit": OWN_FORM,
@@ -355,4 +359,6 @@ def page_cell(_call: str, rule: Rule, caller: str) -> str:
         return "log-in"
     if rule.words == "staff":
         return YES if caller == "operator" else "log-in"
+    if rule is OWN_PAGE and caller in ("other session", "operator"):
+        return "404"
     return "not there" if rule.is_owned and caller in ("other session", "operator") else YES

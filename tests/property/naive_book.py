@@ -17,6 +17,7 @@ from matching.engine.commands import (
     SetPhase,
 )
 from matching.engine.rules import IntegerRules
+from tests.property.naive_fees import affordable, naive_fees
 
 
 @dataclass(eq=False)
@@ -439,10 +440,10 @@ class NaiveExchange:
         market.trade_count += 1
         market.last_price = maker.price
         same_price = [trade.sequence for trade in earlier if trade.price == maker.price]
-        rates = {maker.side: maker.maker_ppm, taker.side: taker.taker_ppm}
-        buyer_fee = max(0, min(base, (base * rates["buy"] + 999_999) // 1_000_000))
-        seller_fee = max(0, min(quote, (quote * rates["sell"] + 999_999) // 1_000_000))
-        of_buyer, of_seller = (rules.base_id, base, buyer_fee), (rules.quote_id, quote, seller_fee)
+        buyer_fee, seller_fee, rebate = naive_fees(maker, taker, base, quote)
+        rebated = rules.base_id if taker.side == "buy" else rules.quote_id
+        self.credit(maker.account_id, rebated, rebate)
+        self.fees[rebated] = self.fees.get(rebated, 0) - rebate
         buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
         self.credit(buyer.account_id, rules.base_id, base - buyer_fee)
         self.credit(buyer.account_id, rules.quote_id, -quote)
@@ -450,7 +451,6 @@ class NaiveExchange:
         self.credit(seller.account_id, rules.base_id, -base)
         self.fees[rules.base_id] = self.fees.get(rules.base_id, 0) + buyer_fee
         self.fees[rules.quote_id] = self.fees.get(rules.quote_id, 0) + seller_fee
-        rebate = self.rebate(maker, *(of_buyer if taker.side == "buy" else of_seller))
         return NaiveTrade(
             market.trade_count,
             same_price[0] if same_price else market.trade_count,
@@ -462,23 +462,3 @@ class NaiveExchange:
             seller_fee,
             rebate,
         )
-
-    def rebate(self, maker: NaiveOrder, asset_id: int, received: int, fee: int) -> int:
-        """Hand a part of the taker's fee to a maker whose rate is negative."""
-        if maker.maker_ppm >= 0:
-            return 0
-        rebate = min(fee, abs(received * maker.maker_ppm) // 1_000_000)
-        self.credit(maker.account_id, asset_id, rebate)
-        self.fees[asset_id] = self.fees.get(asset_id, 0) - rebate
-        return rebate
-
-
-def affordable(lots: list[NaiveOrder], budget: int, tick_lot: int) -> list[NaiveOrder]:
-    """The first of these single lots, for as long as the budget covers the next one."""
-    bought = []
-    for maker in lots:
-        if maker.price * tick_lot > budget:
-            break
-        budget -= maker.price * tick_lot
-        bought.append(maker)
-    return bought

@@ -5,7 +5,9 @@ was, the records of acts among them.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.access.actor import Actor, ActorKind, Permission
 from matching import services as markets
+from matching.fees import services as fees
 from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
 
@@ -27,6 +30,8 @@ TOO_MUCH: Final = {"asset": "USD", "amount": Decimal(10**6)}
 NOT_EXACT: Final = {"asset": "USD", "amount": Decimal("0.000000001")}
 CREDIT: Final = {**USD, "external_reference": "wire-1", "reason": "seen"}
 RULES: Final = {"base": "USD", "quote": "EUR", "tick_size": Decimal(1), "lot_size": Decimal(1)}
+RATES: Final = {"maker_ppm": -100, "taker_ppm": 500, "reason": "seen"}
+TIER: Final = {**RATES, "level": 1, "min_volume": Decimal(1000)}
 RIGHTS: Final = {"is_staff": True, "is_superuser": True}
 # Everybody who may do everything but what they are refused.
 NOT_SUPERUSER: Final = operator(*Permission)
@@ -42,6 +47,16 @@ def key(things: Things, *scopes: str, **more: Any) -> Actor:
     return customer(
         things.user, kind=ActorKind.KEY, key_id=things.key, scopes=frozenset(scopes), **more
     )
+
+
+def _own_fees(**wrong: Any) -> Call:
+    return lambda ann, bob: accounts.set_account_fees(
+        **{"by": SYSTEM, "account_id": ann.account, **RATES, **wrong}
+    )
+
+
+def _fee_tier(wrong: dict[str, Any], _ann: Things, _bob: Things) -> object:
+    return fees.set_fee_tier(**{"by": SYSTEM, **TIER, **wrong})
 
 
 def things_of(name: str, **rights: Any) -> Things:
@@ -291,6 +306,41 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     "save_group": (
         lambda ann, bob: accounts.save_group(by=NOT_SUPERUSER, name="Friends", permissions=[]),
     ),
+    # --- fees
+    "set_account_fees": tuple(
+        _own_fees(**wrong)
+        for wrong in (
+            {"by": all_but(Permission.CHANGE_FEES)},
+            {"reason": " "},
+            {"maker_ppm": -1_000_001},
+            {"taker_ppm": -1},
+            {"maker_ppm": None, "market_id": 1},
+            {"until": timezone.now() + timedelta(days=1)},
+            {"until": timezone.now(), "market_id": 1},
+        )
+    ),
+    "assign_fee_tiers": (lambda ann, bob: accounts.assign_fee_tiers(by=NOT_SUPERUSER, tiers={}),),
+    "set_fee_tier": tuple(
+        partial(_fee_tier, wrong)
+        for wrong in (
+            {"by": all_but(Permission.CHANGE_FEES)},
+            {"reason": ""},
+            {"level": 0},
+            {"level": 31},
+            {"min_volume": Decimal(0)},
+            {"min_volume": Decimal("NaN")},
+            {"min_volume": Decimal("1e-19")},
+            {"maker_ppm": 1_000_001},
+            {"taker_ppm": -1},
+        )
+    ),
+    "remove_fee_tier": (
+        lambda ann, bob: fees.remove_fee_tier(
+            by=all_but(Permission.CHANGE_FEES), level=1, reason="seen"
+        ),
+        lambda ann, bob: fees.remove_fee_tier(by=SYSTEM, level=1, reason="seen"),
+    ),
+    "review_fees": (lambda ann, bob: fees.review_fees(by=NOT_SUPERUSER),),
     # --- markets, accounts in them, and what is kept of orders
     "new_market_command": (
         lambda ann, bob: markets.new_market_command(by=all_but(Permission.ADD_MARKET), **RULES),
@@ -302,7 +352,13 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     ),
     "change_market": (
         lambda ann, bob: markets.change_market(
-            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", maker_fee_ppm=1
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", band_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(
+            by=all_but(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(
+            by=operator(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1, band_ppm=1
         ),
         lambda ann, bob: markets.change_market(by=SYSTEM, symbol="USD/EUR", maker_fee_ppm=1),
     ),

@@ -182,6 +182,6 @@ def my_trade(trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> R
 
 
 def rate_text(ppm: int) -> str:
-    """Return a fee rate as a fraction: 750 -> ``0.00075000``."""
-    whole, millionths = divmod(ppm, PPM)
-    return eight(f"{whole}.{millionths:06d}")
+    """Return a fee rate as a fraction: 750 -> ``0.00075000``; negative: a rebate."""
+    whole, millionths = divmod(abs(ppm), PPM)
+    return eight(f"{'-' if ppm < 0 else ''}{whole}.{millionths:06d}")

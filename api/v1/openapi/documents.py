@@ -14,14 +14,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta, Struct
 
 from api.v1 import requests
+from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
+from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 from marketdata.candles.intervals import INTERVALS
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-Decimal = Annotated[str, Meta(description="A decimal.", examples=["20000.50"])]
-Time = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00.000000Z"])]
-AccountId = Annotated[str, Meta(description="An account's UUID.")]
-Side = Literal["Buy", "Sell"]
 
 
 class Account(Struct):
@@ -105,6 +102,7 @@ class Market(Struct):
     state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
     maker_fee: Decimal
     taker_fee: Decimal
+    promotion: Promotion | None
     is_demo: bool
 
 
@@ -356,6 +354,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Error,
     BatchItem,
     Health,
+    *FEE_SHAPES,
     requests.PlaceOrderIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,

@@ -15,6 +15,25 @@ export interface Account {
   updated_at: string;
 }
 
+/** What an account pays and why; the volume is of whole days (UTC), at present prices. */
+export interface AccountFees {
+  volume: string;
+  volume_asset: string;
+  volume_days: number;
+  tier: AccountTier | null;
+  next_tier: AccountTier | null;
+  markets: MarketFees[];
+  tiers: FeeTier[];
+}
+
+/** A tier of an account, in force or to come; level 0 is none, and has no rates. */
+export interface AccountTier {
+  level: number;
+  maker_fee: string | null;
+  taker_fee: string | null;
+  effective_at: string;
+}
+
 /** A new price, a new total quantity (what is filled counts), or both. */
 export interface AmendOrderIn {
   price?: string | null;
@@ -96,6 +115,21 @@ export interface ErrorBody {
   details?: Record<string, unknown>;
 }
 
+/** A rate for orders that are placed now, where it comes from, and when it ends. */
+export interface FeeRate {
+  fee: string;
+  source: "Account" | "AccountMarket" | "Market" | "Promotion" | "Tier";
+  ends_at: string | null;
+}
+
+/** A step of the table: from what volume on which rates hold. */
+export interface FeeTier {
+  level: number;
+  min_volume: string;
+  maker_fee: string;
+  taker_fee: string;
+}
+
 /** A trade as one of its parties sees it. */
 export interface Fill {
   id: string;
@@ -155,6 +189,7 @@ export interface Market {
   state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
   maker_fee: string;
   taker_fee: string;
+  promotion: Promotion | null;
   is_demo: boolean;
 }
 
@@ -163,6 +198,13 @@ export interface MarketCount {
   total: number;
   active: number;
   set_aside: MarketSetAside[];
+}
+
+/** What an account pays in a market. */
+export interface MarketFees {
+  market: string;
+  maker: FeeRate;
+  taker: FeeRate;
 }
 
 /** A market on which a part of the work fails; the other markets go on. */
@@ -221,6 +263,14 @@ export interface PlaceOrderIn {
   time_in_force?: "FOK" | "GTC" | "IOC" | "PostOnly";
   post_only?: boolean;
   client_order_id?: string | null;
+}
+
+/** Rates that nobody without rates of their own pays more than from a time until another. */
+export interface Promotion {
+  maker_fee: string;
+  taker_fee: string;
+  starts_at: string;
+  ends_at: string;
 }
 
 /** A trade as everybody sees it. */

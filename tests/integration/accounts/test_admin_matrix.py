@@ -21,6 +21,7 @@ from accounts.services import (
     set_asset_active,
     set_user_active,
 )
+from matching.fee_models import FeeTier
 from matching.models import Market, Shard
 from tests.actors import SYSTEM
 from tests.admin_walk import (
@@ -51,6 +52,17 @@ ROLES = (
     Role("help desk", permissions=frozenset({"accounts.view_user", "accounts.change_user"})),
     Role("superuser", is_superuser=True),
 )
+
+
+FEES = {"maker_ppm": "-5", "taker_ppm": "50", "reason": "seen"}
+FEE_BODIES = {
+    ("accounts.account", "change_fees"): FEES,
+    ("matching.feetier", "add"): {**FEES, "level": "2", "min_volume": "2000"},
+    ("matching.feetier", "change"): {**FEES, "min_volume": "900"},
+    ("matching.feetier", "remove"): {"reason": "no more"},
+}
+FREE = {"maker_fee_ppm": "0"}  # to change what a market has takes the permission for fees
+TIER = {"level": 1, "min_volume": 1000, "maker_fee_ppm": 1, "taker_fee_ppm": 2}
 
 
 def test_every_address_and_action_is_in_the_table():
@@ -161,6 +173,7 @@ def make_target(name, usd, *, is_staff):
         "accounts.auditrecord": AuditRecord.objects.first(),
         "matching.market": market,
         "matching.shard": shard,
+        "matching.feetier": FeeTier.objects.get_or_create(**TIER)[0],
     }
     money = {"account": str(account.public_id), "asset": "USD", "amount": "1"}
     rules = {"tick_size": "1", "lot_size": "1", "maker_fee_ppm": "7", "taker_fee_ppm": "0"}
@@ -183,7 +196,8 @@ def make_target(name, usd, *, is_staff):
         ("matching.market", "add"): {
             **rules, "base": "USD", "quote": "EUR", "phase": "halted", "shard_id": "0",
         },
-        ("matching.market", "change"): rules,
+        ("matching.market", "change"): rules | FREE,
+        **FEE_BODIES,
     }  # fmt: skip
     return Target(name, rows, bodies)
 
