@@ -35,6 +35,7 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.fees import assign_fee_tiers, set_account_fees
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
     make_reset_link,
@@ -88,6 +89,7 @@ __all__ = [
     "adjust_balance",
     "append_part",
     "approve",
+    "assign_fee_tiers",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
     "change_own_password",
@@ -121,6 +123,7 @@ __all__ = [
     "reset_password",
     "revoke_key",
     "save_group",
+    "set_account_fees",
     "set_account_status",
     "set_allow_list",
     "set_asset_active",

@@ -23,7 +23,7 @@ from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
-from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms
+from matching.markets.terms import FEE_RULES, RULES, AssetTerms, MarketRules, MarketTerms
 from matching.models import Market
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 
@@ -92,10 +92,13 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
 def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     """Change rules of a market by name of ``MarketRules``; tick and lot only halted and empty.
 
-    Raises Forbidden; ValidationFailed or InvalidOrder where the rules do not allow it;
-    MarketNotFound.
+    Fees need a permission of their own, and no other. Raises Forbidden; ValidationFailed or
+    InvalidOrder where the rules do not allow it; MarketNotFound.
     """
-    by.require(Permission.CHANGE_MARKET)
+    if set(changes) & FEE_RULES:
+        by.require(Permission.CHANGE_FEES)
+    if not changes or set(changes) - FEE_RULES:
+        by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
     if unknown := set(changes) - set(RULES):
         raise ValidationFailed(

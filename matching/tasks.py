@@ -7,6 +7,7 @@ import structlog
 from celery import shared_task
 
 from accounts.access.actor import Actor
+from matching.fees import services as fees
 from matching.orders.services import purge_events, purge_order_keys
 from matching.reconcile import reconcile
 
@@ -31,6 +32,12 @@ def _tried(purge: Callable[..., int]) -> int | None:
     except Exception:
         log.exception("purge_failed", what=purge.__name__)
         return None
+
+
+@shared_task(name="matching.fees")
+def review_fees() -> None:
+    """Count the trades of days that have ended and give accounts their tiers; may run twice."""
+    fees.review_fees(by=Actor.system("matching.fees"))
 
 
 @shared_task(name="matching.reconcile")

@@ -36,6 +36,7 @@ from accounts.services import (
 from marketdata.models import Candle, CandleProgress
 from matching import wire
 from matching.commands.place import PlaceOrder
+from matching.fee_models import FeeDay, FeeTier, FeeVolume
 from matching.models import (
     Command,
     Event,
@@ -110,6 +111,9 @@ class Desk:
         )  # fmt: skip
         self.report(account)
         Switch.objects.create(shard_id=0, account_id=account.pk, key_id=0, due_at=TIME)
+        FeeVolume.objects.create(
+            account=account, market=self.market, day=TIME.date(), amount=PRICE * QUANTITY
+        )
         self.candle(number)
         if maker != account:
             self.transfer(maker, account)
@@ -229,6 +233,8 @@ def make_desk() -> Desk:
         tick_size=Decimal("0.01"), lot_size=Decimal("0.00001"), **limits,
     )  # fmt: skip
     MarketState.objects.create(market=market, last_price=PRICE)
+    FeeTier.objects.create(level=1, min_volume=10**6, maker_fee_ppm=-50, taker_fee_ppm=500)
+    FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
     return Desk(market, assets)
 

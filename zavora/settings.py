@@ -215,6 +215,9 @@ CELERY_BEAT_SCHEDULE = {
     "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
     "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},
     "purge reports": {"task": "zavora.purge_reports", "schedule": 3_600.0},
+    # The first after a day's end does it; the others find it done, or do what a night without
+    # celery left.
+    "fees": {"task": "matching.fees", "schedule": 900.0},
 }
 
 REST_FRAMEWORK = {
@@ -288,6 +291,8 @@ ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS",
 # Passwords that one process hashes at once; 0: any number. Few, so that a flood of guesses leaves
 # processors to what trades and threads to everybody else.
 ZAVORA_HASHES_MAX = env.int("ZAVORA_HASHES_MAX", default=max(1, min(3, (os.cpu_count() or 1) // 2)))
+# The asset that 30-day volumes and tiers of fees are counted in.
+ZAVORA_VOLUME_ASSET = env.str("ZAVORA_VOLUME_ASSET", default="USD")
 # The Binance-compatible API: weight a minute and address, new orders an account; 0: no limit.
 ZAVORA_COMPAT_WEIGHT_PER_MINUTE = env.int("ZAVORA_COMPAT_WEIGHT_PER_MINUTE", default=6_000)
 ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=100)

@@ -290,7 +290,7 @@ class NewAccountForm(ReasonForm):
 
 @admin.register(Account)
 class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Accounts. Matching adds freezing, as it cancels the open orders (``add_to``)."""
+    """Accounts. Matching adds fees, and freezing, as it cancels the open orders (``add_to``)."""
 
     add_service_form = NewAccountForm
     add_title = "Add account"
@@ -319,6 +319,10 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
     def has_freeze_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may freeze accounts."""
         return request.user.has_perm(Permission.CHANGE_ACCOUNT)
+
+    def has_fees_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may change fees."""
+        return request.user.has_perm(Permission.CHANGE_FEES)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may open accounts."""

@@ -76,9 +76,12 @@ class Account(models.Model):
     shard_id = models.PositiveSmallIntegerField(null=True, blank=True)
     label = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
-    # The account's own fee rates in parts per million; empty: the market's.
+    # The account's own fee rates in parts per million; empty: the market's. A negative maker's
+    # rate is a rebate.
     maker_fee_ppm = models.IntegerField(null=True, blank=True)
     taker_fee_ppm = models.IntegerField(null=True, blank=True)
+    # Its tiers, and its own rates in single markets (``accounts.people.fee_terms``).
+    fee_terms = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001
     is_demo = models.BooleanField(default=False)
     # Withdrawals go to addresses of the book alone; once it is switched off, until it ends.
     has_allow_list = models.BooleanField(default=False, db_default=False)
@@ -88,6 +91,13 @@ class Account(models.Model):
 
     class Meta:
         ordering = ["id"]
+        permissions = [("change_fees", "Can change fees")]
+        # For the nightly review of tiers, which looks at these alone.
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(fee_terms__isnull=False), name="account_fee_terms"
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "shard_id"],
@@ -101,7 +111,9 @@ class Account(models.Model):
                 name="account_owner",
             ),
             models.CheckConstraint(
-                condition=(Q(maker_fee_ppm__isnull=True) | Q(maker_fee_ppm__range=(0, 1_000_000)))
+                condition=(
+                    Q(maker_fee_ppm__isnull=True) | Q(maker_fee_ppm__range=(-1_000_000, 1_000_000))
+                )
                 & (Q(taker_fee_ppm__isnull=True) | Q(taker_fee_ppm__range=(0, 1_000_000))),
                 name="account_fee_range",
             ),

@@ -2,17 +2,23 @@
 
 import msgspec
 
+from accounts.people.fee_terms import FeeTerms
+
 # (account id, asset id)
 BalanceKey = tuple[int, int]
 
 
 class AccountFigures(msgspec.Struct, frozen=True):
-    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody."""
+    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody.
+
+    ``fees``: its tiers and rates in single markets; None, as with most: it has none.
+    """
 
     status: str
     maker_fee_ppm: int | None
     taker_fee_ppm: int | None
     owner_id: int
+    fees: FeeTerms | None = None
 
 
 class LockedBalance(msgspec.Struct, gc=False):

@@ -14,6 +14,7 @@ from psycopg import Connection, Cursor
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
 from accounts.money.balances import AccountFigures, BalanceChange, BalanceKey, LockedBalance
 from accounts.notices import BalanceState
+from accounts.people.fee_terms import fee_terms_of
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.money import numeric_text_to_units, units_to_text
 from zavora.foundation.rows import RowCounts, RowTable, array_text, write_rows
@@ -89,7 +90,7 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
     """
     return connection.execute(
         "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, a.owner_id, b.asset_id,"
-        f" b.available::text, b.available + b.locked >= {NEARLY_FULL}"
+        f" b.available::text, b.available + b.locked >= {NEARLY_FULL}, a.fee_terms"
         f" FROM {_ACCOUNT} a LEFT JOIN {_BALANCE} b ON b.account_id = a.id"
         " WHERE a.id = ANY(%s::bigint[]) AND a.kind = 'customer'",
         (array_text(account_ids),),
@@ -99,7 +100,7 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
 def take_accounts(
     asked: Cursor[Any], scales: Mapping[int, int]
 ) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int], set[BalanceKey]]:
-    """Return status, own fee rates and owner of accounts, their available balances, and full ones.
+    """Return status, fees and owner of accounts, their available balances, and full ones.
 
     Available is in smallest units, of each asset of ``scales``; a newer asset is traded nowhere
     here yet. The last are the balances that are nearly full, what is locked counted in.
@@ -108,9 +109,17 @@ def take_accounts(
     available: dict[BalanceKey, int] = {}
     nearly_full: set[BalanceKey] = set()
     for row in asked.fetchall():
-        account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text, is_nearly_full = row
+        account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text, is_nearly_full, fees = (
+            row
+        )
         if account_id not in accounts:
-            accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm, owner_id or 0)
+            accounts[account_id] = AccountFigures(
+                status,
+                maker_ppm,
+                taker_ppm,
+                owner_id or 0,
+                None if fees is None else fee_terms_of(fees),
+            )
         if asset_id in scales:
             available[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
             if is_nearly_full:

@@ -25,6 +25,12 @@ def get_account(public_id: UUID, *, owner_id: int | None = None) -> Account:
     return account
 
 
+def list_accounts_with_fee_terms(after_pk: int, limit: int) -> list[int]:
+    """Return the next accounts that have tiers or own rates in markets, by primary key."""
+    accounts = Account.objects.filter(fee_terms__isnull=False, pk__gt=after_pk)
+    return list(accounts.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
 def has_demo_accounts() -> bool:
     """Tell whether any account is the demo's."""
     return Account.objects.filter(is_demo=True).exists()

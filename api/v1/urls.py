@@ -20,6 +20,7 @@ urlpatterns = [
     path("v1/accounts", accounts.AccountsView.as_view()),
     path("v1/accounts/<str:account>", accounts.AccountView.as_view()),
     path("v1/accounts/<str:account>/balances", accounts.BalancesView.as_view()),
+    path("v1/accounts/<str:account>/fees", accounts.FeesView.as_view()),
     path("v1/accounts/<str:account>/deposit", accounts.DepositView.as_view()),
     path("v1/accounts/<str:account>/withdraw", accounts.WithdrawView.as_view()),
     path("v1/accounts/<str:account>/withdrawals", accounts.WithdrawalsView.as_view()),

@@ -11,13 +11,12 @@ from uuid import UUID
 
 from msgspec.structs import asdict
 
-from accounts.access.callers import KIND_BEARER
 from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
 from matching import wire
-from matching.markets.terms import MarketTerms
+from matching.markets.terms import MarketTerms, Promotion
 from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
 from zavora.foundation.times import microseconds_of
 
@@ -56,7 +55,6 @@ ACCOUNT_STATUS: Final = {
     "frozen": "Frozen",
     "closed": "Closed",
 }
-KEY_KIND: Final = {"bearer": "Bearer", "hmac": "HMAC", "ed25519": "Ed25519", "rsa": "RSA"}
 # Three states as clients have always known them, and behind them the stages.
 WITHDRAWAL_STATE: Final = {
     "pending": "Pending",
@@ -170,6 +168,7 @@ def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
 def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape:
     """Return a Fill: a trade as one of its parties sees it."""
     buys = (state.taker_side == "buy") != is_maker
+    fee = state.maker_fee if is_maker else state.taker_fee
     return {
         "id": str(state.sequence),
         "order_id": str(state.maker_order_id if is_maker else state.taker_order_id),
@@ -178,8 +177,8 @@ def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape
         "price": state.price,
         "quantity": state.quantity,
         "amount": state.amount,
-        "fee": state.maker_fee if is_maker else state.taker_fee,
-        "fee_asset": terms.base.code if buys else terms.quote.code,
+        "fee": fee,
+        "fee_asset": terms.fee_asset(fee, buys=buys).code,
         "liquidity": "Maker" if is_maker else "Taker",
         "created_at": time_text(state.created_us),
     }
@@ -206,7 +205,20 @@ def market(terms: MarketTerms) -> Shape:
         "state": PHASE[terms.rules.phase],
         "maker_fee": rate(terms.rules.maker_fee_ppm),
         "taker_fee": rate(terms.rules.taker_fee_ppm),
+        "promotion": _promotion(terms.promotion),
         "is_demo": terms.rules.is_demo,
+    }
+
+
+def _promotion(promotion: Promotion | None) -> Shape | None:
+    """Return a Promotion: whether it has begun or ended is the reader's to tell."""
+    if promotion is None:
+        return None
+    return {
+        "maker_fee": rate(promotion.maker_ppm),
+        "taker_fee": rate(promotion.taker_ppm),
+        "starts_at": time_text(promotion.from_us),
+        "ends_at": time_text(promotion.until_us),
     }
 
 
@@ -350,25 +362,6 @@ def address(row: Any, account_id: UUID) -> Shape:
         "label": row.label,
         "created_at": moment_text(row.created_at),
         "usable_at": moment_text(row.usable_at),
-    }
-
-
-def key(row: Any) -> Shape:
-    """Return a Key, from a row that has its account; never what it is secret by."""
-    return {
-        "id": str(row.pk),
-        "name": row.label,
-        "kind": KEY_KIND[row.kind],
-        # What is kept of a bearer token is its digest, which is nobody's business.
-        "key": None if row.kind == KIND_BEARER else row.lookup,
-        "scopes": row.scopes,
-        "account_id": str(row.account.public_id) if row.account else None,
-        "addresses": row.ip_allowed,
-        "expires_at": moment_text(row.expires_at) if row.expires_at else None,
-        "revoked_at": moment_text(row.revoked_at) if row.revoked_at else None,
-        "created_at": moment_text(row.created_at),
-        "last_used_at": moment_text(row.last_used_at) if row.last_used_at else None,
-        "last_used_from": row.last_used_from or None,
     }
 
 

@@ -55,7 +55,11 @@ class RulesForm(ReasonForm):
         help_text="How far a price may be from the last one, in parts per million; empty: any.",
     )
     maker_fee_ppm = forms.IntegerField(
-        initial=0, min_value=0, max_value=PPM, label="Maker fee", help_text="Parts per million."
+        initial=0,
+        min_value=-PPM,
+        max_value=PPM,
+        label="Maker fee",
+        help_text="Parts per million; below zero: a rebate, a part of the taker's fee.",
     )
     taker_fee_ppm = forms.IntegerField(
         initial=0, min_value=0, max_value=PPM, label="Taker fee", help_text="Parts per million."
@@ -74,6 +78,18 @@ class RulesForm(ReasonForm):
         initial=Market.SelfTradeScope.OWNER,
         label="Self-trade prevention",
         help_text="Whose orders never trade with each other: one owner's, or one account's.",
+    )
+    promotion_maker_fee_ppm = forms.IntegerField(
+        required=False, min_value=-PPM, max_value=PPM, label="Promotion: maker fee"
+    )
+    promotion_taker_fee_ppm = forms.IntegerField(
+        required=False, min_value=0, max_value=PPM, label="Promotion: taker fee"
+    )
+    promotion_starts_at = forms.DateTimeField(required=False, label="Promotion starts (UTC)")
+    promotion_ends_at = forms.DateTimeField(
+        required=False,
+        label="Promotion ends (UTC)",
+        help_text="All four of a promotion or none. It lowers what accounts without own rates pay.",
     )
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")

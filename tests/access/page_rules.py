@@ -11,6 +11,7 @@ FORM: Final = Rule("anybody", by_form=True)
 PERSON: Final = Rule("logged in")
 PERSONS_FORM: Final = Rule("logged in", by_form=True)
 OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
+OWN_PAGE: Final = Rule("logged in, own page")
 STAFF: Final = Rule("staff")
 STAFF_FORM: Final = Rule("staff", by_form=True)
 NOTHING: Final = Rule("nobody: there is nothing")
@@ -29,6 +30,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /signup": FORM,
     "POST /logout": FORM,
     "GET /account": PERSON,
+    "GET /account/<uuid:account_id>/fees": OWN_PAGE,
     "POST /account/accounts": PERSONS_FORM,
     "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,
     "GET /account/transfers": PERSON,
@@ -69,4 +71,6 @@ def page_cell(_call: str, rule: Rule, caller: str) -> str:
         return "log-in"
     if rule.words == "staff":
         return YES if caller == "operator" else "log-in"
+    if rule is OWN_PAGE and caller in ("other session", "operator"):
+        return "404"
     return "not there" if rule.is_owned and caller in ("other session", "operator") else YES

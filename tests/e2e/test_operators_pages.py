@@ -24,11 +24,11 @@ CUT = """
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, asks for a
-# report, or sets a switch.
+# report, trades enough for a tier, or sets a switch.
 EMPTY = {
     *("Approval", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree"),
-    *("WithdrawalAddress", "WithdrawalLimit"),
+    *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
 }
 
 

@@ -19,7 +19,7 @@ LONG_MODULES = {
     "tests/integration/matching/test_replicas.py": 416,
     "tests/integration/socket/test_socket.py": 444,
     "tests/integration/zavora/test_connection_bounds.py": 496,
-    "tests/property/naive_book.py": 471,
+    "tests/property/naive_book.py": 464,
     "zavora/serving/daphne_server.py": 411,
 }
 

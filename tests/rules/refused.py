@@ -10,15 +10,16 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from django.test import override_settings
-from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.access.actor import Actor, Permission
 from matching import services as markets
 from matching.orders import services as orders
-from tests.actors import SYSTEM, customer
+from tests.actors import SYSTEM, customer, operator
 from tests.approving import approve_up_to
 from tests.rules.refused_decisions import REFUSED_DECISIONS
+from tests.rules.refused_fees import REFUSED_FEES
+from tests.rules.refused_keys import REFUSED_KEYS
 from tests.rules.refused_reports import REFUSED_REPORTS
 from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
 
@@ -88,29 +89,6 @@ def _cancel_own(by: Actor, things: Things) -> object:
     )
 
 
-def _token(by: Actor, things: Things, **more: Any) -> object:
-    asked = {"user_id": things.user.pk, "scopes": ["read"], **more}
-    return accounts.create_token(by=by, **asked)
-
-
-def _api_key(by: Actor, things: Things, **more: Any) -> object:
-    asked = {
-        "user_id": things.user.pk, "account_id": things.account, "kind": "hmac",
-        "scopes": ["read"], **more,
-    }  # fmt: skip
-    return accounts.create_api_key(by=by, **asked)
-
-
-def _own_key(by: Actor, **more: Any) -> object:
-    kind, pem = more.pop("kind", "hmac"), more.pop("pem", None)
-    terms = accounts.KeyTerms(**{"scopes": ["read"], **more})
-    return accounts.create_key(by=by, kind=kind, terms=terms, public_key_pem=pem)
-
-
-def _rename_key(by: Actor, things: Things, label: str = "new") -> object:
-    return accounts.rename_key(by=by, key_id=things.key, label=label)
-
-
 def _faucet(by: Actor, things: Things, *, is_on: bool = True, **more: Any) -> object:
     asked = {"account_id": things.account, "source": "faucet", **USD, **more}
     with override_settings(ZAVORA_FAUCET=is_on):
@@ -123,6 +101,8 @@ def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp gar
 
 REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     **REFUSED_DECISIONS,
+    **REFUSED_FEES,
+    **REFUSED_KEYS,
     **REFUSED_REPORTS,
     # --- money
     "request_withdrawal": (
@@ -227,49 +207,6 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         ),
         lambda ann, bob: accounts.set_asset_active(by=SYSTEM, code="JPY", is_active=False),
     ),
-    # --- keys
-    "create_token": (
-        lambda ann, bob: _token(customer(bob.user), ann),
-        lambda ann, bob: _token(key(ann, "read", "trade", "withdraw"), ann),
-        lambda ann, bob: _token(all_but(Permission.ADD_KEY), ann),
-        lambda ann, bob: _token(customer(ann.user), ann, scopes=["everything"]),
-        lambda ann, bob: _token(customer(ann.user), ann, account_id=bob.account),
-        lambda ann, bob: _token(customer(ann.user), ann, expires_at=timezone.now()),
-    ),
-    "create_api_key": (
-        lambda ann, bob: _api_key(customer(bob.user), ann),
-        lambda ann, bob: _api_key(key(ann, "read", "trade", "withdraw"), ann),
-        lambda ann, bob: _api_key(all_but(Permission.ADD_KEY), ann),
-        lambda ann, bob: _api_key(customer(ann.user), ann, account_id=bob.account),
-        lambda ann, bob: _api_key(customer(ann.user), ann, ip_allowed=["here"]),
-        lambda ann, bob: _api_key(customer(ann.user), ann, kind="bearer"),
-    ),
-    "create_key": (
-        lambda ann, bob: _own_key(SYSTEM),
-        lambda ann, bob: _own_key(NOT_SUPERUSER),
-        lambda ann, bob: _own_key(key(ann, "read", "trade", "withdraw")),
-        lambda ann, bob: _own_key(customer(ann.user), scopes=["withdraw"]),
-        lambda ann, bob: _own_key(customer(ann.user), scopes=[]),
-        lambda ann, bob: _own_key(customer(ann.user), account_id=bob.account),
-        lambda ann, bob: _own_key(customer(ann.user), ip_allowed=["fe80::1%eth0"]),
-        lambda ann, bob: _own_key(customer(ann.user), kind="ed25519"),
-        lambda ann, bob: _own_key(customer(ann.user), kind="rsa", pem="none"),
-        lambda ann, bob: _own_key(customer(ann.user), kind="bearer", pem="none"),
-        lambda ann, bob: _own_key(customer(ann.user), kind="dsa"),
-    ),
-    "rename_key": (
-        lambda ann, bob: _rename_key(customer(bob.user), ann),
-        lambda ann, bob: _rename_key(key(ann, "read", "trade", "withdraw"), ann),
-        lambda ann, bob: _rename_key(all_but(Permission.REVOKE_KEY), ann),
-        lambda ann, bob: _rename_key(customer(ann.user), ann, "x" * 65),
-        lambda ann, bob: _rename_key(customer(ann.user), ann, "a\0b"),
-    ),
-    "revoke_key": (
-        lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),
-        lambda ann, bob: accounts.revoke_key(by=key(ann, "read", "trade"), key_id=ann.key),
-        lambda ann, bob: accounts.revoke_key(by=all_but(Permission.REVOKE_KEY), key_id=ann.key),
-        lambda ann, bob: accounts.revoke_key(by=SYSTEM, key_id=0),
-    ),
     # --- people
     "create_user": (
         lambda ann, bob: accounts.create_user(
@@ -364,7 +301,13 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     ),
     "change_market": (
         lambda ann, bob: markets.change_market(
-            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", maker_fee_ppm=1
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", band_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(
+            by=all_but(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(
+            by=operator(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1, band_ppm=1
         ),
         lambda ann, bob: markets.change_market(by=SYSTEM, symbol="USD/EUR", maker_fee_ppm=1),
     ),

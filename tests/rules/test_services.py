@@ -25,6 +25,7 @@ NO_TRANSACTION = {
     "freeze_account",
     "unfreeze_account",  # one call of a service that is a transaction
     # Batch by batch, so that no transaction is long.
+    "review_fees",
     "purge_events",
     "purge_order_keys",
 }

@@ -7,9 +7,8 @@ from msgspec import Meta, Struct
 
 from api.v1 import requests
 from api.v1.openapi import money
-from api.v1.openapi.money import AccountId, Decimal, Time
-
-Side = Literal["Buy", "Sell"]
+from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
+from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 
 
 class Market(Struct):
@@ -38,6 +37,7 @@ class Market(Struct):
     state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
     maker_fee: Decimal
     taker_fee: Decimal
+    promotion: Promotion | None
     is_demo: bool
 
 
@@ -300,6 +300,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Error,
     BatchItem,
     Health,
+    *FEE_SHAPES,
     requests.PlaceOrderIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,

@@ -4,9 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-Decimal = Annotated[str, Meta(description="A decimal.", examples=["20000.50"])]
-Time = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00.000000Z"])]
-AccountId = Annotated[str, Meta(description="An account's UUID.")]
+from api.v1.openapi.kinds import AccountId, Decimal, Time
 
 
 class Account(Struct):

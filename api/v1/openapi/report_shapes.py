@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.v1.openapi.money import AccountId, Decimal, Time
+from api.v1.openapi.kinds import AccountId, Decimal, Time
 
 Hash = Annotated[str, Meta(description="SHA-256, hexadecimal.", min_length=64, max_length=64)]
 

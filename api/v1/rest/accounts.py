@@ -12,12 +12,13 @@ from accounts import services
 from accounts.access.callers import SCOPE_TRADE, SCOPE_WITHDRAW
 from accounts.money import selectors as money_selectors
 from accounts.people import selectors as people_selectors
-from api.v1 import words
+from api.v1 import fee_words, words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields
 from api.v1.header_keys import checked_header_key
 from api.v1.openapi.operations import documented
 from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of, row_id
+from matching.fees.selectors import get_account_fees
 from zavora.foundation.errors import Forbidden
 
 
@@ -70,6 +71,18 @@ class AccountView(ApiView):
             by=actor_of(request), account_id=account_id, label=label or ""
         )
         return answer(words.account(row))
+
+
+class FeesView(ApiView):
+    """What an account pays."""
+
+    @documented("accounts_fees", "AccountFees")
+    def get(self, request: Request, account: str) -> Response:
+        """Read what an account pays in every market and why, its volume and its tier."""
+        account_id, _ = own_account(request, account)
+        query_of(request).check()
+        row = people_selectors.get_account(account_id)
+        return answer(fee_words.account_fees(get_account_fees(row)))
 
 
 class BalancesView(ApiView):

@@ -9,7 +9,7 @@ from accounts import services
 from accounts.access.callers import KIND_BEARER, KINDS, SCOPES
 from accounts.access.selectors import list_keys
 from api.access.auth import CallerUser
-from api.v1 import words
+from api.v1 import key_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, wrong_fields
 from api.v1.openapi.operations import documented
@@ -38,7 +38,7 @@ class KeysView(ApiView):
         rows = list_keys(
             caller.user_id, only_account=caller.only_account, cursor=before, limit=limit + 1
         )
-        page = [words.key(row) for row in rows[:limit]]
+        page = [key_words.key(row) for row in rows[:limit]]
         return answer(page, next=next_cursor([row.pk for row in rows], limit))
 
     @documented("keys_create", "KeyMade", body="CreateKeyIn", tag="Keys", is_for_sessions=True)
@@ -54,7 +54,7 @@ class KeysView(ApiView):
             raise wrong_fields(
                 {NAMES.get(name, name): str(what) for name, what in error.details.items()}
             ) from None
-        return answer({"key": words.key(row), "secret": secret})
+        return answer({"key": key_words.key(row), "secret": secret})
 
 
 class KeyView(ApiView):
@@ -66,7 +66,7 @@ class KeyView(ApiView):
         _require_session(request)
         query_of(request).check()
         key_id = row_id(key, what="key")
-        return answer(words.key(services.revoke_key(by=actor_of(request), key_id=key_id)))
+        return answer(key_words.key(services.revoke_key(by=actor_of(request), key_id=key_id)))
 
 
 def _require_session(request: Request) -> None:

@@ -109,6 +109,7 @@ export interface Market {
   state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
   maker_fee: string;
   taker_fee: string;
+  promotion: Promotion | null;
   is_demo: boolean;
 }
 
@@ -162,6 +163,14 @@ export interface PlaceOrderIn {
   time_in_force?: "FOK" | "GTC" | "IOC" | "PostOnly";
   post_only?: boolean;
   client_order_id?: string | null;
+}
+
+/** Rates that nobody without rates of their own pays more than from a time until another. */
+export interface Promotion {
+  maker_fee: string;
+  taker_fee: string;
+  starts_at: string;
+  ends_at: string;
 }
 
 /** A trade as everybody sees it. */

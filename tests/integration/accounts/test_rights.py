@@ -24,6 +24,7 @@ from accounts.services import (
     rename_key,
     revoke_key,
     save_group,
+    set_account_fees,
     set_account_status,
     set_asset_active,
     set_user_active,
@@ -33,6 +34,7 @@ from accounts.services import (
     settle_withdrawal,
     submit_threshold,
 )
+from matching.fees.services import set_fee_tier
 from matching.services import change_market, create_market, freeze_account, set_market_phase
 from tests.actors import SYSTEM, customer, operator
 from tests.admin_walk import fingerprint
@@ -96,6 +98,12 @@ ACTS = {
         Permission.CHANGE_ACCOUNT,
         lambda by, to: set_account_status(by=by, account_id=to.account, status="frozen"),
     ),
+    "fees.account": (
+        Permission.CHANGE_FEES,
+        lambda by, to: set_account_fees(
+            by=by, account_id=to.account, maker_ppm=1, taker_ppm=2, reason="seen"
+        ),
+    ),
     "key.create": (
         Permission.ADD_KEY,
         lambda by, to: create_token(by=by, user_id=to.user.pk, **KEY),
@@ -111,6 +119,12 @@ COMMON_ACTS = {
     "user.create": (
         Permission.ADD_USER,
         lambda by, to: create_user(by=by, email="new@example.com"),
+    ),
+    "fees.tier": (
+        Permission.CHANGE_FEES,
+        lambda by, to: set_fee_tier(
+            by=by, level=1, min_volume=Decimal(1), maker_ppm=1, taker_ppm=2, reason="seen"
+        ),
     ),
     "asset.create": (
         Permission.ADD_ASSET,
@@ -134,7 +148,7 @@ OTHERS = {
         by=by, user_id=to.user.pk, account_id=to.account, kind="hmac", **KEY
     ),
     "create_market": lambda by, to: create_market(by=by, base="USD", quote="EUR", **MARKET),
-    "change_market": lambda by, to: change_market(by=by, symbol="USD/EUR", maker_fee_ppm=1),
+    "change_market": lambda by, to: change_market(by=by, symbol="USD/EUR", band_ppm=1),
     "set_market_phase": lambda by, to: set_market_phase(by=by, symbol="USD/EUR", phase="halted"),
     "freeze_account": lambda by, to: freeze_account(by=by, account_id=to.account),
     "ensure_user": lambda by, to: ensure_user(by=by, email="new@example.com", is_staff=True),

@@ -41,7 +41,9 @@ from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DESK = operator(Permission.CHANGE_MARKET, Permission.CHANGE_ACCOUNT, user_id=12)
+DESK = operator(
+    Permission.CHANGE_MARKET, Permission.CHANGE_FEES, Permission.CHANGE_ACCOUNT, user_id=12
+)
 
 
 def records():

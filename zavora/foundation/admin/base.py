@@ -67,6 +67,8 @@ class Additions(NamedTuple):
     related: tuple[Related, ...] = ()
     look_ups: tuple[LookUp, ...] = ()
     searched_by: tuple[str, ...] = ()
+    # Shown on a row's own page: what it is called, and how it reads.
+    fields: tuple[tuple[str, Callable[[Any], str]], ...] = ()
 
 
 _additions: Final[dict[str, Additions]] = {}
@@ -83,6 +85,7 @@ def add_to(label: str, new: Additions) -> None:
         related=known.related + new.related,
         look_ups=known.look_ups + new.look_ups,
         searched_by=known.searched_by + new.searched_by,
+        fields=known.fields + new.fields,
     )
 
 
@@ -221,6 +224,9 @@ class BoundedAdmin(admin.ModelAdmin):
             (heading, {**options, "fields": [self._shown(request, n) for n in options["fields"]]})
             for heading, options in super().get_fieldsets(request, obj)
         ]
+        if obj is not None and self.added.fields:
+            more = [Shown(name.replace(" ", "_"), name, show) for name, show in self.added.fields]
+            shown.append((None, {"fields": more}))
         if obj is not None and (links := self.related_links(request, obj)):
             see = Shown("see_also", "See also", lambda _row: links)
             shown.append((None, {"fields": [see]}))
