@@ -8,7 +8,7 @@ import asyncio
 from typing import Protocol, Self, TypeVar
 
 from api.access.cache import ASK_S, Credentials
-from api.access.limits_sharing import LimitsSharing
+from api.access.lease_keeper import LeaseKeeper
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription
@@ -36,7 +36,7 @@ class WebProcess:
         self.gateway = Gateway(
             self.subscription, shard_of=self.feed.shard_of, when_shown=self.feed.when_shown
         )
-        self.limits = LimitsSharing()
+        self.limits = LeaseKeeper()
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False

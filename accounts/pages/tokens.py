@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.access.page_actors import customer_of, user_of
+from accounts.access.rates import take_new_key
 from accounts.pages.account import account_page
 from accounts.pages.forms import TokenForm
 from accounts.pages.new_tokens import keep_new_token
@@ -22,6 +23,7 @@ from zavora.foundation.forms import sentence, show_error
 @require_POST
 def new_token(request: HttpRequest) -> HttpResponse:
     """Make a token and lead to the page that shows it, so that a reload makes no other."""
+    take_new_key(user_of(request).pk)
     form = TokenForm(request.POST)
     if form.is_valid():
         try:

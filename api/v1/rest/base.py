@@ -1,6 +1,6 @@
 """What all views share: who asks, what they may, how often, and the envelope."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -11,12 +11,15 @@ from rest_framework.views import APIView
 
 from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
-from api.access import limits
+from api import limits
 from api.transport.caching import mark_public
 from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
-from zavora.foundation.errors import AccountNotFound
+from zavora.foundation.errors import AccountNotFound, RateLimited
+
+# Of a list from the tables.
+LIST_WEIGHTS: Final = {"GET": limits.LIST_WEIGHT, "HEAD": limits.LIST_WEIGHT}
 
 
 class OnlyJSON(BaseContentNegotiation):
@@ -41,16 +44,25 @@ class ApiView(APIView):
     content_negotiation_class = OnlyJSON
     is_public: ClassVar[bool] = False
     scopes: ClassVar[dict[str, str]] = {}
+    # What a request of each method counts for (default: 1).
+    weights: ClassVar[dict[str, int]] = {}
     usage: limits.Usage | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Count the request, find the caller and check the scope."""
         address = request.META.get("REMOTE_ADDR", "")
-        self.usage = limits.take_for_ip(address)
+        weight = self.weights.get(request.method or "", 1)
+        of_address = limits.of_address(address, weight)
+        self.usage = limits.take_in_thread(of_address)
         super().initial(request, *args, **kwargs)
         caller = request.auth
         if isinstance(caller, Caller):
-            used = limits.take_for_key(limits.name_of(caller))
+            try:
+                used = limits.take_in_thread(limits.of_caller(caller, weight))
+            except RateLimited:
+                limits.give_back(of_address)
+                self.usage = None  # the refusal says where it stands
+                raise
             self.usage = limits.tighter(self.usage, used)
             caller.require(self.scopes.get(request.method or "", SCOPE_READ))
 

@@ -126,13 +126,13 @@ def test_without_a_database_reads_say_so_and_come_back(anybody, open_exchange):
     assert anybody.get(f"/accounts/{account}/balances").json() == {"data": []}
 
 
-def test_beyond_the_limit_requests_are_refused_until_the_minute_is_over(anybody):
+def test_beyond_the_limit_requests_are_refused_until_there_is_room(anybody):
     first = anybody.get("/markets/BTC-EUR/ticker")
     remaining = int(first.headers["x-ratelimit-remaining"])
     assert first.headers["x-ratelimit-limit"] == str(LIMIT)
     assert 0 < int(first.headers["x-ratelimit-reset"]) <= 60
 
-    # A new minute may begin on the way: then as many again are free, but no more than that.
+    # Some come back on the way, but not so many.
     refused = next(
         response
         for _ in range(remaining + 2 * LIMIT)
@@ -141,5 +141,5 @@ def test_beyond_the_limit_requests_are_refused_until_the_minute_is_over(anybody)
     assert refused.json()["error"]["code"] == "rate_limit_exceeded"
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert refused.headers["x-ratelimit-remaining"] == "0"
-    for path in ("/accounts", "/markets/BTC-EUR/candles"):  # views count in the same minute
-        assert anybody.get(path).status_code == 429
+    for path in ("/accounts", "/markets/BTC-EUR/candles"):  # views count in the same bucket
+        assert 429 in (anybody.get(path).status_code for _ in range(LIMIT))

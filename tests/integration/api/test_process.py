@@ -29,7 +29,7 @@ MAKES = re.compile(
 )
 # Where tasks, connections and threads are made, and whose they are.
 MAKERS = {
-    "api/access/limits_sharing.py": "LimitsSharing",
+    "api/access/lease_keeper.py": "LeaseKeeper",
     "api/binance/user_data/listen_keys.py": "ListenKeyStore",
     "api/binance/user_data/user_streams.py": "ListenKeyWatch",
     "api/access/cache.py": "awaited by those who ask",
@@ -68,7 +68,7 @@ async def _use_everything(process: WebProcess, command: PlaceOrder) -> None:
     await asyncio.wait_for(process.subscription.connected(), 10)
     with pytest.raises(EngineUnavailable):
         await process.gateway.submit(command, request_id="r")
-    limits.take_weight("198.51.100.31", 1)
+    await limits.take_weight("198.51.100.31", 1)
     assert await listen_keys.find("x" * listen_keys.LENGTH) is None
     name = parse_name("btcusd@depth@100ms")
     assert name is not None
