@@ -55,7 +55,7 @@ def test_processes_together_spend_what_there_is(queue: redis.Redis) -> None:
     assert spend_all(lambda: queue) == CAPACITY
 
 
-def test_control_processes_that_do_not_share_spend_as_much_each() -> None:
+def test_control_processes_that_do_not_share_spend_as_much_each(queue: redis.Redis) -> None:
     assert spend_all(nobody) == PROCESSES * CAPACITY
 
 
