@@ -37,6 +37,7 @@ ACTS: Final = (
     "deposit.gateway",
     "group.save",
     "key.create",
+    "key.reseal",
     "key.revoke",
     "market.change",
     "market.create",

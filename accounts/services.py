@@ -1,6 +1,7 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
 from accounts.keys.api_keys import NewApiKey, create_api_key
+from accounts.keys.sealing import reseal_secrets
 from accounts.keys.tokens import (
     TOKEN_BYTES,
     TOKEN_PREFIX,
@@ -72,6 +73,7 @@ __all__ = [
     "preview_adjustment",
     "preview_credit",
     "request_withdrawal",
+    "reseal_secrets",
     "reset_password",
     "revoke_key",
     "save_group",

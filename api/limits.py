@@ -26,38 +26,30 @@ BY_ACCOUNT: Final = Limit("account", "ZAVORA_RATE_LIMIT_ACCOUNT_PER_MINUTE", MIN
 LIST_WEIGHT: Final = 5
 
 
-class Usage:
-    """What is left of the tighter limit, for the answer's headers."""
-
-    __slots__ = ("limit", "remaining", "reset_s")
-
-    def __init__(self, limit: int, remaining: int, reset_s: int) -> None:
-        self.limit = limit
-        self.remaining = remaining
-        self.reset_s = reset_s
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the headers by which a client can keep below its limit."""
-        return [
-            ("X-RateLimit-Limit", str(self.limit)),
-            ("X-RateLimit-Remaining", str(self.remaining)),
-            ("X-RateLimit-Reset", str(self.reset_s)),
-        ]
-
-    def headers(self) -> Headers:
-        """Return the same for a bare ASGI answer."""
-        return [
-            (b"x-ratelimit-limit", b"%d" % self.limit),
-            (b"x-ratelimit-remaining", b"%d" % self.remaining),
-            (b"x-ratelimit-reset", b"%d" % self.reset_s),
-        ]
+# What a request was paid of: the tighter limit, None where there is none.
+Paid = Lease | None
 
 
-def tighter(one: Usage | None, other: Usage | None) -> Usage | None:
-    """Return the usage that leaves less."""
+def tighter(one: Paid, other: Paid) -> Paid:
+    """Return the lease that leaves less."""
     if one is None or other is None:
         return one or other
-    return one if one.remaining < other.remaining else other
+    return one if one.left + one.tokens < other.left + other.tokens else other
+
+
+def usage(paid: Lease) -> tuple[int, int, int]:
+    """Return the limit, what is left of it, and in how many seconds nothing is used."""
+    return paid.limit.capacity, *paid.standing(LEASES.clock())
+
+
+def headers(paid: Lease) -> Headers:
+    """Return the headers by which a client can keep below its limit."""
+    limit, remaining, reset_s = usage(paid)
+    return [
+        (b"x-ratelimit-limit", b"%d" % limit),
+        (b"x-ratelimit-remaining", b"%d" % remaining),
+        (b"x-ratelimit-reset", b"%d" % reset_s),
+    ]
 
 
 # --- who pays -------------------------------------------------------------------------------------
@@ -70,13 +62,16 @@ def of_address(ip: str, weight: int = 1) -> list[Charge]:
 
 def of_caller(caller: Caller, weight: int = 1) -> list[Charge]:
     """Return what a credential pays: a key, or the user of a browser session."""
-    name = f"user-{caller.user_id}" if caller.key_id is None else caller.key_id
-    return _charges(BY_KEY, name, weight)
+    return _charges(BY_KEY, _name_of(caller), weight)
 
 
 def of_account(account_pk: int, weight: int = 1) -> list[Charge]:
     """Return what an account pays."""
     return _charges(BY_ACCOUNT, account_pk, weight)
+
+
+def _name_of(caller: Caller) -> int | str:
+    return f"user-{caller.user_id}" if caller.key_id is None else caller.key_id
 
 
 def _charges(limit: Limit, name: object, weight: int) -> list[Charge]:
@@ -101,43 +96,58 @@ def give_back(charges: Sequence[Charge]) -> None:
     LEASES.give_back(charges)
 
 
-async def take_for_address(ip: str, weight: int = 1) -> Usage | None:
-    """Let an address pay. Raises RateLimited; None where there is no limit."""
-    charges = of_address(ip, weight)
-    return _usage(charges, await take(charges))
+async def take_for_address(ip: str, weight: int = 1) -> Paid:
+    """Let an address pay. Raises RateLimited."""
+    if not BY_ADDRESS.capacity:
+        return None
+    lease = LEASES.of(BY_ADDRESS, counted_as(ip))
+    return lease if LEASES.spend_at_once(lease, weight) else await _pay(lease, weight)
 
 
-async def take_for_caller(caller: Caller, ip: str, weight: int = 1) -> Usage | None:
+async def take_for_caller(caller: Caller, ip: str, weight: int = 1) -> Paid:
     """Let a credential pay. Raises RateLimited; then ``ip`` has its weight back."""
-    charges = of_caller(caller, weight)
-    short = await take(charges)
-    if short is not None:
+    if not BY_KEY.capacity:
+        return None
+    lease = LEASES.of(BY_KEY, _name_of(caller))
+    if LEASES.spend_at_once(lease, weight):
+        return lease
+    try:
+        return await _pay(lease, weight)
+    except RateLimited:
         give_back(of_address(ip, weight))
-    return _usage(charges, short)
+        raise
 
 
 async def take_for_account(account_pk: int) -> None:
     """Let an account pay for what it places or amends. Raises RateLimited."""
-    charges = of_account(account_pk)
-    _usage(charges, await take(charges))
+    if BY_ACCOUNT.capacity:
+        lease = LEASES.of(BY_ACCOUNT, account_pk)
+        if not LEASES.spend_at_once(lease, 1):
+            await _pay(lease, 1)
 
 
-def take_in_thread(charges: Sequence[Charge]) -> Usage | None:
+def take_in_thread(charges: Sequence[Charge]) -> Paid:
     """Let all be paid, in a thread. Raises RateLimited."""
-    return _usage(charges, LEASES.take(charges, get_redis) if charges else None)
-
-
-def _usage(charges: Sequence[Charge], short: Lease | None) -> Usage | None:
-    now = LEASES.clock()
-    if short is not None:
-        (weight,) = [weight for lease, weight in charges if lease is short]
-        limit = short.limit.capacity
-        raise RateLimited(
-            f"More than {limit} requests a minute.",
-            retry_after=short.wait_s(weight, now),
-            limit=limit,
-        )
     if not charges:
         return None
-    lease = charges[0][0]
-    return Usage(lease.limit.capacity, lease.remaining(now), lease.reset_s(now))
+    if (short := LEASES.take(charges, get_redis)) is not None:
+        raise _refusal(charges, short)
+    return charges[0][0]
+
+
+async def _pay(lease: Lease, weight: int) -> Lease:
+    """Let one pay what is not at hand."""
+    charges = [(lease, weight)]
+    if (short := await web_process().limits.take(charges)) is not None:
+        raise _refusal(charges, short)
+    return lease
+
+
+def _refusal(charges: Sequence[Charge], short: Lease) -> RateLimited:
+    (weight,) = [weight for lease, weight in charges if lease is short]
+    limit = short.limit.capacity
+    return RateLimited(
+        f"More than {limit} requests a minute.",
+        retry_after=short.wait_s(weight, LEASES.clock()),
+        limit=limit,
+    )

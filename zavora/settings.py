@@ -32,6 +32,8 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 # Earlier keys: they still open sessions and the sealed secrets of API keys, and seal nothing new.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Keys that seal stored secrets of API keys: the first seals, all open. SECRET_KEY without any.
+ZAVORA_SEALING_KEYS = env.list("ZAVORA_SEALING_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Proxies whose X-Forwarded-For and X-Forwarded-Proto count; by default nobody's do.

@@ -243,7 +243,7 @@ async def _answer(
             raise MethodNotAllowed(allow)
         headers.append((b"allow", allow.encode()))
         return 200, {"data": {"methods": allow.split(", ")}}
-    usage = await limits.take_for_address(request.ip)
+    paid = await limits.take_for_address(request.ip)
     held = HeldBody(BUDGET, request.ip)
     try:
         request.body = await read_body(receive, request.headers, held)
@@ -254,7 +254,7 @@ async def _answer(
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
         caller, is_remembered = await find_caller(request)
-        usage = limits.tighter(usage, await limits.take_for_caller(caller, request.ip))
+        paid = limits.tighter(paid, await limits.take_for_caller(caller, request.ip))
         await web_process().feed.ensure_started()
 
         def call(one: Caller) -> Awaitable[Body]:
@@ -265,12 +265,12 @@ async def _answer(
 
         return 200, await as_caller(caller, call, reloaded)
     except RateLimited:
-        usage = None  # the refusal says where it stands
+        paid = None  # the refusal says where it stands
         raise
     finally:
         held.release()
-        if usage is not None:
-            headers += usage.headers()
+        if paid is not None:
+            headers += limits.headers(paid)
 
 
 async def _answer_health(request: EdgeRequest, path: str) -> tuple[int, Body]:

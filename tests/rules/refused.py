@@ -210,6 +210,12 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _api_key(customer(ann.user), ann, ip_allowed=["here"]),
         lambda ann, bob: _api_key(customer(ann.user), ann, kind="bearer"),
     ),
+    "reseal_secrets": (
+        lambda ann, bob: accounts.reseal_secrets(by=customer(ann.user), after_id=0, size=1),
+        lambda ann, bob: accounts.reseal_secrets(by=operator(), after_id=0, size=1),
+        lambda ann, bob: accounts.reseal_secrets(by=SYSTEM, after_id=0, size=0),
+        lambda ann, bob: accounts.reseal_secrets(by=SYSTEM, after_id=0, size=5_001),
+    ),
     "revoke_key": (
         lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),
         lambda ann, bob: accounts.revoke_key(by=key(ann, "read", "trade"), key_id=ann.key),

@@ -46,12 +46,13 @@ class Limit:
     begins.
     """
 
-    __slots__ = ("_capacity", "kind", "period_s", "step_s")
+    __slots__ = ("_capacity", "in_windows", "kind", "period_s", "step_s")
 
     def __init__(self, kind: str, setting: str, period_s: int, *, in_windows: bool = False) -> None:
         """Make one whose capacity is ``setting``; ``kind`` names it in the queue's server."""
         self.kind = kind
         self.period_s = period_s
+        self.in_windows = in_windows
         self.step_s = period_s if in_windows else 1
         self._capacity = SettingValue(setting)
 
@@ -66,16 +67,17 @@ class Lease:
     """Tokens of one bucket that this process may spend, and what it last heard of the rest."""
 
     __slots__ = (
-        *("left", "limit", "name", "next_step_at", "short_of", "short_until", "spent", "step"),
-        *("tokens", "waiting"),
+        *("is_heard_of", "left", "limit", "name", "next_step_at", "short_of", "short_until"),
+        *("spent", "step", "tokens", "waiting"),
     )
 
     def __init__(self, limit: Limit, name: str) -> None:
         self.limit = limit
         self.name = name
         self.tokens = 0
-        # Left in the bucket as last heard, None: nothing was heard yet, or it is full again.
-        self.left: float | None = None
+        # Left in the bucket as last heard; where nothing was heard since it was full, that.
+        self.left = 0.0
+        self.is_heard_of = False
         # When the clock's next step begins, and the number of the step heard of.
         self.next_step_at = 0.0
         self.step = 0
@@ -89,23 +91,26 @@ class Lease:
 
     def is_over(self, now: float) -> bool:
         """Tell whether it is of a window that has ended: its tokens are worth nothing."""
-        return now >= self.next_step_at and self.limit.step_s == self.limit.period_s
+        return self.limit.in_windows and now >= self.next_step_at
 
     def remaining(self, now: float) -> int:
         """Return what can still be used, as far as this process knows."""
         capacity = self.limit.capacity
-        if self.left is None or self.is_over(now):
+        if not self.is_heard_of or self.is_over(now):
             return capacity
-        left = self.left + self._steps(now) * self._each() + self.tokens
-        return max(0, min(capacity, int(left)))
+        left = self.left + self.tokens
+        if now >= self.next_step_at:
+            left += self._steps(now) * self._each()
+        return capacity if left > capacity else int(left)
 
     def wait_s(self, weight: int, now: float) -> int:
         """Return in how many seconds ``weight`` can be used, at least 1."""
         return self._wait_s(weight - self.remaining(now), now)
 
-    def reset_s(self, now: float) -> int:
-        """Return in how many seconds nothing is used any more, at least 1."""
-        return self._wait_s(self.limit.capacity - self.remaining(now), now)
+    def standing(self, now: float) -> tuple[int, int]:
+        """Return what can still be used, and in how many seconds all can be, at least 1."""
+        remaining = self.remaining(now)
+        return remaining, self._wait_s(self.limit.capacity - remaining, now)
 
     def _wait_s(self, tokens: int, now: float) -> int:
         if tokens <= 0:
@@ -155,15 +160,31 @@ class Leases:
 
     # --- spending ---------------------------------------------------------------------------------
 
+    def spend_at_once(self, lease: Lease, weight: int) -> bool:
+        """Spend of what is at hand where nobody waits for it; tell whether that was done.
+
+        Of an even limit only: this is asked for with every request.
+        """
+        with self._lock:
+            if lease.tokens < weight or lease.waiting:
+                return False
+            lease.tokens -= weight
+            if not lease.spent:
+                self._live[lease] = None
+            lease.spent += weight
+            return True
+
     def spend(self, charges: Sequence[Charge]) -> list[Charge]:
         """Spend all of it and return nothing, or nothing and return what is lacking."""
         with self._lock:
-            now = self.clock()
-            lacking = []
+            now = 0.0
+            lacking: list[Charge] = []
             for charge in charges:
                 lease, weight = charge
-                if lease.is_over(now):
-                    _begin_anew(lease)
+                if lease.limit.in_windows:
+                    now = now or self.clock()
+                    if now >= lease.next_step_at:
+                        _begin_anew(lease)
                 if lease.tokens < weight:
                     lacking.append(charge)
             if lacking:
@@ -225,10 +246,11 @@ class Leases:
         """Add what was given; ``asked_at`` is when, by this process's clock."""
         with self._lock:
             for lease, ask, grant in zip(leases, asks, grants, strict=True):
-                if lease.step != grant.step and lease.limit.step_s == lease.limit.period_s:
+                if lease.step != grant.step and lease.limit.in_windows:
                     _begin_anew(lease)
                 lease.tokens += grant.granted
                 lease.left = grant.left_milli / 1_000
+                lease.is_heard_of = True
                 lease.step = grant.step
                 # From when it was asked, not heard: rather too early than of the next window.
                 lease.next_step_at = asked_at + grant.next_step_ms / 1_000
@@ -341,7 +363,7 @@ class Leases:
 
 def _begin_anew(lease: Lease) -> None:
     lease.tokens = lease.spent = 0
-    lease.left = None
+    lease.is_heard_of = False
     lease.short_until = 0.0
 
 

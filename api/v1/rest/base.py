@@ -46,14 +46,14 @@ class ApiView(APIView):
     scopes: ClassVar[dict[str, str]] = {}
     # What a request of each method counts for (default: 1).
     weights: ClassVar[dict[str, int]] = {}
-    usage: limits.Usage | None = None
+    paid: limits.Paid = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Count the request, find the caller and check the scope."""
         address = request.META.get("REMOTE_ADDR", "")
         weight = self.weights.get(request.method or "", 1)
         of_address = limits.of_address(address, weight)
-        self.usage = limits.take_in_thread(of_address)
+        self.paid = limits.take_in_thread(of_address)
         super().initial(request, *args, **kwargs)
         caller = request.auth
         if isinstance(caller, Caller):
@@ -61,9 +61,9 @@ class ApiView(APIView):
                 used = limits.take_in_thread(limits.of_caller(caller, weight))
             except RateLimited:
                 limits.give_back(of_address)
-                self.usage = None  # the refusal says where it stands
+                self.paid = None  # the refusal says where it stands
                 raise
-            self.usage = limits.tighter(self.usage, used)
+            self.paid = limits.tighter(self.paid, used)
             caller.require(self.scopes.get(request.method or "", SCOPE_READ))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -72,9 +72,9 @@ class ApiView(APIView):
         response["X-Content-Type-Options"] = "nosniff"
         if self.is_public:
             mark_public(response)
-        if self.usage is not None:
-            for name, text in self.usage.pairs():
-                response[name] = text
+        if self.paid is not None:
+            for name, text in limits.headers(self.paid):
+                response[name.decode()] = text.decode()
         return response
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:

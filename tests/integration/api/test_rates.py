@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -44,15 +45,13 @@ class Caller:
         self._urls = itertools.cycle(urls)
         self._http = httpx.Client(timeout=30)
 
-    def ask(
-        self, path: str = "/orders/1", method: str = "GET", **options: object
-    ) -> httpx.Response:
+    def ask(self, path: str = "/orders/1", method: str = "GET", **options: Any) -> httpx.Response:
         headers = {
             "Authorization": f"Bearer {self.token}",
             "X-Forwarded-For": self.address or next(_addresses),
         }
         url = f"{next(self._urls)}/api/v1{path}"
-        return self._http.request(method, url, headers=headers, **options)  # type: ignore[arg-type]
+        return self._http.request(method, url, headers=headers, **options)
 
     def passed(self, number: int) -> int:
         """Return how many of so many requests were not refused for their rate."""

@@ -144,8 +144,7 @@ def test_a_lease_says_what_is_left_and_when_there_is_more(clock: Clock, settings
     clock.now += 0.25
 
     assert sixty.take(20) is None
-    assert sixty.lease.remaining(clock.now) == 40
-    assert sixty.lease.reset_s(clock.now) == 20
+    assert sixty.lease.standing(clock.now) == (40, 20)
     assert sixty.take(41) is sixty.lease
     assert sixty.lease.wait_s(41, clock.now) == 1
     assert sixty.lease.wait_s(45, clock.now) == 5
@@ -159,7 +158,7 @@ def test_a_window_ends_for_leases_too(clock: Clock, settings: Any) -> None:
     clock.now += 15
     assert sixty.take(60) is None
     assert sixty.take() is sixty.lease
-    assert (sixty.lease.wait_s(1, clock.now), sixty.lease.reset_s(clock.now)) == (45, 45)
+    assert (sixty.lease.wait_s(1, clock.now), sixty.lease.standing(clock.now)) == (45, (0, 45))
 
     clock.now += 44.9
     assert sixty.take() is sixty.lease
