@@ -54,7 +54,7 @@ def reseal_secrets(*, by: Actor, after_id: int, size: int) -> Resealed:
     )
     resealed, unreadable = 0, []
     for pk, name, stored in rows:
-        secret = open_secret(bytes(stored), name=name)
+        secret = open_secret(bytes(stored or b""), name=name)
         if secret is None:
             unreadable.append(pk)
             continue
