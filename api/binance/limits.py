@@ -161,7 +161,8 @@ def _of_address(name: str, weight: int) -> list[Charge]:
 
 
 def _check_ban(name: str) -> None:
-    _seen[name] = None
+    if len(_seen) < BEHAVIOURS_MAX:
+        _seen[name] = None
     behaviour = _behaviours.get(name)
     if behaviour is not None and behaviour.banned_until > (now := time.time()):
         left_s = int(behaviour.banned_until - now) + 1
