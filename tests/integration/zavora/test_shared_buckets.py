@@ -146,6 +146,31 @@ async def test_those_who_wait_in_one_loop_are_served_in_turn(queue: redis.Redis)
     assert served[:100] == list(range(100))
 
 
+async def test_who_comes_later_does_not_overtake_who_waits(queue: redis.Redis) -> None:
+    leases = Leases()
+    keeper = LeaseKeeper(leases)
+    keeper.start()
+    lease = leases.of(BY_DAY, "turns")
+    served: list[str] = []
+
+    async def ask_for(who: str, weight: int) -> None:
+        assert await keeper.take([(lease, weight)]) is None
+        served.append(who)
+
+    try:
+        await ask_for("opener", 1)
+        first = asyncio.create_task(ask_for("first", 100))
+        await asyncio.sleep(0)  # it has begun
+        assert (lease.waiting, lease.tokens) == (1, CAPACITY // 8 - 1)
+        # Enough for the second, but it is not its turn.
+        assert not leases.spend_at_once(lease, 1)
+        await asyncio.gather(ask_for("second", 1), first)
+    finally:
+        await keeper.close()
+
+    assert served == ["opener", "first", "second"]
+
+
 async def test_a_keeper_gives_back_what_it_holds_when_it_ends(queue: redis.Redis) -> None:
     leases = Leases()
     keeper = LeaseKeeper(leases)
