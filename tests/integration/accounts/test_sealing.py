@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.access.key_secrets import open_secret, present_prefix
 from accounts.access.selectors import find_api_key
@@ -14,6 +14,7 @@ from accounts.keys.sealing import count_sealed_before
 from accounts.models import ApiKey, AuditRecord
 from accounts.services import create_api_key, ensure_user, reseal_secrets, revoke_key
 from tests.actors import SYSTEM
+from tests.exchange import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -221,3 +222,33 @@ def test_keys_are_good_all_the_time_while_they_are_sealed_anew(
     assert all_open(running.made)
     revoked = ApiKey.objects.filter(revoked_at__isnull=False)
     assert revoked.count() == len(running.made) - KEYS
+
+
+def test_what_changed_after_it_was_read_is_not_overwritten(
+    made: dict[str, str], settings: Any
+) -> None:
+    settings.ZAVORA_SEALING_KEYS = [FIRST]
+    row = ApiKey.objects.order_by("pk")[0]
+    said: list[str] = []
+
+    def run() -> None:
+        try:
+            said.append(rotate())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        ApiKey.objects.filter(pk=row.pk).update(secret=b"\x02another process was here")
+        thread.start()
+        wait_until(_somebody_waits_for_a_row, timeout_s=10, what="a rotation that has read")
+    thread.join(30)
+
+    assert said == [f"{KEYS - 1} of {KEYS} secrets are sealed anew\n"]
+    assert bytes(ApiKey.objects.get(pk=row.pk).secret or b"") == b"\x02another process was here"
+
+
+def _somebody_waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
