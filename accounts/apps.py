@@ -5,3 +5,7 @@ class AccountsConfig(AppConfig):
     """The Django application accounts."""
 
     name = "accounts"
+
+    def ready(self) -> None:
+        """Let the checks of a deployment be known."""
+        from accounts import checks  # noqa: F401, PLC0415 - it is known once it is imported

@@ -52,6 +52,7 @@ ACTS: Final = (
     "group.save",
     "key.change",
     "key.create",
+    "key.reseal",
     "key.revoke",
     "liabilities.publish",
     "limit.set",

@@ -3,6 +3,7 @@
 from accounts.approvals.requests import submit_adjustment, submit_credit, submit_threshold
 from accounts.approvals.services import approve, expire_approval, refuse
 from accounts.keys.api_keys import PEM_LENGTH_MAX, NewApiKey, create_api_key, create_key
+from accounts.keys.sealing import reseal_secrets
 from accounts.keys.tokens import (
     IPS_MAX,
     KEYS_MADE_A_DAY_MAX,
@@ -120,6 +121,7 @@ __all__ = [
     "request_daily_report",
     "request_report",
     "request_withdrawal",
+    "reseal_secrets",
     "reset_password",
     "revoke_key",
     "save_group",

@@ -9,7 +9,7 @@ from typing import Protocol, Self, TypeVar
 
 from api.access.cache import ASK_S, Credentials
 from api.access.key_uses import KeyUses
-from api.access.limits_sharing import LimitsSharing
+from api.access.lease_keeper import LeaseKeeper
 from api.access.replays import ReplayGuard
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
@@ -38,7 +38,7 @@ class WebProcess:
         self.gateway = Gateway(
             self.subscription, shard_of=self.feed.shard_of, when_shown=self.feed.when_shown
         )
-        self.limits = LimitsSharing()
+        self.limits = LeaseKeeper()
         self.replays = ReplayGuard()
         self.key_uses = KeyUses()
         self._parts: dict[type[Part], Part] = {}

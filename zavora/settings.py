@@ -33,6 +33,8 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 # Earlier keys: they still open sessions and the sealed secrets of API keys, and seal nothing new.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Keys that seal stored secrets of API keys: the first seals, all open. SECRET_KEY without any.
+ZAVORA_SEALING_KEYS = env.list("ZAVORA_SEALING_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Proxies whose X-Forwarded-For and X-Forwarded-Proto count; by default nobody's do.
@@ -279,12 +281,24 @@ ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
 ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)
 if ZAVORA_OPEN_API and not DEBUG:
     raise environ.ImproperlyConfigured("ZAVORA_OPEN_API is refused when DEBUG is off")
-# Requests per minute; 0 switches a limit off. In development everybody comes from one address.
+# Weight of requests per minute, through both APIs; 0 switches a limit off. A key has half of what
+# its address has, so that one alone leaves as much to others. In development everybody comes from
+# one address.
 ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int(
-    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=120_000 if DEBUG else 6_000
+    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=120_000 if DEBUG else 12_000
 )
 ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int(
-    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 12_000
+    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 6_000
+)
+# Orders and amendments per minute of an account, by whichever key and API.
+ZAVORA_RATE_LIMIT_ACCOUNT_PER_MINUTE = env.int(
+    "ZAVORA_RATE_LIMIT_ACCOUNT_PER_MINUTE", default=120_000 if DEBUG else 6_000
+)
+# Per hour: sign-ups from an address, new keys and withdrawals of a person; 0: no limit.
+ZAVORA_SIGN_UPS_PER_HOUR = env.int("ZAVORA_SIGN_UPS_PER_HOUR", default=3_600 if DEBUG else 60)
+ZAVORA_NEW_KEYS_PER_HOUR = env.int("ZAVORA_NEW_KEYS_PER_HOUR", default=3_600 if DEBUG else 30)
+ZAVORA_WITHDRAWALS_PER_HOUR = env.int(
+    "ZAVORA_WITHDRAWALS_PER_HOUR", default=36_000 if DEBUG else 60
 )
 # Log-ins and sign-ups in a quarter of an hour from one network address; 0: no limit.
 ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS", default=200)

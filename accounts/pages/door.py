@@ -21,10 +21,11 @@ from django.views.decorators.http import require_http_methods
 from accounts.access.attempts import Attempt, count_attempt
 from accounts.access.devices import known_device, remember_device
 from accounts.access.page_actors import address_of, customer_of
+from accounts.access.rates import take_sign_up
 from accounts.access.security_log import note
 from accounts.pages.forms import LoginForm, SignUpForm
 from accounts.services import forget_own_sessions, sign_up
-from zavora.foundation.errors import Conflict, Overloaded, ZavoraError
+from zavora.foundation.errors import Conflict, Overloaded, RateLimited, ZavoraError
 from zavora.foundation.forms import show_error
 
 TOO_MANY_ATTEMPTS: Final = "Too many attempts. Try again in {wait}."
@@ -180,10 +181,12 @@ def signup(request: HttpRequest) -> HttpResponse:
     attempt = count_attempt(address=address_of(request))
     if attempt.refused_by:
         note("signup_refused", email=request.POST.get("email", ""), reason=attempt.refused_by)
-        form = SignUpForm(initial={"email": request.POST.get("email", "")[:EMAIL_LENGTH_MAX]})
-        wait_s = attempt.retry_after_s
-        messages.error(request, TOO_MANY_ATTEMPTS.format(wait=_waiting(wait_s)))
-        return _signup_page(request, form, status=429, retry_after_s=wait_s)
+        return _signup_later(request, attempt.retry_after_s)
+    try:
+        take_sign_up(address_of(request))
+    except RateLimited as error:
+        note("signup_refused", email=request.POST.get("email", ""), reason="sign_ups")
+        return _signup_later(request, int(error.details["retry_after"]))
     form = SignUpForm(request.POST)
     try:
         if form.is_valid():
@@ -219,6 +222,12 @@ def _to_log_in(request: HttpRequest, email: str) -> HttpResponse:
     if wanted:
         answer["Location"] += "?" + urlencode({"next": wanted})
     return answer
+
+
+def _signup_later(request: HttpRequest, wait_s: int) -> HttpResponse:
+    form = SignUpForm(initial={"email": request.POST.get("email", "")[:EMAIL_LENGTH_MAX]})
+    messages.error(request, TOO_MANY_ATTEMPTS.format(wait=_waiting(wait_s)))
+    return _signup_page(request, form, status=429, retry_after_s=wait_s)
 
 
 def _signup_page(

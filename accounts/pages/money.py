@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.access.page_actors import customer_of, user_of
+from accounts.access.rates import take_withdrawal
 from accounts.money.selectors import list_assets
 from accounts.pages.account import account_page
 from accounts.pages.forms import DepositForm, MoneyForm, WithdrawForm
@@ -63,6 +64,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
             return f"The withdrawal of {amount} is waiting to be paid out."
         return f"{amount} withdrawn."
 
+    take_withdrawal(user_of(request).pk)
     return _move_money(request, WithdrawForm, "withdraw_form", move)
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access.page_actors import customer_of, user_of
+from accounts.access.rates import take_new_key as count_new_key
 from accounts.access.selectors import list_keys
 from accounts.pages.forms import KeyForm
 from accounts.pages.new_tokens import keep_new_key, take_new_key
@@ -33,6 +34,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     accounts = list_accounts(user_of(request).pk)
     if request.method != "POST":
         return _page(request, KeyForm(accounts=accounts), new_key=take_new_key(request))
+    count_new_key(user_of(request).pk)
     form = KeyForm(request.POST, accounts=accounts)
     if form.is_valid():
         try:

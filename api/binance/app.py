@@ -100,12 +100,12 @@ async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any
     """Return what a request is answered with: an object to encode, or ready JSON."""
     methods = _TABLE.get(request.path)
     if methods is None:
-        limits.take_weight(request.ip, 1)
+        await limits.take_weight(request.ip, 1)
         raise errors.unknown_path()
     method = request.method
     route = methods.get("GET" if method == "HEAD" else method)
     if route is None:
-        limits.take_weight(request.ip, 1)
+        await limits.take_weight(request.ip, 1)
         return _answer_options(request, methods)
     held = HeldBody(BUDGET, request.ip)
     try:
@@ -127,7 +127,8 @@ async def _answer_by(
             body = b""
     params = request.params = Params.of_request(query, body)
     weight = route.weight
-    limits.take_weight(request.ip, weight if isinstance(weight, int) else weight(params))
+    weight = request.weight = weight if isinstance(weight, int) else weight(params)
+    await limits.take_weight(request.ip, weight)
     if route.security is Security.NONE:
         # A book is asked for far too often for that.
         request.may_pack = request.path != depth_answers.PATH
@@ -158,6 +159,7 @@ async def _identify(request: CompatRequest, route: Route, received: dict[bytes, 
         security=route.security,
         check_required=route.check_required,
     )
+    await limits.take_for_key(request.caller, request.ip, request.weight)
 
 
 def _answer_options(request: CompatRequest, methods: dict[str, Route]) -> bytes:

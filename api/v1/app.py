@@ -14,7 +14,7 @@ from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 
 from accounts.access.callers import Caller
-from api.access import limits
+from api import limits
 from api.access.auth import (
     SAFE_METHODS,
     bearer_token,
@@ -39,7 +39,7 @@ from api.v1.edge_request import EdgeRequest
 from api.v1.requests import parse_batch, symbol_of
 from api.v1.rest import health, market_data
 from zavora.foundation.bodies import BUDGET, HeldBody
-from zavora.foundation.errors import Unauthorized
+from zavora.foundation.errors import RateLimited, Unauthorized
 from zavora.foundation.logs import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ async def _place(request: EdgeRequest, caller: Caller) -> Body:
 async def _place_batch(request: EdgeRequest, caller: Caller) -> Body:
     items = parse_batch(request.json())
     # The request itself is counted; here the rest of its orders are.
-    limits.take_for_key(limits.name_of(caller), len(items) - 1)
+    await limits.take_for_caller(caller, request.ip, len(items) - 1)
     data = await orders.place_batch(caller, items, request_id=request.request_id, key=_key(request))
     return {"data": data}
 
@@ -247,7 +247,7 @@ async def _answer(
             raise MethodNotAllowed(allow)
         headers.append((b"allow", allow.encode()))
         return 200, {"data": {"methods": allow.split(", ")}}
-    usage = limits.take_for_ip(request.ip)
+    paid = await limits.take_for_address(request.ip)
     held = HeldBody(BUDGET, request.ip)
     try:
         request.body = await read_body(receive, request.headers, held)
@@ -258,7 +258,7 @@ async def _answer(
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
         caller, is_remembered = await find_caller(request)
-        usage = limits.tighter(usage, limits.take_for_key(limits.name_of(caller)))
+        paid = limits.tighter(paid, await limits.take_for_caller(caller, request.ip))
         await web_process().feed.ensure_started()
 
         def call(one: Caller) -> Awaitable[Body]:
@@ -268,10 +268,13 @@ async def _answer(
             return await _reloaded(request, one) if is_remembered else None
 
         return 200, await as_caller(caller, call, reloaded)
+    except RateLimited:
+        paid = None  # the refusal says where it stands
+        raise
     finally:
         held.release()
-        if usage is not None:
-            headers += usage.headers()
+        if paid is not None:
+            headers += limits.headers(paid)
 
 
 async def _answer_health(request: EdgeRequest, path: str) -> tuple[int, Body]:

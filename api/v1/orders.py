@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from api import limits
 from api.orders import submit
 from api.process import web_process
 from api.transport.errors import envelope, known_error
@@ -76,6 +77,7 @@ async def place_order(
         deadline_ms=deadline_ms(),
         **requests.asked_words(asked),
     )
+    await limits.take_for_account(account_pk)
     reply = await submit(command, request_id)
     return _with_trades(caller, reply, terms, asked.user_id)
 
@@ -140,6 +142,7 @@ async def amend_order(
         key=key,
         deadline_ms=deadline_ms(),
     )
+    await limits.take_for_account(account_pk)
     try:
         reply = await submit(command, request_id)
     except OrderNotFound:

@@ -58,7 +58,6 @@ PATCHES = {
     "tests/unit/api/binance/test_signing.py": 1,
     "tests/unit/api/binance/test_stream_connection.py": 2,
     "tests/unit/api/test_credentials.py": 1,
-    "tests/unit/api/test_throttles.py": 2,
     "tests/unit/api/test_unread_answers.py": 1,
     "tests/unit/matching/test_routing.py": 2,
     "tests/unit/marketdata/test_failing_followers.py": 1,

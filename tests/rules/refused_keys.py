@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.access.actor import Actor, Permission
-from tests.actors import SYSTEM, customer
+from tests.actors import SYSTEM, customer, operator
 from tests.rules.refusing import NOT_SUPERUSER, Call, Things, all_but, key
 
 
@@ -70,6 +70,12 @@ REFUSED_KEYS: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _rename_key(all_but(Permission.REVOKE_KEY), ann),
         lambda ann, bob: _rename_key(customer(ann.user), ann, "x" * 65),
         lambda ann, bob: _rename_key(customer(ann.user), ann, "a\0b"),
+    ),
+    "reseal_secrets": (
+        lambda ann, bob: accounts.reseal_secrets(by=customer(ann.user), after_id=0, size=1),
+        lambda ann, bob: accounts.reseal_secrets(by=operator(), after_id=0, size=1),
+        lambda ann, bob: accounts.reseal_secrets(by=SYSTEM, after_id=0, size=0),
+        lambda ann, bob: accounts.reseal_secrets(by=SYSTEM, after_id=0, size=5_001),
     ),
     "revoke_key": (
         lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),

@@ -71,7 +71,7 @@ async def place_test(params: Params, _caller: Caller, account_pk: int, _request_
 
 
 async def _send(order: NewOrder, request_id: str) -> Report:
-    limits.take_order(order.command.account_id)
+    await limits.take_order(order.command.account_id)
     return await _send_counted(order, request_id)
 
 
@@ -197,7 +197,7 @@ async def cancel_replace(
         replacement=order.command,
     )
     try:
-        limits.take_order(account_pk)
+        await limits.take_order(account_pk)
     except CompatError as over:
         if not cancels_anyway:
             raise

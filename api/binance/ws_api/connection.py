@@ -75,15 +75,15 @@ class CallConnection(Connection):
             if name not in OWN_METHODS:
                 raise envelope.unknown_method(name)
         except CompatError as error:
-            self._refuse_unreadable(request_id, error)
+            await self._refuse_unreadable(request_id, error)
         except Exception as error:  # the outermost edge: every failure has an answer
-            self._refuse_unreadable(request_id, known_compat_error(error))
+            await self._refuse_unreadable(request_id, known_compat_error(error))
         else:
             await self._do_own(request)
 
-    def _refuse_unreadable(self, request_id: Id, error: CompatError) -> None:
+    async def _refuse_unreadable(self, request_id: Id, error: CompatError) -> None:
         try:
-            limits.take_weight(self._session.ip, WEIGHT_UNREADABLE)
+            await limits.take_weight(self._session.ip, WEIGHT_UNREADABLE)
         except CompatError as refusal:
             error = refusal
         self._fail(request_id, error, shows_limits=self._session.returns_rate_limits)
@@ -105,7 +105,7 @@ class CallConnection(Connection):
         try:
             params = envelope.params_of(request)
             shows_limits = self._shows_limits(params)
-            limits.take_weight(self._session.ip, weight)
+            await limits.take_weight(self._session.ip, weight)
             result = await handler(self._session, params)
             self._answer(request.id, result, shows_limits=shows_limits)
         except Exception as error:  # the outermost edge: every failure has an answer

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from accounts import services
 from accounts.access.callers import SCOPE_TRADE, SCOPE_WITHDRAW
+from accounts.access.rates import take_withdrawal
 from accounts.money import selectors as money_selectors
 from accounts.people import selectors as people_selectors
 from api.v1 import fee_words, words
@@ -17,7 +18,16 @@ from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields
 from api.v1.header_keys import checked_header_key
 from api.v1.openapi.operations import documented
-from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of, row_id
+from api.v1.rest.base import (
+    LIST_WEIGHTS,
+    ApiView,
+    actor_of,
+    answer,
+    caller_of,
+    own_account,
+    query_of,
+    row_id,
+)
 from matching.fees.selectors import get_account_fees
 from zavora.foundation.errors import Forbidden
 
@@ -135,6 +145,7 @@ class WithdrawView(ApiView):
         asset, amount = take_money(fields)
         address = fields.label("address", length_max=128)
         fields.check()
+        take_withdrawal(caller_of(request).user_id)
         record = services.request_withdrawal(
             by=actor_of(request),
             account_id=account_id,
@@ -149,6 +160,8 @@ class WithdrawView(ApiView):
 
 class WithdrawalsView(ApiView):
     """What an account asked to withdraw."""
+
+    weights = LIST_WEIGHTS
 
     @documented("accounts_withdrawals", "Withdrawal", is_list=True, is_paged=True)
     def get(self, request: Request, account: str) -> Response:
@@ -182,6 +195,8 @@ class WithdrawalView(ApiView):
 
 class LedgerView(ApiView):
     """Every movement of an account."""
+
+    weights = LIST_WEIGHTS
 
     @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
     def get(self, request: Request, account: str) -> Response:

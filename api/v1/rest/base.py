@@ -1,6 +1,6 @@
 """What all views share: who asks, what they may, how often, and the envelope."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -11,15 +11,17 @@ from rest_framework.views import APIView
 
 from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
-from api.access import limits
+from api import limits
 from api.process import web_process
 from api.transport.caching import mark_public
 from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
-from zavora.foundation.errors import AccountNotFound, NotFound
+from zavora.foundation.errors import AccountNotFound, NotFound, RateLimited
 
 ID_DIGITS_MAX = 18  # below what the tables hold
+# Of a list from the tables.
+LIST_WEIGHTS: Final = {"GET": limits.LIST_WEIGHT, "HEAD": limits.LIST_WEIGHT}
 
 
 class OnlyJSON(BaseContentNegotiation):
@@ -44,17 +46,26 @@ class ApiView(APIView):
     content_negotiation_class = OnlyJSON
     is_public: ClassVar[bool] = False
     scopes: ClassVar[dict[str, str]] = {}
-    usage: limits.Usage | None = None
+    # What a request of each method counts for (default: 1).
+    weights: ClassVar[dict[str, int]] = {}
+    paid: limits.Paid = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Count the request, find the caller and check the scope."""
         address = request.META.get("REMOTE_ADDR", "")
-        self.usage = limits.take_for_ip(address)
+        weight = self.weights.get(request.method or "", 1)
+        of_address = limits.of_address(address, weight)
+        self.paid = limits.take_in_thread(of_address)
         super().initial(request, *args, **kwargs)
         caller = request.auth
         if isinstance(caller, Caller):
-            used = limits.take_for_key(limits.name_of(caller))
-            self.usage = limits.tighter(self.usage, used)
+            try:
+                used = limits.take_in_thread(limits.of_caller(caller, weight))
+            except RateLimited:
+                limits.give_back(of_address)
+                self.paid = None  # the refusal says where it stands
+                raise
+            self.paid = limits.tighter(self.paid, used)
             web_process().key_uses.note(caller, address)
             caller.require(self.scopes.get(request.method or "", SCOPE_READ))
 
@@ -64,9 +75,9 @@ class ApiView(APIView):
         response["X-Content-Type-Options"] = "nosniff"
         if self.is_public:
             mark_public(response)
-        if self.usage is not None:
-            for name, text in self.usage.pairs():
-                response[name] = text
+        if self.paid is not None:
+            for name, text in limits.headers(self.paid):
+                response[name.decode()] = text.decode()
         return response
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from accounts import services
 from accounts.access.callers import KIND_BEARER, KINDS, SCOPES
+from accounts.access.rates import take_new_key
 from accounts.access.selectors import list_keys
 from api.access.auth import CallerUser
 from api.v1 import key_words
@@ -45,6 +46,7 @@ class KeysView(ApiView):
     def post(self, request: Request) -> Response:
         """Make a key, at a browser session; its secret is told this once."""
         _require_session(request)
+        take_new_key(caller_of(request).user_id)
         kind, terms, public_key = _take_key(Fields(request.data))
         try:
             row, secret = services.create_key(

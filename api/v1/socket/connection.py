@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 import structlog
 
-from api.access import limits
+from api import limits
 from api.process import web_process
 from api.transport.errors import known_error
 from api.transport.exact_json import Number, parse
@@ -51,7 +51,7 @@ class SocketConnection(Connection):
         trace_id = request_id_of(None)
         request_id: RequestId = UNREADABLE_ID
         try:
-            limits.take_for_ip(self._session.ip)
+            await limits.take_for_address(self._session.ip)
             if len(content) > MESSAGE_CHARACTERS_MAX:
                 raise BadRequest(f"A message has at most {MESSAGE_CHARACTERS_MAX} characters.")
             body = parse(content.encode() if isinstance(content, str) else content)

@@ -9,7 +9,7 @@ from django.http.request import split_domain_port, validate_host
 
 from accounts.access.callers import SCOPE_READ, Caller
 from accounts.money import selectors
-from api.access import limits
+from api import limits
 from api.access.auth import (
     bearer_token,
     check_local_origin,
@@ -139,7 +139,7 @@ class Session:
         if self._caller is None and not settings.ZAVORA_OPEN_API:
             raise Unauthorized("Authenticate first.")
         caller = await self._resolve(self._proof)
-        limits.take_for_key(limits.name_of(caller))
+        await limits.take_for_caller(caller, self.ip)
         return caller
 
     async def reloaded(self, caller: Caller) -> Caller | None:

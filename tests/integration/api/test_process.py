@@ -31,7 +31,7 @@ MAKES = re.compile(
 # Where tasks, connections and threads are made, and whose they are.
 MAKERS = {
     "api/access/key_uses.py": "KeyUses",
-    "api/access/limits_sharing.py": "LimitsSharing",
+    "api/access/lease_keeper.py": "LeaseKeeper",
     "api/access/replays.py": "ReplayGuard",
     "api/binance/user_data/listen_keys.py": "ListenKeyStore",
     "api/binance/user_data/user_streams.py": "ListenKeyWatch",
@@ -73,7 +73,7 @@ async def _use_everything(process: WebProcess, command: PlaceOrder) -> None:
         await process.gateway.submit(command, request_id="r")
     with pytest.raises(Unauthorized):
         await process.replays.require_new(Mark.of(1, 0, b"old"), is_write=False)
-    limits.take_weight("198.51.100.31", 1)
+    await limits.take_weight("198.51.100.31", 1)
     assert await listen_keys.find("x" * listen_keys.LENGTH) is None
     name = parse_name("btcusd@depth@100ms")
     assert name is not None

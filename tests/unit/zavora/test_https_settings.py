@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from accounts.checks import check_sealing_keys
 from zavora.runner.home import PROJECT_DIR
 
 PRODUCTION = {
@@ -16,7 +18,9 @@ PRODUCTION = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "ALLOWED_HOSTS": "exchange.example",
 }
+SEALING_KEY = "a-sealing-key-of-this-test-alone-0123456789"
 STRICT = {
+    "ZAVORA_SEALING_KEYS": SEALING_KEY,
     "SECURE_SSL_REDIRECT": "1",
     "SECURE_HSTS_INCLUDE_SUBDOMAINS": "1",
     "SECURE_HSTS_PRELOAD": "1",
@@ -48,9 +52,9 @@ def shown(home: Path, **env: str) -> list[str]:
 
 
 def test_the_deployment_check_has_nothing_to_say_once_all_is_set(tmp_path: Path) -> None:
-    # W020 and the like are about hosts; these are the ones that a setting answers.
-    said = run(tmp_path, "manage.py", "check", "--deploy", **PRODUCTION, **STRICT)
-    assert "security.W" not in said
+    strictly = ("check", "--deploy", "--fail-level", "WARNING")
+    said = run(tmp_path, "manage.py", *strictly, **PRODUCTION, **STRICT)
+    assert said == "System check identified no issues (0 silenced).\n"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,7 @@ def test_the_deployment_check_has_nothing_to_say_once_all_is_set(tmp_path: Path)
         ("SECURE_SSL_REDIRECT", "security.W008"),
         ("SECURE_HSTS_INCLUDE_SUBDOMAINS", "security.W005"),
         ("SECURE_HSTS_SECONDS", "security.W004"),
+        ("COOKIES_SECURE", "security.W012"),
     ],
 )
 def test_each_setting_answers_its_warning(tmp_path: Path, setting: str, warning: str) -> None:
@@ -74,3 +79,26 @@ def test_production_binds_cookies_to_its_host_and_development_keeps_its_sessions
     by_http = PRODUCTION | {"COOKIES_SECURE": "0"}
     assert shown(tmp_path, **by_http) == ["sessionid", "csrftoken", "device", "0", "False"]
     assert shown(tmp_path, DEBUG="1") == ["sessionid", "csrftoken", "device", "0", "False"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (None, "zavora.W001"),
+        (PRODUCTION["SECRET_KEY"], "zavora.E001"),
+        (f"{SEALING_KEY},short", "zavora.E002"),
+    ],
+)
+def test_sealing_keys_are_long_and_apart_from_the_secret_key(
+    settings: Any, keys: str | None, said: str
+) -> None:
+    settings.SECRET_KEY = PRODUCTION["SECRET_KEY"]
+    settings.ZAVORA_SEALING_KEYS = keys.split(",") if keys else []
+
+    assert [one.id for one in check_sealing_keys()] == [said]
+
+
+def test_a_long_sealing_key_of_its_own_is_well(settings: Any) -> None:
+    settings.ZAVORA_SEALING_KEYS = [SEALING_KEY, SEALING_KEY[::-1]]
+
+    assert check_sealing_keys() == []

@@ -169,3 +169,21 @@ def test_an_earlier_key_of_the_settings_still_opens(settings: pytest.FixtureRequ
     assert open_secret(stored, name="one") is None
     settings.SECRET_KEY_FALLBACKS = [earlier]
     assert open_secret(stored, name="one") == b"secret"
+
+
+def test_sealing_keys_seal_apart_from_the_settings_secret(settings: pytest.FixtureRequest) -> None:
+    before = seal_secret(b"secret", name="one")
+    settings.ZAVORA_SEALING_KEYS = ["first"]
+    stored = seal_secret(b"secret", name="one")
+    settings.SECRET_KEY, earlier = "another", settings.SECRET_KEY
+
+    assert open_secret(stored, name="one") == b"secret"
+    assert open_secret(stored, name="other") is None
+    settings.ZAVORA_SEALING_KEYS = ["second", "first"]
+    assert open_secret(stored, name="one") == b"secret"
+    assert seal_secret(b"secret", name="one")[:5] != stored[:5]
+    settings.ZAVORA_SEALING_KEYS = ["second"]
+    assert open_secret(stored, name="one") is None
+    assert open_secret(before, name="one") is None
+    settings.SECRET_KEY_FALLBACKS = [earlier]
+    assert open_secret(before, name="one") == b"secret"
