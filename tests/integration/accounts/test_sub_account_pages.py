@@ -148,14 +148,14 @@ def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second, u
     cents = range(1, PAGE + 4)
     # Rows alone: the page reads no more of them.
     LedgerTransaction.objects.bulk_create(
-        LedgerTransaction(kind="transfer", reference=str(number)) for number in cents
+        LedgerTransaction(pk=number, kind="transfer", reference=str(number)) for number in cents
     )
     Transfer.objects.bulk_create(
         Transfer(
-            owner=ann, from_account=funded, to_account=second, asset=usd, transaction=row,
-            amount=Decimal(row.reference).scaleb(-2),
+            pk=number, owner=ann, from_account=funded, to_account=second, asset=usd,
+            transaction_id=number, amount=Decimal(number).scaleb(-2),
         )
-        for row in LedgerTransaction.objects.filter(kind="transfer").order_by("pk")
+        for number in cents
     )  # fmt: skip
     assert ">All transfers</a>" in client.get("/account").content.decode()
 
