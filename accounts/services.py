@@ -23,6 +23,14 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.emails import confirm_own_email
+from accounts.people.factors import (
+    add_passkey,
+    add_totp,
+    remove_factor,
+    renew_recovery_codes,
+    use_factor_code,
+)
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
     make_reset_link,
@@ -37,10 +45,14 @@ from accounts.people.services import (
     create_account,
     create_user,
     ensure_user,
-    forget_own_sessions,
     set_account_status,
     set_user_active,
     sign_up,
+)
+from accounts.people.sessions import (
+    end_other_sessions,
+    end_own_session,
+    forget_own_sessions,
 )
 
 __all__ = [
@@ -55,10 +67,13 @@ __all__ = [
     "TOKEN_PREFIX",
     "Movement",
     "NewApiKey",
+    "add_passkey",
+    "add_totp",
     "adjust_balance",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
     "change_own_password",
+    "confirm_own_email",
     "create_account",
     "create_api_key",
     "create_asset",
@@ -66,11 +81,15 @@ __all__ = [
     "create_user",
     "credit_deposit",
     "deposit",
+    "end_other_sessions",
+    "end_own_session",
     "ensure_user",
     "forget_own_sessions",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
+    "remove_factor",
+    "renew_recovery_codes",
     "request_withdrawal",
     "reset_password",
     "revoke_key",
@@ -81,4 +100,5 @@ __all__ = [
     "set_user_rights",
     "settle_withdrawal",
     "sign_up",
+    "use_factor_code",
 ]

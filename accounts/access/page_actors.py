@@ -21,6 +21,17 @@ def customer_of(request: HttpRequest) -> Actor:
     )
 
 
+def person_at(request: HttpRequest, user: User) -> Actor:
+    """Return somebody who is on the way in, or proved by a mailed link who they are: no scopes."""
+    return Actor(
+        kind=ActorKind.USER,
+        name=user.email,
+        user_id=user.pk,
+        address=address_of(request),
+        request_id=request_id_of(request),
+    )
+
+
 def operator_of(request: HttpRequest) -> Actor:
     """Return who sits at an operators' page, with the permissions of this moment."""
     user = user_of(request)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.access.page_actors import customer_of, user_of
 from accounts.pages.account import account_page
+from accounts.pages.confirm import confirmed
 from accounts.pages.forms import TokenForm
 from accounts.pages.new_tokens import keep_new_token
 from accounts.services import create_token, revoke_key
@@ -20,6 +21,7 @@ from zavora.foundation.forms import sentence, show_error
 @never_cache
 @login_required
 @require_POST
+@confirmed(resumes=True)
 def new_token(request: HttpRequest) -> HttpResponse:
     """Make a token and lead to the page that shows it, so that a reload makes no other."""
     form = TokenForm(request.POST)

@@ -17,9 +17,12 @@ CSRF: Final = "m" * 32
 MAKE: Final = """
 import json
 import secrets
+import time
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest
@@ -80,6 +83,11 @@ def session(user):
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore()
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    # That whoever sits there has shown it just now counts as long as the tests take.
+    request.session["account_authentication_methods"] = [
+        {"method": "mfa", "at": time.time() + 86_400}
+    ]
+    request.session["account_authentication_methods_user"] = str(user.pk)
     request.session.save()
     return request.session.session_key
 
@@ -105,6 +113,12 @@ print(json.dumps({
     "sessions": sessions,
     "pending": pending,
     "doomed_token": token(owner, ["read"])[0].pk,
+    "doomed_factor": Authenticator.objects.create(
+        user=owner, type="totp", data={"secret": ""}
+    ).pk,
+    "doomed_session": UserSession.objects.create(
+        user=owner, ip="::", user_agent="matrix", session_key=session(owner)
+    ).pk,
 }))
 """
 
@@ -119,6 +133,8 @@ class People:
         self.tokens: dict[str, str] = {**made["tokens"], "unknown": "zvr_" + "x" * 43}
         self.keys: dict[str, dict[str, Any]] = made["keys"]
         self.doomed_token: int = made["doomed_token"]
+        self.doomed_factor: int = made["doomed_factor"]
+        self.doomed_session: int = made["doomed_session"]
         self._sessions: dict[str, list[str]] = made["sessions"]
         self._pending: dict[str, list[int]] = made["pending"]
         self.doomed_withdrawal = self._pending["owner"].pop()

@@ -24,7 +24,7 @@ CUT = """
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo is in a group, or sets a switch.
-EMPTY = {"Group", "Withdrawal", "OrderKey", "Switch"}
+EMPTY = {"Authenticator", "Group", "Withdrawal", "OrderKey", "Switch"}
 
 
 @pytest.fixture(scope="module")

@@ -32,10 +32,13 @@ def path_of(people: People, path: str) -> str:
     parts = {
         "<str:symbol>": "BTC-EUR",
         "<int:key_id>": str(people.doomed_token),
+        "<int:factor_id>": str(people.doomed_factor),
+        "<int:session_id>": str(people.doomed_session),
         "<uuid:account_id>": people.accounts["owner"],
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
+        "<str:key>": "no-such-key",
         ANYTHING_ELSE: "no/such/page",
     }
     for part, value in parts.items():
@@ -71,7 +74,14 @@ def effects(people: People) -> list[Any]:
             " ON a.id = d.account_id WHERE a.public_id = %s",
             [people.accounts["owner"]],
         )
-        return [key.fetchall(), withdrawals.fetchall(), deposits.fetchall()]
+        kept = [
+            tables.execute(f"SELECT count(*) FROM {table} WHERE id = %s", [row]).fetchone()
+            for table, row in (
+                ("mfa_authenticator", people.doomed_factor),
+                ("usersessions_usersession", people.doomed_session),
+            )
+        ]
+        return [kept, key.fetchall(), withdrawals.fetchall(), deposits.fetchall()]
 
 
 def cell_of(answer: httpx.Response) -> str:
