@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.pages.operators.OperatorsMiddleware",
 ]
 APPEND_SLASH = False
 
@@ -161,6 +162,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Zavora <no-reply@loc
 # --- signing in: django-allauth behind our own door (docs/adr/0026-sign-in.md) --------------------
 # Whether people get in only once they have proved that their e-mail address is theirs.
 ZAVORA_EMAIL_VERIFICATION = env.bool("ZAVORA_EMAIL_VERIFICATION", default=not DEBUG)
+# Whether operators enter their pages only with a second factor, and whether people at a session
+# withdraw only with one.
+ZAVORA_OPERATORS_MFA = env.bool("ZAVORA_OPERATORS_MFA", default=not DEBUG)
+ZAVORA_WITHDRAWAL_MFA = env.bool("ZAVORA_WITHDRAWAL_MFA", default=not DEBUG)
 ACCOUNT_ADAPTER = "accounts.pages.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ZAVORA_EMAIL_VERIFICATION else "optional"
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -94,8 +94,11 @@ def find_api_key(lookup: str) -> SigningKey | None:
     )
 
 
-def get_caller_of_user(user_id: int) -> Caller:
-    """Return a logged-in user as a caller with every scope; Unauthorized if gone or shut out."""
+def get_caller_of_user(user_id: int, *, confirmed_at: float = 0.0) -> Caller:
+    """Return a logged-in user as a caller with every scope; Unauthorized if gone or shut out.
+
+    ``confirmed_at`` is when the session last showed a second factor.
+    """
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         raise Unauthorized("no such user")
@@ -105,6 +108,7 @@ def get_caller_of_user(user_id: int) -> Caller:
         key_id=None,
         scopes=frozenset(SCOPES),
         accounts=_accounts_of(user.pk),
+        confirmed_at=confirmed_at,
     )
 
 

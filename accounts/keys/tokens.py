@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access.actor import Actor, ActorKind, Permission
-from accounts.access.callers import SCOPES
+from accounts.access.callers import SCOPE_WITHDRAW, SCOPES
+from accounts.access.confirmation import require_factor_to_withdraw
 from accounts.access.key_secrets import token_digest
 from accounts.access.rights import is_privileged
 from accounts.audit import record_act
@@ -82,9 +83,7 @@ def checked_key_fields(
         raise NotFound("no such user")
     if not by.is_customer:
         by.require_over(is_privileged=is_privileged(user), what="make keys")
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown or not scopes:
-        raise ValidationFailed("bad scopes", scopes="expected one or more of " + ", ".join(SCOPES))
+    _check_scopes(by, scopes)
     if len(label) > LABEL_LENGTH_MAX or not label.isprintable():
         raise ValidationFailed(
             "bad label", label=f"expected at most {LABEL_LENGTH_MAX} printable characters"
@@ -99,6 +98,14 @@ def checked_key_fields(
         if account is None:
             raise ValidationFailed("unknown account", account="expected one of the user's")
     return user, account
+
+
+def _check_scopes(by: Actor, scopes: Sequence[str]) -> None:
+    """Raise ValidationFailed for scopes that are none, Forbidden for one that takes more."""
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise ValidationFailed("bad scopes", scopes="expected one or more of " + ", ".join(SCOPES))
+    if SCOPE_WITHDRAW in scopes:
+        require_factor_to_withdraw(by)
 
 
 @transaction.atomic(durable=True)

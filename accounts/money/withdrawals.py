@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_WITHDRAW
+from accounts.access.confirmation import require_factor_to_withdraw
 from accounts.access.rights import require_over_owner, require_own
 from accounts.audit import record_act
 from accounts.models import Account, Balance, Withdrawal
@@ -54,10 +55,12 @@ def request_withdrawal(
     """Hold ``amount`` of one's own ``asset`` for a withdrawal. Idempotent on ``key``.
 
     In the sandbox (``ZAVORA_FAUCET``) it is paid out at once and may do without an address.
-    Raises Forbidden (without the scope), AccountNotFound (for somebody else's, too),
-    InsufficientBalance, AccountFrozen, ValidationFailed or Conflict; then nothing was written.
+    Raises Forbidden (without the scope, or a second factor where that is asked), AccountNotFound
+    (for somebody else's, too), InsufficientBalance, AccountFrozen, ValidationFailed or Conflict;
+    then nothing was written.
     """
     by.require_scope(SCOPE_WITHDRAW)
+    require_factor_to_withdraw(by)
     check_key(key)
     if len(address) > KEY_LENGTH_MAX or not address.isprintable():
         raise ValidationFailed(

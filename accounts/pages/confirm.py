@@ -8,6 +8,8 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.reauthentication import resume_request, suspend_request
 from allauth.mfa.webauthn.internal.auth import begin_authentication
 from django import forms
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -28,6 +30,7 @@ from accounts.pages.factor_forms import ConfirmCodeForm, ConfirmPasskeyForm
 from accounts.people.factors import list_factors
 from zavora.foundation.errors import Overloaded
 
+FACTOR_FIRST: Final = "This asks for a second factor. Add an app or a passkey first."
 REFUSED: Final = "Wrong password."
 View = Callable[..., HttpResponseBase]
 
@@ -49,6 +52,26 @@ def confirmed(*, resumes: bool) -> Callable[[View], View]:
                 answer: HttpResponseBase = suspend_request(request, page)
                 return answer
             return redirect(f"{page}?{urlencode({'next': request.path})}")
+
+        return ask_first
+
+    return decorate
+
+
+def factor_asked(setting: str) -> Callable[[View], View]:
+    """Let a view be called, where a setting is on, by whoever has just shown a second factor."""
+
+    def decorate(view: View) -> View:
+        guarded = confirmed(resumes=True)(view)
+
+        @wraps(view)
+        def ask_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not getattr(settings, setting):
+                return view(request, *args, **kwargs)
+            if has_second_factor(user_of(request).pk):
+                return guarded(request, *args, **kwargs)
+            messages.error(request, FACTOR_FIRST)
+            return redirect("security")
 
         return ask_first
 

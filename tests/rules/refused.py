@@ -73,6 +73,11 @@ def _withdraw(by: Actor, things: Things, **more: Any) -> object:
     return accounts.request_withdrawal(by=by, **asked)
 
 
+@override_settings(ZAVORA_WITHDRAWAL_MFA=True)
+def _withdraw_with_factor(by: Actor, things: Things) -> object:
+    return _withdraw(by, things)
+
+
 def _cancel_own(by: Actor, things: Things) -> object:
     return accounts.cancel_own_withdrawal(
         by=by, account_id=things.account, withdrawal_id=things.withdrawal
@@ -113,6 +118,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _withdraw(customer(ann.user), ann, **NOT_EXACT),
         lambda ann, bob: _withdraw(customer(ann.user), ann, address=""),
         lambda ann, bob: _withdraw(customer(ann.user), ann, key=""),
+        lambda ann, bob: _withdraw_with_factor(customer(ann.user), ann),
     ),
     "cancel_own_withdrawal": (
         lambda ann, bob: _cancel_own(customer(bob.user), ann),
