@@ -3,7 +3,7 @@
 from accounts.approvals.requests import submit_adjustment, submit_credit, submit_threshold
 from accounts.approvals.services import approve, expire_approval, refuse
 from accounts.keys.api_keys import PEM_LENGTH_MAX, NewApiKey, create_api_key, create_key
-from accounts.keys.sealing import reseal_secrets
+from accounts.keys.sealing import reseal_factors, reseal_secrets
 from accounts.keys.tokens import (
     IPS_MAX,
     KEYS_MADE_A_DAY_MAX,
@@ -36,6 +36,14 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.emails import confirm_own_email
+from accounts.people.factors import (
+    add_passkey,
+    add_totp,
+    remove_factor,
+    renew_recovery_codes,
+    use_factor_code,
+)
 from accounts.people.fees import assign_fee_tiers, set_account_fees
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
@@ -51,11 +59,15 @@ from accounts.people.services import (
     create_account,
     create_user,
     ensure_user,
-    forget_own_sessions,
     rename_account,
     set_account_status,
     set_user_active,
     sign_up,
+)
+from accounts.people.sessions import (
+    end_other_sessions,
+    end_own_session,
+    forget_own_sessions,
 )
 from accounts.reports.services import (
     append_part,
@@ -87,6 +99,8 @@ __all__ = [
     "Movement",
     "NewApiKey",
     "add_address",
+    "add_passkey",
+    "add_totp",
     "adjust_balance",
     "append_part",
     "approve",
@@ -94,6 +108,7 @@ __all__ = [
     "cancel_own_withdrawal",
     "cancel_withdrawal",
     "change_own_password",
+    "confirm_own_email",
     "create_account",
     "create_api_key",
     "create_asset",
@@ -102,6 +117,8 @@ __all__ = [
     "create_user",
     "credit_deposit",
     "deposit",
+    "end_other_sessions",
+    "end_own_session",
     "ensure_user",
     "expire_approval",
     "export_report",
@@ -116,11 +133,14 @@ __all__ = [
     "purge_reports",
     "refuse",
     "remove_address",
+    "remove_factor",
     "rename_account",
     "rename_key",
+    "renew_recovery_codes",
     "request_daily_report",
     "request_report",
     "request_withdrawal",
+    "reseal_factors",
     "reseal_secrets",
     "reset_password",
     "revoke_key",
@@ -140,4 +160,5 @@ __all__ = [
     "submit_threshold",
     "take_report",
     "transfer",
+    "use_factor_code",
 ]

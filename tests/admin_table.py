@@ -9,6 +9,9 @@ from tests.desk_roles import ANYBODY, NOBODY, STAFF, SUPERUSER
 # permission to view or to change. "add" and "change" are pages, the others actions of the list.
 TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "auth.group": {"add": SUPERUSER, "change": SUPERUSER},
+    "account.emailaddress": {},
+    "mfa.authenticator": {},
+    "usersessions.usersession": {},
     "accounts.user": {
         "add": "accounts.add_user",
         "change": SUPERUSER,

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.db import connection
 
 from accounts.models import (
@@ -79,6 +81,10 @@ class Desk:
         user = ensure_user(by=SYSTEM, email=email)
         account = user.accounts.get()
         number = len(self.customers)
+        Authenticator.objects.create(user=user, type="totp", data={})
+        UserSession.objects.create(
+            user=user, ip="192.0.2.1", user_agent="Firefox", session_key=f"session-{number}"
+        )
         credit_deposit(
             by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal("9000.5"),
             external_reference=f"wire-{number}", reason="for the test",

@@ -85,6 +85,11 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    # Before ours, whose operators' pages take the place of theirs.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "accounts",
@@ -107,6 +112,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.pages.operators.OperatorsMiddleware",
 ]
 APPEND_SLASH = False
 
@@ -148,6 +155,37 @@ LOGOUT_REDIRECT_URL = "trade"
 CSRF_FAILURE_VIEW = "api.transport.errors.csrf_failure_view"
 # How long the link to a new password works that an operator makes for somebody.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
+
+# --- mail ----------------------------------------------------------------------------------------
+# smtp+tls://user:password@host:587, filemail:///folder, consolemail:// (where DEBUG is on).
+vars().update(env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Zavora <no-reply@localhost>")
+
+# --- signing in: django-allauth behind our own door (docs/adr/0029-sign-in.md) --------------------
+# Whether people get in only once they have proved that their e-mail address is theirs.
+ZAVORA_EMAIL_VERIFICATION = env.bool("ZAVORA_EMAIL_VERIFICATION", default=not DEBUG)
+# Whether operators enter their pages only with a second factor, and whether people at a session
+# withdraw only with one.
+ZAVORA_OPERATORS_MFA = env.bool("ZAVORA_OPERATORS_MFA", default=not DEBUG)
+ZAVORA_WITHDRAWAL_MFA = env.bool("ZAVORA_WITHDRAWAL_MFA", default=not DEBUG)
+ACCOUNT_ADAPTER = "accounts.pages.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ZAVORA_EMAIL_VERIFICATION else "optional"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Whoever follows the link in the browser that waits for it is let in; elsewhere they log in again.
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+# Ours count every attempt, where Redis is away, too (accounts.access.attempts).
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+MFA_ADAPTER = "accounts.pages.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Zavora"
+# A clock may be wrong by one step of half a minute; a code works once all the same.
+MFA_TOTP_TOLERANCE = 1
+# Whose address is not proved cannot keep its owner out by a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = not ZAVORA_EMAIL_VERIFICATION
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

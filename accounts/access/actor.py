@@ -70,6 +70,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     ``scopes`` are what a customer's credential allows; operators and the exchange have none and
     need none. ``only_account`` is set where the credential is limited to one account (its primary
     key). ``reason`` is why an operator acts, in their own words; records of acts have it.
+    ``confirmed_at`` is when their session last showed a second factor, in seconds since 1970.
     """
 
     kind: ActorKind
@@ -80,6 +81,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     scopes: frozenset[str] = frozenset()
     only_account: int | None = None
+    confirmed_at: float = 0.0
     permissions: frozenset[str] = frozenset()
     may_everything: bool = False
     reason: str = ""

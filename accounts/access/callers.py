@@ -44,6 +44,8 @@ class Caller(msgspec.Struct, frozen=True):
     expires_at: datetime | None = None
     # The one account that the credential is limited to, if it is.
     only_account: int | None = None
+    # Of a session: when it last showed a second factor, in seconds since 1970.
+    confirmed_at: float = 0.0
 
     def actor(self, *, address: str = "", request_id: str = "") -> Actor:
         """Return this caller as an actor: a customer, whatever else the person may be."""
@@ -56,6 +58,7 @@ class Caller(msgspec.Struct, frozen=True):
             request_id=request_id,
             scopes=self.scopes,
             only_account=self.only_account,
+            confirmed_at=self.confirmed_at,
         )
 
     def require(self, scope: str) -> None:

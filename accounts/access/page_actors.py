@@ -4,6 +4,7 @@ from django.http import HttpRequest
 
 from accounts.access.actor import Actor, ActorKind
 from accounts.access.callers import SCOPES
+from accounts.access.confirmation import shown_at
 from accounts.models import User
 from zavora.foundation.errors import Unauthorized
 
@@ -18,6 +19,18 @@ def customer_of(request: HttpRequest) -> Actor:
         address=address_of(request),
         request_id=request_id_of(request),
         scopes=frozenset(SCOPES),
+        confirmed_at=shown_at(request, user, by_factor=True),
+    )
+
+
+def person_at(request: HttpRequest, user: User) -> Actor:
+    """Return somebody who is on the way in, or proved by a mailed link who they are: no scopes."""
+    return Actor(
+        kind=ActorKind.USER,
+        name=user.email,
+        user_id=user.pk,
+        address=address_of(request),
+        request_id=request_id_of(request),
     )
 
 

@@ -90,8 +90,11 @@ def _caller_of_key(key: ApiKey) -> Caller:
     )
 
 
-def get_caller_of_user(user_id: int) -> Caller:
-    """Return a logged-in user as a caller with every scope; Unauthorized if gone or shut out."""
+def get_caller_of_user(user_id: int, *, confirmed_at: float = 0.0) -> Caller:
+    """Return a logged-in user as a caller with every scope; Unauthorized if gone or shut out.
+
+    ``confirmed_at`` is when the session last showed a second factor.
+    """
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         raise Unauthorized("no such user")
@@ -101,6 +104,7 @@ def get_caller_of_user(user_id: int) -> Caller:
         key_id=None,
         scopes=frozenset(SCOPES),
         accounts=_accounts_of(user.pk),
+        confirmed_at=confirmed_at,
     )
 
 

@@ -10,6 +10,7 @@ from accounts.admin import (
     records,
     reports,
     rights,
+    sign_in,
     transfers,
     withdrawals,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "records",
     "reports",
     "rights",
+    "sign_in",
     "transfers",
     "withdrawals",
 ]

@@ -92,6 +92,8 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     searched_by = "e-mail or how it begins, user id, account id"
     related = (
         Related("accounts.account", lambda user: user.email),
+        Related("mfa.authenticator", lambda user: user.email, "second factors"),
+        Related("usersessions.usersession", lambda user: user.email, "sessions"),
         *(Related(label, lambda user: user.email, text) for label, text in OF_AN_ACCOUNT),
     )
     fieldsets = (

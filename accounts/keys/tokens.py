@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor, ActorKind, Permission
 from accounts.access.callers import SCOPE_WITHDRAW, SCOPES
+from accounts.access.confirmation import require_factor_to_withdraw
 from accounts.access.key_secrets import token_digest
 from accounts.access.rights import is_privileged
 from accounts.audit import record_act
@@ -99,7 +100,10 @@ def lock_owner(by: Actor, user_id: int) -> User:
 def add_key(
     by: Actor, owner: User, terms: KeyTerms, *, kind: str, lookup: str, secret: bytes | None = None
 ) -> ApiKey:
-    """Add a key of a locked user, in the present transaction. Raises ValidationFailed."""
+    """Add a key of a locked user, in the present transaction.
+
+    Raises ValidationFailed, or Forbidden where one that may withdraw asks for a second factor.
+    """
     account, wrong = _checked_account(owner, terms.account_id)
     addresses, wrong_addresses = _checked_addresses(terms.ip_allowed)
     wrong |= wrong_addresses | _wrong_terms(terms)
@@ -107,6 +111,8 @@ def add_key(
         wrong.setdefault("ip", f"expected addresses: a key that may {SCOPE_WITHDRAW} needs them")
     if wrong:
         raise ValidationFailed("this makes no key", **wrong)
+    if SCOPE_WITHDRAW in terms.scopes:
+        require_factor_to_withdraw(by)
     row = ApiKey.objects.create(
         owner=owner,
         kind=kind,

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_WITHDRAW
+from accounts.access.confirmation import require_factor_to_withdraw
 from accounts.access.rights import require_over_owner, require_own
 from accounts.approval_rows import (
     APPROVERS_OF_A_WITHDRAWAL,
@@ -72,11 +73,13 @@ def request_withdrawal(
 
     In the sandbox (``ZAVORA_FAUCET``) it is paid out at once and may do without an address. Else
     it is approved up to the asset's ``withdrawal_auto_max``, and waits for two persons above it.
-    Raises Forbidden (without the scope; to an address that the book does not allow yet),
-    AccountNotFound (for somebody else's, too), InsufficientBalance, AccountFrozen,
-    ValidationFailed (above a day's limit, too) or Conflict; then nothing was written.
+    Raises Forbidden (without the scope, or a second factor where that is asked; to an address that
+    the book does not allow yet), AccountNotFound (for somebody else's, too), InsufficientBalance,
+    AccountFrozen, ValidationFailed (above a day's limit, too) or Conflict; then nothing was
+    written.
     """
     by.require_scope(SCOPE_WITHDRAW)
+    require_factor_to_withdraw(by)
     check_key(key)
     address = checked_address(address)
     lock_owner_of(account_id)

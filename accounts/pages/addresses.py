@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -17,6 +17,7 @@ from accounts.access.page_actors import customer_of, user_of
 from accounts.models import Account
 from accounts.money.addresses import cooling_time, is_allow_list_on
 from accounts.money.selectors import list_addresses, list_assets
+from accounts.pages.confirm import confirmed
 from accounts.pages.forms import AddressForm
 from accounts.people.selectors import list_accounts
 from accounts.services import add_address, remove_address, set_allow_list
@@ -38,11 +39,19 @@ class ModeRow(msgspec.Struct, frozen=True):
 @never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
-def addresses(request: HttpRequest) -> HttpResponse:
+def addresses(request: HttpRequest) -> HttpResponseBase:
     """Show the books of the user's accounts, and take a new address."""
+    if request.method == "POST":
+        return _add(request)
     accounts = list_accounts(user_of(request).pk)
-    form = AddressForm(request.POST or None, accounts=accounts, assets=list_assets())
-    if request.method == "POST" and form.is_valid():
+    return _page(request, accounts, AddressForm(accounts=accounts, assets=list_assets()))
+
+
+@confirmed(resumes=True)
+def _add(request: HttpRequest) -> HttpResponse:
+    accounts = list_accounts(user_of(request).pk)
+    form = AddressForm(request.POST, accounts=accounts, assets=list_assets())
+    if form.is_valid():
         try:
             record = add_address(
                 by=customer_of(request),
@@ -57,6 +66,10 @@ def addresses(request: HttpRequest) -> HttpResponse:
             from_then_on = f"{record.usable_at:%Y-%m-%d %H:%M} UTC"
             messages.success(request, f"The address can be used from {from_then_on} on.")
             return redirect("addresses")
+    return _page(request, accounts, form)
+
+
+def _page(request: HttpRequest, accounts: list[Account], form: AddressForm) -> HttpResponse:
     now = timezone.now()
     context = {
         "form": form,
@@ -83,6 +96,7 @@ def remove(request: HttpRequest, account_id: UUID, address_id: int) -> HttpRespo
 
 @login_required
 @require_POST
+@confirmed(resumes=True)
 def allow_list(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Switch the allow-list of one of the user's accounts on, or off after a while."""
     is_on = request.POST.get("is_on") == "yes"

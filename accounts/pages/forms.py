@@ -87,6 +87,12 @@ class LoginForm(forms.Form):
         return self.user
 
 
+class ForgottenForm(forms.Form):
+    """Where the link to a new password is to go."""
+
+    email = forms.EmailField(label="E-mail address", max_length=254, widget=EMAIL_WIDGET)
+
+
 class _FormOfAccounts(forms.Form):
     """An amount of an asset, and which of the user's accounts it is about."""
 

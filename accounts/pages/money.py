@@ -15,6 +15,7 @@ from accounts.access.page_actors import customer_of, user_of
 from accounts.access.rates import take_withdrawal
 from accounts.money.selectors import list_assets
 from accounts.pages.account import account_page
+from accounts.pages.confirm import factor_asked
 from accounts.pages.forms import DepositForm, MoneyForm, WithdrawForm
 from accounts.people.selectors import list_accounts
 from accounts.services import SOURCE_FAUCET, cancel_own_withdrawal, deposit, request_withdrawal
@@ -46,6 +47,7 @@ def faucet_deposit(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
+@factor_asked("ZAVORA_WITHDRAWAL_MFA")
 def withdraw(request: HttpRequest) -> HttpResponse:
     """Pay out from one of the user's accounts."""
 

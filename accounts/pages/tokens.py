@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access.page_actors import customer_of, user_of
 from accounts.access.rates import take_new_key as count_new_key
 from accounts.access.selectors import list_keys
+from accounts.pages.confirm import confirmed
 from accounts.pages.forms import KeyForm
 from accounts.pages.new_tokens import keep_new_key, take_new_key
 from accounts.people.selectors import list_accounts
@@ -26,16 +27,19 @@ ID_DIGITS_MAX: Final = 18  # below what the tables hold
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def keys(request: HttpRequest) -> HttpResponse:
-    """Show the keys, and one that was just made this once; or make one.
-
-    Making one leads back to the page, so that a reload makes no other.
-    """
+def keys(request: HttpRequest) -> HttpResponseBase:
+    """Show the keys, and one that was just made this once; or make one."""
+    if request.method == "POST":
+        return _make(request)
     accounts = list_accounts(user_of(request).pk)
-    if request.method != "POST":
-        return _page(request, KeyForm(accounts=accounts), new_key=take_new_key(request))
+    return _page(request, KeyForm(accounts=accounts), new_key=take_new_key(request))
+
+
+@confirmed(resumes=True)
+def _make(request: HttpRequest) -> HttpResponse:
+    """Make a key and lead back to the page, so that a reload makes no other."""
     count_new_key(user_of(request).pk)
-    form = KeyForm(request.POST, accounts=accounts)
+    form = KeyForm(request.POST, accounts=list_accounts(user_of(request).pk))
     if form.is_valid():
         try:
             row, secret = create_key(

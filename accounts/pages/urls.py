@@ -6,11 +6,15 @@ from django.urls import path
 from accounts.pages import (
     account,
     addresses,
+    confirm,
     door,
+    emails,
     liabilities,
     money,
     own_accounts,
     passwords,
+    second_factor,
+    security,
     tokens,
     transfers,
 )
@@ -19,6 +23,14 @@ urlpatterns = [
     path("signup", door.signup, name="signup"),
     path("login", door.Login.as_view(), name="login"),
     path("logout", door.Logout.as_view(), name="logout"),
+    path("login/code", second_factor.SecondFactor.as_view(), name="mfa_authenticate"),
+    path("login/passkey", second_factor.PasskeyLogin.as_view(), name="mfa_login_webauthn"),
+    path("login/mail", emails.look_into_mail, name="account_email_verification_sent"),
+    path("login/mail/<str:key>", emails.ConfirmEmail.as_view(), name="account_confirm_email"),
+    path("login/forgotten", passwords.forgotten, name="account_reset_password"),
+    # By these names allauth knows the door.
+    path("login", door.Login.as_view(), name="account_login"),
+    path("signup", door.signup, name="account_signup"),
     path("account", account.account, name="account"),
     path("liabilities", liabilities.liabilities, name="liabilities"),
     path("account/accounts", own_accounts.open_account, name="open_account"),
@@ -27,6 +39,17 @@ urlpatterns = [
     path("account/tokens", tokens.keys, name="keys"),
     path("account/tokens/<int:key_id>/rename", tokens.rename, name="rename_key"),
     path("account/tokens/<int:key_id>/revoke", tokens.revoke, name="revoke_key"),
+    path("account/confirm", confirm.confirm, name="confirm"),
+    path("account/password", passwords.change_own, name="own_password"),
+    path("account/security", security.security, name="security"),
+    path("account/security/app", security.app, name="new_app"),
+    path("account/security/passkey", security.passkey, name="new_passkey"),
+    path("account/security/codes", security.recovery_codes, name="recovery_codes"),
+    path("account/security/factors/<int:factor_id>/remove", security.remove, name="remove_factor"),
+    path("account/security/sessions/end", security.end_others, name="end_other_sessions"),
+    path(
+        "account/security/sessions/<int:session_id>/end", security.end_session, name="end_session"
+    ),
     path("account/deposit", money.faucet_deposit, name="faucet_deposit"),
     path("account/withdraw", money.withdraw, name="request_withdrawal"),
     path(

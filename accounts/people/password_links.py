@@ -1,8 +1,9 @@
 """A new password for somebody who lost theirs: a link that works once, and only they set it.
 
-An operator makes the link and hands it over; no operator chooses or learns a password. The link
-carries a signature over the user's present password, last log-in and rights, so a new one of any of
-them, or a day's time, ends it. What it leads to ends every session of the user.
+It is mailed to the person, or an operator makes it and hands it over; no operator chooses or learns
+a password. The link carries a signature over the user's present password, last log-in and rights,
+so a new one of any of them, or a day's time, ends it. What it leads to ends every session of the
+user.
 """
 
 from typing import Any, Final
@@ -50,6 +51,11 @@ def make_reset_link(*, by: Actor, user_id: int) -> tuple[str, str]:
     if not user.is_active:
         raise NotFound("the user is shut out")
     record_act(by, "user.reset_link", f"user:{user.pk}", email=user.email)
+    return link_parts(user)
+
+
+def link_parts(user: User) -> tuple[str, str]:
+    """Return what the address of a user's reset page is made of, for whoever may have it."""
     return urlsafe_base64_encode(force_bytes(user.pk)), reset_tokens.make_token(user)
 
 

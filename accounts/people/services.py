@@ -16,6 +16,7 @@ from accounts.access.rights import is_privileged, require_over_owner, require_ow
 from accounts.audit import record_act
 from accounts.models import Account, User
 from accounts.notices import publish_credentials_on_commit
+from accounts.people.emails import add_email
 from accounts.people.locks import lock_account, lock_user
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
 
@@ -35,6 +36,7 @@ def create_user(*, by: Actor, email: str, is_staff: bool = False) -> User:
     by.require(Permission.ADD_USER)
     by.require_over(is_privileged=is_staff, what="make users")
     user = _make_user(email, None, is_staff=is_staff, is_superuser=False)
+    add_email(user, is_proved=False)
     record_act(by, "user.create", _subject(user), email=user.email, is_staff=is_staff)
     return user
 
@@ -43,6 +45,7 @@ def create_user(*, by: Actor, email: str, is_staff: bool = False) -> User:
 def sign_up(*, email: str, password: str) -> User:
     """Make a user with a first account, both or neither. Raises as ``create_user``."""
     user = _make_user(email, password, is_staff=False, is_superuser=False)
+    add_email(user, is_proved=False)
     _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=False)
     return user
 
@@ -66,6 +69,7 @@ def ensure_user(
     user = User.objects.select_for_update().filter(email=_normalized(email)).first()
     if user is None:
         user = _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
+        add_email(user, is_proved=True)  # whoever runs commands vouches for it
         rights: dict[str, Any] = {"is_staff": is_staff, "is_superuser": is_superuser}
         record_act(by, "user.create", _subject(user), email=user.email, **rights)
     if not user.accounts.exists():
@@ -170,17 +174,6 @@ def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
         )  # fmt: skip
     publish_credentials_on_commit(user.pk)
     return user
-
-
-@transaction.atomic(durable=True)
-def forget_own_sessions(*, by: Actor) -> None:
-    """Tell every process to read one's sessions anew, after a log-out; nothing is written.
-
-    Raises Forbidden for the exchange itself, which has none.
-    """
-    if by.user_id is None:
-        raise Forbidden("only people have sessions")
-    publish_credentials_on_commit(by.user_id)
 
 
 def _subject(user: User) -> str:

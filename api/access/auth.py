@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from accounts.access.actor import Actor
 from accounts.access.callers import Caller
+from accounts.access.confirmation import shown_at
 from accounts.access.selectors import find_api_key, find_caller_by_token, get_caller_of_user
 from accounts.people.selectors import find_user
 from accounts.services import ensure_user
@@ -78,7 +79,7 @@ def find_caller_by_session(session_key: str) -> Caller | None:
     user = get_user(request)
     if not user.is_authenticated or user.pk is None:
         return None
-    return get_caller_of_user(user.pk)
+    return get_caller_of_user(user.pk, confirmed_at=shown_at(request, user, by_factor=True))
 
 
 def get_open_api_caller() -> Caller:
@@ -165,7 +166,8 @@ class CallerAuthentication(BaseAuthentication):
         if user is not None and user.is_authenticated:
             if request.method not in SAFE_METHODS:
                 check_csrf(request._request)
-            return user, get_caller_of_user(user.pk)
+            confirmed_at = shown_at(request._request, user, by_factor=True)
+            return user, get_caller_of_user(user.pk, confirmed_at=confirmed_at)
         if settings.ZAVORA_OPEN_API:
             check_local_origin(request._request)
             caller = get_open_api_caller()

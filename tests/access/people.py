@@ -26,9 +26,12 @@ SIGNERS: Final = {
 MAKE: Final = """
 import json
 import secrets
+import time
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest
@@ -94,6 +97,11 @@ def session(user):
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore()
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    # That whoever sits there has shown it just now counts as long as the tests take.
+    request.session["account_authentication_methods"] = [
+        {"method": "mfa", "at": time.time() + 86_400}
+    ]
+    request.session["account_authentication_methods_user"] = str(user.pk)
     request.session.save()
     return request.session.session_key
 
@@ -145,6 +153,12 @@ print(json.dumps({
     "reports": reports,
     "snapshot": snapshot.pk,
     "doomed_token": token(owner, ["read"])[0].pk,
+    "doomed_factor": Authenticator.objects.create(
+        user=owner, type="totp", data={"secret": ""}
+    ).pk,
+    "doomed_session": UserSession.objects.create(
+        user=owner, ip="::", user_agent="matrix", session_key=session(owner)
+    ).pk,
 }))
 """
 
@@ -162,6 +176,8 @@ class People:
         self.doomed_token: int = made["doomed_token"]
         self.snapshot: int = made["snapshot"]
         self._reports: dict[str, int] = made["reports"]
+        self.doomed_factor: int = made["doomed_factor"]
+        self.doomed_session: int = made["doomed_session"]
         self._sessions: dict[str, list[str]] = made["sessions"]
         self._pending: dict[str, list[int]] = made["pending"]
         self.doomed_withdrawal = self._pending["owner"].pop()

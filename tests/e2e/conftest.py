@@ -37,9 +37,12 @@ def visitor(browser: Browser, exchange: Exchange) -> Iterator[Callable[..., Trad
     """
     visitors: list[Trader] = []
 
-    def make(*, size: tuple[int, int] = DESKTOP, market: str = "BTC-EUR") -> Trader:
+    def make(
+        *, size: tuple[int, int] = DESKTOP, market: str = "BTC-EUR", host: str = "127.0.0.1"
+    ) -> Trader:
         context = browser.new_context(
-            base_url=exchange.base_url, viewport={"width": size[0], "height": size[1]}
+            base_url=f"http://{host}:{exchange.port}",
+            viewport={"width": size[0], "height": size[1]},
         )
         visitors.append(Trader(context, market))
         return visitors[-1]

@@ -23,11 +23,11 @@ CUT = """
 })
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
-# Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, asks for a
-# report, trades enough for a tier, or sets a switch.
+# Lists that stay empty here: nobody of the demo has two accounts or a second factor, keeps an
+# address book, asks for a report, trades enough for a tier, or sets a switch.
 EMPTY = {
-    *("Approval", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
-    *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree"),
+    *("Approval", "Authenticator", "OrderKey", "Report", "ReportPart", "Switch", "Transfer"),
+    *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
 }
 

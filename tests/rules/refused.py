@@ -83,6 +83,11 @@ def _rename(by: Actor, things: Things, label: str = "Savings") -> object:
     return accounts.rename_account(by=by, account_id=things.account, label=label)
 
 
+@override_settings(ZAVORA_WITHDRAWAL_MFA=True)
+def _withdraw_with_factor(by: Actor, things: Things) -> object:
+    return _withdraw(by, things)
+
+
 def _cancel_own(by: Actor, things: Things) -> object:
     return accounts.cancel_own_withdrawal(
         by=by, account_id=things.account, withdrawal_id=things.withdrawal
@@ -114,6 +119,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _withdraw(customer(ann.user), ann, **NOT_EXACT),
         lambda ann, bob: _withdraw(customer(ann.user), ann, address=""),
         lambda ann, bob: _withdraw(customer(ann.user), ann, key=""),
+        lambda ann, bob: _withdraw_with_factor(customer(ann.user), ann),
     ),
     "cancel_own_withdrawal": (
         lambda ann, bob: _cancel_own(customer(bob.user), ann),
@@ -262,6 +268,39 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=all_but(Permission.CHANGE_USER), user_id=ann.user.pk, is_active=False
         ),
         lambda ann, bob: accounts.set_user_active(by=SYSTEM, user_id=0, is_active=False),
+    ),
+    "confirm_own_email": (
+        lambda ann, bob: accounts.confirm_own_email(by=customer(bob.user), email=ann.user.email),
+        lambda ann, bob: accounts.confirm_own_email(by=SYSTEM, email=ann.user.email),
+    ),
+    "add_totp": (
+        lambda ann, bob: accounts.add_totp(by=customer(ann.user), secret="A" * 32, code="x"),
+        lambda ann, bob: accounts.add_totp(by=key(ann), secret="A" * 32, code="x"),
+        lambda ann, bob: accounts.add_totp(by=NOT_SUPERUSER, secret="A" * 32, code="x"),
+    ),
+    "add_passkey": (
+        lambda ann, bob: accounts.add_passkey(by=customer(ann.user), name="\0", credential={}),
+        lambda ann, bob: accounts.add_passkey(by=key(ann), name="one", credential={}),
+    ),
+    "remove_factor": (
+        lambda ann, bob: accounts.remove_factor(by=customer(ann.user), factor_id=0),
+        lambda ann, bob: accounts.remove_factor(by=SYSTEM, factor_id=0),
+    ),
+    "renew_recovery_codes": (
+        lambda ann, bob: accounts.renew_recovery_codes(by=customer(ann.user)),
+        lambda ann, bob: accounts.renew_recovery_codes(by=key(ann)),
+    ),
+    "use_factor_code": (
+        lambda ann, bob: accounts.use_factor_code(by=customer(ann.user), code="000000"),
+        lambda ann, bob: accounts.use_factor_code(by=key(ann), code="000000"),
+    ),
+    "end_own_session": (
+        lambda ann, bob: accounts.end_own_session(by=customer(ann.user), session_id=0),
+        lambda ann, bob: accounts.end_own_session(by=key(ann), session_id=0),
+    ),
+    "end_other_sessions": (
+        lambda ann, bob: accounts.end_other_sessions(by=key(ann), kept=None),
+        lambda ann, bob: accounts.end_other_sessions(by=SYSTEM, kept=None),
     ),
     "forget_own_sessions": (lambda ann, bob: accounts.forget_own_sessions(by=SYSTEM),),
     "change_own_password": (

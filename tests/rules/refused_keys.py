@@ -71,6 +71,12 @@ REFUSED_KEYS: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _rename_key(customer(ann.user), ann, "x" * 65),
         lambda ann, bob: _rename_key(customer(ann.user), ann, "a\0b"),
     ),
+    "reseal_factors": (
+        lambda ann, bob: accounts.reseal_factors(by=customer(ann.user), after_id=0, size=1),
+        lambda ann, bob: accounts.reseal_factors(by=operator(), after_id=0, size=1),
+        lambda ann, bob: accounts.reseal_factors(by=SYSTEM, after_id=0, size=0),
+        lambda ann, bob: accounts.reseal_factors(by=SYSTEM, after_id=0, size=5_001),
+    ),
     "reseal_secrets": (
         lambda ann, bob: accounts.reseal_secrets(by=customer(ann.user), after_id=0, size=1),
         lambda ann, bob: accounts.reseal_secrets(by=operator(), after_id=0, size=1),

@@ -1,14 +1,15 @@
 """``manage.py rotate_keys``: have everything sealed by the first of ``ZAVORA_SEALING_KEYS``."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
 from accounts.access.actor import Actor
-from accounts.keys.sealing import BATCH_MAX, count_sealed_before
-from accounts.services import reseal_secrets
+from accounts.keys.sealing import BATCH_MAX, Resealed, count_sealed_before
+from accounts.services import reseal_factors, reseal_secrets
 from zavora.foundation.commands import ExampleCommand, command_error
 from zavora.foundation.errors import ZavoraError
 
@@ -17,7 +18,8 @@ class Command(ExampleCommand):
     """Seal all stored secrets anew, in batches, while the exchange runs."""
 
     help = (
-        "Seal the stored secrets of API keys by the first of ZAVORA_SEALING_KEYS. Runs beside the"
+        "Seal the stored secrets of API keys and second factors by the first of"
+        " ZAVORA_SEALING_KEYS. Runs beside the"
         " exchange, may be ended and started again, and does nothing where nothing is left to do."
         " Afterwards the other sealing keys open nothing that is stored, and may go. Exit 1 where"
         " a secret cannot be opened by any known key."
@@ -45,21 +47,29 @@ class Command(ExampleCommand):
         if unreadable:
             ids = ", ".join(map(str, unreadable[:20]))
             raise CommandError(
-                f"{len(unreadable)} secrets cannot be opened by any known key, of API keys {ids}"
+                f"{len(unreadable)} secrets cannot be opened by any known key, of {ids}"
             )
 
-    def _seal(self, total: int, batch: int) -> list[int]:
-        """Seal everything; return the ids of what cannot be opened."""
-        by, done, after_id = Actor.system("manage.py rotate_keys"), 0, 0
-        unreadable: list[int] = []
-        while True:
+    def _seal(self, total: int, batch: int) -> list[str]:
+        """Seal everything; return what cannot be opened."""
+        done, unreadable = 0, list[str]()
+        for what, reseal in (("API key", reseal_secrets), ("second factor", reseal_factors)):
+            for found in self._batches(reseal, batch):
+                done += found.resealed
+                unreadable += (f"{what} {number}" for number in found.unreadable)
+                if found.resealed:
+                    self.stdout.write(f"{done} of {total} secrets are sealed anew")
+        if not done:
+            self.stdout.write(f"0 of {total} secrets are sealed anew")
+        return unreadable
+
+    def _batches(self, reseal: Callable[..., Resealed], size: int) -> Iterator[Resealed]:
+        by = Actor.system("manage.py rotate_keys")
+        after_id: int | None = 0
+        while after_id is not None:
             try:
-                found = reseal_secrets(by=by, after_id=after_id, size=batch)
+                found = reseal(by=by, after_id=after_id, size=size)
             except ZavoraError as error:
                 raise command_error(error) from error
-            done += found.resealed
-            unreadable += found.unreadable
-            self.stdout.write(f"{done} of {total} secrets are sealed anew")
-            if found.last_id is None:
-                return unreadable
+            yield found
             after_id = found.last_id

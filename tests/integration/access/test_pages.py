@@ -32,11 +32,14 @@ def path_of(people: People, path: str) -> str:
     parts = {
         "<str:symbol>": "BTC-EUR",
         "<int:key_id>": str(people.doomed_token),
+        "<int:factor_id>": str(people.doomed_factor),
+        "<int:session_id>": str(people.doomed_session),
         "<uuid:account_id>": people.accounts["owner"],
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
         "<int:address_id>": str(people.doomed_address),
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
+        "<str:key>": "no-such-key",
         ANYTHING_ELSE: "no/such/page",
     }
     for part, value in parts.items():
@@ -106,8 +109,15 @@ def effects(people: People) -> list[Any]:
             " ON a.id = r.account_id WHERE a.public_id = %s",
             [people.accounts["owner"]],
         )
+        kept = [
+            tables.execute(f"SELECT count(*) FROM {table} WHERE id = %s", [row]).fetchone()
+            for table, row in (
+                ("mfa_authenticator", people.doomed_factor),
+                ("usersessions_usersession", people.doomed_session),
+            )
+        ]
         found = (key, withdrawals, deposits, names, transfers, book, reports)
-        return [rows.fetchall() for rows in found]
+        return [kept, *(rows.fetchall() for rows in found)]
 
 
 def cell_of(answer: httpx.Response) -> str:

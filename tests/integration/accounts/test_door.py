@@ -1,6 +1,7 @@
 """The door: one control for /login and /admin/login/, limits, known devices, and the log of it."""
 
 import logging
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -325,8 +326,7 @@ def _answer_to_sign_up(email):
 
 
 def _without_csrf(text):
-    before, _, rest = text.partition('name="csrfmiddlewaretoken" value="')
-    return before + rest.partition('"')[2]
+    return re.sub('name="csrfmiddlewaretoken" value="[^"]*"', "", text)
 
 
 def test_signing_up_tells_nobody_who_has_an_account(ann, lines):
@@ -408,7 +408,7 @@ def test_a_new_password_leaves_a_line_whoever_sets_it(client, operator, lines):
     new = "a third horse battery"
     form = {"old_password": OPERATORS_PASSWORD, "new_password1": new, "new_password2": new}
     assert client.post("/admin/password_change/", form).status_code == 302
-    assert lines()[-1][0] == "password_set"
-    assert lines()[-1][1]["user_id"] == operator.pk
+    facts = [facts for event, facts in lines() if event == "password_set"][-1]
+    assert facts["user_id"] == operator.pk
     operator.refresh_from_db()
     assert operator.check_password(new)

@@ -5,9 +5,11 @@ from io import StringIO
 from typing import Any, Final
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from accounts.access.factor_secrets import open_factor, seal_factor
 from accounts.access.key_secrets import open_secret, present_prefix
 from accounts.access.selectors import find_api_key
 from accounts.keys.sealing import count_sealed_before
@@ -122,7 +124,7 @@ def test_what_no_key_opens_is_named_and_stays_as_it_is(made: dict[str, str], set
     settings.ZAVORA_SEALING_KEYS = [FIRST]
 
     for _ in range(2):
-        with pytest.raises(CommandError, match=rf"1 secrets .* of API keys {lost.pk}$"):
+        with pytest.raises(CommandError, match=rf"1 secrets .* of API key {lost.pk}$"):
             rotate("--batch", "2")
 
     assert bytes(ApiKey.objects.get(pk=lost.pk).secret or b"") == broken
@@ -252,3 +254,28 @@ def _somebody_waits_for_a_row() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(cursor.fetchone()[0])
+
+
+def test_second_factors_are_sealed_anew_as_well(settings: Any) -> None:
+    user = ensure_user(by=SYSTEM, email="ann@example.com")
+    secrets = {"totp": {"secret": "JBSWY3DPEHPK3PXP"}, "recovery_codes": {"seed": "5eed"}}
+    for kind, sealed in secrets.items():
+        data = {name: seal_factor(text) for name, text in sealed.items()}
+        Authenticator.objects.create(user=user, type=kind, data={**data, "used_step": 7})
+    Authenticator.objects.create(user=user, type="webauthn", data={"name": "Phone"})
+    lost = Authenticator.objects.create(
+        user=ensure_user(by=SYSTEM, email="bob@example.com"), type="totp", data={"secret": "AgA="}
+    )
+    settings.ZAVORA_SEALING_KEYS = [FIRST]
+    assert count_sealed_before() == 3
+
+    with pytest.raises(CommandError, match=f"1 secrets .* second factor {lost.pk}"):
+        rotate("--batch", "1")
+
+    settings.SECRET_KEY = "another-secret"
+    for kind, sealed in secrets.items():
+        row = Authenticator.objects.get(user=user, type=kind)
+        assert {name: open_factor(row.data[name]) for name in sealed} == sealed
+        assert row.data["used_step"] == 7
+    assert Authenticator.objects.get(pk=lost.pk).data == lost.data
+    assert count_sealed_before() == 1
