@@ -103,6 +103,8 @@ SITE: Final[Mapping[str, str]] = {
     "app_list": STAFF,
     "(anything else)": STAFF,
 }
+# What an address of the site has in it, where it is about one thing.
+OF_ONE: Final = {"view_on_site": (1, 1), "app_list": ("accounts",)}
 MODEL_PAGES: Final = ("changelist", "add", "history", "delete", "change", "(redirect)")
 # Further pages of a model's own, about all of its rows. Whoever may look at those may look here.
 MORE_PAGES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -315,10 +317,8 @@ class Walk:
 
 
 def _site_address(name: str) -> str:
-    if name == "view_on_site":
-        return reverse("admin:view_on_site", args=(1, 1))
-    if name == "app_list":
-        return reverse("admin:app_list", args=("accounts",))
+    if name in OF_ONE:
+        return reverse(f"admin:{name}", args=OF_ONE[name])
     if name == "(anything else)":
         return reverse("admin:index") + "no-such-page"
     return reverse(f"admin:{name}")

@@ -45,10 +45,6 @@ from zavora.foundation.admin.forms import (
 from zavora.foundation.admin.search import numbers, recent, texts, uuids
 from zavora.foundation.errors import ValidationFailed, ZavoraError
 
-admin.site.site_header = "Zavora"
-admin.site.site_title = "Zavora"
-admin.site.index_title = "Operations"
-
 
 # --- people --------------------------------------------------------------------------------------
 

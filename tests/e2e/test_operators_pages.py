@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from accounts.models import Account, Asset, Deposit, LedgerTransaction, User
 from matching.models import Market, Order
-from tests.e2e.accessibility import CROSSED, SIZES, violations_in, violations_in_all_looks
+from tests.e2e.accessibility import CROSSED, LOOKS, SIZES, violations_in, violations_in_all_looks
 from tests.e2e.desk import MODELS, Operator, address, operator_of
 from tests.exchange import Exchange
 
@@ -52,6 +52,18 @@ def is_cut(page: Page) -> bool:
 def test_pages_of_the_site_are_accessible(operator: Operator) -> None:
     found = {path: violations_in_all_looks(operator.open(path)) for path in SITE}
     assert not any(found.values()), found
+
+
+def test_the_menu_opens_on_a_phone(operator: Operator) -> None:
+    page = operator.open("/admin/")
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    page.reload()
+    menu, button = page.locator("#menu"), page.get_by_role("button", name="Menu")
+    expect(menu).to_be_hidden()
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(menu.get_by_role("link", name="Withdrawals", exact=True)).to_be_visible()
+    assert violations_in(page, [LOOKS[2]]) == []
 
 
 def test_the_operators_door_is_accessible(browser: Browser, exchange: Exchange) -> None:
