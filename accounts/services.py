@@ -35,6 +35,7 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.notes import NOTE_LENGTH_MAX, add_note
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
     make_reset_link,
@@ -74,6 +75,7 @@ __all__ = [
     "KEYS_OF_ONES_OWN_MAX",
     "LABEL_LENGTH_MAX",
     "LEVEL_MAX",
+    "NOTE_LENGTH_MAX",
     "PEM_LENGTH_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
@@ -85,6 +87,7 @@ __all__ = [
     "Movement",
     "NewApiKey",
     "add_address",
+    "add_note",
     "adjust_balance",
     "append_part",
     "approve",

@@ -33,6 +33,8 @@ class Permission(StrEnum):
     MAKE_RESET_LINK = "accounts.make_reset_link"
     ADD_ACCOUNT = "accounts.add_account"
     CHANGE_ACCOUNT = "accounts.change_account"
+    CANCEL_ORDERS = "accounts.cancel_orders"
+    ADD_NOTE = "accounts.add_note"
     ADD_KEY = "accounts.add_apikey"
     REVOKE_KEY = "accounts.change_apikey"
     ADD_ASSET = "accounts.add_asset"

@@ -88,6 +88,7 @@ class Account(models.Model):
 
     class Meta:
         ordering = ["id"]
+        permissions = [("cancel_orders", "Can cancel the open orders of others")]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "shard_id"],

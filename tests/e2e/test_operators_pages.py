@@ -26,7 +26,7 @@ SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, asks for a
 # report, or sets a switch.
 EMPTY = {
-    *("Approval", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
+    *("Approval", "Note", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree"),
     *("WithdrawalAddress", "WithdrawalLimit"),
 }
@@ -52,6 +52,40 @@ def is_cut(page: Page) -> bool:
 def test_pages_of_the_site_are_accessible(operator: Operator) -> None:
     found = {path: violations_in_all_looks(operator.open(path)) for path in SITE}
     assert not any(found.values()), found
+
+
+def test_a_customers_page_is_found_read_and_acted_on_by_keyboard(operator: Operator) -> None:
+    page = operator.open("/admin/")
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.get_by_label("Find a customer by anything").last.focus()
+    page.keyboard.type(operator.customer.email)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(operator.customer.email)
+    customers = page.url
+    assert not is_cut(page)
+    found = violations_in_all_looks(page)
+
+    note = page.get_by_role("button", name="Write a note…")
+    note.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Note", exact=False).last).to_be_visible()
+    found += violations_in(page, CROSSED[0])
+    page.locator("textarea[name=reason]").focus()
+    page.keyboard.type("Called about a lost key.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    assert page.url == customers
+    notes = page.locator("section", has=page.locator("#accounts-note"))
+    expect(notes).to_contain_text("Called about a lost key.")
+
+    account_id = operator.customer.account_id()
+    found += violations_in(operator.open(f"/admin/find/?q={account_id}"), CROSSED[1])
+    assert not is_cut(page)
+    assert found == []
+    assert operator.complaints == []
 
 
 def test_the_menu_opens_on_a_phone(operator: Operator) -> None:
