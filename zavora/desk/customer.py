@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -38,6 +37,8 @@ LISTS: Final = (
     ("accounts.apikey", "Keys"),
     ("accounts.auditrecord", "Records"),
 )
+# Columns that would name the customer in each row.
+LEFT_OUT: Final = ("lists", "owner", "user", "email")
 # What the actions of the list of people are called at the page of one.
 ACTS: Final = {
     "let_in": "Let in…",
@@ -72,7 +73,7 @@ def customer(request: HttpRequest, user_id: int) -> HttpResponse:
         "title": person.email,
         "person": person,
         "facts": _facts(person),
-        "rights_address": reverse(admin_urlname(users.opts, "change"), args=(person.pk,)),
+        "rights_address": reverse(f"admin:{_name_of(users)}_change", args=(person.pk,)),
         "users_address": list_address(request, "accounts.user"),
         "choices": _acts(request, users, person),
         "forms": list(_forms(request, person)),
@@ -109,16 +110,23 @@ def _forms(request: HttpRequest, person: Any) -> Iterator[Form]:
         model = apps.get_model(label)
         if not admin.site._registry[model].has_add_permission(request):
             continue
-        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+        address = reverse(f"admin:{_name_of(admin.site._registry[model])}_add")
         for account in accounts:
             name = f"{text}: {account.label or account.kind}" if len(accounts) > 1 else text
             yield Form(name, f"{address}?{urlencode({'account': account.public_id})}")
 
 
+def _name_of(model_admin: Any) -> str:
+    """Return how the addresses of a model's pages begin."""
+    return f"{model_admin.opts.app_label}_{model_admin.opts.model_name}"
+
+
 def _sections(request: HttpRequest, person: Any) -> Iterator[Section]:
     for label, title in LISTS:
         only = _open_ones() if label == "matching.order" else None
-        section = section_of(request, label, person.email, title=title, only=only)
+        section = section_of(
+            request, label, person.email, title=title, only=only, left_out=LEFT_OUT
+        )
         if section is not None:
             yield section
 

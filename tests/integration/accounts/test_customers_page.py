@@ -57,6 +57,9 @@ def test_a_customer_is_found_by_anything(desk_operator, desk):
         answer = desk_operator.get(reverse("admin:find"), {"q": f" {term} "}, follow=True)
         page = content(answer)
         assert customer_page(account) in page + answer.request["PATH_INFO"], (what, term)
+    order = Order.objects.filter(account=account, client_order_id__isnull=False).get()
+    page = content(desk_operator.get(reverse("admin:find"), {"q": order.client_order_id}))
+    assert f'<a href="{reverse("admin:matching_order_change", args=(order.pk,))}">' in page
     assert "Nothing found" in words(
         desk_operator.get(reverse("admin:find"), {"q": "nobody@example.com"})
     )

@@ -3,7 +3,7 @@
 A section has the columns, the rights and the actions of its model's own list, to which it leads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -12,7 +12,6 @@ from django.contrib import admin
 from django.contrib.admin.utils import display_for_field, display_for_value, lookup_field
 from django.db.models import ForeignKey, Model, Q
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from zavora.foundation.admin.base import BoundedAdmin
@@ -20,8 +19,8 @@ from zavora.foundation.admin.cells import NOTHING, link, list_address
 from zavora.foundation.admin.search import newest
 
 ROWS_MAX: Final = 8
-# Columns that a page about one customer says already.
-LEFT_OUT: Final = frozenset({"lists", "owner", "email"})
+# A column of links, for which the page itself is there.
+LEFT_OUT: Final = ("lists",)
 
 
 class Cell(NamedTuple):
@@ -62,11 +61,12 @@ def section_of(
     *,
     title: str = "",
     only: Q | None = None,
+    left_out: Collection[str] = LEFT_OUT,
     rows_max: int = ROWS_MAX,
 ) -> Section | None:
     """Return the newest rows of a model ("matching.order") that a term finds; None: may not look.
 
-    ``only`` narrows the list, by what an index knows.
+    ``only`` narrows the list, by what an index knows. ``left_out``: columns that say nothing here.
     """
     model = apps.get_model(label)
     model_admin = admin.site._registry.get(model)
@@ -78,7 +78,7 @@ def section_of(
     if isinstance(related := model_admin.get_list_select_related(request), (list, tuple)):
         found = found.select_related(*related)
     rows = newest(found, model_admin.all_look_ups, term, rows_max + 1)
-    columns = [one for one in model_admin.get_list_display(request) if _name(one) not in LEFT_OUT]
+    columns = [one for one in model_admin.get_list_display(request) if _name(one) not in left_out]
     return Section(
         name=label.replace(".", "-"),
         title=title or capfirst(str(model._meta.verbose_name_plural)),
@@ -117,6 +117,6 @@ def _cells(
             heading, text = str(field.verbose_name), str(getattr(row, field.name) or NOTHING)
         else:
             heading, text = str(field.verbose_name), display_for_field(value, field, NOTHING)
-        if number == 0 and not isinstance(text, SafeString):
+        if number == 0 and "<a " not in str(text):
             text = link(request, type(row), row.pk, str(text))
         yield Cell(capfirst(heading), text)
