@@ -27,6 +27,7 @@ REASON_LENGTH_MAX: Final = 200
 # What can be on record.
 ACTS: Final = (
     "account.allow_list",
+    "account.cancel_orders",
     "account.open",
     "account.rename",
     "account.status",
@@ -59,6 +60,7 @@ ACTS: Final = (
     "market.change",
     "market.create",
     "market.phase",
+    "note.add",
     "report.export",
     "report.request",
     "transfer",

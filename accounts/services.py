@@ -45,6 +45,7 @@ from accounts.people.factors import (
     use_factor_code,
 )
 from accounts.people.fees import assign_fee_tiers, set_account_fees
+from accounts.people.notes import NOTE_LENGTH_MAX, add_note
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
     make_reset_link,
@@ -88,6 +89,7 @@ __all__ = [
     "KEYS_OF_ONES_OWN_MAX",
     "LABEL_LENGTH_MAX",
     "LEVEL_MAX",
+    "NOTE_LENGTH_MAX",
     "PEM_LENGTH_MAX",
     "RESET_LINK_HOURS",
     "SOURCE_FAUCET",
@@ -99,6 +101,7 @@ __all__ = [
     "Movement",
     "NewApiKey",
     "add_address",
+    "add_note",
     "add_passkey",
     "add_totp",
     "adjust_balance",

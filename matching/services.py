@@ -14,8 +14,10 @@ from django.db.models.functions import Replace
 
 from accounts import services as account_services
 from accounts.access.actor import Actor, Permission
+from accounts.access.rights import require_over_owner
 from accounts.audit import note_act
 from accounts.money.postings import get_asset
+from accounts.people.selectors import get_account
 from matching.commands.base import WireCommand
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket, configure_command
@@ -141,7 +143,35 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     asked.
     """
     account = account_services.set_account_status(by=by, account_id=account_id, status="frozen")
-    command = CancelAllOrders(account.pk, None, None, actor=by.text)
+    _cancel_everywhere(by, account.pk)
+
+
+def cancel_orders(*, by: Actor, account_id: uuid.UUID) -> None:
+    """Cancel the open orders of somebody's account in every shard; new ones may follow.
+
+    That it was asked is on record before anything is queued; the journal names who asked. Raises
+    Forbidden, AccountNotFound, and gateway errors, once every shard was asked.
+    """
+    by.require(Permission.CANCEL_ORDERS)
+    account = get_account(account_id)
+    require_over_owner(by, account, what="cancel orders")
+    by = msgspec.structs.replace(by, request_id=_request_id(by))
+    about = f"account:{account.public_id}"
+    note_act(by, "account.cancel_orders", about, outcome="asked")
+    try:
+        _cancel_everywhere(by, account.pk)
+    except OutcomeUnknown:
+        note_act(by, "account.cancel_orders", about, outcome="unanswered")
+        raise
+    except ZavoraError as error:
+        note_act(by, "account.cancel_orders", about, outcome=f"refused: {error.code}")
+        raise
+    note_act(by, "account.cancel_orders", about, outcome="done")
+
+
+def _cancel_everywhere(by: Actor, account_pk: int) -> None:
+    """Ask every shard to cancel an account's orders; raise the last failure afterwards."""
+    command = CancelAllOrders(account_pk, None, None, actor=by.text)
     failure: ZavoraError | None = None
     for shard_id in list_shard_ids():
         try:

@@ -19,13 +19,16 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "shut_out": "accounts.change_user",
         "make_link": "accounts.make_reset_link",
         "set_level": "accounts.change_level",
+        "write_note": "accounts.add_note",
     },
+    "accounts.note": {},
     "accounts.apikey": {"revoke": "accounts.change_apikey"},
     "accounts.account": {
         "add": "accounts.add_account",
         "change_fees": "accounts.change_fees",
         "freeze": "accounts.change_account",
         "unfreeze": "accounts.change_account",
+        "cancel_all": "accounts.cancel_orders",
     },
     "accounts.asset": {
         "add": "accounts.add_asset",
@@ -90,6 +93,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
 # Who gets in at the site's own addresses. None of them changes anything but one's own password.
 SITE: Final[Mapping[str, str]] = {
     "index": STAFF,
+    "find": STAFF,  # what it finds: each by the permission to look at its list
+    "customer": "accounts.view_user",
     "login": ANYBODY,
     "logout": ANYBODY,
     "password_change": STAFF,
@@ -100,6 +105,8 @@ SITE: Final[Mapping[str, str]] = {
     "app_list": STAFF,
     "(anything else)": STAFF,
 }
+# What an address of the site has in it, where it is about one thing.
+OF_ONE: Final = {"customer": (1,), "view_on_site": (1, 1), "app_list": ("accounts",)}
 MODEL_PAGES: Final = ("changelist", "add", "history", "delete", "change", "(redirect)")
 # Further pages of a model's own, about all of its rows. Whoever may look at those may look here.
 MORE_PAGES: Final[Mapping[str, tuple[str, ...]]] = {

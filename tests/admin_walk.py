@@ -17,7 +17,7 @@ from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, reverse
 
 from accounts.models import User
-from tests.admin_table import MODEL_PAGES, MORE_PAGES, OF_ALL_ROWS, SITE, TABLE
+from tests.admin_table import MODEL_PAGES, MORE_PAGES, OF_ALL_ROWS, OF_ONE, SITE, TABLE
 from tests.desk_roles import DESK_ROLES, NOBODY, STAFF, SUPERUSER
 
 
@@ -224,10 +224,8 @@ class Walk:
 
 
 def _site_address(name: str) -> str:
-    if name == "view_on_site":
-        return reverse("admin:view_on_site", args=(1, 1))
-    if name == "app_list":
-        return reverse("admin:app_list", args=("accounts",))
+    if name in OF_ONE:
+        return reverse(f"admin:{name}", args=OF_ONE[name])
     if name == "(anything else)":
         return reverse("admin:index") + "no-such-page"
     return reverse(f"admin:{name}")

@@ -21,6 +21,7 @@ from accounts.models import (
     LiabilityLeaf,
     LiabilitySnapshot,
     LiabilityTree,
+    Note,
     Report,
     ReportPart,
     Transfer,
@@ -102,6 +103,7 @@ class Desk:
             by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(10**6),
             reason="for the test",
         )  # fmt: skip
+        Note.objects.create(user=user, author=user, text=f"called {number}", created_at=TIME)
         maker = self.customers[-1] if self.customers else account
         self.customers.append(account)
         order = self.order(account, "buy", f"Web-{number}-aB")

@@ -75,9 +75,11 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 INSTALLED_APPS = [
     # It serves ASGI in runserver; elsewhere it would cost every process a quarter of its start.
     *(["daphne"] if "runserver" in sys.argv[1:2] else []),
-    # Before Django's admin, whose templates it adds to.
+    # Before unfold and Django's admin, whose templates it replaces.
     "zavora",
-    "django.contrib.admin",
+    # Its look, without its scripts (zavora/foundation/admin/site.py).
+    "unfold.apps.BasicAppConfig",
+    "zavora.foundation.admin.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

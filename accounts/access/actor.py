@@ -34,6 +34,8 @@ class Permission(StrEnum):
     ADD_ACCOUNT = "accounts.add_account"
     CHANGE_ACCOUNT = "accounts.change_account"
     CHANGE_FEES = "accounts.change_fees"
+    CANCEL_ORDERS = "accounts.cancel_orders"
+    ADD_NOTE = "accounts.add_note"
     ADD_KEY = "accounts.add_apikey"
     REVOKE_KEY = "accounts.change_apikey"
     ADD_ASSET = "accounts.add_asset"

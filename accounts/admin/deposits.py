@@ -47,6 +47,7 @@ class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
     """Deposits. An operator's is credited at once, or once a second person has approved it."""
 
     add_service_form = NewDepositForm
+    prefilled = ("account",)
     add_title = "Credit a deposit"
     list_display = (
         "id",

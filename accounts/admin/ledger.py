@@ -124,6 +124,7 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     """The ledger. What is added here is an adjustment against the outside."""
 
     add_service_form = AdjustmentForm
+    prefilled = ("account",)
     add_title = "Adjust a balance"
     list_display = ("id", "kind", "reference", "moved", "created_at")
     list_filter = ("kind",)

@@ -27,6 +27,7 @@ OF_AN_ACCOUNT: Final = (
     ("accounts.approval", "approvals"),
     ("accounts.apikey", "keys"),
     ("accounts.auditrecord", "records"),
+    ("accounts.note", "notes"),
 )
 
 

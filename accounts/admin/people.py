@@ -20,7 +20,9 @@ from accounts.models import Account, ApiKey, User
 from accounts.people.selectors import find_user
 from accounts.services import (
     LEVEL_MAX,
+    NOTE_LENGTH_MAX,
     RESET_LINK_HOURS,
+    add_note,
     create_account,
     create_user,
     make_reset_link,
@@ -44,11 +46,6 @@ from zavora.foundation.admin.forms import (
 )
 from zavora.foundation.admin.search import numbers, recent, texts, uuids
 from zavora.foundation.errors import ValidationFailed, ZavoraError
-
-admin.site.site_header = "Zavora"
-admin.site.site_title = "Zavora"
-admin.site.index_title = "Operations"
-
 
 # --- people --------------------------------------------------------------------------------------
 
@@ -77,6 +74,17 @@ class LevelForm(forms.Form):
         help_text="Limits of withdrawals go by it.",
     )  # fmt: skip
     reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
+
+
+class NoteForm(forms.Form):
+    """A note is its own reason: the record of it begins as it does."""
+
+    reason = forms.CharField(
+        label="Note",
+        max_length=NOTE_LENGTH_MAX,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="For everybody at the desk, and for good.",
+    )
 
 
 @admin.register(User)
@@ -112,7 +120,7 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         ),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
-    actions = ("let_in", "shut_out", "make_link", "set_level")
+    actions = ("let_in", "shut_out", "make_link", "set_level", "write_note")
 
     def as_cell(self, request: HttpRequest, row: User) -> SafeString:
         """Return the address, which may break before its domain."""
@@ -231,6 +239,23 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
             facts=lambda user: [("Level now", str(user.verification_level))],
         )  # fmt: skip
 
+    def has_note_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may write notes."""
+        return request.user.has_perm(Permission.ADD_NOTE)
+
+    @admin.action(description="Write a note…", permissions=["note"])
+    def write_note(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
+        """Write down what others at the desk should know."""
+        by = operator_of(request)
+
+        def act(user: User, _data: dict[str, Any]) -> str:
+            add_note(by=by, user_id=user.pk, text=by.reason)
+            return "noted"
+
+        return ask_before(
+            self, request, list(rows), NoteForm, title="Write a note", act=act, facts=no_facts
+        )
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
@@ -325,6 +350,10 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
     def has_fees_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may change fees."""
         return request.user.has_perm(Permission.CHANGE_FEES)
+
+    def has_cancel_orders_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may cancel the orders of others."""
+        return request.user.has_perm(Permission.CANCEL_ORDERS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may open accounts."""

@@ -13,6 +13,7 @@ from accounts.models.money import (
     LedgerTransaction,
     Transfer,
 )
+from accounts.models.notes import Note
 from accounts.models.people import Account, User, UserManager
 from accounts.models.reports import Report, ReportPart
 from accounts.models.withdrawals import (
@@ -37,6 +38,7 @@ __all__ = [
     "LiabilityLeaf",
     "LiabilitySnapshot",
     "LiabilityTree",
+    "Note",
     "Report",
     "ReportPart",
     "Transfer",

@@ -96,7 +96,10 @@ class Account(models.Model):
 
     class Meta:
         ordering = ["id"]
-        permissions = [("change_fees", "Can change fees")]
+        permissions = [
+            ("cancel_orders", "Can cancel the open orders of others"),
+            ("change_fees", "Can change fees"),
+        ]
         # For the nightly review of tiers, which looks at these alone.
         indexes = [
             models.Index(

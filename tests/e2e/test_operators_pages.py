@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from accounts.models import Account, Asset, Deposit, LedgerTransaction, User
 from matching.models import Market, Order
-from tests.e2e.accessibility import CROSSED, SIZES, violations_in, violations_in_all_looks
+from tests.e2e.accessibility import CROSSED, LOOKS, SIZES, violations_in, violations_in_all_looks
 from tests.e2e.desk import MODELS, Operator, address, operator_of
 from tests.exchange import Exchange
 
@@ -26,8 +26,8 @@ SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts or a second factor, keeps an
 # address book, asks for a report, trades enough for a tier, or sets a switch.
 EMPTY = {
-    *("Approval", "Authenticator", "OrderKey", "Report", "ReportPart", "Switch", "Transfer"),
-    *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Withdrawal"),
+    *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
+    *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
 }
 
@@ -52,6 +52,52 @@ def is_cut(page: Page) -> bool:
 def test_pages_of_the_site_are_accessible(operator: Operator) -> None:
     found = {path: violations_in_all_looks(operator.open(path)) for path in SITE}
     assert not any(found.values()), found
+
+
+def test_a_customers_page_is_found_read_and_acted_on_by_keyboard(operator: Operator) -> None:
+    page = operator.open("/admin/")
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.get_by_label("Find a customer by anything").last.focus()
+    page.keyboard.type(operator.customer.email)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(operator.customer.email)
+    customers = page.url
+    assert not is_cut(page)
+    found = violations_in_all_looks(page)
+
+    note = page.get_by_role("button", name="Write a note…")
+    note.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Note", exact=False).last).to_be_visible()
+    found += violations_in(page, CROSSED[0])
+    page.locator("textarea[name=reason]").focus()
+    page.keyboard.type("Called about a lost key.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    assert page.url == customers
+    notes = page.locator("section", has=page.locator("#accounts-note"))
+    expect(notes).to_contain_text("Called about a lost key.")
+
+    account_id = operator.customer.account_id()
+    found += violations_in(operator.open(f"/admin/find/?q={account_id}"), CROSSED[1])
+    assert not is_cut(page)
+    assert found == []
+    assert operator.complaints == []
+
+
+def test_the_menu_opens_on_a_phone(operator: Operator) -> None:
+    page = operator.open("/admin/")
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    page.reload()
+    menu, button = page.locator("#menu"), page.get_by_role("button", name="Menu")
+    expect(menu).to_be_hidden()
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(menu.get_by_role("link", name="Withdrawals", exact=True)).to_be_visible()
+    assert violations_in(page, [LOOKS[2]]) == []
 
 
 def test_the_operators_door_is_accessible(browser: Browser, exchange: Exchange) -> None:

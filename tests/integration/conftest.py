@@ -29,6 +29,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
             ("auditrecord", "audit_record"),
             ("auditlink", "audit_link"),
             ("transfer", "transfer"),
+            ("note", "note"),
         ):
             cursor.execute(f"ALTER TABLE accounts_{table} DISABLE TRIGGER {trigger}_no_truncate")
     empty = TransactionTestCase._fixture_teardown

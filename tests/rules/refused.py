@@ -362,6 +362,11 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         ),
         lambda ann, bob: markets.freeze_account(by=customer(ann.user), account_id=ann.account),
     ),
+    "cancel_orders": (
+        lambda ann, bob: markets.cancel_orders(
+            by=all_but(Permission.CANCEL_ORDERS), account_id=ann.account
+        ),
+    ),
     "unfreeze_account": (
         lambda ann, bob: markets.unfreeze_account(
             by=all_but(Permission.CHANGE_ACCOUNT), account_id=ann.account

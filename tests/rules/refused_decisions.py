@@ -57,6 +57,10 @@ def _limit(by: Actor, **more: Any) -> object:
     return accounts.set_withdrawal_limit(by=by, **asked)
 
 
+def _note(by, ann, text="called"):
+    return accounts.add_note(by=by, user_id=ann.user.pk, text=text)
+
+
 def _level(by: Actor, things: Things, **more: Any) -> object:
     asked = {"user_id": things.user.pk, "level": 1, "reason": "why not", **more}
     return accounts.set_verification_level(by=by, **asked)
@@ -137,5 +141,12 @@ REFUSED_DECISIONS: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _level(customer(ann.user), ann),
         lambda ann, bob: _level(SYSTEM, ann, level=-1),
         lambda ann, bob: _level(SYSTEM, ann, reason=""),
+    ),
+    "add_note": (
+        lambda ann, bob: _note(all_but(Permission.ADD_NOTE), ann),
+        lambda ann, bob: _note(customer(ann.user), ann),
+        lambda ann, bob: _note(SYSTEM, ann),  # who is no author
+        lambda ann, bob: _note(operator(*Permission), ann, text=" "),
+        lambda ann, bob: _note(operator(*Permission), ann, text="x" * 1_001),
     ),
 }

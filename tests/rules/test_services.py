@@ -18,6 +18,7 @@ NO_TRANSACTION = {
     "preview_adjustment",
     "preview_credit",
     # A worker commits the effect, so that it was asked is committed before it is queued.
+    "cancel_orders",
     "change_market",
     "create_market",
     "set_market_phase",

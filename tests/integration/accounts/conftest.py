@@ -68,3 +68,26 @@ def desk_operator(desk: Any, client: Any) -> Any:
     email = "op@zavora.example"
     client.force_login(ensure_user(by=SYSTEM, email=email, is_staff=True, is_superuser=True))
     return client
+
+
+@pytest.fixture
+def staff(desk: Any) -> Any:
+    """Return what makes the browser of somebody who may do what is named, and nothing else."""
+    from django.contrib.auth.models import Permission
+    from django.test import Client
+
+    from accounts.services import ensure_user
+
+    def browser(*names: str) -> Any:
+        user = ensure_user(by=SYSTEM, email="clerk@example.com", is_staff=True)
+        wanted = {tuple(name.split(".")) for name in names}
+        user.user_permissions.set(
+            one
+            for one in Permission.objects.select_related("content_type")
+            if (one.content_type.app_label, one.codename) in wanted
+        )
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return browser

@@ -58,7 +58,7 @@ def page_of(client, model, row=None, **query):
 
 def plain(page):
     """Return the words of a page's content, without tags."""
-    main = page[page.index('<div id="content"') :]
+    main = page[page.index('<main id="content"') :]
     return " ".join(re.sub(r"<[^>]+>", " ", main.replace("<wbr>", "")).split())
 
 

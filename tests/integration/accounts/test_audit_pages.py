@@ -210,7 +210,7 @@ def test_the_page_shows_where_a_record_stands_and_that_one_stands_nowhere(reader
     shown = plain(page_of(reader, AuditRecord, record))
 
     assert "Name Before After status active frozen" in shown
-    assert f"Position: {record.link.pk}" in shown
+    assert f"Position {record.link.pk}" in shown
     assert "Risk, Support" in shown
     with superuser() as cursor:
         cursor.execute("DELETE FROM accounts_auditlink WHERE record_id = %s", [record.pk])
@@ -240,8 +240,9 @@ def test_the_page_of_the_chain_names_a_record_that_is_gone(client):
 # Carried out by a worker; their records are looked at with one (test_records_of_operators.py).
 OF_MARKETS = {"market.change", "market.create", "market.phase"}
 OF_ASSETS = {"asset.open"}  # as its closing
-# What takes two accounts or two persons is looked at where it is done.
+# What takes two accounts, two persons, a worker or an author is looked at where it is done.
 OF_SEVERAL = {
+    "account.cancel_orders", "note.add",
     "address.remove", "approval.approve", "approval.expire", "approval.fail", "approval.refuse",
     "approval.request", "liabilities.publish", "report.export", "transfer", "withdrawal.approve",
     "withdrawal.fail", "withdrawal.refuse",

@@ -9,6 +9,7 @@ from accounts.access.actor import Actor, ActorKind, Permission
 from accounts.models import AuditRecord, Deposit
 from accounts.money.selectors import get_balance
 from accounts.services import (
+    add_note,
     adjust_balance,
     cancel_withdrawal,
     create_account,
@@ -35,7 +36,13 @@ from accounts.services import (
     submit_threshold,
 )
 from matching.fees.services import set_fee_tier
-from matching.services import change_market, create_market, freeze_account, set_market_phase
+from matching.services import (
+    cancel_orders,
+    change_market,
+    create_market,
+    freeze_account,
+    set_market_phase,
+)
 from tests.actors import SYSTEM, customer, operator
 from tests.admin_walk import fingerprint
 from tests.rules.refused import things_of
@@ -151,6 +158,8 @@ OTHERS = {
     "change_market": lambda by, to: change_market(by=by, symbol="USD/EUR", band_ppm=1),
     "set_market_phase": lambda by, to: set_market_phase(by=by, symbol="USD/EUR", phase="halted"),
     "freeze_account": lambda by, to: freeze_account(by=by, account_id=to.account),
+    "cancel_orders": lambda by, to: cancel_orders(by=by, account_id=to.account),
+    "add_note": lambda by, to: add_note(by=by, user_id=to.user.pk, text="called"),
     "ensure_user": lambda by, to: ensure_user(by=by, email="new@example.com", is_staff=True),
     "set_user_rights": lambda by, to: set_user_rights(
         by=by, user_id=to.user.pk, is_staff=True, is_superuser=True

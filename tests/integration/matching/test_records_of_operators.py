@@ -23,7 +23,7 @@ from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
 from matching.models import Command, Market, Order
-from matching.services import change_market, freeze_account, set_market_phase
+from matching.services import cancel_orders, change_market, freeze_account, set_market_phase
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM, operator
@@ -113,6 +113,45 @@ def test_the_journal_and_the_record_name_the_operator(market):
     assert set(AuditRecord.objects.filter(user_id=12).values_list("reason")) == {(DESK.reason,)}
     assert_sound()
     assert_replays()
+
+
+def test_an_operator_cancels_the_orders_of_an_account_and_of_no_other(market):
+    far = make_market("ETH", "USD", shard_id=1)
+    ann, bob = make_account("ann", USD="1000"), make_account("bob", USD="1000")
+    desk = operator(Permission.CANCEL_ORDERS, user_id=12)
+    with running_worker(), running_worker(1):
+        for shard_id, where in ((0, market), (1, far)):
+            for account in (ann, bob):
+                command = place(account, where, "buy", "10", "1")
+                assert gateway.submit_sync(command, shard_id=shard_id, request_id="").code == ""
+        cancel_orders(by=desk, account_id=ann.public_id)
+        later = place(ann, market, "buy", "10", "1")
+        assert gateway.submit_sync(later, shard_id=0, request_id="").code == ""
+
+    states = {
+        account: list(Order.objects.filter(account=account).order_by("pk").values_list("status"))
+        for account in (ann, bob)
+    }
+    assert states == {ann: [("cancelled",)] * 2 + [("new",)], bob: [("new",)] * 2}
+    request = desk.request_id
+    assert journaled("cancel_all") == [("applied", "user:12 desk@example.com", request)] * 2
+    made = AuditRecord.objects.filter(act="account.cancel_orders").order_by("pk")
+    about = (f"account:{ann.public_id}", 12, desk.reason)
+    assert [(row.subject, row.user_id, row.reason, row.details["outcome"]) for row in made] == [
+        (*about, "asked"),
+        (*about, "done"),
+    ]
+    assert_sound()
+
+
+def test_a_cancel_that_nobody_answers_is_on_record(market):
+    ann = make_account("ann", USD="1000")
+    desk = operator(Permission.CANCEL_ORDERS, user_id=12)
+    with pytest.raises(EngineUnavailable):  # there is no worker
+        cancel_orders(by=desk, account_id=ann.public_id)
+    made = AuditRecord.objects.filter(act="account.cancel_orders").order_by("pk")
+    outcomes = [row.details["outcome"] for row in made]
+    assert outcomes == ["asked", "refused: engine_unavailable"]
 
 
 def test_customers_commands_and_rows_of_before_name_nobody(market):

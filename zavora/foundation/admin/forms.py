@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.forms import show_error
@@ -25,6 +26,8 @@ CONFIRMED: Final = "confirmed"
 BACK: Final = "back"
 # The field that says that an action's form was seen.
 ANSWERED: Final = "answered"
+# The field that says which page of the site to go back to when an action is done.
+BACK_TO: Final = "back_to"
 # Rows that one action with a form is for.
 ROWS_OF_AN_ACTION_MAX: Final = 100
 REASON_LENGTH_MAX: Final = 200
@@ -54,6 +57,8 @@ class ServiceAddMixin:
 
     add_service_form: ClassVar[type[forms.Form]]
     add_title: ClassVar[str]
+    # Fields that a link may fill in: whom it is about, never how much or why.
+    prefilled: ClassVar[tuple[str, ...]] = ()
 
     def question(self, request: HttpRequest, data: dict[str, Any]) -> Facts:
         """Return what to show before the service is called; empty: nothing is asked.
@@ -84,7 +89,8 @@ class ServiceAddMixin:
             model_admin.log_addition(request, row, [{"added": {}}])
             return self.tell_added(row)
 
-        form = self.add_service_form(request.POST or None)
+        given = {name: request.GET[name] for name in self.prefilled if name in request.GET}
+        form = self.add_service_form(request.POST or None, initial=given)
         return service_form_page(
             model_admin,
             request,
@@ -205,6 +211,13 @@ def for_each(
     )  # fmt: skip
 
 
+def way_back(request: HttpRequest) -> str:
+    """Return the page of the site that a form came from and wants to go back to; else nothing."""
+    wanted = request.POST.get(BACK_TO, "")
+    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if is_ours and wanted.startswith(reverse("admin:index")) else ""
+
+
 def no_facts(_row: Any) -> Facts:
     """Return what to tell of a row besides its name: nothing."""
     return ()
@@ -263,6 +276,7 @@ def action_page(
         "opts": model_admin.opts,
         "media": model_admin.media + form.media,
         "action": request.POST.get("action", ""),
+        "back_to": way_back(request),
         "rows": [(row, facts(row)) for row in rows],
     }
     return TemplateResponse(request, "admin/service_action.html", context)

@@ -123,7 +123,9 @@ def branches_of(look_ups: Iterable[LookUp], term: str) -> list[Branch]:
     return [branch for look_up in look_ups for branch in look_up(term)]
 
 
-def rows_of(rows: QuerySet[Any], branches: Sequence[Branch]) -> list[QuerySet[Any]]:
+def rows_of(
+    rows: QuerySet[Any], branches: Sequence[Branch], *, rows_max: int = ROWS_MAX + 1
+) -> list[QuerySet[Any]]:
     """Return each branch as a query for the keys of its newest rows, one more than are shown."""
     oldest = _oldest_recent(rows) if any(branch.is_recent for branch in branches) else None
     queries = []
@@ -132,7 +134,7 @@ def rows_of(rows: QuerySet[Any], branches: Sequence[Branch]) -> list[QuerySet[An
         found = rows.filter(condition)
         if is_recent and oldest is not None:
             found = found.filter(pk__gt=oldest)
-        queries.append(found.order_by(order).values_list("pk", flat=True)[: ROWS_MAX + 1])
+        queries.append(found.order_by(order).values_list("pk", flat=True)[:rows_max])
     return queries
 
 
@@ -158,3 +160,13 @@ def search(rows: QuerySet[Any], look_ups: Iterable[LookUp], term: str) -> Found:
         notes.append(f"Only the newest {ROWS_MAX:,} rows are shown: filter, too, to see others.")
     newest = sorted(keys, reverse=True)[:ROWS_MAX]
     return Found(rows.filter(pk__in=newest), tuple(dict.fromkeys(notes)))
+
+
+def newest(rows: QuerySet[Any], look_ups: Iterable[LookUp], term: str, rows_max: int) -> list[Any]:
+    """Return the newest rows that a term finds, ``rows_max`` at most; as ``search`` does it."""
+    branches = branches_of(look_ups, term)
+    if not branches:
+        return []
+    first, *others = rows_of(rows, branches, rows_max=rows_max)
+    keys = sorted(set(first.union(*others, all=True) if others else first), reverse=True)
+    return list(rows.filter(pk__in=keys[:rows_max]).order_by("-pk"))
