@@ -19,7 +19,9 @@ from accounts.liabilities.services import publish_liabilities
 from accounts.money.addresses import add_address, remove_address, set_allow_list
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.limits import LEVEL_MAX, set_verification_level, set_withdrawal_limit
+from accounts.money.payouts import give_up_payout, record_sent, retry_payout, take_payout
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
+from accounts.money.provider_events import apply_event, handle_event, receive_event
 from accounts.money.services import (
     SOURCE_FAUCET,
     SOURCE_OPERATOR,
@@ -87,6 +89,7 @@ __all__ = [
     "add_address",
     "adjust_balance",
     "append_part",
+    "apply_event",
     "approve",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
@@ -106,11 +109,15 @@ __all__ = [
     "fail_withdrawal",
     "finish_report",
     "forget_own_sessions",
+    "give_up_payout",
+    "handle_event",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
     "publish_liabilities",
     "purge_reports",
+    "receive_event",
+    "record_sent",
     "refuse",
     "remove_address",
     "rename_account",
@@ -119,6 +126,7 @@ __all__ = [
     "request_report",
     "request_withdrawal",
     "reset_password",
+    "retry_payout",
     "revoke_key",
     "save_group",
     "set_account_status",
@@ -133,6 +141,7 @@ __all__ = [
     "submit_adjustment",
     "submit_credit",
     "submit_threshold",
+    "take_payout",
     "take_report",
     "transfer",
 ]

@@ -14,6 +14,7 @@ from accounts.models.money import (
     Transfer,
 )
 from accounts.models.people import Account, User, UserManager
+from accounts.models.providers import Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
 from accounts.models.withdrawals import (
     HELD_STATES,
@@ -37,6 +38,8 @@ __all__ = [
     "LiabilityLeaf",
     "LiabilitySnapshot",
     "LiabilityTree",
+    "Payout",
+    "ProviderEvent",
     "Report",
     "ReportPart",
     "Transfer",

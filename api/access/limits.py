@@ -143,8 +143,8 @@ BY_IP: Final = shared_counters("v1:address", WINDOW_S)
 BY_KEY: Final = shared_counters("v1:credential", WINDOW_S)
 
 
-def _take(counters: Counters, name: object, weight: int, limit: int) -> Usage | None:
-    """Return the usage after counting, None where there is no limit; raise RateLimited."""
+def take(counters: Counters, name: object, weight: int, limit: int) -> Usage | None:
+    """Count in counters of a minute; return the usage, None without limit; raise RateLimited."""
     if not limit:
         return None
     now = time.time()
@@ -160,12 +160,12 @@ def _take(counters: Counters, name: object, weight: int, limit: int) -> Usage | 
 
 def take_for_ip(ip: str, weight: int = 1) -> Usage | None:
     """Count a request of an address."""
-    return _take(BY_IP, ip, weight, _IP_LIMIT.value)
+    return take(BY_IP, ip, weight, _IP_LIMIT.value)
 
 
 def take_for_key(name: object, weight: int = 1) -> Usage | None:
     """Count a request of a credential: a key's id, or a user's for browser sessions."""
-    return _take(BY_KEY, name, weight, _KEY_LIMIT.value)
+    return take(BY_KEY, name, weight, _KEY_LIMIT.value)
 
 
 def name_of(caller: Caller) -> tuple[str, int]:
