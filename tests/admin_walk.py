@@ -54,6 +54,11 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "approve": "accounts.approve_withdrawals",
         "refuse": "accounts.approve_withdrawals",
     },
+    "accounts.payout": {
+        "retry": "accounts.change_withdrawal",
+        "give_up": "accounts.change_withdrawal",
+    },
+    "accounts.providerevent": {"handle": "accounts.change_withdrawal"},
     "accounts.withdrawaladdress": {},
     "accounts.withdrawallimit": {
         "add": "accounts.change_withdrawallimit",
@@ -209,6 +214,8 @@ PERSONAL: Final = (
     "accounts.ledgertransaction",
     "accounts.deposit",
     "accounts.withdrawal",
+    "accounts.payout",
+    "accounts.providerevent",
     "accounts.withdrawallimit",
     "accounts.approval",
 )

@@ -36,11 +36,13 @@ class Role(NamedTuple):
 
 
 _ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
+# What later migrations let them look at.
+_LOOKS: Final[Any] = import_module("accounts.migrations.0019_providers").LOOK
 
 
 def granted(role: str) -> frozenset[str]:
     """Return the permissions of one of the roles that the migration makes."""
-    looks = [("accounts", model, f"view_{model}") for model in _ROLES.LOOK]
+    looks = [("accounts", model, f"view_{model}") for model in (*_ROLES.LOOK, *_LOOKS)]
     looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
     return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role]))
 

@@ -1,20 +1,21 @@
 """A provider for tests: its settings, its signed webhooks, and one whose every move is planned."""
 
 import json
-import time
+from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
 
+from django.test import override_settings
+
 from accounts.access.actor import Actor
 from accounts.providers.client import Sent
-from accounts.providers.messages import PayoutRequest
-from accounts.providers.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_S, sign
+from accounts.providers.messages import PayoutRequest, read_message
+from accounts.providers.signing import WINDOW_S
+from tests.actors import SYSTEM
+from tests.provider_words import OLD_SECRET, OUR_SECRET, THEIR_SECRET, headers_of
 
 NAME: Final = "bank"
 PROVIDER: Final = Actor.system(f"provider:{NAME}")
-OUR_SECRET: Final = "o" * 32
-THEIR_SECRET: Final = "t" * 32
-OLD_SECRET: Final = "x" * 32
 WEBHOOK: Final = "/api/providers/webhook"
 SETTINGS: Final[dict[str, Any]] = {
     "ZAVORA_FAUCET": False,
@@ -40,15 +41,6 @@ def deposit_of(kind: str, reference: str, account: Any, amount: object) -> dict[
     return event_of(f"deposit.{kind}", reference, amount, account=str(account.public_id))
 
 
-def headers_of(body: bytes, *, secret: str = THEIR_SECRET, age_s: float = 0) -> dict[str, str]:
-    """Return what signs a body, as somebody with this secret did so long ago."""
-    timestamp = str(int(time.time() - age_s))
-    return {
-        TIMESTAMP_HEADER: timestamp,
-        SIGNATURE_HEADER: sign(secret.encode(), timestamp, body),
-    }
-
-
 def post(client: Any, event: Any, *, how: str = "right") -> Any:
     """Send an event as the provider does, or as somebody who is not quite the provider."""
     body = json.dumps(event).encode()
@@ -60,6 +52,45 @@ def post(client: Any, event: Any, *, how: str = "right") -> Any:
     if how == "altered":
         body = body.replace(b'"amount": "', b'"amount": "9')
     return client.post(WEBHOOK, body, content_type="application/json", headers=headers)
+
+
+def ask_for_payout(account: Any, amount: object) -> Any:
+    """Ask for a withdrawal that needs nobody's approval; return its payout."""
+    from accounts.models import Payout
+    from accounts.services import request_withdrawal
+
+    with override_settings(**SETTINGS):
+        record = request_withdrawal(
+            by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(str(amount)),
+            address="far",
+        )  # fmt: skip
+    return Payout.objects.get(withdrawal=record)
+
+
+def sent_payout(account: Any, amount: object, known: Any = "accepted") -> Any:
+    """Ask for a withdrawal that is sent once, and this is known of it."""
+    from accounts.services import record_sent, take_payout
+
+    taken = take_payout(by=PROVIDER, payout_id=ask_for_payout(account, amount).pk)
+    assert taken is not None
+    return record_sent(
+        by=PROVIDER, payout_id=taken.payout_id, attempt=taken.attempt, sent=Sent(known)
+    )
+
+
+def dead_payout(account: Any, amount: object) -> Any:
+    """Ask for a withdrawal that the provider refuses to pay."""
+    return sent_payout(account, amount, "refused")
+
+
+def unmatched_event(account: Any) -> Any:
+    """Let the provider tell of an asset that nobody knows."""
+    from accounts.services import apply_event, receive_event
+
+    told = deposit_of("confirmed", f"in-{account.pk}", account, 5)
+    message = read_message(json.dumps({**told, "asset": "SAND"}).encode())
+    event = receive_event(by=PROVIDER, provider=NAME, message=message)
+    return apply_event(by=PROVIDER, event_id=event.pk)
 
 
 class Killed(BaseException):

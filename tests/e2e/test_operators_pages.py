@@ -26,7 +26,17 @@ SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, asks for a
 # report, or sets a switch.
 EMPTY = {
-    *("Approval", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
+    *(
+        "Approval",
+        "OrderKey",
+        "Payout",
+        "ProviderEvent",
+        "Report",
+        "ReportPart",
+        "Switch",
+        "Transfer",
+        "Withdrawal",
+    ),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree"),
     *("WithdrawalAddress", "WithdrawalLimit"),
 }

@@ -45,6 +45,7 @@ from tests.admin_walk import (
 from tests.approving import approve_up_to
 from tests.desk_roles import DESK_ROLES, Role
 from tests.integration.accounts.audit_trail import WITHOUT_BEFORE
+from tests.providers import dead_payout, unmatched_event
 
 PASSWORD = "correct horse battery"
 REQUEST_ID = "8a6f3b54-1f0e-4a3e-9a53-0f6f1f0c2b11"
@@ -217,6 +218,8 @@ def rows_of_what_leaves(account):
         "accounts.withdrawal": withdrawal,
         "accounts.withdrawal:approve": waiting,
         "accounts.withdrawal:refuse": waiting,
+        "accounts.payout": dead_payout(account, 5),
+        "accounts.providerevent": unmatched_event(account),
         "accounts.withdrawaladdress": entry,
         "accounts.withdrawallimit": limit,
         "accounts.approval": adjustment,
@@ -232,6 +235,7 @@ def bodies_of_what_leaves(account):
         ("accounts.withdrawal", "approve"): decided,
         ("accounts.withdrawal", "refuse"): decided,
         ("accounts.withdrawal", "fail"): decided,
+        ("accounts.payout", "give_up"): decided,
         ("accounts.approval", "approve"): decided,
         ("accounts.approval", "refuse"): decided,
         ("accounts.withdrawallimit", "add"): {
