@@ -24,19 +24,10 @@ CUT = """
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts, keeps an address book, asks for a
-# report, or sets a switch.
+# report, or sets a switch, and no provider is set.
 EMPTY = {
-    *(
-        "Approval",
-        "OrderKey",
-        "Payout",
-        "ProviderEvent",
-        "Report",
-        "ReportPart",
-        "Switch",
-        "Transfer",
-        "Withdrawal",
-    ),
+    *("Approval", "OrderKey", "Report", "ReportPart", "Switch", "Transfer", "Withdrawal"),
+    *("Payout", "ProviderEvent"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree"),
     *("WithdrawalAddress", "WithdrawalLimit"),
 }

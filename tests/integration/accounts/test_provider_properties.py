@@ -242,7 +242,7 @@ class Money:
             assert state == "failed"
             assert there not in ("paid", "accepted")
         if payout.state == "cancelled":
-            assert there is None
+            assert there in (None, "void")
 
     def end_everything(self):
         """Let the provider be well again, and operators work off what is dead."""
@@ -279,7 +279,7 @@ def figures():
 class RandomProvider(TestCase):
     """A class, because Hypothesis then begins every example with the database as it was."""
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=6, deadline=None)
     @given(steps=st.lists(step, min_size=20, max_size=40))
     def test_no_money_is_made_or_lost_and_nothing_stays_held(self, steps):
         with override_settings(**SETTINGS):
