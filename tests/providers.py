@@ -14,7 +14,7 @@ from accounts.providers.signing import WINDOW_S
 from tests.actors import SYSTEM
 from tests.provider_words import OLD_SECRET, OUR_SECRET, THEIR_SECRET, headers_of
 
-NAME: Final = "bank"
+NAME: Final = "acme"
 PROVIDER: Final = Actor.system(f"provider:{NAME}")
 WEBHOOK: Final = "/api/providers/webhook"
 SETTINGS: Final[dict[str, Any]] = {

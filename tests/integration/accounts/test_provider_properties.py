@@ -14,7 +14,6 @@ from hypothesis.extra.django import TestCase
 
 from accounts.models import (
     HELD_STATES,
-    Account,
     AuditRecord,
     Balance,
     Deposit,
@@ -297,7 +296,7 @@ class RandomProvider(TestCase):
             for one in Payout.objects.filter(state="paid").values_list("public_id", flat=True)
         }
         assert paid == {ref for ref, status in money.provider.known.items() if status == "paid"}
-        for one in Account.objects.filter(kind="customer"):
+        for one in money.accounts:
             assert get_balance(one.public_id, "USD").locked == 0
         acts = Counter(AuditRecord.objects.values_list("act", flat=True))
         ends = Counter(Withdrawal.objects.values_list("state", flat=True))
