@@ -54,10 +54,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "approve": "accounts.approve_withdrawals",
         "refuse": "accounts.approve_withdrawals",
     },
-    "accounts.payout": {
-        "retry": "accounts.change_withdrawal",
-        "give_up": "accounts.change_withdrawal",
-    },
+    "accounts.payout": dict.fromkeys(("retry", "give_up"), "accounts.change_withdrawal"),
     "accounts.providerevent": {"handle": "accounts.change_withdrawal"},
     "accounts.withdrawaladdress": {},
     "accounts.withdrawallimit": {

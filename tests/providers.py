@@ -105,7 +105,7 @@ class PlannedProvider:
 
     def __init__(self) -> None:
         self.plan = "answer"
-        self.known: dict[str, str] = {}
+        self.known: dict[str, Any] = {}
         self.requests: dict[str, PayoutRequest] = {}
         self.told: list[dict[str, Any]] = []
 
@@ -129,7 +129,7 @@ class PlannedProvider:
         if plan == "answer lost":
             return Sent("unknown", "the connection was dropped")
         status = self.known[reference]
-        return Sent("refused", "void") if status == "void" else Sent(status)  # type: ignore[arg-type]
+        return Sent("refused", "void") if status == "void" else Sent(status)
 
     def end(self, reference: str, *, is_paid: bool) -> None:
         """Pay what was accepted, or fail to; and tell."""

@@ -94,7 +94,7 @@ def apply_event(*, by: Actor, event_id: int, now: datetime | None = None) -> Pro
 
 def _apply(by: Actor, event: ProviderEvent, message: Message, now: datetime) -> bool:
     if message.kind.startswith("deposit."):
-        event.account = Account.objects.filter(public_id=message.account).first()
+        event.account = Account.objects.filter(public_id__in=[message.account]).first()
         return take_deposit(by, event.provider, message, now)
     payout = _payout_of(message, event.provider)
     event.account = payout.account

@@ -111,13 +111,14 @@ def compare_statement(
         cursor.execute(f"ANALYZE {_TABLE}")
         cursor.execute(f"SELECT min(at), max(at) + interval '1 microsecond' FROM {_TABLE}")
         first, last = cursor.fetchone()
-        period = {"provider": provider, "since": since or first, "until": until or last}
+        since, until = since or first, until or last
+        period = {"provider": provider, "since": since, "until": until}
         differences: list[Difference] = []
         counts: dict[str, int] = {}
         for check, statement in _CHECKS.items():
             found, counts[check] = _ask(cursor, check, statement, period)
             differences += found
-    return Compared(count, period["since"], period["until"], counts, differences)
+    return Compared(count, since, until, counts, differences)
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -18,7 +18,6 @@ DEPOSIT_SEEN: Final = "deposit.seen"
 DEPOSIT_CONFIRMED: Final = "deposit.confirmed"
 DEPOSIT_REJECTED: Final = "deposit.rejected"
 WITHDRAWAL_PAID: Final = "withdrawal.paid"
-WITHDRAWAL_FAILED: Final = "withdrawal.failed"
 
 Kind = Literal[
     "deposit.seen", "deposit.confirmed", "deposit.rejected", "withdrawal.paid", "withdrawal.failed"

@@ -23,6 +23,7 @@ LINE_LENGTH_MAX: Final = 16_384
 _ASSET_LENGTH_MAX: Final = 32
 
 Kind = Literal["deposit", "withdrawal"]
+_KINDS: Final[dict[str, Kind]] = {"deposit": "deposit", "withdrawal": "withdrawal"}
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -82,21 +83,24 @@ def _csv_rows(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
 def _row(number: int, found: Any) -> Row:
     if not isinstance(found, dict):
         raise _bad(number, "expected a JSON object")
-    texts = {name: found.get(name) for name in COLUMNS}
-    for name, text in texts.items():
-        if not isinstance(text, str):
-            raise _bad(number, f"{name}: expected a text")
-    texts = {name: text.strip() for name, text in texts.items()}
-    if texts["type"] not in ("deposit", "withdrawal"):
+    texts = {name: _text(number, name, found.get(name)) for name in COLUMNS}
+    kind = _KINDS.get(texts["type"])
+    if kind is None:
         raise _bad(number, "type: expected deposit or withdrawal")
     if not is_key(texts["reference"]):
         raise _bad(number, "reference: expected 1 to 128 printable characters")
     if not 0 < len(texts["asset"]) <= _ASSET_LENGTH_MAX or not texts["asset"].isprintable():
         raise _bad(number, "asset: expected the code of an asset")
     return Row(
-        texts["type"], texts["reference"], texts["asset"],
+        kind, texts["reference"], texts["asset"],
         _amount(number, texts["amount"]), _time(number, texts["time"]),
     )  # fmt: skip
+
+
+def _text(number: int, name: str, found: object) -> str:
+    if not isinstance(found, str):
+        raise _bad(number, f"{name}: expected a text")
+    return found.strip()
 
 
 def _amount(number: int, text: str) -> Decimal:
