@@ -94,7 +94,8 @@ def apply_event(*, by: Actor, event_id: int, now: datetime | None = None) -> Pro
 
 def _apply(by: Actor, event: ProviderEvent, message: Message, now: datetime) -> bool:
     if message.kind.startswith("deposit."):
-        event.account = Account.objects.filter(public_id__in=[message.account]).first()
+        named = [message.account]  # perhaps of nobody that is known
+        event.account = Account.objects.filter(public_id__in=named).first()
         return take_deposit(by, event.provider, message, now)
     payout = _payout_of(message, event.provider)
     event.account = payout.account

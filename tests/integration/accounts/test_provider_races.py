@@ -40,6 +40,7 @@ from tests.providers import (
     PROVIDER,
     SETTINGS,
     WEBHOOK,
+    Killed,
     PlannedProvider,
     ask_for_payout,
     dead_payout,
@@ -302,18 +303,41 @@ def test_a_provider_that_is_away_is_tried_again_with_longer_waits_and_then_given
 
 def test_who_was_stopped_beyond_the_lease_neither_sends_nor_records(ready):
     payout = ask_for_payout(ready, 60)
-    taken = take_payout(by=PROVIDER, payout_id=payout.pk)
-    provider = PlannedProvider()
-    later = taken.until + timedelta(seconds=1)
-    assert send_due(PROVIDER, provider.send, lambda: later) == (1, 0)
-    late = record_sent(by=PROVIDER, payout_id=payout.pk, attempt=taken.attempt, sent=Sent("failed"))
-    assert (late.state, late.attempts) == ("sent", 2)
+    first = take_payout(by=PROVIDER, payout_id=payout.pk)
+    later = first.until + timedelta(seconds=1)
+    second = take_payout(by=PROVIDER, payout_id=payout.pk, now=later)
+
+    def record(taken, known):
+        return record_sent(
+            by=PROVIDER, payout_id=payout.pk, attempt=taken.attempt, sent=Sent(known)
+        )
+
+    assert record(first, "failed").state == "sending"
+    assert figures(ready) == (40, 60)
+    assert record(second, "accepted").state == "sent"
+    assert record(second, "failed").state == "sent"
     assert figures(ready) == (40, 60)
     # One whose clock went on between the taking and the sending.
-    second = ask_for_payout(ready, 5)
+    provider = PlannedProvider()
+    other = ask_for_payout(ready, 5)
     times = iter([later, later, later + LEASE, later + LEASE])
     assert send_due(PROVIDER, provider.send, lambda: next(times)) == (0, 0)
-    assert str(second.public_id) not in provider.known
+    assert str(other.public_id) not in provider.known
+
+
+def test_what_a_killed_process_may_have_sent_is_in_doubt_until_the_provider_speaks(ready):
+    payout = ask_for_payout(ready, 60)
+    provider = PlannedProvider()
+    provider.plan = "killed after"
+    with pytest.raises(Killed):
+        send_due(PROVIDER, provider.send)
+    now = timezone.now() + LEASE
+    for plan, is_in_doubt in (("down", True), ("answer", False)):
+        provider.plan = plan
+        assert send_due(PROVIDER, provider.send, lambda now=now: now) == (1, 0)
+        payout.refresh_from_db()
+        assert payout.is_in_doubt is is_in_doubt
+        now = payout.due_at
 
 
 def test_a_lost_webhook_is_asked_for(ready):
