@@ -50,7 +50,8 @@ def send_payouts() -> None:
         if kind_of_provider() == WEBHOOK:
             log.critical("provider_unusable", hint="manage.py check --deploy")
         return
-    sent, failed = send_due(Actor.system(f"provider:{provider.name}"), sender(provider))
+    by = Actor.system(f"provider:{provider.name}")
+    sent, failed = send_due(by, provider.name, sender(provider))
     if sent:
         log.info("payouts_sent", count=sent)
     if failed:

@@ -58,9 +58,12 @@ class Taken(msgspec.Struct, frozen=True):
     until: datetime
 
 
-def list_due_payouts(now: datetime, *, limit: int = DUE_MAX) -> list[int]:
-    """Return the ids of payouts that are due, those that wait longest first."""
-    due = Payout.objects.filter(state__in=DUE_STATES, due_at__lte=now)
+def list_due_payouts(provider: str, now: datetime, *, limit: int = DUE_MAX) -> list[int]:
+    """Return the ids of a provider's payouts that are due, those that wait longest first.
+
+    What another provider was asked before is not this one's: it may have been paid there.
+    """
+    due = Payout.objects.filter(state__in=DUE_STATES, due_at__lte=now, provider=provider)
     return list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
 
 
@@ -210,11 +213,12 @@ def give_up_payout(
     is_void: bool = False,
     now: datetime | None = None,
 ) -> Payout:
-    """Give a dead payout up: its withdrawal fails, and what it holds is given back, exactly.
+    """Give a payout up: its withdrawal fails, and what it holds is given back, exactly.
 
-    ``is_void``: the operator knows from the provider that it has not paid it and never will, which
-    a payout in doubt takes. Again is fine. Raises Forbidden, NotFound, ValidationFailed without a
-    reason, or Conflict for one that is not dead, or in doubt.
+    ``is_void``: the operator knows from the provider that it has not paid it and never will; only
+    one that is dead and not in doubt does without. Again is fine. Raises Forbidden, NotFound,
+    ValidationFailed without a reason, or Conflict for one that is over or is being sent, or that
+    the provider may have.
     """
     by.require(Permission.DECIDE_WITHDRAWAL)
     reason = checked_reason(reason)
@@ -222,9 +226,9 @@ def give_up_payout(
     require_over_owner(by, record.account, what="decide on withdrawals")
     if payout.state == State.GIVEN_UP:
         return payout
-    if payout.state != State.DEAD:
-        raise Conflict(f"it is {payout.get_state_display()}, and not dead")
-    if payout.is_in_doubt and not is_void:
+    if payout.state not in (State.DEAD, State.WAITING, State.SENT):
+        raise Conflict(f"it is {payout.get_state_display()}")
+    if not is_void and (payout.is_in_doubt or payout.state != State.DEAD):
         raise Conflict("the provider may have it: ask there, have it made void, and say so")
     now = moment(now)
     was = figures(record, balance)

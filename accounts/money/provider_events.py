@@ -94,12 +94,17 @@ def apply_event(*, by: Actor, event_id: int, now: datetime | None = None) -> Pro
 
 def _apply(by: Actor, event: ProviderEvent, message: Message, now: datetime) -> bool:
     if message.kind.startswith("deposit."):
-        named = [message.account]  # perhaps of nobody that is known
-        event.account = Account.objects.filter(public_id__in=named).first()
+        event.account = _account_of(message)
         return take_deposit(by, event.provider, message, now)
     payout = _payout_of(message, event.provider)
     event.account = payout.account
     return _end_payout(by, payout, message, now)
+
+
+def _account_of(message: Message) -> Account | None:
+    if message.account is None:
+        return None
+    return Account.objects.filter(public_id=message.account).first()
 
 
 def _payout_of(message: Message, provider: str) -> Payout:

@@ -21,14 +21,15 @@ log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 
 
-def send_due(by: Actor, send: Send, clock: Clock = timezone.now) -> tuple[int, int]:
-    """Send what is due; return how many were sent and how many failed by a fault of ours.
+def send_due(by: Actor, provider: str, send: Send, clock: Clock = timezone.now) -> tuple[int, int]:
+    """Send what is due to a provider; return how many were sent, and how many failed.
 
+    Those failed by a fault of ours; what the provider did is recorded.
     One that fails stops no other: its lease ends, and it is sent again.
     """
     until = time.monotonic() + SENDING_S_MAX
     sent = failed = 0
-    for payout_id in list_due_payouts(clock()):
+    for payout_id in list_due_payouts(provider, clock()):
         if time.monotonic() > until:
             break
         try:

@@ -54,7 +54,7 @@ REFUSED_PROVIDERS: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _give_up(all_but(DECIDE), ann),
         lambda ann, bob: _give_up(customer(ann.user), ann),
         lambda ann, bob: _give_up(SYSTEM, ann, reason=" "),
-        lambda ann, bob: _give_up(SYSTEM, ann, payout_id=ann.outgoing.pk, is_void=True),
+        lambda ann, bob: _give_up(SYSTEM, ann, payout_id=ann.outgoing.pk),
         lambda ann, bob: _give_up(SYSTEM, ann, payout_id=1),
     ),
     "receive_event": (

@@ -42,6 +42,7 @@ from accounts.services import (
 from tests.actors import SYSTEM, customer
 from tests.approving import approve_by_two, approve_up_to
 from tests.providers import (
+    NAME,
     PROVIDER,
     SETTINGS,
     Killed,
@@ -121,7 +122,7 @@ class Money:
     def send(self, plan):
         self.provider.plan = plan
         with contextlib.suppress(Killed):
-            _, failed = send_due(PROVIDER, self.provider.send, lambda: self.now)
+            _, failed = send_due(PROVIDER, NAME, self.provider.send, lambda: self.now)
             assert failed == 0
 
     def pass_time(self, minutes):
@@ -190,7 +191,7 @@ class Money:
         except Conflict:
             return
         assert given_up.state == "given up"
-        assert self.provider.known.get(str(payout.public_id)) not in ("accepted", "paid", "failed")
+        assert self.provider.known.get(str(payout.public_id)) not in ("accepted", "paid")
 
     def deposit(self, kind, number, is_right):
         """Tell of one of five deposits, which have an account and an amount; or of another one."""

@@ -37,6 +37,7 @@ from tests.approving import approve_up_to
 from tests.integration.accounts.test_races import WAIT_S, Thread, run_together, wait_until_blocked
 from tests.provider_simulator import running_simulator
 from tests.providers import (
+    NAME,
     PROVIDER,
     SETTINGS,
     WEBHOOK,
@@ -121,7 +122,7 @@ def test_many_senders_at_once_send_each_payout_once(ready):
         sent[request.reference] += 1
         return provider.send(request)
 
-    threads = run_together(*[lambda: send_due(PROVIDER, send)] * 4)
+    threads = run_together(*[lambda: send_due(PROVIDER, NAME, send)] * 4)
     assert [thread.error for thread in threads] == [None] * 4
     assert sorted(sent.values()) == [1] * 6
     assert set(Payout.objects.values_list("state", flat=True)) == {"sent"}
@@ -285,10 +286,10 @@ def test_a_provider_that_is_away_is_tried_again_with_longer_waits_and_then_given
         now, waits = timezone.now(), []
         send = sender(get_provider())
         while payout.state != "dead":
-            assert send_due(PROVIDER, send, lambda now=now: now) == (1, 0)
+            assert send_due(PROVIDER, NAME, send, lambda now=now: now) == (1, 0)
             payout.refresh_from_db()
             waits.append((payout.due_at - now).total_seconds())
-            assert send_due(PROVIDER, send, lambda now=now: now) == (0, 0)
+            assert send_due(PROVIDER, NAME, send, lambda now=now: now) == (0, 0)
             now = payout.due_at
         assert waits[:-1] == [10, 20, 40, 80, 160, 320, 640, 1280, 2560]
         assert len(simulator.state["requests"]) == 10
@@ -321,7 +322,7 @@ def test_who_was_stopped_beyond_the_lease_neither_sends_nor_records(ready):
     provider = PlannedProvider()
     other = ask_for_payout(ready, 5)
     times = iter([later, later, later + LEASE, later + LEASE])
-    assert send_due(PROVIDER, provider.send, lambda: next(times)) == (0, 0)
+    assert send_due(PROVIDER, NAME, provider.send, lambda: next(times)) == (0, 0)
     assert str(other.public_id) not in provider.known
 
 
@@ -330,21 +331,38 @@ def test_what_a_killed_process_may_have_sent_is_in_doubt_until_the_provider_spea
     provider = PlannedProvider()
     provider.plan = "killed after"
     with pytest.raises(Killed):
-        send_due(PROVIDER, provider.send)
+        send_due(PROVIDER, NAME, provider.send)
     now = timezone.now() + LEASE
     for plan, is_in_doubt in (("down", True), ("answer", False)):
         provider.plan = plan
-        assert send_due(PROVIDER, provider.send, lambda now=now: now) == (1, 0)
+        assert send_due(PROVIDER, NAME, provider.send, lambda now=now: now) == (1, 0)
         payout.refresh_from_db()
         assert payout.is_in_doubt is is_in_doubt
         now = payout.due_at
+
+
+def test_what_one_provider_was_asked_is_not_sent_to_the_next_one(ready):
+    """Neither what it may have, nor what it never had: operators decide."""
+    sent_payout(ready, 60)
+    ask_for_payout(ready, 5)
+    later = timezone.now() + timedelta(days=1)
+    provider = PlannedProvider()
+    assert send_due(PROVIDER, "another", provider.send, lambda: later) == (0, 0)
+    assert provider.known == {}
+    sent, never_sent = Payout.objects.order_by("pk")
+    with pytest.raises(Conflict, match="void"):
+        give_up_payout(by=SYSTEM, payout_id=sent.pk, reason="it closed down")
+    give_up_payout(by=SYSTEM, payout_id=sent.pk, reason="it closed down", is_void=True)
+    cancel_withdrawal(by=SYSTEM, withdrawal_id=never_sent.withdrawal_id)
+    assert figures(ready) == (100, 0)
+    assert reconcile() == []
 
 
 def test_a_lost_webhook_is_asked_for(ready):
     payout = sent_payout(ready, 60)
     provider = PlannedProvider()
     provider.plan = "pay at once"
-    assert send_due(PROVIDER, provider.send) == (0, 0)
-    assert send_due(PROVIDER, provider.send, lambda: payout.due_at) == (1, 0)
+    assert send_due(PROVIDER, NAME, provider.send) == (0, 0)
+    assert send_due(PROVIDER, NAME, provider.send, lambda: payout.due_at) == (1, 0)
     assert Withdrawal.objects.get().state == "settled"
     assert figures(ready) == (40, 0)
