@@ -279,7 +279,7 @@ def figures():
 class RandomProvider(TestCase):
     """A class, because Hypothesis then begins every example with the database as it was."""
 
-    @settings(max_examples=6, deadline=None)
+    @settings(max_examples=5, deadline=None)
     @given(steps=st.lists(step, min_size=20, max_size=40))
     def test_no_money_is_made_or_lost_and_nothing_stays_held(self, steps):
         with override_settings(**SETTINGS):
