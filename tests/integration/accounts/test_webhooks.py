@@ -26,6 +26,7 @@ from tests.providers import (
     PROVIDER,
     SETTINGS,
     WEBHOOK,
+    dead_payout,
     deposit_of,
     event_of,
     post,
@@ -209,6 +210,32 @@ def test_a_deposit_is_seen_first_and_credited_when_it_is_confirmed(client, funde
     assert outcome_of(post(client, deposit_of("seen", "in-1", funded, 7))) == "nothing"
     assert Deposit.objects.get(external_reference="in-1").state == "credited"
     assert available(funded) == (107, 0)
+
+
+def test_each_step_of_a_deposit_and_a_dead_letter_say_what_was_and_what_is(client, funded):
+    for kind, number in (("seen", 1), ("rejected", 1), ("rejected", 2)):
+        post(
+            client,
+            deposit_of(
+                kind,
+                f"in-{number}",
+                funded,
+                7,
+            ),
+        )
+    approve_up_to(100)
+    dead_payout(funded, 30)
+    found = AuditRecord.objects.filter(act__in=("deposit.seen", "deposit.reject", "payout.dead"))
+    states = [
+        (row.act, row.details["was"]["state"], row.details["now"]["state"])
+        for row in found.order_by("pk")
+    ]
+    assert states == [
+        ("deposit.seen", None, "pending"),
+        ("deposit.reject", "pending", "rejected"),
+        ("deposit.reject", None, "rejected"),
+        ("payout.dead", "sending", "dead"),
+    ]
 
 
 def test_what_was_rejected_is_not_credited_by_itself(client, funded):
