@@ -6,9 +6,9 @@ the exchange asks (``POST /api/withdrawals``) it takes orders from a test: ``POS
 
 Plans, each until the next one: ``answer``; ``pay`` at once; ``refuse``; ``late`` (answers when the
 next order comes); ``error`` (500, and has it not); ``error after`` (500, and has it); ``drop`` and
-``drop after`` (the connection); ``drip`` (a byte, then nothing); ``twice`` (answers two times);
-``foreign`` (answers about another payout); ``flood`` (an answer without an end); ``elsewhere`` (a
-redirect to what counts visits); ``forgetful`` (pays whatever comes, whatever its key).
+``drop after`` (the connection); ``drip`` (byte by byte); ``twice`` (answers two times); ``foreign``
+(answers about another payout); ``flood`` (an answer without an end); ``elsewhere`` (a redirect to what counts visits);
+``forgetful`` (pays whatever comes, whatever its key).
 """
 
 import http.client
@@ -28,6 +28,8 @@ from tests.provider_words import OUR_SECRET, headers_of
 from zavora.runner.home import PROJECT_DIR
 
 WAIT_S: Final = 20.0
+DRIP_S: Final = 0.1
+DRIPS_MAX: Final = 100
 
 
 class State:
@@ -113,8 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         elif plan in ("error", "error after"):
             self.answer(500, {"status": "paid", "reference": key})
         elif plan == "drip":
-            self.wfile.write(b"H")
-            STATE.is_ordered.wait(WAIT_S)
+            self.drip()
         elif plan == "flood":
             self.flood()
         elif plan == "elsewhere":
@@ -139,6 +140,16 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def drip(self) -> None:
+        """Answer a byte at a time, each soon enough, until nobody listens, or for ten seconds."""
+        try:
+            for _ in range(DRIPS_MAX):
+                if STATE.is_ordered.wait(DRIP_S):
+                    return
+                self.wfile.write(b"H")
+        except OSError:
+            self.close_connection = True
 
     def flood(self) -> None:
         """Answer without an end, until nobody listens."""
