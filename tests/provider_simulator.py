@@ -7,8 +7,8 @@ the exchange asks (``POST /api/withdrawals``) it takes orders from a test: ``POS
 Plans, each until the next one: ``answer``; ``pay`` at once; ``refuse``; ``late`` (answers when the
 next order comes); ``error`` (500, and has it not); ``error after`` (500, and has it); ``drop`` and
 ``drop after`` (the connection); ``drip`` (byte by byte); ``twice`` (answers two times); ``foreign``
-(answers about another payout); ``flood`` (an answer without an end); ``elsewhere`` (a redirect to what counts visits);
-``forgetful`` (pays whatever comes, whatever its key).
+(answers about another payout); ``flood`` (an answer without an end);
+``elsewhere`` (a redirect to what counts visits); ``forgetful`` (pays whatever comes, by any key).
 """
 
 import http.client
