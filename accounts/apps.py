@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from accounts.providers.config import check_provider
 
 
 class AccountsConfig(AppConfig):
@@ -9,3 +12,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Let the checks of a deployment be known."""
         from accounts import checks  # noqa: F401, PLC0415 - it is known once it is imported
+
+        register(check_provider, Tags.security, deploy=True)

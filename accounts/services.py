@@ -20,7 +20,9 @@ from accounts.liabilities.services import publish_liabilities
 from accounts.money.addresses import add_address, remove_address, set_allow_list
 from accounts.money.assets import create_asset, set_asset_active
 from accounts.money.limits import LEVEL_MAX, set_verification_level, set_withdrawal_limit
+from accounts.money.payouts import give_up_payout, record_sent, retry_payout, take_payout
 from accounts.money.previews import Movement, preview_adjustment, preview_credit
+from accounts.money.provider_events import apply_event, handle_event, receive_event
 from accounts.money.services import (
     SOURCE_FAUCET,
     SOURCE_OPERATOR,
@@ -106,6 +108,7 @@ __all__ = [
     "add_totp",
     "adjust_balance",
     "append_part",
+    "apply_event",
     "approve",
     "assign_fee_tiers",
     "cancel_own_withdrawal",
@@ -129,11 +132,15 @@ __all__ = [
     "fail_withdrawal",
     "finish_report",
     "forget_own_sessions",
+    "give_up_payout",
+    "handle_event",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
     "publish_liabilities",
     "purge_reports",
+    "receive_event",
+    "record_sent",
     "refuse",
     "remove_address",
     "remove_factor",
@@ -146,6 +153,7 @@ __all__ = [
     "reseal_factors",
     "reseal_secrets",
     "reset_password",
+    "retry_payout",
     "revoke_key",
     "save_group",
     "set_account_fees",
@@ -161,6 +169,7 @@ __all__ = [
     "submit_adjustment",
     "submit_credit",
     "submit_threshold",
+    "take_payout",
     "take_report",
     "transfer",
     "use_factor_code",

@@ -1,4 +1,7 @@
-"""What the clockwork does: approvals that nobody decided in time end by themselves."""
+"""What the clockwork does: approvals that nobody decided in time end, providers are spoken with.
+
+What is to be done is found in the tables, so nothing depends on a message that may be lost.
+"""
 
 from typing import Final
 
@@ -8,7 +11,11 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor
 from accounts.approvals.selectors import list_overdue
-from accounts.services import expire_approval
+from accounts.money.provider_events import list_left_events
+from accounts.money.sending import send_due
+from accounts.providers.client import sender
+from accounts.providers.config import WEBHOOK, get_provider, kind_of_provider
+from accounts.services import apply_event, expire_approval
 
 BY: Final = Actor.system("accounts.expire_approvals")
 
@@ -33,3 +40,36 @@ def expire_approvals() -> None:
         log.info("approvals_expired", count=len(overdue) - failed)
     if failed:
         raise RuntimeError("not every approval could expire; see expiry_failed")
+
+
+@shared_task(name="accounts.send_payouts")
+def send_payouts() -> None:
+    """Send what is due to the provider; may run twice, and beside itself."""
+    provider = get_provider()
+    if provider is None:
+        if kind_of_provider() == WEBHOOK:
+            log.critical("provider_unusable", hint="manage.py check --deploy")
+        return
+    by = Actor.system(f"provider:{provider.name}")
+    sent, failed = send_due(by, provider.name, sender(provider))
+    if sent:
+        log.info("payouts_sent", count=sent)
+    if failed:
+        raise RuntimeError("not every payout could be sent; see payout_failed")
+
+
+@shared_task(name="accounts.apply_provider_events")
+def apply_provider_events() -> None:
+    """Apply what webhooks brought and could not apply themselves; may run twice.
+
+    One that cannot be applied stops no other, and fails the task.
+    """
+    failed = 0
+    for event_id, provider in list_left_events(timezone.now()):
+        try:
+            apply_event(by=Actor.system(f"provider:{provider}"), event_id=event_id)
+        except Exception:
+            failed += 1
+            log.exception("provider_event_failed", provider_event=event_id)
+    if failed:
+        raise RuntimeError("not every event could be applied; see provider_event_failed")

@@ -47,6 +47,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "approve": "accounts.approve_withdrawals",
         "refuse": "accounts.approve_withdrawals",
     },
+    "accounts.payout": dict.fromkeys(("retry", "give_up"), "accounts.change_withdrawal"),
+    "accounts.providerevent": {"handle": "accounts.change_withdrawal"},
     "accounts.withdrawaladdress": {},
     "accounts.withdrawallimit": {
         "add": "accounts.change_withdrawallimit",

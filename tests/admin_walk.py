@@ -118,6 +118,8 @@ PERSONAL: Final = (
     "accounts.ledgertransaction",
     "accounts.deposit",
     "accounts.withdrawal",
+    "accounts.payout",
+    "accounts.providerevent",
     "accounts.withdrawallimit",
     "accounts.approval",
 )

@@ -37,11 +37,13 @@ class Role(NamedTuple):
 
 _ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
 _MORE: Final[Any] = import_module("accounts.migrations.0018_notes")
+# What later migrations let them look at.
+_LOOKS: Final[Any] = import_module("accounts.migrations.0019_providers").LOOK
 
 
 def granted(role: str) -> frozenset[str]:
     """Return the permissions of one of the roles that the migrations make."""
-    looks = [("accounts", model, f"view_{model}") for model in _ROLES.LOOK]
+    looks = [("accounts", model, f"view_{model}") for model in (*_ROLES.LOOK, *_LOOKS)]
     looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
     return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role])) | {
         f"accounts.{codename}" for _, codename, _ in _MORE.ROLES[role]

@@ -22,6 +22,8 @@ from accounts.models import (
     LiabilitySnapshot,
     LiabilityTree,
     Note,
+    Payout,
+    ProviderEvent,
     Report,
     ReportPart,
     Transfer,
@@ -91,13 +93,18 @@ class Desk:
             external_reference=f"wire-{number}", reason="for the test",
         )  # fmt: skip
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
-        request_withdrawal(
+        withdrawal = request_withdrawal(
             by=SYSTEM,
             account_id=account.public_id,
             asset="USD",
             amount=Decimal(10),
             address=f"iban-{number}",
         )
+        Payout.objects.create(withdrawal=withdrawal, account=account, provider="bank")
+        ProviderEvent.objects.create(
+            provider="bank", event_id=f"event-{number}", kind="deposit.seen",
+            reference=f"in-{number}", account=account, outcome="unmatched",
+        )  # fmt: skip
         add_address(by=SYSTEM, account_id=account.public_id, asset="USD", address=f"iban-{number}")
         set_withdrawal_limit(
             by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(10**6),

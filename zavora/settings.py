@@ -253,6 +253,12 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
     "expire approvals": {"task": "accounts.expire_approvals", "schedule": 60.0},
     "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},
+    "payouts": {"task": "accounts.send_payouts", "schedule": 5.0, "options": {"expires": 5}},
+    "provider events": {
+        "task": "accounts.apply_provider_events",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     # What was asked for is found in the table, so nothing depends on a message that may be lost.
     "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
     "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},
@@ -297,6 +303,24 @@ ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
 ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
 if ZAVORA_FAUCET and not DEBUG:
     raise environ.ImproperlyConfigured("ZAVORA_FAUCET is refused when DEBUG is off")
+# Who moves money outside: "manual" (operators by hand), "sandbox" (made up; only with the faucet),
+# "webhook" (a provider over HTTP). Empty: the sandbox where the faucet is on, else manual.
+ZAVORA_PROVIDER = env.str("ZAVORA_PROVIDER", default="")
+if ZAVORA_PROVIDER not in ("", "manual", "sandbox", "webhook"):
+    raise environ.ImproperlyConfigured("ZAVORA_PROVIDER: expected manual, sandbox or webhook")
+if (ZAVORA_PROVIDER, ZAVORA_FAUCET) in (("sandbox", False), ("webhook", True)):
+    # Money that was made up would leave for good.
+    raise environ.ImproperlyConfigured(
+        "ZAVORA_PROVIDER: sandbox goes with ZAVORA_FAUCET=1, webhook with ZAVORA_FAUCET=0"
+    )
+# What the provider is called on record. `check --deploy` asks about all of these.
+ZAVORA_PROVIDER_NAME = env.str("ZAVORA_PROVIDER_NAME", default="provider")
+ZAVORA_PROVIDER_URL = env.str("ZAVORA_PROVIDER_URL", default="")
+# What we sign requests with, and what the provider signs webhooks with: several while one changes.
+ZAVORA_PROVIDER_SECRET = env.str("ZAVORA_PROVIDER_SECRET", default="")
+ZAVORA_PROVIDER_WEBHOOK_SECRETS = env.list("ZAVORA_PROVIDER_WEBHOOK_SECRETS", default=[])
+# Webhooks that one network address may send in a minute; 0: any number.
+ZAVORA_PROVIDER_WEBHOOKS_PER_MINUTE = env.int("ZAVORA_PROVIDER_WEBHOOKS_PER_MINUTE", default=600)
 ZAVORA_FAUCET_AMOUNT_MAX = env.str("ZAVORA_FAUCET_AMOUNT_MAX", default="1000000000")
 # The most that one operator credits or adjusts at a time, in units of any asset; None: anything.
 _alone_max = env.str("ZAVORA_ADJUST_ALONE_MAX", default="" if DEBUG else "0")

@@ -14,6 +14,7 @@ handler500 = "api.transport.errors.server_error_view"
 urlpatterns = [
     path("admin/", include(admin_door)),
     path("admin/", admin.site.urls),
+    path("api/providers/", include("api.providers.urls")),
     path("api/", include("api.v1.urls")),
     path("", include("accounts.pages.urls")),
     path("", include("zavora.pages.urls")),

@@ -22,6 +22,8 @@ OF_AN_ACCOUNT: Final = (
     ("accounts.ledgerentry", "ledger"),
     ("accounts.deposit", "deposits"),
     ("accounts.withdrawal", "withdrawals"),
+    ("accounts.payout", "payouts"),
+    ("accounts.providerevent", "provider events"),
     ("accounts.transfer", "transfers"),
     ("accounts.withdrawaladdress", "addresses"),
     ("accounts.approval", "approvals"),

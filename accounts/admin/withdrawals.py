@@ -107,7 +107,10 @@ class WithdrawalAdmin(ReadOnlyAdmin):
         f"{ACCOUNT_WORDS}, withdrawal or transaction id, external reference, asset;"
         " address, among the newest withdrawals"
     )
-    related = (Related("accounts.withdrawaladdress", lambda row: str(row.account.public_id)),)
+    related = (
+        Related("accounts.payout", lambda row: str(row.pk)),
+        Related("accounts.withdrawaladdress", lambda row: str(row.account.public_id)),
+    )
     actions = ("approve", "refuse", "settle", "cancel", "fail")
 
     def get_ordering(self, request: HttpRequest) -> Any:

@@ -16,6 +16,7 @@ import msgspec
 from accounts.access.actor import Actor, Permission
 from accounts.approval_rows import APPROVERS_OF_A_WITHDRAWAL, KIND_WITHDRAWAL
 from accounts.models import Approval, Withdrawal
+from accounts.money.adapters import adapter
 from accounts.money.assets import change_threshold_now
 from accounts.money.services import adjust_now, credit_now
 from accounts.money.withdrawal_states import (
@@ -25,6 +26,7 @@ from accounts.money.withdrawal_states import (
     move_on,
     record_withdrawal,
 )
+from accounts.notices import publish_balances_on_commit
 from zavora.foundation.errors import NotFound
 
 KIND_ADJUSTMENT: Final = "adjustment"
@@ -65,6 +67,8 @@ def _approve_withdrawal(by: Actor, approval: Approval, now: datetime) -> None:
     record, _account, balance = lock_withdrawal(_withdrawal_of(approval))
     was = figures(record, balance)
     move_on(record, Withdrawal.State.APPROVED, by, now=now)
+    if states := adapter().pay_out(by, record, balance, now=now):
+        publish_balances_on_commit(states)
     record_withdrawal(by, "withdrawal.approve", record, balance, was=was, approval=str(approval.pk))
 
 

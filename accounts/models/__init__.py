@@ -15,6 +15,7 @@ from accounts.models.money import (
 )
 from accounts.models.notes import Note
 from accounts.models.people import Account, User, UserManager
+from accounts.models.providers import Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
 from accounts.models.withdrawals import (
     HELD_STATES,
@@ -39,6 +40,8 @@ __all__ = [
     "LiabilitySnapshot",
     "LiabilityTree",
     "Note",
+    "Payout",
+    "ProviderEvent",
     "Report",
     "ReportPart",
     "Transfer",

@@ -5,6 +5,7 @@ its balance, so that a repeated request sees the first one's result and a freeze
 in flight.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -95,9 +96,12 @@ def deposit(
         _check_faucet(amount)
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
-    record, change = _credit(
-        account, the_asset, amount, source=source, key=key, external_reference=external_reference
-    )
+    now = timezone.now()
+    record = Deposit(
+        account=account, asset=the_asset, amount=amount, source=source, idempotency_key=key,
+        external_reference=external_reference, created_at=now,
+    )  # fmt: skip
+    change = write_credit(record, now=now)
     record_act(
         by, "deposit.faucet" if source == SOURCE_FAUCET else "deposit.gateway",
         f"account:{account.public_id}", deposit=str(record.pk), asset=the_asset.code,
@@ -176,14 +180,12 @@ def credit_now(
         ):
             return earlier
         raise Conflict("the key or reference was used for another deposit")
-    record, change = _credit(
-        account,
-        the_asset,
-        amount,
-        source=SOURCE_OPERATOR,
-        key=key,
-        external_reference=external_reference,
-    )
+    now = timezone.now()
+    record = Deposit(
+        account=account, asset=the_asset, amount=amount, source=SOURCE_OPERATOR,
+        idempotency_key=key, external_reference=external_reference, created_at=now,
+    )  # fmt: skip
+    change = write_credit(record, now=now)
     record_act(
         by, "deposit.credit", f"account:{account.public_id}", reason=reason, deposit=str(record.pk),
         asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference,
@@ -240,44 +242,33 @@ def _check_faucet(amount: Decimal) -> None:
         )
 
 
-def _credit(
-    account: Account,
-    asset: Asset,
-    amount: Decimal,
-    *,
-    source: str,
-    key: str | None,
-    external_reference: str | None,
-) -> tuple[Deposit, Change]:
-    """Write a deposit with its movement; the account is locked and everything is checked.
+def write_credit(record: Deposit, *, now: datetime) -> Change:
+    """Credit a deposit, whether or not it is a row yet, with its movement, in the transaction.
 
-    Return it, and what the balance was before and is after it.
+    The account is locked and everything is checked. Return what the balance was before and is
+    after it. Raises Conflict where the reference is another deposit's by now.
     """
-    balance = lock_balance(account=account, asset=asset)
+    asset = record.asset
+    balance = lock_balance(account=record.account, asset=asset)
     was = figures_of(balance, asset)
-    now = timezone.now()
-    change_balance(balance, available=amount, locked=ZERO, now=now)
-    try:
-        with transaction.atomic():
-            record = Deposit.objects.create(
-                account=account,
-                asset=asset,
-                amount=amount,
-                state=Deposit.State.CREDITED,
-                source=source,
-                external_reference=external_reference,
-                idempotency_key=key,
-                created_at=now,
-                updated_at=now,
-            )
-    except IntegrityError:  # the reference was credited to another account at the same time
-        raise Conflict("the reference was used for another deposit") from None
+    change_balance(balance, available=record.amount, locked=ZERO, now=now)
+    record.state, record.updated_at = Deposit.State.CREDITED, now
+    write_deposit(record)
     record.transaction = move_with_outside(
-        kind="deposit", reference=str(record.pk), balance=balance, amount=amount, now=now
+        kind="deposit", reference=str(record.pk), balance=balance, amount=record.amount, now=now
     )
     record.save(update_fields=["transaction"])
-    publish_balances_on_commit([balance_state(balance, asset, moved=amount)])
-    return record, {"was": was, "now": figures_of(balance, asset)}
+    publish_balances_on_commit([balance_state(balance, asset, moved=record.amount)])
+    return {"was": was, "now": figures_of(balance, asset)}
+
+
+def write_deposit(record: Deposit) -> None:
+    """Write the row of a deposit; raise Conflict where its reference is another one's by now."""
+    try:
+        with transaction.atomic():
+            record.save()
+    except IntegrityError:  # it came for another account at the same time
+        raise Conflict("the reference was used for another deposit") from None
 
 
 @transaction.atomic(durable=True)

@@ -16,6 +16,7 @@ from accounts.access.actor import Actor
 from accounts.approval_rows import cancel_waiting, lock_approval
 from accounts.audit import record_act
 from accounts.models import Account, Balance, Withdrawal
+from accounts.money.payout_rows import end_unsent
 from accounts.money.postings import (
     ZERO,
     balance_state,
@@ -95,11 +96,12 @@ def give_back(
 def cancel(record: Withdrawal, balance: Balance, by: Actor, *, now: datetime) -> None:
     """Give back what a withdrawal holds, once, and end its approval; again is fine.
 
-    Raises Conflict where it was paid out, refused, or has failed.
+    Raises Conflict where it was paid out, refused, has failed, or a provider may pay it.
     """
     if record.state == State.CANCELLED:
         return
     refuse_what_ended(record)
+    end_unsent(record, note="the withdrawal was cancelled", now=now)
     was = figures(record, balance)
     cancel_waiting(record.approval_id, now=now)
     give_back(record, balance, State.CANCELLED, by, now=now)

@@ -2,7 +2,8 @@
 
 Only the sandbox, where the faucet makes the money, pays out at once. Anywhere else a withdrawal up
 to its asset's threshold is approved by itself, and one above it by two persons, neither of them
-the asker (``accounts.approvals``); an operator then pays it out. Each service locks the account
+the asker (``accounts.approvals``); an operator then pays it out, or a provider is asked to
+(``accounts.money.adapters``). Each service locks the account
 first, then the approval, then the balance: of a pay-out and a cancel at once one wins.
 """
 
@@ -10,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.access.actor import Actor, Permission
@@ -26,8 +26,10 @@ from accounts.approval_rows import (
 )
 from accounts.audit import checked_reason
 from accounts.models import Account, Asset, Balance, Withdrawal
+from accounts.money.adapters import adapter
 from accounts.money.addresses import check_address, checked_address
 from accounts.money.limits import check_limits, lock_owner_of
+from accounts.money.payout_rows import end_unsent
 from accounts.money.postings import (
     balance_state,
     change_balance,
@@ -71,7 +73,7 @@ def request_withdrawal(
 ) -> Withdrawal:
     """Hold ``amount`` of one's own ``asset`` for a withdrawal. Idempotent on ``key``.
 
-    In the sandbox (``ZAVORA_FAUCET``) it is paid out at once and may do without an address. Else
+    In the sandbox it is paid out at once and may do without an address. Else
     it is approved up to the asset's ``withdrawal_auto_max``, and waits for two persons above it.
     Raises Forbidden (without the scope, or a second factor where that is asked; to an address that
     the book does not allow yet), AccountNotFound (for somebody else's, too), InsufficientBalance,
@@ -121,7 +123,7 @@ def _check_rules(
     account: Account, asset: Asset, amount: Decimal, address: str, now: datetime
 ) -> None:
     """Refuse what the account, its address book or its limits do not let out."""
-    if not address.strip() and not settings.ZAVORA_FAUCET:
+    if not address.strip() and adapter().is_real:
         raise ValidationFailed("no address", address="expected where the money is to go")
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
@@ -135,11 +137,11 @@ def _begin(
     """Approve what needs nobody, ask for two persons for the rest, and tell of the hold."""
     # Each version is told: readers notice one that they were not told of.
     states = [balance_state(balance, record.asset)]
-    if settings.ZAVORA_FAUCET:
-        move_on(record, Withdrawal.State.APPROVED, by, why="the sandbox", now=now)
-        states.append(settle(record, balance, by, now=now))
-    elif record.amount <= record.asset.withdrawal_auto_max:
-        move_on(record, Withdrawal.State.APPROVED, by, why="up to the threshold", now=now)
+    provider = adapter()
+    if not provider.is_real or record.amount <= record.asset.withdrawal_auto_max:
+        why = "up to the threshold" if provider.is_real else "the sandbox"
+        move_on(record, Withdrawal.State.APPROVED, by, why=why, now=now)
+        states += provider.pay_out(by, record, balance, now=now)
     else:
         record.approval = open_approval(
             by,
@@ -166,7 +168,7 @@ def settle_withdrawal(*, by: Actor, withdrawal_id: int, now: datetime | None = N
     """Pay out an approved withdrawal; again is fine.
 
     Raises Forbidden, NotFound, AccountFrozen, or Conflict where it was not approved, for the
-    exchange itself as well, or where its money was given back.
+    exchange itself as well, where its money was given back, or where a provider may pay it.
     """
     by.require(Permission.DECIDE_WITHDRAWAL)
     record, account, balance = lock_withdrawal(withdrawal_id)
@@ -178,8 +180,10 @@ def settle_withdrawal(*, by: Actor, withdrawal_id: int, now: datetime | None = N
         raise Conflict("the withdrawal is not approved")
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
+    now = moment(now)
     was = figures(record, balance)
-    publish_balances_on_commit([settle(record, balance, by, now=moment(now))])
+    end_unsent(record, note="paid out by hand", now=now)
+    publish_balances_on_commit([settle(record, balance, by, now=now)])
     record_withdrawal(by, "withdrawal.settle", record, balance, was=was)
     return record
 
@@ -188,7 +192,8 @@ def settle_withdrawal(*, by: Actor, withdrawal_id: int, now: datetime | None = N
 def cancel_withdrawal(*, by: Actor, withdrawal_id: int, now: datetime | None = None) -> Withdrawal:
     """Give back what a withdrawal holds that has not left, by an operator; again is fine.
 
-    Raises Forbidden, NotFound, or Conflict where it was paid out, refused, or has failed.
+    Raises Forbidden, NotFound, or Conflict where it was paid out, refused, has failed, or a
+    provider may pay it.
     """
     by.require(Permission.DECIDE_WITHDRAWAL)
     record, account, balance = lock_withdrawal(withdrawal_id)
@@ -205,7 +210,7 @@ def cancel_own_withdrawal(
 
     A frozen account may: nothing leaves by it. Raises Forbidden (without the scope),
     AccountNotFound or NotFound, for somebody else's too, or Conflict where it was paid out,
-    refused, or has failed.
+    refused, has failed, or a provider may pay it.
     """
     by.require_scope(SCOPE_WITHDRAW)
     record, account, balance = lock_withdrawal(withdrawal_id, account_id=account_id)
@@ -221,7 +226,8 @@ def fail_withdrawal(
     """Say that an approved withdrawal could not be paid out; what it holds is given back.
 
     Again is fine. Raises Forbidden, NotFound, ValidationFailed without a reason, or Conflict where
-    it was not approved, was paid out, or was given back otherwise.
+    it was not approved, was paid out, was given back otherwise, or a provider may pay it
+    (``give_up_payout``).
     """
     by.require(Permission.DECIDE_WITHDRAWAL)
     reason = checked_reason(reason)
@@ -232,7 +238,9 @@ def fail_withdrawal(
     refuse_what_ended(record)
     if record.state != Withdrawal.State.APPROVED:
         raise Conflict("the withdrawal is not approved")
+    now = moment(now)
     was = figures(record, balance)
-    give_back(record, balance, Withdrawal.State.FAILED, by, why=reason, now=moment(now))
+    end_unsent(record, note=reason, now=now)
+    give_back(record, balance, Withdrawal.State.FAILED, by, why=reason, now=now)
     record_withdrawal(by, "withdrawal.fail", record, balance, was=was, why=reason)
     return record

@@ -15,6 +15,8 @@ OWN_PAGE: Final = Rule("logged in, own page")
 STAFF: Final = Rule("staff")
 STAFF_FORM: Final = Rule("staff", by_form=True)
 NOTHING: Final = Rule("nobody: there is nothing")
+# A provider's, whose requests are signed; whoever they are, people are not.
+SIGNED: Final = Rule("a provider's signature")
 PAGES: Final[Mapping[str, Rule]] = {
     "GET /": ANYBODY,
     "GET /trade/<str:symbol>": ANYBODY,
@@ -22,6 +24,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "GET /api/schema": ANYBODY,
     "GET /favicon.ico": ANYBODY,
     "GET /robots.txt": ANYBODY,
+    "POST /api/providers/webhook": SIGNED,
     f"GET /{ANYTHING_ELSE}": NOTHING,
     f"GET /api/{ANYTHING_ELSE}": NOTHING,
     "GET /login": ANYBODY,
@@ -86,6 +89,8 @@ def page_cell(_call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a page or a form: yes, the log-in page, or the refusal."""
     if rule is NOTHING:
         return "404"
+    if rule is SIGNED:
+        return "401"
     if rule.by_form and caller == "no CSRF":
         return "403"
     if rule.words == "anybody":

@@ -24,11 +24,12 @@ CUT = """
 """
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts or a second factor, keeps an
-# address book, asks for a report, trades enough for a tier, or sets a switch.
+# address book, asks for a report, trades enough for a tier, or sets a switch; no provider is set.
 EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
+    *("Payout", "ProviderEvent"),
 }
 
 

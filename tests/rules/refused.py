@@ -17,9 +17,11 @@ from matching import services as markets
 from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
 from tests.approving import approve_up_to
+from tests.providers import ask_for_payout, dead_payout, unmatched_event
 from tests.rules.refused_decisions import REFUSED_DECISIONS
 from tests.rules.refused_fees import REFUSED_FEES
 from tests.rules.refused_keys import REFUSED_KEYS
+from tests.rules.refused_providers import REFUSED_PROVIDERS
 from tests.rules.refused_reports import REFUSED_REPORTS
 from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
 
@@ -66,6 +68,9 @@ def things_of(name: str, **rights: Any) -> Things:
         waiting=waiting.pk,
         approval=waiting.approval_id,
         key=token.pk,
+        outgoing=ask_for_payout(account, 1),
+        dead=dead_payout(account, 1),
+        event=unmatched_event(account),
     )
 
 
@@ -108,6 +113,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     **REFUSED_DECISIONS,
     **REFUSED_FEES,
     **REFUSED_KEYS,
+    **REFUSED_PROVIDERS,
     **REFUSED_REPORTS,
     # --- money
     "request_withdrawal": (
