@@ -10,6 +10,7 @@ from zavora.foundation.addresses import parse_networks
 from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.secrets import get_or_create_secret
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
+from zavora.schedule import BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -248,25 +249,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 
-CELERY_BEAT_SCHEDULE = {
-    "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
-    "purge": {"task": "matching.purge", "schedule": 3_600.0},
-    "expire approvals": {"task": "accounts.expire_approvals", "schedule": 60.0},
-    "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},
-    "payouts": {"task": "accounts.send_payouts", "schedule": 5.0, "options": {"expires": 5}},
-    "provider events": {
-        "task": "accounts.apply_provider_events",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    # What was asked for is found in the table, so nothing depends on a message that may be lost.
-    "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
-    "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},
-    "purge reports": {"task": "zavora.purge_reports", "schedule": 3_600.0},
-    # The first after a day's end does it; the others find it done, or do what a night without
-    # celery left.
-    "fees": {"task": "matching.fees", "schedule": 900.0},
-}
+CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.access.auth.CallerAuthentication"],
