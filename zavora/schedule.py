@@ -1,4 +1,4 @@
-"""What celery does by the clock: tasks by name, in seconds; a late message is dropped where said."""
+"""What celery does by the clock: tasks by name, in seconds; `expires` drops late messages."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -45,7 +45,7 @@ def set_account_fees(
     _check_one_market(market_id, maker_ppm, taker_ppm, until)
     account = lock_account(account_id)
     require_over_owner(by, account, what="change fees")
-    before = [getattr(account, name) for name in _COLUMNS[:3]]
+    before = _fees_of(account)
     if market_id is None:
         account.maker_fee_ppm, account.taker_fee_ppm = maker_ppm, taker_ppm
     else:
@@ -59,15 +59,20 @@ def set_account_fees(
                 "too many markets", market=f"expected one of at most {MARKETS_MAX} markets"
             )
         account.fee_terms = terms.text
-    after = [getattr(account, name) for name in _COLUMNS[:3]]
+    after = _fees_of(account)
     if after != before:
         account.updated_at = timezone.now()
         account.save(update_fields=_COLUMNS)
         record_act(
             by, "fees.account", f"account:{account.public_id}", reason=reason, market=market_id,
-            was=before, fees=after,
+            was=before, now=after,
         )  # fmt: skip
     return account
+
+
+def _fees_of(account: Account) -> dict[str, Any]:
+    """Return the rates that an account has of its own, as records of acts say them."""
+    return {name: getattr(account, name) for name in _COLUMNS[:3]}
 
 
 @transaction.atomic(durable=True)

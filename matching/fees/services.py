@@ -73,7 +73,7 @@ def set_fee_tier(
     tier = FeeTier(level, min_volume, maker_ppm, taker_ppm, timezone.now())
     tier.save(force_insert=known is None, force_update=known is not None)
     record_act(
-        by, "fees.tier", f"fee-tier:{level}", reason=reason, was=_shown(was), tier=_shown(new)
+        by, "fees.tier", f"fee-tier:{level}", reason=reason, was=_shown(was), now=_shown(new)
     )
     return tier
 
@@ -91,7 +91,7 @@ def remove_fee_tier(*, by: Actor, level: int, reason: str) -> None:
         raise NotFound("no such tier")
     was = _shown((tier.min_volume, tier.maker_fee_ppm, tier.taker_fee_ppm))
     tier.delete()
-    record_act(by, "fees.remove_tier", f"fee-tier:{level}", reason=reason, was=was)
+    record_act(by, "fees.remove_tier", f"fee-tier:{level}", reason=reason, was=was, now={})
 
 
 def review_fees(*, by: Actor, now: datetime | None = None, page_max: int = PAGE_MAX) -> FeeDay:
@@ -152,5 +152,13 @@ def _check_tier(level: int, min_volume: Decimal, maker_ppm: int, taker_ppm: int)
         raise ValidationFailed("this is no tier", **wrong)
 
 
-def _shown(tier: tuple[Decimal, int, int] | None) -> list[str] | None:
-    return None if tier is None else [f"{tier[0].normalize():f}", str(tier[1]), str(tier[2])]
+def _shown(figures: tuple[Decimal, int, int] | None) -> dict[str, str]:
+    """Return a tier as records of acts say it; of one that is not there nothing."""
+    if figures is None:
+        return {}
+    min_volume, maker_ppm, taker_ppm = figures
+    return {
+        "min_volume": f"{min_volume.normalize():f}",
+        "maker_fee_ppm": str(maker_ppm),
+        "taker_fee_ppm": str(taker_ppm),
+    }

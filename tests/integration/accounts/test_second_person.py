@@ -167,7 +167,8 @@ def test_a_lower_threshold_holds_at_once_and_a_higher_one_takes_two(funded, usd)
     usd.refresh_from_db()
     assert usd.withdrawal_auto_max == 10**6
     last = last_record("asset.threshold").details
-    assert (last["was"], last["now"]) == ("20", "1000000")
+    assert last["was"] == {"withdrawal_auto_max": "20"}
+    assert last["now"] == {"withdrawal_auto_max": "1000000"}
 
 
 class Broken(DatabaseError):

@@ -169,7 +169,9 @@ def test_a_changed_table_holds_with_the_next_review(bench: Bench) -> None:
     assert [record.act for record in acts] == [
         "fees.tier", "fees.tier", "fees.remove_tier", "fees.tier",
     ]  # fmt: skip
-    assert acts[1].details == {"was": ["10", "5", "9"], "tier": ["10", "4", "9"]}
+    changed = acts[1].details
+    assert (changed["was"]["maker_fee_ppm"], changed["now"]["maker_fee_ppm"]) == ("5", "4")
+    assert changed["was"] == {"min_volume": "10", "maker_fee_ppm": "5", "taker_fee_ppm": "9"}
 
 
 def test_tiers_rise_with_their_volumes() -> None:

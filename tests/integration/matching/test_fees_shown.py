@@ -83,4 +83,4 @@ def test_an_operator_changes_fees_by_a_form_that_asks_why(priced: Any) -> None:
     assert (rates.maker_ppm, rates.taker_ppm, rates.until_us) == (7, 9, None)
     record = AuditRecord.objects.filter(act="fees.account").latest("pk")
     assert (record.reason, record.actor_name) == ("checked", "boss@example.com")
-    assert record.details["fees"][2] != record.details["was"][2]
+    assert record.details["now"]["fee_terms"] != record.details["was"]["fee_terms"]
