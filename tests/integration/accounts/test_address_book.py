@@ -25,6 +25,7 @@ from accounts.services import (
 from tests.actors import SYSTEM, customer
 from tests.admin_walk import fingerprint
 from tests.approving import approve_up_to
+from tests.factors import confirm
 from zavora.foundation.errors import Forbidden, ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +290,7 @@ def test_the_api_tells_stages_beside_the_states_that_clients_know(client, funded
 
 def test_the_page_keeps_the_book_and_the_allow_list(client, funded):
     client.force_login(funded.owner)
+    confirm(client, funded.owner)
     form = {"account": str(funded.public_id), "asset": "USD", "address": "", "label": "Savings"}
     assert client.post("/account/addresses", form).status_code == 400
     page = client.post("/account/addresses", form | {"address": "home"}, follow=True)
@@ -308,6 +310,7 @@ def test_the_page_keeps_the_book_and_the_allow_list(client, funded):
     stranger = ensure_user(by=SYSTEM, email="bob@example.com")
     gone = f"/account/addresses/{funded.public_id}/{entry.pk}/remove"
     client.force_login(stranger)
+    confirm(client, stranger)
     before = fingerprint()
     for path in (gone, switch):
         assert client.get(path).status_code == 405
@@ -315,6 +318,7 @@ def test_the_page_keeps_the_book_and_the_allow_list(client, funded):
     assert "Savings" not in client.get("/account/addresses").content.decode()
     assert fingerprint() == before
     client.force_login(funded.owner)
+    confirm(client, funded.owner)
     assert "The address is removed." in client.post(gone, follow=True).content.decode()
     assert get_balance(funded.public_id, "USD").available == 100
 

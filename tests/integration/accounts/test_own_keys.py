@@ -26,6 +26,7 @@ from accounts.services import (
     revoke_key,
 )
 from tests.actors import SYSTEM, customer
+from tests.factors import confirm
 from zavora.foundation.errors import Conflict, ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,7 @@ def public_pem(private):
 @pytest.fixture
 def browser(client, user):
     client.force_login(user)
+    confirm(client, user)
     return client
 
 

@@ -73,10 +73,10 @@ def test_a_first_credit_stands_as_the_table_says():
 
 def test_balances_of_assets_that_are_traded_nowhere_here_are_left_out():
     rows = [
-        (7, "active", 10, 20, 3, 2, "1.5", False),
-        (7, "active", 10, 20, 3, 9, "4", False),
-        (8, "frozen", None, None, None, None, None, None),
-        (9, "active", None, None, None, 2, "99999999999999999999", True),
+        (7, "active", 10, 20, 3, 2, "1.5", False, None),
+        (7, "active", 10, 20, 3, 9, "4", False, None),
+        (8, "frozen", None, None, None, None, None, None, None),
+        (9, "active", None, None, None, 2, "99999999999999999999", True, None),
     ]
 
     accounts, available, nearly_full = take_accounts(Answers(*rows), {2: 1})
