@@ -1,12 +1,12 @@
 /** Behaviour of the account pages; they work without it. */
 
-import { mount as mountPasskeys } from "./passkeys.ts";
+import { mount as mountPasskeys } from "./panels/passkeys.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
 
 const themeToggle = document.getElementById("theme-toggle");
 if (themeToggle) mountThemeToggle(themeToggle);
 
-mountPasskeys();
+mountPasskeys(document.body);
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
   button.hidden = !navigator.clipboard;

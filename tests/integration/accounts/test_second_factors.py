@@ -231,7 +231,7 @@ def test_what_was_asked_for_happens_once_it_is_confirmed(client, ann):
     assert b"Wrong password" in client.post(page, form).content
     assert not ApiKey.objects.exists()
     answer = client.post(page, form | {"password": PASSWORD})
-    assert (answer.status_code, answer["Location"]) == (302, "/account#tokens")
+    assert (answer.status_code, answer["Location"]) == (302, "/account/tokens")
     assert ApiKey.objects.get().label == "bot"
 
 

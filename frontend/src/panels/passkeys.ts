@@ -23,9 +23,10 @@ function named(list: unknown): PublicKeyCredentialDescriptor[] {
   return found.map((one) => ({ ...one, id: bytesOf(one.id) }));
 }
 
+/** Return what is asked of the browser: from the server, or from the page that has the form. */
 async function optionsOf(form: HTMLFormElement): Promise<Json> {
   const url = form.dataset["optionsUrl"];
-  if (!url) return JSON.parse(document.getElementById("passkey-options")!.textContent!).publicKey;
+  if (!url) return JSON.parse(form.closest("main")!.querySelector("#passkey-options")!.textContent!).publicKey;
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return (await answer.json()).request_options.publicKey;
@@ -114,9 +115,9 @@ function mountForm(form: HTMLFormElement): void {
 }
 
 /** Bring the passkey forms of a page to life; where the browser knows no passkeys they stay hidden. */
-export function mount(): void {
+export function mount(page: HTMLElement): void {
   if (!("PublicKeyCredential" in window)) return;
-  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-passkey]")) {
+  for (const form of page.querySelectorAll<HTMLFormElement>("form[data-passkey]")) {
     mountForm(form);
   }
 }
