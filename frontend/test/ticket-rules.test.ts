@@ -35,6 +35,7 @@ const MARKET: Market = {
   maker_fee: "0.001",
   taker_fee: "0.002",
   is_demo: true,
+  promotion: null,
 };
 const RATES = { maker: "0.001", taker: "0.002" };
 const FUNDS = { base: read("2"), quote: read("1000") };
