@@ -17,7 +17,8 @@ from pathlib import Path
 import django
 import pytest
 
-from tests.exchange import STATES_VARIABLE, Exchange
+from tests.exchange import Exchange
+from tests.states import STATES_VARIABLE
 from zavora.runner.embedded.servers import RunningServers
 from zavora.runner.home import Home, owner_lock
 

@@ -17,7 +17,6 @@ Start and restart processes from the main thread only (the kernel ends a child w
 made it); everything else may be called from any thread.
 """
 
-import atexit
 import contextlib
 import fcntl
 import http.client
@@ -32,9 +31,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from tests.commands import CommandLine
+from tests.states import copy_state, states_folder
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
 from zavora.runner.embedded.servers import RunningServers
 from zavora.runner.embedded.valkey import free_port
@@ -100,26 +100,6 @@ def end_group(pid: int) -> None:
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-
-
-# Where homes lie as they were right after their tables were filled, for all that begin the same
-# way. Processes that run tests side by side share the folder that this variable names.
-STATES_VARIABLE: Final = "ZAVORA_TEST_STATES"
-
-
-def _states_folder() -> Path:
-    if STATES_VARIABLE not in os.environ:
-        folder = tempfile.mkdtemp(prefix="zavora-test-states-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ[STATES_VARIABLE] = folder
-    return Path(os.environ[STATES_VARIABLE])
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy the tables and secrets of a home, owners and modes too."""
-    for name in ("postgres", "secrets"):
-        shutil.rmtree(target / name, ignore_errors=True)
-        subprocess.run(["cp", "-a", source / name, target / name], check=True)
 
 
 class Exchange:
@@ -218,7 +198,7 @@ class Exchange:
             self._fill_tables()
             return
         name = "-".join(["demo", *self._demo_options]) if self._demo else "tables"
-        state = _states_folder() / name
+        state = states_folder() / name
         with state.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not state.exists():
@@ -227,7 +207,7 @@ class Exchange:
                 self._keep(state)
                 return
         self.home.prepare()
-        _copy(state, self.home.path)
+        copy_state(state, self.home.path)
         self.start_servers()
 
     def _fill_tables(self) -> None:
@@ -240,7 +220,7 @@ class Exchange:
         unfinished = state.with_suffix(".new")
         unfinished.mkdir()
         self._running_servers().stop_one("postgres")
-        _copy(self.home.path, unfinished)
+        copy_state(self.home.path, unfinished)
         self._running_servers().restart("postgres")
         unfinished.rename(state)
 
@@ -377,6 +357,19 @@ class Exchange:
             timeout=timeout_s,
         )
 
+    def create_market(self, name: str, *options: str) -> None:
+        """Make a market and wait until the servers tell of it."""
+        self.manage("create_market", name, *options)
+        self.wait_until_listed(name)
+
+    def wait_until_listed(self, *markets: str) -> None:
+        """Wait until the servers tell of markets that were made: they hear of them by the feed."""
+        wait_until(
+            lambda: set(markets) <= {one["symbol"] for one in self._get("/markets")["data"]},
+            timeout_s=10,
+            what=f"a list with {', '.join(markets)}",
+        )
+
     def create_token(self, email: str, *, scopes: str = "read,trade") -> str:
         """Return a bearer token of a person, who is made if need be."""
         answer = self.manage("create_token", "--email", email, "--scopes", scopes)
@@ -384,15 +377,18 @@ class Exchange:
 
     def health(self) -> dict[str, Any] | None:
         """Return what ``/api/v1/health`` says, or None if nothing answers."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
         try:
-            connection.request("GET", "/api/v1/health")
-            body: dict[str, Any] = json.load(connection.getresponse())
+            return self._get("/health")
         except (OSError, http.client.HTTPException, ValueError):
             return None
+
+    def _get(self, path: str) -> Any:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
+        try:
+            connection.request("GET", f"/api/v1{path}")
+            return json.load(connection.getresponse())
         finally:
             connection.close()
-        return body
 
     def wait_until_healthy(self, *, timeout_s: float = HEALTHY_WAIT_S) -> None:
         """Wait until the exchange says that all of it works. Raises NotInTime with the logs."""

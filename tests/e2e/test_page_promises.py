@@ -69,7 +69,7 @@ def test_a_level_is_called_what_it_shows_and_fills_what_it_is_called(visitor: Ne
 def test_candles_are_asked_for_once_and_drawn_at_any_tick(
     visitor: NewVisitor, exchange: Exchange
 ) -> None:
-    exchange.manage("create_market", "USD/EUR", "--tick-size", "0.03", "--lot-size", "0.01")
+    exchange.create_market("USD/EUR", "--tick-size", "0.03", "--lot-size", "0.01")
     buyer, seller = visitor(market=ODD_MARKET).sign_up(), visitor(market=ODD_MARKET).sign_up()
     buyer.deposit("EUR", "1000")
     seller.deposit("USD", "1")

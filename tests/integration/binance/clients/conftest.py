@@ -58,7 +58,7 @@ def own_market(exchange: Exchange) -> str:
     """A market with fees for these tests alone."""
     fees = ("--maker-fee", MAKER_FEE, "--taker-fee", TAKER_FEE)
     steps = ("--tick-size", TICK, "--lot-size", LOT, "--min-notional", MIN_NOTIONAL)
-    exchange.manage("create_market", MARKET, *steps, *fees, "--band", "0.5")
+    exchange.create_market(MARKET, *steps, *fees, "--band", "0.5")
     return SYMBOL
 
 

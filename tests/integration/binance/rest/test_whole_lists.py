@@ -35,6 +35,7 @@ def hoarder(exchange: Exchange) -> Iterator[Bot]:
     asked = exchange.manage("create_market", "--help")
     limit = ("--max-open-orders", "10000") if "--max-open-orders" in asked else ()
     exchange.manage("shell", "-c", SETUP.replace("LIMIT", repr(limit)))
+    exchange.wait_until_listed(*MARKETS)
     with Bot(exchange, new_key(exchange, "--email", EMAIL, "--fund")) as bot:
         bot.timeout = 60
         asyncio.run(place_many(exchange, bot))

@@ -179,6 +179,7 @@ def bots(exchange: Exchange) -> list[Bot]:
     made = exchange.manage(
         "shell", "-c", "from django.core.management import call_command;" + ";".join(calls)
     )
+    exchange.wait_until_listed(*MARKETS.values())
     lines = [line for line in made.splitlines() if line.startswith("{")]
     return [Bot(exchange, line, kind=kind) for line, kind in zip(lines, kinds, strict=True)]
 
