@@ -160,8 +160,9 @@ test("a fee is never less than the asset's smallest unit, and an account's own r
   assert.deepEqual(rates, { maker: "0.001", taker: "0.006" });
   const one = estimate(LIMIT, whole, BOOK, rates);
   assert.deepEqual([write(one.fee!), write(one.receive!)], ["1", "0"]);
+  // A rebate is no part of what is received.
   const [rebate, nothing] = ["-0.0015", "0"].map((rate) => write(feeOf(read("1001"), rate, 0)));
-  assert.deepEqual([rebate, nothing], ["-1", "0"]);
+  assert.deepEqual([rebate, nothing], ["0", "0"]);
 });
 
 test("what crosses pays the taker's rate at the book's prices, what rests the maker's", () => {

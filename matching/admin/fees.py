@@ -27,7 +27,7 @@ from matching.markets.selectors import get_market_terms
 from zavora.foundation.admin.base import Additions, ReadOnlyAdmin, Related, add_to
 from zavora.foundation.admin.cells import Unit, lines
 from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, service_form_page
-from zavora.foundation.admin.search import numbers
+from zavora.foundation.admin.search import dates, numbers
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM, text_for_people
 
@@ -231,3 +231,5 @@ class FeeDayAdmin(ReadOnlyAdmin):
     """Reviews: which days are counted, and from when the tiers hold that came of the last one."""
 
     list_display = ("day", "counted_at", "effective_at", "accounts_moved")
+    look_ups = (dates("day"),)
+    searched_by = "day as in 2026-11-25"

@@ -30,6 +30,7 @@ from matching.reconcile import find_breaks_everywhere
 from tests.actors import SYSTEM, customer, operator
 from tests.admin_walk import fingerprint
 from tests.approving import approve_by_two, approve_up_to, approver
+from tests.desk_roles import DESK_ROLES
 from zavora.foundation.errors import Conflict, Forbidden, ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -340,12 +341,26 @@ def test_roles_are_made_once_and_what_operators_changed_stays(db):
     support.permissions.clear()
     make_roles(apps, SimpleNamespace(connection=connection))
     assert not support.permissions.exists()
-    # A role that the code names has every permission that it needs under its own model.
-    granted = {
-        f"{one.content_type.app_label}.{one.codename}"
-        for one in Group.objects.get(name="admin").permissions.select_related("content_type")
+
+
+def test_migrations_give_each_role_what_the_table_of_the_desk_says(db):
+    Group.objects.all().delete()
+    for name, step in (
+        ("0014_approvals", "make_roles"),
+        ("0018_notes", "widen_roles"),
+        ("0019_providers", "let_groups_look"),
+    ):
+        migration = import_module(f"accounts.migrations.{name}")
+        getattr(migration, step)(apps, SimpleNamespace(connection=connection))
+    given = {
+        group.name: {
+            f"{one.content_type.app_label}.{one.codename}"
+            for one in group.permissions.select_related("content_type")
+        }
+        for group in Group.objects.all()
     }
-    assert {str(one) for one in Permission} <= granted
+    assert given == DESK_ROLES
+    assert {str(one) for one in Permission} <= given["admin"]
 
 
 def test_what_waited_before_there_were_approvals_takes_two_persons(funded):

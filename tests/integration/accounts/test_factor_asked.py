@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import ApiKey, User, Withdrawal
 from accounts.redis_client import get_redis
-from accounts.services import create_token, deposit, sign_up
+from accounts.services import KeyTerms, create_key, create_token, deposit, sign_up
 from tests.actors import SYSTEM, customer
 from tests.factors import add_app, code_of, confirm
 from zavora.foundation.errors import Forbidden
@@ -97,10 +97,11 @@ def test_withdrawals_by_the_api_ask_sessions_and_not_keys(client, ann, rich):
 
 def test_no_key_that_withdraws_is_made_without_a_second_factor(client, ann, rich):
     client.post("/login", FORM)
-    answer = client.post("/account/tokens", {"scopes": "withdraw"})
+    answer = client.post("/account/tokens", {"scopes": "withdraw", "ip": "192.0.2.1"})
     assert (answer.status_code, b"second factor" in answer.content) == (400, True)
+    terms = KeyTerms(scopes=["read", "withdraw"], ip_allowed=["192.0.2.1"])
     with pytest.raises(Forbidden):
-        create_token(by=customer(ann), user_id=ann.pk, scopes=["read", "withdraw"])
+        create_key(by=customer(ann), kind="bearer", terms=terms)
     assert not ApiKey.objects.exists()
-    create_token(by=customer(ann), user_id=ann.pk, scopes=["read", "trade"])
-    create_token(by=customer(ann, confirmed_at=time.time()), user_id=ann.pk, scopes=["withdraw"])
+    create_key(by=customer(ann), kind="bearer", terms=KeyTerms(scopes=["read", "trade"]))
+    create_key(by=customer(ann, confirmed_at=time.time()), kind="bearer", terms=terms)

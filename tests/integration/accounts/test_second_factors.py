@@ -306,7 +306,7 @@ def test_a_new_password_of_ones_own(client, ann):
     assert "A new password" in [one.subject for one in mails_to(EMAIL)]
     # The list knows the session by its new key, and no other is left.
     page = client.get("/account/security").content.decode()
-    assert (page.count("This one"), page.count(">End<")) == (1, 0)
+    assert (page.count("This one"), page.count(">End</button>")) == (1, 0)
 
 
 # --- operators -----------------------------------------------------------------------------------
@@ -328,6 +328,6 @@ def test_operators_see_no_secret_of_a_session_or_a_second_factor(client, ann, se
     ]  # fmt: skip
     assert [page.status_code for page in pages] == [200] * 4
     text = "".join(page.content.decode() for page in pages)
-    assert EMAIL in text
+    assert EMAIL in text.replace("<wbr>", "")
     for hidden in (session.session_key, factor.data["secret"], secret):
         assert hidden not in text

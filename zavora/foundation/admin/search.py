@@ -7,6 +7,7 @@ no more. What has no index is looked for among the newest rows only, and the pag
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
@@ -56,6 +57,13 @@ def uuid_of(term: str) -> uuid.UUID | None:
         return None
 
 
+def _day_of(term: str) -> date | None:
+    try:
+        return date.fromisoformat(term)
+    except ValueError:
+        return None
+
+
 def numbers(*names: str) -> LookUp:
     """Find rows where one of these columns is the term, a number."""
 
@@ -74,6 +82,17 @@ def uuids(*names: str) -> LookUp:
         identifier = uuid_of(term)
         if identifier is not None:
             yield from (Branch(Q(**{name: identifier})) for name in names)
+
+    return look_up
+
+
+def dates(*names: str) -> LookUp:
+    """Find rows by columns that are dates, written as ``2026-11-25``."""
+
+    def look_up(term: str) -> Iterator[Branch]:
+        day = _day_of(term)
+        if day is not None:
+            yield from (Branch(Q(**{name: day})) for name in names)
 
     return look_up
 
