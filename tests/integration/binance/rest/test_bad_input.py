@@ -28,6 +28,7 @@ NAMES = (
     *("endTime", "symbols", "interval", "recvWindow", "omitZeroBalances", "listenKey"),
     *("cancelOrigClientOrderId", "cancelNewClientOrderId", "cancelRestrictions", "permissions"),
     *("orderRateLimitExceededMode", "symbolStatus", "timeZone", "aboveType", "signature"),
+    *("asset", "isFreeze", "clientTranId"),
 )
 # These take no parameters.
 WITHOUT_PARAMETERS = {
