@@ -12,7 +12,12 @@ from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import WEB_SERVERS, UnsafeBind, check_bind, web
 from zavora.runner.home import PROJECT_DIR
 
-PRODUCTION = {"DEBUG": "0", "SECRET_KEY": "a-key-of-this-test-only", "ZAVORA_DEMO": "0"}
+PRODUCTION = {
+    "DEBUG": "0",
+    "SECRET_KEY": "a-key-of-this-test-only",
+    "ZAVORA_DEMO": "0",
+    "ZAVORA_FAUCET": "0",
+}
 
 
 @pytest.fixture(scope="module")
