@@ -8,6 +8,7 @@ and says what happened; ``markdown()`` renders the table for people (docs/securi
 from collections.abc import Iterator, Mapping
 from copy import copy
 from typing import Any, ClassVar, Final, NamedTuple
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.backends import ModelBackend
@@ -125,6 +126,10 @@ PERSONAL: Final = (
 )
 
 
+# As a browser sends a form without files.
+FORM: Final = "application/x-www-form-urlencoded"
+
+
 # --- trying it ------------------------------------------------------------------------------------
 
 
@@ -185,6 +190,8 @@ class Walk:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        # What this transaction had written when the last attempt was over.
+        self._written: set[tuple[str, int]] | None = None
 
     def look(self, client: Client, entry: Entry) -> bool:
         """Ask for a page; return whether it answers."""
@@ -192,8 +199,10 @@ class Walk:
 
     def act(self, client: Client, entry: Entry) -> bool:
         """Send a page's form, or an action; return whether anything changed."""
-        with Watch() as watch:
-            client.post(self.address(entry), self.body(entry))
+        with Watch(self._written) as watch:
+            body = urlencode(self.body(entry), doseq=True)
+            client.post(self.address(entry), body, content_type=FORM)
+        self._written = watch.written
         return watch.has_changed
 
     def has_row(self, entry: Entry) -> bool:
@@ -258,13 +267,17 @@ class Watch:
 
     has_changed = False
 
+    def __init__(self, written: set[tuple[str, int]] | None = None) -> None:
+        """``written``: of an earlier one in this transaction, to ask for it once less."""
+        self.written = _written() if written is None else written
+
     def __enter__(self) -> "Watch":
-        self._before = _written()
         self._savepoint = transaction.savepoint()
         return self
 
     def __exit__(self, *error: object) -> None:
-        tables = sorted(name for name, _ in _written() - self._before)
+        before, self.written = self.written, _written()
+        tables = sorted(name for name, _ in self.written - before)
         changed = _digest(tables)
         transaction.savepoint_rollback(self._savepoint)
         self.has_changed = changed != _digest(tables)

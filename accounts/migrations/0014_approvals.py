@@ -18,6 +18,7 @@ LOOK = (
 )  # fmt: skip
 LOOK_AT_MARKETS = (
     "market", "marketstate", "shard", "switch", "order", "orderkey", "trade", "command", "event",
+    "feetier", "feevolume", "feeday",
 )  # fmt: skip
 SUPPORT = (
     ("accounts", "user", "change_user"),
@@ -78,6 +79,9 @@ NAMES = {
     "liabilityleaf": "liability leaf",
     "marketstate": "market state",
     "orderkey": "order key",
+    "feetier": "fee tier",
+    "feevolume": "volume of a day",
+    "feeday": "fee review",
 }
 
 

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
+from django.template import loader
 from django.template.response import SimpleTemplateResponse
 from django.test import RequestFactory
 
@@ -127,11 +128,12 @@ def desk(db, settings):
 
 @pytest.fixture
 def built_once(monkeypatch):
-    """Build each page for whoever gets it first, and each person's menu of pages once.
+    """Build each page for whoever gets it first, refusals' too, and each person's menu once.
 
     Who is let in, and what a form does, is told before a page is built.
     """
     render, get_app_list = SimpleTemplateResponse.render, admin.site.get_app_list
+    render_to_string = loader.render_to_string
     built, menus = set(), {}
 
     def render_once(response):
@@ -141,6 +143,11 @@ def built_once(monkeypatch):
         built.add(path)
         return render(response)
 
+    def to_string_once(name, *args, **kwargs):
+        text = "" if name in built else render_to_string(name, *args, **kwargs)
+        built.add(name)
+        return text
+
     def app_list(request, app_label=None):
         key = (request.user.pk, app_label)
         if key not in menus:
@@ -148,6 +155,7 @@ def built_once(monkeypatch):
         return menus[key]
 
     monkeypatch.setattr(SimpleTemplateResponse, "render", render_once)
+    monkeypatch.setattr(loader, "render_to_string", to_string_once)
     monkeypatch.setattr(admin.site, "get_app_list", app_list)
 
 
