@@ -18,6 +18,8 @@ GUESSES_LOG10_MIN: Final = 9.0
 # What is looked at of a password. The estimate of 16 crafted characters takes 0.2 s, of 32 a
 # second, of 72 more than four; what is easily guessed begins so.
 LENGTH_LOOKED_AT_MAX: Final = 16
+# More is refused, not cut off: the door reads no more either.
+LENGTH_MAX: Final = 128
 OWN_WORDS: Final = ("zavora",)
 # Leaked ones that are longer than what is looked at; Django's validator knows others.
 _LEAKED: Final = frozenset(
@@ -44,6 +46,22 @@ class GuessablePasswordValidator:
     def get_help_text(self) -> str:
         """Say what is expected."""
         return "A few unrelated words make a good password."
+
+
+class MaximumLengthValidator:
+    """Refuses what is longer than the forms by which people come back take."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raise ValidationError for a password that is too long."""
+        if len(password) > LENGTH_MAX:
+            raise ValidationError(
+                f"This password is too long: at most {LENGTH_MAX} characters.",
+                code="password_too_long",
+            )
+
+    def get_help_text(self) -> str:
+        """Say what is expected."""
+        return f"At most {LENGTH_MAX} characters."
 
 
 class PasswordNote:
