@@ -211,6 +211,8 @@ DANGEROUS = (
     ("post", "/account/password", {"old_password": "kanarie"}),
     ("post", "/account/tokens", {"scopes": "read", "label": "bot"}),
     ("post", "/account/security/factors/1/remove", {}),
+    ("post", "/account/security/sessions/1/end", {}),
+    ("post", "/account/security/sessions/end", {}),
 )
 
 
@@ -284,6 +286,18 @@ def test_nobody_takes_away_somebody_elses_second_factor(client, ann, secret):
     client.post(f"/account/security/factors/{row.pk}/remove")
     assert not Authenticator.objects.exists()  # the recovery codes have gone with it
     assert [one.subject for one in mails_to(EMAIL)] == ["A second factor less"]
+
+
+def test_new_recovery_codes_are_told_by_mail(client, ann, secret):
+    client.force_login(ann)
+    confirm(client, ann, method="mfa")
+    before = list_recovery_codes(ann.pk)
+    client.post("/account/security/codes")
+    after = list_recovery_codes(ann.pk)
+    assert not set(before) & set(after)
+    (message,) = mails_to(EMAIL)
+    assert message.subject == "New recovery codes"
+    assert not [code for code in after if code in message.body]
 
 
 def test_a_person_has_a_bounded_number_of_passkeys(ann):
