@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from api.transport.caching import is_public
 from api.transport.errors import answer_error, bad_request_view
+from api.transport.http import FILE_NAME
 from zavora.foundation.errors import BadRequest, ZavoraError
 
 # The one style element that is written into a page: the chart library's, for its maker's sign.
@@ -47,7 +48,10 @@ class PolicyMiddleware:
         # Whatever does not say that it is public is somebody's own.
         if not response.has_header("Cache-Control") and not is_public(response):
             response["Cache-Control"] = "no-store"
-        if response.get("Content-Type", "").startswith("text/html"):
+        kind = response.get("Content-Type", "")
+        if kind.startswith("application/json"):
+            response.setdefault("Content-Disposition", FILE_NAME)
+        if kind.startswith("text/html"):
             # 'self' does not mean sockets in every browser yet.
             scheme = "wss" if request.is_secure() else "ws"
             response.setdefault(
