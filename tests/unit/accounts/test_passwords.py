@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import password_validation
+from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
@@ -63,6 +64,15 @@ def test_a_password_has_a_length_that_the_door_reads(length, taken):
     assert is_taken(password) is taken
     form = LoginForm(data={"email": "ann.miller@example.com", "password": password})
     assert form.fields["password"].max_length == 128
+
+
+def test_a_password_counts_to_its_last_character():
+    password = ("j8#kPq2!vLmz" * 11)[:128]
+    stored = make_password(password)
+    assert check_password(password, stored)
+    assert not check_password(password[:-1], stored)
+    assert not check_password(password.replace("!", " ", 1), stored)
+    assert make_password(password) != stored  # each has a salt of its own
 
 
 def test_leaked_passwords_that_are_long_enough_are_refused():
