@@ -25,6 +25,8 @@ POLICY: Final = (
     "img-src 'self' data:; connect-src 'self' {sockets}; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+# Nothing of a device that a page of an exchange has any use for, whatever script may come to ask.
+PERMISSIONS: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 TEXT_LENGTH_MAX: Final = 4_096
 # Control characters but for tab and line breaks, and halves of surrogate pairs: no form of ours
@@ -58,6 +60,7 @@ class PolicyMiddleware:
                 "Content-Security-Policy", POLICY.format(sockets=f"{scheme}://{host}")
             )
             response.setdefault("Referrer-Policy", "same-origin")
+            response.setdefault("Permissions-Policy", PERMISSIONS)
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -158,10 +158,22 @@ def test_who_came_by_https_is_told_to_come_by_nothing_else(
             answer = client.get(path, headers=_from(address, **{"X-Forwarded-Proto": proto}))
             found.append(answer.headers.get_list("strict-transport-security"))
             assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+            kind = answer.headers["content-type"]
+            assert not kind.startswith("text/") or "charset=utf-8" in kind.replace('"', "")
             # Data of the APIs is no page, whoever is led to it.
             kept = answer.headers.get_list("content-disposition")
             assert kept == (['attachment; filename="api.json"'] if "/api/" in path else [])
     assert found == [["max-age=3600; includeSubDomains"], []]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/markets", "/api/v1/accounts", "/api/v3/time", "/login"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+def test_no_page_of_others_reads_our_answers(exchange: Exchange, path: str, origin: str) -> None:
+    asks = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    with httpx.Client(base_url=exchange.base_url, headers=asks) as client:
+        for method in ("GET", "OPTIONS"):
+            names = client.request(method, path).headers.keys()
+            assert not [name for name in names if name.startswith("access-control-")]
 
 
 # --- hosts ----------------------------------------------------------------------------------------
