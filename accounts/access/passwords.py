@@ -3,8 +3,10 @@
 Django calls these (AUTH_PASSWORD_VALIDATORS) wherever a person chooses a password.
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from zxcvbn import zxcvbn
@@ -25,6 +27,19 @@ OWN_WORDS: Final = ("zavora",)
 _LEAKED: Final = frozenset(
     password for password in FREQUENCY_LISTS["passwords"] if len(password) > LENGTH_LOOKED_AT_MAX
 )
+
+
+@lru_cache(1)
+def _leaked() -> frozenset[str]:
+    return frozenset(FREQUENCY_LISTS["passwords"]) | frozenset(CommonPasswordValidator().passwords)
+
+
+def is_leaked(password: str) -> bool:
+    """Tell whether a password is on the lists of leaked ones, in whatever letter case.
+
+    None such is taken any more; this is for those that were chosen before.
+    """
+    return password.lower().strip() in _leaked()
 
 
 class GuessablePasswordValidator:
