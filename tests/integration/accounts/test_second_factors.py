@@ -1,5 +1,6 @@
 """Second factors: at the door, before what is dangerous, for operators and withdrawals."""
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -86,6 +87,21 @@ def test_a_code_works_once_in_every_process(ann, secret):
     with pytest.raises(ValidationFailed):
         use_factor_code(by=customer(ann), code=code_of(secret, steps=-1))
     assert Authenticator.objects.get(type="totp").data["used_step"] >= time.time() // 30 - 1
+
+
+def test_whose_code_is_tried_twice_hears_of_it(ann, secret, caplog):
+    caplog.set_level(logging.INFO, logger="accounts.access.security_log")
+    told = "A code was tried twice"
+    code = code_of(secret)
+    log_in(Client(), code)
+    log_in(Client(), "000000")
+    assert told not in [one.subject for one in mails_to(EMAIL)]
+    log_in(Client(), code)
+    (message,) = [one for one in mails_to(EMAIL) if one.subject == told]
+    assert code not in message.body
+    lines = [r.msg for r in caplog.records if r.name == "accounts.access.security_log"]
+    reasons = [line["reason"] for line in lines if line["event"] == "second_factor_refused"]
+    assert reasons == ["wrong_code", "used_code"]
 
 
 def test_of_many_who_use_one_recovery_code_at_once_one_gets_in(ann, secret):
