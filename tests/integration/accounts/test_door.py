@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from django.test import Client
 from django.urls import resolve, reverse
@@ -327,19 +327,6 @@ def _answer_to_sign_up(email):
 
 def _without_csrf(text):
     return re.sub('name="csrfmiddlewaretoken" value="[^"]*"', "", text)
-
-
-@pytest.mark.parametrize("path", ["/login", "/admin/login/"])
-def test_a_leaked_password_of_before_opens_nothing(client, ann, lines, path):
-    leaked = "1qaz2wsx3edc"
-    User.objects.filter(pk=ann.pk).update(password=make_password(leaked), is_staff=True)
-    page = guess(client, path, password=leaked).content.decode()
-    assert "leaked" in page
-    assert "/login/forgotten" in page
-    assert "_auth_user_id" not in client.session
-    assert "leaked" not in guess(client, path, password=leaked + "x").content.decode()
-    reasons = [facts["reason"] for event, facts in lines() if event == "login_refused"]
-    assert reasons == ["leaked_password", "wrong_credentials"]
 
 
 def test_signing_up_tells_nobody_who_has_an_account(ann, lines):
