@@ -36,7 +36,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test \
-    access-tables attack-trial freqtrade-trial lock clean
+    access-tables attack-trial freqtrade-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -91,6 +91,9 @@ types: $(STAMPS)/run ## Write the API's shapes for the front end
 format: $(STAMPS)/dev ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+sbom: $(STAMPS)/run ## Write sbom.json: which parts of others are in here (CycloneDX)
+	@$(BIN)/python scripts/sbom.py > sbom.json
 
 access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 	@SECRET_KEY=$${SECRET_KEY:-unused} $(BIN)/python -m tests.access.document

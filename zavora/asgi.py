@@ -25,6 +25,7 @@ from api.binance import app as binance  # noqa: E402
 from api.process import WebProcess, web_process  # noqa: E402
 from api.sockets import websocket_application  # noqa: E402
 from api.transport.django_threads import PooledASGIHandler  # noqa: E402
+from api.transport.http import adding, strict_transport  # noqa: E402
 from api.v1 import app as edge  # noqa: E402
 from zavora.foundation import lasting  # noqa: E402
 from zavora.foundation.clients import with_client  # noqa: E402
@@ -41,6 +42,7 @@ check_demo_before_serving()
 # WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
+_STRICT = strict_transport()
 lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
 
 
@@ -61,12 +63,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     path: str = scope["path"]
+    # Django adds it to its own answers.
+    own = adding(_STRICT, send) if _STRICT and scope.get("scheme") == "https" else send
     if not is_host_allowed(scope):
-        await refusals.refuse_host(scope, send)
+        await refusals.refuse_host(scope, own)
     elif edge.is_edge_path(path):
-        await edge.application(scope, receive, send)
+        await edge.application(scope, receive, own)
     elif binance.is_compat_path(path):
-        await binance.application(scope, receive, send)
+        await binance.application(scope, receive, own)
     elif path.startswith("/api/") and path.endswith("/"):
         # A slash at the end means nothing in the API.
         await _django({**scope, "path": path.rstrip("/")}, receive, send)

@@ -146,7 +146,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.access.passwords.MaximumLengthValidator"},
     {"NAME": "accounts.access.passwords.GuessablePasswordValidator"},
     {"NAME": "accounts.access.passwords.PasswordNote"},
 ]

@@ -167,6 +167,8 @@ class Logout(LogoutView):
         if by is not None:
             forget_own_sessions(by=by, session_key=key)
             note("logged_out", user_id=by.user_id)
+        # Nobody who comes to this browser next goes back to what it has shown.
+        response["Clear-Site-Data"] = '"cache"'
         return response
 
 

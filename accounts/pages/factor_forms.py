@@ -15,16 +15,23 @@ from allauth.mfa.webauthn.forms import (
 from django import forms
 from django.http import HttpRequest
 
-from accounts.access.attempts import Attempt, count_attempt
+from accounts.access.attempts import Attempt, count_attempt, may_mail
 from accounts.access.page_actors import address_of, person_at
 from accounts.access.security_log import note
 from accounts.models import User
 from accounts.pages.door import TOO_MANY_ATTEMPTS, waiting
-from accounts.people.factors import CODE_LENGTH_MAX, NAME_LENGTH_MAX, WRONG_CODE
+from accounts.pages.notices import mail_notice
+from accounts.people.factors import (
+    CODE_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    WRONG_CODE,
+    is_used_code,
+)
 from accounts.services import use_factor_code
 from zavora.foundation.errors import ValidationFailed
 
 WRONG_PASSKEY = "This passkey could not be used. Try again, or another way."
+TRIED_TWICE = "A code of your authenticator app came a second time, and was refused."
 # What allauth and the library of WebAuthn throw at JSON that is no credential.
 _BAD_CREDENTIAL = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -61,11 +68,19 @@ class CodeForm(AuthenticateForm):
         try:
             self.authenticator = use_factor_code(by=person_at(request, self.user), code=code)
         except ValidationFailed:
-            note("second_factor_refused", user_id=self.user.pk, reason="wrong_code")
+            self._note_refused(request, code)
             raise forms.ValidationError(WRONG_CODE) from None
         attempt.forget()
         note("second_factor_used", user_id=self.user.pk, type=self.authenticator.type)
         return code
+
+    def _note_refused(self, request: HttpRequest, code: str) -> None:
+        """Write the line; whose app it is hears of a code that was seen by somebody else."""
+        is_used = is_used_code(self.user.pk, code)
+        reason = "used_code" if is_used else "wrong_code"
+        note("second_factor_refused", user_id=self.user.pk, reason=reason)
+        if is_used and may_mail(self.user.email):
+            mail_notice(request, self.user, "A code was tried twice", TRIED_TWICE)
 
     def save(self) -> None:
         """Write down in the session that it was shown."""

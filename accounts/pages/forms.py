@@ -14,12 +14,19 @@ from django.http import HttpRequest
 
 from accounts.access.actor import ADDRESS_LENGTH_MAX
 from accounts.access.callers import SCOPES
+from accounts.access.passwords import is_leaked
 from accounts.models import Account, ApiKey, Asset, User
 from accounts.services import IPS_MAX, LABEL_LENGTH_MAX, PEM_LENGTH_MAX, KeyTerms
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.idempotency import KEY_LENGTH_MAX
 
 EMAIL_WIDGET = forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
+
+
+LEAKED = (
+    "This password is on lists of leaked ones, so it opens nothing any more. Set another one by"
+    ' "Forgotten your password?" below.'
+)
 
 
 class SignUpForm(forms.Form):
@@ -76,6 +83,10 @@ class LoginForm(forms.Form):
                 self.refused_as = "wrong_credentials"
             elif self._staff_only and not user.is_staff:
                 self.refused_as = "not_staff"
+            elif is_leaked(cleaned["password"]):
+                # Whoever has a list of leaked passwords comes as far as this, and no further.
+                self.refused_as = "leaked_password"
+                raise forms.ValidationError(LEAKED)
             else:
                 self.user = user
             if self.user is None:

@@ -1,4 +1,4 @@
-"""The operators' pages ask for a second factor, where that is set."""
+"""The operators' pages ask for a second factor, where that is set, and tell the log who looks."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -38,14 +38,16 @@ class OperatorsMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponse | None:
-        """Lead an operator without it elsewhere."""
-        if not settings.ZAVORA_OPERATORS_MFA or getattr(view, "view_class", None) in _DOORS:
+        """Lead an operator without it elsewhere; note what others look at."""
+        if getattr(view, "view_class", None) in _DOORS:
             return None
         user = request.user
         is_held = request.path.startswith(reverse("admin:index"))
         if not is_held or not isinstance(user, User) or not is_privileged(user):
             return None
-        if shown_at(request, user, by_factor=True):
+        if not settings.ZAVORA_OPERATORS_MFA or shown_at(request, user, by_factor=True):
+            # Not the query: what was searched for is somebody's address.
+            note("operator_looked", user_id=user.pk, method=request.method, path=request.path)
             return None
         note("operator_refused", user_id=user.pk, reason="no_second_factor")
         if has_second_factor(user.pk):

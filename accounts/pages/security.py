@@ -232,6 +232,9 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         renew_recovery_codes(by=customer_of(request))
         note("recovery_codes_renewed", user_id=user.pk)
+        mail_notice(
+            request, user, "New recovery codes", "New recovery codes were made; the old ones ended."
+        )
         messages.success(request, "These are new codes. The old ones are worthless now.")
         return redirect("recovery_codes")
     codes = list_recovery_codes(user.pk)
@@ -243,6 +246,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
+@confirmed(resumes=True)
 def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
     """End one of the person's sessions."""
     try:
@@ -256,6 +260,7 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
+@confirmed(resumes=True)
 def end_others(request: HttpRequest) -> HttpResponse:
     """End all of the person's sessions but this one."""
     count = end_other_sessions(by=customer_of(request), kept=request.session.session_key)

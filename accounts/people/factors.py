@@ -134,6 +134,14 @@ def list_recovery_codes(user_id: int) -> list[str]:
     return [] if row is None else list(RecoveryCodes(row).get_unused_codes())
 
 
+def is_used_code(user_id: int, code: str) -> bool:
+    """Return whether a code is of the user's app and of now, and was used already."""
+    row = Authenticator.objects.filter(user_id=user_id, type=_TOTP).first()
+    secret = None if row is None else open_factor(row.data["secret"])
+    step = None if secret is None else _step_of(secret, code, after=-1)
+    return row is not None and step is not None and step <= row.data.get("used_step", -1)
+
+
 def _lock_self(by: Actor) -> User:
     """Lock and return who acts, at a session: keys have no second factors, nor has the exchange."""
     if by.user_id is None or by.kind is not ActorKind.USER:

@@ -24,6 +24,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from api.transport.exact_json import encode
+from api.transport.refused import note_refused
 from zavora.foundation import errors
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.logs import REQUEST_ID_HEADER, request_id_of
@@ -208,6 +209,7 @@ def drf_exception_handler(exception: Exception, context: dict[str, Any]) -> Resp
         )
     else:
         error = known_error(exception)
+    _note(context["request"], error, request_id)
     body = {"error": envelope(error), "request_id": request_id}
     response = Response(body, status=status_of(error), headers=extra_headers(error))
     response.exception = True
@@ -221,10 +223,21 @@ def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+def _note(request: Any, error: ZavoraError, request_id: str) -> None:
+    note_refused(
+        error.code,
+        address=request.META.get("REMOTE_ADDR", ""),
+        method=request.method,
+        path=request.path,
+        request_id=request_id,
+    )
+
+
 def answer_error(request: HttpRequest, error: ZavoraError) -> HttpResponse:
     """Answer with the envelope under /api, with a plain page elsewhere."""
     status = status_of(error)
     request_id = getattr(request, "request_id", None) or request_id_of(None)
+    _note(request, error, request_id)
     if not _is_api(request):
         context = {"status": status, "message": str(error), "request_id": request_id}
         response = render_template(request, "error.html", context, status=status)

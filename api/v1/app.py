@@ -34,6 +34,7 @@ from api.transport.compression import packed
 from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
 from api.transport.exact_json import encode
 from api.transport.http import Receive, Scope, Send, json_headers, send_answer
+from api.transport.refused import note_refused
 from api.v1 import orders
 from api.v1.edge_request import EdgeRequest
 from api.v1.requests import parse_batch, symbol_of
@@ -205,8 +206,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         status, body = await _answer(request, receive, answer_headers)
     except ClientGone:
         return
-    except Exception as error:
-        status, error_headers, content = render(known_error(error), request_id=request.request_id)
+    except Exception as exception:
+        error = known_error(exception)
+        status, error_headers, content = render(error, request_id=request.request_id)
+        note_refused(
+            error.code,
+            address=request.ip,
+            method=request.method,
+            path=path,
+            request_id=request.request_id,
+        )
         answer_headers += error_headers[1:]  # the first is the content type, which stands already
         _log_answer(request, status)
         await send_answer(

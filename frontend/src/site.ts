@@ -1,12 +1,17 @@
 /** Behaviour of the account pages; they work without it. */
 
 import { mount as mountPasskeys } from "./panels/passkeys.ts";
+import { mount as mountPassword } from "./panels/password.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
 
 const themeToggle = document.getElementById("theme-toggle");
 if (themeToggle) mountThemeToggle(themeToggle);
 
 mountPasskeys(document.body);
+
+for (const input of document.querySelectorAll<HTMLInputElement>(".form-field > input[type=password]")) {
+  mountPassword(input);
+}
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
   button.hidden = !navigator.clipboard;

@@ -43,6 +43,28 @@ def test_sign_up_names_every_field_that_is_wrong(visitor: NewVisitor) -> None:
     expect(page.locator(".has-error").nth(1)).to_contain_text("too short")
 
 
+def test_a_password_can_be_looked_at_and_is_pasted(visitor: NewVisitor) -> None:
+    page = visitor(size=PHONE).page
+    page.goto("/login")
+    password = page.get_by_label("Password", exact=True)
+    expect(password).to_have_attribute("autocomplete", "current-password")
+    password.evaluate(
+        """(input) => {
+            input.focus();
+            document.execCommand("insertText", false, "correct horse battery");
+        }"""
+    )
+    expect(password).to_have_value("correct horse battery")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(password).to_have_attribute("type", "text")
+    expect(page.get_by_role("button", name="Hide")).to_be_focused()
+    assert violations(page) == []
+    page.keyboard.press("Enter")
+    expect(password).to_have_attribute("type", "password")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_token_made_in_the_page_works_until_it_is_revoked(
     visitor: NewVisitor, exchange: Exchange
 ) -> None:

@@ -14,6 +14,7 @@ from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call
 from api.binance.ws_api.session import Session
 from api.transport.outbox import Closing, Outbox, Send
+from api.transport.refused import note_refused
 from api.transport.websocket import (
     MESSAGE_CHARACTERS_MAX,
     Connection,
@@ -124,6 +125,7 @@ class CallConnection(Connection):
         self.outbox.answer(text_frame(envelope.answer(request_id, result, rate_limits=shown)))
 
     def _fail(self, request_id: Id, error: CompatError, *, shows_limits: bool) -> None:
+        note_refused(error.code, address=self._session.ip, method="/ws-api/v3")
         shown = self._limits(None) if shows_limits else None
         self.outbox.answer(text_frame(envelope.failure(request_id, error, rate_limits=shown)))
         if error.status == BANNED_STATUS:

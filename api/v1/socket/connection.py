@@ -12,6 +12,7 @@ from api.process import web_process
 from api.transport.errors import known_error
 from api.transport.exact_json import Number, parse
 from api.transport.outbox import Closing, Outbox, Send
+from api.transport.refused import note_refused
 from api.transport.websocket import MESSAGE_CHARACTERS_MAX, Connection, Receive, Scope
 from api.v1.socket import closing
 from api.v1.socket.codec import UNREADABLE_ID, RequestId, echoed_id, failure, reply
@@ -89,6 +90,7 @@ class SocketConnection(Connection):
             self._rate_refusals += 1
             if self._rate_refusals > RATE_REFUSALS_MAX:
                 self.outbox.close(closing.TOO_MANY)
+        note_refused(error.code, address=self._session.ip, method="/ws", request_id=trace_id)
         self.outbox.answer(failure(request_id, error, trace_id=trace_id))
 
 

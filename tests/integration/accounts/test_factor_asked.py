@@ -1,5 +1,6 @@
 """Where a second factor is asked by a setting: at the operators' pages, and where money leaves."""
 
+import logging
 import time
 from decimal import Decimal
 
@@ -52,6 +53,28 @@ def test_operators_enter_with_a_second_factor_alone(client, ann, settings):
     settings.ZAVORA_OPERATORS_MFA = False
     client.force_login(ann)
     assert client.get("/admin/").status_code == 200
+
+
+def test_what_an_operator_looks_at_is_in_the_log(client, ann, caplog):
+    caplog.set_level(logging.INFO, logger="accounts.access.security_log")
+    bob = sign_up(email="bob@example.com", password=PASSWORD)
+    User.objects.filter(pk=ann.pk).update(is_staff=True, is_superuser=True)
+    for person in (bob, User.objects.get(pk=ann.pk)):
+        client.force_login(person)
+        client.get("/account")
+        client.get(f"/admin/accounts/user/{bob.pk}/change/", REMOTE_ADDR="192.0.2.1")
+        client.get("/admin/accounts/user/?q=bob@example.com", REMOTE_ADDR="192.0.2.1")
+    lines = [r.msg for r in caplog.records if r.name == "accounts.access.security_log"]
+    looks = [line for line in lines if line["event"] == "operator_looked"]
+    assert [line["path"] for line in looks] == [
+        f"/admin/accounts/user/{bob.pk}/change/",
+        "/admin/accounts/user/",
+    ]
+    assert {(line["user_id"], line["method"], line["address"]) for line in looks} == {
+        (ann.pk, "GET", "192.0.2.1")
+    }
+    assert all(line["request_id"] for line in looks)
+    assert "bob@example.com" not in str(looks)
 
 
 # --- withdrawals ---------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Second factors: at the door, before what is dangerous, for operators and withdrawals."""
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -86,6 +87,21 @@ def test_a_code_works_once_in_every_process(ann, secret):
     with pytest.raises(ValidationFailed):
         use_factor_code(by=customer(ann), code=code_of(secret, steps=-1))
     assert Authenticator.objects.get(type="totp").data["used_step"] >= time.time() // 30 - 1
+
+
+def test_whose_code_is_tried_twice_hears_of_it(ann, secret, caplog):
+    caplog.set_level(logging.INFO, logger="accounts.access.security_log")
+    told = "A code was tried twice"
+    code = code_of(secret)
+    log_in(Client(), code)
+    log_in(Client(), "000000")
+    assert told not in [one.subject for one in mails_to(EMAIL)]
+    log_in(Client(), code)
+    (message,) = [one for one in mails_to(EMAIL) if one.subject == told]
+    assert code not in message.body
+    lines = [r.msg for r in caplog.records if r.name == "accounts.access.security_log"]
+    reasons = [line["reason"] for line in lines if line["event"] == "second_factor_refused"]
+    assert reasons == ["wrong_code", "used_code"]
 
 
 def test_of_many_who_use_one_recovery_code_at_once_one_gets_in(ann, secret):
@@ -211,6 +227,8 @@ DANGEROUS = (
     ("post", "/account/password", {"old_password": "kanarie"}),
     ("post", "/account/tokens", {"scopes": "read", "label": "bot"}),
     ("post", "/account/security/factors/1/remove", {}),
+    ("post", "/account/security/sessions/1/end", {}),
+    ("post", "/account/security/sessions/end", {}),
 )
 
 
@@ -284,6 +302,18 @@ def test_nobody_takes_away_somebody_elses_second_factor(client, ann, secret):
     client.post(f"/account/security/factors/{row.pk}/remove")
     assert not Authenticator.objects.exists()  # the recovery codes have gone with it
     assert [one.subject for one in mails_to(EMAIL)] == ["A second factor less"]
+
+
+def test_new_recovery_codes_are_told_by_mail(client, ann, secret):
+    client.force_login(ann)
+    confirm(client, ann, method="mfa")
+    before = list_recovery_codes(ann.pk)
+    client.post("/account/security/codes")
+    after = list_recovery_codes(ann.pk)
+    assert not set(before) & set(after)
+    (message,) = mails_to(EMAIL)
+    assert message.subject == "New recovery codes"
+    assert not [code for code in after if code in message.body]
 
 
 def test_a_person_has_a_bounded_number_of_passkeys(ann):

@@ -85,6 +85,12 @@ def test_logging_out_takes_the_session_off_the_list(ann):
     assert here.get("/account").status_code == 200
 
 
+def test_whoever_comes_after_a_log_out_goes_back_to_nothing(ann):
+    client = browser()
+    assert client.get("/account")["Cache-Control"].count("no-store") == 1
+    assert client.post("/logout")["Clear-Site-Data"] == '"cache"'
+
+
 def test_a_person_has_a_bounded_number_of_sessions(ann):
     first = browser()
     for number in range(SESSIONS_OF_A_USER_MAX):

@@ -25,9 +25,14 @@ FORM = 'autocomplete="new-password"'
 def test_a_page_holds_nothing_that_its_policy_refuses(exchange: Exchange, path: str) -> None:
     answer = httpx.get(f"{exchange.base_url}{path}", follow_redirects=True)
 
-    assert answer.headers["content-type"].startswith("text/html")
     assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["x-frame-options"] == "DENY"
+    for feature in ("camera", "geolocation", "microphone"):
+        assert f"{feature}=()" in answer.headers["permissions-policy"]
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert INLINE.findall(answer.text) == []
 
 

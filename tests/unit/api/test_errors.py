@@ -93,7 +93,7 @@ def test_some_failures_bring_headers(error, name, value):
     ("method", "code"), [("GET", "engine_unavailable"), ("POST", "outcome_unknown")]
 )
 def test_a_database_lost_during_a_write_is_no_promise_that_nothing_happened(method, code):
-    request = SimpleNamespace(request_id="r", method=method)
+    request = SimpleNamespace(request_id="r", method=method, path="/api/v1/x", META={})
     context = {"view": SimpleNamespace(), "request": request}
 
     response = drf_exception_handler(OperationalError("gone"), context)

@@ -30,6 +30,16 @@ SHOW = (
     "print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.ZAVORA_DEVICE_COOKIE_NAME,"
     " s.SECURE_HSTS_SECONDS, s.SECURE_SSL_REDIRECT)"
 )
+MODULE = "zavora.settings"
+SHOW_TLS = """
+from django.conf import settings
+from zavora.foundation.queue import connect
+options = settings.DATABASES["default"]["OPTIONS"]
+pool = connect(timeout_s=1).connection_pool
+asked = pool.connection_kwargs
+print(options["sslmode"], options["sslrootcert"], pool.connection_class.__name__)
+print(asked["ssl_cert_reqs"], asked["ssl_ca_certs"])
+"""
 
 
 def run(home: Path, *arguments: str, **env: str) -> str:
@@ -79,6 +89,17 @@ def test_production_binds_cookies_to_its_host_and_development_keeps_its_sessions
     by_http = PRODUCTION | {"COOKIES_SECURE": "0"}
     assert shown(tmp_path, **by_http) == ["sessionid", "csrftoken", "device", "0", "False"]
     assert shown(tmp_path, DEBUG="1") == ["sessionid", "csrftoken", "device", "0", "False"]
+
+
+def test_addresses_of_database_and_queue_ask_for_tls(tmp_path: Path) -> None:
+    addresses = {
+        "DATABASE_URL": "postgresql://u@db.example/zavora?sslmode=verify-full&sslrootcert=/ca.pem",
+        "REDIS_URL": "rediss://q.example/0?ssl_cert_reqs=required&ssl_ca_certs=/ca.pem",
+    }
+    said = run(
+        tmp_path, "-c", SHOW_TLS, **{**PRODUCTION, **addresses}, DJANGO_SETTINGS_MODULE=MODULE
+    )
+    assert said.split() == ["verify-full", "/ca.pem", "SSLConnection", "required", "/ca.pem"]
 
 
 @pytest.mark.parametrize(
