@@ -49,7 +49,7 @@ def test_a_shard_without_fee_account_is_an_error_of_ours():
 
 
 def test_a_first_credit_that_was_not_written_is_an_error_of_ours():
-    locked = {KEY: LockedBalance(None, 0, 0)}
+    locked = {KEY: LockedBalance(1, 0, 0)}
     changes = {KEY: BalanceChange(5, 0)}
 
     with pytest.raises(InvariantBroken, match="account 7 in asset 2 was not written"):
@@ -59,7 +59,7 @@ def test_a_first_credit_that_was_not_written_is_an_error_of_ours():
 
 
 def test_a_first_credit_stands_as_the_table_says():
-    locked = {KEY: LockedBalance(None, 0, 0)}
+    locked = {KEY: LockedBalance(1, 0, 0)}
     changes = {KEY: BalanceChange(5, 0)}
     # Somebody else's credit of 1 came first, so the row has both.
     table = Answers(("1.00000005", "0.00000000", 2))
