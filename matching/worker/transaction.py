@@ -1,6 +1,7 @@
 """A batch's transaction: everything it did, and the position it was read from, or nothing of it.
 
-The order of locks is the product's: the shard's row, then keys, then balances by id.
+The order of locks is the product's: the shard's row, then keys, then balances by id, those rows of
+them having been made that are missing.
 """
 
 from contextlib import AbstractContextManager, nullcontext

@@ -36,14 +36,16 @@ from tests.provider_simulator import running_simulator
 from tests.providers import NAME, PROVIDER, event_of
 from zavora.foundation.errors import ZavoraError
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 OPERATIONS = int(os.environ.get("ZAVORA_MONEY_OPERATIONS", "300"))
 SEED = int(os.environ.get("ZAVORA_MONEY_SEED", "0")) or secrets.randbelow(2**32)
 IS_TRIAL = OPERATIONS >= 1_000
 TOGETHER = 100
 THREADS = 4
 WAIT_S = 120.0
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True), pytest.mark.timeout(180 + OPERATIONS // 5),
+]  # fmt: skip
 
 number = st.integers(0, 255)
 names = [name for name, (_, weight) in ACTS.items() for _ in range(weight)]
@@ -120,10 +122,16 @@ def end_payouts(world):
         assert tell(world, event) in ("applied", "waiting")
 
 
+def tell_progress(world, began):
+    done = world.counts.total()
+    if IS_TRIAL and done % 1_000 == 0:
+        print(f"{done} operations after {time.monotonic() - began:.0f} s")  # noqa: T201
+
+
 def told_of(world, began):
     """Return what was done, as lines."""
     by_act: dict[str, Counter[str]] = {}
-    for (name, outcome), count in sorted(world.counts.items()):
+    for (name, outcome), count in sorted(dict(world.counts).items()):
         by_act.setdefault(name, Counter())[outcome] += count
     lines = [
         f"{sum(world.counts.values())} operations, seed {SEED}, {time.monotonic() - began:.0f} s"
@@ -152,6 +160,7 @@ def test_money_adds_up_whatever_is_done_at_once(world):
             with world.mode(mode):
                 together(world, some)
                 world.check()
+            tell_progress(world, began)
         except BaseException as error:
             failures.append(error)
             raise
