@@ -5,13 +5,11 @@ trial.
 """
 
 import io
-import json
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
-from uuid import uuid4
+from typing import Final
 
 from django.core.management import call_command
 
@@ -37,10 +35,11 @@ from accounts.services import (
 from matching.commands.amend import AmendOrder
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
-from matching.gateway.client import deadline_ms, submit_sync
+from matching.gateway.client import deadline_ms
 from matching.services import freeze_account, set_market_phase, unfreeze_account
 from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import place
+from tests.integration.money.ways import call, post, press, submit, tell
 from tests.integration.money.world import ASSETS, World
 from tests.providers import NAME, PROVIDER, deposit_of, event_of
 
@@ -393,55 +392,3 @@ def halt(world: World, a: int, b: int, c: int, d: int) -> str:
     phase = ("halted", "cancel_only", "post_only", *("continuous",) * 4)[a % 7]
     set_market_phase(by=SYSTEM, symbol=world.market.symbol, phase=phase)
     return phase
-
-
-# --- ways -----------------------------------------------------------------------------------------
-
-
-def call(world: World, account: Any, method: str, path: str, body: Any = None) -> int:
-    """Ask the API as an account's owner; return the status, which is no fault of the server's."""
-    answer = world.browser(account.owner).generic(
-        method, path, json.dumps(body or {}), "application/json",
-        HTTP_AUTHORIZATION=f"Bearer {world.tokens[account.owner_id]}",
-        HTTP_IDEMPOTENCY_KEY=world.key(),
-    )  # fmt: skip
-    assert answer.status_code < 500, answer.content
-    return int(answer.status_code)
-
-
-def post(
-    world: World, account: Any, what: str, asset: str, amount: Decimal, key: str, **more: str
-) -> int:
-    """Move money by the API under a key; return the status."""
-    answer = world.browser(account.owner).generic(
-        "POST", f"/api/v1/accounts/{account.public_id}/{what}",
-        json.dumps({"asset": asset, "amount": str(amount), **more}), "application/json",
-        HTTP_AUTHORIZATION=f"Bearer {world.tokens[account.owner_id]}", HTTP_IDEMPOTENCY_KEY=key,
-    )  # fmt: skip
-    assert answer.status_code < 500, answer.content
-    return int(answer.status_code)
-
-
-def press(
-    world: World, account: Any, path: str, asset: str, amount: Decimal, key: str, **more: str
-) -> int:
-    """Send a form of the account page; return the status: 302 where it was done."""
-    form = {"account": str(account.public_id), "asset": asset, "amount": str(amount), "key": key}
-    answer = world.browser(account.owner).post(path, form | more)
-    assert answer.status_code < 500, answer.content
-    return int(answer.status_code)
-
-
-def tell(world: World, event: dict[str, Any], *, is_forged: bool = False) -> str:
-    """Let the provider send a webhook, or somebody else; return what was answered."""
-    signed = {"secret": "f" * 32} if is_forged else {}
-    answer = world.provider.simulator.tell(event, **signed)
-    is_believed = not is_forged and get_provider() is not None
-    assert answer["status"] == (200 if is_believed else 401), answer
-    return json.loads(answer["body"])["data"]["outcome"] if is_believed else "401"
-
-
-def submit(command: Any) -> str:
-    """Submit by the queue; return what the order's status is."""
-    reply = submit_sync(command, request_id=str(uuid4()))
-    return "done" if not reply.code else reply.code

@@ -30,7 +30,8 @@ from matching.services import set_market_phase, unfreeze_account
 from tests.actors import SYSTEM
 from tests.integration.accounts.test_races import Thread
 from tests.integration.matching.worker_setup import running_worker
-from tests.integration.money.acts import ACTS, LATER, submit, tell
+from tests.integration.money.acts import ACTS, LATER
+from tests.integration.money.ways import submit, tell
 from tests.integration.money.world import MODES, OPEN, World
 from tests.provider_simulator import running_simulator
 from tests.providers import NAME, PROVIDER, event_of

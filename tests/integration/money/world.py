@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
 
-from django.db import connection
 from django.db.models import Sum
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -215,8 +214,8 @@ class World:
         return totals
 
     def row(self, model: Any, index: int, **which: Any) -> Any:
-        """Return one of a model's newest rows, None where there is none."""
-        rows = list(model.objects.filter(**which).order_by("-pk")[:12])
+        """Return one of a model's newest rows, so that acts meet; None where there is none."""
+        rows = list(model.objects.filter(**which).order_by("-pk")[:4])
         return rows[index % len(rows)] if rows else None
 
     def open_order(self, index: int) -> Order | None:
@@ -227,8 +226,3 @@ class World:
     def now(self) -> Any:
         """Return the clock by which payouts fall due."""
         return timezone.now() + self.ahead
-
-
-def close_connection() -> None:
-    """End a thread's session."""
-    connection.close()
