@@ -1,12 +1,11 @@
-"""What anybody can do to money, by every path. Each act reads four numbers, and any of it may fail.
+"""What anybody can do to money, by every path but the provider's (``provider_acts``).
 
-What is refused raises, or is answered, as the product says; whatever else goes wrong fails the
-trial.
+Each act reads four numbers, and any of it may fail. What is refused raises, or is answered, as the
+product says; whatever else goes wrong fails the trial.
 """
 
 import io
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,19 +13,14 @@ from typing import Final
 from django.core.management import call_command
 
 from accounts.models import Approval, LedgerTransaction, Payout, Withdrawal
-from accounts.money.sending import send_due
-from accounts.providers.client import sender
-from accounts.providers.config import get_provider
 from accounts.services import (
     approve,
     cancel_own_withdrawal,
     cancel_withdrawal,
     expire_approval,
     fail_withdrawal,
-    give_up_payout,
     refuse,
     request_withdrawal,
-    retry_payout,
     settle_withdrawal,
     submit_adjustment,
     submit_credit,
@@ -38,26 +32,14 @@ from matching.commands.cancel_all import CancelAllOrders
 from matching.gateway.client import deadline_ms
 from matching.services import freeze_account, set_market_phase, unfreeze_account
 from tests.actors import SYSTEM
+from tests.integration.accounts.test_races import run_together
 from tests.integration.matching.worker_setup import place
-from tests.integration.money.ways import call, post, press, submit, tell
+from tests.integration.money.ways import act, call, post, press, submit, tell
 from tests.integration.money.world import ASSETS, World
-from tests.providers import NAME, PROVIDER, deposit_of, event_of
+from tests.providers import deposit_of
+from zavora.foundation.errors import ZavoraError
 
-Act = Callable[..., str | None]
-ACTS: Final[dict[str, tuple[Act, int]]] = {}
 LATER: Final = timedelta(days=40)
-# What the provider does when it is asked; the last two have it and do not say so.
-PLANS: Final = ("answer", "answer", "pay", "pay", "refuse", "error", "error after", "drop after")
-
-
-def act(weight: int) -> Callable[[Act], Act]:
-    """Register an act; ``weight``: how often it comes."""
-
-    def register(function: Act) -> Act:
-        ACTS[function.__name__] = (function, weight)
-        return function
-
-    return register
 
 
 def money(b: int, c: int) -> tuple[str, Decimal]:
@@ -98,11 +80,10 @@ def deposit_by_command(world: World, a: int, b: int, c: int, d: int) -> None:
     account = world.accounts[a % len(world.accounts)]
     asset, amount = money(b, c)
     key = world.key()
-    with redirect_stdout(io.StringIO()):
-        call_command(
-            "deposit", account=account.public_id, asset=asset, amount=str(amount), key=key,
-            stdout=io.StringIO(),
-        )  # fmt: skip
+    call_command(
+        "deposit", account=account.public_id, asset=asset, amount=str(amount), key=key,
+        stdout=io.StringIO(),
+    )  # fmt: skip
     world.came[asset, key] = amount
 
 
@@ -217,86 +198,48 @@ def end_withdrawal(world: World, a: int, b: int, c: int, d: int) -> str:
     how = ("settle", "settle", "cancel", "own", "page", "api", "fail")[d % 7]
     account = row.account
     if how == "settle":
-        settle_withdrawal(by=SYSTEM, withdrawal_id=row.pk)
+        ending(world, row, how)()
         if not Payout.objects.filter(withdrawal=row, state="paid").exists():
             world.settled_here.add(row.pk)
-    elif how == "cancel":
-        cancel_withdrawal(by=SYSTEM, withdrawal_id=row.pk)
-    elif how == "own":
-        owner = world.owner_of(account)
-        cancel_own_withdrawal(by=owner, account_id=account.public_id, withdrawal_id=row.pk)
-    elif how == "fail":
-        fail_withdrawal(by=SYSTEM, withdrawal_id=row.pk, reason="came back")
     elif how == "page":
         browser = world.browser(account.owner)
         path = f"/account/withdrawals/{account.public_id}/{row.pk}/cancel"
         return f"page {browser.post(path).status_code}"
-    else:
+    elif how == "api":
         path = f"/api/v1/accounts/{account.public_id}/withdrawals/{row.pk}"
         return f"api {call(world, account, 'DELETE', path)}"
+    else:
+        ending(world, row, how)()
     return how
 
 
-# --- by the provider ------------------------------------------------------------------------------
-
-
 @act(4)
-def send_payouts(world: World, a: int, b: int, c: int, d: int) -> str:
-    """Send what is due, as the provider feels; the clock goes on, so that it is due again."""
-    provider = get_provider()
-    if provider is None:
+def end_from_two_sides(world: World, a: int, b: int, c: int, d: int) -> str:
+    """Two end the same withdrawal at the same moment: what has left is not given back as well."""
+    row = world.row(Withdrawal, a, state="approved")
+    if row is None:
         return "nothing"
-    plan = PLANS[a % len(PLANS)]
-    world.provider.simulator.plan(plan)
-    world.ahead += timedelta(minutes=b % 90)
-    at = world.ahead
-    sent, failed = send_due(
-        PROVIDER, NAME, sender(provider), lambda: world.now() - world.ahead + at
-    )
-    assert failed == 0
-    return f"{plan} {'some' if sent else 'none'}"
+    names = ("settle", ("cancel", "own", "fail")[b % 3])
+    threads = run_together(*(ending(world, row, name) for name in names))
+    for thread in threads:
+        if thread.error is not None and not isinstance(thread.error, ZavoraError):
+            raise thread.error
+    won = [name for name, thread in zip(names, threads, strict=True) if thread.error is None]
+    assert len(won) <= 1, "both have won"
+    if won == ["settle"] and not Payout.objects.filter(withdrawal=row, state="paid").exists():
+        world.settled_here.add(row.pk)
+    return won[0] if won else "nobody"
 
 
-@act(4)
-def end_payout(world: World, a: int, b: int, c: int, d: int) -> str:
-    """The provider pays what it has accepted, or fails to, and tells."""
-    payout = world.row(Payout, a, state__in=("sending", "sent", "waiting", "dead"))
-    has = world.provider.simulator.state["payouts"]
-    if payout is None or get_provider() is None or str(payout.public_id) not in has:
-        return "nothing"
-    how = "failed" if b % 4 == 0 else "paid"
-    reference = str(payout.public_id)
-    if not world.provider.end(reference, how):
-        return "over"
-    amount = Withdrawal.objects.get(pk=payout.withdrawal_id)
-    event = event_of(f"withdrawal.{how}", reference, amount.amount.normalize())
-    event["asset"] = amount.asset.code
-    world.provider.told.append(event)
-    return f"{how} {tell(world, event)}"
-
-
-@act(2)
-def tell_again(world: World, a: int, b: int, c: int, d: int) -> str:
-    """A webhook that came before comes again, right or forged."""
-    if not world.provider.told:
-        return "nothing"
-    event = world.provider.told[a % len(world.provider.told)]
-    return tell(world, event, is_forged=b % 3 == 0)
-
-
-@act(2)
-def work_off(world: World, a: int, b: int, c: int, d: int) -> str:
-    """An operator has a payout sent again, or gives it up: what may be there is made void first."""
-    payout = world.row(Payout, a, state__in=("dead", "waiting", "sent"))
-    if payout is None:
-        return "nothing"
-    if b % 2:
-        return str(retry_payout(by=SYSTEM, payout_id=payout.pk, now=world.now()).state)
-    is_void = bool(c % 2) and world.provider.end(str(payout.public_id), "void")
-    given_up = give_up_payout(
-        by=SYSTEM, payout_id=payout.pk, reason="no use", is_void=is_void, now=world.now()
-    )
-    return str(given_up.state)
+def ending(world: World, row: Withdrawal, how: str) -> Callable[[], object]:
+    """Return what ends a withdrawal."""
+    of = {"by": SYSTEM, "withdrawal_id": row.pk}
+    if how == "own":
+        of |= {"by": world.owner_of(row.account), "account_id": row.account.public_id}
+        return lambda: cancel_own_withdrawal(**of)
+    if how == "fail":
+        return lambda: fail_withdrawal(reason="came back", **of)
+    return lambda: (settle_withdrawal if how == "settle" else cancel_withdrawal)(**of)
 
 
 # --- between --------------------------------------------------------------------------------------

@@ -1,13 +1,28 @@
-"""The ways by which acts come to the exchange: the API, the pages, the provider, the queue."""
+"""The acts by name, and the ways by which they come: API, pages, provider, queue."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from accounts.providers.config import get_provider
 from matching.gateway.client import submit_sync
 from tests.integration.money.world import World
+
+Act = Callable[..., str | None]
+# By name, with how often it comes.
+ACTS: Final[dict[str, tuple[Act, int]]] = {}
+
+
+def act(weight: int) -> Callable[[Act], Act]:
+    """Register an act; ``weight``: how often it comes."""
+
+    def register(function: Act) -> Act:
+        ACTS[function.__name__] = (function, weight)
+        return function
+
+    return register
 
 
 def call(
