@@ -35,6 +35,8 @@ _ENTRIES: Final = RowTable(
 )
 # A balance of so much or more is nearly full: what comes in has to be counted.
 NEARLY_FULL: Final = 10**19
+# How many balances' rows are remembered to be there; then the memory begins anew.
+THERE_MAX: Final = 100_000
 _BALANCE: Final = Balance._meta.db_table
 _ACCOUNT: Final = Account._meta.db_table
 _ASSET: Final = Asset._meta.db_table
@@ -44,9 +46,11 @@ _SAME: Final = "b.account_id = k.account_id AND b.asset_id = k.asset_id"
 _LOCK_BALANCES: Final = (
     "SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text, b.version"
     f" FROM {_BALANCE} b JOIN {_KEYS} ON {_SAME}"
-    f" WHERE NOT EXISTS (SELECT FROM {_KEYS} LEFT JOIN {_BALANCE} b ON {_SAME} WHERE b.id IS NULL)"
-    " ORDER BY b.id FOR UPDATE OF b"
 )
+_IF_ALL_THERE: Final = (
+    f" WHERE NOT EXISTS (SELECT FROM {_KEYS} LEFT JOIN {_BALANCE} b ON {_SAME} WHERE b.id IS NULL)"
+)
+_IN_ORDER: Final = " ORDER BY b.id FOR UPDATE OF b"
 # In one order, so that of two who make the same rows one waits for the other and not both.
 _MAKE_BALANCES: Final = (
     f"INSERT INTO {_BALANCE} (account_id, asset_id, available, locked, version, updated_at)"
@@ -158,18 +162,30 @@ def read_totals(
 
 
 def lock_balances(
-    cursor: Cursor[Any], keys: Iterable[BalanceKey], scales: Mapping[int, int]
+    cursor: Cursor[Any],
+    keys: Iterable[BalanceKey],
+    scales: Mapping[int, int],
+    there: set[BalanceKey],
 ) -> dict[BalanceKey, LockedBalance]:
     """Lock the balances of ``keys`` in id order and return them; missing rows are made, at zero.
 
     Rows are made before any is locked: who waits for a row that somebody else is making holds no
-    lock that they may be waiting for (``accounts.money.postings``).
+    lock that they may be waiting for (``accounts.money.postings``). ``there`` is the caller's
+    memory of rows that were found, and need not be looked for: rows are never deleted.
     """
     wanted = list(keys)
-    found = _locked_if_all_there(cursor, wanted)
+    if there.issuperset(wanted):
+        found = _locked(cursor, wanted)
+    else:
+        found = _locked_if_all_there(cursor, wanted)
+        if len(found) == len(wanted):
+            # Those only that somebody has committed: what is made here may be rolled back.
+            if len(there) > THERE_MAX:
+                there.clear()
+            there.update(wanted)
     if len(found) < len(wanted):
         cursor.connection.execute(_MAKE_BALANCES, _columns(wanted))
-        found = _locked_if_all_there(cursor, wanted)
+        found = _locked(cursor, wanted)
     if len(found) < len(wanted):
         raise InvariantBroken(f"{len(found)} of {len(wanted)} balances could be locked")
     return {
@@ -183,12 +199,18 @@ def lock_balances(
     }
 
 
-def _locked_if_all_there(
-    cursor: Cursor[Any], wanted: Sequence[BalanceKey]
-) -> list[tuple[int, int, int, str, str, int]]:
+_Row = tuple[int, int, int, str, str, int]
+
+
+def _locked(cursor: Cursor[Any], wanted: Sequence[BalanceKey]) -> list[_Row]:
+    statement = _LOCK_BALANCES + _IN_ORDER
+    return cursor.connection.execute(statement, _columns(wanted)).fetchall()
+
+
+def _locked_if_all_there(cursor: Cursor[Any], wanted: Sequence[BalanceKey]) -> list[_Row]:
     """Lock and return the rows of balances; none where one of them is missing."""
-    columns = _columns(wanted)
-    return cursor.connection.execute(_LOCK_BALANCES, columns + columns).fetchall()
+    statement = _LOCK_BALANCES + _IF_ALL_THERE + _IN_ORDER
+    return cursor.connection.execute(statement, _columns(wanted) * 2).fetchall()
 
 
 def _columns(keys: Sequence[BalanceKey]) -> tuple[str, str]:

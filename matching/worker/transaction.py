@@ -141,7 +141,9 @@ def write(
             # Balances last: other shards wait for them until this batch has committed.
             locked = {}
             if outcome.changes:
-                locked = lock_balances(cursor, outcome.changes, context.scales)
+                locked = lock_balances(
+                    cursor, outcome.changes, context.scales, context.balances_there
+                )
     except psycopg.errors.UniqueViolation as error:
         if error.diag.table_name == KEYS.name:
             raise KeysTaken from error

@@ -41,7 +41,7 @@ class Meeting:
     def credit_both(self):
         with transaction.atomic(), connection.cursor() as wrapper:
             cursor, counts = wrapper.cursor, RowCounts()
-            locked = lock_balances(cursor, self.changes, self.scales)
+            locked = lock_balances(cursor, self.changes, self.scales, set())
             self.batch_has_locks.set()
             assert self.go.wait(WAIT_S)
             write_balances(

@@ -49,15 +49,20 @@ def test_a_shard_without_fee_account_is_an_error_of_ours():
 def test_balances_that_are_all_there_are_asked_for_once():
     table = Answers((1, 7, 2, "1.5", "0.5", 4))
 
-    assert lock_balances(table, [KEY], {2: 1}) == {KEY: LockedBalance(1, 15, 5, 4)}
-    assert len(table.asked) == 1
+    there = set()
+    for _ in range(2):
+        found = lock_balances(table, [KEY], {2: 1}, there)
+        assert found == {KEY: LockedBalance(1, 15, 5, 4)}
+    # Whether all are there is asked the first time alone.
+    assert ["NOT EXISTS" in statement for statement in table.asked] == [True, False]
 
 
 def test_a_balance_that_could_not_be_made_is_an_error_of_ours():
     table = Answers()
 
     with pytest.raises(InvariantBroken, match="0 of 1 balances could be locked"):
-        lock_balances(table, [KEY], {2: 8})
+        lock_balances(table, [KEY], {2: 8}, there := set())
+    assert there == set()
     assert [statement.split()[0] for statement in table.asked] == ["SELECT", "INSERT", "SELECT"]
 
 
