@@ -355,6 +355,8 @@ ZAVORA_HASHES_MAX = env.int("ZAVORA_HASHES_MAX", default=max(1, min(3, (os.cpu_c
 # The asset that 30-day volumes and tiers of fees are counted in.
 ZAVORA_VOLUME_ASSET = env.str("ZAVORA_VOLUME_ASSET", default="USD")
 # The Binance-compatible API: weight a minute and address, new orders an account; 0: no limit.
+# Whether what is signed and writes counts once in the compatible API, as everything does in v1.
+ZAVORA_COMPAT_SIGNED_ONCE = env.bool("ZAVORA_COMPAT_SIGNED_ONCE", default=not DEBUG)
 ZAVORA_COMPAT_WEIGHT_PER_MINUTE = env.int("ZAVORA_COMPAT_WEIGHT_PER_MINUTE", default=6_000)
 ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=100)
 ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=200_000)

@@ -22,9 +22,9 @@ class AccountFigures(msgspec.Struct, frozen=True):
 
 
 class LockedBalance(msgspec.Struct, gc=False):
-    """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
+    """A balance whose row this transaction holds; units of the asset's scale."""
 
-    balance_id: int | None
+    balance_id: int
     available_units: int
     locked_units: int
     version: int = 0

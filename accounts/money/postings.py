@@ -1,8 +1,9 @@
 """One ledger transaction at a time: locks, checks and writes for everything but matching.
 
 The worker's batches have their own statements in ``accounts.money.ledger``; both write the same
-rows. The order of locks is: accounts by id, then balances by id. Workers lock balances only, by
-id, too.
+rows. The order of locks is: accounts by id, then rows of balances that are to be made, by account
+and asset, then balances by id. Workers lock balances only, in this order, too. Whoever makes a row
+so holds no lock of another balance, for which somebody who waits for that row may be waited for.
 """
 
 from collections.abc import Sequence
@@ -93,13 +94,14 @@ def lock_balances_between(
 
     Raises InsufficientBalance where the first has less available, or is not there at all.
     """
+    theirs = Balance.objects.filter(account=receiver, asset=asset)
+    if not theirs.exists():
+        # Before any lock of a balance: a worker that is making this row may want the other one.
+        Balance.objects.bulk_create([Balance(account=receiver, asset=asset)], ignore_conflicts=True)
     both = Balance.objects.select_for_update().filter(account__in=(payer, receiver), asset=asset)
     found = {balance.account_id: balance for balance in both.order_by("pk")}
     if payer.pk not in found or found[payer.pk].available < amount:
         raise not_enough(asset, amount)
-    if receiver.pk not in found:
-        # After the other's lock, as a worker does it: who has inserted a row waits for nobody.
-        found[receiver.pk] = lock_balance(account=receiver, asset=asset)
     return found[payer.pk], found[receiver.pk]
 
 

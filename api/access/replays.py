@@ -239,15 +239,26 @@ class ReplayGuard:
             _judge_without_server(None, is_write=is_write)
             return
         waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((mark, waiting))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._ask(), name="replays")
+        self._begin_to_ask(mark, waiting)
         try:
             verdict = await waiting
         except _GONE as error:
             _judge_without_server(error, is_write=is_write)
             return
         _judge(verdict)
+
+    def note(self, mark: Mark) -> None:
+        """Let what reads, and may come again, count as come before for what writes; wait not."""
+        if not self._seen.add(mark) or self._absence.is_now:
+            return
+        noted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        noted.add_done_callback(_forget_outcome)
+        self._begin_to_ask(mark, noted)
+
+    def _begin_to_ask(self, mark: Mark, waiting: "asyncio.Future[int]") -> None:
+        self._waiting.append((mark, waiting))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._ask(), name="replays")
 
     async def close(self) -> None:
         """End what is under way, and the connection."""
@@ -313,6 +324,11 @@ class ReplayGuard:
         for mark in marks:
             pipeline.evalsha(*mark.question())
         return await pipeline.execute(raise_on_error=False)
+
+
+def _forget_outcome(noted: "asyncio.Future[int]") -> None:
+    if not noted.cancelled():
+        noted.exception()  # else the loop complains that nobody asked
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:

@@ -163,6 +163,7 @@ async def _identify(request: CompatRequest, route: Route, received: dict[bytes, 
         request.ip,
         security=route.security,
         check_required=route.check_required,
+        is_write=request.method in BODY_METHODS,
     )
     await limits.take_for_key(request.caller, request.ip, request.weight)
 

@@ -1,7 +1,10 @@
 """Who sent a request: the key's header, the clock's window, and the signature over the raw text.
 
 The checks come in one order, so that one mistake has one answer: key, required parameters,
-timestamp, signature. Parameter values come after that, in the handlers.
+timestamp, signature, whether it came before. Parameter values come after that, in the handlers.
+
+What is signed names no method and no path, and clients may repeat what reads. What writes counts
+once (ZAVORA_COMPAT_SIGNED_ONCE): a text that came before, wherever it was sent to, writes nothing.
 """
 
 import re
@@ -11,15 +14,17 @@ from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller, SigningKey
 from api.access import signatures
-from api.access.replays import WINDOW_MAX_MS
+from api.access.replays import WINDOW_MAX_MS, Mark
 from api.access.signatures import KEY_NAME, WINDOW_DEFAULT_MS
 from api.access.usable import check_usable
 from api.binance.rest.params import INTEGER_LEGAL, SIGNATURE, Params
 from api.binance.rest.routes import Security
 from api.binance.words import errors
 from api.process import web_process
-from zavora.foundation.errors import Forbidden, Unauthorized
+from zavora.foundation.errors import Forbidden, RateLimited, Unauthorized
+from zavora.foundation.setting_values import SettingValue
 
+_ONCE: Final = SettingValue("ZAVORA_COMPAT_SIGNED_ONCE")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _WINDOW: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?", re.ASCII)
 _WINDOW_LEGAL: Final = r"^[0-9]{1,5}(\.[0-9]{1,3})?$"
@@ -40,13 +45,15 @@ async def authenticate(
     security: Security,
     check_required: Callable[[Params], None] | None = None,
     is_logged_on: bool = False,
+    is_write: bool = True,
 ) -> Identity:
     """Return the caller and the account (primary key, public id) that a key speaks for.
 
     ``check_required`` raises -1102 for the call's own mandatory parameters. ``is_logged_on``: the
-    connection proved the key when it logged on, so that no signature is needed. Raises the
-    published errors of keys (-2014, -2015), of repeated and missing parameters, of the timestamp
-    (-1021, -1131) and of the signature (-1022), in this order.
+    connection proved the key when it logged on, so that no signature is needed. ``is_write``: its
+    signature counts once. Raises the published errors of keys (-2014, -2015), of repeated and
+    missing parameters, of the timestamp (-1021, -1131), of the signature (-1022) and of one that
+    came before (-1021), in this order.
     """
     key = await _find_key(api_key, ip, _SCOPES.get(security))
     params.check_repeated()
@@ -55,8 +62,8 @@ async def authenticate(
     if security is not Security.USER_STREAM:
         params.require("timestamp", *(() if is_logged_on else ("signature",)))
         _check_window(params)
-        if not is_logged_on and not is_signed_by(key, params):
-            raise errors.bad_signature()
+        if not is_logged_on:
+            await _check_signature(key, params, is_write=is_write)
     web_process().key_uses.note(key.caller, ip)
     return key.caller, key.account_pk, key.account_id
 
@@ -92,7 +99,31 @@ def _check_window(params: Params) -> None:
         raise errors.outside_window()
 
 
-def is_signed_by(key: SigningKey, params: Params) -> bool:
-    """Tell whether the signature of a request is this key's, over the text as it was received."""
+async def _check_signature(key: SigningKey, params: Params, *, is_write: bool) -> None:
+    """Check that a request is signed, and anew if it writes. Raises -1022 or -1021."""
+    text = signed_text(key, params)
+    if text is None:
+        raise errors.bad_signature()
+    if not _ONCE.value:
+        return
+    sent = signatures.milliseconds_of(params.needed("timestamp"))
+    mark = Mark.of(key.caller.key_id, sent, text)
+    replays = web_process().replays
+    if not is_write:
+        replays.note(mark)
+        return
+    try:
+        await replays.require_new(mark, is_write=True)
+    except Unauthorized:
+        raise errors.came_before() from None
+    except RateLimited:
+        raise errors.overloaded() from None
+
+
+def signed_text(key: SigningKey, params: Params) -> bytes | None:
+    """Return the text, as it was received, that a request's signature of this key is of."""
     signature = params.get(SIGNATURE) or ""
-    return any(signatures.is_signed_by(key, text, signature) for text in params.signed_texts)
+    for text in params.signed_texts:
+        if signatures.is_signed_by(key, text, signature):
+            return text
+    return None

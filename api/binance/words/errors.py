@@ -227,6 +227,11 @@ def outside_window() -> CompatError:
     return CompatError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
+def came_before() -> CompatError:
+    """A signed request that writes came before, or may have."""
+    return CompatError(-1021, "This signed request came before: sign it with a new timestamp.")
+
+
 def bad_signature() -> CompatError:
     """The signature is not that of the text."""
     return CompatError(-1022, "Signature for this request is not valid.")

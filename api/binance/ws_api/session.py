@@ -85,6 +85,7 @@ class Session:
             security=security,
             check_required=check_required,
             is_logged_on=own is None and self._api_key is not None,
+            is_write=security is Security.TRADE,
         )
 
     async def log_on(self, params: Params) -> Result:

@@ -115,6 +115,69 @@ def test_one_person_at_two_browsers_of_the_pages_approves_once(funded):
     assert Withdrawal.objects.get().state == "pending"
 
 
+LISTS = {"/admin/accounts/withdrawal/": "pk", "/admin/accounts/approval/": "approval_id"}
+
+
+def pressing_both(user, record):
+    """Return what has somebody approve at two browsers, each at another list of the desk."""
+
+    def press(path, row_id):
+        browser = Client()
+        browser.force_login(user)
+        body = {"action": "approve", "_selected_action": [row_id], "answered": "yes"}
+        return lambda: browser.post(path, body | {"reason": "seen"})
+
+    return [press(path, getattr(record, name)) for path, name in LISTS.items()]
+
+
+def test_one_person_at_two_lists_of_the_desk_at_once_is_one(funded):
+    """In either order, as the first approver and where only the second one is missing."""
+    user = ensure_user(by=SYSTEM, email="boss@desk.example", is_staff=True, is_superuser=True)
+    for turn in range(4):
+        record = ask(funded, 1)
+        presses = pressing_both(user, record)
+        threads = at_once(funded, *(presses if turn % 2 else presses[::-1]))
+        assert [thread.result.status_code for thread in threads] == [302, 302]
+        approval = Approval.objects.get(pk=record.approval_id)
+        assert (approval.approvers_given, approval.first_approver) == (1, user)
+        for press in presses:
+            press()
+        record.refresh_from_db()
+        assert record.state == "pending", turn
+        # Whoever comes now is the second, and then it is over for the first one, too.
+        approve(by=approver("other"), approval_id=record.approval_id, reason="seen")
+        record.refresh_from_db()
+        assert record.state == "approved", turn
+        before = Approval.objects.filter(pk=record.approval_id).values().get()
+        for press in presses:
+            press()
+        assert Approval.objects.filter(pk=record.approval_id).values().get() == before
+
+
+def test_who_asked_is_nobody_at_two_lists_of_the_desk_at_once(funded):
+    """A superuser whose own withdrawal waits for one more person; another one's press counts."""
+    asker, record = funded.owner, ask(funded)
+    approve(by=approver("first"), approval_id=record.approval_id, reason="seen")
+    type(asker).objects.filter(pk=asker.pk).update(is_staff=True, is_superuser=True)
+    presses = pressing_both(asker, record)
+    with transaction.atomic():
+        lock_account(funded.public_id)
+        threads = [Thread(press) for press in presses]
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+        assert thread.error is None
+    record.refresh_from_db()
+    assert (record.state, Approval.objects.get().approvers_given) == ("pending", 1)
+
+    boss = ensure_user(by=SYSTEM, email="boss@desk.example", is_staff=True, is_superuser=True)
+    assert pressing_both(boss, record)[0]().status_code == 302  # the control
+    record.refresh_from_db()
+    assert record.state == "approved"
+
+
 def test_of_three_persons_at_once_two_approve_and_it_is_done_once(funded):
     record = ask(funded)
     threads = at_once(

@@ -157,7 +157,7 @@ class Money:
                 (self.accounts[account].pk, self.assets[asset].pk): change
                 for (account, asset), change in changes.items()
             }
-            locked = lock_balances(cursor, keys, scales)
+            locked = lock_balances(cursor, keys, scales, set())
             for balance_key, change in keys.items():
                 balance = locked[balance_key]
                 after = (

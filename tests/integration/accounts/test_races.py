@@ -60,18 +60,23 @@ def run_together(*calls):
     return threads
 
 
+def count_blocked():
+    """Return how many sessions of this database wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
+
+
 def wait_until_blocked(count=1):
     """Return once ``count`` sessions of this database wait for a lock."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0] >= count:
-                return
+        if count_blocked() >= count:
+            return
     pytest.fail("nobody waited for the lock")
 
 

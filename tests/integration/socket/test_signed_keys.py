@@ -20,6 +20,9 @@ from tests.signed import SigningKey, let_memory_be_old, now_text
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import web
 
+# Both tests measure time: within a second, inside of a window.
+pytestmark = pytest.mark.alone
+
 EMAIL = "socket-signer@example.com"
 REVOKE = """
 import time
@@ -55,8 +58,13 @@ def key(exchange: Exchange) -> tuple[SigningKey, str]:
 
 
 @pytest_asyncio.fixture
-async def sockets(exchange: Exchange, second_url: str) -> AsyncIterator[list[Client]]:
+async def sockets(
+    exchange: Exchange, second_url: str, key: tuple[SigningKey, str]
+) -> AsyncIterator[list[Client]]:
     """Two connections to each of two web processes."""
+    # The queue may have been started anew by another test: its memory begins when it is asked.
+    async with httpx.AsyncClient(base_url=exchange.base_url, timeout=30) as http:
+        await http.get("/api/v1/accounts", headers=key[0].headers("GET", "/api/v1/accounts"))
     let_memory_be_old(exchange.redis_url)
     found = [Client(await connect(f"{url}/ws")) for url in (exchange.ws_url, second_url) * 2]
     yield found
