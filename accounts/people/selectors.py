@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from accounts.models import (
-    Account,
-    User,
-)
+from accounts.access.callers import Role
+from accounts.access.rights import SHARED
+from accounts.models import Account, Membership, User
 from zavora.foundation.errors import AccountNotFound
 
 
@@ -23,6 +22,31 @@ def get_account(public_id: UUID, *, owner_id: int | None = None) -> Account:
     if account is None:
         raise AccountNotFound("no such account")
     return account
+
+
+def get_reached_account(public_id: UUID, *, user_id: int) -> tuple[Account, Role]:
+    """Return an account of a user's own, or one that they are a member of, and what they are.
+
+    Raises AccountNotFound.
+    """
+    account = get_account(public_id)
+    if account.owner_id == user_id:
+        return account, Role.OWNER
+    found = Membership.objects.filter(SHARED, account=account, user_id=user_id).first()
+    if found is None:
+        raise AccountNotFound("no such account")
+    return account, Role(found.role)
+
+
+def list_memberships(user_id: int) -> list[Membership]:
+    """Return a user's memberships in accounts of others, oldest account first, with balances."""
+    found = Membership.objects.filter(SHARED, user_id=user_id).select_related("account__owner")
+    return list(found.order_by("account_id").prefetch_related("account__balances__asset"))
+
+
+def list_reached_accounts(user_id: int) -> list[Account]:
+    """Return a user's accounts, oldest first, and then those that others share with them."""
+    return list_accounts(user_id) + [one.account for one in list_memberships(user_id)]
 
 
 def list_accounts_with_fee_terms(after_pk: int, limit: int) -> list[int]:
