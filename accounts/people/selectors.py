@@ -1,10 +1,13 @@
 """Reads of users and their accounts."""
 
+from collections.abc import Sequence
 from uuid import UUID
+
+from django.utils import timezone
 
 from accounts.access.callers import Role
 from accounts.access.rights import SHARED
-from accounts.models import Account, Membership, User
+from accounts.models import Account, Invitation, Membership, User
 from zavora.foundation.errors import AccountNotFound
 
 
@@ -13,12 +16,9 @@ def find_user(email: str) -> User | None:
     return User.objects.filter(email=email.strip().lower()).first()
 
 
-def get_account(public_id: UUID, *, owner_id: int | None = None) -> Account:
-    """Return a customer's account; with ``owner_id`` only that user's. Else AccountNotFound."""
-    accounts = Account.objects.filter(public_id=public_id, kind=Account.Kind.CUSTOMER)
-    if owner_id is not None:
-        accounts = accounts.filter(owner_id=owner_id)
-    account = accounts.first()
+def get_account(public_id: UUID) -> Account:
+    """Return a customer's account, or raise AccountNotFound."""
+    account = Account.objects.filter(public_id=public_id, kind=Account.Kind.CUSTOMER).first()
     if account is None:
         raise AccountNotFound("no such account")
     return account
@@ -42,6 +42,24 @@ def list_memberships(user_id: int) -> list[Membership]:
     """Return a user's memberships in accounts of others, oldest account first, with balances."""
     found = Membership.objects.filter(SHARED, user_id=user_id).select_related("account__owner")
     return list(found.order_by("account_id").prefetch_related("account__balances__asset"))
+
+
+def list_members(account_pks: Sequence[int]) -> list[Membership]:
+    """Return the members of some accounts with their users, oldest first."""
+    found = Membership.objects.filter(account_id__in=account_pks).select_related("user")
+    return list(found.order_by("pk"))
+
+
+def list_open_invitations(account_pks: Sequence[int]) -> list[Invitation]:
+    """Return what can still be accepted of the invitations to some accounts, oldest first."""
+    found = Invitation.objects.filter(
+        account_id__in=account_pks,
+        expires_at__gt=timezone.now(),
+        accepted_at=None,
+        declined_at=None,
+        withdrawn_at=None,
+    )
+    return list(found.order_by("pk"))
 
 
 def list_reached_accounts(user_id: int) -> list[Account]:
