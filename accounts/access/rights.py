@@ -31,7 +31,7 @@ def role_in(by: Actor, account: Account) -> Role | None:
         return None
     if account.owner_id == by.user_id:
         return Role.OWNER
-    if by.kind is ActorKind.KEY and by.only_account is None:
+    if by.user_id is None or (by.kind is ActorKind.KEY and by.only_account is None):
         return None
     found = Membership.objects.filter(account=account, user_id=by.user_id).filter(SHARED)
     role = found.values_list("role", flat=True).first()

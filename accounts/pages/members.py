@@ -187,5 +187,5 @@ def _told(request: HttpRequest, account_id: UUID | None, act: Callable[[], str])
 
 def _back(account_id: UUID) -> HttpResponse:
     """Return to the page with the account's members unfolded."""
-    address = f"{reverse('account')}?{urlencode({'members': account_id})}#members-{account_id}"
+    address = f"{reverse('account')}?{urlencode({'members': str(account_id)})}#members-{account_id}"
     return redirect(address)

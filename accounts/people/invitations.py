@@ -6,7 +6,7 @@ none of this before somebody logs in by it, so an invitation tells nobody who is
 
 import secrets
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -200,6 +200,6 @@ def _states(now: str) -> dict[str, dict[str, str]]:
     return {"was": {"state": "open"}, "now": {"state": now}}
 
 
-def _record(by: Actor, act: str, invitation: Invitation, **more: object) -> None:
+def _record(by: Actor, act: str, invitation: Invitation, **more: Any) -> None:
     about = f"account:{invitation.account.public_id}"
     record_act(by, act, about, invitation=invitation.pk, invited=invitation.email, **more)

@@ -5,6 +5,7 @@ their roles allow is ``accounts.access``. Every act locks the account first, so 
 one sees what the other did.
 """
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -102,8 +103,8 @@ def _end(by: Actor, act: str, member: Membership) -> None:
 
 
 def _record(
-    by: Actor, act: str, member: Membership, *, was: str, now: str | None, **more: list[int]
+    by: Actor, act: str, member: Membership, *, was: str, now: str | None, **more: Any
 ) -> None:
     about = f"account:{member.account.public_id}"
-    roles = {"was": {"role": was}, "now": {"role": now}}
+    roles: dict[str, Any] = {"was": {"role": was}, "now": {"role": now}}
     record_act(by, act, about, member=member.user_id, **roles, **more)
