@@ -39,9 +39,7 @@ class Membership(models.Model):
 class Invitation(models.Model):
     """An offer, by mail, to become a member. The link's token is kept as its SHA-256 alone."""
 
-    account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="invitations", db_index=False
-    )
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invitations")
     email = models.EmailField()
     role = models.CharField(max_length=8, choices=MemberRole)
     token_digest = models.CharField(max_length=64, unique=True, editable=False)

@@ -1,18 +1,16 @@
-"""Members of an account: what each role may do, how one comes in, and what ends with it."""
+"""Members of an account: how one comes in, and what ends with it."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
-from django.test import override_settings
 from django.utils import timezone
 
 from accounts.access.actor import ActorKind
-from accounts.access.callers import ROLE_SCOPES, SCOPES, Role
+from accounts.access.callers import Role
 from accounts.access.selectors import find_api_key, find_caller_by_token, get_caller_of_user
 from accounts.models import ApiKey, AuditRecord, Invitation, Membership
 from accounts.people import invitations
@@ -21,29 +19,22 @@ from accounts.services import (
     MEMBERS_MAX,
     KeyTerms,
     accept_invitation,
-    add_address,
-    cancel_own_withdrawal,
     change_member_role,
     create_account,
     create_key,
     create_token,
     decline_invitation,
-    deposit,
     ensure_user,
     invite_member,
     leave_account,
-    remove_address,
     remove_member,
-    rename_account,
     request_report,
-    request_withdrawal,
-    set_allow_list,
     set_user_active,
-    transfer,
     withdraw_invitation,
 )
 from tests.actors import SYSTEM, customer
 from tests.admin_walk import fingerprint
+from tests.members import invited, shared
 from zavora.foundation.errors import (
     AccountNotFound,
     Conflict,
@@ -51,7 +42,6 @@ from zavora.foundation.errors import (
     NotFound,
     RateLimited,
     ValidationFailed,
-    ZavoraError,
 )
 
 pytestmark = pytest.mark.django_db
@@ -65,156 +55,9 @@ def bob(db):
     return ensure_user(by=SYSTEM, email="bob@example.com")
 
 
-def shared(account, person, role):
-    """Let somebody become a member, by invitation."""
-    _, token = invite_member(
-        by=customer(account.owner), account_id=account.public_id, email=person.email, role=role
-    )
-    return accept_invitation(by=customer(person), token=token)
-
-
 def reach(person):
     caller = get_caller_of_user(person.pk)
     return [(pk, caller.role_in(pk)) for pk in caller.accounts.values()]
-
-
-# --- what a role may do ---------------------------------------------------------------------------
-
-Act = Callable[[Any, Any], object]
-
-
-@override_settings(ZAVORA_FAUCET=True)
-def _use_faucet(by, it):
-    deposit(by=by, account_id=it.id, source="faucet", **USD)
-
-
-# Each service about an account that a customer may call, and the least role that it asks for.
-# Orders are the APIs' (tests/integration/access).
-ACTS: Final[Mapping[str, tuple[Role, Act]]] = {
-    "report": (Role.VIEWER, lambda by, it: request_report(
-        by=by, account_id=it.id, kind="statement", format="csv",
-        period_from=DAYS[0], period_to=DAYS[1],
-    )),
-    "faucet": (Role.OWNER, _use_faucet),
-    "withdraw": (Role.OWNER, lambda by, it: request_withdrawal(
-        by=by, account_id=it.id, address="far", **USD
-    )),
-    "cancel withdrawal": (Role.OWNER, lambda by, it: cancel_own_withdrawal(
-        by=by, account_id=it.id, withdrawal_id=it.withdrawal
-    )),
-    "transfer out": (Role.OWNER, lambda by, it: transfer(
-        by=by, from_account=it.id, to_account=it.second, **USD
-    )),
-    "transfer in": (Role.OWNER, lambda by, it: transfer(
-        by=by, from_account=it.second, to_account=it.id, **USD
-    )),
-    "add address": (Role.OWNER, lambda by, it: add_address(
-        by=by, account_id=it.id, asset="USD", address="near"
-    )),
-    "remove address": (Role.OWNER, lambda by, it: remove_address(
-        by=by, account_id=it.id, address_id=it.address
-    )),
-    "allow-list": (Role.OWNER, lambda by, it: set_allow_list(
-        by=by, account_id=it.id, is_on=True
-    )),
-    "rename": (Role.OWNER, lambda by, it: rename_account(by=by, account_id=it.id, label="New")),
-    "invite": (Role.OWNER, lambda by, it: invite_member(
-        by=by, account_id=it.id, email="new@example.com", role="viewer"
-    )),
-    "withdraw invitation": (Role.OWNER, lambda by, it: withdraw_invitation(
-        by=by, account_id=it.id, invitation_id=it.invitation
-    )),
-    "change role": (Role.OWNER, lambda by, it: change_member_role(
-        by=by, account_id=it.id, member_id=it.member, role="trader"
-    )),
-    "remove member": (Role.OWNER, lambda by, it: remove_member(
-        by=by, account_id=it.id, member_id=it.member
-    )),
-}  # fmt: skip
-RANKS: Final = {None: 0, Role.VIEWER: 1, Role.TRADER: 2, Role.OWNER: 3}
-
-
-class Things:
-    """An account with one of everything that a customer can act on."""
-
-    def __init__(self, account: Any) -> None:
-        self.owner = account.owner
-        self.id = account.public_id
-        by = customer(account.owner)
-        self.second = create_account(by=by, owner_id=account.owner_id, label="Second").public_id
-        for one in (self.id, self.second):
-            deposit(by=SYSTEM, account_id=one, asset="USD", amount=Decimal(100), source="bank")
-        asked = request_withdrawal(by=SYSTEM, account_id=self.id, address="far", **USD)
-        self.withdrawal = asked.pk
-        self.address = add_address(by=SYSTEM, account_id=self.id, asset="USD", address="far").pk
-        invitation, _ = invite_member(
-            by=by, account_id=self.id, email="late@example.com", role="viewer"
-        )
-        self.invitation = invitation.pk
-        cat = ensure_user(by=SYSTEM, email="cat@example.com")
-        self.member = shared(account, cat, "viewer").pk
-
-
-def person_of(role, account, bob):
-    if role is Role.OWNER:
-        return account.owner
-    if role is not None:
-        shared(account, bob, role.value)
-    return bob
-
-
-@pytest.mark.parametrize("role", RANKS)
-def test_each_role_may_do_what_the_table_says_and_leaves_the_rest_as_it_was(
-    role, account, usd, bob, settings
-):
-    settings.ZAVORA_FAUCET = False  # withdrawals wait
-    things = Things(account)
-    by = customer(person_of(role, account, bob))
-    found = {}
-    for name, (_, act) in ACTS.items():
-        before = fingerprint()
-        try:
-            act(by, things)
-            found[name] = "yes"
-        except ZavoraError as error:
-            found[name] = type(error).__name__
-        assert (fingerprint() == before) == (found[name] != "yes"), name
-
-    no = "AccountNotFound" if role is None else "Forbidden"
-    refused = dict.fromkeys(ACTS, no) | {"transfer in": "AccountNotFound"}  # the other account
-    assert found == {
-        name: "yes" if RANKS[role] >= RANKS[least] else refused[name]
-        for name, (least, _) in ACTS.items()
-    }
-
-
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.TRADER])
-def test_members_may_with_any_scope_what_their_role_says(role, account, bob):
-    shared(account, bob, role.value)
-    caller = get_caller_of_user(bob.pk)
-
-    assert caller.scopes == frozenset(SCOPES)
-    for scope in SCOPES:
-        if scope in ROLE_SCOPES[role]:
-            assert caller.account_pk(account.public_id, scope) == account.pk
-        else:
-            with pytest.raises(Forbidden):
-                caller.account_pk(account.public_id, scope)
-    with pytest.raises(Forbidden):
-        caller.own_account_pk(account.public_id)
-    own = bob.accounts.get()
-    assert caller.own_account_pk(own.public_id) == own.pk
-    # "All" is never an account of somebody else's.
-    assert list(caller.meant_by_all) == [own.public_id]
-    assert list(caller.accounts) == [own.public_id, account.public_id]
-
-
-# --- how one comes in -----------------------------------------------------------------------------
-
-
-def token_of(account, email="bob@example.com", role="trader"):
-    by = customer(account.owner)
-    return invite_member(by=by, account_id=account.public_id, email=email, role=role)[1]
 
 
 def records():
@@ -224,7 +67,7 @@ def records():
 
 def test_an_invitation_is_accepted_once_by_whoever_has_the_address(account, bob):
     cat = ensure_user(by=SYSTEM, email="cat@example.com")
-    token = token_of(account, " Bob@Example.com ")
+    token = invited(account, " Bob@Example.com ")
     before = fingerprint()
     for by, text in (
         (customer(cat), token),
@@ -260,8 +103,40 @@ def test_an_invitation_is_accepted_once_by_whoever_has_the_address(account, bob)
     assert token not in str(list(AuditRecord.objects.values())) + str(Invitation.objects.values())
 
 
+def test_each_act_is_on_record_with_what_was_and_what_is(account, bob):
+    by, asked = customer(account.owner), {"account_id": account.public_id}
+    known = AuditRecord.objects.latest("pk").pk
+    decline_invitation(by=customer(bob), token=invited(account, "bob@example.com"))
+    again = invite_member(by=by, **asked, email=bob.email, role="viewer")[0]
+    withdraw_invitation(by=by, **asked, invitation_id=again.pk)
+    member = shared(account, bob, "trader")
+    for _ in range(2):  # the same once more is nothing new
+        change_member_role(by=by, **asked, member_id=member.pk, role="viewer")
+    remove_member(by=by, **asked, member_id=member.pk)
+    shared(account, bob, "viewer")
+    leave_account(by=customer(bob), **asked)
+
+    ann, nothing = account.owner_id, {"role": None}
+    viewer, trader = {"role": "viewer"}, {"role": "trader"}
+    assert records() == [
+        ("member.invite", ann, nothing, trader),
+        ("member.decline", bob.pk, {"state": "open"}, {"state": "declined"}),
+        ("member.invite", ann, nothing, viewer),
+        ("member.withdraw", ann, {"state": "open"}, {"state": "withdrawn"}),
+        ("member.invite", ann, nothing, trader),
+        ("member.accept", bob.pk, nothing, trader),
+        ("member.role", ann, trader, viewer),
+        ("member.remove", ann, viewer, nothing),
+        ("member.invite", ann, nothing, viewer),
+        ("member.accept", bob.pk, nothing, viewer),
+        ("member.leave", bob.pk, viewer, nothing),
+    ]
+    about = AuditRecord.objects.filter(pk__gt=known).values_list("subject", flat=True)
+    assert set(about) == {f"account:{account.public_id}"}
+
+
 def test_an_address_that_is_not_proved_accepts_nothing(account, bob):
-    token = token_of(account)
+    token = invited(account, "bob@example.com")
     EmailAddress.objects.filter(user=bob).update(verified=False)
 
     with pytest.raises(NotFound):
@@ -273,7 +148,7 @@ def test_an_address_that_is_not_proved_accepts_nothing(account, bob):
 
 @pytest.mark.parametrize("end", ["time", "declined", "withdrawn", "another"])
 def test_an_invitation_that_is_over_is_as_if_there_were_none(end, account, bob):
-    token = token_of(account)
+    token = invited(account, "bob@example.com")
     row = Invitation.objects.get()
     assert row.state == "open"
     if end == "time":
@@ -285,7 +160,7 @@ def test_an_invitation_that_is_over_is_as_if_there_were_none(end, account, bob):
             by=customer(account.owner), account_id=account.public_id, invitation_id=row.pk
         )
     else:
-        accept_invitation(by=customer(bob), token=token_of(account, role="viewer"))
+        accept_invitation(by=customer(bob), token=invited(account, bob.email, "viewer"))
 
     row.refresh_from_db()
     assert row.state == {"time": "expired", "another": "withdrawn"}.get(end, end)
@@ -294,7 +169,7 @@ def test_an_invitation_that_is_over_is_as_if_there_were_none(end, account, bob):
     assert [one.role for one in Membership.objects.all()] == ["viewer"] * (end == "another")
     # It can be asked again, whatever became of the last one.
     if end != "another":
-        accept_invitation(by=customer(bob), token=token_of(account))
+        accept_invitation(by=customer(bob), token=invited(account, "bob@example.com"))
 
 
 def test_whether_an_address_has_a_user_changes_nothing_of_the_answer(account, bob):
@@ -323,7 +198,7 @@ def test_a_bad_invitation_names_the_field(email, role, field, account):
     before = fingerprint()
 
     with pytest.raises(ValidationFailed) as refused:
-        token_of(account, email, role)
+        invited(account, email, role)
 
     assert list(refused.value.details) == [field]
     assert fingerprint() == before
@@ -350,26 +225,26 @@ def test_keys_and_the_exchange_share_no_accounts(account, bob):
 def test_an_account_has_so_many_members_and_invitations(account):
     by = customer(account.owner)
     for number in range(MEMBERS_MAX):
-        token_of(account, f"person-{number}@example.com")
+        invited(account, f"person-{number}@example.com")
 
     with pytest.raises(Conflict):
-        token_of(account, "one.more@example.com")
+        invited(account, "one.more@example.com")
     # The same address once more is no more.
-    token_of(account, "person-0@example.com")
+    invited(account, "person-0@example.com")
     first = Invitation.objects.filter(withdrawn_at=None).earliest("pk")
     withdraw_invitation(by=by, account_id=account.public_id, invitation_id=first.pk)
-    token_of(account, "one.more@example.com")
+    invited(account, "one.more@example.com")
 
 
 def test_nobody_is_flooded_with_invitations(account):
     for _ in range(invitations.INVITATIONS_TO_AN_ADDRESS_A_DAY_MAX):
-        token_of(account)
+        invited(account, "bob@example.com")
     with pytest.raises(RateLimited):
-        token_of(account)
-    token_of(account, "another@example.com")
+        invited(account, "bob@example.com")
+    invited(account, "another@example.com")
 
     Invitation.objects.update(created_at=timezone.now() - timedelta(days=1))
-    token_of(account)
+    invited(account, "bob@example.com")
 
 
 def test_a_person_invites_so_often_a_day_to_all_accounts_together(account):
@@ -383,10 +258,10 @@ def test_a_person_invites_so_often_a_day_to_all_accounts_together(account):
         for number in range(invitations.INVITATIONS_A_DAY_MAX)
     )  # fmt: skip
     with pytest.raises(RateLimited):
-        token_of(account)
+        invited(account, "bob@example.com")
 
     Invitation.objects.update(created_at=timezone.now() - timedelta(days=1))
-    token_of(account)
+    invited(account, "bob@example.com")
 
 
 def test_the_table_itself_has_each_member_once_with_a_known_role(account, bob):
@@ -431,7 +306,14 @@ def test_a_key_without_an_account_reaches_what_is_its_owners_alone(account, bob)
     assert list(find_caller_by_token(token).accounts) == [bob.accounts.get().public_id]
     key = customer(bob, kind=ActorKind.KEY, key_id=1)
     with pytest.raises(AccountNotFound):
-        ACTS["report"][1](key, type("Asked", (), {"id": account.public_id}))
+        request_report(
+            by=key,
+            account_id=account.public_id,
+            kind="statement",
+            format="csv",
+            period_from=DAYS[0],
+            period_to=DAYS[1],
+        )
 
 
 @pytest.mark.parametrize("end", ["removed", "left"])
