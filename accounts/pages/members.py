@@ -22,6 +22,7 @@ from accounts.models import Invitation
 from accounts.pages.account import account_page
 from accounts.pages.confirm import confirmed
 from accounts.pages.forms import InviteForm
+from accounts.people.emails import has_proved_email
 from accounts.people.invitations import find_invitation
 from accounts.people.mails import mailer
 from accounts.services import (
@@ -170,7 +171,8 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _invitation_page(request: HttpRequest, found: Any, *, status: int) -> HttpResponse:
-    return render(request, "accounts/invitation.html", {"invitation": found}, status=status)
+    context = {"invitation": found, "is_proved": has_proved_email(user_of(request).pk)}
+    return render(request, "accounts/invitation.html", context, status=status)
 
 
 def _told(request: HttpRequest, account_id: UUID | None, act: Callable[[], str]) -> HttpResponse:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -19,8 +18,9 @@ from accounts.access.actor import Actor
 from accounts.access.key_secrets import token_digest
 from accounts.access.rights import require_own
 from accounts.audit import record_act
-from accounts.models import Account, Invitation, Membership
+from accounts.models import Account, Invitation, Membership, User
 from accounts.notices import publish_credentials_on_commit
+from accounts.people.emails import has_proved_email
 from accounts.people.locks import lock_account, lock_user
 from accounts.people.members import check_role, require_session
 from zavora.foundation.errors import Conflict, NotFound, RateLimited, ValidationFailed
@@ -134,14 +134,10 @@ def find_invitation(user_id: int, token: str) -> Invitation | None:
         token_digest=token_digest(token), expires_at__gt=timezone.now(), **_OPEN
     )
     invitation = found.first()
-    if invitation is None or not _is_proved(user_id, invitation.email):
+    if invitation is None or not has_proved_email(user_id):
         return None
-    return invitation
-
-
-def _is_proved(user_id: int, email: str) -> bool:
-    rows = EmailAddress.objects.filter(user_id=user_id, user__email=email, email=email)
-    return rows.filter(verified=True, user__is_active=True).exists()
+    is_theirs = User.objects.filter(pk=user_id, email=invitation.email).exists()
+    return invitation if is_theirs else None
 
 
 def _lock_invitation(user_id: int, token: str) -> Invitation:
