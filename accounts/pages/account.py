@@ -61,6 +61,11 @@ class AccountRow(msgspec.Struct, frozen=True):
     rename_form: LabelForm
     sharing: Sharing
 
+    @property
+    def name(self) -> str:
+        """What it is called, in some way."""
+        return self.label or str(self.id)
+
 
 class SharedAccountRow(msgspec.Struct, frozen=True):
     """An account of somebody else's, as the page shows it to a member."""
@@ -71,6 +76,11 @@ class SharedAccountRow(msgspec.Struct, frozen=True):
     owner: str
     role: str
     balances: list[BalanceRow]
+
+    @property
+    def name(self) -> str:
+        """What it is called beside one's own, which may have the same label."""
+        return f"{self.label or 'Account'} of {self.owner}"
 
 
 class WithdrawalRow(msgspec.Struct, frozen=True):

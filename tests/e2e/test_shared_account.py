@@ -57,7 +57,7 @@ def test_from_the_mail_to_the_balance_and_out_again(
     assert guest.overflow_px() == 0
     guest.page.get_by_role("button", name="Accept").click()
     expect(guest.page.get_by_role("status")).to_contain_text("You are a viewer of the account now.")
-    shared = guest.page.locator(".card", has_text=f"{owner.email} shares this account with you.")
+    shared = guest.page.locator(".card", has_text=f"{owner.email} shares this account with you:")
     expect(shared).to_contain_text("1,234.50")
     assert guest.overflow_px() == 0
     found += violations_in(guest.page, CROSSED[1])
