@@ -69,7 +69,7 @@ def test_from_the_mail_to_the_balance_and_out_again(
     assert owner.overflow_px() == 0
     found += violations_in(page, CROSSED[1])
     assert found == []
-    page.get_by_label(f"Role of {guest.email}").select_option("trader")
+    page.get_by_label(f"Role of {guest.email}", exact=True).select_option("trader")
     page.get_by_role("button", name=f"Change the role of {guest.email}").click()
     expect(page.get_by_role("status")).to_contain_text(f"{guest.email} is a trader now.")
     guest.page.reload()
