@@ -47,6 +47,15 @@ from accounts.people.factors import (
     use_factor_code,
 )
 from accounts.people.fees import assign_fee_tiers, set_account_fees
+from accounts.people.invitations import (
+    INVITATION_DAYS,
+    MEMBERS_MAX,
+    accept_invitation,
+    decline_invitation,
+    invite_member,
+    withdraw_invitation,
+)
+from accounts.people.members import change_member_role, leave_account, remove_member
 from accounts.people.notes import NOTE_LENGTH_MAX, add_note
 from accounts.people.password_links import (
     RESET_LINK_HOURS,
@@ -86,11 +95,13 @@ from accounts.reports.services import (
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
     "DEFAULT_ACCOUNT_LABEL",
+    "INVITATION_DAYS",
     "IPS_MAX",
     "KEYS_MADE_A_DAY_MAX",
     "KEYS_OF_ONES_OWN_MAX",
     "LABEL_LENGTH_MAX",
     "LEVEL_MAX",
+    "MEMBERS_MAX",
     "NOTE_LENGTH_MAX",
     "PEM_LENGTH_MAX",
     "RESET_LINK_HOURS",
@@ -102,6 +113,7 @@ __all__ = [
     "KeyTerms",
     "Movement",
     "NewApiKey",
+    "accept_invitation",
     "add_address",
     "add_note",
     "add_passkey",
@@ -113,6 +125,7 @@ __all__ = [
     "assign_fee_tiers",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
+    "change_member_role",
     "change_own_password",
     "confirm_own_email",
     "create_account",
@@ -122,6 +135,7 @@ __all__ = [
     "create_token",
     "create_user",
     "credit_deposit",
+    "decline_invitation",
     "deposit",
     "end_other_sessions",
     "end_own_session",
@@ -134,6 +148,8 @@ __all__ = [
     "forget_own_sessions",
     "give_up_payout",
     "handle_event",
+    "invite_member",
+    "leave_account",
     "make_reset_link",
     "preview_adjustment",
     "preview_credit",
@@ -144,6 +160,7 @@ __all__ = [
     "refuse",
     "remove_address",
     "remove_factor",
+    "remove_member",
     "rename_account",
     "rename_key",
     "renew_recovery_codes",
@@ -173,4 +190,5 @@ __all__ = [
     "take_report",
     "transfer",
     "use_factor_code",
+    "withdraw_invitation",
 ]

@@ -30,6 +30,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "unfreeze": "accounts.change_account",
         "cancel_all": "accounts.cancel_orders",
     },
+    "accounts.membership": {},
+    "accounts.invitation": {},
     "accounts.asset": {
         "add": "accounts.add_asset",
         "change": "accounts.change_threshold",

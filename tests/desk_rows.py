@@ -16,11 +16,13 @@ from accounts.models import (
     Account,
     Asset,
     Balance,
+    Invitation,
     LedgerEntry,
     LedgerTransaction,
     LiabilityLeaf,
     LiabilitySnapshot,
     LiabilityTree,
+    Membership,
     Note,
     Payout,
     ProviderEvent,
@@ -110,6 +112,13 @@ class Desk:
             by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(10**6),
             reason="for the test",
         )  # fmt: skip
+        invited = {"account": account, "made_by": user, "role": "viewer"}
+        Invitation.objects.create(
+            email=f"invited-{number}@example.org", token_digest=f"digest-{number}",
+            created_at=TIME, expires_at=TIME + timedelta(days=7), **invited,
+        )  # fmt: skip
+        if self.customers:
+            Membership.objects.create(user=self.customers[-1].owner, created_at=TIME, **invited)
         Note.objects.create(user=user, author=user, text=f"called {number}", created_at=TIME)
         maker = self.customers[-1] if self.customers else account
         self.customers.append(account)

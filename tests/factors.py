@@ -27,9 +27,11 @@ def add_app(user: Any) -> str:
     return secret
 
 
-def confirm(client: Any, user: Any, *, method: str = "password") -> None:
-    """Let a browser's session have shown just now that it is the user's."""
+def confirm(client: Any, user: Any, *, method: str = "password", at: float | None = None) -> None:
+    """Let a browser's session have shown just now, or at another time, that it is the user's."""
     session = client.session
-    session["account_authentication_methods"] = [{"method": method, "at": time.time()}]
+    session["account_authentication_methods"] = [
+        {"method": method, "at": time.time() if at is None else at}
+    ]
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()

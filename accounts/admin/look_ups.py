@@ -27,6 +27,8 @@ OF_AN_ACCOUNT: Final = (
     ("accounts.transfer", "transfers"),
     ("accounts.withdrawaladdress", "addresses"),
     ("accounts.approval", "approvals"),
+    ("accounts.membership", "members"),
+    ("accounts.invitation", "invitations"),
     ("accounts.apikey", "keys"),
     ("accounts.auditrecord", "records"),
     ("accounts.note", "notes"),

@@ -12,12 +12,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access.actor import Actor, ActorKind, Permission
-from accounts.access.callers import SCOPE_WITHDRAW, SCOPES
+from accounts.access.callers import ROLE_SCOPES, SCOPE_WITHDRAW, SCOPES, Role
 from accounts.access.confirmation import require_factor_to_withdraw
 from accounts.access.key_secrets import token_digest
-from accounts.access.rights import is_privileged
+from accounts.access.rights import SHARED, is_privileged
 from accounts.audit import record_act
-from accounts.models import Account, ApiKey, User
+from accounts.models import Account, ApiKey, Membership, User
 from accounts.notices import publish_credentials_on_commit
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
@@ -104,9 +104,9 @@ def add_key(
 
     Raises ValidationFailed, or Forbidden where one that may withdraw asks for a second factor.
     """
-    account, wrong = _checked_account(owner, terms.account_id)
+    account, wrong = _checked_account(owner, terms.account_id, terms.scopes)
     addresses, wrong_addresses = _checked_addresses(terms.ip_allowed)
-    wrong |= wrong_addresses | _wrong_terms(terms)
+    wrong = _wrong_terms(terms) | wrong_addresses | wrong
     if by.is_customer and SCOPE_WITHDRAW in terms.scopes and not terms.ip_allowed:
         wrong.setdefault("ip", f"expected addresses: a key that may {SCOPE_WITHDRAW} needs them")
     if wrong:
@@ -145,11 +145,25 @@ def _wrong_label(label: str) -> dict[str, str]:
     return {"label": f"expected at most {LABEL_LENGTH_MAX} printable characters"}
 
 
-def _checked_account(owner: User, account_id: UUID | None) -> tuple[Account | None, dict[str, str]]:
+def _checked_account(
+    owner: User, account_id: UUID | None, scopes: Sequence[str]
+) -> tuple[Account | None, dict[str, str]]:
+    """Return the account that a key is limited to: the user's own, or one shared with them."""
     if account_id is None:
         return None, {}
     account = owner.accounts.filter(public_id=account_id).first()
-    return account, {} if account is not None else {"account": "expected one of the user's"}
+    if account is not None:
+        return account, {}
+    # Locked: a membership that ends takes the keys along that it made possible.
+    members = Membership.objects.select_for_update(of=("self",)).select_related("account")
+    shared = members.filter(SHARED, user=owner, account__public_id=account_id).first()
+    if shared is None:
+        return None, {"account": "expected one of the user's"}
+    allowed = [scope for scope in SCOPES if scope in ROLE_SCOPES[Role(shared.role)]]
+    if set(scopes) <= set(allowed):
+        return shared.account, {}
+    expected = " and ".join(allowed)
+    return None, {"scopes": f"expected no more than a {shared.role} may: {expected}"}
 
 
 def _checked_addresses(ip_allowed: Sequence[str]) -> tuple[list[str], dict[str, str]]:

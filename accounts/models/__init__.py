@@ -5,6 +5,7 @@ from accounts.models.approvals import Approval
 from accounts.models.audit import AuditLink, AuditRecord
 from accounts.models.ids import next_id
 from accounts.models.liabilities import LiabilityLeaf, LiabilitySnapshot, LiabilityTree
+from accounts.models.members import Invitation, MemberRole, Membership
 from accounts.models.money import (
     Asset,
     Balance,
@@ -34,11 +35,14 @@ __all__ = [
     "AuditRecord",
     "Balance",
     "Deposit",
+    "Invitation",
     "LedgerEntry",
     "LedgerTransaction",
     "LiabilityLeaf",
     "LiabilitySnapshot",
     "LiabilityTree",
+    "MemberRole",
+    "Membership",
     "Note",
     "Payout",
     "ProviderEvent",

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
-from accounts.models import HELD_STATES, Account, Balance, Transfer
+from accounts.models import HELD_STATES, Account, Balance, MemberRole, Membership, Transfer
 from accounts.money.postings import total_of
 from accounts.money.selectors import (
     TransfersAsked,
@@ -24,12 +24,14 @@ from accounts.money.selectors import (
 )
 from accounts.pages.forms import (
     DepositForm,
+    InviteForm,
     LabelForm,
     TransferForm,
     WithdrawForm,
     names_of,
 )
-from accounts.people.selectors import list_accounts
+from accounts.pages.sharing import Sharing, sharing_of
+from accounts.people.selectors import list_accounts, list_memberships
 from zavora.foundation.money import text_for_people
 
 WITHDRAWALS_SHOWN_MAX = 50
@@ -57,6 +59,28 @@ class AccountRow(msgspec.Struct, frozen=True):
     status: str
     balances: list[BalanceRow]
     rename_form: LabelForm
+    sharing: Sharing
+
+    @property
+    def name(self) -> str:
+        """What it is called, in some way."""
+        return self.label or str(self.id)
+
+
+class SharedAccountRow(msgspec.Struct, frozen=True):
+    """An account of somebody else's, as the page shows it to a member."""
+
+    id: UUID
+    label: str
+    status: str
+    owner: str
+    role: str
+    balances: list[BalanceRow]
+
+    @property
+    def name(self) -> str:
+        """What it is called beside one's own, which may have the same label."""
+        return f"{self.label or 'Account'} of {self.owner}"
 
 
 class WithdrawalRow(msgspec.Struct, frozen=True):
@@ -103,21 +127,30 @@ def account_page(
     *,
     status: int = 200,
     rename_form: tuple[UUID, LabelForm] | None = None,
+    invite_form: tuple[UUID, InviteForm] | None = None,
     **changed: Any,
 ) -> HttpResponse:
     """Return the page; ``changed`` takes the place of what it shows by itself: a refused form.
 
-    ``rename_form`` is that of one account.
+    ``rename_form`` and ``invite_form`` are those of one account.
     """
     user_id = user_of(request).pk
     accounts = list_accounts(user_id)
     assets = list_assets()
     refused = dict([rename_form] if rename_form else [])
-    page = _page_of(request, accounts, *refused)
+    invites = dict([invite_form] if invite_form else [])
+    unfolded = request.GET.get("members", "")
+    page = _page_of(request, accounts, *map(str, (*refused, *invites)), unfolded)
     shown = accounts[(page - 1) * ACCOUNTS_PAGE : page * ACCOUNTS_PAGE]
+    sharing = sharing_of(shown, invites, unfolded=unfolded)
     transfers = list_transfers(TransfersAsked(owner_id=user_id), limit=TRANSFERS_SHOWN_MAX + 1)
     context = {
-        "accounts": [_account_row(account, refused.get(account.public_id)) for account in shown],
+        "accounts": [
+            _account_row(account, refused.get(account.public_id), sharing[account.pk])
+            for account in shown
+        ],
+        "shared": [_shared_row(one) for one in list_memberships(user_id)],
+        "roles": MemberRole.choices,
         "next_page": page + 1 if len(accounts) > page * ACCOUNTS_PAGE else None,
         "new_account_form": LabelForm(),
         "transfer_form": (
@@ -134,10 +167,10 @@ def account_page(
     return render(request, "accounts/account.html", context | changed, status=status)
 
 
-def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: UUID) -> int:
+def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: str) -> int:
     """Return which page of accounts to show: that of one account, or the one asked for."""
     for index, account in enumerate(accounts):
-        if account.public_id in about:
+        if str(account.public_id) in about:
             return index // ACCOUNTS_PAGE + 1
     text = request.GET.get("page", "")
     last = max(1, -(-len(accounts) // ACCOUNTS_PAGE))
@@ -145,16 +178,37 @@ def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: UUID) ->
     return min(max(int(text), 1), last) if is_number else 1
 
 
-def _account_row(account: Account, refused: LabelForm | None) -> AccountRow:
-    balances = sorted(account.balances.all(), key=lambda balance: balance.asset.code)
+def _account_row(account: Account, refused: LabelForm | None, sharing: Sharing) -> AccountRow:
     return AccountRow(
         id=account.public_id,
         label=account.label,
-        status="" if account.status == Account.Status.ACTIVE else account.get_status_display(),
-        balances=[_balance_row(balance) for balance in balances],
+        status=_status_of(account),
+        balances=_balance_rows(account),
         rename_form=refused
         or LabelForm(about=str(account.public_id), initial={"label": account.label}),
+        sharing=sharing,
     )
+
+
+def _shared_row(member: Membership) -> SharedAccountRow:
+    account = member.account
+    return SharedAccountRow(
+        id=account.public_id,
+        label=account.label,
+        status=_status_of(account),
+        owner=str(account.owner),
+        role=member.role,
+        balances=_balance_rows(account),
+    )
+
+
+def _status_of(account: Account) -> str:
+    return "" if account.status == Account.Status.ACTIVE else account.get_status_display()
+
+
+def _balance_rows(account: Account) -> list[BalanceRow]:
+    balances = sorted(account.balances.all(), key=lambda balance: balance.asset.code)
+    return [_balance_row(balance) for balance in balances]
 
 
 def transfer_rows(rows: Sequence[Transfer], accounts: Sequence[Account]) -> list[TransferRow]:

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts.access.actor import ADDRESS_LENGTH_MAX
 from accounts.access.callers import SCOPES
 from accounts.access.passwords import is_leaked
-from accounts.models import Account, ApiKey, Asset, User
+from accounts.models import Account, ApiKey, Asset, MemberRole, User
 from accounts.services import IPS_MAX, LABEL_LENGTH_MAX, PEM_LENGTH_MAX, KeyTerms
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.idempotency import KEY_LENGTH_MAX
@@ -203,6 +203,24 @@ class LabelForm(forms.Form):
     def __init__(self, data: Any = None, *, about: str = "new", initial: Any = None) -> None:
         # The page holds one of these for each account.
         super().__init__(data, auto_id=f"label_{about}_%s", initial=initial)
+
+
+class InviteForm(forms.Form):
+    """Somebody to share an account with. ``about``: which account."""
+
+    email = forms.EmailField(
+        label="E-mail address", max_length=254, widget=forms.EmailInput({"autocomplete": "off"})
+    )
+    role = forms.ChoiceField(
+        choices=[
+            (MemberRole.VIEWER, "Viewer: sees balances, orders and reports"),
+            (MemberRole.TRADER, "Trader: places and cancels orders, too"),
+        ]
+    )
+
+    def __init__(self, data: Any = None, *, about: str) -> None:
+        # The page holds one of these for each account.
+        super().__init__(data, auto_id=f"invite_{about}_%s")
 
 
 class AddressForm(forms.Form):

@@ -15,7 +15,7 @@ from accounts.access.selectors import list_keys
 from accounts.pages.confirm import confirmed
 from accounts.pages.forms import KeyForm
 from accounts.pages.new_tokens import keep_new_key, take_new_key
-from accounts.people.selectors import list_accounts
+from accounts.pages.sharing import reached_choices
 from accounts.services import create_key, rename_key, revoke_key
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.forms import sentence, show_error
@@ -31,7 +31,7 @@ def keys(request: HttpRequest) -> HttpResponseBase:
     """Show the keys, and one that was just made this once; or make one."""
     if request.method == "POST":
         return _make(request)
-    accounts = list_accounts(user_of(request).pk)
+    accounts = reached_choices(user_of(request).pk)
     return _page(request, KeyForm(accounts=accounts), new_key=take_new_key(request))
 
 
@@ -39,7 +39,7 @@ def keys(request: HttpRequest) -> HttpResponseBase:
 def _make(request: HttpRequest) -> HttpResponse:
     """Make a key and lead back to the page, so that a reload makes no other."""
     count_new_key(user_of(request).pk)
-    form = KeyForm(request.POST, accounts=list_accounts(user_of(request).pk))
+    form = KeyForm(request.POST, accounts=reached_choices(user_of(request).pk))
     if form.is_valid():
         try:
             row, secret = create_key(

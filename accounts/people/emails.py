@@ -6,6 +6,7 @@ have shown that mail to it reaches them.
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import F
 
 from accounts.access.actor import Actor
 from accounts.audit import record_act
@@ -19,6 +20,12 @@ def add_email(user: User, *, is_proved: bool) -> EmailAddress:
     return EmailAddress.objects.create(
         user=user, email=user.email, primary=True, verified=is_proved
     )
+
+
+def has_proved_email(user_id: int) -> bool:
+    """Tell whether somebody who is let in has proved the address that they log in by."""
+    rows = EmailAddress.objects.filter(user_id=user_id, user__is_active=True, verified=True)
+    return rows.filter(email=F("user__email")).exists()
 
 
 @transaction.atomic(durable=True)

@@ -14,7 +14,7 @@ from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_TRADE
 from accounts.access.rights import is_privileged, require_over_owner, require_own
 from accounts.audit import record_act
-from accounts.models import Account, User
+from accounts.models import Account, Membership, User
 from accounts.notices import publish_credentials_on_commit
 from accounts.people.emails import add_email
 from accounts.people.locks import lock_account, lock_user
@@ -173,6 +173,9 @@ def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
             was={"is_active": not is_active}, now={"is_active": is_active},
         )  # fmt: skip
     publish_credentials_on_commit(user.pk)
+    # Members of their accounts reach those while they are let in.
+    for member_id in Membership.objects.filter(account__owner=user).values_list("user", flat=True):
+        publish_credentials_on_commit(member_id)
     return user
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_READ
-from accounts.access.rights import require_own
+from accounts.access.rights import require_reach
 from accounts.audit import record_act
 from accounts.models import Account, Report, ReportPart
 from accounts.people.locks import lock_user
@@ -77,7 +77,7 @@ def request_report(
     period_from: datetime,
     period_to: datetime | None = None,
 ) -> Report:
-    """Ask for a report about one's own account; without ``period_to`` until a minute ago.
+    """Ask for a report about an account that one reaches; without ``period_to`` until a minute ago.
 
     The same again gives the same report, unless that failed. Raises Forbidden (without the scope),
     AccountNotFound (for somebody else's, too), ValidationFailed or RateLimited; then nothing was
@@ -89,7 +89,7 @@ def request_report(
     _check_words(kind, format)
     _check_period(period_from, period_to, now)
     account = get_account(account_id)
-    require_own(by, account, what="ask for reports of others")
+    require_reach(by, account, SCOPE_READ, what="ask for reports of others")
     if account.owner_id is not None:
         # Of two requests at once one waits here, and then finds the other's row.
         lock_user(account.owner_id)

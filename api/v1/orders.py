@@ -62,7 +62,7 @@ async def place_order(
     """Place an order and return ``{order, trades}``. ``key`` comes before the client order id."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_place(params)
-    account_pk = caller.account_pk(asked.user_id)
+    account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
     terms = _terms_of_symbol(asked.market)
     price, quantity, quote_quantity = _fitting(
         terms, price=asked.price, quantity=asked.quantity, quote_quantity=asked.quote_quantity
@@ -159,7 +159,7 @@ async def cancel_all(
     """
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel_all(params)
-    account_pk = caller.account_pk(asked.account)
+    account_pk = caller.account_pk(asked.account, SCOPE_TRADE)
     by_id = {view.terms.market_id: view.terms for view in web_process().feed.markets()}
     market = None if asked.market is None else _terms_of_symbol(asked.market)
     shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
@@ -192,7 +192,7 @@ async def cancel_all(
 
 
 async def cancel_all_after(caller: Caller, timeout_ms: int, *, request_id: str) -> int:
-    """Have all orders of the caller's accounts cancelled in ``timeout_ms``; 0: not any more.
+    """Have all orders of the caller's own accounts cancelled in ``timeout_ms``; 0: not any more.
 
     Return when that is due, in microseconds since 1970 (0: never), once every shard has it. Where
     one refuses, others may have it; asking again is safe.
@@ -201,7 +201,7 @@ async def cancel_all_after(caller: Caller, timeout_ms: int, *, request_id: str) 
     shards = sorted({view.terms.shard_id for view in web_process().feed.markets()})
     commands = [
         submit(SetTimer(account_pk, caller.key_id or 0, timeout_ms), request_id, shard_id=shard_id)
-        for account_pk in caller.accounts.values()
+        for account_pk in caller.meant_by_all.values()
         for shard_id in shards
     ]
     due_us = 0
@@ -285,7 +285,10 @@ def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
 
 
 async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
-    """Return an order's number, account and market; OrderNotFound for anybody else's."""
+    """Return number, account and market of an order that the caller may change.
+
+    OrderNotFound for anybody else's, Forbidden where they may only look at it.
+    """
     number = order_id_of(order_id)
     if number is None:
         raise OrderNotFound("There is no such order.")
@@ -298,6 +301,7 @@ async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
     account_pk, market_id = place
     if account_pk not in caller.accounts.values():
         raise OrderNotFound("There is no such order.")
+    caller.require_in(account_pk, SCOPE_TRADE)
     return number, account_pk, market_id
 
 

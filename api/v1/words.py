@@ -4,13 +4,14 @@ Decimals are strings in the figures' own scales, times RFC 3339 with six decimal
 Account ids are public UUIDs; a counterparty's ids are null for a caller who does not own them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import asdict
 
+from accounts.access.callers import Caller, Role
 from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
@@ -55,6 +56,7 @@ ACCOUNT_STATUS: Final = {
     "frozen": "Frozen",
     "closed": "Closed",
 }
+ROLE: Final = {Role.OWNER: "Owner", Role.TRADER: "Trader", Role.VIEWER: "Viewer"}
 # Three states as clients have always known them, and behind them the stages.
 WITHDRAWAL_STATE: Final = {
     "pending": "Pending",
@@ -269,11 +271,18 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def account(row: Any) -> Shape:
-    """Return an Account."""
+def accounts(rows: Iterable[Any], caller: Caller) -> list[Shape]:
+    """Return those Accounts that a caller's credential reaches."""
+    reached = (row for row in rows if row.public_id in caller.accounts)
+    return [account(row, role=caller.role_in(row.pk)) for row in reached]
+
+
+def account(row: Any, *, role: Role = Role.OWNER) -> Shape:
+    """Return an Account, with what the caller is to it."""
     return {
         "id": str(row.public_id),
         "label": row.label,
+        "role": ROLE[role],
         "status": ACCOUNT_STATUS[row.status],
         **account_rates(row),
         "created_at": moment_text(row.created_at),

@@ -156,7 +156,8 @@ test("the fee is estimated on what is received, rounded up", () => {
 
 test("a fee is never less than the asset's smallest unit, and an account's own rates win", () => {
   const whole = { ...MARKET, base_scale: 0, quantity_step: "1" };
-  const rates = ratesOf(whole, { id: "a", label: "", maker_fee: null, taker_fee: "0.006" });
+  const account = { id: "a", label: "", role: "Owner", owner: "" } as const;
+  const rates = ratesOf(whole, { ...account, maker_fee: null, taker_fee: "0.006" });
   assert.deepEqual(rates, { maker: "0.001", taker: "0.006" });
   const one = estimate(LIMIT, whole, BOOK, rates);
   assert.deepEqual([write(one.fee!), write(one.receive!)], ["1", "0"]);

@@ -6,12 +6,19 @@ from typing import Final
 from tests.access.rules import ANYBODY, YES, Rule
 from tests.routes import ANYTHING_ELSE
 
-PAGE_CALLERS: Final = ("nobody", "token", "session", "no CSRF", "other session", "operator")
+PAGE_CALLERS: Final = (
+    "nobody", "token", "session", "no CSRF", "other session", "operator", "viewer", "trader",
+)  # fmt: skip
 FORM: Final = Rule("anybody", by_form=True)
 PERSON: Final = Rule("logged in")
 PERSONS_FORM: Final = Rule("logged in", by_form=True)
 OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
-OWN_PAGE: Final = Rule("logged in, own page")
+SHARED_FORM: Final = Rule("logged in, own or shared", is_owned=True, by_form=True, is_shared=True)
+SHARED_PAGE: Final = Rule("logged in, own or shared page", is_shared=True)
+# A member's own: the account's owner has none.
+MEMBERS_FORM: Final = Rule("logged in, a member", is_owned=True, by_form=True, is_shared=True)
+INVITED: Final = Rule("logged in, who is invited")
+INVITED_FORM: Final = Rule("logged in, who is invited", by_form=True)
 STAFF: Final = Rule("staff")
 STAFF_FORM: Final = Rule("staff", by_form=True)
 NOTHING: Final = Rule("nobody: there is nothing")
@@ -56,14 +63,21 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /account/security/factors/<int:factor_id>/remove": OWN_FORM,
     "POST /account/security/sessions/end": PERSONS_FORM,
     "POST /account/security/sessions/<int:session_id>/end": OWN_FORM,
-    "GET /account/<uuid:account_id>/fees": OWN_PAGE,
+    "GET /account/<uuid:account_id>/fees": SHARED_PAGE,
     "POST /account/accounts": PERSONS_FORM,
     "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,
+    "POST /account/accounts/<uuid:account_id>/members": OWN_FORM,
+    "POST /account/accounts/<uuid:account_id>/members/<int:member_id>/role": OWN_FORM,
+    "POST /account/accounts/<uuid:account_id>/members/<int:member_id>/remove": OWN_FORM,
+    "POST /account/accounts/<uuid:account_id>/invitations/<int:invitation_id>/withdraw": OWN_FORM,
+    "POST /account/accounts/<uuid:account_id>/leave": MEMBERS_FORM,
+    "GET /account/invitations/<str:token>": INVITED,
+    "POST /account/invitations/<str:token>": INVITED_FORM,
     "GET /account/transfers": PERSON,
     "POST /account/transfers": OWN_FORM,
     "GET /account/tokens": PERSON,
     "GET /account/statements": PERSON,
-    "POST /account/statements": OWN_FORM,
+    "POST /account/statements": SHARED_FORM,
     "GET /liabilities": ANYBODY,
     "POST /account/tokens": PERSONS_FORM,
     "POST /account/tokens/<int:key_id>/rename": OWN_FORM,
@@ -99,6 +113,13 @@ def page_cell(_call: str, rule: Rule, caller: str) -> str:
         return "log-in"
     if rule.words == "staff":
         return YES if caller == "operator" else "log-in"
-    if rule is OWN_PAGE and caller in ("other session", "operator"):
+    if rule in (INVITED, INVITED_FORM):
+        # The link that is tried is nobody's: who is invited is another test's.
+        return "404" if rule is INVITED else YES
+    is_member = caller in ("viewer", "trader")
+    is_outside = caller in ("other session", "operator") or (is_member and not rule.is_shared)
+    if rule is MEMBERS_FORM:
+        return YES if is_member else "not there"
+    if rule is SHARED_PAGE and is_outside:
         return "404"
-    return "not there" if rule.is_owned and caller in ("other session", "operator") else YES
+    return "not there" if rule.is_owned and is_outside else YES

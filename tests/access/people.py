@@ -39,10 +39,11 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.notices import publish_credentials_on_commit
 from accounts.services import (
-    add_address, append_part, create_account, create_api_key, create_token, deposit, ensure_user,
-    finish_report, publish_liabilities, request_report, request_withdrawal, revoke_key, take_report,
+    accept_invitation, add_address, append_part, create_account, create_api_key, create_token,
+    deposit, ensure_user, finish_report, invite_member, publish_liabilities, request_report,
+    request_withdrawal, revoke_key, take_report,
 )
-from tests.actors import SYSTEM
+from tests.actors import SYSTEM, customer
 
 ALL = ["read", "trade", "withdraw"]
 EACH = {one: [one] for one in ALL}
@@ -50,7 +51,7 @@ rights = {"operator": {"is_staff": True, "is_superuser": True}}
 tag = secrets.token_hex(4)
 users = {
     name: ensure_user(by=SYSTEM, email=f"matrix.{name}.{tag}@example.com", **rights.get(name, {}))
-    for name in ("owner", "other", "operator", "frozen")
+    for name in ("owner", "other", "operator", "frozen", "viewer", "trader")
 }
 accounts = {name: user.accounts.get() for name, user in users.items()}
 owner = users["owner"]
@@ -86,6 +87,24 @@ keys["unlimited"] = key(owner, ALL, None)
 for name in ("other", "operator", "frozen"):
     rows[name], tokens[name] = token(users[name], ALL)
     keys[name] = key(users[name], ALL, accounts[name])
+def invited(account, email, role):
+    by = customer(owner)
+    return invite_member(by=by, account_id=account.public_id, email=email, role=role)
+
+def member(account, user, role):
+    _, link = invited(account, user.email, role)
+    return accept_invitation(by=customer(user), token=link)
+
+for role, scopes in (("viewer", ["read"]), ("trader", ["read", "trade"])):
+    for one in (accounts["owner"], second):
+        member(one, users[role], role)
+    row, tokens[f"{role} key"] = token(
+        users[role], scopes, account_id=accounts["owner"].public_id
+    )
+    keys[role] = key(users[role], scopes, accounts["owner"])
+    # Whatever such a key may, it does not exceed the role.
+    ApiKey.objects.filter(pk__in=[row.pk, keys[role].key_id]).update(scopes=ALL)
+    publish_credentials_on_commit(users[role].pk)
 revoke_key(by=SYSTEM, key_id=rows["revoked"].pk)
 ended = {"expired": {"expires_at": timezone.now() - timedelta(seconds=1)},
          "elsewhere": {"ip_allowed": ["192.0.2.7", "2001:db8::1"]}}
@@ -105,7 +124,7 @@ def session(user):
     request.session.save()
     return request.session.session_key
 
-whose = ("owner", "other", "operator")
+whose = ("owner", "other", "operator", "viewer", "trader")
 sessions = {name: [session(users[name]) for _ in range(4)] for name in whose}
 # A report that is done, of two who ask for their own, and all balances published.
 end = (timezone.now() - timedelta(days=2)).replace(microsecond=0)
@@ -152,6 +171,12 @@ print(json.dumps({
     "pending": pending,
     "reports": reports,
     "snapshot": snapshot.pk,
+    "doomed_members": [
+        member(accounts["owner"], ensure_user(by=SYSTEM, email=f"{one}.{tag}@example.com"),
+               "viewer").pk
+        for one in ("matrix.cat", "matrix.dog")
+    ],
+    "doomed_invitation": invited(accounts["owner"], f"late.{tag}@example.com", "viewer")[0].pk,
     "doomed_token": token(owner, ["read"])[0].pk,
     "doomed_factor": Authenticator.objects.create(
         user=owner, type="totp", data={"secret": ""}
@@ -174,6 +199,8 @@ class People:
         self.tokens: dict[str, str] = {**made["tokens"], "unknown": "zvr_" + "x" * 43}
         self.keys: dict[str, dict[str, Any]] = made["keys"]
         self.doomed_token: int = made["doomed_token"]
+        self.doomed_members: list[int] = made["doomed_members"]
+        self.doomed_invitation: int = made["doomed_invitation"]
         self.snapshot: int = made["snapshot"]
         self._reports: dict[str, int] = made["reports"]
         self.doomed_factor: int = made["doomed_factor"]
@@ -215,6 +242,8 @@ class People:
             return self.cookie("owner", with_csrf=caller == "session")
         if caller == "other session":
             return self.cookie("other")
+        if caller in ("viewer", "trader"):
+            return self.cookie(caller)
         return {"Authorization": f"Bearer {self.tokens[caller]}"}
 
     def signed_headers(self, caller: str, request: httpx.Request) -> dict[str, str]:

@@ -18,12 +18,18 @@ class Rule(NamedTuple):
     by_form: bool = False
     by_listen_key: bool = False
     by_session: bool = False
+    # Members of the account may, too, as far as their role goes.
+    is_shared: bool = False
 
 
 ANYBODY: Final = Rule("anybody")
 READ, TRADE, WITHDRAW = (Rule(scope, scope) for scope in ("read", "trade", "withdraw"))
 OWN_READ, OWN_TRADE, OWN_WITHDRAW = (
     Rule(f"{scope}, own account", scope, is_owned=True) for scope in ("read", "trade", "withdraw")
+)
+SHARED_READ, SHARED_TRADE = (
+    Rule(f"{scope}, own or shared account", scope, is_owned=True, is_shared=True)
+    for scope in ("read", "trade")
 )
 OWN_UNLIMITED: Final = Rule(
     "trade, own accounts, not limited to one", "trade", is_owned=True, is_unlimited=True
@@ -43,29 +49,31 @@ OWN: Final = "own"
 V1_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
     "other", "operator", "session", "no CSRF", "other session", "frozen", "signed", "signed read",
-    "signed limited", "signed revoked", "unsigned",
+    "signed limited", "signed revoked", "unsigned", "viewer", "trader", "viewer key", "trader key",
 )  # fmt: skip
 # Whoever is let in by no credential of theirs.
 UNKNOWN: Final = ("nobody", "unknown", "revoked", "expired", "signed revoked", "unsigned")
-SESSIONS: Final = ("session", "no CSRF", "other session")
+# People with whom the owner shares the account: at a session, and with a key for it.
+MEMBERS: Final = ("viewer", "trader", "viewer key", "trader key")
+SESSIONS: Final = ("session", "no CSRF", "other session", "viewer", "trader")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 V1: Final[Mapping[str, Rule]] = {
     "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
     "DELETE /api/v1/keys/<key>": OWN_AT_SESSION,
-    "DELETE /api/v1/orders/<order>": OWN_TRADE,
+    "DELETE /api/v1/orders/<order>": SHARED_TRADE,
     "GET /api/v1/accounts": READ,
-    "GET /api/v1/accounts/<account>": OWN_READ,
+    "GET /api/v1/accounts/<account>": SHARED_READ,
     "GET /api/v1/accounts/<account>/addresses": OWN_READ,
-    "GET /api/v1/accounts/<account>/balances": OWN_READ,
-    "GET /api/v1/accounts/<account>/fees": OWN_READ,
-    "GET /api/v1/accounts/<account>/ledger": OWN_READ,
+    "GET /api/v1/accounts/<account>/balances": SHARED_READ,
+    "GET /api/v1/accounts/<account>/fees": SHARED_READ,
+    "GET /api/v1/accounts/<account>/ledger": SHARED_READ,
     "GET /api/v1/accounts/<account>/liabilities/<snapshot>": OWN_READ,
-    "GET /api/v1/accounts/<account>/orders": OWN_READ,
-    "GET /api/v1/accounts/<account>/reports": OWN_READ,
-    "GET /api/v1/accounts/<account>/reports/<report>": OWN_READ,
-    "GET /api/v1/accounts/<account>/reports/<report>/download": OWN_READ,
-    "GET /api/v1/accounts/<account>/trades": OWN_READ,
+    "GET /api/v1/accounts/<account>/orders": SHARED_READ,
+    "GET /api/v1/accounts/<account>/reports": SHARED_READ,
+    "GET /api/v1/accounts/<account>/reports/<report>": SHARED_READ,
+    "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
+    "GET /api/v1/accounts/<account>/trades": SHARED_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
     "GET /api/v1/health": ANYBODY,
     "GET /api/v1/keys": READ,
@@ -77,25 +85,40 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/markets/<market>/ticker": ANYBODY,
     "GET /api/v1/markets/<market>/trades": ANYBODY,
     "GET /api/v1/markets/tickers": ANYBODY,
-    "GET /api/v1/orders/<order>": OWN_READ,
+    "GET /api/v1/orders/<order>": SHARED_READ,
     "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
     "PATCH /api/v1/accounts/<account>": OWN_TRADE,
-    "PATCH /api/v1/orders/<order>": OWN_TRADE,
+    "PATCH /api/v1/orders/<order>": SHARED_TRADE,
     "POST /api/v1/accounts": UNLIMITED,
     "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
-    "POST /api/v1/accounts/<account>/reports": OWN_READ,
+    "POST /api/v1/accounts/<account>/reports": SHARED_READ,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
     "POST /api/v1/keys": AT_SESSION,
-    "POST /api/v1/orders": OWN_TRADE,
-    "POST /api/v1/orders/<order>": OWN_TRADE,
-    "POST /api/v1/orders/batch": OWN_TRADE,
-    "POST /api/v1/orders/cancel-all": OWN_TRADE,
+    "POST /api/v1/orders": SHARED_TRADE,
+    "POST /api/v1/orders/<order>": SHARED_TRADE,
+    "POST /api/v1/orders/batch": SHARED_TRADE,
+    "POST /api/v1/orders/cancel-all": SHARED_TRADE,
     "POST /api/v1/transfers": OWN_UNLIMITED,
 }
+
+
+def member_cell(rule: Rule, caller: str) -> str:
+    """Return what becomes of a call by a member, about the account that is shared with them."""
+    if caller.endswith("key") and (rule.by_session or rule.is_unlimited):
+        return "403"
+    if rule.by_session:
+        return "404" if rule.is_owned else YES
+    is_viewer = caller.startswith("viewer")
+    if not rule.is_owned:
+        # A session has each scope, for what is one's own.
+        return "403" if caller == "viewer key" and rule.scope not in (None, "read") else YES
+    if not rule.is_shared or (is_viewer and rule.scope != "read"):
+        return "403"
+    return YES
 
 
 def v1_cell(call: str, rule: Rule, caller: str) -> str:
@@ -104,6 +127,8 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
         return YES
     if caller in UNKNOWN:
         return "401"
+    if caller in MEMBERS:
+        return member_cell(rule, caller)
     # Keys that sign are as tokens are; these are all limited to an account of the owner's.
     who = caller.removeprefix("signed ")
     if who == "elsewhere" or (who in ("read", "trade", "withdraw") and who != rule.scope):
@@ -134,20 +159,21 @@ FROZEN_REFUSES: Final = (
 SOCKET_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
     "other", "operator", "session", "foreign page", "other session", "frozen", "signed",
-    "signed read", "signed limited", "signed revoked", "unsigned",
+    "signed read", "signed limited", "signed revoked", "unsigned", "viewer", "trader",
+    "viewer key", "trader key",
 )  # fmt: skip
 SOCKET: Final[Mapping[str, Rule]] = {
     "authenticate": Rule("any credential"),
-    "amendOrder": OWN_TRADE,
-    "cancelAll": OWN_TRADE,
+    "amendOrder": SHARED_TRADE,
+    "cancelAll": SHARED_TRADE,
     "cancelAllAfter": TRADE,
     "cancelOnDisconnect": TRADE,
-    "cancelOrder": OWN_TRADE,
+    "cancelOrder": SHARED_TRADE,
     "getOrderBook": ANYBODY,
     "getTicker": ANYBODY,
     "getTrades": ANYBODY,
     "ping": ANYBODY,
-    "placeOrder": OWN_TRADE,
+    "placeOrder": SHARED_TRADE,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,
@@ -166,6 +192,8 @@ def socket_cell(call: str, rule: Rule, caller: str) -> str:
         return YES
     if caller in (*UNKNOWN, "foreign page"):
         return "401"
+    if caller in MEMBERS:
+        return member_cell(rule, caller)
     caller = caller.removeprefix("signed ")
     if caller == "elsewhere":
         # The address is refused when it authenticates; after that it is nobody.
@@ -183,7 +211,7 @@ def socket_cell(call: str, rule: Rule, caller: str) -> str:
 
 COMPAT_CALLERS: Final = (
     "nobody", "cookie", "unknown", "revoked", "expired", "elsewhere", "unsigned", "read", "trade",
-    "withdraw", "limited", "other", "frozen", "unlimited",
+    "withdraw", "limited", "other", "frozen", "unlimited", "viewer", "trader",
 )  # fmt: skip
 COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/openOrders": TRADE,
@@ -289,6 +317,8 @@ def compat_cell(_call: str, rule: Rule, caller: str) -> str:
     if caller in ("unknown", "revoked", "expired", "elsewhere"):
         return "-2015"
     if caller in ("read", "trade", "withdraw") and caller != rule.scope:
+        return "-2015"
+    if caller == "viewer" and rule.scope != "read":
         return "-2015"
     if caller == "unsigned":
         return YES if rule.by_listen_key else "-1022"

@@ -29,7 +29,7 @@ EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
-    *("Payout", "ProviderEvent"),
+    *("Payout", "ProviderEvent", "Membership", "Invitation"),
 }
 
 

@@ -26,7 +26,7 @@ def test_a_second_account_gets_a_name_and_money(visitor: NewVisitor) -> None:
     expect(page.get_by_role("status")).to_contain_text("The account Second is open.")
 
     card = page.get_by_role("region", name="Second")
-    card.locator("summary").focus()
+    card.locator("summary", has_text="Rename").focus()
     page.keyboard.press("Enter")
     card.get_by_label("Account name").fill("Savings")
     page.keyboard.press("Enter")

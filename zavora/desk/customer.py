@@ -34,6 +34,8 @@ LISTS: Final = (
     ("accounts.transfer", "Transfers"),
     ("accounts.withdrawaladdress", "Addresses"),
     ("accounts.approval", "Approvals"),
+    ("accounts.membership", "Members and shared accounts"),
+    ("accounts.invitation", "Invitations"),
     ("accounts.apikey", "Keys"),
     ("accounts.auditrecord", "Records"),
 )

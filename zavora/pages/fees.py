@@ -1,4 +1,4 @@
-"""What an account pays and why, for its owner."""
+"""What an account pays and why, for its owner and its members."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
 from accounts.people.fee_terms import TierRates
-from accounts.people.selectors import get_account
+from accounts.people.selectors import get_reached_account
 from api.transport.errors import not_found_view
 from matching.fees.rates import SOURCES, Rate
 from matching.fees.selectors import get_account_fees
@@ -28,9 +28,9 @@ _PPM_OF_PERCENT = 10_000
 @login_required
 @require_GET
 def fees(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    """Show what one of the user's accounts pays in every market, its volume and the tiers."""
+    """Show what an account that the user reaches pays in every market, its volume and the tiers."""
     try:
-        account = get_account(account_id, owner_id=user_of(request).pk)
+        account, _ = get_reached_account(account_id, user_id=user_of(request).pk)
     except AccountNotFound:
         return not_found_view(request)
     found = get_account_fees(account)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access.page_actors import customer_of, user_of
 from accounts.liabilities.selectors import list_snapshots
-from accounts.people.selectors import list_accounts
+from accounts.pages.sharing import reached_choices
 from accounts.reports.selectors import list_reports_of_owner
 from accounts.services import request_report
 from zavora.foundation.errors import ZavoraError
@@ -73,8 +73,8 @@ class ReportForm(forms.Form):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def statements(request: HttpRequest) -> HttpResponse:
-    """Show the reports of all of one's accounts, or ask for another one."""
-    accounts = list_accounts(user_of(request).pk)
+    """Show the reports of all accounts that one reaches, or ask for another one."""
+    accounts = reached_choices(user_of(request).pk)
     if request.method != "POST":
         return _page(request, accounts, ReportForm(accounts=accounts))
     form = ReportForm(request.POST, accounts=accounts)
@@ -103,7 +103,8 @@ def _page(
     reports = list_reports_of_owner([one.pk for one in accounts], limit=REPORTS_SHOWN_MAX)
     context = {
         "reports": [_row(report) for report in reports],
-        "accounts": accounts,
+        # Proofs are for an account's owner.
+        "accounts": [one for one in accounts if one.owner_id == user_of(request).pk],
         "snapshots": list_snapshots(limit=SNAPSHOTS_SHOWN_MAX),
         "form": form,
     }

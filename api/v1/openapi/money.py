@@ -12,6 +12,7 @@ class Account(Struct):
 
     id: AccountId
     label: str
+    role: Literal["Owner", "Trader", "Viewer"]
     status: Literal["Active", "CancelOnly", "Frozen", "Closed"]
     maker_fee: Decimal | None
     taker_fee: Decimal | None

@@ -26,6 +26,7 @@ from api.v1.rest.base import (
     caller_of,
     own_account,
     query_of,
+    reached_account,
     row_id,
 )
 from matching.fees.selectors import get_account_fees
@@ -39,12 +40,11 @@ class AccountsView(ApiView):
 
     @documented("accounts_list", "Account", is_list=True)
     def get(self, request: Request) -> Response:
-        """List the caller's accounts, oldest first."""
+        """List the caller's accounts, oldest first, then those that others share with them."""
         query_of(request).check()
         caller = caller_of(request)
-        reached = caller.accounts
-        rows = people_selectors.list_accounts(caller.user_id)
-        return answer([words.account(row) for row in rows if row.public_id in reached])
+        rows = people_selectors.list_reached_accounts(caller.user_id)
+        return answer(words.accounts(rows, caller))
 
     @documented("accounts_create", "Account", body="CreateAccountIn")
     def post(self, request: Request) -> Response:
@@ -65,10 +65,11 @@ class AccountView(ApiView):
 
     @documented("accounts_read", "Account")
     def get(self, request: Request, account: str) -> Response:
-        """Read one of the caller's accounts."""
-        account_id, _ = own_account(request, account)
+        """Read one of the caller's accounts, or one that is shared with them."""
+        account_id, pk = reached_account(request, account)
         query_of(request).check()
-        return answer(words.account(people_selectors.get_account(account_id)))
+        role = caller_of(request).role_in(pk)
+        return answer(words.account(people_selectors.get_account(account_id), role=role))
 
     @documented("accounts_rename", "Account", body="RenameAccountIn")
     def patch(self, request: Request, account: str) -> Response:
@@ -89,7 +90,7 @@ class FeesView(ApiView):
     @documented("accounts_fees", "AccountFees")
     def get(self, request: Request, account: str) -> Response:
         """Read what an account pays in every market and why, its volume and its tier."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         query_of(request).check()
         row = people_selectors.get_account(account_id)
         return answer(fee_words.account_fees(get_account_fees(row)))
@@ -101,7 +102,7 @@ class BalancesView(ApiView):
     @documented("accounts_balances", "Balance", is_list=True)
     def get(self, request: Request, account: str) -> Response:
         """List an account's balances, by asset."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         query_of(request).check()
         rows = money_selectors.list_balances(account_id)
         return answer([words.balance(row, account_id) for row in rows])
@@ -201,7 +202,7 @@ class LedgerView(ApiView):
     @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
     def get(self, request: Request, account: str) -> Response:
         """List an account's ledger entries, newest first."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         asset = fields.text("asset", length_max=16, what="an asset's code")

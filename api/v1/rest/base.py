@@ -122,13 +122,22 @@ def row_id(text: str, *, what: str) -> int:
     return int(text)
 
 
-def own_account(request: Request, text: str) -> tuple[UUID, int]:
-    """Return public id and primary key of one of the caller's accounts, or AccountNotFound."""
+def reached_account(request: Request, text: str) -> tuple[UUID, int]:
+    """Return public id and primary key of an account that the caller may look at.
+
+    Raises AccountNotFound for one that is out of reach.
+    """
     account_id = account_uuid(text)
-    pk = caller_of(request).accounts.get(account_id)
-    if pk is None:
-        raise AccountNotFound("There is no such account.")
-    return account_id, pk
+    return account_id, caller_of(request).account_pk(account_id)
+
+
+def own_account(request: Request, text: str) -> tuple[UUID, int]:
+    """Return public id and primary key of an account that the caller owns.
+
+    Raises AccountNotFound for one that is out of reach, Forbidden for one that is shared.
+    """
+    account_id = account_uuid(text)
+    return account_id, caller_of(request).own_account_pk(account_id)
 
 
 def answer(data: Any, **meta: Any) -> Response:

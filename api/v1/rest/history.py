@@ -8,7 +8,7 @@ from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
 from api.v1.openapi.operations import documented
 from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
-from api.v1.rest.base import LIST_WEIGHTS, ApiView, answer, own_account, public_answer, query_of
+from api.v1.rest.base import LIST_WEIGHTS, ApiView, answer, public_answer, query_of, reached_account
 from marketdata.candles.intervals import INTERVALS
 from marketdata.candles.selectors import CANDLES_MAX, list_candles
 from matching.markets.selectors import list_market_terms
@@ -37,7 +37,7 @@ class OrdersView(ApiView):
     )
     def get(self, request: Request, account: str) -> Response:
         """List an account's orders, newest first. `status` takes several, by commas, or `Open`."""
-        account_id, account_pk = own_account(request, account)
+        account_id, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = _take_symbol(fields)
@@ -72,7 +72,7 @@ class FillsView(ApiView):
     @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
     def get(self, request: Request, account: str) -> Response:
         """List an account's fills, newest first."""
-        _, account_pk = own_account(request, account)
+        _, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = _take_symbol(fields)

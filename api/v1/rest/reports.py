@@ -16,7 +16,7 @@ from api.v1 import report_words as words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
 from api.v1.openapi.operations import documented, reference
-from api.v1.rest.base import ApiView, actor_of, answer, own_account, query_of
+from api.v1.rest.base import ApiView, actor_of, answer, query_of, reached_account
 from zavora.foundation import lasting
 from zavora.foundation.errors import NotFound
 
@@ -32,7 +32,7 @@ class ReportsView(ApiView):
     @documented("accounts_reports", "Report", is_list=True, is_paged=True)
     def get(self, request: Request, account: str) -> Response:
         """List an account's reports, newest first."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         fields.check()
@@ -43,7 +43,7 @@ class ReportsView(ApiView):
     @documented("accounts_ask_report", "Report", body="ReportIn")
     def post(self, request: Request, account: str) -> Response:
         """Ask for a report; the same again gives the same one."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         fields = Fields(request.data)
         kind = fields.choice("kind", KINDS, required=True)
         report_format = fields.choice("format", FORMATS)
@@ -70,7 +70,7 @@ class ReportView(ApiView):
     @documented("accounts_report", "Report")
     def get(self, request: Request, account: str, report: str) -> Response:
         """Read how far a report is."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         query_of(request).check()
         row = selectors.get_report(account_id, number_of(report, "report"))
         return answer(words.report(row, account_id))
@@ -90,7 +90,7 @@ class FileView(ApiView):
     )
     def get(self, request: Request, account: str, report: str) -> HttpResponse:
         """Download a report that is done."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         query_of(request).check()
         row = selectors.get_finished_report(account_id, number_of(report, "report"))
         lasting.wait()

@@ -42,7 +42,7 @@ class TransfersView(ApiView):
         asked = TransfersAsked(
             owner_id=caller.user_id,
             # A credential that is limited to one account knows of that one's alone.
-            account=caller.only_account if account is None else caller.account_pk(account),
+            account=caller.only_account if account is None else caller.own_account_pk(account),
             asset=asset,
             start=start,
             end=end,

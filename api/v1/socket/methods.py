@@ -143,9 +143,8 @@ async def _authenticate(session: Session, params: Any, trace_id: str) -> Shape:
     if SCOPE_READ not in caller.scopes:
         # It may trade, and is told no more than that it is let in.
         return {"accounts": []}
-    rows = await read_lasting(selectors.list_accounts, caller.user_id)
-    own = [words.account(row) for row in rows if row.public_id in caller.accounts]
-    return {"accounts": own}
+    rows = await read_lasting(selectors.list_reached_accounts, caller.user_id)
+    return {"accounts": words.accounts(rows, caller)}
 
 
 def _text_of(value: Any) -> str | None:

@@ -249,7 +249,8 @@ class Session:
             return False
         if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
             return False
-        if self._caller is known and caller.accounts != known.accounts:
+        is_other = (caller.accounts, caller.roles) != (known.accounts, known.roles)
+        if self._caller is known and is_other:
             await self._follow_others(caller)
         return True
 

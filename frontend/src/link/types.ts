@@ -8,6 +8,7 @@
 export interface Account {
   id: string;
   label: string;
+  role: "Owner" | "Trader" | "Viewer";
   status: "Active" | "CancelOnly" | "Closed" | "Frozen";
   maker_fee: string | null;
   taker_fee: string | null;

@@ -50,7 +50,8 @@ def cell_of(answer: httpx.Response) -> str:
     status = answer.status_code
     if isinstance(items, list) and items and isinstance(items[0], dict) and "error" in items[0]:
         error = items[0]["error"]
-        status = {"account_not_found": 404, "account_frozen": 403}[error["code"]]
+        statuses = {"account_not_found": 404, "account_frozen": 403, "forbidden": 403}
+        status = statuses[error["code"]]
     if error.get("code") == "account_frozen":
         return "frozen"
     if status in (401, 403) or error.get("code") in HIDDEN:
@@ -107,7 +108,7 @@ def caller(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def socket(people: People, caller: str) -> Iterator[ClientConnection]:
     """A connection of somebody, who has not authenticated yet."""
-    by_cookie = caller in ("session", "foreign page", "other session")
+    by_cookie = caller in ("session", "foreign page", "other session", "viewer", "trader")
     headers = {"Cookie": people.headers(caller)["Cookie"]} if by_cookie else {}
     origin = EVIL if caller == "foreign page" else people.exchange.base_url
     url = f"{people.exchange.ws_url}/ws"

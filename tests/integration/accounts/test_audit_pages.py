@@ -244,7 +244,8 @@ OF_ASSETS = {"asset.open"}  # as its closing
 ELSEWHERE = {
     "account.cancel_orders", "address.remove", "approval.approve", "approval.expire",
     "approval.fail", "approval.refuse", "approval.request", "fees.remove_tier", "fees.review",
-    "key.reseal", "liabilities.publish", "note.add", "report.export", "transfer",
+    "key.reseal", "liabilities.publish", "member.accept", "member.decline", "member.leave",
+    "member.remove", "member.role", "member.withdraw", "note.add", "report.export", "transfer",
     "user.add_factor", "user.confirm_email", "user.remove_factor", "user.renew_recovery_codes",
     "withdrawal.approve", "withdrawal.fail", "withdrawal.refuse",
 }  # fmt: skip

@@ -24,6 +24,7 @@ from accounts.services import (
     deposit,
     ensure_user,
     handle_event,
+    invite_member,
     rename_account,
     rename_key,
     request_report,
@@ -86,6 +87,9 @@ OWN_ACTS_AT_A_SESSION = {
     )[1],
     "key.change": lambda by, to: rename_key(by=by, key_id=to.key, label="Renamed"),
     "key.revoke": lambda by, to: revoke_key(by=by, key_id=to.key),
+    "member.invite": lambda by, to: invite_member(
+        by=by, account_id=to.account, email="new@example.com", role="viewer"
+    )[1],
     "user.change_password": lambda by, to: change_own_password(
         by=by, old_password=PASSWORD, new_password=NEW_PASSWORD
     ),

@@ -13,7 +13,14 @@ from django.urls import URLPattern, URLResolver, path, reverse
 
 # Which lists stand together, by what they are for. What stands nowhere is for engineers.
 MENU: Final[Mapping[str, Sequence[str]]] = {
-    "Customers": ("accounts.user", "accounts.account", "accounts.apikey", "accounts.note"),
+    "Customers": (
+        "accounts.user",
+        "accounts.account",
+        "accounts.membership",
+        "accounts.invitation",
+        "accounts.apikey",
+        "accounts.note",
+    ),
     "Money": (
         "accounts.balance",
         "accounts.deposit",
