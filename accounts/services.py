@@ -1,6 +1,12 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
-from accounts.approvals.requests import submit_adjustment, submit_credit, submit_threshold
+from accounts.approvals.requests import (
+    submit_adjustment,
+    submit_credit,
+    submit_erasure,
+    submit_factor_reset,
+    submit_threshold,
+)
 from accounts.approvals.services import approve, expire_approval, refuse
 from accounts.keys.api_keys import PEM_LENGTH_MAX, NewApiKey, create_api_key, create_key
 from accounts.keys.sealing import reseal_factors, reseal_secrets
@@ -72,6 +78,7 @@ from accounts.people.sessions import (
     end_own_session,
     forget_own_sessions,
 )
+from accounts.privacy.erasure import erase_own_person
 from accounts.reports.services import (
     append_part,
     export_report,
@@ -126,6 +133,7 @@ __all__ = [
     "end_other_sessions",
     "end_own_session",
     "ensure_user",
+    "erase_own_person",
     "expire_approval",
     "export_report",
     "fail_report",
@@ -168,6 +176,8 @@ __all__ = [
     "sign_up",
     "submit_adjustment",
     "submit_credit",
+    "submit_erasure",
+    "submit_factor_reset",
     "submit_threshold",
     "take_payout",
     "take_report",

@@ -323,6 +323,13 @@ if (0 if DEBUG else 1) > ZAVORA_ADDRESS_COOLING_HOURS:
     raise environ.ImproperlyConfigured(
         "ZAVORA_ADDRESS_COOLING_HOURS: expected at least 1 when DEBUG is off, and no less than 0"
     )
+# How long nothing leaves a person's accounts after a mailed link, an operator or another e-mail
+# address changed how they get in.
+ZAVORA_WITHDRAWAL_PAUSE_HOURS = env.int("ZAVORA_WITHDRAWAL_PAUSE_HOURS", default=0 if DEBUG else 24)
+if (0 if DEBUG else 1) > ZAVORA_WITHDRAWAL_PAUSE_HOURS:
+    raise environ.ImproperlyConfigured(
+        "ZAVORA_WITHDRAWAL_PAUSE_HOURS: expected at least 1 when DEBUG is off, and no less than 0"
+    )
 ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
 # Unauthenticated local clients may create accounts and trade (for scripts of the older service).
 ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)

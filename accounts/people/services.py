@@ -37,7 +37,7 @@ def create_user(*, by: Actor, email: str, is_staff: bool = False) -> User:
     by.require_over(is_privileged=is_staff, what="make users")
     user = _make_user(email, None, is_staff=is_staff, is_superuser=False)
     add_email(user, is_proved=False)
-    record_act(by, "user.create", _subject(user), email=user.email, is_staff=is_staff)
+    record_act(by, "user.create", _subject(user), is_staff=is_staff)
     return user
 
 
@@ -71,7 +71,7 @@ def ensure_user(
         user = _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
         add_email(user, is_proved=True)  # whoever runs commands vouches for it
         rights: dict[str, Any] = {"is_staff": is_staff, "is_superuser": is_superuser}
-        record_act(by, "user.create", _subject(user), email=user.email, **rights)
+        record_act(by, "user.create", _subject(user), **rights)
     if not user.accounts.exists():
         account = _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=is_demo)
         _record_account(by, account)
@@ -137,7 +137,8 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
     """Change what an account may do; it waits for money movements under way.
 
     Open orders are not touched: freezing with its cancel-all is a service of matching.
-    Raises Forbidden, AccountNotFound, or ValidationFailed for an unknown status.
+    Raises Forbidden, AccountNotFound, ValidationFailed for an unknown status, or Conflict for an
+    account whose owner is erased.
     """
     by.require(Permission.CHANGE_ACCOUNT)
     if status not in Account.Status.values:
@@ -146,6 +147,8 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
         )
     account = lock_account(account_id)
     require_over_owner(by, account, what="change accounts")
+    if account.owner is not None and account.owner.erased_at is not None:
+        raise Conflict("its owner is erased: it stays closed")
     if account.status != status:
         record_act(
             by, "account.status", f"account:{account.public_id}",
@@ -161,10 +164,15 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
 
 @transaction.atomic(durable=True)
 def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
-    """Let a user in or shut them out, tokens and sessions included. Raises Forbidden, NotFound."""
+    """Let a user in or shut them out, tokens and sessions included.
+
+    Raises Forbidden, NotFound, or Conflict for letting in somebody who is erased.
+    """
     by.require(Permission.CHANGE_USER)
     user = lock_user(user_id)
     by.require_over(is_privileged=is_privileged(user), what="let in or shut out users")
+    if is_active and user.erased_at is not None:
+        raise Conflict("the person is erased: nobody is let in again")
     if user.is_active != is_active:
         user.is_active = is_active
         user.save(update_fields=["is_active"])

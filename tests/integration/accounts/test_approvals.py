@@ -118,7 +118,7 @@ def test_each_step_is_on_record_with_before_and_after(funded):
         f"account:{funded.public_id}", "pending", "approved",
     )  # fmt: skip
     record.refresh_from_db()
-    assert record.decided_by.startswith(f"user:{second.user_id} ")
+    assert record.decided_by == f"user:{second.user_id}"
 
 
 def test_nobody_approves_twice_not_even_a_superuser(funded):
