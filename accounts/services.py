@@ -79,6 +79,7 @@ from accounts.people.sessions import (
     forget_own_sessions,
 )
 from accounts.privacy.erasure import erase_own_person
+from accounts.reports.exports import request_data_of, request_own_data
 from accounts.reports.services import (
     append_part,
     export_report,
@@ -156,6 +157,8 @@ __all__ = [
     "rename_key",
     "renew_recovery_codes",
     "request_daily_report",
+    "request_data_of",
+    "request_own_data",
     "request_report",
     "request_withdrawal",
     "reseal_factors",

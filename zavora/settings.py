@@ -369,6 +369,8 @@ ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=2
 ZAVORA_STREAM_MESSAGES_PER_S = env.int("ZAVORA_STREAM_MESSAGES_PER_S", default=5)
 # How long reports can be downloaded.
 ZAVORA_REPORTS_KEPT_DAYS = env.int("ZAVORA_REPORTS_KEPT_DAYS", default=30)
+# How long people can download files of all that is known of them.
+ZAVORA_KEEP_EXPORTS_DAYS = env.int("ZAVORA_KEEP_EXPORTS_DAYS", default=7)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 

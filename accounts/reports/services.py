@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_READ
-from accounts.access.rights import require_own
+from accounts.access.rights import is_privileged, require_own
 from accounts.audit import record_act
 from accounts.models import Account, Report, ReportPart
 from accounts.people.locks import lock_user
@@ -211,20 +211,31 @@ def purge_reports(*, by: Actor) -> int:
 
 @transaction.atomic(durable=True)
 def export_report(*, by: Actor, report_id: int) -> Report:
-    """Return a report of the whole exchange for an operator to download, on record.
+    """Return a report of the whole exchange, or of a person, for an operator to hand over.
 
-    Raises Forbidden (without the permission, and for reports of accounts, which are their owners'),
-    NotFound, or Conflict where it is not made yet.
+    On record. Raises Forbidden (without the permission for its kind; for a staff member's data for
+    who is no superuser; and for reports of accounts, which are their owners'), NotFound, or
+    Conflict where it is not made yet.
     """
-    by.require(Permission.EXPORT_REPORT)
-    report = Report.objects.filter(pk=report_id).first()
+    if not by.may(Permission.EXPORT_PERSON):
+        by.require(Permission.EXPORT_REPORT)
+    report = Report.objects.select_related("person").filter(pk=report_id).first()
     if report is None:
         raise NotFound("no such report")
-    if report.kind != Report.Kind.DAILY:
+    if report.kind == Report.Kind.PERSONAL:
+        by.require(Permission.EXPORT_PERSON)
+        by.require_over(is_privileged=is_privileged(report.person), what="export data")
+        about = f"user:{report.person_id}"
+    elif report.kind == Report.Kind.DAILY:
+        by.require(Permission.EXPORT_REPORT)
+        about = f"report:{report.pk}"
+    else:
         raise Forbidden("reports of accounts are their owners' to download")
     if report.state != Report.State.DONE:
         raise Conflict(f"the report is {report.state}")
-    record_act(by, "report.export", f"report:{report.pk}", kind=report.kind, digest=report.digest)
+    record_act(
+        by, "report.export", about, kind=report.kind, digest=report.digest, report=str(report.pk)
+    )
     return report
 
 
@@ -288,5 +299,7 @@ def _end(report: Report, state: str, note: str) -> None:
     now = timezone.now()
     report.state, report.note, report.finished_at, report.lease_until = state, note, now, None
     report.progress = 100 if state == Report.State.DONE else report.progress
-    report.expires_at = now + timedelta(days=settings.ZAVORA_REPORTS_KEPT_DAYS)
+    is_personal = report.kind == Report.Kind.PERSONAL
+    days = settings.ZAVORA_KEEP_EXPORTS_DAYS if is_personal else settings.ZAVORA_REPORTS_KEPT_DAYS
+    report.expires_at = now + timedelta(days=days)
     report.save()

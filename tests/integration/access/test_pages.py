@@ -37,6 +37,7 @@ def path_of(people: People, path: str) -> str:
         "<uuid:account_id>": people.accounts["owner"],
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
         "<int:address_id>": str(people.doomed_address),
+        "<int:report_id>": "1",  # there is none: whose it is, tests of the file say
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
         "<str:key>": "no-such-key",

@@ -245,7 +245,8 @@ ELSEWHERE = {
     "account.cancel_orders", "address.remove", "approval.approve", "approval.expire",
     "approval.fail", "approval.refuse", "approval.request", "fees.remove_tier", "fees.review",
     "key.reseal", "liabilities.publish", "note.add", "report.export", "transfer",
-    "user.add_factor", "user.confirm_email", "user.remove_factor", "user.renew_recovery_codes",
+    "user.add_factor", "user.change_email", "user.confirm_email", "user.erase",
+    "user.remove_factor", "user.renew_recovery_codes", "user.reset_factors",
     "withdrawal.approve", "withdrawal.fail", "withdrawal.refuse",
 }  # fmt: skip
 # What a provider does, where its webhooks and answers are tried (test_webhooks.py).

@@ -1,4 +1,4 @@
-"""Erasure: what names a person goes from every table, what adds up stays, and when it is refused."""
+"""Erasure: what names a person goes from every table, what adds up stays; when it is refused."""
 
 import threading
 import time
@@ -72,9 +72,7 @@ def ann(usd, client, settings):
     # As a version before wrote it.
     Withdrawal.objects.update(decided_by=f"user:{user.pk} {EMAIL}")
     create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
-    add_address(
-        by=SYSTEM, account_id=account.public_id, asset="USD", address="iban-of-her-aunt"
-    )
+    add_address(by=SYSTEM, account_id=account.public_id, asset="USD", address="iban-of-her-aunt")
     Account.objects.filter(pk=account.pk).update(label="Her own words")
     add_app(user)
     support = approver("support", Permission.ADD_NOTE)
@@ -83,9 +81,7 @@ def ann(usd, client, settings):
 
 
 def erase(user, **more):
-    erase_own_person(
-        by=customer(user, confirmed_at=time.time(), **more), email=f" {EMAIL.upper()}"
-    )
+    erase_own_person(by=customer(user, confirmed_at=time.time(), **more), email=f" {EMAIL.upper()}")
 
 
 def found_in_tables(word):
@@ -120,7 +116,7 @@ def test_what_names_a_person_is_in_no_table_any_more(ann, client):
 
     erase(ann)
 
-    assert {word: found_in_tables(word) for word in WORDS} == dict.fromkeys(WORDS, [])
+    assert {word: found_in_tables(word) for word in WORDS} == {word: [] for word in WORDS}
     new = AuditRecord.objects.exclude(pk__in=had).get()
     assert (new.act, new.subject, new.actor_name) == (
         "user.erase", f"user:{ann.pk}", f"user:{ann.pk}",

@@ -1,0 +1,55 @@
+"""What services refuse about a person as a whole: data, erasure, second factors, addresses."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from accounts import services as accounts
+from accounts.access.actor import Permission
+from tests.actors import SYSTEM, customer
+from tests.rules.refusing import NOT_SUPERUSER, Call, all_but, key
+
+WHY: Final = {"reason": "by letter"}
+
+REFUSED_PEOPLE: Final[Mapping[str, tuple[Call, ...]]] = {
+    "request_own_data": (
+        lambda ann, bob: accounts.request_own_data(by=key(ann, "read", "trade", "withdraw")),
+        lambda ann, bob: accounts.request_own_data(by=NOT_SUPERUSER),
+        lambda ann, bob: accounts.request_own_data(by=SYSTEM),
+    ),
+    "request_data_of": (
+        lambda ann, bob: accounts.request_data_of(
+            by=all_but(Permission.EXPORT_PERSON), user_id=ann.user.pk, **WHY
+        ),
+        lambda ann, bob: accounts.request_data_of(
+            by=customer(ann.user), user_id=ann.user.pk, **WHY
+        ),
+        lambda ann, bob: accounts.request_data_of(by=SYSTEM, user_id=ann.user.pk, reason=" "),
+        lambda ann, bob: accounts.request_data_of(by=SYSTEM, user_id=0, **WHY),
+    ),
+    "erase_own_person": (
+        lambda ann, bob: accounts.erase_own_person(by=customer(ann.user), email=ann.user.email),
+        lambda ann, bob: accounts.erase_own_person(by=customer(ann.user), email=bob.user.email),
+        lambda ann, bob: accounts.erase_own_person(by=key(ann), email=ann.user.email),
+        lambda ann, bob: accounts.erase_own_person(by=NOT_SUPERUSER, email=ann.user.email),
+    ),
+    "submit_erasure": (
+        lambda ann, bob: accounts.submit_erasure(
+            by=all_but(Permission.ERASE_PERSON), user_id=ann.user.pk, **WHY
+        ),
+        lambda ann, bob: accounts.submit_erasure(by=customer(ann.user), user_id=ann.user.pk, **WHY),
+        lambda ann, bob: accounts.submit_erasure(by=SYSTEM, user_id=ann.user.pk, **WHY),
+        lambda ann, bob: accounts.submit_erasure(by=SYSTEM, user_id=ann.user.pk, reason=""),
+        lambda ann, bob: accounts.submit_erasure(by=SYSTEM, user_id=0, **WHY),
+    ),
+    "submit_factor_reset": (
+        lambda ann, bob: accounts.submit_factor_reset(
+            by=all_but(Permission.RESET_FACTORS), user_id=ann.user.pk, **WHY
+        ),
+        lambda ann, bob: accounts.submit_factor_reset(
+            by=customer(ann.user), user_id=ann.user.pk, **WHY
+        ),
+        lambda ann, bob: accounts.submit_factor_reset(by=SYSTEM, user_id=ann.user.pk, **WHY),
+        lambda ann, bob: accounts.submit_factor_reset(by=SYSTEM, user_id=ann.user.pk, reason=""),
+        lambda ann, bob: accounts.submit_factor_reset(by=SYSTEM, user_id=0, **WHY),
+    ),
+}
