@@ -44,6 +44,7 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.email_links import change_email, undo_email_change
 from accounts.people.emails import confirm_own_email
 from accounts.people.factors import (
     add_passkey,
@@ -121,6 +122,7 @@ __all__ = [
     "assign_fee_tiers",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
+    "change_email",
     "change_own_password",
     "confirm_own_email",
     "create_account",
@@ -185,5 +187,6 @@ __all__ = [
     "take_payout",
     "take_report",
     "transfer",
+    "undo_email_change",
     "use_factor_code",
 ]

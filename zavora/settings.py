@@ -8,6 +8,7 @@ import environ
 
 from zavora.foundation.addresses import parse_networks
 from zavora.foundation.money import NotExact, parse_decimal
+from zavora.foundation.privacy_settings import privacy_settings
 from zavora.foundation.secrets import get_or_create_secret
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 from zavora.schedule import BEAT_SCHEDULE
@@ -190,6 +191,9 @@ MFA_TOTP_TOLERANCE = 1
 # Whose address is not proved cannot keep its owner out by a second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = not ZAVORA_EMAIL_VERIFICATION
 
+# How long sessions last, things are kept and withdrawals pause: ZAVORA_..._MINUTES, _DAYS, _HOURS.
+vars().update(privacy_settings(env, debug=DEBUG))
+SESSION_ENGINE = "accounts.access.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -323,13 +327,6 @@ if (0 if DEBUG else 1) > ZAVORA_ADDRESS_COOLING_HOURS:
     raise environ.ImproperlyConfigured(
         "ZAVORA_ADDRESS_COOLING_HOURS: expected at least 1 when DEBUG is off, and no less than 0"
     )
-# How long nothing leaves a person's accounts after a mailed link, an operator or another e-mail
-# address changed how they get in.
-ZAVORA_WITHDRAWAL_PAUSE_HOURS = env.int("ZAVORA_WITHDRAWAL_PAUSE_HOURS", default=0 if DEBUG else 24)
-if (0 if DEBUG else 1) > ZAVORA_WITHDRAWAL_PAUSE_HOURS:
-    raise environ.ImproperlyConfigured(
-        "ZAVORA_WITHDRAWAL_PAUSE_HOURS: expected at least 1 when DEBUG is off, and no less than 0"
-    )
 ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
 # Unauthenticated local clients may create accounts and trade (for scripts of the older service).
 ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)
@@ -367,10 +364,6 @@ ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=1
 ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=200_000)
 # Messages a second that a client may send on a connection of the compatible streams; 0: any.
 ZAVORA_STREAM_MESSAGES_PER_S = env.int("ZAVORA_STREAM_MESSAGES_PER_S", default=5)
-# How long reports can be downloaded.
-ZAVORA_REPORTS_KEPT_DAYS = env.int("ZAVORA_REPORTS_KEPT_DAYS", default=30)
-# How long people can download files of all that is known of them.
-ZAVORA_KEEP_EXPORTS_DAYS = env.int("ZAVORA_KEEP_EXPORTS_DAYS", default=7)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 

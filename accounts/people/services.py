@@ -66,7 +66,7 @@ def ensure_user(
     Forbidden for everybody but the exchange itself and superusers.
     """
     by.require_everything("make users with passwords and rights")
-    user = User.objects.select_for_update().filter(email=_normalized(email)).first()
+    user = User.objects.select_for_update().filter(email=normalized(email)).first()
     if user is None:
         user = _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
         add_email(user, is_proved=True)  # whoever runs commands vouches for it
@@ -193,12 +193,13 @@ def _record_account(by: Actor, account: Account) -> None:
     record_act(by, "account.open", about, owner=account.owner_id, label=account.label)
 
 
-def _normalized(email: str) -> str:
+def normalized(email: str) -> str:
+    """Return an e-mail address as it is kept."""
     return User.objects.normalize_email(email.strip()).lower()
 
 
 def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser: bool) -> User:
-    email = _normalized(email)
+    email = normalized(email)
     try:
         validate_email(email)
     except ValidationError:
@@ -216,15 +217,15 @@ def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser
             ) from None
     # Hashed before it is known whether the address is free, so that the time tells nothing.
     user.set_password(password)
-    _lock_address(email)
+    lock_address(email)
     if User.objects.filter(email=email).exists():
         raise Conflict("this e-mail address has an account already", email="taken")
     user.save(force_insert=True)
     return user
 
 
-def _lock_address(email: str) -> None:
-    """Let others who make a user of this address wait for the end of the transaction.
+def lock_address(email: str) -> None:
+    """Let others who make an address a user's wait for the end of the transaction.
 
     An INSERT that fails would be logged by the database, with the hash in it.
     """

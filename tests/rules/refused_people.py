@@ -1,16 +1,43 @@
 """What services refuse about a person as a whole: data, erasure, second factors, addresses."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from accounts import services as accounts
-from accounts.access.actor import Permission
+from accounts.access.actor import Actor, Permission
+from accounts.people.email_links import EmailLink, change_link, undo_link
 from tests.actors import SYSTEM, customer
-from tests.rules.refusing import NOT_SUPERUSER, Call, all_but, key
+from tests.rules.refusing import NOT_SUPERUSER, Call, Things, all_but, key
 
 WHY: Final = {"reason": "by letter"}
 
+
+def _change(by: Actor, things: Things, **more: Any) -> object:
+    return accounts.change_email(by=by, token=change_link(things.user, "new@example.com"), **more)
+
+
+def _undo(by: Actor, things: Things, old: str = "old@example.com") -> object:
+    token = undo_link(EmailLink(things.user.pk, old, things.user.email))
+    return accounts.undo_email_change(by=by, token=token)
+
+
 REFUSED_PEOPLE: Final[Mapping[str, tuple[Call, ...]]] = {
+    "change_email": (
+        lambda ann, bob: _change(customer(bob.user), ann),
+        lambda ann, bob: _change(key(ann, "read", "trade", "withdraw"), ann),
+        lambda ann, bob: _change(SYSTEM, ann),
+        lambda ann, bob: accounts.change_email(by=customer(ann.user), token="forged"),
+        lambda ann, bob: accounts.change_email(
+            by=customer(ann.user), token=change_link(ann.user, bob.user.email)
+        ),
+    ),
+    "undo_email_change": (
+        lambda ann, bob: _undo(customer(bob.user), ann),
+        lambda ann, bob: _undo(key(ann), ann),
+        lambda ann, bob: _undo(customer(ann.user), ann, old=ann.user.email),
+        lambda ann, bob: _undo(customer(ann.user), ann, old=bob.user.email),
+        lambda ann, bob: accounts.undo_email_change(by=customer(ann.user), token="forged"),
+    ),
     "request_own_data": (
         lambda ann, bob: accounts.request_own_data(by=key(ann, "read", "trade", "withdraw")),
         lambda ann, bob: accounts.request_own_data(by=NOT_SUPERUSER),

@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import msgspec
 
@@ -65,7 +65,7 @@ def personal_file(user_id: int, end: datetime) -> Iterator[tuple[bytes, int]]:
     accounts = list_own_accounts(user_id)
     sections = [*list_sections(user_id, accounts), *_of_matching(accounts, end)]
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[type-var]
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", READ_ME.format(end=f"{end:%Y-%m-%d %H:%M} UTC"))
         for number, section in enumerate(sections):
             with archive.open(f"{section.name}.jsonl", "w") as file:
