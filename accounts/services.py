@@ -80,6 +80,7 @@ from accounts.people.sessions import (
     forget_own_sessions,
 )
 from accounts.privacy.erasure import erase_own_person
+from accounts.privacy.retention import purge_kept
 from accounts.reports.exports import request_data_of, request_own_data
 from accounts.reports.services import (
     append_part,
@@ -149,6 +150,7 @@ __all__ = [
     "preview_adjustment",
     "preview_credit",
     "publish_liabilities",
+    "purge_kept",
     "purge_reports",
     "receive_event",
     "record_sent",

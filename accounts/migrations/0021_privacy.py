@@ -158,6 +158,14 @@ class Migration(migrations.Migration):
                 name="report_about",
             ),
         ),
+        migrations.AddIndex(
+            model_name="providerevent",
+            index=models.Index(
+                condition=Q(("outcome__in", ["applied", "nothing", "handled"])) & ~Q(("body", {})),
+                fields=["applied_at"],
+                name="provider_event_told",
+            ),
+        ),
         migrations.RunSQL(ERASE_NOTES_SQL, ERASE_NOTES_DROP_SQL),
         migrations.RunPython(widen_roles, migrations.RunPython.noop),
     ]

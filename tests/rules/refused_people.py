@@ -22,6 +22,11 @@ def _undo(by: Actor, things: Things, old: str = "old@example.com") -> object:
 
 
 REFUSED_PEOPLE: Final[Mapping[str, tuple[Call, ...]]] = {
+    "purge_kept": (
+        lambda ann, bob: accounts.purge_kept(by=NOT_SUPERUSER, kind="sessions"),
+        lambda ann, bob: accounts.purge_kept(by=customer(ann.user), kind="sessions"),
+        lambda ann, bob: accounts.purge_kept(by=SYSTEM, kind="ledger"),
+    ),
     "change_email": (
         lambda ann, bob: _change(customer(bob.user), ann),
         lambda ann, bob: _change(key(ann, "read", "trade", "withdraw"), ann),
