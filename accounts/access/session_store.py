@@ -7,19 +7,28 @@ never beyond the whole time. Operators' sessions are shorter.
 
 import time
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+
+from zavora.foundation.setting_values import SettingValue
 
 # In the session: when somebody got in, in seconds since 1970, and whether they are an operator.
 BEGUN: Final = "zavora_begun_at"
 OF_OPERATOR: Final = "zavora_operator"
 # A use is written down when the last one that was is so old, or older than a tenth of the limit.
 NOTED_EVERY: Final = timedelta(minutes=1)
+_EVERYBODYS: Final = (
+    SettingValue("ZAVORA_SESSION_IDLE_MINUTES"),
+    SettingValue("ZAVORA_SESSION_MINUTES"),
+)
+_OPERATORS: Final = (
+    SettingValue("ZAVORA_OPERATORS_SESSION_IDLE_MINUTES"),
+    SettingValue("ZAVORA_OPERATORS_SESSION_MINUTES"),
+)
 
 
 class SessionStore(DatabaseStore):
@@ -27,8 +36,10 @@ class SessionStore(DatabaseStore):
 
     def load(self) -> dict[str, Any]:
         """Return what the session holds, and note its use."""
-        row = self._get_session_from_db()
+        living = Session.objects.filter(expire_date__gt=timezone.now())
+        row = living.filter(session_key=self.session_key).first()
         if row is None:
+            self._session_key = None  # as Django does: the next one gets another key
             return {}
         data: dict[str, Any] = self.decode(row.session_data)
         if data.get(SESSION_KEY) is not None:
@@ -39,7 +50,7 @@ class SessionStore(DatabaseStore):
         """Return the row to be saved, which ends when the limits say so."""
         if data.get(SESSION_KEY) is not None:
             data.setdefault(BEGUN, time.time())
-        row: Session = super().create_model_instance(data)
+        row = cast("Session", super().create_model_instance(data))
         if data.get(SESSION_KEY) is not None:
             row.expire_date = min(row.expire_date, _end_of(data, timezone.now()))
         return row
@@ -66,14 +77,8 @@ def begin_anew(session: Any, *, is_operator: bool) -> None:
 
 def _limits_of(data: dict[str, Any]) -> tuple[timedelta, timedelta]:
     """Return how long a session lives without use, and altogether."""
-    if data.get(OF_OPERATOR):
-        minutes = (
-            settings.ZAVORA_OPERATORS_SESSION_IDLE_MINUTES,
-            settings.ZAVORA_OPERATORS_SESSION_MINUTES,
-        )
-    else:
-        minutes = (settings.ZAVORA_SESSION_IDLE_MINUTES, settings.ZAVORA_SESSION_MINUTES)
-    return timedelta(minutes=minutes[0]), timedelta(minutes=minutes[1])
+    idle, whole = _OPERATORS if data.get(OF_OPERATOR) else _EVERYBODYS
+    return timedelta(minutes=idle.value), timedelta(minutes=whole.value)
 
 
 def _end_of(data: dict[str, Any], now: datetime) -> datetime:

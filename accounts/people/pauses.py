@@ -5,16 +5,18 @@ person is told by mail at once.
 """
 
 from datetime import datetime, timedelta
-
-from django.conf import settings
+from typing import Final
 
 from accounts.models import User
 from zavora.foundation.errors import Forbidden
+from zavora.foundation.setting_values import SettingValue
+
+_HOURS: Final = SettingValue("ZAVORA_WITHDRAWAL_PAUSE_HOURS")
 
 
 def pause_withdrawals(user: User, *, now: datetime) -> None:
     """Let nothing leave a locked user's accounts for ``ZAVORA_WITHDRAWAL_PAUSE_HOURS`` from now."""
-    until = now + timedelta(hours=settings.ZAVORA_WITHDRAWAL_PAUSE_HOURS)
+    until = now + timedelta(hours=_HOURS.value)
     paused = user.withdrawals_paused_until
     if until > now and (paused is None or paused < until):
         user.withdrawals_paused_until = until
@@ -23,6 +25,8 @@ def pause_withdrawals(user: User, *, now: datetime) -> None:
 
 def require_not_paused(user_id: int | None, *, now: datetime) -> None:
     """Raise Forbidden while nothing leaves a user's accounts; the user is locked."""
+    if user_id is None:
+        return
     people = User.objects.filter(pk=user_id, withdrawals_paused_until__gt=now)
     until = people.values_list("withdrawals_paused_until", flat=True).first()
     if until is not None:

@@ -67,7 +67,7 @@ def erase_own_person(*, by: Actor, email: str, now: datetime | None = None) -> N
     """Take away all that names oneself, for good. ``email`` is one's address, typed once more.
 
     Raises Forbidden for all who are at no session or have not just shown the second factor that
-    they have, and as ``erase_now``; then nothing was written.
+    they have, Conflict for staff, and as ``erase_now``; then nothing was written.
     """
     if by.user_id is None or by.kind is not ActorKind.USER:
         raise Forbidden("only people at a session delete their account")
@@ -76,6 +76,8 @@ def erase_own_person(*, by: Actor, email: str, now: datetime | None = None) -> N
         raise NotFound("the user is shut out")
     if has_second_factor(user.pk) and time.time() - by.confirmed_at >= CONFIRMED_S:
         raise Forbidden("this asks for your second factor", confirm="/account/confirm")
+    if is_privileged(user):
+        raise Conflict("staff delete no accounts", rights="a superuser takes them away first")
     if email.strip().lower() != user.email:
         raise Conflict("this is not your e-mail address", email="expected your own address")
     erase_now(by, user_id=user.pk, now=moment(now))
@@ -84,10 +86,11 @@ def erase_own_person(*, by: Actor, email: str, now: datetime | None = None) -> N
 def erase_now(by: Actor, *, user_id: int, now: datetime, **more: Any) -> User:
     """Erase a person in the present transaction; that ``by`` may is known. ``more`` is recorded.
 
-    Raises NotFound, or Conflict for staff, for who is erased already, and while anything is theirs
-    or on its way; the details say what.
+    Raises NotFound, Forbidden about staff for who is no superuser, or Conflict for who is erased
+    already, and while anything is theirs or on its way; the details say what.
     """
     user = lock_user(user_id)
+    by.require_over(is_privileged=is_privileged(user), what="erase people")
     if user.erased_at is not None:
         raise Conflict("the person is erased already")
     ids = user.accounts.values_list("public_id", flat=True)
@@ -124,7 +127,6 @@ def list_obstacles(user: User) -> dict[str, str]:
     withdrawals = Withdrawal.objects.filter(state__in=HELD_STATES, **of).count()
     approvals = Approval.objects.filter(state=Approval.State.REQUESTED, **of).count()
     found = {
-        "rights": "take their rights away first" if is_privileged(user) else "",
         "deposits": _counted(deposits, "deposit", "that is not booked yet"),
         "withdrawals": _counted(max(withdrawals, payouts), "withdrawal", "under way"),
         "approvals": _counted(approvals, "decision", "of operators that waits"),
@@ -169,6 +171,9 @@ def _take_names(user: User, now: datetime) -> None:
     user.email = f"{secrets.token_hex(16)}@{ERASED_DOMAIN}"
     user.set_unusable_password()
     user.is_active, user.last_login, user.verification_level = False, None, 0
+    user.is_staff = user.is_superuser = False
+    user.groups.clear()
+    user.user_permissions.clear()
     user.withdrawals_paused_until, user.erased_at = None, now
     user.save()
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from allauth.usersessions.models import UserSession
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -15,8 +14,13 @@ from accounts.access.actor import Actor
 from accounts.approval_rows import moment
 from accounts.models import ENDED_OUTCOMES, ApiKey, ProviderEvent, WithdrawalAddress
 from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.setting_values import SettingValue
 
 BATCH_MAX: Final = 1_000
+_REVOKED_KEYS_DAYS: Final = SettingValue("ZAVORA_KEEP_REVOKED_KEYS_DAYS")
+_REMOVED_ADDRESSES_DAYS: Final = SettingValue("ZAVORA_KEEP_REMOVED_ADDRESSES_DAYS")
+_PROVIDER_BODIES_DAYS: Final = SettingValue("ZAVORA_KEEP_PROVIDER_BODIES_DAYS")
+_DESK_LOG_DAYS: Final = SettingValue("ZAVORA_KEEP_DESK_LOG_DAYS")
 
 
 @transaction.atomic(durable=True)
@@ -47,20 +51,20 @@ def _log_ins(now: datetime) -> int:
 
 def _keys(now: datetime) -> int:
     """Delete keys that let nobody in for a long time; the records of them stay."""
-    before = now - timedelta(days=settings.ZAVORA_KEEP_REVOKED_KEYS_DAYS)
+    before = now - timedelta(days=_REVOKED_KEYS_DAYS.value)
     ended = Q(revoked_at__lt=before) | Q(expires_at__lt=before)
     return _delete(ApiKey.objects.filter(ended).order_by("pk"))
 
 
 def _addresses(now: datetime) -> int:
     """Delete addresses that were taken out of their book."""
-    before = now - timedelta(days=settings.ZAVORA_KEEP_REMOVED_ADDRESSES_DAYS)
+    before = now - timedelta(days=_REMOVED_ADDRESSES_DAYS.value)
     return _delete(WithdrawalAddress.objects.filter(removed_at__lt=before).order_by("pk"))
 
 
 def _provider_bodies(now: datetime) -> int:
     """Empty what providers told, where nobody has anything to do about it any more."""
-    before = now - timedelta(days=settings.ZAVORA_KEEP_PROVIDER_BODIES_DAYS)
+    before = now - timedelta(days=_PROVIDER_BODIES_DAYS.value)
     ended = ProviderEvent.objects.filter(outcome__in=ENDED_OUTCOMES, applied_at__lt=before)
     rows = ended.exclude(body={}).order_by("applied_at")
     keys = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_MAX])
@@ -69,7 +73,7 @@ def _provider_bodies(now: datetime) -> int:
 
 def _desk_log(now: datetime) -> int:
     """Delete what the operators' pages log beside the records of acts, which stay."""
-    before = now - timedelta(days=settings.ZAVORA_KEEP_DESK_LOG_DAYS)
+    before = now - timedelta(days=_DESK_LOG_DAYS.value)
     # Primary keys grow with time, so the oldest rows come first: no index on time is needed.
     oldest = LogEntry.objects.order_by("pk").values_list("pk", "action_time")[:BATCH_MAX]
     old = [pk for pk, made_at in oldest if made_at < before]

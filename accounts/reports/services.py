@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
@@ -31,6 +30,7 @@ from zavora.foundation.errors import (
     RateLimited,
     ValidationFailed,
 )
+from zavora.foundation.setting_values import SettingValue
 
 # An entry is in the tables this long after its time at the latest: a batch that takes longer has
 # lost its lease. So a period that ended before that never changes any more.
@@ -48,6 +48,8 @@ LEASE: Final = timedelta(seconds=60)
 ATTEMPTS_MAX: Final = 3
 NOTE_LENGTH_MAX: Final = 200
 PURGE_MAX: Final = 500
+EXPORTS_DAYS: Final = SettingValue("ZAVORA_KEEP_EXPORTS_DAYS")
+_REPORTS_DAYS: Final = SettingValue("ZAVORA_REPORTS_KEPT_DAYS")
 KINDS_OF_ACCOUNTS: Final = (Report.Kind.STATEMENT, Report.Kind.TRADES)
 OPEN_STATES: Final = (Report.State.PENDING, Report.State.MAKING)
 
@@ -299,7 +301,6 @@ def _end(report: Report, state: str, note: str) -> None:
     now = timezone.now()
     report.state, report.note, report.finished_at, report.lease_until = state, note, now, None
     report.progress = 100 if state == Report.State.DONE else report.progress
-    is_personal = report.kind == Report.Kind.PERSONAL
-    days = settings.ZAVORA_KEEP_EXPORTS_DAYS if is_personal else settings.ZAVORA_REPORTS_KEPT_DAYS
-    report.expires_at = now + timedelta(days=days)
+    days = EXPORTS_DAYS if report.kind == Report.Kind.PERSONAL else _REPORTS_DAYS
+    report.expires_at = now + timedelta(days=days.value)
     report.save()

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,6 +18,7 @@ from accounts.pages.confirm import confirmed
 from accounts.privacy.erasure import list_obstacles
 from accounts.reports.exports import get_own_export, list_exports
 from accounts.reports.selectors import get_part
+from accounts.reports.services import EXPORTS_DAYS
 from accounts.services import erase_own_person, request_own_data
 from api.transport.parts import PartedResponse
 from zavora.foundation import lasting
@@ -40,14 +41,14 @@ class EraseForm(forms.Form):
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def own_data(request: HttpRequest) -> HttpResponse:
+def own_data(request: HttpRequest) -> HttpResponseBase:
     """Show the files of one's data and what keeps one's account from being deleted."""
     if request.method == "POST":
         return _ask(request)
     user = user_of(request)
     context = {
         "exports": list_exports(user.pk),
-        "kept_days": settings.ZAVORA_KEEP_EXPORTS_DAYS,
+        "kept_days": EXPORTS_DAYS.value,
         "obstacles": _sentences(list_obstacles(user)),
     }
     return render(request, "accounts/own_data.html", context)
