@@ -65,7 +65,10 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.auditlink": {},
     "accounts.transfer": {},
     "accounts.auditrecord": {},
-    "accounts.report": {"export": "accounts.export_reports"},
+    "accounts.report": {
+        "export": "accounts.export_reports",
+        "hand_over": "accounts.export_person",
+    },
     "accounts.reportpart": {},
     "accounts.liabilitysnapshot": {},
     "accounts.liabilitytree": {},

@@ -53,16 +53,28 @@ class ReportAdmin(ReadOnlyAdmin):
     look_ups = (numbers("pk"), of_account("account"), of_owner("person"))
     searched_by = f"{ACCOUNT_WORDS}, report id"
     related = (Related("accounts.reportpart", lambda report: str(report.pk)),)
-    actions = ("export",)
+    actions = ("export", "hand_over")
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Return whether the operator may download reports of any kind; the service asks which."""
-        wanted = (Permission.EXPORT_REPORT, Permission.EXPORT_PERSON)
-        return any(request.user.has_perm(one) for one in wanted)
+        """Return whether the operator may download reports of the whole exchange."""
+        return request.user.has_perm(Permission.EXPORT_REPORT)
+
+    def has_person_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may download files of all that is known of people."""
+        return request.user.has_perm(Permission.EXPORT_PERSON)
 
     @admin.action(description="Download the selected report", permissions=["export"])
     def export(self, request: HttpRequest, rows: QuerySet[Report]) -> HttpResponse | None:
-        """Hand over the file of one report of the whole exchange, or of a person."""
+        """Hand over the file of one report of the whole exchange."""
+        return self._download(request, rows)
+
+    @admin.action(description="Download the selected person's data", permissions=["person"])
+    def hand_over(self, request: HttpRequest, rows: QuerySet[Report]) -> HttpResponse | None:
+        """Hand over the file of all that is known of one person."""
+        return self._download(request, rows)
+
+    def _download(self, request: HttpRequest, rows: QuerySet[Report]) -> HttpResponse | None:
+        """Ask why, then hand over the one file; the service asks the permission for its kind."""
         keys = list(rows.values_list("pk", flat=True)[:2])
         if len(keys) != 1:
             messages.error(request, "Select one report.")
