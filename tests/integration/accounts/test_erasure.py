@@ -18,6 +18,7 @@ from accounts.models import (
     Deposit,
     LedgerEntry,
     Note,
+    Report,
     User,
     Withdrawal,
 )
@@ -29,6 +30,7 @@ from accounts.services import (
     create_token,
     deposit,
     erase_own_person,
+    request_own_data,
     request_withdrawal,
     set_account_status,
     set_user_active,
@@ -77,6 +79,7 @@ def ann(usd, client, settings):
     add_app(user)
     support = approver("support", Permission.ADD_NOTE)
     add_note(by=support, user_id=user.pk, text="Her own words")
+    request_own_data(by=customer(user))
     return user
 
 
@@ -129,6 +132,7 @@ def test_what_names_a_person_is_in_no_table_any_more(ann, client):
     assert verify()[0] == 0
     assert not Note.objects.exists()
     assert not ApiKey.objects.exists()
+    assert not Report.objects.exists()
 
 
 def test_who_is_erased_never_gets_in_again(ann, client):
