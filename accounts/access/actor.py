@@ -49,6 +49,7 @@ class Permission(StrEnum):
     EXPORT_PERSON = "accounts.export_person"
     ERASE_PERSON = "accounts.erase_person"
     RESET_FACTORS = "accounts.reset_factors"
+    DECIDE_PERSON = "accounts.decide_person"
     ADJUST_BALANCE = "accounts.add_ledgertransaction"
     APPROVE_ADJUSTMENT = "accounts.approve_adjustments"
     EXPORT_REPORT = "accounts.export_reports"

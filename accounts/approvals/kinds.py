@@ -158,8 +158,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     KIND_ADJUSTMENT: Kind(Permission.APPROVE_ADJUSTMENT, _adjust),
     KIND_CREDIT: Kind(Permission.APPROVE_ADJUSTMENT, _credit),
     KIND_THRESHOLD: Kind(Permission.CHANGE_THRESHOLD, _raise_threshold),
-    KIND_ERASURE: Kind(Permission.ERASE_PERSON, _erase),
-    KIND_FACTORS: Kind(Permission.RESET_FACTORS, _reset_factors),
+    KIND_ERASURE: Kind(Permission.DECIDE_PERSON, _erase),
+    KIND_FACTORS: Kind(Permission.DECIDE_PERSON, _reset_factors),
 }
 
 

@@ -51,11 +51,13 @@ DROP FUNCTION accounts_refuse_deletion_of_notes();
 """
 # What each of the roles (0014) may do more, where it is still there.
 EXPORT = ("user", "export_person", "Can make files of all that is known of a person")
-ERASE = ("user", "erase_person", "Can ask for and decide about the erasure of persons")
-RESET = ("user", "reset_factors", "Can ask for and decide about resets of second factors")
+ERASE = ("user", "erase_person", "Can ask for the erasure of persons")
+RESET = ("user", "reset_factors", "Can ask for resets of second factors")
+DECIDE = ("user", "decide_person", "Can decide about erasures and resets that others asked for")
 ROLES = {
     "support": (EXPORT, ERASE, RESET),
-    "admin": (EXPORT, ERASE, RESET),
+    "risk": (DECIDE,),
+    "admin": (EXPORT, ERASE, RESET, DECIDE),
 }
 
 
@@ -89,8 +91,9 @@ class Migration(migrations.Migration):
                     ("make_reset_link", "Can make links by which people set a new password"),
                     ("change_level", "Can change how well a person is verified"),
                     ("export_person", "Can make files of all that is known of a person"),
-                    ("erase_person", "Can ask for and decide about the erasure of persons"),
-                    ("reset_factors", "Can ask for and decide about resets of second factors"),
+                    ("erase_person", "Can ask for the erasure of persons"),
+                    ("reset_factors", "Can ask for resets of second factors"),
+                    ("decide_person", "Can decide about erasures and resets that others asked for"),
                 ]
             },
         ),

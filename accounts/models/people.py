@@ -57,8 +57,9 @@ class User(AbstractBaseUser, PermissionsMixin):
             ("make_reset_link", "Can make links by which people set a new password"),
             ("change_level", "Can change how well a person is verified"),
             ("export_person", "Can make files of all that is known of a person"),
-            ("erase_person", "Can ask for and decide about the erasure of persons"),
-            ("reset_factors", "Can ask for and decide about resets of second factors"),
+            ("erase_person", "Can ask for the erasure of persons"),
+            ("reset_factors", "Can ask for resets of second factors"),
+            ("decide_person", "Can decide about erasures and resets that others asked for"),
         ]
 
     def __str__(self) -> str:

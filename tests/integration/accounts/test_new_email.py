@@ -177,7 +177,7 @@ def by_reset_factors(user):
     asked = submit_factor_reset(
         by=approver("one", Permission.RESET_FACTORS), user_id=user.pk, reason="phone lost"
     )
-    approve(by=approver("two", Permission.RESET_FACTORS), approval_id=asked.pk, reason="seen")
+    approve(by=approver("two", Permission.DECIDE_PERSON), approval_id=asked.pk, reason="seen")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_two_operators_reset_second_factors_and_the_person_is_told(ann):
     client = browser()
     secret = add_app(ann)
     confirm(client, ann)
-    first = approver("one", Permission.RESET_FACTORS)
+    first = approver("one", Permission.RESET_FACTORS, Permission.DECIDE_PERSON)
     asked = submit_factor_reset(by=first, user_id=ann.pk, reason="phone lost")
     with pytest.raises(Forbidden):
         approve(by=first, approval_id=asked.pk, reason="why not")
@@ -220,7 +220,7 @@ def test_two_operators_reset_second_factors_and_the_person_is_told(ann):
     stopped = browser()
     assert not is_in(stopped)  # it asks for the code
 
-    approve(by=approver("two", Permission.RESET_FACTORS), approval_id=asked.pk, reason="seen")
+    approve(by=approver("two", Permission.DECIDE_PERSON), approval_id=asked.pk, reason="seen")
 
     assert not is_in(client)
     assert is_in(browser())  # the password is enough again
