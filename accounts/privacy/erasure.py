@@ -40,6 +40,7 @@ from accounts.models import (
 from accounts.notices import publish_credentials_on_commit
 from accounts.people.locks import lock_accounts, lock_user
 from accounts.people.mails import mail_on_commit
+from accounts.people.roles import take_all_rights
 from accounts.people.sessions import end_all_sessions
 from zavora.foundation.errors import Conflict, Forbidden, NotFound
 
@@ -171,9 +172,7 @@ def _take_names(user: User, now: datetime) -> None:
     user.email = f"{secrets.token_hex(16)}@{ERASED_DOMAIN}"
     user.set_unusable_password()
     user.is_active, user.last_login, user.verification_level = False, None, 0
-    user.is_staff = user.is_superuser = False
-    user.groups.clear()
-    user.user_permissions.clear()
+    take_all_rights(user)
     user.withdrawals_paused_until, user.erased_at = None, now
     user.save()
 
