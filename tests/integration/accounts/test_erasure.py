@@ -242,16 +242,18 @@ def test_a_deposit_at_the_same_moment_is_seen_or_refused(ann, first):
         "deposit": lambda: deposit(by=SYSTEM, account_id=account_id, source="bank", **USD),
         "erasure": lambda: erased(ann),
     }
-    hold = threading.Event()
+    hold, is_held = threading.Event(), threading.Event()
 
     def held():
         with transaction.atomic():
             list(User.objects.select_for_update().filter(pk=ann.pk))
             list(Account.objects.select_for_update(no_key=True).filter(public_id=account_id))
+            is_held.set()
             hold.wait(20)
 
     holder = Thread(held)
     holder.start()
+    assert is_held.wait(20)
     threads = {}
     for name in sorted(calls, key=lambda one: one != first):
         threads[name] = Thread(calls[name])
