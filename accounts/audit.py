@@ -15,7 +15,6 @@ from django.db import transaction
 from accounts.access.actor import (
     ADDRESS_LENGTH_MAX,
     CUSTOMER_KINDS,
-    NAME_LENGTH_MAX,
     REQUEST_ID_LENGTH_MAX,
     Actor,
     ActorKind,
@@ -78,13 +77,16 @@ ACTS: Final = (
     "report.request",
     "transfer",
     "user.add_factor",
+    "user.change_email",
     "user.change_password",
     "user.confirm_email",
     "user.create",
+    "user.erase",
     "user.let_in",
     "user.level",
     "user.remove_factor",
     "user.renew_recovery_codes",
+    "user.reset_factors",
     "user.reset_link",
     "user.reset_password",
     "user.rights",
@@ -105,13 +107,14 @@ def record_act(
 
     Without a ``reason`` of its own the act has the actor's. What changes something has in its
     details what ``was`` before and what is ``now``, by name, wherever that is no secret.
-    ``details`` are JSON-ready, without secrets. Raises InvariantBroken for an act of no name.
+    ``details`` are JSON-ready, without secrets, and name people by number, never by e-mail address:
+    a record stays when the person is erased. Raises InvariantBroken for an act of no name.
     """
     if act not in ACTS:
         raise InvariantBroken(f"an act that nobody knows: {act}")
     return AuditRecord.objects.create(
         actor_kind=by.kind.value,
-        actor_name=by.name[:NAME_LENGTH_MAX],
+        actor_name=by.recorded_name,
         role=_role_of(by),
         user_id=by.user_id,
         key_id=by.key_id,

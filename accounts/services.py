@@ -1,6 +1,12 @@
 """What happens to people, credentials and money: one verb, one atomic transaction each."""
 
-from accounts.approvals.requests import submit_adjustment, submit_credit, submit_threshold
+from accounts.approvals.requests import (
+    submit_adjustment,
+    submit_credit,
+    submit_erasure,
+    submit_factor_reset,
+    submit_threshold,
+)
 from accounts.approvals.services import approve, expire_approval, refuse
 from accounts.keys.api_keys import PEM_LENGTH_MAX, NewApiKey, create_api_key, create_key
 from accounts.keys.sealing import reseal_factors, reseal_secrets
@@ -38,6 +44,7 @@ from accounts.money.withdrawals import (
     request_withdrawal,
     settle_withdrawal,
 )
+from accounts.people.email_links import change_email, undo_email_change
 from accounts.people.emails import confirm_own_email
 from accounts.people.factors import (
     add_passkey,
@@ -81,6 +88,9 @@ from accounts.people.sessions import (
     end_own_session,
     forget_own_sessions,
 )
+from accounts.privacy.erasure import erase_own_person
+from accounts.privacy.retention import purge_kept
+from accounts.reports.exports import request_data_of, request_own_data
 from accounts.reports.services import (
     append_part,
     export_report,
@@ -125,6 +135,7 @@ __all__ = [
     "assign_fee_tiers",
     "cancel_own_withdrawal",
     "cancel_withdrawal",
+    "change_email",
     "change_member_role",
     "change_own_password",
     "confirm_own_email",
@@ -140,6 +151,7 @@ __all__ = [
     "end_other_sessions",
     "end_own_session",
     "ensure_user",
+    "erase_own_person",
     "expire_approval",
     "export_report",
     "fail_report",
@@ -154,6 +166,7 @@ __all__ = [
     "preview_adjustment",
     "preview_credit",
     "publish_liabilities",
+    "purge_kept",
     "purge_reports",
     "receive_event",
     "record_sent",
@@ -165,6 +178,8 @@ __all__ = [
     "rename_key",
     "renew_recovery_codes",
     "request_daily_report",
+    "request_data_of",
+    "request_own_data",
     "request_report",
     "request_withdrawal",
     "reseal_factors",
@@ -185,10 +200,13 @@ __all__ = [
     "sign_up",
     "submit_adjustment",
     "submit_credit",
+    "submit_erasure",
+    "submit_factor_reset",
     "submit_threshold",
     "take_payout",
     "take_report",
     "transfer",
+    "undo_email_change",
     "use_factor_code",
     "withdraw_invitation",
 ]

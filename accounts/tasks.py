@@ -1,4 +1,4 @@
-"""What the clockwork does: approvals that nobody decided in time end, providers are spoken with.
+"""What the clockwork does: approvals end, providers are spoken with, what is kept goes in time.
 
 What is to be done is found in the tables, so nothing depends on a message that may be lost.
 """
@@ -13,9 +13,10 @@ from accounts.access.actor import Actor
 from accounts.approvals.selectors import list_overdue
 from accounts.money.provider_events import list_left_events
 from accounts.money.sending import send_due
+from accounts.privacy.retention import BATCH_MAX, KINDS
 from accounts.providers.client import sender
 from accounts.providers.config import WEBHOOK, get_provider, kind_of_provider
-from accounts.services import apply_event, expire_approval
+from accounts.services import apply_event, expire_approval, purge_kept
 
 BY: Final = Actor.system("accounts.expire_approvals")
 
@@ -40,6 +41,29 @@ def expire_approvals() -> None:
         log.info("approvals_expired", count=len(overdue) - failed)
     if failed:
         raise RuntimeError("not every approval could expire; see expiry_failed")
+
+
+@shared_task(name="accounts.purge")
+def purge() -> None:
+    """Take away what has served its time, batch by batch; may run twice.
+
+    A kind that cannot be purged stops no other, and fails the task.
+    """
+    by = Actor.system("accounts.purge")
+    purged: dict[str, int] = dict.fromkeys(KINDS, 0)
+    failed = 0
+    for kind in KINDS:
+        try:
+            while count := purge_kept(by=by, kind=kind):
+                purged[kind] += count
+                if count < BATCH_MAX:
+                    break
+        except Exception:
+            failed += 1
+            log.exception("purge_failed", what=kind)
+    log.info("kept_purged", **purged)
+    if failed:
+        raise RuntimeError("not everything could be purged; see purge_failed")
 
 
 @shared_task(name="accounts.send_payouts")

@@ -37,8 +37,13 @@ class Role(NamedTuple):
 
 _ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
 _MORE: Final[Any] = import_module("accounts.migrations.0018_notes")
+_PERSONS: Final[Any] = import_module("accounts.migrations.0021_privacy")
 # What later migrations let them look at.
-_LOOKS: Final[Any] = import_module("accounts.migrations.0019_providers").LOOK
+_LOOKS: Final[Any] = [
+    model
+    for name in ("0019_providers", "0020_members")
+    for model in import_module(f"accounts.migrations.{name}").LOOK
+]
 
 
 def granted(role: str) -> frozenset[str]:
@@ -46,7 +51,8 @@ def granted(role: str) -> frozenset[str]:
     looks = [("accounts", model, f"view_{model}") for model in (*_ROLES.LOOK, *_LOOKS)]
     looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
     return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role])) | {
-        f"accounts.{codename}" for _, codename, _ in _MORE.ROLES[role]
+        f"accounts.{codename}"
+        for _, codename, _ in (*_MORE.ROLES[role], *_PERSONS.ROLES.get(role, ()))
     }
 
 

@@ -8,6 +8,7 @@ import environ
 
 from zavora.foundation.addresses import parse_networks
 from zavora.foundation.money import NotExact, parse_decimal
+from zavora.foundation.privacy_settings import privacy_settings
 from zavora.foundation.secrets import get_or_create_secret
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 from zavora.schedule import BEAT_SCHEDULE
@@ -190,6 +191,9 @@ MFA_TOTP_TOLERANCE = 1
 # Whose address is not proved cannot keep its owner out by a second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = not ZAVORA_EMAIL_VERIFICATION
 
+# How long sessions last, things are kept and withdrawals pause: ZAVORA_..._MINUTES, _DAYS, _HOURS.
+vars().update(privacy_settings(env, debug=DEBUG))
+SESSION_ENGINE = "accounts.access.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -281,8 +285,7 @@ ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
 # Refuse to start where a commit waits for no replica: without one this machine's disk is all.
 ZAVORA_REQUIRE_SYNC_REPLICA = env.bool("ZAVORA_REQUIRE_SYNC_REPLICA", default=False)
 ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
-# Anybody may give their own accounts money, and withdrawals leave at once, approved by nobody:
-# for sandboxes, courses and tests only.
+# Anybody may give themselves money, and withdrawals leave unapproved: for sandboxes and tests only.
 ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
 if ZAVORA_FAUCET and not DEBUG:
     raise environ.ImproperlyConfigured("ZAVORA_FAUCET is refused when DEBUG is off")
@@ -329,8 +332,7 @@ ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)
 if ZAVORA_OPEN_API and not DEBUG:
     raise environ.ImproperlyConfigured("ZAVORA_OPEN_API is refused when DEBUG is off")
 # Weight of requests per minute, through both APIs; 0 switches a limit off. A key has half of what
-# its address has, so that one alone leaves as much to others. In development everybody comes from
-# one address.
+# its address has, so that one alone leaves as much to others.
 ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int(
     "ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=120_000 if DEBUG else 12_000
 )
@@ -354,16 +356,14 @@ ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS",
 ZAVORA_HASHES_MAX = env.int("ZAVORA_HASHES_MAX", default=max(1, min(3, (os.cpu_count() or 1) // 2)))
 # The asset that 30-day volumes and tiers of fees are counted in.
 ZAVORA_VOLUME_ASSET = env.str("ZAVORA_VOLUME_ASSET", default="USD")
-# The Binance-compatible API: weight a minute and address, new orders an account; 0: no limit.
-# Whether what is signed and writes counts once in the compatible API, as everything does in v1.
+# The Binance-compatible API: whether what is signed and writes counts once, as all does in v1;
 ZAVORA_COMPAT_SIGNED_ONCE = env.bool("ZAVORA_COMPAT_SIGNED_ONCE", default=not DEBUG)
+# weight a minute and address, new orders an account; 0: no limit.
 ZAVORA_COMPAT_WEIGHT_PER_MINUTE = env.int("ZAVORA_COMPAT_WEIGHT_PER_MINUTE", default=6_000)
 ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=100)
 ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=200_000)
 # Messages a second that a client may send on a connection of the compatible streams; 0: any.
 ZAVORA_STREAM_MESSAGES_PER_S = env.int("ZAVORA_STREAM_MESSAGES_PER_S", default=5)
-# How long reports can be downloaded.
-ZAVORA_REPORTS_KEPT_DAYS = env.int("ZAVORA_REPORTS_KEPT_DAYS", default=30)
 ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 

@@ -46,6 +46,10 @@ class Permission(StrEnum):
     CHANGE_THRESHOLD = "accounts.change_threshold"
     CHANGE_LIMIT = "accounts.change_withdrawallimit"
     CHANGE_LEVEL = "accounts.change_level"
+    EXPORT_PERSON = "accounts.export_person"
+    ERASE_PERSON = "accounts.erase_person"
+    RESET_FACTORS = "accounts.reset_factors"
+    DECIDE_PERSON = "accounts.decide_person"
     ADJUST_BALANCE = "accounts.add_ledgertransaction"
     APPROVE_ADJUSTMENT = "accounts.approve_adjustments"
     EXPORT_REPORT = "accounts.export_reports"
@@ -67,7 +71,9 @@ CUSTOMER_KINDS: Final = (ActorKind.USER, ActorKind.KEY)
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts. ``name`` is for logs and people: an e-mail address, or a command's name.
+    """Who acts. ``name`` is for pages: an e-mail address, or a command's name.
+
+    What is written for good knows people by number alone (``recorded_name``, ``text``).
 
     ``scopes`` are what a customer's credential allows; operators and the exchange have none and
     need none. ``only_account`` is set where the credential is limited to one account (its primary
@@ -123,10 +129,17 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind in CUSTOMER_KINDS
 
     @property
+    def recorded_name(self) -> str:
+        """Return how records of acts call this one: a person ``user:12``, else by the name."""
+        return self.name[:NAME_LENGTH_MAX] if self.user_id is None else f"user:{self.user_id}"
+
+    @property
     def text(self) -> str:
-        """Return who this is in short, for the journal: ``user:12 name`` or ``system:name``."""
-        name = "".join(letter for letter in self.name if letter.isprintable())[:NAME_LENGTH_MAX]
-        return f"system:{name}" if self.user_id is None else f"user:{self.user_id} {name}"
+        """Return who this is in short, for the journal: ``user:12`` or ``system:name``."""
+        if self.user_id is not None:
+            return f"user:{self.user_id}"
+        name = "".join(letter for letter in self.name if letter.isprintable())
+        return f"system:{name[:NAME_LENGTH_MAX]}"
 
     def may(self, permission: Permission) -> bool:
         """Return whether this actor has a permission."""

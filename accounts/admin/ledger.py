@@ -181,7 +181,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
         act = _act_of(row)
         if act is None:
             return NOTHING
-        who = act.actor_name
+        person = User.objects.filter(pk=act.user_id or 0).first()
+        who = act.actor_name if person is None else str(person)
         name = link(request, User, act.user_id, who) if act.user_id else format_html("{}", who)
         return format_html("{} ({})", name, link(request, AuditRecord, act.pk, "record"))
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import OF_AN_ACCOUNT, of_account, of_owner
+from accounts.admin.person_acts import PersonActs
 from accounts.admin.rights import PermissionsField
 from accounts.models import Account, ApiKey, User
 from accounts.people.selectors import find_user
@@ -88,8 +89,11 @@ class NoteForm(forms.Form):
 
 
 @admin.register(User)
-class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
-    """People: superusers give rights here; nobody sets another person's password or deletes one."""
+class UserAdmin(PersonActs, ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
+    """People: superusers give rights here; nobody sets another person's password.
+
+    Nobody deletes one either: erasing takes two and leaves what adds up.
+    """
 
     add_service_form = NewUserForm
     add_title = "Add user"
@@ -115,12 +119,23 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
                     "verification_level",
                     "created_at",
                     "last_login",
+                    "withdrawals_paused_until",
+                    "erased_at",
                 )
             },
         ),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
-    actions = ("let_in", "shut_out", "make_link", "set_level", "write_note")
+    actions = (
+        "let_in",
+        "shut_out",
+        "make_link",
+        "set_level",
+        "write_note",
+        "export_data",
+        "reset_factors",
+        "erase",
+    )
 
     def as_cell(self, request: HttpRequest, row: User) -> SafeString:
         """Return the address, which may break before its domain."""

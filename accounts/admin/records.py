@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -91,6 +92,12 @@ class AuditRecordAdmin(ReadOnlyAdmin):
         " market"
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditRecord]:
+        """Read with each record what its actor is called now."""
+        people = User.objects.filter(pk=OuterRef("user_id")).order_by()
+        rows: QuerySet[AuditRecord] = super().get_queryset(request)
+        return rows.annotate(email=Subquery(people.values("email")[:1]))
+
     @cell("about")
     def about(self, request: HttpRequest, row: AuditRecord) -> str:
         """Return a link to what it was done to, or to the list that finds it."""
@@ -114,7 +121,9 @@ class AuditRecordAdmin(ReadOnlyAdmin):
         """Return who did it, and in which role."""
         if row.user_id is None:
             return f"{row.actor_kind} {row.actor_name}"
-        return lines([link(request, User, row.user_id, row.actor_name), row.role])
+        # By the address of now; a record itself has none, but those of before.
+        name = getattr(row, "email", None) or row.actor_name
+        return lines([link(request, User, row.user_id, name), row.role])
 
     @cell("before and after")
     def change(self, request: HttpRequest, row: AuditRecord) -> str:

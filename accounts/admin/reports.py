@@ -1,6 +1,7 @@
 """Operators' pages of reports: all to look at; those of the whole exchange to download."""
 
 from itertools import count, takewhile
+from typing import Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
-from accounts.admin.look_ups import ACCOUNT_WORDS, of_account
+from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_owner
 from accounts.models import Report, ReportPart
 from accounts.reports.selectors import get_part
 from accounts.services import export_report
@@ -25,6 +26,8 @@ from zavora.foundation.admin.search import numbers
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.forms import sentence
 
+MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "zip": "application/zip"}
+
 
 @admin.register(Report)
 class ReportAdmin(ReadOnlyAdmin):
@@ -35,6 +38,7 @@ class ReportAdmin(ReadOnlyAdmin):
         "kind",
         "format",
         "account",
+        "person",
         "period_from",
         "period_to",
         "state",
@@ -43,21 +47,34 @@ class ReportAdmin(ReadOnlyAdmin):
         "created_at",
     )
     list_filter = ("kind", "state")
-    list_select_related = ("account__owner",)
+    list_select_related = ("account__owner", "person")
     sortable_by = ("id",)
     is_named_by_id = True
-    look_ups = (numbers("pk"), of_account("account"))
+    look_ups = (numbers("pk"), of_account("account"), of_owner("person"))
     searched_by = f"{ACCOUNT_WORDS}, report id"
     related = (Related("accounts.reportpart", lambda report: str(report.pk)),)
-    actions = ("export",)
+    actions = ("export", "hand_over")
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may download reports of the whole exchange."""
         return request.user.has_perm(Permission.EXPORT_REPORT)
 
+    def has_person_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may download files of all that is known of people."""
+        return request.user.has_perm(Permission.EXPORT_PERSON)
+
     @admin.action(description="Download the selected report", permissions=["export"])
     def export(self, request: HttpRequest, rows: QuerySet[Report]) -> HttpResponse | None:
         """Hand over the file of one report of the whole exchange."""
+        return self._download(request, rows)
+
+    @admin.action(description="Download the selected person's data", permissions=["person"])
+    def hand_over(self, request: HttpRequest, rows: QuerySet[Report]) -> HttpResponse | None:
+        """Hand over the file of all that is known of one person."""
+        return self._download(request, rows)
+
+    def _download(self, request: HttpRequest, rows: QuerySet[Report]) -> HttpResponse | None:
+        """Ask why, then hand over the one file; the service asks the permission for its kind."""
         keys = list(rows.values_list("pk", flat=True)[:2])
         if len(keys) != 1:
             messages.error(request, "Select one report.")
@@ -71,10 +88,11 @@ class ReportAdmin(ReadOnlyAdmin):
         except ZavoraError as error:
             messages.error(request, sentence(str(error)))
             return None
-        # It has a line for each market and each asset, so it may be held whole.
+        # One of the whole exchange has a line for each market and each asset, and one of a person
+        # is compressed: either may be held whole.
         parts = takewhile(bool, (get_part(report.pk, number) for number in count()))
         body = b"".join(part for part in parts if part)
-        answer = HttpResponse(body, content_type="text/csv; charset=utf-8")
+        answer = HttpResponse(body, content_type=MEDIA_TYPES[report.format])
         name = f"{report.kind}-{report.period_from:%Y%m%d}.{report.format}"
         answer["Content-Disposition"] = f'attachment; filename="{name}"'
         return answer

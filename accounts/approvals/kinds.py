@@ -27,11 +27,15 @@ from accounts.money.withdrawal_states import (
     record_withdrawal,
 )
 from accounts.notices import publish_balances_on_commit
+from accounts.people.factors import reset_factors_now
+from accounts.privacy.erasure import erase_now
 from zavora.foundation.errors import NotFound
 
 KIND_ADJUSTMENT: Final = "adjustment"
 KIND_CREDIT: Final = "credit"
 KIND_THRESHOLD: Final = "threshold"
+KIND_ERASURE: Final = "erasure"
+KIND_FACTORS: Final = "factors"
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -126,6 +130,19 @@ def _raise_threshold(by: Actor, approval: Approval, _now: datetime) -> None:
     )
 
 
+# --- people ---------------------------------------------------------------------------------------
+
+
+def _erase(by: Actor, approval: Approval, now: datetime) -> None:
+    user_id = int(approval.arguments["user"])
+    erase_now(by, user_id=user_id, now=now, reason=approval.reason, **_asked(approval))
+
+
+def _reset_factors(by: Actor, approval: Approval, now: datetime) -> None:
+    user_id = int(approval.arguments["user"])
+    reset_factors_now(by, user_id=user_id, now=now, reason=approval.reason, **_asked(approval))
+
+
 def _asked(approval: Approval) -> dict[str, Any]:
     """Return what a record of the act says of who asked for it."""
     return {"approval": str(approval.pk), "requester": approval.requester_id}
@@ -141,6 +158,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     KIND_ADJUSTMENT: Kind(Permission.APPROVE_ADJUSTMENT, _adjust),
     KIND_CREDIT: Kind(Permission.APPROVE_ADJUSTMENT, _credit),
     KIND_THRESHOLD: Kind(Permission.CHANGE_THRESHOLD, _raise_threshold),
+    KIND_ERASURE: Kind(Permission.DECIDE_PERSON, _erase),
+    KIND_FACTORS: Kind(Permission.DECIDE_PERSON, _reset_factors),
 }
 
 

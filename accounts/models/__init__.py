@@ -16,7 +16,7 @@ from accounts.models.money import (
 )
 from accounts.models.notes import Note
 from accounts.models.people import Account, User, UserManager
-from accounts.models.providers import Payout, ProviderEvent
+from accounts.models.providers import ENDED_OUTCOMES, Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
 from accounts.models.withdrawals import (
     HELD_STATES,
@@ -26,6 +26,7 @@ from accounts.models.withdrawals import (
 )
 
 __all__ = [
+    "ENDED_OUTCOMES",
     "HELD_STATES",
     "Account",
     "ApiKey",

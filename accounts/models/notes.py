@@ -9,7 +9,7 @@ from accounts.models.people import User
 
 
 class Note(models.Model):
-    """What an operator wrote about a person. Never changed, never deleted: a trigger."""
+    """What an operator wrote about a person. Never changed; deleted with the person: a trigger."""
 
     is_append_only = True
 

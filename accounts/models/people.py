@@ -43,6 +43,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     # How well the exchange knows the person: limits of withdrawals go by it.
     verification_level = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now)
+    # Nothing leaves the person's accounts before this: how they get in was changed.
+    withdrawals_paused_until = models.DateTimeField(null=True, blank=True)
+    # When everything that names the person was taken away; then nobody is let in again.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = UserManager()
 
@@ -52,6 +56,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         permissions = [
             ("make_reset_link", "Can make links by which people set a new password"),
             ("change_level", "Can change how well a person is verified"),
+            ("export_person", "Can make files of all that is known of a person"),
+            ("erase_person", "Can ask for the erasure of persons"),
+            ("reset_factors", "Can ask for resets of second factors"),
+            ("decide_person", "Can decide about erasures and resets that others asked for"),
         ]
 
     def __str__(self) -> str:

@@ -67,7 +67,7 @@ class ProviderEvent(models.Model):
     """What a provider told by a webhook, once for each of its ids, and what came of it.
 
     Written as soon as the signature holds, and then applied: what could not be applied at once is
-    found here. Never deleted.
+    found here. Never deleted; ``body`` is emptied a while after it ended.
     """
 
     class Outcome(models.TextChoices):
@@ -104,7 +104,21 @@ class ProviderEvent(models.Model):
                 name="provider_event_open",
             ),
             models.Index(fields=["reference"], name="provider_event_reference"),
+            # What was told goes after a while; this knows what is still there.
+            models.Index(
+                fields=["applied_at"],
+                condition=Q(outcome__in=["applied", "nothing", "handled"]) & ~Q(body={}),
+                name="provider_event_told",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.event_id}"
+
+
+# Nobody has anything to do about these any more.
+ENDED_OUTCOMES = (
+    ProviderEvent.Outcome.APPLIED,
+    ProviderEvent.Outcome.NOTHING,
+    ProviderEvent.Outcome.HANDLED,
+)

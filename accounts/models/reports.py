@@ -15,10 +15,12 @@ class Report(models.Model):
         STATEMENT = "statement"
         TRADES = "trades"
         DAILY = "daily"  # of the whole exchange, for operators
+        PERSONAL = "personal"  # all that is known of a person, for them
 
     class Format(models.TextChoices):
         CSV = "csv", "CSV"
         PDF = "pdf", "PDF"
+        ZIP = "zip", "ZIP"
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -29,9 +31,13 @@ class Report(models.Model):
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     kind = models.CharField(max_length=12, choices=Kind)
     format = models.CharField(max_length=3, choices=Format)
-    # Empty: of the whole exchange.
+    # Empty: of the whole exchange, or of a person.
     account = models.ForeignKey(
         Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    # Of whom a file of all that is known is.
+    person = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     asked_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -56,7 +62,7 @@ class Report(models.Model):
         constraints = [
             # What was asked for twice is made once.
             models.UniqueConstraint(
-                fields=["account", "kind", "format", "period_from", "period_to"],
+                fields=["account", "person", "kind", "format", "period_from", "period_to"],
                 condition=~Q(state="failed"),
                 nulls_distinct=False,
                 name="report_once",
@@ -65,8 +71,12 @@ class Report(models.Model):
                 condition=Q(period_from__lt=F("period_to")), name="report_period"
             ),
             models.CheckConstraint(
-                condition=Q(kind="daily", account__isnull=True)
-                | (~Q(kind="daily") & Q(account__isnull=False)),
+                condition=Q(kind="daily", account__isnull=True, person__isnull=True)
+                | Q(kind="personal", account__isnull=True, person__isnull=False)
+                | (
+                    ~Q(kind__in=["daily", "personal"])
+                    & Q(account__isnull=False, person__isnull=True)
+                ),
                 name="report_about",
             ),
         ]

@@ -59,7 +59,8 @@ def receive_event(
     )  # fmt: skip
     ProviderEvent.objects.bulk_create([event], ignore_conflicts=True)
     found = ProviderEvent.objects.get(provider=provider, event_id=message.id)
-    if found.body != body:
+    # What ended long ago has no body any more: its id alone says that it is known.
+    if found.body and found.body != body:
         raise Conflict("the event's id came with other content", id=message.id)
     return found
 

@@ -52,6 +52,7 @@ from accounts.money.withdrawal_states import (
 )
 from accounts.notices import publish_balances_on_commit
 from accounts.people.locks import lock_account
+from accounts.people.pauses import require_not_paused
 from zavora.foundation.errors import (
     AccountFrozen,
     Conflict,
@@ -76,9 +77,9 @@ def request_withdrawal(
     In the sandbox it is paid out at once and may do without an address. Else
     it is approved up to the asset's ``withdrawal_auto_max``, and waits for two persons above it.
     Raises Forbidden (without the scope, or a second factor where that is asked; to an address that
-    the book does not allow yet), AccountNotFound (for somebody else's, too), InsufficientBalance,
-    AccountFrozen, ValidationFailed (above a day's limit, too) or Conflict; then nothing was
-    written.
+    the book does not allow yet; while withdrawals pause), AccountNotFound (for somebody else's,
+    too), InsufficientBalance, AccountFrozen, ValidationFailed (above a day's limit, too) or
+    Conflict; then nothing was written.
     """
     by.require_scope(SCOPE_WITHDRAW)
     require_factor_to_withdraw(by)
@@ -127,6 +128,7 @@ def _check_rules(
         raise ValidationFailed("no address", address="expected where the money is to go")
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
+    require_not_paused(account.owner_id, now=now)
     check_address(account, asset, address, now=now)
     check_limits(account, asset, amount, now=now)
 

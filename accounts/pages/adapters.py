@@ -18,7 +18,9 @@ from accounts.access.attempts import may_mail
 from accounts.access.devices import known_device, remember_device
 from accounts.access.factor_secrets import open_factor, seal_factor
 from accounts.access.page_actors import address_of, person_at
+from accounts.access.rights import is_privileged
 from accounts.access.security_log import note
+from accounts.access.session_store import begin_anew
 from accounts.models import User
 from accounts.pages.notices import agent_of, mail_new_device
 from accounts.people.mails import mailer
@@ -86,6 +88,7 @@ class AccountAdapter(DefaultAccountAdapter):
         self.was_here = user.last_login is not None
         make_room(user.pk)
         super().login(request, user)
+        begin_anew(request.session, is_operator=is_privileged(user))
 
     def post_login(
         self, request: HttpRequest, user: Any, *, signal_kwargs: Any = None, **more: Any

@@ -11,7 +11,9 @@ import time
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 
 from accounts.access.security_log import person_digest
 
@@ -78,6 +80,12 @@ class Mailer:
 
 def _note_lost(mail: EmailMessage, reason: str) -> None:
     log.error("mail_lost", person=person_digest("".join(mail.to)), reason=reason)
+
+
+def mail_on_commit(email: str, subject: str, text: str) -> None:
+    """Tell somebody by mail what was done, once the present transaction has committed."""
+    mail = EmailMessage(subject, f"{text}\n", settings.DEFAULT_FROM_EMAIL, [email])
+    transaction.on_commit(lambda: mailer.put(mail), robust=True)
 
 
 mailer: Final = Mailer()

@@ -5,6 +5,7 @@ their roles allow is ``accounts.access``. Every act locks the account first, so 
 one sees what the other did.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,15 @@ def leave_account(*, by: Actor, account_id: UUID) -> None:
     if member is None:
         raise NotFound("no such membership")
     _end(by, "member.leave", member)
+
+
+def end_memberships(by: Actor, memberships: Iterable[Membership]) -> None:
+    """End these, and the keys of members for the accounts, within the present transaction.
+
+    The accounts are locked, and that ``by`` may is known.
+    """
+    for member in memberships:
+        _end(by, "member.remove", member)
 
 
 def require_session(by: Actor) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -20,6 +21,7 @@ from accounts.audit import record_act
 from accounts.models import User
 from accounts.people.locks import lock_user
 from accounts.people.passwords import set_password
+from accounts.people.pauses import pause_withdrawals
 from zavora.foundation.errors import Forbidden, NotFound
 
 RESET_LINK_HOURS: Final = settings.PASSWORD_RESET_TIMEOUT // 3600
@@ -50,7 +52,7 @@ def make_reset_link(*, by: Actor, user_id: int) -> tuple[str, str]:
     by.require_over(is_privileged=is_privileged(user), what="make reset links")
     if not user.is_active:
         raise NotFound("the user is shut out")
-    record_act(by, "user.reset_link", f"user:{user.pk}", email=user.email)
+    record_act(by, "user.reset_link", f"user:{user.pk}")
     return link_parts(user)
 
 
@@ -75,13 +77,14 @@ def reset_password(
 ) -> User:
     """Give a user the password that they chose, by a link's token, which works this once.
 
-    Raises Forbidden where the token is not, or no longer, good, and ValidationFailed for a weak
-    password; then nothing was written.
+    Withdrawals pause for a while. Raises Forbidden where the token is not, or no longer, good, and
+    ValidationFailed for a weak password; then nothing was written.
     """
     user = lock_user(user_id)
     if not user.is_active or not reset_tokens.check_token(user, token):
         raise Forbidden("this link is not valid any more")
     set_password(user, password)
+    pause_withdrawals(user, now=timezone.now())
     actor = Actor(
         kind=ActorKind.USER, name=user.email, user_id=user.pk,
         address=address, request_id=request_id,

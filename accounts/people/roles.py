@@ -41,6 +41,13 @@ def set_user_rights(
     return user
 
 
+def take_all_rights(user: User) -> None:
+    """Leave a locked user without any right of operators; the caller saves the row."""
+    user.is_staff = user.is_superuser = False
+    user.groups.clear()
+    user.user_permissions.clear()
+
+
 @transaction.atomic(durable=True)
 def save_group(
     *, by: Actor, name: str, permissions: Iterable[Permission], group_id: int | None = None

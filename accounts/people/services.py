@@ -37,7 +37,7 @@ def create_user(*, by: Actor, email: str, is_staff: bool = False) -> User:
     by.require_over(is_privileged=is_staff, what="make users")
     user = _make_user(email, None, is_staff=is_staff, is_superuser=False)
     add_email(user, is_proved=False)
-    record_act(by, "user.create", _subject(user), email=user.email, is_staff=is_staff)
+    record_act(by, "user.create", _subject(user), is_staff=is_staff)
     return user
 
 
@@ -66,12 +66,12 @@ def ensure_user(
     Forbidden for everybody but the exchange itself and superusers.
     """
     by.require_everything("make users with passwords and rights")
-    user = User.objects.select_for_update().filter(email=_normalized(email)).first()
+    user = User.objects.select_for_update().filter(email=normalized(email)).first()
     if user is None:
         user = _make_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
         add_email(user, is_proved=True)  # whoever runs commands vouches for it
         rights: dict[str, Any] = {"is_staff": is_staff, "is_superuser": is_superuser}
-        record_act(by, "user.create", _subject(user), email=user.email, **rights)
+        record_act(by, "user.create", _subject(user), **rights)
     if not user.accounts.exists():
         account = _make_account(user, label=DEFAULT_ACCOUNT_LABEL, is_demo=is_demo)
         _record_account(by, account)
@@ -137,7 +137,8 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
     """Change what an account may do; it waits for money movements under way.
 
     Open orders are not touched: freezing with its cancel-all is a service of matching.
-    Raises Forbidden, AccountNotFound, or ValidationFailed for an unknown status.
+    Raises Forbidden, AccountNotFound, ValidationFailed for an unknown status, or Conflict for an
+    account whose owner is erased.
     """
     by.require(Permission.CHANGE_ACCOUNT)
     if status not in Account.Status.values:
@@ -146,6 +147,8 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
         )
     account = lock_account(account_id)
     require_over_owner(by, account, what="change accounts")
+    if account.owner is not None and account.owner.erased_at is not None:
+        raise Conflict("its owner is erased: it stays closed")
     if account.status != status:
         record_act(
             by, "account.status", f"account:{account.public_id}",
@@ -161,10 +164,15 @@ def set_account_status(*, by: Actor, account_id: UUID, status: str) -> Account:
 
 @transaction.atomic(durable=True)
 def set_user_active(*, by: Actor, user_id: int, is_active: bool) -> User:
-    """Let a user in or shut them out, tokens and sessions included. Raises Forbidden, NotFound."""
+    """Let a user in or shut them out, tokens and sessions included.
+
+    Raises Forbidden, NotFound, or Conflict for letting in somebody who is erased.
+    """
     by.require(Permission.CHANGE_USER)
     user = lock_user(user_id)
     by.require_over(is_privileged=is_privileged(user), what="let in or shut out users")
+    if is_active and user.erased_at is not None:
+        raise Conflict("the person is erased: nobody is let in again")
     if user.is_active != is_active:
         user.is_active = is_active
         user.save(update_fields=["is_active"])
@@ -188,12 +196,13 @@ def _record_account(by: Actor, account: Account) -> None:
     record_act(by, "account.open", about, owner=account.owner_id, label=account.label)
 
 
-def _normalized(email: str) -> str:
+def normalized(email: str) -> str:
+    """Return an e-mail address as it is kept."""
     return User.objects.normalize_email(email.strip()).lower()
 
 
 def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser: bool) -> User:
-    email = _normalized(email)
+    email = normalized(email)
     try:
         validate_email(email)
     except ValidationError:
@@ -211,15 +220,15 @@ def _make_user(email: str, password: str | None, *, is_staff: bool, is_superuser
             ) from None
     # Hashed before it is known whether the address is free, so that the time tells nothing.
     user.set_password(password)
-    _lock_address(email)
+    lock_address(email)
     if User.objects.filter(email=email).exists():
         raise Conflict("this e-mail address has an account already", email="taken")
     user.save(force_insert=True)
     return user
 
 
-def _lock_address(email: str) -> None:
-    """Let others who make a user of this address wait for the end of the transaction.
+def lock_address(email: str) -> None:
+    """Let others who make an address a user's wait for the end of the transaction.
 
     An INSERT that fails would be logged by the database, with the hash in it.
     """

@@ -68,6 +68,12 @@ def end_other_sessions(*, by: Actor, kept: str | None) -> int:
     return len(rows)
 
 
+def end_all_sessions(user_id: int) -> None:
+    """End every session of a user, in the present transaction."""
+    _end(list(UserSession.objects.filter(user_id=user_id)))
+    publish_credentials_on_commit(user_id)
+
+
 def make_room(user_id: int) -> None:
     """End the oldest sessions of a user who is about to have one more."""
     rows = UserSession.objects.filter(user_id=user_id).order_by("-pk")

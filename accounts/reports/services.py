@@ -12,14 +12,13 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.access.actor import Actor, Permission
 from accounts.access.callers import SCOPE_READ
-from accounts.access.rights import require_reach
+from accounts.access.rights import is_privileged, require_reach
 from accounts.audit import record_act
 from accounts.models import Account, Report, ReportPart
 from accounts.people.locks import lock_user
@@ -31,6 +30,7 @@ from zavora.foundation.errors import (
     RateLimited,
     ValidationFailed,
 )
+from zavora.foundation.setting_values import SettingValue
 
 # An entry is in the tables this long after its time at the latest: a batch that takes longer has
 # lost its lease. So a period that ended before that never changes any more.
@@ -48,6 +48,8 @@ LEASE: Final = timedelta(seconds=60)
 ATTEMPTS_MAX: Final = 3
 NOTE_LENGTH_MAX: Final = 200
 PURGE_MAX: Final = 500
+EXPORTS_DAYS: Final = SettingValue("ZAVORA_KEEP_EXPORTS_DAYS")
+_REPORTS_DAYS: Final = SettingValue("ZAVORA_REPORTS_KEPT_DAYS")
 KINDS_OF_ACCOUNTS: Final = (Report.Kind.STATEMENT, Report.Kind.TRADES)
 OPEN_STATES: Final = (Report.State.PENDING, Report.State.MAKING)
 
@@ -211,20 +213,31 @@ def purge_reports(*, by: Actor) -> int:
 
 @transaction.atomic(durable=True)
 def export_report(*, by: Actor, report_id: int) -> Report:
-    """Return a report of the whole exchange for an operator to download, on record.
+    """Return a report of the whole exchange, or of a person, for an operator to hand over.
 
-    Raises Forbidden (without the permission, and for reports of accounts, which are their owners'),
-    NotFound, or Conflict where it is not made yet.
+    On record. Raises Forbidden (without the permission for its kind; for a staff member's data for
+    who is no superuser; and for reports of accounts, which are their owners'), NotFound, or
+    Conflict where it is not made yet.
     """
-    by.require(Permission.EXPORT_REPORT)
-    report = Report.objects.filter(pk=report_id).first()
+    if not by.may(Permission.EXPORT_PERSON):
+        by.require(Permission.EXPORT_REPORT)
+    report = Report.objects.select_related("person").filter(pk=report_id).first()
     if report is None:
         raise NotFound("no such report")
-    if report.kind != Report.Kind.DAILY:
+    if report.kind == Report.Kind.PERSONAL:
+        by.require(Permission.EXPORT_PERSON)
+        by.require_over(is_privileged=is_privileged(report.person), what="export data")
+        about = f"user:{report.person_id}"
+    elif report.kind == Report.Kind.DAILY:
+        by.require(Permission.EXPORT_REPORT)
+        about = f"report:{report.pk}"
+    else:
         raise Forbidden("reports of accounts are their owners' to download")
     if report.state != Report.State.DONE:
         raise Conflict(f"the report is {report.state}")
-    record_act(by, "report.export", f"report:{report.pk}", kind=report.kind, digest=report.digest)
+    record_act(
+        by, "report.export", about, kind=report.kind, digest=report.digest, report=str(report.pk)
+    )
     return report
 
 
@@ -288,5 +301,6 @@ def _end(report: Report, state: str, note: str) -> None:
     now = timezone.now()
     report.state, report.note, report.finished_at, report.lease_until = state, note, now, None
     report.progress = 100 if state == Report.State.DONE else report.progress
-    report.expires_at = now + timedelta(days=settings.ZAVORA_REPORTS_KEPT_DAYS)
+    days = EXPORTS_DAYS if report.kind == Report.Kind.PERSONAL else _REPORTS_DAYS
+    report.expires_at = now + timedelta(days=days.value)
     report.save()

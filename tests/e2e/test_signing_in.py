@@ -197,8 +197,9 @@ def test_pages_of_signing_in_are_accessible_and_fit_a_phone(visitor: NewVisitor)
             assert person.overflow_px() == 0, path
             found.extend(violations_in(person.page, CROSSED[number % 2]))
 
-    look("/login", "/login/mail", "/login/mail/x", "/login/forgotten")
+    look("/login", "/login/mail", "/login/mail/x", "/login/forgotten", "/login/email/x")
     person.sign_up()
     of_a_person = ("security", "security/app", "security/passkey", "password", "confirm")
+    look(*(f"/account/{path}" for path in ("email", "data", "delete")))
     look(*(f"/account/{path}" for path in of_a_person))
     assert found == []

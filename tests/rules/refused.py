@@ -22,6 +22,7 @@ from tests.rules.refused_decisions import REFUSED_DECISIONS
 from tests.rules.refused_fees import REFUSED_FEES
 from tests.rules.refused_keys import REFUSED_KEYS
 from tests.rules.refused_members import REFUSED_MEMBERS
+from tests.rules.refused_people import REFUSED_PEOPLE
 from tests.rules.refused_providers import REFUSED_PROVIDERS
 from tests.rules.refused_reports import REFUSED_REPORTS
 from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
@@ -115,6 +116,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     **REFUSED_FEES,
     **REFUSED_KEYS,
     **REFUSED_MEMBERS,
+    **REFUSED_PEOPLE,
     **REFUSED_PROVIDERS,
     **REFUSED_REPORTS,
     # --- money

@@ -15,7 +15,7 @@ import matching.orders.services
 import matching.services
 
 # Rooms of accounts in which services live; the others are edges, tables, and the trail itself.
-ROOMS = ("approvals", "keys", "liabilities", "money", "people", "reports")
+ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports")
 OF_MATCHING = (matching.services, matching.orders.services, matching.fees.services)
 
 

@@ -31,13 +31,13 @@ ASKED: Final = {
     "13.1": "1 3-5", "13.2": "1-3 5-6", "13.3": "1-2", "13.4": "1-2",
     "14.1": "1-4", "14.2": "1-6", "14.3": "2-3", "14.4": "1-7", "14.5": "1-4",
 }  # fmt: skip
-STATES: Final = ("met", "outside", "not met", "none here", "pending")
+STATES: Final = ("met", "outside", "not met", "none here")
 QUOTED: Final = re.compile(r"`([^`]+)`")
 TEST: Final = re.compile(r"(tests/[\w/]+\.py)(?:::(\w+))?")
 SETTING: Final = re.compile(r"[A-Z]+(?:_[A-Z0-9]+)+|DEBUG")
 LINK: Final = re.compile(r"\]\([\w/-]+\.md")
 # A line of the sums: a chapter, and how many of its requirements stand in each state.
-SUM: Final = re.compile(r"^\| (V\d+|all)[^|]*\|(?: *(\d+) *\|){6}$", re.MULTILINE)
+SUM: Final = re.compile(r"^\| (V\d+|all)[^|]*\|(?: *(\d+) *\|){5}$", re.MULTILINE)
 
 
 class Row(NamedTuple):

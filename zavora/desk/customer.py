@@ -48,6 +48,7 @@ ACTS: Final = {
     "make_link": "Link to a new password…",
     "set_level": "Set the verification level…",
     "write_note": "Write a note…",
+    "export_data": "File of all that is known…",
 }
 FORMS: Final = (
     ("accounts.ledgertransaction", "Adjust a balance"),
@@ -87,13 +88,20 @@ def customer(request: HttpRequest, user_id: int) -> HttpResponse:
 def _facts(person: Any) -> list[tuple[str, Any]]:
     return [
         ("User id", person.pk),
-        ("State", "let in" if person.is_active else "shut out"),
+        ("State", _state_of(person)),
         ("Staff", "superuser" if person.is_superuser else "yes" if person.is_staff else "no"),
         ("Verification level", person.verification_level),
         ("Since", person.created_at),
         # Earlier log-ins, and those that were refused, are in the log.
         ("Last log-in", person.last_login or NOTHING),
+        ("Withdrawals pause until", person.withdrawals_paused_until or NOTHING),
     ]
+
+
+def _state_of(person: Any) -> str:
+    if person.erased_at is not None:
+        return "erased"
+    return "let in" if person.is_active else "shut out"
 
 
 def _acts(request: HttpRequest, users: Any, person: Any) -> list[tuple[str, str]]:

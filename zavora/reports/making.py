@@ -18,6 +18,7 @@ from accounts.reports.services import Attempt, AttemptLost
 from zavora.reports.csv_files import as_csv
 from zavora.reports.daily import daily_report
 from zavora.reports.pdf_files import as_pdf
+from zavora.reports.personal import personal_file
 from zavora.reports.statements import statement
 from zavora.reports.tables import About, NotTied, Pieces, TooLong
 from zavora.reports.trading import trade_report
@@ -99,6 +100,8 @@ def _make(attempt: Attempt, after_part: Callable[[], None], limits: Limits) -> N
 
 def _file(attempt: Attempt) -> Iterator[tuple[bytes, int]]:
     report = attempt.report
+    if report.person_id is not None:
+        return personal_file(report.person_id, report.period_to)
     told = about_of(report)
     about = About(
         title=TITLES[report.kind],

@@ -44,6 +44,7 @@ def path_of(people: People, path: str) -> str:
         "<int:invitation_id>": str(people.doomed_invitation),
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
         "<int:address_id>": str(people.doomed_address),
+        "<int:report_id>": "1",  # there is none: whose it is, tests of the file say
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
         "<str:key>": "no-such-key",

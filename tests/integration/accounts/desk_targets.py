@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 
 from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, Report
@@ -57,6 +58,8 @@ def make_target(name, usd, *, is_staff):
         "auth.group": group,
         "accounts.user": user,
         "accounts.user:let_in": shut,
+        "accounts.user:erase": shut,
+        "accounts.user:reset_factors": with_factor(name, is_staff=is_staff),
         "accounts.apikey": key,
         "accounts.account": account,
         "accounts.account:unfreeze": frozen,
@@ -69,6 +72,7 @@ def make_target(name, usd, *, is_staff):
         "accounts.deposit": account.deposits.get(),
         "accounts.auditrecord": AuditRecord.objects.first(),
         "accounts.report": make_daily_report(),
+        "accounts.report:hand_over": make_personal_report(user),
         "matching.market": market,
         "matching.shard": shard,
         "matching.feetier": FeeTier.objects.get_or_create(**TIER)[0],
@@ -99,6 +103,21 @@ def make_target(name, usd, *, is_staff):
         **FEE_BODIES,
     }  # fmt: skip
     return Target(name, rows, bodies)
+
+
+def with_factor(name, *, is_staff):
+    """Somebody with a second factor, and nothing else."""
+    user = ensure_user(by=SYSTEM, email=f"factor-{name}@example.com", is_staff=is_staff)
+    Authenticator.objects.get_or_create(user=user, type="totp", defaults={"data": {}})
+    return user
+
+
+def make_personal_report(user):
+    """All that is known of somebody, done."""
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+    period = {"period_from": end - timedelta(days=1), "period_to": end}
+    about = {"person": user, "kind": "personal", "format": "zip", **period}
+    return Report.objects.get_or_create(**about, defaults={"state": "done"})[0]
 
 
 def make_daily_report():

@@ -55,6 +55,9 @@ def bodies_of_what_leaves(account):
     """Return the forms about them."""
     decided = {"answered": "yes", "reason": "as it should be"}
     return {
+        **dict.fromkeys(
+            [("accounts.user", act) for act in ("export_data", "reset_factors", "erase")], decided
+        ),
         ("accounts.user", "set_level"): {"answered": "yes", "level": "2", "reason": "seen"},
         ("accounts.asset", "change"): {"amount": "1", "reason": "too much at once"},
         ("accounts.withdrawal", "approve"): decided,

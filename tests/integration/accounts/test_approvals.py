@@ -119,7 +119,7 @@ def test_each_step_is_on_record_with_before_and_after(funded):
         f"account:{funded.public_id}", "pending", "approved",
     )  # fmt: skip
     record.refresh_from_db()
-    assert record.decided_by.startswith(f"user:{second.user_id} ")
+    assert record.decided_by == f"user:{second.user_id}"
 
 
 def test_nobody_approves_twice_not_even_a_superuser(funded):
@@ -349,6 +349,8 @@ def test_migrations_give_each_role_what_the_table_of_the_desk_says(db):
         ("0014_approvals", "make_roles"),
         ("0018_notes", "widen_roles"),
         ("0019_providers", "let_groups_look"),
+        ("0020_members", "let_groups_look"),
+        ("0021_privacy", "widen_roles"),
     ):
         migration = import_module(f"accounts.migrations.{name}")
         getattr(migration, step)(apps, SimpleNamespace(connection=connection))

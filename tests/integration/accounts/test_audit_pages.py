@@ -246,7 +246,8 @@ ELSEWHERE = {
     "approval.fail", "approval.refuse", "approval.request", "fees.remove_tier", "fees.review",
     "key.reseal", "liabilities.publish", "member.accept", "member.decline", "member.leave",
     "member.remove", "member.role", "member.withdraw", "note.add", "report.export", "transfer",
-    "user.add_factor", "user.confirm_email", "user.remove_factor", "user.renew_recovery_codes",
+    "user.add_factor", "user.change_email", "user.confirm_email", "user.erase",
+    "user.remove_factor", "user.renew_recovery_codes", "user.reset_factors",
     "withdrawal.approve", "withdrawal.fail", "withdrawal.refuse",
 }  # fmt: skip
 # What a provider does, where its webhooks and answers are tried (test_webhooks.py).
