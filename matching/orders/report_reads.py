@@ -2,14 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.db import connection
 
-from matching.models import Market, Trade
+from matching.models import Market, Order, Trade
 
 FILLS_MAX: Final = 10_000
+# Of an order its owner sees all columns but numbers that mean nothing to them.
+_COLUMNS: Final = [
+    field.attname
+    for field in Order._meta.concrete_fields
+    if field.attname not in ("account_id", "market_id", "owner_id", "priority")
+]
 
 
 class ReportedFill(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +32,11 @@ class ReportedFill(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
     fee: Decimal
     created_at: datetime
+
+
+def columns_of(order: Order) -> dict[str, Any]:
+    """Return an order as its owner's file has it, by the names of its columns."""
+    return {name: getattr(order, name) for name in _COLUMNS}
 
 
 class ReportedMarket(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from accounts.reports.personal import (
     list_own_accounts,
     list_sections,
 )
-from matching.orders.report_reads import list_fills, list_reported_markets
+from matching.orders.report_reads import columns_of, list_fills, list_reported_markets
 from matching.orders.selectors import list_orders
 from zavora.reports.tables import share_done
 
@@ -26,11 +26,6 @@ Each file is JSON lines (UTF-8): one object a line. Amounts are decimals as text
 What is not in it: your password and other secrets, which nobody can read, and what operators wrote
 for themselves. Log files hold the addresses that you came from for as long as they are kept.
 """
-_ORDER: Final = (
-    "id", "client_order_id", "side", "order_type", "time_in_force", "post_only", "price",
-    "quantity", "quote_quantity", "filled_quantity", "filled_quote", "status", "reason",
-    "created_at", "updated_at",
-)  # fmt: skip
 _LINE: Final = msgspec.json.Encoder(decimal_format="string")
 
 
@@ -92,7 +87,7 @@ def _orders(accounts: list[OwnAccount]) -> Iterator[list[Row]]:
                 {
                     "account_id": account.public_id,
                     "market": markets[row.market_id].symbol,
-                    **{name: getattr(row, name) for name in _ORDER},
+                    **columns_of(row),
                 }
                 for row in rows
             ]
