@@ -37,7 +37,7 @@ def test_forms_that_refuse_are_accessible(visitor: NewVisitor) -> None:
     page.goto("/signup")
     form = page.locator("main form")
     form.get_by_label("Password").fill("1")
-    form.get_by_role("button").click()
+    form.locator("button[type=submit]").click()
     expect(page.locator(".field-error").first).to_be_visible()
     assert violations_in_all_looks(page) == []
 

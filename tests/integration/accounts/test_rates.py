@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from accounts.models import ApiKey, User, Withdrawal
-from accounts.redis_client import get_redis
 from accounts.services import sign_up
-from zavora.foundation.leases import LEASES
+from tests.limits import forget_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,16 +19,9 @@ def _rates(settings: Any) -> Iterator[None]:
     settings.ZAVORA_SIGN_UPS_PER_HOUR = 2
     settings.ZAVORA_NEW_KEYS_PER_HOUR = 3
     settings.ZAVORA_WITHDRAWALS_PER_HOUR = 4
-    _forget()
+    forget_limits()
     yield
-    _forget()
-
-
-def _forget() -> None:
-    LEASES.forget()
-    for pattern in ("bucket:*", "attempts:*"):
-        for name in get_redis().scan_iter(pattern):
-            get_redis().delete(name)
+    forget_limits()
 
 
 @pytest.fixture

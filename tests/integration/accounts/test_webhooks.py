@@ -16,10 +16,10 @@ from accounts.providers.messages import BODY_BYTES_MAX, read_message
 from accounts.providers.signing import AHEAD_S, SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW_S
 from accounts.services import credit_deposit, ensure_user, handle_event, receive_event
 from accounts.tasks import apply_provider_events
-from api.access import limits
 from tests.actors import SYSTEM, operator
 from tests.admin_walk import fingerprint
 from tests.approving import approve_up_to
+from tests.limits import forget_limits
 from tests.provider_words import OLD_SECRET, OUR_SECRET, THEIR_SECRET, headers_of
 from tests.providers import (
     NAME,
@@ -144,8 +144,7 @@ def test_a_body_is_bounded(client, funded):
 
 def test_so_many_a_minute_and_no_more_come_from_an_address(client, funded, settings):
     settings.ZAVORA_PROVIDER_WEBHOOKS_PER_MINUTE = 3
-    for counters in limits.SHARED:
-        counters.forget()
+    forget_limits()
     event = deposit_of("confirmed", "in-1", funded, 7)
     found = [post(client, event, how="forged") for _ in range(8)]
     # A minute of the clock may end in between.
@@ -156,8 +155,7 @@ def test_so_many_a_minute_and_no_more_come_from_an_address(client, funded, setti
     body = json.dumps(event).encode()
     elsewhere = send(client, body, headers_of(body), REMOTE_ADDR="192.0.2.7")
     assert outcome_of(elsewhere) == "applied"
-    for counters in limits.SHARED:
-        counters.forget()
+    forget_limits()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.access.callers import Caller
 from api import limits
+from tests.limits import hold_limits_here
 from zavora.foundation.errors import RateLimited
 from zavora.foundation.leases import LEASES
 
@@ -12,7 +13,7 @@ from zavora.foundation.leases import LEASES
 def _limits(settings):
     settings.ZAVORA_RATE_LIMIT_IP_PER_MINUTE = 3
     settings.ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = 10
-    LEASES.forget()
+    hold_limits_here()
     yield
     LEASES.forget()
 

@@ -9,6 +9,7 @@ from api import limits as all_limits
 from api.binance import limits
 from api.binance.words.errors import CompatError
 from api.process import web_process
+from tests.limits import hold_limits_here
 
 NOON = 1_800_000_000.0  # a whole minute, ten seconds
 TOO_MUCH = 101
@@ -22,6 +23,7 @@ async def _process(settings: Any) -> AsyncIterator[None]:
     settings.ZAVORA_COMPAT_ORDERS_PER_10S = 0
     settings.ZAVORA_COMPAT_ORDERS_PER_DAY = 5
     limits.forget()
+    hold_limits_here()
     process = web_process()
     yield
     await process.close()
