@@ -81,6 +81,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("snapshot", "asset"), name="liability_tree_asset"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("leaves__gt", 0), ("total__gte", 0)),
+                        name="liability_tree_not_empty",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="LiabilityLeaf",
@@ -121,6 +132,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "liability leaves",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tree", "position"), name="liability_leaf_position"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("account", "tree"), name="liability_leaf_account"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="liability_leaf_positive"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -203,6 +225,42 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [("export_reports", "Can download reports of the whole exchange")],
+                "indexes": [
+                    models.Index(
+                        models.F("account"),
+                        models.OrderBy(models.F("id"), descending=True),
+                        name="report_account",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ["pending", "making"])),
+                        fields=["id"],
+                        name="report_open",
+                    ),
+                    models.Index(fields=["expires_at"], name="report_expiry"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "failed"), _negated=True),
+                        fields=("account", "kind", "format", "period_from", "period_to"),
+                        name="report_once",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("period_from__lt", models.F("period_to"))),
+                        name="report_period",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("account__isnull", True), ("kind", "daily")),
+                            models.Q(
+                                models.Q(("kind", "daily"), _negated=True),
+                                ("account__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="report_about",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -226,91 +284,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="liabilitytree",
-            constraint=models.UniqueConstraint(
-                fields=("snapshot", "asset"), name="liability_tree_asset"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="liabilitytree",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("leaves__gt", 0), ("total__gte", 0)),
-                name="liability_tree_not_empty",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="liabilityleaf",
-            constraint=models.UniqueConstraint(
-                fields=("tree", "position"), name="liability_leaf_position"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="liabilityleaf",
-            constraint=models.UniqueConstraint(
-                fields=("account", "tree"), name="liability_leaf_account"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="liabilityleaf",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="liability_leaf_positive"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="report",
-            index=models.Index(
-                models.F("account"),
-                models.OrderBy(models.F("id"), descending=True),
-                name="report_account",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="report",
-            index=models.Index(
-                condition=models.Q(("state__in", ["pending", "making"])),
-                fields=["id"],
-                name="report_open",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="report",
-            index=models.Index(fields=["expires_at"], name="report_expiry"),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "failed"), _negated=True),
-                fields=("account", "kind", "format", "period_from", "period_to"),
-                name="report_once",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("period_from__lt", models.F("period_to"))), name="report_period"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("account__isnull", True), ("kind", "daily")),
-                    models.Q(
-                        models.Q(("kind", "daily"), _negated=True), ("account__isnull", False)
-                    ),
-                    _connector="OR",
-                ),
-                name="report_about",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reportpart",
-            constraint=models.UniqueConstraint(
-                fields=("report", "number"), name="report_part_number"
-            ),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("report", "number"), name="report_part_number"),
+                ],
+            },
         ),
         migrations.RunSQL(APPEND_ONLY_SQL, APPEND_ONLY_DROP_SQL),
     ]

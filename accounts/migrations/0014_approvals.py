@@ -187,10 +187,171 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("expires_at", models.DateTimeField()),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "about",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "first_approver",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "refused_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "second_approver",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "permissions": [
                     ("approve_adjustments", "Can approve adjustments and credits of others")
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "requested")),
+                        fields=["expires_at"],
+                        name="approval_open",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "requested")),
+                        fields=("kind", "subject", "topic"),
+                        name="approval_open_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first_approver__isnull", True),
+                            models.Q(
+                                models.Q(
+                                    ("requester__isnull", True),
+                                    models.Q(
+                                        ("first_approver", models.F("requester")), _negated=True
+                                    ),
+                                    _connector="OR",
+                                ),
+                                models.Q(
+                                    ("about__isnull", True),
+                                    models.Q(("first_approver", models.F("about")), _negated=True),
+                                    _connector="OR",
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="approval_first_approver_is_another",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("second_approver__isnull", True),
+                            models.Q(
+                                models.Q(
+                                    ("requester__isnull", True),
+                                    models.Q(
+                                        ("second_approver", models.F("requester")), _negated=True
+                                    ),
+                                    _connector="OR",
+                                ),
+                                models.Q(
+                                    ("about__isnull", True),
+                                    models.Q(("second_approver", models.F("about")), _negated=True),
+                                    _connector="OR",
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="approval_second_approver_is_another",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("refused_by__isnull", True),
+                            models.Q(
+                                models.Q(
+                                    ("requester__isnull", True),
+                                    models.Q(("refused_by", models.F("requester")), _negated=True),
+                                    _connector="OR",
+                                ),
+                                models.Q(
+                                    ("about__isnull", True),
+                                    models.Q(("refused_by", models.F("about")), _negated=True),
+                                    _connector="OR",
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="approval_refused_by_is_another",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("second_approver__isnull", True),
+                            models.Q(
+                                ("first_approver__isnull", False),
+                                models.Q(
+                                    ("second_approver", models.F("first_approver")), _negated=True
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="approval_two_persons",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "approved"), _negated=True),
+                            models.Q(("approvers_needed", 1), ("first_approver__isnull", False)),
+                            models.Q(("approvers_needed", 2), ("second_approver__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="approval_has_its_approvers",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("approvers_needed__range", (1, 2))),
+                        name="approval_approvers_needed",
+                    ),
                 ],
             },
         ),
@@ -208,9 +369,32 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("usable_at", models.DateTimeField()),
                 ("removed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="addresses",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.asset",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "withdrawal addresses",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("removed_at__isnull", True)),
+                        fields=("account", "asset", "address"),
+                        name="address_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -225,7 +409,53 @@ class Migration(migrations.Migration):
                 ("level", models.PositiveSmallIntegerField(blank=True, null=True)),
                 ("per_day", models.DecimalField(decimal_places=18, max_digits=38)),
                 ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.asset",
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("account__isnull", True), ("level__isnull", False)),
+                            models.Q(("account__isnull", False), ("level__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="limit_of_an_account_or_a_level",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("account__isnull", False)),
+                        fields=("account", "asset"),
+                        name="limit_of_an_account_once",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("level__isnull", False)),
+                        fields=("level", "asset"),
+                        name="limit_of_a_level_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("per_day__gte", 0), ("per_day__lt", 100000000000000000000)
+                        ),
+                        name="limit_not_negative",
+                    ),
+                ],
+            },
         ),
         migrations.AlterModelOptions(
             name="asset",
@@ -316,72 +546,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="approval",
-            name="about",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="account",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="accounts.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="first_approver",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="refused_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="requester",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="second_approver",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
             model_name="withdrawal",
             name="approval",
             field=models.OneToOneField(
@@ -403,197 +567,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="withdrawal",
             index=models.Index(fields=["account", "created_at"], name="withdrawal_of_a_day"),
-        ),
-        migrations.AddField(
-            model_name="withdrawaladdress",
-            name="account",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="addresses",
-                to="accounts.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="withdrawaladdress",
-            name="asset",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.asset"
-            ),
-        ),
-        migrations.AddField(
-            model_name="withdrawallimit",
-            name="account",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="accounts.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="withdrawallimit",
-            name="asset",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.asset"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="approval",
-            index=models.Index(
-                condition=models.Q(("state", "requested")),
-                fields=["expires_at"],
-                name="approval_open",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "requested")),
-                fields=("kind", "subject", "topic"),
-                name="approval_open_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("first_approver__isnull", True),
-                    models.Q(
-                        models.Q(
-                            ("requester__isnull", True),
-                            models.Q(("first_approver", models.F("requester")), _negated=True),
-                            _connector="OR",
-                        ),
-                        models.Q(
-                            ("about__isnull", True),
-                            models.Q(("first_approver", models.F("about")), _negated=True),
-                            _connector="OR",
-                        ),
-                    ),
-                    _connector="OR",
-                ),
-                name="approval_first_approver_is_another",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("second_approver__isnull", True),
-                    models.Q(
-                        models.Q(
-                            ("requester__isnull", True),
-                            models.Q(("second_approver", models.F("requester")), _negated=True),
-                            _connector="OR",
-                        ),
-                        models.Q(
-                            ("about__isnull", True),
-                            models.Q(("second_approver", models.F("about")), _negated=True),
-                            _connector="OR",
-                        ),
-                    ),
-                    _connector="OR",
-                ),
-                name="approval_second_approver_is_another",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("refused_by__isnull", True),
-                    models.Q(
-                        models.Q(
-                            ("requester__isnull", True),
-                            models.Q(("refused_by", models.F("requester")), _negated=True),
-                            _connector="OR",
-                        ),
-                        models.Q(
-                            ("about__isnull", True),
-                            models.Q(("refused_by", models.F("about")), _negated=True),
-                            _connector="OR",
-                        ),
-                    ),
-                    _connector="OR",
-                ),
-                name="approval_refused_by_is_another",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("second_approver__isnull", True),
-                    models.Q(
-                        ("first_approver__isnull", False),
-                        models.Q(("second_approver", models.F("first_approver")), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="approval_two_persons",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "approved"), _negated=True),
-                    models.Q(("approvers_needed", 1), ("first_approver__isnull", False)),
-                    models.Q(("approvers_needed", 2), ("second_approver__isnull", False)),
-                    _connector="OR",
-                ),
-                name="approval_has_its_approvers",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="approval",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("approvers_needed__range", (1, 2))),
-                name="approval_approvers_needed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="withdrawaladdress",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("removed_at__isnull", True)),
-                fields=("account", "asset", "address"),
-                name="address_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="withdrawallimit",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("account__isnull", True), ("level__isnull", False)),
-                    models.Q(("account__isnull", False), ("level__isnull", True)),
-                    _connector="OR",
-                ),
-                name="limit_of_an_account_or_a_level",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="withdrawallimit",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("account__isnull", False)),
-                fields=("account", "asset"),
-                name="limit_of_an_account_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="withdrawallimit",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("level__isnull", False)),
-                fields=("level", "asset"),
-                name="limit_of_a_level_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="withdrawallimit",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("per_day__gte", 0), ("per_day__lt", 100000000000000000000)),
-                name="limit_not_negative",
-            ),
         ),
         migrations.RunPython(make_roles, migrations.RunPython.noop),
         migrations.RunPython(ask_for_those_that_wait, migrations.RunPython.noop),

@@ -36,6 +36,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["level"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("level__gte", 1),
+                            ("min_volume__gt", 0),
+                            ("min_volume__lt", 100000000000000000000),
+                            ("maker_fee_ppm__range", (-1000000, 1000000)),
+                            ("taker_fee_ppm__range", (0, 1000000)),
+                        ),
+                        name="fee_tier_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -49,10 +61,38 @@ class Migration(migrations.Migration):
                 ),
                 ("day", models.DateField()),
                 ("amount", models.DecimalField(decimal_places=18, max_digits=58)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "market",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="matching.market",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "volume of a day",
                 "verbose_name_plural": "volumes of days",
+                "indexes": [
+                    models.Index(fields=["day"], name="fee_volume_day"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "day", "market"), name="fee_volume_once"
+                    ),
+                ],
             },
         ),
         migrations.RemoveConstraint(
@@ -87,51 +127,6 @@ class Migration(migrations.Migration):
                     ("taker_fee_ppm__range", (0, 1000000)),
                 ),
                 name="market_fee_range",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="feetier",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("level__gte", 1),
-                    ("min_volume__gt", 0),
-                    ("min_volume__lt", 100000000000000000000),
-                    ("maker_fee_ppm__range", (-1000000, 1000000)),
-                    ("taker_fee_ppm__range", (0, 1000000)),
-                ),
-                name="fee_tier_range",
-            ),
-        ),
-        migrations.AddField(
-            model_name="feevolume",
-            name="account",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="accounts.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="feevolume",
-            name="market",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="matching.market",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="feevolume",
-            index=models.Index(fields=["day"], name="fee_volume_day"),
-        ),
-        migrations.AddConstraint(
-            model_name="feevolume",
-            constraint=models.UniqueConstraint(
-                fields=("account", "day", "market"), name="fee_volume_once"
             ),
         ),
     ]
