@@ -18,7 +18,7 @@ import django
 import pytest
 
 from tests.exchange import Exchange
-from tests.states import STATES_VARIABLE
+from tests.states import STATES_VARIABLE, copy_state, kept_state
 from zavora.runner.embedded.servers import RunningServers
 from zavora.runner.home import Home, owner_lock
 
@@ -81,6 +81,7 @@ def _make_environment(config: pytest.Config) -> None:
         os.environ.update(NO_SERVERS)
         return
     home.prepare()
+    copy_state(_state_with_tables(), home.path)
     _stack.enter_context(owner_lock(home, wait_s=0))
     servers = RunningServers(home)
     _stack.callback(servers.stop)
@@ -93,6 +94,15 @@ def _make_environment(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers and delete their home."""
     _stack.close()
+
+
+def _state_with_tables() -> Path:
+    with kept_state("tables") as state:
+        is_made = state.exists()
+    if not is_made:
+        with Exchange(processes=()):
+            pass
+    return state
 
 
 def _needs_no_servers(config: pytest.Config) -> bool:

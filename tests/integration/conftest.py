@@ -24,10 +24,11 @@ KEPT: Final = frozenset({"django_content_type", "django_migrations", "auth_permi
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Let the test database be emptied between tests by deleting rows where there are some.
+def django_db_setup(django_test_environment: None) -> Iterator[None]:
+    """Test on the database of the run's own servers, whose tables are made and empty.
 
-    Django truncates all tables and makes the permissions anew, which took longer than most tests.
+    It is emptied between tests by deleting rows where there are some: Django truncates all tables
+    and makes the permissions anew, which took longer than most tests.
     """
     empty = TransactionTestCase._fixture_teardown
 
