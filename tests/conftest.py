@@ -16,6 +16,7 @@ from pathlib import Path
 
 import django
 import pytest
+from django.urls import get_resolver
 
 from tests.exchange import Exchange
 from tests.states import STATES_VARIABLE, copy_state, kept_state
@@ -49,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _make_environment(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "zavora.settings"
     django.setup()
+    _ = get_resolver().url_patterns  # with them come the desk's pages, as where they are served
 
 
 def _is_controller(config: pytest.Config) -> bool:

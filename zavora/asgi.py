@@ -16,6 +16,7 @@ from typing import Any
 import django
 from django.conf import settings
 from django.db import DatabaseError, connections
+from django.urls import get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 django.setup(set_prefix=False)
@@ -42,6 +43,7 @@ check_demo_before_serving()
 # WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
+_ = get_resolver().url_patterns  # all pages are found before the first is asked for
 _STRICT = strict_transport()
 lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
 

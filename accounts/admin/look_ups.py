@@ -9,7 +9,8 @@ from typing import Final
 from django.db.models import Q
 
 from accounts.models import Account, Asset, Deposit, LedgerEntry, Transfer, User, Withdrawal
-from zavora.foundation.admin.search import Branch, LookUp, number_of, uuid_of
+from zavora.foundation.admin.search import Branch, LookUp, uuid_of
+from zavora.foundation.digits import number_of
 
 # Accounts of one person that a search goes through, each by an index of its own.
 ACCOUNTS_MAX: Final = 100

@@ -32,6 +32,7 @@ from accounts.pages.forms import (
 )
 from accounts.pages.sharing import Sharing, sharing_of
 from accounts.people.selectors import list_accounts, list_memberships
+from zavora.foundation.digits import number_of
 from zavora.foundation.money import text_for_people
 
 WITHDRAWALS_SHOWN_MAX = 50
@@ -172,10 +173,9 @@ def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: str) -> 
     for index, account in enumerate(accounts):
         if str(account.public_id) in about:
             return index // ACCOUNTS_PAGE + 1
-    text = request.GET.get("page", "")
     last = max(1, -(-len(accounts) // ACCOUNTS_PAGE))
-    is_number = text.isascii() and text.isdigit() and len(text) <= PAGE_DIGITS_MAX
-    return min(max(int(text), 1), last) if is_number else 1
+    asked = number_of(request.GET.get("page", ""), digits_max=PAGE_DIGITS_MAX)
+    return min(max(asked or 1, 1), last)
 
 
 def _account_row(account: Account, refused: LabelForm | None, sharing: Sharing) -> AccountRow:

@@ -17,11 +17,11 @@ from accounts.pages.forms import KeyForm
 from accounts.pages.new_tokens import keep_new_key, take_new_key
 from accounts.pages.sharing import reached_choices
 from accounts.services import create_key, rename_key, revoke_key
+from zavora.foundation.digits import number_of
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.forms import sentence, show_error
 
 KEYS_SHOWN_MAX: Final = 20
-ID_DIGITS_MAX: Final = 18  # below what the tables hold
 
 
 @never_cache
@@ -101,6 +101,4 @@ def _page(
 
 
 def _cursor_of(request: HttpRequest) -> int | None:
-    text = request.GET.get("before", "")
-    is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX
-    return int(text) if is_id else None
+    return number_of(request.GET.get("before", ""))

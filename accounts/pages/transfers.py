@@ -13,11 +13,11 @@ from accounts.pages.account import account_page, transfer_rows
 from accounts.pages.forms import TransferForm
 from accounts.people.selectors import list_accounts
 from accounts.services import transfer
+from zavora.foundation.digits import number_of
 from zavora.foundation.errors import InsufficientBalance, ZavoraError
 from zavora.foundation.forms import sentence, show_error
 
 PAGE = 50
-ID_DIGITS_MAX = 18  # below what the tables hold
 
 
 @never_cache
@@ -54,12 +54,11 @@ def _transfer(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
-    if before and not (before.isascii() and before.isdigit() and len(before) <= ID_DIGITS_MAX):
+    cursor = number_of(before)
+    if before and cursor is None:
         raise Http404
     user_id = user_of(request).pk
-    rows = list_transfers(
-        TransfersAsked(owner_id=user_id), cursor=int(before) if before else None, limit=PAGE + 1
-    )
+    rows = list_transfers(TransfersAsked(owner_id=user_id), cursor=cursor, limit=PAGE + 1)
     context = {
         "transfers": transfer_rows(rows[:PAGE], list_accounts(user_id)),
         "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,

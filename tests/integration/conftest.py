@@ -17,8 +17,6 @@ BUSY: Final = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
 """
-
-
 # What belongs to the tables themselves, and is the same for every test.
 KEPT: Final = frozenset({"django_content_type", "django_migrations", "auth_permission"})
 

@@ -8,10 +8,10 @@ from django.core.management.base import CommandError
 
 from accounts.chain.verifying import Head, verify_chain
 from zavora.foundation.commands import ExampleCommand
+from zavora.foundation.digits import number_of
 
 EXIT_FAULTS: Final = 1
 PROGRESS_EVERY: Final = 100_000
-DIGITS_MAX: Final = 18
 
 
 class Command(ExampleCommand):
@@ -70,9 +70,10 @@ class Command(ExampleCommand):
 
 
 def _position(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX and int(text)):
+    position = number_of(text)
+    if not position:
         raise ArgumentTypeError("expected a position, a whole number from 1 on")
-    return int(text)
+    return position
 
 
 def _head(text: str) -> Head:

@@ -17,9 +17,9 @@ from api.transport.caching import mark_public
 from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
+from zavora.foundation.digits import number_of
 from zavora.foundation.errors import AccountNotFound, NotFound, RateLimited
 
-ID_DIGITS_MAX = 18  # below what the tables hold
 # Of a list from the tables.
 LIST_WEIGHTS: Final = {"GET": limits.LIST_WEIGHT, "HEAD": limits.LIST_WEIGHT}
 
@@ -117,9 +117,10 @@ def account_uuid(text: str) -> UUID:
 
 def row_id(text: str, *, what: str) -> int:
     """Return the id of something in a path; raises NotFound for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
+    found = number_of(text)
+    if found is None:
         raise NotFound(f"There is no such {what}.")
-    return int(text)
+    return found
 
 
 def reached_account(request: Request, text: str) -> tuple[UUID, int]:

@@ -8,8 +8,7 @@ from accounts.liabilities import selectors
 from api.v1 import report_words as words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.openapi.operations import documented, reference
-from api.v1.rest.base import ApiView, own_account, public_answer, query_of
-from api.v1.rest.reports import number_of
+from api.v1.rest.base import ApiView, own_account, public_answer, query_of, row_id
 from zavora.foundation import lasting
 
 
@@ -46,7 +45,7 @@ class ProofView(ApiView):
         """Download the proofs of an account's balances in a snapshot, as a file for the script."""
         account_id, _ = own_account(request, account)
         query_of(request).check()
-        published, proofs = selectors.get_proofs(account_id, number_of(snapshot, "snapshot"))
+        published, proofs = selectors.get_proofs(account_id, row_id(snapshot, what="snapshot"))
         lasting.wait()
         response = Response(words.liability_proofs(published, account_id, proofs))
         name = f"liabilities-{published.pk}-{account_id}.json"

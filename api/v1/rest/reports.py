@@ -16,14 +16,12 @@ from api.v1 import report_words as words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
 from api.v1.openapi.operations import documented, reference
-from api.v1.rest.base import ApiView, actor_of, answer, query_of, reached_account
+from api.v1.rest.base import ApiView, actor_of, answer, query_of, reached_account, row_id
 from zavora.foundation import lasting
-from zavora.foundation.errors import NotFound
 
 KINDS: Final = {spelling(name): kind for kind, name in words.REPORT_KIND.items()}
 FORMATS: Final = {spelling(name): kind for kind, name in words.REPORT_FORMAT.items()}
 MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
-ID_DIGITS_MAX: Final = 18  # below what the tables hold
 
 
 class ReportsView(ApiView):
@@ -72,7 +70,7 @@ class ReportView(ApiView):
         """Read how far a report is."""
         account_id, _ = reached_account(request, account)
         query_of(request).check()
-        row = selectors.get_report(account_id, number_of(report, "report"))
+        row = selectors.get_report(account_id, row_id(report, what="report"))
         return answer(words.report(row, account_id))
 
 
@@ -92,7 +90,7 @@ class FileView(ApiView):
         """Download a report that is done."""
         account_id, _ = reached_account(request, account)
         query_of(request).check()
-        row = selectors.get_finished_report(account_id, number_of(report, "report"))
+        row = selectors.get_finished_report(account_id, row_id(report, what="report"))
         lasting.wait()
         return PartedResponse(
             (lambda _number: None)
@@ -102,10 +100,3 @@ class FileView(ApiView):
             name=f"{row.kind}-{row.period_from:%Y%m%d}-{row.period_to:%Y%m%d}.{row.format}",
             content_type=MEDIA_TYPES[row.format],
         )
-
-
-def number_of(text: str, what: str) -> int:
-    """Return the id in a path; raise NotFound for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
-        raise NotFound(f"There is no such {what}.")
-    return int(text)

@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
 
+from zavora.foundation.digits import number_of
+
 # What one search finds at most, the newest; beyond it the page asks to narrow the search.
 ROWS_MAX: Final = 2_000
 # Among so many of the newest rows a look-up without an index goes on.
 RECENT_MAX: Final = 50_000
-BIGINT_MAX: Final = 2**63 - 1
 
 
 class Branch(NamedTuple):
@@ -41,12 +42,6 @@ class Found(NamedTuple):
 
 
 # --- look-ups -------------------------------------------------------------------------------------
-
-
-def number_of(term: str) -> int | None:
-    """Return the number that a term spells, if a column can hold it."""
-    is_number = term.isascii() and term.isdigit() and len(term) <= 19
-    return int(term) if is_number and int(term) <= BIGINT_MAX else None
 
 
 def uuid_of(term: str) -> uuid.UUID | None:
