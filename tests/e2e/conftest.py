@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.trader import DESKTOP, Trader
 from tests.exchange import Exchange
 
-# Chromium heeds the last list of what is switched off, so this one repeats what Playwright's says of
-# how pages load. The first two would build a search box behind each new window: a second of work.
+# Chromium heeds only the last list of what is switched off, so this one repeats what Playwright's
+# says. The first two would build a search box behind each new window: a second of work for a page.
 WITHOUT = (
     "WebUIOmniboxPopup",
     "WebUIOmniboxAimPopup",
