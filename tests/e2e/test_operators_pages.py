@@ -30,6 +30,18 @@ CUT = """
   page: document.documentElement.scrollWidth - innerWidth,
 })
 """
+# Leaves one row of each build: axe-core takes its time for each, and others differ in words only.
+LEAVE_ONE_ROW_OF_EACH = """
+() => {
+  const builds = new Set();
+  for (const row of document.querySelectorAll("#result_list tbody tr")) {
+    const parts = [...row.querySelectorAll("*")];
+    const build = parts.map((part) => `${part.tagName} ${part.className}`).join();
+    if (builds.has(build)) row.remove();
+    builds.add(build);
+  }
+}
+"""
 SITE = ("/admin/", "/admin/accounts/", "/admin/password_change/")
 # Lists that stay empty here: nobody of the demo has two accounts or a second factor, keeps an
 # address book, asks for a report, trades enough for a tier, or sets a switch; no provider is set.
@@ -130,7 +142,7 @@ def reader(operator: Operator) -> Operator:
 def test_pages_of_a_model_are_accessible_and_not_cut(
     reader: Operator, number: int, model: type[Model]
 ) -> None:
-    # The customer's rows are enough, where there are some: axe-core takes its time for each row.
+    # The customer's rows are enough, where there are some.
     # All lists are of one template and all rows of another, so that each model is seen by all
     # rules in one look, the next one in the next, and by those of colours in its opposite.
     looks = GLANCES[number % len(GLANCES)]
@@ -142,6 +154,7 @@ def test_pages_of_a_model_are_accessible_and_not_cut(
     row = reader.first_row()
     assert row or is_empty
     assert not is_cut(page)
+    page.evaluate(LEAVE_ONE_ROW_OF_EACH)
     found = violations_at_a_glance(page, looks if row else looks[:1])
     if row:
         page = reader.open(row)
