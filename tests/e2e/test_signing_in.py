@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.accessibility import CROSSED, violations_in
+from tests.e2e.accessibility import CROSSED, GLANCES, violations_at_a_glance, violations_in
 from tests.e2e.trader import PHONE, Trader
 from tests.exchange import Exchange, wait_until
 from tests.factors import code_of
@@ -195,7 +195,7 @@ def test_pages_of_signing_in_are_accessible_and_fit_a_phone(visitor: NewVisitor)
             person.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
             person.page.goto(path)
             assert person.overflow_px() == 0, path
-            found.extend(violations_in(person.page, CROSSED[number % 2]))
+            found.extend(violations_at_a_glance(person.page, GLANCES[number % len(GLANCES)]))
 
     look("/login", "/login/mail", "/login/mail/x", "/login/forgotten", "/login/email/x")
     person.sign_up()
