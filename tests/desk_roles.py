@@ -50,6 +50,8 @@ def granted(role: str) -> frozenset[str]:
     """Return the permissions of one of the roles that the migrations make."""
     looks = [("accounts", model, f"view_{model}") for model in (*_ROLES.LOOK, *_LOOKS)]
     looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
+    if role in _PERSONS.ROLES:
+        looks += [(app, model, f"view_{model}") for app, model, _ in _PERSONS.LOOK_AT_SIGN_IN]
     return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role])) | {
         f"accounts.{codename}"
         for _, codename, _ in (*_MORE.ROLES[role], *_PERSONS.ROLES.get(role, ()))

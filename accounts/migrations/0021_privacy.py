@@ -59,6 +59,12 @@ ROLES = {
     "risk": (DECIDE,),
     "admin": (EXPORT, ERASE, RESET, DECIDE),
 }
+# How people get in, which all of these look at.
+LOOK_AT_SIGN_IN = (
+    ("account", "emailaddress", "Can view email address"),
+    ("mfa", "authenticator", "Can view authenticator"),
+    ("usersessions", "usersession", "Can view user session"),
+)
 
 
 def widen_roles(apps, schema_editor):
@@ -68,8 +74,10 @@ def widen_roles(apps, schema_editor):
         for name in (("auth", "Group"), ("auth", "Permission"), ("contenttypes", "ContentType"))
     )
     for group in groups.filter(name__in=ROLES):
-        for model, codename, words in ROLES[group.name]:
-            kind, _ = content_types.get_or_create(app_label="accounts", model=model)
+        more = [("accounts", *one) for one in ROLES[group.name]]
+        more += [(app, model, f"view_{model}", words) for app, model, words in LOOK_AT_SIGN_IN]
+        for app, model, codename, words in more:
+            kind, _ = content_types.get_or_create(app_label=app, model=model)
             permission, _ = permissions.get_or_create(
                 content_type=kind, codename=codename, defaults={"name": words}
             )

@@ -36,6 +36,8 @@ LISTS: Final = (
     ("accounts.approval", "Approvals"),
     ("accounts.membership", "Members and shared accounts"),
     ("accounts.invitation", "Invitations"),
+    ("usersessions.usersession", "Log-ins"),
+    ("mfa.authenticator", "Second factors"),
     ("accounts.apikey", "Keys"),
     ("accounts.auditrecord", "Records"),
 )
