@@ -91,11 +91,11 @@ def _make_environment(config: pytest.Config) -> None:
     home = Home(Path(tempfile.mkdtemp(prefix="zavora-tests-")))
     _stack.callback(shutil.rmtree, home.path, ignore_errors=True)
     os.environ["ZAVORA_HOME"] = str(home.path)
-    _trust_one(home.path)
     if _needs_no_servers(config):
         os.environ.update(NO_SERVERS)
         return
     home.prepare()
+    _trust_one(home.path)
     _stack.enter_context(owner_lock(home, wait_s=0))
     servers = RunningServers(home)
     _stack.callback(servers.stop)
