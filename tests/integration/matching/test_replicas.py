@@ -27,6 +27,7 @@ from websockets.sync.client import connect
 from api.binance.rest.routes import Security
 from api.binance.rest.table import ROUTES
 from api.v1.urls import urlpatterns
+from tests.commands import CommandLine
 from tests.exchange import Exchange, free_port, wait_until
 from tests.integration.binance.rest.conftest import Bot, new_key
 from tests.integration.matching.test_unavailable import Client
@@ -264,13 +265,12 @@ def test_a_server_without_a_replica_is_refused_where_one_is_required(calm: Repli
     exchange = calm.exchange
     required = {**exchange.env, "ZAVORA_REQUIRE_SYNC_REPLICA": "1"}
     commands = [("run_matching", "--shard", "0"), ("run_marketdata",), ("migrate", "--check")]
+    line = CommandLine(required)
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, str(PROJECT_DIR / "manage.py"), *command],
-            env=required, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+        done = line.run(command, timeout_s=60)
         assert done.returncode != 0, command
         assert "set synchronous_standby_names" in done.stdout + done.stderr, command
+    line.close()
     refused = subprocess.run(
         [sys.executable, "-m", "uvicorn", "zavora.asgi:application", "--port", str(free_port())],
         env=required, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60,
