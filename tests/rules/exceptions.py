@@ -16,7 +16,6 @@ LONG_MODULES = {
     "tests/exchange.py": 446,
     "tests/integration/accounts/test_door.py": 414,
     "tests/integration/binance/rest/test_orders.py": 445,
-    "tests/integration/matching/test_replicas.py": 416,
     "tests/integration/socket/test_socket.py": 444,
     "tests/integration/zavora/test_connection_bounds.py": 496,
     "tests/property/naive_book.py": 464,
