@@ -115,7 +115,6 @@ class Desk:
 @pytest.fixture
 def desk(db, settings):
     """People of every role and rows to act on."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
     settings.AUTHENTICATION_BACKENDS = ["tests.admin_walk.RememberingBackend"]
     settings.ZAVORA_FAUCET = False

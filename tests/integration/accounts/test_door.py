@@ -296,6 +296,7 @@ def _wait_until(condition):
         time.sleep(0.005)
 
 
+@pytest.mark.usefixtures("real_hashes")
 def test_a_hash_of_before_opens_and_is_replaced_at_a_log_in(client, ann):
     old = PBKDF2PasswordHasher().encode(PASSWORD, "saltsaltsaltsaltsaltsa", 870_000)
     User.objects.filter(pk=ann.pk).update(password=old)
@@ -340,6 +341,7 @@ def test_signing_up_tells_nobody_who_has_an_account(ann, lines):
     assert User.objects.filter(email="bob@example.com").exists()
 
 
+@pytest.mark.usefixtures("real_hashes")
 def test_signing_up_takes_as_long_where_there_is_an_account(ann):
     def took_s(email):
         client = Client()
