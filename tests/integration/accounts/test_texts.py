@@ -120,9 +120,10 @@ def test_forms_of_the_operators(operator: Client, client: Client) -> None:
     for name, _ in admin_pages():
         context = client.get(reverse(f"{name}_add")).context or {}
         form = context.get("form") or getattr(context.get("adminform"), "form", None)
-        for field in form.fields if form is not None else ():
-            for text in TEXTS:
-                response = operator.post(reverse(f"{name}_add"), {field: text})
-                assert response.status_code in STATUSES, (name, field, text[:9])
-            walked += 1
+        # Each field looks at its own text, whatever the others are told.
+        fields = list(form.fields) if form is not None else []
+        for text in TEXTS if fields else ():
+            response = operator.post(reverse(f"{name}_add"), dict.fromkeys(fields, text))
+            assert response.status_code in STATUSES, (name, text[:9])
+        walked += len(fields)
     assert walked > 10
