@@ -191,9 +191,16 @@ print(json.dumps({
 class People:
     """What everybody has, and a browser that keeps nothing."""
 
-    def __init__(self, exchange: Exchange, made: dict[str, Any], http: httpx.Client) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        made: dict[str, Any],
+        http: httpx.Client,
+        tables: psycopg.Connection[Any],
+    ) -> None:
         self.exchange = exchange
         self.http = http
+        self.tables = tables  # of the exchange itself, which each statement sees as they are
         self.accounts: dict[str, str] = made["accounts"]
         self._seconds: dict[str, str] = made["seconds"]
         self.tokens: dict[str, str] = {**made["tokens"], "unknown": "zvr_" + "x" * 43}
@@ -214,11 +221,10 @@ class People:
         self.listen_keys = {"nobody": "y" * 60, "unknown": "x" * 60}
         self.listen_keys |= {name: self.listen_key(name) for name in ("revoked", "ended")}
         self._end_keys()
-        with self.tables() as tables:
-            tables.execute(
-                "UPDATE accounts_account SET status = 'frozen' WHERE public_id = %s",
-                [self.accounts["frozen"]],
-            )
+        self.tables.execute(
+            "UPDATE accounts_account SET status = 'frozen' WHERE public_id = %s",
+            [self.accounts["frozen"]],
+        )
 
     def _end_keys(self) -> None:
         """Let one key be revoked by its owner, and end the listen key of another."""
@@ -321,12 +327,6 @@ class People:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["listenKey"])
 
-    @contextmanager
-    def tables(self) -> Iterator[psycopg.Connection[Any]]:
-        """Open the exchange's own tables."""
-        with psycopg.connect(self.exchange.database_url, autocommit=True) as connection:
-            yield connection
-
     def leave(self) -> None:
         """Take everything out of the books again."""
         for name, token in (("owner", "all"), ("frozen", "frozen")):
@@ -349,7 +349,10 @@ def everybody(exchange: Exchange) -> Iterator[People]:
     made = json.loads(exchange.manage("shell", "-c", MAKE).strip().splitlines()[-1])
     let_memory_be_old(exchange.redis_url)
     # One client for all: each of them would read the certificates of the machine anew.
-    with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
-        people = People(exchange, made, http)
+    with (
+        httpx.Client(base_url=exchange.base_url, timeout=30) as http,
+        psycopg.connect(exchange.database_url, autocommit=True) as tables,
+    ):
+        people = People(exchange, made, http, tables)
         yield people
         people.leave()

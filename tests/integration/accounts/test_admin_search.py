@@ -4,6 +4,7 @@ The lists are taken from ``admin.site``: a new one that cannot be searched fails
 """
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -63,6 +64,12 @@ NOBODYS = (
     "matching.marketstate",
     "matching.shard",
 )
+
+
+@pytest.fixture
+def desk(lasting_desk, settings):
+    settings.ZAVORA_FAUCET = False  # withdrawals wait
+    return deepcopy(lasting_desk)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The desk: finding a customer by anything, the customer's page, and notes."""
 
 import re
+from copy import deepcopy
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,12 @@ from zavora.foundation.errors import Forbidden, ValidationFailed
 pytestmark = pytest.mark.django_db
 
 MANY = 12
+
+
+@pytest.fixture
+def desk(lasting_desk, settings):
+    settings.ZAVORA_FAUCET = False  # withdrawals wait
+    return deepcopy(lasting_desk)
 
 
 def customer_page(account):

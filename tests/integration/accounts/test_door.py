@@ -296,7 +296,7 @@ def _wait_until(condition):
         time.sleep(0.005)
 
 
-def test_a_hash_of_before_opens_and_is_replaced_at_a_log_in(client, ann):
+def test_a_hash_of_before_opens_and_is_replaced_at_a_log_in(client, real_hashes, ann):
     old = PBKDF2PasswordHasher().encode(PASSWORD, "saltsaltsaltsaltsaltsa", 870_000)
     User.objects.filter(pk=ann.pk).update(password=old)
     assert not enters(client, password="wrong")
@@ -340,7 +340,7 @@ def test_signing_up_tells_nobody_who_has_an_account(ann, lines):
     assert User.objects.filter(email="bob@example.com").exists()
 
 
-def test_signing_up_takes_as_long_where_there_is_an_account(ann):
+def test_signing_up_takes_as_long_where_there_is_an_account(real_hashes, ann):
     def took_s(email):
         client = Client()
         began = time.perf_counter()

@@ -78,6 +78,10 @@ class Money:
             ensure_user(by=SYSTEM, email=f"{uuid4()}@example.com") for _ in range(ACCOUNTS)
         ]
         self.accounts = [user.accounts.get() for user in self.users]
+        self.begin()
+
+    def begin(self):
+        """Forget all movements."""
         self.pending = []
         self.holds = []  # of orders: (account index, asset index, units)
         self.next_id = 1
@@ -267,10 +271,15 @@ def effects():
 class RandomMovements(TestCase):
     """A class, because Hypothesis then begins every example with the database as it was."""
 
+    @classmethod
+    def setUpTestData(cls):
+        cls.money = Money()
+
     @settings(max_examples=80, deadline=None)
     @given(movements=st.lists(movement, min_size=5, max_size=40))
     def test_they_always_add_up(self, movements):
-        money = Money()
+        money = self.money
+        money.begin()
         for name, *arguments in movements:
             with contextlib.suppress(ZavoraError):  # that a refusal wrote nothing shows below
                 getattr(money, name)(*arguments)
