@@ -76,6 +76,8 @@ class Caller(msgspec.Struct, frozen=True):
     expires_at: datetime | None = None
     # The one account that the credential is limited to, if it is.
     only_account: int | None = None
+    # The markets, by their symbols, that its orders are limited to, if they are.
+    only_markets: frozenset[str] | None = None
     # Of a session: when it last showed a second factor, in seconds since 1970.
     confirmed_at: float = 0.0
     # Roles in accounts of others, by primary key; the caller owns all the rest of ``accounts``.
@@ -98,6 +100,16 @@ class Caller(msgspec.Struct, frozen=True):
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the credential has ``scope``."""
         require_scope(self.scopes, scope)
+
+    def require_market(self, symbol: str) -> None:
+        """Raise Forbidden unless the credential may change orders in a market."""
+        if self.only_markets is not None and symbol not in self.only_markets:
+            raise Forbidden("this key is limited to other markets", market=symbol)
+
+    def require_all_markets(self) -> None:
+        """Raise Forbidden unless the credential may change orders in whatever market."""
+        if self.only_markets is not None:
+            raise Forbidden("this key is limited to some markets")
 
     def account_pk(self, public_id: UUID, scope: str = SCOPE_READ) -> int:
         """Return the primary key of an account in which the caller may do what a scope says.

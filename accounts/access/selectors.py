@@ -104,6 +104,7 @@ def _caller_of_key(key: ApiKey) -> Caller | None:
         accounts=reach.accounts,
         roles=reach.roles,
         only_account=key.account_id,
+        only_markets=frozenset(key.markets) if key.markets else None,
         ip_allowed=tuple(key.ip_allowed),
         expires_at=key.expires_at,
     )

@@ -69,6 +69,7 @@ def create_api_key(
     account_id: UUID | None,
     label: str = "",
     ip_allowed: Sequence[str] = (),
+    markets: Sequence[str] = (),
     expires_at: datetime | None = None,
     public_key_pem: str | None = None,
 ) -> NewApiKey:
@@ -79,7 +80,8 @@ def create_api_key(
 
     ``kind``: "hmac", "ed25519" or "rsa"; with ``public_key_pem`` the pair is the owner's own, else
     one is made and its private half returned (PKCS8 PEM). ``ip_allowed``: from where it may be
-    used; empty: from everywhere. Raises Forbidden, NotFound, ValidationFailed or Conflict.
+    used; ``markets``: where its orders go; empty: everywhere. Raises Forbidden, NotFound,
+    ValidationFailed or Conflict.
     """
     owner = lock_owner(by, user_id)
     terms = KeyTerms(
@@ -87,6 +89,7 @@ def create_api_key(
         label=label,
         account_id=account_id,
         ip_allowed=ip_allowed,
+        markets=markets,
         expires_at=expires_at,
     )
     row, secret = add_signing_key(by, owner, terms, kind=kind, public_key_pem=public_key_pem)

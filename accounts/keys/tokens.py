@@ -17,7 +17,7 @@ from accounts.access.confirmation import require_factor_to_withdraw
 from accounts.access.key_secrets import token_digest
 from accounts.access.rights import SHARED, is_privileged
 from accounts.audit import record_act
-from accounts.models import Account, ApiKey, Membership, User
+from accounts.models import Account, ApiKey, Asset, Membership, User
 from accounts.notices import publish_credentials_on_commit
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
@@ -29,6 +29,8 @@ TOKENS_OF_A_USER_MAX: Final = 1_000
 KEYS_OF_ONES_OWN_MAX: Final = 50
 KEYS_MADE_A_DAY_MAX: Final = 100
 IPS_MAX: Final = 30
+MARKETS_MAX: Final = 50
+SYMBOL_LENGTH_MAX: Final = 33
 _DAY: Final = timedelta(days=1)
 
 
@@ -36,13 +38,15 @@ class KeyTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What a key may do, from where and until when.
 
     ``account_id`` limits it to one account, ``ip_allowed`` to some addresses; without them it
-    reaches all accounts of its owner, from everywhere.
+    reaches all accounts of its owner, from everywhere. ``markets`` limits its orders to these
+    symbols ("BTC/EUR"), and nothing else that it may.
     """
 
     scopes: Sequence[str]
     label: str = ""
     account_id: UUID | None = None
     ip_allowed: Sequence[str] = ()
+    markets: Sequence[str] = ()
     expires_at: datetime | None = None
 
 
@@ -106,7 +110,7 @@ def add_key(
     """
     account, wrong = _checked_account(owner, terms.account_id, terms.scopes)
     addresses, wrong_addresses = _checked_addresses(terms.ip_allowed)
-    wrong = _wrong_terms(terms) | wrong_addresses | wrong
+    wrong = _wrong_terms(terms) | _wrong_markets(terms.markets) | wrong_addresses | wrong
     if by.is_customer and SCOPE_WITHDRAW in terms.scopes and not terms.ip_allowed:
         wrong.setdefault("ip", f"expected addresses: a key that may {SCOPE_WITHDRAW} needs them")
     if wrong:
@@ -122,6 +126,7 @@ def add_key(
         scopes=[scope for scope in SCOPES if scope in terms.scopes],
         ip_allowed=addresses,
         account=account,
+        markets=sorted(set(terms.markets)) or None,
         expires_at=terms.expires_at,
     )
     record_key(by, "key.create", row)
@@ -177,6 +182,16 @@ def _checked_addresses(ip_allowed: Sequence[str]) -> tuple[list[str], dict[str, 
     if any("%" in one for one in plain):
         return [], {"ip": "expected addresses without a zone"}
     return list(dict.fromkeys(plain)), {}
+
+
+def _wrong_markets(markets: Sequence[str]) -> dict[str, str]:
+    """Return what was expected of symbols that are none: each is of two assets that there are."""
+    parts = [symbol.partition("/") for symbol in markets[:MARKETS_MAX]]
+    codes = {code for base, _, quote in parts for code in (base, quote)}
+    known = set(Asset.objects.filter(code__in=codes).values_list("code", flat=True))
+    if len(markets) <= MARKETS_MAX and codes <= known:
+        return {}
+    return {"markets": f"expected at most {MARKETS_MAX}, by symbols such as BTC/EUR"}
 
 
 # --- what becomes of a key ------------------------------------------------------------------------
@@ -238,6 +253,7 @@ def record_key(by: Actor, act: str, key: ApiKey, **more: Any) -> None:
         "kind": str(key.kind),
         "scopes": key.scopes,
         "account": key.account_id,
+        "markets": key.markets,
         "ip_allowed": key.ip_allowed,
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
     }

@@ -1,5 +1,6 @@
-"""When a key was last used, and from where."""
+"""When a key was last used, and from where; which markets it is limited to."""
 
+import django.contrib.postgres.fields
 from django.db import migrations, models
 
 
@@ -16,5 +17,12 @@ class Migration(migrations.Migration):
             model_name="apikey",
             name="last_used_from",
             field=models.CharField(blank=True, db_default="", default="", max_length=45),
+        ),
+        migrations.AddField(
+            model_name="apikey",
+            name="markets",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.CharField(max_length=33), blank=True, null=True, size=None
+            ),
         ),
     ]

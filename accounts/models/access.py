@@ -27,6 +27,8 @@ class ApiKey(models.Model):
     ip_allowed = ArrayField(models.GenericIPAddressField(), default=list, blank=True)
     # Limits the key to one account; empty: all accounts of its owner.
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.CASCADE)
+    # Limits orders to markets, by their symbols; null: all.
+    markets = ArrayField(models.CharField(max_length=33), null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

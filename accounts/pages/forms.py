@@ -16,7 +16,14 @@ from accounts.access.actor import ADDRESS_LENGTH_MAX
 from accounts.access.callers import SCOPES
 from accounts.access.passwords import is_leaked
 from accounts.models import Account, ApiKey, Asset, MemberRole, User
-from accounts.services import IPS_MAX, LABEL_LENGTH_MAX, PEM_LENGTH_MAX, KeyTerms
+from accounts.services import (
+    IPS_MAX,
+    LABEL_LENGTH_MAX,
+    MARKETS_MAX,
+    PEM_LENGTH_MAX,
+    SYMBOL_LENGTH_MAX,
+    KeyTerms,
+)
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.idempotency import KEY_LENGTH_MAX
 
@@ -273,6 +280,12 @@ class KeyForm(forms.Form):
         required=False,
         help_text="IPv4 or IPv6, with spaces or commas between them. Empty: from everywhere.",
     )
+    markets = forms.CharField(
+        label="Orders only in these markets",
+        max_length=MARKETS_MAX * (SYMBOL_LENGTH_MAX + 2),
+        required=False,
+        help_text="Such as BTC/EUR, with spaces or commas between them. Empty: in all.",
+    )
     expires_at = forms.DateField(
         label="Valid until the end of (UTC)",
         required=False,
@@ -299,8 +312,11 @@ class KeyForm(forms.Form):
 
     def clean_ip(self) -> list[str]:
         """Part the addresses; whether they are some is for the service to say."""
-        text: str = self.cleaned_data["ip"]
-        return text.replace(",", " ").split()
+        return _parted(self.cleaned_data["ip"])
+
+    def clean_markets(self) -> list[str]:
+        """Part the symbols; whether they are some is for the service to say."""
+        return _parted(self.cleaned_data["markets"].upper())
 
     def terms(self) -> KeyTerms:
         """Return what the key is to be; the form must be valid."""
@@ -313,5 +329,10 @@ class KeyForm(forms.Form):
             label=cleaned["label"],
             account_id=cleaned["account"],
             ip_allowed=cleaned["ip"],
+            markets=cleaned["markets"],
             expires_at=until,
         )
+
+
+def _parted(text: str) -> list[str]:
+    return text.replace(",", " ").split()

@@ -68,8 +68,8 @@ _OF_USER: Final[dict[str, tuple[Any, str, tuple[str, ...], dict[str, Any]]]] = {
     "sessions": (UserSession, "user_id", ("ip", "user_agent", "created_at", "last_seen_at"), {}),
     "keys": (
         ApiKey, "owner_id",
-        ("id", "kind", "label", "scopes", "ip_allowed", "expires_at", "revoked_at", "created_at",
-         "last_used_at", "last_used_from"), {"limited_to": _ACCOUNT},
+        ("id", "kind", "label", "scopes", "markets", "ip_allowed", "expires_at", "revoked_at",
+         "created_at", "last_used_at", "last_used_from"), {"limited_to": _ACCOUNT},
     ),
     "accounts": (
         Account, "owner_id",

@@ -19,6 +19,7 @@ def key(row: Any) -> Shape:
         "key": None if row.kind == KIND_BEARER else row.lookup,
         "scopes": row.scopes,
         "account_id": str(row.account.public_id) if row.account else None,
+        "markets": row.markets or [],
         "addresses": row.ip_allowed,
         "expires_at": moment_text(row.expires_at) if row.expires_at else None,
         "revoked_at": moment_text(row.revoked_at) if row.revoked_at else None,

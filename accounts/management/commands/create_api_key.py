@@ -38,6 +38,7 @@ class Command(ExampleCommand):
         "create_api_key --email bot@example.com --kind ed25519 --scopes read --ip 192.0.2.7",
         "create_api_key --email bot@example.com --kind ed25519 --public-key bot.pem",
         "create_api_key --email bot@example.com --all-accounts",
+        "create_api_key --email bot@example.com --market BTC/EUR --market ETH/EUR",
         "create_api_key --email bot@example.com --fund",
     )
 
@@ -59,6 +60,9 @@ class Command(ExampleCommand):
         )
         parser.add_argument(
             "--ip", action="append", default=[], help="an address that it may come from; repeatable"
+        )
+        parser.add_argument(
+            "--market", action="append", default=[], help="where its orders may go; repeatable"
         )
         parser.add_argument("--days", type=int, help="how long it is valid; else for ever")
         parser.add_argument(
@@ -84,6 +88,7 @@ class Command(ExampleCommand):
                 account_id=None if options["all_accounts"] else account_id,
                 label=options["label"],
                 ip_allowed=[ip for one in options["ip"] for ip in one.split(",") if ip],
+                markets=options["market"],
                 expires_at=timezone.now() + timedelta(days=days) if days is not None else None,
                 public_key_pem=None if file is None else file.read_text(),
             )

@@ -174,7 +174,10 @@ class Candles(Struct):
 
 
 class Key(Struct):
-    """An API key; `key` names a signing one in requests, `account_id` is what it is limited to."""
+    """An API key; `key` names a signing one in requests, `account_id` is what it is limited to.
+
+    Orders are limited to `markets`, unless that is empty.
+    """
 
     id: str
     name: str
@@ -182,6 +185,7 @@ class Key(Struct):
     key: str | None
     scopes: list[Literal["read", "trade", "withdraw"]]
     account_id: AccountId | None
+    markets: list[str]
     addresses: list[str]
     expires_at: Time | None
     revoked_at: Time | None
@@ -205,6 +209,7 @@ class CreateKeyIn(Struct):
     name: Annotated[str, Meta(max_length=64)] = ""
     account: AccountId | None = None
     addresses: Annotated[list[str], Meta(max_length=30)] = []
+    markets: Annotated[list[str], Meta(max_length=50)] = []
     expires_at: Time | None = None
     public_key: Annotated[str | None, Meta(description="PEM.")] = None
 

@@ -84,6 +84,9 @@ def _take_key(fields: Fields) -> tuple[str, services.KeyTerms, str | None]:
     scopes = fields.texts("scopes", count_max=len(SCOPES), required=True)
     account = fields.uuid("account")
     addresses = fields.texts("addresses", count_max=services.IPS_MAX, length_max=ADDRESS_LENGTH_MAX)
+    markets = fields.texts(
+        "markets", count_max=services.MARKETS_MAX, length_max=services.SYMBOL_LENGTH_MAX
+    )
     expires_at = fields.moment("expires_at")
     public_key: Any = fields.take("public_key")
     if public_key is not None and not isinstance(public_key, str):
@@ -94,6 +97,7 @@ def _take_key(fields: Fields) -> tuple[str, services.KeyTerms, str | None]:
         label=label or "",
         account_id=account,
         ip_allowed=addresses,
+        markets=markets,
         expires_at=expires_at,
     )
     return kind or KIND_BEARER, terms, public_key

@@ -204,6 +204,7 @@ async def _cancel_on_disconnect(session: Session, params: Any, trace_id: str) ->
     fields.check()
     caller = await session.caller()
     caller.require(SCOPE_TRADE)
+    caller.require_all_markets()
     session.cancels_for = caller if enabled else None
     return {"enabled": enabled}
 

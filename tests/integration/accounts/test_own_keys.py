@@ -96,11 +96,24 @@ def test_a_key_that_may_withdraw_needs_addresses(user, kind):
 
 def test_every_wrong_term_is_named_at_once(user):
     terms = KeyTerms(
-        scopes=["fly"], label="x" * 65, ip_allowed=["nowhere"], expires_at=timezone.now()
-    )
+        scopes=["fly"], label="x" * 65, ip_allowed=["nowhere"], expires_at=timezone.now(),
+        markets=["BTC/EUR"],
+    )  # fmt: skip
     with pytest.raises(ValidationFailed) as refused:
         create_key(by=customer(user), kind="bearer", terms=terms)
-    assert set(refused.value.details) == {"scopes", "label", "ip", "expires_at"}
+    assert set(refused.value.details) == {"scopes", "label", "ip", "expires_at", "markets"}
+
+
+@pytest.mark.parametrize(
+    "markets", [["BTC"], ["/"], ["BTC/XXX"], ["BTC/USD/BTC"], ["BTC/USD"] * 51]
+)
+def test_what_is_no_market_is_refused(user, btc, usd, markets):
+    with pytest.raises(ValidationFailed) as refused:
+        create_key(
+            by=customer(user), kind="hmac", terms=KeyTerms(scopes=["trade"], markets=markets)
+        )
+    assert set(refused.value.details) == {"markets"}
+    assert not ApiKey.objects.exists()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -185,7 +185,7 @@ def test_a_record_says_what_was_moved_and_what_a_key_may(ann):
         f"user:{ann.user.pk}",
         {
             "key": key.pk, "label": "bot", "kind": "bearer", "scopes": ["read", "trade"],
-            "account": None, "ip_allowed": [], "expires_at": None,
+            "account": None, "markets": None, "ip_allowed": [], "expires_at": None,
         },
     )  # fmt: skip
 

@@ -52,13 +52,15 @@ def test_a_key_is_made_used_listed_and_revoked(exchange: Exchange, browser: http
         kind="HMAC",
         scopes=["withdraw", "read"],
         account=account,
+        markets=["ETH/EUR", "BTC/EUR", "ETH/EUR"],
         addresses=["127.0.0.1", "2001:DB8::1"],
         expires_at="2099-01-01T00:00:00Z",
     )
     secret, key = new["secret"], new["key"]
     assert key | {"id": "", "key": "", "created_at": ""} == {
         "id": "", "name": "bot", "kind": "HMAC", "key": "", "scopes": ["read", "withdraw"],
-        "account_id": account, "addresses": ["127.0.0.1", "2001:db8::1"],
+        "account_id": account, "markets": ["BTC/EUR", "ETH/EUR"],
+        "addresses": ["127.0.0.1", "2001:db8::1"],
         "expires_at": "2099-01-01T00:00:00.000000Z", "revoked_at": None, "created_at": "",
         "last_used_at": None, "last_used_from": None,
     }  # fmt: skip
