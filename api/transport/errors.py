@@ -154,9 +154,13 @@ def render(error: ZavoraError, *, request_id: str) -> tuple[int, Headers, bytes]
 
 
 def known_error(exception: BaseException) -> ZavoraError:
-    """Return the failure to show for any exception; what is unexpected is logged and hidden."""
+    """Return the failure to show for any exception; what is unexpected is logged and hidden.
+
+    It has no traceback: whoever keeps it in a frame that the traceback has would make a circle, and
+    the request, with its connection, would stay until the garbage collector came by.
+    """
     if isinstance(exception, ZavoraError):
-        return exception
+        return exception.with_traceback(None)
     if isinstance(exception, (OperationalError, InterfaceError)):
         # The database is restarting or gone. Nothing was queued: reads and look-ups come first.
         log.warning("database_unavailable", error=type(exception).__name__)

@@ -23,6 +23,7 @@ from twisted.internet.task import LoopingCall
 from twisted.web import http
 from zope.interface import implementer
 
+from zavora.foundation import heap
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.clients import with_client
 from zavora.foundation.socket_counts import SOCKETS, Turns
@@ -406,6 +407,7 @@ def serve(
         websocket_max_frame_size=message_bytes_max,
         verbosity=0,
     )
+    heap.settle()  # it tells the application of no start
     server.run()
     if server.abort_start:
         raise SystemExit(1)

@@ -328,9 +328,12 @@ _FILTER_OF_REASON: Final = {
 
 
 def known_compat_error(exception: BaseException) -> CompatError:
-    """Return what to tell of any exception; what is unexpected is logged and hidden."""
+    """Return what to tell of any exception; what is unexpected is logged and hidden.
+
+    It has no traceback (``api.transport.errors.known_error``).
+    """
     if isinstance(exception, CompatError):
-        return exception
+        return exception.with_traceback(None)
     if isinstance(exception, ZavoraError):
         return _of_zavora(exception)
     if isinstance(exception, (OperationalError, InterfaceError)):
