@@ -38,7 +38,7 @@ class Signer:
 
     def place(self, market: str) -> httpx.Response:
         """Place an order of v1 that rests."""
-        price = {"BTC/EUR": "40000", "ETH/EUR": "2000"}[market]
+        price = {"BTC/EUR": "40000", "ETH/USD": "2000"}[market]
         order = {"side": "Buy", "order_type": "Limit", "price": price, "quantity": "0.01"}
         return self.send("POST", ORDERS, {"user_id": self.account, "market": market, **order})
 
@@ -64,45 +64,45 @@ def open_in(signer: Signer) -> list[str]:
 
 def test_v1_changes_orders_in_its_markets_alone(signers: tuple[Signer, Signer]) -> None:
     narrow, wide = signers
-    here, there = id_of(narrow.place("BTC/EUR")), id_of(wide.place("ETH/EUR"))
+    here, there = id_of(narrow.place("BTC/EUR")), id_of(wide.place("ETH/USD"))
     amended = narrow.send("PATCH", f"{ORDERS}/{here}", {"price": "40001"})
     assert amended.status_code == 200, amended.text
     refused = (
-        narrow.place("ETH/EUR"),
+        narrow.place("ETH/USD"),
         narrow.send("PATCH", f"{ORDERS}/{there}", {"price": "2001"}),
         narrow.send("DELETE", f"{ORDERS}/{there}", {}),
-        narrow.send("POST", CANCEL_ALL, {"account": narrow.account, "market": "ETH/EUR"}),
+        narrow.send("POST", CANCEL_ALL, {"account": narrow.account, "market": "ETH/USD"}),
     )
     for answer in refused:
         assert answer.status_code == 403, answer.text
-        assert answer.json()["error"]["details"] == {"market": "ETH/EUR"}
-    assert open_in(narrow) == ["BTCEUR", "ETHEUR"]  # what it reads is not limited
+        assert answer.json()["error"]["details"] == {"market": "ETH/USD"}
+    assert open_in(narrow) == ["BTCEUR", "ETHUSD"]  # what it reads is not limited
     everything = narrow.send("POST", CANCEL_ALL, {"account": narrow.account})
     assert [one["order"]["market"] for one in everything.json()["data"]] == ["BTC/EUR"]
-    assert open_in(narrow) == ["ETHEUR"]
-    wide.bot.tidy_up("ETHEUR")
+    assert open_in(narrow) == ["ETHUSD"]
+    wide.bot.tidy_up("ETHUSD")
 
 
 def test_so_does_the_compatible_api(signers: tuple[Signer, Signer]) -> None:
     narrow, wide = signers
     narrow.bot.limit("BUY", "40000", "0.01")
-    there = wide.bot.limit("BUY", "2000", "0.01", symbol="ETHEUR")
-    order = {"symbol": "ETHEUR", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    there = wide.bot.limit("BUY", "2000", "0.01", symbol="ETHUSD")
+    order = {"symbol": "ETHUSD", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
     order |= {"price": "2000", "quantity": "0.01"}
     replaced = {"cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": there["orderId"]}
-    named = {"symbol": "ETHEUR", "orderId": there["orderId"]}
+    named = {"symbol": "ETHUSD", "orderId": there["orderId"]}
     for method, path, params in (
         ("POST", ORDER, order),
         ("POST", f"{ORDER}/test", order),
         ("POST", f"{ORDER}/cancelReplace", order | replaced),
         ("DELETE", ORDER, named),
-        ("DELETE", OPEN_ORDERS, {"symbol": "ETHEUR"}),
+        ("DELETE", OPEN_ORDERS, {"symbol": "ETHUSD"}),
     ):
         answer = narrow.bot.call(method, path, **params)
         assert (answer.status_code, error_of(answer)[0]) == (401, -2015), (method, path)
     assert narrow.bot.ok("GET", ORDER, **named)["status"] == "NEW"
     narrow.bot.tidy_up()
-    wide.bot.tidy_up("ETHEUR")
+    wide.bot.tidy_up("ETHUSD")
 
 
 def test_on_a_socket_it_sets_no_switch_for_all_orders(
