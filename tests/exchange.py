@@ -192,7 +192,7 @@ class Exchange:
 
     def _start_with_tables(self) -> None:
         """Start the servers; tables are filled once, then copied to whoever begins the same way."""
-        filling = [("tables", ("migrate", "--noinput"))]
+        filling: list[tuple[str, Sequence[str]]] = [("tables", ("migrate", "--noinput"))]
         if self._demo:
             name = "-".join(["demo", *self._demo_options])
             filling.append((name, ("load_demo", *self._demo_options)))
