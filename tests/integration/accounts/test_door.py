@@ -27,6 +27,7 @@ from accounts.pages import door
 from accounts.redis_client import get_redis
 from accounts.services import create_user, sign_up
 from tests.actors import SYSTEM
+from tests.limits import forget_limits
 from zavora.foundation.errors import Conflict
 from zavora.foundation.redaction import hide
 
@@ -40,10 +41,7 @@ WRONG = "Wrong e-mail address or password."
 
 @pytest.fixture(autouse=True)
 def no_attempts_yet():
-    attempts._store.local.forget(list(attempts._store.local._counts))
-    attempts._store.away_until = 0.0
-    for name in get_redis().scan_iter("attempts:*"):
-        get_redis().delete(name)
+    forget_limits()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from accounts.people.mails import TRIES_MAX, Mailer
 from accounts.redis_client import get_redis
 from accounts.services import create_user, ensure_user, sign_up
 from tests.actors import SYSTEM
+from tests.limits import forget_limits
 from tests.mails import mails_to, path_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +28,7 @@ FORM = {"email": EMAIL, "password": PASSWORD}
 
 @pytest.fixture(autouse=True)
 def no_counts():
-    get_redis().flushdb()
+    forget_limits()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import ApiKey, User, Withdrawal
-from accounts.redis_client import get_redis
 from accounts.services import KeyTerms, create_key, create_token, deposit, sign_up
 from tests.actors import SYSTEM, customer
 from tests.factors import add_app, code_of, confirm
+from tests.limits import forget_limits
 from zavora.foundation.errors import Forbidden
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,7 +21,7 @@ FORM = {"email": EMAIL, "password": PASSWORD}
 
 @pytest.fixture(autouse=True)
 def no_counts():
-    get_redis().flushdb()
+    forget_limits()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
-from accounts.redis_client import get_redis
 from accounts.services import sign_up
+from tests.limits import forget_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,7 +17,7 @@ LEAKED = "1qaz2wsx3edc"
 
 @pytest.mark.parametrize("path", ["/login", "/admin/login/"])
 def test_a_leaked_password_of_before_opens_nothing(client, caplog, path):
-    get_redis().flushdb()
+    forget_limits()
     caplog.set_level(logging.INFO, logger="accounts.access.security_log")
     ann = sign_up(email=EMAIL, password="correct horse battery")
     User.objects.filter(pk=ann.pk).update(password=make_password(LEAKED), is_staff=True)

@@ -11,7 +11,6 @@ from django.utils import timezone
 from accounts.access.actor import Permission
 from accounts.models import ApiKey, AuditRecord, User, Withdrawal
 from accounts.people.password_links import reset_tokens
-from accounts.redis_client import get_redis
 from accounts.services import (
     approve,
     change_own_password,
@@ -25,6 +24,7 @@ from accounts.services import (
 from tests.actors import SYSTEM, customer
 from tests.approving import approver
 from tests.factors import add_app, code_of, confirm
+from tests.limits import forget_limits
 from tests.mails import mails_to, path_in
 from zavora.foundation.errors import Forbidden
 
@@ -38,7 +38,7 @@ USD = {"asset": "USD", "amount": Decimal(5), "address": "far"}
 @pytest.fixture(autouse=True)
 def no_counts(settings):
     settings.ZAVORA_WITHDRAWAL_PAUSE_HOURS = 24
-    get_redis().flushdb()
+    forget_limits()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from accounts.services import (
 )
 from tests.actors import customer
 from tests.factors import add_app, code_of, confirm
+from tests.limits import forget_limits
 from tests.mails import mails_to
 from zavora.foundation.errors import Conflict, ValidationFailed
 
@@ -35,7 +36,7 @@ FORM = {"email": EMAIL, "password": PASSWORD}
 
 @pytest.fixture(autouse=True)
 def no_counts():
-    get_redis().flushdb()
+    forget_limits()
 
 
 @pytest.fixture

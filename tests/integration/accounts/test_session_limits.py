@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.access.session_store import BEGUN, SessionStore
 from accounts.models import User
 from accounts.people.sessions import list_sessions
-from accounts.redis_client import get_redis
 from accounts.services import sign_up
 from api.access.auth import find_caller_by_session
+from tests.limits import forget_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def limits(settings):
-    get_redis().flushdb()
+    forget_limits()
     settings.ZAVORA_SESSION_IDLE_MINUTES, settings.ZAVORA_SESSION_MINUTES = 30, 720
     settings.ZAVORA_OPERATORS_SESSION_IDLE_MINUTES = 15
     settings.ZAVORA_OPERATORS_SESSION_MINUTES = 480

@@ -12,10 +12,10 @@ from django.test import Client
 
 from accounts.pages.security import device_of
 from accounts.people.sessions import SESSIONS_OF_A_USER_MAX
-from accounts.redis_client import get_redis
 from accounts.services import end_own_session, sign_up
 from tests.actors import customer
 from tests.factors import add_app, code_of
+from tests.limits import forget_limits
 from tests.mails import mails_to
 from zavora.foundation.errors import NotFound
 
@@ -27,7 +27,7 @@ FORM = {"email": EMAIL, "password": PASSWORD}
 
 @pytest.fixture(autouse=True)
 def no_counts():
-    get_redis().flushdb()
+    forget_limits()
 
 
 @pytest.fixture

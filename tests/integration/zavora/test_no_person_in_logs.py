@@ -18,10 +18,10 @@ from django.test import Client
 from accounts.access.security_log import person_digest
 from accounts.models import User
 from accounts.people.mails import Mailer
-from accounts.redis_client import get_redis
 from accounts.services import create_user, ensure_user, erase_own_person, sign_up
 from tests.actors import SYSTEM, customer
 from tests.factors import confirm
+from tests.limits import forget_limits
 from zavora.foundation.errors import Conflict
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,7 @@ class Broken:
 
 
 def test_no_line_has_an_address(lines: io.StringIO) -> None:
-    get_redis().flushdb()
+    forget_limits()
     client = Client()
     for _ in range(2):  # the second finds the address taken
         client.post("/signup", FORM)
@@ -99,7 +99,7 @@ def test_no_line_has_an_address(lines: io.StringIO) -> None:
 
 
 def test_a_person_is_found_by_number(lines: io.StringIO) -> None:
-    get_redis().flushdb()
+    forget_limits()
     user = sign_up(**FORM)
     Client().post("/login", FORM)
     assert f"user_id={user.pk}" in lines.getvalue()
