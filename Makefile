@@ -16,7 +16,7 @@ PYTEST_WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 # Coverage is measured where the tests run the code themselves: no processes, browsers or clients.
 COVERED := tests/unit tests/property tests/integration/accounts tests/integration/marketdata \
-    tests/integration/matching
+    tests/integration/matching tests/integration/reports
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 STATIC_SOURCES := $(shell find static -type f -not -path 'static/build/*' 2>/dev/null)
@@ -36,7 +36,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test \
-    access-tables attack-trial freqtrade-trial lock clean
+    access-tables attack-trial money-trial freqtrade-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -69,6 +69,9 @@ crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 tim
 attack-trial: $(STAMPS)/dev $(STAMPS)/static ## Attack each web server for a while, watch another client
 	@ZAVORA_ATTACK_SECONDS=$${ZAVORA_ATTACK_SECONDS:-20} exec $(BIN)/python -m pytest tests/integration/zavora/test_attacks.py -s
 
+money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money at once, add up after each hundred
+	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s
+
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
 
@@ -91,6 +94,9 @@ types: $(STAMPS)/run ## Write the API's shapes for the front end
 format: $(STAMPS)/dev ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+sbom: $(STAMPS)/run ## Write sbom.json: which parts of others are in here (CycloneDX)
+	@$(BIN)/python scripts/sbom.py > sbom.json
 
 access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 	@SECRET_KEY=$${SECRET_KEY:-unused} $(BIN)/python -m tests.access.document

@@ -9,46 +9,92 @@ their own. Orders are not, which the journal has, nor log-ins, which the securit
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts.access.actor import (
     ADDRESS_LENGTH_MAX,
     CUSTOMER_KINDS,
-    NAME_LENGTH_MAX,
     REQUEST_ID_LENGTH_MAX,
     Actor,
+    ActorKind,
 )
-from accounts.models import (
-    AuditRecord,
-)
+from accounts.models import AuditRecord
 from zavora.foundation.errors import InvariantBroken, ValidationFailed
 
 REASON_LENGTH_MAX: Final = 200
 # What can be on record.
 ACTS: Final = (
+    "account.allow_list",
+    "account.cancel_orders",
     "account.open",
+    "account.rename",
     "account.status",
+    "address.add",
+    "address.remove",
+    "approval.approve",
+    "approval.expire",
+    "approval.fail",
+    "approval.refuse",
+    "approval.request",
     "asset.close",
     "asset.create",
     "asset.open",
+    "asset.threshold",
     "balance.adjust",
     "deposit.credit",
     "deposit.faucet",
     "deposit.gateway",
+    "deposit.reject",
+    "deposit.seen",
+    "fees.account",
+    "fees.remove_tier",
+    "fees.review",
+    "fees.tier",
     "group.save",
+    "key.change",
     "key.create",
+    "key.reseal",
     "key.revoke",
+    "liabilities.publish",
+    "limit.set",
     "market.change",
     "market.create",
     "market.phase",
+    "member.accept",
+    "member.decline",
+    "member.invite",
+    "member.leave",
+    "member.remove",
+    "member.role",
+    "member.withdraw",
+    "note.add",
+    "payout.dead",
+    "payout.retry",
+    "provider.handle",
+    "provider.unclear",
+    "report.export",
+    "report.request",
+    "transfer",
+    "user.add_factor",
+    "user.change_email",
     "user.change_password",
+    "user.confirm_email",
     "user.create",
+    "user.erase",
     "user.let_in",
+    "user.level",
+    "user.remove_factor",
+    "user.renew_recovery_codes",
+    "user.reset_factors",
     "user.reset_link",
     "user.reset_password",
     "user.rights",
     "user.shut_out",
+    "withdrawal.approve",
     "withdrawal.cancel",
+    "withdrawal.fail",
+    "withdrawal.refuse",
     "withdrawal.request",
     "withdrawal.settle",
 )
@@ -59,22 +105,34 @@ def record_act(
 ) -> AuditRecord:
     """Write down one of ``ACTS`` in the present transaction.
 
-    ``details`` are JSON-ready, without secrets. Raises InvariantBroken for an act of no name.
+    Without a ``reason`` of its own the act has the actor's. What changes something has in its
+    details what ``was`` before and what is ``now``, by name, wherever that is no secret.
+    ``details`` are JSON-ready, without secrets, and name people by number, never by e-mail address:
+    a record stays when the person is erased. Raises InvariantBroken for an act of no name.
     """
     if act not in ACTS:
         raise InvariantBroken(f"an act that nobody knows: {act}")
     return AuditRecord.objects.create(
         actor_kind=by.kind.value,
-        actor_name=by.name[:NAME_LENGTH_MAX],
+        actor_name=by.recorded_name,
+        role=_role_of(by),
         user_id=by.user_id,
         key_id=by.key_id,
         address=by.address[:ADDRESS_LENGTH_MAX],
         request_id=by.request_id[:REQUEST_ID_LENGTH_MAX],
         act=act,
         subject=subject,
-        reason=reason,
+        reason=(reason or by.reason)[:REASON_LENGTH_MAX],
         details=details,
     )
+
+
+def _role_of(by: Actor) -> str:
+    """Return the names of an operator's groups as they are now; nobody else has a role."""
+    if by.kind is not ActorKind.OPERATOR:
+        return ""
+    names = Group.objects.filter(user=by.user_id).order_by("name").values_list("name", flat=True)
+    return ", ".join((*(["superuser"] if by.may_everything else []), *names))
 
 
 @transaction.atomic(durable=True)

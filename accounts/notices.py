@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from accounts.redis_client import get_redis
 
-# Balances changed outside matching (deposits, withdrawals): a list of BalanceState.
+# Balances changed outside matching (deposits, withdrawals, transfers): a list of BalanceState.
 BALANCES_CHANNEL: Final = "balances"
 # An API key, session or account changed: caches of credentials drop what they hold of the user.
 CREDENTIALS_CHANNEL: Final = "credentials"
@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 class BalanceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A balance after a change; of two states the one with the higher ``version`` is newer.
 
-    ``moved`` is what the change brought in from outside, or took out (signed); empty where the
-    change did neither. Each version of a balance is told once, but versions of one transaction
-    may be told together.
+    ``moved`` is what the change brought in from outside or from another account of the owner, or
+    took out (signed); empty where the change did neither. Each version of a balance is told once,
+    but versions of one transaction may be told together.
     """
 
     account_id: int

@@ -8,7 +8,9 @@ import asyncio
 from typing import Protocol, Self, TypeVar
 
 from api.access.cache import ASK_S, Credentials
-from api.access.limits_sharing import LimitsSharing
+from api.access.key_uses import KeyUses
+from api.access.lease_keeper import LeaseKeeper
+from api.access.replays import ReplayGuard
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription
@@ -36,7 +38,9 @@ class WebProcess:
         self.gateway = Gateway(
             self.subscription, shard_of=self.feed.shard_of, when_shown=self.feed.when_shown
         )
-        self.limits = LimitsSharing()
+        self.limits = LeaseKeeper()
+        self.replays = ReplayGuard()
+        self.key_uses = KeyUses()
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -55,6 +59,8 @@ class WebProcess:
         self._loop = asyncio.get_running_loop()
         self.subscription.start()
         self.limits.start()
+        self.replays.start()
+        self.key_uses.start()
         return self
 
     async def close(self) -> None:
@@ -63,6 +69,8 @@ class WebProcess:
         while self._parts:
             _, part = self._parts.popitem()
             await part.close()
+        await self.key_uses.close()
+        await self.replays.close()
         await self.limits.close()
         await self.feed.close()
         await self.gateway.close()

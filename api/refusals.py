@@ -6,6 +6,7 @@ from typing import Any, Final
 from api.binance.app import is_compat_path
 from api.binance.words import errors as compat
 from api.transport.errors import Headers, render
+from api.transport.http import SECURITY_HEADERS
 from zavora.foundation.errors import BadRequest, RateLimited, ZavoraError
 from zavora.foundation.logs import request_id_of
 
@@ -26,6 +27,7 @@ async def refuse_host(scope: Scope, send: Send) -> None:
     else:
         status, headers, body = _rendered(BadRequest(HOST_REFUSED))
     headers += [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+    headers += SECURITY_HEADERS
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -40,10 +40,8 @@ class PlainExchange:
         *,
         owners: int,
         accounts: int,
-        has_fees: bool = True,
     ) -> None:
         self._exchange = exchange
-        self._has_fees = has_fees
         self._markets = markets
         with psycopg.connect(exchange.database_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
@@ -68,8 +66,8 @@ class PlainExchange:
             "funds": "1000000000",
             "tick_size": f"1e-{first.tick_decimals}",
             "lot_size": f"1e-{first.lot_decimals}",
-            "maker_fee": f"{MAKER_PPM if self._has_fees else 0}e-6",
-            "taker_fee": f"{TAKER_PPM if self._has_fees else 0}e-6",
+            "maker_fee": f"{MAKER_PPM}e-6",
+            "taker_fee": f"{TAKER_PPM}e-6",
         }
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.baseline.setup"],

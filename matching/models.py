@@ -1,6 +1,7 @@
 """Tables of markets, orders, trades and the journal: the state of matching at rest.
 
-Everything here but ``Market``'s descriptive fields is written by matching workers only.
+Everything here but ``Market``'s descriptive fields is written by matching workers only; fees are
+in ``matching.fee_models``.
 """
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -9,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from matching.fee_models import Promoted
 from zavora.foundation.fields import AmountField
 from zavora.foundation.times import EPOCH
 
@@ -35,7 +37,7 @@ class Shard(models.Model):
         return f"shard {self.id}"
 
 
-class Market(models.Model):
+class Market(Promoted):
     """Two assets, the rules of trading them, and the shard that matches them."""
 
     class Phase(models.TextChoices):
@@ -92,7 +94,7 @@ class Market(models.Model):
                 name="market_rules_positive",
             ),
             models.CheckConstraint(
-                condition=Q(maker_fee_ppm__range=(0, 1_000_000))
+                condition=Q(maker_fee_ppm__range=(-1_000_000, 1_000_000))
                 & Q(taker_fee_ppm__range=(0, 1_000_000)),
                 name="market_fee_range",
             ),

@@ -113,7 +113,8 @@ def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
     ]
 
 
-# A trade's ledger transaction has the trade's own id.
+# A trade's ledger transaction has the trade's own id. A fee below zero is a rebate: a part of the
+# taker's fee, in its asset, which the maker has given.
 _TRADES_NOT_IN_LEDGER: Final = """
 SELECT * FROM (
     SELECT t.id, t.market_id, t.quantity, t.amount, t.maker_fee, t.taker_fee,
@@ -130,12 +131,18 @@ SELECT * FROM (
             AND e.kind = 'fee'), 0) AS buyer_fee,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
             AND e.kind = 'fee'), 0) AS seller_fee,
-        CASE WHEN taker_side = 'buy' THEN taker_fee ELSE maker_fee END AS fee_in_base,
-        CASE WHEN taker_side = 'buy' THEN maker_fee ELSE taker_fee END AS fee_in_quote,
+        CASE WHEN taker_side = 'buy' THEN taker_fee ELSE greatest(maker_fee, 0) END AS fee_in_base,
+        CASE WHEN taker_side = 'buy' THEN greatest(maker_fee, 0) ELSE taker_fee END AS fee_in_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.asset_id = base_id AND e.kind = 'fee'
             AND e.account_id NOT IN (buyer, seller)), 0) AS fees_base,
         coalesce(sum(e.amount) FILTER (WHERE e.asset_id = quote_id AND e.kind = 'fee'
-            AND e.account_id NOT IN (buyer, seller)), 0) AS fees_quote
+            AND e.account_id NOT IN (buyer, seller)), 0) AS fees_quote,
+        CASE WHEN taker_side = 'buy' THEN greatest(-maker_fee, 0) ELSE 0 END AS rebate_in_base,
+        CASE WHEN taker_side = 'buy' THEN 0 ELSE greatest(-maker_fee, 0) END AS rebate_in_quote,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = base_id
+            AND e.kind = 'fee'), 0) AS rebate_base,
+        coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = quote_id
+            AND e.kind = 'fee'), 0) AS rebate_quote
     FROM (
         SELECT t.*, m.base_id, m.quote_id,
             CASE WHEN taker_side = 'buy' THEN taker_account_id ELSE maker_account_id END AS buyer,
@@ -149,7 +156,10 @@ SELECT * FROM (
 WHERE (buyer_base, seller_base, buyer_quote, seller_quote)
         IS DISTINCT FROM (quantity, -quantity, -amount, amount)
     OR (buyer_fee, seller_fee, fees_base, fees_quote)
-        IS DISTINCT FROM (-fee_in_base, -fee_in_quote, fee_in_base, fee_in_quote)
+        IS DISTINCT FROM (-fee_in_base, -fee_in_quote,
+            fee_in_base - rebate_in_base, fee_in_quote - rebate_in_quote)
+    OR (rebate_base, rebate_quote) IS DISTINCT FROM (rebate_in_base, rebate_in_quote)
+    OR fees_base < 0 OR fees_quote < 0
 """
 
 
@@ -160,16 +170,19 @@ def _trades_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
             2:11
         ]
         buyer_fee, seller_fee, fee_in_base, fee_in_quote, fees_base, fees_quote = row[11:17]
+        due_base, due_quote, rebate_base, rebate_quote = row[17:21]
         breaks.append(
             Break(
                 "trade is in the ledger",
                 {"trade": str(row[0]), "market": str(row[1])},
                 f"{plain(quantity)} for {plain(amount)},"
-                f" fees {plain(fee_in_base)} base and {plain(fee_in_quote)} quote",
+                f" fees {plain(fee_in_base)} base and {plain(fee_in_quote)} quote,"
+                f" rebates {plain(due_base)} and {plain(due_quote)}",
                 f"{entries} entries: buyer {plain(buyer_base)} and {plain(buyer_quote)},"
                 f" seller {plain(seller_base)} and {plain(seller_quote)},"
                 f" fees paid {plain(buyer_fee)} and {plain(seller_fee)},"
-                f" collected {plain(fees_base)} and {plain(fees_quote)}",
+                f" collected {plain(fees_base)} and {plain(fees_quote)},"
+                f" rebates {plain(rebate_base)} and {plain(rebate_quote)}",
             )
         )
     return breaks

@@ -4,6 +4,7 @@ The row is written by the worker in the commit of the command; what is returned 
 """
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +14,10 @@ from django.db.models.functions import Replace
 
 from accounts import services as account_services
 from accounts.access.actor import Actor, Permission
+from accounts.access.rights import require_over_owner
 from accounts.audit import note_act
 from accounts.money.postings import get_asset
+from accounts.people.selectors import get_account
 from matching.commands.base import WireCommand
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket, configure_command
@@ -22,7 +25,7 @@ from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
-from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms
+from matching.markets.terms import FEE_RULES, RULES, AssetTerms, MarketRules, MarketTerms
 from matching.models import Market
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 
@@ -81,17 +84,23 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
     Raises Forbidden, what that raises, and what ``gateway.submit`` raises.
     """
     command = new_market_command(by=by, shard_id=shard_id, **rules)  # type: ignore[arg-type]
-    _submit(command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id)
+    _submit(
+        command, by=by, act="market.create", subject=command.symbol, shard_id=shard_id,
+        was={}, now=_rules_in(command, RULES),
+    )  # fmt: skip
     return get_market_terms(command.symbol)
 
 
 def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     """Change rules of a market by name of ``MarketRules``; tick and lot only halted and empty.
 
-    Raises Forbidden; ValidationFailed or InvalidOrder where the rules do not allow it;
-    MarketNotFound.
+    Fees need a permission of their own, and no other. Raises Forbidden; ValidationFailed or
+    InvalidOrder where the rules do not allow it; MarketNotFound.
     """
-    by.require(Permission.CHANGE_MARKET)
+    if set(changes) & FEE_RULES:
+        by.require(Permission.CHANGE_FEES)
+    if not changes or set(changes) - FEE_RULES:
+        by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
     if unknown := set(changes) - set(RULES):
         raise ValidationFailed(
@@ -100,9 +109,11 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
         )
     fixed = {name: getattr(terms, name) for name in _FIXED}
     changed = sound_terms(**fixed, rules=msgspec.structs.replace(terms.rules, **changes))
+    before = configure_command(by=by, terms=terms)
+    command = configure_command(by=by, terms=changed)
     _submit(
-        configure_command(by=by, terms=changed), by=by, act="market.change", subject=symbol,
-        shard_id=terms.shard_id, **{name: str(value) for name, value in changes.items()},
+        command, by=by, act="market.change", subject=symbol, shard_id=terms.shard_id,
+        was=_rules_in(before, changes), now=_rules_in(command, changes),
     )  # fmt: skip
     return get_market_terms(symbol)
 
@@ -118,8 +129,9 @@ def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
     terms = get_market_terms(symbol)
     command = SetMarketPhase(terms.market_id, phase, actor=by.text)
     _submit(
-        command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id, phase=phase
-    )
+        command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id,
+        was={"phase": terms.rules.phase}, now={"phase": phase},
+    )  # fmt: skip
     return get_market_terms(symbol)
 
 
@@ -131,7 +143,35 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     asked.
     """
     account = account_services.set_account_status(by=by, account_id=account_id, status="frozen")
-    command = CancelAllOrders(account.pk, None, None, actor=by.text)
+    _cancel_everywhere(by, account.pk)
+
+
+def cancel_orders(*, by: Actor, account_id: uuid.UUID) -> None:
+    """Cancel the open orders of somebody's account in every shard; new ones may follow.
+
+    That it was asked is on record before anything is queued; the journal names who asked. Raises
+    Forbidden, AccountNotFound, and gateway errors, once every shard was asked.
+    """
+    by.require(Permission.CANCEL_ORDERS)
+    account = get_account(account_id)
+    require_over_owner(by, account, what="cancel orders")
+    by = msgspec.structs.replace(by, request_id=_request_id(by))
+    about = f"account:{account.public_id}"
+    note_act(by, "account.cancel_orders", about, outcome="asked")
+    try:
+        _cancel_everywhere(by, account.pk)
+    except OutcomeUnknown:
+        note_act(by, "account.cancel_orders", about, outcome="unanswered")
+        raise
+    except ZavoraError as error:
+        note_act(by, "account.cancel_orders", about, outcome=f"refused: {error.code}")
+        raise
+    note_act(by, "account.cancel_orders", about, outcome="done")
+
+
+def _cancel_everywhere(by: Actor, account_pk: int) -> None:
+    """Ask every shard to cancel an account's orders; raise the last failure afterwards."""
+    command = CancelAllOrders(account_pk, None, None, actor=by.text)
     failure: ZavoraError | None = None
     for shard_id in list_shard_ids():
         try:
@@ -145,6 +185,11 @@ def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
     """Let an account trade again."""
     account_services.set_account_status(by=by, account_id=account_id, status="active")
+
+
+def _rules_in(command: ConfigureMarket, names: Iterable[str]) -> dict[str, object]:
+    """Return rules of a market as records of acts hold them: figures are text in commands."""
+    return {name: getattr(command, name) for name in names}
 
 
 def _asset_terms(code: str) -> AssetTerms:

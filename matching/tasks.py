@@ -3,13 +3,21 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 import structlog
 from celery import shared_task
+from redis.exceptions import RedisError
 
 from accounts.access.actor import Actor
+from accounts.redis_client import get_redis
+from matching.fees import services as fees
 from matching.orders.services import purge_events, purge_order_keys
 from matching.reconcile import reconcile
+from matching.wire import RECONCILED_KEY, Reconciled
+from zavora.foundation.times import now_us
 
+# Breaks that operators see on their first page; the log has all.
+TOLD_MAX: Final = 20
 BY: Final = Actor.system("matching.purge")
 
 log = structlog.get_logger(__name__)
@@ -33,6 +41,12 @@ def _tried(purge: Callable[..., int]) -> int | None:
         return None
 
 
+@shared_task(name="matching.fees")
+def review_fees() -> None:
+    """Count the trades of days that have ended and give accounts their tiers; may run twice."""
+    fees.review_fees(by=Actor.system("matching.fees"))
+
+
 @shared_task(name="matching.reconcile")
 def reconcile_books() -> None:
     """Check ledger, balances, holds, orders and trades; what does not add up is an alert."""
@@ -40,3 +54,9 @@ def reconcile_books() -> None:
     for found in breaks:
         log.critical("reconcile_break", found=found.text())
     log.info("reconciled", breaks=len(breaks))
+    told = Reconciled(now_us(), len(breaks), [found.text() for found in breaks[:TOLD_MAX]])
+    try:
+        get_redis().set(RECONCILED_KEY, msgspec.json.encode(told))
+    except RedisError as error:
+        # The log has it; operators see that the last result is old.
+        log.warning("reconciled_untold", error=str(error))

@@ -57,6 +57,16 @@ def replies_channel(process: str) -> str:
 
 
 EVENTS_PATTERN: Final = "events:*"
+# Under this the last reconciliation tells its result, as JSON.
+RECONCILED_KEY: Final = "reconciled"
+
+
+class Reconciled(msgspec.Struct, frozen=True):
+    """What the last reconciliation found: when (microseconds since 1970), and the first breaks."""
+
+    at_us: int
+    breaks: int
+    first: list[str] = []
 
 
 # --- what replies and events speak of -----------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Write ``frontend/src/link/types.ts``: the API's shapes as its OpenAPI document has them.
+"""Write ``frontend/src/link/types.ts``: those of the API's shapes that the front end imports.
 
 ``python scripts/api_types.py`` writes the file; with ``--check`` it only compares, and ends with 1
 where the file is not what the document says. ``make lint`` checks, ``make types`` writes.
@@ -6,6 +6,7 @@ where the file is not what the document says. ``make lint`` checks, ``make types
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,16 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
-TYPES: Final = PROJECT / "frontend/src/link/types.ts"
+SOURCES: Final = PROJECT / "frontend/src"
+TYPES: Final = SOURCES / "link/types.ts"
 HEAD: Final = """\
 /**
- * The shapes of the v1 API (docs: /api/docs). Decimals are strings.
+ * Shapes of the v1 API that are imported here (docs: /api/docs). Decimals are strings.
  *
  * Written by scripts/api_types.py from the OpenAPI document: change that and run `make types`.
  */
 """
 WIDTH: Final = 100
 SCALARS: Final = {"string": "string", "integer": "number", "number": "number", "null": "null"}
+
+IMPORT: Final = re.compile(r'import type \{([^}]+)\} from "[./]+(?:link/)?types\.ts"')
+REFERENCE: Final = re.compile(r'"#/components/schemas/(\w+)"')
 
 Schema = dict[str, Any]
 
@@ -41,13 +46,25 @@ def openapi_document() -> dict[str, Any]:
     return document
 
 
-def typescript(document: dict[str, Any]) -> str:
-    """Return all shapes of a document as TypeScript, in the document's order.
+def imported() -> set[str]:
+    """Return the names of the shapes that the front end's sources import."""
+    lists = (found for path in SOURCES.rglob("*.ts") for found in IMPORT.findall(path.read_text()))
+    return {name.strip() for names in lists for name in names.split(",") if name.strip()}
 
-    Raises ValueError for a schema that it has no words for.
+
+def typescript(document: dict[str, Any], wanted: set[str]) -> str:
+    """Return the shapes of these names, and what they are made of, as TypeScript.
+
+    In the document's order. Raises ValueError for a schema that it has no words for.
     """
     shapes = document["components"]["schemas"]
-    return HEAD + "".join(_interface(name, schema) for name, schema in shapes.items())
+    needed, ahead = set[str](), list(wanted & shapes.keys())
+    while ahead:
+        name = ahead.pop()
+        if name not in needed:
+            needed.add(name)
+            ahead += REFERENCE.findall(json.dumps(shapes[name]))
+    return HEAD + "".join(_interface(name, shapes[name]) for name in shapes if name in needed)
 
 
 def _interface(name: str, schema: Schema) -> str:
@@ -101,7 +118,7 @@ def _type(schema: Schema) -> str:
 
 def main(arguments: list[str]) -> str | None:
     """Write the file, or compare it (``--check``); return what is wrong, if anything."""
-    text = typescript(openapi_document())
+    text = typescript(openapi_document(), imported())
     if "--check" not in arguments:
         TYPES.write_text(text)
     elif not TYPES.exists() or TYPES.read_text() != text:

@@ -25,5 +25,5 @@ def operator(*permissions: Permission, user_id: int = 999_999, **more: Any) -> A
         permissions=permissions,
         is_superuser=False,
         request_id="request-of-the-desk",
-        **more,
+        **{"reason": "for the test", **more},
     )

@@ -8,6 +8,7 @@ and says what happened; ``markdown()`` renders the table for people (docs/securi
 from collections.abc import Iterator, Mapping
 from copy import copy
 from typing import Any, ClassVar, Final, NamedTuple
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.backends import ModelBackend
@@ -17,76 +18,8 @@ from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, reverse
 
 from accounts.models import User
-
-# Who may: the name of a permission, or one of these.
-NOBODY: Final = "nobody"
-SUPERUSER: Final = "superusers"
-STAFF: Final = "staff"
-ANYBODY: Final = "anybody"
-
-# What each model's pages let change, by entry; everything else there is only to look at, with the
-# permission to view or to change. "add" and "change" are pages, the others actions of the list.
-TABLE: Final[Mapping[str, Mapping[str, str]]] = {
-    "auth.group": {"add": SUPERUSER, "change": SUPERUSER},
-    "accounts.user": {
-        "add": "accounts.add_user",
-        "change": SUPERUSER,
-        "let_in": "accounts.change_user",
-        "shut_out": "accounts.change_user",
-        "make_link": "accounts.make_reset_link",
-    },
-    "accounts.apikey": {"revoke": "accounts.change_apikey"},
-    "accounts.account": {
-        "add": "accounts.add_account",
-        "freeze": "accounts.change_account",
-        "unfreeze": "accounts.change_account",
-    },
-    "accounts.asset": {
-        "add": "accounts.add_asset",
-        "open_asset": "accounts.change_asset",
-        "close_asset": "accounts.change_asset",
-    },
-    "accounts.balance": {},
-    "accounts.ledgertransaction": {"add": "accounts.add_ledgertransaction"},
-    "accounts.ledgerentry": {},
-    "accounts.deposit": {"add": "accounts.add_deposit"},
-    "accounts.withdrawal": {
-        "settle": "accounts.change_withdrawal",
-        "cancel": "accounts.change_withdrawal",
-    },
-    "accounts.auditrecord": {},
-    "matching.market": {
-        "add": "matching.add_market",
-        "change": "matching.change_market",
-        "halt": "matching.change_market",
-        "resume": "matching.change_market",
-        "cancel_only": "matching.change_market",
-    },
-    "matching.marketstate": {},
-    "matching.shard": {},
-    "matching.switch": {},
-    "matching.order": {},
-    "matching.orderkey": {},
-    "matching.trade": {},
-    "matching.command": {},
-    "matching.event": {},
-    "marketdata.candle": {},
-    "marketdata.candleprogress": {},
-}
-# Who gets in at the site's own addresses. None of them changes anything but one's own password.
-SITE: Final[Mapping[str, str]] = {
-    "index": STAFF,
-    "login": ANYBODY,
-    "logout": ANYBODY,
-    "password_change": STAFF,
-    "password_change_done": STAFF,
-    "autocomplete": NOBODY,  # no page has a field that asks it
-    "jsi18n": STAFF,
-    "view_on_site": STAFF,
-    "app_list": STAFF,
-    "(anything else)": STAFF,
-}
-MODEL_PAGES: Final = ("changelist", "add", "history", "delete", "change", "(redirect)")
+from tests.admin_table import MODEL_PAGES, MORE_PAGES, OF_ALL_ROWS, OF_ONE, SITE, TABLE
+from tests.desk_roles import DESK_ROLES, NOBODY, STAFF, SUPERUSER
 
 
 class Entry(NamedTuple):
@@ -95,30 +28,6 @@ class Entry(NamedTuple):
     model: str  # "accounts.user"; empty: the site itself
     name: str
     is_action: bool = False
-
-
-class Role(NamedTuple):
-    """Somebody at the door. ``permissions`` are what they were given by name."""
-
-    name: str
-    is_staff: bool = True
-    is_superuser: bool = False
-    permissions: frozenset[str] = frozenset()
-
-    @property
-    def is_known(self) -> bool:
-        """Return whether somebody of this role is logged in."""
-        return self.name != "anonymous"
-
-    def has(self, who: str) -> bool:
-        """Return whether this role is among ``who`` of the tables."""
-        if who == ANYBODY:
-            return True
-        if who == NOBODY or not self.is_staff:
-            return False
-        if who == STAFF or self.is_superuser:
-            return True
-        return who in self.permissions
 
 
 # --- what there is --------------------------------------------------------------------------------
@@ -157,7 +66,7 @@ def expected_entries() -> list[Entry]:
     found = [Entry("", name) for name in SITE]
     for model, acts in TABLE.items():
         found.append(Entry(model, "delete_selected", is_action=True))  # Django's, for nobody
-        found += [Entry(model, name) for name in MODEL_PAGES]
+        found += [Entry(model, name) for name in (*MODEL_PAGES, *MORE_PAGES.get(model, ()))]
         found += [Entry(model, name, True) for name in acts if name not in MODEL_PAGES]
     return sorted(found)
 
@@ -186,8 +95,8 @@ def who_acts(entry: Entry) -> str:
 def markdown() -> str:
     """Return the matrix as a table: who looks, and who acts on customers and on staff."""
     lines = [
-        "| page or action | who sees it | who acts by it | on staff, or what is theirs |",
-        "|---|---|---|---|",
+        "| page or action | who sees it | who acts by it | on staff, or what is theirs | roles |",
+        "|---|---|---|---|---|",
     ]
     for entry in expected_entries():
         if entry.name == "(redirect)":
@@ -196,7 +105,9 @@ def markdown() -> str:
         shown = f"{entry.model or 'site'} {'action ' if entry.is_action else ''}{entry.name}"
         about_people = entry.model in PERSONAL and acts not in (NOBODY, SUPERUSER)
         staff = SUPERUSER if about_people else acts
-        lines.append(f"| {shown} | {' or '.join(who_looks(entry))} | {acts} | {staff} |")
+        roles = ", ".join(name for name, rights in DESK_ROLES.items() if acts in rights)
+        looks = " or ".join(who_looks(entry))
+        lines.append(f"| {shown} | {looks} | {acts} | {staff} | {roles} |")
     return "\n".join(lines)
 
 
@@ -208,7 +119,15 @@ PERSONAL: Final = (
     "accounts.ledgertransaction",
     "accounts.deposit",
     "accounts.withdrawal",
+    "accounts.payout",
+    "accounts.providerevent",
+    "accounts.withdrawallimit",
+    "accounts.approval",
 )
+
+
+# As a browser sends a form without files.
+FORM: Final = "application/x-www-form-urlencoded"
 
 
 # --- trying it ------------------------------------------------------------------------------------
@@ -271,6 +190,8 @@ class Walk:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        # What this transaction had written when the last attempt was over.
+        self._written: set[tuple[str, int]] | None = None
 
     def look(self, client: Client, entry: Entry) -> bool:
         """Ask for a page; return whether it answers."""
@@ -278,8 +199,10 @@ class Walk:
 
     def act(self, client: Client, entry: Entry) -> bool:
         """Send a page's form, or an action; return whether anything changed."""
-        with Watch() as watch:
-            client.post(self.address(entry), self.body(entry))
+        with Watch(self._written) as watch:
+            body = urlencode(self.body(entry), doseq=True)
+            client.post(self.address(entry), body, content_type=FORM)
+        self._written = watch.written
         return watch.has_changed
 
     def has_row(self, entry: Entry) -> bool:
@@ -297,10 +220,12 @@ class Walk:
             return reverse(f"{name}changelist")
         if entry.name == "(redirect)":
             return reverse(f"{name}changelist") + f"{pk}/"
-        return reverse(name + entry.name, args=() if entry.name in ("changelist", "add") else (pk,))
+        return reverse(name + entry.name, args=() if entry.name in OF_ALL_ROWS else (pk,))
 
     def body(self, entry: Entry) -> Mapping[str, Any]:
         body = self.target.bodies.get((entry.model, entry.name), {"post": "yes"})
+        if entry.model:
+            body = {"answered": "yes", "reason": "for the test", **body}
         if entry.is_action:
             row = self.target.rows.get(f"{entry.model}:{entry.name}") or self.target.rows.get(
                 entry.model
@@ -310,10 +235,8 @@ class Walk:
 
 
 def _site_address(name: str) -> str:
-    if name == "view_on_site":
-        return reverse("admin:view_on_site", args=(1, 1))
-    if name == "app_list":
-        return reverse("admin:app_list", args=("accounts",))
+    if name in OF_ONE:
+        return reverse(f"admin:{name}", args=OF_ONE[name])
     if name == "(anything else)":
         return reverse("admin:index") + "no-such-page"
     return reverse(f"admin:{name}")
@@ -344,13 +267,17 @@ class Watch:
 
     has_changed = False
 
+    def __init__(self, written: set[tuple[str, int]] | None = None) -> None:
+        """``written``: of an earlier one in this transaction, to ask for it once less."""
+        self.written = _written() if written is None else written
+
     def __enter__(self) -> "Watch":
-        self._before = _written()
         self._savepoint = transaction.savepoint()
         return self
 
     def __exit__(self, *error: object) -> None:
-        tables = sorted(name for name, _ in _written() - self._before)
+        before, self.written = self.written, _written()
+        tables = sorted(name for name, _ in self.written - before)
         changed = _digest(tables)
         transaction.savepoint_rollback(self._savepoint)
         self.has_changed = changed != _digest(tables)

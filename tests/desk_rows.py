@@ -8,17 +8,42 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction, User
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db import connection
+
+from accounts.models import (
+    Account,
+    Asset,
+    Balance,
+    Invitation,
+    LedgerEntry,
+    LedgerTransaction,
+    LiabilityLeaf,
+    LiabilitySnapshot,
+    LiabilityTree,
+    Membership,
+    Note,
+    Payout,
+    ProviderEvent,
+    Report,
+    ReportPart,
+    Transfer,
+    User,
+)
 from accounts.services import (
+    add_address,
     create_asset,
     create_token,
     credit_deposit,
     ensure_user,
     request_withdrawal,
+    set_withdrawal_limit,
 )
 from marketdata.models import Candle, CandleProgress
 from matching import wire
 from matching.commands.place import PlaceOrder
+from matching.fee_models import FeeDay, FeeTier, FeeVolume
 from matching.models import (
     Command,
     Event,
@@ -35,6 +60,12 @@ from tests.actors import SYSTEM
 TIME = datetime(2026, 11, 25, 13, 29, 5, tzinfo=UTC)
 PRICE = Decimal("62000.10")
 QUANTITY = Decimal("0.10")
+
+
+def end_here() -> None:
+    """Let what is deferred to the commit run now, where a test is one transaction."""
+    if connection.in_atomic_block:
+        connection.check_constraints()
 
 
 @dataclass
@@ -55,18 +86,40 @@ class Desk:
         user = ensure_user(by=SYSTEM, email=email)
         account = user.accounts.get()
         number = len(self.customers)
+        Authenticator.objects.create(user=user, type="totp", data={})
+        UserSession.objects.create(
+            user=user, ip="192.0.2.1", user_agent="Firefox", session_key=f"session-{number}"
+        )
         credit_deposit(
             by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal("9000.5"),
             external_reference=f"wire-{number}", reason="for the test",
         )  # fmt: skip
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
-        request_withdrawal(
+        withdrawal = request_withdrawal(
             by=SYSTEM,
             account_id=account.public_id,
             asset="USD",
             amount=Decimal(10),
             address=f"iban-{number}",
         )
+        Payout.objects.create(withdrawal=withdrawal, account=account, provider="bank")
+        ProviderEvent.objects.create(
+            provider="bank", event_id=f"event-{number}", kind="deposit.seen",
+            reference=f"in-{number}", account=account, outcome="unmatched",
+        )  # fmt: skip
+        add_address(by=SYSTEM, account_id=account.public_id, asset="USD", address=f"iban-{number}")
+        set_withdrawal_limit(
+            by=SYSTEM, account_id=account.public_id, asset="USD", per_day=Decimal(10**6),
+            reason="for the test",
+        )  # fmt: skip
+        invited = {"account": account, "made_by": user, "role": "viewer"}
+        Invitation.objects.create(
+            email=f"invited-{number}@example.org", token_digest=f"digest-{number}",
+            created_at=TIME, expires_at=TIME + timedelta(days=7), **invited,
+        )  # fmt: skip
+        if self.customers:
+            Membership.objects.create(user=self.customers[-1].owner, created_at=TIME, **invited)
+        Note.objects.create(user=user, author=user, text=f"called {number}", created_at=TIME)
         maker = self.customers[-1] if self.customers else account
         self.customers.append(account)
         order = self.order(account, "buy", f"Web-{number}-aB")
@@ -80,8 +133,15 @@ class Desk:
             market=self.market, prev_sequence=number, sequence=number + 1, payload=b"\x90",
             batch_at=TIME,
         )  # fmt: skip
+        self.report(account)
         Switch.objects.create(shard_id=0, account_id=account.pk, key_id=0, due_at=TIME)
+        FeeVolume.objects.create(
+            account=account, market=self.market, day=TIME.date(), amount=PRICE * QUANTITY
+        )
         self.candle(number)
+        if maker != account:
+            self.transfer(maker, account)
+        end_here()
         return account
 
     def order(self, account: Account, side: str, name: str | None) -> Order:
@@ -124,6 +184,25 @@ class Desk:
         )
         return row
 
+    def transfer(self, payer: Account, receiver: Account) -> Transfer:
+        """Make a transfer. Here each person has one account, so it is between two of them."""
+        record = Transfer(
+            owner_id=receiver.owner_id, from_account=payer, to_account=receiver,
+            asset=self.assets["USD"], amount=Decimal("2.5"), created_at=TIME,
+        )  # fmt: skip
+        record.transaction = LedgerTransaction.objects.create(
+            kind="transfer", reference=str(record.public_id), created_at=TIME
+        )
+        record.save(force_insert=True)
+        LedgerEntry.objects.bulk_create(
+            LedgerEntry(
+                transaction=record.transaction, account=account, asset=record.asset,
+                kind="transfer", amount=amount, created_at=TIME,
+            )
+            for account, amount in ((payer, -record.amount), (receiver, record.amount))
+        )  # fmt: skip
+        return record
+
     def command(self, order: Order) -> Command:
         place = PlaceOrder(
             order.account_id, self.market.pk, "buy", "limit", "ioc", False, f"{PRICE}",
@@ -135,6 +214,25 @@ class Desk:
             body=wire.encode(place), request_id=f"request-{order.pk}", batch_at=TIME,
             funds=Decimal("9000.5"), reached_engine=True, outcome="applied",
         )  # fmt: skip
+
+    def report(self, account: Account) -> Report:
+        """Make a statement of two parts, and a snapshot in which the account alone is counted."""
+        report = Report.objects.create(
+            account=account, asked_by=account.owner, kind="statement", format="csv",
+            period_from=TIME - timedelta(days=1), period_to=TIME, state="done", progress=100,
+            size=4, digest="0" * 64, finished_at=TIME, expires_at=TIME + timedelta(days=30),
+        )  # fmt: skip
+        for number in range(2):
+            ReportPart.objects.create(report=report, number=number, body=b"ab")
+        tree = LiabilityTree.objects.create(
+            snapshot=LiabilitySnapshot.objects.create(secret=b"s" * 32, taken_at=TIME),
+            asset=self.assets["USD"], root="f" * 64, total=Decimal("9000.5"), leaves=1,
+            blocks=b"b" * 64,
+        )  # fmt: skip
+        LiabilityLeaf.objects.create(
+            tree=tree, position=0, account=account, amount=Decimal("9000.5")
+        )
+        return report
 
     def candle(self, number: int) -> Candle:
         return Candle.objects.create(
@@ -159,6 +257,8 @@ def make_desk() -> Desk:
         tick_size=Decimal("0.01"), lot_size=Decimal("0.00001"), **limits,
     )  # fmt: skip
     MarketState.objects.create(market=market, last_price=PRICE)
+    FeeTier.objects.create(level=1, min_volume=10**6, maker_fee_ppm=-50, taker_fee_ppm=500)
+    FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
     return Desk(market, assets)
 

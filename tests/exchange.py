@@ -18,7 +18,6 @@ made it); everything else may be called from any thread.
 """
 
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -34,7 +33,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.commands import CommandLine
-from tests.states import copy_state, states_folder
+from tests.states import copy_state, keep_state, kept_state
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
 from zavora.runner.embedded.servers import RunningServers
 from zavora.runner.embedded.valkey import free_port
@@ -63,8 +62,8 @@ SERVERS = ("postgres", "valkey")
 DEFAULT_ENV = {
     "DEBUG": "1",
     "ZAVORA_FAUCET": "1",
-    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": "0",
-    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE": "0",
+    **{f"ZAVORA_RATE_LIMIT_{who}_PER_MINUTE": "0" for who in ("IP", "KEY", "ACCOUNT")},
+    **{f"ZAVORA_{what}_PER_HOUR": "0" for what in ("SIGN_UPS", "NEW_KEYS", "WITHDRAWALS")},
     "ZAVORA_COMPAT_WEIGHT_PER_MINUTE": "100000000",
     "ZAVORA_COMPAT_ORDERS_PER_10S": "100000000",
     "ZAVORA_COMPAT_ORDERS_PER_DAY": "1000000000",
@@ -193,36 +192,37 @@ class Exchange:
 
     def _start_with_tables(self) -> None:
         """Start the servers; tables are filled once, then copied to whoever begins the same way."""
-        if not self._is_temporary:
-            self.start_servers()
-            self._fill_tables()
+        filling: list[tuple[str, Sequence[str]]] = [("tables", ("migrate", "--noinput"))]
+        if self._demo:
+            name = "-".join(["demo", *self._demo_options])
+            filling.append((name, ("load_demo", *self._demo_options)))
+        if self._is_temporary:
+            self.home.prepare()
+            self._start_filled(filling)
             return
-        name = "-".join(["demo", *self._demo_options]) if self._demo else "tables"
-        state = states_folder() / name
-        with state.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        self.start_servers()
+        for _, command in filling:
+            self.manage(*command)
+
+    def _start_filled(self, filling: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Start the servers upon the kept state after the last of these commands.
+
+        Whoever needs it first makes it, from the state before, and keeps it for the others.
+        """
+        *before, (name, command) = filling
+        with kept_state(name) as state:
             if not state.exists():
-                self.start_servers()
-                self._fill_tables()
-                self._keep(state)
+                if before:
+                    self._start_filled(before)
+                else:
+                    self.start_servers()
+                self.manage(*command)
+                self._running_servers().stop_one("postgres")
+                keep_state(self.home.path, state)
+                self._running_servers().restart("postgres")
                 return
-        self.home.prepare()
         copy_state(state, self.home.path)
         self.start_servers()
-
-    def _fill_tables(self) -> None:
-        self.manage("migrate", "--noinput")
-        if self._demo:
-            self.manage("load_demo", *self._demo_options)
-
-    def _keep(self, state: Path) -> None:
-        """Keep tables and secrets as they are now."""
-        unfinished = state.with_suffix(".new")
-        unfinished.mkdir()
-        self._running_servers().stop_one("postgres")
-        copy_state(self.home.path, unfinished)
-        self._running_servers().restart("postgres")
-        unfinished.rename(state)
 
     def start_servers(self) -> None:
         """Start PostgreSQL and Valkey only; ``manage`` and ``launch`` work from then on."""

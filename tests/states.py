@@ -1,10 +1,13 @@
 """Homes of exchanges as they were once their tables were filled, kept for a run of tests."""
 
 import atexit
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,23 @@ def states_folder() -> Path:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ[STATES_VARIABLE] = folder
     return Path(os.environ[STATES_VARIABLE])
+
+
+@contextlib.contextmanager
+def kept_state(name: str) -> Iterator[Path]:
+    """Hold the lock of a kept state; the folder is not there until somebody keeps it."""
+    state = states_folder() / name
+    with state.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield state
+
+
+def keep_state(home: Path, state: Path) -> None:
+    """Keep the tables and secrets of a home whose PostgreSQL is stopped."""
+    unfinished = state.with_suffix(".new")
+    unfinished.mkdir()
+    copy_state(home, unfinished)
+    unfinished.rename(state)
 
 
 def copy_state(source: Path, target: Path) -> None:

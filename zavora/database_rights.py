@@ -1,20 +1,28 @@
 """What the role that serves may do in the database: everything but rewrite history.
 
 Tables belong to an owner, who migrates them. The run role reads and writes rows. Where a model says
-``is_append_only`` (ledger, trades, journal, events) it inserts and selects alone, so that neither a
-mistake nor an injected statement changes what was written. It owns nothing, so it cannot switch a
-trigger off, and TRUNCATE is not among its rights.
+``is_append_only`` (ledger, trades, journal, events, records) it inserts and selects alone, so that
+neither a mistake nor an injected statement changes what was written; where one says
+``is_written_by_triggers`` (the chain of records), it only selects. It owns nothing, so it cannot
+switch a trigger off, and TRUNCATE is not among its rights.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from django.apps import apps
 from django.db import connections, transaction
+from django.db.models import Model
 from psycopg import sql
 
 _MIGRATIONS_TABLE: Final = "django_migrations"
 # The one way in which rows of an append-only table go: functions of the owner with rules inside.
-PURGE_FUNCTIONS: Final = ("matching_purge_events(timestamptz, integer)",)
+PURGE_FUNCTIONS: Final = (
+    "matching_purge_events(timestamptz, integer)",
+    "accounts_erase_notes(bigint)",
+)
+# Tables that triggers alone touch, with the owner's rights.
+TABLES_OF_TRIGGERS: Final = ("accounts_auditturn",)
 
 
 class RunRoleMissing(Exception):
@@ -23,11 +31,17 @@ class RunRoleMissing(Exception):
 
 def append_only_tables() -> list[str]:
     """Return the tables that the run role may add to and read, sorted."""
-    return sorted(
-        model._meta.db_table
-        for model in apps.get_models(include_auto_created=True)
-        if getattr(model, "is_append_only", False)
-    )
+    return _tables_of(lambda model: getattr(model, "is_append_only", False))
+
+
+def tables_written_by_triggers() -> list[str]:
+    """Return the tables that the run role may only read, sorted."""
+    return _tables_of(lambda model: getattr(model, "is_written_by_triggers", False))
+
+
+def _tables_of(is_one: Callable[[type[Model]], bool]) -> list[str]:
+    models = filter(is_one, apps.get_models(include_auto_created=True))
+    return sorted(model._meta.db_table for model in models)
 
 
 def grant_run_role(*, owner: str, run: str) -> None:
@@ -60,14 +74,19 @@ def grant_run_role(*, owner: str, run: str) -> None:
 
 def _statements() -> list[str]:
     """Return the grants, in order, with places for role, schema and database."""
-    kept = ", ".join(f"{{schema}}.{table}" for table in append_only_tables())
+
+    def listed(tables: Iterable[str]) -> str:
+        return ", ".join(f"{{schema}}.{table}" for table in tables)
+
     return [
         "GRANT CONNECT ON DATABASE {database} TO {role}",
         "GRANT USAGE ON SCHEMA {schema} TO {role}",
         "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-        f"REVOKE UPDATE, DELETE ON {kept} FROM {{role}}",
+        f"REVOKE UPDATE, DELETE ON {listed(append_only_tables())} FROM {{role}}",
+        f"REVOKE INSERT ON {listed(tables_written_by_triggers())} FROM {{role}}",
+        f"REVOKE ALL ON {listed(TABLES_OF_TRIGGERS)} FROM {{role}}",
         f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{_MIGRATIONS_TABLE} FROM {{role}}",
         *(
             statement

@@ -7,8 +7,11 @@ from pathlib import Path
 import environ
 
 from zavora.foundation.addresses import parse_networks
+from zavora.foundation.money import NotExact, parse_decimal
+from zavora.foundation.privacy_settings import privacy_settings
 from zavora.foundation.secrets import get_or_create_secret
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
+from zavora.schedule import BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -32,6 +35,8 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 # Earlier keys: they still open sessions and the sealed secrets of API keys, and seal nothing new.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Keys that seal stored secrets of API keys: the first seals, all open. SECRET_KEY without any.
+ZAVORA_SEALING_KEYS = env.list("ZAVORA_SEALING_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Proxies whose X-Forwarded-For and X-Forwarded-Proto count; by default nobody's do.
@@ -72,9 +77,11 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 INSTALLED_APPS = [
     # It serves ASGI in runserver; elsewhere it would cost every process a quarter of its start.
     *(["daphne"] if "runserver" in sys.argv[1:2] else []),
-    # Before Django's admin, whose templates it adds to.
+    # Before unfold and Django's admin, whose templates it replaces.
     "zavora",
-    "django.contrib.admin",
+    # Its look, without its scripts (zavora/foundation/admin/site.py).
+    "unfold.apps.BasicAppConfig",
+    "zavora.foundation.admin.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -82,6 +89,11 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    # Before ours, whose operators' pages take the place of theirs.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "accounts",
@@ -104,6 +116,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.pages.operators.OperatorsMiddleware",
 ]
 APPEND_SLASH = False
 
@@ -133,7 +147,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.access.passwords.MaximumLengthValidator"},
     {"NAME": "accounts.access.passwords.GuessablePasswordValidator"},
     {"NAME": "accounts.access.passwords.PasswordNote"},
 ]
@@ -146,6 +160,40 @@ CSRF_FAILURE_VIEW = "api.transport.errors.csrf_failure_view"
 # How long the link to a new password works that an operator makes for somebody.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 
+# --- mail ----------------------------------------------------------------------------------------
+# smtp+tls://user:password@host:587, filemail:///folder, consolemail:// (where DEBUG is on).
+vars().update(env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Zavora <no-reply@localhost>")
+
+# --- signing in: django-allauth behind our own door (docs/adr/0029-sign-in.md) --------------------
+# Whether people get in only once they have proved that their e-mail address is theirs.
+ZAVORA_EMAIL_VERIFICATION = env.bool("ZAVORA_EMAIL_VERIFICATION", default=not DEBUG)
+# Whether operators enter their pages only with a second factor, and whether people at a session
+# withdraw only with one.
+ZAVORA_OPERATORS_MFA = env.bool("ZAVORA_OPERATORS_MFA", default=not DEBUG)
+ZAVORA_WITHDRAWAL_MFA = env.bool("ZAVORA_WITHDRAWAL_MFA", default=not DEBUG)
+ACCOUNT_ADAPTER = "accounts.pages.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ZAVORA_EMAIL_VERIFICATION else "optional"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Whoever follows the link in the browser that waits for it is let in; elsewhere they log in again.
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+# Ours count every attempt, where Redis is away, too (accounts.access.attempts).
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+MFA_ADAPTER = "accounts.pages.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Zavora"
+# A clock may be wrong by one step of half a minute; a code works once all the same.
+MFA_TOTP_TOLERANCE = 1
+# Whose address is not proved cannot keep its owner out by a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = not ZAVORA_EMAIL_VERIFICATION
+
+# How long sessions last, things are kept and withdrawals pause: ZAVORA_..._MINUTES, _DAYS, _HOURS.
+vars().update(privacy_settings(env, debug=DEBUG))
+SESSION_ENGINE = "accounts.access.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -205,11 +253,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 
-CELERY_BEAT_SCHEDULE = {
-    "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
-    "purge": {"task": "matching.purge", "schedule": 3_600.0},
-    "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},
-}
+CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.access.auth.CallerAuthentication"],
@@ -241,27 +285,80 @@ ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
 # Refuse to start where a commit waits for no replica: without one this machine's disk is all.
 ZAVORA_REQUIRE_SYNC_REPLICA = env.bool("ZAVORA_REQUIRE_SYNC_REPLICA", default=False)
 ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
-# Anybody may give their own accounts money: for sandboxes, courses and tests only.
+# Anybody may give themselves money, and withdrawals leave unapproved: for sandboxes and tests only.
 ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
+if ZAVORA_FAUCET and not DEBUG:
+    raise environ.ImproperlyConfigured("ZAVORA_FAUCET is refused when DEBUG is off")
+# Who moves money outside: "manual" (operators by hand), "sandbox" (made up; only with the faucet),
+# "webhook" (a provider over HTTP). Empty: the sandbox where the faucet is on, else manual.
+ZAVORA_PROVIDER = env.str("ZAVORA_PROVIDER", default="")
+if ZAVORA_PROVIDER not in ("", "manual", "sandbox", "webhook"):
+    raise environ.ImproperlyConfigured("ZAVORA_PROVIDER: expected manual, sandbox or webhook")
+if (ZAVORA_PROVIDER, ZAVORA_FAUCET) in (("sandbox", False), ("webhook", True)):
+    # Money that was made up would leave for good.
+    raise environ.ImproperlyConfigured(
+        "ZAVORA_PROVIDER: sandbox goes with ZAVORA_FAUCET=1, webhook with ZAVORA_FAUCET=0"
+    )
+# What the provider is called on record. `check --deploy` asks about all of these.
+ZAVORA_PROVIDER_NAME = env.str("ZAVORA_PROVIDER_NAME", default="provider")
+ZAVORA_PROVIDER_URL = env.str("ZAVORA_PROVIDER_URL", default="")
+# What we sign requests with, and what the provider signs webhooks with: several while one changes.
+ZAVORA_PROVIDER_SECRET = env.str("ZAVORA_PROVIDER_SECRET", default="")
+ZAVORA_PROVIDER_WEBHOOK_SECRETS = env.list("ZAVORA_PROVIDER_WEBHOOK_SECRETS", default=[])
+# Webhooks that one network address may send in a minute; 0: any number.
+ZAVORA_PROVIDER_WEBHOOKS_PER_MINUTE = env.int("ZAVORA_PROVIDER_WEBHOOKS_PER_MINUTE", default=600)
 ZAVORA_FAUCET_AMOUNT_MAX = env.str("ZAVORA_FAUCET_AMOUNT_MAX", default="1000000000")
+# The most that one operator credits or adjusts at a time, in units of any asset; None: anything.
+_alone_max = env.str("ZAVORA_ADJUST_ALONE_MAX", default="" if DEBUG else "0")
+try:
+    ZAVORA_ADJUST_ALONE_MAX = parse_decimal(_alone_max) if _alone_max else None
+except NotExact as error:
+    raise environ.ImproperlyConfigured(f"ZAVORA_ADJUST_ALONE_MAX: {error}") from None
+if ZAVORA_ADJUST_ALONE_MAX is None and not DEBUG:
+    raise environ.ImproperlyConfigured("ZAVORA_ADJUST_ALONE_MAX: empty, and DEBUG is off")
+# How long what one person asked for waits for others.
+ZAVORA_APPROVAL_HOURS = env.int("ZAVORA_APPROVAL_HOURS", default=72)
+if ZAVORA_APPROVAL_HOURS < 1:
+    raise environ.ImproperlyConfigured("ZAVORA_APPROVAL_HOURS: expected a whole number above zero")
+# How long a new address of an address book waits before money goes there.
+ZAVORA_ADDRESS_COOLING_HOURS = env.int("ZAVORA_ADDRESS_COOLING_HOURS", default=0 if DEBUG else 24)
+if (0 if DEBUG else 1) > ZAVORA_ADDRESS_COOLING_HOURS:
+    raise environ.ImproperlyConfigured(
+        "ZAVORA_ADDRESS_COOLING_HOURS: expected at least 1 when DEBUG is off, and no less than 0"
+    )
 ZAVORA_DEMO = env.bool("ZAVORA_DEMO", default=DEBUG)
 # Unauthenticated local clients may create accounts and trade (for scripts of the older service).
 ZAVORA_OPEN_API = env.bool("ZAVORA_OPEN_API", default=False)
 if ZAVORA_OPEN_API and not DEBUG:
     raise environ.ImproperlyConfigured("ZAVORA_OPEN_API is refused when DEBUG is off")
-# Requests per minute; 0 switches a limit off. In development everybody comes from one address.
+# Weight of requests per minute, through both APIs; 0 switches a limit off. A key has half of what
+# its address has, so that one alone leaves as much to others.
 ZAVORA_RATE_LIMIT_IP_PER_MINUTE = env.int(
-    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=120_000 if DEBUG else 6_000
+    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE", default=120_000 if DEBUG else 12_000
 )
 ZAVORA_RATE_LIMIT_KEY_PER_MINUTE = env.int(
-    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 12_000
+    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE", default=120_000 if DEBUG else 6_000
+)
+# Orders and amendments per minute of an account, by whichever key and API.
+ZAVORA_RATE_LIMIT_ACCOUNT_PER_MINUTE = env.int(
+    "ZAVORA_RATE_LIMIT_ACCOUNT_PER_MINUTE", default=120_000 if DEBUG else 6_000
+)
+# Per hour: sign-ups from an address, new keys and withdrawals of a person; 0: no limit.
+ZAVORA_SIGN_UPS_PER_HOUR = env.int("ZAVORA_SIGN_UPS_PER_HOUR", default=3_600 if DEBUG else 60)
+ZAVORA_NEW_KEYS_PER_HOUR = env.int("ZAVORA_NEW_KEYS_PER_HOUR", default=3_600 if DEBUG else 30)
+ZAVORA_WITHDRAWALS_PER_HOUR = env.int(
+    "ZAVORA_WITHDRAWALS_PER_HOUR", default=36_000 if DEBUG else 60
 )
 # Log-ins and sign-ups in a quarter of an hour from one network address; 0: no limit.
 ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS", default=200)
 # Passwords that one process hashes at once; 0: any number. Few, so that a flood of guesses leaves
 # processors to what trades and threads to everybody else.
 ZAVORA_HASHES_MAX = env.int("ZAVORA_HASHES_MAX", default=max(1, min(3, (os.cpu_count() or 1) // 2)))
-# The Binance-compatible API: weight a minute and address, new orders an account; 0: no limit.
+# The asset that 30-day volumes and tiers of fees are counted in.
+ZAVORA_VOLUME_ASSET = env.str("ZAVORA_VOLUME_ASSET", default="USD")
+# The Binance-compatible API: whether what is signed and writes counts once, as all does in v1;
+ZAVORA_COMPAT_SIGNED_ONCE = env.bool("ZAVORA_COMPAT_SIGNED_ONCE", default=not DEBUG)
+# weight a minute and address, new orders an account; 0: no limit.
 ZAVORA_COMPAT_WEIGHT_PER_MINUTE = env.int("ZAVORA_COMPAT_WEIGHT_PER_MINUTE", default=6_000)
 ZAVORA_COMPAT_ORDERS_PER_10S = env.int("ZAVORA_COMPAT_ORDERS_PER_10S", default=100)
 ZAVORA_COMPAT_ORDERS_PER_DAY = env.int("ZAVORA_COMPAT_ORDERS_PER_DAY", default=200_000)

@@ -1,12 +1,47 @@
-"""A sign of life of celery: beat schedules it, a worker gives it, so both are seen to work."""
+"""Tasks of the whole exchange: a sign of life, and reports, which stand above all that they read.
+
+Beat schedules the sign of life and a worker gives it, so both are seen to work.
+"""
+
+from datetime import timedelta
+from typing import Final
 
 from celery import shared_task
+from django.utils import timezone
 
+from accounts import services
+from accounts.access.actor import Actor
 from accounts.redis_client import get_redis
+from accounts.reports.selectors import days_without_report
+from accounts.reports.services import PURGE_MAX, SETTLED_AFTER
 from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
+from zavora.reports import making
+
+BY: Final = Actor.system("zavora.reports")
 
 
 @shared_task(name="zavora.show_life")
 def show_life() -> None:
     """Renew the key that the health check looks for."""
     get_redis().set(CELERY_KEY, "1", px=CELERY_LIFE_MS)
+
+
+@shared_task(name="zavora.make_reports")
+def make_reports() -> None:
+    """Make what was asked for. The worker has one thread, so it shows its life in between."""
+    making.make_reports(after_part=show_life)
+
+
+@shared_task(name="zavora.ask_daily_report")
+def ask_daily_report() -> None:
+    """Ask for the report of yesterday, once it has settled, and of days that were missed."""
+    newest = (timezone.now() - SETTLED_AFTER - timedelta(days=1)).date()
+    for day in days_without_report(newest):
+        services.request_daily_report(by=BY, day=day)
+
+
+@shared_task(name="zavora.purge_reports")
+def purge_reports() -> None:
+    """Throw away what is past its time, some at once, until nothing is."""
+    while services.purge_reports(by=BY) == PURGE_MAX:
+        show_life()

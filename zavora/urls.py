@@ -11,9 +11,13 @@ handler403 = "api.transport.errors.permission_denied_view"
 handler404 = "api.transport.errors.not_found_view"
 handler500 = "api.transport.errors.server_error_view"
 
+# The desk's pages register themselves when they are imported.
+admin.autodiscover()
+
 urlpatterns = [
     path("admin/", include(admin_door)),
     path("admin/", admin.site.urls),
+    path("api/providers/", include("api.providers.urls")),
     path("api/", include("api.v1.urls")),
     path("", include("accounts.pages.urls")),
     path("", include("zavora.pages.urls")),

@@ -33,13 +33,26 @@ class Permission(StrEnum):
     MAKE_RESET_LINK = "accounts.make_reset_link"
     ADD_ACCOUNT = "accounts.add_account"
     CHANGE_ACCOUNT = "accounts.change_account"
+    CHANGE_FEES = "accounts.change_fees"
+    CANCEL_ORDERS = "accounts.cancel_orders"
+    ADD_NOTE = "accounts.add_note"
     ADD_KEY = "accounts.add_apikey"
     REVOKE_KEY = "accounts.change_apikey"
     ADD_ASSET = "accounts.add_asset"
     CHANGE_ASSET = "accounts.change_asset"
     CREDIT_DEPOSIT = "accounts.add_deposit"
     DECIDE_WITHDRAWAL = "accounts.change_withdrawal"
+    APPROVE_WITHDRAWAL = "accounts.approve_withdrawals"
+    CHANGE_THRESHOLD = "accounts.change_threshold"
+    CHANGE_LIMIT = "accounts.change_withdrawallimit"
+    CHANGE_LEVEL = "accounts.change_level"
+    EXPORT_PERSON = "accounts.export_person"
+    ERASE_PERSON = "accounts.erase_person"
+    RESET_FACTORS = "accounts.reset_factors"
+    DECIDE_PERSON = "accounts.decide_person"
     ADJUST_BALANCE = "accounts.add_ledgertransaction"
+    APPROVE_ADJUSTMENT = "accounts.approve_adjustments"
+    EXPORT_REPORT = "accounts.export_reports"
     ADD_MARKET = "matching.add_market"
     CHANGE_MARKET = "matching.change_market"
 
@@ -58,11 +71,14 @@ CUSTOMER_KINDS: Final = (ActorKind.USER, ActorKind.KEY)
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts. ``name`` is for logs and people: an e-mail address, or a command's name.
+    """Who acts. ``name`` is for pages: an e-mail address, or a command's name.
+
+    What is written for good knows people by number alone (``recorded_name``, ``text``).
 
     ``scopes`` are what a customer's credential allows; operators and the exchange have none and
     need none. ``only_account`` is set where the credential is limited to one account (its primary
-    key).
+    key). ``reason`` is why an operator acts, in their own words; records of acts have it.
+    ``confirmed_at`` is when their session last showed a second factor, in seconds since 1970.
     """
 
     kind: ActorKind
@@ -73,8 +89,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     scopes: frozenset[str] = frozenset()
     only_account: int | None = None
+    confirmed_at: float = 0.0
     permissions: frozenset[str] = frozenset()
     may_everything: bool = False
+    reason: str = ""
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -91,6 +109,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         is_superuser: bool,
         address: str = "",
         request_id: str = "",
+        reason: str = "",
     ) -> "Actor":
         """Return somebody at the operators' pages, with the permissions that they have just now."""
         return cls(
@@ -101,6 +120,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             request_id=request_id,
             permissions=frozenset(permissions),
             may_everything=is_superuser,
+            reason=reason,
         )
 
     @property
@@ -109,10 +129,17 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind in CUSTOMER_KINDS
 
     @property
+    def recorded_name(self) -> str:
+        """Return how records of acts call this one: a person ``user:12``, else by the name."""
+        return self.name[:NAME_LENGTH_MAX] if self.user_id is None else f"user:{self.user_id}"
+
+    @property
     def text(self) -> str:
-        """Return who this is in short, for the journal: ``user:12 name`` or ``system:name``."""
-        name = "".join(letter for letter in self.name if letter.isprintable())[:NAME_LENGTH_MAX]
-        return f"system:{name}" if self.user_id is None else f"user:{self.user_id} {name}"
+        """Return who this is in short, for the journal: ``user:12`` or ``system:name``."""
+        if self.user_id is not None:
+            return f"user:{self.user_id}"
+        name = "".join(letter for letter in self.name if letter.isprintable())
+        return f"system:{name[:NAME_LENGTH_MAX]}"
 
     def may(self, permission: Permission) -> bool:
         """Return whether this actor has a permission."""

@@ -27,6 +27,9 @@ LOGINS_PER_DEVICE_MAX: Final = 10
 STRANGERS_WINDOW_S: Final = 86_400
 STRANGERS_FREE_MAX: Final = 20
 STRANGERS_PAUSE_MAX_S: Final = 900
+# Mails that a stranger may make us send to one address.
+MAIL_PAUSE_S: Final = 60
+MAILS_PER_DAY_MAX: Final = 20
 # How long Redis is left alone after it did not answer: asking takes up to a second of a thread.
 AWAY_S: Final = 5.0
 
@@ -110,6 +113,19 @@ def count_attempt(*, address: str, email: str = "", device: str | None = None) -
     """
     network = network_of(address)
     return _store.ask(lambda counters: _count(counters, network, email, device))
+
+
+def may_mail(email: str) -> bool:
+    """Count a mail to an address, and say whether it may go out now: few do, whoever asks."""
+    name = f"attempts:mail:{person_digest(email)}"
+
+    def take(counters: Counters) -> bool:
+        if counters.hold(f"{name}:pause", MAIL_PAUSE_S * 1_000):
+            return False
+        (mails,) = counters.count([name], STRANGERS_WINDOW_S)
+        return mails <= MAILS_PER_DAY_MAX
+
+    return _store.ask(take)
 
 
 def _count(counters: Counters, address: str, email: str, device: str | None) -> Attempt:

@@ -4,6 +4,7 @@ from django.http import HttpRequest
 
 from accounts.access.actor import Actor, ActorKind
 from accounts.access.callers import SCOPES
+from accounts.access.confirmation import shown_at
 from accounts.models import User
 from zavora.foundation.errors import Unauthorized
 
@@ -18,11 +19,26 @@ def customer_of(request: HttpRequest) -> Actor:
         address=address_of(request),
         request_id=request_id_of(request),
         scopes=frozenset(SCOPES),
+        confirmed_at=shown_at(request, user, by_factor=True),
+    )
+
+
+def person_at(request: HttpRequest, user: User) -> Actor:
+    """Return somebody who is on the way in, or proved by a mailed link who they are: no scopes."""
+    return Actor(
+        kind=ActorKind.USER,
+        name=user.email,
+        user_id=user.pk,
+        address=address_of(request),
+        request_id=request_id_of(request),
     )
 
 
 def operator_of(request: HttpRequest) -> Actor:
-    """Return who sits at an operators' page, with the permissions of this moment."""
+    """Return who sits at an operators' page, with the permissions of this moment.
+
+    Their reason is what a form of the page asked for by that name.
+    """
     user = user_of(request)
     return Actor.operator(
         user_id=user.pk,
@@ -31,6 +47,7 @@ def operator_of(request: HttpRequest) -> Actor:
         is_superuser=user.is_superuser and user.is_active,
         address=address_of(request),
         request_id=request_id_of(request),
+        reason=request.POST.get("reason", "").strip(),
     )
 
 

@@ -1,5 +1,37 @@
 """Operators' pages of people, their rights and their money; Django finds them here."""
 
-from accounts.admin import assets, deposits, ledger, people, rights, withdrawals
+from accounts.admin import (
+    approvals,
+    assets,
+    deposits,
+    ledger,
+    liabilities,
+    members,
+    notes,
+    people,
+    providers,
+    records,
+    reports,
+    rights,
+    sign_in,
+    transfers,
+    withdrawals,
+)
 
-__all__ = ["assets", "deposits", "ledger", "people", "rights", "withdrawals"]
+__all__ = [
+    "approvals",
+    "assets",
+    "deposits",
+    "ledger",
+    "liabilities",
+    "members",
+    "notes",
+    "people",
+    "providers",
+    "records",
+    "reports",
+    "rights",
+    "sign_in",
+    "transfers",
+    "withdrawals",
+]

@@ -8,14 +8,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
-from accounts.admin.ledger import facts_of
+from accounts.admin.approvals import told_of_request
+from accounts.admin.ledger import facts_of, second_person
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset
 from accounts.models import Deposit
-from accounts.services import credit_deposit, preview_credit
+from accounts.services import preview_credit, submit_credit
 from zavora.foundation.admin.base import ReadOnlyAdmin
 from zavora.foundation.admin.cells import unit_of_asset
 from zavora.foundation.admin.forms import Facts, ServiceAddMixin
@@ -42,9 +44,10 @@ class NewDepositForm(forms.Form):
 
 @admin.register(Deposit)
 class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Deposits. An operator's deposit is credited at once."""
+    """Deposits. An operator's is credited at once, or once a second person has approved it."""
 
     add_service_form = NewDepositForm
+    prefilled = ("account",)
     add_title = "Credit a deposit"
     list_display = (
         "id",
@@ -77,15 +80,20 @@ class DepositAdmin(ServiceAddMixin, ReadOnlyAdmin):
             amount=data["amount"],
         )
         reference = ("External reference", data["external_reference"])
-        return [*facts_of(movement), reference, ("Reason", data["reason"])]
+        facts = [*facts_of(movement), *second_person(request, movement)]
+        return [*facts, reference, ("Reason", data["reason"])]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may credit deposits."""
         return request.user.has_perm(Permission.CREDIT_DEPOSIT)
 
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Deposit:
-        """Credit the deposit."""
-        return credit_deposit(
+    def tell_added(self, row: Model) -> str:
+        """Say what was credited, or that it waits for a second person."""
+        return told_of_request(row) or super().tell_added(row)
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Credit the deposit, or ask a second person where it takes one."""
+        return submit_credit(
             by=operator_of(request),
             account_id=data["account"],
             asset=data["asset"],

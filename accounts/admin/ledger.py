@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
+from accounts.admin.approvals import told_of_request
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account, of_asset, transactions_of
 from accounts.audit import find_operators_act
 from accounts.models import (
@@ -26,7 +27,8 @@ from accounts.models import (
     User,
 )
 from accounts.money.postings import total_of
-from accounts.services import Movement, adjust_balance, preview_adjustment
+from accounts.money.services import is_alone
+from accounts.services import Movement, preview_adjustment, submit_adjustment
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import (
     NOTHING,
@@ -36,6 +38,7 @@ from zavora.foundation.admin.cells import (
     lines,
     link,
     link_to,
+    search_link,
     table,
     unit_of_asset,
 )
@@ -82,6 +85,12 @@ def facts_of(movement: Movement) -> list[tuple[str, str]]:
     ]
 
 
+def second_person(request: HttpRequest, movement: Movement) -> list[tuple[str, str]]:
+    """Return that a movement waits for a second person, where it does."""
+    is_done = is_alone(operator_of(request), movement.amount)
+    return [] if is_done else [("Second person", "needed: this only asks for it")]
+
+
 class AdjustmentForm(forms.Form):
     """A correction of a balance."""
 
@@ -115,6 +124,7 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     """The ledger. What is added here is an adjustment against the outside."""
 
     add_service_form = AdjustmentForm
+    prefilled = ("account",)
     add_title = "Adjust a balance"
     list_display = ("id", "kind", "reference", "moved", "created_at")
     list_filter = ("kind",)
@@ -133,8 +143,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     )
     look_ups = (transactions_of, recent("reference"))
     searched_by = (
-        f"{ACCOUNT_WORDS}, transaction id, a deposit's or withdrawal's id or external reference;"
-        " reference or reason, among the newest transactions"
+        f"{ACCOUNT_WORDS}, transaction id, a deposit's or withdrawal's id or external reference,"
+        " a transfer's id; reference or reason, among the newest transactions"
     )
     related = (Related("accounts.ledgerentry", lambda row: str(row.pk)),)
 
@@ -160,6 +170,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
     @cell("about")
     def about(self, request: HttpRequest, row: LedgerTransaction) -> str:
         """Return a link to what the transaction is the movement of."""
+        if row.kind == LedgerTransaction.Kind.TRANSFER:  # which goes by a name, not by a number
+            return search_link(request, "accounts.transfer", row.reference, "transfer") or NOTHING
         label = ABOUT.get(row.kind)
         return link_to(request, label, row.reference) if label else NOTHING
 
@@ -169,7 +181,8 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
         act = _act_of(row)
         if act is None:
             return NOTHING
-        who = act.actor_name
+        person = User.objects.filter(pk=act.user_id or 0).first()
+        who = act.actor_name if person is None else str(person)
         name = link(request, User, act.user_id, who) if act.user_id else format_html("{}", who)
         return format_html("{} ({})", name, link(request, AuditRecord, act.pk, "record"))
 
@@ -204,15 +217,19 @@ class LedgerTransactionAdmin(ServiceAddMixin, ReadOnlyAdmin):
             asset=data["asset"],
             amount=data["amount"],
         )
-        return [*facts_of(movement), ("Reason", data["reason"])]
+        return [*facts_of(movement), *second_person(request, movement), ("Reason", data["reason"])]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may correct balances."""
         return request.user.has_perm(Permission.ADJUST_BALANCE)
 
-    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> LedgerTransaction:
-        """Correct the balance."""
-        return adjust_balance(
+    def tell_added(self, row: Model) -> str:
+        """Say what was corrected, or that it waits for a second person."""
+        return told_of_request(row) or super().tell_added(row)
+
+    def add_by(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Correct the balance, or ask a second person where it takes one."""
+        return submit_adjustment(
             by=operator_of(request),
             account_id=data["account"],
             asset=data["asset"],

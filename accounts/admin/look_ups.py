@@ -8,8 +8,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from accounts.models import Account, Asset, Deposit, LedgerEntry, User, Withdrawal
-from zavora.foundation.admin.search import Branch, LookUp, number_of, uuid_of
+from accounts.models import Account, Asset, Deposit, LedgerEntry, Transfer, User, Withdrawal
+from zavora.foundation.admin.search import Branch, LookUp, uuid_of
+from zavora.foundation.digits import number_of
 
 # Accounts of one person that a search goes through, each by an index of its own.
 ACCOUNTS_MAX: Final = 100
@@ -22,8 +23,16 @@ OF_AN_ACCOUNT: Final = (
     ("accounts.ledgerentry", "ledger"),
     ("accounts.deposit", "deposits"),
     ("accounts.withdrawal", "withdrawals"),
+    ("accounts.payout", "payouts"),
+    ("accounts.providerevent", "provider events"),
+    ("accounts.transfer", "transfers"),
+    ("accounts.withdrawaladdress", "addresses"),
+    ("accounts.approval", "approvals"),
+    ("accounts.membership", "members"),
+    ("accounts.invitation", "invitations"),
     ("accounts.apikey", "keys"),
     ("accounts.auditrecord", "records"),
+    ("accounts.note", "notes"),
 )
 
 
@@ -95,7 +104,7 @@ def records_of(term: str) -> Iterator[Branch]:
 
 
 def transactions_of(term: str) -> Iterator[Branch]:
-    """Find ledger transactions by their number, an account, a deposit or a withdrawal."""
+    """Find ledger transactions by their number, an account, or what they are the movement of."""
     number = number_of(term)
     keys = set() if number is None else {number}
     for model in (Deposit, Withdrawal):
@@ -104,6 +113,10 @@ def transactions_of(term: str) -> Iterator[Branch]:
             named |= Q(pk=number)
         rows = model._default_manager.filter(named, transaction__isnull=False)
         keys.update(rows.values_list("transaction_id", flat=True))
+    named_transfer = uuid_of(term)
+    if named_transfer is not None:
+        transfers = Transfer.objects.filter(public_id=named_transfer)
+        keys.update(transfers.values_list("transaction_id", flat=True))
     if keys:
         yield Branch(Q(pk__in=keys))
     accounts, note = find_accounts(term)

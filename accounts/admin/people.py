@@ -15,40 +15,50 @@ from django.utils.safestring import SafeString
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
 from accounts.admin.look_ups import OF_AN_ACCOUNT, of_account, of_owner
+from accounts.admin.person_acts import PersonActs
 from accounts.admin.rights import PermissionsField
 from accounts.models import Account, ApiKey, User
 from accounts.people.selectors import find_user
 from accounts.services import (
+    LEVEL_MAX,
+    NOTE_LENGTH_MAX,
     RESET_LINK_HOURS,
+    add_note,
     create_account,
     create_user,
     make_reset_link,
     revoke_key,
     set_user_active,
     set_user_rights,
+    set_verification_level,
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import NOTHING, lines, link
-from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.foundation.admin.forms import (
+    ANSWERED,
+    ReasonForm,
+    ServiceAddMixin,
+    ServiceChangeMixin,
+    action_page,
+    ask_before,
+    for_each,
+    no_facts,
+    title_of_action,
+)
 from zavora.foundation.admin.search import numbers, recent, texts, uuids
 from zavora.foundation.errors import ValidationFailed, ZavoraError
-
-admin.site.site_header = "Zavora"
-admin.site.site_title = "Zavora"
-admin.site.index_title = "Operations"
-
 
 # --- people --------------------------------------------------------------------------------------
 
 
-class NewUserForm(forms.Form):
+class NewUserForm(ReasonForm):
     """A user made by an operator, who sets no password: a reset link lets the person do that."""
 
     email = forms.EmailField()
     is_staff = forms.BooleanField(required=False, help_text="May use these pages.")
 
 
-class RightsForm(forms.Form):
+class RightsForm(ReasonForm):
     """What a user may do."""
 
     is_staff = forms.BooleanField(required=False, help_text="May use these pages.")
@@ -57,9 +67,33 @@ class RightsForm(forms.Form):
     permissions = PermissionsField()
 
 
+class LevelForm(forms.Form):
+    """How well the exchange knows a person, and why it says so."""
+
+    level = forms.IntegerField(
+        label="Verification level", min_value=0, max_value=LEVEL_MAX,
+        help_text="Limits of withdrawals go by it.",
+    )  # fmt: skip
+    reason = forms.CharField(max_length=200, help_text="Stands in the record of this for good.")
+
+
+class NoteForm(forms.Form):
+    """A note is its own reason: the record of it begins as it does."""
+
+    reason = forms.CharField(
+        label="Note",
+        max_length=NOTE_LENGTH_MAX,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="For everybody at the desk, and for good.",
+    )
+
+
 @admin.register(User)
-class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
-    """People: superusers give rights here; nobody sets another person's password or deletes one."""
+class UserAdmin(PersonActs, ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
+    """People: superusers give rights here; nobody sets another person's password.
+
+    Nobody deletes one either: erasing takes two and leaves what adds up.
+    """
 
     add_service_form = NewUserForm
     add_title = "Add user"
@@ -70,13 +104,38 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     searched_by = "e-mail or how it begins, user id, account id"
     related = (
         Related("accounts.account", lambda user: user.email),
+        Related("mfa.authenticator", lambda user: user.email, "second factors"),
+        Related("usersessions.usersession", lambda user: user.email, "sessions"),
         *(Related(label, lambda user: user.email, text) for label, text in OF_AN_ACCOUNT),
     )
     fieldsets = (
-        (None, {"fields": ("email", "id", "is_active", "created_at", "last_login")}),
+        (
+            None,
+            {
+                "fields": (
+                    "email",
+                    "id",
+                    "is_active",
+                    "verification_level",
+                    "created_at",
+                    "last_login",
+                    "withdrawals_paused_until",
+                    "erased_at",
+                )
+            },
+        ),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
-    actions = ("let_in", "shut_out", "make_link")
+    actions = (
+        "let_in",
+        "shut_out",
+        "make_link",
+        "set_level",
+        "write_note",
+        "export_data",
+        "reset_factors",
+        "erase",
+    )
 
     def as_cell(self, request: HttpRequest, row: User) -> SafeString:
         """Return the address, which may break before its domain."""
@@ -124,22 +183,22 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         return f"{row}: rights saved"
 
     @admin.action(description="Let the selected users in", permissions=["admit"])
-    def let_in(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+    def let_in(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         """Activate users."""
-        self._set_active(request, rows, is_active=True, done="let in")
+        return self._set_active(request, rows, is_active=True, done="let in")
 
     @admin.action(
         description="Shut the selected users out (tokens and sessions, too)", permissions=["admit"]
     )
-    def shut_out(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+    def shut_out(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         """Deactivate users."""
-        self._set_active(request, rows, is_active=False, done="shut out")
+        return self._set_active(request, rows, is_active=False, done="shut out")
 
     def _set_active(
         self, request: HttpRequest, rows: QuerySet[User], *, is_active: bool, done: str
-    ) -> None:
+    ) -> HttpResponse | None:
         by = operator_of(request)
-        for_each(
+        return for_each(
             self,
             request,
             rows,
@@ -157,6 +216,10 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         if len(users) != 1:
             messages.error(request, "Select one user: each gets a link of their own.")
             return None
+        form = ReasonForm(request.POST if ANSWERED in request.POST else None)
+        if not form.is_valid():
+            title = title_of_action(self, request)
+            return action_page(self, request, users, form, title=title, facts=no_facts)
         try:
             reference, token = make_reset_link(by=operator_of(request), user_id=users[0].pk)
         except ZavoraError as error:
@@ -173,6 +236,41 @@ class UserAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         self.log_change(request, users[0], "link to a new password made")
         return TemplateResponse(request, "admin/reset_link.html", context)
 
+    def has_level_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may say how well people are known."""
+        return request.user.has_perm(Permission.CHANGE_LEVEL)
+
+    @admin.action(description="Set the verification level…", permissions=["level"])
+    def set_level(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
+        """Say how well people are known, with a reason."""
+        by = operator_of(request)
+
+        def act(user: User, data: dict[str, Any]) -> str:
+            set_verification_level(by=by, user_id=user.pk, **data)
+            return f"verification level {data['level']}"
+
+        return ask_before(
+            self, request, list(rows), LevelForm, title="Set the level", act=act,
+            facts=lambda user: [("Level now", str(user.verification_level))],
+        )  # fmt: skip
+
+    def has_note_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may write notes."""
+        return request.user.has_perm(Permission.ADD_NOTE)
+
+    @admin.action(description="Write a note…", permissions=["note"])
+    def write_note(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
+        """Write down what others at the desk should know."""
+        by = operator_of(request)
+
+        def act(user: User, _data: dict[str, Any]) -> str:
+            add_note(by=by, user_id=user.pk, text=by.reason)
+            return "noted"
+
+        return ask_before(
+            self, request, list(rows), NoteForm, title="Write a note", act=act, facts=no_facts
+        )
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
@@ -188,6 +286,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "expires_at",
         "revoked_at",
         "created_at",
+        "last_used_at",
+        "last_used_from",
     )
     list_filter = ("kind",)
     list_select_related = ("owner", "account__owner")
@@ -215,13 +315,15 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return request.user.has_perm(Permission.REVOKE_KEY)
 
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:
         """Make keys worthless."""
         by = operator_of(request)
-        for_each(self, request, rows, lambda key: revoke_key(by=by, key_id=key.pk), done="revoked")
+        return for_each(
+            self, request, rows, lambda key: revoke_key(by=by, key_id=key.pk), done="revoked"
+        )
 
 
-class NewAccountForm(forms.Form):
+class NewAccountForm(ReasonForm):
     """An account opened by an operator."""
 
     email = forms.EmailField(label="Owner's e-mail address")
@@ -230,7 +332,7 @@ class NewAccountForm(forms.Form):
 
 @admin.register(Account)
 class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
-    """Accounts. Matching adds freezing, as it cancels the open orders (``add_to``)."""
+    """Accounts. Matching adds fees, and freezing, as it cancels the open orders (``add_to``)."""
 
     add_service_form = NewAccountForm
     add_title = "Add account"
@@ -259,6 +361,14 @@ class AccountAdmin(ServiceAddMixin, ReadOnlyAdmin):
     def has_freeze_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may freeze accounts."""
         return request.user.has_perm(Permission.CHANGE_ACCOUNT)
+
+    def has_fees_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may change fees."""
+        return request.user.has_perm(Permission.CHANGE_FEES)
+
+    def has_cancel_orders_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may cancel the orders of others."""
+        return request.user.has_perm(Permission.CANCEL_ORDERS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the operator may open accounts."""

@@ -1,7 +1,7 @@
-"""Operators' pages of groups, and of the record of acts.
+"""Operators' pages of groups.
 
 Only superusers change groups: whoever could change one could give its members, and so themselves,
-every right. The record of acts is to look at.
+every right.
 """
 
 from collections.abc import Iterator
@@ -13,16 +13,11 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.http import HttpRequest
 
-from accounts.access.actor import ActorKind
 from accounts.access.page_actors import operator_of
-from accounts.admin.look_ups import records_of
-from accounts.audit import ACTS
-from accounts.models import AuditRecord, User
 from accounts.services import save_group
-from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, filter_by
-from zavora.foundation.admin.cells import link, link_to, search_link
-from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin
-from zavora.foundation.admin.search import Branch, numbers, parts, texts
+from zavora.foundation.admin.base import ReadOnlyAdmin, Related
+from zavora.foundation.admin.forms import ReasonForm, ServiceAddMixin, ServiceChangeMixin
+from zavora.foundation.admin.search import Branch, numbers, parts
 
 
 def members_groups(term: str) -> Iterator[Branch]:
@@ -43,7 +38,7 @@ class PermissionsField(forms.ModelMultipleChoiceField):
         )
 
 
-class GroupForm(forms.Form):
+class GroupForm(ReasonForm):
     """A group and what its members may do."""
 
     name = forms.CharField(max_length=150)
@@ -85,72 +80,3 @@ class GroupAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         """Save the group."""
         save_group(by=operator_of(request), group_id=row.pk, **data)
         return f"{row}: saved"
-
-
-# What the subjects of records are.
-SUBJECTS = {
-    "user": "accounts.user",
-    "group": "auth.group",
-    "account": "accounts.account",
-    "asset": "accounts.asset",
-    "market": "matching.market",
-}
-
-
-@admin.register(AuditRecord)
-class AuditRecordAdmin(ReadOnlyAdmin):
-    """What operators did, and people to their own; written with the effect, never changed."""
-
-    list_display = (
-        "created_at",
-        "act",
-        "about",
-        "actor",
-        "reason",
-        "outcome",
-        "address",
-        "request_id",
-    )
-    list_filter = (filter_by("act", ACTS), filter_by("actor_kind", ActorKind))
-    fields = (
-        "id",
-        "created_at",
-        "act",
-        "about",
-        "subject",
-        "actor",
-        "actor_kind",
-        "key_id",
-        "address",
-        "reason",
-        "outcome",
-        "details",
-        "request_id",
-    )
-    look_ups = (numbers("pk", "user_id"), records_of, texts("request_id"))
-    searched_by = (
-        "e-mail (by whom, and to whom), user id (by whom), account id, subject, request id, asset,"
-        " market"
-    )
-
-    @cell("about")
-    def about(self, request: HttpRequest, row: AuditRecord) -> str:
-        """Return a link to what it was done to, or to the list that finds it."""
-        kind, _, name = row.subject.partition(":")
-        if kind in ("user", "group") and name.isdigit():
-            return link_to(request, SUBJECTS[kind], name)
-        if kind in SUBJECTS:
-            return search_link(request, SUBJECTS[kind], name, f"{kind} {name}") or row.subject
-        return row.subject
-
-    @cell("by")
-    def actor(self, request: HttpRequest, row: AuditRecord) -> str:
-        """Return who did it."""
-        if row.user_id is None:
-            return f"{row.actor_kind} {row.actor_name}"
-        return link(request, User, row.user_id, row.actor_name)
-
-    @admin.display(description="outcome")
-    def outcome(self, row: AuditRecord) -> str:
-        """Return what came of an act that another process carries out."""
-        return str(row.details.get("outcome", ""))

@@ -4,7 +4,6 @@ A key has a name, which requests carry, and a secret. The secret is shown once, 
 where the key's owner made the pair, the exchange never sees the private half.
 """
 
-import ipaddress
 import secrets
 import string
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPrivateKey,
@@ -28,25 +28,30 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.db import transaction
 
-from accounts.access.actor import Actor
-from accounts.access.callers import SCOPES, SIGNING_KINDS
+from accounts.access.actor import Actor, ActorKind
+from accounts.access.callers import SIGNING_KINDS
 from accounts.access.key_secrets import seal_secret
-from accounts.keys.tokens import checked_key_fields, record_key
-from accounts.models import ApiKey
-from accounts.notices import publish_credentials_on_commit
-from zavora.foundation.errors import ValidationFailed
+from accounts.keys.tokens import KeyTerms, add_key, add_token, lock_owner
+from accounts.models import ApiKey, User
+from zavora.foundation.errors import Forbidden, ValidationFailed
 
 NAME_LENGTH: Final = 64
 SECRET_LENGTH: Final = 64
 RSA_BITS_MIN: Final = 2_048
 RSA_BITS_MAX: Final = 8_192
 RSA_EXPONENT: Final = 65_537
-IPS_MAX: Final = 30
+# Of these the exchange keeps the public half.
+PAIR_KINDS: Final = (ApiKey.Kind.ED25519.value, ApiKey.Kind.RSA.value)
+# Longer texts are no public key of ``RSA_BITS_MAX``.
+PEM_LENGTH_MAX: Final = 4_000
 _LETTERS: Final = string.ascii_letters + string.digits
 
 
 class NewApiKey(msgspec.Struct, frozen=True):
-    """A key just made. ``secret`` is told this once; None where its owner made the pair."""
+    """A key just made, and for which account it speaks.
+
+    ``secret`` is told this once; None where its owner made the pair.
+    """
 
     key_id: int
     key: str
@@ -61,60 +66,75 @@ def create_api_key(
     user_id: int,
     kind: str,
     scopes: Sequence[str],
-    account_id: UUID,
+    account_id: UUID | None,
     label: str = "",
     ip_allowed: Sequence[str] = (),
+    markets: Sequence[str] = (),
     expires_at: datetime | None = None,
     public_key_pem: str | None = None,
 ) -> NewApiKey:
-    """Make a signing key that speaks for one account.
+    """Make a signing key that speaks for one account, and reaches no other.
+
+    Without ``account_id`` it reaches all of its user's accounts, as transfers between them need it,
+    and speaks for the oldest one wherever a call names none.
 
     ``kind``: "hmac", "ed25519" or "rsa"; with ``public_key_pem`` the pair is the owner's own, else
     one is made and its private half returned (PKCS8 PEM). ``ip_allowed``: from where it may be
-    used; empty: from everywhere. Raises Forbidden, NotFound, ValidationFailed or Conflict.
+    used; ``markets``: where its orders go; empty: everywhere. Raises Forbidden, NotFound,
+    ValidationFailed or Conflict.
     """
-    if kind not in SIGNING_KINDS:
-        raise ValidationFailed("bad kind", kind="expected one of " + ", ".join(SIGNING_KINDS))
-    user, account = checked_key_fields(
-        by=by,
-        user_id=user_id,
+    owner = lock_owner(by, user_id)
+    terms = KeyTerms(
         scopes=scopes,
         label=label,
-        expires_at=expires_at,
         account_id=account_id,
+        ip_allowed=ip_allowed,
+        markets=markets,
+        expires_at=expires_at,
     )
-    if account is None:
-        raise ValidationFailed("unknown account", account="expected one of the user's")
+    row, secret = add_signing_key(by, owner, terms, kind=kind, public_key_pem=public_key_pem)
+    speaks_for = row.account or owner.accounts.order_by("pk").first()
+    if speaks_for is None:
+        raise ValidationFailed("no account", account="expected a user who has one")
+    return NewApiKey(row.pk, row.lookup, secret, speaks_for.public_id)
+
+
+@transaction.atomic(durable=True)
+def create_key(
+    *, by: Actor, kind: str, terms: KeyTerms, public_key_pem: str | None = None
+) -> tuple[ApiKey, str | None]:
+    """Make a key of one's own, at a browser session: a key may not make keys.
+
+    ``kind``: "bearer", or as ``create_api_key``. Returns the row and what is told this once: the
+    token, the HMAC secret, or None, as of a key pair (``public_key_pem``) the private half stays
+    with its owner. A key that may withdraw needs addresses. Raises Forbidden, ValidationFailed,
+    or Conflict where there are too many keys.
+    """
+    if by.kind is not ActorKind.USER or by.user_id is None:
+        raise Forbidden("keys are made at a browser session alone")
+    owner = lock_owner(by, by.user_id)
+    if kind in PAIR_KINDS and public_key_pem is None:
+        raise ValidationFailed("this makes no key", public_key="is required: the pair is yours")
+    if kind != ApiKey.Kind.BEARER:
+        return add_signing_key(by, owner, terms, kind=kind, public_key_pem=public_key_pem)
+    if public_key_pem is not None:
+        raise ValidationFailed("this makes no key", public_key="expected none for a token")
+    return add_token(by, owner, terms)
+
+
+def add_signing_key(
+    by: Actor, owner: User, terms: KeyTerms, *, kind: str, public_key_pem: str | None
+) -> tuple[ApiKey, str | None]:
+    """Add a signing key of a locked user, in the present transaction; return it and its secret."""
+    if kind not in SIGNING_KINDS:
+        raise ValidationFailed("bad kind", kind="expected one of " + ", ".join(SIGNING_KINDS))
     name = _random_text(NAME_LENGTH)
     stored, secret = _make(kind, name, public_key_pem)
-    row = ApiKey.objects.create(
-        owner=user,
-        kind=kind,
-        lookup=name,
-        secret=stored,
-        label=label,
-        scopes=[scope for scope in SCOPES if scope in scopes],
-        ip_allowed=_checked_ips(ip_allowed),
-        account=account,
-        expires_at=expires_at,
-    )
-    record_key(by, "key.create", row)
-    publish_credentials_on_commit(user.pk)
-    return NewApiKey(row.pk, name, secret, account.public_id)
+    return add_key(by, owner, terms, kind=kind, lookup=name, secret=stored), secret
 
 
 def _random_text(length: int) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
-
-
-def _checked_ips(ip_allowed: Sequence[str]) -> list[str]:
-    """Return addresses in their plain form."""
-    if len(ip_allowed) > IPS_MAX:
-        raise ValidationFailed("too many addresses", ip=f"expected at most {IPS_MAX}")
-    try:
-        return [str(ipaddress.ip_address(one)) for one in ip_allowed]
-    except ValueError:
-        raise ValidationFailed("bad address", ip="expected IPv4 or IPv6 addresses") from None
 
 
 # --- key material ---------------------------------------------------------------------------------
@@ -140,8 +160,9 @@ def _make(kind: str, name: str, public_key_pem: str | None) -> tuple[bytes, str 
 
 def _loaded(pem: str) -> object:
     try:
-        return load_pem_public_key(pem.encode())
-    except ValueError:
+        # A text that is too long is none: what it is made of is not looked at.
+        return load_pem_public_key(pem.encode() if len(pem) <= PEM_LENGTH_MAX else b"")
+    except (ValueError, UnsupportedAlgorithm):
         raise ValidationFailed("bad key", public_key="expected a public key in PEM") from None
 
 

@@ -27,9 +27,14 @@ class ApiKey(models.Model):
     ip_allowed = ArrayField(models.GenericIPAddressField(), default=list, blank=True)
     # Limits the key to one account; empty: all accounts of its owner.
     account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.CASCADE)
+    # Limits orders to markets, by their symbols; null: all.
+    markets = ArrayField(models.CharField(max_length=33), null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # When it last let somebody in, and from where: written at most once a minute, a moment later.
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.CharField(max_length=45, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["-id"]
@@ -37,3 +42,8 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.label or f"{self.kind} {self.lookup[:8]}"
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -1,8 +1,10 @@
-"""Tables of money: assets, balances, the ledger, what came in and what goes out.
+"""Tables of money: assets, balances, the ledger, what came in.
 
 Amounts are NUMERIC(38, 18) in the units people read. The ledger is append-only and each of its
 transactions sums to zero per asset; triggers in the migrations hold both.
 """
+
+import uuid
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -10,7 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models.ids import next_id
-from accounts.models.people import Account
+from accounts.models.people import Account, User
 from zavora.foundation.fields import AmountField
 
 
@@ -21,13 +23,23 @@ class Asset(models.Model):
     name = models.CharField(max_length=64)
     scale = models.PositiveSmallIntegerField(help_text="Decimals of its smallest unit, at most 18.")
     is_active = models.BooleanField(default=True)
+    withdrawal_auto_max = AmountField(
+        default=0,
+        db_default=0,
+        help_text="Up to this a withdrawal needs nobody's approval; 0: two persons approve each.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["code"]
+        permissions = [("change_threshold", "Can change up to what withdrawals need no approval")]
         constraints = [
             models.CheckConstraint(condition=Q(scale__lte=18), name="asset_scale_max"),
             models.CheckConstraint(condition=Q(code__regex=r"^[A-Z0-9]{2,16}$"), name="asset_code"),
+            models.CheckConstraint(
+                condition=Q(withdrawal_auto_max__gte=0) & Q(withdrawal_auto_max__lt=10**20),
+                name="asset_withdrawal_auto_max",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -77,6 +89,7 @@ class LedgerTransaction(models.Model):
         DEPOSIT = "deposit"
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
+        TRANSFER = "transfer"
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     kind = models.CharField(max_length=12, choices=Kind)
@@ -98,6 +111,7 @@ class LedgerEntry(models.Model):
         DEPOSIT = "deposit"
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
+        TRANSFER = "transfer"
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     transaction = models.ForeignKey(
@@ -178,44 +192,55 @@ class Deposit(models.Model):
         return f"deposit {self.id}"
 
 
-class Withdrawal(models.Model):
-    """Money that leaves: held when requested, then settled or released."""
+class Transfer(models.Model):
+    """Money that went from one account to another of the same owner. Never changed, never deleted.
 
-    class State(models.TextChoices):
-        PENDING = "pending"
-        SETTLED = "settled"
-        CANCELLED = "cancelled"
+    It is a fact as soon as it is there: no state, and its ledger transaction is written with it.
+    """
+
+    is_append_only = True
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="withdrawals")
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    # What its owner calls it by, and the reference of its ledger transaction.
+    public_id = models.UUIDField("transfer id", default=uuid.uuid4, unique=True, editable=False)
+    # Whose accounts both are: what one's own list is read by.
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    from_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    to_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
     amount = AmountField()
-    state = models.CharField(max_length=12, choices=State, default=State.PENDING)
-    address = models.CharField(max_length=128, blank=True)
-    external_reference = models.CharField(max_length=128, null=True, blank=True, unique=True)
     # NULL, not empty: rows without a key do not collide.
     idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
     transaction = models.OneToOneField(
-        LedgerTransaction, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        LedgerTransaction, on_delete=models.PROTECT, related_name="+"
+    )
+    # Empty where the exchange itself did it, by a command.
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account", "idempotency_key"], name="withdrawal_key"),
+            models.UniqueConstraint(
+                fields=["from_account", "idempotency_key"], name="transfer_key"
+            ),
             models.CheckConstraint(
-                condition=Q(amount__gt=0) & Q(amount__lt=10**20), name="withdrawal_amount_positive"
+                condition=Q(amount__gt=0) & Q(amount__lt=10**20), name="transfer_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=~Q(from_account=F("to_account")), name="transfer_two_accounts"
             ),
         ]
         indexes = [
-            # reconcile sums what pending withdrawals hold
-            models.Index(
-                fields=["account", "asset"],
-                condition=Q(state="pending"),
-                name="withdrawal_pending",
-            )
+            models.Index(F("owner"), F("id").desc(), name="transfer_owner"),
+            models.Index(F("from_account"), F("id").desc(), name="transfer_from"),
+            models.Index(F("to_account"), F("id").desc(), name="transfer_to"),
         ]
 
     def __str__(self) -> str:
-        return f"withdrawal {self.id}"
+        return f"transfer {self.public_id}"

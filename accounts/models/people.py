@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -22,7 +23,11 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a user who may do everything."""
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        user = self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        # Whoever runs the command vouches for the address.
+        addresses = apps.get_model("account", "EmailAddress")._default_manager
+        addresses.create(user=user, email=user.email, primary=True, verified=True)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the user of an address, in any letter case."""
@@ -35,14 +40,27 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
+    # How well the exchange knows the person: limits of withdrawals go by it.
+    verification_level = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now)
+    # Nothing leaves the person's accounts before this: how they get in was changed.
+    withdrawals_paused_until = models.DateTimeField(null=True, blank=True)
+    # When everything that names the person was taken away; then nobody is let in again.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = UserManager()
 
     USERNAME_FIELD = "email"
 
     class Meta:
-        permissions = [("make_reset_link", "Can make links by which people set a new password")]
+        permissions = [
+            ("make_reset_link", "Can make links by which people set a new password"),
+            ("change_level", "Can change how well a person is verified"),
+            ("export_person", "Can make files of all that is known of a person"),
+            ("erase_person", "Can ask for the erasure of persons"),
+            ("reset_factors", "Can ask for resets of second factors"),
+            ("decide_person", "Can decide about erasures and resets that others asked for"),
+        ]
 
     def __str__(self) -> str:
         return self.email
@@ -71,15 +89,31 @@ class Account(models.Model):
     shard_id = models.PositiveSmallIntegerField(null=True, blank=True)
     label = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.ACTIVE)
-    # The account's own fee rates in parts per million; empty: the market's.
+    # The account's own fee rates in parts per million; empty: the market's. A negative maker's
+    # rate is a rebate.
     maker_fee_ppm = models.IntegerField(null=True, blank=True)
     taker_fee_ppm = models.IntegerField(null=True, blank=True)
+    # Its tiers, and its own rates in single markets (``accounts.people.fee_terms``).
+    fee_terms = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001
     is_demo = models.BooleanField(default=False)
+    # Withdrawals go to addresses of the book alone; once it is switched off, until it ends.
+    has_allow_list = models.BooleanField(default=False, db_default=False)
+    allow_list_ends_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["id"]
+        permissions = [
+            ("cancel_orders", "Can cancel the open orders of others"),
+            ("change_fees", "Can change fees"),
+        ]
+        # For the nightly review of tiers, which looks at these alone.
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(fee_terms__isnull=False), name="account_fee_terms"
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "shard_id"],
@@ -93,7 +127,9 @@ class Account(models.Model):
                 name="account_owner",
             ),
             models.CheckConstraint(
-                condition=(Q(maker_fee_ppm__isnull=True) | Q(maker_fee_ppm__range=(0, 1_000_000)))
+                condition=(
+                    Q(maker_fee_ppm__isnull=True) | Q(maker_fee_ppm__range=(-1_000_000, 1_000_000))
+                )
                 & (Q(taker_fee_ppm__isnull=True) | Q(taker_fee_ppm__range=(0, 1_000_000))),
                 name="account_fee_range",
             ),

@@ -1,13 +1,18 @@
 """Assets: what can be held, and how finely."""
 
+from decimal import Decimal
+from typing import Any
+
 from django.db import transaction
 
 from accounts.access.actor import Actor, Permission
-from accounts.audit import record_act
+from accounts.audit import checked_reason, record_act
 from accounts.models import Asset
+from accounts.money.postings import AMOUNT_BOUND
+from accounts.money.reconcile import plain
 from accounts.people.services import LABEL_LENGTH_MAX
 from zavora.foundation.errors import Conflict, NotFound, ValidationFailed
-from zavora.foundation.money import SCALE_MAX
+from zavora.foundation.money import SCALE_MAX, NotExact, decimal_to_units
 
 
 @transaction.atomic(durable=True)
@@ -46,5 +51,45 @@ def set_asset_active(*, by: Actor, code: str, is_active: bool) -> Asset:
     if asset.is_active != is_active:
         asset.is_active = is_active
         asset.save(update_fields=["is_active"])
-        record_act(by, "asset.open" if is_active else "asset.close", f"asset:{code}")
+        record_act(
+            by, "asset.open" if is_active else "asset.close", f"asset:{code}",
+            was={"is_active": not is_active}, now={"is_active": is_active},
+        )  # fmt: skip
+    return asset
+
+
+def checked_threshold(code: str, amount: Decimal) -> Asset:
+    """Return the asset where an amount can be its threshold; else raise NotFound, ValidationFailed.
+
+    Zero or more, exactly in the asset's scale; nothing is locked.
+    """
+    asset = Asset.objects.filter(code=code).first()
+    if asset is None:
+        raise NotFound("no such asset")
+    try:
+        decimal_to_units(amount, asset.scale)
+    except NotExact as error:
+        raise ValidationFailed("the amount does not fit the asset", amount=str(error)) from None
+    if not 0 <= amount < AMOUNT_BOUND:
+        raise ValidationFailed("bad amount", amount="expected zero or more, below 10^20")
+    return asset
+
+
+def change_threshold_now(
+    by: Actor, *, code: str, amount: Decimal, reason: str, **more: Any
+) -> Asset:
+    """Set up to what an asset's withdrawals need no approval, in the present transaction.
+
+    That ``by`` may, and alone, is known; ``more`` goes on record. Raises as ``checked_threshold``.
+    """
+    checked_threshold(code, amount)
+    asset = Asset.objects.select_for_update().get(code=code)
+    was, asset.withdrawal_auto_max = asset.withdrawal_auto_max, amount
+    if was != amount:
+        asset.save(update_fields=["withdrawal_auto_max"])
+        record_act(
+            by, "asset.threshold", f"asset:{code}", reason=checked_reason(reason),
+            was={"withdrawal_auto_max": plain(was)}, now={"withdrawal_auto_max": plain(amount)},
+            **more,
+        )  # fmt: skip
     return asset

@@ -2,23 +2,29 @@
 
 import msgspec
 
+from accounts.people.fee_terms import FeeTerms
+
 # (account id, asset id)
 BalanceKey = tuple[int, int]
 
 
 class AccountFigures(msgspec.Struct, frozen=True):
-    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody."""
+    """What a batch needs of a submitting account. ``owner_id`` never changes; 0: nobody.
+
+    ``fees``: its tiers and rates in single markets; None, as with most: it has none.
+    """
 
     status: str
     maker_fee_ppm: int | None
     taker_fee_ppm: int | None
     owner_id: int
+    fees: FeeTerms | None = None
 
 
 class LockedBalance(msgspec.Struct, gc=False):
-    """A balance whose row this transaction holds; units of the asset's scale. No row: id None."""
+    """A balance whose row this transaction holds; units of the asset's scale."""
 
-    balance_id: int | None
+    balance_id: int
     available_units: int
     locked_units: int
     version: int = 0

@@ -2,7 +2,7 @@
 
 All run on the caller's own cursor, inside its transaction, with figures as integers of an asset's
 smallest units. The order of locks is part of the contract: whatever a batch changes is locked by
-``lock_balances`` in one statement, in id order.
+``lock_balances`` in one statement, in id order, rows that are missing having been made before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ from psycopg import Connection, Cursor
 from accounts.models import Account, Asset, Balance, LedgerEntry, LedgerTransaction
 from accounts.money.balances import AccountFigures, BalanceChange, BalanceKey, LockedBalance
 from accounts.notices import BalanceState
+from accounts.people.fee_terms import fee_terms_of
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.money import numeric_text_to_units, units_to_text
 from zavora.foundation.rows import RowCounts, RowTable, array_text, write_rows
@@ -34,10 +35,28 @@ _ENTRIES: Final = RowTable(
 )
 # A balance of so much or more is nearly full: what comes in has to be counted.
 NEARLY_FULL: Final = 10**19
+# How many balances' rows are remembered to be there; then the memory begins anew.
+THERE_MAX: Final = 100_000
 _BALANCE: Final = Balance._meta.db_table
 _ACCOUNT: Final = Account._meta.db_table
 _ASSET: Final = Asset._meta.db_table
 _ENTRY: Final = LedgerEntry._meta.db_table
+_KEYS: Final = "unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
+_SAME: Final = "b.account_id = k.account_id AND b.asset_id = k.asset_id"
+_LOCK_BALANCES: Final = (
+    "SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text, b.version"
+    f" FROM {_BALANCE} b JOIN {_KEYS} ON {_SAME}"
+)
+_IF_ALL_THERE: Final = (
+    f" WHERE NOT EXISTS (SELECT FROM {_KEYS} LEFT JOIN {_BALANCE} b ON {_SAME} WHERE b.id IS NULL)"
+)
+_IN_ORDER: Final = " ORDER BY b.id FOR UPDATE OF b"
+# In one order, so that of two who make the same rows one waits for the other and not both.
+_MAKE_BALANCES: Final = (
+    f"INSERT INTO {_BALANCE} (account_id, asset_id, available, locked, version, updated_at)"
+    f" SELECT account_id, asset_id, 0, 0, 0, now() FROM {_KEYS}"
+    " ORDER BY account_id, asset_id ON CONFLICT (account_id, asset_id) DO NOTHING"
+)
 
 
 def read_assets(cursor: Cursor[Any]) -> list[tuple[int, str, int]]:
@@ -89,7 +108,7 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
     """
     return connection.execute(
         "SELECT a.id, a.status, a.maker_fee_ppm, a.taker_fee_ppm, a.owner_id, b.asset_id,"
-        f" b.available::text, b.available + b.locked >= {NEARLY_FULL}"
+        f" b.available::text, b.available + b.locked >= {NEARLY_FULL}, a.fee_terms"
         f" FROM {_ACCOUNT} a LEFT JOIN {_BALANCE} b ON b.account_id = a.id"
         " WHERE a.id = ANY(%s::bigint[]) AND a.kind = 'customer'",
         (array_text(account_ids),),
@@ -99,7 +118,7 @@ def ask_accounts(connection: Connection[Any], account_ids: Sequence[int]) -> Cur
 def take_accounts(
     asked: Cursor[Any], scales: Mapping[int, int]
 ) -> tuple[dict[int, AccountFigures], dict[BalanceKey, int], set[BalanceKey]]:
-    """Return status, own fee rates and owner of accounts, their available balances, and full ones.
+    """Return status, fees and owner of accounts, their available balances, and full ones.
 
     Available is in smallest units, of each asset of ``scales``; a newer asset is traded nowhere
     here yet. The last are the balances that are nearly full, what is locked counted in.
@@ -108,9 +127,17 @@ def take_accounts(
     available: dict[BalanceKey, int] = {}
     nearly_full: set[BalanceKey] = set()
     for row in asked.fetchall():
-        account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text, is_nearly_full = row
+        account_id, status, maker_ppm, taker_ppm, owner_id, asset_id, text, is_nearly_full, fees = (
+            row
+        )
         if account_id not in accounts:
-            accounts[account_id] = AccountFigures(status, maker_ppm, taker_ppm, owner_id or 0)
+            accounts[account_id] = AccountFigures(
+                status,
+                maker_ppm,
+                taker_ppm,
+                owner_id or 0,
+                None if fees is None else fee_terms_of(fees),
+            )
         if asset_id in scales:
             available[account_id, asset_id] = numeric_text_to_units(text, scales[asset_id])
             if is_nearly_full:
@@ -135,30 +162,59 @@ def read_totals(
 
 
 def lock_balances(
-    cursor: Cursor[Any], keys: Iterable[BalanceKey], scales: Mapping[int, int]
+    cursor: Cursor[Any],
+    keys: Iterable[BalanceKey],
+    scales: Mapping[int, int],
+    there: set[BalanceKey],
 ) -> dict[BalanceKey, LockedBalance]:
-    """Lock the balances of ``keys`` in id order and return them; one without a row has zeros."""
+    """Lock the balances of ``keys`` in id order and return them; missing rows are made, at zero.
+
+    Rows are made before any is locked: who waits for a row that somebody else is making holds no
+    lock that they may be waiting for (``accounts.money.postings``). ``there`` is the caller's
+    memory of rows that were found, and need not be looked for: rows are never deleted.
+    """
     wanted = list(keys)
-    asked = cursor.connection.execute(
-        "SELECT b.id, b.account_id, b.asset_id, b.available::text, b.locked::text, b.version"
-        f" FROM {_BALANCE} b JOIN unnest(%s::bigint[], %s::bigint[]) AS k(account_id, asset_id)"
-        " ON b.account_id = k.account_id AND b.asset_id = k.asset_id ORDER BY b.id"
-        " FOR UPDATE OF b",
-        (array_text(key[0] for key in wanted), array_text(key[1] for key in wanted)),
-    )
-    locked = {
+    if there.issuperset(wanted):
+        found = _locked(cursor, wanted)
+    else:
+        found = _locked_if_all_there(cursor, wanted)
+        if len(found) == len(wanted):
+            # Those only that somebody has committed: what is made here may be rolled back.
+            if len(there) > THERE_MAX:
+                there.clear()
+            there.update(wanted)
+    if len(found) < len(wanted):
+        cursor.connection.execute(_MAKE_BALANCES, _columns(wanted))
+        found = _locked(cursor, wanted)
+    if len(found) < len(wanted):
+        raise InvariantBroken(f"{len(found)} of {len(wanted)} balances could be locked")
+    return {
         (account_id, asset_id): LockedBalance(
             balance_id,
             numeric_text_to_units(available, scales[asset_id]),
             numeric_text_to_units(held, scales[asset_id]),
             version,
         )
-        for balance_id, account_id, asset_id, available, held, version in asked.fetchall()
+        for balance_id, account_id, asset_id, available, held, version in found
     }
-    for key in wanted:
-        if key not in locked:
-            locked[key] = LockedBalance(None, 0, 0)
-    return locked
+
+
+_Row = tuple[int, int, int, str, str, int]
+
+
+def _locked(cursor: Cursor[Any], wanted: Sequence[BalanceKey]) -> list[_Row]:
+    statement = _LOCK_BALANCES + _IN_ORDER
+    return cursor.connection.execute(statement, _columns(wanted)).fetchall()
+
+
+def _locked_if_all_there(cursor: Cursor[Any], wanted: Sequence[BalanceKey]) -> list[_Row]:
+    """Lock and return the rows of balances; none where one of them is missing."""
+    statement = _LOCK_BALANCES + _IF_ALL_THERE + _IN_ORDER
+    return cursor.connection.execute(statement, _columns(wanted) * 2).fetchall()
+
+
+def _columns(keys: Sequence[BalanceKey]) -> tuple[str, str]:
+    return array_text(key[0] for key in keys), array_text(key[1] for key in keys)
 
 
 def write_balances(
@@ -173,22 +229,15 @@ def write_balances(
 ) -> list[BalanceState]:
     """Apply changes to balances that ``lock_balances`` locked; return how they stand after it.
 
-    The caller checks ``counts`` before it commits. A first credit has no row to lock: it is
-    inserted, and adds to what another transaction may have inserted meanwhile.
+    The caller checks ``counts`` before it commits.
     """
     ids: list[int] = []
     available: list[str] = []
     held: list[str] = []
-    fresh: list[BalanceKey] = []
     states: list[BalanceState] = []
     for key, change in changes.items():
-        row = locked[key]
-        balance_id = row.balance_id
-        if balance_id is None:
-            fresh.append(key)
-            continue
-        scale = scales[key[1]]
-        ids.append(balance_id)
+        row, scale = locked[key], scales[key[1]]
+        ids.append(row.balance_id)
         # The row is locked: how it stands afterwards is known without asking.
         states.append(
             BalanceState(
@@ -212,50 +261,7 @@ def write_balances(
             rows=len(ids),
             what="balances",
         )
-    for key in sorted(fresh):
-        states.append(
-            _credit_first(
-                cursor, key, changes[key], scales[key[1]], time_text=time_text, time_us=time_us
-            )
-        )
     return states
-
-
-def _credit_first(
-    cursor: Cursor[Any],
-    key: BalanceKey,
-    change: BalanceChange,
-    scale: int,
-    *,
-    time_text: str,
-    time_us: int,
-) -> BalanceState:
-    """Insert a balance that had no row, or add to one that was inserted meanwhile."""
-    inserted = cursor.connection.execute(
-        f"INSERT INTO {_BALANCE} AS b"
-        " (account_id, asset_id, available, locked, version, updated_at)"
-        " VALUES (%s, %s, %s::numeric, %s::numeric, 1, %s)"
-        " ON CONFLICT (account_id, asset_id) DO UPDATE SET"
-        " available = b.available + EXCLUDED.available, locked = b.locked + EXCLUDED.locked,"
-        " version = b.version + 1, updated_at = EXCLUDED.updated_at"
-        " RETURNING available::text, locked::text, version",
-        (
-            *key,
-            f"{change.available_units}e-{scale}",
-            f"{change.locked_units}e-{scale}",
-            time_text,
-        ),
-    )
-    row = inserted.fetchone()
-    if row is None:
-        raise InvariantBroken(f"the balance of account {key[0]} in asset {key[1]} was not written")
-    return BalanceState(
-        *key,
-        units_to_text(numeric_text_to_units(row[0], scale), scale),
-        units_to_text(numeric_text_to_units(row[1], scale), scale),
-        row[2],
-        time_us,
-    )
 
 
 def copy_ledger(cursor: Cursor[Any], transactions: list[str], entries: list[str]) -> None:

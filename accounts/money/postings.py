@@ -1,8 +1,9 @@
 """One ledger transaction at a time: locks, checks and writes for everything but matching.
 
 The worker's batches have their own statements in ``accounts.money.ledger``; both write the same
-rows. The order of locks is: accounts by id, then balances by id. Workers lock balances only, by
-id, too.
+rows. The order of locks is: accounts by id, then rows of balances that are to be made, by account
+and asset, then balances by id. Workers lock balances only, in this order, too. Whoever makes a row
+so holds no lock of another balance, for which somebody who waits for that row may be waited for.
 """
 
 from collections.abc import Sequence
@@ -66,9 +67,13 @@ def check_correction(amount: Decimal, asset: Asset, *, available: Decimal) -> No
         raise ValidationFailed("bad amount", amount="expected a finite decimal")
     checked_amount(abs(amount), asset)
     if EXACT.add(available, amount) < 0:
-        raise InsufficientBalance(
-            f"not enough {asset.code} available", asset=asset.code, required=f"{-amount:f}"
-        )
+        raise not_enough(asset, -amount)
+
+
+def not_enough(asset: Asset, amount: Decimal) -> InsufficientBalance:
+    """Return the refusal of what takes more than is available."""
+    text = f"not enough {asset.code} available"
+    return InsufficientBalance(text, asset=asset.code, required=f"{amount:f}")
 
 
 def lock_balance(*, account: Account, asset: Asset) -> Balance:
@@ -80,6 +85,24 @@ def lock_balance(*, account: Account, asset: Asset) -> Balance:
         Balance.objects.bulk_create([Balance(account=account, asset=asset)], ignore_conflicts=True)
         balance = mine.get()
     return balance
+
+
+def lock_balances_between(
+    *, payer: Account, receiver: Account, asset: Asset, amount: Decimal
+) -> tuple[Balance, Balance]:
+    """Lock and return the balances from which and to which ``amount`` is to go, by id.
+
+    Raises InsufficientBalance where the first has less available, or is not there at all.
+    """
+    theirs = Balance.objects.filter(account=receiver, asset=asset)
+    if not theirs.exists():
+        # Before any lock of a balance: a worker that is making this row may want the other one.
+        Balance.objects.bulk_create([Balance(account=receiver, asset=asset)], ignore_conflicts=True)
+    both = Balance.objects.select_for_update().filter(account__in=(payer, receiver), asset=asset)
+    found = {balance.account_id: balance for balance in both.order_by("pk")}
+    if payer.pk not in found or found[payer.pk].available < amount:
+        raise not_enough(asset, amount)
+    return found[payer.pk], found[receiver.pk]
 
 
 def change_balance(balance: Balance, *, available: Decimal, locked: Decimal, now: datetime) -> None:
@@ -98,6 +121,14 @@ def change_balance(balance: Balance, *, available: Decimal, locked: Decimal, now
     balance.save(update_fields=["available", "locked", "version", "updated_at"])
 
 
+def figures_of(balance: Balance, asset: Asset) -> dict[str, str]:
+    """Return what a balance holds, as records of acts say what was and what is now."""
+    return {
+        "available": format_decimal(balance.available, asset.scale),
+        "locked": format_decimal(balance.locked, asset.scale),
+    }
+
+
 def total_of(balance: Balance) -> Decimal:
     """Return available and locked together."""
     return EXACT.add(balance.available, balance.locked)
@@ -106,7 +137,7 @@ def total_of(balance: Balance) -> Decimal:
 def balance_state(balance: Balance, asset: Asset, *, moved: Decimal = ZERO) -> BalanceState:
     """Return a balance as the feeds are told about it.
 
-    ``moved`` (signed) is what the change brought in from outside, or took out.
+    ``moved`` (signed) is what the change brought in without a trade, or took out.
     """
     return BalanceState(
         account_id=balance.account_id,

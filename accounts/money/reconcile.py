@@ -21,6 +21,7 @@ from accounts.models import (
     Deposit,
     LedgerEntry,
     LedgerTransaction,
+    Transfer,
     Withdrawal,
 )
 
@@ -36,6 +37,7 @@ _NAMES: Final = {
     "deposit": Deposit._meta.db_table,
     "entry": LedgerEntry._meta.db_table,
     "transaction": LedgerTransaction._meta.db_table,
+    "transfer": Transfer._meta.db_table,
     "withdrawal": Withdrawal._meta.db_table,
 }
 
@@ -76,7 +78,7 @@ def _rows(cursor: CursorWrapper, statement: str, *params: Any) -> list[tuple[Any
 
 
 def find_breaks(cursor: CursorWrapper, holds: Iterable[Hold]) -> list[Break]:
-    """Return all breaks of ledger, balances, deposits and withdrawals.
+    """Return all breaks of ledger, balances, deposits, withdrawals and transfers.
 
     ``holds`` is what open orders lock, one per account and asset, from the same snapshot.
     """
@@ -89,6 +91,8 @@ def find_breaks(cursor: CursorWrapper, holds: Iterable[Hold]) -> list[Break]:
         *checked(cursor, _impossible_figures),
         *checked(cursor, _locked_not_held, held),
         *checked(cursor, _movements_not_in_ledger),
+        *checked(cursor, _transfers_not_in_ledger),
+        *checked(cursor, _ledger_without_transfer),
     ]
 
 
@@ -236,7 +240,7 @@ def _locked_not_held(cursor: CursorWrapper, holds: list[Hold]) -> list[Break]:
         "    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::numeric[])"
         "      AS orders(account_id, asset_id, amount)"
         "    UNION ALL SELECT account_id, asset_id, amount FROM {withdrawal}"
-        "      WHERE state = 'pending') AS both_kinds GROUP BY account_id, asset_id"
+        "      WHERE state IN ('pending', 'approved')) AS both_kinds GROUP BY account_id, asset_id"
         "), kept AS (SELECT account_id, asset_id, locked AS total FROM {balance})"
         " SELECT coalesce(c.public_id::text, account_id::text),"
         "  coalesce(a.code, asset_id::text), coalesce(held.total, 0), coalesce(kept.total, 0)"
@@ -290,3 +294,48 @@ def _movements_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
             for pk, account, code, expected, found in rows
         ]
     return breaks
+
+
+def _transfers_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
+    rows = _rows(
+        cursor,
+        "WITH posted AS ("
+        "  SELECT transaction_id, account_id, asset_id, sum(amount) AS total FROM {entry}"
+        "  WHERE kind = 'transfer' GROUP BY transaction_id, account_id, asset_id)"
+        " SELECT t.public_id::text, a.code, t.amount, taken.total, given.total"
+        " FROM {transfer} t JOIN {asset} a ON a.id = t.asset_id"
+        " LEFT JOIN posted taken ON taken.transaction_id = t.transaction_id"
+        "  AND taken.account_id = t.from_account_id AND taken.asset_id = t.asset_id"
+        " LEFT JOIN posted given ON given.transaction_id = t.transaction_id"
+        "  AND given.account_id = t.to_account_id AND given.asset_id = t.asset_id"
+        " WHERE coalesce(taken.total, 0) <> -t.amount OR coalesce(given.total, 0) <> t.amount",
+    )
+    return [
+        Break(
+            "transfer is in the ledger",
+            {"transfer": public_id, "asset": code},
+            f"{plain(-amount)} and {plain(amount)}",
+            f"{plain(taken)} and {plain(given)}",
+        )
+        for public_id, code, amount, taken, given in rows
+    ]
+
+
+def _ledger_without_transfer(cursor: CursorWrapper) -> list[Break]:
+    # Its entries are the transfer's two and no more: those of others would be somebody's loss.
+    rows = _rows(
+        cursor,
+        "SELECT x.id, x.reference, count(e.id), count(t.id) FROM {transaction} x"
+        " LEFT JOIN {transfer} t ON t.transaction_id = x.id"
+        " LEFT JOIN {entry} e ON e.transaction_id = x.id WHERE x.kind = 'transfer'"
+        " GROUP BY x.id, x.reference HAVING count(t.id) = 0 OR count(e.id) <> 2",
+    )
+    return [
+        Break(
+            "ledger transaction is a transfer's",
+            {"transaction": str(pk), "reference": reference},
+            "a transfer, and two entries",
+            f"{'a' if transfers else 'no'} transfer, and {entries} entries",
+        )
+        for pk, reference, entries, transfers in rows
+    ]

@@ -1,16 +1,21 @@
 """Reads of assets, balances and the ledger: bounded queries, explicit order, no locks."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, When
+import msgspec
+from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import (
+    HELD_STATES,
     Asset,
     Balance,
     LedgerEntry,
+    Transfer,
     Withdrawal,
+    WithdrawalAddress,
 )
 from accounts.people.selectors import get_account
 
@@ -62,15 +67,77 @@ def list_withdrawals(
     withdrawals = Withdrawal.objects.filter(account__public_id=account_id)
     if cursor is not None:
         withdrawals = withdrawals.filter(pk__lt=cursor)
-    return list(withdrawals.select_related("asset").order_by("-pk")[: min(limit, PAGE_MAX)])
+    withdrawals = withdrawals.select_related("asset", "approval").order_by("-pk")
+    return list(withdrawals[: min(limit, PAGE_MAX)])
 
 
 def list_withdrawals_of_owner(account_ids: Sequence[int], *, limit: int = 50) -> list[Withdrawal]:
-    """Return the pending withdrawals of some accounts, then the newest others; up to ``limit``."""
+    """Return what waits to leave some accounts, then their newest other withdrawals."""
     withdrawals = Withdrawal.objects.filter(account_id__in=account_ids)
-    pending = Case(When(state=Withdrawal.State.PENDING, then=0), default=1)
-    rows = withdrawals.select_related("account", "asset").order_by(pending, "-pk")
+    held = Case(When(state__in=HELD_STATES, then=0), default=1)
+    rows = withdrawals.select_related("account", "asset", "approval").order_by(held, "-pk")
     return list(rows[: min(limit, PAGE_MAX)])
+
+
+class TransfersAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of an owner's transfers: each that is set has to fit.
+
+    ``account``, ``from_account`` and ``to_account`` are primary keys, ``account`` that of either
+    side; times are inclusive.
+    """
+
+    owner_id: int
+    account: int | None = None
+    from_account: int | None = None
+    to_account: int | None = None
+    asset: str | None = None
+    key: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def _transfers(asked: TransfersAsked) -> QuerySet[Transfer]:
+    rows = Transfer.objects.filter(owner_id=asked.owner_id)
+    if asked.account is not None:
+        rows = rows.filter(Q(from_account=asked.account) | Q(to_account=asked.account))
+    wanted = {
+        "from_account": asked.from_account,
+        "to_account": asked.to_account,
+        "asset__code": None if asked.asset is None else asked.asset.upper(),
+        "idempotency_key": asked.key,
+        "created_at__gte": asked.start,
+        "created_at__lte": asked.end,
+    }
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def list_transfers(
+    asked: TransfersAsked, *, cursor: int | None = None, offset: int = 0, limit: int = 100
+) -> list[Transfer]:
+    """Return transfers, newest first, each with its accounts and asset.
+
+    ``cursor`` is the primary key of the last one already seen; ``offset``: how many to pass over.
+    """
+    rows = _transfers(asked)
+    if cursor is not None:
+        rows = rows.filter(pk__lt=cursor)
+    rows = rows.select_related("from_account", "to_account", "asset").order_by("-pk")
+    return list(rows[offset : offset + min(limit, PAGE_MAX)])
+
+
+def count_transfers(asked: TransfersAsked) -> int:
+    """Return how many transfers there are."""
+    return _transfers(asked).count()
+
+
+def list_addresses(
+    account_ids: Sequence[int], *, cursor: int | None = None, limit: int = 100
+) -> list[WithdrawalAddress]:
+    """Return the address books of some accounts, newest entries first, without removed ones."""
+    book = WithdrawalAddress.objects.filter(account_id__in=account_ids, removed_at=None)
+    if cursor is not None:
+        book = book.filter(pk__lt=cursor)
+    return list(book.select_related("account", "asset").order_by("-pk")[: min(limit, PAGE_MAX)])
 
 
 def list_assets(*, active_only: bool = True) -> list[Asset]:

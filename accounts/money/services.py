@@ -5,8 +5,9 @@ its balance, so that a repeated request sees the first one's result and a freeze
 in flight.
 """
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from accounts.money.postings import (
     change_balance,
     check_correction,
     checked_amount,
+    figures_of,
     get_asset,
     lock_balance,
     move_with_outside,
@@ -37,6 +39,7 @@ from zavora.foundation.idempotency import KEY_LENGTH_MAX, is_key
 SOURCE_FAUCET: Final = "faucet"
 SOURCE_OPERATOR: Final = "operator"
 SOURCE_LENGTH_MAX: Final = 32
+Change = dict[str, Any]  # what was, and what is now
 # What an account in one of these gets and gives only by an operator's hand.
 SHUT_STATUSES: Final = (Account.Status.FROZEN, Account.Status.CLOSED)
 
@@ -93,13 +96,16 @@ def deposit(
         _check_faucet(amount)
     if account.status in SHUT_STATUSES:
         raise AccountFrozen(f"the account is {account.status}")
-    record = _credit(
-        account, the_asset, amount, source=source, key=key, external_reference=external_reference
-    )
+    now = timezone.now()
+    record = Deposit(
+        account=account, asset=the_asset, amount=amount, source=source, idempotency_key=key,
+        external_reference=external_reference, created_at=now,
+    )  # fmt: skip
+    change = write_credit(record, now=now)
     record_act(
         by, "deposit.faucet" if source == SOURCE_FAUCET else "deposit.gateway",
         f"account:{account.public_id}", deposit=str(record.pk), asset=the_asset.code,
-        amount=f"{amount:f}", source=source, external_reference=external_reference or "",
+        amount=f"{amount:f}", source=source, external_reference=external_reference or "", **change,
     )  # fmt: skip
     return record
 
@@ -118,17 +124,51 @@ def credit_deposit(
     """Credit money that an operator saw come in, whatever the account's status.
 
     Idempotent on ``external_reference`` (what the money is called outside) and on ``key``. Raises
-    as ``deposit``, and Forbidden where the account is a staff member's and ``by`` no superuser.
+    as ``deposit``, and Forbidden where the account is a staff member's and ``by`` no superuser, or
+    where the amount takes a second person (``submit_credit``).
     """
     by.require(Permission.CREDIT_DEPOSIT)
-    check_key(key)
-    reason = checked_reason(reason)
+    require_alone(by, amount)
+    return credit_now(
+        by,
+        account_id=account_id,
+        asset=asset,
+        amount=amount,
+        external_reference=external_reference,
+        reason=reason,
+        key=key,
+    )
+
+
+def checked_reference(external_reference: str) -> str:
+    """Return what money is called outside, without space around it, or raise ValidationFailed."""
     external_reference = external_reference.strip()
     if not is_key(external_reference):
         raise ValidationFailed(
             "a credit needs a reference",
             external_reference=f"expected 1 to {KEY_LENGTH_MAX} printable characters",
         )
+    return external_reference
+
+
+def credit_now(
+    by: Actor,
+    *,
+    account_id: UUID,
+    asset: str,
+    amount: Decimal,
+    external_reference: str,
+    reason: str,
+    key: str | None = None,
+    **more: Any,
+) -> Deposit:
+    """Credit in the present transaction; that ``by`` may, and alone, is known.
+
+    ``more`` goes on record. Raises as ``credit_deposit``.
+    """
+    check_key(key)
+    reason = checked_reason(reason)
+    external_reference = checked_reference(external_reference)
     account = lock_account(account_id)
     require_over_owner(by, account, what="credit accounts")
     the_asset = get_asset(asset)
@@ -140,19 +180,37 @@ def credit_deposit(
         ):
             return earlier
         raise Conflict("the key or reference was used for another deposit")
-    record = _credit(
-        account,
-        the_asset,
-        amount,
-        source=SOURCE_OPERATOR,
-        key=key,
-        external_reference=external_reference,
-    )
+    now = timezone.now()
+    record = Deposit(
+        account=account, asset=the_asset, amount=amount, source=SOURCE_OPERATOR,
+        idempotency_key=key, external_reference=external_reference, created_at=now,
+    )  # fmt: skip
+    change = write_credit(record, now=now)
     record_act(
         by, "deposit.credit", f"account:{account.public_id}", reason=reason, deposit=str(record.pk),
         asset=the_asset.code, amount=f"{amount:f}", external_reference=external_reference,
+        **change, **more,
     )  # fmt: skip
     return record
+
+
+def is_alone(by: Actor, amount: Decimal) -> bool:
+    """Return whether ``by`` moves an amount (signed) by their own word, without a second person.
+
+    The exchange itself may: whoever runs its commands has the database.
+    """
+    alone_max = settings.ZAVORA_ADJUST_ALONE_MAX
+    if by.kind is ActorKind.SYSTEM or alone_max is None or not amount.is_finite():
+        return True
+    return amount.copy_abs() <= Decimal(alone_max)
+
+
+def require_alone(by: Actor, amount: Decimal) -> None:
+    """Raise Forbidden where an amount (signed) takes a second person."""
+    if not is_alone(by, amount):
+        raise Forbidden(
+            f"above {settings.ZAVORA_ADJUST_ALONE_MAX} this takes a second person's approval"
+        )
 
 
 def _earlier_deposit(
@@ -184,40 +242,33 @@ def _check_faucet(amount: Decimal) -> None:
         )
 
 
-def _credit(
-    account: Account,
-    asset: Asset,
-    amount: Decimal,
-    *,
-    source: str,
-    key: str | None,
-    external_reference: str | None,
-) -> Deposit:
-    """Write a deposit with its movement; the account is locked and everything is checked."""
-    balance = lock_balance(account=account, asset=asset)
-    now = timezone.now()
-    change_balance(balance, available=amount, locked=ZERO, now=now)
-    try:
-        with transaction.atomic():
-            record = Deposit.objects.create(
-                account=account,
-                asset=asset,
-                amount=amount,
-                state=Deposit.State.CREDITED,
-                source=source,
-                external_reference=external_reference,
-                idempotency_key=key,
-                created_at=now,
-                updated_at=now,
-            )
-    except IntegrityError:  # the reference was credited to another account at the same time
-        raise Conflict("the reference was used for another deposit") from None
+def write_credit(record: Deposit, *, now: datetime) -> Change:
+    """Credit a deposit, whether or not it is a row yet, with its movement, in the transaction.
+
+    The account is locked and everything is checked. Return what the balance was before and is
+    after it. Raises Conflict where the reference is another deposit's by now.
+    """
+    asset = record.asset
+    balance = lock_balance(account=record.account, asset=asset)
+    was = figures_of(balance, asset)
+    change_balance(balance, available=record.amount, locked=ZERO, now=now)
+    record.state, record.updated_at = Deposit.State.CREDITED, now
+    write_deposit(record)
     record.transaction = move_with_outside(
-        kind="deposit", reference=str(record.pk), balance=balance, amount=amount, now=now
+        kind="deposit", reference=str(record.pk), balance=balance, amount=record.amount, now=now
     )
     record.save(update_fields=["transaction"])
-    publish_balances_on_commit([balance_state(balance, asset, moved=amount)])
-    return record
+    publish_balances_on_commit([balance_state(balance, asset, moved=record.amount)])
+    return {"was": was, "now": figures_of(balance, asset)}
+
+
+def write_deposit(record: Deposit) -> None:
+    """Write the row of a deposit; raise Conflict where its reference is another one's by now."""
+    try:
+        with transaction.atomic():
+            record.save()
+    except IntegrityError:  # it came for another account at the same time
+        raise Conflict("the reference was used for another deposit") from None
 
 
 @transaction.atomic(durable=True)
@@ -228,15 +279,28 @@ def adjust_balance(
 
     ``reason`` (at most 64 characters) becomes the reference in the ledger. Raises
     InsufficientBalance where the available part would fall below zero, AccountNotFound,
-    ValidationFailed, Forbidden.
+    ValidationFailed, or Forbidden, where the amount takes a second person
+    (``submit_adjustment``), too.
     """
     by.require(Permission.ADJUST_BALANCE)
+    require_alone(by, amount)
+    return adjust_now(by, account_id=account_id, asset=asset, amount=amount, reason=reason)
+
+
+def adjust_now(
+    by: Actor, *, account_id: UUID, asset: str, amount: Decimal, reason: str, **more: Any
+) -> LedgerTransaction:
+    """Correct a balance in the present transaction; that ``by`` may, and alone, is known.
+
+    ``more`` goes on record. Raises as ``adjust_balance``.
+    """
     reason = checked_reason(reason, length_max=LABEL_LENGTH_MAX)
     account = lock_account(account_id)
     require_over_owner(by, account, what="correct balances")
     the_asset = get_asset(asset)
     balance = lock_balance(account=account, asset=the_asset)
     check_correction(amount, the_asset, available=balance.available)
+    was = figures_of(balance, the_asset)
     now = timezone.now()
     change_balance(balance, available=amount, locked=ZERO, now=now)
     record = move_with_outside(
@@ -245,6 +309,7 @@ def adjust_balance(
     record_act(
         by, "balance.adjust", f"account:{account.public_id}", reason=reason,
         transaction=str(record.pk), asset=the_asset.code, amount=f"{amount:f}",
+        was=was, now=figures_of(balance, the_asset), **more,
     )  # fmt: skip
     publish_balances_on_commit([balance_state(balance, the_asset, moved=amount)])
     return record

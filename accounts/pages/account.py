@@ -1,4 +1,4 @@
-"""The account page: balances, tokens, withdrawals, and the forms about them."""
+"""The account page: balances, withdrawals, transfers, and the forms about them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,16 +14,33 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
-from accounts.access.selectors import list_tokens
-from accounts.models import Account, Balance, Withdrawal
+from accounts.models import HELD_STATES, Account, Balance, MemberRole, Membership, Transfer
 from accounts.money.postings import total_of
-from accounts.money.selectors import list_assets, list_withdrawals_of_owner
-from accounts.pages.forms import DepositForm, TokenForm, WithdrawForm
-from accounts.pages.new_tokens import take_new_token
-from accounts.people.selectors import list_accounts
+from accounts.money.selectors import (
+    TransfersAsked,
+    list_assets,
+    list_transfers,
+    list_withdrawals_of_owner,
+)
+from accounts.pages.forms import (
+    DepositForm,
+    InviteForm,
+    LabelForm,
+    TransferForm,
+    WithdrawForm,
+    names_of,
+)
+from accounts.pages.sharing import Sharing, sharing_of
+from accounts.people.selectors import list_accounts, list_memberships
+from zavora.foundation.digits import number_of
 from zavora.foundation.money import text_for_people
 
 WITHDRAWALS_SHOWN_MAX = 50
+# More of them have a page of their own.
+TRANSFERS_SHOWN_MAX = 10
+# Accounts with their balances on one page; the forms offer all.
+ACCOUNTS_PAGE = 50
+PAGE_DIGITS_MAX = 4
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
@@ -42,6 +59,29 @@ class AccountRow(msgspec.Struct, frozen=True):
     label: str
     status: str
     balances: list[BalanceRow]
+    rename_form: LabelForm
+    sharing: Sharing
+
+    @property
+    def name(self) -> str:
+        """What it is called, in some way."""
+        return self.label or str(self.id)
+
+
+class SharedAccountRow(msgspec.Struct, frozen=True):
+    """An account of somebody else's, as the page shows it to a member."""
+
+    id: UUID
+    label: str
+    status: str
+    owner: str
+    role: str
+    balances: list[BalanceRow]
+
+    @property
+    def name(self) -> str:
+        """What it is called beside one's own, which may have the same label."""
+        return f"{self.label or 'Account'} of {self.owner}"
 
 
 class WithdrawalRow(msgspec.Struct, frozen=True):
@@ -58,7 +98,18 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
     @property
     def is_pending(self) -> bool:
         """Whether it can still be cancelled."""
-        return self.state == Withdrawal.State.PENDING
+        return self.state in HELD_STATES
+
+
+class TransferRow(msgspec.Struct, frozen=True):
+    """A transfer as the pages show it."""
+
+    id: UUID
+    payer: str
+    receiver: str
+    asset: str
+    amount: str
+    created_at: datetime
 
 
 # --- the account page ----------------------------------------------------------------------------
@@ -68,21 +119,47 @@ class WithdrawalRow(msgspec.Struct, frozen=True):
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """Show accounts, balances, tokens and the forms; a token that was just made, this once."""
-    return account_page(request, new_token=take_new_token(request))
+    """Show accounts, balances and the forms."""
+    return account_page(request)
 
 
-def account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
-    """Return the page; ``changed`` takes the place of what it shows by itself: a refused form."""
+def account_page(
+    request: HttpRequest,
+    *,
+    status: int = 200,
+    rename_form: tuple[UUID, LabelForm] | None = None,
+    invite_form: tuple[UUID, InviteForm] | None = None,
+    **changed: Any,
+) -> HttpResponse:
+    """Return the page; ``changed`` takes the place of what it shows by itself: a refused form.
+
+    ``rename_form`` and ``invite_form`` are those of one account.
+    """
     user_id = user_of(request).pk
     accounts = list_accounts(user_id)
     assets = list_assets()
+    refused = dict([rename_form] if rename_form else [])
+    invites = dict([invite_form] if invite_form else [])
+    unfolded = request.GET.get("members", "")
+    page = _page_of(request, accounts, *map(str, (*refused, *invites)), unfolded)
+    shown = accounts[(page - 1) * ACCOUNTS_PAGE : page * ACCOUNTS_PAGE]
+    sharing = sharing_of(shown, invites, unfolded=unfolded)
+    transfers = list_transfers(TransfersAsked(owner_id=user_id), limit=TRANSFERS_SHOWN_MAX + 1)
     context = {
-        "accounts": [_account_row(account) for account in accounts],
+        "accounts": [
+            _account_row(account, refused.get(account.public_id), sharing[account.pk])
+            for account in shown
+        ],
+        "shared": [_shared_row(one) for one in list_memberships(user_id)],
+        "roles": MemberRole.choices,
+        "next_page": page + 1 if len(accounts) > page * ACCOUNTS_PAGE else None,
+        "new_account_form": LabelForm(),
+        "transfer_form": (
+            TransferForm(accounts=accounts, assets=assets) if len(accounts) > 1 else None
+        ),
+        "transfers": transfer_rows(transfers[:TRANSFERS_SHOWN_MAX], accounts),
+        "has_more_transfers": len(transfers) > TRANSFERS_SHOWN_MAX,
         "withdrawals": _withdrawal_rows(accounts),
-        "tokens": list_tokens(user_id),
-        "new_token": None,
-        "token_form": TokenForm(),
         "deposit_form": (
             DepositForm(accounts=accounts, assets=assets) if settings.ZAVORA_FAUCET else None
         ),
@@ -91,14 +168,63 @@ def account_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> 
     return render(request, "accounts/account.html", context | changed, status=status)
 
 
-def _account_row(account: Account) -> AccountRow:
-    balances = sorted(account.balances.all(), key=lambda balance: balance.asset.code)
+def _page_of(request: HttpRequest, accounts: Sequence[Account], *about: str) -> int:
+    """Return which page of accounts to show: that of one account, or the one asked for."""
+    for index, account in enumerate(accounts):
+        if str(account.public_id) in about:
+            return index // ACCOUNTS_PAGE + 1
+    last = max(1, -(-len(accounts) // ACCOUNTS_PAGE))
+    asked = number_of(request.GET.get("page", ""), digits_max=PAGE_DIGITS_MAX)
+    return min(max(asked or 1, 1), last)
+
+
+def _account_row(account: Account, refused: LabelForm | None, sharing: Sharing) -> AccountRow:
     return AccountRow(
         id=account.public_id,
         label=account.label,
-        status="" if account.status == Account.Status.ACTIVE else account.get_status_display(),
-        balances=[_balance_row(balance) for balance in balances],
+        status=_status_of(account),
+        balances=_balance_rows(account),
+        rename_form=refused
+        or LabelForm(about=str(account.public_id), initial={"label": account.label}),
+        sharing=sharing,
     )
+
+
+def _shared_row(member: Membership) -> SharedAccountRow:
+    account = member.account
+    return SharedAccountRow(
+        id=account.public_id,
+        label=account.label,
+        status=_status_of(account),
+        owner=str(account.owner),
+        role=member.role,
+        balances=_balance_rows(account),
+    )
+
+
+def _status_of(account: Account) -> str:
+    return "" if account.status == Account.Status.ACTIVE else account.get_status_display()
+
+
+def _balance_rows(account: Account) -> list[BalanceRow]:
+    balances = sorted(account.balances.all(), key=lambda balance: balance.asset.code)
+    return [_balance_row(balance) for balance in balances]
+
+
+def transfer_rows(rows: Sequence[Transfer], accounts: Sequence[Account]) -> list[TransferRow]:
+    """Return transfers between some accounts as the pages show them."""
+    names = names_of(accounts)
+    return [
+        TransferRow(
+            id=row.public_id,
+            payer=names[row.from_account_id],
+            receiver=names[row.to_account_id],
+            asset=row.asset.code,
+            amount=text_for_people(row.amount, row.asset.scale),
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
 
 
 def _withdrawal_rows(accounts: Sequence[Account]) -> list[WithdrawalRow]:

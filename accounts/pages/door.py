@@ -6,6 +6,8 @@ is refused reads alike, whoever has an account; the reason is in the log alone.
 
 from typing import Any, Final
 
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login as SigningIn
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -19,12 +21,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.access.attempts import Attempt, count_attempt
-from accounts.access.devices import known_device, remember_device
+from accounts.access.devices import known_device
 from accounts.access.page_actors import address_of, customer_of
+from accounts.access.rates import take_sign_up
 from accounts.access.security_log import note
+from accounts.pages.emails import send_confirmation, tell_of_sign_up
 from accounts.pages.forms import LoginForm, SignUpForm
 from accounts.services import forget_own_sessions, sign_up
-from zavora.foundation.errors import Conflict, Overloaded, ZavoraError
+from zavora.foundation.errors import Conflict, Overloaded, RateLimited, ZavoraError
 from zavora.foundation.forms import show_error
 
 TOO_MANY_ATTEMPTS: Final = "Too many attempts. Try again in {wait}."
@@ -36,7 +40,7 @@ EMAIL_LENGTH_MAX: Final = 254
 _EMAIL_IN_SESSION: Final = "signed_up_email"
 
 
-def _waiting(seconds: int) -> str:
+def waiting(seconds: int) -> str:
     """Return a wait as people say it."""
     if seconds < 60:
         return "a minute" if seconds > 5 else "a few seconds"
@@ -44,7 +48,7 @@ def _waiting(seconds: int) -> str:
     return f"{minutes} minutes" if minutes > 1 else "a minute"
 
 
-def _safe_next(request: HttpRequest) -> str:
+def safe_next(request: HttpRequest) -> str:
     """Return the page of ours that the request wants to end on; empty where it names none."""
     wanted = request.POST.get("next") or request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(
@@ -97,7 +101,7 @@ class Login(LoginView):
         if self._attempt.refused_by:
             note("login_limited", email=email, reason=self._attempt.refused_by, door=self._door)
             wait_s = self._attempt.retry_after_s
-            return self._refused(429, TOO_MANY_ATTEMPTS.format(wait=_waiting(wait_s)), wait_s)
+            return self._refused(429, TOO_MANY_ATTEMPTS.format(wait=waiting(wait_s)), wait_s)
         try:
             return super().post(request, *args, **kwargs)
         except Overloaded:
@@ -106,12 +110,16 @@ class Login(LoginView):
             return self._refused(503, BUSY, BUSY_RETRY_S)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Log the person in, and know their device again."""
-        is_known = known_device(self.request, self._email) is not None
-        response = super().form_valid(form)
+        """Go on to what else is asked of the person; ``AccountAdapter`` lets them in."""
+        user = form.get_user()
         self._attempt.forget()
-        remember_device(self.request, response, self._email)
-        note("logged_in", user_id=form.get_user().pk, door=self._door, known_device=is_known)
+        log_in = SigningIn(
+            user=user,
+            email=user.email,
+            redirect_url=self.get_success_url(),
+            signal_kwargs={"door": self._door},
+        )
+        response: HttpResponse = perform_password_login(self.request, {"email": user.email}, log_in)
         return response
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -154,10 +162,13 @@ class Logout(LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Log out and tell the processes that may remember the session."""
         by = customer_of(request) if request.user.is_authenticated else None
+        key = request.session.session_key or ""
         response: HttpResponseBase = super().post(request, *args, **kwargs)
         if by is not None:
-            forget_own_sessions(by=by)
+            forget_own_sessions(by=by, session_key=key)
             note("logged_out", user_id=by.user_id)
+        # Nobody who comes to this browser next goes back to what it has shown.
+        response["Clear-Site-Data"] = '"cache"'
         return response
 
 
@@ -180,14 +191,16 @@ def signup(request: HttpRequest) -> HttpResponse:
     attempt = count_attempt(address=address_of(request))
     if attempt.refused_by:
         note("signup_refused", email=request.POST.get("email", ""), reason=attempt.refused_by)
-        form = SignUpForm(initial={"email": request.POST.get("email", "")[:EMAIL_LENGTH_MAX]})
-        wait_s = attempt.retry_after_s
-        messages.error(request, TOO_MANY_ATTEMPTS.format(wait=_waiting(wait_s)))
-        return _signup_page(request, form, status=429, retry_after_s=wait_s)
+        return _signup_later(request, attempt.retry_after_s)
+    try:
+        take_sign_up(address_of(request))
+    except RateLimited as error:
+        note("signup_refused", email=request.POST.get("email", ""), reason="sign_ups")
+        return _signup_later(request, int(error.details["retry_after"]))
     form = SignUpForm(request.POST)
     try:
         if form.is_valid():
-            _sign_up(form.cleaned_data["email"], form.cleaned_data["password"])
+            _sign_up(request, form.cleaned_data["email"], form.cleaned_data["password"])
             return _to_log_in(request, form.cleaned_data["email"])
     except Overloaded:  # looking at a password is slow work, too
         email = request.POST.get("email", "")
@@ -201,30 +214,38 @@ def signup(request: HttpRequest) -> HttpResponse:
     return _signup_page(request, form, status=400)
 
 
-def _sign_up(email: str, password: str) -> None:
-    """Make the user, or change nothing where there is one; both end alike."""
+def _sign_up(request: HttpRequest, email: str, password: str) -> None:
+    """Make the user, or change nothing where there is one; both get a mail, and end alike."""
     try:
         user = sign_up(email=email, password=password)
     except Conflict:
         note("signup_refused", email=email, reason="taken")
+        tell_of_sign_up(request, email)
     else:
         note("signed_up", user_id=user.pk)
+        send_confirmation(request, user)
 
 
 def _to_log_in(request: HttpRequest, email: str) -> HttpResponse:
     request.session[_EMAIL_IN_SESSION] = email
     messages.success(request, SIGNED_UP)
-    wanted = _safe_next(request)
+    wanted = safe_next(request)
     answer = redirect("login")
     if wanted:
         answer["Location"] += "?" + urlencode({"next": wanted})
     return answer
 
 
+def _signup_later(request: HttpRequest, wait_s: int) -> HttpResponse:
+    form = SignUpForm(initial={"email": request.POST.get("email", "")[:EMAIL_LENGTH_MAX]})
+    messages.error(request, TOO_MANY_ATTEMPTS.format(wait=waiting(wait_s)))
+    return _signup_page(request, form, status=429, retry_after_s=wait_s)
+
+
 def _signup_page(
     request: HttpRequest, form: forms.Form, *, status: int = 200, retry_after_s: int = 0
 ) -> HttpResponse:
-    context = {"form": form, "next": _safe_next(request)}
+    context = {"form": form, "next": safe_next(request)}
     response = render(request, "accounts/signup.html", context, status=status)
     if retry_after_s:
         response["Retry-After"] = str(retry_after_s)

@@ -1,6 +1,7 @@
 """Forms of the account page about money: the faucet, withdrawals."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,9 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.access.page_actors import customer_of, user_of
-from accounts.models import Withdrawal
+from accounts.access.rates import take_withdrawal
 from accounts.money.selectors import list_assets
 from accounts.pages.account import account_page
+from accounts.pages.confirm import factor_asked
 from accounts.pages.forms import DepositForm, MoneyForm, WithdrawForm
 from accounts.people.selectors import list_accounts
 from accounts.services import SOURCE_FAUCET, cancel_own_withdrawal, deposit, request_withdrawal
@@ -45,6 +47,7 @@ def faucet_deposit(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_POST
+@factor_asked("ZAVORA_WITHDRAWAL_MFA")
 def withdraw(request: HttpRequest) -> HttpResponse:
     """Pay out from one of the user's accounts."""
 
@@ -59,10 +62,11 @@ def withdraw(request: HttpRequest) -> HttpResponse:
             key=f"page:{data['key']}",
         )
         amount = f"{data['amount']:f} {data['asset']}"
-        if record.state == Withdrawal.State.PENDING:
+        if record.is_held:
             return f"The withdrawal of {amount} is waiting to be paid out."
         return f"{amount} withdrawn."
 
+    take_withdrawal(user_of(request).pk)
     return _move_money(request, WithdrawForm, "withdraw_form", move)
 
 
@@ -98,4 +102,5 @@ def _move_money(
         else:
             messages.success(request, done)
             return redirect("account")
-    return account_page(request, status=400, **{name: form})
+    changed: dict[str, Any] = {name: form}
+    return account_page(request, status=400, **changed)

@@ -1,8 +1,9 @@
 """A new password for somebody who lost theirs: a link that works once, and only they set it.
 
-An operator makes the link and hands it over; no operator chooses or learns a password. The link
-carries a signature over the user's present password, last log-in and rights, so a new one of any of
-them, or a day's time, ends it. What it leads to ends every session of the user.
+It is mailed to the person, or an operator makes it and hands it over; no operator chooses or learns
+a password. The link carries a signature over the user's present password, last log-in and rights,
+so a new one of any of them, or a day's time, ends it. What it leads to ends every session of the
+user.
 """
 
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -19,6 +21,7 @@ from accounts.audit import record_act
 from accounts.models import User
 from accounts.people.locks import lock_user
 from accounts.people.passwords import set_password
+from accounts.people.pauses import pause_withdrawals
 from zavora.foundation.errors import Forbidden, NotFound
 
 RESET_LINK_HOURS: Final = settings.PASSWORD_RESET_TIMEOUT // 3600
@@ -49,7 +52,12 @@ def make_reset_link(*, by: Actor, user_id: int) -> tuple[str, str]:
     by.require_over(is_privileged=is_privileged(user), what="make reset links")
     if not user.is_active:
         raise NotFound("the user is shut out")
-    record_act(by, "user.reset_link", f"user:{user.pk}", email=user.email)
+    record_act(by, "user.reset_link", f"user:{user.pk}")
+    return link_parts(user)
+
+
+def link_parts(user: User) -> tuple[str, str]:
+    """Return what the address of a user's reset page is made of, for whoever may have it."""
     return urlsafe_base64_encode(force_bytes(user.pk)), reset_tokens.make_token(user)
 
 
@@ -69,13 +77,14 @@ def reset_password(
 ) -> User:
     """Give a user the password that they chose, by a link's token, which works this once.
 
-    Raises Forbidden where the token is not, or no longer, good, and ValidationFailed for a weak
-    password; then nothing was written.
+    Withdrawals pause for a while. Raises Forbidden where the token is not, or no longer, good, and
+    ValidationFailed for a weak password; then nothing was written.
     """
     user = lock_user(user_id)
     if not user.is_active or not reset_tokens.check_token(user, token):
         raise Forbidden("this link is not valid any more")
     set_password(user, password)
+    pause_withdrawals(user, now=timezone.now())
     actor = Actor(
         kind=ActorKind.USER, name=user.email, user_id=user.pk,
         address=address, request_id=request_id,

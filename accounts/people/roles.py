@@ -41,6 +41,13 @@ def set_user_rights(
     return user
 
 
+def take_all_rights(user: User) -> None:
+    """Leave a locked user without any right of operators; the caller saves the row."""
+    user.is_staff = user.is_superuser = False
+    user.groups.clear()
+    user.user_permissions.clear()
+
+
 @transaction.atomic(durable=True)
 def save_group(
     *, by: Actor, name: str, permissions: Iterable[Permission], group_id: int | None = None
@@ -51,7 +58,7 @@ def save_group(
     """
     by.require_everything("give rights")
     group = Group() if group_id is None else _lock_group(group_id)
-    was = [] if group_id is None else _names_of(group.permissions)
+    was = {} if group_id is None else _contents_of(group)
     group.name = name
     try:
         with transaction.atomic():
@@ -59,8 +66,7 @@ def save_group(
     except IntegrityError:
         raise Conflict("a group of this name exists already", name="taken") from None
     group.permissions.set(permissions)
-    now = _names_of(group.permissions)
-    record_act(by, "group.save", f"group:{group.pk}", name=name, was=was, now=now)
+    record_act(by, "group.save", f"group:{group.pk}", was=was, now=_contents_of(group))
     return group
 
 
@@ -78,6 +84,10 @@ def _rights_of(user: User) -> dict[str, object]:
         "groups": sorted(user.groups.values_list("name", flat=True)),
         "permissions": _names_of(user.user_permissions),
     }
+
+
+def _contents_of(group: Group) -> dict[str, object]:
+    return {"name": group.name, "permissions": _names_of(group.permissions)}
 
 
 def _names_of(permissions: Manager[Permission]) -> list[str]:

@@ -1,11 +1,13 @@
 """Reads of users and their accounts."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from accounts.models import (
-    Account,
-    User,
-)
+from django.utils import timezone
+
+from accounts.access.callers import Role
+from accounts.access.rights import SHARED
+from accounts.models import Account, Invitation, Membership, User
 from zavora.foundation.errors import AccountNotFound
 
 
@@ -14,15 +16,61 @@ def find_user(email: str) -> User | None:
     return User.objects.filter(email=email.strip().lower()).first()
 
 
-def get_account(public_id: UUID, *, owner_id: int | None = None) -> Account:
-    """Return a customer's account; with ``owner_id`` only that user's. Else AccountNotFound."""
-    accounts = Account.objects.filter(public_id=public_id, kind=Account.Kind.CUSTOMER)
-    if owner_id is not None:
-        accounts = accounts.filter(owner_id=owner_id)
-    account = accounts.first()
+def get_account(public_id: UUID) -> Account:
+    """Return a customer's account, or raise AccountNotFound."""
+    account = Account.objects.filter(public_id=public_id, kind=Account.Kind.CUSTOMER).first()
     if account is None:
         raise AccountNotFound("no such account")
     return account
+
+
+def get_reached_account(public_id: UUID, *, user_id: int) -> tuple[Account, Role]:
+    """Return an account of a user's own, or one that they are a member of, and what they are.
+
+    Raises AccountNotFound.
+    """
+    account = get_account(public_id)
+    if account.owner_id == user_id:
+        return account, Role.OWNER
+    found = Membership.objects.filter(SHARED, account=account, user_id=user_id).first()
+    if found is None:
+        raise AccountNotFound("no such account")
+    return account, Role(found.role)
+
+
+def list_memberships(user_id: int) -> list[Membership]:
+    """Return a user's memberships in accounts of others, oldest account first, with balances."""
+    found = Membership.objects.filter(SHARED, user_id=user_id).select_related("account__owner")
+    return list(found.order_by("account_id").prefetch_related("account__balances__asset"))
+
+
+def list_members(account_pks: Sequence[int]) -> list[Membership]:
+    """Return the members of some accounts with their users, oldest first."""
+    found = Membership.objects.filter(account_id__in=account_pks).select_related("user")
+    return list(found.order_by("pk"))
+
+
+def list_open_invitations(account_pks: Sequence[int]) -> list[Invitation]:
+    """Return what can still be accepted of the invitations to some accounts, oldest first."""
+    found = Invitation.objects.filter(
+        account_id__in=account_pks,
+        expires_at__gt=timezone.now(),
+        accepted_at=None,
+        declined_at=None,
+        withdrawn_at=None,
+    )
+    return list(found.order_by("pk"))
+
+
+def list_reached_accounts(user_id: int) -> list[Account]:
+    """Return a user's accounts, oldest first, and then those that others share with them."""
+    return list_accounts(user_id) + [one.account for one in list_memberships(user_id)]
+
+
+def list_accounts_with_fee_terms(after_pk: int, limit: int) -> list[int]:
+    """Return the next accounts that have tiers or own rates in markets, by primary key."""
+    accounts = Account.objects.filter(fee_terms__isnull=False, pk__gt=after_pk)
+    return list(accounts.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 def has_demo_accounts() -> bool:

@@ -1,14 +1,15 @@
-"""Who is asking: bearer tokens and browser sessions, by the same rules for every edge.
+"""Who is asking: tokens, signatures and browser sessions, by the same rules for every edge.
 
-A bearer token comes before a session, and a token that is not valid is refused even where a session
-is at hand. A session's unsafe requests pass Django's own cross-site check.
+A key comes before a session, and one that is not valid is refused even where a session is at hand.
+A session's unsafe requests pass Django's own cross-site check.
 """
 
 import ipaddress
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from importlib import import_module
 from io import BytesIO
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -19,9 +20,13 @@ from rest_framework.request import Request
 
 from accounts.access.actor import Actor
 from accounts.access.callers import Caller
-from accounts.access.selectors import find_caller_by_token, get_caller_of_user
+from accounts.access.confirmation import shown_at
+from accounts.access.selectors import find_api_key, find_caller_by_token, get_caller_of_user
 from accounts.people.selectors import find_user
 from accounts.services import ensure_user
+from api.access import replays
+from api.access.signatures import HEADERS, Signed, check_signed, read_signed, signed_text
+from api.access.usable import check_usable
 from zavora.foundation.errors import BadRequest, Forbidden, Unauthorized
 
 BEARER: Final = "bearer"
@@ -41,31 +46,17 @@ def bearer_token(authorization: str | None) -> str | None:
     return token
 
 
-def check_usable(caller: Caller | None, *, ip: str) -> Caller:
-    """Return the caller of a token, or raise Unauthorized or Forbidden where it may not act now."""
-    if caller is None:
-        raise Unauthorized("This credential is not valid.")
-    if has_expired(caller):
-        raise Unauthorized("This credential has expired.")
-    if not is_allowed_from(caller, ip):
-        raise Forbidden("This credential is not allowed from your address.")
-    return caller
+def require_one_credential(token: str | None, signed: Signed | None) -> None:
+    """Raise Unauthorized for a request that comes with a token and with a signature."""
+    if token is not None and signed is not None:
+        raise Unauthorized("Send a token or a signature, not both.", reason="two_credentials")
 
 
-def has_expired(caller: Caller) -> bool:
-    """Tell whether a credential's time is over: it may have ended since it was remembered."""
-    return caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)
-
-
-def is_allowed_from(caller: Caller, ip: str) -> bool:
-    """Tell whether a credential may be used from an address."""
-    if not caller.ip_allowed:
-        return True
-    try:
-        address = ipaddress.ip_address(ip)
-        return any(address == ipaddress.ip_address(one) for one in caller.ip_allowed)
-    except ValueError:
-        return False
+def target_of(scope: Mapping[str, Any]) -> bytes:
+    """Return the path of a request with its query, as it was sent: what v1 has signed."""
+    path = scope.get("raw_path") or quote(scope["path"]).encode()  # Daphne keeps no raw path
+    query: bytes = scope.get("query_string", b"")
+    return path + b"?" + query if query else path
 
 
 def session_key(cookies: str | None) -> str | None:
@@ -88,7 +79,7 @@ def find_caller_by_session(session_key: str) -> Caller | None:
     user = get_user(request)
     if not user.is_authenticated or user.pk is None:
         return None
-    return get_caller_of_user(user.pk)
+    return get_caller_of_user(user.pk, confirmed_at=shown_at(request, user, by_factor=True))
 
 
 def get_open_api_caller() -> Caller:
@@ -161,6 +152,11 @@ class CallerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         """Return user and caller, None without a credential; raises Unauthorized, Forbidden."""
         token = bearer_token(request.META.get("HTTP_AUTHORIZATION"))
+        signed = read_signed([request.headers.get(name) for name in HEADERS])
+        require_one_credential(token, signed)
+        if signed is not None:
+            caller = _caller_who_signed(request, signed)
+            return CallerUser(caller), caller
         if token is not None:
             caller = check_usable(
                 find_caller_by_token(token), ip=request.META.get("REMOTE_ADDR", "")
@@ -170,7 +166,8 @@ class CallerAuthentication(BaseAuthentication):
         if user is not None and user.is_authenticated:
             if request.method not in SAFE_METHODS:
                 check_csrf(request._request)
-            return user, get_caller_of_user(user.pk)
+            confirmed_at = shown_at(request._request, user, by_factor=True)
+            return user, get_caller_of_user(user.pk, confirmed_at=confirmed_at)
         if settings.ZAVORA_OPEN_API:
             check_local_origin(request._request)
             caller = get_open_api_caller()
@@ -180,3 +177,18 @@ class CallerAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme that a 401 asks for."""
         return 'Bearer realm="zavora"'
+
+
+def _caller_who_signed(request: Request, signed: Signed) -> Caller:
+    django = request._request
+    target = (
+        target_of(django.scope)
+        if isinstance(django, ASGIRequest)
+        else django.get_full_path().encode()
+    )
+    method = django.method or ""
+    text = signed_text(signed, method, target, django.body)
+    key = find_api_key(signed.key_name)
+    caller, mark = check_signed(key, signed, text, ip=request.META.get("REMOTE_ADDR", ""))
+    replays.require_new(mark, is_write=method not in SAFE_METHODS)
+    return caller

@@ -66,10 +66,9 @@ class Credentials:
         name = b"t" + sha256(token.encode("utf-8", "replace")).digest()
         return await self._get(name, lambda: find_caller_by_token(token), KEPT_S)
 
-    async def of_api_key(self, name: str) -> SigningKey | None:
-        """Return the signing key of a name."""
-        key, _ = await self._get(b"k" + name.encode(), lambda: find_api_key(name), KEPT_S)
-        return key
+    async def of_api_key(self, name: str) -> tuple[SigningKey | None, bool]:
+        """Return the signing key of a name, and whether it came from memory."""
+        return await self._get(b"k" + name.encode(), lambda: find_api_key(name), KEPT_S)
 
     async def of_session(self, session_key: str) -> tuple[Caller | None, bool]:
         """Return a session's caller, and whether it came from memory."""

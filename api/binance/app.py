@@ -23,6 +23,7 @@ from api.transport.compression import packed
 from api.transport.errors import JSON_TYPE, NO_STORE, Headers
 from api.transport.exact_json import encode
 from api.transport.http import SECURITY_HEADERS, Receive, Scope, Send
+from api.transport.refused import note_refused
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.logs import request_id_of
 
@@ -34,6 +35,7 @@ _PLACES: Final = re.compile(
 # Where a body counts; that of any other request is read and thrown away.
 BODY_METHODS: Final = frozenset({"POST", "PUT", "DELETE"})
 API_KEY_HEADER: Final = b"x-mbx-apikey"
+WRONG_METHOD_STATUS: Final = 405
 _USED_WEIGHT: Final = b"x-mbx-used-weight-1m"
 _HEAD: Final[Headers] = [JSON_TYPE, *SECURITY_HEADERS]
 _EMPTY_OBJECT: Final = b"{}"
@@ -72,7 +74,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except ClientGone:
         return
     except Exception as error:  # the outermost edge: every failure has an answer
-        status, more, content = render(known_compat_error(error))
+        known = known_compat_error(error)
+        status, more, content = render(known)
+        code = "method_not_allowed" if status == WRONG_METHOD_STATUS else known.code
+        note_refused(code, address=ip, method=request.method, path=request.path)
         headers += more[1:]  # the first is the content type, which stands already
     if request.may_pack and status == 200:
         accepted = dict(scope["headers"]).get(b"accept-encoding")
@@ -100,12 +105,12 @@ async def _answer(request: CompatRequest, scope: Scope, receive: Receive) -> Any
     """Return what a request is answered with: an object to encode, or ready JSON."""
     methods = _TABLE.get(request.path)
     if methods is None:
-        limits.take_weight(request.ip, 1)
+        await limits.take_weight(request.ip, 1)
         raise errors.unknown_path()
     method = request.method
     route = methods.get("GET" if method == "HEAD" else method)
     if route is None:
-        limits.take_weight(request.ip, 1)
+        await limits.take_weight(request.ip, 1)
         return _answer_options(request, methods)
     held = HeldBody(BUDGET, request.ip)
     try:
@@ -127,7 +132,8 @@ async def _answer_by(
             body = b""
     params = request.params = Params.of_request(query, body)
     weight = route.weight
-    limits.take_weight(request.ip, weight if isinstance(weight, int) else weight(params))
+    weight = request.weight = weight if isinstance(weight, int) else weight(params)
+    await limits.take_weight(request.ip, weight)
     if route.security is Security.NONE:
         # A book is asked for far too often for that.
         request.may_pack = request.path != depth_answers.PATH
@@ -157,7 +163,9 @@ async def _identify(request: CompatRequest, route: Route, received: dict[bytes, 
         request.ip,
         security=route.security,
         check_required=route.check_required,
+        is_write=request.method in BODY_METHODS,
     )
+    await limits.take_for_key(request.caller, request.ip, request.weight)
 
 
 def _answer_options(request: CompatRequest, methods: dict[str, Route]) -> bytes:

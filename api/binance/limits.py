@@ -1,14 +1,24 @@
-"""Request weights by address and new orders by account, and who is shut out for a while."""
+"""The published limits: request weights by address, new orders by account, and who is shut out.
+
+They are windows of the clock, as clients know them, in the same buckets as all limits of
+``api.limits``, which hold for this API as well: whoever asks through v1 has as much less here.
+"""
 
 import ipaddress
 import time
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from api.access.limits import COUNTERS_MAX, shared_counters
+import structlog
+
+from accounts.access.callers import Caller
+from api import limits
+from api.access.lease_keeper import SHARED_MORE
 from api.binance.words import errors
-from zavora.foundation.setting_values import SettingValue
+from zavora.foundation.addresses import counted_as
+from zavora.foundation.leases import LEASES, Charge, Lease, Limit
+
+log = structlog.get_logger(__name__)
 
 MINUTE_S: Final = 60
 # Who goes on after this many refusals within a minute is shut out for a while ...
@@ -18,12 +28,26 @@ BAN_FIRST_S: Final = 120
 BAN_MAX_S: Final = 3 * 86_400
 # A repeater is one whose last ban ended less than this ago.
 BAN_REMEMBERED_S: Final = 86_400
-# Seconds of a window, and what it is called.
-ORDER_WINDOWS: Final = ((10, "10 SECOND"), (86_400, "1 DAY"))
+# How many addresses are remembered that were refused; the oldest make room.
+BEHAVIOURS_MAX: Final = 50_000
+# How many addresses one settling tells of, and asks about.
+SHARED_MAX: Final = 500
 
-_WEIGHT_LIMIT: Final = SettingValue("ZAVORA_COMPAT_WEIGHT_PER_MINUTE")
-_ORDERS_PER_10S: Final = SettingValue("ZAVORA_COMPAT_ORDERS_PER_10S")
-_ORDERS_PER_DAY: Final = SettingValue("ZAVORA_COMPAT_ORDERS_PER_DAY")
+BY_WEIGHT: Final = Limit(
+    "compat-weight", "ZAVORA_COMPAT_WEIGHT_PER_MINUTE", MINUTE_S, in_windows=True
+)
+BY_ORDERS_10S: Final = Limit(
+    "compat-orders-10s", "ZAVORA_COMPAT_ORDERS_PER_10S", 10, in_windows=True
+)
+BY_ORDERS_DAY: Final = Limit(
+    "compat-orders-day", "ZAVORA_COMPAT_ORDERS_PER_DAY", 86_400, in_windows=True
+)
+# What a limit's period is called in its refusal.
+_INTERVALS: Final = {
+    BY_ORDERS_10S: "10 SECOND",
+    BY_ORDERS_DAY: "1 DAY",
+    limits.BY_ACCOUNT: "1 MINUTE",
+}
 
 
 class Behaviour:
@@ -39,78 +63,141 @@ class Behaviour:
 
 
 _behaviours: Final[dict[str, Behaviour]] = {}
+# Addresses that asked since bans were last shared.
+_seen: Final[dict[str, None]] = {}
 
 
-async def _share_bans(client: Any, ips: Iterable[str]) -> None:
+async def share_bans(client: Any) -> None:
     """Let every process shut out whom one of them has."""
     now = time.time()
+    names = list(_seen)[:SHARED_MAX]
+    for name in names:
+        del _seen[name]
     pipeline = client.pipeline(transaction=False)
-    for ip in ips:
-        key = f"compat:ban:{ip}"
-        behaviour = _behaviours.get(ip)
+    for name in names:
+        key = f"compat:ban:{name}"
+        behaviour = _behaviours.get(name)
         if behaviour is not None and behaviour.banned_until > now:
             seconds = int(behaviour.banned_until - now) + 1
             pipeline.set(key, f"{behaviour.banned_until} {behaviour.bans}", ex=seconds)
         pipeline.get(key)
     answers = [one for one in await pipeline.execute() if one is not True]
-    for ip, found in zip(ips, answers, strict=True):
-        if found is not None:
+    for name, found in zip(names, answers, strict=True):
+        if found is None:
+            continue
+        try:
             until, bans = found.split()
-            behaviour = _behaviour(ip)
-            behaviour.banned_until = max(behaviour.banned_until, float(until))
-            behaviour.bans = max(behaviour.bans, int(bans))
+            ended_at, count = float(until), int(bans)
+        except ValueError:  # somebody else's in the queue; the others' bans are read all the same
+            log.warning("ban_not_read", key=f"compat:ban:{name}")
+            continue
+        behaviour = _behaviour(name)
+        behaviour.banned_until = max(behaviour.banned_until, ended_at)
+        behaviour.bans = max(behaviour.bans, count)
 
 
-WEIGHTS: Final = shared_counters("compat:weight", MINUTE_S, also=_share_bans)
-ORDERS: Final = shared_counters("compat:orders", *(seconds for seconds, _ in ORDER_WINDOWS))
+SHARED_MORE.append(share_bans)
 
 
 # --- weights --------------------------------------------------------------------------------------
 
 
-def take_weight(ip: str, weight: int) -> int:
+async def take_weight(ip: str, weight: int) -> int:
     """Count a request and return the weight used in this minute, itself included.
 
     Raises -1003: with 429 over the limit, with 418 for who goes on after many of those.
     """
-    now = time.time()
-    (counter,) = WEIGHTS.of(ip, now)
-    WEIGHTS.touch(ip)
-    behaviour = _behaviours.get(ip)
-    if behaviour is not None and behaviour.banned_until > now:
-        left_s = int(behaviour.banned_until - now) + 1
-        raise errors.banned(int(behaviour.banned_until * 1000), left_s)
-    limit: int = _WEIGHT_LIMIT.value
-    used = counter.count + counter.others + weight
-    if limit and used > limit:
-        raise _refusal(ip, limit, now)
-    counter.count += weight
-    return used
+    name = counted_as(ip)
+    _check_ban(name)
+    short = await limits.take(_of_address(name, weight))
+    if short is not None:
+        raise _refusal(ip, short, weight)
+    return _used_weight(name)
+
+
+def take_weight_at_once(ip: str, weight: int) -> int | None:
+    """Count a request where that waits for nothing, and return the weight used in this minute.
+
+    None: it was not counted, ``take_weight`` can. Raises -1003 for who is shut out.
+    """
+    name = counted_as(ip)
+    _check_ban(name)
+    if not limits.take_at_once(_of_address(name, weight)):
+        return None
+    return _used_weight(name)
+
+
+async def take_for_key(caller: Caller, ip: str, weight: int) -> None:
+    """Let a key pay for a request that its address has paid for. Raises -1003 (429).
+
+    The address then has its weight back: the key alone is refused.
+    """
+    charges = limits.of_caller(caller, weight)
+    short = await limits.take(charges)
+    if short is not None:
+        limits.give_back(_of_address(counted_as(ip), weight))
+        wait_s = short.wait_s(weight, LEASES.clock())
+        raise errors.too_many_requests(short.limit.capacity, wait_s)
 
 
 def used_weight(ip: str) -> int:
     """Return the weight that an address used in this minute."""
-    return WEIGHTS.of(ip, time.time())[0].total
+    return _used_weight(counted_as(ip))
 
 
-def _refusal(ip: str, limit: int, now: float) -> errors.CompatError:
+def _used_weight(name: str) -> int:
+    """Return the weight used; as much as leaves no more than is left of the address's limit."""
+    published = _published_weight()
+    if not published:
+        return 0
+    now = LEASES.clock()
+    remaining = LEASES.of(BY_WEIGHT, name).remaining(now)
+    if limits.BY_ADDRESS.capacity:
+        remaining = min(remaining, LEASES.of(limits.BY_ADDRESS, name).remaining(now))
+    return max(0, published - remaining)
+
+
+def _published_weight() -> int:
+    """Return the weight that an address may use in a minute: no more than through all APIs."""
+    weight, in_all = BY_WEIGHT.capacity, limits.BY_ADDRESS.capacity
+    return min(weight, in_all) if in_all else weight
+
+
+def _of_address(name: str, weight: int) -> list[Charge]:
+    charges = limits.of_address(name, weight)
+    if BY_WEIGHT.capacity:
+        charges.append((LEASES.of(BY_WEIGHT, name), weight))
+    return charges
+
+
+def _check_ban(name: str) -> None:
+    if len(_seen) < BEHAVIOURS_MAX:
+        _seen[name] = None
+    behaviour = _behaviours.get(name)
+    if behaviour is not None and behaviour.banned_until > (now := time.time()):
+        left_s = int(behaviour.banned_until - now) + 1
+        raise errors.banned(int(behaviour.banned_until * 1000), left_s)
+
+
+def _refusal(ip: str, short: Lease, weight: int) -> errors.CompatError:
     """Return what a request over the limit is answered, once it is counted as one."""
-    behaviour = _behaviour(ip)
+    behaviour = _behaviour(counted_as(ip))
+    now = time.time()
     minute = int(now) // MINUTE_S
     if behaviour.minute != minute:
         behaviour.minute, behaviour.refusals = minute, 0
     behaviour.refusals += 1
     if behaviour.refusals > REFUSALS_MAX and not _is_loopback(ip):
         return _ban(behaviour, now)
-    return errors.too_many_requests(limit, MINUTE_S - int(now) % MINUTE_S)
+    return errors.too_many_requests(_published_weight(), short.wait_s(weight, LEASES.clock()))
 
 
-def _behaviour(ip: str) -> Behaviour:
-    behaviour = _behaviours.get(ip)
+def _behaviour(name: str) -> Behaviour:
+    behaviour = _behaviours.get(name)
     if behaviour is None:
-        if len(_behaviours) >= COUNTERS_MAX:
+        if len(_behaviours) >= BEHAVIOURS_MAX:
             del _behaviours[next(iter(_behaviours))]
-        behaviour = _behaviours[ip] = Behaviour()
+        behaviour = _behaviours[name] = Behaviour()
     return behaviour
 
 
@@ -134,36 +221,36 @@ def _is_loopback(ip: str) -> bool:
 # --- orders ---------------------------------------------------------------------------------------
 
 
-def take_order(account_pk: int) -> None:
+async def take_order(account_pk: int) -> None:
     """Count a new order of an account, or raise -1015 (429). One refused later is given back."""
-    now = time.time()
-    windows = ORDERS.of(account_pk, now)
-    for counter, limit, (seconds, interval) in zip(
-        windows, _order_limits(), ORDER_WINDOWS, strict=True
-    ):
-        if limit and counter.total >= limit:
-            raise errors.too_many_orders(limit, interval, seconds - int(now) % seconds)
-    ORDERS.touch(account_pk)
-    for counter in windows:
-        counter.count += 1
+    short = await limits.take(_of_order(account_pk))
+    if short is not None:
+        wait_s = short.wait_s(1, LEASES.clock())
+        raise errors.too_many_orders(short.limit.capacity, _INTERVALS[short.limit], wait_s)
 
 
 def give_order_back(account_pk: int) -> None:
     """Take back the count of an order that was refused."""
-    ORDERS.touch(account_pk)
-    for counter in ORDERS.of(account_pk, time.time()):
-        # Its window may have ended meanwhile.
-        counter.count = max(0, counter.count - 1)
+    limits.give_back(_of_order(account_pk))
+
+
+def _of_order(account_pk: int) -> list[Charge]:
+    """Return what a new order costs its account."""
+    charges = limits.of_account(account_pk)
+    for limit in (BY_ORDERS_10S, BY_ORDERS_DAY):
+        if limit.capacity:
+            charges.append((LEASES.of(limit, account_pk), 1))
+    return charges
 
 
 def order_counts(account_pk: int) -> tuple[int, int]:
     """Return an account's orders in the present ten seconds and in the present day."""
-    short, long = ORDERS.of(account_pk, time.time())
-    return short.total, long.total
-
-
-def _order_limits() -> tuple[int, int]:
-    return _ORDERS_PER_10S.value, _ORDERS_PER_DAY.value
+    now = LEASES.clock()
+    short, long = (
+        limit.capacity - LEASES.of(limit, account_pk).remaining(now)
+        for limit in (BY_ORDERS_10S, BY_ORDERS_DAY)
+    )
+    return short, long
 
 
 # --- what clients are told ------------------------------------------------------------------------
@@ -171,14 +258,12 @@ def _order_limits() -> tuple[int, int]:
 
 def rate_limits() -> list[dict[str, Any]]:
     """Return the limits as exchangeInfo publishes them; one that is off is left out."""
-    per_10s, per_day = _order_limits()
-    weight: int = _WEIGHT_LIMIT.value
-    limits = [
-        _limit("REQUEST_WEIGHT", "MINUTE", 1, weight),
-        _limit("ORDERS", "SECOND", 10, per_10s),
-        _limit("ORDERS", "DAY", 1, per_day),
+    published = [
+        _limit("REQUEST_WEIGHT", "MINUTE", 1, _published_weight()),
+        _limit("ORDERS", "SECOND", 10, BY_ORDERS_10S.capacity),
+        _limit("ORDERS", "DAY", 1, BY_ORDERS_DAY.capacity),
     ]
-    return [limit for limit in limits if limit["limit"]]
+    return [limit for limit in published if limit["limit"]]
 
 
 def rate_limits_used(ip: str, account_pk: int | None = None) -> list[dict[str, Any]]:
@@ -207,6 +292,6 @@ def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
 
 def forget() -> None:
     """Drop all counters (tests)."""
-    WEIGHTS.forget()
-    ORDERS.forget()
+    LEASES.forget()
     _behaviours.clear()
+    _seen.clear()

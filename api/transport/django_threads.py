@@ -7,6 +7,7 @@ its body is there; when all are taken, requests wait their turn, up to a bound.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
@@ -14,6 +15,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from api.transport.bodies import ClientGone, Receive, read_body
 from api.transport.errors import render
+from api.transport.parts import PARTS, send_head, send_parts
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.errors import Overloaded, ZavoraError
 from zavora.foundation.logs import request_id_of
@@ -52,7 +54,14 @@ class PooledASGIHandler(ASGIHandler):
         finally:
             held.release()
         for message in answer:
-            await send(message)
+            if message["type"] == PARTS:
+                await send_parts(message["read"], send)
+            else:
+                await send(message)
+
+    async def send_response(self, response: Any, send: Any) -> None:
+        """Send a response; of one that comes in parts its head."""
+        await send_head(partial(super().send_response, response), send, response)
 
     async def _answer(
         self,

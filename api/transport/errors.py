@@ -24,6 +24,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from api.transport.exact_json import encode
+from api.transport.refused import note_refused
 from zavora.foundation import errors
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.logs import REQUEST_ID_HEADER, request_id_of
@@ -153,9 +154,13 @@ def render(error: ZavoraError, *, request_id: str) -> tuple[int, Headers, bytes]
 
 
 def known_error(exception: BaseException) -> ZavoraError:
-    """Return the failure to show for any exception; what is unexpected is logged and hidden."""
+    """Return the failure to show for any exception; what is unexpected is logged and hidden.
+
+    It has no traceback: whoever keeps it in a frame that the traceback has would make a circle, and
+    the request, with its connection, would stay until the garbage collector came by.
+    """
     if isinstance(exception, ZavoraError):
-        return exception
+        return exception.with_traceback(None)
     if isinstance(exception, (OperationalError, InterfaceError)):
         # The database is restarting or gone. Nothing was queued: reads and look-ups come first.
         log.warning("database_unavailable", error=type(exception).__name__)
@@ -208,6 +213,7 @@ def drf_exception_handler(exception: Exception, context: dict[str, Any]) -> Resp
         )
     else:
         error = known_error(exception)
+    _note(context["request"], error, request_id)
     body = {"error": envelope(error), "request_id": request_id}
     response = Response(body, status=status_of(error), headers=extra_headers(error))
     response.exception = True
@@ -221,10 +227,21 @@ def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+def _note(request: Any, error: ZavoraError, request_id: str) -> None:
+    note_refused(
+        error.code,
+        address=request.META.get("REMOTE_ADDR", ""),
+        method=request.method,
+        path=request.path,
+        request_id=request_id,
+    )
+
+
 def answer_error(request: HttpRequest, error: ZavoraError) -> HttpResponse:
     """Answer with the envelope under /api, with a plain page elsewhere."""
     status = status_of(error)
     request_id = getattr(request, "request_id", None) or request_id_of(None)
+    _note(request, error, request_id)
     if not _is_api(request):
         context = {"status": status, "message": str(error), "request_id": request_id}
         response = render_template(request, "error.html", context, status=status)

@@ -3,13 +3,20 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from django.conf import settings
+
 from api.transport.errors import JSON_TYPE, Headers
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-SECURITY_HEADERS: Final[Headers] = [(b"x-content-type-options", b"nosniff")]
+# An answer that somebody is led to by a link is data to be kept, never a page of ours.
+FILE_NAME: Final = 'attachment; filename="api.json"'
+SECURITY_HEADERS: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-disposition", FILE_NAME.encode()),
+]
 
 
 def is_json(content_type: bytes) -> bool:
@@ -29,6 +36,31 @@ async def send_answer(
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+def strict_transport() -> Headers:
+    """Return what an answer by HTTPS carries beside Django's own: come by nothing else from now on.
+
+    None where it is not set (``SECURE_HSTS_SECONDS``).
+    """
+    if not settings.SECURE_HSTS_SECONDS:
+        return []
+    text = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    text += "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+    text += "; preload" if settings.SECURE_HSTS_PRELOAD else ""
+    return [(b"strict-transport-security", text.encode())]
+
+
+def adding(more: Headers, send: Send) -> Send:
+    """Return a ``send`` that adds headers to the answer."""
+
+    async def add(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            # Another list: some are kept for the next answer.
+            message = {**message, "headers": [*message["headers"], *more]}
+        await send(message)
+
+    return add
 
 
 def json_headers() -> Headers:

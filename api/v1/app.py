@@ -14,16 +14,19 @@ from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 
 from accounts.access.callers import Caller
-from api.access import limits
+from api import limits
 from api.access.auth import (
     SAFE_METHODS,
     bearer_token,
     check_csrf,
     check_local_origin,
-    check_usable,
     django_request,
+    require_one_credential,
     session_key,
+    target_of,
 )
+from api.access.signatures import HEADERS, Signed, check_signed, read_signed, signed_text
+from api.access.usable import check_usable
 from api.orders import as_caller
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
@@ -31,12 +34,13 @@ from api.transport.compression import packed
 from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
 from api.transport.exact_json import encode
 from api.transport.http import Receive, Scope, Send, json_headers, send_answer
+from api.transport.refused import note_refused
 from api.v1 import orders
 from api.v1.edge_request import EdgeRequest
 from api.v1.requests import parse_batch, symbol_of
 from api.v1.rest import health, market_data
 from zavora.foundation.bodies import BUDGET, HeldBody
-from zavora.foundation.errors import Unauthorized
+from zavora.foundation.errors import RateLimited, Unauthorized
 from zavora.foundation.logs import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -74,7 +78,7 @@ async def _place(request: EdgeRequest, caller: Caller) -> Body:
 async def _place_batch(request: EdgeRequest, caller: Caller) -> Body:
     items = parse_batch(request.json())
     # The request itself is counted; here the rest of its orders are.
-    limits.take_for_key(limits.name_of(caller), len(items) - 1)
+    await limits.take_for_caller(caller, request.ip, len(items) - 1)
     data = await orders.place_batch(caller, items, request_id=request.request_id, key=_key(request))
     return {"data": data}
 
@@ -148,6 +152,7 @@ PATHS: Final[dict[str, Methods]] = {
 _PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" not in path}
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
+_SIGNED_HEADERS: Final = tuple(name.lower().encode() for name in HEADERS)
 HEALTH_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
 
 Match = tuple[Methods, tuple[str, ...]]
@@ -201,8 +206,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         status, body = await _answer(request, receive, answer_headers)
     except ClientGone:
         return
-    except Exception as error:
-        status, error_headers, content = render(known_error(error), request_id=request.request_id)
+    except Exception as exception:
+        error = known_error(exception)
+        status, error_headers, content = render(error, request_id=request.request_id)
+        note_refused(
+            error.code,
+            address=request.ip,
+            method=request.method,
+            path=path,
+            request_id=request.request_id,
+        )
         answer_headers += error_headers[1:]  # the first is the content type, which stands already
         _log_answer(request, status)
         await send_answer(
@@ -243,7 +256,7 @@ async def _answer(
             raise MethodNotAllowed(allow)
         headers.append((b"allow", allow.encode()))
         return 200, {"data": {"methods": allow.split(", ")}}
-    usage = limits.take_for_ip(request.ip)
+    paid = await limits.take_for_address(request.ip)
     held = HeldBody(BUDGET, request.ip)
     try:
         request.body = await read_body(receive, request.headers, held)
@@ -254,7 +267,7 @@ async def _answer(
             result = route.handler(request, *arguments)
             return 200, (await result if route.is_async else result)  # type: ignore[misc, return-value]
         caller, is_remembered = await find_caller(request)
-        usage = limits.tighter(usage, limits.take_for_key(limits.name_of(caller)))
+        paid = limits.tighter(paid, await limits.take_for_caller(caller, request.ip))
         await web_process().feed.ensure_started()
 
         def call(one: Caller) -> Awaitable[Body]:
@@ -264,10 +277,13 @@ async def _answer(
             return await _reloaded(request, one) if is_remembered else None
 
         return 200, await as_caller(caller, call, reloaded)
+    except RateLimited:
+        paid = None  # the refusal says where it stands
+        raise
     finally:
         held.release()
-        if usage is not None:
-            headers += usage.headers()
+        if paid is not None:
+            headers += limits.headers(paid)
 
 
 async def _answer_health(request: EdgeRequest, path: str) -> tuple[int, Body]:
@@ -292,9 +308,13 @@ async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
     """Return the caller, and whether from memory. Raises Unauthorized or Forbidden."""
     credentials = web_process().credentials
     token = bearer_token(request.header(b"authorization"))
+    signed = read_signed([request.header(name) for name in _SIGNED_HEADERS])
+    require_one_credential(token, signed)
+    if signed is not None:
+        return await _caller_who_signed(request, signed)
     if token is not None:
         caller, is_remembered = await credentials.of_token(token)
-        return check_usable(caller, ip=request.ip), is_remembered
+        return _noted(check_usable(caller, ip=request.ip), request), is_remembered
     session = session_key(request.header(b"cookie"))
     if session is not None:
         caller, is_remembered = await credentials.of_session(session)
@@ -306,7 +326,27 @@ async def find_caller(request: EdgeRequest) -> tuple[Caller, bool]:
         check_local_origin(django_request(request.scope))
         caller, is_remembered = await credentials.of_open_api()
         return check_usable(caller, ip=request.ip), is_remembered
-    raise Unauthorized("Log in, or send a bearer token.")
+    raise Unauthorized("Log in, send a bearer token, or sign the request.")
+
+
+async def _caller_who_signed(request: EdgeRequest, signed: Signed) -> tuple[Caller, bool]:
+    """Return whose key signed the request, just now and for the first time."""
+    process = web_process()
+    key, is_remembered = await process.credentials.of_api_key(signed.key_name)
+    if request.is_proven:
+        # Asked once more, after its owner's accounts changed: the key may be gone meanwhile.
+        caller = check_usable(None if key is None else key.caller, ip=request.ip)
+        return caller, is_remembered
+    text = signed_text(signed, request.method, target_of(request.scope), request.body)
+    caller, mark = check_signed(key, signed, text, ip=request.ip)
+    await process.replays.require_new(mark, is_write=request.method not in SAFE_METHODS)
+    request.is_proven = True
+    return _noted(caller, request), is_remembered
+
+
+def _noted(caller: Caller, request: EdgeRequest) -> Caller:
+    web_process().key_uses.note(caller, request.ip)
+    return caller
 
 
 async def _reloaded(request: EdgeRequest, caller: Caller) -> Caller | None:

@@ -12,7 +12,7 @@ class EdgeRequest:
     """One request. ``may_pack``: the answer is public and may be compressed."""
 
     __slots__ = (
-        *("body", "headers", "ip", "is_public", "may_pack", "method", "path"),
+        *("body", "headers", "ip", "is_proven", "is_public", "may_pack", "method", "path"),
         *("request_id", "scope"),
     )
 
@@ -25,6 +25,8 @@ class EdgeRequest:
         self.ip: str = client[0] if client else ""
         self.request_id = ""
         self.body = b""
+        # Set once the request's signature was found good: it counts once, and is not asked again.
+        self.is_proven = False
         # Set once it is known that the answer holds nothing of its caller.
         self.is_public = False
         self.may_pack = False

@@ -109,9 +109,9 @@ class Fields:
             return None
         return value
 
-    def label(self, name: str, *, length_max: int = 64) -> str | None:
+    def label(self, name: str, *, required: bool = False, length_max: int = 64) -> str | None:
         """Take a short text for people, in any script, without control characters."""
-        value = self.take(name)
+        value = self.take(name, required=required)
         if value is None:
             return None
         if (
@@ -210,6 +210,25 @@ class Fields:
         except OverflowError:
             self.wrong[name] = expected
             return None
+
+    def texts(
+        self, name: str, *, count_max: int, required: bool = False, length_max: int = 16
+    ) -> list[str]:
+        """Take a list of short texts; absent is empty."""
+        values = self.take(name, required=required)
+        if values is None:
+            return []
+        if (
+            not isinstance(values, list)
+            or len(values) > count_max
+            or not all(isinstance(one, str) and not isinstance(one, Number) for one in values)
+            or any(len(one) > length_max for one in values)
+        ):
+            self.wrong[name] = (
+                f"expected a list of at most {count_max} texts of at most {length_max} characters"
+            )
+            return []
+        return values
 
     def refuse(self, name: str, expected: str) -> None:
         """Name a field as wrong, unless it already is."""

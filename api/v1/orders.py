@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
+from api import limits
 from api.orders import submit
 from api.process import web_process
 from api.transport.errors import envelope, known_error
@@ -61,8 +62,9 @@ async def place_order(
     """Place an order and return ``{order, trades}``. ``key`` comes before the client order id."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_place(params)
-    account_pk = caller.account_pk(asked.user_id)
+    account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
     terms = _terms_of_symbol(asked.market)
+    caller.require_market(terms.symbol)
     price, quantity, quote_quantity = _fitting(
         terms, price=asked.price, quantity=asked.quantity, quote_quantity=asked.quote_quantity
     )
@@ -76,6 +78,7 @@ async def place_order(
         deadline_ms=deadline_ms(),
         **requests.asked_words(asked),
     )
+    await limits.take_for_account(account_pk)
     reply = await submit(command, request_id)
     return _with_trades(caller, reply, terms, asked.user_id)
 
@@ -114,6 +117,7 @@ async def cancel_order(
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
     terms = _terms_of_id(market_id)
+    caller.require_market(terms.symbol)
     command = CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
         reply = await submit(command, request_id)
@@ -130,6 +134,7 @@ async def amend_order(
     asked = requests.parse_amend(params)
     number, account_pk, market_id = await _own_order(caller, order_id)
     terms = _terms_of_id(market_id)
+    caller.require_market(terms.symbol)
     price, quantity, _ = _fitting(terms, price=asked.price, quantity=asked.quantity)
     command = AmendOrder(
         account_id=account_pk,
@@ -140,6 +145,7 @@ async def amend_order(
         key=key,
         deadline_ms=deadline_ms(),
     )
+    await limits.take_for_account(account_pk)
     try:
         reply = await submit(command, request_id)
     except OrderNotFound:
@@ -152,26 +158,25 @@ async def cancel_all(
 ) -> list[Shape]:
     """Cancel an account's open orders; return ``{order}`` for each, or ``{error}`` for a shard.
 
-    Without a market the command goes to every shard; what one shard refuses stops no other.
+    Without a market the command goes to every shard, of a key that is limited to markets to each of
+    those; what one shard refuses stops no other.
     """
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel_all(params)
-    account_pk = caller.account_pk(asked.account)
+    account_pk = caller.account_pk(asked.account, SCOPE_TRADE)
     by_id = {view.terms.market_id: view.terms for view in web_process().feed.markets()}
-    market = None if asked.market is None else _terms_of_symbol(asked.market)
-    shards = [market.shard_id] if market else sorted({t.shard_id for t in by_id.values()})
     commands = [
         submit(
             CancelAllOrders(
                 account_id=account_pk,
-                market_id=market.market_id if market else None,
+                market_id=market_id,
                 side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
-                key=f"{key}:{shard_id}" if key else None,
+                key=f"{key}:{place}" if key else None,
             ),
             request_id,
             shard_id=shard_id,
         )
-        for shard_id in shards
+        for place, shard_id, market_id in _places_to_cancel(caller, asked.market)
     ]
     results = await asyncio.gather(*commands, return_exceptions=True)
     if len(results) == 1 and isinstance(results[0], BaseException):
@@ -188,17 +193,36 @@ async def cancel_all(
     return answer
 
 
+def _places_to_cancel(caller: Caller, symbol: str | None) -> list[tuple[str, int, int | None]]:
+    """Return where to cancel: a name for each place, its shard, and one market or all (None)."""
+    if symbol is not None:
+        caller.require_market(symbol)
+        terms = _terms_of_symbol(symbol)
+        return [(str(terms.shard_id), terms.shard_id, terms.market_id)]
+    everywhere = [view.terms for view in web_process().feed.markets()]
+    if caller.only_markets is None:
+        return [(str(shard), shard, None) for shard in sorted({one.shard_id for one in everywhere})]
+    return [
+        (f"{one.shard_id}:{one.market_id}", one.shard_id, one.market_id)
+        for one in everywhere
+        if one.symbol in caller.only_markets
+    ]
+
+
 async def cancel_all_after(caller: Caller, timeout_ms: int, *, request_id: str) -> int:
-    """Have all orders of the caller's accounts cancelled in ``timeout_ms``; 0: not any more.
+    """Have all orders of the caller's own accounts cancelled in ``timeout_ms``; 0: not any more.
+
+    Raises Forbidden for a key that is limited to markets: it would cancel in all.
 
     Return when that is due, in microseconds since 1970 (0: never), once every shard has it. Where
     one refuses, others may have it; asking again is safe.
     """
     caller.require(SCOPE_TRADE)
+    caller.require_all_markets()
     shards = sorted({view.terms.shard_id for view in web_process().feed.markets()})
     commands = [
         submit(SetTimer(account_pk, caller.key_id or 0, timeout_ms), request_id, shard_id=shard_id)
-        for account_pk in caller.accounts.values()
+        for account_pk in caller.meant_by_all.values()
         for shard_id in shards
     ]
     due_us = 0
@@ -282,7 +306,10 @@ def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
 
 
 async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
-    """Return an order's number, account and market; OrderNotFound for anybody else's."""
+    """Return number, account and market of an order that the caller may change.
+
+    OrderNotFound for anybody else's, Forbidden where they may only look at it.
+    """
     number = order_id_of(order_id)
     if number is None:
         raise OrderNotFound("There is no such order.")
@@ -295,6 +322,7 @@ async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
     account_pk, market_id = place
     if account_pk not in caller.accounts.values():
         raise OrderNotFound("There is no such order.")
+    caller.require_in(account_pk, SCOPE_TRADE)
     return number, account_pk, market_id
 
 

@@ -4,19 +4,20 @@ Decimals are strings in the figures' own scales, times RFC 3339 with six decimal
 Account ids are public UUIDs; a counterparty's ids are null for a caller who does not own them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import asdict
 
+from accounts.access.callers import Caller, Role
 from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
 from matching import wire
-from matching.markets.terms import MarketTerms
+from matching.markets.terms import MarketTerms, Promotion
 from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
 from zavora.foundation.times import microseconds_of
 
@@ -55,7 +56,24 @@ ACCOUNT_STATUS: Final = {
     "frozen": "Frozen",
     "closed": "Closed",
 }
-WITHDRAWAL_STATE: Final = {"pending": "Pending", "settled": "Settled", "cancelled": "Cancelled"}
+ROLE: Final = {Role.OWNER: "Owner", Role.TRADER: "Trader", Role.VIEWER: "Viewer"}
+# Three states as clients have always known them, and behind them the stages.
+WITHDRAWAL_STATE: Final = {
+    "pending": "Pending",
+    "approved": "Pending",
+    "settled": "Settled",
+    "cancelled": "Cancelled",
+    "refused": "Cancelled",
+    "failed": "Cancelled",
+}
+WITHDRAWAL_STAGE: Final = {
+    "pending": "Pending",
+    "approved": "Approved",
+    "settled": "Settled",
+    "cancelled": "Cancelled",
+    "refused": "Refused",
+    "failed": "Failed",
+}
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
 _DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -152,6 +170,7 @@ def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
 def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape:
     """Return a Fill: a trade as one of its parties sees it."""
     buys = (state.taker_side == "buy") != is_maker
+    fee = state.maker_fee if is_maker else state.taker_fee
     return {
         "id": str(state.sequence),
         "order_id": str(state.maker_order_id if is_maker else state.taker_order_id),
@@ -160,8 +179,8 @@ def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape
         "price": state.price,
         "quantity": state.quantity,
         "amount": state.amount,
-        "fee": state.maker_fee if is_maker else state.taker_fee,
-        "fee_asset": terms.base.code if buys else terms.quote.code,
+        "fee": fee,
+        "fee_asset": terms.fee_asset(fee, buys=buys).code,
         "liquidity": "Maker" if is_maker else "Taker",
         "created_at": time_text(state.created_us),
     }
@@ -188,7 +207,20 @@ def market(terms: MarketTerms) -> Shape:
         "state": PHASE[terms.rules.phase],
         "maker_fee": rate(terms.rules.maker_fee_ppm),
         "taker_fee": rate(terms.rules.taker_fee_ppm),
+        "promotion": _promotion(terms.promotion),
         "is_demo": terms.rules.is_demo,
+    }
+
+
+def _promotion(promotion: Promotion | None) -> Shape | None:
+    """Return a Promotion: whether it has begun or ended is the reader's to tell."""
+    if promotion is None:
+        return None
+    return {
+        "maker_fee": rate(promotion.maker_ppm),
+        "taker_fee": rate(promotion.taker_ppm),
+        "starts_at": time_text(promotion.from_us),
+        "ends_at": time_text(promotion.until_us),
     }
 
 
@@ -239,11 +271,18 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def account(row: Any) -> Shape:
-    """Return an Account."""
+def accounts(rows: Iterable[Any], caller: Caller) -> list[Shape]:
+    """Return those Accounts that a caller's credential reaches."""
+    reached = (row for row in rows if row.public_id in caller.accounts)
+    return [account(row, role=caller.role_in(row.pk)) for row in reached]
+
+
+def account(row: Any, *, role: Role = Role.OWNER) -> Shape:
+    """Return an Account, with what the caller is to it."""
     return {
         "id": str(row.public_id),
         "label": row.label,
+        "role": ROLE[role],
         "status": ACCOUNT_STATUS[row.status],
         **account_rates(row),
         "created_at": moment_text(row.created_at),
@@ -293,7 +332,8 @@ def balance_of_units(
 
 
 def withdrawal(row: Any, account_id: UUID) -> Shape:
-    """Return a Withdrawal, from a row that has its asset."""
+    """Return a Withdrawal, from a row that has its asset and its approval."""
+    approval = row.approval
     return {
         "id": str(row.pk),
         "account_id": str(account_id),
@@ -301,8 +341,36 @@ def withdrawal(row: Any, account_id: UUID) -> Shape:
         "amount": format_decimal(row.amount, row.asset.scale),
         "address": row.address,
         "state": WITHDRAWAL_STATE[row.state],
+        "stage": WITHDRAWAL_STAGE[row.state],
+        "approvals_needed": 0 if approval is None else approval.approvers_needed,
+        "approvals_given": 0 if approval is None else approval.approvers_given,
         "created_at": moment_text(row.created_at),
         "updated_at": moment_text(row.updated_at),
+    }
+
+
+def transfer(row: Any) -> Shape:
+    """Return a Transfer, from a row that has its accounts and its asset."""
+    return {
+        "id": str(row.public_id),
+        "from_account": str(row.from_account.public_id),
+        "to_account": str(row.to_account.public_id),
+        "asset": row.asset.code,
+        "amount": format_decimal(row.amount, row.asset.scale),
+        "created_at": moment_text(row.created_at),
+    }
+
+
+def address(row: Any, account_id: UUID) -> Shape:
+    """Return an Address, from a row that has its asset."""
+    return {
+        "id": str(row.pk),
+        "account_id": str(account_id),
+        "asset": row.asset.code,
+        "address": row.address,
+        "label": row.label,
+        "created_at": moment_text(row.created_at),
+        "usable_at": moment_text(row.usable_at),
     }
 
 

@@ -1,9 +1,17 @@
 /** Behaviour of the account pages; they work without it. */
 
+import { mount as mountPasskeys } from "./panels/passkeys.ts";
+import { mount as mountPassword } from "./panels/password.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
 
 const themeToggle = document.getElementById("theme-toggle");
 if (themeToggle) mountThemeToggle(themeToggle);
+
+mountPasskeys(document.body);
+
+for (const input of document.querySelectorAll<HTMLInputElement>(".form-field > input[type=password]")) {
+  mountPassword(input);
+}
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
   button.hidden = !navigator.clipboard;
@@ -21,4 +29,4 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form[data-confirm
   });
 }
 
-document.querySelector<HTMLElement>(".has-error input, .has-error select")?.focus();
+document.querySelector<HTMLElement>(".has-error input, .has-error select, .has-error textarea")?.focus();

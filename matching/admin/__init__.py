@@ -1,5 +1,5 @@
 """Operators' pages of markets and of what workers write; Django finds them here."""
 
-from matching.admin import accounts, markets, written
+from matching.admin import accounts, fees, markets, written
 
-__all__ = ["accounts", "markets", "written"]
+__all__ = ["accounts", "fees", "markets", "written"]

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.access.page_actors import operator_of
 from matching.admin.look_ups import transactions_of_order
-from matching.services import freeze_account, unfreeze_account
+from matching.services import cancel_orders, freeze_account, unfreeze_account
 from zavora.foundation.admin.base import Additions, Related, add_to
 from zavora.foundation.admin.forms import for_each
 
@@ -23,10 +23,10 @@ LISTS: Final = (
 @admin.action(
     description="Freeze the selected accounts and cancel their orders", permissions=["freeze"]
 )
-def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
     """Freeze accounts in every shard."""
     by = operator_of(request)
-    for_each(
+    return for_each(
         model_admin,
         request,
         rows,
@@ -36,10 +36,10 @@ def freeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
 
 
 @admin.action(description="Unfreeze the selected accounts", permissions=["freeze"])
-def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
     """Let accounts trade again."""
     by = operator_of(request)
-    for_each(
+    return for_each(
         model_admin,
         request,
         rows,
@@ -48,10 +48,25 @@ def unfreeze(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> Non
     )
 
 
+@admin.action(
+    description="Cancel all open orders of the selected accounts", permissions=["cancel_orders"]
+)
+def cancel_all(model_admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+    """Cancel what is open in every shard."""
+    by = operator_of(request)
+    return for_each(
+        model_admin,
+        request,
+        rows,
+        lambda account: cancel_orders(by=by, account_id=account.public_id),
+        done="open orders cancelled",
+    )
+
+
 add_to(
     "accounts.account",
     Additions(
-        actions=(freeze, unfreeze),
+        actions=(freeze, unfreeze, cancel_all),
         related=tuple(
             Related(label, lambda account: str(account.public_id), text) for label, text in LISTS
         ),

@@ -8,7 +8,8 @@ from django.db.models.functions import Cast
 
 from matching.models import Market, Order, Trade
 from matching.orders.selectors import called
-from zavora.foundation.admin.search import Branch, LookUp, number_of
+from zavora.foundation.admin.search import Branch, LookUp
+from zavora.foundation.digits import number_of
 
 # Trades of one order that a search goes through.
 TRADES_MAX: Final = 2_000

@@ -11,7 +11,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
@@ -32,7 +32,7 @@ from matching.services import (
     set_market_phase,
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
-from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.foundation.admin.forms import ReasonForm, ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.foundation.admin.search import numbers, parts
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM
@@ -40,7 +40,7 @@ from zavora.foundation.money import EXACT, PPM
 # --- markets -------------------------------------------------------------------------------------
 
 
-class RulesForm(forms.Form):
+class RulesForm(ReasonForm):
     """The rules of a market that can change at any time."""
 
     min_notional = DecimalTextField(initial="0", help_text="In the quote asset.")
@@ -55,7 +55,11 @@ class RulesForm(forms.Form):
         help_text="How far a price may be from the last one, in parts per million; empty: any.",
     )
     maker_fee_ppm = forms.IntegerField(
-        initial=0, min_value=0, max_value=PPM, label="Maker fee", help_text="Parts per million."
+        initial=0,
+        min_value=-PPM,
+        max_value=PPM,
+        label="Maker fee",
+        help_text="Parts per million; below zero: a rebate, a part of the taker's fee.",
     )
     taker_fee_ppm = forms.IntegerField(
         initial=0, min_value=0, max_value=PPM, label="Taker fee", help_text="Parts per million."
@@ -75,6 +79,18 @@ class RulesForm(forms.Form):
         label="Self-trade prevention",
         help_text="Whose orders never trade with each other: one owner's, or one account's.",
     )
+    promotion_maker_fee_ppm = forms.IntegerField(
+        required=False, min_value=-PPM, max_value=PPM, label="Promotion: maker fee"
+    )
+    promotion_taker_fee_ppm = forms.IntegerField(
+        required=False, min_value=0, max_value=PPM, label="Promotion: taker fee"
+    )
+    promotion_starts_at = forms.DateTimeField(required=False, label="Promotion starts (UTC)")
+    promotion_ends_at = forms.DateTimeField(
+        required=False,
+        label="Promotion ends (UTC)",
+        help_text="All four of a promotion or none. It lowers what accounts without own rates pay.",
+    )
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
 
@@ -86,7 +102,7 @@ class RulesForm(forms.Form):
 
 
 def _rules_of(market: Market) -> dict[str, Any]:
-    return {name: getattr(market, name) for name in RulesForm.base_fields}
+    return {name: getattr(market, name) for name in RulesForm.base_fields if name != "reason"}
 
 
 def _asset_codes() -> list[tuple[str, str]]:
@@ -186,9 +202,11 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         change_market(by=operator_of(request), symbol=row.symbol, **changes)
         return f"{row}: changed {', '.join(sorted(changes))}"
 
-    def _set_phase(self, request: HttpRequest, rows: QuerySet[Market], phase: str) -> None:
+    def _set_phase(
+        self, request: HttpRequest, rows: QuerySet[Market], phase: str
+    ) -> HttpResponse | None:
         by = operator_of(request)
-        for_each(
+        return for_each(
             self,
             request,
             rows,
@@ -197,19 +215,19 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         )
 
     @admin.action(description="Halt the selected markets", permissions=["run"])
-    def halt(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+    def halt(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
         """Stop trading."""
-        self._set_phase(request, rows, Market.Phase.HALTED)
+        return self._set_phase(request, rows, Market.Phase.HALTED)
 
     @admin.action(description="Resume the selected markets", permissions=["run"])
-    def resume(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+    def resume(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
         """Trade again."""
-        self._set_phase(request, rows, Market.Phase.CONTINUOUS)
+        return self._set_phase(request, rows, Market.Phase.CONTINUOUS)
 
     @admin.action(description="Let the selected markets cancel only", permissions=["run"])
-    def cancel_only(self, request: HttpRequest, rows: QuerySet[Market]) -> None:
+    def cancel_only(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
         """Take cancels, nothing else."""
-        self._set_phase(request, rows, Market.Phase.CANCEL_ONLY)
+        return self._set_phase(request, rows, Market.Phase.CANCEL_ONLY)
 
 
 @admin.register(MarketState)

@@ -36,10 +36,11 @@ def unit_of_hold(order: Order) -> Unit:
 
 
 def unit_of_fee(trade: Any, role: str) -> Unit:
-    """Return the unit of a party's fee: what it received, base for the buyer, quote else."""
+    """Return the unit of a party's fee: what it received; of a rebate: what it gave."""
     taker_buys = trade.taker_side == Order.Side.BUY
     is_buyer = taker_buys if role == "taker" else not taker_buys
-    return unit_of_base(trade) if is_buyer else unit_of_quote(trade)
+    is_rebate = getattr(trade, f"{role}_fee") < 0
+    return unit_of_base(trade) if is_buyer != is_rebate else unit_of_quote(trade)
 
 
 def unit_of_tick(market: Market) -> Unit:

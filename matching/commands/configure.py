@@ -1,5 +1,6 @@
 """Add a market, or change the rules of one."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +50,10 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     # As journals without them mean it: their orders' owners are not known, and nothing was limited.
     self_trade_scope: str = "owner"
     max_open_orders: int | None = None
+    promotion_maker_fee_ppm: int | None = None
+    promotion_taker_fee_ppm: int | None = None
+    promotion_starts_at: datetime | None = None
+    promotion_ends_at: datetime | None = None
 
 
 class ConfigureKind(Kind[ConfigureMarket]):

@@ -3,7 +3,6 @@
 from operator import attrgetter
 from typing import Final, Literal
 
-from accounts.money.balances import AccountFigures
 from matching.commands import room
 from matching.commands.base import (
     Batch,
@@ -21,6 +20,7 @@ from matching.commands.base import (
 )
 from matching.engine.commands import Place
 from matching.engine.orders import NOTHING_CARRIED, Carried, OrderTerms
+from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
 
 
@@ -67,7 +67,7 @@ class PlaceKind(Kind[PlaceOrder]):
         terms = batch.terms_here(command.market_id)
         account = batch.active_account(command.account_id)
         asset = terms.quote if command.side == "buy" else terms.base
-        maker_ppm, taker_ppm = rates_of(account, terms)
+        maker_ppm, taker_ppm = rates_of(account, terms, batch.time_us)
         return Given(
             batch.time_us,
             batch.new_id(),
@@ -88,15 +88,6 @@ class PlaceKind(Kind[PlaceOrder]):
         market = batch.engine.market(command.market_id)
         brings_units = room.could_bring_units(market, step.command)  # type: ignore[arg-type]
         return batch.watches(command.account_id, command.side, step.terms, brings_units)
-
-
-def rates_of(account: AccountFigures, terms: MarketTerms) -> tuple[int, int]:
-    """Return an account's maker and taker rates in a market: its own, or the market's."""
-    maker_ppm, taker_ppm = account.maker_fee_ppm, account.taker_fee_ppm
-    return (
-        terms.rules.maker_fee_ppm if maker_ppm is None else maker_ppm,
-        terms.rules.taker_fee_ppm if taker_ppm is None else taker_ppm,
-    )
 
 
 def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:

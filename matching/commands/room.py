@@ -112,6 +112,10 @@ def first_without_room(
             return seller
         counted.add((buyer.account_id, base.asset_id), -event.buyer_fee_units, base.scale)
         counted.add((seller.account_id, quote.asset_id), -event.seller_fee_units, quote.scale)
+        if event.rebate_units:  # less than what the maker has just given of it: there is room
+            given = base if event.taker.terms.side == "buy" else quote
+            maker_key = event.maker.account_id, given.asset_id
+            counted.add(maker_key, event.rebate_units, given.scale)
     rest_lots = order.remaining_lots if order.status in ("new", "partially_filled") else 0
     rest_units = notional_units(terms.integers, order.price_ticks or 0, rest_lots)
     if order.terms.side == "buy":

@@ -30,9 +30,15 @@ def hold_units(rules: IntegerRules, side: Side, price_ticks: int, quantity_lots:
     return quantity_lots * rules.lot_units
 
 
-def fee_units(*, received_units: int, rate_ppm: int) -> int:
-    """Return the fee in the received asset's smallest units.
+def fee_units(received_units: int, rate_ppm: int) -> int:
+    """Return the fee in the received asset's smallest units: rounded up, at most all of it."""
+    fee = -(-received_units * rate_ppm // 1_000_000)
+    return fee if fee < received_units else received_units
 
-    Rounded up and never more than was received; a rebate (negative) is rounded towards zero.
+
+def rebate_units(*, taker_received_units: int, maker_ppm: int, taker_fee_units: int) -> int:
+    """Return what a maker of a negative rate gets of the taker's fee, in that fee's asset.
+
+    Rounded down and never more than that fee: no fill costs the house a unit of any asset (ADR 27).
     """
-    return min(received_units, -(-received_units * rate_ppm // 1_000_000))
+    return min(taker_fee_units, taker_received_units * -maker_ppm // 1_000_000)

@@ -54,6 +54,7 @@ class Traded(msgspec.Struct, gc=False):
     this taker at this price. ``buyer_hold_units`` is how much of the buyer's hold the fill used up:
     ``quote_units`` of it is paid, the rest returns to available. The seller's hold shrinks by
     ``base_units``. Fees are in what each side receives: the buyer's in base, the seller's in quote.
+    A maker of a negative rate pays none and gets ``rebate_units`` of the taker's fee, in its asset.
     ``maker_...`` and ``taker_...`` are what both orders have filled right after this trade; what
     they have left is the rest of their quantity. Written by the engine alone: the last fill of a
     taker learns what becomes of it (``taker_status``).
@@ -75,6 +76,7 @@ class Traded(msgspec.Struct, gc=False):
     taker_filled_lots: int
     taker_filled_quote_units: int
     taker_status: OrderStatus
+    rebate_units: int = 0
 
 
 class OrderAmended(msgspec.Struct, frozen=True, gc=False):

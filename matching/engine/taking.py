@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from matching.engine.amounts import fee_units, lot_cost_units, notional_units
+from matching.engine.amounts import fee_units, lot_cost_units, notional_units, rebate_units
 from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
 from matching.engine.orders import CloseReason, Order, OrderStatus
@@ -125,7 +125,7 @@ def _trade(
         taker.hold_units -= base_units
         maker.hold_units -= quote_units
         buyer_ppm, seller_ppm = maker.maker_ppm, taker.taker_ppm
-    return Traded(
+    traded = Traded(
         market.trade_sequence,
         run_sequence,
         maker,
@@ -135,14 +135,22 @@ def _trade(
         base_units,
         quote_units,
         buyer_hold_units,
-        fee_units(received_units=base_units, rate_ppm=buyer_ppm) if buyer_ppm else 0,
-        fee_units(received_units=quote_units, rate_ppm=seller_ppm) if seller_ppm else 0,
+        fee_units(base_units, buyer_ppm) if buyer_ppm > 0 else 0,
+        fee_units(quote_units, seller_ppm) if seller_ppm > 0 else 0,
         maker_filled_lots,
         maker_spent_units,
         taker_filled_lots,
         taker_spent_units,
         "partially_filled",
     )
+    if maker.maker_ppm < 0:
+        buys = terms.side == "buy"
+        traded.rebate_units = rebate_units(
+            taker_received_units=base_units if buys else quote_units,
+            maker_ppm=maker.maker_ppm,
+            taker_fee_units=traded.buyer_fee_units if buys else traded.seller_fee_units,
+        )
+    return traded
 
 
 def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) -> None:

@@ -6,12 +6,14 @@ these questions: what it applied once, it applies again.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, get_args
 
 from matching.engine.rules import MarketPhase, SelfTradeScope
 from matching.markets.terms import (
     FIGURES,
+    PROMOTION,
     AssetTerms,
     MarketRules,
     MarketTerms,
@@ -70,8 +72,22 @@ def require_sound(terms: MarketTerms) -> None:
     """Hold terms that are exact against each other. Raises ValidationFailed naming the fields."""
     require_figures({name: getattr(terms.rules, name) for name in FIGURES})
     wrong = _wrong_words(terms) | _wrong_counts(terms) | wrong_limits(terms)
+    wrong |= _wrong_promotion(terms)
     if wrong:
         raise ValidationFailed("the market's rules contradict themselves", **wrong)
+
+
+def _wrong_promotion(terms: MarketTerms) -> dict[str, str]:
+    given = {name: getattr(terms.rules, name) for name in PROMOTION}
+    missing = [name for name, value in given.items() if value is None]
+    if 0 < len(missing) < len(given):
+        return dict.fromkeys(missing, "expected all four of a promotion, or none of them")
+    times = [value for value in given.values() if isinstance(value, datetime)]
+    if any(time.tzinfo is None for time in times):
+        return {"promotion_starts_at": "expected times with their offset from UTC"}
+    if times and times[0] >= times[1]:
+        return {"promotion_ends_at": "expected a time after promotion_starts_at"}
+    return {}
 
 
 def _wrong_words(terms: MarketTerms) -> dict[str, str]:

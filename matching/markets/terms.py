@@ -4,6 +4,7 @@ Prices are ticks, quantities lots and amounts smallest units inside the engine a
 Text that does not fit a tick or a lot is refused, never rounded.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
@@ -16,6 +17,7 @@ from matching.engine.rules import IntegerRules, SelfTradeScope
 from zavora.foundation import money
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import NotExact
+from zavora.foundation.times import microseconds_of
 
 # How many texts of figures a process remembers each way.
 TEXTS_MAX: Final = 2**16
@@ -56,9 +58,17 @@ class MarketRules(msgspec.Struct, frozen=True):
     is_demo: bool = False
     self_trade_scope: SelfTradeScope = "owner"
     max_open_orders: int | None = DEFAULT_MAX_OPEN_ORDERS
+    # All four, or none: the rates that nobody without rates of their own pays more than meanwhile.
+    promotion_maker_fee_ppm: int | None = None
+    promotion_taker_fee_ppm: int | None = None
+    promotion_starts_at: datetime | None = None
+    promotion_ends_at: datetime | None = None
 
 
 RULES: Final = MarketRules.__struct_fields__
+PROMOTION: Final = RULES[-4:]
+# What a permission of its own changes.
+FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", *PROMOTION})
 # Those that are decimals.
 FIGURES: Final = RULES[:6]
 # Those that keep a figure from growing without bound.
@@ -71,6 +81,15 @@ _rules_of: Final = attrgetter(*RULES)
 def rules_of(source: object) -> MarketRules:
     """Return the rules that a row has by their names."""
     return MarketRules(*_rules_of(source))
+
+
+class Promotion(msgspec.Struct, frozen=True):
+    """Lower rates of a market from a time until another, in microseconds since 1970."""
+
+    maker_ppm: int
+    taker_ppm: int
+    from_us: int
+    until_us: int
 
 
 class MarketTerms(msgspec.Struct, frozen=True):
@@ -92,6 +111,7 @@ class MarketTerms(msgspec.Struct, frozen=True):
     # Most figures of most orders are these.
     zero_quantity: str
     zero_quote: str
+    promotion: Promotion | None = None
 
     def price_to_ticks(self, text: str) -> int:
         """Return a price as ticks. Raises NotExact: not a positive multiple of the tick size."""
@@ -125,6 +145,10 @@ class MarketTerms(msgspec.Struct, frozen=True):
     def is_below_smallest(self, notional: Decimal) -> bool:
         """Tell whether an amount of quote is less than an order's must be."""
         return notional < self.rules.min_notional
+
+    def fee_asset(self, fee: str, *, buys: bool) -> AssetTerms:
+        """Return the asset of a party's fee: what it received; of a rebate: what it gave."""
+        return self.base if buys != fee.startswith("-") else self.quote
 
     def base_text(self, units: int) -> str:
         """Return an amount of the base asset as text with its scale's decimals."""
@@ -163,7 +187,16 @@ def build_terms(
         lot_units=money.decimal_to_units(rules.lot_size, lot_decimals),
         zero_quantity=money.units_to_text(0, lot_decimals),
         zero_quote=money.units_to_text(0, quote.scale),
+        promotion=_promotion_of(rules),
     )
+
+
+def _promotion_of(rules: MarketRules) -> Promotion | None:
+    maker_ppm, taker_ppm = rules.promotion_maker_fee_ppm, rules.promotion_taker_fee_ppm
+    starts_at, ends_at = rules.promotion_starts_at, rules.promotion_ends_at
+    if maker_ppm is None or taker_ppm is None or starts_at is None or ends_at is None:
+        return None
+    return Promotion(maker_ppm, taker_ppm, microseconds_of(starts_at), microseconds_of(ends_at))
 
 
 def _integer_rules(
@@ -211,9 +244,11 @@ def _wrong_steps(base: AssetTerms, quote: AssetTerms, rules: MarketRules) -> dic
 def _wrong_bounds(quote: AssetTerms, rules: MarketRules) -> dict[str, str]:
     """Return what is wrong with fee rates, maxima and the smallest notional, by name."""
     wrong: dict[str, str] = {}
-    for name in ("maker_fee_ppm", "taker_fee_ppm"):
-        if not 0 <= getattr(rules, name) <= money.PPM:
-            wrong[name] = f"expected parts per million from 0 to {money.PPM}"
+    for name in ("maker_fee_ppm", "taker_fee_ppm", *PROMOTION[:2]):
+        lowest = -money.PPM if "maker" in name else 0
+        ppm = getattr(rules, name)
+        if ppm is not None and not lowest <= ppm <= money.PPM:
+            wrong[name] = f"expected parts per million from {lowest} to {money.PPM}"
     limit = Decimal(10**money.INTEGER_DIGITS_MAX)
     for name in MAXIMA:
         if not 0 < getattr(rules, name) < limit:

@@ -40,7 +40,10 @@ def trade_state(row: Any, terms: MarketTerms) -> wire.TradeState:
     """Return a row of the trades' table as the state that events and replies carry."""
     taker_buys = row.taker_side == "buy"
     taker_scale = terms.base.scale if taker_buys else terms.quote.scale
+    # A rebate (a negative fee) is a part of the taker's fee.
     maker_scale = terms.quote.scale if taker_buys else terms.base.scale
+    if row.maker_fee < 0:
+        maker_scale = taker_scale
     return wire.TradeState(
         market_id=row.market_id,
         sequence=row.sequence,

@@ -60,6 +60,8 @@ class ShardContext(msgspec.Struct):
     last_batch_us: int
     # Markets of the shard that could not be loaded, by id: nothing is taken for them.
     set_aside: dict[int, str] = {}
+    # Balances whose rows are there (``accounts.money.ledger.lock_balances``).
+    balances_there: set[BalanceKey] = set()
 
 
 class Decision:

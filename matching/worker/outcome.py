@@ -183,6 +183,9 @@ class Outcome:
             buyer, seller = maker, taker
             maker_fee = terms.base_text(event.buyer_fee_units)
             taker_fee = terms.quote_text(event.seller_fee_units)
+        rebate = event.rebate_units
+        if rebate:  # in the asset of the taker's fee, of which it is a part
+            maker_fee = (terms.base_text if taker_side == "buy" else terms.quote_text)(-rebate)
         trade = wire.TradeState(
             terms.market_id,
             event.sequence,
@@ -201,7 +204,11 @@ class Outcome:
         )
         step.told.trades.append(trade)
         market.trades.append(trade)
-        self._settle_trade(event, terms, market, trade, buyer.account_id, seller.account_id)
+        trade_id = self._settle_trade(
+            event, terms, market, trade, buyer.account_id, seller.account_id
+        )
+        if rebate:
+            self._settle_rebate(event, terms, market, trade_id)
         left_lots = (maker.quantity_lots or 0) - event.maker_filled_lots
         state = order_state(
             maker,
@@ -239,8 +246,8 @@ class Outcome:
         trade: wire.TradeState,
         buyer_id: int,
         seller_id: int,
-    ) -> None:
-        """Record a trade's row, its ledger transaction (of the same id) and its movements."""
+    ) -> int:
+        """Record a trade's row, its ledger transaction and its movements; return the id of both."""
         base_id, quote_id = terms.base.asset_id, terms.quote.asset_id
         base, quote = event.base_units, event.quote_units
         buyer_fee, seller_fee = event.buyer_fee_units, event.seller_fee_units
@@ -265,6 +272,19 @@ class Outcome:
             entries.append(EntryRow(trade_id, self._fee_account_id, quote_id, "fee", seller_fee))
         self.transaction_rows.append(f"{trade_id}\ttrade\t{trade_id}\t{self._time_text}")
         self.trade_rows.append(trade_row(trade_id, trade, self._time_text))
+        return trade_id
+
+    def _settle_rebate(
+        self, event: Traded, terms: MarketTerms, market: MarketOutcome, trade_id: int
+    ) -> None:
+        """Give the maker its part of the taker's fee, out of the account that has collected it."""
+        asset = terms.base if event.taker.terms.side == "buy" else terms.quote
+        maker_id, rebate = event.maker.account_id, event.rebate_units
+        self._change(market, (maker_id, asset.asset_id)).available_units += rebate
+        self.entries.append(
+            EntryRow(trade_id, self._fee_account_id, asset.asset_id, "fee", -rebate)
+        )
+        self.entries.append(EntryRow(trade_id, maker_id, asset.asset_id, "fee", rebate))
 
     def _move(
         self,

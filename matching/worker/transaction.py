@@ -1,6 +1,7 @@
 """A batch's transaction: everything it did, and the position it was read from, or nothing of it.
 
-The order of locks is the product's: the shard's row, then keys, then balances by id.
+The order of locks is the product's: the shard's row, then keys, then balances by id, those rows of
+them having been made that are missing.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -140,7 +141,9 @@ def write(
             # Balances last: other shards wait for them until this batch has committed.
             locked = {}
             if outcome.changes:
-                locked = lock_balances(cursor, outcome.changes, context.scales)
+                locked = lock_balances(
+                    cursor, outcome.changes, context.scales, context.balances_there
+                )
     except psycopg.errors.UniqueViolation as error:
         if error.diag.table_name == KEYS.name:
             raise KeysTaken from error

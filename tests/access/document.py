@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.access import rules
+from tests.access import page_rules, rules
 from tests.access.rules import Rule
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "security.md"
@@ -40,7 +40,7 @@ def sections() -> dict[str, str]:
         "Its WebSocket API": table(rules.ws_api_rules(), rules.WS_API_CALLERS, rules.compat_cell),
         "Its streams": table(rules.stream_rules(), rules.STREAM_CALLERS, rules.stream_cell),
         "Addresses of sockets": "\n".join(sockets),
-        "Pages and forms": table(rules.PAGES, rules.PAGE_CALLERS, rules.page_cell),
+        "Pages and forms": table(page_rules.PAGES, page_rules.PAGE_CALLERS, page_rules.page_cell),
         "The operators' pages": markdown(),
     }
 

@@ -7,8 +7,6 @@ is tried (tests/integration/access). What the product routes by is compared with
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from tests.routes import ANYTHING_ELSE
-
 
 class Rule(NamedTuple):
     """What a call asks for. ``words`` are for people."""
@@ -19,6 +17,9 @@ class Rule(NamedTuple):
     is_unlimited: bool = False
     by_form: bool = False
     by_listen_key: bool = False
+    by_session: bool = False
+    # Members of the account may, too, as far as their role goes.
+    is_shared: bool = False
 
 
 ANYBODY: Final = Rule("anybody")
@@ -26,6 +27,16 @@ READ, TRADE, WITHDRAW = (Rule(scope, scope) for scope in ("read", "trade", "with
 OWN_READ, OWN_TRADE, OWN_WITHDRAW = (
     Rule(f"{scope}, own account", scope, is_owned=True) for scope in ("read", "trade", "withdraw")
 )
+SHARED_READ, SHARED_TRADE = (
+    Rule(f"{scope}, own or shared account", scope, is_owned=True, is_shared=True)
+    for scope in ("read", "trade")
+)
+OWN_UNLIMITED: Final = Rule(
+    "trade, own accounts, not limited to one", "trade", is_owned=True, is_unlimited=True
+)
+# Whatever its scopes: a key may neither make nor end keys.
+AT_SESSION: Final = Rule("browser session", by_session=True)
+OWN_AT_SESSION: Final = Rule("browser session, own", is_owned=True, by_session=True)
 UNLIMITED: Final = Rule("trade, not limited to an account", "trade", is_unlimited=True)
 # By the name of a key that may read, without a signature.
 NAMED_KEY: Final = Rule("read, no signature", "read", by_listen_key=True)
@@ -37,20 +48,36 @@ OWN: Final = "own"
 
 V1_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
-    "other", "operator", "session", "no CSRF", "other session", "frozen",
+    "other", "operator", "session", "no CSRF", "other session", "frozen", "signed", "signed read",
+    "signed limited", "signed revoked", "unsigned", "viewer", "trader", "viewer key", "trader key",
 )  # fmt: skip
+# Whoever is let in by no credential of theirs.
+UNKNOWN: Final = ("nobody", "unknown", "revoked", "expired", "signed revoked", "unsigned")
+# People with whom the owner shares the account: at a session, and with a key for it.
+MEMBERS: Final = ("viewer", "trader", "viewer key", "trader key")
+SESSIONS: Final = ("session", "no CSRF", "other session", "viewer", "trader")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 V1: Final[Mapping[str, Rule]] = {
+    "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
-    "DELETE /api/v1/orders/<order>": OWN_TRADE,
+    "DELETE /api/v1/keys/<key>": OWN_AT_SESSION,
+    "DELETE /api/v1/orders/<order>": SHARED_TRADE,
     "GET /api/v1/accounts": READ,
-    "GET /api/v1/accounts/<account>": OWN_READ,
-    "GET /api/v1/accounts/<account>/balances": OWN_READ,
-    "GET /api/v1/accounts/<account>/ledger": OWN_READ,
-    "GET /api/v1/accounts/<account>/orders": OWN_READ,
-    "GET /api/v1/accounts/<account>/trades": OWN_READ,
+    "GET /api/v1/accounts/<account>": SHARED_READ,
+    "GET /api/v1/accounts/<account>/addresses": OWN_READ,
+    "GET /api/v1/accounts/<account>/balances": SHARED_READ,
+    "GET /api/v1/accounts/<account>/fees": SHARED_READ,
+    "GET /api/v1/accounts/<account>/ledger": SHARED_READ,
+    "GET /api/v1/accounts/<account>/liabilities/<snapshot>": OWN_READ,
+    "GET /api/v1/accounts/<account>/orders": SHARED_READ,
+    "GET /api/v1/accounts/<account>/reports": SHARED_READ,
+    "GET /api/v1/accounts/<account>/reports/<report>": SHARED_READ,
+    "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
+    "GET /api/v1/accounts/<account>/trades": SHARED_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
     "GET /api/v1/health": ANYBODY,
+    "GET /api/v1/keys": READ,
+    "GET /api/v1/liabilities": ANYBODY,
     "GET /api/v1/markets": ANYBODY,
     "GET /api/v1/markets/<market>": ANYBODY,
     "GET /api/v1/markets/<market>/candles": ANYBODY,
@@ -58,39 +85,63 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/markets/<market>/ticker": ANYBODY,
     "GET /api/v1/markets/<market>/trades": ANYBODY,
     "GET /api/v1/markets/tickers": ANYBODY,
-    "GET /api/v1/orders/<order>": OWN_READ,
+    "GET /api/v1/orders/<order>": SHARED_READ,
+    "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
-    "PATCH /api/v1/orders/<order>": OWN_TRADE,
+    "PATCH /api/v1/accounts/<account>": OWN_TRADE,
+    "PATCH /api/v1/orders/<order>": SHARED_TRADE,
     "POST /api/v1/accounts": UNLIMITED,
+    "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
+    "POST /api/v1/accounts/<account>/reports": SHARED_READ,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
-    "POST /api/v1/orders": OWN_TRADE,
-    "POST /api/v1/orders/<order>": OWN_TRADE,
-    "POST /api/v1/orders/batch": OWN_TRADE,
-    "POST /api/v1/orders/cancel-all": OWN_TRADE,
+    "POST /api/v1/keys": AT_SESSION,
+    "POST /api/v1/orders": SHARED_TRADE,
+    "POST /api/v1/orders/<order>": SHARED_TRADE,
+    "POST /api/v1/orders/batch": SHARED_TRADE,
+    "POST /api/v1/orders/cancel-all": SHARED_TRADE,
+    "POST /api/v1/transfers": OWN_UNLIMITED,
 }
+
+
+def member_cell(rule: Rule, caller: str) -> str:
+    """Return what becomes of a call by a member, about the account that is shared with them."""
+    if caller.endswith("key") and (rule.by_session or rule.is_unlimited):
+        return "403"
+    if rule.by_session:
+        return "404" if rule.is_owned else YES
+    is_viewer = caller.startswith("viewer")
+    if not rule.is_owned:
+        # A session has each scope, for what is one's own.
+        return "403" if caller == "viewer key" and rule.scope not in (None, "read") else YES
+    if not rule.is_shared or (is_viewer and rule.scope != "read"):
+        return "403"
+    return YES
 
 
 def v1_cell(call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call of v1: yes, or the status of the refusal."""
     if rule is ANYBODY:
         return YES
-    if caller in ("nobody", "unknown", "revoked", "expired"):
+    if caller in UNKNOWN:
         return "401"
-    if caller == "elsewhere" or (caller in ("read", "trade", "withdraw") and caller != rule.scope):
+    if caller in MEMBERS:
+        return member_cell(rule, caller)
+    # Keys that sign are as tokens are; these are all limited to an account of the owner's.
+    who = caller.removeprefix("signed ")
+    if who == "elsewhere" or (who in ("read", "trade", "withdraw") and who != rule.scope):
+        return "403"
+    if rule.by_session and caller not in SESSIONS:
         return "403"
     if caller == "no CSRF" and not call.startswith(SAFE):
         return "403"
-    if caller in ("limited", "other", "operator", "other session"):
-        if rule.is_owned:
-            return "404"
-        if rule.is_unlimited and caller == "limited":
-            return "403"
-    if caller == "frozen" and call in FROZEN_REFUSES:
-        return "frozen"
-    return YES
+    if rule.is_unlimited and (who == "limited" or caller.startswith("signed")):
+        return "403"
+    if rule.is_owned and who in ("limited", "other", "operator", "other session"):
+        return "404"
+    return "frozen" if caller == "frozen" and call in FROZEN_REFUSES else YES
 
 
 # What a frozen account may not: anything that could take or begin something.
@@ -100,26 +151,29 @@ FROZEN_REFUSES: Final = (
     "PATCH /api/v1/orders/<order>",
     "POST /api/v1/accounts/<account>/deposit",
     "POST /api/v1/accounts/<account>/withdraw",
+    "POST /api/v1/transfers",
     "placeOrder",
     "amendOrder",
 )
 
 SOCKET_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
-    "other", "operator", "session", "foreign page", "other session", "frozen",
+    "other", "operator", "session", "foreign page", "other session", "frozen", "signed",
+    "signed read", "signed limited", "signed revoked", "unsigned", "viewer", "trader",
+    "viewer key", "trader key",
 )  # fmt: skip
 SOCKET: Final[Mapping[str, Rule]] = {
     "authenticate": Rule("any credential"),
-    "amendOrder": OWN_TRADE,
-    "cancelAll": OWN_TRADE,
+    "amendOrder": SHARED_TRADE,
+    "cancelAll": SHARED_TRADE,
     "cancelAllAfter": TRADE,
     "cancelOnDisconnect": TRADE,
-    "cancelOrder": OWN_TRADE,
+    "cancelOrder": SHARED_TRADE,
     "getOrderBook": ANYBODY,
     "getTicker": ANYBODY,
     "getTrades": ANYBODY,
     "ping": ANYBODY,
-    "placeOrder": OWN_TRADE,
+    "placeOrder": SHARED_TRADE,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,
@@ -136,8 +190,11 @@ def socket_cell(call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call on the v1 socket, by somebody who tried to authenticate."""
     if rule is ANYBODY:
         return YES
-    if caller in ("nobody", "unknown", "revoked", "expired", "foreign page"):
+    if caller in (*UNKNOWN, "foreign page"):
         return "401"
+    if caller in MEMBERS:
+        return member_cell(rule, caller)
+    caller = caller.removeprefix("signed ")
     if caller == "elsewhere":
         # The address is refused when it authenticates; after that it is nobody.
         return "403" if call == "authenticate" else "401"
@@ -154,7 +211,7 @@ def socket_cell(call: str, rule: Rule, caller: str) -> str:
 
 COMPAT_CALLERS: Final = (
     "nobody", "cookie", "unknown", "revoked", "expired", "elsewhere", "unsigned", "read", "trade",
-    "withdraw", "limited", "other", "frozen",
+    "withdraw", "limited", "other", "frozen", "unlimited", "viewer", "trader",
 )  # fmt: skip
 COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/openOrders": TRADE,
@@ -162,6 +219,7 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/userDataStream": NAMED_KEY,
     "GET /api/v3/account": READ,
     "GET /api/v3/account/commission": READ,
+    "GET /sapi/v1/asset/tradeFee": READ,
     "GET /api/v3/aggTrades": ANYBODY,
     "GET /api/v3/allOrders": READ,
     "GET /api/v3/avgPrice": ANYBODY,
@@ -183,11 +241,14 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /sapi/v1/capital/config/getall": READ,
     "GET /sapi/v1/margin/allPairs": ANYBODY,
     "GET /sapi/v1/margin/isolated/allPairs": ANYBODY,
+    "GET /sapi/v1/sub-account/list": READ,
+    "GET /sapi/v1/sub-account/universalTransfer": READ,
     "POST /api/v3/order": TRADE,
     "POST /api/v3/order/cancelReplace": TRADE,
     "POST /api/v3/order/test": TRADE,
     "POST /api/v3/orderList/oco": TRADE,
     "POST /api/v3/userDataStream": NAMED_KEY,
+    "POST /sapi/v1/sub-account/universalTransfer": UNLIMITED,
     "PUT /api/v3/userDataStream": NAMED_KEY,
 }
 # Methods of the WebSocket API, and the calls of REST that they stand for, with their rules.
@@ -257,8 +318,13 @@ def compat_cell(_call: str, rule: Rule, caller: str) -> str:
         return "-2015"
     if caller in ("read", "trade", "withdraw") and caller != rule.scope:
         return "-2015"
+    if caller == "viewer" and rule.scope != "read":
+        return "-2015"
     if caller == "unsigned":
         return YES if rule.by_listen_key else "-1022"
+    if rule.is_unlimited:
+        # All the others are keys of one account.
+        return YES if caller == "unlimited" else "-2015"
     return OWN if caller in ("limited", "other") else YES
 
 
@@ -301,58 +367,3 @@ def stream_rules() -> dict[str, Rule]:
     rules = {f"stream {kind}": ANYBODY for kind in STREAMS}
     rules |= dict.fromkeys(STREAM_METHODS, ANYBODY)
     return {**rules, f"stream {USER_STREAM}": LISTEN_KEY}
-
-
-# --- pages ----------------------------------------------------------------------------------------
-
-PAGE_CALLERS: Final = ("nobody", "token", "session", "no CSRF", "other session", "operator")
-FORM: Final = Rule("anybody", by_form=True)
-PERSON: Final = Rule("logged in")
-PERSONS_FORM: Final = Rule("logged in", by_form=True)
-OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
-STAFF: Final = Rule("staff")
-STAFF_FORM: Final = Rule("staff", by_form=True)
-NOTHING: Final = Rule("nobody: there is nothing")
-PAGES: Final[Mapping[str, Rule]] = {
-    "GET /": ANYBODY,
-    "GET /trade/<str:symbol>": ANYBODY,
-    "GET /api/docs": ANYBODY,
-    "GET /api/schema": ANYBODY,
-    "GET /favicon.ico": ANYBODY,
-    "GET /robots.txt": ANYBODY,
-    f"GET /{ANYTHING_ELSE}": NOTHING,
-    f"GET /api/{ANYTHING_ELSE}": NOTHING,
-    "GET /login": ANYBODY,
-    "POST /login": FORM,
-    "GET /signup": ANYBODY,
-    "POST /signup": FORM,
-    "POST /logout": FORM,
-    "GET /account": PERSON,
-    "POST /account/tokens": PERSONS_FORM,
-    "POST /account/tokens/<int:key_id>/revoke": OWN_FORM,
-    "POST /account/deposit": OWN_FORM,
-    "POST /account/withdraw": OWN_FORM,
-    "POST /account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel": OWN_FORM,
-    "GET /account/password/<str:uidb64>/<str:token>": ANYBODY,
-    "POST /account/password/<str:uidb64>/<str:token>": FORM,
-    "GET /admin/login/": ANYBODY,
-    "POST /admin/login/": FORM,
-    "POST /admin/logout/": FORM,
-    "GET /admin/password_change/": STAFF,
-    "POST /admin/password_change/": STAFF_FORM,
-}
-
-
-def page_cell(_call: str, rule: Rule, caller: str) -> str:
-    """Return what becomes of a page or a form: yes, the log-in page, or the refusal."""
-    if rule is NOTHING:
-        return "404"
-    if rule.by_form and caller == "no CSRF":
-        return "403"
-    if rule.words == "anybody":
-        return YES
-    if caller in ("nobody", "token"):
-        return "log-in"
-    if rule.words == "staff":
-        return YES if caller == "operator" else "log-in"
-    return "not there" if rule.is_owned and caller in ("other session", "operator") else YES

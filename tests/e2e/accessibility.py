@@ -5,7 +5,7 @@
 Each violation is one line: the rule, how many elements, and the first of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,14 @@ from playwright.sync_api import Page
 
 AXE: Final = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 RUN: Final = """
-async () => {
+async ([within, only]) => {
   // What is under way (a flash, a fade) has colours of its own for a moment.
   document.getAnimations().forEach((animation) => animation.finish?.());
-  const {violations} = await axe.run(document, {
-    rules: {"label-content-name-mismatch": {enabled: true}},
+  const {violations} = await axe.run(within ?? document, {
+    ...(only.length ? {runOnly: only} : {rules: {"label-content-name-mismatch": {enabled: true}}}),
     resultTypes: ["violations"],
+    // Style sheets are read again only for a rule that is not run.
+    preload: {assets: ["media"]},
   });
   return violations.map(({id, nodes}) =>
     `${id} (${nodes.length}): ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary ?? ""}`);
@@ -26,14 +28,21 @@ async () => {
 """
 THEMES: Final = ("dark", "light")
 SIZES: Final = ((1440, 900), (390, 844))
+# What can be wrong in one theme and right in another, where all else was looked at.
+OF_COLOURS: Final = ("color-contrast", "link-in-text-block")
+
+Look = tuple[tuple[int, int], str]
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds wrong with the page as it stands now."""
+def violations(page: Page, *, within: str | None = None, only: Iterable[str] = ()) -> list[str]:
+    """Return what axe-core finds wrong with the page as it stands now.
+
+    ``within``: look at this part of it alone. ``only``: by these rules alone.
+    """
     if not page.evaluate("'axe' in window"):
         # As an expression of the tester's, which a content policy does not concern.
         page.evaluate(AXE.read_text())
-    found: list[str] = page.evaluate(RUN)
+    found: list[str] = page.evaluate(RUN, [within, list(only)])
     return found
 
 
@@ -49,18 +58,40 @@ def set_theme(page: Page, theme: str) -> None:
 # A look is a size and a theme. Two that differ in both show each of the four once.
 LOOKS: Final = tuple((size, theme) for size in SIZES for theme in THEMES)
 CROSSED: Final = ((LOOKS[0], LOOKS[3]), (LOOKS[1], LOOKS[2]))
+# The same, so that each of the four is once the first: for pages of one template in turns.
+GLANCES: Final = (*CROSSED, *(looks[::-1] for looks in CROSSED))
 
 
-def violations_in(page: Page, looks: Iterable[tuple[tuple[int, int], str]]) -> list[str]:
+def violations_in(page: Page, looks: Iterable[Look], *, within: str | None = None) -> list[str]:
     """Return the violations in some looks, each with the look it is of."""
-    found = []
-    for (width, height), theme in looks:
-        page.set_viewport_size({"width": width, "height": height})
-        set_theme(page, theme)
-        found += [f"{theme}, {width} px: {text}" for text in violations(page)]
+    return [text for look in looks for text in _violations_of(page, look, within=within)]
+
+
+def violations_at_a_glance(
+    page: Page, looks: Sequence[Look], *, within: str | None = None
+) -> list[str]:
+    """Return the violations in the first look by all rules, in the others by those of colours."""
+    found = violations_in(page, looks[:1], within=within)
+    for look in looks[1:]:
+        found += _violations_of(page, look, within=within, only=OF_COLOURS)
     return found
 
 
-def violations_in_all_looks(page: Page) -> list[str]:
+def violations_in_all_looks(page: Page, *, within: str | None = None) -> list[str]:
     """Return the violations in both themes, wide and narrow, each with the look it is of."""
-    return violations_in(page, LOOKS)
+    wide, narrow = LOOKS[:2], LOOKS[:1:-1]
+    return [
+        text
+        for looks in (wide, narrow)
+        for text in violations_at_a_glance(page, looks, within=within)
+    ]
+
+
+def _violations_of(
+    page: Page, look: Look, *, within: str | None = None, only: Iterable[str] = ()
+) -> list[str]:
+    (width, height), theme = look
+    page.set_viewport_size({"width": width, "height": height})
+    set_theme(page, theme)
+    found = violations(page, within=within, only=only)
+    return [f"{theme}, {width} px: {text}" for text in found]

@@ -6,7 +6,7 @@ from typing import Final
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.e2e.trader import Trader
 from tests.exchange import Exchange
@@ -27,10 +27,18 @@ class Operator:
     def __init__(self, context: BrowserContext, customer: Trader) -> None:
         self.page: Page = context.new_page()
         self.customer = customer
+        # What the browser complained of: a script that the content policy refused, for one.
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._note_complaint)
+
+    def _note_complaint(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
 
     def fold_menu(self) -> None:
         """Leave the menu of all lists out of every later page: it is the same on each."""
-        self.page.add_init_script("localStorage.setItem('django.admin.navSidebarIsOpen', 'false')")
+        self.page.add_init_script("localStorage.setItem('zavora.desk-menu', 'folded')")
 
     def log_in(self) -> None:
         """Enter by the operators' door."""

@@ -224,6 +224,7 @@ def test_the_page_keeps_to_its_content_policy(visitor: NewVisitor) -> None:
     assert refused == []
     assert len(policies) == 1
     assert "script-src 'self';" in str(policies[0])
+    assert "unsafe-inline" not in str(policies[0])
 
 
 def test_every_input_has_a_label(visitor: NewVisitor) -> None:

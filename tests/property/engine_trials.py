@@ -70,6 +70,16 @@ class Settlement:
         self.available[seller.account_id, rules.quote_id] += sold
         self.fees[rules.base_id] += trade.buyer_fee_units
         self.fees[rules.quote_id] += trade.seller_fee_units
+        if rebate_units := trade.rebate_units:
+            # In the asset of the taker's fee, and out of it: no fill costs the house anything.
+            taker_buys = trade.taker.terms.side == "buy"
+            asset_id = rules.base_id if taker_buys else rules.quote_id
+            taker_fee = trade.buyer_fee_units if taker_buys else trade.seller_fee_units
+            maker_fee = trade.seller_fee_units if taker_buys else trade.buyer_fee_units
+            assert 0 < rebate_units <= taker_fee
+            assert maker_fee == 0
+            self.available[trade.maker.account_id, asset_id] += rebate_units
+            self.fees[asset_id] -= rebate_units
 
 
 def paid_with(order: Order, rules: IntegerRules) -> int:
@@ -321,6 +331,7 @@ def naive_trade(event: Traded) -> NaiveTrade:
         event.quantity_lots,
         event.buyer_fee_units,
         event.seller_fee_units,
+        event.rebate_units,
     )
 
 

@@ -41,7 +41,7 @@ _ODD: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(FIGURES, _FIGURE),
     "shard_id": st.sampled_from((62, 63, -1)),
     "band_ppm": st.sampled_from((0, 10**6, 2**31 - 1, 2**31, -1)),
-    "maker_fee_ppm": st.sampled_from((1, 1_000_000, 1_000_001, -1)),
+    "maker_fee_ppm": st.sampled_from((1, -1, 1_000_000, -1_000_000, 1_000_001, -1_000_001)),
     "taker_fee_ppm": st.sampled_from((1, 1_000_000, 1_000_001, -1)),
     "phase": st.sampled_from((*PHASES, "open")),
     "self_trade_scope": st.sampled_from(("account", "nobody")),

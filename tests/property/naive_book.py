@@ -17,6 +17,7 @@ from matching.engine.commands import (
     SetPhase,
 )
 from matching.engine.rules import IntegerRules
+from tests.property.naive_fees import affordable, naive_fees
 
 
 @dataclass(eq=False)
@@ -61,6 +62,7 @@ class NaiveTrade:
     lots: int
     buyer_fee: int
     seller_fee: int
+    rebate: int
 
 
 @dataclass
@@ -438,9 +440,10 @@ class NaiveExchange:
         market.trade_count += 1
         market.last_price = maker.price
         same_price = [trade.sequence for trade in earlier if trade.price == maker.price]
-        rates = {maker.side: maker.maker_ppm, taker.side: taker.taker_ppm}
-        buyer_fee = min(base, (base * rates["buy"] + 999_999) // 1_000_000)
-        seller_fee = min(quote, (quote * rates["sell"] + 999_999) // 1_000_000)
+        buyer_fee, seller_fee, rebate = naive_fees(maker, taker, base, quote)
+        rebated = rules.base_id if taker.side == "buy" else rules.quote_id
+        self.credit(maker.account_id, rebated, rebate)
+        self.fees[rebated] = self.fees.get(rebated, 0) - rebate
         buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
         self.credit(buyer.account_id, rules.base_id, base - buyer_fee)
         self.credit(buyer.account_id, rules.quote_id, -quote)
@@ -457,15 +460,5 @@ class NaiveExchange:
             lots,
             buyer_fee,
             seller_fee,
+            rebate,
         )
-
-
-def affordable(lots: list[NaiveOrder], budget: int, tick_lot: int) -> list[NaiveOrder]:
-    """The first of these single lots, for as long as the budget covers the next one."""
-    bought = []
-    for maker in lots:
-        if maker.price * tick_lot > budget:
-            break
-        budget -= maker.price * tick_lot
-        bought.append(maker)
-    return bought

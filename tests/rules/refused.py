@@ -4,48 +4,42 @@ Each call is tried on ``things_of`` two people, Ann's and Bob's; a refusal leave
 was, the records of acts among them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, Final
 
 from django.test import override_settings
-from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.access.actor import Actor, ActorKind, Permission
+from accounts.access.actor import Actor, Permission
 from matching import services as markets
 from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
-
-Things = Any  # what ``things_of`` returns
-Call = Callable[[Things, Things], object]
+from tests.approving import approve_up_to
+from tests.providers import ask_for_payout, dead_payout, unmatched_event
+from tests.rules.refused_decisions import REFUSED_DECISIONS
+from tests.rules.refused_fees import REFUSED_FEES
+from tests.rules.refused_keys import REFUSED_KEYS
+from tests.rules.refused_members import REFUSED_MEMBERS
+from tests.rules.refused_people import REFUSED_PEOPLE
+from tests.rules.refused_providers import REFUSED_PROVIDERS
+from tests.rules.refused_reports import REFUSED_REPORTS
+from tests.rules.refusing import CREDIT, NOT_SUPERUSER, USD, Call, Things, all_but, key
 
 PASSWORD: Final = "correct horse battery staple"
-USD: Final = {"asset": "USD", "amount": Decimal(5)}
 TOO_MUCH: Final = {"asset": "USD", "amount": Decimal(10**6)}
 NOT_EXACT: Final = {"asset": "USD", "amount": Decimal("0.000000001")}
-CREDIT: Final = {**USD, "external_reference": "wire-1", "reason": "seen"}
 RULES: Final = {"base": "USD", "quote": "EUR", "tick_size": Decimal(1), "lot_size": Decimal(1)}
 RIGHTS: Final = {"is_staff": True, "is_superuser": True}
-# Everybody who may do everything but what they are refused.
-NOT_SUPERUSER: Final = operator(*Permission)
-
-
-def all_but(permission: Permission) -> Actor:
-    """Return an operator who lacks this permission alone."""
-    return operator(*(one for one in Permission if one is not permission))
-
-
-def key(things: Things, *scopes: str, **more: Any) -> Actor:
-    """Return a key of somebody with these scopes."""
-    return customer(
-        things.user, kind=ActorKind.KEY, key_id=things.key, scopes=frozenset(scopes), **more
-    )
 
 
 def things_of(name: str, **rights: Any) -> Things:
-    """Make a person with an account, a key and a pending withdrawal; the faucet must be off."""
+    """Make a person with an account, a key, a withdrawal and one that waits for two persons.
+
+    The faucet must be off.
+    """
+    approve_up_to(10)
     user = accounts.ensure_user(by=SYSTEM, email=f"{name}@example.com", password=PASSWORD, **rights)
     account = user.accounts.get()
     accounts.deposit(
@@ -58,13 +52,27 @@ def things_of(name: str, **rights: Any) -> Things:
         amount=Decimal(10),
         address="somewhere",
     )
+    waiting = accounts.request_withdrawal(
+        by=SYSTEM,
+        account_id=account.public_id,
+        asset="USD",
+        amount=Decimal(20),
+        address="somewhere",
+    )
     token, _ = accounts.create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
+    second = accounts.create_account(by=SYSTEM, owner_id=user.pk, label="Second")
     return SimpleNamespace(
         user=user,
         account=account.public_id,
         account_pk=account.pk,
+        second=second.public_id,
         withdrawal=withdrawal.pk,
+        waiting=waiting.pk,
+        approval=waiting.approval_id,
         key=token.pk,
+        outgoing=ask_for_payout(account, 1),
+        dead=dead_payout(account, 1),
+        event=unmatched_event(account),
     )
 
 
@@ -73,23 +81,24 @@ def _withdraw(by: Actor, things: Things, **more: Any) -> object:
     return accounts.request_withdrawal(by=by, **asked)
 
 
+def _transfer(by: Actor, things: Things, **more: Any) -> object:
+    asked = {"from_account": things.account, "to_account": things.second, **USD, **more}
+    return accounts.transfer(by=by, **asked)
+
+
+def _rename(by: Actor, things: Things, label: str = "Savings") -> object:
+    return accounts.rename_account(by=by, account_id=things.account, label=label)
+
+
+@override_settings(ZAVORA_WITHDRAWAL_MFA=True)
+def _withdraw_with_factor(by: Actor, things: Things) -> object:
+    return _withdraw(by, things)
+
+
 def _cancel_own(by: Actor, things: Things) -> object:
     return accounts.cancel_own_withdrawal(
         by=by, account_id=things.account, withdrawal_id=things.withdrawal
     )
-
-
-def _token(by: Actor, things: Things, **more: Any) -> object:
-    asked = {"user_id": things.user.pk, "scopes": ["read"], **more}
-    return accounts.create_token(by=by, **asked)
-
-
-def _api_key(by: Actor, things: Things, **more: Any) -> object:
-    asked = {
-        "user_id": things.user.pk, "account_id": things.account, "kind": "hmac",
-        "scopes": ["read"], **more,
-    }  # fmt: skip
-    return accounts.create_api_key(by=by, **asked)
 
 
 def _faucet(by: Actor, things: Things, *, is_on: bool = True, **more: Any) -> object:
@@ -103,6 +112,13 @@ def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp gar
 
 
 REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
+    **REFUSED_DECISIONS,
+    **REFUSED_FEES,
+    **REFUSED_KEYS,
+    **REFUSED_MEMBERS,
+    **REFUSED_PEOPLE,
+    **REFUSED_PROVIDERS,
+    **REFUSED_REPORTS,
     # --- money
     "request_withdrawal": (
         lambda ann, bob: _withdraw(customer(bob.user), ann),
@@ -113,6 +129,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _withdraw(customer(ann.user), ann, **NOT_EXACT),
         lambda ann, bob: _withdraw(customer(ann.user), ann, address=""),
         lambda ann, bob: _withdraw(customer(ann.user), ann, key=""),
+        lambda ann, bob: _withdraw_with_factor(customer(ann.user), ann),
     ),
     "cancel_own_withdrawal": (
         lambda ann, bob: _cancel_own(customer(bob.user), ann),
@@ -122,6 +139,19 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: accounts.cancel_own_withdrawal(
             by=customer(bob.user), account_id=bob.account, withdrawal_id=ann.withdrawal
         ),
+    ),
+    "transfer": (
+        lambda ann, bob: _transfer(customer(bob.user), ann),
+        lambda ann, bob: _transfer(customer(ann.user), ann, to_account=bob.account),
+        lambda ann, bob: _transfer(customer(ann.user), ann, from_account=bob.account),
+        lambda ann, bob: _transfer(SYSTEM, ann, to_account=bob.account),
+        lambda ann, bob: _transfer(key(ann, "read", "withdraw"), ann),
+        lambda ann, bob: _transfer(key(ann, "trade", only_account=ann.account_pk), ann),
+        lambda ann, bob: _transfer(NOT_SUPERUSER, ann),
+        lambda ann, bob: _transfer(customer(ann.user), ann, **TOO_MUCH),
+        lambda ann, bob: _transfer(customer(ann.user), ann, **NOT_EXACT),
+        lambda ann, bob: _transfer(customer(ann.user), ann, to_account=ann.account),
+        lambda ann, bob: _transfer(customer(ann.user), ann, key=""),
     ),
     "settle_withdrawal": (
         lambda ann, bob: accounts.settle_withdrawal(
@@ -193,29 +223,6 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         ),
         lambda ann, bob: accounts.set_asset_active(by=SYSTEM, code="JPY", is_active=False),
     ),
-    # --- keys
-    "create_token": (
-        lambda ann, bob: _token(customer(bob.user), ann),
-        lambda ann, bob: _token(key(ann, "read", "trade", "withdraw"), ann),
-        lambda ann, bob: _token(all_but(Permission.ADD_KEY), ann),
-        lambda ann, bob: _token(customer(ann.user), ann, scopes=["everything"]),
-        lambda ann, bob: _token(customer(ann.user), ann, account_id=bob.account),
-        lambda ann, bob: _token(customer(ann.user), ann, expires_at=timezone.now()),
-    ),
-    "create_api_key": (
-        lambda ann, bob: _api_key(customer(bob.user), ann),
-        lambda ann, bob: _api_key(key(ann, "read", "trade", "withdraw"), ann),
-        lambda ann, bob: _api_key(all_but(Permission.ADD_KEY), ann),
-        lambda ann, bob: _api_key(customer(ann.user), ann, account_id=bob.account),
-        lambda ann, bob: _api_key(customer(ann.user), ann, ip_allowed=["here"]),
-        lambda ann, bob: _api_key(customer(ann.user), ann, kind="bearer"),
-    ),
-    "revoke_key": (
-        lambda ann, bob: accounts.revoke_key(by=customer(bob.user), key_id=ann.key),
-        lambda ann, bob: accounts.revoke_key(by=key(ann, "read", "trade"), key_id=ann.key),
-        lambda ann, bob: accounts.revoke_key(by=all_but(Permission.REVOKE_KEY), key_id=ann.key),
-        lambda ann, bob: accounts.revoke_key(by=SYSTEM, key_id=0),
-    ),
     # --- people
     "create_user": (
         lambda ann, bob: accounts.create_user(
@@ -250,6 +257,14 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=customer(ann.user), owner_id=ann.user.pk, label="x" * 65
         ),
     ),
+    "rename_account": (
+        lambda ann, bob: _rename(customer(bob.user), ann),
+        lambda ann, bob: _rename(key(ann, "read", "withdraw"), ann),
+        lambda ann, bob: _rename(key(ann, "trade", only_account=bob.account_pk), ann),
+        lambda ann, bob: _rename(NOT_SUPERUSER, ann),
+        lambda ann, bob: _rename(customer(ann.user), ann, label=" "),
+        lambda ann, bob: _rename(customer(ann.user), ann, label="x" * 65),
+    ),
     "set_account_status": (
         lambda ann, bob: accounts.set_account_status(
             by=all_but(Permission.CHANGE_ACCOUNT), account_id=ann.account, status="frozen"
@@ -263,6 +278,39 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=all_but(Permission.CHANGE_USER), user_id=ann.user.pk, is_active=False
         ),
         lambda ann, bob: accounts.set_user_active(by=SYSTEM, user_id=0, is_active=False),
+    ),
+    "confirm_own_email": (
+        lambda ann, bob: accounts.confirm_own_email(by=customer(bob.user), email=ann.user.email),
+        lambda ann, bob: accounts.confirm_own_email(by=SYSTEM, email=ann.user.email),
+    ),
+    "add_totp": (
+        lambda ann, bob: accounts.add_totp(by=customer(ann.user), secret="A" * 32, code="x"),
+        lambda ann, bob: accounts.add_totp(by=key(ann), secret="A" * 32, code="x"),
+        lambda ann, bob: accounts.add_totp(by=NOT_SUPERUSER, secret="A" * 32, code="x"),
+    ),
+    "add_passkey": (
+        lambda ann, bob: accounts.add_passkey(by=customer(ann.user), name="\0", credential={}),
+        lambda ann, bob: accounts.add_passkey(by=key(ann), name="one", credential={}),
+    ),
+    "remove_factor": (
+        lambda ann, bob: accounts.remove_factor(by=customer(ann.user), factor_id=0),
+        lambda ann, bob: accounts.remove_factor(by=SYSTEM, factor_id=0),
+    ),
+    "renew_recovery_codes": (
+        lambda ann, bob: accounts.renew_recovery_codes(by=customer(ann.user)),
+        lambda ann, bob: accounts.renew_recovery_codes(by=key(ann)),
+    ),
+    "use_factor_code": (
+        lambda ann, bob: accounts.use_factor_code(by=customer(ann.user), code="000000"),
+        lambda ann, bob: accounts.use_factor_code(by=key(ann), code="000000"),
+    ),
+    "end_own_session": (
+        lambda ann, bob: accounts.end_own_session(by=customer(ann.user), session_id=0),
+        lambda ann, bob: accounts.end_own_session(by=key(ann), session_id=0),
+    ),
+    "end_other_sessions": (
+        lambda ann, bob: accounts.end_other_sessions(by=key(ann), kept=None),
+        lambda ann, bob: accounts.end_other_sessions(by=SYSTEM, kept=None),
     ),
     "forget_own_sessions": (lambda ann, bob: accounts.forget_own_sessions(by=SYSTEM),),
     "change_own_password": (
@@ -302,7 +350,13 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     ),
     "change_market": (
         lambda ann, bob: markets.change_market(
-            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", maker_fee_ppm=1
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", band_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(
+            by=all_but(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1
+        ),
+        lambda ann, bob: markets.change_market(
+            by=operator(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1, band_ppm=1
         ),
         lambda ann, bob: markets.change_market(by=SYSTEM, symbol="USD/EUR", maker_fee_ppm=1),
     ),
@@ -317,6 +371,11 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=all_but(Permission.CHANGE_ACCOUNT), account_id=ann.account
         ),
         lambda ann, bob: markets.freeze_account(by=customer(ann.user), account_id=ann.account),
+    ),
+    "cancel_orders": (
+        lambda ann, bob: markets.cancel_orders(
+            by=all_but(Permission.CANCEL_ORDERS), account_id=ann.account
+        ),
     ),
     "unfreeze_account": (
         lambda ann, bob: markets.unfreeze_account(

@@ -10,12 +10,13 @@ from types import ModuleType
 
 import accounts
 import accounts.services
+import matching.fees.services
 import matching.orders.services
 import matching.services
 
 # Rooms of accounts in which services live; the others are edges, tables, and the trail itself.
-ROOMS = ("keys", "money", "people")
-OF_MATCHING = (matching.services, matching.orders.services)
+ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports")
+OF_MATCHING = (matching.services, matching.orders.services, matching.fees.services)
 
 
 def services() -> dict[str, Callable[..., object]]:

@@ -18,6 +18,7 @@ NO_TRANSACTION = {
     "preview_adjustment",
     "preview_credit",
     # A worker commits the effect, so that it was asked is committed before it is queued.
+    "cancel_orders",
     "change_market",
     "create_market",
     "set_market_phase",
@@ -25,6 +26,7 @@ NO_TRANSACTION = {
     "freeze_account",
     "unfreeze_account",  # one call of a service that is a transaction
     # Batch by batch, so that no transaction is long.
+    "review_fees",
     "purge_events",
     "purge_order_keys",
 }

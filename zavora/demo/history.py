@@ -19,9 +19,10 @@ SEED: Final = 20250101
 MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 60 * MINUTE_US
 # How long ago a stretch begins, and the time between its batches: coarse first, finer to the end.
+# The fine one fills a chart of minutes (500 candles); whoever loads the demo waits for all of it.
 STRETCHES: Final = (
-    (48 * HOUR_US, 10 * MINUTE_US),
-    (12 * HOUR_US, MINUTE_US),
+    (48 * HOUR_US, 15 * MINUTE_US),
+    (9 * HOUR_US, MINUTE_US),
 )
 # The largest single step of a price in a batch of a minute, in millionths; longer ones go further.
 STEP_MAX_PPM: Final = 700

@@ -14,9 +14,10 @@ import structlog
 from django.conf import settings
 
 from accounts.access.actor import Actor
-from accounts.access.selectors import find_caller_by_token, list_tokens
+from accounts.access.selectors import find_caller_by_token, list_keys
 from accounts.people.selectors import list_accounts
 from accounts.services import (
+    TOKENS_OF_A_USER_MAX,
     create_asset,
     create_token,
     credit_deposit,
@@ -194,7 +195,7 @@ def _tokens() -> None:
         caller = find_caller_by_token(token)
         if caller is None or caller.email != person.email:
             user = ensure_user(by=BY, email=person.email, is_demo=True)
-            for key in list_tokens(user.pk):
+            for key in list_keys(user.pk, limit=TOKENS_OF_A_USER_MAX):
                 if key.label == TOKEN_LABEL:
                     revoke_key(by=BY, key_id=key.pk)
             _, token = create_token(

@@ -23,6 +23,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from zavora.foundation.ending import end_tasks
@@ -49,6 +50,10 @@ _NOWHERE: Final = "redis://127.0.0.1:6379/0"
 BACKOFF_MIN_S: Final = 0.05
 BACKOFF_MAX_S: Final = 1.0
 
+# Else the library no longer looks whether a connection that rested was closed meanwhile: the first
+# command after the server's restart would be lost, and with it a request.
+_NO_NOTIFICATIONS: Final = MaintNotificationsConfig(enabled=False)
+
 log = structlog.get_logger(__name__)
 
 
@@ -69,6 +74,7 @@ def connect(*, timeout_s: float, **options: Any) -> "redis.Redis":
         socket_connect_timeout=timeout_s,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
+        maint_notifications_config=_NO_NOTIFICATIONS,
         **options,
     )
 
@@ -95,6 +101,7 @@ def _bounds(timeout_s: float) -> dict[str, Any]:
         # A library that reconnects, or repeats a command, in secret would hide a gap.
         "retry": AsyncRetry(NoBackoff(), 0),
         "health_check_interval": 0,
+        "maint_notifications_config": _NO_NOTIFICATIONS,
     }
 
 

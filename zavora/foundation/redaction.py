@@ -1,6 +1,6 @@
-"""Secrets stay out of logs: the last thing that happens to every line.
+"""Secrets and e-mail addresses stay out of logs: the last thing that happens to every line.
 
-Nothing should log a secret in the first place. This is for what gets there by another way: the
+Nothing should log one in the first place. This is for what gets there by another way: the
 message of somebody else's exception, a path that holds a listen key, a debugging aid.
 """
 
@@ -28,15 +28,21 @@ _HASH: Final = re.compile(r"\b(?:pbkdf2|argon2|bcrypt|scrypt|md5|sha\d)\w*\$\S+"
 # A run as long as a key, with digits among its letters: tokens, keys, signatures, session cookies.
 # Names in tracebacks have no digits; ids of requests and accounts are UUIDs.
 _LONG: Final = re.compile(r"[\w+=-]{32,}", re.ASCII)
+# An e-mail address, also as it stands in a web address. Of whom a line is, their number says.
+_EMAIL: Final = re.compile(
+    r"[^\s\"'`<>()\[\]{},;:=&?/|@%]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+)
 _LETTER: Final = re.compile(r"[A-Za-z]")
 _DIGIT: Final = re.compile(r"\d", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def hide(text: str) -> str:
-    """Return a line without what looks like a secret."""
+    """Return a line without what looks like a secret or an e-mail address."""
     text = _HASH.sub(HIDDEN, text)
     text = _NAMED.sub(rf"\1{HIDDEN}", text)
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub(HIDDEN, text)
     return _LONG.sub(_hide_key, text)
 
 

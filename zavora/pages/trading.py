@@ -9,10 +9,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from accounts.people.selectors import list_accounts
+from accounts.access.callers import Role
+from accounts.people.selectors import list_accounts, list_memberships
 from api.transport.errors import not_found_view
 from api.v1.requests import symbol_of
-from api.v1.words import account_rates
+from api.v1.words import ROLE, account_rates
 from matching.markets.selectors import list_market_terms
 from zavora import __version__
 
@@ -37,12 +38,23 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
 
 def _page_config(request: HttpRequest, market: str) -> dict[str, Any]:
     user = request.user
-    accounts = list_accounts(user.pk) if user.is_authenticated and user.pk else []
+    user_id = user.pk if user.is_authenticated else None
+    own = list_accounts(user_id) if user_id else []
+    shared = list_memberships(user_id) if user_id else []
+    reached = [(row, Role.OWNER, "") for row in own]
+    reached += [(one.account, Role(one.role), str(one.account.owner)) for one in shared]
     return {
         "market": market,
         "user": {"email": str(user)} if user.is_authenticated else None,
         "accounts": [
-            {"id": str(row.public_id), "label": row.label, **account_rates(row)} for row in accounts
+            {
+                "id": str(row.public_id),
+                "label": row.label,
+                "role": ROLE[role],
+                "owner": owner,
+                **account_rates(row),
+            }
+            for row, role, owner in reached
         ],
         "demo": settings.ZAVORA_DEMO,
         "faucet": settings.ZAVORA_FAUCET,

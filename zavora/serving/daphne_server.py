@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.clients import with_client
+from zavora.foundation.heap import settle
 from zavora.foundation.socket_counts import SOCKETS, Turns
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
@@ -43,9 +44,8 @@ NEVER: Final = float("inf")
 NO_BOUND: Final = 1 << 40
 
 BOUNDS: Final[Bounds] = get_bounds()
-# Opening a WebSocket takes milliseconds here, so an address opens one after the other.
-OPENING_SPACING_S: Final = 0.01
-OPENINGS: Final = Turns(OPENING_SPACING_S)
+# Opening a WebSocket takes milliseconds here, so an address opens one each hundredth of a second.
+OPENINGS: Final = Turns(0.01)
 CONNECTIONS: Final = Connections(
     total_max=BOUNDS.connections_max, per_address_max=BOUNDS.connections_per_address_max
 )
@@ -394,7 +394,6 @@ def serve(
     application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes. Daphne ends at once: ``stop_s`` is not needed."""
-    message_bytes_max = BOUNDS.message_bytes_max
     server = BoundedServer(
         application=import_by_path(application),
         endpoints=build_endpoint_description_strings(host=host, port=port),
@@ -402,10 +401,11 @@ def serve(
         ping_timeout=pong_wait_s,
         websocket_connect_timeout=BOUNDS.header_wait_s or -1,
         websocket_handshake_timeout=BOUNDS.header_wait_s,
-        websocket_max_message_size=message_bytes_max,
-        websocket_max_frame_size=message_bytes_max,
+        websocket_max_message_size=BOUNDS.message_bytes_max,
+        websocket_max_frame_size=BOUNDS.message_bytes_max,
         verbosity=0,
     )
+    settle()  # it tells the application of no start
     server.run()
     if server.abort_start:
         raise SystemExit(1)

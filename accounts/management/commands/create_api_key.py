@@ -37,6 +37,8 @@ class Command(ExampleCommand):
         "create_api_key --email bot@example.com --kind hmac --scopes read,trade",
         "create_api_key --email bot@example.com --kind ed25519 --scopes read --ip 192.0.2.7",
         "create_api_key --email bot@example.com --kind ed25519 --public-key bot.pem",
+        "create_api_key --email bot@example.com --all-accounts",
+        "create_api_key --email bot@example.com --market BTC/EUR --market ETH/EUR",
         "create_api_key --email bot@example.com --fund",
     )
 
@@ -48,9 +50,19 @@ class Command(ExampleCommand):
             "--scopes", default="read,trade", help="of read, trade and withdraw, with commas"
         )
         parser.add_argument("--label", default="command line", help="what the page shows for it")
-        parser.add_argument("--account", type=UUID, help="whose trades; else the oldest account")
+        whose = parser.add_mutually_exclusive_group()
+        whose.add_argument("--account", type=UUID, help="whose trades; else the oldest account")
+        whose.add_argument(
+            "--all-accounts",
+            action="store_true",
+            help="let it reach all of them, as transfers between them need it; it trades for the"
+            " oldest one",
+        )
         parser.add_argument(
             "--ip", action="append", default=[], help="an address that it may come from; repeatable"
+        )
+        parser.add_argument(
+            "--market", action="append", default=[], help="where its orders may go; repeatable"
         )
         parser.add_argument("--days", type=int, help="how long it is valid; else for ever")
         parser.add_argument(
@@ -73,9 +85,10 @@ class Command(ExampleCommand):
                 user_id=user.pk,
                 kind=options["kind"],
                 scopes=scopes,
-                account_id=account_id,
+                account_id=None if options["all_accounts"] else account_id,
                 label=options["label"],
                 ip_allowed=[ip for one in options["ip"] for ip in one.split(",") if ip],
+                markets=options["market"],
                 expires_at=timezone.now() + timedelta(days=days) if days is not None else None,
                 public_key_pem=None if file is None else file.read_text(),
             )

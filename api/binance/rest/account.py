@@ -14,10 +14,12 @@ from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, list_offered, symbol_of
 from api.binance.words.text import ZERO, eight, ms_of
 from api.transport.threads import read_lasting
+from matching.fees.selectors import fees_in
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import list_market_orders, list_market_trades
 from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
+from zavora.foundation.times import now_us
 
 LIST_DEFAULT: Final = 500
 LIST_MAX: Final = 1_000
@@ -78,16 +80,15 @@ def _balance(code: str, row: Any) -> Report:
 
 
 def _rates(account: Any, terms: MarketTerms | None = None) -> tuple[int, int]:
-    """Return the maker's and taker's fee rates in parts per million: the account's or a market's.
+    """Return what the account's maker and taker orders cost now in a market, in parts per million.
 
     Without a market the highest of those that are offered: nothing costs more than is shown.
     """
     concerned = [terms] if terms is not None else [view.terms for view in list_offered()]
-    maker_ppm = max((one.rules.maker_fee_ppm for one in concerned), default=0)
-    taker_ppm = max((one.rules.taker_fee_ppm for one in concerned), default=0)
+    fees = fees_in(account, concerned, time_us=now_us())
     return (
-        maker_ppm if account.maker_fee_ppm is None else account.maker_fee_ppm,
-        taker_ppm if account.taker_fee_ppm is None else account.taker_fee_ppm,
+        max((one.maker.ppm for one in fees), default=0),
+        max((one.taker.ppm for one in fees), default=0),
     )
 
 
@@ -119,6 +120,24 @@ async def get_commission(
             "discount": ZERO,
         },
     }
+
+
+async def list_trade_fees(
+    params: Params, caller: Caller, account_pk: int, _request_id: str
+) -> list[Report]:
+    """Return what trades cost this account in a symbol, or in each that is offered."""
+    symbol = params.get("symbol")
+    views = list_offered() if symbol is None else [find_market(symbol)]
+    account = await read_lasting(get_account, _public_id(caller, account_pk))
+    return [
+        {
+            "symbol": symbol_of(view.terms),
+            "makerCommission": reports.rate_text(maker_ppm),
+            "takerCommission": reports.rate_text(taker_ppm),
+        }
+        for view in views
+        for maker_ppm, taker_ppm in [_rates(account, view.terms)]
+    ]
 
 
 # --- history --------------------------------------------------------------------------------------
@@ -189,6 +208,7 @@ ROUTES: Final[Routes] = {
         rest(list_my_trades), _my_trades_weight, _READ, required=_SYMBOL
     ),
     ("GET", "/api/v3/rateLimit/order"): Route(get_order_rates, 40, _READ, needs_feed=False),
+    ("GET", "/sapi/v1/asset/tradeFee"): Route(rest(list_trade_fees), 1, _READ),
     ("GET", "/sapi/v1/capital/config/getall"): Route(list_nothing, 10, _READ, needs_feed=False),
     ("GET", "/sapi/v1/margin/allPairs"): Route(list_nothing, needs_feed=False),
     ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(list_nothing, needs_feed=False),

@@ -66,14 +66,17 @@ def depth_answer(view: MarketView, limit: int) -> bytes:
 def quick_answer(query: bytes, ip: str) -> tuple[Headers, bytes] | None:
     """Return headers and body of a whole answer, and count its weight; None: ask the slow way.
 
-    The slow way is for what is not a plain request for a market that is there. Raises -1003.
+    The slow way is for what is not a plain request for a market that is there, and for an address
+    that may be over its limit. Raises -1003 for one that is shut out.
     """
     known = _queries.get(query)
     if known is None or known.feed is not web_process().feed:
         known = _remember(query)
         if known is None:
             return None
-    used = limits.take_weight(ip, known.weight)
+    used = limits.take_weight_at_once(ip, known.weight)
+    if used is None:
+        return None
     answer = _answer_of(known.view, known.limit)
     return [*answer.headers, (_USED_WEIGHT, b"%d" % used)], answer.body
 

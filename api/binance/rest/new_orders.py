@@ -12,9 +12,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from accounts.access.callers import Caller
 from api.binance.rest.params import Params
 from api.binance.words import errors, reports
-from api.binance.words.symbols import find_market
+from api.binance.words.symbols import find_traded
 from marketdata.feed.feed import MarketView
 from matching.commands.place import PlaceOrder
 from matching.engine.amounts import notional_units
@@ -110,12 +111,12 @@ def name_of(params: Params, parameter: str) -> str:
     return params.text(parameter, legal=CLIENT_ORDER_ID) or new_name()
 
 
-def read_new_order(params: Params, account_pk: int) -> NewOrder:
+def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
     """Return the order that the parameters ask for; ``check_required`` has passed them.
 
     Raises the published errors, those of values before those of filters.
     """
-    view = find_market(params.needed("symbol"))
+    view = find_traded(params.needed("symbol"), caller)
     terms = view.terms
     side = SIDES.get(params.needed("side"))
     if side is None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote_plus
 
+from api.access.signatures import MICROSECOND_DIGITS
 from api.binance.words import errors
 
 Choice = TypeVar("Choice")
@@ -19,8 +20,6 @@ TEXT_LENGTH_MAX: Final = 4_096
 TEXT_LEGAL: Final = rf"^[ -~]{{1,{TEXT_LENGTH_MAX}}}$"
 _TEXT: Final = re.compile(rf"[ -~]{{1,{TEXT_LENGTH_MAX}}}", re.ASCII)
 SYMBOLS_LENGTH_MAX: Final = 32_768
-# A time of so many digits counts microseconds, below milliseconds.
-MICROSECOND_DIGITS: Final = 16
 SIGNATURE: Final = "signature"
 DECIMAL_LEGAL: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 INTEGER_LEGAL: Final = r"^[0-9]{1,20}$"

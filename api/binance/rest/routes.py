@@ -44,6 +44,7 @@ class CompatRequest:
         "params",
         "path",
         "request_id",
+        "weight",
     )
 
     caller: Caller
@@ -58,6 +59,8 @@ class CompatRequest:
         self.headers = headers
         self.params: Params
         self.request_id = ""
+        # What it counted for.
+        self.weight = 0
         # Set where the route asks for a caller.
         self.is_private = False
         self.may_pack = False

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from api.binance.rest import account, exchange_info, market_data, system, trading
+from api.binance.rest import account, exchange_info, market_data, sub_accounts, system, trading
 from api.binance.rest.routes import Routes
 from api.binance.user_data import listen_keys
 
@@ -12,5 +12,6 @@ ROUTES: Final[Routes] = {
     **market_data.ROUTES,
     **trading.ROUTES,
     **account.ROUTES,
+    **sub_accounts.ROUTES,
     **listen_keys.ROUTES,
 }

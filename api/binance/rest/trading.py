@@ -16,7 +16,7 @@ from api.binance.rest.routes import Call, CompatRequest, Handler, Route, Routes,
 from api.binance.words import errors, reports
 from api.binance.words.errors import CompatError, known_compat_error
 from api.binance.words.reports import Report
-from api.binance.words.symbols import find_market, list_offered
+from api.binance.words.symbols import find_market, find_traded, list_offered
 from api.orders import submit
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
@@ -59,19 +59,19 @@ PARTIAL_STATUS: Final = 409
 # --- new orders -----------------------------------------------------------------------------------
 
 
-async def place(params: Params, _caller: Caller, account_pk: int, request_id: str) -> Report:
+async def place(params: Params, caller: Caller, account_pk: int, request_id: str) -> Report:
     """Place an order; answer with what the engine decided and the fills it made at once."""
-    return await _send(read_new_order(params, account_pk), request_id)
+    return await _send(read_new_order(params, caller, account_pk), request_id)
 
 
-async def place_test(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> Report:
+async def place_test(params: Params, caller: Caller, account_pk: int, _request_id: str) -> Report:
     """Check an order as far as the engine; nothing is sent and nothing changes."""
-    read_new_order(params, account_pk)
+    read_new_order(params, caller, account_pk)
     return {}
 
 
 async def _send(order: NewOrder, request_id: str) -> Report:
-    limits.take_order(order.command.account_id)
+    await limits.take_order(order.command.account_id)
     return await _send_counted(order, request_id)
 
 
@@ -94,9 +94,9 @@ async def _send_counted(order: NewOrder, request_id: str) -> Report:
 # --- cancels --------------------------------------------------------------------------------------
 
 
-async def cancel(params: Params, _caller: Caller, account_pk: int, request_id: str) -> Report:
+async def cancel(params: Params, caller: Caller, account_pk: int, request_id: str) -> Report:
     """Cancel an open order by ``orderId`` or ``origClientOrderId`` (both: they must agree)."""
-    view = find_market(params.needed("symbol"))
+    view = find_traded(params.needed("symbol"), caller)
     order_id, client_order_id = _named_order(params, "orderId", "origClientOrderId")
     command = CancelOrder(
         account_id=account_pk,
@@ -110,10 +110,10 @@ async def cancel(params: Params, _caller: Caller, account_pk: int, request_id: s
 
 
 async def cancel_all(
-    params: Params, _caller: Caller, account_pk: int, request_id: str
+    params: Params, caller: Caller, account_pk: int, request_id: str
 ) -> list[Report]:
     """Cancel every open order of the account in a symbol; -2011 where there is none."""
-    terms = find_market(params.needed("symbol")).terms
+    terms = find_traded(params.needed("symbol"), caller).terms
     name = name_of(params, "newClientOrderId")
     command = CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
     reply = await submit(command, request_id)
@@ -174,7 +174,7 @@ def _check_named(params: Params, id_parameter: str, client_id_parameter: str) ->
 
 
 async def cancel_replace(
-    params: Params, _caller: Caller, account_pk: int, request_id: str
+    params: Params, caller: Caller, account_pk: int, request_id: str
 ) -> Report:
     """Cancel an order, then place another in its symbol; two commands, reported together.
 
@@ -183,7 +183,7 @@ async def cancel_replace(
     refusal of that kind is answered as the order's own. Raises -2022 where nothing came of it and
     -2021 where half of it did, each with both results in ``data``.
     """
-    order = read_new_order(params, account_pk)
+    order = read_new_order(params, caller, account_pk)
     goes_on = params.choice("cancelReplaceMode", CANCEL_REPLACE_MODES, required=True)
     cancels_anyway = params.choice("orderRateLimitExceededMode", OVER_LIMIT_MODES)
     order_id, client_order_id = _named_order(params, "cancelOrderId", "cancelOrigClientOrderId")
@@ -197,7 +197,7 @@ async def cancel_replace(
         replacement=order.command,
     )
     try:
-        limits.take_order(account_pk)
+        await limits.take_order(account_pk)
     except CompatError as over:
         if not cancels_anyway:
             raise

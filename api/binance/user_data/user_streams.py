@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from accounts.access.callers import SCOPE_READ, Caller
-from api.access.auth import has_expired
+from api.access.usable import has_expired
 from api.access.watch import CredentialWatch
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Security
@@ -231,7 +231,7 @@ async def _end_orphan(listen_key: str, key_id: int, api_key: str) -> None:
 
     One that was merely used from a foreign address stays: else whoever learns it could end it.
     """
-    key = await web_process().credentials.of_api_key(api_key)
+    key, _ = await web_process().credentials.of_api_key(api_key)
     if key is None or SCOPE_READ not in key.caller.scopes or has_expired(key.caller):
         await listen_keys.forget(listen_key, key_id)
 

@@ -227,6 +227,11 @@ def outside_window() -> CompatError:
     return CompatError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
+def came_before() -> CompatError:
+    """A signed request that writes came before, or may have."""
+    return CompatError(-1021, "This signed request came before: sign it with a new timestamp.")
+
+
 def bad_signature() -> CompatError:
     """The signature is not that of the text."""
     return CompatError(-1022, "Signature for this request is not valid.")
@@ -323,9 +328,12 @@ _FILTER_OF_REASON: Final = {
 
 
 def known_compat_error(exception: BaseException) -> CompatError:
-    """Return what to tell of any exception; what is unexpected is logged and hidden."""
+    """Return what to tell of any exception; what is unexpected is logged and hidden.
+
+    It has no traceback (``api.transport.errors.known_error``).
+    """
     if isinstance(exception, CompatError):
-        return exception
+        return exception.with_traceback(None)
     if isinstance(exception, ZavoraError):
         return _of_zavora(exception)
     if isinstance(exception, (OperationalError, InterfaceError)):

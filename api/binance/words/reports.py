@@ -144,10 +144,10 @@ def _figures(state: wire.OrderState) -> Report:
 
 
 def commission(trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> tuple[str, str]:
-    """Return what a party was charged for a trade, and in which asset: the one it received."""
+    """Return what a party was charged for a trade (negative: a rebate), and in which asset."""
     buys = (trade.taker_side == "buy") != is_maker
     fee = trade.maker_fee if is_maker else trade.taker_fee
-    return eight(fee), (terms.base if buys else terms.quote).code
+    return eight(fee), terms.fee_asset(fee, buys=buys).code
 
 
 def _fill(trade: wire.TradeState, terms: MarketTerms) -> Report:
@@ -182,6 +182,6 @@ def my_trade(trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> R
 
 
 def rate_text(ppm: int) -> str:
-    """Return a fee rate as a fraction: 750 -> ``0.00075000``."""
-    whole, millionths = divmod(ppm, PPM)
-    return eight(f"{whole}.{millionths:06d}")
+    """Return a fee rate as a fraction: 750 -> ``0.00075000``; negative: a rebate."""
+    whole, millionths = divmod(abs(ppm), PPM)
+    return eight(f"{'-' if ppm < 0 else ''}{whole}.{millionths:06d}")

@@ -6,6 +6,7 @@ them does not know is told by none.
 
 from typing import Any, Final
 
+from accounts.access.callers import Caller
 from api.binance.words import errors
 from api.binance.words.text import DECIMALS
 from api.process import web_process
@@ -50,6 +51,13 @@ def find_market(symbol: str) -> MarketView:
     view = _by_symbol().get(symbol)
     if view is None:
         raise errors.invalid_symbol()
+    return view
+
+
+def find_traded(symbol: str, caller: Caller) -> MarketView:
+    """Return a market in which a key may change orders: -1121 for none, Forbidden for another."""
+    view = find_market(symbol)
+    caller.require_market(view.terms.symbol)
     return view
 
 

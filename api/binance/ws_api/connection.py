@@ -14,6 +14,7 @@ from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call
 from api.binance.ws_api.session import Session
 from api.transport.outbox import Closing, Outbox, Send
+from api.transport.refused import note_refused
 from api.transport.websocket import (
     MESSAGE_CHARACTERS_MAX,
     Connection,
@@ -75,15 +76,15 @@ class CallConnection(Connection):
             if name not in OWN_METHODS:
                 raise envelope.unknown_method(name)
         except CompatError as error:
-            self._refuse_unreadable(request_id, error)
+            await self._refuse_unreadable(request_id, error)
         except Exception as error:  # the outermost edge: every failure has an answer
-            self._refuse_unreadable(request_id, known_compat_error(error))
+            await self._refuse_unreadable(request_id, known_compat_error(error))
         else:
             await self._do_own(request)
 
-    def _refuse_unreadable(self, request_id: Id, error: CompatError) -> None:
+    async def _refuse_unreadable(self, request_id: Id, error: CompatError) -> None:
         try:
-            limits.take_weight(self._session.ip, WEIGHT_UNREADABLE)
+            await limits.take_weight(self._session.ip, WEIGHT_UNREADABLE)
         except CompatError as refusal:
             error = refusal
         self._fail(request_id, error, shows_limits=self._session.returns_rate_limits)
@@ -105,7 +106,7 @@ class CallConnection(Connection):
         try:
             params = envelope.params_of(request)
             shows_limits = self._shows_limits(params)
-            limits.take_weight(self._session.ip, weight)
+            await limits.take_weight(self._session.ip, weight)
             result = await handler(self._session, params)
             self._answer(request.id, result, shows_limits=shows_limits)
         except Exception as error:  # the outermost edge: every failure has an answer
@@ -124,6 +125,7 @@ class CallConnection(Connection):
         self.outbox.answer(text_frame(envelope.answer(request_id, result, rate_limits=shown)))
 
     def _fail(self, request_id: Id, error: CompatError, *, shows_limits: bool) -> None:
+        note_refused(error.code, address=self._session.ip, method="/ws-api/v3")
         shown = self._limits(None) if shows_limits else None
         self.outbox.answer(text_frame(envelope.failure(request_id, error, rate_limits=shown)))
         if error.status == BANNED_STATUS:

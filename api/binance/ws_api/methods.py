@@ -62,7 +62,8 @@ async def call(session: Session, name: str, params: Params) -> tuple[Any, int | 
     request = CompatRequest(method=http_method, path=path, ip=session.ip, headers=[])
     request.params = params
     weight = route.weight
-    limits.take_weight(session.ip, weight if isinstance(weight, int) else weight(params))
+    weight = request.weight = weight if isinstance(weight, int) else weight(params)
+    await limits.take_weight(session.ip, weight)
     account_pk = None
     if route.security is Security.NONE:
         route.check_required(params)
@@ -73,6 +74,7 @@ async def call(session: Session, name: str, params: Params) -> tuple[Any, int | 
         request.caller, request.account_pk, request.account_id = await session.identify(
             params, route.security, route.check_required
         )
+        await limits.take_for_key(request.caller, session.ip, weight)
         account_pk = request.account_pk if route.security is Security.TRADE else None
     if route.needs_feed:
         await web_process().feed.ensure_started()

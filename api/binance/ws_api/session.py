@@ -85,13 +85,14 @@ class Session:
             security=security,
             check_required=check_required,
             is_logged_on=own is None and self._api_key is not None,
+            is_write=security is Security.TRADE,
         )
 
     async def log_on(self, params: Params) -> Result:
         """Let the key of a signed request speak for all that follow."""
         api_key = params.get(API_KEY)
         await authenticate(params, api_key, self.ip, security=Security.USER_DATA)
-        key = await web_process().credentials.of_api_key(api_key or "")
+        key, _ = await web_process().credentials.of_api_key(api_key or "")
         if key is None or key.kind != KIND_ED25519:
             raise unsupported_key()
         self._api_key, self._logged_on_ms = api_key, now_ms()

@@ -1,82 +1,14 @@
-"""What the OpenAPI document says: the shapes as structs, the edge's routes, and a views' decorator.
+"""The shapes of the OpenAPI document, as structs; a test compares what ``words`` really writes."""
 
-Views are found by drf-spectacular; the edge's routes are added to the same document. Both name the
-structs below, which a test compares with what ``api.v1.words`` really writes.
-"""
-
-from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import Meta, Struct
 
 from api.v1 import requests
-from marketdata.candles.intervals import INTERVALS
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-Decimal = Annotated[str, Meta(description="A decimal.", examples=["20000.50"])]
-Time = Annotated[str, Meta(description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00.000000Z"])]
-AccountId = Annotated[str, Meta(description="An account's UUID.")]
-Side = Literal["Buy", "Sell"]
-
-
-class Account(Struct):
-    """A trading account; its own fee rates are null where the market's hold."""
-
-    id: AccountId
-    label: str
-    status: Literal["Active", "CancelOnly", "Frozen", "Closed"]
-    maker_fee: Decimal | None
-    taker_fee: Decimal | None
-    created_at: Time
-    updated_at: Time
-
-
-class Balance(Struct):
-    """What an account has of an asset; total is available and locked together."""
-
-    account_id: AccountId
-    asset: str
-    total: Decimal
-    available: Decimal
-    locked: Decimal
-    updated_at: Time
-
-
-class Withdrawal(Struct):
-    """Money on its way out."""
-
-    id: str
-    account_id: AccountId
-    asset: str
-    amount: Decimal
-    address: str
-    state: Literal["Pending", "Settled", "Cancelled"]
-    created_at: Time
-    updated_at: Time
-
-
-class WithdrawalAnswer(Balance):
-    """The balance after the hold, and the withdrawal."""
-
-    withdrawal: Withdrawal
-
-
-class LedgerEntry(Struct):
-    """One movement of one asset; negative takes, positive gives."""
-
-    id: str
-    transaction_id: str
-    kind: Literal["Trade", "Fee", "Deposit", "Withdrawal", "Adjustment"]
-    asset: str
-    amount: Decimal
-    balance_after: Decimal | None
-    reference: str
-    created_at: Time
+from api.v1.openapi import money
+from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
+from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 
 
 class Market(Struct):
@@ -105,6 +37,7 @@ class Market(Struct):
     state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
     maker_fee: Decimal
     taker_fee: Decimal
+    promotion: Promotion | None
     is_demo: bool
 
 
@@ -240,25 +173,45 @@ class Candles(Struct):
     candles: list[Candle]
 
 
-class CreateAccountIn(Struct):
-    """A new account."""
+class Key(Struct):
+    """An API key; `key` names a signing one in requests, `account_id` is what it is limited to.
 
-    label: Annotated[str, Meta(max_length=64)] = ""
+    Orders are limited to `markets`, unless that is empty.
+    """
+
+    id: str
+    name: str
+    kind: Literal["Bearer", "HMAC", "Ed25519", "RSA"]
+    key: str | None
+    scopes: list[Literal["read", "trade", "withdraw"]]
+    account_id: AccountId | None
+    markets: list[str]
+    addresses: list[str]
+    expires_at: Time | None
+    revoked_at: Time | None
+    created_at: Time
+    last_used_at: Time | None
+    last_used_from: str | None
 
 
-class DepositIn(Struct):
-    """What to credit."""
+class KeyMade(Struct):
+    """A new key and, this once, its token or HMAC secret; null where the key pair is yours."""
 
-    asset: str
-    amount: Decimal
+    key: Key
+    secret: str | None
 
 
-class WithdrawIn(Struct):
-    """What to withdraw, and where to; without the sandbox's faucet an address is needed."""
+class CreateKeyIn(Struct):
+    """A new key; `withdraw` needs addresses, Ed25519 and RSA your public key."""
 
-    asset: str
-    amount: Decimal
-    address: Annotated[str, Meta(max_length=128)] = ""
+    scopes: list[Literal["read", "trade", "withdraw"]]
+    kind: Literal["Bearer", "HMAC", "Ed25519", "RSA"] = "Bearer"
+    name: Annotated[str, Meta(max_length=64)] = ""
+    account: AccountId | None = None
+    addresses: Annotated[list[str], Meta(max_length=30)] = []
+    markets: Annotated[list[str], Meta(max_length=50)] = []
+    expires_at: Time | None = None
+    public_key: Annotated[str | None, Meta(description="PEM.")] = None
 
 
 class ErrorBody(Struct):
@@ -334,11 +287,7 @@ class Health(Struct):
 
 
 SHAPES: Final[tuple[type[Struct], ...]] = (
-    Account,
-    Balance,
-    Withdrawal,
-    WithdrawalAnswer,
-    LedgerEntry,
+    *money.SHAPES,
     Market,
     Order,
     Trade,
@@ -350,112 +299,23 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Ticker,
     Candle,
     Candles,
-    CreateAccountIn,
-    DepositIn,
-    WithdrawIn,
+    Key,
+    KeyMade,
+    CreateKeyIn,
     Error,
     BatchItem,
     Health,
+    *FEE_SHAPES,
     requests.PlaceOrderIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,
     requests.CancelAllIn,
 )
 
-QUERY: Final[dict[str, dict[str, Any]]] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-    "cursor": {"type": "string", "description": "`meta.next` of the page before."},
-    "market": {"type": "string", "examples": ["BTC/USD"]},
-    "asset": {"type": "string", "examples": ["BTC"]},
-    "status": {"type": "string", "examples": ["Open", "Filled,Cancelled"]},
-    "client_order_id": {"type": "string", "maxLength": 64},
-    "interval": {"type": "string", "enum": list(INTERVALS), "default": "1m"},
-    "start": {"type": "string", "format": "date-time"},
-    "end": {"type": "string", "format": "date-time"},
-    "depth": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
-}
-KEY_DESCRIPTION: Final = "Repeat a request with the same key and it takes effect once."
-BEARER: Final = "bearer"
-SESSION: Final = "session"
 
-
-def reference(name: str) -> dict[str, str]:
-    """Return a reference to a shape."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def envelope_schema(name: str, *, is_list: bool = False, is_paged: bool = False) -> dict[str, Any]:
-    """Return the schema of a success."""
-    data: dict[str, Any] = reference(name)
-    if is_list:
-        data = {"type": "array", "items": data}
-    properties: dict[str, Any] = {"data": data}
-    if is_paged:
-        cursor = {"type": ["string", "null"], "description": "The next page's cursor."}
-        properties["meta"] = {"type": "object", "properties": {"next": cursor}}
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def documented(
-    operation: str,
-    name: str,
-    *,
-    is_list: bool = False,
-    is_paged: bool = False,
-    body: str | None = None,
-    has_key: bool = False,
-    query: tuple[str, ...] = (),
-    is_public: bool = False,
-) -> Callable[[View], View]:
-    """Describe a view's method for the document: its operation's id, and the shape it returns."""
-    names = (*query, "limit", "cursor") if is_paged else query
-    parameters = [OpenApiParameter(one, QUERY[one], OpenApiParameter.QUERY) for one in names]
-    if has_key:
-        parameters.append(
-            OpenApiParameter(
-                "Idempotency-Key",
-                {"type": "string", "maxLength": 128},
-                OpenApiParameter.HEADER,
-                description=KEY_DESCRIPTION,
-            )
-        )
-    success = envelope_schema(name, is_list=is_list, is_paged=is_paged)
-    decorate: Callable[[View], View] = extend_schema(
-        operation_id=operation,
-        request={"application/json": reference(body)} if body else None,
-        responses={
-            (200, "application/json"): success,
-            ("default", "application/json"): reference("Error"),
-        },
-        parameters=parameters,
-        auth=[] if is_public else None,
-        tags=["Markets" if is_public else "Accounts"],
-    )
-    return decorate
-
-
-class CallerAuthenticationScheme(OpenApiAuthenticationExtension):
-    """Names the credentials: a bearer token, or a browser session."""
-
-    target_class = "api.access.auth.CallerAuthentication"
-    name = [BEARER, SESSION]
-
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
-        """Return both schemes, in the order of ``name``."""
-        return [
-            {"type": "http", "scheme": "bearer"},
-            {
-                "type": "apiKey",
-                "in": "cookie",
-                "name": settings.SESSION_COOKIE_NAME,
-                "description": "Unsafe methods also need the X-CSRFToken header.",
-            },
-        ]
-
-
-def shape_schemas() -> dict[str, Any]:
+def shape_schemas(*more: type[Struct]) -> dict[str, Any]:
     """Return the schemas of all shapes by name."""
     _, components = msgspec.json.schema_components(
-        SHAPES, ref_template="#/components/schemas/{name}"
+        (*SHAPES, *more), ref_template="#/components/schemas/{name}"
     )
     return components

@@ -2,15 +2,15 @@
 
 from typing import Any, Final
 
-from api.v1.openapi.documents import (
-    BEARER,
+from api.v1.openapi.documents import shape_schemas
+from api.v1.openapi.operations import (
     KEY_DESCRIPTION,
     QUERY,
-    SESSION,
+    SECURITY,
     envelope_schema,
     reference,
-    shape_schemas,
 )
+from api.v1.openapi.report_shapes import REPORT_SHAPES
 
 JSON: Final = "application/json"
 ORDER_ID: Final = ("order_id", "An order's id.")
@@ -20,7 +20,7 @@ SYMBOL: Final = ("market", "A market's symbol, best as BTC-USD.")
 def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Return the document with what the edge answers (SPECTACULAR_SETTINGS)."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(shape_schemas())
+    schemas.update(shape_schemas(*REPORT_SHAPES))
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, methods in _paths().items():
         result["paths"].setdefault(path, {}).update(methods)
@@ -65,7 +65,7 @@ def _operation(
         "operationId": name,
         "summary": summary,
         "tags": [tag],
-        "security": [] if is_public else [{BEARER: []}, {SESSION: []}],
+        "security": [] if is_public else SECURITY,
         "responses": {
             "200": {"description": "", "content": {JSON: {"schema": success}}},
             "default": {"description": "", "content": {JSON: {"schema": reference("Error")}}},

@@ -83,7 +83,8 @@ def document() -> Document:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> Operation:
-    success = operation["responses"]["200"]["content"][_JSON]["schema"]
+    # A file has a type of its own, or several.
+    success = next(iter(operation["responses"]["200"]["content"].values()))["schema"]
     body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {}).get("schema")
     # What a view's docstring says stands as the description, what the edge says as the summary.
     summary = operation.get("summary") or " ".join(operation.get("description", "").split())

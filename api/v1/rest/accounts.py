@@ -10,17 +10,27 @@ from rest_framework.response import Response
 
 from accounts import services
 from accounts.access.callers import SCOPE_TRADE, SCOPE_WITHDRAW
+from accounts.access.rates import take_withdrawal
 from accounts.money import selectors as money_selectors
 from accounts.people import selectors as people_selectors
-from api.v1 import words
+from api.v1 import fee_words, words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields
 from api.v1.header_keys import checked_header_key
-from api.v1.openapi.documents import documented
-from api.v1.rest.base import ApiView, actor_of, answer, caller_of, own_account, query_of
-from zavora.foundation.errors import Forbidden, NotFound
-
-ID_DIGITS_MAX = 18  # below what the tables hold
+from api.v1.openapi.operations import documented
+from api.v1.rest.base import (
+    LIST_WEIGHTS,
+    ApiView,
+    actor_of,
+    answer,
+    caller_of,
+    own_account,
+    query_of,
+    reached_account,
+    row_id,
+)
+from matching.fees.selectors import get_account_fees
+from zavora.foundation.errors import Forbidden
 
 
 class AccountsView(ApiView):
@@ -30,12 +40,11 @@ class AccountsView(ApiView):
 
     @documented("accounts_list", "Account", is_list=True)
     def get(self, request: Request) -> Response:
-        """List the caller's accounts, oldest first."""
+        """List the caller's accounts, oldest first, then those that others share with them."""
         query_of(request).check()
         caller = caller_of(request)
-        reached = caller.accounts
-        rows = people_selectors.list_accounts(caller.user_id)
-        return answer([words.account(row) for row in rows if row.public_id in reached])
+        rows = people_selectors.list_reached_accounts(caller.user_id)
+        return answer(words.accounts(rows, caller))
 
     @documented("accounts_create", "Account", body="CreateAccountIn")
     def post(self, request: Request) -> Response:
@@ -52,12 +61,39 @@ class AccountsView(ApiView):
 class AccountView(ApiView):
     """One account."""
 
+    scopes = {"PATCH": SCOPE_TRADE}
+
     @documented("accounts_read", "Account")
     def get(self, request: Request, account: str) -> Response:
-        """Read one of the caller's accounts."""
-        account_id, _ = own_account(request, account)
+        """Read one of the caller's accounts, or one that is shared with them."""
+        account_id, pk = reached_account(request, account)
         query_of(request).check()
-        return answer(words.account(people_selectors.get_account(account_id)))
+        role = caller_of(request).role_in(pk)
+        return answer(words.account(people_selectors.get_account(account_id), role=role))
+
+    @documented("accounts_rename", "Account", body="RenameAccountIn")
+    def patch(self, request: Request, account: str) -> Response:
+        """Give one of the caller's accounts another name."""
+        account_id, _ = own_account(request, account)
+        fields = Fields(request.data)
+        label = fields.label("label", required=True)
+        fields.check()
+        row = services.rename_account(
+            by=actor_of(request), account_id=account_id, label=label or ""
+        )
+        return answer(words.account(row))
+
+
+class FeesView(ApiView):
+    """What an account pays."""
+
+    @documented("accounts_fees", "AccountFees")
+    def get(self, request: Request, account: str) -> Response:
+        """Read what an account pays in every market and why, its volume and its tier."""
+        account_id, _ = reached_account(request, account)
+        query_of(request).check()
+        row = people_selectors.get_account(account_id)
+        return answer(fee_words.account_fees(get_account_fees(row)))
 
 
 class BalancesView(ApiView):
@@ -66,7 +102,7 @@ class BalancesView(ApiView):
     @documented("accounts_balances", "Balance", is_list=True)
     def get(self, request: Request, account: str) -> Response:
         """List an account's balances, by asset."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         query_of(request).check()
         rows = money_selectors.list_balances(account_id)
         return answer([words.balance(row, account_id) for row in rows])
@@ -84,7 +120,7 @@ class DepositView(ApiView):
         if not settings.ZAVORA_FAUCET:
             raise Forbidden("The faucet is switched off here.")
         fields = Fields(request.data)
-        asset, amount = _take_money(fields)
+        asset, amount = take_money(fields)
         fields.check()
         services.deposit(
             by=actor_of(request),
@@ -92,7 +128,7 @@ class DepositView(ApiView):
             asset=asset,
             amount=amount,
             source=services.SOURCE_FAUCET,
-            key=_key_of(request),
+            key=key_of(request),
         )
         return answer(_balance(account_id, asset))
 
@@ -107,16 +143,17 @@ class WithdrawView(ApiView):
         """Withdraw from an account; return the balance after the hold, and the withdrawal."""
         account_id, _ = own_account(request, account)
         fields = Fields(request.data)
-        asset, amount = _take_money(fields)
+        asset, amount = take_money(fields)
         address = fields.label("address", length_max=128)
         fields.check()
+        take_withdrawal(caller_of(request).user_id)
         record = services.request_withdrawal(
             by=actor_of(request),
             account_id=account_id,
             asset=asset,
             amount=amount,
             address=address or "",
-            key=_key_of(request),
+            key=key_of(request),
         )
         balance = _balance(account_id, asset)
         return answer({**balance, "withdrawal": words.withdrawal(record, account_id)})
@@ -124,6 +161,8 @@ class WithdrawView(ApiView):
 
 class WithdrawalsView(ApiView):
     """What an account asked to withdraw."""
+
+    weights = LIST_WEIGHTS
 
     @documented("accounts_withdrawals", "Withdrawal", is_list=True, is_paged=True)
     def get(self, request: Request, account: str) -> Response:
@@ -150,7 +189,7 @@ class WithdrawalView(ApiView):
         record = services.cancel_own_withdrawal(
             by=actor_of(request),
             account_id=account_id,
-            withdrawal_id=_withdrawal_id(withdrawal),
+            withdrawal_id=row_id(withdrawal, what="withdrawal"),
         )
         return answer(words.withdrawal(record, account_id))
 
@@ -158,10 +197,12 @@ class WithdrawalView(ApiView):
 class LedgerView(ApiView):
     """Every movement of an account."""
 
+    weights = LIST_WEIGHTS
+
     @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
     def get(self, request: Request, account: str) -> Response:
         """List an account's ledger entries, newest first."""
-        account_id, _ = own_account(request, account)
+        account_id, _ = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         asset = fields.text("asset", length_max=16, what="an asset's code")
@@ -171,21 +212,15 @@ class LedgerView(ApiView):
         return answer(page, next=next_cursor([row.pk for row in rows], limit))
 
 
-def _take_money(fields: Fields) -> tuple[str, Decimal]:
+def take_money(fields: Fields) -> tuple[str, Decimal]:
     """Take ``asset`` and ``amount``; where one is wrong, ``check`` raises before they are used."""
     asset = fields.text("asset", required=True, length_max=16, what="an asset's code")
     amount = fields.decimal("amount", required=True)
     return asset or "", Decimal(amount or 0)
 
 
-def _withdrawal_id(text: str) -> int:
-    """Return the id of a withdrawal in a path; raises NotFound for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
-        raise NotFound("There is no such withdrawal.")
-    return int(text)
-
-
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
+    """Return a request's idempotency key, if it has one."""
     return checked_header_key(request.META.get("HTTP_IDEMPOTENCY_KEY"))
 
 

@@ -1,6 +1,6 @@
 """What all views share: who asks, what they may, how often, and the envelope."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -11,12 +11,17 @@ from rest_framework.views import APIView
 
 from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
-from api.access import limits
+from api import limits
+from api.process import web_process
 from api.transport.caching import mark_public
 from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
 from zavora.foundation import lasting
-from zavora.foundation.errors import AccountNotFound
+from zavora.foundation.digits import number_of
+from zavora.foundation.errors import AccountNotFound, NotFound, RateLimited
+
+# Of a list from the tables.
+LIST_WEIGHTS: Final = {"GET": limits.LIST_WEIGHT, "HEAD": limits.LIST_WEIGHT}
 
 
 class OnlyJSON(BaseContentNegotiation):
@@ -41,17 +46,27 @@ class ApiView(APIView):
     content_negotiation_class = OnlyJSON
     is_public: ClassVar[bool] = False
     scopes: ClassVar[dict[str, str]] = {}
-    usage: limits.Usage | None = None
+    # What a request of each method counts for (default: 1).
+    weights: ClassVar[dict[str, int]] = {}
+    paid: limits.Paid = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Count the request, find the caller and check the scope."""
         address = request.META.get("REMOTE_ADDR", "")
-        self.usage = limits.take_for_ip(address)
+        weight = self.weights.get(request.method or "", 1)
+        of_address = limits.of_address(address, weight)
+        self.paid = limits.take_in_thread(of_address)
         super().initial(request, *args, **kwargs)
         caller = request.auth
         if isinstance(caller, Caller):
-            used = limits.take_for_key(limits.name_of(caller))
-            self.usage = limits.tighter(self.usage, used)
+            try:
+                used = limits.take_in_thread(limits.of_caller(caller, weight))
+            except RateLimited:
+                limits.give_back(of_address)
+                self.paid = None  # the refusal says where it stands
+                raise
+            self.paid = limits.tighter(self.paid, used)
+            web_process().key_uses.note(caller, address)
             caller.require(self.scopes.get(request.method or "", SCOPE_READ))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -60,9 +75,9 @@ class ApiView(APIView):
         response["X-Content-Type-Options"] = "nosniff"
         if self.is_public:
             mark_public(response)
-        if self.usage is not None:
-            for name, text in self.usage.pairs():
-                response[name] = text
+        if self.paid is not None:
+            for name, text in limits.headers(self.paid):
+                response[name.decode()] = text.decode()
         return response
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
@@ -100,13 +115,30 @@ def account_uuid(text: str) -> UUID:
     return UUID(text)
 
 
-def own_account(request: Request, text: str) -> tuple[UUID, int]:
-    """Return public id and primary key of one of the caller's accounts, or AccountNotFound."""
+def row_id(text: str, *, what: str) -> int:
+    """Return the id of something in a path; raises NotFound for what is none."""
+    found = number_of(text)
+    if found is None:
+        raise NotFound(f"There is no such {what}.")
+    return found
+
+
+def reached_account(request: Request, text: str) -> tuple[UUID, int]:
+    """Return public id and primary key of an account that the caller may look at.
+
+    Raises AccountNotFound for one that is out of reach.
+    """
     account_id = account_uuid(text)
-    pk = caller_of(request).accounts.get(account_id)
-    if pk is None:
-        raise AccountNotFound("There is no such account.")
-    return account_id, pk
+    return account_id, caller_of(request).account_pk(account_id)
+
+
+def own_account(request: Request, text: str) -> tuple[UUID, int]:
+    """Return public id and primary key of an account that the caller owns.
+
+    Raises AccountNotFound for one that is out of reach, Forbidden for one that is shared.
+    """
+    account_id = account_uuid(text)
+    return account_id, caller_of(request).own_account_pk(account_id)
 
 
 def answer(data: Any, **meta: Any) -> Response:

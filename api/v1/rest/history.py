@@ -6,9 +6,9 @@ from rest_framework.response import Response
 from api.v1 import words as v1_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
-from api.v1.openapi.documents import documented
+from api.v1.openapi.operations import documented
 from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
-from api.v1.rest.base import ApiView, answer, own_account, public_answer, query_of
+from api.v1.rest.base import LIST_WEIGHTS, ApiView, answer, public_answer, query_of, reached_account
 from marketdata.candles.intervals import INTERVALS
 from marketdata.candles.selectors import CANDLES_MAX, list_candles
 from matching.markets.selectors import list_market_terms
@@ -26,6 +26,8 @@ OPEN = ("new", "partially_filled")
 class OrdersView(ApiView):
     """An account's orders."""
 
+    weights = LIST_WEIGHTS
+
     @documented(
         "accounts_orders",
         "Order",
@@ -35,7 +37,7 @@ class OrdersView(ApiView):
     )
     def get(self, request: Request, account: str) -> Response:
         """List an account's orders, newest first. `status` takes several, by commas, or `Open`."""
-        account_id, account_pk = own_account(request, account)
+        account_id, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = _take_symbol(fields)
@@ -65,10 +67,12 @@ class OrdersView(ApiView):
 class FillsView(ApiView):
     """An account's side of its trades."""
 
+    weights = LIST_WEIGHTS
+
     @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
     def get(self, request: Request, account: str) -> Response:
         """List an account's fills, newest first."""
-        _, account_pk = own_account(request, account)
+        _, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = _take_symbol(fields)
@@ -92,6 +96,7 @@ class FillsView(ApiView):
 class CandlesView(ApiView):
     """A market's candles; public."""
 
+    weights = LIST_WEIGHTS
     is_public = True
     permission_classes = ()
     authentication_classes = ()

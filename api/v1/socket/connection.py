@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Final
 
 import structlog
 
-from api.access import limits
+from api import limits
 from api.process import web_process
 from api.transport.errors import known_error
 from api.transport.exact_json import Number, parse
 from api.transport.outbox import Closing, Outbox, Send
+from api.transport.refused import note_refused
 from api.transport.websocket import MESSAGE_CHARACTERS_MAX, Connection, Receive, Scope
 from api.v1.socket import closing
 from api.v1.socket.codec import UNREADABLE_ID, RequestId, echoed_id, failure, reply
@@ -51,7 +52,7 @@ class SocketConnection(Connection):
         trace_id = request_id_of(None)
         request_id: RequestId = UNREADABLE_ID
         try:
-            limits.take_for_ip(self._session.ip)
+            await limits.take_for_address(self._session.ip)
             if len(content) > MESSAGE_CHARACTERS_MAX:
                 raise BadRequest(f"A message has at most {MESSAGE_CHARACTERS_MAX} characters.")
             body = parse(content.encode() if isinstance(content, str) else content)
@@ -89,6 +90,7 @@ class SocketConnection(Connection):
             self._rate_refusals += 1
             if self._rate_refusals > RATE_REFUSALS_MAX:
                 self.outbox.close(closing.TOO_MANY)
+        note_refused(error.code, address=self._session.ip, method="/ws", request_id=trace_id)
         self.outbox.answer(failure(request_id, error, trace_id=trace_id))
 
 

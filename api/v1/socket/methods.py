@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from accounts.people import selectors
+from api.access.auth import require_one_credential
+from api.access.signatures import PARAMS, read_signed
 from api.orders import as_caller
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
@@ -130,14 +132,24 @@ def _interval_of(value: Any) -> str:
 async def _authenticate(session: Session, params: Any, trace_id: str) -> Shape:
     fields = Fields(params)
     token = fields.text("token", length_max=TOKEN_LENGTH_MAX)
+    parts = [_text_of(fields.take(name)) for name in PARAMS]
     fields.check()
-    caller = await session.authenticate(token)
+    signed = read_signed(parts, PARAMS)
+    require_one_credential(token, signed)
+    if signed is not None:
+        caller = await session.authenticate_signed(signed)
+    else:
+        caller = await session.authenticate(token)
     if SCOPE_READ not in caller.scopes:
         # It may trade, and is told no more than that it is let in.
         return {"accounts": []}
-    rows = await read_lasting(selectors.list_accounts, caller.user_id)
-    own = [words.account(row) for row in rows if row.public_id in caller.accounts]
-    return {"accounts": own}
+    rows = await read_lasting(selectors.list_reached_accounts, caller.user_id)
+    return {"accounts": words.accounts(rows, caller)}
+
+
+def _text_of(value: Any) -> str | None:
+    """Return a part of a signature as text: times may come as JSON numbers, too."""
+    return None if value is None else str(value)
 
 
 async def _place_order(session: Session, params: Any, trace_id: str) -> Any:
@@ -192,6 +204,7 @@ async def _cancel_on_disconnect(session: Session, params: Any, trace_id: str) ->
     fields.check()
     caller = await session.caller()
     caller.require(SCOPE_TRADE)
+    caller.require_all_markets()
     session.cancels_for = caller if enabled else None
     return {"enabled": enabled}
 

@@ -1,6 +1,6 @@
 """What a connection has: its credential, its subscriptions, its switch for the end."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -9,14 +9,21 @@ from django.http.request import split_domain_port, validate_host
 
 from accounts.access.callers import SCOPE_READ, Caller
 from accounts.money import selectors
-from api.access import limits
+from api import limits
 from api.access.auth import (
     bearer_token,
     check_local_origin,
-    check_usable,
     django_request,
     session_key,
 )
+from api.access.signatures import (
+    SOCKET_METHOD,
+    SOCKET_PATH,
+    Signed,
+    check_signed,
+    signed_text,
+)
+from api.access.usable import check_usable
 from api.access.watch import SESSION_LOOK_S, TOKEN_LOOK_S, CredentialWatch
 from api.process import web_process
 from api.transport.outbox import Outbox
@@ -32,6 +39,21 @@ from zavora.foundation.errors import Forbidden, NotFound, RateLimited, Unauthori
 SUBSCRIPTIONS_MAX: Final = 200
 
 log = structlog.get_logger(__name__)
+
+
+class Proof(NamedTuple):
+    """What the client proved who it is by: a token, or a key that signed; neither: a session."""
+
+    token: str | None = None
+    key_name: str | None = None
+
+    @property
+    def is_key(self) -> bool:
+        """Tell whether it is a key of any kind."""
+        return self.token is not None or self.key_name is not None
+
+
+BY_SESSION: Final = Proof()
 
 
 class Subscription:
@@ -65,7 +87,7 @@ class Session:
         self._session_key = (
             session_key(_header(headers, b"cookie")) if _is_own_page(headers) else None
         )
-        self._token: str | None = None
+        self._proof = BY_SESSION
         # Set by ``authenticate``; whoever it was then.
         self._caller: Caller | None = None
         self._subscriptions: dict[str, Subscription] = {}
@@ -89,35 +111,50 @@ class Session:
 
         Raises Unauthorized or Forbidden; an earlier credential then stays as it was.
         """
-        token = token or bearer_token(self._authorization)
-        caller = await self._resolve(token)
-        earlier, self._caller, self._token = self._caller, caller, token
+        proof = Proof(token=token or bearer_token(self._authorization))
+        caller = await self._resolve(proof)
+        await self._become(caller, proof)
+        return caller
+
+    async def authenticate_signed(self, signed: Signed) -> Caller:
+        """Take a key that signed just now as the credential. Raises as ``authenticate``."""
+        process = web_process()
+        key, _ = await process.credentials.of_api_key(signed.key_name)
+        text = signed_text(signed, SOCKET_METHOD, SOCKET_PATH, b"")
+        caller, mark = check_signed(key, signed, text, ip=self.ip)
+        await process.replays.require_new(mark, is_write=True)
+        await self._become(caller, Proof(key_name=signed.key_name))
+        return caller
+
+    async def _become(self, caller: Caller, proof: Proof) -> None:
+        web_process().key_uses.note(caller, self.ip)
+        earlier, self._caller, self._proof = self._caller, caller, proof
         if earlier is not None and earlier.user_id != caller.user_id:
             self._end_private()
-        self._watch.follow(
-            caller.user_id, every_s=SESSION_LOOK_S if token is None else TOKEN_LOOK_S
-        )
+        self._watch.follow(caller.user_id, every_s=TOKEN_LOOK_S if proof.is_key else SESSION_LOOK_S)
         await self._renew_private(caller)
-        return caller
 
     async def caller(self) -> Caller:
         """Return who is asking, as of now, and count the request. Raises Unauthorized, ..."""
         if self._caller is None and not settings.ZAVORA_OPEN_API:
             raise Unauthorized("Authenticate first.")
-        caller = await self._resolve(self._token)
-        limits.take_for_key(limits.name_of(caller))
+        caller = await self._resolve(self._proof)
+        await limits.take_for_caller(caller, self.ip)
         return caller
 
     async def reloaded(self, caller: Caller) -> Caller | None:
         """Return the caller as the tables know it, None where that says nothing new."""
         web_process().credentials.forget_user(caller.user_id)
-        fresh = await self._resolve(self._token)
+        fresh = await self._resolve(self._proof)
         return fresh if fresh.accounts != caller.accounts else None
 
-    async def _resolve(self, token: str | None) -> Caller:
+    async def _resolve(self, proof: Proof) -> Caller:
         credentials = web_process().credentials
-        if token is not None:
-            caller, _ = await credentials.of_token(token)
+        if proof.key_name is not None:
+            key, _ = await credentials.of_api_key(proof.key_name)
+            return check_usable(None if key is None else key.caller, ip=self.ip)
+        if proof.token is not None:
+            caller, _ = await credentials.of_token(proof.token)
             return check_usable(caller, ip=self.ip)
         if self._session_key is not None:
             caller, _ = await credentials.of_session(self._session_key)
@@ -207,12 +244,13 @@ class Session:
         if known is None or self._outbox.is_closing:
             return True
         try:
-            caller = await self._resolve(self._token)
+            caller = await self._resolve(self._proof)
         except (Unauthorized, Forbidden):
             return False
         if not known.scopes <= caller.scopes or caller.user_id != known.user_id:
             return False
-        if self._caller is known and caller.accounts != known.accounts:
+        is_other = (caller.accounts, caller.roles) != (known.accounts, known.roles)
+        if self._caller is known and is_other:
             await self._follow_others(caller)
         return True
 

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 async def cancel_everything(caller: Caller, *, why: str) -> None:
     """Cancel all open orders of the caller's accounts; what fails is tried again for a while."""
     request_id = str(uuid.uuid4())
-    waiting = list(caller.accounts)
+    waiting = list(caller.meant_by_all)
     for attempt in range(ATTEMPTS_MAX):
         if attempt:
             await asyncio.sleep(ATTEMPT_PAUSE_S)

@@ -20,8 +20,11 @@ export interface FillMessage extends Fill {
   account_id?: string;
 }
 
-/** An account of the user's. */
-export type AccountRef = Pick<Account, "id" | "label" | "maker_fee" | "taker_fee">;
+/** An account of the user's, or one that `owner` (else empty) shares with them. */
+export interface AccountRef
+  extends Pick<Account, "id" | "label" | "role" | "maker_fee" | "taker_fee"> {
+  owner: string;
+}
 
 export interface PageConfig {
   market: string;

@@ -1,5 +1,5 @@
 /**
- * The shapes of the v1 API (docs: /api/docs). Decimals are strings.
+ * Shapes of the v1 API that are imported here (docs: /api/docs). Decimals are strings.
  *
  * Written by scripts/api_types.py from the OpenAPI document: change that and run `make types`.
  */
@@ -8,17 +8,12 @@
 export interface Account {
   id: string;
   label: string;
+  role: "Owner" | "Trader" | "Viewer";
   status: "Active" | "CancelOnly" | "Closed" | "Frozen";
   maker_fee: string | null;
   taker_fee: string | null;
   created_at: string;
   updated_at: string;
-}
-
-/** A new price, a new total quantity (what is filled counts), or both. */
-export interface AmendOrderIn {
-  price?: string | null;
-  quantity?: string | null;
 }
 
 /** What an account has of an asset; total is available and locked together. */
@@ -45,11 +40,6 @@ export interface CancelAllIn {
   side?: "Buy" | "Sell" | null;
 }
 
-/** Nothing is needed; an account that is named must be the order's. */
-export interface CancelOrderIn {
-  user_id?: string | null;
-}
-
 /** Open, high, low, close and volumes of an interval; it closes when the next one opens. */
 export interface Candle {
   market: string;
@@ -72,21 +62,10 @@ export interface Candles {
   candles: Candle[];
 }
 
-/** A new account. */
-export interface CreateAccountIn {
-  label?: string;
-}
-
 /** What to credit. */
 export interface DepositIn {
   asset: string;
   amount: string;
-}
-
-/** The envelope of every failure. */
-export interface Error {
-  error: ErrorBody;
-  request_id: string;
 }
 
 /** What went wrong: a stable code, a text for people, and what it is about. */
@@ -111,30 +90,6 @@ export interface Fill {
   created_at: string;
 }
 
-/** How the exchange is. `degraded` with status 200: every part works, a market is set aside. */
-export interface Health {
-  status: "degraded" | "healthy";
-  version: string;
-  timestamp: string;
-  uptime_seconds: number;
-  services: Services;
-  markets: MarketCount;
-  system: System;
-  health_check_latency_ms: number;
-}
-
-/** One movement of one asset; negative takes, positive gives. */
-export interface LedgerEntry {
-  id: string;
-  transaction_id: string;
-  kind: "Adjustment" | "Deposit" | "Fee" | "Trade" | "Withdrawal";
-  asset: string;
-  amount: string;
-  balance_after: string | null;
-  reference: string;
-  created_at: string;
-}
-
 /** A market and its rules; order sizes are in the quote asset, scales count decimals. */
 export interface Market {
   symbol: string;
@@ -155,20 +110,8 @@ export interface Market {
   state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
   maker_fee: string;
   taker_fee: string;
+  promotion: Promotion | null;
   is_demo: boolean;
-}
-
-/** How many markets there are, how many can be traded, and on which a part of the work fails. */
-export interface MarketCount {
-  total: number;
-  active: number;
-  set_aside: MarketSetAside[];
-}
-
-/** A market on which a part of the work fails; the other markets go on. */
-export interface MarketSetAside {
-  market: string;
-  part: "candles" | "feed" | "matching" | "rules";
 }
 
 /** An order and its current state; `average_fill_price` is rounded half to even. */
@@ -223,6 +166,14 @@ export interface PlaceOrderIn {
   client_order_id?: string | null;
 }
 
+/** Rates that nobody without rates of their own pays more than from a time until another. */
+export interface Promotion {
+  maker_fee: string;
+  taker_fee: string;
+  starts_at: string;
+  ends_at: string;
+}
+
 /** A trade as everybody sees it. */
 export interface PublicTrade {
   id: string;
@@ -237,24 +188,6 @@ export interface PublicTrade {
 export interface PublicTrades {
   market: string;
   trades: PublicTrade[];
-}
-
-/** A part of the exchange. */
-export interface Service {
-  status: "down" | "up";
-  latency_ms: number;
-}
-
-/** The parts of the exchange. */
-export interface Services {
-  matching_engine: Service;
-  account_service: Service;
-  market_data_service: Service;
-}
-
-/** What the answering process uses. */
-export interface System {
-  memory_usage_mb: number;
 }
 
 /** The last 24 hours of a market; null where nothing was traded yet. */
@@ -286,34 +219,4 @@ export interface Trade {
   seller_id: string | null;
   taker_side: "buy" | "sell";
   created_at: string;
-}
-
-/** What to withdraw, and where to; without the sandbox's faucet an address is needed. */
-export interface WithdrawIn {
-  asset: string;
-  amount: string;
-  address?: string;
-}
-
-/** Money on its way out. */
-export interface Withdrawal {
-  id: string;
-  account_id: string;
-  asset: string;
-  amount: string;
-  address: string;
-  state: "Cancelled" | "Pending" | "Settled";
-  created_at: string;
-  updated_at: string;
-}
-
-/** The balance after the hold, and the withdrawal. */
-export interface WithdrawalAnswer {
-  account_id: string;
-  asset: string;
-  total: string;
-  available: string;
-  locked: string;
-  updated_at: string;
-  withdrawal: Withdrawal;
 }

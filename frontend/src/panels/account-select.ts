@@ -1,4 +1,4 @@
-/** Which of the user's accounts an order is placed from; shown where there are several. */
+/** Which account an order is placed from: one's own, or a shared one; shown where there are several. */
 
 import { find, h } from "../core/dom.ts";
 import type { Exchange } from "../state/exchange.ts";
@@ -9,7 +9,10 @@ export function mount(field: HTMLElement, exchange: Exchange, portfolio: Portfol
   const select = find<HTMLSelectElement>(field, "select");
   field.hidden = accounts.length < 2;
   for (const account of accounts) {
-    const option = h("option", { text: account.label || account.id.slice(0, 8) });
+    const name = account.label || account.id.slice(0, 8);
+    const isOwn = account.role === "Owner";
+    const text = isOwn ? name : `${name} (${account.role}, of ${account.owner})`;
+    const option = h("option", { text });
     option.value = account.id;
     select.append(option);
   }

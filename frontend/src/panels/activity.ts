@@ -8,6 +8,7 @@ import { cancelAll, cancelOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Order } from "../link/types.ts";
 import type { Exchange } from "../state/exchange.ts";
+import { isViewed } from "../state/lock.ts";
 import { heldFirst, type Portfolio } from "../state/portfolio.ts";
 import {
   balanceCells,
@@ -64,8 +65,14 @@ class Activity {
     this.#cancelAllButton.addEventListener("click", () => void this.#cancelAll());
     find(element, "#activity-signed-out").hidden = this.#isSignedIn;
     this.#show("open");
+    portfolio.accountId.watch(() => this.#show(this.#tab));
     portfolio.changed.watch(this.#render);
     exchange.market.watch(this.#render);
+  }
+
+  get #mayCancel(): boolean {
+    const account = this.#exchange.accountOf(this.#portfolio.accountId.value);
+    return this.#isSignedIn && !isViewed(account);
   }
 
   get #isSignedIn(): boolean {
@@ -77,7 +84,7 @@ class Activity {
     this.#select(tab);
     for (const panel of findAll(this.#element, ".activity-panel"))
       panel.hidden = !this.#isSignedIn || panel.id !== `panel-${tab}`;
-    this.#cancelAllButton.hidden = tab !== "open" || !this.#isSignedIn;
+    this.#cancelAllButton.hidden = tab !== "open" || !this.#mayCancel;
     find(this.#element, ".only-market").hidden = tab === "balances" || !this.#isSignedIn;
     this.#render();
   }
@@ -98,7 +105,7 @@ class Activity {
         shown,
         (order) => order.id,
         (order) => openCells(order, marketOf),
-        (order) => this.#cancelButton(order),
+        this.#mayCancel ? (order) => this.#cancelButton(order) : undefined,
       );
     } else if (this.#tab === "history") {
       this.#fillRows(

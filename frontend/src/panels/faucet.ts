@@ -44,7 +44,8 @@ export function mount(
     asset.replaceChildren(...options);
   });
   for (const button of openers) {
-    button.hidden = false;
+    // Demo funds are for one's own accounts.
+    portfolio.accountId.watch((id) => (button.hidden = exchange.accountOf(id)?.role !== "Owner"));
     button.addEventListener("click", () => {
       const quote = exchange.market.value?.quote_asset;
       if (quote) asset.value = quote;

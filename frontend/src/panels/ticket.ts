@@ -1,16 +1,16 @@
 /** The order form: draws the draft, checks it, sends it over the socket or by POST. */
 
 import { decimalsOf, parse, read, show, showAll, typed, write } from "../core/decimal.ts";
-import { choiceGroup, eachFrame, find, setText } from "../core/dom.ts";
+import { choiceGroup, eachFrame, find, findAll, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
-import type { Side } from "../link/messages.ts";
+import type { AccountRef, Side } from "../link/messages.ts";
 import { newClientOrderId, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, PlaceOrderIn } from "../link/types.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { type Rates, ratesOf, unitOf } from "../state/fees.ts";
 import type { LiveBook } from "../state/live-book.ts";
-import { lockOf } from "../state/lock.ts";
+import { isViewed, type Lock, lockOf } from "../state/lock.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import {
   checkDraft,
@@ -86,6 +86,7 @@ class Ticket {
     exchange.market.watch((market) => market && this.#reset(market));
     exchange.tickers.watch(() => this.#proposePrice());
     portfolio.changed.watch(this.#refresh);
+    portfolio.accountId.watch(this.#refresh);
     exchange.markets.watch(this.#refresh);
     exchange.connection.watch(this.#refresh);
     live.changed.watch(this.#refresh);
@@ -176,7 +177,7 @@ class Ticket {
   }
 
   #rates(market: Market): Rates {
-    return ratesOf(market, this.#exchange.accountOf(this.#portfolio.accountId.value));
+    return ratesOf(market, this.#account);
   }
 
   #funds(market: Market): Funds {
@@ -214,7 +215,7 @@ class Ticket {
   /** The button, and why it cannot be pressed where the market or the line is to blame. */
   #drawSubmit(): void {
     const market = this.#exchange.market.value;
-    const lock = market && lockOf(market, this.#exchange.isStale);
+    const lock = this.#lockOf(market);
     const note = this.#part("#order-lock");
     const isPostOnly = market?.state === "PostOnly" && !lock;
     note.hidden = !lock && !isPostOnly;
@@ -225,6 +226,18 @@ class Ticket {
     const label = lock?.short ?? `${this.#side} ${market?.base_asset ?? ""}`.trim();
     setText(submit, this.#isSending ? "Sending…" : label);
     submit.disabled = !this.#exchange.config.user || this.#isSending || !market || Boolean(lock);
+    const isShut = isViewed(this.#account);
+    for (const field of FIELDS) this.#inputs[field].disabled = isShut;
+    for (const share of findAll<HTMLButtonElement>(this.#part("#shares"), "button"))
+      share.disabled = isShut;
+  }
+
+  get #account(): AccountRef | undefined {
+    return this.#exchange.accountOf(this.#portfolio.accountId.value);
+  }
+
+  #lockOf(market: Market | null): Lock | null {
+    return market && lockOf(market, this.#exchange.isStale, this.#account);
   }
 
   /** Keep quantity and total of a limit order in step, and forget what was wrong before. */
@@ -325,7 +338,7 @@ class Ticket {
   async #submit(): Promise<void> {
     const market = this.#exchange.market.value;
     const account = this.#portfolio.accountId.value;
-    if (!market || !account || this.#isSending || lockOf(market, this.#exchange.isStale)) return;
+    if (!market || !account || this.#isSending || this.#lockOf(market)) return;
     const { terms, errors } = this.#check(market);
     this.#errors.showOwn(errors);
     if (!terms) return;

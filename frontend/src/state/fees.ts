@@ -33,7 +33,8 @@ export function feeOf(received: Amount, rate: string, scale: number): Amount {
   const ppm = read(rate) / 10n ** BigInt(SCALE - PPM_DECIMALS);
   const [units, million] = [received / unit, 10n ** BigInt(PPM_DECIMALS)];
   const exact = units * ppm;
-  // BigInt division cuts towards zero, which for a rebate (negative) is the engine's rounding.
-  const fee = exact > 0n ? (exact + million - 1n) / million : exact / million;
+  // A rebate (negative) is no part of what is received: it comes out of the taker's fee, if any.
+  if (exact <= 0n) return 0n;
+  const fee = (exact + million - 1n) / million;
   return (fee < units ? fee : units) * unit;
 }

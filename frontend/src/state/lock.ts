@@ -1,5 +1,6 @@
 /** Why no order can be placed at the moment, in words for the button and the line above it. */
 
+import type { AccountRef } from "../link/messages.ts";
 import type { Market } from "../link/types.ts";
 
 export interface Lock {
@@ -21,8 +22,23 @@ const STALE: Lock = {
   detail: "Prices and balances stand still. Orders can be placed when the connection is back.",
 };
 
+const VIEWER: Lock = {
+  short: "View only",
+  detail: "You are a viewer of this account. Its owner can make you a trader.",
+};
+
+/** Whether orders of an account can be looked at, but neither placed nor cancelled. */
+export function isViewed(account: AccountRef | undefined): boolean {
+  return account?.role === "Viewer";
+}
+
 /** Null where orders are taken; `isStale`: the line is down and what is shown is old. */
-export function lockOf(market: Market, isStale: boolean): Lock | null {
+export function lockOf(
+  market: Market,
+  isStale: boolean,
+  account: AccountRef | undefined,
+): Lock | null {
+  if (isViewed(account)) return VIEWER;
   if (isStale) return STALE;
   if (market.trading_enabled) return null;
   return PHASES[market.state] ?? { short: "No orders now", detail: CANCELS_ONLY };

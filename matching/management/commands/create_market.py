@@ -12,6 +12,7 @@ from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM, FIG
 from matching.services import create_market, new_market_command
 from matching.worker.offline import OfflineShard
 from zavora.foundation.commands import ExampleCommand, command_error
+from zavora.foundation.digits import number_of
 from zavora.foundation.errors import EngineUnavailable, ZavoraError
 from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.times import now_us
@@ -103,9 +104,10 @@ def _count(name: str, text: str) -> int | None:
     """Return a whole number; None for the word none."""
     if text.lower() == "none":
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > COUNT_DIGITS_MAX:
+    count = number_of(text, digits_max=COUNT_DIGITS_MAX)
+    if count is None:
         raise CommandError(f'--{name.replace("_", "-")}: expected a whole number or "none"')
-    return int(text)
+    return count
 
 
 def _ppm(name: str, text: str) -> int:

@@ -28,6 +28,7 @@ PARAMS = {
     "symbol": "BTCEUR", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
     "quantity": "0.000001", "price": "0.001", "cancelReplaceMode": "STOP_ON_FAILURE",
     "interval": "1m", "aboveType": "LIMIT_MAKER", "belowType": "STOP_LOSS", "limit": "1",
+    "fromAccountType": "SPOT", "toAccountType": "SPOT", "asset": "EUR", "amount": "0.01",
 }  # fmt: skip
 
 
@@ -83,6 +84,7 @@ def test_calls(people: People, call: str) -> None:
         stranger = Stranger(people, caller)
         listen_key = of_all if caller in OUTSIDERS else people.listen_keys["unknown"]
         about = {**PARAMS, "orderId": order_id, "cancelOrderId": order_id}
+        about |= {"toEmail": people.second(caller)} if method == "POST" else {}
         text = urlencode({**about, "listenKey": listen_key, "timestamp": now_ms()})
         if rule is not rules.ANYBODY and not rule.by_listen_key:
             text += "&" + urlencode({"signature": stranger.signature(text)})

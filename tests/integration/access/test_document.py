@@ -1,7 +1,7 @@
 """The tables of docs/security.md are those that are tried, and name all that there is to call."""
 
 from tests import routes
-from tests.access import document, rules
+from tests.access import document, page_rules, rules
 
 
 def test_the_document_says_what_is_tried() -> None:
@@ -40,4 +40,4 @@ def test_every_stream_and_every_address_of_sockets_is_in_the_table() -> None:
 
 def test_every_page_is_in_the_table() -> None:
     """Each path has a row; which of its methods are answered is tried (``test_pages``)."""
-    assert set(routes.page_paths()) == {call.partition(" ")[2] for call in rules.PAGES}
+    assert set(routes.page_paths()) == {call.partition(" ")[2] for call in page_rules.PAGES}

@@ -9,29 +9,36 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.access import rules
-from tests.access.people import People, order
+from tests.access.people import SIGNERS, People, order
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Somebody else's things are not there.
-HIDDEN = ("account_not_found", "order_not_found")
+HIDDEN = ("account_not_found", "order_not_found", "not_found")
 # Whoever hears this was let in: of frozen ones others may have cancelled the order.
 NOT_OPEN = "order_not_open"
 EVIL = "https://evil.example"
 
 
-def body_of(method: str, path: str, account: str) -> Any:
+def body_of(method: str, path: str, account: str, second: str) -> Any:
     """Return a body that gets past every check of its shape, or none."""
+    money = {"asset": "EUR", "amount": "0.01"}
     bodies = {
         "/api/v1/orders": order(account),
         "/api/v1/orders/batch": [order(account)],
         "/api/v1/orders/cancel-all": {"account": account},
         "/api/v1/accounts": {"label": "matrix"},
+        "/api/v1/transfers": {"from_account": account, "to_account": second, **money},
+        "/api/v1/keys": {"scopes": ["read"]},
     }
     if method == "PATCH":
-        return {"price": "2"}
+        return {"price": "2"} if "orders" in path else {"label": "matrix"}
     if path.endswith(("/deposit", "/withdraw")):
         to = {"address": "somewhere"} if path.endswith("/withdraw") else {}
-        return {"asset": "EUR", "amount": "0.01", **to}
+        return {**money, **to}
+    if path.endswith("/addresses") and method == "POST":
+        return {"asset": "EUR", "address": "somewhere-else"}
+    if path.endswith("/reports"):
+        return {"kind": "Statement", "from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
     return bodies.get(path) if method == "POST" else None
 
 
@@ -43,7 +50,8 @@ def cell_of(answer: httpx.Response) -> str:
     status = answer.status_code
     if isinstance(items, list) and items and isinstance(items[0], dict) and "error" in items[0]:
         error = items[0]["error"]
-        status = {"account_not_found": 404, "account_frozen": 403}[error["code"]]
+        statuses = {"account_not_found": 404, "account_frozen": 403, "forbidden": 403}
+        status = statuses[error["code"]]
     if error.get("code") == "account_frozen":
         return "frozen"
     if status in (401, 403) or error.get("code") in HIDDEN:
@@ -57,10 +65,18 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
     target = path.replace("<account>", people.account(caller)).replace("<market>", "BTC-EUR")
     if "<withdrawal>" in target:
         target = target.replace("<withdrawal>", str(people.withdrawal(caller)))
+    if "<address>" in target:
+        target = target.replace("<address>", str(people.address(caller)))
+    target = target.replace("<report>", str(people.report(caller)))
+    target = target.replace("<snapshot>", str(people.snapshot))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
-    body = body_of(method, path, people.account(caller))
-    return people.http.request(method, target, headers=people.headers(caller), json=body)
+    target = target.replace("<key>", str(people.doomed_token))
+    body = body_of(method, path, people.account(caller), people.second(caller))
+    headers = people.headers(caller)
+    request = people.http.build_request(method, target, headers=headers, json=body)
+    request.headers.update(people.signed_headers(caller, request))
+    return people.http.send(request)
 
 
 @pytest.mark.parametrize("call", rules.V1)
@@ -92,7 +108,7 @@ def caller(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def socket(people: People, caller: str) -> Iterator[ClientConnection]:
     """A connection of somebody, who has not authenticated yet."""
-    by_cookie = caller in ("session", "foreign page", "other session")
+    by_cookie = caller in ("session", "foreign page", "other session", "viewer", "trader")
     headers = {"Cookie": people.headers(caller)["Cookie"]} if by_cookie else {}
     origin = EVIL if caller == "foreign page" else people.exchange.base_url
     url = f"{people.exchange.ws_url}/ws"
@@ -114,8 +130,9 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
     order_id = people.order(caller)
     market = {"market": "BTC/EUR"}
     token = people.headers(caller).get("Authorization", "").removeprefix("Bearer ")
+    signature = people.signed_params(caller) if caller in SIGNERS else {}
     params: dict[str, Any] = {
-        "authenticate": {"token": token} if token else {},
+        "authenticate": {"token": token} if token else signature,
         "placeOrder": order(account),
         "cancelAll": {"account": account},
         "cancelOrder": {"order_id": order_id},

@@ -1,37 +1,26 @@
 """The operators' pages as a matrix: every address and action, by every kind of person."""
 
 import logging
-from decimal import Decimal
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
+from django.template import loader
 from django.template.response import SimpleTemplateResponse
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 
-from accounts.models import AuditRecord, LedgerEntry, LedgerTransaction, User
+from accounts.models import AuditRecord, User
 from accounts.services import (
-    create_asset,
-    create_token,
-    credit_deposit,
     ensure_user,
-    request_withdrawal,
-    set_asset_active,
-    set_user_active,
 )
-from matching.models import Market, Shard
 from tests.actors import SYSTEM
+from tests.admin_table import TABLE
 from tests.admin_walk import (
-    MODEL_PAGES,
     PERSONAL,
-    TABLE,
     Browser,
-    Entry,
     RememberingBackend,
-    Role,
-    Target,
     Walk,
     Watch,
     entries,
@@ -40,8 +29,13 @@ from tests.admin_walk import (
     who_acts,
     who_looks,
 )
+from tests.desk_roles import DESK_ROLES, Role
+from tests.integration.accounts.audit_trail import WITHOUT_BEFORE
+from tests.integration.accounts.desk_targets import PASSWORD, make_assets, make_target
 
-PASSWORD = "correct horse battery"
+pytestmark = pytest.mark.django_db
+
+REQUEST_ID = "8a6f3b54-1f0e-4a3e-9a53-0f6f1f0c2b11"
 VIEWS = frozenset(f"{label.partition('.')[0]}.view_{label.partition('.')[2]}" for label in TABLE)
 ROLES = (
     Role("anonymous", is_staff=False),
@@ -51,6 +45,15 @@ ROLES = (
     Role("help desk", permissions=frozenset({"accounts.view_user", "accounts.change_user"})),
     Role("superuser", is_superuser=True),
 )
+SETTINGS = {
+    "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+    "AUTHENTICATION_BACKENDS": ["tests.admin_walk.RememberingBackend"],
+    "ZAVORA_FAUCET": False,
+}
+# Pages whose every answer is to look at: what is sent to them is tried as a few.
+SHOWN_ONLY = ("changelist", "history", "(redirect)")
+# Walked where there is something to do.
+OF_THE_DESK = tuple(Role(name, permissions=rights) for name, rights in DESK_ROLES.items())
 
 
 def test_every_address_and_action_is_in_the_table():
@@ -73,7 +76,7 @@ def roles_of(model):
         roles.append(
             Role(one.codename, permissions=frozenset(f"{app}.{right}" for right in rights))
         )
-    return (*ROLES, *roles)
+    return (*ROLES, *(OF_THE_DESK if TABLE.get(model) else ()), *roles)
 
 
 class Desk:
@@ -83,6 +86,10 @@ class Desk:
         assets = make_assets()
         self.on_customers = Walk(make_target("ann", assets, is_staff=False))
         self.on_staff = Walk(make_target("boss", assets, is_staff=True))
+        self._permissions = {
+            (one.content_type.app_label, one.codename): one
+            for one in Permission.objects.select_related("content_type")
+        }
         roles = {role.name: role for model in TABLE for role in roles_of(model)}
         self._users = {role.name: self._make(role) for role in roles.values() if role.is_known}
         password = make_password(PASSWORD)
@@ -95,10 +102,7 @@ class Desk:
         rights = {"is_staff": role.is_staff, "is_superuser": role.is_superuser}
         user = ensure_user(by=SYSTEM, email=f"{role.name.replace(' ', '-')}@example.com", **rights)
         names = {name.partition(".")[::2] for name in role.permissions}
-        found = Permission.objects.select_related("content_type")
-        user.user_permissions.set(
-            one for one in found if (one.content_type.app_label, one.codename) in names
-        )
+        user.user_permissions.set(one for name, one in self._permissions.items() if name in names)
         return user
 
     def is_offered(self, role, entry):
@@ -118,105 +122,25 @@ class Desk:
         return self._browsers[role.name]
 
 
-def make_target(name, usd, *, is_staff):
-    """A person with one of everything."""
-    user = ensure_user(by=SYSTEM, email=f"{name}@example.com", is_staff=is_staff)
-    account = user.accounts.get()
-    credit_deposit(
-        by=SYSTEM, account_id=account.public_id, asset="USD", amount=Decimal(100),
-        external_reference=f"wire-{name}", reason="for the test",
-    )  # fmt: skip
-    key, _ = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
-    withdrawal = request_withdrawal(
-        by=SYSTEM,
-        account_id=account.public_id,
-        asset="USD",
-        amount=Decimal(10),
-        address="somewhere",
-    )
-    shut = ensure_user(by=SYSTEM, email=f"shut-{name}@example.com", is_staff=is_staff)
-    set_user_active(by=SYSTEM, user_id=shut.pk, is_active=False)
-    frozen = shut.accounts.get()
-    type(frozen).objects.filter(pk=frozen.pk).update(status="frozen")
-    group, _ = Group.objects.get_or_create(name="Finance")
-    shard, _ = Shard.objects.get_or_create(id=0)
-    limits = dict.fromkeys(("max_notional", "max_price", "max_quantity"), 10**6)
-    market, _ = Market.objects.get_or_create(
-        symbol="USD/OLD", base=usd, quote=usd.old, shard=shard, tick_size=1, lot_size=1, **limits
-    )
-    rows = {
-        "auth.group": group,
-        "accounts.user": user,
-        "accounts.user:let_in": shut,
-        "accounts.apikey": key,
-        "accounts.account": account,
-        "accounts.account:unfreeze": frozen,
-        "accounts.asset": usd,
-        "accounts.asset:open_asset": usd.old,
-        "accounts.withdrawal": withdrawal,
-        "accounts.balance": account.balances.get(),
-        "accounts.ledgertransaction": LedgerTransaction.objects.first(),
-        "accounts.ledgerentry": LedgerEntry.objects.first(),
-        "accounts.deposit": account.deposits.get(),
-        "accounts.auditrecord": AuditRecord.objects.first(),
-        "matching.market": market,
-        "matching.shard": shard,
-    }
-    money = {"account": str(account.public_id), "asset": "USD", "amount": "1"}
-    rules = {"tick_size": "1", "lot_size": "1", "maker_fee_ppm": "7", "taker_fee_ppm": "0"}
-    rules |= dict.fromkeys(("min_notional", "max_notional", "max_price", "max_quantity"), "9")
-    staff = {"is_staff": "on"} if is_staff else {}
-    passwords = {"old_password": PASSWORD, "new_password1": "purple lamp garden seven"}
-    bodies = {
-        ("", "password_change"): {**passwords, "new_password2": "purple lamp garden seven"},
-        ("auth.group", "add"): {"name": "Support"},
-        ("auth.group", "change"): {"name": "Money"},
-        ("accounts.user", "add"): {"email": "new@example.com", **staff},
-        ("accounts.user", "change"): {"is_staff": "on", "is_superuser": "on"},
-        ("accounts.account", "add"): {"email": user.email, "label": "Second"},
-        ("accounts.asset", "add"): {"code": "JPY", "name": "Yen", "scale": "0"},
-        ("accounts.ledgertransaction", "add"): {**money, "reason": "typo", "confirmed": "yes"},
-        ("accounts.deposit", "add"): {
-            **money, "external_reference": "wire-9", "reason": "seen at the bank", "key": "k",
-            "confirmed": "yes",
-        },
-        ("matching.market", "add"): {
-            **rules, "base": "USD", "quote": "EUR", "phase": "halted", "shard_id": "0",
-        },
-        ("matching.market", "change"): rules,
-    }  # fmt: skip
-    return Target(name, rows, bodies)
-
-
-def make_assets():
-    usd = create_asset(by=SYSTEM, code="USD", name="US dollar", scale=8)
-    create_asset(by=SYSTEM, code="EUR", name="Euro", scale=8)
-    usd.old = create_asset(by=SYSTEM, code="OLD", name="Old", scale=8)
-    set_asset_active(by=SYSTEM, code="OLD", is_active=False)
-    return usd
-
-
-@pytest.fixture
-def desk(db, settings):
+@pytest.fixture(scope="module")
+def desk(lasting):
     """People of every role and rows to act on."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
-    settings.AUTHENTICATION_BACKENDS = ["tests.admin_walk.RememberingBackend"]
-    settings.ZAVORA_FAUCET = False
     # Each refusal is a line of the log, which pytest would format four times.
     logging.disable()
-    yield Desk()
+    with override_settings(**SETTINGS):
+        yield Desk()
     logging.disable(logging.NOTSET)
     RememberingBackend.forget()
 
 
 @pytest.fixture
 def built_once(monkeypatch):
-    """Build each page for whoever gets it first, and each person's menu of pages once.
+    """Build each page for whoever gets it first, refusals' too, and each person's menu once.
 
     Who is let in, and what a form does, is told before a page is built.
     """
     render, get_app_list = SimpleTemplateResponse.render, admin.site.get_app_list
+    render_to_string = loader.render_to_string
     built, menus = set(), {}
 
     def render_once(response):
@@ -226,6 +150,11 @@ def built_once(monkeypatch):
         built.add(path)
         return render(response)
 
+    def to_string_once(name, *args, **kwargs):
+        text = "" if name in built else render_to_string(name, *args, **kwargs)
+        built.add(name)
+        return text
+
     def app_list(request, app_label=None):
         key = (request.user.pk, app_label)
         if key not in menus:
@@ -233,6 +162,7 @@ def built_once(monkeypatch):
         return menus[key]
 
     monkeypatch.setattr(SimpleTemplateResponse, "render", render_once)
+    monkeypatch.setattr(loader, "render_to_string", to_string_once)
     monkeypatch.setattr(admin.site, "get_app_list", app_list)
 
 
@@ -246,14 +176,18 @@ def walk_as(desk, role, model):
             may_look = any(role.has(who) for who in who_looks(entry))
             if (is_in := walk.look(client, entry)) != may_look:
                 wrong.append((role.name, entry, "let in" if is_in else "turned away"))
+        is_one_of_few = role in ROLES
+        if entry.name in SHOWN_ONLY and not is_one_of_few:
+            continue
         may_act = role.has(who_acts(entry))
         if entry.is_action and role.is_staff and desk.is_offered(role, entry) != may_act:
             # The page's own check: the service's would refuse all the same.
             wrong.append((role.name, entry, "not offered" if may_act else "offered"))
         if (has_acted := walk.act(client, entry)) != may_act:
             wrong.append((role.name, entry, "acted" if has_acted else "could not act"))
-        if model in PERSONAL:
-            # The same form or action about a staff member: with the permission it takes more.
+        if model in PERSONAL and (may_act or is_one_of_few):
+            # The same form or action about a staff member: with the permission it takes more, and
+            # whoever has none is refused as above, which a few show.
             may_act = may_act and role.is_superuser
             if (has_acted := desk.on_staff.act(client, entry)) != may_act:
                 outcome = "acted" if has_acted else "could not act"
@@ -274,23 +208,57 @@ def test_who_looks_and_who_acts(desk, built_once):
     assert wrong == []
 
 
-def test_every_act_of_the_table_is_on_record(desk):
-    """For a superuser each of them succeeds, and leaves a record that names them."""
+def test_every_act_of_the_table_needs_a_reason_and_leaves_one_record(desk):
+    """For a superuser each of them succeeds; the record says who, from where, why and what."""
     client = desk.become(ROLES[-1])
     boss = User.objects.get(email="superuser@example.com")
     walk = desk.on_customers
-    missing = []
-    for model, acts in TABLE.items():
-        for name in acts:
-            entry = Entry(model, name, name not in MODEL_PAGES)
-            before = set(AuditRecord.objects.values_list("pk", flat=True))
-            with Watch():
-                client.post(walk.address(entry), walk.body(entry))
-                made = AuditRecord.objects.exclude(pk__in=before)
-                found = {(row.actor_kind, row.user_id, row.address) for row in made}
-            if found != {("operator", boss.pk, "127.0.0.1")}:
-                missing.append((entry, found))
-    assert missing == []
+    before = set(AuditRecord.objects.values_list("pk", flat=True))
+    wrong = []
+    for entry in (one for one in expected_entries() if one.name in TABLE.get(one.model, {})):
+        address, body = walk.address(entry), walk.body(entry)
+        unexplained = {name: value for name, value in body.items() if name != "reason"}
+        for reason in ({}, {"reason": " "}):
+            with Watch() as watch:
+                client.post(address, unexplained | reason)
+            if watch.has_changed:
+                wrong.append((entry, "done without a reason", reason))
+        with Watch():
+            client.post(address, body, HTTP_X_REQUEST_ID=REQUEST_ID)
+            made = list(AuditRecord.objects.exclude(pk__in=before).order_by("pk"))
+        whose = ("operator", boss.pk, "superuser", "127.0.0.1", REQUEST_ID, body["reason"])
+        if not is_one_act(made, whose):
+            wrong.append((entry, [(row.act, row.details, row.request_id) for row in made]))
+    assert wrong == []
+
+
+def is_one_act(made, whose):
+    """Return whether records speak of one act of somebody, and of what was and is now.
+
+    What a worker carries out has a second one: what came of it. So has what was approved: the
+    decision, which the record of the act names.
+    """
+    if len(made) == 2 and made[1].act.startswith("approval."):
+        done, decision = made
+        if (done.user_id, done.details.get("approval")) != (whose[1], decision.details["approval"]):
+            return False
+        made = [decision]
+    by = {
+        (row.actor_kind, row.user_id, row.role, row.address, row.request_id, row.reason)
+        for row in made
+    }
+    first, *outcomes = made or [None]
+    if by != {whose} or any(
+        row.act != first.act or not row.details.keys() <= {"outcome"} for row in outcomes
+    ):
+        return False
+    if len(outcomes) != ("outcome" in first.details):
+        return False
+    was, now = first.details.get("was"), first.details.get("now")
+    if first.act in WITHOUT_BEFORE:
+        return was is None
+    # A worker is asked even for what is so already.
+    return None not in (was, now) and (was != now or bool(outcomes))
 
 
 def test_no_page_sets_another_persons_password(desk):

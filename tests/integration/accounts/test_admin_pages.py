@@ -5,6 +5,7 @@ again for each row fails.
 """
 
 import re
+from copy import deepcopy
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import DecimalField
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -22,6 +24,7 @@ from accounts.models import (
     Deposit,
     LedgerEntry,
     LedgerTransaction,
+    Transfer,
     User,
     Withdrawal,
 )
@@ -30,16 +33,32 @@ from accounts.services import adjust_balance, ensure_user, settle_withdrawal
 from marketdata.models import Candle
 from matching.models import Command, Market, MarketState, Order, Trade
 from tests.actors import SYSTEM
+from tests.approving import approve_by_two
 
 pytestmark = pytest.mark.django_db
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MANY = 25
+MANY = 6
+
+
+@pytest.fixture
+def desk(lasting_desk, settings):
+    settings.ZAVORA_FAUCET = False  # withdrawals wait
+    return deepcopy(lasting_desk)
 
 
 @pytest.fixture
 def operator(desk_operator):
     return desk_operator
+
+
+@pytest.fixture(scope="module")
+def every_list(lasting_desk):
+    """The text of each model's list, for somebody who may do everything, by the model."""
+    browser = Client()
+    email = "onlooker@zavora.example"
+    browser.force_login(ensure_user(by=SYSTEM, email=email, is_staff=True, is_superuser=True))
+    return {model: page_of(browser, model) for model in MODELS}
 
 
 def url(model, page, *args):
@@ -56,7 +75,7 @@ def page_of(client, model, row=None, **query):
 
 def plain(page):
     """Return the words of a page's content, without tags."""
-    main = page[page.index('<div id="content"') :]
+    main = page[page.index('<main id="content"') :]
     return " ".join(re.sub(r"<[^>]+>", " ", main.replace("<wbr>", "")).split())
 
 
@@ -87,38 +106,41 @@ def test_every_decimal_has_a_unit():
         (Balance, ["8,990.50 USD", "10.00 USD", "9,000.50 USD", "0.10 BTC"], []),
         (Deposit, ["9,000.50 USD"], ["9,000.50 USD"]),
         (Withdrawal, ["10.00 USD"], ["10.00 USD"]),
+        (Transfer, ["2.50 USD"], ["2.50 USD"]),
         (Market, ["0.01 USD", "0.00001 BTC"], []),
         (MarketState, ["62,000.10 USD"], ["62,000.10 USD"]),
         (Candle, ["62,000.10 USD", "0.10 BTC"], ["6,200.01 USD"]),
         (Command, [], ["9,000.50 USD"]),
     ],
 )
-def test_figures_are_shown_in_their_assets_scale(operator, desk, model, in_list, on_page):
-    shown = plain(page_of(operator, model))
+def test_figures_are_shown_in_their_assets_scale(
+    operator, desk, every_list, model, in_list, on_page
+):
+    shown = plain(every_list[model])
     assert [text for text in in_list if text not in shown] == []
     if model is not Market:  # a form, for those who may change it
         shown = plain(page_of(operator, model, model.objects.order_by("-pk").first()))
         assert [text for text in on_page if text not in shown] == []
 
 
-def test_no_page_shows_a_raw_figure_or_a_time_without_its_zone(operator, desk):
+def test_no_page_shows_a_raw_figure_or_a_time_without_its_zone(operator, desk, every_list):
     wrong = []
     for model in MODELS:
         row = model.objects.order_by("-pk").first()
-        for page in [page_of(operator, model), *([page_of(operator, model, row)] if row else [])]:
+        for page in [every_list[model], *([page_of(operator, model, row)] if row else [])]:
             shown = plain(page)
             raw = re.findall(r"\d\.\d*0{8,}\b|\d\.\d{12,}", shown)
             times = re.findall(r"\d\d:\d\d(?::\d\d)?(?! ?UTC|:)\S*.{4}|[ap]\.m\.", shown)
             if raw or [text for text in times if "UTC" not in text]:
                 wrong.append((model, raw, times))
     assert wrong == []
-    assert "2026-11-25 13:29:05 UTC" in plain(page_of(operator, Order))
+    assert "2026-11-25 13:29:05 UTC" in plain(every_list[Order])
 
 
-def test_lists_go_by_their_names(operator, desk):
+def test_lists_go_by_their_names(every_list):
     titles = {
-        model._meta.label_lower: re.search("<h1>(.*?)</h1>", page_of(operator, model))[1]
-        for model in MODELS
+        model._meta.label_lower: re.search("<h1>(.*?)</h1>", page)[1]
+        for model, page in every_list.items()
     }
     assert titles["matching.order"] == "Orders"
     assert titles["marketdata.candleprogress"] == "Candle progress"
@@ -151,14 +173,31 @@ def test_rows_lead_to_what_they_belong_to(operator, desk):
     in_deposits = links_of(page_of(operator, Deposit, **term))
     assert url(LedgerTransaction, "change", deposit.transaction_id) in in_deposits
     withdrawal = Withdrawal.objects.get(account=account)
+    approve_by_two(withdrawal)
     settle_withdrawal(by=SYSTEM, withdrawal_id=withdrawal.pk)
     withdrawal.refresh_from_db()
     in_withdrawals = links_of(page_of(operator, Withdrawal, **term))
     assert url(LedgerTransaction, "change", withdrawal.transaction_id) in in_withdrawals
+    transfer = Transfer.objects.get(from_account=account)
+    in_transfers = links_of(page_of(operator, Transfer, **term))
+    assert url(LedgerTransaction, "change", transfer.transaction_id) in in_transfers
+    on_movement = links_of(page_of(operator, LedgerTransaction, transfer.transaction))
+    assert f"{url(Transfer, 'changelist')}?q={transfer.public_id}" in on_movement
+    term_of_movement = {"q": str(transfer.public_id)}
+    in_ledger = links_of(page_of(operator, LedgerTransaction, **term_of_movement))
+    assert url(LedgerTransaction, "change", transfer.transaction_id) in in_ledger
     in_journal = links_of(page_of(operator, Command, **term))
     assert url(Order, "change", order.pk) in in_journal
     in_balances = links_of(page_of(operator, Balance, **term))
-    for found in (in_orders, in_trades, in_entries, in_deposits, in_withdrawals, in_journal):
+    for found in (
+        in_orders,
+        in_trades,
+        in_entries,
+        in_deposits,
+        in_withdrawals,
+        in_transfers,
+        in_journal,
+    ):
         assert whose <= found
     assert whose <= in_balances
 
@@ -175,7 +214,7 @@ def test_people_lead_to_everything_that_is_theirs(operator, desk):
     lists = (
         "matching_order", "matching_trade", "matching_command", "accounts_balance",
         "accounts_ledgerentry", "accounts_deposit", "accounts_withdrawal", "accounts_apikey",
-        "accounts_auditrecord",
+        "accounts_auditrecord", "accounts_transfer",
     )  # fmt: skip
     for page in (page_of(operator, Account), page_of(operator, Account, account)):
         for name in lists:
@@ -206,11 +245,11 @@ def test_who_may_not_look_at_something_gets_its_name_and_no_link(client, desk):
 # --- the cost of a list --------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("every_list")  # which has asked what is asked once a process
 def test_a_list_asks_as_often_for_many_rows_as_for_few(operator, desk):
     def queries():
         counts = {}
         for model in MODELS:
-            page_of(operator, model)  # what is asked once a process
             for query in ({}, {"q": "ann@example.com"}):
                 with CaptureQueriesContext(connection) as captured:
                     page_of(operator, model, **query)

@@ -4,6 +4,7 @@ The lists are taken from ``admin.site``: a new one that cannot be searched fails
 """
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.urls import reverse
 from accounts.admin import look_ups
 from accounts.models import User
 from accounts.services import create_account
+from matching.fee_models import FeeDay
 from matching.models import Command, Order, Trade
 from tests.actors import SYSTEM
 from tests.desk_rows import owned_by
@@ -27,28 +29,47 @@ pytestmark = pytest.mark.django_db
 LABELS = [model._meta.label_lower for model in MODELS]
 # Tables that grow for ever, or with every customer.
 LARGE = (
+    "accounts.auditlink",
     "accounts.auditrecord",
     "accounts.deposit",
     "accounts.ledgerentry",
     "accounts.ledgertransaction",
+    "accounts.approval",
+    "accounts.payout",
+    "accounts.providerevent",
+    "accounts.transfer",
     "accounts.withdrawal",
+    "accounts.withdrawaladdress",
     "marketdata.candle",
     "matching.command",
     "matching.event",
+    "matching.feevolume",
     "matching.order",
     "matching.orderkey",
     "matching.trade",
 )
 NOBODYS = (
     "accounts.asset",
+    "accounts.auditlink",
+    "accounts.liabilitysnapshot",
+    "accounts.liabilitytree",
+    "accounts.reportpart",
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",
     "matching.event",
+    "matching.feeday",
+    "matching.feetier",
     "matching.market",
     "matching.marketstate",
     "matching.shard",
 )
+
+
+@pytest.fixture
+def desk(lasting_desk, settings):
+    settings.ZAVORA_FAUCET = False  # withdrawals wait
+    return deepcopy(lasting_desk)
 
 
 @pytest.fixture
@@ -166,8 +187,9 @@ def test_money_is_found_by_what_it_is_called_outside(operator, desk, kind):
 
 
 def test_what_is_of_a_market_is_found_by_it(operator, desk):
+    of_none = ("shard", "orderkey", "switch", "feeday", "feetier")
     for label in (label for label in LABELS if label.startswith(("market", "matching"))):
-        if label not in ("matching.shard", "matching.orderkey", "matching.switch"):
+        if label.removeprefix("matching.") not in of_none:
             rows = set(model_of(label).objects.values_list("pk", flat=True))
             for term in ("BTC/USD", "btc/usd"):
                 assert found(operator, model_of(label), term) == rows, (label, term)
@@ -175,6 +197,13 @@ def test_what_is_of_a_market_is_found_by_it(operator, desk):
         rows = set(model.objects.values_list("pk", flat=True))
         for term in ("btc-usd", "BTCUSD"):
             assert found(operator, model, term) == rows, (model, term)
+
+
+def test_a_review_of_fees_is_found_by_its_day(operator, desk):
+    day = FeeDay.objects.get()
+    assert found(operator, FeeDay, f"{day.day}") == {day.pk}
+    for term in ("2026-01-01", "2026-13-01", "2026-11", "x"):
+        assert found(operator, FeeDay, term) == set()
 
 
 def test_filters_hold_for_what_is_found(operator, desk):

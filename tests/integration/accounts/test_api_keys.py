@@ -1,5 +1,6 @@
 """Signing keys: what is kept of them, whom they speak for, and the command that makes them."""
 
+import io
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -17,9 +18,16 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.access.selectors import find_api_key, find_caller_by_token
-from accounts.models import ApiKey
+from accounts.models import ApiKey, AuditRecord
 from accounts.money.selectors import get_balance
-from accounts.services import create_api_key, create_user, ensure_user, revoke_key, set_user_active
+from accounts.services import (
+    create_api_key,
+    create_token,
+    create_user,
+    ensure_user,
+    revoke_key,
+    set_user_active,
+)
 from tests.actors import SYSTEM
 from zavora.foundation.errors import ValidationFailed
 
@@ -163,6 +171,45 @@ def test_the_command_says_what_is_wrong(options):
     with pytest.raises(CommandError):
         call_command("create_api_key", "--email", "wrong@example.com", *options)
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["number", "name", "token", "all"])
+def test_a_command_revokes_what_a_text_names(user, account, way, capsys, monkeypatch):
+    made = make(user, account)
+    row, token = create_token(by=SYSTEM, user_id=user.pk, scopes=["read"])
+    somebody = create_user(by=SYSTEM, email="b@example.org")
+    create_token(by=SYSTEM, user_id=somebody.pk, scopes=["read"])
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{token}\n"))
+
+    words = {
+        "number": [str(row.pk)],
+        "name": [made.key],
+        "token": ["-"],
+        "all": ["--all-of", f" {user.email.upper()}"],
+    }
+    call_command("revoke_key", *words[way])
+
+    ended = {
+        "number": {row.pk},
+        "name": {made.key_id},
+        "token": {row.pk},
+        "all": {row.pk, made.key_id},
+    }[way]
+    assert (
+        set(ApiKey.objects.filter(revoked_at__isnull=False).values_list("pk", flat=True)) == ended
+    )
+    assert len(capsys.readouterr().out.splitlines()) == len(ended)
+    assert AuditRecord.objects.filter(act="key.revoke").count() == len(ended)
+
+
+@pytest.mark.parametrize(
+    "words", [["9" * 40], ["1"], ["zvr_none"], ["--all-of", "nobody@example.com"]]
+)
+def test_a_command_that_finds_no_key_to_revoke_says_so(words):
+    with pytest.raises(
+        CommandError, match=r"^(no such key|nobody@example.com has no keys to revoke)$"
+    ):
+        call_command("revoke_key", *words)
 
 
 def test_without_the_faucet_nothing_is_funded(usd, settings):

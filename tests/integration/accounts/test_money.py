@@ -30,6 +30,7 @@ from accounts.services import (
 )
 from matching.reconcile import find_breaks_everywhere
 from tests.actors import SYSTEM
+from tests.approving import approve_by_two
 from zavora.foundation.errors import (
     AccountFrozen,
     AccountNotFound,
@@ -249,6 +250,7 @@ def test_pending_withdrawal_holds_until_it_is_settled_or_cancelled(funded, setti
     with pytest.raises(InsufficientBalance):
         take(funded, "0.00000001", address="somewhere")
 
+    approve_by_two(first)
     assert settle_withdrawal(by=SYSTEM, withdrawal_id=first.pk).state == "settled"
     assert cancel_withdrawal(by=SYSTEM, withdrawal_id=second.pk).state == "cancelled"
     assert figures(funded)[:2] == (40, 0)

@@ -148,13 +148,13 @@ def test_nobody_reaches_somebody_elses_account_or_token(client, ann):
 
 def test_a_token_is_shown_once_and_can_be_revoked(client, ann):
     answer = client.post("/account/tokens", {"label": "bot", "scopes": ["read"]})
-    assert (answer.status_code, answer["Location"]) == (302, "/account#tokens")
-    page = client.get("/account")
+    assert (answer.status_code, answer["Location"]) == (302, "/account/tokens")
+    page = client.get("/account/tokens")
     token = re.search(rb"zvr_[\w-]{43}", page.content)[0].decode()
     assert "no-store" in page["Cache-Control"]
     assert find_caller_by_token(token).scopes == {"read"}
     # What a reload of that page does: nothing more is shown, and none is made.
-    assert token.encode() not in client.get("/account").content
+    assert token.encode() not in client.get("/account/tokens").content
     assert ApiKey.objects.count() == 1
 
     client.post(f"/account/tokens/{ApiKey.objects.get().pk}/revoke")
@@ -166,6 +166,6 @@ def test_a_token_waits_sealed_and_not_for_long(client, ann):
     client.post("/account/tokens", {"label": "bot", "scopes": ["read"]})
     session = client.session
     assert "zvr_" not in str(dict(session))
-    session["new_token"] = [session["new_token"][0], session["new_token"][1] - SHOWN_WITHIN_S - 1]
+    session["new_key"] = [session["new_key"][0], session["new_key"][1] - SHOWN_WITHIN_S - 1]
     session.save()
-    assert b"zvr_" not in client.get("/account").content
+    assert b"zvr_" not in client.get("/account/tokens").content

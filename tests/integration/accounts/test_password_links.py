@@ -49,9 +49,12 @@ def test_an_operator_hands_a_link_over_and_the_person_sets_the_password(client, 
     person, elsewhere = Client(), Client()
     elsewhere.force_login(ann)
     client.force_login(desk)
-    page = client.post(
-        "/admin/accounts/user/", {"action": "make_link", "_selected_action": [ann.pk]}
-    )
+    form = {"action": "make_link", "_selected_action": [ann.pk]}
+    asked = client.post("/admin/accounts/user/", form).content.decode()
+    assert 'name="reason"' in asked
+    assert "/account/password/" not in asked
+    answers = form | {"answered": "yes", "reason": "lost, known by voice"}
+    page = client.post("/admin/accounts/user/", answers)
     assert "no-store" in page["Cache-Control"]
     link = re.search(r"http://testserver(/account/password/[^<]+)", page.content.decode())[1]
     assert elsewhere.get("/account").status_code == 200
@@ -70,6 +73,7 @@ def test_an_operator_hands_a_link_over_and_the_person_sets_the_password(client, 
         ("user.reset_link", desk.pk),
         ("user.reset_password", ann.pk),
     ]
+    assert acts[1].reason == "lost, known by voice"
 
 
 def test_a_link_works_once(ann):

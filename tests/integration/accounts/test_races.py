@@ -24,6 +24,7 @@ from accounts.services import (
 )
 from matching.reconcile import reconcile
 from tests.actors import SYSTEM
+from tests.approving import approve_up_to
 from zavora.foundation.errors import AccountFrozen, Conflict, InsufficientBalance
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,18 +60,23 @@ def run_together(*calls):
     return threads
 
 
+def count_blocked():
+    """Return how many sessions of this database wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
+
+
 def wait_until_blocked(count=1):
     """Return once ``count`` sessions of this database wait for a lock."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0] >= count:
-                return
+        if count_blocked() >= count:
+            return
     pytest.fail("nobody waited for the lock")
 
 
@@ -124,6 +130,7 @@ def test_one_of_two_withdrawals_at_once_gets_the_money(funded):
 
 
 def ask_for(account, amount):
+    approve_up_to(1_000)
     with override_settings(ZAVORA_FAUCET=False):
         return request_withdrawal(
             by=SYSTEM,
@@ -142,7 +149,7 @@ def test_without_locks_a_withdrawal_is_paid_out_and_given_back(funded, usd):
     def careless(state, back):
         with transaction.atomic():
             found = Withdrawal.objects.get(pk=record.pk)
-            assert found.state == "pending"
+            assert found.state == "approved"
             both_have_checked.wait()
             Balance.objects.filter(account=funded, asset=usd).update(
                 available=F("available") + back, locked=F("locked") - (60 if back else 0)

@@ -22,6 +22,7 @@ from accounts.services import (
 from matching.reconcile import find_breaks_everywhere
 from tests.actors import SYSTEM, operator
 from tests.admin_walk import fingerprint
+from tests.approving import approve_by_two
 from zavora.foundation.errors import AccountFrozen, NotFound, ValidationFailed
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,7 @@ def test_a_repeated_request_of_the_sandbox_keeps_its_result(funded, settings):
 @pytest.mark.parametrize("status", ["frozen", "closed"])
 def test_nothing_is_paid_out_of_a_frozen_account_but_it_may_be_taken_back(funded, status):
     record = ask(funded)
+    approve_by_two(record)
     set_account_status(by=SYSTEM, account_id=funded.public_id, status=status)
     before = fingerprint()
     with pytest.raises(AccountFrozen):
@@ -131,6 +133,7 @@ def test_only_ones_own_is_taken_back(funded):
 
 def test_the_api_tells_states_newest_first_and_in_pages(api, funded):
     asked = [ask(funded, amount) for amount in ("1", "2", "3")]
+    approve_by_two(asked[0])
     settle_withdrawal(by=SYSTEM, withdrawal_id=asked[0].pk)
 
     status, first = api.call("GET", f"accounts/{funded.public_id}/withdrawals?limit=2")
@@ -161,6 +164,7 @@ def test_a_pending_one_is_cancelled_and_exactly_its_hold_given_back(api, funded)
     assert figures(funded) == (95, 5)
     assert_adds_up()
 
+    approve_by_two(kept)
     settle_withdrawal(by=SYSTEM, withdrawal_id=kept.pk)
     status, answer = api.call("DELETE", f"{path}/withdrawals/{kept.pk}")
     assert (status, answer["error"]["code"]) == (409, "conflict")
@@ -305,6 +309,7 @@ def test_the_page_takes_back_nobody_elses(client, funded):
 
 def test_an_operator_with_the_permission_pays_out(funded):
     record = ask(funded)
+    approve_by_two(record)
     by = operator(Permission.DECIDE_WITHDRAWAL)
     assert settle_withdrawal(by=by, withdrawal_id=record.pk).state == "settled"
     assert figures(funded) == (90, 0)

@@ -14,6 +14,8 @@ TABLES = (
     "accounts_account",
     "accounts_deposit",
     "accounts_withdrawal",
+    "accounts_transfer",
+    "accounts_withdrawaladdress",
     "accounts_ledgertransaction",
     "accounts_ledgerentry",
     "matching_order",

@@ -15,8 +15,14 @@ from api.binance.rest.table import ROUTES
 from api.v1 import app as edge
 from api.v1.urls import urlpatterns as django_routes
 
-PUBLIC_OF_DJANGO = {"/api/v1/markets/BTC-EUR/candles", "/api/schema", "/api/docs"}
-_PARTS = {"str:account": str(uuid4()), "str:withdrawal": "1", "path:symbol": "BTC-EUR"}
+PUBLIC_OF_DJANGO = {
+    "/api/v1/markets/BTC-EUR/candles", "/api/v1/liabilities", "/api/schema", "/api/docs",
+}  # fmt: skip
+_NUMBERED = ("address", "key", "report", "snapshot", "withdrawal")
+_PARTS = {f"str:{name}": "1" for name in _NUMBERED} | {
+    "str:account": str(uuid4()),
+    "path:symbol": "BTC-EUR",
+}
 
 EDGE_PATHS = {
     "/api/v1/orders": edge.ORDERS,

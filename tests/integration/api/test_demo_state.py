@@ -2,6 +2,9 @@
 
 from tests.exchange import Exchange
 from tests.integration.api.conftest import Client, order
+from tests.integration.binance.rest.conftest import empty_book
+
+__all__ = ["empty_book"]
 
 FIRST = {
     "EUR": ("89500.00000000", "58500.00000000", "31000.00000000"),
@@ -22,33 +25,34 @@ def plain(levels):
     return [[price, quantity.rstrip("0").rstrip(".")] for price, quantity in levels]
 
 
-def test_the_known_demo_state_survives_a_worker():
-    with Exchange(demo=True) as exchange:
-        with (
-            Client(exchange, "first@example.com") as first,
-            Client(exchange, "second@example.com") as second,
-        ):
-            one = first.new_account(EUR="100000", BTC="10")
-            two = second.new_account(EUR="100000", BTC="10")
-            for price in ("20000", "19500", "19000"):
-                first.data("POST", "/orders", json=order(one, "buy", price, "1"))
-            for price in ("21000", "21500"):
-                second.data("POST", "/orders", json=order(two, "sell", price, "1"))
+def test_the_known_demo_state_survives_a_worker(exchange: Exchange, empty_book: None) -> None:
+    with (
+        Client(exchange, "first@example.com") as first,
+        Client(exchange, "second@example.com") as second,
+    ):
+        one = first.new_account(EUR="100000", BTC="10")
+        two = second.new_account(EUR="100000", BTC="10")
+        for price in ("20000", "19500", "19000"):
+            first.data("POST", "/orders", json=order(one, "buy", price, "1"))
+        for price in ("21000", "21500"):
+            second.data("POST", "/orders", json=order(two, "sell", price, "1"))
 
-            exchange.kill("worker-0")
-            exchange.restart("worker-0")
+        exchange.kill("worker-0")
+        exchange.restart("worker-0")
 
-            last = order(two, "sell", "22000", "1")
-            second.insist("POST", "/orders", key="last-offer", json=last)
-            taking = order(one, "buy", "21000", "0.5")
-            placed = first.insist("POST", "/orders", key="taking", json=taking)
-            _check_state(first, second, one, two, placed)
+        last = order(two, "sell", "22000", "1")
+        second.insist("POST", "/orders", key="last-offer", json=last)
+        taking = order(one, "buy", "21000", "0.5")
+        placed = first.insist("POST", "/orders", key="taking", json=taking)
+        _check_state(first, second, one, two, placed)
 
-            exchange.kill("worker-0")
-            exchange.restart("worker-0")
-            exchange.wait_until_healthy()
-            _check_state(first, second, one, two, placed)
-        exchange.manage("reconcile")
+        exchange.kill("worker-0")
+        exchange.restart("worker-0")
+        exchange.wait_until_healthy()
+        _check_state(first, second, one, two, placed)
+        for client, account in ((first, one), (second, two)):
+            client.data("POST", "/orders/cancel-all", json={"account": account})
+    exchange.manage("reconcile")
 
 
 def _check_state(first, second, one, two, placed):

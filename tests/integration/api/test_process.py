@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from api.access.replays import Mark
 from api.binance import limits
 from api.binance.streams.hub import Hub
 from api.binance.streams.names import parse_name
@@ -18,7 +19,7 @@ from api.v1.socket.switches import Switches
 from matching.commands.place import PlaceOrder
 from tests.exchange import wait_until
 from tests.integration.matching.worker_setup import make_market, place, queue_client
-from zavora.foundation.errors import EngineUnavailable
+from zavora.foundation.errors import EngineUnavailable, Unauthorized
 from zavora.runner.home import PROJECT_DIR
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +30,9 @@ MAKES = re.compile(
 )
 # Where tasks, connections and threads are made, and whose they are.
 MAKERS = {
-    "api/access/limits_sharing.py": "LimitsSharing",
+    "api/access/key_uses.py": "KeyUses",
+    "api/access/lease_keeper.py": "LeaseKeeper",
+    "api/access/replays.py": "ReplayGuard",
     "api/binance/user_data/listen_keys.py": "ListenKeyStore",
     "api/binance/user_data/user_streams.py": "ListenKeyWatch",
     "api/access/cache.py": "awaited by those who ask",
@@ -68,7 +71,9 @@ async def _use_everything(process: WebProcess, command: PlaceOrder) -> None:
     await asyncio.wait_for(process.subscription.connected(), 10)
     with pytest.raises(EngineUnavailable):
         await process.gateway.submit(command, request_id="r")
-    limits.take_weight("198.51.100.31", 1)
+    with pytest.raises(Unauthorized):
+        await process.replays.require_new(Mark.of(1, 0, b"old"), is_write=False)
+    await limits.take_weight("198.51.100.31", 1)
     assert await listen_keys.find("x" * listen_keys.LENGTH) is None
     name = parse_name("btcusd@depth@100ms")
     assert name is not None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import http.client
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ from zavora.runner.exchange import WEB_SERVERS, web
 
 CLIENT = "198.51.100.20"
 OTHER = "198.51.100.21"
+_visitors = (f"192.0.2.{number}" for number in itertools.count(100))
 
 
 @pytest.fixture(scope="module", params=WEB_SERVERS)
@@ -31,6 +33,8 @@ def behind_proxy(exchange: Exchange, request: pytest.FixtureRequest) -> Iterator
         "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": "20",
         "ZAVORA_COMPAT_WEIGHT_PER_MINUTE": "20",
         "ZAVORA_SOCKETS_PER_ADDRESS_MAX": "2",
+        "SECURE_HSTS_SECONDS": "3600",
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS": "1",
     }
     spec = web(env, port=port, server=request.param)
     name = exchange.launch(dataclasses.replace(spec, name=f"web-proxied-{request.param}"))
@@ -95,7 +99,8 @@ def test_a_trusted_proxys_client_counts_everywhere(behind_proxy: str, bound_toke
 
 @pytest.mark.parametrize("path", ["/api/v1/markets", "/api/v3/time"])
 def test_each_client_behind_a_proxy_has_limits_of_its_own(behind_proxy: str, path: str) -> None:
-    address = "198.51.100.30" if "v1" in path else "198.51.100.31"
+    # The servers before had the same budget: each test comes from an address of its own.
+    address = next(_visitors)
     with httpx.Client(base_url=behind_proxy) as client:
         statuses = [client.get(path, headers=_from(address)).status_code for _ in range(22)]
         neighbour = client.get(path, headers=_from("198.51.100.32")).status_code
@@ -126,6 +131,49 @@ def test_the_scheme_that_a_trusted_proxy_names_counts(behind_proxy: str) -> None
         ]
     assert "wss://" in policies[0]
     assert "wss://" not in policies[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [
+        ("/api/v1/markets", HOST),
+        ("/api/v1/orders", HOST),
+        ("/api/v1/accounts", HOST),
+        ("/api/v1/nothing", HOST),
+        ("/api/v3/time", HOST),
+        ("/api/v3/depth?symbol=BTCEUR", HOST),
+        ("/login", HOST),
+        ("/static/root/robots.txt", HOST),
+        ("/api/v1/markets", "foreign.example"),
+        ("/api/v3/time", "foreign.example"),
+    ],
+)
+def test_who_came_by_https_is_told_to_come_by_nothing_else(
+    behind_proxy: str, path: str, host: str
+) -> None:
+    address = next(_visitors)
+    found = []
+    with httpx.Client(base_url=behind_proxy, headers={"Host": host}) as client:
+        for proto in ("https", "http"):
+            answer = client.get(path, headers=_from(address, **{"X-Forwarded-Proto": proto}))
+            found.append(answer.headers.get_list("strict-transport-security"))
+            assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+            kind = answer.headers["content-type"]
+            assert not kind.startswith("text/") or "charset=utf-8" in kind.replace('"', "")
+            # Data of the APIs is no page, whoever is led to it.
+            kept = answer.headers.get_list("content-disposition")
+            assert kept == (['attachment; filename="api.json"'] if "/api/" in path else [])
+    assert found == [["max-age=3600; includeSubDomains"], []]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/markets", "/api/v1/accounts", "/api/v3/time", "/login"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+def test_no_page_of_others_reads_our_answers(exchange: Exchange, path: str, origin: str) -> None:
+    asks = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    with httpx.Client(base_url=exchange.base_url, headers=asks) as client:
+        for method in ("GET", "OPTIONS"):
+            names = client.request(method, path).headers.keys()
+            assert not [name for name in names if name.startswith("access-control-")]
 
 
 # --- hosts ----------------------------------------------------------------------------------------

@@ -17,23 +17,36 @@ FUNDS = Decimal(10**9)
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[Exchange]:
-    with Exchange(processes=()) as running:
-        yield running
+def served() -> Iterator[PlainExchange]:
+    """The plain exchange with two traders, served once for all tests."""
+    with Exchange(processes=()) as servers:
+        made = PlainExchange(servers, imagined_markets()[:1], owners=2, accounts=1)
+        made.serve(workers=1, threads=2)
+        yield made
+        made.stop()
+
+
+# What orders leave behind.
+EMPTY = f"""
+TRUNCATE baseline_ledgerentry, baseline_trade, baseline_order;
+UPDATE baseline_balance SET available = {FUNDS}, locked = 0
+"""
+NO_FEES = "UPDATE baseline_market SET maker_fee = 0, taker_fee = 0"
 
 
 @pytest.fixture
-def plain(servers: Exchange, request: pytest.FixtureRequest) -> Iterator[PlainExchange]:
-    made = PlainExchange(
-        servers,
-        imagined_markets()[:1],
-        owners=2,
-        accounts=1,
-        has_fees=getattr(request, "param", True),
-    )
-    made.serve(workers=1, threads=2)
-    yield made
-    made.stop()
+def plain(served: PlainExchange) -> Iterator[PlainExchange]:
+    """The plain exchange without an order, and with the traders' first funds."""
+    yield served
+    execute(served, EMPTY)
+
+
+@pytest.fixture
+def without_fees(served: PlainExchange) -> Iterator[None]:
+    (fees,) = rows(served, "SELECT maker_fee, taker_fee FROM baseline_market")
+    execute(served, NO_FEES)
+    yield
+    execute(served, f"UPDATE baseline_market SET maker_fee = {fees[0]}, taker_fee = {fees[1]}")
 
 
 def order(
@@ -62,6 +75,11 @@ def rows(plain: PlainExchange, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement).fetchall()
 
 
+def execute(plain: PlainExchange, statements: str) -> None:
+    with psycopg.connect(plain.database_url) as connection:
+        connection.execute(statements)
+
+
 def balances(plain: PlainExchange, who: int) -> dict[str, tuple[Decimal, Decimal]]:
     """Return by asset what an account has more than its first funds, and what is locked."""
     found = rows(
@@ -72,8 +90,7 @@ def balances(plain: PlainExchange, who: int) -> dict[str, tuple[Decimal, Decimal
     return {asset: (available + locked - FUNDS, locked) for asset, available, locked in found}
 
 
-@pytest.mark.parametrize("plain", [False], indirect=True)
-def test_the_known_demo_state(plain: PlainExchange) -> None:
+def test_the_known_demo_state(plain: PlainExchange, without_fees: None) -> None:
     for price in ("20000", "19500", "19000"):
         assert order(plain, 0, "Buy", "1", price)[0] == 200
     for price in ("21000", "21500", "22000"):

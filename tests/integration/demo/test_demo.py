@@ -170,6 +170,7 @@ def test_an_operator_adds_changes_halts_and_resumes_a_market(demo, admin):
         "taker_fee_ppm": "1000",
         "shard_id": "0",
         "phase": "continuous",
+        "reason": "for the test",
     }
     assert "expected tick size" in admin("/admin/matching/market/add/", **rules | {
         "tick_size": "0.0000001"
@@ -185,7 +186,10 @@ def test_an_operator_adds_changes_halts_and_resumes_a_market(demo, admin):
     assert "changed taker_fee_ppm" in changed.text
 
     for action, state in (("halt", "Halted"), ("resume", "Continuous")):
-        admin("/admin/matching/market/", action=action, _selected_action=str(market_id))
+        chosen = {"action": action, "_selected_action": str(market_id)}
+        asked = admin("/admin/matching/market/", **chosen)
+        assert 'name="reason"' in asked.text
+        admin("/admin/matching/market/", **chosen, answered="yes", reason="for the test")
         wait_until(
             lambda state=state: markets(demo)["ETH/EUR"]["state"] == state,
             timeout_s=15,

@@ -95,8 +95,8 @@ def test_without_the_check_under_the_lock_the_constraint_would_void_the_order(
     _withdraw_before_the_lock(worker, ann, "600")
     plenty = {"lock_balances": transaction.lock_balances}
 
-    def optimistic(cursor: Any, keys: Any, scales: Any) -> Any:
-        locked = plenty["lock_balances"](cursor, keys, scales)
+    def optimistic(*given: Any) -> Any:
+        locked = plenty["lock_balances"](*given)
         for balance in locked.values():
             balance.available_units += 10**15
         return locked

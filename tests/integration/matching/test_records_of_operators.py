@@ -23,7 +23,7 @@ from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.phase import SetMarketPhase
 from matching.gateway import client as gateway
 from matching.models import Command, Market, Order
-from matching.services import change_market, freeze_account, set_market_phase
+from matching.services import cancel_orders, change_market, freeze_account, set_market_phase
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM, operator
@@ -41,7 +41,9 @@ from zavora.foundation.errors import EngineUnavailable, OutcomeUnknown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DESK = operator(Permission.CHANGE_MARKET, Permission.CHANGE_ACCOUNT, user_id=12)
+DESK = operator(
+    Permission.CHANGE_MARKET, Permission.CHANGE_FEES, Permission.CHANGE_ACCOUNT, user_id=12
+)
 
 
 def records():
@@ -93,18 +95,63 @@ def test_the_journal_and_the_record_name_the_operator(market):
         freeze_account(by=DESK, account_id=ann.public_id)
 
     request = DESK.request_id
-    assert journaled("phase") == [("applied", "user:12 desk@example.com", request)]
-    assert journaled("configure")[1:] == [("applied", "user:12 desk@example.com", request)]
-    assert journaled("cancel_all") == [("applied", "user:12 desk@example.com", request)]
+    assert journaled("phase") == [("applied", "user:12", request)]
+    assert journaled("configure")[1:] == [("applied", "user:12", request)]
+    assert journaled("cancel_all") == [("applied", "user:12", request)]
     assert records() == [
         ("market.phase", 12, request, "asked"),
         ("market.phase", 12, request, "done"),
         ("market.change", 12, request, "asked"),
         ("market.change", 12, request, "done"),
     ]
+    asked = AuditRecord.objects.filter(details__outcome="asked").order_by("pk")
+    assert [(row.details["was"], row.details["now"]) for row in asked] == [
+        ({"phase": "continuous"}, {"phase": "halted"}),
+        ({"maker_fee_ppm": 1_000}, {"maker_fee_ppm": 7}),
+    ]
     assert AuditRecord.objects.filter(act="account.status", user_id=12).count() == 1
+    assert set(AuditRecord.objects.filter(user_id=12).values_list("reason")) == {(DESK.reason,)}
     assert_sound()
     assert_replays()
+
+
+def test_an_operator_cancels_the_orders_of_an_account_and_of_no_other(market):
+    far = make_market("ETH", "USD", shard_id=1)
+    ann, bob = make_account("ann", USD="1000"), make_account("bob", USD="1000")
+    desk = operator(Permission.CANCEL_ORDERS, user_id=12)
+    with running_worker(), running_worker(1):
+        for shard_id, where in ((0, market), (1, far)):
+            for account in (ann, bob):
+                command = place(account, where, "buy", "10", "1")
+                assert gateway.submit_sync(command, shard_id=shard_id, request_id="").code == ""
+        cancel_orders(by=desk, account_id=ann.public_id)
+        later = place(ann, market, "buy", "10", "1")
+        assert gateway.submit_sync(later, shard_id=0, request_id="").code == ""
+
+    states = {
+        account: list(Order.objects.filter(account=account).order_by("pk").values_list("status"))
+        for account in (ann, bob)
+    }
+    assert states == {ann: [("cancelled",)] * 2 + [("new",)], bob: [("new",)] * 2}
+    request = desk.request_id
+    assert journaled("cancel_all") == [("applied", "user:12", request)] * 2
+    made = AuditRecord.objects.filter(act="account.cancel_orders").order_by("pk")
+    about = (f"account:{ann.public_id}", 12, desk.reason)
+    assert [(row.subject, row.user_id, row.reason, row.details["outcome"]) for row in made] == [
+        (*about, "asked"),
+        (*about, "done"),
+    ]
+    assert_sound()
+
+
+def test_a_cancel_that_nobody_answers_is_on_record(market):
+    ann = make_account("ann", USD="1000")
+    desk = operator(Permission.CANCEL_ORDERS, user_id=12)
+    with pytest.raises(EngineUnavailable):  # there is no worker
+        cancel_orders(by=desk, account_id=ann.public_id)
+    made = AuditRecord.objects.filter(act="account.cancel_orders").order_by("pk")
+    outcomes = [row.details["outcome"] for row in made]
+    assert outcomes == ["asked", "refused: engine_unavailable"]
 
 
 def test_customers_commands_and_rows_of_before_name_nobody(market):
@@ -173,7 +220,7 @@ def test_an_operator_who_is_killed_before_the_answer_is_still_on_record(market):
     queue.delete(wire.heartbeat_name(0))
     with running_worker():
         until(lambda: Market.objects.get().phase == "halted", what="the halt")
-    assert journaled("phase") == [("applied", "user:12 desk@example.com", DESK.request_id)]
+    assert journaled("phase") == [("applied", "user:12", DESK.request_id)]
     assert records() == [("market.phase", 12, DESK.request_id, "asked")]
     queue.close()
     assert_replays()
@@ -189,7 +236,7 @@ def test_an_answer_that_does_not_come_is_on_record_as_such(market, settings):
     assert [outcome for *_, outcome in records()] == ["asked", "unanswered"]
     with running_worker():
         until(lambda: Market.objects.get().phase == "halted", what="the halt")
-    assert journaled("phase") == [("applied", "user:12 desk@example.com", DESK.request_id)]
+    assert journaled("phase") == [("applied", "user:12", DESK.request_id)]
     queue.close()
 
 

@@ -21,18 +21,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from websockets.sync.client import connect
 
 from api.binance.rest.routes import Security
 from api.binance.rest.table import ROUTES
 from api.v1.urls import urlpatterns
+from tests.commands import CommandLine
 from tests.exchange import Exchange, free_port, wait_until
 from tests.integration.binance.rest.conftest import Bot, new_key
+from tests.integration.matching.replica import Copy
 from tests.integration.matching.test_unavailable import Client
 from zavora.foundation.lasting import SET_ASIDE_MAX
-from zavora.runner.embedded.binaries import find_postgres
-from zavora.runner.embedded.privileges import own, run_as_for
 from zavora.runner.home import PROJECT_DIR
 
 EDGE_WAIT_S = 3.0
@@ -264,13 +263,12 @@ def test_a_server_without_a_replica_is_refused_where_one_is_required(calm: Repli
     exchange = calm.exchange
     required = {**exchange.env, "ZAVORA_REQUIRE_SYNC_REPLICA": "1"}
     commands = [("run_matching", "--shard", "0"), ("run_marketdata",), ("migrate", "--check")]
+    line = CommandLine(required)
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, str(PROJECT_DIR / "manage.py"), *command],
-            env=required, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+        done = line.run(command, timeout_s=60)
         assert done.returncode != 0, command
         assert "set synchronous_standby_names" in done.stdout + done.stderr, command
+    line.close()
     refused = subprocess.run(
         [sys.executable, "-m", "uvicorn", "zavora.asgi:application", "--port", str(free_port())],
         env=required, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60,
@@ -290,7 +288,7 @@ def test_no_read_of_ones_own_is_answered_before_the_replicas_have_it(calm: Repli
     views = [one for one in urlpatterns if "v1/accounts" in str(one.pattern)]
     paths = [str(one.pattern) for one in views if hasattr(one.callback.cls, "get")]  # type: ignore[attr-defined]
     asked = [path.removeprefix("v1").replace("<str:account>", client.account) for path in paths]
-    asked += [f"/orders/{order}"]
+    asked = [f"/orders/{order}", *(path for path in asked if "<" not in path)]
     signed = [
         path
         for (method, path), route in ROUTES.items()
@@ -302,15 +300,19 @@ def test_no_read_of_ones_own_is_answered_before_the_replicas_have_it(calm: Repli
     with Bot(exchange, new_key(exchange, "--email", "replicas@example.com", "--fund")) as bot:
         named = {"symbol": "BTCEUR", "orderId": bot.limit("BUY", "10", "0.1")["orderId"]}
 
+        def ask(path: str) -> tuple[int, Any]:
+            status, body, _ = client.ask("GET", path)
+            return status, body.get("error", {}).get("code")
+
+        def ask_signed(path: str) -> tuple[int, Any]:
+            answer = bot.call("GET", path, **named)
+            return answer.status_code, _code_of(answer.json())
+
         def answers() -> dict[str, tuple[int, Any]]:
-            found = {}
-            for path in asked:
-                status, body, _ = client.ask("GET", path)
-                found[path] = status, body.get("error", {}).get("code")
-            for path in signed:
-                answer = bot.call("GET", path, **named)
-                body = answer.json()
-                found[path] = answer.status_code, _code_of(body)
+            # Each waits for a while; a few at once, which leaves threads of Django's for others.
+            with ThreadPoolExecutor(4) as threads:
+                found = dict(zip(asked, threads.map(ask, asked), strict=True))
+                found |= dict(zip(signed, threads.map(ask_signed, signed), strict=True))
             with connect(f"{exchange.ws_url}/ws", open_timeout=20) as socket:
                 call = {"id": "1", "method": "authenticate", "params": {"token": token}}
                 socket.send(json.dumps(call))
@@ -336,54 +338,6 @@ def _code_of(body: Any) -> int | None:
 
 
 # --- a real one -----------------------------------------------------------------------------------
-
-
-class Copy:
-    """A streaming replica of an exchange's PostgreSQL."""
-
-    NAME = "copy"
-
-    def __init__(self, exchange: Exchange, folder: Path) -> None:
-        self._programs = find_postgres().folder
-        self._run_as = run_as_for(self._programs / "postgres")
-        self.data, self.sockets = folder / "data", folder / "s"
-        self.sockets.mkdir(mode=0o700)
-        own(folder, self._run_as)
-        self._log = (folder / "log").open("ab")
-        self._run(
-            "pg_basebackup", "--dbname", f"{exchange.database_url}&application_name={self.NAME}",
-            "--pgdata", str(self.data), "--wal-method=stream", "--checkpoint=fast",
-            "--write-recovery-conf",
-        )  # fmt: skip
-        given = conninfo_to_dict(exchange.database_url)
-        self.url = make_conninfo(**{**given, "host": str(self.sockets)})
-        self._server = subprocess.Popen(
-            [*self._run_as.prefix, str(self._programs / "postgres"), "-D", str(self.data),
-             "-c", f"unix_socket_directories={self.sockets}", "-c", "listen_addresses=",
-             "-c", "max_connections=200", "-c", "wal_retrieve_retry_interval=100ms"],
-            stdout=self._log, stderr=self._log,
-        )  # fmt: skip
-        wait_until(lambda: self.ask("SELECT 1") == 1, timeout_s=30, what="a replica")
-
-    def ask(self, statement: str, *arguments: Any) -> Any:
-        """Return the first figure of an answer, None where there is none."""
-        try:
-            with psycopg.connect(self.url) as session:
-                row = session.execute(statement, arguments).fetchone()
-        except psycopg.OperationalError:  # it starts, or starts again
-            return None
-        return None if row is None else row[0]
-
-    def end(self) -> None:
-        """End it."""
-        if self._server.poll() is None:
-            self._server.send_signal(signal.SIGQUIT)
-            self._server.wait(20)
-        self._log.close()
-
-    def _run(self, program: str, *arguments: str) -> None:
-        argv = [*self._run_as.prefix, str(self._programs / program), *arguments]
-        subprocess.run(argv, check=True, stdout=self._log, stderr=self._log, timeout=60)
 
 
 def test_what_was_answered_outlives_the_primary(calm: Replicated) -> None:

@@ -14,22 +14,36 @@ from zavora.runner.embedded.servers import RunningServers
 from zavora.runner.home import PROJECT_DIR, Home, owner_lock
 
 HISTORY = (
+    "accounts_auditlink",
     "accounts_auditrecord",
     "accounts_ledgerentry",
     "accounts_ledgertransaction",
+    "accounts_note",
+    "accounts_transfer",
+    "accounts_liabilitysnapshot",
+    "accounts_liabilitytree",
     "matching_command",
     "matching_event",
     "matching_trade",
 )
 # Of each table a column that every row has.
 COLUMNS = {
+    "accounts_auditlink": "form = 2",
     "accounts_auditrecord": "reason = 'other'",
     "accounts_ledgerentry": "amount = amount + 1",
     "accounts_ledgertransaction": "reference = 'other'",
+    "accounts_note": "text = 'other'",
+    "accounts_transfer": "amount = amount + 1",
+    "accounts_liabilitysnapshot": "taken_at = now()",
+    "accounts_liabilitytree": "total = 0",
     "matching_command": "kind = 'other'",
     "matching_event": "batch_at = now() - interval '9 days'",
     "matching_trade": "price = price * 2",
 }
+
+
+# Written with the owner's rights, by triggers.
+OF_TRIGGERS = ("accounts_auditlink",)
 
 
 @pytest.fixture
@@ -40,9 +54,10 @@ def run_role(exchange: Exchange) -> Iterator[psycopg.Connection]:
 
 
 def test_every_append_only_table_is_known() -> None:
-    from zavora.database_rights import append_only_tables
+    from zavora.database_rights import append_only_tables, tables_written_by_triggers
 
     assert append_only_tables() == sorted(HISTORY)
+    assert tables_written_by_triggers() == list(OF_TRIGGERS)
 
 
 @pytest.mark.parametrize("table", HISTORY)
@@ -65,8 +80,45 @@ def test_history_is_added_to_and_read_but_never_rewritten(
 
     assert _rows(exchange, table) == before
     assert run_role.execute(f"SELECT has_table_privilege('{table}', 'INSERT')").fetchone() == (
-        True,
+        table not in OF_TRIGGERS,
     )
+
+
+RECORD = (
+    "INSERT INTO accounts_auditrecord (actor_kind, actor_name, address, request_id, act, subject,"
+    " reason, details, created_at)"
+    " VALUES ('system', 'run role', '', '', 'asset.open', 'asset:X', '', '{}', now()) RETURNING id"
+)
+# How somebody would write links of their own: by hand, or by the function that has the right.
+TRIGGER = "CREATE TRIGGER mine AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION"
+FORGING = (
+    "INSERT INTO accounts_auditlink SELECT 0, 0, form, hash, hash FROM accounts_auditlink LIMIT 1",
+    "INSERT INTO accounts_auditturn VALUES (1)",
+    "DELETE FROM accounts_auditturn",
+    f"{TRIGGER} accounts_audit_take_turn()",
+    f"{TRIGGER} accounts_audit_await_turn()",
+)
+
+
+def test_a_record_of_the_run_role_is_chained_and_it_chains_nothing_itself(
+    run_role: psycopg.Connection, exchange: Exchange
+) -> None:
+    run_role.execute("CREATE TEMP TABLE mine (record_id bigint, id bigint)")
+    # Tables of the same names, of its own, do not get in between.
+    run_role.execute("CREATE TEMP TABLE accounts_auditturn (record_id bigint)")
+    run_role.execute("CREATE TEMP TABLE accounts_auditlink (LIKE public.accounts_auditlink)")
+    made = run_role.execute(RECORD.replace("INTO ", "INTO public.")).fetchone()
+    run_role.execute("DROP TABLE pg_temp.accounts_auditturn, pg_temp.accounts_auditlink")
+    before = _rows(exchange, "accounts_auditlink")
+
+    for statement in FORGING:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            run_role.execute(statement)
+
+    link = "SELECT count(*) FROM accounts_auditlink WHERE record_id = %s"
+    assert run_role.execute(link, made).fetchone() == (1,)
+    assert _rows(exchange, "accounts_auditlink") == before
+    exchange.manage("verify_audit")
 
 
 @pytest.mark.parametrize(

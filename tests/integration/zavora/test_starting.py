@@ -3,16 +3,22 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.commands import CommandLine
 from tests.exchange import Exchange
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import WEB_SERVERS, UnsafeBind, check_bind, web
 from zavora.runner.home import PROJECT_DIR
 
-PRODUCTION = {"DEBUG": "0", "SECRET_KEY": "a-key-of-this-test-only", "ZAVORA_DEMO": "0"}
+PRODUCTION = {
+    "DEBUG": "0",
+    "SECRET_KEY": "a-key-of-this-test-only",
+    "ZAVORA_DEMO": "0",
+    "ZAVORA_FAUCET": "0",
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,33 +45,39 @@ def refuses(host: str, *, is_debug: bool) -> bool:
     return False
 
 
-def prepare(demo: Exchange, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run what ``make run`` begins with."""
-    return subprocess.run(
-        [sys.executable, "manage.py", "prepare"],
-        env={
-            **demo.env,
-            **PRODUCTION,
-            **env,
-            "ZAVORA_OWNER_DATABASE_URL": demo.database_url,
-        },
-        cwd=PROJECT_DIR,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+# How it is meant to serve, by a name.
+KINDS: dict[str, dict[str, str]] = {
+    "production": {},
+    "a demo on purpose": {"ZAVORA_DEMO": "1"},
+    "development": {"DEBUG": "1"},
+}
+Prepare = Callable[[str], subprocess.CompletedProcess[str]]
 
 
-def test_a_demo_is_not_served_as_production(demo: Exchange) -> None:
-    for done in (prepare(demo), start_web(demo), prepare(demo, ZAVORA_DEMO="1")):
+@pytest.fixture(scope="module")
+def prepare(demo: Exchange) -> Iterator[Prepare]:
+    """Run what ``make run`` begins with, in one of the ways to serve."""
+    owner = {"ZAVORA_OWNER_DATABASE_URL": demo.database_url}
+    lines = {
+        kind: CommandLine({**demo.env, **PRODUCTION, **env, **owner}) for kind, env in KINDS.items()
+    }
+    yield lambda kind: lines[kind].run(["prepare"], timeout_s=60)
+    for line in lines.values():
+        line.close()
+
+
+def test_a_demo_is_not_served_as_production(demo: Exchange, prepare: Prepare) -> None:
+    for done in (prepare("production"), start_web(demo), prepare("a demo on purpose")):
         assert done.returncode != 0
         assert "everybody knows the password of operator@zavora.example" in done.stderr
         assert "changepassword" in done.stderr
     # With DEBUG on the same tables are a demo, as before.
-    assert prepare(demo, DEBUG="1").returncode == 0
+    assert prepare("development").returncode == 0
 
 
-def test_with_other_passwords_the_demo_stays_one_on_purpose_only(demo: Exchange) -> None:
+def test_with_other_passwords_the_demo_stays_one_on_purpose_only(
+    demo: Exchange, prepare: Prepare
+) -> None:
     change = (
         "from accounts.models import User\n"
         "for user in User.objects.all():\n"
@@ -74,11 +86,11 @@ def test_with_other_passwords_the_demo_stays_one_on_purpose_only(demo: Exchange)
     )
     demo.manage("shell", "-c", change)
 
-    refused = prepare(demo)
+    refused = prepare("production")
 
     assert refused.returncode != 0
     assert "hold money that nobody paid in" in refused.stderr
-    assert prepare(demo, ZAVORA_DEMO="1").returncode == 0
+    assert prepare("a demo on purpose").returncode == 0
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "exchange.example"])

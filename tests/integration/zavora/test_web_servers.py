@@ -20,7 +20,9 @@ def alone() -> Iterator[Exchange]:
 
 
 @pytest.mark.parametrize("server", WEB_SERVERS)
-def test_it_serves_pages_the_edge_and_sockets(alone: Exchange, server: str) -> None:
+def test_it_serves_pages_the_edge_and_sockets_and_frees_its_port_when_it_is_killed(
+    alone: Exchange, server: str
+) -> None:
     alone.kill("web")
     alone.launch(web(alone.env, port=alone.port, server=server))
     alone.wait_until_healthy()
@@ -37,13 +39,6 @@ def test_it_serves_pages_the_edge_and_sockets(alone: Exchange, server: str) -> N
     assert accounts.status_code == 401
     assert accounts.json()["error"]["code"] == "unauthorized"
     assert (pong["id"], list(pong["result"])) == ("1", ["pong"])
-
-
-@pytest.mark.parametrize("server", WEB_SERVERS)
-def test_it_frees_its_port_when_it_is_killed(alone: Exchange, server: str) -> None:
-    alone.kill("web")
-    alone.launch(web(alone.env, port=alone.port, server=server))
-    alone.wait_until_healthy()
 
     alone.restart("web")
 

@@ -21,6 +21,7 @@ MAY_NAME_FLAGS = {
     "accounts/access/rights.py",
     "accounts/people/roles.py",
     "zavora/demo/loading.py",
+    "zavora/desk/customer.py",
 }
 
 

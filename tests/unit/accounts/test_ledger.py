@@ -6,15 +6,13 @@ import pytest
 
 from accounts.money.ledger import (
     AccountFigures,
-    BalanceChange,
     LockedBalance,
+    lock_balances,
     read_entries,
     read_fee_account,
     take_accounts,
-    write_balances,
 )
 from zavora.foundation.errors import InvariantBroken
-from zavora.foundation.rows import RowCounts
 
 KEY = (7, 2)
 
@@ -48,35 +46,32 @@ def test_a_shard_without_fee_account_is_an_error_of_ours():
     assert read_fee_account(Answers((12,)), 3) == 12
 
 
-def test_a_first_credit_that_was_not_written_is_an_error_of_ours():
-    locked = {KEY: LockedBalance(None, 0, 0)}
-    changes = {KEY: BalanceChange(5, 0)}
+def test_balances_that_are_all_there_are_asked_for_once():
+    table = Answers((1, 7, 2, "1.5", "0.5", 4))
 
-    with pytest.raises(InvariantBroken, match="account 7 in asset 2 was not written"):
-        write_balances(
-            Answers(), changes, locked, {2: 8}, time_text="now", time_us=1, counts=RowCounts()
-        )
+    there = set()
+    for _ in range(2):
+        found = lock_balances(table, [KEY], {2: 1}, there)
+        assert found == {KEY: LockedBalance(1, 15, 5, 4)}
+    # Whether all are there is asked the first time alone.
+    assert ["NOT EXISTS" in statement for statement in table.asked] == [True, False]
 
 
-def test_a_first_credit_stands_as_the_table_says():
-    locked = {KEY: LockedBalance(None, 0, 0)}
-    changes = {KEY: BalanceChange(5, 0)}
-    # Somebody else's credit of 1 came first, so the row has both.
-    table = Answers(("1.00000005", "0.00000000", 2))
+def test_a_balance_that_could_not_be_made_is_an_error_of_ours():
+    table = Answers()
 
-    [state] = write_balances(
-        table, changes, locked, {2: 8}, time_text="now", time_us=1, counts=RowCounts()
-    )
-
-    assert (state.available, state.locked, state.version) == ("1.00000005", "0.00000000", 2)
+    with pytest.raises(InvariantBroken, match="0 of 1 balances could be locked"):
+        lock_balances(table, [KEY], {2: 8}, there := set())
+    assert there == set()
+    assert [statement.split()[0] for statement in table.asked] == ["SELECT", "INSERT", "SELECT"]
 
 
 def test_balances_of_assets_that_are_traded_nowhere_here_are_left_out():
     rows = [
-        (7, "active", 10, 20, 3, 2, "1.5", False),
-        (7, "active", 10, 20, 3, 9, "4", False),
-        (8, "frozen", None, None, None, None, None, None),
-        (9, "active", None, None, None, 2, "99999999999999999999", True),
+        (7, "active", 10, 20, 3, 2, "1.5", False, None),
+        (7, "active", 10, 20, 3, 9, "4", False, None),
+        (8, "frozen", None, None, None, None, None, None, None),
+        (9, "active", None, None, None, 2, "99999999999999999999", True, None),
     ]
 
     accounts, available, nearly_full = take_accounts(Answers(*rows), {2: 1})

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import password_validation
+from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from accounts.access.hashing import Gate
 from accounts.models import User
+from accounts.pages.forms import LoginForm
 from zavora.foundation.errors import Overloaded
 
 
@@ -47,10 +49,30 @@ def test_what_few_guesses_find_is_refused(password):
         "j8#kPq2!vLmz",
         "purple-monkey-dish",
         "ß ü ж 漢 字 e!x y",
+        "🐈 two  spaces 🛶 kept",
+        "804716293350",  # figures alone, none of them foreseen
+        "correct horse battery " * 5 + "staple.",  # 117 characters
     ],
 )
 def test_what_is_hard_to_guess_is_taken(password):
     assert is_taken(password)
+
+
+@pytest.mark.parametrize(("length", "taken"), [(64, True), (128, True), (129, False)])
+def test_a_password_has_a_length_that_the_door_reads(length, taken):
+    password = ("j8#kPq2!vLmz" * 11)[:length]
+    assert is_taken(password) is taken
+    form = LoginForm(data={"email": "ann.miller@example.com", "password": password})
+    assert form.fields["password"].max_length == 128
+
+
+def test_a_password_counts_to_its_last_character():
+    password = ("j8#kPq2!vLmz" * 11)[:128]
+    stored = make_password(password)
+    assert check_password(password, stored)
+    assert not check_password(password[:-1], stored)
+    assert not check_password(password.replace("!", " ", 1), stored)
+    assert make_password(password) != stored  # each has a salt of its own
 
 
 def test_leaked_passwords_that_are_long_enough_are_refused():

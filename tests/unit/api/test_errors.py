@@ -1,6 +1,8 @@
 """The one mapping of failures: complete, stable, and silent about what nobody should know."""
 
+import gc
 import json
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +11,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as drf
 
+from api.binance.words.errors import known_compat_error, overloaded
 from api.transport import errors as api_errors
 from api.transport.errors import HTTP_STATUS, drf_exception_handler, known_error, render, status_of
 from zavora.foundation import errors
@@ -53,6 +56,34 @@ def test_every_failure_is_mapped_by_itself():
     } == set(HTTP_STATUS)
 
 
+class Connection:
+    """What a request holds while it is answered."""
+
+
+@pytest.mark.parametrize(
+    ("known", "failure"), [(known_error, errors.Overloaded("")), (known_compat_error, overloaded())]
+)
+def test_a_refused_request_ends_without_the_garbage_collector(known, failure):
+    """A server may hold the connection for as long as the request's frame is there."""
+
+    def answer(connection):
+        try:
+            raise failure
+        except Exception as error:
+            told = known(error)
+        return told.code
+
+    connection = Connection()
+    held = weakref.ref(connection)
+    gc.disable()
+    try:
+        answer(connection)
+        del connection
+        assert held() is None
+    finally:
+        gc.enable()
+
+
 def test_codes_are_unique_and_keep_their_statuses():
     assert {cls.code: status for cls, status in HTTP_STATUS.items()} == STATUSES
 
@@ -93,7 +124,7 @@ def test_some_failures_bring_headers(error, name, value):
     ("method", "code"), [("GET", "engine_unavailable"), ("POST", "outcome_unknown")]
 )
 def test_a_database_lost_during_a_write_is_no_promise_that_nothing_happened(method, code):
-    request = SimpleNamespace(request_id="r", method=method)
+    request = SimpleNamespace(request_id="r", method=method, path="/api/v1/x", META={})
     context = {"view": SimpleNamespace(), "request": request}
 
     response = drf_exception_handler(OperationalError("gone"), context)

@@ -22,7 +22,7 @@ def test_only_a_read_may_be_repeated_after_the_database_went_away(
 ) -> None:
     context: dict[str, Any] = {
         "view": SimpleNamespace(allowed_methods=[method]),
-        "request": SimpleNamespace(method=method, request_id="r"),
+        "request": SimpleNamespace(method=method, request_id="r", path="/api/v1/x", META={}),
     }
     response = drf_exception_handler(OperationalError("server closed the connection"), context)
     assert (response.status_code, response.data["error"]["code"]) == (status, code)

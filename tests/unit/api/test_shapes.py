@@ -4,14 +4,21 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
 
+import msgspec
 import pytest
 
-from api.v1 import words
-from api.v1.openapi import documents
+from accounts.people.fee_terms import TierRates
+from api.binance.words import reports
+from api.v1 import fee_words, words
+from api.v1.openapi import documents, fee_documents, money
 from api.v1.times import microseconds_of, time_text
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
 from matching import wire
+from matching.fee_models import FeeTier
+from matching.fees.rates import Rate
+from matching.fees.selectors import AccountFees, MarketFees
+from matching.markets.terms import Promotion
 from tests.terms import btc_usd
 
 US = 1_790_000_000_000_001
@@ -123,6 +130,56 @@ def test_each_party_sees_its_own_fill():
     )
 
 
+@pytest.mark.parametrize(
+    ("taker_side", "maker", "taker"), [("buy", "BTC", "BTC"), ("sell", "USD", "USD")]
+)
+def test_a_rebate_is_in_the_asset_of_the_takers_fee(taker_side, maker, taker):
+    trade = msgspec.structs.replace(TRADE, taker_side=taker_side, maker_fee="-0.00050000")
+
+    fill = words.fill(trade, TERMS, is_maker=True)
+    assert (fill["fee"], fill["fee_asset"]) == ("-0.00050000", maker)
+    assert words.fill(trade, TERMS, is_maker=False)["fee_asset"] == taker
+    assert reports.commission(trade, TERMS, is_maker=True) == ("-0.00050000", maker)
+    assert reports.commission(trade, TERMS, is_maker=False)[1] == taker
+
+
+def test_what_an_account_pays_reads_as_documented():
+    maker, taker = Rate(-50, "account_market", US), Rate(1_000, "market")
+    tier = FeeTier(2, Decimal("1000.500"), -50, 700)
+    fees = AccountFees(
+        volume=Decimal("2000.10"), volume_asset="USD", tier=TierRates(US, 2, -50, 700),
+        next_tier=TierRates(US, 0, 0, 0), tiers=[tier],
+        markets=[MarketFees("BTC/USD", maker, taker)],
+    )  # fmt: skip
+    shape = fee_words.account_fees(fees)
+
+    assert msgspec.convert(shape, fee_documents.AccountFees)
+    assert tuple(shape) == fee_documents.AccountFees.__struct_fields__
+    assert (shape["volume"], shape["tiers"][0]["min_volume"]) == ("2000.1", "1000.5")
+    (market,) = shape["markets"]
+    assert market["maker"] == {
+        "fee": "-0.00005", "source": "AccountMarket", "ends_at": time_text(US),
+    }  # fmt: skip
+    assert market["taker"] == {"fee": "0.001", "source": "Market", "ends_at": None}
+    assert shape["tier"]["taker_fee"] == "0.0007"
+    assert (shape["next_tier"]["level"], shape["next_tier"]["maker_fee"]) == (0, None)
+
+
+def test_a_promotion_is_told_with_its_times():
+    assert words.market(TERMS)["promotion"] is None
+    promoted = msgspec.structs.replace(TERMS, promotion=Promotion(-1, 0, US, US + 1))
+    shape = words.market(promoted)["promotion"]
+    assert tuple(shape) == fee_documents.Promotion.__struct_fields__
+    assert (shape["maker_fee"], shape["taker_fee"]) == ("-0.000001", "0")
+    assert (shape["starts_at"], shape["ends_at"]) == (time_text(US), time_text(US + 1))
+
+
+def test_rates_of_the_compatible_api_have_eight_decimals():
+    assert [reports.rate_text(ppm) for ppm in (750, 0, -750, -1_000_000)] == [
+        "0.00075000", "0.00000000", "-0.00075000", "-1.00000000",
+    ]  # fmt: skip
+
+
 def test_rates_are_fractions_without_noise():
     assert [words.rate(ppm) for ppm in (0, 750, 1000, 1_000_000)] == ["0", "0.00075", "0.001", "1"]
 
@@ -139,7 +196,7 @@ def test_every_shape_has_exactly_the_documented_fields():
         documents.Market: words.market(TERMS),
         documents.Ticker: words.ticker(ticker),
         documents.Candle: words.candle(candle, "BTC/USD"),
-        documents.Balance: words.balance_of_units(
+        money.Balance: words.balance_of_units(
             account_id=ACCOUNT,
             asset="BTC",
             scale=8,

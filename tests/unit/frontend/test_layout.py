@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from scripts.api_types import TYPES, openapi_document, typescript
+from scripts.api_types import TYPES, imported, openapi_document, typescript
 
 SOURCES: Final = Path(__file__).resolve().parents[3] / "frontend/src"
 ROOMS: Final = ("core", "link", "state", "panels")
@@ -147,11 +147,18 @@ def test_the_lines_of_functions_are_counted() -> None:
 
 
 def test_the_apis_shapes_are_written_by_the_api() -> None:
-    assert TYPES.read_text() == typescript(openapi_document())
+    assert TYPES.read_text() == typescript(openapi_document(), imported())
+
+
+def test_shapes_that_nobody_imports_are_left_out_but_not_what_others_are_made_of() -> None:
+    parts = {"properties": {"part": {"$ref": "#/components/schemas/Part"}}}
+    shapes = {"Whole": parts, "Part": {"properties": {}}, "Nobodys": {"properties": {}}}
+    written = typescript({"components": {"schemas": shapes}}, {"Whole"})
+    assert DECLARED.findall(written) == ["Whole", "Part"]
 
 
 def test_no_shape_of_the_api_is_written_a_second_time() -> None:
-    shapes = set(DECLARED.findall(TYPES.read_text()))
+    shapes = set(openapi_document()["components"]["schemas"])
     assert {"Order", "Market", "Fill"} <= shapes
     for path in FILES:
         if path != TYPES:
@@ -161,7 +168,7 @@ def test_no_shape_of_the_api_is_written_a_second_time() -> None:
 def test_a_schema_without_words_is_refused() -> None:
     schema = {"properties": {"a": {"type": "string"}, "b": {"allOf": []}}}
     with pytest.raises(ValueError, match="allOf"):
-        typescript({"components": {"schemas": {"Odd": schema}}})
+        typescript({"components": {"schemas": {"Odd": schema}}}, {"Odd"})
 
 
 def test_each_kind_of_schema_has_its_words() -> None:
@@ -171,20 +178,20 @@ def test_each_kind_of_schema_has_its_words() -> None:
         "properties": {
             "a": {"anyOf": [{"type": "string"}, {"type": "null"}]},
             "b": {"type": "array", "items": {"enum": ["x", "y"]}},
-            "c": {"prefixItems": [{"type": "integer"}, {"$ref": "#/components/schemas/Other"}]},
+            "c": {"prefixItems": [{"type": "integer"}, {"$ref": "#/components/schemas/Some"}]},
             "d": {"type": "object", "additionalProperties": {"type": "boolean"}},
             "e": {"type": "object"},
             "f": {"enum": [f"a long word of number {number}" for number in range(4)]},
         },
     }
-    written = typescript({"components": {"schemas": {"Some": schema}}})
+    written = typescript({"components": {"schemas": {"Some": schema}}}, {"Some"})
     assert written.endswith(
         """
 /** All of them. */
 export interface Some {
   a: string | null;
   b?: ("x" | "y")[];
-  c?: [number, Other];
+  c?: [number, Some];
   d?: Record<string, boolean>;
   e?: Record<string, unknown>;
   f?:

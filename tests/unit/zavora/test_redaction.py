@@ -27,6 +27,10 @@ KEY = "Zk3" + "aB4" * 20
         ("argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA", "c2FsdA"),
         ("signed " + "0a1b2c3d" * 8, "0a1b2c3d"),
         ("X-MBX-APIKEY=abcdef", "abcdef"),
+        ("Key (email)=(ann.lee+x@mail.example.com) already exists", "ann.lee"),
+        ("GET /admin/accounts/user/?q=ann.lee%40example.com", "ann.lee"),
+        ("{'to': ['Ann Lee <Ann.Lee@Example.COM>']}", "Ann.Lee@"),
+        ("postgresql://zavora:open-sesame@db.example:5432/zavora", "open-sesame"),
         ("password" + " " * 40 + ":" + " " * 40 + "open-sesame", "open-sesame"),
     ],
 )
@@ -43,6 +47,7 @@ def test_secrets_are_hidden(line: str, secret: str) -> None:
         "connection to server on socket /tmp/zavora-test-q1r74l12/run/pg failed",
         "stream id 1764083421034-0 position 999999999999999999999999999999999999",
         "tokens are made on the account page",
+        "celery@machine ready, by worker@1 at @media and 10 @ 100.5",
         "market BTC/USD halted quantity=0.00000000000000000000000000000001",
     ],
 )

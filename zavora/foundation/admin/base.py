@@ -6,20 +6,28 @@ An operator changes things through the same services as everybody
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import DecimalField, Field, ForeignKey, Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from zavora.foundation.admin.cells import NOTHING, UnitOf, figure_cell, in_a_row, link, search_link
+from zavora.foundation.admin.forms import way_back
 from zavora.foundation.admin.search import LookUp, search
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+else:
+    from unfold.admin import ModelAdmin  # the same one to the checker: it declares no types
 
 # More rows than a person pages through; counting stops here.
 COUNT_MAX: Final = 10_000
@@ -67,6 +75,8 @@ class Additions(NamedTuple):
     related: tuple[Related, ...] = ()
     look_ups: tuple[LookUp, ...] = ()
     searched_by: tuple[str, ...] = ()
+    # Shown on a row's own page: what it is called, and how it reads.
+    fields: tuple[tuple[str, Callable[[Any], str]], ...] = ()
 
 
 _additions: Final[dict[str, Additions]] = {}
@@ -83,6 +93,7 @@ def add_to(label: str, new: Additions) -> None:
         related=known.related + new.related,
         look_ups=known.look_ups + new.look_ups,
         searched_by=known.searched_by + new.searched_by,
+        fields=known.fields + new.fields,
     )
 
 
@@ -140,7 +151,7 @@ def filter_by(name: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
     return KnownValues
 
 
-class BoundedAdmin(admin.ModelAdmin):
+class BoundedAdmin(ModelAdmin):
     """Pages of a table of any size, newest first, searched by what has an index.
 
     Columns and fields are named as ever. Decimals are shown in their unit (``units``, by field),
@@ -148,6 +159,8 @@ class BoundedAdmin(admin.ModelAdmin):
     """
 
     paginator = BoundedPaginator
+    # unfold's asks its scripts, which are not there.
+    action_form = ActionForm
     change_list_template = "admin/bounded_list.html"
     show_full_result_count = False
     list_per_page = 50
@@ -208,6 +221,12 @@ class BoundedAdmin(admin.ModelAdmin):
         """Return the class of the list."""
         return BoundedChangeList
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list, or what an action shows; one that is done leads to where it came from."""
+        answer: HttpResponse = super().changelist_view(request, extra_context)
+        back = way_back(request) if answer.status_code == 302 else ""
+        return redirect(back) if back else answer
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Return the columns; the first one leads to the row's own page, so it is no other link."""
         first, *others = self.list_display
@@ -221,6 +240,9 @@ class BoundedAdmin(admin.ModelAdmin):
             (heading, {**options, "fields": [self._shown(request, n) for n in options["fields"]]})
             for heading, options in super().get_fieldsets(request, obj)
         ]
+        if obj is not None and self.added.fields:
+            more = [Shown(name.replace(" ", "_"), name, show) for name, show in self.added.fields]
+            shown.append((None, {"fields": more}))
         if obj is not None and (links := self.related_links(request, obj)):
             see = Shown("see_also", "See also", lambda _row: links)
             shown.append((None, {"fields": [see]}))

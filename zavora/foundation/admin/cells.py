@@ -76,14 +76,20 @@ def search_link(request: HttpRequest, label: str, term: str, text: str = "") -> 
 
     ``label`` names the model ("matching.order"): lists of other apps are linked to, too.
     """
+    address = list_address(request, label, q=term)
+    name = text or str(apps.get_model(label)._meta.verbose_name_plural)
+    return format_html('<a href="{}">{}</a>', address, name) if address else SafeString("")
+
+
+def list_address(request: HttpRequest, label: str, **query: str) -> str:
+    """Return the address of a list, filtered by ``query``; empty for who may not see the list."""
     model = apps.get_model(label)
     model_admin = admin.site._registry.get(model)
     if model_admin is None or not model_admin.has_view_permission(request):
-        return SafeString("")
+        return ""
     opts = model._meta
     address = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
-    name = text or str(opts.verbose_name_plural)
-    return format_html('<a href="{}?{}">{}</a>', address, urlencode({"q": term}), name)
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 def lines(parts: Iterable[Any]) -> SafeString:

@@ -4,18 +4,19 @@ What moves money asks again before it does: the question names what will happen 
 form filled in behind it. What a service refuses is shown at the fields that it names.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.forms import show_error
@@ -23,8 +24,32 @@ from zavora.foundation.forms import show_error
 # The field that says that the question was seen, and the button that leads back to the form.
 CONFIRMED: Final = "confirmed"
 BACK: Final = "back"
+# The field that says that an action's form was seen.
+ANSWERED: Final = "answered"
+# The field that says which page of the site to go back to when an action is done.
+BACK_TO: Final = "back_to"
+# Rows that one action with a form is for.
+ROWS_OF_AN_ACTION_MAX: Final = 100
+REASON_LENGTH_MAX: Final = 200
 # What a question says: names and texts, one below the other.
 Facts = Sequence[tuple[str, str]]
+
+
+class ReasonForm(forms.Form):
+    """Asks why, last of all. The actor carries it, so services are not given it with the data."""
+
+    reason = forms.CharField(
+        max_length=REASON_LENGTH_MAX, help_text="Stands in the record of this for good."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"] = self.fields.pop("reason")
+
+    def clean(self) -> dict[str, Any]:
+        """Return the data for a service."""
+        super().clean()
+        return {name: value for name, value in self.cleaned_data.items() if name != "reason"}
 
 
 class ServiceAddMixin:
@@ -32,6 +57,8 @@ class ServiceAddMixin:
 
     add_service_form: ClassVar[type[forms.Form]]
     add_title: ClassVar[str]
+    # Fields that a link may fill in: whom it is about, never how much or why.
+    prefilled: ClassVar[tuple[str, ...]] = ()
 
     def question(self, request: HttpRequest, data: dict[str, Any]) -> Facts:
         """Return what to show before the service is called; empty: nothing is asked.
@@ -44,6 +71,11 @@ class ServiceAddMixin:
         """Call the service with the form's data and return the row it made."""
         raise NotImplementedError
 
+    def tell_added(self, row: Model) -> str:
+        """Return what to tell of the row that the service made."""
+        model_admin: Any = self
+        return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -55,9 +87,10 @@ class ServiceAddMixin:
         def done(data: dict[str, Any]) -> str:
             row = self.add_by(request, data)
             model_admin.log_addition(request, row, [{"added": {}}])
-            return f"{model_admin.opts.verbose_name.capitalize()} added: {row}"
+            return self.tell_added(row)
 
-        form = self.add_service_form(request.POST or None)
+        given = {name: request.GET[name] for name in self.prefilled if name in request.GET}
+        form = self.add_service_form(request.POST or None, initial=given)
         return service_form_page(
             model_admin,
             request,
@@ -161,20 +194,89 @@ def service_form_page(
 def for_each(
     model_admin: Any,
     request: HttpRequest,
-    rows: Iterable[Model],
+    rows: QuerySet[Any],
     service: Callable[[Any], object],
     *,
     done: str,
-) -> None:
-    """Call a service for each row of an action; tell what was done and what was refused."""
-    changed = 0
-    for row in rows:
-        try:
-            service(row)
-        except ZavoraError as error:
-            messages.error(request, f"{row}: {error}")
-        else:
-            model_admin.log_change(request, row, done)
-            changed += 1
-    if changed:
-        messages.success(request, f"{changed} {done}.")
+) -> HttpResponse | None:
+    """Ask why; then call a service for each row of an action, and tell what came of it."""
+
+    def act(row: Any, _data: dict[str, Any]) -> str:
+        service(row)
+        return done
+
+    return ask_before(
+        model_admin, request, list(rows[: ROWS_OF_AN_ACTION_MAX + 1]), ReasonForm,
+        title=title_of_action(model_admin, request), facts=no_facts, act=act,
+    )  # fmt: skip
+
+
+def way_back(request: HttpRequest) -> str:
+    """Return the page of the site that a form came from and wants to go back to; else nothing."""
+    wanted = request.POST.get(BACK_TO, "")
+    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if is_ours and wanted.startswith(reverse("admin:index")) else ""
+
+
+def no_facts(_row: Any) -> Facts:
+    """Return what to tell of a row besides its name: nothing."""
+    return ()
+
+
+def title_of_action(model_admin: Any, request: HttpRequest) -> str:
+    """Return what an operator chose from the list of actions."""
+    return str(dict(model_admin.get_action_choices(request))[request.POST["action"]])
+
+
+def ask_before(
+    model_admin: Any,
+    request: HttpRequest,
+    rows: Sequence[Model],
+    form_class: type[forms.Form],
+    *,
+    title: str,
+    facts: Callable[[Any], Facts],
+    act: Callable[[Any, dict[str, Any]], str],
+) -> HttpResponse | None:
+    """Show what an action is about to do to each row, with a form; where it is answered, ``act``.
+
+    ``act`` gets a row and the form's data and returns what to tell; refusals are told as well.
+    """
+    if len(rows) > ROWS_OF_AN_ACTION_MAX:
+        messages.error(request, f"Select at most {ROWS_OF_AN_ACTION_MAX} rows.")
+        return None
+    form = form_class(request.POST if ANSWERED in request.POST else None)
+    if form.is_valid():
+        for row in rows:
+            try:
+                told = act(row, form.cleaned_data)
+            except ZavoraError as error:
+                messages.error(request, f"{row}: {error}")
+            else:
+                model_admin.log_change(request, row, told)
+                messages.success(request, f"{row}: {told}")
+        return None
+    return action_page(model_admin, request, rows, form, title=title, facts=facts)
+
+
+def action_page(
+    model_admin: Any,
+    request: HttpRequest,
+    rows: Sequence[Model],
+    form: forms.Form,
+    *,
+    title: str,
+    facts: Callable[[Any], Facts],
+) -> HttpResponse:
+    """Return the page that asks what an action's form asks, row by row what it is about."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": title,
+        "form": form,
+        "opts": model_admin.opts,
+        "media": model_admin.media + form.media,
+        "action": request.POST.get("action", ""),
+        "back_to": way_back(request),
+        "rows": [(row, facts(row)) for row in rows],
+    }
+    return TemplateResponse(request, "admin/service_action.html", context)

@@ -7,15 +7,17 @@ no more. What has no index is looked for among the newest rows only, and the pag
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Q, QuerySet
+
+from zavora.foundation.digits import number_of
 
 # What one search finds at most, the newest; beyond it the page asks to narrow the search.
 ROWS_MAX: Final = 2_000
 # Among so many of the newest rows a look-up without an index goes on.
 RECENT_MAX: Final = 50_000
-BIGINT_MAX: Final = 2**63 - 1
 
 
 class Branch(NamedTuple):
@@ -42,16 +44,17 @@ class Found(NamedTuple):
 # --- look-ups -------------------------------------------------------------------------------------
 
 
-def number_of(term: str) -> int | None:
-    """Return the number that a term spells, if a column can hold it."""
-    is_number = term.isascii() and term.isdigit() and len(term) <= 19
-    return int(term) if is_number and int(term) <= BIGINT_MAX else None
-
-
 def uuid_of(term: str) -> uuid.UUID | None:
     """Return the UUID that a term spells, in any of the usual ways."""
     try:
         return uuid.UUID(term)
+    except ValueError:
+        return None
+
+
+def _day_of(term: str) -> date | None:
+    try:
+        return date.fromisoformat(term)
     except ValueError:
         return None
 
@@ -74,6 +77,17 @@ def uuids(*names: str) -> LookUp:
         identifier = uuid_of(term)
         if identifier is not None:
             yield from (Branch(Q(**{name: identifier})) for name in names)
+
+    return look_up
+
+
+def dates(*names: str) -> LookUp:
+    """Find rows by columns that are dates, written as ``2026-11-25``."""
+
+    def look_up(term: str) -> Iterator[Branch]:
+        day = _day_of(term)
+        if day is not None:
+            yield from (Branch(Q(**{name: day})) for name in names)
 
     return look_up
 
@@ -123,7 +137,9 @@ def branches_of(look_ups: Iterable[LookUp], term: str) -> list[Branch]:
     return [branch for look_up in look_ups for branch in look_up(term)]
 
 
-def rows_of(rows: QuerySet[Any], branches: Sequence[Branch]) -> list[QuerySet[Any]]:
+def rows_of(
+    rows: QuerySet[Any], branches: Sequence[Branch], *, rows_max: int = ROWS_MAX + 1
+) -> list[QuerySet[Any]]:
     """Return each branch as a query for the keys of its newest rows, one more than are shown."""
     oldest = _oldest_recent(rows) if any(branch.is_recent for branch in branches) else None
     queries = []
@@ -132,7 +148,7 @@ def rows_of(rows: QuerySet[Any], branches: Sequence[Branch]) -> list[QuerySet[An
         found = rows.filter(condition)
         if is_recent and oldest is not None:
             found = found.filter(pk__gt=oldest)
-        queries.append(found.order_by(order).values_list("pk", flat=True)[: ROWS_MAX + 1])
+        queries.append(found.order_by(order).values_list("pk", flat=True)[:rows_max])
     return queries
 
 
@@ -158,3 +174,13 @@ def search(rows: QuerySet[Any], look_ups: Iterable[LookUp], term: str) -> Found:
         notes.append(f"Only the newest {ROWS_MAX:,} rows are shown: filter, too, to see others.")
     newest = sorted(keys, reverse=True)[:ROWS_MAX]
     return Found(rows.filter(pk__in=newest), tuple(dict.fromkeys(notes)))
+
+
+def newest(rows: QuerySet[Any], look_ups: Iterable[LookUp], term: str, rows_max: int) -> list[Any]:
+    """Return the newest rows that a term finds, ``rows_max`` at most; as ``search`` does it."""
+    branches = branches_of(look_ups, term)
+    if not branches:
+        return []
+    first, *others = rows_of(rows, branches, rows_max=rows_max)
+    keys = sorted(set(first.union(*others, all=True) if others else first), reverse=True)
+    return list(rows.filter(pk__in=keys[:rows_max]).order_by("-pk"))

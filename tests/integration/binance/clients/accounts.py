@@ -43,11 +43,15 @@ def new_keys(
     kind: str = "hmac",
     scopes: str = "read,trade",
     fund: bool = True,
+    all_accounts: bool = False,
 ) -> Keys:
     """Make a key; without an ``email``, for a person whom nobody else uses."""
     email = email or f"bot-{next(_numbers)}@example.com"
     arguments = ("--email", email, "--kind", kind, "--scopes", scopes)
-    answer = exchange.manage("create_api_key", *arguments, *(("--fund",) if fund else ()))
+    flags = {"--fund": fund, "--all-accounts": all_accounts}
+    answer = exchange.manage(
+        "create_api_key", *arguments, *(flag for flag, on in flags.items() if on)
+    )
     return Keys(**json.loads(answer.strip().splitlines()[-1]))
 
 

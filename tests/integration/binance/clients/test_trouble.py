@@ -22,8 +22,9 @@ from tests.integration.binance.clients.conftest import cancel_everything, ccxt_s
 from zavora.runner.exchange import HOST
 
 SET_STATUS = (
-    "from accounts.services import set_account_status; from tests.actors import SYSTEM;"
-    "set_account_status(by=SYSTEM, account_id='{account}', status='{status}')"
+    "from uuid import UUID; from accounts.services import set_account_status;"
+    "from tests.actors import SYSTEM;"
+    "set_account_status(by=SYSTEM, account_id=UUID('{account}'), status='{status}')"
 )
 
 

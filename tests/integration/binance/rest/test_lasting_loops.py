@@ -8,9 +8,10 @@ import pytest
 import redis.asyncio as redis_asyncio
 from django.conf import settings
 
-from api.access import limits_sharing
+from api.access import lease_keeper
 from api.binance import limits
 from api.binance.user_data.user_streams import End, ListenKeyWatch
+from api.binance.words import errors
 from api.process import web_process
 
 GARBLED, SOUND = "198.51.100.201", "198.51.100.202"
@@ -22,28 +23,30 @@ async def _until(condition: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_counters_are_shared_on_after_one_that_cannot_be_read(
+async def test_bans_are_shared_on_after_one_that_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits_sharing, "PERIOD_S", 0.02)
+    monkeypatch.setattr(lease_keeper, "PERIOD_S", 0.02)
     client = redis_asyncio.Redis.from_url(settings.REDIS_URL)
-    ban = f"compat:ban:{GARBLED}"
+    bans = {name: f"compat:ban:{name}" for name in (GARBLED, SOUND)}
     try:
-        await client.set(ban, b"garbled", ex=60)
+        await client.set(bans[GARBLED], b"garbled", ex=60)
+        await client.set(bans[SOUND], f"{time.time() + 60} 1", ex=60)
         web_process()
-        limits.take_weight(GARBLED, 1)
-        (counter,) = limits.WEIGHTS.of(GARBLED, time.time())
-        name = f"compat:weight:{limits.MINUTE_S}:{counter.number}"
 
-        async def is_told(ip: str) -> bool:
-            return await client.hget(name, ip) is not None
+        async def is_shut_out(name: str) -> bool:
+            try:
+                await limits.take_weight(name, 1)
+            except errors.CompatError as error:
+                return error.status == 418
+            return False
 
-        await _until(lambda: is_told(GARBLED))
-        # Its ban is read in the same round, after that.
-        limits.take_weight(SOUND, 1)
-        await _until(lambda: is_told(SOUND))
+        # Both are asked for in one round, the one that cannot be read first.
+        assert not await is_shut_out(GARBLED)
+        await _until(lambda: is_shut_out(SOUND))
+        assert not await is_shut_out(GARBLED)
     finally:
-        await client.delete(ban)
+        await client.delete(*bans.values())
         await client.aclose()
         await web_process().close()
 

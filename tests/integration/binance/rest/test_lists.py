@@ -1,8 +1,10 @@
 """Lists of orders and trades: where they begin and end, and who sees what in them."""
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.exchange import Exchange
@@ -33,6 +35,32 @@ def test_lists_of_orders_go_up_from_where_they_are_asked(ann: Bot) -> None:
     cancelled = ann.ok("GET", ALL_ORDERS, symbol=SYMBOL, orderId=ids[1], limit=1)[0]
     assert (cancelled["status"], cancelled["isWorking"]) == ("CANCELED", True)
     assert cancelled["updateTime"] >= cancelled["time"] == cancelled["workingTime"]
+
+
+def test_fees_of_each_symbol_are_those_that_it_says_alone(ann: Bot, exchange: Exchange) -> None:
+    with psycopg.connect(exchange.database_url, autocommit=True) as tables:
+        tables.execute(
+            "UPDATE accounts_account SET maker_fee_ppm = -25 WHERE public_id = %s", [ann.account]
+        )
+        try:
+            listed = ann.ok("GET", "/sapi/v1/asset/tradeFee")
+            one = ann.ok("GET", "/sapi/v1/asset/tradeFee", symbol="BTCUSD")
+            alone = ann.ok("GET", "/api/v3/account/commission", symbol="BTCUSD")
+            state = ann.ok("GET", "/api/v3/account")
+        finally:
+            tables.execute(
+                "UPDATE accounts_account SET maker_fee_ppm = NULL WHERE public_id = %s",
+                [ann.account],
+            )
+    symbols = {row["symbol"] for row in ann.ok("GET", "/api/v3/exchangeInfo")["symbols"]}
+    assert {row["symbol"] for row in listed} == symbols
+    assert one == [row for row in listed if row["symbol"] == "BTCUSD"]
+    rates = alone["standardCommission"]
+    assert (one[0]["makerCommission"], one[0]["takerCommission"]) == (
+        rates["maker"], rates["taker"],
+    )  # fmt: skip
+    assert rates["maker"] == state["commissionRates"]["maker"] == "-0.00002500"
+    assert Decimal(rates["taker"]) > 0
 
 
 def test_both_parties_see_a_trade_by_the_same_id(ann: Bot, ben: Bot) -> None:

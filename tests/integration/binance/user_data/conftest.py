@@ -213,16 +213,26 @@ async def sockets() -> AsyncIterator[Callable[[Socket], Socket]]:
         await socket.end()
 
 
+# Whose orders are open, by the account, and in which market.
+OPEN = """
+SELECT DISTINCT a.public_id::text, m.symbol FROM matching_order o
+JOIN matching_market m ON m.id = o.market_id JOIN accounts_account a ON a.id = o.account_id
+WHERE o.status IN ('new', 'partially_filled') AND m.symbol = ANY(%s)
+"""
+
+
 @pytest_asyncio.fixture(autouse=True)
-async def _empty_books(bots: list[Bot]) -> AsyncIterator[None]:
+async def _empty_books(bots: list[Bot], tables: psycopg.Connection[Any]) -> AsyncIterator[None]:
     """Take everything out of the books again."""
     yield
-    for bot in bots:
-        for symbol in MARKETS:
-            await bot.rest("DELETE", "openOrders", symbol=symbol)
+    symbols = {name: symbol for symbol, name in MARKETS.items()}
+    owners = {bot.account: bot for bot in bots}
+    for account, market in tables.execute(OPEN, [list(symbols)]).fetchall():
+        if account in owners:
+            await owners[account].rest("DELETE", "openOrders", symbol=symbols[market])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tables(exchange: Exchange) -> Iterator[psycopg.Connection[Any]]:
     """The exchange's own tables."""
     with psycopg.connect(exchange.database_url, autocommit=True) as connection:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from accounts.access.callers import Caller, SigningKey
 from accounts.access.key_secrets import open_secret, seal_secret
+from api.access import signatures
 from api.binance.rest import signing
 from api.binance.rest.params import Params
 from api.binance.words.errors import CompatError
@@ -42,7 +43,7 @@ def hex_of(text: bytes) -> str:
 
 @pytest.mark.parametrize("spelled", [str.lower, str.upper])
 def test_hmac_is_taken_in_either_letter_case(spelled: Callable[[str], str]) -> None:
-    assert signing.is_signed_by(key("hmac", b"secret"), signed(spelled(hex_of(TEXT))))
+    assert signing.signed_text(key("hmac", b"secret"), signed(spelled(hex_of(TEXT))))
 
 
 def test_hmac_covers_query_and_body_run_together() -> None:
@@ -51,19 +52,19 @@ def test_hmac_covers_query_and_body_run_together() -> None:
 
     params = Params.of_request(b"symbol=BTCUSDT&timestamp=1", body)
 
-    assert signing.is_signed_by(key("hmac", b"secret"), params)
+    assert signing.signed_text(key("hmac", b"secret"), params)
 
 
 @pytest.mark.parametrize("signature", ["0" * 64, "x", "é", hex_of(TEXT)[:-1], hex_of(TEXT) + "0"])
 def test_another_signature_is_none(signature: str) -> None:
-    assert not signing.is_signed_by(key("hmac", b"secret"), signed(signature))
+    assert not signing.signed_text(key("hmac", b"secret"), signed(signature))
 
 
 def test_the_text_counts_as_it_was_sent_not_as_it_is_meant() -> None:
     sent = b"symbol=%42TCUSDT&timestamp=1"
 
-    assert signing.is_signed_by(key("hmac", b"secret"), signed(hex_of(sent), sent))
-    assert not signing.is_signed_by(
+    assert signing.signed_text(key("hmac", b"secret"), signed(hex_of(sent), sent))
+    assert not signing.signed_text(
         key("hmac", b"secret"), signed(hex_of(b"symbol=BTCUSDT&timestamp=1"), sent)
     )
 
@@ -76,10 +77,10 @@ def test_ed25519_signatures_are_base64_and_case_sensitive() -> None:
     public = key("ed25519", private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
     signature = base64.b64encode(private.sign(TEXT)).decode()
 
-    assert signing.is_signed_by(public, signed(signature))
-    assert not signing.is_signed_by(public, signed(signature.swapcase()))
-    assert not signing.is_signed_by(public, signed("not base64!"))
-    assert not signing.is_signed_by(public, signed(signature, TEXT + b"&more=1"))
+    assert signing.signed_text(public, signed(signature))
+    assert not signing.signed_text(public, signed(signature.swapcase()))
+    assert not signing.signed_text(public, signed("not base64!"))
+    assert not signing.signed_text(public, signed(signature, TEXT + b"&more=1"))
 
 
 def test_a_plus_sign_that_is_not_encoded_is_understood() -> None:
@@ -90,7 +91,7 @@ def test_a_plus_sign_that_is_not_encoded_is_understood() -> None:
 
     params = Params.of_request(text + b"&signature=" + base64.b64encode(private.sign(text)))
 
-    assert signing.is_signed_by(public, params)
+    assert signing.signed_text(public, params)
 
 
 def test_rsa_signatures_are_taken() -> None:
@@ -98,15 +99,15 @@ def test_rsa_signatures_are_taken() -> None:
     der = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     made = private.sign(TEXT, padding.PKCS1v15(), hashes.SHA256())
 
-    assert signing.is_signed_by(key("rsa", der), signed(base64.b64encode(made).decode()))
-    assert not signing.is_signed_by(key("rsa", der), signed(base64.b64encode(made[::-1]).decode()))
+    assert signing.signed_text(key("rsa", der), signed(base64.b64encode(made).decode()))
+    assert not signing.signed_text(key("rsa", der), signed(base64.b64encode(made[::-1]).decode()))
 
 
 # --- the window -----------------------------------------------------------------------------------
 
 
 def window_code(monkeypatch: pytest.MonkeyPatch, timestamp: str, window: str | None) -> int:
-    monkeypatch.setattr(signing, "now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(signatures, "now_ms", lambda: NOW_MS)
     params = Params.of_object({"timestamp": timestamp, "recvWindow": window})
     try:
         signing._check_window(params)
@@ -168,3 +169,21 @@ def test_an_earlier_key_of_the_settings_still_opens(settings: pytest.FixtureRequ
     assert open_secret(stored, name="one") is None
     settings.SECRET_KEY_FALLBACKS = [earlier]
     assert open_secret(stored, name="one") == b"secret"
+
+
+def test_sealing_keys_seal_apart_from_the_settings_secret(settings: pytest.FixtureRequest) -> None:
+    before = seal_secret(b"secret", name="one")
+    settings.ZAVORA_SEALING_KEYS = ["first"]
+    stored = seal_secret(b"secret", name="one")
+    settings.SECRET_KEY, earlier = "another", settings.SECRET_KEY
+
+    assert open_secret(stored, name="one") == b"secret"
+    assert open_secret(stored, name="other") is None
+    settings.ZAVORA_SEALING_KEYS = ["second", "first"]
+    assert open_secret(stored, name="one") == b"secret"
+    assert seal_secret(b"secret", name="one")[:5] != stored[:5]
+    settings.ZAVORA_SEALING_KEYS = ["second"]
+    assert open_secret(stored, name="one") is None
+    assert open_secret(before, name="one") is None
+    settings.SECRET_KEY_FALLBACKS = [earlier]
+    assert open_secret(before, name="one") == b"secret"

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from matching.engine.amounts import fee_units
+from matching.engine.amounts import fee_units, rebate_units
 from matching.engine.events import OrderPlaced, Traded
 from tests.unit.matching.engine.notation import Desk, end, refusals, released, trades
 
@@ -106,13 +106,53 @@ def test_resting_rest_holds_what_it_still_needs():
         (1_000_000, 0, 0),
         (10, 1_000_000, 10),
         (10, 2_000_000, 10),  # never more than was received
-        (1_333, -750, 0),  # a rebate is rounded towards zero
-        (2_000, -750, -1),
         (10**30, 1, 10**24),
     ],
 )
 def test_fee_is_rounded_up_and_never_more_than_received(received_units, rate_ppm, fee):
     assert fee_units(received_units=received_units, rate_ppm=rate_ppm) == fee
+
+
+@pytest.mark.parametrize(
+    ("received_units", "maker_ppm", "fee_units", "rebate"),
+    [
+        (1_333, -750, 9, 0),  # rounded down
+        (1_334, -750, 9, 1),
+        (1_000_000, -750, 1_000, 750),
+        (1_000_000, -750, 700, 700),  # never more than the taker's fee
+        (1_000_000, -750, 0, 0),
+        (10**30, -1, 10**30, 10**24),
+    ],
+)
+def test_rebate_is_rounded_down_and_never_more_than_the_takers_fee(
+    received_units, maker_ppm, fee_units, rebate
+):
+    got = rebate_units(
+        taker_received_units=received_units, maker_ppm=maker_ppm, taker_fee_units=fee_units
+    )
+    assert got == rebate
+
+
+@pytest.mark.parametrize(
+    ("order", "taker_ppm", "fees", "rebate"),
+    [
+        ("buy", 150_000, (5, 0), 3),  # 30 base at 15 %, of which 10 % go to the maker
+        ("sell", 150_000, (0, 225), 150),  # 1,500 quote
+        ("buy", 50_000, (2, 0), 2),  # 10 % would be 3
+        ("buy", 0, (0, 0), 0),
+    ],
+)
+def test_maker_of_a_negative_rate_gets_a_part_of_the_takers_fee(order, taker_ppm, fees, rebate):
+    desk = Desk()
+    resting = "sell" if order == "buy" else "buy"
+    desk.apply(_with_rates(desk.command(f"{resting} 3 @ 100", account="maker"), -100_000, 990_000))
+
+    events = desk.apply(_with_rates(desk.command(f"{order} 3 @ 100"), -990_000, taker_ppm))
+
+    trade = next(e for e in events if isinstance(e, Traded))
+    assert (trade.base_units, trade.quote_units) == (30, 1500)
+    assert (trade.buyer_fee_units, trade.seller_fee_units) == fees
+    assert trade.rebate_units == rebate
 
 
 @pytest.mark.parametrize(("resting", "order"), [("sell", "buy"), ("buy", "sell")])

@@ -1,0 +1,1 @@
+"""Proof of liabilities: what the exchange owes, and that everybody is counted in."""

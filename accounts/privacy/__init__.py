@@ -1,0 +1,1 @@
+"""What is known of people: taken away when they ask for it, and when its time is over."""

@@ -1,0 +1,1 @@
+"""Reports of accounts: what was asked for, how far it is, and the parts of its file."""

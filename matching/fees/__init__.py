@@ -1,0 +1,1 @@
+"""Fees: which rates an order gets and why, tiers, and the nightly review of volumes."""

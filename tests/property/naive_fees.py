@@ -1,0 +1,32 @@
+"""What a trade costs its parties, as the rules say it in words."""
+
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any
+
+WHOLE = 1_000_000
+
+
+def naive_fees(maker: Any, taker: Any, base: int, quote: int) -> tuple[int, int, int]:
+    """The buyer's fee in base, the seller's in quote, and what the maker gets of the taker's."""
+    receives = {"buy": base, "sell": quote}
+    fees = {}
+    for order, ppm in ((maker, max(0, maker.maker_ppm)), (taker, taker.taker_ppm)):
+        received = receives[order.side]
+        fees[order.side] = min(received, ceil(Fraction(received * ppm, WHOLE)))
+    rebate = 0
+    if maker.maker_ppm < 0:
+        share = Fraction(receives[taker.side] * -maker.maker_ppm, WHOLE)
+        rebate = min(fees[taker.side], floor(share))
+    return fees["buy"], fees["sell"], rebate
+
+
+def affordable(lots: list[Any], budget: int, tick_lot: int) -> list[Any]:
+    """The first of these single lots, for as long as the budget covers the next one."""
+    bought = []
+    for maker in lots:
+        if maker.price * tick_lot > budget:
+            break
+        budget -= maker.price * tick_lot
+        bought.append(maker)
+    return bought
