@@ -13,6 +13,8 @@ def keys_named(text: str) -> list[ApiKey]:
 
     It is the number that the admin shows, a signing key's name, or a bearer token.
     """
+    if not (text.isascii() and text.isprintable()):
+        return []
     means = Q(pk=number_of(text)) | Q(lookup__in=(text, token_digest(text)))
     return list(ApiKey.objects.filter(means))
 

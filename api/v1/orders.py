@@ -196,8 +196,8 @@ async def cancel_all(
 def _places_to_cancel(caller: Caller, symbol: str | None) -> list[tuple[str, int, int | None]]:
     """Return where to cancel: a name for each place, its shard, and one market or all (None)."""
     if symbol is not None:
-        caller.require_market(symbol)
         terms = _terms_of_symbol(symbol)
+        caller.require_market(terms.symbol)
         return [(str(terms.shard_id), terms.shard_id, terms.market_id)]
     everywhere = [view.terms for view in web_process().feed.markets()]
     if caller.only_markets is None:

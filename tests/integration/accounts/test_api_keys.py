@@ -203,7 +203,7 @@ def test_a_command_revokes_what_a_text_names(user, account, way, capsys, monkeyp
 
 
 @pytest.mark.parametrize(
-    "words", [["9" * 40], ["1"], ["zvr_none"], ["--all-of", "nobody@example.com"]]
+    "words", [["9" * 40], ["1"], ["zvr_none"], ["\ud800"], ["--all-of", "nobody@example.com"]]
 )
 def test_a_command_that_finds_no_key_to_revoke_says_so(words):
     with pytest.raises(

@@ -105,7 +105,8 @@ def test_every_wrong_term_is_named_at_once(user):
 
 
 @pytest.mark.parametrize(
-    "markets", [["BTC"], ["/"], ["BTC/XXX"], ["BTC/USD/BTC"], ["BTC/USD"] * 51]
+    "markets",
+    [["BTC"], ["/"], ["BTC/XXX"], ["BTC/USD/BTC"], ["BTC/\0"], ["\ud800/USD"], ["BTC/USD"] * 51],
 )
 def test_what_is_no_market_is_refused(user, btc, usd, markets):
     with pytest.raises(ValidationFailed) as refused:
