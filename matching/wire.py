@@ -14,6 +14,7 @@ from accounts.notices import BALANCES_CHANNEL as BALANCES_CHANNEL
 from accounts.notices import CREDENTIALS_CHANNEL as CREDENTIALS_CHANNEL
 from accounts.notices import BalanceState as BalanceState
 from accounts.notices import decode_balances as decode_balances
+from matching.conditions import Conditions
 from matching.engine.orders import NOTHING_CARRIED, Carried
 
 # Stream entries: the body, the request's id, and where and as what its answer is awaited.
@@ -94,6 +95,26 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_us: int
     updated_us: int
     carried: Carried = NOTHING_CARRIED
+    conditions: Conditions | None = None
+    prevented_quantity: str | None = None  # None: nothing was
+
+
+class PreventedState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Two orders of one owner that met and did not trade. ``id`` rises within the shard.
+
+    ``quantity`` at ``price`` is what they would have traded.
+    """
+
+    id: int
+    market_id: int
+    mode: str
+    price: str
+    quantity: str
+    maker_order_id: int
+    taker_order_id: int
+    maker_account_id: int
+    taker_account_id: int
+    created_us: int
 
 
 class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -115,7 +136,7 @@ class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_us: int
 
 
-ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended"]
+ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended", "triggered", "prevented"]
 
 
 class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -123,7 +144,8 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``trade_sequence`` names the trade of a step of kind "trade", else 0. ``is_maker`` tells which
     side of that trade the order was. ``cancel_name`` is what the client called the cancel that
-    closed the order, if it called it anything.
+    closed the order, if it called it anything. ``prevented`` is the trade that was not, of a step
+    of kind "prevented"; where that ended the order, the step that says so follows.
     """
 
     kind: ChangeKind
@@ -131,6 +153,7 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trade_sequence: int = 0
     is_maker: bool = False
     cancel_name: str = ""
+    prevented: PreventedState | None = None
 
 
 class PrivatePart(msgspec.Struct, frozen=True, array_like=True, gc=False):

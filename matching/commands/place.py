@@ -18,6 +18,7 @@ from matching.commands.base import (
     WireCommand,
     fitting,
 )
+from matching.conditions import Conditions
 from matching.engine.commands import Place
 from matching.engine.orders import NOTHING_CARRIED, Carried, OrderTerms
 from matching.fees.rates import rates_of
@@ -31,7 +32,7 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     market_id: Id
     side: Literal["buy", "sell"]
     order_type: Literal["limit", "market"]
-    time_in_force: Literal["gtc", "ioc", "fok"]
+    time_in_force: Literal["gtc", "ioc", "fok", "gtd", "day"]
     post_only: bool
     price: Figure | None
     quantity: Figure | None
@@ -40,6 +41,7 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     key: Key | None
     deadline_ms: int
     carried: Carried = NOTHING_CARRIED
+    conditions: Conditions | None = None
 
 
 # What an order asks for goes by the same names on the wire and in the engine, but for its budget.

@@ -45,7 +45,7 @@ class CancelAll(msgspec.Struct, frozen=True, gc=False):
 
 
 class Amend(msgspec.Struct, frozen=True, gc=False):
-    """Change price or total quantity of an open limit order. None leaves a figure as it is.
+    """Change price, total quantity or trigger price of an open order. None leaves one as it is.
 
     Less quantity at the same price keeps the order's priority; anything else gives it
     ``priority`` and may trade at once. ``quantity_lots`` counts what is already filled.
@@ -58,6 +58,21 @@ class Amend(msgspec.Struct, frozen=True, gc=False):
     quantity_lots: int | None
     priority: int
     available_units: int
+    time_us: int
+    trigger_ticks: int | None = None
+
+
+class Expire(msgspec.Struct, frozen=True, gc=False):
+    """End a market's orders whose time in force is over by ``time_us``, a bounded number."""
+
+    market_id: int
+    time_us: int
+
+
+class Continue(msgspec.Struct, frozen=True, gc=False):
+    """Let triggered orders enter for whom there was no room in the command that reached them."""
+
+    market_id: int
     time_us: int
 
 
@@ -98,4 +113,15 @@ class FireSwitch(msgspec.Struct, frozen=True, gc=False):
     time_us: int
 
 
-Command = Place | Cancel | CancelAll | Amend | ConfigureMarket | SetPhase | SetSwitch | FireSwitch
+Command = (
+    Place
+    | Cancel
+    | CancelAll
+    | Amend
+    | Expire
+    | Continue
+    | ConfigureMarket
+    | SetPhase
+    | SetSwitch
+    | FireSwitch
+)

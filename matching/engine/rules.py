@@ -1,14 +1,19 @@
 """What the engine must know of a market."""
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import msgspec
+
+from matching.engine.orders import SelfTradeMode
 
 MarketPhase = Literal[
     "pre_open", "auction", "continuous", "post_only", "cancel_only", "halted", "closed"
 ]
 # Whose orders do not trade with each other: those of one owner, or only those of one account.
 SelfTradeScope = Literal["owner", "account"]
+# The prices that triggers look at: of the last trade, and the best on each side of the book.
+Reference = Literal["last", "bid", "ask"]
+SELF_TRADE_MODES: Final[tuple[SelfTradeMode, ...]] = get_args(SelfTradeMode)
 
 
 class IntegerRules(msgspec.Struct, frozen=True, gc=False):
@@ -18,7 +23,12 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
     one lot costs at a price of one tick (tick x lot is exact in the quote's scale). Notionals in
     quote smallest units, the largest price in ticks, the largest quantity in lots.
     ``band_ppm``: a limit price may differ from the last price by this much; None: no band.
-    ``max_open_orders``: how many orders an account may have in the book; None: any number.
+    ``max_open_orders``: how many orders an account may have in the market, waiting ones among them,
+    and ``max_trigger_orders`` how many of them may wait for a price; None: any number.
+    ``self_trade_mode`` is that of orders which name none, ``self_trade_modes`` those that an order
+    may name. ``max_iceberg_parts``: into how many parts an iceberg may fall. A market order to buy
+    that waits for a price holds funds up to ``protection_ppm`` above it. Trails by a rate are from
+    ``min_trail_bps`` to ``max_trail_bps``.
     """
 
     market_id: int
@@ -33,6 +43,13 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
     band_ppm: int | None = None
     self_trade_scope: SelfTradeScope = "owner"
     max_open_orders: int | None = None
+    self_trade_mode: SelfTradeMode = "taker"
+    self_trade_modes: tuple[SelfTradeMode, ...] = SELF_TRADE_MODES
+    max_trigger_orders: int | None = None
+    max_iceberg_parts: int = 100
+    protection_ppm: int = 50_000
+    min_trail_bps: int = 10
+    max_trail_bps: int = 2_000
 
     def are_sound(self) -> bool:
         """Tell whether the rules do not contradict themselves."""
@@ -44,6 +61,11 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
             and self.max_quantity_lots > 0
             and (self.band_ppm is None or self.band_ppm >= 0)
             and (self.max_open_orders is None or self.max_open_orders > 0)
+            and self.self_trade_mode in self.self_trade_modes
+            and (self.max_trigger_orders is None or self.max_trigger_orders >= 0)
+            and self.max_iceberg_parts > 0
+            and self.protection_ppm >= 0
+            and 0 < self.min_trail_bps <= self.max_trail_bps < 10_000
         )
 
     def scale(self) -> tuple[int, int, int, int]:
@@ -51,11 +73,25 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
         return self.base_id, self.quote_id, self.lot_units, self.tick_lot_units
 
 
+class TrailMark(msgspec.Struct, frozen=True, gc=False):
+    """From where orders trail (``matching.engine.events.TrailMoved``)."""
+
+    reference: Reference
+    rises: bool
+    number: int
+    price_ticks: int
+
+
 class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
-    """All that the engine remembers of a market but its open orders, as the tables hold it."""
+    """All that the engine remembers of a market but its open orders, as the tables hold it.
+
+    ``trigger_sequence`` is the last number of an order's ``trigger_number``.
+    """
 
     rules: IntegerRules
     phase: MarketPhase
     trade_sequence: int
     depth_sequence: int
     last_price_ticks: int | None
+    trigger_sequence: int = 0
+    trails: tuple[TrailMark, ...] = ()

@@ -1,0 +1,42 @@
+"""What few orders ask for, as text: on the queue, in events and replies, in the tables and in v1.
+
+The engine has the same as integers (``matching.engine.orders.Conditions``).
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from matching.engine.orders import (
+    SelfTradeMode,
+    TriggerKind,
+    TriggerReference,
+    TriggerState,
+)
+
+
+class Conditions(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Conditions of an order; None stands where none are asked for.
+
+    ``expires_us``: microseconds since 1970. ``trail_price`` is a distance. The last two are not
+    asked for: they say how the order waits, and when it entered the market (0: not yet). A field is
+    only ever added at the end, with a default.
+    """
+
+    self_trade: SelfTradeMode | None = None
+    expires_us: int | None = None
+    slides: bool = False
+    display_quantity: str | None = None
+    protection_price: str | None = None
+    trigger: TriggerKind | None = None
+    trigger_by: TriggerReference = "last"
+    trigger_price: str | None = None
+    trail_price: str | None = None
+    trail_bps: int | None = None
+    activation_price: str | None = None
+    trigger_state: TriggerState = ""
+    triggered_us: int = 0
+
+
+# Their names as an order is placed with them.
+ASKED: Final = Conditions.__struct_fields__[:11]
