@@ -12,14 +12,17 @@ with two decimals), and then, in any order:
   ``by opposite``: the best opposite price is looked at, not the last one;
 - ``#name``: its client order id, by which later steps speak of it.
 
-Several orders are separated by ``;``. One lot is 10 base units, and one lot costs 5 quote units a
+Several orders are separated by ``;``, and ``65 x`` stands before an order that comes so many times,
+with a number after its name. One lot is 10 base units, and one lot costs 5 quote units a
 tick. ``sibling`` is another account of the taker's owner. The steps of ``Desk.step`` are orders, or
 ``cancel name [because reason]``, ``cancel all [buys|sells] [of account]``,
 ``amend name to 3 @ 101 stop 99`` (any part of it), ``at 20`` or ``at midnight`` (that time comes),
-``continue``, ``phase word`` and ``rule name value``.
+``continue``, ``phase word``, ``rule name value`` and ``elsewhere order`` (in a market that there is
+not).
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -94,7 +97,7 @@ class Desk:
 
     def set_up(self, orders: str, *, account: str) -> None:
         """Place orders that are neither refused nor trade."""
-        for order in filter(None, orders.split("; ")):
+        for order in _several(orders):
             events = self.place(order, account=account)
             assert not refusals(events), (order, events)
             assert not trades(events), order
@@ -214,6 +217,8 @@ class Desk:
             return self.phase(rest)
         if first == "continue":
             return self.go_on()
+        if first == "elsewhere":
+            return self.apply(msgspec.structs.replace(self.command(rest), market_id=MARKET_ID + 1))
         if first == "rule":
             name, _, value = rest.partition(" ")
             return self.configure(**{name: int(value) if value.isdigit() else value})
@@ -253,6 +258,16 @@ class Desk:
     def _open(self, *, waiting: bool) -> list[Order]:
         orders = self.engine.market(MARKET_ID).open_orders()
         return [order for order in orders if (order.trigger_state in WAITING) == waiting]
+
+
+def _several(orders: str) -> Iterator[str]:
+    """Yield orders one by one; of ``65 x sell 1 @ 99 #a`` 65, named ``#a1``, ``#a2``, ..."""
+    for text in filter(None, orders.split("; ")):
+        count, times, order = text.rpartition(" x ")
+        if not times:
+            yield order
+        for number in range(1, int(count or 0) + 1):
+            yield re.sub(r"(#\w+)", rf"\g<1>{number}", order)
 
 
 AMENDED = ("price", "lots", "trigger")

@@ -7,6 +7,7 @@ after it (``SEEN``). *It* is the row's order. Orders of ``Book`` belong to someb
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from string import digits
 from typing import Any, Final
 
 import msgspec
@@ -140,7 +141,17 @@ def _name(seen: Seen, order: Order) -> str:
 
 
 def _enters(seen: Seen) -> str:
-    return "; ".join(_name(seen, e.order) for e in seen.events if isinstance(e, OrderTriggered))
+    """Return who entered, in order; of many that are numbered, the first and the last."""
+    found: list[list[str]] = []
+    for event in seen.events:
+        if isinstance(event, OrderTriggered):
+            name = _name(seen, event.order)
+            word, number = name.rstrip(digits), name.removeprefix(name.rstrip(digits))
+            if found and number and found[-1][-1] == f"{word}{int(number) - 1}":
+                found[-1][1:] = [name]
+            else:
+                found.append([name])
+    return "; ".join(" to ".join(run) for run in found)
 
 
 def _closed(seen: Seen) -> str:
