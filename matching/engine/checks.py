@@ -14,6 +14,11 @@ HALTED: Final = OrderRejected("market_halted", "The market takes no orders now."
 POST_ONLY_PHASE: Final = OrderRejected(
     "market_post_only", "The market takes only post-only limit orders now."
 )
+AUCTION_PHASE: Final = OrderRejected(
+    "market_auction",
+    "The market holds an auction: it takes limit orders that may rest, and orders that wait.",
+)
+PHASE: Final = OrderRejected("phase_not_possible", "The market's phase cannot be changed so.")
 WOULD_CROSS: Final = OrderRejected(
     "post_only_would_cross", "The post-only order would trade at once."
 )

@@ -3,7 +3,7 @@
 import msgspec
 
 from matching.engine.orders import CloseReason, OrderTerms, Side
-from matching.engine.rules import IntegerRules, MarketPhase
+from matching.engine.rules import IntegerRules, MarketPhase, PhaseCause
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +95,7 @@ class Expire(msgspec.Struct, frozen=True, gc=False):
 
 
 class Continue(msgspec.Struct, frozen=True, gc=False):
-    """Let triggered orders enter for whom there was no room in the command that reached them."""
+    """Go on with what was too much for one command: triggered orders, or a closing market's."""
 
     market_id: int
     time_us: int
@@ -110,10 +110,23 @@ class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetPhase(msgspec.Struct, frozen=True, gc=False):
-    """Halt, resume or otherwise change the trading phase of a market."""
+    """Halt, resume or otherwise change the trading phase of a market.
+
+    ``auction_ends_us``: when an auction that begins so ends by itself.
+    """
 
     market_id: int
     phase: MarketPhase
+    time_us: int
+    cause: PhaseCause = "operator"
+    auction_ends_us: int | None = None
+
+
+class EndAuction(msgspec.Struct, frozen=True, gc=False):
+    """End an auction whose time has come, if it still ends at ``due_us``."""
+
+    market_id: int
+    due_us: int
     time_us: int
 
 
@@ -148,6 +161,7 @@ Command = (
     | Continue
     | ConfigureMarket
     | SetPhase
+    | EndAuction
     | SetSwitch
     | FireSwitch
 )

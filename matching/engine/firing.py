@@ -45,20 +45,18 @@ def follow(market: Market, events: list[Event], *, time_us: int) -> None:
 def _look(market: Market, events: list[Event], looked: int, *, time_us: int) -> int:
     """Take in new events, from ``looked`` on, and the best prices as they stand.
 
-    First the way that the last price went, then lists: what they let go waits from here on. Returns
-    up to where it was looked at.
+    First the way that the last price went, then lists: what they let go waits from here on. The
+    best prices count in continuous trading only. Returns up to where it was looked at.
     """
     triggers = market.triggers
-    is_trading = market.phase == "continuous"
     new = events[looked:]
-    if is_trading:
-        seen_ticks = None
-        for event in new:
-            if type(event) is Traded and event.price_ticks != seen_ticks:
-                seen_ticks = event.price_ticks
-                triggers.reach("last", seen_ticks, events)
+    seen_ticks = None
+    for event in new:
+        if type(event) is Traded and event.price_ticks != seen_ticks:
+            seen_ticks = event.price_ticks
+            triggers.reach("last", seen_ticks, events)
     react(market, new, events, time_us=time_us)
-    if is_trading:
+    if market.phase == "continuous":
         triggers.look("bid", events)
         triggers.look("ask", events)
     return len(events)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from matching.engine import iceberg
 from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
-from matching.engine.events import DepthChanged, Event
+from matching.engine.events import DepthChanged, Event, MarketChanged
 from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
 from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
 from matching.engine.timers import Expiries
@@ -26,6 +26,7 @@ class Market:
         "_log",
         "_totals_before",
         "asks",
+        "auction_ends_us",
         "bids",
         "by_client_id",
         "by_id",
@@ -35,6 +36,7 @@ class Market:
         "lists",
         "phase",
         "rules",
+        "static_ticks",
         "trade_sequence",
         "triggers",
     )
@@ -45,6 +47,8 @@ class Market:
         self.trade_sequence = snapshot.trade_sequence
         self.depth_sequence = snapshot.depth_sequence
         self.last_price_ticks = snapshot.last_price_ticks
+        self.static_ticks = snapshot.static_ticks
+        self.auction_ends_us = snapshot.auction_ends_us
         self.bids = BookSide(1)
         self.asks = BookSide(-1)
         self.by_id = by_id  # the engine's, over all markets
@@ -120,6 +124,8 @@ class Market:
             self.last_price_ticks,
             self.triggers.sequence,
             self.triggers.marks(),
+            self.static_ticks,
+            self.auction_ends_us,
         )
 
     def book_side(self, side: Side) -> BookSide:
@@ -133,6 +139,27 @@ class Market:
             return bool(keys) and keys[-1] >= -price_ticks
         keys = self.bids.keys
         return bool(keys) and keys[-1] >= price_ticks
+
+    def is_crossed(self) -> bool:
+        """Tell whether the best prices meet, as they may outside of trading."""
+        bids, asks = self.bids.keys, self.asks.keys
+        return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
+
+    def collar(self) -> tuple[int, int] | None:
+        """Return from which to which price trades go on as the market stands, None: at any."""
+        rules = self.rules
+        if rules.dynamic_collar_ppm is None and rules.static_collar_ppm is None:
+            return None
+        lowest, highest = 1, rules.max_price_ticks
+        for ppm, about_ticks in (
+            (rules.dynamic_collar_ppm, self.last_price_ticks),
+            (rules.static_collar_ppm, self.static_ticks),
+        ):
+            if ppm is not None and about_ticks is not None:
+                away_ticks = about_ticks * ppm // 1_000_000
+                lowest = max(lowest, about_ticks - away_ticks)
+                highest = min(highest, about_ticks + away_ticks)
+        return lowest, highest
 
     def slid_ticks(self, side: Side, price_ticks: int) -> int | None:
         """Return the limit, or the nearest that does not meet the best opposite price.
@@ -156,6 +183,8 @@ class Market:
             self.depth_sequence,
             self.last_price_ticks,
             self.triggers.sequence,
+            self.static_ticks,
+            self.auction_ends_us,
         )
         self._log.markets.append((self, None if is_new else before))
         if new_order is not None:
@@ -253,11 +282,16 @@ class Market:
         self._totals_before.clear()
 
     def end_loading(self) -> None:
-        """Check a freshly loaded book. Raises EngineError where the best prices cross."""
+        """Check a freshly loaded book. Raises EngineError where it crosses and must not."""
         self._totals_before.clear()
-        bids, asks = self.bids.keys, self.asks.keys
-        if bids and asks and bids[-1] >= -asks[-1]:
+        if self.phase in ("continuous", "post_only") and self.is_crossed():
             raise EngineError(f"market {self.rules.market_id}: the loaded book is crossed")
+
+    def interrupt(self, events: list[Event], *, time_us: int) -> None:
+        """Stop into an auction: what would trade next is too far away."""
+        self.phase = "auction"
+        self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
+        events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
 
     def abandon_command(self) -> None:
         """Forget which levels a failed command touched."""
@@ -272,6 +306,8 @@ class Market:
             self.depth_sequence,
             self.last_price_ticks,
             self.triggers.sequence,
+            self.static_ticks,
+            self.auction_ends_us,
         ) = before
 
     def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:

@@ -66,6 +66,8 @@ def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int
             market.depth_sequence,
             market.last_price_ticks,
             market.triggers.sequence,
+            market.static_ticks,
+            market.auction_ends_us,
         )
         digest.update(f"\nmarket {rules!a} {figures!a}".encode())
         for mark in market.triggers.marks():

@@ -8,13 +8,16 @@ from random import Random
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from matching.engine import Engine
+from matching.engine.auction import indicate
 from matching.engine.commands import Command, ConfigureMarket
 from matching.engine.events import (
     DepthChanged,
     Event,
     ListDone,
+    MarketChanged,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
@@ -29,6 +32,7 @@ from matching.engine.orders import WAITING, Order
 from matching.engine.rules import IntegerRules
 from matching.engine.triggers import fires_rising, reference_of
 from tests.property.engine_commands import PAIRS, CommandMaker
+from tests.property.naive_auction import indicate as naive_indicate
 from tests.property.naive_book import NaiveExchange, market_of
 from tests.property.naive_orders import NaiveMarket, NaiveOrder, NaiveTrade, Outcome
 
@@ -313,7 +317,15 @@ class Trial:
                 assert market.depth(side) == naive.depth(side)
                 assert market.depth(side, 2) == naive.depth(side)[:2]
             bids, asks = market.depth("buy", 1), market.depth("sell", 1)
-            assert not bids or not asks or bids[0][0] < asks[0][0]
+            if market.phase in ("continuous", "post_only"):
+                assert not bids or not asks or bids[0][0] < asks[0][0]
+            indication, naive_one = indicate(market), naive_indicate(naive)
+            assert (None if indication is None else astuple(indication)) == naive_one
+            assert (market.static_ticks, market.auction_ends_us, market.phase) == (
+                naive.static_price,
+                naive.auction_ends,
+                naive.phase,
+            )
             assert market.last_price_ticks == naive.last_price
             assert market.trade_sequence == naive.trade_count
             for account_id in self.accounts:
@@ -398,6 +410,8 @@ def naive_entry(event: Event) -> tuple[object, ...] | None:
             return "prevented", event.mode, *ids, event.price_ticks, event.quantity_lots
         case OrderTriggered():
             return "triggered", event.order.order_id
+        case MarketChanged():
+            return "phase", event.phase, event.auction_ends_us
         case ListDone():
             return "list done", event.list_id
         case OrderClosed():

@@ -14,15 +14,19 @@ from matching.engine.commands import (
     Command,
     ConfigureMarket,
     Continue,
+    EndAuction,
     Expire,
     Place,
     PlaceList,
     SetPhase,
 )
 from matching.engine.orders import Conditions
-from tests.property.naive_fees import naive_fees
+from matching.engine.phases import may_change
+from tests.property.naive_auction import uncross
+from tests.property.naive_fees import naive_auction_fees, naive_fees
 from tests.property.naive_matching import (
     awaited,
+    begin_trailing,
     close,
     end,
     follow,
@@ -78,6 +82,7 @@ class NaiveExchange:
     def apply(self, command: Command) -> Outcome:
         """Apply a command; a refusal changes nothing."""
         for market in self.markets.values():
+            market.now = command.time_us
             market.orders = [order for order in market.orders if order.status == "open"]
         try:
             outcome = self._apply(command)
@@ -106,11 +111,19 @@ class NaiveExchange:
             case Continue():
                 self.market(command.market_id)
                 outcome = Outcome()
+                self.end_closed(self.markets[command.market_id], outcome)
             case ConfigureMarket():
                 outcome = self.configure(command)
             case SetPhase():
-                self.market(command.market_id).phase = command.phase
-                outcome = Outcome()
+                market, outcome = self.market(command.market_id), Outcome()
+                if not may_change(command.cause, market.phase, command.phase):
+                    raise RefusedError("phase_not_possible")
+                self.change_phase(market, command.phase, command.auction_ends_us, outcome)
+            case EndAuction():
+                market, outcome = self.market(command.market_id), Outcome()
+                if (market.phase, market.auction_ends) != ("auction", command.due_us):
+                    return outcome
+                self.change_phase(market, "continuous", None, outcome)
             case _:
                 raise TypeError(command)
         follow(self.markets[market_of(command)], outcome.log)
@@ -158,10 +171,11 @@ class NaiveExchange:
 
     def configure(self, command: ConfigureMarket) -> Outcome:
         new = command.rules
-        market = self.markets.get(new.market_id)
+        market, outcome = self.markets.get(new.market_id), Outcome()
         if market is None:
             self.markets[new.market_id] = NaiveMarket(new, command.phase)
-            return Outcome()
+            outcome.log.append(("phase", command.phase, None))
+            return outcome
         old = market.rules
         same_scale = (new.base_id, new.quote_id, new.lot_units, new.tick_lot_units) == (
             old.base_id,
@@ -172,9 +186,27 @@ class NaiveExchange:
         if not same_scale:
             if market.phase != "halted" or any(o.status == "open" for o in market.orders):
                 raise RefusedError("rules_not_changeable")
-            market.last_price = None
-        market.rules, market.phase = new, command.phase
-        return Outcome()
+            market.last_price = market.static_price = None
+        market.rules = new
+        ends = market.auction_ends if market.phase == command.phase else None
+        self.change_phase(market, command.phase, ends, outcome)
+        return outcome
+
+    def change_phase(
+        self, market: NaiveMarket, phase: str, ends: int | None, outcome: Outcome
+    ) -> None:
+        if phase in ("continuous", "post_only") or (market.phase, phase) == ("auction", "closed"):
+            uncross(market, outcome.log)
+        market.phase = phase
+        market.auction_ends = ends if phase == "auction" else None
+        outcome.log.append(("phase", phase, market.auction_ends))
+        self.end_closed(market, outcome)
+
+    def end_closed(self, market: NaiveMarket, outcome: Outcome) -> None:
+        if market.phase == "closed" and market.rules.cancels_on_close:
+            every = [*market.resting("buy"), *market.resting("sell"), *market.waiting()]
+            for order in every[:EXPIRIES]:
+                close(order, "cancelled", "market_closed", outcome.log)
 
     # --- placing ------------------------------------------------------------------------------
 
@@ -192,10 +224,18 @@ class NaiveExchange:
     def enter(self, market: NaiveMarket, order: NaiveOrder, outcome: Outcome) -> None:
         if order.time_in_force == "fok" and not would_fill(market, order):
             close(order, "expired", "fok_unfillable", outcome.log)
+            market.orders.append(order)
+        else:
+            self.meet(market, order, outcome)
+        follow(market, outcome.log)
+
+    def meet(self, market: NaiveMarket, order: NaiveOrder, outcome: Outcome) -> None:
+        """Let an order trade with the others, or gather with them."""
+        if market.phase == "auction":
+            market.rest(order)
         else:
             end(market, order, match(market, order, outcome.log), outcome.log)
         market.orders.append(order)
-        follow(market, outcome.log)
 
     def place_list(self, command: PlaceList) -> Outcome:
         market, outcome = self.market(command.market_id), Outcome()
@@ -260,7 +300,7 @@ class NaiveExchange:
     def accept(self, market: NaiveMarket, command: Place, ahead: int) -> NaiveOrder:
         """The order as it is accepted, but for its funds."""
         terms, asked = command.terms, command.terms.conditions
-        self.check_phase(market, terms.post_only)
+        self.check_phase(market, new_order(command))
         if terms.order_type == "limit":
             self.check_limit(market, command.price_ticks, command.quantity_lots)
             about = market.last_price if asked.trigger is None else asked.trigger_ticks
@@ -283,7 +323,7 @@ class NaiveExchange:
         ):
             self.protect(market, order)
         if asked.trigger and not follows:
-            self.wait(market, replace(order))  # may it?
+            self.wait(market.copy(), replace(order))  # may it?
         elif order.post_only and asked.slides:
             order.price = market.slid(order.side, order.price) if not follows else order.price
         elif order.post_only and not follows and market.crosses(order.side, order.price):
@@ -322,7 +362,7 @@ class NaiveExchange:
         elif price is None:
             raise RefusedError("no_reference_price")
         elif order.asked.activation_ticks in (None, price):
-            order.waits, order.mark = "trail", price
+            begin_trailing(market, order, price)
         else:
             order.waits = "rise" if price < order.asked.activation_ticks else "fall"
 
@@ -347,7 +387,7 @@ class NaiveExchange:
         market = self.markets[command.market_id]
         if market.others(order):
             raise RefusedError("order_in_list")
-        self.check_phase(market, order.post_only)
+        self.check_phase(market, order)
         price = command.price_ticks if command.price_ticks is not None else order.price
         quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
         if order.waits:
@@ -376,8 +416,7 @@ class NaiveExchange:
         else:
             market.orders.remove(order)  # nobody meets it while it takes
             order.shown_slice = None
-            end(market, order, match(market, order, outcome.log), outcome.log)
-            market.orders.append(order)
+            self.meet(market, order, outcome)
         follow(market, outcome.log)
         return outcome
 
@@ -425,10 +464,14 @@ class NaiveExchange:
 
     # --- rules --------------------------------------------------------------------------------
 
-    def check_phase(self, market: NaiveMarket, post_only: bool) -> None:
-        if market.phase == "post_only" and not post_only:
+    def check_phase(self, market: NaiveMarket, order: NaiveOrder) -> None:
+        if market.phase == "post_only" and not order.post_only:
             raise RefusedError("market_post_only")
-        if market.phase not in ("continuous", "post_only"):
+        if market.phase == "auction":
+            waits = order.asked.trigger is not None or order.asked.leg == "pending"
+            if not waits and (order.post_only or not order.may_rest):
+                raise RefusedError("market_auction")
+        elif market.phase not in ("continuous", "post_only"):
             raise RefusedError("market_halted")
 
     def check_price(self, market: NaiveMarket, price: int | None) -> None:
@@ -524,11 +567,12 @@ class NaiveExchange:
 
     def pay(self, market: NaiveMarket, log: list, entry: tuple) -> tuple[str, NaiveTrade]:
         """Move the money of a trade, and return it as the rules describe it."""
-        _, sequence, maker, taker, price, lots, _ = entry
+        _, sequence, maker, taker, price, lots, _, *auction = entry
         rules = market.rules
         base = lots * rules.lot_units
         quote = lots * rules.tick_lot_units * price
-        buyer_fee, seller_fee, rebate = naive_fees(maker, taker, base, quote)
+        fees = naive_auction_fees if auction else naive_fees
+        buyer_fee, seller_fee, rebate = fees(market, maker, taker, base, quote)
         rebated = rules.base_id if taker.side == "buy" else rules.quote_id
         self.credit(maker.account_id, rebated, rebate)
         self.fees[rebated] = self.fees.get(rebated, 0) - rebate
@@ -544,7 +588,7 @@ class NaiveExchange:
             for word, trade, *_ in log
             if word == "trade"
             and isinstance(trade, NaiveTrade)
-            and (trade.taker_id, trade.price) == (taker.order_id, price)
+            and (auction or (trade.taker_id, trade.price) == (taker.order_id, price))
         ]
         return (
             "trade",

@@ -129,6 +129,9 @@ class NaiveMarket:
         self.rules = rules
         self.phase = phase
         self.last_price: int | None = None
+        self.static_price: int | None = None
+        self.auction_ends: int | None = None
+        self.now = 0
         self.trade_count = 0
         self.places = 0
         self.orders: list[NaiveOrder] = []
@@ -138,6 +141,7 @@ class NaiveMarket:
         """The same market with orders of its own, to see what would happen."""
         other = NaiveMarket(self.rules, self.phase)
         other.last_price, other.trade_count = self.last_price, self.trade_count
+        other.static_price = self.static_price
         other.places = self.places
         other.orders = [replace(order) for order in self.orders]
         return other
@@ -214,6 +218,17 @@ class NaiveMarket:
         if order.side == "sell":
             return order.remaining * self.rules.lot_units
         return order.limit * order.remaining * self.rules.tick_lot_units
+
+    def is_near(self, price: int, last_price: int | None) -> bool:
+        """Whether trading goes on at a price, where the last one before was so much."""
+        for ppm, about in (
+            (self.rules.dynamic_collar_ppm, last_price),
+            (self.rules.static_collar_ppm, self.static_price),
+        ):
+            is_asked = ppm is not None and about is not None
+            if is_asked and abs(price - about) * 1_000_000 > about * ppm:
+                return False
+        return True
 
     def crosses(self, side: str, price: int) -> bool:
         """Whether a limit meets the best opposite price."""
