@@ -7,7 +7,7 @@ so that a long chain does not keep other markets waiting.
 
 from typing import Final
 
-from matching.engine import costing
+from matching.engine import bounds, costing
 from matching.engine.amounts import hold_units
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderShifted, OrderTriggered, Traded
@@ -94,7 +94,7 @@ def _step_aside(market: Market, order: Order) -> bool:
         return False
     if not terms.conditions.slides:
         return market.would_cross(terms.side, price_ticks)
-    slid_ticks = market.slid_ticks(terms.side, price_ticks)
+    slid_ticks = bounds.slid_ticks(market, terms.side, price_ticks)
     if slid_ticks is None:
         return True
     order.price_ticks = slid_ticks

@@ -145,32 +145,6 @@ class Market:
         bids, asks = self.bids.keys, self.asks.keys
         return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
 
-    def collar(self) -> tuple[int, int] | None:
-        """Return from which to which price trades go on as the market stands, None: at any."""
-        rules = self.rules
-        if rules.dynamic_collar_ppm is None and rules.static_collar_ppm is None:
-            return None
-        lowest, highest = 1, rules.max_price_ticks
-        for ppm, about_ticks in (
-            (rules.dynamic_collar_ppm, self.last_price_ticks),
-            (rules.static_collar_ppm, self.static_ticks),
-        ):
-            if ppm is not None and about_ticks is not None:
-                away_ticks = about_ticks * ppm // 1_000_000
-                lowest = max(lowest, about_ticks - away_ticks)
-                highest = min(highest, about_ticks + away_ticks)
-        return lowest, highest
-
-    def slid_ticks(self, side: Side, price_ticks: int) -> int | None:
-        """Return the limit, or the nearest that does not meet the best opposite price.
-
-        None where the market takes no such price.
-        """
-        if not self.would_cross(side, price_ticks):
-            return price_ticks
-        slid_ticks = -self.asks.keys[-1] - 1 if side == "buy" else self.bids.keys[-1] + 1
-        return slid_ticks if 0 < slid_ticks <= self.rules.max_price_ticks else None
-
     # --- changing; only the engine's own modules call these -----------------------------------
 
     def keep(self, *, new_order: Order | None = None, is_new: bool = False) -> None:

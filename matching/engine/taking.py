@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from matching.engine import iceberg
+from matching.engine import bounds, iceberg
 from matching.engine.amounts import fee_units, lot_cost_units, notional_units, rebate_units
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderClosed, Traded
@@ -35,7 +35,7 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
     opposite = market.asks if taker.terms.side == "buy" else market.bids
     limit_key = _limit_key(taker, opposite.sign)
     budget_units = taker.terms.budget_units
-    collar = market.collar()
+    collar = bounds.collar(market)
     keys = opposite.keys
     while True:
         if budget_units is None:

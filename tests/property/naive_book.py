@@ -20,10 +20,20 @@ from matching.engine.commands import (
     PlaceList,
     SetPhase,
 )
-from matching.engine.orders import Conditions
 from matching.engine.phases import may_change
 from tests.property.naive_auction import uncross
-from tests.property.naive_fees import naive_auction_fees, naive_fees
+from tests.property.naive_checks import (
+    check_band,
+    check_conditions,
+    check_limit,
+    check_market_order,
+    check_name,
+    check_open_orders,
+    check_phase,
+    check_price,
+    check_total,
+)
+from tests.property.naive_funds import NaiveFunds
 from tests.property.naive_matching import (
     awaited,
     begin_trailing,
@@ -40,42 +50,18 @@ from tests.property.naive_matching import (
 from tests.property.naive_orders import (
     NaiveMarket,
     NaiveOrder,
-    NaiveTrade,
     Outcome,
     RefusedError,
     holder,
+    new_order,
 )
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 EXPIRIES = 200
 
 
-class NaiveExchange:
-    """Markets and what each account owns in all, locked or not."""
-
-    def __init__(self) -> None:
-        self.markets: dict[int, NaiveMarket] = {}
-        self.owned: dict[tuple[int, int], int] = {}
-        self.fees: dict[int, int] = {}
-
-    def credit(self, account_id: int, asset_id: int, units: int) -> None:
-        self.owned[account_id, asset_id] = self.owned.get((account_id, asset_id), 0) + units
-
-    def locked(self) -> dict[tuple[int, int], int]:
-        """What the open orders of each account keep locked of each asset."""
-        locked: dict[tuple[int, int], int] = {}
-        for market in self.markets.values():
-            for order in market.orders:
-                if order.status == "open":
-                    buys = order.side == "buy"
-                    asset_id = market.rules.quote_id if buys else market.rules.base_id
-                    key = order.account_id, asset_id
-                    locked[key] = locked.get(key, 0) + market.held(order)
-        return locked
-
-    def available(self, account_id: int, asset_id: int) -> int:
-        key = account_id, asset_id
-        return self.owned.get(key, 0) - self.locked().get(key, 0)
+class NaiveExchange(NaiveFunds):
+    """What its commands do."""
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -300,18 +286,18 @@ class NaiveExchange:
     def accept(self, market: NaiveMarket, command: Place, ahead: int) -> NaiveOrder:
         """The order as it is accepted, but for its funds."""
         terms, asked = command.terms, command.terms.conditions
-        self.check_phase(market, new_order(command))
+        check_phase(market, new_order(command))
         if terms.order_type == "limit":
-            self.check_limit(market, command.price_ticks, command.quantity_lots)
+            check_limit(market, command.price_ticks, command.quantity_lots)
             about = market.last_price if asked.trigger is None else asked.trigger_ticks
-            self.check_band(market, command.price_ticks, about)
+            check_band(market, command.price_ticks, about)
         else:
-            self.check_market_order(market, command.quantity_lots, terms.budget_units)
-        self.check_name(market, command)
+            check_market_order(market, command.quantity_lots, terms.budget_units)
+        check_name(market, command)
         order = new_order(command)
         if order.may_rest or asked.trigger:
-            self.check_open_orders(market, command.account_id, ahead)
-        self.check_conditions(market, order, command.time_us)
+            check_open_orders(market, command.account_id, ahead)
+        check_conditions(market, order, command.time_us)
         if order.time_in_force == "day":
             order.expires = (command.time_us // DAY_US + 1) * DAY_US
         follows = asked.leg == "pending"
@@ -340,12 +326,6 @@ class NaiveExchange:
         if order.is_market:
             return would_cost(market, order)
         return order.price * order.quantity * rules.tick_lot_units
-
-    def check_funds(self, market: NaiveMarket, order: NaiveOrder, more: int) -> None:
-        rules = market.rules
-        asset_id = rules.quote_id if order.side == "buy" else rules.base_id
-        if more > 0 and self.available(order.account_id, asset_id) < more:
-            raise RefusedError("insufficient_balance")
 
     def let_wait(self, market: NaiveMarket, order: NaiveOrder) -> Outcome:
         self.wait(market, order)
@@ -387,17 +367,17 @@ class NaiveExchange:
         market = self.markets[command.market_id]
         if market.others(order):
             raise RefusedError("order_in_list")
-        self.check_phase(market, order)
+        check_phase(market, order)
         price = command.price_ticks if command.price_ticks is not None else order.price
         quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
         if order.waits:
             return self.amend_waiting(market, order, command, price, quantity)
         if (price, quantity) == (order.price, order.quantity):
             raise RefusedError("nothing_to_amend")
-        self.check_limit(market, price, quantity)
+        check_limit(market, price, quantity)
         if price != order.price:
-            self.check_band(market, price, market.last_price)
-        self.check_total(market, order, quantity)
+            check_band(market, price, market.last_price)
+        check_total(market, order, quantity)
         if order.post_only and market.crosses(order.side, price):
             raise RefusedError("post_only_would_cross")
         if command.trigger_ticks is not None:
@@ -433,7 +413,7 @@ class NaiveExchange:
             trigger = command.trigger_ticks
             if is_trailing(order) or order.waits == "turn":
                 raise RefusedError("not_triggerable")
-            self.check_price(market, trigger)
+            check_price(market, trigger)
             if is_reached(market.reference(order.looks_at), trigger, order.fires_on):
                 raise RefusedError("would_trigger_at_once")
             if protection is not None:
@@ -447,12 +427,12 @@ class NaiveExchange:
                 raise RefusedError("price_out_of_range")
             if order.budget is not None and quantity is not None:
                 raise RefusedError("quantity_out_of_range")
-            self.check_market_order(market, quantity, order.budget)
+            check_market_order(market, quantity, order.budget)
         else:
-            self.check_limit(market, price, quantity)
-            self.check_band(market, price, trigger)
+            check_limit(market, price, quantity)
+            check_band(market, price, trigger)
         if quantity is not None:
-            self.check_total(market, order, quantity)
+            check_total(market, order, quantity)
         before = order.trigger, order.protection, order.price, order.quantity
         held_before = market.held(order)
         order.trigger, order.protection, order.price, order.quantity = asks
@@ -461,172 +441,6 @@ class NaiveExchange:
         self.check_funds(market, order, more_held)
         order.trigger, order.protection, order.price, order.quantity = asks
         return Outcome(order=order, more_held=more_held)
-
-    # --- rules --------------------------------------------------------------------------------
-
-    def check_phase(self, market: NaiveMarket, order: NaiveOrder) -> None:
-        if market.phase == "post_only" and not order.post_only:
-            raise RefusedError("market_post_only")
-        if market.phase == "auction":
-            waits = order.asked.trigger is not None or order.asked.leg == "pending"
-            if not waits and (order.post_only or not order.may_rest):
-                raise RefusedError("market_auction")
-        elif market.phase not in ("continuous", "post_only"):
-            raise RefusedError("market_halted")
-
-    def check_price(self, market: NaiveMarket, price: int | None) -> None:
-        if price not in range(1, market.rules.max_price_ticks + 1):
-            raise RefusedError("price_out_of_range")
-
-    def check_limit(self, market: NaiveMarket, price: int, quantity: int) -> None:
-        self.check_price(market, price)
-        if quantity not in range(1, market.rules.max_quantity_lots + 1):
-            raise RefusedError("quantity_out_of_range")
-        self.check_amount(market, price * quantity * market.rules.tick_lot_units)
-
-    def check_market_order(
-        self, market: NaiveMarket, quantity: int | None, budget: int | None
-    ) -> None:
-        if quantity is None:
-            self.check_amount(market, budget)
-        elif not 1 <= quantity <= market.rules.max_quantity_lots:
-            raise RefusedError("quantity_out_of_range")
-
-    def check_amount(self, market: NaiveMarket, units: int) -> None:
-        if units < market.rules.min_notional_units or units <= 0:
-            raise RefusedError("notional_too_small")
-        if units > market.rules.max_notional_units:
-            raise RefusedError("notional_too_large")
-
-    def check_name(self, market: NaiveMarket, command: Place) -> None:
-        for other in market.orders:
-            if (
-                other.status == "open"
-                and other.account_id == command.account_id
-                and command.terms.client_order_id is not None
-                and other.client_order_id == command.terms.client_order_id
-            ):
-                raise RefusedError("duplicate_client_order_id")
-
-    def check_open_orders(self, market: NaiveMarket, account_id: int, ahead: int) -> None:
-        limit = market.rules.max_open_orders
-        statuses = [order.status for order in market.orders if order.account_id == account_id]
-        if limit is not None and statuses.count("open") + ahead >= limit:
-            raise RefusedError("too_many_open_orders")
-
-    def check_band(self, market: NaiveMarket, price: int, about: int | None) -> None:
-        band = market.rules.band_ppm
-        if band is None or about is None:
-            return
-        if price * 1_000_000 > about * (1_000_000 + band) or price * 1_000_000 < about * (
-            1_000_000 - band
-        ):
-            raise RefusedError("price_band")
-
-    def check_total(self, market: NaiveMarket, order: NaiveOrder, quantity: int) -> None:
-        if quantity <= order.filled + order.prevented:
-            raise RefusedError("quantity_out_of_range")
-        self.check_display(market, order.asked, quantity)
-
-    def check_display(self, market: NaiveMarket, asked: Conditions, quantity: int | None) -> None:
-        display = asked.display_lots
-        if display is not None and (
-            display < 1 or (quantity or 0) > market.rules.max_iceberg_parts * display
-        ):
-            raise RefusedError("display_quantity")
-
-    def check_conditions(self, market: NaiveMarket, order: NaiveOrder, time_us: int) -> None:
-        asked, rules = order.asked, market.rules
-        if asked.self_trade is not None and asked.self_trade not in rules.self_trade_modes:
-            raise RefusedError("self_trade_mode")
-        if order.expires is not None and order.expires <= time_us:
-            raise RefusedError("expiry_passed")
-        self.check_display(market, asked, order.quantity)
-        if order.protection is not None:
-            self.check_price(market, order.protection)
-        if asked.trigger:
-            self.check_trigger(market, order)
-
-    def check_trigger(self, market: NaiveMarket, order: NaiveOrder) -> None:
-        asked, rules = order.asked, market.rules
-        if order.side == "sell" and order.quantity is None:
-            raise RefusedError("not_triggerable")
-        for price in (asked.trigger_ticks, asked.activation_ticks):
-            if price is not None:
-                self.check_price(market, price)
-        waiting = [o for o in market.waiting() if o.account_id == order.account_id]
-        if rules.max_trigger_orders is not None and len(waiting) >= rules.max_trigger_orders:
-            raise RefusedError("too_many_trigger_orders")
-        ticks, bps = asked.trail_ticks, asked.trail_bps
-        if ticks is not None and not 1 <= ticks <= rules.max_price_ticks:
-            raise RefusedError("trail_out_of_range")
-        if bps is not None and not rules.min_trail_bps <= bps <= rules.max_trail_bps:
-            raise RefusedError("trail_out_of_range")
-
-    # --- paying -------------------------------------------------------------------------------
-
-    def pay(self, market: NaiveMarket, log: list, entry: tuple) -> tuple[str, NaiveTrade]:
-        """Move the money of a trade, and return it as the rules describe it."""
-        _, sequence, maker, taker, price, lots, _, *auction = entry
-        rules = market.rules
-        base = lots * rules.lot_units
-        quote = lots * rules.tick_lot_units * price
-        fees = naive_auction_fees if auction else naive_fees
-        buyer_fee, seller_fee, rebate = fees(market, maker, taker, base, quote)
-        rebated = rules.base_id if taker.side == "buy" else rules.quote_id
-        self.credit(maker.account_id, rebated, rebate)
-        self.fees[rebated] = self.fees.get(rebated, 0) - rebate
-        buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
-        self.credit(buyer.account_id, rules.base_id, base - buyer_fee)
-        self.credit(buyer.account_id, rules.quote_id, -quote)
-        self.credit(seller.account_id, rules.quote_id, quote - seller_fee)
-        self.credit(seller.account_id, rules.base_id, -base)
-        self.fees[rules.base_id] = self.fees.get(rules.base_id, 0) + buyer_fee
-        self.fees[rules.quote_id] = self.fees.get(rules.quote_id, 0) + seller_fee
-        run = [
-            trade.sequence
-            for word, trade, *_ in log
-            if word == "trade"
-            and isinstance(trade, NaiveTrade)
-            and (auction or (trade.taker_id, trade.price) == (taker.order_id, price))
-        ]
-        return (
-            "trade",
-            NaiveTrade(
-                sequence,
-                run[0] if run else sequence,
-                maker.order_id,
-                taker.order_id,
-                price,
-                lots,
-                buyer_fee,
-                seller_fee,
-                rebate,
-            ),
-        )
-
-
-def new_order(command: Place) -> NaiveOrder:
-    terms = command.terms
-    return NaiveOrder(
-        command.order_id,
-        command.account_id,
-        terms.client_order_id,
-        terms.side,
-        terms.order_type == "market",
-        terms.time_in_force,
-        terms.post_only,
-        command.price_ticks,
-        command.quantity_lots,
-        terms.budget_units,
-        command.maker_ppm,
-        command.taker_ppm,
-        command.owner_id,
-        terms.conditions,
-        trigger=terms.conditions.trigger_ticks,
-        protection=terms.conditions.protection_ticks,
-        expires=terms.conditions.expires_us,
-    )
 
 
 def market_of(command: Command) -> int:

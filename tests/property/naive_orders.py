@@ -6,6 +6,7 @@ Written from docs/matching.md, to be believed: nothing is indexed, everything is
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from matching.engine.commands import Place
 from matching.engine.orders import Conditions
 from matching.engine.rules import IntegerRules
 
@@ -274,3 +275,26 @@ def holder(pair: list[NaiveOrder]) -> NaiveOrder:
     """Which of two orders, of which one is to trade, holds for both."""
     oldest = min(pair, key=lambda order: order.order_id)
     return next((order for order in pair if order.asked.trigger is None), oldest)
+
+
+def new_order(command: Place) -> NaiveOrder:
+    terms = command.terms
+    return NaiveOrder(
+        command.order_id,
+        command.account_id,
+        terms.client_order_id,
+        terms.side,
+        terms.order_type == "market",
+        terms.time_in_force,
+        terms.post_only,
+        command.price_ticks,
+        command.quantity_lots,
+        terms.budget_units,
+        command.maker_ppm,
+        command.taker_ppm,
+        command.owner_id,
+        terms.conditions,
+        trigger=terms.conditions.trigger_ticks,
+        protection=terms.conditions.protection_ticks,
+        expires=terms.conditions.expires_us,
+    )
