@@ -3,7 +3,7 @@
 The engine has the same as integers (``matching.engine.orders.Conditions``).
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
