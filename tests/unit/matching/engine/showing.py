@@ -2,7 +2,7 @@
 
 from matching.engine.market import Market
 from matching.engine.orders import Order
-from tests.property.engine_trials import mark_of
+from tests.property.engine_views import mark_of
 
 SECOND_US = 1_000_000
 

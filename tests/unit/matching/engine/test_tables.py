@@ -18,7 +18,7 @@ from matching.engine.orders import (
     TriggerState,
 )
 from matching.engine.rules import MarketPhase
-from tests.property.engine_trials import orders_in
+from tests.property.engine_views import orders_in
 from tests.unit.matching.engine.rule_tables import (
     ALWAYS,
     FILES,
