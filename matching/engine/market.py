@@ -258,6 +258,7 @@ class Market:
     def end_loading(self) -> None:
         """Check a freshly loaded book. Raises EngineError where it crosses and must not."""
         self._totals_before.clear()
+        self.triggers.end_loading()
         if self.phase in ("continuous", "post_only") and self.is_crossed():
             raise EngineError(f"market {self.rules.market_id}: the loaded book is crossed")
 

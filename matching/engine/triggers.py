@@ -145,6 +145,10 @@ class Triggers:
         elif state != "pending":
             self._waiting[reference, state == "rising"].add(order, awaited_ticks(order.terms) or 0)
 
+    def end_loading(self) -> None:
+        """Bring those whose turn is to come into its order."""
+        self.queue = dict(sorted(self.queue.items()))
+
     def remove(self, order: Order, events: list[Event]) -> None:
         """Let an order not wait any more."""
         self.count -= 1
