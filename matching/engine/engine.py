@@ -77,7 +77,7 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        mark = len(log.orders), len(log.markets), len(log.switches), len(log.trails)
+        mark = len(log.orders), len(log.markets), len(log.puts)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
@@ -111,7 +111,7 @@ class Engine:
         for market in self._log.roll_back(back_to):
             self._markets.pop(market.rules.market_id, None)
         for market in self._markets.values():
-            market.abandon_command()
+            market.end_undo()
 
     # --- reading ------------------------------------------------------------------------------
 

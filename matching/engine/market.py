@@ -268,9 +268,16 @@ class Market:
         self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
         events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
 
-    def abandon_command(self) -> None:
-        """Forget which levels a failed command touched."""
+    def end_undo(self) -> None:
+        """Let the orders that wait stand as their own fields say; forget what was touched."""
         self._totals_before.clear()
+        if self.triggers.is_damaged:
+            self.triggers.restore(
+                order
+                for mine in self._by_account.values()
+                for order in mine.values()
+                if order.trigger_state in WAITING
+            )
 
     def restore(self, before: MarketBefore) -> None:
         """Take back rules, phase and counters."""
@@ -293,6 +300,8 @@ class Market:
         """
         damaged: dict[int, BookSide] = {}
         for order, before in befores:
+            if order.trigger_state or (before is not None and before.trigger_state):
+                self.triggers.is_damaged = True
             side = self.book_side(order.terms.side)
             prices = (
                 [order.price_ticks] if before is None else [order.price_ticks, before.price_ticks]
@@ -315,15 +324,6 @@ class Market:
         for key, side in damaged.items():
             side.repair(key)
         self.lists = {list_id: legs for list_id, legs in self.lists.items() if legs}
-
-    def restore_triggers(self) -> None:
-        """Let the orders that wait stand as their own fields say, after an undo."""
-        self.triggers.restore(
-            order
-            for mine in self._by_account.values()
-            for order in mine.values()
-            if order.trigger_state in WAITING
-        )
 
     def _place_of(self, order: Order) -> tuple[BookSide, int]:
         """Return an order's side of the book and its level's key there."""
