@@ -24,7 +24,9 @@ from matching.engine.commands import (
     FireSwitch,
     Place,
     PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
     SetSwitch,
 )
 from matching.engine.entering import place
@@ -35,6 +37,7 @@ from matching.engine.listing import place_list
 from matching.engine.lists import check_holds
 from matching.engine.market import Market
 from matching.engine.orders import Order
+from matching.engine.protecting import reset_protection, set_protection
 from matching.engine.recovery import load_order, state_hash
 from matching.engine.rules import MarketSnapshot
 from matching.engine.timers import Switches
@@ -58,6 +61,8 @@ class Engine:
             SetPhase: set_phase,
             EndAuction: end_auction,
             Continue: go_on,
+            SetProtection: set_protection,
+            ResetProtection: reset_protection,
         }
         self._handlers: dict[type, Any] = {
             Cancel: self._cancel,

@@ -12,7 +12,7 @@ from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
 from matching.engine.events import DepthChanged, Event, MarketChanged
 from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
-from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Protection, Reference
 from matching.engine.timers import Expiries
 from matching.engine.triggers import Triggers
 from matching.engine.undo import MarketBefore, UndoLog, restore_order
@@ -35,6 +35,7 @@ class Market:
         "last_price_ticks",
         "lists",
         "phase",
+        "protections",
         "rules",
         "static_ticks",
         "trade_sequence",
@@ -57,6 +58,7 @@ class Market:
         # The open orders of each list, by their ids.
         self.lists: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
+        self.protections = dict(snapshot.protections)
         self.triggers = Triggers(self, snapshot, log)
         self._log = log
         # Levels touched by the running command, in that order: key -> lots before.
@@ -126,6 +128,7 @@ class Market:
             self.triggers.marks(),
             self.static_ticks,
             self.auction_ends_us,
+            tuple(sorted(self.protections.items())),
         )
 
     def book_side(self, side: Side) -> BookSide:
@@ -267,6 +270,22 @@ class Market:
         self.phase = "auction"
         self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
         events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
+
+    def put_protection(self, account_id: int, protection: Protection | None) -> None:
+        """Give an account another protection, None: none."""
+        self._log.puts.append((self._set_protection, account_id, self.protections.get(account_id)))
+        self._set_protection(account_id, protection)
+
+    def _set_protection(self, account_id: int, protection: Protection | None) -> None:
+        if protection is None:
+            self.protections.pop(account_id, None)
+        else:
+            self.protections[account_id] = protection
+
+    def is_protected(self, account_id: int) -> bool:
+        """Tell whether an account's protection has ended its quotes and lets nothing in."""
+        protection = self.protections.get(account_id)
+        return protection is not None and protection.is_tripped
 
     def end_undo(self) -> None:
         """Let the orders that wait stand as their own fields say; forget what was touched."""
