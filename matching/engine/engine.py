@@ -89,7 +89,8 @@ class Engine:
                 return [checks.NO_MARKET] if market is None else place(market, command)
             handler = self._by_market.get(type(command))
             if handler is not None:
-                market = self._markets.get(command.market_id)  # type: ignore[union-attr]
+                concerning: Any = command
+                market = self._markets.get(concerning.market_id)
                 return [checks.NO_MARKET] if market is None else handler(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
