@@ -8,6 +8,7 @@ highest joins the latest ones to one group.
 
 from bisect import bisect_right, insort
 from collections.abc import Iterator
+from itertools import pairwise, takewhile
 
 from matching.engine.orders import Order
 
@@ -87,12 +88,11 @@ class Group:
 class Trail:
     """The groups of one price and direction, oldest first."""
 
-    __slots__ = ("_groups", "_nearest", "_numbers", "sign")
+    __slots__ = ("_groups", "_nearest", "sign")
 
     def __init__(self, rises: bool) -> None:
         self.sign = -1 if rises else 1
         self._groups: list[Group] = []
-        self._numbers: list[int] = []
         # The key at which the first turn comes; None: not worked out.
         self._nearest: int | None = None
 
@@ -103,49 +103,39 @@ class Trail:
     def add(self, order: Order) -> None:
         """Let an order trail with those that began when it did."""
         self._nearest = None
-        self._group_of(order).add(order)
+        self.group_of(order).add(order)
 
-    def remove(self, order: Order) -> Group | None:
-        """Let an order not trail any more; return its group if that is empty, and gone."""
+    def remove(self, order: Order) -> None:
+        """Let an order not trail any more; whether its group goes with it is for others to say."""
         self._nearest = None
-        group = self._group_of(order)
-        group.remove(order)
-        if group.orders:
-            return None
-        self.put_mark(group.number, None)
-        return group
+        self.group_of(order).remove(order)
+
+    def group_of(self, order: Order) -> Group:
+        """Return the group that an order trails in."""
+        return self._groups[self._position(order.trigger_number)]
 
     def needs_group(self, price_ticks: int) -> bool:
         """Tell whether nobody trails from that price, which the latest have seen by now."""
         return not self._groups or self._groups[-1].mark != price_ticks
 
-    def move(self, price_ticks: int) -> list[tuple[Group, int]]:
-        """Let a price be seen; return groups that now trail from it, and from where before.
-
-        Those that are joined to an older one are returned empty, and gone.
-        """
+    def passed(self, price_ticks: int) -> list[Group]:
+        """Return the groups that trail from that price once it is seen, the latest first."""
         key = self.sign * price_ticks
         groups = self._groups
         if not groups or self.sign * groups[-1].mark >= key:
             return []
+        return list(takewhile(lambda group: self.sign * group.mark <= key, reversed(groups)))
+
+    def join(self, passed: list[Group], price_ticks: int) -> None:
+        """Let these groups, which ``passed`` gave, be one that trails from that price."""
         self._nearest = None
-        moved: list[tuple[Group, int]] = []
-        while groups and self.sign * groups[-1].mark <= key:
-            later = moved[-1][0] if moved else None
-            group = groups.pop()
-            self._numbers.pop()
-            if later is not None:
-                group.join(later)
-                later.orders = {}
-            moved.append((group, group.mark))
-        oldest = moved[-1][0]
-        oldest.mark = price_ticks
-        groups.append(oldest)
-        self._numbers.append(oldest.number)
-        return moved
+        for later, earlier in pairwise(passed):
+            earlier.join(later)
+            self.put_mark(later.number, None)
+        passed[-1].mark = price_ticks
 
     def reached(self, price_ticks: int) -> Iterator[tuple[int, Order]]:
-        """Take out and yield (key, order) of all whose turn has come. ``drop_empty`` follows."""
+        """Take out and yield (key, order) of all whose turn has come. ``empty_groups`` may go."""
         key = self.sign * price_ticks
         if not self._groups or self._nearest_key() < key:
             return
@@ -153,27 +143,23 @@ class Trail:
         for group in self._groups:
             yield from group.reached(self.sign, key)
 
-    def drop_empty(self) -> list[Group]:
-        """Drop and return the groups that nobody trails in any more."""
+    def empty_groups(self) -> list[Group]:
+        """Return the groups that nobody trails in any more."""
         if self._nearest is not None:
             return []  # nothing was taken out since
-        empty = [group for group in self._groups if not group.orders]
-        for group in empty:
-            self.put_mark(group.number, None)
-        return empty
+        return [group for group in self._groups if not group.orders]
 
     def put_mark(self, number: int, price_ticks: int | None) -> None:
         """Add a group without orders, give one another price, or (None) drop one."""
         self._nearest = None
-        position = bisect_right(self._numbers, number) - 1
-        is_there = position >= 0 and self._numbers[position] == number
+        position = self._position(number)
+        is_there = position >= 0 and self._groups[position].number == number
         if price_ticks is None:
             if is_there:
-                del self._numbers[position], self._groups[position]
+                del self._groups[position]
         elif is_there:
             self._groups[position].mark = price_ticks
         else:
-            self._numbers.insert(position + 1, number)
             self._groups.insert(position + 1, Group(number, price_ticks))
 
     def empty(self) -> None:
@@ -189,5 +175,10 @@ class Trail:
             self._nearest = max((key for key in keys if key is not None), default=lowest)
         return self._nearest
 
-    def _group_of(self, order: Order) -> Group:
-        return self._groups[bisect_right(self._numbers, order.trigger_number) - 1]
+    def _position(self, number: int) -> int:
+        """Return where the group stands that began with ``number``, or last before it."""
+        return bisect_right(self._groups, number, key=_number_of) - 1
+
+
+def _number_of(group: Group) -> int:
+    return group.number

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from matching.engine.events import Event, OrderShifted, TrailMoved
 from matching.engine.orders import Order, OrderTerms
 from matching.engine.rules import MarketSnapshot, Reference, TrailMark
-from matching.engine.trailing import Trail
+from matching.engine.trailing import Group, Trail
 from matching.engine.undo import TrailName, UndoLog
 
 if TYPE_CHECKING:
@@ -163,9 +163,11 @@ class Triggers:
             del self.queue[order.trigger_number]
         elif state == "trailing":
             watch = reference, fires_rising(order.terms)
-            left = self._trails[watch].remove(order)
-            if left is not None:
-                self._tell_mark((*watch, left.number), left.mark, None, events)
+            group = self._trails[watch].group_of(order)
+            if len(group.orders) == 1:
+                self._drop(watch, group, events)
+            else:
+                self._trails[watch].remove(order)
         elif state != "pending":
             awaited = awaited_ticks(order.terms) or 0
             self._waiting[reference, state == "rising"].remove(order, awaited)
@@ -190,6 +192,7 @@ class Triggers:
 
     def reach(self, reference: Reference, price_ticks: int, events: list[Event]) -> None:
         """Queue the orders whose price is reached: what was reached first, then by age."""
+        self.is_damaged = True  # until it is done: some stand nowhere for a while
         for rises in (False, True):
             watch = reference, rises
             trail = self._trails[watch]
@@ -203,8 +206,8 @@ class Triggers:
                     reached.append((-key, order.order_id, order))
             for key, order in trail.reached(price_ticks):
                 reached.append((-key, order.order_id, order))
-            for group in trail.drop_empty():
-                self._tell_mark((*watch, group.number), group.mark, None, events)
+            for group in trail.empty_groups():
+                self._drop(watch, group, events)
             reached.sort(key=_nearest_first)
             for _, _, order in reached:
                 self._market.keep_order(order)
@@ -214,12 +217,23 @@ class Triggers:
                 order.trigger_state = "trailing"
                 self._begin_trailing(order, price_ticks, events)
                 events.append(OrderShifted(order))
+        self.is_damaged = False
 
     def _move(self, watch: Watch, price_ticks: int, events: list[Event]) -> None:
         """Let those trail from a price who have not seen one so high, or so low, before."""
-        for group, before in self._trails[watch].move(price_ticks):
-            after = price_ticks if group.orders else None
-            self._tell_mark((*watch, group.number), before, after, events)
+        trail = self._trails[watch]
+        passed = trail.passed(price_ticks)
+        if not passed:
+            return
+        for group in passed:
+            after = price_ticks if group is passed[-1] else None
+            self._tell_mark((*watch, group.number), group.mark, after, events)
+        trail.join(passed, price_ticks)
+
+    def _drop(self, watch: Watch, group: Group, events: list[Event]) -> None:
+        """Let a group go, and who is left in it not trail any more."""
+        self._tell_mark((*watch, group.number), group.mark, None, events)
+        self._trails[watch].put_mark(group.number, None)
 
     def _begin_trailing(self, order: Order, price_ticks: int, events: list[Event]) -> None:
         watch = reference_of(order.terms), fires_rising(order.terms)
@@ -235,6 +249,7 @@ class Triggers:
     def _tell_mark(
         self, name: TrailName, before: int | None, after: int | None, events: list[Event]
     ) -> None:
+        # Before it is changed, so that whatever is raised in between can be taken back.
         self._log.puts.append((self.put_mark, name, before))
         events.append(TrailMoved(self._market.rules.market_id, *name, after))
 
