@@ -17,12 +17,13 @@ with a number after its name. One lot is 10 base units, and one lot costs 5 quot
 tick. ``sibling`` is another account of the taker's owner. The steps of ``Desk.step`` are orders, or
 ``cancel name [because reason]``, ``cancel all [buys|sells] [of account]``,
 ``amend name to 3 @ 101 stop 99`` (any part of it), ``at 20`` or ``at midnight`` (that time comes),
-``continue``, ``phase word``, ``rule name value`` and ``elsewhere order`` (in a market that there is
+``continue``, ``phase word [until 20] [by clock]``, ``auction ends``, ``rule name value``,
+``protect account fills 2 lots 9 window 20`` (or ``reset``, or ``not``), lists of orders
+(``oco:``, ``oto:`` or ``otoco: order | order``) and ``elsewhere order`` (in a market that there is
 not).
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -35,18 +36,23 @@ from matching.engine.commands import (
     Command,
     ConfigureMarket,
     Continue,
+    EndAuction,
     Expire,
+    ListLeg,
     Place,
+    PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
 )
 from matching.engine.events import DepthChanged, Event, OrderClosed, OrderRejected, Traded
-from matching.engine.orders import UNCONDITIONAL, WAITING, Conditions, Order, OrderTerms
+from matching.engine.orders import WAITING, Conditions, Order
 from matching.engine.rules import IntegerRules
+from tests.unit.matching.engine.grammar import ORDER, SECOND_US, read_terms, several
 from tests.unit.matching.engine.showing import show_resting, show_waiting
 
 MARKET_ID = 1
 PLENTY_UNITS = 10**12
-SECOND_US = 1_000_000
 MIDNIGHT_US = 24 * 60 * 60 * SECOND_US
 RULES = IntegerRules(
     market_id=MARKET_ID,
@@ -64,18 +70,9 @@ ACCOUNTS = {"maker": 11, "taker": 12, "ann": 13, "bob": 14, "sibling": 15, "wait
 OWNERS = {account_id: account_id + 100 for account_id in ACCOUNTS.values()}
 OWNERS[ACCOUNTS["sibling"]] = OWNERS[ACCOUNTS["taker"]]
 CONDITIONS = Conditions.__struct_fields__
-ORDER = re.compile(
-    r"(?:(?P<account>\w+): )?(?P<side>buy|sell) "
-    r"(?:for (?P<budget>[\d.]+)|(?P<lots>\d+) (?:@ (?P<price>\d+)|market))(?P<words>.*)"
-)
-WORD = re.compile(
-    r" (?:(?P<flag>ioc|fok|day|post-only|slide)|gtd (?P<gtd>\d+)|show (?P<show>\d+)"
-    r"|self (?P<self_trade>\w+)|protect (?P<protect>\d+)"
-    r"|(?P<kind>stop|take-profit)(?: (?P<trigger>\d+))?|trail (?P<ticks>\d+)|trail (?P<bps>\d+)bps"
-    r"|from (?P<activation>\d+)|by (?P<reference>last|opposite)|#(?P<name>\w+))(?= |$)"
-)
 CANCEL = re.compile(r"cancel (?P<name>\w+)(?: because (?P<reason>\w+))?")
 CANCEL_ALL = re.compile(r"cancel all(?: (?P<side>buy|sell)s)?(?: of (?P<account>\w+))?")
+PHASE = re.compile(r"phase (?P<phase>\w+)(?: until (?P<ends>\d+))?(?: by (?P<cause>\w+))?")
 AMEND = re.compile(
     r"amend (?P<name>\w+) to(?: (?P<lots>\d+))?(?: @ (?P<price>\d+))?"
     r"(?: (?:stop|take-profit) (?P<trigger>\d+))?"
@@ -97,7 +94,7 @@ class Desk:
 
     def set_up(self, orders: str, *, account: str) -> None:
         """Place orders that are neither refused nor trade."""
-        for order in _several(orders):
+        for order in several(orders):
             events = self.place(order, account=account)
             assert not refusals(events), (order, events)
             assert not trades(events), order
@@ -123,25 +120,13 @@ class Desk:
         assert found, text
         self.order_count += 1
         self.time_us += 1
-        budget, lots, price = found["budget"], found["lots"], found["price"]
+        lots, price = found["lots"], found["price"]
         account_id = ACCOUNTS[found["account"] or account]
-        flags, values = _words(found["words"])
-        times = [flag for flag in ("ioc", "fok", "day") if flag in flags]
-        if "gtd" in values:
-            times.append("gtd")
         return Place(
             MARKET_ID,
             account_id,
             self.order_count,
-            OrderTerms(
-                int(budget.replace(".", "")) if budget else None,
-                found["side"],
-                "limit" if price else "market",
-                times[0] if times else "gtc" if price else "ioc",
-                "post-only" in flags,
-                values.get("name"),
-                _conditions(flags, values),
-            ),
+            read_terms(found),
             int(price) if price else None,
             int(lots) if lots else None,
             fee,
@@ -190,8 +175,8 @@ class Desk:
         self.time_us += 1
         return self.apply(CancelAll(MARKET_ID, ACCOUNTS[account], side, self.time_us))
 
-    def phase(self, phase: Any) -> list[Event]:
-        return self.apply(SetPhase(MARKET_ID, phase, self.time_us))
+    def phase(self, phase: Any, cause: Any = "operator", ends_us: int | None = None) -> list[Event]:
+        return self.apply(SetPhase(MARKET_ID, phase, self.time_us, cause, ends_us))
 
     def configure(self, **changes: Any) -> list[Event]:
         """Change rules of the market."""
@@ -208,15 +193,73 @@ class Desk:
         self.time_us += 1
         return self.apply(Continue(MARKET_ID, self.time_us))
 
+    def place_list(self, kind: str, orders: str) -> list[Event]:
+        """Place a list of the taker's orders, which are separated by ``|``."""
+        places = [self.command(text) for text in orders.split(" | ")]
+        legs = (*LEGS[kind], *(None for _ in places))  # too many is for the engine to refuse
+        list_id = places[0].order_id
+        terms = [
+            changed(place, {"leg": leg, "list_id": list_id}).terms
+            for place, leg in zip(places, legs, strict=False)
+        ]
+        first = places[0]
+        events = self.apply(
+            PlaceList(
+                *(MARKET_ID, first.account_id),
+                tuple(
+                    ListLeg(place.order_id, own, place.price_ticks, place.quantity_lots)
+                    for place, own in zip(places, terms, strict=True)
+                ),
+                *(first.maker_ppm, first.taker_ppm, first.available_units),
+                *(self.time_us, first.owner_id),
+            )
+        )
+        if not refusals(events):
+            self.names |= {
+                place.terms.client_order_id: (place.account_id, place.order_id)
+                for place in places
+                if place.terms.client_order_id is not None
+            }
+        return events
+
+    def protect(self, account: str, words: str) -> list[Event]:
+        """Protect an account's quotes, let it go on, or protect it no more."""
+        self.time_us += 1
+        if words == "reset":
+            return self.apply(ResetProtection(MARKET_ID, ACCOUNTS[account], self.time_us))
+        figures = dict(re.findall(r"(fills|lots|window) (\d+)", words))
+        fills, lots = (
+            int(figures[word]) if word in figures else None for word in ("fills", "lots")
+        )
+        window_us = int(figures.get("window", 1)) * SECOND_US
+        return self.apply(
+            SetProtection(MARKET_ID, ACCOUNTS[account], fills, lots, window_us, self.time_us)
+        )
+
+    def end_auction(self) -> list[Event]:
+        """Let the time come at which the auction ends by itself."""
+        ends_us = self.engine.market(MARKET_ID).auction_ends_us or 0
+        self.time_us = max(self.time_us, ends_us)
+        return self.apply(EndAuction(MARKET_ID, ends_us, self.time_us))
+
     def step(self, text: str, *, available: int = PLENTY_UNITS) -> list[Event]:
         """Do what one step in words says; an order is the taker's unless it says otherwise."""
         first, _, rest = text.partition(" ")
         if first == "at":
             return self.expire(MIDNIGHT_US if rest == "midnight" else int(rest) * SECOND_US)
-        if first == "phase":
-            return self.phase(rest)
-        if first == "continue":
+        if found := PHASE.fullmatch(text):
+            ends_us = int(found["ends"]) * SECOND_US if found["ends"] else None
+            cause: Any = found["cause"] or "operator"
+            return self.phase(found["phase"], cause, ends_us)
+        if text == "continue":
             return self.go_on()
+        if text == "auction ends":
+            return self.end_auction()
+        if first == "protect":
+            account, _, words = rest.partition(" ")
+            return self.protect(account, words)
+        if first.removesuffix(":") in LEGS:
+            return self.place_list(first.removesuffix(":"), rest)
         if first == "elsewhere":
             return self.apply(msgspec.structs.replace(self.command(rest), market_id=MARKET_ID + 1))
         if first == "rule":
@@ -260,50 +303,12 @@ class Desk:
         return [order for order in orders if (order.trigger_state in WAITING) == waiting]
 
 
-def _several(orders: str) -> Iterator[str]:
-    """Yield orders one by one; of ``65 x sell 1 @ 99 #a`` 65, named ``#a1``, ``#a2``, ..."""
-    for text in filter(None, orders.split("; ")):
-        count, times, order = text.rpartition(" x ")
-        if not times:
-            yield order
-        for number in range(1, int(count or 0) + 1):
-            yield re.sub(r"(#\w+)", rf"\g<1>{number}", order)
-
-
+LEGS: dict[str, tuple[Any, ...]] = {
+    "oco": ("one", "one"),
+    "oto": ("working", "pending"),
+    "otoco": ("working", "pending", "pending"),
+}
 AMENDED = ("price", "lots", "trigger")
-
-
-def _words(text: str) -> tuple[set[str], dict[str, str]]:
-    """Return an order's flags, and its other words with their values."""
-    flags: set[str] = set()
-    values: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        found = WORD.match(text, position)
-        assert found, text[position:]
-        position = found.end()
-        values |= {name: value for name, value in found.groupdict().items() if value is not None}
-        flags.add(values.pop("flag", ""))
-    return flags, values
-
-
-def _conditions(flags: set[str], values: dict[str, str]) -> Conditions:
-    figures = {name: int(text) for name, text in values.items() if text.isdigit()}
-    trails = "ticks" in figures or "bps" in figures
-    kind: Any = values.get("kind", "stop" if trails else None)
-    self_trade: Any = values.get("self_trade")
-    trigger_by: Any = values.get("reference", "last")
-    conditions = Conditions(
-        self_trade,
-        figures["gtd"] * SECOND_US if "gtd" in figures else None,
-        "slide" in flags,
-        figures.get("show"),
-        figures.get("protect"),
-        kind and kind.replace("-", "_"),
-        trigger_by,
-        *(figures.get(name) for name in ("trigger", "ticks", "bps", "activation")),
-    )
-    return UNCONDITIONAL if conditions == UNCONDITIONAL else conditions
 
 
 def trades(events: list[Event]) -> list[str]:

@@ -5,6 +5,7 @@ after it (``SEEN``). *It* is the row's order. Orders of ``Book`` belong to someb
 ``Waiting`` to another, the order and the steps to the taker, unless they say otherwise.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import digits
@@ -21,7 +22,6 @@ from matching.engine.events import (
     OrderRejected,
     OrderTriggered,
     Prevented,
-    Traded,
 )
 from matching.engine.orders import Order
 from tests.unit.matching.engine.notation import MARKET_ID, PLENTY_UNITS, Desk, refusals, trades
@@ -33,6 +33,7 @@ FILES: Final = (
     *sorted((Path(__file__).parent / "tables").glob("*.md")),
 )
 GIVEN: Final = ("Last", "Book", "Waiting", "With", "Phase", "Has", "Order", "Then")
+CELLS: Final = re.compile(r"(?<!\\)\|")  # a bar that belongs to a cell has a backslash before it
 Row = dict[str, str]
 
 
@@ -54,7 +55,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
         if not line.startswith("|"):
             header = None
             continue
-        cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+        found = CELLS.split(line.strip().removeprefix("|").removesuffix("|"))
+        cells = [cell.strip().strip("`").replace("\\|", "|") for cell in found]
         if header is None:
             header = cells
         elif not set(line) <= set("|- ") and "Order" in header:
@@ -119,7 +121,7 @@ def _check_repeatable(
 def _rule(text: str) -> tuple[str, Any]:
     """Return a rule of the market by its name: ``band 5%``, ``max_open_orders 2``."""
     name, _, value = text.partition(" ")
-    if name in ("band", "protection"):
+    if name in ("band", "protection", "dynamic_collar", "static_collar"):
         return f"{name}_ppm", int(value.removesuffix("%")) * 10_000
     if name in ("min_notional", "max_notional"):
         return f"{name}_units", _units(value)
@@ -212,6 +214,7 @@ SEEN: Final[dict[str, Callable[[Seen], str]]] = {
     "Gives back": _given_back,
     "Book after": lambda seen: seen.desk.book(),
     "Public after": lambda seen: seen.desk.public(),
+    "Phase after": lambda seen: seen.desk.engine.market(MARKET_ID).phase,
     "Waiting after": lambda seen: seen.desk.waiting(),
 }
 # These are to be told: a row whose table has no such column has nothing to tell there.

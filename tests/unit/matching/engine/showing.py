@@ -3,8 +3,7 @@
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from tests.property.engine_views import mark_of
-
-SECOND_US = 1_000_000
+from tests.unit.matching.engine.grammar import SECOND_US
 
 
 def show_resting(order: Order) -> str:
@@ -16,7 +15,8 @@ def show_resting(order: Order) -> str:
 def show_waiting(order: Order, market: Market) -> str:
     """Return an order that waits as one would write it.
 
-    ``behind 104`` says from where one trails by now, ``queued`` that its turn has come.
+    ``behind 104`` says from where one trails by now, ``queued`` that its turn has come, ``pending``
+    that another of its list comes first.
     """
     terms, conditions = order.terms, order.terms.conditions
     if terms.budget_units is not None:
@@ -35,9 +35,9 @@ def show_waiting(order: Order, market: Market) -> str:
         (conditions.display_lots, f"show {conditions.display_lots}"),
         (conditions.self_trade, f"self {conditions.self_trade}"),
         (conditions.protection_ticks, f"protect {conditions.protection_ticks}"),
-        (True, _trigger(order, market)),
+        (conditions.trigger, _trigger(order, market)),
         (terms.client_order_id, f"#{terms.client_order_id}"),
-        (order.trigger_state == "queued", "queued"),
+        (order.trigger_state in ("queued", "pending"), order.trigger_state),
     ):
         if is_asked:
             words.append(word)

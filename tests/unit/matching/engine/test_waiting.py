@@ -1,6 +1,7 @@
 """What tables cannot say of orders that wait, hide or end in time: events, long chains, bounds."""
 
 import sys
+from itertools import chain
 from random import Random
 
 import msgspec
@@ -43,7 +44,7 @@ def _desk_at(price: int, resting: str, waiting: str) -> Desk:
     return desk
 
 
-# --- what is told, and in which order --------------------------------------------------------------
+# --- what is told, and in which order ------------------------------------------------------------
 
 
 def test_events_come_as_things_happen_and_the_book_last():
@@ -174,7 +175,7 @@ def test_a_market_order_called_gtc_is_ioc_once_it_is_there():
     assert order.terms.time_in_force == "ioc"
 
 
-# --- what is due -----------------------------------------------------------------------------------
+# --- what is due ---------------------------------------------------------------------------------
 
 
 def test_what_is_due_is_known_by_market_and_time():
@@ -229,7 +230,7 @@ def test_what_is_not_due_is_no_event():
     assert desk.go_on() == []
 
 
-# --- many at once ----------------------------------------------------------------------------------
+# --- many at once --------------------------------------------------------------------------------
 
 
 def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
@@ -249,7 +250,7 @@ def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
 
 
 def test_ten_thousand_stops_that_set_each_other_off_enter_in_order_without_recursion():
-    """Each is reached by the trade of the one before it; the rest goes on in commands of its own."""
+    """Each is reached by the trade of the one before; 64 enter by a command."""
     desk = Desk(max_price_ticks=2 * CHAIN_LENGTH)
     for price in range(CHAIN_LENGTH + 1, 0, -1):
         desk.place(f"maker: buy 1 @ {price}")
@@ -284,7 +285,7 @@ def test_ten_thousand_stops_that_one_price_reaches_enter_the_nearest_first_then_
 
     found = _run_chain(desk, price=90)
 
-    assert sum(found, []) == [order_id for _, order_id in sorted(ids)]
+    assert [*chain.from_iterable(found)] == [order_id for _, order_id in sorted(ids)]
     assert {len(entered) for entered in found[:-1]} == {CHAIN_MAX}
     assert desk.public() == "buy 999 @ 90; sell 10000 @ 91"
 
@@ -314,7 +315,7 @@ def _frames() -> list[object]:
     return frames
 
 
-# --- slices and places -----------------------------------------------------------------------------
+# --- slices and places ---------------------------------------------------------------------------
 
 
 def test_a_new_slice_has_a_place_behind_the_last_that_came():
