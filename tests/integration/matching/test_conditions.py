@@ -20,8 +20,11 @@ from matching.models import (
 from matching.orders.by_sequence import get_book_snapshot
 from matching.orders.prevented import list_prevented_matches
 from matching.orders.selectors import get_order, list_orders
+from matching.reconcile import reconcile
 from matching.rows.orders import state_of_row
 from matching.rows.prevented import prevented_state
+from matching.worker.connection import connect
+from matching.worker.replay import verify_shard
 from tests.integration.matching.conditions_setup import (
     FOREVER_MS,
     asking,
@@ -165,6 +168,12 @@ def test_matches_that_were_prevented_are_stored_and_told(
     assert (state.mode, state.price, state.quantity) == ("decrement", "10.00", "0.300")
     assert list_prevented_matches(bob.pk, market.pk) == []
     assert_replays(worker)
+
+    PreventedMatch.objects.update(quantity=1)
+    with connect(shard_id=0, owner="verify") as session:
+        (found,) = verify_shard(session, 0).differences
+    assert found.startswith("prevented match: stored ")
+    assert any("losses are its prevented matches" in b.text() for b in reconcile())
 
 
 def test_pages_of_prevented_matches_go_either_way(
