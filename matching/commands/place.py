@@ -1,7 +1,8 @@
 """Place an order."""
 
-from operator import attrgetter
 from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from matching.commands import room
 from matching.commands.base import (
@@ -18,11 +19,13 @@ from matching.commands.base import (
     WireCommand,
     fitting,
 )
+from matching.commands.conditions import asked_conditions
 from matching.conditions import Conditions
 from matching.engine.commands import Place
-from matching.engine.orders import NOTHING_CARRIED, Carried, OrderTerms
+from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, OrderTerms
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
+from zavora.foundation.times import MOMENT_US_MAX
 
 
 class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place"):
@@ -44,8 +47,8 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     conditions: Conditions | None = None
 
 
-# What an order asks for goes by the same names on the wire and in the engine, but for its budget.
-_asked_of: Final = attrgetter(*OrderTerms.__struct_fields__[1:])
+# An order of one of these that names no conditions has none.
+TIMELESS: Final = frozenset({"gtc", "ioc", "fok"})
 
 
 class PlaceKind(Kind[PlaceOrder]):
@@ -107,11 +110,25 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         raise Refused("validation_error", "quantity: expected it or quote_quantity")
     if budget_units is not None and command.order_type != "market":
         raise Refused("validation_error", "quote_quantity: expected for market orders only")
+    asked = OrderTerms(
+        budget_units,
+        command.side,
+        command.order_type,
+        command.time_in_force,
+        command.post_only,
+        command.client_order_id,
+        UNCONDITIONAL,
+        command.carried,
+    )
+    if command.conditions is not None or command.time_in_force not in TIMELESS:
+        _check_time(command)
+        conditions = asked_conditions(command.conditions, asked, terms)
+        asked = replace(asked, conditions=conditions)
     return Place(
         command.market_id,
         command.account_id,
         given.fresh_id,
-        OrderTerms(budget_units, *_asked_of(command)),
+        asked,
         price_ticks,
         quantity_lots,
         given.maker_ppm,
@@ -120,3 +137,19 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         given.time_us,
         given.owner_id,
     )
+
+
+def _check_time(command: PlaceOrder) -> None:
+    """Hold an order's end against its time in force. Raises Refused."""
+    asked, time_in_force = command.conditions, command.time_in_force
+    expires_us = None if asked is None else asked.expires_us
+    waits = asked is not None and asked.trigger is not None
+    wrong = ""
+    if time_in_force not in TIMELESS and command.order_type == "market" and not waits:
+        wrong = "time_in_force: expected gtc, ioc or fok for market orders that wait for no price"
+    elif (expires_us is None) == (time_in_force == "gtd"):
+        wrong = "expires_us: expected for orders good till a date, and only for them"
+    elif expires_us is not None and not 0 < expires_us <= MOMENT_US_MAX:
+        wrong = "expires_us: expected microseconds since 1970, before the year 9999"
+    if wrong:
+        raise Refused("validation_error", wrong)
