@@ -1,7 +1,7 @@
 """Orders: place, cancel, replace, look up. REST and the WebSocket API call the same functions.
 
 Each takes the parameters, the caller, the account's primary key and the request's id; each raises
-a published error (or one that ``errors.known_compat_error`` translates) and returns a plain object.
+a published error (or one that ``failures.known_compat_error`` knows) and returns a plain object.
 """
 
 from typing import Any, Final, Literal
@@ -14,7 +14,8 @@ from api.binance.rest.new_orders import NewOrder, check_required, name_of, read_
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.words import errors, reports
-from api.binance.words.errors import CompatError, known_compat_error
+from api.binance.words.errors import CompatError
+from api.binance.words.failures import known_compat_error
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, find_traded, list_offered
 from api.orders import submit

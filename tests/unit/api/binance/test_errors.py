@@ -6,7 +6,8 @@ import pytest
 from django.db import OperationalError
 
 from api.binance.words import errors
-from api.binance.words.errors import CompatError, known_compat_error, render
+from api.binance.words.errors import CompatError, render
+from api.binance.words.failures import known_compat_error
 from api.transport.errors import RequestTimeout
 from zavora.foundation import errors as own
 from zavora.foundation.errors import ZavoraError
