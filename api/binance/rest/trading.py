@@ -10,7 +10,8 @@ import msgspec
 
 from accounts.access.callers import Caller
 from api.binance import limits
-from api.binance.rest.new_orders import NewOrder, check_required, name_of, read_new_order
+from api.binance.rest.new_orders import NewOrder, name_of, read_new_order
+from api.binance.rest.order_kinds import check_required
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.words import errors, reports

@@ -248,8 +248,28 @@ def order_refused(msg: str) -> CompatError:
     return CompatError(-2010, msg)
 
 
+def order_invalid(msg: str) -> CompatError:
+    """A new order contradicts itself or its symbol; it did not reach the engine."""
+    return CompatError(-1013, msg)
+
+
+def unsupported_combination() -> CompatError:
+    """Type, time in force and iceberg quantity do not go together."""
+    return CompatError(-1014, "Unsupported order combination.")
+
+
+def self_trade_mode_not_allowed() -> CompatError:
+    """A mode of self-trade prevention that the symbol does not have."""
+    return order_invalid("This symbol does not allow the specified self-trade prevention mode.")
+
+
+def amend_refused(msg: str) -> CompatError:
+    """An amendment that keeps its priority is refused; nothing changed."""
+    return CompatError(-2038, msg)
+
+
 def unsupported(what: str) -> CompatError:
-    """Something published that the engine does not have: ``Iceberg orders``."""
+    """Something published that the engine does not have: ``OCO orders``."""
     return order_refused(f"{what} are not supported for this symbol.")
 
 

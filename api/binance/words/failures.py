@@ -1,5 +1,6 @@
 """What each failure of the exchange is called by the published codes and messages."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,8 @@ _NO_TRADING: Final = "This account may not place or cancel orders."
 _CLOSED: Final = "Market is closed."
 _BALANCE_FULL: Final = "Account balance would become too large."
 _WOULD_TAKE: Final = "Order would immediately match and take."
+_WOULD_TRIGGER: Final = "Stop price would trigger immediately."
+_NO_LAST_PRICE: Final = "There is no last price that a trailing order could start from."
 _FILTER_OF_REASON: Final = {
     "price_out_of_range": "PRICE_FILTER",
     "price_band": "PERCENT_PRICE_BY_SIDE",
@@ -25,6 +28,18 @@ _FILTER_OF_REASON: Final = {
     "notional_too_small": "NOTIONAL",
     "notional_too_large": "NOTIONAL",
     "too_many_open_orders": "MAX_NUM_ORDERS",
+    "too_many_trigger_orders": "MAX_NUM_ALGO_ORDERS",
+    "trail_out_of_range": "TRAILING_DELTA",
+    "display_quantity": "ICEBERG_PARTS",
+}
+# What the engine refuses by texts that are no filter's.
+_OF_REASON: Final[dict[str, Callable[[], CompatError]]] = {
+    "post_only_would_cross": lambda: published.order_refused(_WOULD_TAKE),
+    "balance_full": lambda: published.order_refused(_BALANCE_FULL),
+    "duplicate_client_order_id": published.duplicate_order,
+    "would_trigger_at_once": lambda: published.order_refused(_WOULD_TRIGGER),
+    "no_reference_price": lambda: published.order_refused(_NO_LAST_PRICE),
+    "self_trade_mode": published.self_trade_mode_not_allowed,
 }
 
 
@@ -59,12 +74,9 @@ def _of_reason(reason: Any) -> CompatError:
     name = _FILTER_OF_REASON.get(reason)
     if name is not None:
         return published.filter_failure(name)
-    if reason == "post_only_would_cross":
-        return published.order_refused(_WOULD_TAKE)
-    if reason == "balance_full":
-        return published.order_refused(_BALANCE_FULL)
-    if reason == "duplicate_client_order_id":
-        return published.duplicate_order()
+    kind = _OF_REASON.get(reason)
+    if kind is not None:
+        return kind()
     return published.order_refused("This order is not allowed by the rules of its symbol.")
 
 
