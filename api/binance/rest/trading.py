@@ -177,17 +177,22 @@ async def place_oco(params: Params, _caller: Caller, _account_pk: int, _request_
 async def query_order(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> Report:
     """Return one order, in whatever state, by ``orderId`` or ``origClientOrderId``."""
     terms = find_market(params.needed("symbol")).terms
-    order_id, client_order_id = named_order(params, "orderId", "origClientOrderId")
-    named = {"account_id": account_pk, "market_id": terms.market_id}
-    if order_id is not None:
-        row = await read_lasting(find_order, order_id, **named)
-        if row is not None and client_order_id not in (None, row.client_order_id):
-            row = None
-    else:
-        row = await read_lasting(find_order_by_client_id, client_order_id or "", **named)
+    row = await read_lasting(find_named, params, account_pk, terms.market_id)
     if row is None:
         raise errors.unknown_order()
     return reports.order(state_of_row(row, terms), terms)
+
+
+def find_named(params: Params, account_pk: int, market_id: int) -> Order | None:
+    """Return the order of ``orderId`` or ``origClientOrderId`` (both: they must agree), if any."""
+    order_id, client_order_id = named_order(params, "orderId", "origClientOrderId")
+    if order_id is None:
+        name = client_order_id or ""
+        return find_order_by_client_id(name, account_id=account_pk, market_id=market_id)
+    row = find_order(order_id, account_id=account_pk, market_id=market_id)
+    if row is None or client_order_id in (None, row.client_order_id):
+        return row
+    return None
 
 
 async def list_open(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> bytes:
