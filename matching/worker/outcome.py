@@ -17,18 +17,26 @@ from matching.engine.events import (
     OrderAmended,
     OrderClosed,
     OrderPlaced,
+    OrderShifted,
+    OrderTriggered,
+    Prevented,
     SwitchSet,
     Traded,
+    TrailMoved,
 )
 from matching.engine.orders import Order
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.entries import EntryRow
-from matching.rows.orders import TouchedOrder, latest_state, order_state
+from matching.rows.orders import TouchedOrder, latest_state, order_state, prevented_text
+from matching.rows.prevented import prevented_row
 from matching.rows.trades import trade_row
+from matching.rows.trails import TrailName
 
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
+# Why an order ends that the command itself names; others end on its way.
+_NAMED: Final = frozenset({"requested", "balance_full"})
 
 
 class MarketOutcome(msgspec.Struct):
@@ -43,9 +51,10 @@ class MarketOutcome(msgspec.Struct):
 
 
 class Told(msgspec.Struct, gc=False):
-    """What one command did, for its reply: its own orders as each step left them, and its trades.
+    """What one command did, for its reply: its own orders as each step left them, and their trades.
 
-    Own are those that it placed, amended or closed; an order that it met is somebody else's.
+    Own are those that it placed, amended or cancelled. What it met, and what it let enter the
+    market by moving the price, is another matter, whosesoever it is.
     """
 
     orders: list[wire.OrderState] = []
@@ -60,6 +69,7 @@ class _Step(msgspec.Struct, gc=False):
     cancel_name: str
     told: Told
     own: dict[int, None]
+    events: list[Event]
 
 
 class Outcome:
@@ -76,6 +86,9 @@ class Outcome:
         self.entries: list[EntryRow] = []
         self.changes: dict[BalanceKey, BalanceChange] = {}
         self.markets: dict[int, MarketOutcome] = {}
+        self.prevented_rows: list[str] = []
+        # Where the marks stand that moved; None: nobody trails from there any more.
+        self.trails: dict[TrailName, str | None] = {}
         # When the switches that changed are due; None: they are not there any more.
         self.switches: dict[SwitchName, int | None] = {}
 
@@ -96,7 +109,7 @@ class Outcome:
         market = self.markets.get(terms.market_id)
         if market is None:
             market = self.markets[terms.market_id] = MarketOutcome(depth_sequence_before)
-        step = _Step(terms, market, cancel_name, told, {})
+        step = _Step(terms, market, cancel_name, told, {}, events)
         for event in events:
             _ABSORB[type(event)](self, event, step)
         for order_id in step.own:
@@ -165,10 +178,70 @@ class Outcome:
         self._move(step.market, order, terms, event.released_units, -event.released_units)
         state = latest_state(order, terms)
         self._touch(order, terms, state)
-        step.own[order.order_id] = None
+        cancel_name = ""
+        if order.reason in _NAMED:
+            step.own[order.order_id] = None
+            cancel_name = step.cancel_name
         kind = _CLOSING.get(order.status)
         if kind is not None:
-            change = wire.OrderChange(kind, state, 0, False, step.cancel_name)
+            step.market.changes.append(wire.OrderChange(kind, state, 0, False, cancel_name))
+
+    def _triggered(self, event: OrderTriggered, step: _Step) -> None:
+        order, terms = event.order, step.terms
+        self._move(step.market, order, terms, event.released_units, -event.released_units)
+        state = order_state(
+            order,
+            terms,
+            remaining_lots=order.quantity_lots or 0,
+            filled_lots=0,
+            filled_quote_units=0,
+            status="new",
+            reason="",
+            updated_us=self._time_us,
+        )
+        # It may have slid, and stands behind what was in the book before.
+        self._touch(order, terms, state).is_amended = True
+        step.market.changes.append(wire.OrderChange("triggered", state))
+
+    def _shifted(self, event: OrderShifted, step: _Step) -> None:
+        order = event.order
+        touched = self.orders.get(order.order_id)
+        if touched is None:
+            touched = self._touch(order, step.terms, latest_state(order, step.terms))
+        touched.is_amended = True
+
+    def _trail(self, event: TrailMoved, step: _Step) -> None:
+        name = event.market_id, event.reference, event.rises, event.number
+        ticks = event.price_ticks
+        self.trails[name] = None if ticks is None else step.terms.price_text(ticks)
+
+    def _prevented(self, event: Prevented, step: _Step) -> None:
+        maker, taker, terms = event.maker, event.taker, step.terms
+        prevented = wire.PreventedState(
+            self._ids.next(),
+            terms.market_id,
+            event.mode,
+            terms.price_text(event.price_ticks),
+            terms.quantity_text(event.quantity_lots),
+            maker.order_id,
+            taker.order_id,
+            maker.account_id,
+            taker.account_id,
+            self._time_us,
+        )
+        self.prevented_rows.append(prevented_row(prevented, self._time_text))
+        for order, left_lots, released_units in (
+            (maker, event.maker_left_lots, event.maker_released_units),
+            (taker, event.taker_left_lots, event.taker_released_units),
+        ):
+            self._move(step.market, order, terms, released_units, -released_units)
+            touched = self._touched(order, step)
+            if order.prevented_lots:
+                touched.state = self._decremented(touched, left_lots)
+                touched.is_amended = True
+            change = wire.OrderChange(
+                "prevented", touched.state, is_maker=order is maker, prevented=prevented
+            )
             step.market.changes.append(change)
 
     def _traded(self, event: Traded, step: _Step) -> None:
@@ -202,14 +275,15 @@ class Outcome:
             taker_fee,
             self._time_us,
         )
-        step.told.trades.append(trade)
+        if taker.order_id in step.own:
+            step.told.trades.append(trade)
         market.trades.append(trade)
         trade_id = self._settle_trade(
             event, terms, market, trade, buyer.account_id, seller.account_id
         )
         if rebate:
             self._settle_rebate(event, terms, market, trade_id)
-        left_lots = (maker.quantity_lots or 0) - event.maker_filled_lots
+        left_lots = event.maker_left_lots
         state = order_state(
             maker,
             terms,
@@ -225,8 +299,7 @@ class Outcome:
         state = order_state(
             taker,
             terms,
-            # A market order by quote amount has no quantity.
-            remaining_lots=max(0, (taker.quantity_lots or 0) - event.taker_filled_lots),
+            remaining_lots=event.taker_left_lots,
             filled_lots=event.taker_filled_lots,
             filled_quote_units=event.taker_filled_quote_units,
             status=event.taker_status,
@@ -325,4 +398,8 @@ _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     OrderClosed: Outcome._closed,
     OrderAmended: Outcome._amended,
     MarketChanged: Outcome._phase,
+    OrderTriggered: Outcome._triggered,
+    OrderShifted: Outcome._shifted,
+    TrailMoved: Outcome._trail,
+    Prevented: Outcome._prevented,
 }
