@@ -4,9 +4,10 @@ from typing import Final
 
 from accounts.access.callers import Caller
 from api.binance.rest.order_filters import lots_filtered, read_figure
+from api.binance.rest.order_names import check_named_order
+from api.binance.rest.order_rows import find_named
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Route, Routes, Security, rest
-from api.binance.rest.trading import check_named_order, find_named
 from api.binance.words import errors, reports
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_traded
@@ -33,16 +34,16 @@ async def amend(params: Params, caller: Caller, account_pk: int, request_id: str
     terms = find_traded(params.needed("symbol"), caller).terms
     quantity = read_figure(params, "newQty", terms.base.scale) or ""
     name = params.text("newClientOrderId")
-    row = await in_thread(find_named, params, account_pk, terms.market_id)
     lots = lots_filtered(quantity, terms)
-    if row is None:
+    order = await in_thread(find_named, params, account_pk, terms)
+    if order is None:
         raise errors.amend_refused(_UNKNOWN)
-    if name not in (None, row.client_order_id):
+    if name not in (None, order.client_order_id):
         raise errors.invalid_parameter("newClientOrderId")
     command = AmendOrder(
         account_id=account_pk,
         market_id=terms.market_id,
-        order_id=row.pk,
+        order_id=order.id,
         price=None,
         quantity=terms.quantity_text(lots),
         key=None,

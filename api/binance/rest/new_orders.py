@@ -4,8 +4,6 @@ The engine checks every rule again and alone decides what depends on the book. W
 comes first, so that one mistake has one answer.
 """
 
-import re
-import secrets
 from typing import Final, Literal
 
 import msgspec
@@ -13,16 +11,17 @@ import msgspec
 from accounts.access.callers import Caller
 from api.binance.rest.order_filters import Figures, filtered, read_figures
 from api.binance.rest.order_kinds import KINDS, OrderKind, check_excluded
+from api.binance.rest.order_names import name_of
 from api.binance.rest.params import Params
 from api.binance.words import errors, reports
 from api.binance.words.symbols import find_traded
 from matching.commands.place import PlaceOrder
 from matching.conditions import Conditions
+from matching.engine import rules
 from matching.engine.orders import SelfTradeMode
 from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
 
-CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:/-]{1,36}", re.ASCII)
 Side = Literal["buy", "sell"]
 TimeInForce = Literal["gtc", "ioc", "fok"]
 SIDES: Final[dict[str, Side]] = {"BUY": "buy", "SELL": "sell"}
@@ -30,8 +29,9 @@ TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {"GTC": "gtc", "IOC": "ioc", "FO
 RESPONSE_TYPES: Final = {word: word for word in ("ACK", "RESULT", "FULL")}
 # Known, and not offered by any market.
 TRANSFER: Final = "TRANSFER"
-SELF_TRADE_MODES: Final = {word: mode for mode, word in reports.SELF_TRADE_MODES.items()}
-NAME_BYTES: Final = 11
+SELF_TRADE_MODES: Final[dict[str, SelfTradeMode]] = {
+    reports.SELF_TRADE_MODES[mode]: mode for mode in rules.SELF_TRADE_MODES
+}
 
 
 class NewOrder(msgspec.Struct, frozen=True):
@@ -40,16 +40,6 @@ class NewOrder(msgspec.Struct, frozen=True):
     command: PlaceOrder
     terms: MarketTerms
     response_type: str
-
-
-def new_name() -> str:
-    """Return a client order id for who sent none."""
-    return secrets.token_hex(NAME_BYTES)
-
-
-def name_of(params: Params, parameter: str) -> str:
-    """Return the name that a client gives an order or a cancel, or one made up."""
-    return params.text(parameter, legal=CLIENT_ORDER_ID) or new_name()
 
 
 def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.binance.rest.order_names import named_order
 from api.binance.rest.params import Params
-from api.binance.rest.trading_names import named_order
 from api.binance.words import reports
 from api.binance.words.reports import Report
 from matching import wire
@@ -16,7 +16,7 @@ from matching.rows.orders import state_of_row
 
 def find_named(params: Params, account_pk: int, terms: MarketTerms) -> wire.OrderState | None:
     """Return the order of ``orderId`` or ``origClientOrderId`` (both: they must agree), if any."""
-    order_id, client_order_id = named_order(params, "orderId", "origClientOrderId")
+    order_id, client_order_id = named_order(params)
     named = {"account_id": account_pk, "market_id": terms.market_id}
     if order_id is None:
         row = find_order_by_client_id(client_order_id or "", **named)
@@ -40,7 +40,9 @@ def shown_orders(rows: Sequence[Any], terms_by_id: Mapping[int, MarketTerms]) ->
     states = [state_of_row(row, terms_by_id[row.market_id]) for row in rows]
     lost = [state.id for state in states if reports.prevented_text(state) is not None]
     met = last_prevented_ids(lost) if lost else {}
-    return [reports.order(state, terms_by_id[state.market_id], met.get(state.id)) for state in states]
+    return [
+        reports.order(state, terms_by_id[state.market_id], met.get(state.id)) for state in states
+    ]
 
 
 def last_prevented_id(state: wire.OrderState) -> int | None:

@@ -9,15 +9,14 @@ import msgspec
 
 from accounts.access.callers import Caller
 from api.binance import limits
-from api.binance.rest.new_orders import NewOrder, name_of, read_new_order
+from api.binance.rest.new_orders import NewOrder, read_new_order
 from api.binance.rest.order_kinds import check_required
+from api.binance.rest.order_names import check_named, name_of, named_order
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Route, Routes, Security
 from api.binance.rest.trading import (
     cancel_one,
-    check_named,
     counted,
-    named_order,
     restriction,
     send_counted,
 )

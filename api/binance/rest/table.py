@@ -4,8 +4,10 @@ from typing import Final
 
 from api.binance.rest import (
     account,
+    amending,
     exchange_info,
     market_data,
+    prevented,
     replacing,
     sub_accounts,
     system,
@@ -20,6 +22,8 @@ ROUTES: Final[Routes] = {
     **market_data.ROUTES,
     **trading.ROUTES,
     **replacing.ROUTES,
+    **amending.ROUTES,
+    **prevented.ROUTES,
     **account.ROUTES,
     **sub_accounts.ROUTES,
     **listen_keys.ROUTES,

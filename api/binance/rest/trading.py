@@ -7,11 +7,15 @@ a published error (or one that ``failures.known_compat_error`` knows) and return
 from typing import Any, Final, Literal
 
 import msgspec
+import structlog
+from django.db import DatabaseError, InterfaceError
 
 from accounts.access.callers import Caller
 from api.binance import limits
-from api.binance.rest.new_orders import NewOrder, name_of, read_new_order
+from api.binance.rest.new_orders import NewOrder, read_new_order
 from api.binance.rest.order_kinds import check_required
+from api.binance.rest.order_names import check_named_order, name_of, named_order
+from api.binance.rest.order_rows import last_prevented_id, shown_order, shown_orders
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.words import errors, reports
@@ -20,26 +24,26 @@ from api.binance.words.symbols import find_market, find_traded, list_offered
 from api.orders import submit
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
+from matching import wire
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
     OPEN_PAGE,
     find_order,
-    find_order_by_client_id,
     list_open_orders,
 )
-from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
     OrderNotFound,
     OrderNotOpen,
     OutcomeUnknown,
+    Overloaded,
     ZavoraError,
 )
 
+log = structlog.get_logger(__name__)
+
 OnlyStatus = Literal["", "new", "partially_filled"]
-# Ids are below this; a larger number names no order.
-ORDER_ID_MAX: Final = 2**53
 RESTRICTIONS: Final[dict[str, OnlyStatus]] = {
     "ONLY_NEW": "new",
     "ONLY_PARTIALLY_FILLED": "partially_filled",
@@ -76,10 +80,26 @@ async def send_counted(order: NewOrder, request_id: str) -> Report:
         limits.give_order_back(account_pk)
         raise
     state = reply.orders[0]
-    if order.response_type == "FULL":
-        return reports.full(state, reply.trades, order.terms)
-    shape = reports.result if order.response_type == "RESULT" else reports.ack
-    return shape(state, order.terms)
+    if order.response_type == "ACK":
+        return reports.ack(state, order.terms)
+    prevented_id = await _prevented_id(state)
+    if order.response_type == "RESULT":
+        return reports.result(state, order.terms, prevented_id)
+    return reports.full(state, reply.trades, order.terms, prevented_id)
+
+
+async def _prevented_id(state: wire.OrderState) -> int | None:
+    """Return the prevented match by which a new order lost something, where that can be read.
+
+    The order is there whatever becomes of this look-up: it must not answer for the order.
+    """
+    if reports.prevented_text(state) is None:
+        return None
+    try:
+        return await in_thread(last_prevented_id, state)
+    except (DatabaseError, InterfaceError, Overloaded) as error:
+        log.warning("prevented_match_not_read", error=type(error).__name__)
+        return None
 
 
 # --- cancels --------------------------------------------------------------------------------------
@@ -88,7 +108,7 @@ async def send_counted(order: NewOrder, request_id: str) -> Report:
 async def cancel(params: Params, caller: Caller, account_pk: int, request_id: str) -> Report:
     """Cancel an open order by ``orderId`` or ``origClientOrderId`` (both: they must agree)."""
     view = find_traded(params.needed("symbol"), caller)
-    order_id, client_order_id = named_order(params, "orderId", "origClientOrderId")
+    order_id, client_order_id = named_order(params)
     command = CancelOrder(
         account_id=account_pk,
         market_id=view.terms.market_id,
@@ -144,24 +164,6 @@ def restriction(params: Params) -> OnlyStatus:
     return RESTRICTIONS[word]
 
 
-def named_order(
-    params: Params, id_parameter: str, client_id_parameter: str
-) -> tuple[int | None, str | None]:
-    """Return which order is meant. Raises -1102 where neither says it."""
-    check_named(params, id_parameter, client_id_parameter)
-    order_id = params.integer(id_parameter, high=10**20)
-    if order_id is not None:
-        order_id = min(order_id, ORDER_ID_MAX)
-    # Through v1 a client order id may be any printable text.
-    return order_id, params.text(client_id_parameter)
-
-
-def check_named(params: Params, id_parameter: str, client_id_parameter: str) -> None:
-    """Raise -1102 where an order is named by neither parameter."""
-    if not params.get(id_parameter) and not params.get(client_id_parameter):
-        raise errors.one_of_two(client_id_parameter, id_parameter)
-
-
 # --- order lists ----------------------------------------------------------------------------------
 
 
@@ -177,22 +179,10 @@ async def place_oco(params: Params, _caller: Caller, _account_pk: int, _request_
 async def query_order(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> Report:
     """Return one order, in whatever state, by ``orderId`` or ``origClientOrderId``."""
     terms = find_market(params.needed("symbol")).terms
-    row = await read_lasting(find_named, params, account_pk, terms.market_id)
-    if row is None:
+    shown = await read_lasting(shown_order, params, account_pk, terms)
+    if shown is None:
         raise errors.unknown_order()
-    return reports.order(state_of_row(row, terms), terms)
-
-
-def find_named(params: Params, account_pk: int, market_id: int) -> Order | None:
-    """Return the order of ``orderId`` or ``origClientOrderId`` (both: they must agree), if any."""
-    order_id, client_order_id = named_order(params, "orderId", "origClientOrderId")
-    if order_id is None:
-        name = client_order_id or ""
-        return find_order_by_client_id(name, account_id=account_pk, market_id=market_id)
-    row = find_order(order_id, account_id=account_pk, market_id=market_id)
-    if row is None or client_order_id in (None, row.client_order_id):
-        return row
-    return None
+    return shown
 
 
 async def list_open(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> bytes:
@@ -219,10 +209,7 @@ def _open_page(
 ) -> tuple[int | None, bytes]:
     """Return reports of open orders after an id, by commas, and the id to go on after, if any."""
     rows = list_open_orders(account_pk, market_ids=list(terms_by_id), after_id=after_id)
-    shown = [
-        reports.order(state_of_row(row, terms_by_id[row.market_id]), terms_by_id[row.market_id])
-        for row in rows
-    ]
+    shown = shown_orders(rows, terms_by_id)
     return rows[-1].pk if len(rows) == OPEN_PAGE else None, encode(shown)[1:-1]
 
 
@@ -241,12 +228,6 @@ def counted(call: Call) -> Handler:
         return answered
 
     return handle
-
-
-def check_named_order(params: Params) -> None:
-    """Raise -1102 unless symbol and order are named."""
-    params.require("symbol")
-    check_named(params, "orderId", "origClientOrderId")
 
 
 def check_oco(params: Params) -> None:

@@ -18,8 +18,6 @@ from zavora.foundation.money import EXACT
 
 # The trade of a step that is none.
 NO_TRADE: Final = -1
-# No account of ours has a number for the group of accounts that do not trade with each other.
-NO_GROUP: Final = -1
 PREVENTED: Final = "TRADE_PREVENTION"
 EXECUTIONS: Final = {
     # Once accepted, and, of an order that waited for a price, once more when it enters the market.
@@ -142,7 +140,7 @@ def _meeting(terms: MarketTerms, order: OrderState, prevented: PreventedState) -
     return {
         "v": prevented.id,
         "B": eight(lost),
-        "u": NO_GROUP,
+        "u": reports.NO_GROUP,
         "U": prevented.maker_order_id if is_taker else prevented.taker_order_id,
         "Cs": symbol_of(terms),
         "pl": eight(prevented.quantity),

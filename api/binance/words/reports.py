@@ -8,16 +8,17 @@ from api.binance.words.symbols import symbol_of
 from api.binance.words.text import ZERO, eight, ms_of_us
 from matching import wire
 from matching.conditions import Conditions
-from matching.engine.orders import SelfTradeMode
 from matching.markets.terms import MarketTerms
 from zavora.foundation.money import EXACT, PPM
 
 Report = dict[str, Any]
 
 NO_LIST: Final = -1
+# No account has a number for the group of accounts that do not trade with each other.
+NO_GROUP: Final = -1
 # When an order works, or trails, that does not yet.
 NOT_YET: Final = -1
-SELF_TRADE_MODES: Final[Mapping[SelfTradeMode, str]] = {
+SELF_TRADE_MODES: Final[Mapping[str, str]] = {
     "none": "NONE",
     "taker": "EXPIRE_TAKER",
     "maker": "EXPIRE_MAKER",
@@ -150,16 +151,14 @@ def ack(state: wire.OrderState, terms: MarketTerms) -> Report:
     }
 
 
-def result(
-    state: wire.OrderState, terms: MarketTerms, prevented: Sequence[wire.PreventedState] = ()
-) -> Report:
+def result(state: wire.OrderState, terms: MarketTerms, prevented_id: int | None = None) -> Report:
     """Return the answer to a new order without its fills."""
     report = ack(state, terms)
     report.update(_figures(state))
     report.update(_asked(state))
     report["workingTime"] = working_ms(state)
     report["selfTradePreventionMode"] = self_trade_word(state, terms)
-    report.update(_lost(state, prevented[-1].id if prevented else None))
+    report.update(_lost(state, prevented_id))
     return report
 
 
@@ -167,10 +166,10 @@ def full(
     state: wire.OrderState,
     trades: Sequence[wire.TradeState],
     terms: MarketTerms,
-    prevented: Sequence[wire.PreventedState] = (),
+    prevented_id: int | None = None,
 ) -> Report:
     """Return the answer to a new order with the fills that it had at once."""
-    report = result(state, terms, prevented)
+    report = result(state, terms, prevented_id)
     report["fills"] = [_fill(trade, terms) for trade in trades]
     return report
 
@@ -284,6 +283,15 @@ def _lost(state: wire.OrderState, prevented_id: int | None) -> Report:
     return lost
 
 
+def ended_by(prevented: wire.PreventedState) -> list[int]:
+    """Return the orders that a meeting ended, or may have."""
+    mode = prevented.mode
+    if mode == "decrement":
+        return []  # each lost what they would have traded, and no more
+    ends = {"taker": mode != "maker", "maker": mode != "taker"}
+    return [getattr(prevented, f"{role}_order_id") for role, is_over in ends.items() if is_over]
+
+
 # --- trades ---------------------------------------------------------------------------------------
 
 
@@ -323,6 +331,31 @@ def my_trade(trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> R
         "isMaker": is_maker,
         "isBestMatch": True,
     }
+
+
+def prevented(
+    match: wire.PreventedState, terms: MarketTerms, rests: Mapping[int, Decimal]
+) -> Report:
+    """Return a trade that was not. ``rests``: what the orders that it ended had left."""
+    symbol = symbol_of(terms)
+    report: Report = {
+        "symbol": symbol,
+        "preventedMatchId": match.id,
+        "takerOrderId": match.taker_order_id,
+        "makerSymbol": symbol,
+        "makerOrderId": match.maker_order_id,
+        "tradeGroupId": NO_GROUP,
+        "selfTradePreventionMode": SELF_TRADE_MODES[match.mode],
+        "price": eight(match.price),
+    }
+    ids = {"taker": match.taker_order_id, "maker": match.maker_order_id}
+    ended = ended_by(match)
+    for role, order_id in ids.items():
+        if match.mode == "decrement" or order_id in ended:
+            rest = rests.get(order_id) if order_id in ended else None
+            report[f"{role}PreventedQuantity"] = eight(match.quantity if rest is None else rest)
+    report["transactTime"] = ms_of_us(match.created_us)
+    return report
 
 
 def rate_text(ppm: int) -> str:
