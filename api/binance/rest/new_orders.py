@@ -4,6 +4,7 @@ The engine checks every rule again and alone decides what depends on the book. W
 comes first, so that one mistake has one answer.
 """
 
+from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from api.binance.rest.order_names import name_of
 from api.binance.rest.params import Params
 from api.binance.words import errors, reports
 from api.binance.words.symbols import find_traded
+from marketdata.feed.feed import MarketView
 from matching.commands.place import PlaceOrder
 from matching.conditions import Conditions
 from matching.engine import rules
@@ -66,6 +68,7 @@ def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
     if asked.iceberg_quantity is not None and time_in_force != "gtc":
         raise errors.unsupported_combination()
     figures = filtered(view, asked)
+    _check_activation(view, kind, side, figures)
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
@@ -88,12 +91,17 @@ def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
 def _conditions(
     kind: OrderKind, figures: Figures, self_trade: SelfTradeMode | None
 ) -> Conditions | None:
-    """Return what few orders ask for, None where this one asks for nothing of it."""
+    """Return what few orders ask for, None where this one asks for nothing of it.
+
+    Orders that trail turn with the market alike: one to sell when it has fallen from its highest,
+    one to buy when it has risen from its lowest. A published take-profit order differs only in
+    where its stop price is; the engine's own would wait for the market to go on.
+    """
     trails = figures.trail_bps is not None
     asked = Conditions(
         self_trade=self_trade,
         display_quantity=figures.iceberg_quantity,
-        trigger=kind.trigger,
+        trigger="stop" if trails else kind.trigger,
         # With a trailing delta the stop price says from where on the order trails.
         trigger_price=None if trails else figures.stop_price,
         trail_bps=figures.trail_bps,
@@ -103,6 +111,20 @@ def _conditions(
 
 
 _NOTHING: Final = Conditions()
+
+
+def _check_activation(view: MarketView, kind: OrderKind, side: Side, figures: Figures) -> None:
+    """Raise -2010 where an order that trails from its stop price on has that behind it already.
+
+    The engine waits for the market to come to it from wherever it is.
+    """
+    trades = view.recent_trades(1)
+    if figures.trail_bps is None or figures.stop_price is None or not trades:
+        return
+    rises = (kind.trigger == "stop") == (side == "buy")
+    last, stop = Decimal(trades[0].price), Decimal(figures.stop_price)
+    if last >= stop if rises else last <= stop:
+        raise errors.would_trigger()
 
 
 # --- values ---------------------------------------------------------------------------------------

@@ -278,6 +278,11 @@ def duplicate_order() -> CompatError:
     return order_refused("Duplicate order sent.")
 
 
+def would_trigger() -> CompatError:
+    """The price that an order is to wait for is reached already."""
+    return order_refused("Stop price would trigger immediately.")
+
+
 def unknown_order_to_cancel() -> CompatError:
     """No such open order of the account."""
     return CompatError(-2011, "Unknown order sent.")

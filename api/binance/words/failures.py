@@ -19,7 +19,6 @@ _NO_TRADING: Final = "This account may not place or cancel orders."
 _CLOSED: Final = "Market is closed."
 _BALANCE_FULL: Final = "Account balance would become too large."
 _WOULD_TAKE: Final = "Order would immediately match and take."
-_WOULD_TRIGGER: Final = "Stop price would trigger immediately."
 _NO_LAST_PRICE: Final = "There is no last price that a trailing order could start from."
 _FILTER_OF_REASON: Final = {
     "price_out_of_range": "PRICE_FILTER",
@@ -37,7 +36,7 @@ _OF_REASON: Final[dict[str, Callable[[], CompatError]]] = {
     "post_only_would_cross": lambda: published.order_refused(_WOULD_TAKE),
     "balance_full": lambda: published.order_refused(_BALANCE_FULL),
     "duplicate_client_order_id": published.duplicate_order,
-    "would_trigger_at_once": lambda: published.order_refused(_WOULD_TRIGGER),
+    "would_trigger_at_once": published.would_trigger,
     "no_reference_price": lambda: published.order_refused(_NO_LAST_PRICE),
     "self_trade_mode": published.self_trade_mode_not_allowed,
 }

@@ -49,6 +49,42 @@ TIMEOUT = (
             "Filter failure: MAX_NUM_ORDERS",
         ),
         (
+            own.InvalidOrder("x", reason="too_many_trigger_orders"),
+            400,
+            -1013,
+            "Filter failure: MAX_NUM_ALGO_ORDERS",
+        ),
+        (
+            own.InvalidOrder("x", reason="trail_out_of_range"),
+            400,
+            -1013,
+            "Filter failure: TRAILING_DELTA",
+        ),
+        (
+            own.InvalidOrder("x", reason="display_quantity"),
+            400,
+            -1013,
+            "Filter failure: ICEBERG_PARTS",
+        ),
+        (
+            own.InvalidOrder("x", reason="self_trade_mode"),
+            400,
+            -1013,
+            "This symbol does not allow the specified self-trade prevention mode.",
+        ),
+        (
+            own.InvalidOrder("x", reason="would_trigger_at_once"),
+            400,
+            -2010,
+            "Stop price would trigger immediately.",
+        ),
+        (
+            own.InvalidOrder("x", reason="no_reference_price"),
+            400,
+            -2010,
+            "There is no last price that a trailing order could start from.",
+        ),
+        (
             own.InvalidOrder("x", reason="balance_full"),
             400,
             -2010,

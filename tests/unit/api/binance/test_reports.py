@@ -1,11 +1,13 @@
 """Answers about orders that ask for more than others."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from api.binance.words import reports
 from matching.conditions import Conditions
+from matching.wire import PreventedState
 from tests.unit.api.binance.orders import MS, US, order, terms_of
 
 CREATED_MS = MS - 5_000
@@ -119,3 +121,42 @@ def test_an_amendment_has_words_of_its_own() -> None:
             "workingTime": CREATED_MS, "selfTradePreventionMode": "EXPIRE_TAKER",
         },
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("taker", {"takerPreventedQuantity": "3.00000000"}),
+        ("maker", {"makerPreventedQuantity": "1.20000000"}),
+        (
+            "both",
+            {"takerPreventedQuantity": "3.00000000", "makerPreventedQuantity": "1.20000000"},
+        ),
+        (
+            "decrement",
+            {"takerPreventedQuantity": "0.50000000", "makerPreventedQuantity": "0.50000000"},
+        ),
+    ],
+)
+def test_a_prevented_match_tells_what_each_lost(mode: str, expected: dict[str, str]) -> None:
+    match = PreventedState(9, 1, mode, "100.25", "0.5000", 77, 88, 5, 5, US)
+    ended = reports.ended_by(match)
+    rests = {77: Decimal("1.2"), 88: Decimal(3)}
+    assert set(ended) == {
+        order_id
+        for order_id, role in ((77, "maker"), (88, "taker"))
+        if mode != "decrement" and f"{role}PreventedQuantity" in expected
+    }
+    word = reports.SELF_TRADE_MODES[mode]
+    assert reports.prevented(match, terms_of(), rests) == {
+        "symbol": "BTCUSDT",
+        "preventedMatchId": 9,
+        "takerOrderId": 88,
+        "makerSymbol": "BTCUSDT",
+        "makerOrderId": 77,
+        "tradeGroupId": -1,
+        "selfTradePreventionMode": word,
+        "price": "100.25000000",
+        **expected,
+        "transactTime": MS,
+    }
