@@ -1,7 +1,6 @@
 """Place an order."""
 
-from operator import attrgetter
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -45,11 +44,6 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     deadline_ms: int
     carried: Carried = NOTHING_CARRIED
     conditions: Conditions | None = None
-
-
-# What an order asks for goes by the same names on the wire and in the engine, but for its budget
-# and its conditions.
-_asked_of: Final = attrgetter(*OrderTerms.__struct_fields__[1:6])
 
 
 class PlaceKind(Kind[PlaceOrder]):
@@ -111,7 +105,16 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         raise Refused("validation_error", "quantity: expected it or quote_quantity")
     if budget_units is not None and command.order_type != "market":
         raise Refused("validation_error", "quote_quantity: expected for market orders only")
-    asked = OrderTerms(budget_units, *_asked_of(command), UNCONDITIONAL, command.carried)
+    asked = OrderTerms(
+        budget_units,
+        command.side,
+        command.order_type,
+        command.time_in_force,
+        command.post_only,
+        command.client_order_id,
+        UNCONDITIONAL,
+        command.carried,
+    )
     if command.conditions is not None or command.time_in_force not in TIMELESS:
         conditions = asked_conditions(command.conditions, asked, terms)
         asked = replace(asked, conditions=conditions)

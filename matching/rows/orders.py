@@ -155,13 +155,13 @@ def order_state(
         updated_us,
         asked.carried,
         None if asked.conditions is UNCONDITIONAL else conditions.text_of(order, terms),
-        prevented_text(order, terms, remaining_lots + filled_lots)
+        _prevented_text(order, terms, remaining_lots + filled_lots)
         if order.prevented_lots
         else None,
     )
 
 
-def prevented_text(order: Order, terms: MarketTerms, other_lots: int) -> str | None:
+def _prevented_text(order: Order, terms: MarketTerms, other_lots: int) -> str | None:
     """Return what an order had lost by a step, ``other_lots`` being what it had filled and left."""
     lots = (order.quantity_lots or 0) - other_lots
     return terms.quantity_text(lots) if lots else None
@@ -278,11 +278,16 @@ def open_order_of(row: tuple[Any, ...], terms: MarketTerms) -> Order:
 
     Raises InvariantBroken or NotExact where a figure fits no tick, lot or unit of its market.
     """
-    asked, columns = row[_OWN_COLUMNS:_CONDITIONS_AT], row[_CONDITIONS_AT:_CARRIED_AT]
+    side, order_type, time_in_force, post_only, name = row[_OWN_COLUMNS:_CONDITIONS_AT]
+    columns = row[_CONDITIONS_AT:_CARRIED_AT]
     has_conditions = columns[0] is not None
     order_terms = OrderTerms(
         None if row[5] is None else numeric_text_to_units(row[5], terms.quote.scale),
-        *asked,
+        side,
+        order_type,
+        time_in_force,
+        post_only,
+        name,
         _conditions(columns, terms) if has_conditions else UNCONDITIONAL,
         _carried(row[_CARRIED_AT:], terms),
     )

@@ -58,7 +58,7 @@ def rows_of(
             market.depth_sequence,
             market.trade_sequence,
             None if last is None else terms.price_text(last),
-            market.trigger_sequence,
+            market.triggers.sequence,
         )
     next_id = ids.next
     return BatchRows(

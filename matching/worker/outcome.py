@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from accounts.money.balances import BalanceChange, BalanceKey
 from matching import wire
 from matching.engine.events import (
     DepthChanged,
@@ -28,26 +27,14 @@ from matching.engine.orders import Order
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
-from matching.rows.entries import EntryRow
-from matching.rows.orders import TouchedOrder, latest_state, order_state, prevented_text
+from matching.rows.orders import TouchedOrder, latest_state, order_state
 from matching.rows.prevented import prevented_row
-from matching.rows.trades import trade_row
 from matching.rows.trails import TrailName
+from matching.worker.moves import MarketOutcome, Moves
 
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
 # Why an order ends that the command itself names; others end on its way.
 _NAMED: Final = frozenset({"requested", "balance_full"})
-
-
-class MarketOutcome(msgspec.Struct):
-    """What the batch did to one market, in order."""
-
-    prev_depth_sequence: int
-    depth: list[wire.DepthChange] = []
-    trades: list[wire.TradeState] = []
-    changes: list[wire.OrderChange] = []
-    balance_keys: dict[BalanceKey, None] = {}
-    phase: str | None = None
 
 
 class Told(msgspec.Struct, gc=False):
@@ -72,19 +59,13 @@ class _Step(msgspec.Struct, gc=False):
     events: list[Event]
 
 
-class Outcome:
+class Outcome(Moves):
     """Collects the events of a batch. ``absorb`` is called once for each engine command."""
 
     def __init__(self, *, ids: IdSequence, fee_account_id: int, time_us: int, time_text: str):
-        self._ids = ids
-        self._fee_account_id = fee_account_id
+        super().__init__(ids=ids, fee_account_id=fee_account_id, time_text=time_text)
         self._time_us = time_us
-        self._time_text = time_text
         self.orders: dict[int, TouchedOrder] = {}
-        self.trade_rows: list[str] = []
-        self.transaction_rows: list[str] = []
-        self.entries: list[EntryRow] = []
-        self.changes: dict[BalanceKey, BalanceChange] = {}
         self.markets: dict[int, MarketOutcome] = {}
         self.prevented_rows: list[str] = []
         # Where the marks stand that moved; None: nobody trails from there any more.
@@ -141,7 +122,7 @@ class Outcome:
 
     def _placed(self, event: OrderPlaced, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, -event.hold_units, event.hold_units)
+        self.move(step.market, order, terms, -event.hold_units, event.hold_units)
         state = order_state(
             order,
             terms,
@@ -158,7 +139,7 @@ class Outcome:
 
     def _amended(self, event: OrderAmended, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, -event.hold_units, event.hold_units)
+        self.move(step.market, order, terms, -event.hold_units, event.hold_units)
         state = order_state(
             order,
             terms,
@@ -175,7 +156,7 @@ class Outcome:
 
     def _closed(self, event: OrderClosed, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, event.released_units, -event.released_units)
+        self.move(step.market, order, terms, event.released_units, -event.released_units)
         state = latest_state(order, terms)
         self._touch(order, terms, state)
         cancel_name = ""
@@ -188,7 +169,7 @@ class Outcome:
 
     def _triggered(self, event: OrderTriggered, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, event.released_units, -event.released_units)
+        self.move(step.market, order, terms, event.released_units, -event.released_units)
         state = order_state(
             order,
             terms,
@@ -234,15 +215,40 @@ class Outcome:
             (maker, event.maker_left_lots, event.maker_released_units),
             (taker, event.taker_left_lots, event.taker_released_units),
         ):
-            self._move(step.market, order, terms, released_units, -released_units)
-            touched = self._touched(order, step)
-            if order.prevented_lots:
-                touched.state = self._decremented(touched, left_lots)
-                touched.is_amended = True
-            change = wire.OrderChange(
-                "prevented", touched.state, is_maker=order is maker, prevented=prevented
+            self.move(step.market, order, terms, released_units, -released_units)
+            state = self._state_met(order, left_lots, event, step)
+            self._touch(order, terms, state).is_amended = True
+            step.market.changes.append(
+                wire.OrderChange("prevented", state, 0, order is maker, "", prevented)
             )
-            step.market.changes.append(change)
+
+    def _state_met(
+        self, order: Order, left_lots: int, event: Prevented, step: _Step
+    ) -> wire.OrderState:
+        """Return how an order stands that has met one of its owner's."""
+        touched, terms = self.orders.get(order.order_id), step.terms
+        if touched is None:
+            filled_lots, filled_units = _filled_by_then(order, step.events)
+            return order_state(
+                order,
+                terms,
+                remaining_lots=left_lots,
+                filled_lots=filled_lots,
+                filled_quote_units=filled_units,
+                status="partially_filled" if filled_lots else "new",
+                reason="",
+                updated_us=self._time_us,
+            )
+        if event.mode != "decrement":
+            return touched.state
+        before = touched.state.prevented_quantity
+        lots = event.quantity_lots + (0 if before is None else terms.quantity_to_lots(before))
+        return msgspec.structs.replace(
+            touched.state,
+            remaining_quantity=terms.quantity_text(left_lots),
+            prevented_quantity=terms.quantity_text(lots),
+            updated_us=self._time_us,
+        )
 
     def _traded(self, event: Traded, step: _Step) -> None:
         terms, market = step.terms, step.market
@@ -278,11 +284,11 @@ class Outcome:
         if taker.order_id in step.own:
             step.told.trades.append(trade)
         market.trades.append(trade)
-        trade_id = self._settle_trade(
+        trade_id = self.settle_trade(
             event, terms, market, trade, buyer.account_id, seller.account_id
         )
         if rebate:
-            self._settle_rebate(event, terms, market, trade_id)
+            self.settle_rebate(event, terms, market, trade_id)
         left_lots = event.maker_left_lots
         state = order_state(
             maker,
@@ -309,78 +315,7 @@ class Outcome:
         self._touch(taker, terms, state)
         market.changes.append(wire.OrderChange("trade", state, event.sequence, False))
 
-    # --- money --------------------------------------------------------------------------------
-
-    def _settle_trade(
-        self,
-        event: Traded,
-        terms: MarketTerms,
-        market: MarketOutcome,
-        trade: wire.TradeState,
-        buyer_id: int,
-        seller_id: int,
-    ) -> int:
-        """Record a trade's row, its ledger transaction and its movements; return the id of both."""
-        base_id, quote_id = terms.base.asset_id, terms.quote.asset_id
-        base, quote = event.base_units, event.quote_units
-        buyer_fee, seller_fee = event.buyer_fee_units, event.seller_fee_units
-        change = self._change
-        spent = change(market, (buyer_id, quote_id))
-        spent.locked_units -= event.buyer_hold_units
-        spent.available_units += event.buyer_hold_units - quote
-        change(market, (buyer_id, base_id)).available_units += base - buyer_fee
-        change(market, (seller_id, base_id)).locked_units -= base
-        change(market, (seller_id, quote_id)).available_units += quote - seller_fee
-        trade_id = self._ids.next()
-        entries = self.entries
-        entries.append(EntryRow(trade_id, buyer_id, base_id, "trade", base))
-        entries.append(EntryRow(trade_id, buyer_id, quote_id, "trade", -quote))
-        entries.append(EntryRow(trade_id, seller_id, base_id, "trade", -base))
-        entries.append(EntryRow(trade_id, seller_id, quote_id, "trade", quote))
-        if buyer_fee:
-            entries.append(EntryRow(trade_id, buyer_id, base_id, "fee", -buyer_fee))
-            entries.append(EntryRow(trade_id, self._fee_account_id, base_id, "fee", buyer_fee))
-        if seller_fee:
-            entries.append(EntryRow(trade_id, seller_id, quote_id, "fee", -seller_fee))
-            entries.append(EntryRow(trade_id, self._fee_account_id, quote_id, "fee", seller_fee))
-        self.transaction_rows.append(f"{trade_id}\ttrade\t{trade_id}\t{self._time_text}")
-        self.trade_rows.append(trade_row(trade_id, trade, self._time_text))
-        return trade_id
-
-    def _settle_rebate(
-        self, event: Traded, terms: MarketTerms, market: MarketOutcome, trade_id: int
-    ) -> None:
-        """Give the maker its part of the taker's fee, out of the account that has collected it."""
-        asset = terms.base if event.taker.terms.side == "buy" else terms.quote
-        maker_id, rebate = event.maker.account_id, event.rebate_units
-        self._change(market, (maker_id, asset.asset_id)).available_units += rebate
-        self.entries.append(
-            EntryRow(trade_id, self._fee_account_id, asset.asset_id, "fee", -rebate)
-        )
-        self.entries.append(EntryRow(trade_id, maker_id, asset.asset_id, "fee", rebate))
-
-    def _move(
-        self,
-        market: MarketOutcome,
-        order: Order,
-        terms: MarketTerms,
-        available_units: int,
-        locked_units: int,
-    ) -> None:
-        """Move between available and locked of the asset that the order pays with."""
-        if available_units == 0 and locked_units == 0:
-            return
-        asset = terms.quote if order.terms.side == "buy" else terms.base
-        change = self._change(market, (order.account_id, asset.asset_id))
-        change.available_units += available_units
-        change.locked_units += locked_units
-
-    def _change(self, market: MarketOutcome, key: BalanceKey) -> BalanceChange:
-        market.balance_keys[key] = None
-        change = self.changes.get(key)
-        if change is None:
-            change = self.changes[key] = BalanceChange()
-        return change
+    # --- orders -------------------------------------------------------------------------------
 
     def _touch(self, order: Order, terms: MarketTerms, state: wire.OrderState) -> TouchedOrder:
         touched = self.orders.get(order.order_id)
@@ -389,6 +324,18 @@ class Outcome:
         else:
             touched.state = state
         return touched
+
+
+def _filled_by_then(maker: Order, events: list[Event]) -> tuple[int, int]:
+    """Return the lots and the amount of a maker's fills before its first one in a command."""
+    if maker.reason != "self_trade":  # it is open still, or was: somebody may meet it later
+        for event in events:
+            if isinstance(event, Traded) and event.maker is maker:
+                return (
+                    event.maker_filled_lots - event.quantity_lots,
+                    event.maker_filled_quote_units - event.quote_units,
+                )
+    return maker.filled_lots, maker.filled_quote_units
 
 
 _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {

@@ -206,9 +206,7 @@ def _read_terms(
     return terms
 
 
-def _read_states(
-    cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]
-) -> dict[int, _State]:
+def _read_states(cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]) -> dict[int, _State]:
     cursor.execute(STATES, (list(terms),))
     return {row[0]: _State(*row[1:]) for row in cursor.fetchall()}
 

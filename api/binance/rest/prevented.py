@@ -12,7 +12,7 @@ from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market
 from api.transport.threads import read_lasting
 from matching.markets.terms import MarketTerms
-from matching.orders.prevented import list_prevented, list_rests
+from matching.orders.prevented import list_prevented_matches, list_rests
 from matching.rows.prevented import prevented_state
 
 LIST_DEFAULT: Final = 500
@@ -24,15 +24,15 @@ async def list_my_prevented(
 ) -> list[Report]:
     """Return one prevented match, or those of an order from an id on, oldest first."""
     terms = find_market(params.needed("symbol")).terms
-    prevented_id, order_id = id_of(params, "preventedMatchId"), id_of(params, "orderId")
+    match_id, order_id = id_of(params, "preventedMatchId"), id_of(params, "orderId")
     from_id = id_of(params, "fromPreventedMatchId")
-    if prevented_id is not None and (order_id is not None or from_id is not None):
+    if match_id is not None and (order_id is not None or from_id is not None):
         raise CompatError(-1128, "Combination of optional parameters invalid.")
     return await read_lasting(
         _read,
         account_pk,
         terms,
-        prevented_id=prevented_id,
+        match_id=match_id,
         order_id=order_id,
         from_id=from_id,
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
