@@ -12,7 +12,7 @@ from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market
 from api.transport.threads import read_lasting
 from matching.markets.terms import MarketTerms
-from matching.orders.prevented import list_prevented_matches, list_rests
+from matching.orders.prevented import list_rests
 from matching.rows.prevented import prevented_state
 
 LIST_DEFAULT: Final = 500
@@ -40,9 +40,8 @@ async def list_my_prevented(
 
 
 def _read(account_pk: int, terms: MarketTerms, **wanted: Any) -> list[Report]:
-    found = [
-        prevented_state(row, terms) for row in list_prevented(account_pk, terms.market_id, **wanted)
-    ]
+    rows = list_prevented_matches(account_pk, terms.market_id, is_oldest=True, **wanted)
+    found = [prevented_state(row, terms) for row in rows]
     rests = list_rests({order_id for one in found for order_id in reports.ended_by(one)})
     return [reports.prevented(one, terms, rests) for one in found]
 
