@@ -12,7 +12,7 @@ from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market
 from api.transport.threads import read_lasting
 from matching.markets.terms import MarketTerms
-from matching.orders.prevented import list_rests
+from matching.orders.prevented import list_prevented_matches, list_rests
 from matching.rows.prevented import prevented_state
 
 LIST_DEFAULT: Final = 500
