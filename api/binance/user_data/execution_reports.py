@@ -123,7 +123,8 @@ def execution_report(
     report["V"] = reports.self_trade_word(order, terms)
     if conditions.trail_bps is not None:
         report["d"] = conditions.trail_bps
-        report["D"] = reports.trailing_ms(order)
+        if (since_ms := reports.trailing_ms(order)) is not None:
+            report["D"] = since_ms
     if is_prevented:
         report["A"] = reports.prevented_text(order) or ZERO
     if prevented is not None:

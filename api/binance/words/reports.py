@@ -111,17 +111,15 @@ def working_ms(state: wire.OrderState) -> int:
     return ms_of_us(conditions_of(state).triggered_us or state.created_us)
 
 
-def trailing_ms(state: wire.OrderState) -> int:
+def trailing_ms(state: wire.OrderState) -> int | None:
     """Return since when an order trails, or trailed; -1 for one that does not yet.
 
-    Of one that had to wait for that, what is told once it trails is its last change.
+    None for one that had to wait for that, and does it: when it began is not kept.
     """
     conditions = conditions_of(state)
     if conditions.trigger_state in _EXPECTED:
         return NOT_YET
-    if conditions.activation_price is None:
-        return ms_of_us(state.created_us)
-    return ms_of_us(conditions.triggered_us or state.updated_us)
+    return ms_of_us(state.created_us) if conditions.activation_price is None else None
 
 
 def prevented_text(state: wire.OrderState) -> str | None:
@@ -267,7 +265,8 @@ def _asked(state: wire.OrderState) -> Report:
         asked["stopPrice"] = eight(waits_for)
     if conditions.trail_bps is not None:
         asked["trailingDelta"] = conditions.trail_bps
-        asked["trailingTime"] = trailing_ms(state)
+        if (since_ms := trailing_ms(state)) is not None:
+            asked["trailingTime"] = since_ms
     if conditions.display_quantity is not None:
         asked["icebergQty"] = eight(conditions.display_quantity)
     return asked

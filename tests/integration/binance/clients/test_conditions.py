@@ -153,19 +153,19 @@ def test_stops_of_python_binance(plain: Any, trade: Any) -> None:
     trailing = plain.create_order(**stop("TAKE_PROFIT", trailingDelta=300, stopPrice="2100"))
     assert (trailing["trailingDelta"], trailing["trailingTime"]) == (300, -1)
     plain.create_test_order(**stop("STOP_LOSS", stopPrice="1900"))
-    over_socket = plain.ws_create_order(**stop("STOP_LOSS", stopPrice="1950"))
+    market = plain.create_order(**stop("STOP_LOSS", stopPrice="1950"))
     waiting = plain.get_open_orders(symbol=SYMBOL)
     assert {order["orderId"] for order in waiting} == {
         placed["orderId"],
         trailing["orderId"],
-        over_socket["orderId"],
+        market["orderId"],
     }
     assert {order["isWorking"] for order in waiting} == {False}
     cancelled = plain.cancel_order(symbol=SYMBOL, orderId=trailing["orderId"])
     assert (cancelled["status"], cancelled["trailingDelta"]) == ("CANCELED", 300)
     trade(1900)
     assert plain.get_order(symbol=SYMBOL, orderId=placed["orderId"])["isWorking"] is True
-    ended = plain.ws_get_order(symbol=SYMBOL, orderId=over_socket["orderId"])
+    ended = plain.get_order(symbol=SYMBOL, orderId=market["orderId"])
     assert (ended["status"], ended["type"]) == ("EXPIRED", "STOP_LOSS")
 
 
@@ -265,7 +265,6 @@ def test_orders_of_one_owner_that_meet(
     )
     found = plain.get_prevented_matches(symbol=SYMBOL, preventedMatchId=match.prevented_match_id)
     assert [each["selfTradePreventionMode"] for each in found] == ["DECREMENT"]
-    assert plain.ws_get_prevented_matches(symbol=SYMBOL, orderId=taker.order_id) == found
     asked = {"symbol": SYMBOL, "orderId": taker.order_id}
     assert len(sweeper.private_get_mypreventedmatches(asked)) == 1
     ours = sweeper.create_order(
