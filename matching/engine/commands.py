@@ -3,7 +3,7 @@
 import msgspec
 
 from matching.engine.orders import CloseReason, OrderTerms, Side
-from matching.engine.rules import IntegerRules, MarketPhase
+from matching.engine.rules import IntegerRules, MarketPhase, PhaseCause
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -18,6 +18,31 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     terms: OrderTerms
     price_ticks: int | None
     quantity_lots: int | None
+    maker_ppm: int
+    taker_ppm: int
+    available_units: int
+    time_us: int
+    owner_id: int = 0
+
+
+class ListLeg(msgspec.Struct, frozen=True, gc=False):
+    """One order of a list; its terms say which leg it is."""
+
+    order_id: int
+    terms: OrderTerms
+    price_ticks: int | None
+    quantity_lots: int | None
+
+
+class PlaceList(msgspec.Struct, frozen=True, gc=False):
+    """Place orders that are one thing: two of which one is to trade, or one that others follow.
+
+    The working order comes first. ``available_units`` as in Place, of what the first leg pays with.
+    """
+
+    market_id: int
+    account_id: int
+    legs: tuple[ListLeg, ...]
     maker_ppm: int
     taker_ppm: int
     available_units: int
@@ -70,7 +95,7 @@ class Expire(msgspec.Struct, frozen=True, gc=False):
 
 
 class Continue(msgspec.Struct, frozen=True, gc=False):
-    """Let triggered orders enter for whom there was no room in the command that reached them."""
+    """Go on with what was too much for one command: triggered orders, or a closing market's."""
 
     market_id: int
     time_us: int
@@ -85,10 +110,23 @@ class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetPhase(msgspec.Struct, frozen=True, gc=False):
-    """Halt, resume or otherwise change the trading phase of a market."""
+    """Halt, resume or otherwise change the trading phase of a market.
+
+    ``auction_ends_us``: when an auction that begins so ends by itself.
+    """
 
     market_id: int
     phase: MarketPhase
+    time_us: int
+    cause: PhaseCause = "operator"
+    auction_ends_us: int | None = None
+
+
+class EndAuction(msgspec.Struct, frozen=True, gc=False):
+    """End an auction whose time has come, if it still ends at ``due_us``."""
+
+    market_id: int
+    due_us: int
     time_us: int
 
 
@@ -115,6 +153,7 @@ class FireSwitch(msgspec.Struct, frozen=True, gc=False):
 
 Command = (
     Place
+    | PlaceList
     | Cancel
     | CancelAll
     | Amend
@@ -122,6 +161,7 @@ Command = (
     | Continue
     | ConfigureMarket
     | SetPhase
+    | EndAuction
     | SetSwitch
     | FireSwitch
 )

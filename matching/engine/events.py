@@ -18,6 +18,7 @@ RejectReason = Literal[
     "market_not_found",
     "market_halted",
     "market_post_only",
+    "market_auction",
     "post_only_would_cross",
     "price_out_of_range",
     "price_band",
@@ -38,6 +39,9 @@ RejectReason = Literal[
     "trail_out_of_range",
     "too_many_trigger_orders",
     "not_triggerable",
+    "list_not_possible",
+    "order_in_list",
+    "phase_not_possible",
 ]
 
 
@@ -65,7 +69,8 @@ class Traded(msgspec.Struct, gc=False):
     A maker of a negative rate pays none and gets ``rebate_units`` of the taker's fee, in its asset.
     ``maker_...`` and ``taker_...`` are what both orders have filled and left right after this
     trade. Written by the engine alone: the last fill of a taker learns what becomes of it
-    (``taker_status``).
+    (``taker_status``). In an auction (``is_auction``) nobody makes or takes: the younger order is
+    called the taker, and both pay the rate of auctions.
     """
 
     sequence: int
@@ -87,6 +92,7 @@ class Traded(msgspec.Struct, gc=False):
     taker_left_lots: int
     taker_status: OrderStatus
     rebate_units: int = 0
+    is_auction: bool = False
 
 
 class Prevented(msgspec.Struct, frozen=True, gc=False):
@@ -119,13 +125,23 @@ class OrderTriggered(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderShifted(msgspec.Struct, frozen=True, gc=False):
-    """The order's place is another, and nothing else: to be stored, and not to be told.
+    """The order's place or hold is another, and nothing else: to be stored, and not to be told.
 
     A new slice of an iceberg stands behind its level; an order trails from here on, or its price
-    was reached and its turn is to come.
+    was reached and its turn is to come. ``hold_units`` more (or, negative, fewer) are locked for an
+    order of a list than before.
     """
 
     order: Order
+    hold_units: int = 0
+
+
+class ListDone(msgspec.Struct, frozen=True, gc=False):
+    """No order of a list is open any more."""
+
+    market_id: int
+    account_id: int
+    list_id: int
 
 
 class TrailMoved(msgspec.Struct, frozen=True, gc=False):
@@ -173,10 +189,14 @@ class DepthChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketChanged(msgspec.Struct, frozen=True, gc=False):
-    """Rules or phase of a market changed."""
+    """Rules or phase of a market changed.
+
+    ``auction_ends_us``: when an auction ends by itself; None: it does not, or there is none.
+    """
 
     market_id: int
     phase: MarketPhase
+    auction_ends_us: int | None = None
 
 
 class SwitchSet(msgspec.Struct, frozen=True, gc=False):
@@ -194,6 +214,7 @@ Event = (
     | Prevented
     | OrderTriggered
     | OrderShifted
+    | ListDone
     | TrailMoved
     | OrderAmended
     | OrderClosed

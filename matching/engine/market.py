@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from matching.engine import iceberg
 from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
-from matching.engine.events import DepthChanged, Event
+from matching.engine.events import DepthChanged, Event, MarketChanged
 from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
 from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
 from matching.engine.timers import Expiries
@@ -26,14 +26,17 @@ class Market:
         "_log",
         "_totals_before",
         "asks",
+        "auction_ends_us",
         "bids",
         "by_client_id",
         "by_id",
         "depth_sequence",
         "expiries",
         "last_price_ticks",
+        "lists",
         "phase",
         "rules",
+        "static_ticks",
         "trade_sequence",
         "triggers",
     )
@@ -44,11 +47,15 @@ class Market:
         self.trade_sequence = snapshot.trade_sequence
         self.depth_sequence = snapshot.depth_sequence
         self.last_price_ticks = snapshot.last_price_ticks
+        self.static_ticks = snapshot.static_ticks
+        self.auction_ends_us = snapshot.auction_ends_us
         self.bids = BookSide(1)
         self.asks = BookSide(-1)
         self.by_id = by_id  # the engine's, over all markets
         self._by_account: dict[int, dict[int, Order]] = {}
         self.by_client_id: dict[tuple[int, str], Order] = {}
+        # The open orders of each list, by their ids.
+        self.lists: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
         self.triggers = Triggers(self, snapshot, log)
         self._log = log
@@ -117,6 +124,8 @@ class Market:
             self.last_price_ticks,
             self.triggers.sequence,
             self.triggers.marks(),
+            self.static_ticks,
+            self.auction_ends_us,
         )
 
     def book_side(self, side: Side) -> BookSide:
@@ -131,15 +140,10 @@ class Market:
         keys = self.bids.keys
         return bool(keys) and keys[-1] >= price_ticks
 
-    def slid_ticks(self, side: Side, price_ticks: int) -> int | None:
-        """Return the limit, or the nearest that does not meet the best opposite price.
-
-        None where the market takes no such price.
-        """
-        if not self.would_cross(side, price_ticks):
-            return price_ticks
-        slid_ticks = -self.asks.keys[-1] - 1 if side == "buy" else self.bids.keys[-1] + 1
-        return slid_ticks if 0 < slid_ticks <= self.rules.max_price_ticks else None
+    def is_crossed(self) -> bool:
+        """Tell whether the best prices meet, as they may outside of trading."""
+        bids, asks = self.bids.keys, self.asks.keys
+        return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
 
     # --- changing; only the engine's own modules call these -----------------------------------
 
@@ -153,6 +157,8 @@ class Market:
             self.depth_sequence,
             self.last_price_ticks,
             self.triggers.sequence,
+            self.static_ticks,
+            self.auction_ends_us,
         )
         self._log.markets.append((self, None if is_new else before))
         if new_order is not None:
@@ -206,7 +212,7 @@ class Market:
         if terms.client_order_id is not None:
             del self.by_client_id[account_id, terms.client_order_id]
         if terms.conditions is not UNCONDITIONAL:
-            self.expiries.remove(order_id)
+            self._forget_conditions(order)
         return key
 
     def wait(self, order: Order) -> None:
@@ -250,11 +256,16 @@ class Market:
         self._totals_before.clear()
 
     def end_loading(self) -> None:
-        """Check a freshly loaded book. Raises EngineError where the best prices cross."""
+        """Check a freshly loaded book. Raises EngineError where it crosses and must not."""
         self._totals_before.clear()
-        bids, asks = self.bids.keys, self.asks.keys
-        if bids and asks and bids[-1] >= -asks[-1]:
+        if self.phase in ("continuous", "post_only") and self.is_crossed():
             raise EngineError(f"market {self.rules.market_id}: the loaded book is crossed")
+
+    def interrupt(self, events: list[Event], *, time_us: int) -> None:
+        """Stop into an auction: what would trade next is too far away."""
+        self.phase = "auction"
+        self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
+        events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
 
     def abandon_command(self) -> None:
         """Forget which levels a failed command touched."""
@@ -269,6 +280,8 @@ class Market:
             self.depth_sequence,
             self.last_price_ticks,
             self.triggers.sequence,
+            self.static_ticks,
+            self.auction_ends_us,
         ) = before
 
     def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:
@@ -300,6 +313,7 @@ class Market:
             self._index(order)
         for key, side in damaged.items():
             side.repair(key)
+        self.lists = {list_id: legs for list_id, legs in self.lists.items() if legs}
 
     def restore_triggers(self) -> None:
         """Let the orders that wait stand as their own fields say, after an undo."""
@@ -328,8 +342,12 @@ class Market:
         terms = order.terms
         if terms.client_order_id is not None:
             self.by_client_id[account_id, terms.client_order_id] = order
-        if terms.conditions is not UNCONDITIONAL and terms.conditions.expires_us is not None:
-            self.expiries.add(order_id, terms.conditions.expires_us)
+        conditions = terms.conditions
+        if conditions is not UNCONDITIONAL:
+            if conditions.expires_us is not None:
+                self.expiries.add(order_id, conditions.expires_us)
+            if conditions.leg is not None:
+                self.lists.setdefault(conditions.list_id, {})[order_id] = order
 
     def _forget(self, order: Order) -> None:
         """Take an order out of the indexes, where it may be in some and not in others."""
@@ -344,7 +362,13 @@ class Market:
             client_id = order.account_id, order.terms.client_order_id
             if self.by_client_id.get(client_id) is order:
                 del self.by_client_id[client_id]
+        if order.terms.conditions is not UNCONDITIONAL:
+            self._forget_conditions(order)
+
+    def _forget_conditions(self, order: Order) -> None:
         self.expiries.remove(order.order_id)
+        # A list without orders stays until it was told of (``matching.engine.lists.react``).
+        self.lists.get(order.terms.conditions.list_id, {}).pop(order.order_id, None)
 
 
 def _age(order: Order) -> int:

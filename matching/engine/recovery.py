@@ -40,7 +40,8 @@ def load_order(market: Market | None, order: Order) -> None:
     ):
         raise EngineError(f"order {order.order_id} cannot be open as it is")
     needed_units = waiting_hold_units(market.rules, order.terms, price_ticks, order.left_lots)
-    if order.hold_units != needed_units:
+    # What a list holds for its orders together is looked at when all of them are there.
+    if order.hold_units != needed_units and order.terms.conditions.leg is None:
         raise EngineError(f"order {order.order_id} does not hold what it needs")
     if waits:
         market.triggers.count += 1
@@ -65,6 +66,8 @@ def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int
             market.depth_sequence,
             market.last_price_ticks,
             market.triggers.sequence,
+            market.static_ticks,
+            market.auction_ends_us,
         )
         digest.update(f"\nmarket {rules!a} {figures!a}".encode())
         for mark in market.triggers.marks():

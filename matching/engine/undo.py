@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matching.engine.timers import Switches
 
 # The fields of a market's snapshot, as they were.
-MarketBefore = tuple[IntegerRules, MarketPhase, int, int, int | None, int]
+MarketBefore = tuple[IntegerRules, MarketPhase, int, int, int | None, int, int | None, int | None]
 # Places in the log of orders, of markets, of switches and of trails.
 Mark = tuple[int, int, int, int]
 START: Final[Mark] = (0, 0, 0, 0)  # right after the last commit

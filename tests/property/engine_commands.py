@@ -12,8 +12,11 @@ from matching.engine.commands import (
     Command,
     ConfigureMarket,
     Continue,
+    EndAuction,
     Expire,
+    ListLeg,
     Place,
+    PlaceList,
     SetPhase,
 )
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
@@ -65,6 +68,11 @@ class CommandMaker:
             protection_ppm=pick((50_000, 0, 13_333)),
             min_trail_bps=pick((10, 150)),
             max_trail_bps=pick((2_000, 400)),
+            dynamic_collar_ppm=pick((None, None, 30_000, 50_000)),
+            static_collar_ppm=pick((None, None, 60_000)),
+            interruption_s=pick((1, 2)),
+            auction_ppm=pick((None, 0, 1_500, 20_000)),
+            cancels_on_close=pick((False, True)),
         )
 
     def command(self) -> Command:
@@ -74,9 +82,9 @@ class CommandMaker:
         make: Callable[[], Command] = self.random.choices(
             (
                 *(self.place, self.cancel, self.amend, self.cancel_all),
-                *(self.phase, self.configure, self.due),
+                *(self.phase, self.configure, self.due, self.place_list),
             ),
-            (680, 90, 180, 5, 10, 5, 30),
+            (620, 90, 180, 5, 10, 5, 30, 60),
         )[0]
         return make()
 
@@ -193,9 +201,91 @@ class CommandMaker:
                 asked["activation_ticks"] = self.price()
         return asked
 
+    def place_list(self) -> Command:
+        """Two of one is to trade, or one that others follow; now and then what makes no list."""
+        pick, list_id = self.random.choice, self.new_id()
+        first = self.place()
+        side = pick(("buy", "sell"))
+        other_side = "sell" if side == "buy" else "buy"
+        quantity = self.quantity()
+        kind = pick(("oco", "oto", "otoco"))
+        legs = []
+        if kind != "oco":
+            follows = other_side if self.random.random() < 0.8 else side
+            legs.append(self.leg("working", list_id, side, quantity, waits=0.1))
+            side = follows
+            if self.random.random() < 0.3:
+                quantity = self.quantity()
+        role = "one" if kind == "oco" else "pending"
+        if kind != "oto":
+            legs.append(self.leg(role, list_id, side, quantity, waits=0.3, kind="take_profit"))
+            if self.random.random() < 0.05:
+                quantity += 1
+        legs.append(self.leg(role, list_id, side, quantity, waits=0.95))
+        market_id, account_id = first.market_id, first.account_id
+        self.recent_ids += [(market_id, account_id, leg.order_id) for leg in legs]
+        return PlaceList(
+            market_id,
+            account_id,
+            tuple(legs),
+            first.maker_ppm,
+            first.taker_ppm,
+            self.available_units(market_id, account_id, legs[0].terms.side),
+            self.time_us,
+            first.owner_id,
+        )
+
+    def leg(
+        self,
+        role: str,
+        list_id: int,
+        side: str,
+        quantity: int,
+        *,
+        waits: float,
+        kind: str = "stop",
+    ) -> ListLeg:
+        pick = self.random.choice
+        asked: dict[str, object] = {"leg": role, "list_id": list_id}
+        price: int | None = self.price()
+        if self.random.random() < waits:
+            asked |= self.trigger(None, side)
+            if self.random.random() < 0.8:
+                asked["trigger"] = kind
+            if self.random.random() < 0.6:
+                price = None
+        else:
+            # Rather not at once.
+            price += pick((0, 1, 3)) * (-1 if side == "buy" else 1)
+        if price is None and self.random.random() < 0.2:
+            asked["protection_ticks"] = self.price()
+        if self.random.random() < 0.2:
+            asked["self_trade"] = pick(SELF_TRADE_MODES)
+        if price is not None and self.random.random() < 0.2:
+            asked["display_lots"] = pick((1, 2, 3))
+        time_in_force = "ioc" if price is None else pick(("gtc",) * 6 + ("gtd", "ioc", "fok"))
+        if time_in_force == "gtd":
+            asked["expires_us"] = self.time_us + pick((40, 500, 3_000))
+        post_only = time_in_force == "gtc" and self.random.random() < 0.2
+        name = pick((None, None, None, "a", "b", "e"))
+        terms = OrderTerms(
+            None,
+            side,
+            "market" if price is None else "limit",
+            time_in_force,
+            post_only,
+            name,
+            Conditions(**asked),
+        )
+        return ListLeg(self.new_id(), terms, price, quantity)
+
     def due(self) -> Command:
         market_id = self.random.choice((1, 1, 2, 3, 9))
-        kind = self.random.choice((Expire, Expire, Continue))
+        kind = self.random.choice((Expire, Expire, Continue, EndAuction))
+        if kind is EndAuction:
+            market = self.naive.markets.get(market_id)
+            due_us = market.auction_ends if market else None
+            return EndAuction(market_id, due_us or self.time_us, self.time_us)
         return kind(market_id, self.time_us)
 
     def owner_of(self, account_id: int) -> int:
@@ -256,11 +346,16 @@ class CommandMaker:
     def phase(self) -> Command:
         phases = ("continuous", "halted", "post_only", "cancel_only", "pre_open", "auction")
         market_id = self.random.choice((1, 1, 2, 3, 9))
-        return SetPhase(market_id, self.random.choice((*phases, "closed")), self.time_us)
+        phase = self.random.choice((*phases, "auction", "auction", "auction", "closed"))
+        cause = self.random.choice(("operator", "operator", "clock", "system", "market"))
+        ends_us = self.time_us + 500 if self.random.random() < 0.3 else None
+        return SetPhase(market_id, phase, self.time_us, cause, ends_us)
 
     def resume(self) -> Command | None:
         """Bring a market back to trading; most of what is to be seen happens there."""
         for market_id, market in self.naive.markets.items():
+            if market.phase == "auction" and self.random.random() < 0.8:
+                continue  # so that orders gather
             if market.phase != "continuous":
                 return SetPhase(market_id, "continuous", self.time_us)
         return None
@@ -273,4 +368,5 @@ class CommandMaker:
             rules = msgspec.structs.replace(
                 rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
             )
-        return ConfigureMarket(rules, self.random.choice(("continuous", "halted")), self.time_us)
+        phase = self.random.choice(("continuous", "continuous", "halted", "auction"))
+        return ConfigureMarket(rules, phase, self.time_us)
