@@ -4,7 +4,7 @@ from typing import Final
 
 from accounts.access.callers import Caller
 from api.binance.rest.order_filters import lots_filtered, read_figure
-from api.binance.rest.order_names import check_named_order
+from api.binance.rest.order_names import check_named_order, named_order
 from api.binance.rest.order_rows import find_named
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Route, Routes, Security, rest
@@ -34,6 +34,7 @@ async def amend(params: Params, caller: Caller, account_pk: int, request_id: str
     terms = find_traded(params.needed("symbol"), caller).terms
     quantity = read_figure(params, "newQty", terms.base.scale) or ""
     name = params.text("newClientOrderId")
+    named_order(params)  # values come before filters
     lots = lots_filtered(quantity, terms)
     order = await in_thread(find_named, params, account_pk, terms)
     if order is None:

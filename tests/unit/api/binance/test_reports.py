@@ -7,6 +7,7 @@ import pytest
 
 from api.binance.words import reports
 from matching.conditions import Conditions
+from matching.engine import rules
 from matching.wire import PreventedState
 from tests.unit.api.binance.orders import MS, US, order, terms_of
 
@@ -79,6 +80,10 @@ def test_an_order_that_was_triggered_works_since_then() -> None:
     assert expected.items() <= shown.items()
     # When it began to trail is not kept.
     assert "trailingTime" not in shown
+
+
+def test_every_mode_has_a_word() -> None:
+    assert set(reports.SELF_TRADE_MODES) == set(rules.SELF_TRADE_MODES)
 
 
 def test_self_trade_modes_are_the_orders_own_else_the_markets() -> None:
