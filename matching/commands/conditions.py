@@ -9,10 +9,7 @@ from matching import conditions as text
 from matching.commands.base import Refused, fitting
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
 from matching.markets.terms import MarketTerms
-from zavora.foundation.times import MOMENT_US_MAX
 
-# An order of one of these times that names no conditions has none.
-TIMELESS: Final = frozenset({"gtc", "ioc", "fok"})
 TRAIL_BPS_MAX: Final = 9_999
 _NONE_ASKED: Final = text.Conditions()
 
@@ -25,7 +22,7 @@ def asked_conditions(
     ``order``: what the order asks for beside them.
     """
     asked = asked or _NONE_ASKED
-    wrong = _wrong_time(asked, order) or _wrong_kind(asked, order) or _wrong_trigger(asked)
+    wrong = _wrong_kind(asked, order) or _wrong_trigger(asked)
     if wrong is not None:
         raise Refused("validation_error", wrong)
     conditions = Conditions(
@@ -42,17 +39,6 @@ def asked_conditions(
         fitting("activation_price", asked.activation_price, terms.price_to_ticks),
     )
     return UNCONDITIONAL if conditions == UNCONDITIONAL else conditions
-
-
-def _wrong_time(asked: text.Conditions, order: OrderTerms) -> str | None:
-    is_timed = order.time_in_force not in TIMELESS
-    if is_timed and order.order_type == "market" and asked.trigger is None:
-        return "time_in_force: expected gtc, ioc or fok for a market order that waits for no price"
-    if (asked.expires_us is None) == (order.time_in_force == "gtd"):
-        return "expires_us: expected for orders good till a date, and only for them"
-    if asked.expires_us is not None and not 0 < asked.expires_us <= MOMENT_US_MAX:
-        return "expires_us: expected microseconds since 1970, before the year 9999"
-    return None
 
 
 def _wrong_kind(asked: text.Conditions, order: OrderTerms) -> str | None:

@@ -1,6 +1,6 @@
 """Place an order."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
@@ -19,12 +19,13 @@ from matching.commands.base import (
     WireCommand,
     fitting,
 )
-from matching.commands.conditions import TIMELESS, asked_conditions
+from matching.commands.conditions import asked_conditions
 from matching.conditions import Conditions
 from matching.engine.commands import Place
 from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, OrderTerms
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
+from zavora.foundation.times import MOMENT_US_MAX
 
 
 class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place"):
@@ -44,6 +45,10 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     deadline_ms: int
     carried: Carried = NOTHING_CARRIED
     conditions: Conditions | None = None
+
+
+# An order of one of these that names no conditions has none.
+TIMELESS: Final = frozenset({"gtc", "ioc", "fok"})
 
 
 class PlaceKind(Kind[PlaceOrder]):
@@ -116,6 +121,7 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         command.carried,
     )
     if command.conditions is not None or command.time_in_force not in TIMELESS:
+        _check_time(command)
         conditions = asked_conditions(command.conditions, asked, terms)
         asked = replace(asked, conditions=conditions)
     return Place(
@@ -131,3 +137,19 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         given.time_us,
         given.owner_id,
     )
+
+
+def _check_time(command: PlaceOrder) -> None:
+    """Hold an order's end against its time in force. Raises Refused."""
+    asked, time_in_force = command.conditions, command.time_in_force
+    expires_us = None if asked is None else asked.expires_us
+    waits = asked is not None and asked.trigger is not None
+    wrong = ""
+    if time_in_force not in TIMELESS and command.order_type == "market" and not waits:
+        wrong = "time_in_force: expected gtc, ioc or fok for market orders that wait for no price"
+    elif (expires_us is None) == (time_in_force == "gtd"):
+        wrong = "expires_us: expected for orders good till a date, and only for them"
+    elif expires_us is not None and not 0 < expires_us <= MOMENT_US_MAX:
+        wrong = "expires_us: expected microseconds since 1970, before the year 9999"
+    if wrong:
+        raise Refused("validation_error", wrong)

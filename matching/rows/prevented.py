@@ -1,5 +1,6 @@
 """Rows of trades that were not: two orders of one owner that met."""
 
+from decimal import Decimal
 from typing import Final
 
 from matching import wire
@@ -16,6 +17,13 @@ PREVENTED: Final = RowTable(
         "maker_account_id", "taker_account_id", "created_at",
     ),
 )  # fmt: skip
+
+# Those of some markets after one of them, in the order in which they came about.
+COMPARED_PREVENTED: Final = (
+    "SELECT id, market_id, mode, price, quantity, maker_order_id, taker_order_id,"
+    f" maker_account_id, taker_account_id FROM {PreventedMatch._meta.db_table}"
+    " WHERE market_id = ANY(%s) AND id > %s ORDER BY id LIMIT %s"
+)
 
 
 def prevented_row(prevented: wire.PreventedState, time_text: str) -> str:
@@ -40,4 +48,18 @@ def prevented_state(row: PreventedMatch, terms: MarketTerms) -> wire.PreventedSt
         row.maker_account_id,
         row.taker_account_id,
         microseconds_of(row.created_at),
+    )
+
+
+def compared(prevented: wire.PreventedState) -> tuple[object, ...]:
+    """Return what a row of ``COMPARED_PREVENTED`` must hold, its id aside."""
+    return (
+        prevented.market_id,
+        prevented.mode,
+        Decimal(prevented.price),
+        Decimal(prevented.quantity),
+        prevented.maker_order_id,
+        prevented.taker_order_id,
+        prevented.maker_account_id,
+        prevented.taker_account_id,
     )

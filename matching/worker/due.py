@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from matching.commands.base import WireCommand
 from matching.commands.due import FireTimer
 from matching.engine import Engine
-from matching.worker.entries import Entry, own_entry
 
 # So many switches at most, and markets in which something is due.
 DUE_IN_BATCH_MAX: Final = 100
@@ -24,7 +24,7 @@ class Due:
 
     def __init__(self) -> None:
         # What was tried, and until when it is not tried again.
-        self._held: dict[FireTimer, int] = {}
+        self._held: dict[WireCommand, int] = {}
         # Where the last round of markets ended: the next one begins behind it.
         self._last_market_id = 0
 
@@ -41,8 +41,8 @@ class Due:
         waits_ms = (-(-(due_us - now_us) // 1000) for due_us in times_us if due_us > now_us)
         return min([at_most_ms, *waits_ms])
 
-    def take(self, engine: Engine, now_us: int, stream_id: str) -> list[Entry]:
-        """Return entries for what is due; each is given once, then held.
+    def take(self, engine: Engine, now_us: int) -> list[FireTimer]:
+        """Return commands for what is due; each is given once, then held.
 
         Switches first, the earliest of them first. Of a market one command of a kind: what that
         leaves follows, once the others had their turn.
@@ -54,16 +54,12 @@ class Due:
             self._last_market_id = in_markets[-1].market_id
         due += in_markets
         self._held.update(dict.fromkeys(due, now_us + RETRY_US))
-        return [own_entry(command, stream_id) for command in due]
+        return due
 
-    def go_on(self, market_ids: Iterable[int]) -> None:
-        """Hold nothing in markets where the last round did something: the rest may follow."""
-        moved = frozenset(market_ids)
-        self._held = {
-            command: until
-            for command, until in self._held.items()
-            if command.what == "switch" or command.market_id not in moved
-        }
+    def go_on(self, commands: Iterable[WireCommand]) -> None:
+        """Hold commands no longer that did something: what they left may follow at once."""
+        for command in commands:
+            self._held.pop(command, None)
 
     def _switches(self, engine: Engine, now_us: int) -> Iterator[FireTimer]:
         for due_us, account_id, key_id in engine.switches:

@@ -17,7 +17,7 @@ from matching.engine.undo import START
 from matching.worker.batch import Batches
 from matching.worker.decide import Decision, Figures
 from matching.worker.due import Due
-from matching.worker.entries import Entry
+from matching.worker.entries import Entry, own_entry
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Result
 from matching.worker.settlement import Batch, Settlement
@@ -206,9 +206,14 @@ class Pipeline:
         if not self._due.are_due(context.engine, memory.clock_us()):
             return
         self.land()  # it may put off what is due
-        entries = self._due.take(context.engine, memory.clock_us(), memory.position.last_stream_id)
-        if entries:
-            before = dict(context.event_sequences)
-            self._batches.settle(entries)
-            after = context.event_sequences.items()
-            self._due.go_on(id_ for id_, sequence in after if before.get(id_) != sequence)
+        commands = self._due.take(context.engine, memory.clock_us())
+        if not commands:
+            return
+        stream_id, before = memory.position.last_stream_id, dict(context.event_sequences)
+        self._batches.settle([own_entry(command, stream_id) for command in commands])
+        after = context.event_sequences
+        self._due.go_on(
+            command
+            for command in commands
+            if before.get(command.market_id) != after.get(command.market_id)
+        )

@@ -6,6 +6,7 @@ and holds. Everything is read in one REPEATABLE READ snapshot, so a live worker 
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,8 @@ from matching.rows.entries import EntryRow
 from matching.rows.journal import READ_JOURNAL, Recorded
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
+from matching.rows.prevented import COMPARED_PREVENTED
+from matching.rows.prevented import compared as compared_prevented
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
 from matching.worker.lease import read_position
@@ -83,6 +86,8 @@ class _Replay:
         self._stored_hash = self._hash_of_tables()
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
+        self._prevented: list[wire.PreventedState] = []
+        self._last_prevented_id = 0
 
     # --- the journal --------------------------------------------------------------------------
 
@@ -108,6 +113,8 @@ class _Replay:
             self._compare_orders()
         if len(self._trades) >= CHUNK_MAX:
             self._compare_trades()
+        if len(self._prevented) >= CHUNK_MAX:
+            self._compare_prevented(len(self._prevented))
 
     def _apply(self, command: WireCommand, row: Recorded) -> tuple[str, str]:
         """Run a command through its kind, as the worker did, with what it was given then."""
@@ -154,7 +161,7 @@ class _Replay:
         return self._terms[market_id]
 
     def _note_trades(self, outcome: Outcome) -> None:
-        """Take up a step's trades with their entries; all of them, told to the client or not."""
+        """Take up a step's trades with their entries, told to the client or not, and who met."""
         trades = [trade for market in outcome.markets.values() for trade in market.trades]
         entries: dict[int, list[EntryRow]] = {}
         for entry in outcome.entries:
@@ -163,6 +170,10 @@ class _Replay:
         outcome.entries.clear()
         for market in outcome.markets.values():
             market.trades.clear()
+            # Of each the maker is told, and the taker.
+            met = (change.prevented for change in market.changes if not change.is_maker)
+            self._prevented += (prevented for prevented in met if prevented is not None)
+            market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------
 
@@ -170,6 +181,7 @@ class _Replay:
         """Compare what is left, the open orders, the counters and the engines as wholes."""
         self._compare_orders()
         self._compare_trades()
+        self._compare_prevented(len(self._prevented) + 1)  # one more would be too many
         for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
             self._closed[order.order_id] = TouchedOrder(
@@ -219,6 +231,21 @@ class _Replay:
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
+
+    def _compare_prevented(self, limit: int) -> None:
+        """Hold who met against as many rows, which have ids that a replay does not know."""
+        markets = list(self._terms)
+        self._cursor.execute(COMPARED_PREVENTED, (markets, self._last_prevented_id, limit))
+        rows = self._cursor.fetchall()
+        replayed = [compared_prevented(prevented) for prevented in self._prevented]
+        stored = [row[1:] for row in rows]
+        if stored != replayed:
+            pairs = zip_longest(stored, replayed)
+            first = next(pair for pair in pairs if pair[0] != pair[1])
+            self._differ(f"prevented match: stored {first[0]}, replayed {first[1]}")
+        if rows:
+            self._last_prevented_id = rows[-1][0]
+        self._prevented.clear()
 
     def _compare_trade(
         self,

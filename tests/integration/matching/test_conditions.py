@@ -5,55 +5,43 @@ from typing import Any
 
 import msgspec
 import pytest
-from django.core.management import call_command
-from django.db import connection
 
 from accounts.models import Account
 from matching import wire
 from matching.commands.amend import AmendOrder
 from matching.commands.cancel import CancelOrder
-from matching.commands.place import PlaceOrder
-from matching.conditions import Conditions
-from matching.engine.engine import EXPIRIES_MAX
-from matching.engine.firing import CHAIN_MAX
 from matching.markets.selectors import get_market_terms
 from matching.models import (
-    Command,
     Market,
-    Order,
     OrderConditions,
     PreventedMatch,
-    Trade,
     TrailMark,
 )
 from matching.orders.by_sequence import get_book_snapshot
 from matching.orders.prevented import list_prevented_matches
 from matching.orders.selectors import get_order, list_orders
+from matching.reconcile import reconcile
 from matching.rows.orders import state_of_row
 from matching.rows.prevented import prevented_state
 from matching.worker.connection import connect
-from matching.worker.due import RETRY_US
 from matching.worker.replay import verify_shard
+from tests.integration.matching.conditions_setup import (
+    FOREVER_MS,
+    asking,
+    assert_replays,
+    buys,
+    changes_of,
+    good_till,
+    sells,
+    the_order,
+)
 from tests.integration.matching.worker_setup import (
     Clock,
     DrivenWorker,
-    assert_sound,
     driven_worker,
-    expire_lease,
-    journal,
-    make_account,
-    make_market,
-    place,
-    rebuilt_hash,
-    running_worker,
-    until,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-DUE = ("due", "applied", "")
-FOREVER_MS = 2**50
-FORMER_CONFIGURE_FIELDS = 23  # the tag, and up to the promotion's end
 
 
 @pytest.fixture
@@ -65,46 +53,6 @@ def clock() -> Clock:
 def worker(market: Market, ann: Account, bob: Account, clock: Clock) -> Iterator[DrivenWorker]:
     with driven_worker(clock_us=clock) as owner:
         yield owner
-
-
-def asking(command: PlaceOrder, *, own: dict[str, Any] | None = None, **asked: Any) -> PlaceOrder:
-    return msgspec.structs.replace(command, conditions=Conditions(**asked), **(own or {}))
-
-
-def buys(account: Account, market: Market, price: str | None, quantity: str = "1") -> PlaceOrder:
-    return place(account, market, "buy", price, quantity, deadline_ms=FOREVER_MS)
-
-
-def sells(account: Account, market: Market, price: str | None, quantity: str = "1") -> PlaceOrder:
-    return place(account, market, "sell", price, quantity, deadline_ms=FOREVER_MS)
-
-
-def good_till(command: PlaceOrder, expires_us: int) -> PlaceOrder:
-    return asking(command, own={"time_in_force": "gtd"}, expires_us=expires_us)
-
-
-def the_order(reply: wire.Reply) -> wire.OrderState:
-    assert reply.code == "", reply.message
-    (state,) = reply.orders
-    return state
-
-
-def changes_of(worker: DrivenWorker) -> list[tuple[str, int, str, str]]:
-    """Return what was told since the last call: kind, order, status and reason."""
-    events, worker.events = worker.events, []
-    return [
-        (change.kind, change.order.id, change.order.status, change.order.reason)
-        for _, payload in events
-        for change in wire.decode_private(wire.decode_event(payload).private).changes
-    ]
-
-
-def assert_replays(worker: DrivenWorker) -> None:
-    assert_sound()
-    with connect(shard_id=0, owner="verify") as session:
-        found = verify_shard(session, 0)
-    assert found.differences == []
-    assert found.state_hash == worker.state_hash() == rebuilt_hash()
 
 
 # --- stored ---------------------------------------------------------------------------------------
@@ -221,6 +169,12 @@ def test_matches_that_were_prevented_are_stored_and_told(
     assert list_prevented_matches(bob.pk, market.pk) == []
     assert_replays(worker)
 
+    PreventedMatch.objects.update(quantity=1)
+    with connect(shard_id=0, owner="verify") as session:
+        (found,) = verify_shard(session, 0).differences
+    assert found.startswith("prevented match: stored ")
+    assert any("losses are its prevented matches" in b.text() for b in reconcile())
+
 
 def test_pages_of_prevented_matches_go_either_way(
     worker: DrivenWorker, market: Market, ann: Account
@@ -310,162 +264,3 @@ def test_a_waiting_order_is_amended_where_it_waits(
     assert state_of_row(row, get_market_terms("BTC/USD")) == amended
     assert row.hold == row.conditions.protection_price * 2
     assert_replays(worker)
-
-
-# --- due ------------------------------------------------------------------------------------------
-
-
-def test_orders_end_on_time_and_others_stay(
-    worker: DrivenWorker, market: Market, ann: Account, clock: Clock
-) -> None:
-    soon, later = (
-        the_order(reply)
-        for reply in worker.settle(
-            good_till(buys(ann, market, "9.00"), clock.time_us + 1_000_000),
-            good_till(buys(ann, market, "9.00"), clock.time_us + 2_000_000),
-        )
-    )
-    clock.pass_ms(999)
-    worker.fire_due()
-    assert Order.objects.filter(status="new").count() == 2
-    clock.pass_ms(1)
-    worker.fire_due()
-    worker.fire_due()
-
-    row = get_order(soon.id, account_ids=[ann.pk])
-    assert (row.status, row.reason, row.hold) == ("expired", "time_over", 0)
-    assert get_order(later.id, account_ids=[ann.pk]).status == "new"
-    assert [row for row in journal() if row[0] == "due"] == [DUE]
-    entry = Command.objects.get(kind="due")
-    assert (entry.account_id, entry.market_id) == (None, market.pk)
-    assert_replays(worker)
-
-
-def test_a_worker_by_itself_ends_orders_and_lets_a_chain_go_on(
-    market: Market, ann: Account, bob: Account
-) -> None:
-    """No command comes to wake it."""
-    with driven_worker() as worker:
-        now_us = worker.memory.clock_us()
-        worker.settle(good_till(buys(ann, market, "1.00"), now_us + 1_500_000))
-        worker.settle(buys(bob, market, "10.00", "0.1"), buys(bob, market, "9.00", "5"))
-        worker.settle(*_stops(ann, market, CHAIN_MAX + 3))
-        worker.settle(sells(ann, market, "10.00", "0.1"))
-        assert OrderConditions.objects.filter(trigger_state="queued").count() == 3
-    with running_worker():
-        until(lambda: not _waiting(), what="the end of the chain")
-        until(lambda: Order.objects.filter(reason="time_over").exists(), what="the end of an order")
-    assert_sound()
-
-
-def test_a_chain_goes_on_after_a_kill_to_the_same_end(
-    market: Market, ann: Account, bob: Account, clock: Clock
-) -> None:
-    former = DrivenWorker(clock_us=clock)
-    assert former.take_over()
-    former.settle(buys(bob, market, "10.00", "0.1"), buys(bob, market, "9.00", "50"))
-    cid = make_account("cid", BTC="10")
-    stops = [stop for who in (ann, cid) for stop in _stops(who, market, CHAIN_MAX + 5)]
-    former.settle(*stops)
-    former.settle(sells(ann, market, "10.00", "0.1"))
-    former.close()  # as if killed
-    expire_lease()
-    with driven_worker(clock_us=clock) as successor:
-        assert len(_waiting()) == CHAIN_MAX + 10
-        assert successor.shard.pipeline.wait_ms(250) == 0
-        successor.fire_due()
-        assert len(_waiting()) == 10
-        successor.fire_due()
-        assert _waiting() == []
-        assert successor.shard.pipeline.wait_ms(250) == 250
-        assert [row for row in journal() if row[0] == "due"] == [DUE, DUE]
-        # Each by its age, though not all by one command.
-        rows = Trade.objects.order_by("sequence").exclude(price=10)
-        takers = list(rows.values_list("taker_order_id", flat=True))
-        assert takers == sorted(takers)
-        assert len(takers) == 2 * (CHAIN_MAX + 5)
-        assert_replays(successor)
-
-
-def test_many_that_end_at_once_end_in_parts_and_no_market_waits_for_another(
-    market: Market, ann: Account, clock: Clock
-) -> None:
-    other = make_market("ETH", "EUR")
-    cid = make_account("cid", EUR="10")
-    with driven_worker(clock_us=clock) as worker:
-        at_us = clock.time_us + 1_000_000
-        many = [good_till(buys(ann, market, "1.00", "0.001"), at_us)] * (EXPIRIES_MAX + 1)
-        worker.settle(*many, good_till(buys(cid, other, "1.00"), at_us))
-        clock.pass_ms(1_000)
-
-        worker.fire_due()
-        left = Order.objects.filter(status="new").values_list("market_id", flat=True)
-        assert list(left) == [market.pk]
-        assert worker.shard.pipeline.wait_ms(250) == 0
-        worker.fire_due()
-        assert not left.all().exists()
-        assert [row for row in journal() if row[0] == "due"] == [DUE] * 3
-        assert_replays(worker)
-
-
-def test_an_end_that_cannot_be_stored_is_void_and_tried_again_later(
-    worker: DrivenWorker, market: Market, ann: Account, clock: Clock
-) -> None:
-    worker.settle(good_till(buys(ann, market, "9.00"), clock.time_us + 1_000_000))
-    clock.pass_ms(1_000)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE matching_order ADD CONSTRAINT no_end CHECK (reason = '')")
-        try:
-            worker.fire_due()
-            worker.fire_due()
-            assert journal()[1:] == [("due", "void", "CheckViolation")]
-        finally:
-            cursor.execute("ALTER TABLE matching_order DROP CONSTRAINT no_end")
-    assert worker.shard.pipeline.wait_ms(250) == 250
-    worker.fire_due()
-    assert Order.objects.filter(status="new").count() == 1
-    clock.pass_ms(RETRY_US // 1_000)
-    worker.fire_due()
-    assert Order.objects.get().reason == "time_over"
-    assert_replays(worker)
-
-
-# --- before ---------------------------------------------------------------------------------------
-
-
-def test_orders_of_the_former_version_are_there_after_the_migration_and_trade(
-    market: Market, ann: Account, bob: Account, clock: Clock
-) -> None:
-    """There and back: what the migration made goes, and the orders stay."""
-    with driven_worker(clock_us=clock) as former:
-        former.settle(sells(ann, market, "10.00"), buys(bob, market, "10.00", "0.4"))
-        former.settle(buys(bob, market, "9.00"))
-    figures = Order.objects.order_by("pk").values_list("pk", "remaining_quantity", "hold")
-    before = list(figures)
-    try:
-        call_command("migrate", "matching", "0009", verbosity=0)
-    finally:
-        call_command("migrate", "matching", verbosity=0)
-    command = Command.objects.get(kind="configure")
-    fields = msgspec.msgpack.decode(command.body)[:FORMER_CONFIGURE_FIELDS]
-    Command.objects.filter(pk=command.pk).update(body=msgspec.msgpack.encode(fields))
-
-    with driven_worker(clock_us=clock) as successor:
-        rules = successor.memory.context.terms[market.pk].rules
-        assert rules.self_trade_modes == "none,taker,maker,both,decrement"
-        assert (rules.self_trade_mode, rules.max_trigger_orders) == ("taker", None)
-        assert list(figures.all()) == before
-        assert_replays(successor)
-        (bought,) = map(the_order, successor.settle(buys(bob, market, "10.00", "0.6")))
-        assert bought.status == "filled"
-        assert_replays(successor)
-
-
-def _stops(account: Account, market: Market, count: int) -> list[PlaceOrder]:
-    stop = asking(sells(account, market, None, "0.01"), trigger="stop", trigger_price="10.00")
-    return [stop] * count
-
-
-def _waiting() -> list[int]:
-    rows = OrderConditions.objects.exclude(trigger_state__in=("", "triggered"))
-    return list(rows.order_by("pk").values_list("pk", flat=True))

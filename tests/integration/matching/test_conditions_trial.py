@@ -20,6 +20,7 @@ from matching.commands.place import PlaceOrder
 from matching.conditions import Conditions
 from matching.markets.selectors import get_market_terms
 from matching.models import Market, Order, OrderConditions, PreventedMatch
+from matching.orders.by_sequence import get_book_snapshot
 from matching.rows.orders import state_of_row
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
@@ -71,6 +72,7 @@ def test_everything_agrees_after_random_batches(
         told |= _told(worker)
         assert worker.state_hash() == rebuilt_hash()
     _assert_told_is_stored(told)
+    _assert_snapshot_is_the_book(worker, market)
     assert_sound()
     with connect(shard_id=0, owner="verify") as session:
         found = verify_shard(session, 0)
@@ -106,6 +108,19 @@ def _sibling_of(account: Account) -> Account:
             source="bank",
         )
     return sibling
+
+
+def _assert_snapshot_is_the_book(worker: DrivenWorker, market: Market) -> None:
+    terms = get_market_terms("BTC/USD")
+    book = worker.memory.context.engine.market(market.pk)
+    shown = {
+        (side, terms.price_text(ticks), terms.quantity_text(lots))
+        for side, levels in (("buy", book.depth("buy")), ("sell", book.depth("sell")))
+        for ticks, lots in levels
+    }
+    snapshot = get_book_snapshot(terms, trades_max=1)
+    assert snapshot is not None
+    assert set(snapshot.levels) == shown
 
 
 def _told(worker: DrivenWorker) -> dict[int, wire.OrderState]:
