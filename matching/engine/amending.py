@@ -23,6 +23,8 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
     if has_others(market, order):
         return [checks.IN_LIST]
+    if market.is_protected(order.account_id):
+        return [checks.PROTECTED]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
     price_ticks = order.price_ticks if command.price_ticks is None else command.price_ticks

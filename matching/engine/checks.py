@@ -78,6 +78,9 @@ LIST: Final = OrderRejected(
     "The orders of a list must be of one quantity each side, in one market, and fit each other.",
 )
 IN_LIST: Final = OrderRejected("order_in_list", "An order of a list is cancelled, not amended.")
+PROTECTED: Final = OrderRejected(
+    "protection", "The account's market-maker protection has ended its quotes: reset it first."
+)
 BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict themselves.")
 
 

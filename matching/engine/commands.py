@@ -101,6 +101,25 @@ class Continue(msgspec.Struct, frozen=True, gc=False):
     time_us: int
 
 
+class SetProtection(msgspec.Struct, frozen=True, gc=False):
+    """Protect an account's quotes in a market; without both maxima: not any more."""
+
+    market_id: int
+    account_id: int
+    fills_max: int | None
+    lots_max: int | None
+    window_us: int
+    time_us: int
+
+
+class ResetProtection(msgspec.Struct, frozen=True, gc=False):
+    """Let an account whose protection has ended its quotes go on, with nothing counted."""
+
+    market_id: int
+    account_id: int
+    time_us: int
+
+
 class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
     """Add a market, or replace the rules of one (tick and lot only when halted and empty)."""
 
@@ -159,6 +178,8 @@ Command = (
     | Amend
     | Expire
     | Continue
+    | SetProtection
+    | ResetProtection
     | ConfigureMarket
     | SetPhase
     | EndAuction

@@ -24,7 +24,9 @@ from matching.engine.commands import (
     FireSwitch,
     Place,
     PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
     SetSwitch,
 )
 from matching.engine.entering import place
@@ -35,6 +37,7 @@ from matching.engine.listing import place_list
 from matching.engine.lists import check_holds
 from matching.engine.market import Market
 from matching.engine.orders import Order
+from matching.engine.protecting import reset_protection, set_protection
 from matching.engine.recovery import load_order, state_hash
 from matching.engine.rules import MarketSnapshot
 from matching.engine.timers import Switches
@@ -58,6 +61,8 @@ class Engine:
             SetPhase: set_phase,
             EndAuction: end_auction,
             Continue: go_on,
+            SetProtection: set_protection,
+            ResetProtection: reset_protection,
         }
         self._handlers: dict[type, Any] = {
             Cancel: self._cancel,
@@ -77,14 +82,15 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        mark = len(log.orders), len(log.markets), len(log.switches), len(log.trails)
+        mark = len(log.orders), len(log.markets), len(log.puts)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
                 return [checks.NO_MARKET] if market is None else place(market, command)
             handler = self._by_market.get(type(command))
             if handler is not None:
-                market = self._markets.get(command.market_id)  # type: ignore[union-attr]
+                concerning: Any = command
+                market = self._markets.get(concerning.market_id)
                 return [checks.NO_MARKET] if market is None else handler(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
@@ -111,7 +117,7 @@ class Engine:
         for market in self._log.roll_back(back_to):
             self._markets.pop(market.rules.market_id, None)
         for market in self._markets.values():
-            market.abandon_command()
+            market.end_undo()
 
     # --- reading ------------------------------------------------------------------------------
 

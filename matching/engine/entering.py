@@ -82,7 +82,7 @@ def enter(market: Market, order: Order, events: list[Event], *, time_us: int) ->
         market.rest(order)
     else:
         end_taking(market, order, take(market, order, events, time_us=time_us), events)
-    if market.triggers.count or market.lists:
+    if market.triggers.count or market.lists or market.protections:
         follow(market, events, time_us=time_us)
     market.tell_touched(events)
 
@@ -145,6 +145,8 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
         refused = check_phase(market, terms)
         if refused is not None:
             return refused
+    if market.protections and market.is_protected(command.account_id):
+        return checks.PROTECTED
     if terms.order_type == "limit":
         if terms.budget_units is not None:
             return checks.QUANTITY

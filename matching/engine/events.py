@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from matching.engine.orders import Order, OrderStatus, SelfTradeMode, Side
-from matching.engine.rules import MarketPhase, Reference
+from matching.engine.rules import MarketPhase, Protection, Reference
 
 # Why an order was refused: nothing was written.
 RejectReason = Literal[
@@ -42,6 +42,7 @@ RejectReason = Literal[
     "list_not_possible",
     "order_in_list",
     "phase_not_possible",
+    "protection",
 ]
 
 
@@ -178,6 +179,14 @@ class OrderClosed(msgspec.Struct, frozen=True, gc=False):
     released_units: int
 
 
+class ProtectionChanged(msgspec.Struct, frozen=True, gc=False):
+    """What protects an account's quotes, and what was counted; None: nothing protects them."""
+
+    market_id: int
+    account_id: int
+    protection: Protection | None
+
+
 class DepthChanged(msgspec.Struct, frozen=True, gc=False):
     """The whole quantity at a price after the command; 0 removes the level. +1 per change."""
 
@@ -215,6 +224,7 @@ Event = (
     | OrderTriggered
     | OrderShifted
     | ListDone
+    | ProtectionChanged
     | TrailMoved
     | OrderAmended
     | OrderClosed

@@ -14,6 +14,7 @@ from matching.engine.events import Event, OrderShifted, OrderTriggered, Traded
 from matching.engine.lists import claim, has_others, react
 from matching.engine.market import Market
 from matching.engine.orders import Order
+from matching.engine.protecting import protect
 from matching.engine.taking import end_taking, take
 
 CHAIN_MAX: Final = 64
@@ -25,7 +26,7 @@ def follow(market: Market, events: list[Event], *, time_us: int) -> None:
     Nothing fires but in continuous trading; what the book did meanwhile is looked at then.
     """
     triggers = market.triggers
-    if not triggers.count and not market.lists:
+    if not triggers.count and not market.lists and not market.protections:
         return
     sequence_before = triggers.sequence
     looked = _look(market, events, 0, time_us=time_us)
@@ -55,6 +56,9 @@ def _look(market: Market, events: list[Event], looked: int, *, time_us: int) -> 
         if type(event) is Traded and event.price_ticks != seen_ticks:
             seen_ticks = event.price_ticks
             triggers.reach("last", seen_ticks, events)
+    if market.protections:
+        protect(market, new, events, time_us=time_us)
+        new = events[looked:]
     react(market, new, events, time_us=time_us)
     if market.phase == "continuous":
         triggers.look("bid", events)

@@ -12,7 +12,7 @@ from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
 from matching.engine.events import DepthChanged, Event, MarketChanged
 from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
-from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Protection, Reference
 from matching.engine.timers import Expiries
 from matching.engine.triggers import Triggers
 from matching.engine.undo import MarketBefore, UndoLog, restore_order
@@ -35,6 +35,7 @@ class Market:
         "last_price_ticks",
         "lists",
         "phase",
+        "protections",
         "rules",
         "static_ticks",
         "trade_sequence",
@@ -57,6 +58,7 @@ class Market:
         # The open orders of each list, by their ids.
         self.lists: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
+        self.protections = dict(snapshot.protections)
         self.triggers = Triggers(self, snapshot, log)
         self._log = log
         # Levels touched by the running command, in that order: key -> lots before.
@@ -126,6 +128,7 @@ class Market:
             self.triggers.marks(),
             self.static_ticks,
             self.auction_ends_us,
+            tuple(sorted(self.protections.items())),
         )
 
     def book_side(self, side: Side) -> BookSide:
@@ -258,6 +261,7 @@ class Market:
     def end_loading(self) -> None:
         """Check a freshly loaded book. Raises EngineError where it crosses and must not."""
         self._totals_before.clear()
+        self.triggers.end_loading()
         if self.phase in ("continuous", "post_only") and self.is_crossed():
             raise EngineError(f"market {self.rules.market_id}: the loaded book is crossed")
 
@@ -267,9 +271,32 @@ class Market:
         self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
         events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
 
-    def abandon_command(self) -> None:
-        """Forget which levels a failed command touched."""
+    def put_protection(self, account_id: int, protection: Protection | None) -> None:
+        """Give an account another protection, None: none."""
+        self._log.puts.append((self._set_protection, account_id, self.protections.get(account_id)))
+        self._set_protection(account_id, protection)
+
+    def _set_protection(self, account_id: int, protection: Protection | None) -> None:
+        if protection is None:
+            self.protections.pop(account_id, None)
+        else:
+            self.protections[account_id] = protection
+
+    def is_protected(self, account_id: int) -> bool:
+        """Tell whether an account's protection has ended its quotes and lets nothing in."""
+        protection = self.protections.get(account_id)
+        return protection is not None and protection.is_tripped
+
+    def end_undo(self) -> None:
+        """Let the orders that wait stand as their own fields say; forget what was touched."""
         self._totals_before.clear()
+        if self.triggers.is_damaged:
+            self.triggers.restore(
+                order
+                for mine in self._by_account.values()
+                for order in mine.values()
+                if order.trigger_state in WAITING
+            )
 
     def restore(self, before: MarketBefore) -> None:
         """Take back rules, phase and counters."""
@@ -292,6 +319,8 @@ class Market:
         """
         damaged: dict[int, BookSide] = {}
         for order, before in befores:
+            if order.trigger_state or (before is not None and before.trigger_state):
+                self.triggers.is_damaged = True
             side = self.book_side(order.terms.side)
             prices = (
                 [order.price_ticks] if before is None else [order.price_ticks, before.price_ticks]
@@ -314,15 +343,6 @@ class Market:
         for key, side in damaged.items():
             side.repair(key)
         self.lists = {list_id: legs for list_id, legs in self.lists.items() if legs}
-
-    def restore_triggers(self) -> None:
-        """Let the orders that wait stand as their own fields say, after an undo."""
-        self.triggers.restore(
-            order
-            for mine in self._by_account.values()
-            for order in mine.values()
-            if order.trigger_state in WAITING
-        )
 
     def _place_of(self, order: Order) -> tuple[BookSide, int]:
         """Return an order's side of the book and its level's key there."""

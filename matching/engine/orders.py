@@ -28,6 +28,7 @@ CloseReason = Literal[
     "list",
     "interrupted",
     "market_closed",
+    "protection",
 ]
 # What becomes of two orders of one owner that meet, by the mode of the one that arrives.
 SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement"]

@@ -70,6 +70,8 @@ def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int
             market.auction_ends_us,
         )
         digest.update(f"\nmarket {rules!a} {figures!a}".encode())
+        for account_id, protection in sorted(market.protections.items()):
+            digest.update(f"\nprotection {(account_id, *astuple(protection))!a}".encode())
         for mark in market.triggers.marks():
             digest.update(f"\ntrail {astuple(mark)!a}".encode())
         for order in market.open_orders():

@@ -97,6 +97,21 @@ class TrailMark(msgspec.Struct, frozen=True, gc=False):
     price_ticks: int
 
 
+class Protection(msgspec.Struct, frozen=True, gc=False):
+    """What a market maker lets happen to its quotes in a window, and what has happened since.
+
+    ``fills_max``, ``lots_max``: None: any. ``began_us``: when the first fill that is counted was.
+    """
+
+    fills_max: int | None
+    lots_max: int | None
+    window_us: int
+    began_us: int = 0
+    fills: int = 0
+    lots: int = 0
+    is_tripped: bool = False
+
+
 class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
     """All that the engine remembers of a market but its open orders, as the tables hold it.
 
@@ -113,3 +128,4 @@ class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
     trails: tuple[TrailMark, ...] = ()
     static_ticks: int | None = None
     auction_ends_us: int | None = None
+    protections: tuple[tuple[int, Protection], ...] = ()

@@ -1,28 +1,19 @@
 """Matching: a taker meets the book, best price first, then oldest first, at the maker's price."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from matching.engine import bounds, iceberg
 from matching.engine.amounts import fee_units, lot_cost_units, notional_units, rebate_units
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
-from matching.engine.orders import CloseReason, Order, OrderType
+from matching.engine.orders import Order
 from matching.engine.preventing import mode_of, party_of, prevent
 
 # Why matching ended: nothing more wanted; the taker ends at an own order; nothing (more) within the
 # limit or in the book; the budget does not cover one lot at the next price; or that price is so far
 # away that the market stops into an auction.
 Stop = Literal["done", "self_trade", "book_end", "unaffordable", "interrupted"]
-
-# Why the rest of an order expires that does not rest, by where it stopped.
-_EXPIRIES: Final[dict[tuple[Stop, OrderType], CloseReason]] = {
-    ("book_end", "limit"): "ioc_unfilled",
-    ("book_end", "market"): "no_liquidity",
-    ("unaffordable", "market"): "no_liquidity",
-    ("interrupted", "limit"): "interrupted",
-    ("interrupted", "market"): "interrupted",
-}
 
 
 def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> Stop:
@@ -172,11 +163,9 @@ def _trade(
     )
     if maker.maker_ppm < 0:
         buys = terms.side == "buy"
-        traded.rebate_units = rebate_units(
-            taker_received_units=base_units if buys else quote_units,
-            maker_ppm=maker.maker_ppm,
-            taker_fee_units=traded.buyer_fee_units if buys else traded.seller_fee_units,
-        )
+        received_units = base_units if buys else quote_units
+        taker_fee_units = traded.buyer_fee_units if buys else traded.seller_fee_units
+        traded.rebate_units = rebate_units(received_units, maker.maker_ppm, taker_fee_units)
     return traded
 
 
@@ -191,11 +180,15 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
             events.append(OrderClosed(taker, released_units))
     elif stop == "self_trade":
         close(taker, "cancelled", "self_trade", events)
-    elif not taker.terms.may_rest:
-        close(taker, "expired", _EXPIRIES[stop, taker.terms.order_type], events)
-    else:
+    elif taker.terms.may_rest:
         market.touch_level_of(taker)
         market.rest(taker)
+    elif stop == "interrupted":
+        close(taker, "expired", "interrupted", events)
+    elif taker.terms.order_type == "market":
+        close(taker, "expired", "no_liquidity", events)
+    else:
+        close(taker, "expired", "ioc_unfilled", events)
 
 
 def _tell_last_fill(events: list[Event]) -> None:

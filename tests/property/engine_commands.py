@@ -17,7 +17,9 @@ from matching.engine.commands import (
     ListLeg,
     Place,
     PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
 )
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
 from matching.engine.rules import SELF_TRADE_MODES, IntegerRules
@@ -82,9 +84,9 @@ class CommandMaker:
         make: Callable[[], Command] = self.random.choices(
             (
                 *(self.place, self.cancel, self.amend, self.cancel_all),
-                *(self.phase, self.configure, self.due, self.place_list),
+                *(self.phase, self.configure, self.due, self.place_list, self.protect),
             ),
-            (620, 90, 180, 5, 10, 5, 30, 60),
+            (620, 90, 180, 5, 10, 5, 30, 60, 15),
         )[0]
         return make()
 
@@ -278,6 +280,15 @@ class CommandMaker:
             Conditions(**asked),
         )
         return ListLeg(self.new_id(), terms, price, quantity)
+
+    def protect(self) -> Command:
+        pick = self.random.choice
+        market_id, account_id = pick((1, 1, 2, 3, 9)), pick(self.accounts)
+        if self.random.random() < 0.6:
+            return ResetProtection(market_id, account_id, self.time_us)
+        fills_max, lots_max = pick((None, 1, 3)), pick((None, 4, 30))
+        window_us = pick((50, 1_000, 100_000))
+        return SetProtection(market_id, account_id, fills_max, lots_max, window_us, self.time_us)
 
     def due(self) -> Command:
         market_id = self.random.choice((1, 1, 2, 3, 9))

@@ -322,6 +322,16 @@ class Trial:
             bids, asks = market.depth("buy", 1), market.depth("sell", 1)
             if market.phase in ("continuous", "post_only"):
                 assert not bids or not asks or bids[0][0] < asks[0][0]
+            assert [
+                (one.fills_max, one.lots_max, one.window_us, one.fills, one.lots, one.is_tripped)
+                for _, one in sorted(market.protections.items())
+            ] == [
+                (
+                    *(one.fills_max, one.lots_max, one.window, len(one.fills)),
+                    *(sum(lots for _, lots in one.fills), one.tripped),
+                )
+                for _, one in sorted(naive.protections.items())
+            ]
             indication, naive_one = indicate(market), naive_indicate(naive)
             assert (None if indication is None else astuple(indication)) == naive_one
             assert (market.static_ticks, market.auction_ends_us, market.phase) == (

@@ -18,9 +18,12 @@ from matching.engine.commands import (
     Expire,
     Place,
     PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
 )
 from matching.engine.phases import may_change
+from tests.property.naive_amending import NaiveAmending
 from tests.property.naive_auction import uncross
 from tests.property.naive_checks import (
     check_band,
@@ -30,19 +33,14 @@ from tests.property.naive_checks import (
     check_name,
     check_open_orders,
     check_phase,
-    check_price,
-    check_total,
+    check_protection,
 )
-from tests.property.naive_funds import NaiveFunds
 from tests.property.naive_matching import (
-    awaited,
     begin_trailing,
     close,
-    end,
     follow,
     is_reached,
     is_trailing,
-    match,
     would_cost,
     would_fill,
     would_sell,
@@ -50,6 +48,7 @@ from tests.property.naive_matching import (
 from tests.property.naive_orders import (
     NaiveMarket,
     NaiveOrder,
+    NaiveProtection,
     Outcome,
     RefusedError,
     holder,
@@ -60,7 +59,7 @@ DAY_US = 24 * 60 * 60 * 1_000_000
 EXPIRIES = 200
 
 
-class NaiveExchange(NaiveFunds):
+class NaiveExchange(NaiveAmending):
     """What its commands do."""
 
     # --- commands -----------------------------------------------------------------------------
@@ -98,6 +97,8 @@ class NaiveExchange(NaiveFunds):
                 self.market(command.market_id)
                 outcome = Outcome()
                 self.end_closed(self.markets[command.market_id], outcome)
+            case SetProtection() | ResetProtection():
+                return self.set_protection(command)
             case ConfigureMarket():
                 outcome = self.configure(command)
             case SetPhase():
@@ -119,17 +120,6 @@ class NaiveExchange(NaiveFunds):
         if market_id not in self.markets:
             raise RefusedError("market_not_found")
         return self.markets[market_id]
-
-    def find(self, command: Cancel | Amend) -> NaiveOrder:
-        market = self.markets.get(command.market_id)
-        for order in market.orders if market else []:
-            if (
-                order.order_id == command.order_id
-                and order.account_id == command.account_id
-                and order.status == "open"
-            ):
-                return order
-        raise RefusedError("order_not_open")
 
     def cancel_all(self, command: CancelAll) -> Outcome:
         market, outcome = self.market(command.market_id), Outcome()
@@ -178,6 +168,19 @@ class NaiveExchange(NaiveFunds):
         self.change_phase(market, command.phase, ends, outcome)
         return outcome
 
+    def set_protection(self, command: SetProtection | ResetProtection) -> Outcome:
+        protections, account_id = self.market(command.market_id).protections, command.account_id
+        if isinstance(command, ResetProtection):
+            if account_id in protections:
+                protections[account_id] = replace(protections[account_id], fills=[], tripped=False)
+        elif command.fills_max is None and command.lots_max is None:
+            protections.pop(account_id, None)
+        else:
+            protections[account_id] = NaiveProtection(
+                command.fills_max, command.lots_max, command.window_us
+            )
+        return Outcome()
+
     def change_phase(
         self, market: NaiveMarket, phase: str, ends: int | None, outcome: Outcome
     ) -> None:
@@ -214,14 +217,6 @@ class NaiveExchange(NaiveFunds):
         else:
             self.meet(market, order, outcome)
         follow(market, outcome.log)
-
-    def meet(self, market: NaiveMarket, order: NaiveOrder, outcome: Outcome) -> None:
-        """Let an order trade with the others, or gather with them."""
-        if market.phase == "auction":
-            market.rest(order)
-        else:
-            end(market, order, match(market, order, outcome.log), outcome.log)
-        market.orders.append(order)
 
     def place_list(self, command: PlaceList) -> Outcome:
         market, outcome = self.market(command.market_id), Outcome()
@@ -287,6 +282,7 @@ class NaiveExchange(NaiveFunds):
         """The order as it is accepted, but for its funds."""
         terms, asked = command.terms, command.terms.conditions
         check_phase(market, new_order(command))
+        check_protection(market, new_order(command))
         if terms.order_type == "limit":
             check_limit(market, command.price_ticks, command.quantity_lots)
             about = market.last_price if asked.trigger is None else asked.trigger_ticks
@@ -359,88 +355,6 @@ class NaiveExchange(NaiveFunds):
             raise RefusedError("no_reference_price")
         above = -(-about * market.rules.protection_ppm // 1_000_000)
         order.protection = min(about + above, market.rules.max_price_ticks)
-
-    # --- amending -----------------------------------------------------------------------------
-
-    def amend(self, command: Amend) -> Outcome:
-        order = self.find(command)
-        market = self.markets[command.market_id]
-        if market.others(order):
-            raise RefusedError("order_in_list")
-        check_phase(market, order)
-        price = command.price_ticks if command.price_ticks is not None else order.price
-        quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
-        if order.waits:
-            return self.amend_waiting(market, order, command, price, quantity)
-        if (price, quantity) == (order.price, order.quantity):
-            raise RefusedError("nothing_to_amend")
-        check_limit(market, price, quantity)
-        if price != order.price:
-            check_band(market, price, market.last_price)
-        check_total(market, order, quantity)
-        if order.post_only and market.crosses(order.side, price):
-            raise RefusedError("post_only_would_cross")
-        if command.trigger_ticks is not None:
-            raise RefusedError("not_triggerable")
-        rules = market.rules
-        left = quantity - order.filled - order.prevented
-        needed = left * (price * rules.tick_lot_units if order.side == "buy" else rules.lot_units)
-        more_held = needed - market.held(order)
-        self.check_funds(market, order, more_held)
-        keeps_place = price == order.price and quantity < order.quantity
-        order.price, order.quantity = price, quantity
-        outcome = Outcome(order=order, more_held=more_held)
-        if keeps_place:
-            if order.shown_slice is not None:
-                order.shown_slice = min(order.shown_slice, left)
-        else:
-            market.orders.remove(order)  # nobody meets it while it takes
-            order.shown_slice = None
-            self.meet(market, order, outcome)
-        follow(market, outcome.log)
-        return outcome
-
-    def amend_waiting(
-        self,
-        market: NaiveMarket,
-        order: NaiveOrder,
-        command: Amend,
-        price: int | None,
-        quantity: int | None,
-    ) -> Outcome:
-        trigger, protection = order.trigger, order.protection
-        if command.trigger_ticks is not None:
-            trigger = command.trigger_ticks
-            if is_trailing(order) or order.waits == "turn":
-                raise RefusedError("not_triggerable")
-            check_price(market, trigger)
-            if is_reached(market.reference(order.looks_at), trigger, order.fires_on):
-                raise RefusedError("would_trigger_at_once")
-            if protection is not None:
-                moved = protection + trigger - awaited(order)
-                protection = min(max(1, moved), market.rules.max_price_ticks)
-        asks = trigger, protection, price, quantity
-        if asks == (order.trigger, order.protection, order.price, order.quantity):
-            raise RefusedError("nothing_to_amend")
-        if order.is_market:
-            if price is not None:
-                raise RefusedError("price_out_of_range")
-            if order.budget is not None and quantity is not None:
-                raise RefusedError("quantity_out_of_range")
-            check_market_order(market, quantity, order.budget)
-        else:
-            check_limit(market, price, quantity)
-            check_band(market, price, trigger)
-        if quantity is not None:
-            check_total(market, order, quantity)
-        before = order.trigger, order.protection, order.price, order.quantity
-        held_before = market.held(order)
-        order.trigger, order.protection, order.price, order.quantity = asks
-        more_held = market.held(order) - held_before
-        order.trigger, order.protection, order.price, order.quantity = before
-        self.check_funds(market, order, more_held)
-        order.trigger, order.protection, order.price, order.quantity = asks
-        return Outcome(order=order, more_held=more_held)
 
 
 def market_of(command: Command) -> int:

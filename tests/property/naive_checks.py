@@ -16,6 +16,12 @@ def check_phase(market: NaiveMarket, order: NaiveOrder) -> None:
         raise RefusedError("market_halted")
 
 
+def check_protection(market: NaiveMarket, order: NaiveOrder) -> None:
+    protection = market.protections.get(order.account_id)
+    if protection is not None and protection.tripped:
+        raise RefusedError("protection")
+
+
 def check_price(market: NaiveMarket, price: int | None) -> None:
     if price not in range(1, market.rules.max_price_ticks + 1):
         raise RefusedError("price_out_of_range")

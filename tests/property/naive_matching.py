@@ -147,7 +147,8 @@ def look(market: NaiveMarket, log: Log, looked: int) -> int:
     for entry in new:
         if entry[0] == "trade":
             reach(market, "last", entry[4])
-    react(market, new, log)
+    protect(market, new, log)
+    react(market, log[looked:], log)
     if market.phase != "continuous":
         return len(log)
     for side, name in (("buy", "bid"), ("sell", "ask")):
@@ -231,6 +232,23 @@ def meet(market: NaiveMarket, order: NaiveOrder, log: Log) -> None:
         close(order, "expired", "fok_unfillable", log)
         return
     end(market, order, match(market, order, log), log)
+
+
+def protect(market: NaiveMarket, new: Log, log: Log) -> None:
+    """End everything of market makers who have had too many fills."""
+    hit: list[int] = []
+    for entry in new:
+        if entry[0] == "trade":
+            account_id, lots = entry[2].account_id, entry[5]
+            protection = market.protections.get(account_id)
+            if protection is not None and not protection.tripped:
+                protection.count(market.now, lots)
+                hit.append(account_id)
+    for account_id in dict.fromkeys(hit):
+        if market.protections[account_id].tripped:
+            mine = [o for o in market.orders if o.account_id == account_id and o.status == "open"]
+            for order in sorted(mine, key=lambda order: order.order_id):
+                close(order, "cancelled", "protection", log)
 
 
 # --- lists ----------------------------------------------------------------------------------------

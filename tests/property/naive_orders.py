@@ -123,6 +123,26 @@ class RefusedError(Exception):
     """A rule says no."""
 
 
+@dataclass
+class NaiveProtection:
+    """What a market maker lets happen, and the fills since it was set: (when, lots)."""
+
+    fills_max: int | None
+    lots_max: int | None
+    window: int
+    fills: list[tuple[int, int]] = field(default_factory=list)
+    tripped: bool = False
+
+    def count(self, now: int, lots: int) -> None:
+        if self.fills and now - self.fills[0][0] >= self.window:
+            self.fills = []
+        self.fills.append((now, lots))
+        total = sum(lots for _, lots in self.fills)
+        self.tripped = (self.fills_max is not None and len(self.fills) >= self.fills_max) or (
+            self.lots_max is not None and total >= self.lots_max
+        )
+
+
 class NaiveMarket:
     """The rules, the last price, the number of trades and the orders, in no special order."""
 
@@ -132,6 +152,7 @@ class NaiveMarket:
         self.last_price: int | None = None
         self.static_price: int | None = None
         self.auction_ends: int | None = None
+        self.protections: dict[int, NaiveProtection] = {}
         self.now = 0
         self.trade_count = 0
         self.places = 0

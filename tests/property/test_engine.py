@@ -80,6 +80,7 @@ OUTCOMES = (
     "closed expired list",
     "closed cancelled list",
     "closed cancelled market_closed",
+    "closed cancelled protection",
     "triggered",
     "3 triggered",
     "list of 2 one",
