@@ -196,3 +196,32 @@ def test_accounts_of_one_owner_meet(exchange: Exchange, ann: Bot) -> None:
         taker = limit(other_key, "SELL", "100", "1", "EXPIRE_BOTH")
         assert shown(ann, maker)["status"] == "EXPIRED_IN_MATCH"
         assert len(of_order(other_key, taker)) == 1
+
+
+def test_a_market_of_other_modes(exchange: Exchange, ann: Bot) -> None:
+    modes = ("--self-trade-mode", "maker", "--self-trade-modes", "none,maker")
+    steps = ("--tick-size", "0.01", "--lot-size", "0.01", "--max-trigger-orders", "1")
+    exchange.create_market("USDT/EUR", *steps, *modes)
+    symbol = "USDTEUR"
+    info = ann.get("/api/v3/exchangeInfo", params={"symbol": symbol}).json()["symbols"][0]
+    assert info["defaultSelfTradePreventionMode"] == "EXPIRE_MAKER"
+    assert info["allowedSelfTradePreventionModes"] == ["NONE", "EXPIRE_MAKER"]
+    order = {"symbol": symbol, "type": "LIMIT", "timeInForce": "GTC", "quantity": "10"}
+    maker = ann.ok("POST", ORDER, **order, side="SELL", price="1")
+    other = {"side": "BUY", "price": "1"}
+
+    refused = ann.refused("POST", ORDER, **order, **other, selfTradePreventionMode="DECREMENT")
+    taken = ann.ok("POST", ORDER, **order, **other, selfTradePreventionMode="NONE")
+
+    assert refused[0] == -1013
+    # They trade, both sides for the same account, and nothing was prevented.
+    assert (taken["status"], taken["selfTradePreventionMode"]) == ("FILLED", "NONE")
+    assert "preventedQuantity" not in taken
+    named = {"symbol": symbol, "orderId": maker["orderId"]}
+    assert ann.ok("GET", PREVENTED, **named) == []
+    assert ann.ok("GET", ORDER, **named)["selfTradePreventionMode"] == "EXPIRE_MAKER"
+    stop = {"symbol": symbol, "side": "SELL", "type": "STOP_LOSS", "quantity": "10"}
+    ann.ok("POST", ORDER, **stop, stopPrice="0.9")
+    full = ann.refused("POST", ORDER, **stop, stopPrice="0.8")
+    assert full == (-1013, "Filter failure: MAX_NUM_ALGO_ORDERS")
+    ann.tidy_up(symbol)
