@@ -63,6 +63,7 @@ _NOT_ASKED_FOR: Final = frozenset(
         "carried",
         "conditions",
         "trigger_price",
+        "keeps_priority",
     }
 )
 
@@ -88,6 +89,8 @@ def fingerprint(command: WireCommand) -> bytes:
     conditions = asked_of(getattr(command, "conditions", None))
     if (trigger_price := getattr(command, "trigger_price", None)) is not None:
         conditions["trigger_price"] = trigger_price
+    if getattr(command, "keeps_priority", False):
+        conditions["keeps_priority"] = True
     if conditions:
         content = (*content, conditions)
     return blake2b(_encode_content(content), digest_size=16).digest()
