@@ -3,6 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.v1 import order_words
 from api.v1 import words as v1_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
@@ -19,7 +20,7 @@ from matching.rows.trades import trade_state
 from zavora.foundation.errors import MarketNotFound
 
 CANDLES_DEFAULT = 100
-STATUSES = {spelling(name): status for status, name in v1_words.STATUS.items()}
+STATUSES = {spelling(name): status for status, name in order_words.STATUS.items()}
 OPEN = ("new", "partially_filled")
 
 
@@ -54,7 +55,7 @@ class OrdersView(ApiView):
             limit=limit + 1,
         )
         page = [
-            v1_words.order(
+            order_words.order(
                 state_of_row(row, terms[row.market_id]),
                 terms[row.market_id],
                 account_id,
@@ -146,7 +147,7 @@ def _take_statuses(fields: Fields) -> list[str]:
         elif name in STATUSES:
             found.append(STATUSES[name])
         else:
-            expected = ", ".join(["Open", *v1_words.STATUS.values()])
+            expected = ", ".join(["Open", *order_words.STATUS.values()])
             fields.refuse("status", f"expected one or more of: {expected}")
     return found
 
