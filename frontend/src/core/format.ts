@@ -19,12 +19,25 @@ const dayAndClock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
+const dayAndMinute = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
 export function timeOfDay(iso: string): string {
   return clock.format(new Date(iso));
 }
 
 export function dateTime(iso: string): string {
   return dayAndClock.format(new Date(iso));
+}
+
+/** A time that somebody chose to the minute. */
+export function dayTime(iso: string): string {
+  return dayAndMinute.format(new Date(iso));
 }
 
 /** A balance: two decimals for what looks like a currency, eight for the rest, no tail of zeros. */

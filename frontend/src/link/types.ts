@@ -121,9 +121,7 @@ export interface Market {
   is_demo: boolean;
 }
 
-/** An order and its current state; `average_fill_price` is rounded half to even.
-
-    From `stop_price` on: what few orders ask for, null where it was not asked for. */
+/** An order now. Its average price is rounded half to even; what it did not ask for is null. */
 export interface Order {
   id: string;
   client_order_id: string | null;
