@@ -3,7 +3,7 @@
 The engine has the same as integers (``matching.engine.orders.Conditions``).
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -40,3 +40,15 @@ class Conditions(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 # Their names as an order is placed with them.
 ASKED: Final = Conditions.__struct_fields__[:11]
+_UNASKED: Final = Conditions()
+
+
+def asked_of(conditions: Conditions | None) -> dict[str, object]:
+    """Return by name what conditions ask for, in the order of the fields."""
+    if conditions is None:
+        return {}
+    return {
+        name: value
+        for name in ASKED
+        if (value := getattr(conditions, name)) != getattr(_UNASKED, name)
+    }

@@ -9,13 +9,15 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from accounts.money.reconcile import BREAKS_MAX, Break, Hold, checked, find_breaks, plain
-from matching.models import Market, MarketState, Order, Trade
+from matching.models import Market, MarketState, Order, OrderConditions, PreventedMatch, Trade
 
 # Table names, never data. The ledger's tables are read here, never written.
 _NAMES: Final = {
     "market": Market._meta.db_table,
     "state": MarketState._meta.db_table,
     "order": f'"{Order._meta.db_table}"',
+    "conditions": OrderConditions._meta.db_table,
+    "prevented": PreventedMatch._meta.db_table,
     "trade": Trade._meta.db_table,
     "entry": "accounts_ledgerentry",
     "transaction": "accounts_ledgertransaction",
@@ -40,6 +42,7 @@ def find_breaks_everywhere(cursor: CursorWrapper) -> list[Break]:
     return [
         *find_breaks(cursor, list_order_holds(cursor)),
         *checked(cursor, _orders_not_their_trades),
+        *checked(cursor, _orders_not_their_prevented),
         *checked(cursor, _orders_impossible),
         *checked(cursor, _trades_not_in_ledger),
         *checked(cursor, _ledger_without_trade),
@@ -88,25 +91,57 @@ def _orders_not_their_trades(cursor: CursorWrapper) -> list[Break]:
     ]
 
 
-def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
-    # What an order holds follows from what remains of it: a sell holds the rest in base, a buy
-    # the rest at its price in quote; one that is no longer open holds nothing.
+def _orders_not_their_prevented(cursor: CursorWrapper) -> list[Break]:
     rows = _rows(
         cursor,
-        "SELECT * FROM (SELECT o.id, o.status, o.hold, o.remaining_quantity, o.quantity,"
-        "  o.filled_quantity,"
+        "WITH losses AS ("
+        "  SELECT order_id, sum(quantity) AS quantity FROM ("
+        "    SELECT maker_order_id AS order_id, quantity, mode FROM {prevented}"
+        "    UNION ALL SELECT taker_order_id, quantity, mode FROM {prevented}) AS sides"
+        "  WHERE mode = 'decrement' GROUP BY order_id),"
+        " losers AS (SELECT id, prevented_quantity FROM {order}"
+        "  WHERE prevented_quantity IS NOT NULL)"
+        " SELECT coalesce(o.id, l.order_id), coalesce(l.quantity, 0), o.prevented_quantity"
+        " FROM losers o FULL JOIN losses l ON l.order_id = o.id"
+        " WHERE coalesce(o.prevented_quantity, 0) <> coalesce(l.quantity, 0)",
+    )
+    return [
+        Break(
+            "order's losses are its prevented matches",
+            {"order": str(pk)},
+            plain(quantity),
+            plain(prevented),
+        )
+        for pk, quantity, prevented in rows
+    ]
+
+
+def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
+    # What an order holds follows from what remains of it: a sell holds the rest in base, a buy
+    # the rest at its price in quote; one that is no longer open holds nothing. A market order is
+    # open while it waits: to buy it holds for the worst price that it takes, or its whole budget.
+    rows = _rows(
+        cursor,
+        "SELECT id, status, hold, remaining_quantity, quantity, filled_quantity, due FROM ("
+        " SELECT o.*, coalesce(o.prevented_quantity, 0) AS lost,"
+        "  coalesce(c.hidden_quantity, 0) AS hidden,"
         "  CASE WHEN o.status NOT IN ('new', 'partially_filled') THEN 0"
         "    WHEN o.side = 'sell' THEN o.remaining_quantity"
-        "    ELSE o.remaining_quantity * o.price END AS due FROM {order} o) AS orders"
-        " WHERE hold <> due OR due IS NULL OR hold = 'NaN' OR remaining_quantity < 0"
-        "  OR (status IN ('new', 'partially_filled')"
-        "    AND remaining_quantity + filled_quantity IS DISTINCT FROM quantity)",
+        "    WHEN o.quantity IS NULL AND c.trigger_state <> '' THEN o.quote_quantity"
+        "    ELSE o.remaining_quantity * coalesce(o.price, c.protection_price) END AS due"
+        " FROM {order} o LEFT JOIN {conditions} c ON c.order_id = o.id) AS orders"
+        " WHERE hold <> due OR due IS NULL OR hold = 'NaN' OR remaining_quantity < 0 OR lost < 0"
+        "  OR hidden < 0 OR hidden > remaining_quantity"
+        "  OR (status IN ('new', 'partially_filled') AND quantity IS NOT NULL"
+        "    AND remaining_quantity + filled_quantity + lost <> quantity)"
+        "  OR (status IN ('new', 'partially_filled') AND quantity IS NULL"
+        "    AND (quote_quantity IS NULL OR remaining_quantity + filled_quantity <> 0))",
     )
     return [
         Break(
             "order holds what remains of it",
             {"order": str(pk), "status": status},
-            f"hold {plain(due)}, remaining and filled {plain(quantity)} together",
+            f"hold {plain(due)}, remaining, filled and prevented {plain(quantity)} together",
             f"hold {plain(hold)}, remaining {plain(remaining)}, filled {plain(filled)}",
         )
         for pk, status, hold, remaining, quantity, filled, due in rows

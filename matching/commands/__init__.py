@@ -17,6 +17,7 @@ from matching.commands.due import DueKind
 from matching.commands.phase import PhaseKind
 from matching.commands.place import PlaceKind
 from matching.commands.switch import SwitchKind
+from matching.conditions import asked_of
 from matching.engine.orders import NOTHING_CARRIED
 
 TABLE: Final[tuple[Kind[Any], ...]] = (
@@ -60,6 +61,8 @@ _NOT_ASKED_FOR: Final = frozenset(
         "only_status",
         "replacement",
         "carried",
+        "conditions",
+        "trigger_price",
     }
 )
 
@@ -81,4 +84,10 @@ def fingerprint(command: WireCommand) -> bytes:
     carried = getattr(command, "carried", NOTHING_CARRIED)
     if carried is not NOTHING_CARRIED and carried != NOTHING_CARRIED:
         content = (*content, carried)
+    # By name, so that one which is added later changes no digest of what was bound before.
+    conditions = asked_of(getattr(command, "conditions", None))
+    if (trigger_price := getattr(command, "trigger_price", None)) is not None:
+        conditions["trigger_price"] = trigger_price
+    if conditions:
+        content = (*content, conditions)
     return blake2b(_encode_content(content), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""Change price or quantity of an open order."""
+"""Change price, quantity or trigger price of an open order."""
 
 from matching.commands import room
 from matching.commands.base import (
@@ -18,7 +18,7 @@ from matching.markets.terms import AssetTerms
 
 
 class AmendOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="amend"):
-    """Change price or total quantity of an open limit order; None leaves a figure as it is."""
+    """Change price, total quantity or trigger price; None leaves a figure as it is."""
 
     account_id: Id
     market_id: Id
@@ -27,6 +27,7 @@ class AmendOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="amend
     quantity: Figure | None
     key: Key | None
     deadline_ms: int
+    trigger_price: Figure | None = None
 
 
 class AmendKind(Kind[AmendOrder]):
@@ -69,6 +70,7 @@ class AmendKind(Kind[AmendOrder]):
             given.fresh_id,
             given.funds_units,
             given.time_us,
+            fitting("trigger_price", command.trigger_price, terms.price_to_ticks),
         )
         return [Step(amend, terms)]
 

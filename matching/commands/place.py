@@ -1,7 +1,8 @@
 """Place an order."""
 
-from operator import attrgetter
-from typing import Final, Literal
+from typing import Literal
+
+from msgspec.structs import replace
 
 from matching.commands import room
 from matching.commands.base import (
@@ -18,9 +19,10 @@ from matching.commands.base import (
     WireCommand,
     fitting,
 )
+from matching.commands.conditions import TIMELESS, asked_conditions
 from matching.conditions import Conditions
 from matching.engine.commands import Place
-from matching.engine.orders import NOTHING_CARRIED, Carried, OrderTerms
+from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, OrderTerms
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
 
@@ -42,10 +44,6 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     deadline_ms: int
     carried: Carried = NOTHING_CARRIED
     conditions: Conditions | None = None
-
-
-# What an order asks for goes by the same names on the wire and in the engine, but for its budget.
-_asked_of: Final = attrgetter(*OrderTerms.__struct_fields__[1:])
 
 
 class PlaceKind(Kind[PlaceOrder]):
@@ -107,11 +105,24 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         raise Refused("validation_error", "quantity: expected it or quote_quantity")
     if budget_units is not None and command.order_type != "market":
         raise Refused("validation_error", "quote_quantity: expected for market orders only")
+    asked = OrderTerms(
+        budget_units,
+        command.side,
+        command.order_type,
+        command.time_in_force,
+        command.post_only,
+        command.client_order_id,
+        UNCONDITIONAL,
+        command.carried,
+    )
+    if command.conditions is not None or command.time_in_force not in TIMELESS:
+        conditions = asked_conditions(command.conditions, asked, terms)
+        asked = replace(asked, conditions=conditions)
     return Place(
         command.market_id,
         command.account_id,
         given.fresh_id,
-        OrderTerms(budget_units, *_asked_of(command)),
+        asked,
         price_ticks,
         quantity_lots,
         given.maker_ppm,

@@ -13,7 +13,7 @@ from matching.commands.base import Refused
 from matching.engine import Engine
 from matching.engine.amounts import lot_cost_units, notional_units
 from matching.engine.commands import Amend, Cancel, Place
-from matching.engine.events import Event, OrderRejected, Traded
+from matching.engine.events import Event, OrderAmended, OrderPlaced, OrderRejected, Traded
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
@@ -83,6 +83,12 @@ def _best_price(market: Market, price_ticks: int) -> int:
     return max(price_ticks, bids[-1]) if bids else price_ticks
 
 
+def own_order(events: list[Event]) -> Order | None:
+    """Return the order that a command placed or amended; None: it did neither."""
+    first = events[0]
+    return first.order if isinstance(first, OrderPlaced | OrderAmended) else None
+
+
 def first_without_room(
     events: list[Event],
     terms: MarketTerms,
@@ -91,13 +97,12 @@ def first_without_room(
 ) -> Order | None:
     """Return the first order of a command that brings a balance more than it can take.
 
-    ``events`` are of a placed or amended order; ``totals`` what the balances that are watched had
-    before the batch, ``changes`` what the batch did to them before this command. Counted entry by
-    entry, as the ledger does. What rests of the order counts as filled at its own price.
+    ``totals``: what the balances that are watched had before the batch, ``changes`` what the batch
+    did to them before this command. Counted entry by entry, as the ledger does. What rests of a
+    placed or amended order counts as filled at its own price.
     """
     counted = _Counted(totals, changes)
     base, quote = terms.base, terms.quote
-    order: Order = events[0].order  # type: ignore[union-attr]
     for event in events:
         if not isinstance(event, Traded):
             continue
@@ -116,7 +121,10 @@ def first_without_room(
             given = base if event.taker.terms.side == "buy" else quote
             maker_key = event.maker.account_id, given.asset_id
             counted.add(maker_key, event.rebate_units, given.scale)
-    rest_lots = order.remaining_lots if order.status in ("new", "partially_filled") else 0
+    order = own_order(events)
+    if order is None:
+        return None
+    rest_lots = order.left_lots if order.status in ("new", "partially_filled") else 0
     rest_units = notional_units(terms.integers, order.price_ticks or 0, rest_lots)
     if order.terms.side == "buy":
         key, units, scale = base.asset_id, rest_lots * terms.integers.lot_units, base.scale

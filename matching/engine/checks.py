@@ -47,6 +47,27 @@ TOTAL_FILLED: Final = OrderRejected(
 RULES: Final = OrderRejected(
     "rules_not_changeable", "Tick and lot change only while the market is halted and empty."
 )
+SELF_TRADE_MODE: Final = OrderRejected(
+    "self_trade_mode", "The market does not allow this mode of self-trade prevention."
+)
+EXPIRY: Final = OrderRejected("expiry_passed", "The order's time in force is over already.")
+DISPLAY: Final = OrderRejected(
+    "display_quantity", "The order would fall into more parts than the market allows."
+)
+AT_ONCE: Final = OrderRejected(
+    "would_trigger_at_once", "The price that the order would wait for is reached already."
+)
+NO_REFERENCE: Final = OrderRejected(
+    "no_reference_price", "There is no price yet from which the order could trail."
+)
+TRAIL: Final = OrderRejected("trail_out_of_range", "The trail is outside the market's range.")
+TOO_MANY_TRIGGERS: Final = OrderRejected(
+    "too_many_trigger_orders",
+    "The account has as many orders waiting for a price in this market as it may have.",
+)
+NOT_TRIGGERABLE: Final = OrderRejected(
+    "not_triggerable", "Such an order cannot wait for a price, or has none to change."
+)
 BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict themselves.")
 
 
@@ -55,10 +76,9 @@ def check_limit_order(
     price_ticks: int | None,
     quantity_lots: int | None,
     units: int,
-    *,
-    is_new_price: bool,
+    reference_ticks: int | None,
 ) -> OrderRejected | None:
-    """Check price, quantity, amount and, for a new price, the band; in this order.
+    """Check price, quantity, amount and the band about a reference (None: none); in this order.
 
     ``units``: what the quantity costs at the price, where there are both.
     """
@@ -71,11 +91,10 @@ def check_limit_order(
         return NOTIONAL_SMALL
     if units > rules.max_notional_units:
         return NOTIONAL_LARGE
-    last_ticks = market.last_price_ticks
-    if not is_new_price or rules.band_ppm is None or last_ticks is None:
+    if rules.band_ppm is None or reference_ticks is None:
         return None
     # Compared crosswise, so that nothing is divided and nothing rounded.
-    if abs(price_ticks - last_ticks) * 1_000_000 > rules.band_ppm * last_ticks:
+    if abs(price_ticks - reference_ticks) * 1_000_000 > rules.band_ppm * reference_ticks:
         return BAND
     return None
 

@@ -6,16 +6,19 @@ state and the same events. See docs/matching.md for the rules.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from matching.engine import checks
 from matching.engine.amending import amend
+from matching.engine.closing import end_open
 from matching.engine.commands import (
     Amend,
     Cancel,
     CancelAll,
     Command,
     ConfigureMarket,
+    Continue,
+    Expire,
     FireSwitch,
     Place,
     SetPhase,
@@ -24,13 +27,16 @@ from matching.engine.commands import (
 from matching.engine.entering import place
 from matching.engine.errors import EngineError
 from matching.engine.events import Event, MarketChanged
+from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.orders import CloseReason, Order
+from matching.engine.orders import Order
 from matching.engine.recovery import load_order, state_hash
 from matching.engine.rules import MarketPhase, MarketSnapshot
-from matching.engine.taking import close
 from matching.engine.timers import Switches
 from matching.engine.undo import START, Mark, SwitchName, UndoLog
+
+# How many orders end by one command; the rest are due still.
+EXPIRIES_MAX: Final = 200
 
 
 class Engine:
@@ -45,6 +51,8 @@ class Engine:
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
             Amend: self._amend,
+            Expire: self._expire,
+            Continue: self._continue,
             ConfigureMarket: self._configure_market,
             SetPhase: self._set_phase,
             SetSwitch: self.switches.set,
@@ -59,14 +67,14 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        orders, markets, switches = len(log.orders), len(log.markets), len(log.switches)
+        mark = len(log.orders), len(log.markets), len(log.switches), len(log.trails)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
                 return [checks.NO_MARKET] if market is None else place(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
-            self.undo((orders, markets, switches))
+            self.undo(mark)
             raise
         return events
 
@@ -120,6 +128,29 @@ class Engine:
         """Return a fingerprint (SHA-256, hex) of everything the engine remembers."""
         return state_hash(self._markets.values(), self.switches)
 
+    # --- what is due --------------------------------------------------------------------------
+
+    def due_markets(self, now_us: int) -> list[int]:
+        """Return the markets with an order whose time in force is over by now, by id."""
+        return [
+            market_id
+            for market_id, market in sorted(self._markets.items())
+            if market.expiries.first_due(now_us) is not None
+        ]
+
+    def next_expiry_us(self) -> int | None:
+        """Return when the next order's time in force is over; None: there is none."""
+        times = (market.expiries.next_us() for market in self._markets.values())
+        return min((time for time in times if time is not None), default=None)
+
+    def unfinished_markets(self) -> list[int]:
+        """Return the markets where triggered orders wait for their turn, by id."""
+        return [
+            market_id
+            for market_id, market in sorted(self._markets.items())
+            if market.triggers.queue and market.phase == "continuous"
+        ]
+
     # --- recovery -----------------------------------------------------------------------------
 
     def load(
@@ -155,8 +186,9 @@ class Engine:
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
-        key = _cancel_order(market, order, events, command.reason, time_us=command.time_us)
-        market.tell_depth(key, events)
+        end_open(market, order, "cancelled", command.reason, events, time_us=command.time_us)
+        follow(market, events, time_us=command.time_us)
+        market.tell_touched(events)
         return events
 
     def _cancel_all(self, command: CancelAll) -> list[Event]:
@@ -167,8 +199,8 @@ class Engine:
         events: list[Event] = []
         for order in market.orders_of(command.account_id):
             if command.side is None or order.terms.side == command.side:
-                market.touch_level_of(order)
-                _cancel_order(market, order, events, "requested", time_us=command.time_us)
+                end_open(market, order, "cancelled", "requested", events, time_us=command.time_us)
+        follow(market, events, time_us=command.time_us)
         market.tell_touched(events)
         return events
 
@@ -177,6 +209,32 @@ class Engine:
         if order is None:
             return [checks.NOT_OPEN]
         return amend(self._markets[order.market_id], order, command)
+
+    def _expire(self, command: Expire) -> list[Event]:
+        market = self._markets.get(command.market_id)
+        if market is None:
+            return [checks.NO_MARKET]
+        market.keep()
+        events: list[Event] = []
+        for _ in range(EXPIRIES_MAX):
+            order_id = market.expiries.first_due(command.time_us)
+            if order_id is None:
+                break
+            order = market.by_id[order_id]
+            end_open(market, order, "expired", "time_over", events, time_us=command.time_us)
+        follow(market, events, time_us=command.time_us)
+        market.tell_touched(events)
+        return events
+
+    def _continue(self, command: Continue) -> list[Event]:
+        market = self._markets.get(command.market_id)
+        if market is None:
+            return [checks.NO_MARKET]
+        market.keep()
+        events: list[Event] = []
+        follow(market, events, time_us=command.time_us)
+        market.tell_touched(events)
+        return events
 
     def _configure_market(self, command: ConfigureMarket) -> list[Event]:
         rules = command.rules
@@ -197,7 +255,7 @@ class Engine:
             market.phase = command.phase
             if rescaled:
                 market.last_price_ticks = None  # it was counted in the former ticks
-        return [MarketChanged(rules.market_id, command.phase)]
+        return _changed(market, command.time_us)
 
     def _set_phase(self, command: SetPhase) -> list[Event]:
         market = self._markets.get(command.market_id)
@@ -206,7 +264,7 @@ class Engine:
         market.keep()
         phase: MarketPhase = command.phase
         market.phase = phase
-        return [MarketChanged(command.market_id, phase)]
+        return _changed(market, command.time_us)
 
     def _own_order(self, command: Cancel | Amend) -> Order | None:
         """Return the open order meant; someone else's or another market's is as good as none."""
@@ -220,12 +278,9 @@ class Engine:
         return order
 
 
-def _cancel_order(
-    market: Market, order: Order, events: list[Event], reason: CloseReason, *, time_us: int
-) -> int:
-    """Cancel an open order; return the key of the level it left."""
-    market.keep_order(order)
-    key = market.unrest(order)
-    order.updated_us = time_us
-    close(order, "cancelled", reason, events)
-    return key
+def _changed(market: Market, time_us: int) -> list[Event]:
+    """Tell of a market's new rules or phase, and let orders enter whose turn came meanwhile."""
+    events: list[Event] = [MarketChanged(market.rules.market_id, market.phase)]
+    follow(market, events, time_us=time_us)
+    market.tell_touched(events)
+    return events

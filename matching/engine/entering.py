@@ -1,13 +1,16 @@
 """Placing an order: refuse it whole, or accept it, match it and rest or close what is left."""
 
 from matching.engine import checks, costing
-from matching.engine.amounts import notional_units
+from matching.engine.amounts import hold_units, notional_units
+from matching.engine.closing import close
 from matching.engine.commands import Place
+from matching.engine.conditions import settle, waiting_hold_units, waiting_state
 from matching.engine.errors import EngineError
 from matching.engine.events import Event, OrderPlaced, OrderRejected
+from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.orders import Order
-from matching.engine.taking import close, end_taking, take
+from matching.engine.orders import RESTING_TIMES, UNCONDITIONAL, Order
+from matching.engine.taking import end_taking, take
 
 
 def place(market: Market, command: Place) -> list[Event]:
@@ -15,36 +18,68 @@ def place(market: Market, command: Place) -> list[Event]:
 
     Raises EngineError where the order id is in use.
     """
-    terms, price_ticks, quantity_lots = command.terms, command.price_ticks, command.quantity_lots
-    units = 0
-    if price_ticks is not None and quantity_lots is not None:
-        units = notional_units(market.rules, price_ticks, quantity_lots)
-    refused = _check_rules(market, command, units) or _check_own(market, command)
-    if refused is None and terms.post_only:
-        refused = _check_post_only(market, command)
+    refused = _check_rules(market, command) or _check_own(market, command)
     if refused is not None:
         return [refused]
-    held_units = _hold_units(market, command, units)
+    terms = command.terms
+    if terms.conditions is not UNCONDITIONAL or terms.time_in_force == "day":
+        settled = settle(market, command)
+        if isinstance(settled, OrderRejected):
+            return [settled]
+        command = settled
+        if terms.conditions.trigger is not None:
+            return _let_wait(market, command)
+    if terms.post_only:
+        refused = _check_post_only(market, command)
+        if refused is not None:
+            return [refused]
+    held_units = _hold_units(market, command)
     if held_units > command.available_units:
         return [checks.BALANCE]
-    if command.order_id in market.by_id:
-        raise EngineError(f"order id {command.order_id} is in use")
-    order = _new_order(command, held_units)
-    market.keep(new_order=order)
+    order = _new_order(market, command, held_units)
     events: list[Event] = [OrderPlaced(order, held_units)]
-    time_in_force = terms.time_in_force
-    if time_in_force == "fok" and not _can_fill(market, command):
+    if terms.time_in_force == "fok" and not _can_fill(market, command):
         close(order, "expired", "fok_unfillable", events)
-    elif (
+    else:
+        _enter(market, order, events, time_us=command.time_us)
+    return events
+
+
+def _enter(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
+    """Let a new order rest or take, and then those whose price that reaches."""
+    terms, price_ticks = order.terms, order.price_ticks
+    if (
         price_ticks is not None
-        and time_in_force == "gtc"
+        and terms.time_in_force in RESTING_TIMES
         and not market.would_cross(terms.side, price_ticks)
     ):
-        market.tell_depth(market.rest(order), events)  # what most orders do
+        if not market.triggers.count:  # what most orders do
+            market.tell_depth(market.rest(order), events)
+            return
+        market.touch_level_of(order)
+        market.rest(order)
     else:
-        stop = take(market, order, events, time_us=command.time_us)
-        end_taking(market, order, stop, events)
-        market.tell_touched(events)
+        end_taking(market, order, take(market, order, events, time_us=time_us), events)
+    if market.triggers.count:
+        follow(market, events, time_us=time_us)
+    market.tell_touched(events)
+
+
+def _let_wait(market: Market, command: Place) -> list[Event]:
+    """Accept an order that waits for a price."""
+    state = waiting_state(market, command)
+    if isinstance(state, OrderRejected):
+        return [state]
+    held_units = waiting_hold_units(
+        market.rules, command.terms, command.price_ticks, command.quantity_lots or 0
+    )
+    if held_units > command.available_units:
+        return [checks.BALANCE]
+    order = _new_order(market, command, held_units)
+    order.trigger_state = state
+    events: list[Event] = [OrderPlaced(order, held_units)]
+    market.triggers.add(order, events)
+    market.wait(order)
     return events
 
 
@@ -63,20 +98,29 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
     ``command.available_units`` counts in what ``leaving`` sets free. What the other orders of the
     book decide (a post-only order that would take, what a market order costs) is left to ``place``.
     """
-    terms, units = command.terms, 0
-    if command.price_ticks is not None and command.quantity_lots is not None:
-        units = notional_units(market.rules, command.price_ticks, command.quantity_lots)
-    refused = _check_rules(market, command, units) or _check_own(market, command, leaving=leaving)
+    refused = _check_rules(market, command) or _check_own(market, command, leaving=leaving)
     if refused is not None:
         return refused
-    if terms.order_type == "market" and (terms.side == "buy") == (
+    terms = command.terms
+    if terms.conditions is not UNCONDITIONAL:
+        settled = settle(market, command)
+        if isinstance(settled, OrderRejected):
+            return settled
+        command = settled
+    if terms.conditions.trigger is not None:
+        needed_units = waiting_hold_units(
+            market.rules, command.terms, command.price_ticks, command.quantity_lots or 0
+        )
+    elif terms.order_type == "market" and (terms.side == "buy") == (
         command.quantity_lots is not None
     ):
         return None  # what it needs depends on the book
-    return checks.BALANCE if _hold_units(market, command, units) > command.available_units else None
+    else:
+        needed_units = _hold_units(market, command)
+    return checks.BALANCE if needed_units > command.available_units else None
 
 
-def _check_rules(market: Market, command: Place, units: int) -> OrderRejected | None:
+def _check_rules(market: Market, command: Place) -> OrderRejected | None:
     """Check phase and figures."""
     terms = command.terms
     if market.phase != "continuous":
@@ -86,8 +130,16 @@ def _check_rules(market: Market, command: Place, units: int) -> OrderRejected | 
     if terms.order_type == "limit":
         if terms.budget_units is not None:
             return checks.QUANTITY
+        price_ticks, quantity_lots, units = command.price_ticks, command.quantity_lots, 0
+        if price_ticks is not None and quantity_lots is not None:
+            units = notional_units(market.rules, price_ticks, quantity_lots)
+        conditions = terms.conditions
+        # A price that is to be reached is what the limit is about; one that trails is not known.
+        reference_ticks = (
+            market.last_price_ticks if conditions.trigger is None else conditions.trigger_ticks
+        )
         refused = checks.check_limit_order(
-            market, command.price_ticks, command.quantity_lots, units, is_new_price=True
+            market, price_ticks, quantity_lots, units, reference_ticks
         )
     else:
         refused = checks.check_market_order(
@@ -113,7 +165,7 @@ def _check_own(
     if (
         open_max is not None
         and market.count_of(command.account_id) - (leaving is not None) >= open_max
-        and command.terms.may_rest
+        and (command.terms.may_rest or command.terms.conditions.trigger is not None)
     ):
         return checks.TOO_MANY
     return None
@@ -127,47 +179,41 @@ def _check_post_only(market: Market, command: Place) -> OrderRejected | None:
     return None
 
 
-def _hold_units(market: Market, command: Place, units: int) -> int:
-    """Return what must be locked: quote units for a buy, base units for a sell.
-
-    ``units``: what a limit order costs at its price.
-    """
+def _hold_units(market: Market, command: Place) -> int:
+    """Return what must be locked: quote units for a buy, base units for a sell."""
     terms, quantity_lots = command.terms, command.quantity_lots
+    if command.price_ticks is not None and quantity_lots is not None:
+        return hold_units(market.rules, terms.side, command.price_ticks, quantity_lots)
+    budget_units = terms.budget_units or 0
     if terms.side == "buy":
-        if command.price_ticks is not None:
-            return units
-        if quantity_lots is not None:
-            return costing.cost_units(
-                market,
-                account_id=command.account_id,
-                owner_id=command.owner_id,
-                quantity_lots=quantity_lots,
-            )
-        return terms.budget_units or 0
+        if quantity_lots is None:
+            return budget_units
+        return costing.cost_units(market, _taker(market, command), quantity_lots)
     if quantity_lots is None:
-        quantity_lots = costing.lots_to_sell(
-            market,
-            account_id=command.account_id,
-            owner_id=command.owner_id,
-            budget_units=terms.budget_units or 0,
-        )
+        quantity_lots = costing.lots_to_sell(market, _taker(market, command), budget_units)
     return quantity_lots * market.rules.lot_units
 
 
 def _can_fill(market: Market, command: Place) -> bool:
-    return costing.can_fill(
+    return costing.can_fill(market, _taker(market, command), command.quantity_lots or 0)
+
+
+def _taker(market: Market, command: Place) -> costing.Taker:
+    return costing.taker(
         market,
-        side=command.terms.side,
+        command.terms,
         account_id=command.account_id,
         owner_id=command.owner_id,
-        limit_ticks=command.price_ticks,
-        quantity_lots=command.quantity_lots or 0,
+        price_ticks=command.price_ticks,
     )
 
 
-def _new_order(command: Place, held_units: int) -> Order:
+def _new_order(market: Market, command: Place, held_units: int) -> Order:
+    """Return the order, of which the undo log knows. Raises EngineError: its id is in use."""
+    if command.order_id in market.by_id:
+        raise EngineError(f"order id {command.order_id} is in use")
     terms = command.terms
-    return Order(
+    order = Order(
         command.order_id,
         command.account_id,
         command.market_id,
@@ -187,3 +233,5 @@ def _new_order(command: Place, held_units: int) -> Order:
         command.time_us,
         command.owner_id,
     )
+    market.keep(new_order=order)
+    return order

@@ -92,9 +92,9 @@ class Traded(msgspec.Struct, gc=False):
 class Prevented(msgspec.Struct, frozen=True, gc=False):
     """Two orders of one owner met and did not trade.
 
-    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` both lost
-    that much, and ``..._released_units`` went from locked back to available; with the other modes
-    an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
+    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` both
+    lost that much, and ``..._released_units`` went from locked back to available; with the other
+    modes an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
     """
 
     mode: SelfTradeMode

@@ -7,11 +7,14 @@ can be taken back.
 
 from collections.abc import Iterator
 
+from matching.engine import iceberg
 from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
 from matching.engine.events import DepthChanged, Event
-from matching.engine.orders import Order, Side
-from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot
+from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
+from matching.engine.timers import Expiries
+from matching.engine.triggers import Triggers
 from matching.engine.undo import MarketBefore, UndoLog, restore_order
 
 
@@ -27,10 +30,12 @@ class Market:
         "by_client_id",
         "by_id",
         "depth_sequence",
+        "expiries",
         "last_price_ticks",
         "phase",
         "rules",
         "trade_sequence",
+        "triggers",
     )
 
     def __init__(self, snapshot: MarketSnapshot, by_id: dict[int, Order], log: UndoLog) -> None:
@@ -44,6 +49,8 @@ class Market:
         self.by_id = by_id  # the engine's, over all markets
         self._by_account: dict[int, dict[int, Order]] = {}
         self.by_client_id: dict[tuple[int, str], Order] = {}
+        self.expiries = Expiries()
+        self.triggers = Triggers(self, snapshot, log)
         self._log = log
         # Levels touched by the running command, in that order: key -> lots before.
         self._totals_before: dict[int, int] = {}
@@ -51,9 +58,15 @@ class Market:
     # --- reading ------------------------------------------------------------------------------
 
     def open_orders(self) -> Iterator[Order]:
-        """Yield the open orders: bids, then asks, each best price first, oldest first."""
+        """Yield the open orders: bids, then asks, each best price first, oldest first.
+
+        Then those that wait for a price, by their ids.
+        """
         yield from self.bids.orders()
         yield from self.asks.orders()
+        if self.triggers.count:
+            waiting = (o for mine in self._by_account.values() for o in mine.values())
+            yield from sorted((o for o in waiting if o.trigger_state in WAITING), key=_age)
 
     def depth(self, side: Side, levels_max: int | None = None) -> list[tuple[int, int]]:
         """Return (price_ticks, lots) of a side's best levels, best first; all by default."""
@@ -64,23 +77,35 @@ class Market:
         return self.by_id.get(order_id)
 
     def orders_of(self, account_id: int) -> list[Order]:
-        """Return the open orders of an account, oldest (smallest priority) first."""
+        """Return the open orders of an account, oldest first."""
         mine = self._by_account.get(account_id)
         if mine is None:
             return []
-        return sorted(mine.values(), key=lambda order: (order.priority, order.order_id))
+        return sorted(mine.values(), key=_age)
 
     def count_of(self, account_id: int) -> int:
         """Return how many open orders an account has."""
         return len(self._by_account.get(account_id, ()))
+
+    def count_waiting_of(self, account_id: int) -> int:
+        """Return how many orders of an account wait for a price."""
+        mine = self._by_account.get(account_id, {})
+        return sum(order.trigger_state in WAITING for order in mine.values())
 
     def order_by_client_id(self, account_id: int, client_order_id: str) -> Order | None:
         """Return the account's open order of that client order id."""
         return self.by_client_id.get((account_id, client_order_id))
 
     def is_empty(self) -> bool:
-        """Tell whether the book holds no order."""
-        return not self.bids.keys and not self.asks.keys
+        """Tell whether no order rests or waits here."""
+        return not self.bids.keys and not self.asks.keys and not self.triggers.count
+
+    def price_of(self, reference: Reference) -> int | None:
+        """Return the price that triggers look at, None: there is none."""
+        if reference == "last":
+            return self.last_price_ticks
+        keys = self.bids.keys if reference == "bid" else self.asks.keys
+        return abs(keys[-1]) if keys else None
 
     def snapshot(self) -> MarketSnapshot:
         """Return everything but the open orders."""
@@ -90,6 +115,8 @@ class Market:
             self.trade_sequence,
             self.depth_sequence,
             self.last_price_ticks,
+            self.triggers.sequence,
+            self.triggers.marks(),
         )
 
     def book_side(self, side: Side) -> BookSide:
@@ -104,6 +131,16 @@ class Market:
         keys = self.bids.keys
         return bool(keys) and keys[-1] >= price_ticks
 
+    def slid_ticks(self, side: Side, price_ticks: int) -> int | None:
+        """Return the limit, or the nearest that does not meet the best opposite price.
+
+        None where the market takes no such price.
+        """
+        if not self.would_cross(side, price_ticks):
+            return price_ticks
+        slid_ticks = -self.asks.keys[-1] - 1 if side == "buy" else self.bids.keys[-1] + 1
+        return slid_ticks if 0 < slid_ticks <= self.rules.max_price_ticks else None
+
     # --- changing; only the engine's own modules call these -----------------------------------
 
     def keep(self, *, new_order: Order | None = None, is_new: bool = False) -> None:
@@ -115,6 +152,7 @@ class Market:
             self.trade_sequence,
             self.depth_sequence,
             self.last_price_ticks,
+            self.triggers.sequence,
         )
         self._log.markets.append((self, None if is_new else before))
         if new_order is not None:
@@ -132,22 +170,50 @@ class Market:
             self._totals_before[key] = 0 if level is None else level.total_lots
 
     def touch_level_of(self, order: Order) -> None:
-        """Note the lots of the level where ``order`` is, or is about to be."""
-        self.touch(self._place_of(order)[1])
+        """Note the lots of the level where ``order`` is, or is about to be, unless it waits."""
+        if order.trigger_state not in WAITING:
+            self.touch(self._place_of(order)[1])
+
+    def level_of(self, order: Order) -> Level:
+        """Return the level where ``order`` rests."""
+        side, key = self._place_of(order)
+        return side.levels[key]
 
     def rest(self, order: Order) -> int:
         """Put an order with a price into the book and the indexes; return its level's key."""
+        if order.terms.conditions is not UNCONDITIONAL:
+            iceberg.hide(order)
+        return self.put(order)
+
+    def put(self, order: Order) -> int:
+        """Do what ``rest`` does with an order that shows and hides what it is to."""
         side, key = self._place_of(order)
         side.add(order, key)
         self._index(order)
         return key
 
     def unrest(self, order: Order) -> int:
-        """Take an open order, with its remaining lots, out again; return its level's key."""
-        order_id = order.order_id
-        account_id = order.account_id
+        """Take an order that rests, with its remaining lots, out again; return its level's key."""
         side, key = self._place_of(order)
         side.remove(order, key)
+        self._unindex(order)
+        return key
+
+    def wait(self, order: Order) -> None:
+        """Index an order that waits for a price; ``triggers`` has it already."""
+        self._index(order)
+
+    def leave(self, order: Order, events: list[Event]) -> None:
+        """Take an open order out of the market, wherever it rests or waits."""
+        if order.trigger_state in WAITING:
+            self.triggers.remove(order, events)
+            self._unindex(order)
+        else:
+            self.unrest(order)
+
+    def _unindex(self, order: Order) -> None:
+        order_id = order.order_id
+        account_id = order.account_id
         del self.by_id[order_id]
         mine = self._by_account[account_id]
         del mine[order_id]
@@ -156,7 +222,8 @@ class Market:
         name = order.terms.client_order_id
         if name is not None:
             del self.by_client_id[account_id, name]
-        return key
+        if order.terms.conditions.expires_us is not None:
+            self.expiries.remove(order_id)
 
     def shrink(self, order: Order, remaining_lots: int) -> None:
         """Give an open order fewer remaining lots where it stands."""
@@ -205,6 +272,7 @@ class Market:
             self.trade_sequence,
             self.depth_sequence,
             self.last_price_ticks,
+            self.triggers.sequence,
         ) = before
 
     def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:
@@ -230,11 +298,21 @@ class Market:
             if before is None:
                 continue
             restore_order(order, before)
-            side, key = self._place_of(order)
-            side.levels.setdefault(key, Level()).orders[order.order_id] = order
+            if order.trigger_state not in WAITING:
+                side, key = self._place_of(order)
+                side.levels.setdefault(key, Level()).orders[order.order_id] = order
             self._index(order)
         for key, side in damaged.items():
             side.repair(key)
+
+    def restore_triggers(self) -> None:
+        """Let the orders that wait stand as their own fields say, after an undo."""
+        self.triggers.restore(
+            order
+            for mine in self._by_account.values()
+            for order in mine.values()
+            if order.trigger_state in WAITING
+        )
 
     def _place_of(self, order: Order) -> tuple[BookSide, int]:
         """Return an order's side of the book and its level's key there."""
@@ -251,9 +329,12 @@ class Market:
             self._by_account[account_id] = {order_id: order}
         else:
             mine[order_id] = order
-        name = order.terms.client_order_id
+        terms = order.terms
+        name = terms.client_order_id
         if name is not None:
             self.by_client_id[account_id, name] = order
+        if terms.conditions.expires_us is not None:
+            self.expiries.add(order_id, terms.conditions.expires_us)
 
     def _forget(self, order: Order) -> None:
         """Take an order out of the indexes, where it may be in some and not in others."""
@@ -268,3 +349,9 @@ class Market:
             client_id = order.account_id, order.terms.client_order_id
             if self.by_client_id.get(client_id) is order:
                 del self.by_client_id[client_id]
+        if order.terms.conditions.expires_us is not None:
+            self.expiries.remove(order.order_id)
+
+
+def _age(order: Order) -> int:
+    return order.order_id

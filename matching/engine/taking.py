@@ -2,13 +2,16 @@
 
 from typing import Literal
 
+from matching.engine import iceberg
 from matching.engine.amounts import fee_units, lot_cost_units, notional_units, rebate_units
+from matching.engine.closing import close
 from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
-from matching.engine.orders import CloseReason, Order, OrderStatus
+from matching.engine.orders import Order
+from matching.engine.preventing import mode_of, party_of, prevent
 
-# Why matching ended: nothing more wanted; the next order is the taker's own; nothing (more) within
-# the limit or in the book; or the budget does not cover one lot at the next price.
+# Why matching ended: nothing more wanted; the taker ends at an own order; nothing (more) within the
+# limit or in the book; or the budget does not cover one lot at the next price.
 Stop = Literal["done", "self_trade", "book_end", "unaffordable"]
 
 
@@ -20,7 +23,10 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
     """
     party = party_of(market, taker.owner_id)
     opposite = market.asks if taker.terms.side == "buy" else market.bids
-    limit_key = None if taker.price_ticks is None else opposite.sign * taker.price_ticks
+    limit_ticks = taker.price_ticks
+    if limit_ticks is None:
+        limit_ticks = taker.terms.conditions.protection_ticks
+    limit_key = None if limit_ticks is None else opposite.sign * limit_ticks
     budget_units = taker.terms.budget_units
     keys = opposite.keys
     while True:
@@ -34,21 +40,13 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
             left_units = budget_units - taker.filled_quote_units
             if not left_units:
                 return "done"
-            if not keys:
+            if not keys or (limit_key is not None and keys[-1] < limit_key):
                 return "book_end"
             wanted_lots = left_units // lot_cost_units(market.rules, abs(keys[-1]))
             if not wanted_lots:
                 return "unaffordable"
         if _take_level(market, taker, keys[-1], wanted_lots, party, events, time_us):
             return "self_trade"
-
-
-def party_of(market: Market, owner_id: int) -> int:
-    """Return the owner whose orders in the market count as one's own, beside the account's.
-
-    -1, which nobody is, where the owner is not known or the market compares accounts only.
-    """
-    return owner_id or -1 if market.rules.self_trade_scope == "owner" else -1
 
 
 def _take_level(
@@ -60,7 +58,7 @@ def _take_level(
     events: list[Event],
     time_us: int,
 ) -> bool:
-    """Trade up to ``wanted_lots`` at one level; tell whether the taker's own order stopped it."""
+    """Trade up to ``wanted_lots`` at one level; tell whether the taker ends at an own order."""
     account_id = taker.account_id
     opposite = market.bids if key > 0 else market.asks
     price_ticks = abs(key)
@@ -69,16 +67,25 @@ def _take_level(
     run_sequence = market.trade_sequence + 1
     while wanted_lots:
         maker = next(iter(level.orders.values()))
-        if maker.account_id == account_id or maker.owner_id == party:
-            return True
         lots = min(wanted_lots, maker.remaining_lots)
-        wanted_lots -= lots
-        events.append(_trade(market, maker, taker, price_ticks, lots, run_sequence, time_us))
-        level.total_lots -= lots
-        if not maker.remaining_lots:
-            market.unrest(maker)
-            if not level.orders:
-                return False
+        if (maker.account_id == account_id or maker.owner_id == party) and (
+            mode := mode_of(market, taker.terms)
+        ) != "none":
+            if prevent(market, mode, maker, taker, lots, events, time_us=time_us):
+                return True
+            if mode == "decrement":
+                wanted_lots -= lots
+        else:
+            events.append(_trade(market, maker, taker, price_ticks, lots, run_sequence, time_us))
+            wanted_lots -= lots
+            level.total_lots -= lots
+            if not maker.remaining_lots:
+                if maker.hidden_lots:
+                    iceberg.show_next(level, maker, events)
+                    continue
+                market.unrest(maker)
+        if not level.orders:
+            return False
     return False
 
 
@@ -99,9 +106,10 @@ def _trade(
     market.trade_sequence += 1
     market.last_price_ticks = price_ticks
     maker.remaining_lots -= lots
+    maker_left_lots = maker.remaining_lots + maker.hidden_lots
     maker_filled_lots = maker.filled_lots = maker.filled_lots + lots
     maker_spent_units = maker.filled_quote_units = maker.filled_quote_units + quote_units
-    maker.status = "partially_filled" if maker.remaining_lots else "filled"
+    maker.status = "partially_filled" if maker_left_lots else "filled"
     maker.updated_us = time_us
     terms = taker.terms
     if terms.budget_units is None:
@@ -139,8 +147,10 @@ def _trade(
         fee_units(quote_units, seller_ppm) if seller_ppm > 0 else 0,
         maker_filled_lots,
         maker_spent_units,
+        maker_left_lots,
         taker_filled_lots,
         taker_spent_units,
+        taker.remaining_lots,
         "partially_filled",
     )
     if maker.maker_ppm < 0:
@@ -157,9 +167,7 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
     """Settle what becomes of the taker after matching: filled, resting or closed."""
     if stop == "done" or (stop == "unaffordable" and taker.filled_lots):
         taker.status = "filled"
-        last = events[-1]
-        if isinstance(last, Traded):
-            last.taker_status = "filled"
+        _tell_last_fill(events)
         if taker.hold_units:  # a quote order's rest that buys not one more lot
             released_units, taker.hold_units = taker.hold_units, 0
             events.append(OrderClosed(taker, released_units))
@@ -174,9 +182,7 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
         market.rest(taker)
 
 
-def close(order: Order, status: OrderStatus, reason: CloseReason, events: list[Event]) -> None:
-    """End an order that is not (or no longer) in the book and release its hold."""
-    order.status = status
-    order.reason = reason
-    released_units, order.hold_units = order.hold_units, 0
-    events.append(OrderClosed(order, released_units))
+def _tell_last_fill(events: list[Event]) -> None:
+    """Let the last fill say that its taker is filled by it: whatever follows is not a fill."""
+    last = next(event for event in reversed(events) if type(event) is Traded)
+    last.taker_status = "filled"

@@ -13,9 +13,9 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F, Max, Min, Sum
 
-from matching.engine.orders import OPEN_STATUSES
+from matching.engine.orders import OPEN_STATUSES, WAITING
 from matching.markets.terms import MarketTerms
-from matching.models import Event, MarketState, Order, Trade
+from matching.models import Event, MarketState, Order, OrderConditions, Trade
 from zavora.foundation import money
 from zavora.foundation.times import microseconds_of
 
@@ -187,12 +187,15 @@ def _trade_rows(rows: Iterable[tuple[object, ...]]) -> list[PublicTradeRow]:
 
 
 def _list_levels(terms: MarketTerms) -> list[tuple[str, str, str]]:
+    """Return what the book shows: nothing of what waits for a price, and of icebergs a part."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT side, price, sum(remaining_quantity) FROM {Order._meta.db_table}"
-            " WHERE market_id = %s AND status = ANY(%s) AND price IS NOT NULL"
-            " GROUP BY side, price",
-            [terms.market_id, sorted(OPEN_STATUSES)],
+            "SELECT o.side, o.price, sum(o.remaining_quantity - coalesce(c.hidden_quantity, 0))"
+            f" FROM {Order._meta.db_table} o"
+            f" LEFT JOIN {OrderConditions._meta.db_table} c ON c.order_id = o.id"
+            " WHERE o.market_id = %s AND o.status = ANY(%s) AND o.price IS NOT NULL"
+            " AND coalesce(c.trigger_state, '') <> ALL(%s) GROUP BY o.side, o.price",
+            [terms.market_id, sorted(OPEN_STATUSES), sorted(WAITING)],
         )
         rows = cursor.fetchall()
     return [

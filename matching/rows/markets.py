@@ -17,15 +17,17 @@ MARKETS: Final = (
     f" WHERE shard_id = %s AND id IN (SELECT market_id FROM {_STATE}) ORDER BY id"
 )
 STATES: Final = (
-    "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text"
+    "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text,"
+    " trigger_sequence"
     f" FROM {_STATE} WHERE market_id = ANY(%s)"
 )
 _WRITE_STATES: Final = (
     f"INSERT INTO {_STATE} (market_id, event_sequence, depth_sequence, trade_sequence,"
-    " last_price) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
-    " %s::bigint[], %s::numeric[]) ON CONFLICT (market_id) DO UPDATE SET"
-    " event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
-    " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price"
+    " last_price, trigger_sequence) SELECT * FROM unnest(%s::bigint[], %s::bigint[],"
+    " %s::bigint[], %s::bigint[], %s::numeric[], %s::bigint[]) ON CONFLICT (market_id) DO UPDATE"
+    " SET event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
+    " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price,"
+    " trigger_sequence = EXCLUDED.trigger_sequence"
 )
 
 
@@ -35,6 +37,7 @@ class MarketCounters(msgspec.Struct, frozen=True):
     depth_sequence: int
     trade_sequence: int
     last_price: str | None
+    trigger_sequence: int = 0
 
 
 def terms_of(row: tuple[Any, ...], assets: dict[int, AssetTerms]) -> MarketTerms:
@@ -85,6 +88,7 @@ def write_states(
             [counters.depth_sequence for _, _, counters in states],
             [counters.trade_sequence for _, _, counters in states],
             [counters.last_price for _, _, counters in states],
+            [counters.trigger_sequence for _, _, counters in states],
         ),
         rows=len(states),
         what="market states",

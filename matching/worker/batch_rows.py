@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from matching.engine import Engine
+from matching.engine.orders import UNCONDITIONAL
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.conditions import conditions_arrays, conditions_row
 from matching.rows.keys import KeyBinding, KeyName, key_rows
 from matching.rows.markets import MarketCounters
 from matching.rows.orders import amended_arrays, changed_arrays, new_row
@@ -23,6 +25,9 @@ class BatchRows(msgspec.Struct):
     changed: tuple[str, ...] = ()  # arrays, as the update of orders takes them
     amended_ids: list[int] = []
     amended: tuple[str, ...] = ()
+    new_conditions: list[str] = []
+    conditions_ids: list[int] = []
+    conditions: tuple[str, ...] = ()
     markets: dict[int, MarketCounters] = {}
     entry_ids: list[int] = []
     last_id: int = 0
@@ -41,6 +46,8 @@ def rows_of(
     touched = outcome.orders.values()
     changed = [order for order in touched if not order.is_new]
     amended = [order for order in changed if order.is_amended]
+    conditional = [o for o in touched if o.order.terms.conditions is not UNCONDITIONAL]
+    waiting = [(o.order, o.terms) for o in conditional if not o.is_new]
     markets = {}
     for market_id in outcome.markets:
         market, terms = engine.market(market_id), terms_of(market_id)
@@ -51,6 +58,7 @@ def rows_of(
             market.depth_sequence,
             market.trade_sequence,
             None if last is None else terms.price_text(last),
+            market.triggers.sequence,
         )
     next_id = ids.next
     return BatchRows(
@@ -60,6 +68,9 @@ def rows_of(
         changed=changed_arrays(changed),
         amended_ids=[order.state.id for order in amended],
         amended=amended_arrays(amended),
+        new_conditions=[conditions_row(o.order, o.terms) for o in conditional if o.is_new],
+        conditions_ids=[order.order_id for order, _ in waiting],
+        conditions=conditions_arrays(waiting) if waiting else (),
         markets=markets,
         entry_ids=[next_id() for _ in outcome.entries],
         last_id=ids.last,

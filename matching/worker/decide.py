@@ -181,7 +181,8 @@ class Decision:
         kind.check(command, given, steps, self)
         told = Told()
         for step in steps:
-            is_watched = kind.is_watched(command, step, self)
+            # Whatever moves the price may let orders trade that others have placed.
+            is_watched = kind.is_watched(command, step, self) or bool(self._figures.totals)
             depth_before = self._depth_before(step)
             events = self._events_with_room(step) if is_watched else self.engine.apply(step.command)
             if events and type(events[0]) is OrderRejected:
@@ -264,8 +265,8 @@ class Decision:
     def _events_with_room(self, step: Step) -> list[Event]:
         """Apply a step whose balances are watched. Raises Refused where its own has no room.
 
-        A resting order that it meets and that has none is ended first, by a journaled command: one
-        full balance must not shut a market.
+        Another order that trades and has none is ended first, by a journaled command: one full
+        balance must not shut a market.
         """
         entry, terms = self._entry, step.terms
         while True:
@@ -278,10 +279,10 @@ class Decision:
             )
             if order is None:
                 return events
-            taker = events[0].order  # type: ignore[union-attr]
+            own = room.own_order(events)
             account_id, order_id = order.account_id, order.order_id
             self.engine.undo(back_to=mark)
-            if order is taker:
+            if order is own:
                 raise room.full()
             log.warning("order_ended_balance_full", account_id=account_id, order_id=order_id)
             cancel = CancelOrder(account_id, terms.market_id, order_id, reason="balance_full")

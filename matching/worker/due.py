@@ -1,10 +1,11 @@
 """What is due by the clock becomes a command: journaled, decided and settled like any other.
 
-The engine remembers what is due when. Only here is that held against the clock, and only the worker
-makes such a command: one that comes by the stream is none (``stream``).
+The engine remembers what is due when: switches, and orders whose time in force ends. Only here is
+that held against the clock, and only the worker makes such a command: one that comes by the stream
+is none (``stream``). Triggered orders for whom a command had no room go on in the same way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -12,42 +13,75 @@ from matching.commands.due import FireTimer
 from matching.engine import Engine
 from matching.worker.entries import Entry, own_entry
 
+# So many switches at most, and markets in which something is due.
 DUE_IN_BATCH_MAX: Final = 100
 # What could not be decided or stored was journaled as void and is still due: it is tried again.
 RETRY_US: Final = 5_000_000
 
 
-class DueSwitches:
-    """Which switches are due by the clock and were not tried just before."""
+class Due:
+    """What is due and was not tried just before."""
 
     def __init__(self) -> None:
-        # (due, account, key) of what was tried, and until when it is not tried again.
-        self._held: dict[tuple[int, int, int], int] = {}
+        # What was tried, and until when it is not tried again.
+        self._held: dict[FireTimer, int] = {}
+        # Where the last round of markets ended: the next one begins behind it.
+        self._last_market_id = 0
 
     def are_due(self, engine: Engine, now_us: int) -> bool:
-        """Tell whether one is to be fired now."""
-        return next(self._due(engine, now_us), None) is not None
+        """Tell whether something is to be done now."""
+        return any(True for due in (self._switches, self._in_markets) for _ in due(engine, now_us))
 
     def wait_ms(self, engine: Engine, now_us: int, at_most_ms: int) -> int:
-        """Return how long the worker may wait for commands before the next one is due."""
-        for due_us, _, _ in engine.switches:
-            if due_us > now_us:
-                return min(at_most_ms, -(-(due_us - now_us) // 1000))
-        return at_most_ms
+        """Return how long the worker may wait for commands: not at all where something goes on."""
+        if any(True for _ in self._in_markets(engine, now_us)):
+            return 0
+        times_us = [engine.next_expiry_us() or 0]
+        times_us += islice((due_us for due_us, _, _ in engine.switches if due_us > now_us), 1)
+        waits_ms = (-(-(due_us - now_us) // 1000) for due_us in times_us if due_us > now_us)
+        return min(at_most_ms, *waits_ms)
 
     def take(self, engine: Engine, now_us: int, stream_id: str) -> list[Entry]:
-        """Return entries for what is due, the earliest first; each is given once, then held."""
-        self._held = {switch: until for switch, until in self._held.items() if until > now_us}
-        due = list(islice(self._due(engine, now_us), DUE_IN_BATCH_MAX))
-        self._held.update(dict.fromkeys(due, now_us + RETRY_US))
-        return [
-            own_entry(FireTimer(account_id, key_id, due_us), stream_id)
-            for due_us, account_id, key_id in due
-        ]
+        """Return entries for what is due; each is given once, then held.
 
-    def _due(self, engine: Engine, now_us: int) -> Iterator[tuple[int, int, int]]:
-        for switch in engine.switches:
-            if switch[0] > now_us:
+        Switches first, the earliest of them first. Of a market one command of a kind: what that
+        leaves follows, once the others had their turn.
+        """
+        self._held = {command: until for command, until in self._held.items() if until > now_us}
+        due = list(islice(self._switches(engine, now_us), DUE_IN_BATCH_MAX))
+        in_markets = sorted(self._in_markets(engine, now_us), key=self._turn)[:DUE_IN_BATCH_MAX]
+        if in_markets:
+            self._last_market_id = in_markets[-1].market_id
+        due += in_markets
+        self._held.update(dict.fromkeys(due, now_us + RETRY_US))
+        return [own_entry(command, stream_id) for command in due]
+
+    def go_on(self, market_ids: Iterable[int]) -> None:
+        """Hold nothing in markets where the last round did something: the rest may follow."""
+        moved = frozenset(market_ids)
+        self._held = {
+            command: until
+            for command, until in self._held.items()
+            if command.what == "switch" or command.market_id not in moved
+        }
+
+    def _switches(self, engine: Engine, now_us: int) -> Iterator[FireTimer]:
+        for due_us, account_id, key_id in engine.switches:
+            if due_us > now_us:
                 return
-            if self._held.get(switch, 0) <= now_us:
-                yield switch
+            command = FireTimer(account_id, key_id, due_us)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+
+    def _in_markets(self, engine: Engine, now_us: int) -> Iterator[FireTimer]:
+        for market_id in engine.due_markets(now_us):
+            command = FireTimer(0, 0, 0, "expiry", market_id)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+        for market_id in engine.unfinished_markets():
+            command = FireTimer(0, 0, 0, "triggers", market_id)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+
+    def _turn(self, command: FireTimer) -> tuple[bool, int]:
+        return command.market_id <= self._last_market_id, command.market_id

@@ -125,9 +125,8 @@ class _Replay:
             events: list[Event] = self.engine.apply(step.command)
             if events and isinstance(events[0], OrderRejected):
                 return "rejected", events[0].reason
-            told = Told()
-            outcome.absorb(events, step.terms, 0, told)
-            self._note_trades(told.trades, outcome)
+            outcome.absorb(events, step.terms, 0, Told())
+            self._note_trades(outcome)
         for change in kind.afterwards(command, given):
             self.engine.apply(change)
         terms = kind.new_terms(command, steps)
@@ -154,12 +153,16 @@ class _Replay:
         """Return a market's terms as of this point of the journal."""
         return self._terms[market_id]
 
-    def _note_trades(self, trades: list[wire.TradeState], outcome: Outcome) -> None:
+    def _note_trades(self, outcome: Outcome) -> None:
+        """Take up a step's trades with their entries; all of them, told to the client or not."""
+        trades = [trade for market in outcome.markets.values() for trade in market.trades]
         entries: dict[int, list[EntryRow]] = {}
         for entry in outcome.entries:
             entries.setdefault(entry.trade_id, []).append(entry)
         self._trades += zip(trades, entries.values(), strict=True)
         outcome.entries.clear()
+        for market in outcome.markets.values():
+            market.trades.clear()
 
     # --- against the tables -------------------------------------------------------------------
 

@@ -22,13 +22,16 @@ from accounts.notices import BalanceState
 from matching import wire
 from matching.commands.room import BOUNDS, Crowded
 from matching.models import Event
+from matching.rows.conditions import CONDITIONS, UPDATE_CONDITIONS
 from matching.rows.entries import EntryRow, entry_row
 from matching.rows.journal import JOURNAL
 from matching.rows.keys import KEYS, READ_KEYS, bindings_of
 from matching.rows.markets import MarketCounters, write_market, write_states
 from matching.rows.orders import AMEND_ORDERS, ORDERS, UPDATE_ORDERS
+from matching.rows.prevented import PREVENTED
 from matching.rows.switches import write_switches
 from matching.rows.trades import TRADES
+from matching.rows.trails import write_trails
 from matching.worker import lease
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry, keys_of, submitting_accounts
@@ -137,6 +140,8 @@ def write(
             _write_orders(cursor, decision, counts)
             write_rows(cursor, TRADES, outcome.trade_rows)
             write_rows(cursor, JOURNAL, decision.journal_rows)
+            write_rows(cursor, PREVENTED, outcome.prevented_rows)
+            write_trails(connection, outcome.trails, counts)
             write_switches(connection, context.shard_id, outcome.switches, counts)
             # Balances last: other shards wait for them until this batch has committed.
             locked = {}
@@ -219,6 +224,15 @@ def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: Row
             rows.amended,
             rows=len(rows.amended_ids),
             what="amended orders",
+        )
+    write_rows(cursor, CONDITIONS, rows.new_conditions)
+    if rows.conditions_ids:
+        counts.execute(
+            connection,
+            UPDATE_CONDITIONS,
+            rows.conditions,
+            rows=len(rows.conditions_ids),
+            what="conditions of orders",
         )
 
 

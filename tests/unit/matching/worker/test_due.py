@@ -5,7 +5,7 @@ from matching.commands.due import FireTimer
 from matching.commands.switch import SetTimer
 from matching.engine import Engine
 from matching.engine.commands import SetSwitch
-from matching.worker.due import DUE_IN_BATCH_MAX, RETRY_US, DueSwitches
+from matching.worker.due import DUE_IN_BATCH_MAX, RETRY_US, Due
 
 NOW_US = 1_000_000
 
@@ -18,19 +18,19 @@ def _engine(*due_us: int) -> Engine:
     return engine
 
 
-def _accounts(due: DueSwitches, engine: Engine, now_us: int) -> list[int]:
+def _accounts(due: Due, engine: Engine, now_us: int) -> list[int]:
     return [entry.command.account_id for entry in due.take(engine, now_us, "5-1")]
 
 
 def test_what_is_due_becomes_an_entry_at_the_streams_position():
-    (entry,) = DueSwitches().take(_engine(NOW_US), NOW_US, "5-1")
+    (entry,) = Due().take(_engine(NOW_US), NOW_US, "5-1")
 
     assert entry.command == decode_command(entry.body) == FireTimer(1, 0, NOW_US)
     assert (entry.stream_id, entry.reply_to, entry.blame, entry.is_fence) == ("5-1", "", "", False)
 
 
 def test_the_earliest_comes_first_and_what_is_not_due_not_at_all():
-    due, engine = DueSwitches(), _engine(NOW_US, NOW_US - 2, NOW_US + 1)
+    due, engine = Due(), _engine(NOW_US, NOW_US - 2, NOW_US + 1)
 
     assert due.are_due(engine, NOW_US)
     assert not due.are_due(engine, NOW_US - 3)
@@ -38,7 +38,7 @@ def test_the_earliest_comes_first_and_what_is_not_due_not_at_all():
 
 
 def test_what_is_still_due_is_tried_again_later_and_holds_nothing_up():
-    due, engine = DueSwitches(), _engine(NOW_US, NOW_US + 1)
+    due, engine = Due(), _engine(NOW_US, NOW_US + 1)
     assert _accounts(due, engine, NOW_US) == [1]
 
     assert not due.are_due(engine, NOW_US)
@@ -48,7 +48,7 @@ def test_what_is_still_due_is_tried_again_later_and_holds_nothing_up():
 
 
 def test_a_batch_has_a_bound_and_the_rest_follows():
-    due, engine = DueSwitches(), _engine(*[NOW_US] * (DUE_IN_BATCH_MAX + 3))
+    due, engine = Due(), _engine(*[NOW_US] * (DUE_IN_BATCH_MAX + 3))
 
     assert len(due.take(engine, NOW_US, "0-0")) == DUE_IN_BATCH_MAX
     assert _accounts(due, engine, NOW_US) == [DUE_IN_BATCH_MAX + number for number in (1, 2, 3)]
@@ -56,7 +56,7 @@ def test_a_batch_has_a_bound_and_the_rest_follows():
 
 
 def test_the_wait_for_commands_ends_when_the_next_one_is_due():
-    due = DueSwitches()
+    due = Due()
 
     assert due.wait_ms(_engine(), NOW_US, 250) == 250
     assert due.wait_ms(_engine(NOW_US + 300_000), NOW_US, 250) == 250
