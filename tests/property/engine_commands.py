@@ -11,11 +11,13 @@ from matching.engine.commands import (
     CancelAll,
     Command,
     ConfigureMarket,
+    Continue,
+    Expire,
     Place,
     SetPhase,
 )
-from matching.engine.orders import OrderTerms
-from matching.engine.rules import IntegerRules
+from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
+from matching.engine.rules import SELF_TRADE_MODES, IntegerRules
 from tests.property.naive_book import NaiveExchange
 
 PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
@@ -56,6 +58,13 @@ class CommandMaker:
             band_ppm=pick((None, None, None, 45_678, 60_000)),
             self_trade_scope=pick(("owner", "owner", "account")),
             max_open_orders=pick((None, None, 6, 20)),
+            self_trade_mode=pick(("taker", "taker", "maker", "both", "decrement")),
+            self_trade_modes=pick((SELF_TRADE_MODES,) * 3 + (SELF_TRADE_MODES[1:],)),
+            max_trigger_orders=pick((None, None, 8, 2)),
+            max_iceberg_parts=pick((100, 100, 5)),
+            protection_ppm=pick((50_000, 0, 13_333)),
+            min_trail_bps=pick((10, 150)),
+            max_trail_bps=pick((2_000, 400)),
         )
 
     def command(self) -> Command:
@@ -63,8 +72,11 @@ class CommandMaker:
         if self.random.random() < 0.15 and (resume := self.resume()):
             return resume
         make: Callable[[], Command] = self.random.choices(
-            (self.place, self.cancel, self.amend, self.cancel_all, self.phase, self.configure),
-            (680, 100, 200, 5, 10, 5),
+            (
+                *(self.place, self.cancel, self.amend, self.cancel_all),
+                *(self.phase, self.configure, self.due),
+            ),
+            (680, 90, 180, 5, 10, 5, 30),
         )[0]
         return make()
 
@@ -111,6 +123,9 @@ class CommandMaker:
             price = None
             if time_in_force == "ioc" and self.random.random() < 0.6:
                 quantity, budget = None, pick((1, 250, 700, 1_234, 2_500, 4_000, 30_000))
+        conditions = UNCONDITIONAL
+        if self.random.random() < 0.5:
+            conditions, time_in_force = self.conditions(order_type, time_in_force, budget, side)
         order_id = self.new_id()
         self.recent_ids = [*self.recent_ids[-40:], (market_id, account_id, order_id)]
         return Place(
@@ -124,6 +139,7 @@ class CommandMaker:
                 time_in_force,
                 post_only,
                 pick((None, None, None, None, None, "a", "b", "c", "d", "ü|'\n")),
+                conditions,
             ),
             price,
             quantity,
@@ -133,6 +149,54 @@ class CommandMaker:
             time_us=self.time_us,
             owner_id=self.owner_of(account_id),
         )
+
+    def conditions(
+        self, order_type: str, time_in_force: str, budget: int | None, side: str
+    ) -> tuple[Conditions, str]:
+        """A few conditions at a time, and the time in force that goes with them."""
+        pick = self.random.choice
+        asked: dict[str, object] = {}
+        if self.random.random() < 0.5:
+            asked["self_trade"] = pick(SELF_TRADE_MODES)
+        if time_in_force == "gtc" and self.random.random() < 0.3:
+            time_in_force = pick(("gtd", "gtd", "day"))
+            if time_in_force == "gtd":
+                asked["expires_us"] = self.time_us + pick((0, 40, 500, 3_000, 10**9))
+        if order_type == "market":
+            if self.random.random() < 0.3:
+                asked["protection_ticks"] = self.price()
+        elif self.random.random() < 0.3:
+            asked["display_lots"] = pick((1, 1, 2, 3, 7))
+        if self.random.random() < 0.4:
+            asked["slides"] = True
+        if self.random.random() < 0.5:
+            asked |= self.trigger(budget, side)
+        return Conditions(**asked), time_in_force
+
+    def trigger(self, budget: int | None, side: str) -> dict[str, object]:
+        """A price to wait for, or a distance to trail by."""
+        pick = self.random.choice
+        asked: dict[str, object] = {
+            "trigger": pick(("stop", "stop", "take_profit")),
+            "trigger_by": pick(("last", "last", "opposite")),
+        }
+        if self.random.random() < 0.6:
+            # Mostly on the side where it is not reached yet.
+            rises = (asked["trigger"] == "stop") == (side == "buy")
+            asked["trigger_ticks"] = self.price() + pick((0, 2, 5)) * (1 if rises else -1)
+        else:
+            if self.random.random() < 0.5:
+                asked["trail_ticks"] = pick((1, 1, 2, 3, 5, 2_000))
+            else:
+                asked["trail_bps"] = pick((10, 100, 150, 333, 500, 2_001))
+            if self.random.random() < 0.4:
+                asked["activation_ticks"] = self.price()
+        return asked
+
+    def due(self) -> Command:
+        market_id = self.random.choice((1, 1, 2, 3, 9))
+        kind = self.random.choice((Expire, Expire, Continue))
+        return kind(market_id, self.time_us)
 
     def owner_of(self, account_id: int) -> int:
         """Two accounts to an owner; sometimes not known, as in journals of former versions."""
@@ -186,6 +250,7 @@ class CommandMaker:
             self.new_id(),
             available_units,
             self.time_us,
+            self.price() if self.random.random() < 0.2 else None,
         )
 
     def phase(self) -> Command:

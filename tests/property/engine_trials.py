@@ -14,22 +14,26 @@ from matching.engine.commands import Command, ConfigureMarket
 from matching.engine.events import (
     DepthChanged,
     Event,
-    MarketChanged,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
     OrderRejected,
+    OrderTriggered,
+    Prevented,
     Traded,
 )
-from matching.engine.orders import Order
+from matching.engine.market import Market
+from matching.engine.orders import WAITING, Order
 from matching.engine.rules import IntegerRules
+from matching.engine.triggers import fires_rising, reference_of
 from tests.property.engine_commands import PAIRS, CommandMaker
-from tests.property.naive_book import NaiveExchange, NaiveTrade, Outcome
+from tests.property.naive_book import NaiveExchange, market_of
+from tests.property.naive_orders import NaiveMarket, NaiveOrder, NaiveTrade, Outcome
 
 ASSETS = (1, 2, 3)
 MOVES = {  # which status may follow which within one command
     "new": {"new", "partially_filled", "filled", "cancelled", "expired"},
-    "partially_filled": {"partially_filled", "filled", "cancelled"},
+    "partially_filled": {"partially_filled", "filled", "cancelled", "expired"},
 }
 
 
@@ -51,8 +55,14 @@ class Settlement:
         match event:
             case OrderPlaced(order, units) | OrderAmended(order, units):
                 self.hold(order.account_id, paid_with(order, rules), units)
-            case OrderClosed(order, units):
+            case OrderClosed(order, units) | OrderTriggered(order, units):
                 self.hold(order.account_id, paid_with(order, rules), -units)
+            case Prevented():
+                for order, units in (
+                    (event.maker, event.maker_released_units),
+                    (event.taker, event.taker_released_units),
+                ):
+                    self.hold(order.account_id, paid_with(order, rules), -units)
             case Traded():
                 self._settle_trade(event, rules)
 
@@ -203,13 +213,13 @@ class Trial:
             assert len(events) == 1
             self.count(outcome.refusal)
             return
-        assert [naive_trade(e) for e in events if isinstance(e, Traded)] == outcome.trades
-        closed = [event.order for event in events if isinstance(event, OrderClosed)]
-        if outcome.order is None:
-            assert [order.order_id for order in closed] == outcome.cancelled
-        ranks = [EVENT_RANKS[type(event)] for event in events]
-        if not outcome.cancelled:
-            assert ranks == sorted(ranks)
+        log = list(filter(None, map(naive_entry, events)))
+        assert log == outcome.log
+        depth = [isinstance(event, DepthChanged) for event in events]
+        assert depth == sorted(depth)  # the book's changes come last
+        for entry in log:
+            self.count(" ".join(str(part) for part in entry if isinstance(part, str)))
+        self.count(f"{sum(entry[0] == 'triggered' for entry in log)} triggered")
         for order in orders_in(events):
             if order.order_id in statuses:
                 assert order.status in MOVES[statuses[order.order_id]]
@@ -220,7 +230,6 @@ class Trial:
                 assert order.hold_units == 0
         if outcome.order is not None:
             self.compare_taker(events, outcome)
-        self.count("trade" if outcome.trades else "no trade")
 
     def compare_taker(self, events: list[Event], outcome: Outcome) -> None:
         expected = outcome.order
@@ -239,6 +248,7 @@ class Trial:
         )
         assert order.filled_quote_units == expected.spent
         self.count(f"{order.terms.order_type} {order.status} {order.reason}")
+        self.count(f"waits {order.trigger_state}" if order.trigger_state else "does not wait")
 
     def follow_depth(self, market_id: int, events: list[Event]) -> None:
         """A reader of the depth events alone must hold the same book, without a gap."""
@@ -279,15 +289,17 @@ class Trial:
         """The same orders rest in the same places, and no book is crossed."""
         for market_id, naive in self.naive.markets.items():
             market = self.engine.market(market_id)
-            resting = [
-                (o.order_id, o.price_ticks, o.remaining_lots, o.filled_lots, o.hold_units)
-                for o in market.open_orders()
+            orders = list(market.open_orders())
+            assert [engine_order(order, market) for order in orders] == [
+                naive_order(order, naive)
+                for order in (*naive.resting("buy"), *naive.resting("sell"), *naive.waiting())
             ]
-            assert resting == [
-                (o.order_id, o.price, o.remaining, o.filled, naive.held(o))
-                for side in ("buy", "sell")
-                for o in naive.open(side)
-            ]
+            if naive.waiting():
+                assert list(market.triggers.queue.values()) == [
+                    self.engine.order(order.order_id)
+                    for order in naive.turns
+                    if order.waits == "turn" and order.status == "open"
+                ]
             for side in ("buy", "sell"):
                 assert market.depth(side) == naive.depth(side)
                 assert market.depth(side, 2) == naive.depth(side)[:2]
@@ -297,7 +309,7 @@ class Trial:
             assert market.trade_sequence == naive.trade_count
             for account_id in self.accounts:
                 mine = [o for o in market.open_orders() if o.account_id == account_id]
-                mine.sort(key=lambda o: o.priority)
+                mine.sort(key=lambda o: o.order_id)
                 assert market.orders_of(account_id) == mine
                 for order in mine:
                     if order.terms.client_order_id is not None:
@@ -307,18 +319,72 @@ class Trial:
                         assert found is order
 
 
-EVENT_RANKS = {
-    OrderPlaced: 0,
-    OrderAmended: 0,
-    Traded: 1,
-    OrderClosed: 2,
-    DepthChanged: 3,
-    MarketChanged: 4,
-}
+def engine_order(order: Order, market: Market) -> tuple[object, ...]:
+    """What is compared of an order, as the engine has it."""
+    return (
+        order.order_id,
+        order.price_ticks,
+        order.quantity_lots,
+        order.remaining_lots,
+        order.hidden_lots,
+        order.filled_lots,
+        order.prevented_lots,
+        order.hold_units,
+        order.terms.conditions.trigger_ticks,
+        order.terms.conditions.protection_ticks,
+        order.terms.conditions.expires_us,
+        order.trigger_state if order.trigger_state in WAITING else "",
+        mark_of(order, market) if order.trigger_state == "trailing" else 0,
+    )
 
 
-def market_of(command: Command) -> int:
-    return command.rules.market_id if isinstance(command, ConfigureMarket) else command.market_id
+def mark_of(order: Order, market: Market) -> int:
+    """From where an order trails, as what is stored says it."""
+    watch = reference_of(order.terms), fires_rising(order.terms)
+    return [
+        mark.price_ticks
+        for mark in market.snapshot().trails
+        if (mark.reference, mark.rises) == watch and mark.number <= order.trigger_number
+    ][-1]
+
+
+WAITS = {"": "", "rise": "rising", "fall": "falling", "trail": "trailing", "turn": "queued"}
+
+
+def naive_order(order: NaiveOrder, market: NaiveMarket) -> tuple[object, ...]:
+    """The same, as the naive exchange has it."""
+    left = 0 if order.quantity is None else order.remaining
+    shown = left if order.waits or order.shown_slice is None else order.shown_slice
+    return (
+        order.order_id,
+        order.price,
+        order.quantity,
+        shown,
+        left - shown,
+        order.filled,
+        order.prevented,
+        market.held(order),
+        order.trigger,
+        order.protection,
+        order.expires,
+        WAITS[order.waits],
+        order.mark if order.waits == "trail" else 0,
+    )
+
+
+def naive_entry(event: Event) -> tuple[object, ...] | None:
+    """An event as the naive exchange's log has it; None: it has none such."""
+    match event:
+        case Traded():
+            return "trade", naive_trade(event)
+        case Prevented():
+            ids = event.maker.order_id, event.taker.order_id
+            return "prevented", event.mode, *ids, event.price_ticks, event.quantity_lots
+        case OrderTriggered():
+            return "triggered", event.order.order_id
+        case OrderClosed():
+            return "closed", event.order.order_id, event.order.status, event.order.reason
+    return None
 
 
 def naive_trade(event: Traded) -> NaiveTrade:
@@ -339,7 +405,7 @@ def orders_in(events: list[Event]) -> list[Order]:
     """Every order that the events speak of."""
     orders: list[Order] = []
     for event in events:
-        if isinstance(event, OrderPlaced | OrderAmended | OrderClosed):
+        if isinstance(event, OrderPlaced | OrderAmended | OrderClosed | OrderTriggered):
             orders.append(event.order)
         elif isinstance(event, Traded):
             orders += [event.maker, event.taker]
@@ -369,6 +435,26 @@ def fields_of(engine: Engine) -> dict[str, Any]:
         by_account = {
             account_id: sorted(mine) for account_id, mine in sorted(market._by_account.items())
         }
+        triggers = market.triggers
+        waiting = [
+            (watch, key, sorted(level))
+            for watch, waits in triggers._waiting.items()
+            for key, level in sorted(waits.levels.items())
+        ]
+        for waits in triggers._waiting.values():
+            assert sorted(waits.levels) == waits.keys
+        trails = [
+            (
+                watch,
+                group.number,
+                group.mark,
+                [*group.by_ticks],
+                [*group.by_bps],
+                sorted(group.orders),
+            )
+            for watch, trail in triggers._trails.items()
+            for group in trail._groups
+        ]
         by_client_id = {key: order.order_id for key, order in sorted(market.by_client_id.items())}
         markets[market.rules.market_id] = (
             market.snapshot(),
@@ -377,5 +463,11 @@ def fields_of(engine: Engine) -> dict[str, Any]:
             by_account,
             by_client_id,
             dict(market._totals_before),
+            waiting,
+            trails,
+            {number: order.order_id for number, order in triggers.queue.items()},
+            triggers.count,
+            dict(sorted(market.expiries._due.items())),
+            market.expiries.next_us(),
         )
     return {"markets": markets, "orders": sorted(engine._orders)}

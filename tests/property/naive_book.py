@@ -1,11 +1,9 @@
 """A deliberately naive exchange, written from docs/matching.md, to judge the engine by.
 
-It shares nothing with the engine but the commands: all orders in one plain list, sorted anew for
-every question; matching one lot at a time; no stored holds (what is locked is added up from the
-open orders) and no undo. Slow and easy to believe.
+It shares nothing with the engine but the commands: all orders in one plain list, looked through and
+sorted anew for every question; what an order would cost is found by letting a copy of it trade; no
+stored holds (what is locked is added up from the open orders) and no undo. Slow, easy to believe.
 """
-
-from dataclasses import dataclass, field
 
 from matching.engine.commands import (
     Amend,
@@ -13,130 +11,35 @@ from matching.engine.commands import (
     CancelAll,
     Command,
     ConfigureMarket,
+    Continue,
+    Expire,
     Place,
     SetPhase,
 )
-from matching.engine.rules import IntegerRules
-from tests.property.naive_fees import affordable, naive_fees
+from matching.engine.orders import Conditions
+from tests.property.naive_fees import naive_fees
+from tests.property.naive_matching import (
+    awaited,
+    close,
+    end,
+    follow,
+    is_reached,
+    is_trailing,
+    match,
+    would_cost,
+    would_fill,
+    would_sell,
+)
+from tests.property.naive_orders import (
+    NaiveMarket,
+    NaiveOrder,
+    NaiveTrade,
+    Outcome,
+    RefusedError,
+)
 
-
-@dataclass(eq=False)
-class NaiveOrder:
-    """An order; only what cannot be worked out from something else."""
-
-    order_id: int
-    account_id: int
-    client_order_id: str | None
-    side: str
-    is_market: bool
-    time_in_force: str
-    post_only: bool
-    price: int | None
-    quantity: int | None
-    budget: int | None
-    maker_ppm: int
-    taker_ppm: int
-    priority: int
-    owner_id: int = 0
-    filled: int = 0
-    spent: int = 0
-    status: str = "open"
-    reason: str = ""
-
-    @property
-    def remaining(self) -> int:
-        """Lots still wanted (orders by quantity)."""
-        assert self.quantity is not None
-        return self.quantity - self.filled
-
-
-@dataclass(frozen=True)
-class NaiveTrade:
-    """A trade as the rules describe it."""
-
-    sequence: int
-    run_sequence: int
-    maker_id: int
-    taker_id: int
-    price: int
-    lots: int
-    buyer_fee: int
-    seller_fee: int
-    rebate: int
-
-
-@dataclass
-class Outcome:
-    """What a command came to."""
-
-    refusal: str = ""
-    trades: list[NaiveTrade] = field(default_factory=list)
-    order: NaiveOrder | None = None
-    cancelled: list[int] = field(default_factory=list)
-    more_held: int = 0  # units that the order locks before it trades
-
-
-class RefusedError(Exception):
-    """A rule says no."""
-
-
-class NaiveMarket:
-    """The rules, the last price, the number of trades and the orders, in no special order."""
-
-    def __init__(self, rules: IntegerRules, phase: str) -> None:
-        self.rules = rules
-        self.phase = phase
-        self.last_price: int | None = None
-        self.trade_count = 0
-        self.orders: list[NaiveOrder] = []
-
-    def open(self, side: str) -> list[NaiveOrder]:
-        """The side's open orders: best price first, then oldest."""
-        mine = [order for order in self.orders if order.status == "open" and order.side == side]
-        worst_first = -1 if side == "buy" else 1
-        return sorted(mine, key=lambda order: (worst_first * order.price, order.priority))
-
-    def depth(self, side: str) -> list[tuple[int, int]]:
-        """(price, lots) best first."""
-        levels: dict[int, int] = {}
-        for order in self.open(side):
-            levels[order.price] = levels.get(order.price, 0) + order.remaining
-        return list(levels.items())
-
-    def held(self, order: NaiveOrder) -> int:
-        """What an open order keeps locked."""
-        if order.side == "buy":
-            return order.price * order.remaining * self.rules.tick_lot_units
-        return order.remaining * self.rules.lot_units
-
-    def lots_against(self, side: str, limit: int | None) -> list[NaiveOrder]:
-        """The maker of every single lot that a taker meets, in order, within the limit."""
-        makers = self.open("sell" if side == "buy" else "buy")
-        return [
-            maker
-            for maker in makers
-            if limit is None or (maker.price <= limit if side == "buy" else maker.price >= limit)
-            for _ in range(maker.remaining)
-        ]
-
-    def is_own(self, maker: NaiveOrder, account_id: int, owner_id: int) -> bool:
-        """Whether a taker of that account and owner (0: unknown) must not trade with it."""
-        if maker.account_id == account_id:
-            return True
-        if self.rules.self_trade_scope == "account" or owner_id == 0:
-            return False
-        return maker.owner_id == owner_id
-
-    def lots_before_own(
-        self, side: str, limit: int | None, account_id: int, owner_id: int
-    ) -> list[NaiveOrder]:
-        """The same up to the taker's first own lot."""
-        found = []
-        for maker in self.lots_against(side, limit):
-            if self.is_own(maker, account_id, owner_id):
-                break
-            found.append(maker)
-        return found
+DAY_US = 24 * 60 * 60 * 1_000_000
+EXPIRIES = 200
 
 
 class NaiveExchange:
@@ -173,25 +76,39 @@ class NaiveExchange:
         for market in self.markets.values():
             market.orders = [order for order in market.orders if order.status == "open"]
         try:
-            match command:
-                case Place():
-                    return self.place(command)
-                case Amend():
-                    return self.amend(command)
-                case Cancel():
-                    order = self.find(command)
-                    order.status, order.reason = "cancelled", "requested"
-                    return Outcome(cancelled=[order.order_id])
-                case CancelAll():
-                    return self.cancel_all(command)
-                case ConfigureMarket():
-                    return self.configure(command)
-                case SetPhase():
-                    self.market(command.market_id).phase = command.phase
-                    return Outcome()
+            outcome = self._apply(command)
         except RefusedError as refusal:
             return Outcome(refusal=str(refusal))
-        raise TypeError(command)
+        for index, entry in enumerate(outcome.log):
+            if entry[0] == "trade":
+                outcome.log[index] = self.pay(self.market(market_of(command)), outcome.log, entry)
+        return outcome
+
+    def _apply(self, command: Command) -> Outcome:
+        match command:
+            case Place():
+                return self.place(command)
+            case Amend():
+                return self.amend(command)
+            case Cancel():
+                order, outcome = self.find(command), Outcome()
+                close(order, "cancelled", command.reason, outcome.log)
+            case CancelAll():
+                outcome = self.cancel_all(command)
+            case Expire():
+                outcome = self.expire(command)
+            case Continue():
+                self.market(command.market_id)
+                outcome = Outcome()
+            case ConfigureMarket():
+                outcome = self.configure(command)
+            case SetPhase():
+                self.market(command.market_id).phase = command.phase
+                outcome = Outcome()
+            case _:
+                raise TypeError(command)
+        follow(self.markets[market_of(command)], outcome.log)
+        return outcome
 
     def market(self, market_id: int) -> NaiveMarket:
         if market_id not in self.markets:
@@ -210,7 +127,7 @@ class NaiveExchange:
         raise RefusedError("order_not_open")
 
     def cancel_all(self, command: CancelAll) -> Outcome:
-        market = self.market(command.market_id)
+        market, outcome = self.market(command.market_id), Outcome()
         mine = [
             order
             for order in market.orders
@@ -218,10 +135,20 @@ class NaiveExchange:
             and order.account_id == command.account_id
             and command.side in (None, order.side)
         ]
-        mine.sort(key=lambda order: order.priority)
-        for order in mine:
-            order.status, order.reason = "cancelled", "requested"
-        return Outcome(cancelled=[order.order_id for order in mine])
+        for order in sorted(mine, key=lambda order: order.order_id):
+            close(order, "cancelled", "requested", outcome.log)
+        return outcome
+
+    def expire(self, command: Expire) -> Outcome:
+        market, outcome = self.market(command.market_id), Outcome()
+        due = [
+            (order.expires, order.order_id, order)
+            for order in market.orders
+            if order.status == "open" and order.expires and order.expires <= command.time_us
+        ]
+        for _, _, order in sorted(due, key=lambda entry: entry[:2])[:EXPIRIES]:
+            close(order, "expired", "time_over", outcome.log)
+        return outcome
 
     def configure(self, command: ConfigureMarket) -> Outcome:
         new = command.rules
@@ -237,81 +164,99 @@ class NaiveExchange:
             old.tick_lot_units,
         )
         if not same_scale:
-            if market.phase != "halted" or market.open("buy") or market.open("sell"):
+            if market.phase != "halted" or any(o.status == "open" for o in market.orders):
                 raise RefusedError("rules_not_changeable")
             market.last_price = None
         market.rules, market.phase = new, command.phase
         return Outcome()
 
+    # --- placing ------------------------------------------------------------------------------
+
     def place(self, command: Place) -> Outcome:
         market = self.market(command.market_id)
-        self.check_phase(market, command.terms.post_only)
-        if command.terms.order_type == "limit":
+        terms, asked = command.terms, command.terms.conditions
+        self.check_phase(market, terms.post_only)
+        if terms.order_type == "limit":
             self.check_limit(market, command.price_ticks, command.quantity_lots)
-            self.check_band(market, command.price_ticks)
-        elif command.quantity_lots is not None:
-            if not 1 <= command.quantity_lots <= market.rules.max_quantity_lots:
-                raise RefusedError("quantity_out_of_range")
+            about = market.last_price if asked.trigger is None else asked.trigger_ticks
+            self.check_band(market, command.price_ticks, about)
         else:
-            self.check_amount(market, command.terms.budget_units)
-        for other in market.orders:
-            if (
-                other.status == "open"
-                and other.account_id == command.account_id
-                and command.terms.client_order_id is not None
-                and other.client_order_id == command.terms.client_order_id
-            ):
-                raise RefusedError("duplicate_client_order_id")
-        if command.terms.order_type == "limit" and command.terms.time_in_force == "gtc":
+            self.check_market_order(market, command.quantity_lots, terms.budget_units)
+        self.check_name(market, command)
+        order = new_order(command)
+        if order.may_rest or asked.trigger:
             self.check_open_orders(market, command.account_id)
-        if command.terms.post_only and market.lots_against(command.terms.side, command.price_ticks):
-            raise RefusedError("post_only_would_cross")
+        self.check_conditions(market, order, command.time_us)
+        if order.time_in_force == "day":
+            order.expires = (command.time_us // DAY_US + 1) * DAY_US
+        if asked.trigger:
+            return self.let_wait(market, order)
+        if order.post_only:
+            if asked.slides:
+                order.price = market.slid(order.side, order.price)
+            elif market.crosses(order.side, order.price):
+                raise RefusedError("post_only_would_cross")
+        needed = self.needed(market, order)
+        self.check_funds(market, order, needed)
+        outcome = Outcome(order=order, more_held=needed)
+        if order.time_in_force == "fok" and not would_fill(market, order):
+            close(order, "expired", "fok_unfillable", outcome.log)
+            return outcome
+        end(market, order, match(market, order, outcome.log), outcome.log)
+        market.orders.append(order)
+        follow(market, outcome.log)
+        return outcome
 
+    def needed(self, market: NaiveMarket, order: NaiveOrder) -> int:
         rules = market.rules
-        within = market.lots_before_own(
-            command.terms.side, command.price_ticks, command.account_id, command.owner_id
-        )
-        if command.quantity_lots is None:
-            within = affordable(within, command.terms.budget_units, rules.tick_lot_units)
-        else:
-            within = within[: command.quantity_lots]
-        if command.terms.side == "sell":
-            lots = len(within) if command.quantity_lots is None else command.quantity_lots
-            needed, asset_id = lots * rules.lot_units, rules.base_id
-        else:
-            asset_id = rules.quote_id
-            if command.terms.order_type == "limit":
-                needed = command.price_ticks * command.quantity_lots * rules.tick_lot_units
-            elif command.quantity_lots is not None:
-                needed = sum(maker.price for maker in within) * rules.tick_lot_units
-            else:
-                needed = command.terms.budget_units
-        if self.available(command.account_id, asset_id) < needed:
+        if order.side == "sell":
+            lots = would_sell(market, order) if order.quantity is None else order.quantity
+            return lots * rules.lot_units
+        if order.budget is not None:
+            return order.budget
+        if order.is_market:
+            return would_cost(market, order)
+        return order.price * order.quantity * rules.tick_lot_units
+
+    def check_funds(self, market: NaiveMarket, order: NaiveOrder, more: int) -> None:
+        rules = market.rules
+        asset_id = rules.quote_id if order.side == "buy" else rules.base_id
+        if more > 0 and self.available(order.account_id, asset_id) < more:
             raise RefusedError("insufficient_balance")
 
-        order = NaiveOrder(
-            command.order_id,
-            command.account_id,
-            command.terms.client_order_id,
-            command.terms.side,
-            command.terms.order_type == "market",
-            command.terms.time_in_force,
-            command.terms.post_only,
-            command.price_ticks,
-            command.quantity_lots,
-            command.terms.budget_units,
-            command.maker_ppm,
-            command.taker_ppm,
-            priority=command.order_id,
-            owner_id=command.owner_id,
-        )
-        if command.terms.time_in_force == "fok" and len(within) < command.quantity_lots:
-            order.status, order.reason = "expired", "fok_unfillable"
-            return Outcome(order=order, more_held=needed)
-        trades = self.match(market, order)
-        if order.status == "open":
-            market.orders.append(order)
-        return Outcome(trades=trades, order=order, more_held=needed)
+    def let_wait(self, market: NaiveMarket, order: NaiveOrder) -> Outcome:
+        price = market.reference(order.looks_at)
+        if not is_trailing(order):
+            if is_reached(price, order.trigger, order.fires_on):
+                raise RefusedError("would_trigger_at_once")
+            order.waits = order.fires_on
+        elif price is None:
+            raise RefusedError("no_reference_price")
+        elif order.asked.activation_ticks in (None, price):
+            order.waits, order.mark = "trail", price
+        else:
+            order.waits = "rise" if price < order.asked.activation_ticks else "fall"
+        if order.is_market and order.side == "buy" and order.quantity is not None:
+            self.protect(market, order, price)
+        self.check_funds(market, order, market.held(order))
+        market.orders.append(order)
+        return Outcome(order=order, more_held=market.held(order))
+
+    def protect(self, market: NaiveMarket, order: NaiveOrder, price: int | None) -> None:
+        """Give a market order to buy that waits its worst price."""
+        if order.protection is not None:
+            return
+        if is_trailing(order):
+            about = order.asked.activation_ticks or price
+            if order.fires_on == "rise":
+                order.mark, mark = about, order.mark
+                about, order.mark = order.turn(), mark
+        else:
+            about = order.trigger
+        above = -(-about * market.rules.protection_ppm // 1_000_000)
+        order.protection = min(about + above, market.rules.max_price_ticks)
+
+    # --- amending -----------------------------------------------------------------------------
 
     def amend(self, command: Amend) -> Outcome:
         order = self.find(command)
@@ -319,29 +264,78 @@ class NaiveExchange:
         self.check_phase(market, order.post_only)
         price = command.price_ticks if command.price_ticks is not None else order.price
         quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
+        if order.waits:
+            return self.amend_waiting(market, order, command, price, quantity)
         if (price, quantity) == (order.price, order.quantity):
             raise RefusedError("nothing_to_amend")
         self.check_limit(market, price, quantity)
         if price != order.price:
-            self.check_band(market, price)
-        if quantity <= order.filled:
-            raise RefusedError("quantity_out_of_range")
-        if order.post_only and market.lots_against(order.side, price):
+            self.check_band(market, price, market.last_price)
+        self.check_total(market, order, quantity)
+        if order.post_only and market.crosses(order.side, price):
             raise RefusedError("post_only_would_cross")
+        if command.trigger_ticks is not None:
+            raise RefusedError("not_triggerable")
         rules = market.rules
-        asset_id = rules.quote_id if order.side == "buy" else rules.base_id
-        needed = (quantity - order.filled) * (
-            price * rules.tick_lot_units if order.side == "buy" else rules.lot_units
-        )
+        left = quantity - order.filled - order.prevented
+        needed = left * (price * rules.tick_lot_units if order.side == "buy" else rules.lot_units)
         more_held = needed - market.held(order)
-        if self.available(order.account_id, asset_id) < more_held:
-            raise RefusedError("insufficient_balance")
+        self.check_funds(market, order, more_held)
         keeps_place = price == order.price and quantity < order.quantity
         order.price, order.quantity = price, quantity
+        outcome = Outcome(order=order, more_held=more_held)
         if keeps_place:
-            return Outcome(order=order, more_held=more_held)
-        order.priority = command.priority
-        return Outcome(trades=self.match(market, order), order=order, more_held=more_held)
+            if order.shown_slice is not None:
+                order.shown_slice = min(order.shown_slice, left)
+        else:
+            market.orders.remove(order)  # nobody meets it while it takes
+            order.shown_slice = None
+            end(market, order, match(market, order, outcome.log), outcome.log)
+            market.orders.append(order)
+        follow(market, outcome.log)
+        return outcome
+
+    def amend_waiting(
+        self,
+        market: NaiveMarket,
+        order: NaiveOrder,
+        command: Amend,
+        price: int | None,
+        quantity: int | None,
+    ) -> Outcome:
+        trigger, protection = order.trigger, order.protection
+        if command.trigger_ticks is not None:
+            trigger = command.trigger_ticks
+            if is_trailing(order) or order.waits == "turn":
+                raise RefusedError("not_triggerable")
+            self.check_price(market, trigger)
+            if is_reached(market.reference(order.looks_at), trigger, order.fires_on):
+                raise RefusedError("would_trigger_at_once")
+            if protection is not None:
+                moved = protection + trigger - awaited(order)
+                protection = min(max(1, moved), market.rules.max_price_ticks)
+        asks = trigger, protection, price, quantity
+        if asks == (order.trigger, order.protection, order.price, order.quantity):
+            raise RefusedError("nothing_to_amend")
+        if order.is_market:
+            if price is not None:
+                raise RefusedError("price_out_of_range")
+            if order.budget is not None and quantity is not None:
+                raise RefusedError("quantity_out_of_range")
+            self.check_market_order(market, quantity, order.budget)
+        else:
+            self.check_limit(market, price, quantity)
+            self.check_band(market, price, trigger)
+        if quantity is not None:
+            self.check_total(market, order, quantity)
+        before = order.trigger, order.protection, order.price, order.quantity
+        held_before = market.held(order)
+        order.trigger, order.protection, order.price, order.quantity = asks
+        more_held = market.held(order) - held_before
+        order.trigger, order.protection, order.price, order.quantity = before
+        self.check_funds(market, order, more_held)
+        order.trigger, order.protection, order.price, order.quantity = asks
+        return Outcome(order=order, more_held=more_held)
 
     # --- rules --------------------------------------------------------------------------------
 
@@ -351,12 +345,23 @@ class NaiveExchange:
         if market.phase not in ("continuous", "post_only"):
             raise RefusedError("market_halted")
 
-    def check_limit(self, market: NaiveMarket, price: int, quantity: int) -> None:
+    def check_price(self, market: NaiveMarket, price: int | None) -> None:
         if price not in range(1, market.rules.max_price_ticks + 1):
             raise RefusedError("price_out_of_range")
+
+    def check_limit(self, market: NaiveMarket, price: int, quantity: int) -> None:
+        self.check_price(market, price)
         if quantity not in range(1, market.rules.max_quantity_lots + 1):
             raise RefusedError("quantity_out_of_range")
         self.check_amount(market, price * quantity * market.rules.tick_lot_units)
+
+    def check_market_order(
+        self, market: NaiveMarket, quantity: int | None, budget: int | None
+    ) -> None:
+        if quantity is None:
+            self.check_amount(market, budget)
+        elif not 1 <= quantity <= market.rules.max_quantity_lots:
+            raise RefusedError("quantity_out_of_range")
 
     def check_amount(self, market: NaiveMarket, units: int) -> None:
         if units < market.rules.min_notional_units or units <= 0:
@@ -364,82 +369,79 @@ class NaiveExchange:
         if units > market.rules.max_notional_units:
             raise RefusedError("notional_too_large")
 
+    def check_name(self, market: NaiveMarket, command: Place) -> None:
+        for other in market.orders:
+            if (
+                other.status == "open"
+                and other.account_id == command.account_id
+                and command.terms.client_order_id is not None
+                and other.client_order_id == command.terms.client_order_id
+            ):
+                raise RefusedError("duplicate_client_order_id")
+
     def check_open_orders(self, market: NaiveMarket, account_id: int) -> None:
         limit = market.rules.max_open_orders
         statuses = [order.status for order in market.orders if order.account_id == account_id]
         if limit is not None and statuses.count("open") >= limit:
             raise RefusedError("too_many_open_orders")
 
-    def check_band(self, market: NaiveMarket, price: int) -> None:
-        band, last = market.rules.band_ppm, market.last_price
-        if band is None or last is None:
+    def check_band(self, market: NaiveMarket, price: int, about: int | None) -> None:
+        band = market.rules.band_ppm
+        if band is None or about is None:
             return
-        if price * 1_000_000 > last * (1_000_000 + band) or price * 1_000_000 < last * (
+        if price * 1_000_000 > about * (1_000_000 + band) or price * 1_000_000 < about * (
             1_000_000 - band
         ):
             raise RefusedError("price_band")
 
-    # --- matching -----------------------------------------------------------------------------
+    def check_total(self, market: NaiveMarket, order: NaiveOrder, quantity: int) -> None:
+        if quantity <= order.filled + order.prevented:
+            raise RefusedError("quantity_out_of_range")
+        self.check_display(market, order.asked, quantity)
 
-    def match(self, market: NaiveMarket, taker: NaiveOrder) -> list[NaiveTrade]:
-        """One lot at a time; neighbouring lots of one maker make one trade."""
-        tick_lot = market.rules.tick_lot_units
-        met: list[list] = []  # [maker, lots]
-        lots = market.lots_against(taker.side, taker.price)
-        left = taker.budget
-        stopped = "the book ran out"
-        for maker in lots:
-            if taker.budget is None and taker.filled == taker.quantity:
-                break
-            if left is not None and left < maker.price * tick_lot:
-                stopped = "not affordable"
-                break
-            if market.is_own(maker, taker.account_id, taker.owner_id):
-                stopped = "own order"
-                break
-            taker.filled += 1
-            taker.spent += maker.price * tick_lot
-            if left is not None:
-                left -= maker.price * tick_lot
-            if met and met[-1][0] is maker:
-                met[-1][1] += 1
-            else:
-                met.append([maker, 1])
-        trades: list[NaiveTrade] = []
-        for maker, lots_met in met:
-            trades.append(self.trade(market, maker, taker, lots_met, trades))
-        if taker.budget is None:
-            done = taker.filled == taker.quantity
-        else:
-            done = left == 0 or (stopped == "not affordable" and taker.filled > 0)
-        if done:
-            taker.status = "filled"
-        elif stopped == "own order":
-            taker.status, taker.reason = "cancelled", "self_trade"
-        elif taker.is_market:
-            taker.status, taker.reason = "expired", "no_liquidity"
-        elif taker.time_in_force != "gtc":
-            taker.status, taker.reason = "expired", "ioc_unfilled"
-        return trades
+    def check_display(self, market: NaiveMarket, asked: Conditions, quantity: int | None) -> None:
+        display = asked.display_lots
+        if display is not None and (
+            display < 1 or (quantity or 0) > market.rules.max_iceberg_parts * display
+        ):
+            raise RefusedError("display_quantity")
 
-    def trade(
-        self,
-        market: NaiveMarket,
-        maker: NaiveOrder,
-        taker: NaiveOrder,
-        lots: int,
-        earlier: list[NaiveTrade],
-    ) -> NaiveTrade:
+    def check_conditions(self, market: NaiveMarket, order: NaiveOrder, time_us: int) -> None:
+        asked, rules = order.asked, market.rules
+        if asked.self_trade is not None and asked.self_trade not in rules.self_trade_modes:
+            raise RefusedError("self_trade_mode")
+        if order.expires is not None and order.expires <= time_us:
+            raise RefusedError("expiry_passed")
+        self.check_display(market, asked, order.quantity)
+        if order.protection is not None:
+            self.check_price(market, order.protection)
+        if asked.trigger:
+            self.check_trigger(market, order)
+
+    def check_trigger(self, market: NaiveMarket, order: NaiveOrder) -> None:
+        asked, rules = order.asked, market.rules
+        if order.side == "sell" and order.quantity is None:
+            raise RefusedError("not_triggerable")
+        for price in (asked.trigger_ticks, asked.activation_ticks):
+            if price is not None:
+                self.check_price(market, price)
+        waiting = [o for o in market.waiting() if o.account_id == order.account_id]
+        if rules.max_trigger_orders is not None and len(waiting) >= rules.max_trigger_orders:
+            raise RefusedError("too_many_trigger_orders")
+        ticks, bps = asked.trail_ticks, asked.trail_bps
+        if ticks is not None and not 1 <= ticks <= rules.max_price_ticks:
+            raise RefusedError("trail_out_of_range")
+        if bps is not None and not rules.min_trail_bps <= bps <= rules.max_trail_bps:
+            raise RefusedError("trail_out_of_range")
+
+    # --- paying -------------------------------------------------------------------------------
+
+    def pay(self, market: NaiveMarket, log: list, entry: tuple) -> tuple[str, NaiveTrade]:
+        """Move the money of a trade, and return it as the rules describe it."""
+        _, sequence, maker, taker, price, lots = entry
         rules = market.rules
         base = lots * rules.lot_units
-        quote = lots * rules.tick_lot_units * maker.price
-        maker.filled += lots
-        maker.spent += quote
-        if maker.remaining == 0:
-            maker.status = "filled"
-        market.trade_count += 1
-        market.last_price = maker.price
-        same_price = [trade.sequence for trade in earlier if trade.price == maker.price]
+        quote = lots * rules.tick_lot_units * price
         buyer_fee, seller_fee, rebate = naive_fees(maker, taker, base, quote)
         rebated = rules.base_id if taker.side == "buy" else rules.quote_id
         self.credit(maker.account_id, rebated, rebate)
@@ -451,14 +453,51 @@ class NaiveExchange:
         self.credit(seller.account_id, rules.base_id, -base)
         self.fees[rules.base_id] = self.fees.get(rules.base_id, 0) + buyer_fee
         self.fees[rules.quote_id] = self.fees.get(rules.quote_id, 0) + seller_fee
-        return NaiveTrade(
-            market.trade_count,
-            same_price[0] if same_price else market.trade_count,
-            maker.order_id,
-            taker.order_id,
-            maker.price,
-            lots,
-            buyer_fee,
-            seller_fee,
-            rebate,
+        run = [
+            trade.sequence
+            for word, trade, *_ in log
+            if word == "trade"
+            and isinstance(trade, NaiveTrade)
+            and (trade.taker_id, trade.price) == (taker.order_id, price)
+        ]
+        return (
+            "trade",
+            NaiveTrade(
+                sequence,
+                run[0] if run else sequence,
+                maker.order_id,
+                taker.order_id,
+                price,
+                lots,
+                buyer_fee,
+                seller_fee,
+                rebate,
+            ),
         )
+
+
+def new_order(command: Place) -> NaiveOrder:
+    terms = command.terms
+    return NaiveOrder(
+        command.order_id,
+        command.account_id,
+        terms.client_order_id,
+        terms.side,
+        terms.order_type == "market",
+        terms.time_in_force,
+        terms.post_only,
+        command.price_ticks,
+        command.quantity_lots,
+        terms.budget_units,
+        command.maker_ppm,
+        command.taker_ppm,
+        command.owner_id,
+        terms.conditions,
+        trigger=terms.conditions.trigger_ticks,
+        protection=terms.conditions.protection_ticks,
+        expires=terms.conditions.expires_us,
+    )
+
+
+def market_of(command: Command) -> int:
+    return command.rules.market_id if isinstance(command, ConfigureMarket) else command.market_id

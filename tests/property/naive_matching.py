@@ -1,0 +1,201 @@
+"""Matching and triggers of the naive exchange: one meeting of two orders at a time."""
+
+from dataclasses import replace
+from typing import Any
+
+from tests.property.naive_orders import NaiveMarket, NaiveOrder, RefusedError
+
+Log = list[tuple[Any, ...]]
+CHAIN = 64
+
+
+def close(order: NaiveOrder, status: str, reason: str, log: Log) -> None:
+    order.status, order.reason = status, reason
+    log.append(("closed", order.order_id, status, reason))
+
+
+def match(market: NaiveMarket, taker: NaiveOrder, log: Log) -> str:
+    """Let a taker meet the book; return why it stopped. Meetings go to the log, nothing is paid."""
+    tick_lot = market.rules.tick_lot_units
+    mode = taker.asked.self_trade or market.rules.self_trade_mode
+    if mode == "decrement" and taker.budget is not None:
+        mode = "taker"
+    while True:
+        wanted = 1 if taker.budget is not None else taker.remaining
+        if wanted == 0 or taker.spent == taker.budget:
+            return "done"
+        makers = market.resting("sell" if taker.side == "buy" else "buy")
+        if not makers or beyond(makers[0].price, taker):
+            return "book end"
+        maker = makers[0]
+        if taker.budget is not None:
+            wanted = (taker.budget - taker.spent) // (maker.price * tick_lot)
+            if wanted == 0:
+                return "not affordable"
+        lots = min(wanted, maker.shown)
+        if not market.is_own(maker, taker) or mode == "none":
+            trade(market, maker, taker, lots, log)
+            continue
+        log.append(("prevented", mode, maker.order_id, taker.order_id, maker.price, lots))
+        if mode == "decrement":
+            maker.prevented += lots
+            taker.prevented += lots
+            use_up(market, maker, lots)
+            if maker.remaining == 0:
+                close(maker, "cancelled", "self_trade", log)
+            if taker.remaining == 0:
+                return "own order"
+        if mode in ("maker", "both"):
+            close(maker, "cancelled", "self_trade", log)
+        if mode in ("taker", "both"):
+            return "own order"
+
+
+def beyond(price: int, taker: NaiveOrder) -> bool:
+    if taker.limit is None:
+        return False
+    return price > taker.limit if taker.side == "buy" else price < taker.limit
+
+
+def use_up(market: NaiveMarket, maker: NaiveOrder, lots: int) -> None:
+    """Take lots off what an order shows."""
+    if maker.shown_slice is not None:
+        maker.shown_slice -= lots
+        if maker.shown_slice == 0:
+            market.show_next(maker)
+
+
+def trade(market: NaiveMarket, maker: NaiveOrder, taker: NaiveOrder, lots: int, log: Log) -> None:
+    for order in (maker, taker):
+        order.filled += lots
+        order.spent += lots * maker.price * market.rules.tick_lot_units
+    use_up(market, maker, lots)
+    if maker.remaining == 0:
+        maker.status = "filled"
+    market.trade_count += 1
+    market.last_price = maker.price
+    log.append(("trade", market.trade_count, maker, taker, maker.price, lots))
+
+
+def end(market: NaiveMarket, taker: NaiveOrder, stopped: str, log: Log) -> None:
+    """What becomes of a taker that has stopped."""
+    if stopped == "done" or (stopped == "not affordable" and taker.filled):
+        taker.status = "filled"
+        if taker.budget is not None and taker.spent < taker.budget and taker.side == "buy":
+            log.append(("closed", taker.order_id, "filled", ""))
+    elif stopped == "own order":
+        close(taker, "cancelled", "self_trade", log)
+    elif taker.is_market:
+        close(taker, "expired", "no_liquidity", log)
+    elif not taker.may_rest:
+        close(taker, "expired", "ioc_unfilled", log)
+    else:
+        market.rest(taker)
+
+
+def would_fill(market: NaiveMarket, taker: NaiveOrder) -> bool:
+    """Whether all of it would trade now."""
+    order = rehearse(market, taker)
+    return order.filled == order.quantity
+
+
+def would_cost(market: NaiveMarket, taker: NaiveOrder) -> int:
+    """What it would pay or earn now, in quote."""
+    return rehearse(market, taker).spent
+
+
+def would_sell(market: NaiveMarket, taker: NaiveOrder) -> int:
+    return rehearse(market, taker).filled
+
+
+def rehearse(market: NaiveMarket, taker: NaiveOrder) -> NaiveOrder:
+    """Match a copy in a copy of the market; return what became of it."""
+    order = replace(taker)
+    match(market.copy(), order, [])
+    return order
+
+
+# --- triggers -------------------------------------------------------------------------------------
+
+
+def follow(market: NaiveMarket, log: Log) -> None:
+    """Let orders enter whose price was reached, one after the other."""
+    if market.phase != "continuous":
+        return
+    looked = look(market, log, 0)
+    for _ in range(CHAIN):
+        market.turns = [order for order in market.turns if order.waits == "turn"]
+        if not market.turns:
+            return
+        enter(market, market.turns.pop(0), log)
+        looked = look(market, log, looked)
+
+
+def look(market: NaiveMarket, log: Log, looked: int) -> int:
+    """Hold the prices of new trades and the best prices against what is waited for."""
+    for entry in log[looked:]:
+        if entry[0] == "trade":
+            reach(market, "last", entry[4])
+    for side, name in (("buy", "bid"), ("sell", "ask")):
+        best = market.best(side)
+        if best is not None:
+            reach(market, name, best)
+    return len(log)
+
+
+def reach(market: NaiveMarket, name: str, price: int) -> None:
+    for direction in ("fall", "rise"):
+        reached = []
+        for order in market.waiting():
+            if order.looks_at != name:
+                continue
+            if order.waits == direction and is_reached(price, awaited(order), direction):
+                if is_trailing(order):
+                    order.waits, order.mark = "trail", price
+                else:
+                    reached.append((awaited(order), order))
+            elif order.waits == "trail" and order.fires_on == direction:
+                order.mark = (max if direction == "fall" else min)(order.mark, price)
+                if is_reached(price, order.turn(), direction):
+                    reached.append((order.turn(), order))
+        # What was reached first: of rising prices the lowest, of falling ones the highest.
+        reached.sort(key=lambda pair: pair[0] if direction == "rise" else -pair[0])
+        for _, order in reached:
+            order.waits = "turn"
+            market.turns.append(order)
+
+
+def is_trailing(order: NaiveOrder) -> bool:
+    return order.asked.trail_ticks is not None or order.asked.trail_bps is not None
+
+
+def awaited(order: NaiveOrder) -> int:
+    price = order.asked.activation_ticks if is_trailing(order) else order.trigger
+    assert price is not None
+    return price
+
+
+def is_reached(price: int | None, awaited_price: int, direction: str) -> bool:
+    if price is None:
+        return False
+    return price >= awaited_price if direction == "rise" else price <= awaited_price
+
+
+def enter(market: NaiveMarket, order: NaiveOrder, log: Log) -> None:
+    order.waits = ""
+    log.append(("triggered", order.order_id))
+    # Until it rests nobody can meet it.
+    market.orders.remove(order)
+    if order.post_only and market.crosses(order.side, order.price):
+        try:
+            if not order.asked.slides:
+                raise RefusedError
+            order.price = market.slid(order.side, order.price)
+        except RefusedError:
+            close(order, "expired", "post_only_would_cross", log)
+            return
+    if order.time_in_force == "fok" and not would_fill(market, order):
+        close(order, "expired", "fok_unfillable", log)
+        return
+    end(market, order, match(market, order, log), log)
+    market.orders.append(order)
