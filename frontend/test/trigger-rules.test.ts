@@ -204,7 +204,7 @@ test("what is held depends on what could be paid at worst", () => {
   };
   assert.deepEqual(held({ type: "Stop" }, { stop: "95" }), ["1", "BTC", true]);
   const buy = { type: "Stop", side: "Buy" } as const;
-  assert.deepEqual(held(buy, { stop: "110.01" }), ["115.51", "USD", true]);
+  assert.deepEqual(held(buy, { stop: "110.01" }), ["115.52", "USD", true]);
   assert.deepEqual(held(buy, { stop: "110", protection: "120" }), ["120", "USD", true]);
   assert.deepEqual(held({ ...buy, measure: "amount", total: "50" }), ["50", "USD", true]);
   assert.deepEqual(held({ type: "StopLimit", side: "Buy" }, { stop: "110" }), ["100", "USD", true]);

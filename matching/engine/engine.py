@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from matching.engine import checks
 from matching.engine.amending import amend
-from matching.engine.closing import end_open
+from matching.engine.closing import close, end_open
 from matching.engine.commands import (
     Amend,
     Cancel,
@@ -186,6 +186,13 @@ class Engine:
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
+        if not market.triggers.count:  # what most cancels are
+            market.keep_order(order)
+            key = market.unrest(order)
+            order.updated_us = command.time_us
+            close(order, "cancelled", command.reason, events)
+            market.tell_depth(key, events)
+            return events
         end_open(market, order, "cancelled", command.reason, events, time_us=command.time_us)
         follow(market, events, time_us=command.time_us)
         market.tell_touched(events)

@@ -179,14 +179,13 @@ class Market:
         side, key = self._place_of(order)
         return side.levels[key]
 
-    def rest(self, order: Order) -> int:
-        """Put an order with a price into the book and the indexes; return its level's key."""
-        if order.terms.conditions is not UNCONDITIONAL:
-            iceberg.hide(order)
-        return self.put(order)
+    def rest(self, order: Order, *, is_split: bool = False) -> int:
+        """Put an order with a price into the book and the indexes; return its level's key.
 
-    def put(self, order: Order) -> int:
-        """Do what ``rest`` does with an order that shows and hides what it is to."""
+        ``is_split``: what it shows and what it hides is settled already.
+        """
+        if not is_split and order.terms.conditions is not UNCONDITIONAL:
+            iceberg.hide(order)
         side, key = self._place_of(order)
         side.add(order, key)
         self._index(order)
@@ -194,9 +193,20 @@ class Market:
 
     def unrest(self, order: Order) -> int:
         """Take an order that rests, with its remaining lots, out again; return its level's key."""
+        order_id = order.order_id
+        account_id = order.account_id
         side, key = self._place_of(order)
         side.remove(order, key)
-        self._unindex(order)
+        del self.by_id[order_id]
+        mine = self._by_account[account_id]
+        del mine[order_id]
+        if not mine:
+            del self._by_account[account_id]
+        terms = order.terms
+        if terms.client_order_id is not None:
+            del self.by_client_id[account_id, terms.client_order_id]
+        if terms.conditions is not UNCONDITIONAL:
+            self.expiries.remove(order_id)
         return key
 
     def wait(self, order: Order) -> None:
@@ -207,23 +217,9 @@ class Market:
         """Take an open order out of the market, wherever it rests or waits."""
         if order.trigger_state in WAITING:
             self.triggers.remove(order, events)
-            self._unindex(order)
+            self._forget(order)
         else:
             self.unrest(order)
-
-    def _unindex(self, order: Order) -> None:
-        order_id = order.order_id
-        account_id = order.account_id
-        del self.by_id[order_id]
-        mine = self._by_account[account_id]
-        del mine[order_id]
-        if not mine:
-            del self._by_account[account_id]
-        name = order.terms.client_order_id
-        if name is not None:
-            del self.by_client_id[account_id, name]
-        if order.terms.conditions.expires_us is not None:
-            self.expiries.remove(order_id)
 
     def shrink(self, order: Order, remaining_lots: int) -> None:
         """Give an open order fewer remaining lots where it stands."""
@@ -330,10 +326,9 @@ class Market:
         else:
             mine[order_id] = order
         terms = order.terms
-        name = terms.client_order_id
-        if name is not None:
-            self.by_client_id[account_id, name] = order
-        if terms.conditions.expires_us is not None:
+        if terms.client_order_id is not None:
+            self.by_client_id[account_id, terms.client_order_id] = order
+        if terms.conditions is not UNCONDITIONAL and terms.conditions.expires_us is not None:
             self.expiries.add(order_id, terms.conditions.expires_us)
 
     def _forget(self, order: Order) -> None:
@@ -349,8 +344,7 @@ class Market:
             client_id = order.account_id, order.terms.client_order_id
             if self.by_client_id.get(client_id) is order:
                 del self.by_client_id[client_id]
-        if order.terms.conditions.expires_us is not None:
-            self.expiries.remove(order.order_id)
+        self.expiries.remove(order.order_id)
 
 
 def _age(order: Order) -> int:

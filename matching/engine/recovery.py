@@ -47,7 +47,7 @@ def load_order(market: Market | None, order: Order) -> None:
         market.triggers.load(order)
         market.wait(order)
     else:
-        market.put(order)
+        market.rest(order, is_split=True)
 
 
 def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int]] = ()) -> str:

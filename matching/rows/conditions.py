@@ -84,7 +84,7 @@ def text_of_row(order: OrderRow, terms: MarketTerms) -> Text | None:
     Rows of lists come with theirs (``matching.orders.selectors``); else they cost a query each.
     """
     try:
-        row: OrderConditions = order.conditions
+        row: Any = order.conditions
     except ObjectDoesNotExist:
         return None
 
@@ -92,18 +92,18 @@ def text_of_row(order: OrderRow, terms: MarketTerms) -> Text | None:
         return None if value is None else format_decimal(value, scale)
 
     return Text(
-        row.self_trade or None,  # type: ignore[arg-type]
+        row.self_trade or None,
         None if row.expires_at is None else microseconds_of(row.expires_at),
         row.slides,
         figure(row.display_quantity, terms.lot_decimals),
         figure(row.protection_price, terms.tick_decimals),
-        row.trigger or None,  # type: ignore[arg-type]
-        row.trigger_by,  # type: ignore[arg-type]
+        row.trigger or None,
+        row.trigger_by,
         figure(row.trigger_price, terms.tick_decimals),
         figure(row.trail_price, terms.tick_decimals),
         row.trail_bps,
         figure(row.activation_price, terms.tick_decimals),
-        row.trigger_state,  # type: ignore[arg-type]
+        row.trigger_state,
         0 if row.triggered_at is None else microseconds_of(row.triggered_at),
     )
 

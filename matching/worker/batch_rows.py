@@ -48,6 +48,7 @@ def rows_of(
     amended = [order for order in changed if order.is_amended]
     conditional = [o for o in touched if o.order.terms.conditions is not UNCONDITIONAL]
     waiting = [(o.order, o.terms) for o in conditional if not o.is_new]
+    waiting += [o for order_id, o in outcome.shifted.items() if order_id not in outcome.orders]
     markets = {}
     for market_id in outcome.markets:
         market, terms = engine.market(market_id), terms_of(market_id)

@@ -39,7 +39,7 @@ class Due:
         times_us = [engine.next_expiry_us() or 0]
         times_us += islice((due_us for due_us, _, _ in engine.switches if due_us > now_us), 1)
         waits_ms = (-(-(due_us - now_us) // 1000) for due_us in times_us if due_us > now_us)
-        return min(at_most_ms, *waits_ms)
+        return min([at_most_ms, *waits_ms])
 
     def take(self, engine: Engine, now_us: int, stream_id: str) -> list[Entry]:
         """Return entries for what is due; each is given once, then held.

@@ -66,6 +66,8 @@ class Outcome(Moves):
         super().__init__(ids=ids, fee_account_id=fee_account_id, time_text=time_text)
         self._time_us = time_us
         self.orders: dict[int, TouchedOrder] = {}
+        # Orders that only wait otherwise than before: of their own rows nothing changes.
+        self.shifted: dict[int, tuple[Order, MarketTerms]] = {}
         self.markets: dict[int, MarketOutcome] = {}
         self.prevented_rows: list[str] = []
         # Where the marks stand that moved; None: nobody trails from there any more.
@@ -185,11 +187,11 @@ class Outcome(Moves):
         step.market.changes.append(wire.OrderChange("triggered", state))
 
     def _shifted(self, event: OrderShifted, step: _Step) -> None:
-        order = event.order
-        touched = self.orders.get(order.order_id)
+        touched = self.orders.get(event.order.order_id)
         if touched is None:
-            touched = self._touch(order, step.terms, latest_state(order, step.terms))
-        touched.is_amended = True
+            self.shifted[event.order.order_id] = event.order, step.terms
+        else:
+            touched.is_amended = True
 
     def _trail(self, event: TrailMoved, step: _Step) -> None:
         name = event.market_id, event.reference, event.rises, event.number
@@ -217,7 +219,8 @@ class Outcome(Moves):
         ):
             self.move(step.market, order, terms, released_units, -released_units)
             state = self._state_met(order, left_lots, event, step)
-            self._touch(order, terms, state).is_amended = True
+            if event.mode == "decrement":
+                self._touch(order, terms, state).is_amended = True
             step.market.changes.append(
                 wire.OrderChange("prevented", state, 0, order is maker, "", prevented)
             )
@@ -227,6 +230,7 @@ class Outcome(Moves):
     ) -> wire.OrderState:
         """Return how an order stands that has met one of its owner's."""
         touched, terms = self.orders.get(order.order_id), step.terms
+        loses = event.mode == "decrement"
         if touched is None:
             filled_lots, filled_units = _filled_by_then(order, step.events)
             return order_state(
@@ -237,9 +241,9 @@ class Outcome(Moves):
                 filled_quote_units=filled_units,
                 status="partially_filled" if filled_lots else "new",
                 reason="",
-                updated_us=self._time_us,
+                updated_us=self._time_us if loses else order.updated_us,
             )
-        if event.mode != "decrement":
+        if not loses:
             return touched.state
         before = touched.state.prevented_quantity
         lots = event.quantity_lots + (0 if before is None else terms.quantity_to_lots(before))

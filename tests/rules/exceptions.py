@@ -27,7 +27,7 @@ TYPE_IGNORES = {
     "accounts": 1,
     "api": 13,
     "benchmarks": 1,
-    "matching": 12,
+    "matching": 11,
     "tests": 28,
     "zavora": 17,
 }

@@ -15,9 +15,10 @@ from api.v1 import order_words, words
 from matching import wire
 from matching.commands import TABLE
 from matching.commands.cancel import CancelOrder
+from matching.commands.due import FireTimer
 from matching.commands.place import PlaceOrder
 from matching.engine import commands, events, orders, rules
-from matching.models import Market, Order
+from matching.models import Market, Order, OrderConditions, TrailMark
 from tests.rules import exceptions
 from tests.rules.source import ROOT, last_name, python_files, require_only, tree_of
 
@@ -50,7 +51,7 @@ DOCUMENTED = {
     ("PlaceOrderIn", "post_only_mode"): order_words.POST_ONLY_MODE,
     ("PlaceOrderIn", "self_trade_prevention"): order_words.SELF_TRADE,
 }
-# What v1 has one word for in each case, and neither the tables nor the compatible API do.
+# What the document shows in another way, or not at all.
 SPELLED = {
     "self-trade mode": (orders.SelfTradeMode, order_words.SELF_TRADE),
     "trigger reference": (orders.TriggerReference, order_words.TRIGGER_BY),
@@ -65,6 +66,14 @@ TELLING = {
     "Decrement": order_words.SELF_TRADE,
 }
 UNION = re.compile(r'(?:\|?\s*"[A-Za-z]+"\s*\|\s*)+"[A-Za-z]+"')
+# Words of the tables that v1 spells otherwise, or not at all.
+STORED = {
+    "self-trade mode": (orders.SelfTradeMode, OrderConditions.SelfTrade),
+    "trigger": (orders.TriggerKind, OrderConditions.Trigger),
+    "trigger's price": (orders.TriggerReference, OrderConditions.TriggerBy),
+    "trigger's state": (orders.TriggerState, OrderConditions.TriggerState),
+    "reference": (rules.Reference, TrailMark.Reference),
+}
 REFUSALS = frozenset({"OrderRejected", "Refused"})
 
 
@@ -88,6 +97,13 @@ def test_v1_has_a_word_for_each_way_to_wait() -> None:
     both = [typing.get_args(words) for words in (orders.TriggerKind, orders.OrderType)]
     assert kinds == set(itertools.product(*both))
     assert set(order_words.WAITING_STATUS) == orders.WAITING
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_engine_and_tables_have_the_same_words(name: str) -> None:
+    engine, choices = STORED[name]
+
+    assert set(choices.values) == set(typing.get_args(engine)) - {""}
 
 
 def test_the_compatible_api_spells_every_word() -> None:
@@ -165,7 +181,10 @@ def test_every_command_has_one_name_and_a_twin_in_the_engine() -> None:
     tags = {kind.wire.__struct_config__.tag for kind in TABLE}
 
     assert tags == {kind.name for kind in TABLE}
-    assert len(tags) == len(TABLE) == len(typing.get_args(commands.Command))
+    # What is due by the clock is one kind, and a command of the engine each.
+    due = typing.get_args(typing.get_type_hints(FireTimer)["what"])
+    assert len(tags) == len(TABLE)
+    assert len(TABLE) - 1 + len(due) == len(typing.get_args(commands.Command))
 
 
 def _words(spelled: Any) -> set[str]:

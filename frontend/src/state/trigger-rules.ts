@@ -183,8 +183,8 @@ export function worstPrice(draft: Draft, market: Market, prices: Prices): Amount
   const given = amountOf(draft.asks.protection);
   const trigger = given ?? triggerOf(draft, market, prices)?.price ?? null;
   if (given !== null || trigger === null) return given;
-  const above = trigger + multiplyDown(trigger, read(market.trigger_protection));
-  return floorTo(above, read(market.price_tick));
+  const above = multiplyDown(trigger, read(market.trigger_protection));
+  return trigger + ceilTo(above, read(market.price_tick));
 }
 
 /** The quantity that a share of the funds affords of a market order to buy that waits. */

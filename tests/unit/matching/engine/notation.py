@@ -13,7 +13,7 @@ import msgspec
 from matching.engine import Engine
 from matching.engine.commands import Amend, Cancel, Command, ConfigureMarket, Place, SetPhase
 from matching.engine.events import DepthChanged, Event, OrderClosed, OrderRejected, Traded
-from matching.engine.orders import Order, OrderTerms
+from matching.engine.orders import Conditions, Order, OrderTerms
 from matching.engine.rules import IntegerRules
 
 MARKET_ID = 1
@@ -33,6 +33,7 @@ RULES = IntegerRules(
 ACCOUNTS = {"maker": 11, "taker": 12, "ann": 13, "bob": 14, "sibling": 15}
 OWNERS = {account_id: account_id + 100 for account_id in ACCOUNTS.values()}
 OWNERS[ACCOUNTS["sibling"]] = OWNERS[ACCOUNTS["taker"]]
+CONDITIONS = Conditions.__struct_fields__
 ORDER = re.compile(
     r"(?:(?P<account>\w+): )?(?P<side>buy|sell) "
     r"(?:for (?P<budget>\d+)|(?P<lots>\d+) (?:@ (?P<price>\d+)|market))"
@@ -156,6 +157,9 @@ def changed(placed: Any, changes: dict[str, Any]) -> Any:
     """Return a Place or an Order with other fields, its own or those of its terms."""
     own = {name: value for name, value in changes.items() if hasattr(placed, name)}
     terms = {name: value for name, value in changes.items() if name not in own}
+    conditions = {name: terms.pop(name) for name in [*terms] if name in CONDITIONS}
+    if conditions:
+        terms["conditions"] = msgspec.structs.replace(placed.terms.conditions, **conditions)
     if terms:
         own["terms"] = msgspec.structs.replace(placed.terms, **terms)
     return msgspec.structs.replace(placed, **own)

@@ -9,8 +9,8 @@ import pytest
 import matching.engine
 from matching.engine import Engine, EngineError
 from matching.engine.orders import Order, OrderTerms
-from matching.engine.rules import MarketSnapshot
-from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk, changed
+from matching.engine.rules import MarketSnapshot, TrailMark
+from tests.unit.matching.engine.notation import CONDITIONS, MARKET_ID, RULES, Desk, changed
 
 RESTING = "buy 5 @ 98; ann: buy 2 @ 98 #a; sell 3 @ 100; ann: sell 2 @ 100; sell 3 @ 101"
 SNAPSHOT = MarketSnapshot(RULES, "continuous", 0, 0, None)
@@ -41,19 +41,23 @@ def test_rebuilt_engine_has_the_same_hash_and_goes_on_the_same():
 def test_hash_is_the_same_everywhere():
     # Written down once, so that a change of format or of an order's fields is seen.
     assert Desk(RESTING).engine.state_hash() == (
-        "56ec070e25b2ad6ea2a5147648134f6340e5ef4ada874a55808fd51771044a70"
+        "9f619893e07f03464e9eaefeac10d0401d13e4a7c117b1e48e99b38da83897e8"
     )
 
 
 @pytest.mark.parametrize(
     "field",
-    sorted({*Order.__struct_fields__, *OrderTerms.__struct_fields__} - {"carried", "terms"}),
+    sorted(
+        {*Order.__struct_fields__, *OrderTerms.__struct_fields__, *CONDITIONS}
+        - {"carried", "conditions", "terms"}
+    ),
 )
 def test_hash_tells_every_field_of_an_order(field):
     desk = Desk(RESTING)
     before = desk.engine.state_hash()
     order = desk.engine.order(1)
-    value = getattr(order if hasattr(order, field) else order.terms, field)
+    parts = (order, order.terms, order.terms.conditions)
+    value = next(getattr(part, field) for part in parts if hasattr(part, field))
 
     other = changed(order, {field: not value if isinstance(value, bool) else "other"})
     for name in Order.__struct_fields__:
@@ -69,6 +73,8 @@ def test_hash_tells_every_field_of_an_order(field):
         {"trade_sequence": 1},
         {"depth_sequence": 1},
         {"last_price_ticks": 1},
+        {"trigger_sequence": 1},
+        {"trails": (TrailMark("last", False, 1, 100),)},
         {"rules": msgspec.structs.replace(RULES, band_ppm=1)},
     ],
 )
@@ -114,7 +120,7 @@ def test_market_is_loaded_once():
 
 
 def test_engine_imports_nothing_that_could_make_it_differ_from_run_to_run():
-    allowed = {"bisect", "collections", "hashlib", "matching", "msgspec", "typing"}
+    allowed = {"bisect", "collections", "hashlib", "heapq", "matching", "msgspec", "typing"}
     for path in Path(matching.engine.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
