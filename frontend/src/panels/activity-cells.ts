@@ -25,7 +25,7 @@ function orderType(order: Order): string {
     order.post_only && "post-only",
     // A market order has no choice, and what ends by itself says when.
     isLimit && time !== "GTC" && !order.expires_at && time,
-    order.display_quantity && "iceberg",
+    order.display_quantity && `iceberg ${showAll(read(order.display_quantity), 0)}`,
   ];
   return said.filter(Boolean).join(" · ");
 }
@@ -33,13 +33,6 @@ function orderType(order: Order): string {
 function openStatus(order: Order): string {
   const status = order.status === "New" ? "Open" : format.words(order.status);
   return order.expires_at ? `${status} until ${format.dayTime(order.expires_at)}` : status;
-}
-
-/** Of an iceberg, how much of it the book shows. */
-function quantityShown(order: Order, market: Market | undefined): string {
-  const quantity = quantityAsked(order, market);
-  if (!order.display_quantity) return quantity;
-  return `${quantity} (shows ${showAll(read(order.display_quantity), 0)})`;
 }
 
 function sideCell(side: Side): Cell {
@@ -57,13 +50,13 @@ export function openCells(order: Order, marketOf: MarketOf): Cell[] {
   return [
     { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
     { label: "Market", text: order.market, class: "strong" },
-    { label: "Type", text: orderType(order) },
+    { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),
     { label: "Trigger", text: figures.trigger(order, market), class: "num end" },
     { label: "Price", text: priceAsked(order, market), class: "num end" },
-    { label: "Quantity", text: quantityShown(order, market), class: "num end" },
+    { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
     { label: "Filled", text: filled(order), class: "num end" },
-    { label: "Status", text: openStatus(order) },
+    { label: "Status", text: openStatus(order), class: "fold" },
   ];
 }
 
@@ -74,7 +67,7 @@ export function historyCells(order: Order, marketOf: MarketOf): Cell[] {
   return [
     { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
     { label: "Market", text: order.market, class: "strong" },
-    { label: "Type", text: orderType(order) },
+    { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),
     { label: "Trigger", text: figures.trigger(order, market), class: "num end" },
     { label: "Price", text: priceAsked(order, market), class: "num end" },

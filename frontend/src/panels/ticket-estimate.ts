@@ -49,13 +49,13 @@ function drawNow(
 
 function drawWait(element: HTMLElement, draft: Draft, market: Market, prices: Prices): void {
   const trigger = triggerOf(draft, market, prices);
-  const { trails } = traitsOf(draft.type);
-  setText(find(element, "#estimate-trigger-label"), trails ? "Triggers, as it stands," : "Triggers");
   const at = trigger && show(trigger.price, decimalsOf(market.price_tick));
   const way = trigger?.rises ? "or above" : "or below";
+  // One that trails triggers there if it begins now.
+  const near = traitsOf(draft.type).trails ? "≈" : "at";
   setText(
     find(element, "#estimate-trigger"),
-    at === null ? format.NONE : `at ${at} ${market.quote_asset} ${way}`,
+    at === null ? format.NONE : `${near} ${at} ${market.quote_asset} ${way}`,
   );
   const { distance } = trigger ?? { distance: null };
   setText(

@@ -44,13 +44,15 @@ export function signed(text: string | null | undefined, market: Market | undefin
 /** What an order waits, or waited, for: a price, or how far behind the market one moves. */
 export function trigger(order: Order, market: Market | undefined): string {
   if (!order.trigger_by) return NONE;
-  const rises = isReachedRising(order.order_type, order.side);
-  if (order.stop_price) return `${rises ? "≥" : "≤"} ${price(order.stop_price, market)}`;
+  if (order.stop_price) {
+    const rises = isReachedRising(order.order_type, order.side);
+    return `${rises ? "≥" : "≤"} ${price(order.stop_price, market)}`;
+  }
   const distance =
     order.trail_bps === null
       ? price(order.trail_price, market)
       : `${showAll((BigInt(order.trail_bps) * 10n ** 18n) / 100n, 0)}%`;
-  return `${distance} ${rises ? "above low" : "below high"}`;
+  return `trails ${distance}`;
 }
 
 const REASONS: Record<string, string> = {

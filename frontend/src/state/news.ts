@@ -37,8 +37,8 @@ export function newsOf(exchange: Exchange, tell: Tell): News {
       ? `for ${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`
       : `${figures.ownQuantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
     const price = order.price ? ` at ${figures.price(order.price, market)}` : " at market";
-    const when = isUnentered(order) ? `, trigger ${figures.trigger(order, market)}` : "";
-    return `${order.side} ${asked}${price}${when}`;
+    const trigger = `, ${order.stop_price ? "trigger " : ""}${figures.trigger(order, market)}`;
+    return `${order.side} ${asked}${price}${isUnentered(order) ? trigger : ""}`;
   };
 
   const tellFills = (orderId: string) => {
