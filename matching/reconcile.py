@@ -149,23 +149,30 @@ def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
 
 
 # A trade's ledger transaction has the trade's own id. A fee below zero is a rebate: a part of the
-# taker's fee, in its asset, which the maker has given.
+# taker's fee, in its asset, which the maker has given. Where an account traded with itself, the sign
+# tells its two sides apart.
 _TRADES_NOT_IN_LEDGER: Final = """
 SELECT * FROM (
     SELECT t.id, t.market_id, t.quantity, t.amount, t.maker_fee, t.taker_fee,
         count(e.id) AS entries,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = base_id
-            AND e.kind = 'trade'), 0) AS buyer_base,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS buyer_base,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = quote_id
-            AND e.kind = 'trade'), 0) AS buyer_quote,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS buyer_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = base_id
-            AND e.kind = 'trade'), 0) AS seller_base,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS seller_base,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
-            AND e.kind = 'trade'), 0) AS seller_quote,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS seller_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = base_id
-            AND e.kind = 'fee'), 0) AS buyer_fee,
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS buyer_fee,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
-            AND e.kind = 'fee'), 0) AS seller_fee,
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS seller_fee,
         CASE WHEN taker_side = 'buy' THEN taker_fee ELSE greatest(maker_fee, 0) END AS fee_in_base,
         CASE WHEN taker_side = 'buy' THEN greatest(maker_fee, 0) ELSE taker_fee END AS fee_in_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.asset_id = base_id AND e.kind = 'fee'
@@ -175,9 +182,11 @@ SELECT * FROM (
         CASE WHEN taker_side = 'buy' THEN greatest(-maker_fee, 0) ELSE 0 END AS rebate_in_base,
         CASE WHEN taker_side = 'buy' THEN 0 ELSE greatest(-maker_fee, 0) END AS rebate_in_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = base_id
-            AND e.kind = 'fee'), 0) AS rebate_base,
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS rebate_base,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = quote_id
-            AND e.kind = 'fee'), 0) AS rebate_quote
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS rebate_quote
     FROM (
         SELECT t.*, m.base_id, m.quote_id,
             CASE WHEN taker_side = 'buy' THEN taker_account_id ELSE maker_account_id END AS buyer,

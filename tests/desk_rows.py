@@ -50,10 +50,13 @@ from matching.models import (
     Market,
     MarketState,
     Order,
+    OrderConditions,
     OrderKey,
+    PreventedMatch,
     Shard,
     Switch,
     Trade,
+    TrailMark,
 )
 from tests.actors import SYSTEM
 
@@ -125,6 +128,8 @@ class Desk:
         order = self.order(account, "buy", f"Web-{number}-aB")
         self.trade(order, self.order(maker, "sell", None))
         self.command(order)
+        self.conditions(order)
+        self.prevented(order, maker)
         OrderKey.objects.create(
             account=account, key=f"key-{number}", fingerprint=b"f" * 16,
             result=wire.encode(wire.Reply("")),
@@ -183,6 +188,24 @@ class Desk:
             account=taker.account, asset=self.assets["BTC"], defaults={"available": QUANTITY}
         )
         return row
+
+    def conditions(self, order: Order) -> None:
+        """Let an order have waited behind a price of its market's."""
+        OrderConditions.objects.create(
+            order=order, trigger="stop", trail_bps=125, activation_price=PRICE,
+            display_quantity=QUANTITY / 2, expires_at=TIME, trigger_state="triggered",
+        )  # fmt: skip
+        TrailMark.objects.create(
+            market=self.market, reference="last", rises=True, number=order.pk, price=PRICE
+        )
+
+    def prevented(self, taker: Order, maker: Account) -> None:
+        """Let an order have met another one that was its owner's, too, then."""
+        PreventedMatch.objects.create(
+            id=self.next_id(), market=self.market, mode="taker", price=PRICE, quantity=QUANTITY,
+            maker_order=taker, taker_order=taker, maker_account=maker,
+            taker_account=taker.account, created_at=TIME,
+        )  # fmt: skip
 
     def transfer(self, payer: Account, receiver: Account) -> Transfer:
         """Make a transfer. Here each person has one account, so it is between two of them."""
@@ -278,6 +301,9 @@ def owned_by(model: Any, user: User) -> set[Any]:
         rows = by_user | model.objects.filter(subject__in=subjects)
         return set(rows.values_list("pk", flat=True))
     keys: set[Any] = set()
+    if model is OrderConditions:  # whose it is its order knows
+        rows = model.objects.filter(order__account__in=accounts)
+        return set(rows.values_list("pk", flat=True))
     if model is Switch:  # its columns are plain numbers
         return set(model.objects.filter(account_id__in=accounts).values_list("pk", flat=True))
     for column in model._meta.get_fields():

@@ -5,7 +5,7 @@ like any other.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.conf import settings
@@ -23,9 +23,22 @@ from matching.admin.units import (
     unit_of_quote,
     unit_of_tick,
 )
-from matching.markets.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
-from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM
-from matching.models import Market, MarketState, Shard
+from matching.engine.rules import SELF_TRADE_MODES
+from matching.markets.soundness import (
+    BAND_PPM_MAX,
+    ICEBERG_PARTS_MAX,
+    OPEN_ORDERS_MAX,
+    PROTECTION_PPM_MAX,
+    TRAIL_BPS_MAX,
+    TRIGGER_ORDERS_MAX,
+)
+from matching.markets.terms import (
+    DEFAULT_MAX_OPEN_ORDERS,
+    DEFAULT_MAX_TRIGGER_ORDERS,
+    DEFAULT_MAXIMUM,
+    DEFAULT_SELF_TRADE_MODES,
+)
+from matching.models import Market, MarketState, OrderConditions, Shard
 from matching.services import (
     change_market,
     create_market,
@@ -38,6 +51,18 @@ from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM
 
 # --- markets -------------------------------------------------------------------------------------
+
+
+# Rules that have a value in every market, and that a form may come without.
+_NEVER_EMPTY: Final = (
+    "self_trade_scope",
+    "self_trade_mode",
+    "self_trade_modes",
+    "max_iceberg_parts",
+    "protection_ppm",
+    "min_trail_bps",
+    "max_trail_bps",
+)
 
 
 class RulesForm(ReasonForm):
@@ -79,6 +104,56 @@ class RulesForm(ReasonForm):
         label="Self-trade prevention",
         help_text="Whose orders never trade with each other: one owner's, or one account's.",
     )
+    self_trade_mode = forms.ChoiceField(
+        required=False,
+        choices=OrderConditions.SelfTrade.choices,
+        initial=OrderConditions.SelfTrade.TAKER,
+        label="Prevention ends",
+        help_text="What becomes of an owner's orders that meet, where the new one does not say.",
+    )
+    self_trade_modes = forms.CharField(
+        required=False,
+        max_length=40,
+        initial=DEFAULT_SELF_TRADE_MODES,
+        label="Prevention may be",
+        help_text=f"What an order may say, with commas between: {', '.join(SELF_TRADE_MODES)}.",
+    )
+    max_trigger_orders = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=TRIGGER_ORDERS_MAX,
+        initial=DEFAULT_MAX_TRIGGER_ORDERS,
+        label="Waiting orders",
+        help_text="How many of an account's orders may wait for a price; empty: any number.",
+    )
+    max_iceberg_parts = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=ICEBERG_PARTS_MAX,
+        initial=100,
+        label="Iceberg parts",
+        help_text="Into how many parts an order may fall of which the book shows one.",
+    )
+    protection_ppm = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=PROTECTION_PPM_MAX,
+        initial=50_000,
+        label="Protection",
+        help_text="How far above its trigger a market order to buy holds funds, in parts per"
+        " million.",
+    )
+    min_trail_bps = forms.IntegerField(
+        required=False, min_value=1, max_value=TRAIL_BPS_MAX, initial=10, label="Trails from"
+    )
+    max_trail_bps = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=TRAIL_BPS_MAX,
+        initial=2_000,
+        label="Trails to",
+        help_text="How far behind the market an order by a rate trails, in ten thousandths.",
+    )
     promotion_maker_fee_ppm = forms.IntegerField(
         required=False, min_value=-PPM, max_value=PPM, label="Promotion: maker fee"
     )
@@ -94,11 +169,13 @@ class RulesForm(ReasonForm):
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
 
-    def clean_self_trade_scope(self) -> str:
-        """Return the scope; a form that came without it leaves it as it is."""
-        name = "self_trade_scope"
-        asked: str = self.cleaned_data[name]
-        return asked or str(self.get_initial_for_field(self.fields[name], name))
+    def clean(self) -> dict[str, Any]:
+        """Leave as they are the rules that always are something and that the form came without."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in _NEVER_EMPTY:
+            if cleaned.get(name) in (None, "") and name not in self.errors:
+                cleaned[name] = self.get_initial_for_field(self.fields[name], name)
+        return cleaned
 
 
 def _rules_of(market: Market) -> dict[str, Any]:

@@ -45,7 +45,9 @@ LARGE = (
     "matching.event",
     "matching.feevolume",
     "matching.order",
+    "matching.orderconditions",
     "matching.orderkey",
+    "matching.preventedmatch",
     "matching.trade",
 )
 NOBODYS = (
@@ -63,6 +65,7 @@ NOBODYS = (
     "matching.market",
     "matching.marketstate",
     "matching.shard",
+    "matching.trailmark",
 )
 
 
