@@ -12,6 +12,7 @@ from matching.engine.conditions import is_reached, shows_enough, waiting_hold_un
 from matching.engine.entering import check_phase
 from matching.engine.events import Event, OrderAmended, OrderRejected
 from matching.engine.firing import follow
+from matching.engine.lists import has_others
 from matching.engine.market import Market
 from matching.engine.orders import WAITING, Order, OrderTerms
 from matching.engine.taking import end_taking, take
@@ -20,6 +21,8 @@ from matching.engine.triggers import fires_rising, reference_of
 
 def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
+    if has_others(market, order):
+        return [checks.IN_LIST]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
     price_ticks = order.price_ticks if command.price_ticks is None else command.price_ticks

@@ -68,6 +68,11 @@ TOO_MANY_TRIGGERS: Final = OrderRejected(
 NOT_TRIGGERABLE: Final = OrderRejected(
     "not_triggerable", "Such an order cannot wait for a price, or has none to change."
 )
+LIST: Final = OrderRejected(
+    "list_not_possible",
+    "The orders of a list must be of one quantity each side, in one market, and fit each other.",
+)
+IN_LIST: Final = OrderRejected("order_in_list", "An order of a list is cancelled, not amended.")
 BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict themselves.")
 
 

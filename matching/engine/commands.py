@@ -25,6 +25,31 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     owner_id: int = 0
 
 
+class ListLeg(msgspec.Struct, frozen=True, gc=False):
+    """One order of a list; its terms say which leg it is."""
+
+    order_id: int
+    terms: OrderTerms
+    price_ticks: int | None
+    quantity_lots: int | None
+
+
+class PlaceList(msgspec.Struct, frozen=True, gc=False):
+    """Place orders that are one thing: two of which one is to trade, or one that others follow.
+
+    The working order comes first. ``available_units`` as in Place, of what the first leg pays with.
+    """
+
+    market_id: int
+    account_id: int
+    legs: tuple[ListLeg, ...]
+    maker_ppm: int
+    taker_ppm: int
+    available_units: int
+    time_us: int
+    owner_id: int = 0
+
+
 class Cancel(msgspec.Struct, frozen=True, gc=False):
     """Cancel one open order of an account. ``reason``: why; mostly because it was asked for."""
 
@@ -115,6 +140,7 @@ class FireSwitch(msgspec.Struct, frozen=True, gc=False):
 
 Command = (
     Place
+    | PlaceList
     | Cancel
     | CancelAll
     | Amend

@@ -28,11 +28,12 @@ def settle(market: Market, command: Place) -> Place | OrderRejected:
     changes: dict[str, int] = {}
     if command.terms.time_in_force == "day":
         changes["expires_us"] = (command.time_us // DAY_US + 1) * DAY_US
-    if conditions.trigger is not None:
-        if command.terms.side == "buy" and command.quantity_lots is not None:
+    if conditions.trigger is not None or conditions.leg == "pending":
+        if _holds_up_to_protection(command):
             protection_ticks = _protection_ticks(market, command)
-            if protection_ticks is not None:
-                changes["protection_ticks"] = protection_ticks
+            if protection_ticks is None:
+                return checks.NO_REFERENCE
+            changes["protection_ticks"] = protection_ticks
     elif conditions.slides and command.terms.post_only and command.price_ticks is not None:
         price_ticks = market.slid_ticks(command.terms.side, command.price_ticks)
         if price_ticks is None:
@@ -132,14 +133,22 @@ def waiting_hold_units(
     return hold_units(rules, terms.side, price_ticks, quantity_lots)
 
 
+def _holds_up_to_protection(command: Place) -> bool:
+    """Tell whether an order that waits pays an amount that is not known yet."""
+    return (
+        command.terms.side == "buy"
+        and command.price_ticks is None
+        and command.quantity_lots is not None
+    )
+
+
 def _protection_ticks(market: Market, command: Place) -> int | None:
     """Return the worst price of a market order to buy that waits: what it holds funds for.
 
-    By default so much above where it is known to enter, as far as that is known now.
+    By default so much above where it is known to enter, as far as that is known now; None: it is
+    not known at all.
     """
     conditions = command.terms.conditions
-    if command.price_ticks is not None:
-        return None
     if conditions.protection_ticks is not None:
         return conditions.protection_ticks
     base_ticks = conditions.trigger_ticks

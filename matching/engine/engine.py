@@ -21,6 +21,7 @@ from matching.engine.commands import (
     Expire,
     FireSwitch,
     Place,
+    PlaceList,
     SetPhase,
     SetSwitch,
 )
@@ -28,6 +29,8 @@ from matching.engine.entering import place
 from matching.engine.errors import EngineError
 from matching.engine.events import Event, MarketChanged
 from matching.engine.firing import follow
+from matching.engine.listing import place_list
+from matching.engine.lists import check_holds
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.engine.recovery import load_order, state_hash
@@ -48,6 +51,7 @@ class Engine:
         self._log = UndoLog()
         self.switches = Switches(self._log)
         self._handlers: dict[type, Any] = {
+            PlaceList: self._place_list,
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
             Amend: self._amend,
@@ -174,10 +178,15 @@ class Engine:
             load_order(self._markets.get(order.market_id), order)
         for market in self._markets.values():
             market.end_loading()
+            check_holds(market)
         for name, due_us in switches:
             self.switches.put(name, due_us)
 
     # --- the handlers -------------------------------------------------------------------------
+
+    def _place_list(self, command: PlaceList) -> list[Event]:
+        market = self._markets.get(command.market_id)
+        return [checks.NO_MARKET] if market is None else place_list(market, command)
 
     def _cancel(self, command: Cancel) -> list[Event]:
         order = self._own_order(command)
@@ -186,7 +195,7 @@ class Engine:
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
-        if not market.triggers.count:  # what most cancels are
+        if not market.triggers.count and not market.lists:  # what most cancels are
             market.keep_order(order)
             key = market.unrest(order)
             order.updated_us = command.time_us

@@ -9,7 +9,7 @@ from matching.engine.errors import EngineError
 from matching.engine.events import Event, OrderPlaced, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.orders import RESTING_TIMES, UNCONDITIONAL, Order
+from matching.engine.orders import RESTING_TIMES, UNCONDITIONAL, Order, TriggerState
 from matching.engine.taking import end_taking, take
 
 
@@ -33,24 +33,45 @@ def place(market: Market, command: Place) -> list[Event]:
         refused = _check_post_only(market, command)
         if refused is not None:
             return [refused]
-    held_units = _hold_units(market, command)
+    held_units = needed_units(market, command)
     if held_units > command.available_units:
         return [checks.BALANCE]
-    order = _new_order(market, command, held_units)
+    order = new_order(market, command, held_units)
     events: list[Event] = [OrderPlaced(order, held_units)]
-    if terms.time_in_force == "fok" and not _can_fill(market, command):
-        close(order, "expired", "fok_unfillable", events)
-    else:
-        _enter(market, order, events, time_us=command.time_us)
+    enter(market, order, events, time_us=command.time_us)
     return events
 
 
-def _enter(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
+def accept(market: Market, command: Place, *, ahead: int) -> Place | OrderRejected:
+    """Return an order of a list as it is accepted, but for its funds.
+
+    ``ahead``: how many orders of the list come before it.
+    """
+    refused = _check_rules(market, command) or _check_own(market, command, ahead=ahead)
+    if refused is not None:
+        return refused
+    settled = settle(market, command)
+    if isinstance(settled, OrderRejected) or settled.terms.conditions.leg == "pending":
+        return settled
+    if settled.terms.conditions.trigger is not None:
+        state = waiting_state(market, settled)
+        return state if isinstance(state, OrderRejected) else settled
+    if settled.terms.post_only:
+        return _check_post_only(market, settled) or settled
+    return settled
+
+
+def enter(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
     """Let a new order rest or take, and then those whose price that reaches."""
     terms, price_ticks = order.terms, order.price_ticks
-    if (
+    time_in_force = terms.time_in_force
+    if time_in_force == "fok" and not costing.can_fill(
+        market, costing.taker_of(market, order), order.quantity_lots or 0
+    ):
+        close(order, "expired", "fok_unfillable", events)
+    elif (
         price_ticks is not None
-        and terms.time_in_force in RESTING_TIMES
+        and time_in_force in RESTING_TIMES
         and not market.would_cross(terms.side, price_ticks)
     ):
         if not market.triggers.count:  # what most orders do
@@ -60,7 +81,7 @@ def _enter(market: Market, order: Order, events: list[Event], *, time_us: int) -
         market.rest(order)
     else:
         end_taking(market, order, take(market, order, events, time_us=time_us), events)
-    if market.triggers.count:
+    if market.triggers.count or market.lists:
         follow(market, events, time_us=time_us)
     market.tell_touched(events)
 
@@ -75,12 +96,17 @@ def _let_wait(market: Market, command: Place) -> list[Event]:
     )
     if held_units > command.available_units:
         return [checks.BALANCE]
-    order = _new_order(market, command, held_units)
-    order.trigger_state = state
+    order = new_order(market, command, held_units)
     events: list[Event] = [OrderPlaced(order, held_units)]
+    wait(market, order, state, events)
+    return events
+
+
+def wait(market: Market, order: Order, state: TriggerState, events: list[Event]) -> None:
+    """Let a new order wait."""
+    order.trigger_state = state
     market.triggers.add(order, events)
     market.wait(order)
-    return events
 
 
 def check_phase(market: Market, *, is_post_only: bool) -> OrderRejected | None:
@@ -108,7 +134,7 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
             return settled
         command = settled
     if terms.conditions.trigger is not None:
-        needed_units = waiting_hold_units(
+        held_units = waiting_hold_units(
             market.rules, command.terms, command.price_ticks, command.quantity_lots or 0
         )
     elif terms.order_type == "market" and (terms.side == "buy") == (
@@ -116,8 +142,8 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
     ):
         return None  # what it needs depends on the book
     else:
-        needed_units = _hold_units(market, command)
-    return checks.BALANCE if needed_units > command.available_units else None
+        held_units = needed_units(market, command)
+    return checks.BALANCE if held_units > command.available_units else None
 
 
 def _check_rules(market: Market, command: Place) -> OrderRejected | None:
@@ -153,9 +179,12 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
 
 
 def _check_own(
-    market: Market, command: Place, leaving: Order | None = None
+    market: Market, command: Place, *, leaving: Order | None = None, ahead: int = 0
 ) -> OrderRejected | None:
-    """Check name and number of the account's other open orders, ``leaving`` aside."""
+    """Check name and number of the account's other open orders, ``leaving`` aside.
+
+    ``ahead``: so many more of the same list are about to be there.
+    """
     client_order_id = command.terms.client_order_id
     if client_order_id is not None:
         named = market.by_client_id.get((command.account_id, client_order_id))
@@ -164,7 +193,7 @@ def _check_own(
     open_max = market.rules.max_open_orders
     if (
         open_max is not None
-        and market.count_of(command.account_id) - (leaving is not None) >= open_max
+        and market.count_of(command.account_id) + ahead - (leaving is not None) >= open_max
         and (command.terms.may_rest or command.terms.conditions.trigger is not None)
     ):
         return checks.TOO_MANY
@@ -179,7 +208,7 @@ def _check_post_only(market: Market, command: Place) -> OrderRejected | None:
     return None
 
 
-def _hold_units(market: Market, command: Place) -> int:
+def needed_units(market: Market, command: Place) -> int:
     """Return what must be locked: quote units for a buy, base units for a sell."""
     terms, quantity_lots = command.terms, command.quantity_lots
     if command.price_ticks is not None and quantity_lots is not None:
@@ -194,10 +223,6 @@ def _hold_units(market: Market, command: Place) -> int:
     return quantity_lots * market.rules.lot_units
 
 
-def _can_fill(market: Market, command: Place) -> bool:
-    return costing.can_fill(market, _taker(market, command), command.quantity_lots or 0)
-
-
 def _taker(market: Market, command: Place) -> costing.Taker:
     return costing.taker(
         market,
@@ -208,7 +233,7 @@ def _taker(market: Market, command: Place) -> costing.Taker:
     )
 
 
-def _new_order(market: Market, command: Place, held_units: int) -> Order:
+def new_order(market: Market, command: Place, held_units: int) -> Order:
     """Return the order, of which the undo log knows. Raises EngineError: its id is in use."""
     if command.order_id in market.by_id:
         raise EngineError(f"order id {command.order_id} is in use")

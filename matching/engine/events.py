@@ -38,6 +38,8 @@ RejectReason = Literal[
     "trail_out_of_range",
     "too_many_trigger_orders",
     "not_triggerable",
+    "list_not_possible",
+    "order_in_list",
 ]
 
 
@@ -119,13 +121,23 @@ class OrderTriggered(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderShifted(msgspec.Struct, frozen=True, gc=False):
-    """The order's place is another, and nothing else: to be stored, and not to be told.
+    """The order's place or hold is another, and nothing else: to be stored, and not to be told.
 
     A new slice of an iceberg stands behind its level; an order trails from here on, or its price
-    was reached and its turn is to come.
+    was reached and its turn is to come. ``hold_units`` more (or, negative, fewer) are locked for an
+    order of a list than before.
     """
 
     order: Order
+    hold_units: int = 0
+
+
+class ListDone(msgspec.Struct, frozen=True, gc=False):
+    """No order of a list is open any more."""
+
+    market_id: int
+    account_id: int
+    list_id: int
 
 
 class TrailMoved(msgspec.Struct, frozen=True, gc=False):
@@ -194,6 +206,7 @@ Event = (
     | Prevented
     | OrderTriggered
     | OrderShifted
+    | ListDone
     | TrailMoved
     | OrderAmended
     | OrderClosed

@@ -11,6 +11,7 @@ from matching.engine import costing
 from matching.engine.amounts import hold_units
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderShifted, OrderTriggered, Traded
+from matching.engine.lists import claim, has_others, react
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.engine.taking import end_taking, take
@@ -19,21 +20,21 @@ CHAIN_MAX: Final = 64
 
 
 def follow(market: Market, events: list[Event], *, time_us: int) -> None:
-    """Let orders enter whose price the command reached. ``events`` are the command's own so far.
+    """Let lists and waiting orders take in what the command did, which ``events`` tell so far.
 
     Nothing fires but in continuous trading; what the book did meanwhile is looked at then.
     """
     triggers = market.triggers
-    if not triggers.count or market.phase != "continuous":
+    if not triggers.count and not market.lists:
         return
     sequence_before = triggers.sequence
-    looked = _look(market, events, 0)
+    looked = _look(market, events, 0, time_us=time_us)
     for _ in range(CHAIN_MAX):
-        if not triggers.queue:
+        if not triggers.queue or market.phase != "continuous":
             break
         number = next(iter(triggers.queue))
         _enter(market, triggers.queue[number], events, time_us=time_us)
-        looked = _look(market, events, looked)
+        looked = _look(market, events, looked, time_us=time_us)
     # The queue is in the order of its numbers: those of this command stand at its end.
     for number in reversed(triggers.queue):
         if number <= sequence_before:
@@ -41,21 +42,25 @@ def follow(market: Market, events: list[Event], *, time_us: int) -> None:
         events.append(OrderShifted(triggers.queue[number]))
 
 
-def _look(market: Market, events: list[Event], looked: int) -> int:
-    """Hold the prices of new trades, and the best prices as they stand, against those waited for.
+def _look(market: Market, events: list[Event], looked: int, *, time_us: int) -> int:
+    """Take in new events, from ``looked`` on, and the best prices as they stand.
 
-    Returns up to where events were looked at.
+    First the way that the last price went, then lists: what they let go waits from here on. Returns
+    up to where it was looked at.
     """
     triggers = market.triggers
-    upto = len(events)
-    seen_ticks = None
-    for index in range(looked, upto):
-        event = events[index]
-        if type(event) is Traded and event.price_ticks != seen_ticks:
-            seen_ticks = event.price_ticks
-            triggers.reach("last", seen_ticks, events)
-    triggers.look("bid", events)
-    triggers.look("ask", events)
+    is_trading = market.phase == "continuous"
+    new = events[looked:]
+    if is_trading:
+        seen_ticks = None
+        for event in new:
+            if type(event) is Traded and event.price_ticks != seen_ticks:
+                seen_ticks = event.price_ticks
+                triggers.reach("last", seen_ticks, events)
+    react(market, new, events, time_us=time_us)
+    if is_trading:
+        triggers.look("bid", events)
+        triggers.look("ask", events)
     return len(events)
 
 
@@ -65,9 +70,14 @@ def _enter(market: Market, order: Order, events: list[Event], *, time_us: int) -
     market.leave(order, events)
     order.trigger_state = "triggered"
     order.triggered_us = order.updated_us = time_us
+    conditions = order.terms.conditions
+    if conditions.trigger is not None and conditions.leg in ("one", "pending"):
+        claim(market, order, events, time_us=time_us)
     crosses = _step_aside(market, order)
-    released_units = order.hold_units - _needed_units(market, order)
-    order.hold_units -= released_units
+    released_units = 0
+    if not has_others(market, order) or conditions.leg == "working":  # else it holds for others
+        released_units = order.hold_units - _needed_units(market, order)
+        order.hold_units -= released_units
     events.append(OrderTriggered(order, released_units))
     if crosses:
         close(order, "expired", "post_only_would_cross", events)

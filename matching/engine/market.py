@@ -32,6 +32,7 @@ class Market:
         "depth_sequence",
         "expiries",
         "last_price_ticks",
+        "lists",
         "phase",
         "rules",
         "trade_sequence",
@@ -49,6 +50,8 @@ class Market:
         self.by_id = by_id  # the engine's, over all markets
         self._by_account: dict[int, dict[int, Order]] = {}
         self.by_client_id: dict[tuple[int, str], Order] = {}
+        # The open orders of each list, by their ids.
+        self.lists: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
         self.triggers = Triggers(self, snapshot, log)
         self._log = log
@@ -206,7 +209,7 @@ class Market:
         if terms.client_order_id is not None:
             del self.by_client_id[account_id, terms.client_order_id]
         if terms.conditions is not UNCONDITIONAL:
-            self.expiries.remove(order_id)
+            self._forget_conditions(order)
         return key
 
     def wait(self, order: Order) -> None:
@@ -300,6 +303,7 @@ class Market:
             self._index(order)
         for key, side in damaged.items():
             side.repair(key)
+        self.lists = {list_id: legs for list_id, legs in self.lists.items() if legs}
 
     def restore_triggers(self) -> None:
         """Let the orders that wait stand as their own fields say, after an undo."""
@@ -328,8 +332,12 @@ class Market:
         terms = order.terms
         if terms.client_order_id is not None:
             self.by_client_id[account_id, terms.client_order_id] = order
-        if terms.conditions is not UNCONDITIONAL and terms.conditions.expires_us is not None:
-            self.expiries.add(order_id, terms.conditions.expires_us)
+        conditions = terms.conditions
+        if conditions is not UNCONDITIONAL:
+            if conditions.expires_us is not None:
+                self.expiries.add(order_id, conditions.expires_us)
+            if conditions.leg is not None:
+                self.lists.setdefault(conditions.list_id, {})[order_id] = order
 
     def _forget(self, order: Order) -> None:
         """Take an order out of the indexes, where it may be in some and not in others."""
@@ -344,7 +352,13 @@ class Market:
             client_id = order.account_id, order.terms.client_order_id
             if self.by_client_id.get(client_id) is order:
                 del self.by_client_id[client_id]
+        if order.terms.conditions is not UNCONDITIONAL:
+            self._forget_conditions(order)
+
+    def _forget_conditions(self, order: Order) -> None:
         self.expiries.remove(order.order_id)
+        # A list without orders stays until it was told of (``matching.engine.lists.react``).
+        self.lists.get(order.terms.conditions.list_id, {}).pop(order.order_id, None)
 
 
 def _age(order: Order) -> int:

@@ -25,6 +25,7 @@ CloseReason = Literal[
     "balance_full",
     "time_over",
     "post_only_would_cross",
+    "list",
 ]
 # What becomes of two orders of one owner that meet, by the mode of the one that arrives.
 SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement"]
@@ -32,12 +33,16 @@ SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement"]
 TriggerKind = Literal["stop", "take_profit"]
 # Which price a trigger looks at: of the last trade, or the best that the order would trade with.
 TriggerReference = Literal["last", "opposite"]
-# How an order waits: for a price to rise or fall to one of its own, behind a price that moves, or
-# for its turn; what was "triggered" has entered the market. Empty: it waits, or waited, for none.
-TriggerState = Literal["", "rising", "falling", "trailing", "queued", "triggered"]
+# How an order waits: for another of its list to fill, for a price to rise or fall to one of its
+# own, behind a price that moves, or for its turn; what was "triggered" has entered the market.
+# Empty: it never waited.
+TriggerState = Literal["", "pending", "rising", "falling", "trailing", "queued", "triggered"]
+# What an order is in its list: one of two of which only one is to trade; the one that comes first,
+# or one that waits until that is filled.
+Leg = Literal["one", "working", "pending"]
 
 OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
-WAITING: Final = frozenset({"rising", "falling", "trailing", "queued"})
+WAITING: Final = frozenset({"pending", "rising", "falling", "trailing", "queued"})
 RESTING_TIMES: Final = frozenset({"gtc", "gtd", "day"})
 
 
@@ -61,7 +66,8 @@ class Conditions(msgspec.Struct, frozen=True, gc=False):
     ``display_lots``: how much of it the book shows at a time. ``protection_ticks``: the worst price
     at which a market order trades. ``trigger``: it waits for a price, ``trigger_ticks``, or for one
     that moves with the market ``trail_ticks`` or ``trail_bps`` (a ten thousandth) behind, once
-    ``activation_ticks`` was reached (None: from the beginning).
+    ``activation_ticks`` was reached (None: from the beginning). ``leg``: what it is in the list
+    ``list_id``.
     """
 
     self_trade: SelfTradeMode | None = None
@@ -75,6 +81,8 @@ class Conditions(msgspec.Struct, frozen=True, gc=False):
     trail_ticks: int | None = None
     trail_bps: int | None = None
     activation_ticks: int | None = None
+    leg: Leg | None = None
+    list_id: int = 0
 
     @property
     def trails(self) -> bool:

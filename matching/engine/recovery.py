@@ -40,7 +40,8 @@ def load_order(market: Market | None, order: Order) -> None:
     ):
         raise EngineError(f"order {order.order_id} cannot be open as it is")
     needed_units = waiting_hold_units(market.rules, order.terms, price_ticks, order.left_lots)
-    if order.hold_units != needed_units:
+    # What a list holds for its orders together is looked at when all of them are there.
+    if order.hold_units != needed_units and order.terms.conditions.leg is None:
         raise EngineError(f"order {order.order_id} does not hold what it needs")
     if waits:
         market.triggers.count += 1

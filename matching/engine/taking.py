@@ -168,7 +168,8 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
     if stop == "done" or (stop == "unaffordable" and taker.filled_lots):
         taker.status = "filled"
         _tell_last_fill(events)
-        if taker.hold_units:  # a quote order's rest that buys not one more lot
+        # A quote order's rest that buys not one more lot; what else is held is a list's.
+        if taker.hold_units and taker.terms.budget_units is not None:
             released_units, taker.hold_units = taker.hold_units, 0
             events.append(OrderClosed(taker, released_units))
     elif stop == "self_trade":

@@ -116,12 +116,23 @@ class Triggers:
     def add(self, order: Order, events: list[Event]) -> None:
         """Let a new order wait; one that begins to trail at once does so from its price of now."""
         self.count += 1
+        self.begin(order, events)
+
+    def begin(self, order: Order, events: list[Event]) -> None:
+        """Put an order, which is counted already, where it begins to wait."""
         if order.trigger_state == "trailing":
-            price_ticks = self._market.price_of(reference_of(order.terms))
+            market = self._market
+            price_ticks = market.price_of(reference_of(order.terms)) or market.last_price_ticks
             assert price_ticks is not None  # for the type checker: it was looked at before
             self._begin_trailing(order, price_ticks, events)
         else:
             self.load(order)
+
+    def queue_up(self, order: Order) -> None:
+        """Let an order's turn come after all whose turn is to come already."""
+        self.sequence += 1
+        order.trigger_state, order.trigger_number = "queued", self.sequence
+        self.queue[self.sequence] = order
 
     def load(self, order: Order) -> None:
         """Put an order where its fields say that it waits."""
@@ -131,7 +142,7 @@ class Triggers:
             self.queue[order.trigger_number] = order
         elif state == "trailing":
             self._trails[reference, fires_rising(order.terms)].add(order)
-        else:
+        elif state != "pending":
             self._waiting[reference, state == "rising"].add(order, awaited_ticks(order.terms) or 0)
 
     def remove(self, order: Order, events: list[Event]) -> None:
@@ -146,10 +157,9 @@ class Triggers:
             left = self._trails[watch].remove(order)
             if left is not None:
                 self._tell_mark((*watch, left.number), left.mark, None, events)
-        else:
-            self._waiting[reference, state == "rising"].remove(
-                order, awaited_ticks(order.terms) or 0
-            )
+        elif state != "pending":
+            awaited = awaited_ticks(order.terms) or 0
+            self._waiting[reference, state == "rising"].remove(order, awaited)
 
     def move(self, order: Order, terms: OrderTerms) -> None:
         """Give an order that waits other terms, and let it wait where they say."""
@@ -189,9 +199,7 @@ class Triggers:
             reached.sort(key=_nearest_first)
             for _, _, order in reached:
                 self._market.keep_order(order)
-                self.sequence += 1
-                order.trigger_state, order.trigger_number = "queued", self.sequence
-                self.queue[self.sequence] = order
+                self.queue_up(order)
             for order in sorted(began, key=_age):
                 self._market.keep_order(order)
                 order.trigger_state = "trailing"

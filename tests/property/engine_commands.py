@@ -13,7 +13,9 @@ from matching.engine.commands import (
     ConfigureMarket,
     Continue,
     Expire,
+    ListLeg,
     Place,
+    PlaceList,
     SetPhase,
 )
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
@@ -74,9 +76,9 @@ class CommandMaker:
         make: Callable[[], Command] = self.random.choices(
             (
                 *(self.place, self.cancel, self.amend, self.cancel_all),
-                *(self.phase, self.configure, self.due),
+                *(self.phase, self.configure, self.due, self.place_list),
             ),
-            (680, 90, 180, 5, 10, 5, 30),
+            (620, 90, 180, 5, 10, 5, 30, 60),
         )[0]
         return make()
 
@@ -192,6 +194,84 @@ class CommandMaker:
             if self.random.random() < 0.4:
                 asked["activation_ticks"] = self.price()
         return asked
+
+    def place_list(self) -> Command:
+        """Two of one is to trade, or one that others follow; now and then what makes no list."""
+        pick, list_id = self.random.choice, self.new_id()
+        first = self.place()
+        side = pick(("buy", "sell"))
+        other_side = "sell" if side == "buy" else "buy"
+        quantity = self.quantity()
+        kind = pick(("oco", "oto", "otoco"))
+        legs = []
+        if kind != "oco":
+            follows = other_side if self.random.random() < 0.8 else side
+            legs.append(self.leg("working", list_id, side, quantity, waits=0.1))
+            side = follows
+            if self.random.random() < 0.3:
+                quantity = self.quantity()
+        role = "one" if kind == "oco" else "pending"
+        if kind != "oto":
+            legs.append(self.leg(role, list_id, side, quantity, waits=0.3, kind="take_profit"))
+            if self.random.random() < 0.05:
+                quantity += 1
+        legs.append(self.leg(role, list_id, side, quantity, waits=0.95))
+        market_id, account_id = first.market_id, first.account_id
+        self.recent_ids += [(market_id, account_id, leg.order_id) for leg in legs]
+        return PlaceList(
+            market_id,
+            account_id,
+            tuple(legs),
+            first.maker_ppm,
+            first.taker_ppm,
+            self.available_units(market_id, account_id, legs[0].terms.side),
+            self.time_us,
+            first.owner_id,
+        )
+
+    def leg(
+        self,
+        role: str,
+        list_id: int,
+        side: str,
+        quantity: int,
+        *,
+        waits: float,
+        kind: str = "stop",
+    ) -> ListLeg:
+        pick = self.random.choice
+        asked: dict[str, object] = {"leg": role, "list_id": list_id}
+        price: int | None = self.price()
+        if self.random.random() < waits:
+            asked |= self.trigger(None, side)
+            if self.random.random() < 0.8:
+                asked["trigger"] = kind
+            if self.random.random() < 0.6:
+                price = None
+        else:
+            # Rather not at once.
+            price += pick((0, 1, 3)) * (-1 if side == "buy" else 1)
+        if price is None and self.random.random() < 0.2:
+            asked["protection_ticks"] = self.price()
+        if self.random.random() < 0.2:
+            asked["self_trade"] = pick(SELF_TRADE_MODES)
+        if price is not None and self.random.random() < 0.2:
+            asked["display_lots"] = pick((1, 2, 3))
+        time_in_force = "ioc" if price is None else pick(("gtc",) * 6 + ("gtd", "ioc", "fok"))
+        if time_in_force == "gtd":
+            asked["expires_us"] = self.time_us + pick((40, 500, 3_000))
+        post_only = time_in_force == "gtc" and self.random.random() < 0.2
+        name = pick((None, None, None, "a", "b", "e"))
+        terms = OrderTerms(
+            None,
+            side,
+            "market" if price is None else "limit",
+            time_in_force,
+            post_only,
+            name,
+            Conditions(**asked),
+        )
+        return ListLeg(self.new_id(), terms, price, quantity)
 
     def due(self) -> Command:
         market_id = self.random.choice((1, 1, 2, 3, 9))

@@ -14,10 +14,12 @@ from matching.engine.commands import Command, ConfigureMarket
 from matching.engine.events import (
     DepthChanged,
     Event,
+    ListDone,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
     OrderRejected,
+    OrderShifted,
     OrderTriggered,
     Prevented,
     Traded,
@@ -54,6 +56,8 @@ class Settlement:
     def settle(self, event: Event, rules: IntegerRules) -> None:
         match event:
             case OrderPlaced(order, units) | OrderAmended(order, units):
+                self.hold(order.account_id, paid_with(order, rules), units)
+            case OrderShifted(order, units):
                 self.hold(order.account_id, paid_with(order, rules), units)
             case OrderClosed(order, units) | OrderTriggered(order, units):
                 self.hold(order.account_id, paid_with(order, rules), -units)
@@ -230,6 +234,11 @@ class Trial:
                 assert order.hold_units == 0
         if outcome.order is not None:
             self.compare_taker(events, outcome)
+        if outcome.placed:
+            placed = [event for event in events if isinstance(event, OrderPlaced)]
+            assert events[: len(placed)] == placed
+            assert [(e.order.order_id, e.hold_units) for e in placed] == outcome.placed
+            self.count(f"list of {len(placed)} {placed[0].order.terms.conditions.leg}")
 
     def compare_taker(self, events: list[Event], outcome: Outcome) -> None:
         expected = outcome.order
@@ -348,7 +357,14 @@ def mark_of(order: Order, market: Market) -> int:
     ][-1]
 
 
-WAITS = {"": "", "rise": "rising", "fall": "falling", "trail": "trailing", "turn": "queued"}
+WAITS = {
+    "": "",
+    "other": "pending",
+    "rise": "rising",
+    "fall": "falling",
+    "trail": "trailing",
+    "turn": "queued",
+}
 
 
 def naive_order(order: NaiveOrder, market: NaiveMarket) -> tuple[object, ...]:
@@ -382,6 +398,8 @@ def naive_entry(event: Event) -> tuple[object, ...] | None:
             return "prevented", event.mode, *ids, event.price_ticks, event.quantity_lots
         case OrderTriggered():
             return "triggered", event.order.order_id
+        case ListDone():
+            return "list done", event.list_id
         case OrderClosed():
             return "closed", event.order.order_id, event.order.status, event.order.reason
     return None
@@ -469,5 +487,6 @@ def fields_of(engine: Engine) -> dict[str, Any]:
             triggers.count,
             dict(sorted(market.expiries._due.items())),
             market.expiries.next_us(),
+            {list_id: sorted(legs) for list_id, legs in sorted(market.lists.items())},
         )
     return {"markets": markets, "orders": sorted(engine._orders)}

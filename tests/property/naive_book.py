@@ -5,6 +5,8 @@ sorted anew for every question; what an order would cost is found by letting a c
 stored holds (what is locked is added up from the open orders) and no undo. Slow, easy to believe.
 """
 
+from dataclasses import replace
+
 from matching.engine.commands import (
     Amend,
     Cancel,
@@ -14,6 +16,7 @@ from matching.engine.commands import (
     Continue,
     Expire,
     Place,
+    PlaceList,
     SetPhase,
 )
 from matching.engine.orders import Conditions
@@ -36,6 +39,7 @@ from tests.property.naive_orders import (
     NaiveTrade,
     Outcome,
     RefusedError,
+    holder,
 )
 
 DAY_US = 24 * 60 * 60 * 1_000_000
@@ -88,6 +92,8 @@ class NaiveExchange:
         match command:
             case Place():
                 return self.place(command)
+            case PlaceList():
+                return self.place_list(command)
             case Amend():
                 return self.amend(command)
             case Cancel():
@@ -174,6 +180,85 @@ class NaiveExchange:
 
     def place(self, command: Place) -> Outcome:
         market = self.market(command.market_id)
+        order = self.accept(market, command, 0)
+        if order.asked.trigger:
+            return self.let_wait(market, order)
+        needed = self.needed(market, order)
+        self.check_funds(market, order, needed)
+        outcome = Outcome(order=order, more_held=needed)
+        self.enter(market, order, outcome)
+        return outcome
+
+    def enter(self, market: NaiveMarket, order: NaiveOrder, outcome: Outcome) -> None:
+        if order.time_in_force == "fok" and not would_fill(market, order):
+            close(order, "expired", "fok_unfillable", outcome.log)
+        else:
+            end(market, order, match(market, order, outcome.log), outcome.log)
+        market.orders.append(order)
+        follow(market, outcome.log)
+
+    def place_list(self, command: PlaceList) -> Outcome:
+        market, outcome = self.market(command.market_id), Outcome()
+        orders = []
+        for leg in command.legs:
+            place = Place(
+                command.market_id,
+                command.account_id,
+                leg.order_id,
+                leg.terms,
+                leg.price_ticks,
+                leg.quantity_lots,
+                command.maker_ppm,
+                command.taker_ppm,
+                command.available_units,
+                command.time_us,
+                command.owner_id,
+            )
+            orders.append(self.accept(market, place, len(orders)))
+        self.check_list(orders)
+        pair = orders if orders[0].asked.leg == "one" else orders[1:]
+        follows = pair is not orders and pair[0].side != orders[0].side
+        holds = [0 if follows else max(map(market.need, pair)) * (o is holder(pair)) for o in pair]
+        if pair is not orders:
+            first = orders[0]
+            waits = first.asked.trigger
+            holds.insert(0, market.need(first) if waits else self.needed(market, first))
+        self.check_funds(market, orders[0], sum(holds))
+        outcome.placed = [(o.order_id, held) for o, held in zip(orders, holds, strict=True)]
+        entering = None
+        for order in orders:
+            if order.asked.leg == "pending":
+                order.waits = "other"
+            elif order.asked.trigger:
+                self.wait(market, order)
+            else:
+                entering = order
+                continue
+            market.orders.append(order)
+        if entering is not None:
+            self.enter(market, entering, outcome)
+        return outcome
+
+    def check_list(self, orders: list[NaiveOrder]) -> None:
+        legs = [order.asked.leg for order in orders]
+        names = [order.client_order_id for order in orders if order.client_order_id]
+        pair = orders if legs[0] == "one" else orders[1:]
+        if (
+            legs not in (["one"] * 2, ["working", "pending"], ["working", "pending", "pending"])
+            or len({order.asked.list_id for order in orders}) > 1
+            or None in [order.quantity for order in orders]
+        ):
+            raise RefusedError("list_not_possible")
+        if len(names) != len(set(names)):
+            raise RefusedError("duplicate_client_order_id")
+        if len(pair) == 2 and (
+            len({(order.side, order.quantity) for order in pair}) > 1
+            or not any(order.asked.trigger for order in pair)
+        ):
+            raise RefusedError("list_not_possible")
+
+    def accept(self, market: NaiveMarket, command: Place, ahead: int) -> NaiveOrder:
+        """The order as it is accepted, but for its funds."""
         terms, asked = command.terms, command.terms.conditions
         self.check_phase(market, terms.post_only)
         if terms.order_type == "limit":
@@ -185,27 +270,25 @@ class NaiveExchange:
         self.check_name(market, command)
         order = new_order(command)
         if order.may_rest or asked.trigger:
-            self.check_open_orders(market, command.account_id)
+            self.check_open_orders(market, command.account_id, ahead)
         self.check_conditions(market, order, command.time_us)
         if order.time_in_force == "day":
             order.expires = (command.time_us // DAY_US + 1) * DAY_US
-        if asked.trigger:
-            return self.let_wait(market, order)
-        if order.post_only:
-            if asked.slides:
-                order.price = market.slid(order.side, order.price)
-            elif market.crosses(order.side, order.price):
-                raise RefusedError("post_only_would_cross")
-        needed = self.needed(market, order)
-        self.check_funds(market, order, needed)
-        outcome = Outcome(order=order, more_held=needed)
-        if order.time_in_force == "fok" and not would_fill(market, order):
-            close(order, "expired", "fok_unfillable", outcome.log)
-            return outcome
-        end(market, order, match(market, order, outcome.log), outcome.log)
-        market.orders.append(order)
-        follow(market, outcome.log)
-        return outcome
+        follows = asked.leg == "pending"
+        if (
+            (asked.trigger or follows)
+            and order.is_market
+            and order.side == "buy"
+            and order.quantity is not None
+        ):
+            self.protect(market, order)
+        if asked.trigger and not follows:
+            self.wait(market, replace(order))  # may it?
+        elif order.post_only and asked.slides:
+            order.price = market.slid(order.side, order.price) if not follows else order.price
+        elif order.post_only and not follows and market.crosses(order.side, order.price):
+            raise RefusedError("post_only_would_cross")
+        return order
 
     def needed(self, market: NaiveMarket, order: NaiveOrder) -> int:
         rules = market.rules
@@ -225,6 +308,12 @@ class NaiveExchange:
             raise RefusedError("insufficient_balance")
 
     def let_wait(self, market: NaiveMarket, order: NaiveOrder) -> Outcome:
+        self.wait(market, order)
+        self.check_funds(market, order, market.held(order))
+        market.orders.append(order)
+        return Outcome(order=order, more_held=market.held(order))
+
+    def wait(self, market: NaiveMarket, order: NaiveOrder) -> None:
         price = market.reference(order.looks_at)
         if not is_trailing(order):
             if is_reached(price, order.trigger, order.fires_on):
@@ -236,23 +325,18 @@ class NaiveExchange:
             order.waits, order.mark = "trail", price
         else:
             order.waits = "rise" if price < order.asked.activation_ticks else "fall"
-        if order.is_market and order.side == "buy" and order.quantity is not None:
-            self.protect(market, order, price)
-        self.check_funds(market, order, market.held(order))
-        market.orders.append(order)
-        return Outcome(order=order, more_held=market.held(order))
 
-    def protect(self, market: NaiveMarket, order: NaiveOrder, price: int | None) -> None:
+    def protect(self, market: NaiveMarket, order: NaiveOrder) -> None:
         """Give a market order to buy that waits its worst price."""
         if order.protection is not None:
             return
+        about = order.trigger
         if is_trailing(order):
-            about = order.asked.activation_ticks or price
-            if order.fires_on == "rise":
-                order.mark, mark = about, order.mark
-                about, order.mark = order.turn(), mark
-        else:
-            about = order.trigger
+            about = order.asked.activation_ticks or market.reference(order.looks_at)
+            if about is not None and order.fires_on == "rise":
+                about = replace(order, mark=about).turn()
+        if about is None:
+            raise RefusedError("no_reference_price")
         above = -(-about * market.rules.protection_ppm // 1_000_000)
         order.protection = min(about + above, market.rules.max_price_ticks)
 
@@ -261,6 +345,8 @@ class NaiveExchange:
     def amend(self, command: Amend) -> Outcome:
         order = self.find(command)
         market = self.markets[command.market_id]
+        if market.others(order):
+            raise RefusedError("order_in_list")
         self.check_phase(market, order.post_only)
         price = command.price_ticks if command.price_ticks is not None else order.price
         quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
@@ -379,10 +465,10 @@ class NaiveExchange:
             ):
                 raise RefusedError("duplicate_client_order_id")
 
-    def check_open_orders(self, market: NaiveMarket, account_id: int) -> None:
+    def check_open_orders(self, market: NaiveMarket, account_id: int, ahead: int) -> None:
         limit = market.rules.max_open_orders
         statuses = [order.status for order in market.orders if order.account_id == account_id]
-        if limit is not None and statuses.count("open") >= limit:
+        if limit is not None and statuses.count("open") + ahead >= limit:
             raise RefusedError("too_many_open_orders")
 
     def check_band(self, market: NaiveMarket, price: int, about: int | None) -> None:
@@ -438,7 +524,7 @@ class NaiveExchange:
 
     def pay(self, market: NaiveMarket, log: list, entry: tuple) -> tuple[str, NaiveTrade]:
         """Move the money of a trade, and return it as the rules describe it."""
-        _, sequence, maker, taker, price, lots = entry
+        _, sequence, maker, taker, price, lots, _ = entry
         rules = market.rules
         base = lots * rules.lot_units
         quote = lots * rules.tick_lot_units * price

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.property.naive_orders import NaiveMarket, NaiveOrder, RefusedError
+from tests.property.naive_fees import naive_fees
+from tests.property.naive_orders import NaiveMarket, NaiveOrder, RefusedError, holder
 
 Log = list[tuple[Any, ...]]
 CHAIN = 64
@@ -74,7 +75,8 @@ def trade(market: NaiveMarket, maker: NaiveOrder, taker: NaiveOrder, lots: int, 
         maker.status = "filled"
     market.trade_count += 1
     market.last_price = maker.price
-    log.append(("trade", market.trade_count, maker, taker, maker.price, lots))
+    left = maker.remaining, 0 if taker.budget is not None else taker.remaining
+    log.append(("trade", market.trade_count, maker, taker, maker.price, lots, left))
 
 
 def end(market: NaiveMarket, taker: NaiveOrder, stopped: str, log: Log) -> None:
@@ -120,12 +122,12 @@ def rehearse(market: NaiveMarket, taker: NaiveOrder) -> NaiveOrder:
 
 def follow(market: NaiveMarket, log: Log) -> None:
     """Let orders enter whose price was reached, one after the other."""
-    if market.phase != "continuous":
-        return
     looked = look(market, log, 0)
     for _ in range(CHAIN):
-        market.turns = [order for order in market.turns if order.waits == "turn"]
-        if not market.turns:
+        market.turns = [
+            order for order in market.turns if order.waits == "turn" and order.status == "open"
+        ]
+        if not market.turns or market.phase != "continuous":
             return
         enter(market, market.turns.pop(0), log)
         looked = look(market, log, looked)
@@ -133,9 +135,14 @@ def follow(market: NaiveMarket, log: Log) -> None:
 
 def look(market: NaiveMarket, log: Log, looked: int) -> int:
     """Hold the prices of new trades and the best prices against what is waited for."""
-    for entry in log[looked:]:
-        if entry[0] == "trade":
-            reach(market, "last", entry[4])
+    new = log[looked:]
+    if market.phase == "continuous":
+        for entry in new:
+            if entry[0] == "trade":
+                reach(market, "last", entry[4])
+    react(market, new, log)
+    if market.phase != "continuous":
+        return len(log)
     for side, name in (("buy", "bid"), ("sell", "ask")):
         best = market.best(side)
         if best is not None:
@@ -183,9 +190,16 @@ def is_reached(price: int | None, awaited_price: int, direction: str) -> bool:
 
 def enter(market: NaiveMarket, order: NaiveOrder, log: Log) -> None:
     order.waits = ""
+    if order.asked.trigger and order.asked.leg in ("one", "pending"):
+        end_others(market, order, "expired", log)
     log.append(("triggered", order.order_id))
     # Until it rests nobody can meet it.
     market.orders.remove(order)
+    meet(market, order, log)
+    market.orders.append(order)
+
+
+def meet(market: NaiveMarket, order: NaiveOrder, log: Log) -> None:
     if order.post_only and market.crosses(order.side, order.price):
         try:
             if not order.asked.slides:
@@ -198,4 +212,101 @@ def enter(market: NaiveMarket, order: NaiveOrder, log: Log) -> None:
         close(order, "expired", "fok_unfillable", log)
         return
     end(market, order, match(market, order, log), log)
-    market.orders.append(order)
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+
+def react(market: NaiveMarket, new: Log, log: Log) -> None:
+    """What becomes of lists of which orders have traded or ended."""
+    touched: list[int] = []
+    by_id = {order.order_id: order for order in market.orders}
+    for entry in new:
+        if entry[0] == "trade":
+            for order, left in zip(entry[2:4], entry[6], strict=True):
+                if order.asked.leg:
+                    touched.append(order.asked.list_id)
+                    traded(market, order, entry, left, log)
+        elif entry[:2] == ("prevented", "decrement"):
+            for order_id in entry[2:4]:
+                order = by_id[order_id]
+                if order.asked.leg:
+                    touched.append(order.asked.list_id)
+                    if order.asked.leg != "working":
+                        end_others(market, order, "expired", log)
+        elif entry[0] == "closed":
+            order = by_id[entry[1]]
+            if order.asked.leg:
+                touched.append(order.asked.list_id)
+                if entry[3] != "list" and entry[2] != "filled":
+                    word = "cancelled" if entry[2] == "cancelled" else "expired"
+                    end_others(market, order, word, log)
+    for list_id in dict.fromkeys(touched):
+        if not any(o.status == "open" and o.asked.list_id == list_id for o in market.orders):
+            log.append(("list done", list_id))
+
+
+def end_others(market: NaiveMarket, order: NaiveOrder, status: str, log: Log) -> None:
+    for other in market.others(order):
+        close(other, status, "list", log)
+
+
+def traded(
+    market: NaiveMarket, order: NaiveOrder, entry: tuple[Any, ...], left: int, log: Log
+) -> None:
+    others = market.others(order)
+    if order.asked.leg != "working":
+        end_others(market, order, "expired", log)
+    elif others:
+        first = holder(others)
+        dearest = max(market.need(other) for other in others)
+        if first.side != order.side:
+            first.reserved = min(dearest, first.reserved + brought(market, order, entry))
+        else:
+            first.reserved = dearest
+        if left == 0:
+            release(market, others, first.reserved, log)
+
+
+def brought(market: NaiveMarket, order: NaiveOrder, entry: tuple[Any, ...]) -> int:
+    """What a trade left its order with, after the fee."""
+    _, _, maker, taker, price, lots, _ = entry
+    base, quote = lots * market.rules.lot_units, lots * market.rules.tick_lot_units * price
+    buyer_fee, seller_fee, _ = naive_fees(maker, taker, base, quote)
+    return base - buyer_fee if order.side == "buy" else quote - seller_fee
+
+
+def release(market: NaiveMarket, legs: list[NaiveOrder], reserved: int, log: Log) -> None:
+    """Let orders go that followed one which is filled now, for what it has brought."""
+    lots = legs[0].quantity
+    while lots and any(
+        market.need(replace(leg, quantity=lots, filled=0, prevented=0)) > reserved for leg in legs
+    ):
+        lots -= 1
+    for leg in legs:
+        if lots == 0:
+            close(leg, "expired", "list", log)
+    if lots == 0:
+        return
+    for leg in legs:
+        leg.quantity = lots
+    for leg in legs:
+        let_go(market, leg)
+
+
+def let_go(market: NaiveMarket, leg: NaiveOrder) -> None:
+    price = market.reference(leg.looks_at)
+    if not leg.asked.trigger:
+        leg.waits = "turn"
+        market.turns.append(leg)
+    elif is_trailing(leg):
+        activation = leg.asked.activation_ticks
+        if activation is None or price is None or price == activation:
+            leg.waits, leg.mark = "trail", price or market.last_price
+        else:
+            leg.waits = "rise" if price < activation else "fall"
+    elif is_reached(price, leg.trigger, leg.fires_on):
+        leg.waits = "turn"
+        market.turns.append(leg)
+    else:
+        leg.waits = leg.fires_on

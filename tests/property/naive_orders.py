@@ -15,7 +15,8 @@ class NaiveOrder:
     """An order; only what cannot be worked out from something else.
 
     ``place`` counts who came later to a price. ``waits``: "", or "rise", "fall" (for a price),
-    "trail" (behind ``mark``), "turn" (it was reached). ``shown`` is set for an iceberg in the book.
+    "trail" (behind ``mark``), "turn" (it was reached), "other" (of its list, to fill; meanwhile
+    ``reserved`` is what that one has brought). ``shown_slice`` is set for an iceberg in the book.
     """
 
     order_id: int
@@ -42,6 +43,7 @@ class NaiveOrder:
     spent: int = 0
     waits: str = ""
     mark: int = 0
+    reserved: int = 0
     status: str = "open"
     reason: str = ""
 
@@ -106,12 +108,14 @@ class Outcome:
     """What a command came to: in ``log`` what happened, in order, as tuples that begin with a word.
 
     ``order`` is what was placed or amended; ``more_held`` units were locked before it traded.
+    ``placed``: ids and what was locked for each order of a list.
     """
 
     refusal: str = ""
     log: list[tuple[Any, ...]] = field(default_factory=list)
     order: NaiveOrder | None = None
     more_held: int = 0
+    placed: list[tuple[int, int]] = field(default_factory=list)
 
 
 class RefusedError(Exception):
@@ -170,8 +174,41 @@ class NaiveMarket:
             return self.last_price
         return self.best("buy" if name == "bid" else "sell")
 
+    def others(self, order: NaiveOrder) -> list[NaiveOrder]:
+        """The other open orders of an order's list, by age."""
+        if order.asked.leg is None:
+            return []
+        return sorted(
+            (
+                other
+                for other in self.orders
+                if other.status == "open"
+                and other is not order
+                and other.asked.list_id == order.asked.list_id
+            ),
+            key=lambda other: other.order_id,
+        )
+
+    def pair(self, order: NaiveOrder) -> list[NaiveOrder]:
+        """An order and the open one of which only one is to trade, by age."""
+        if order.asked.leg == "working":
+            return [order]
+        others = [other for other in self.others(order) if other.asked.leg != "working"]
+        return sorted([order, *others], key=lambda leg: leg.order_id)
+
     def held(self, order: NaiveOrder) -> int:
-        """What an open order keeps locked."""
+        """What an open order keeps locked: one of a pair for both."""
+        pair = self.pair(order)
+        if order is not holder(pair):
+            return 0
+        if order.waits == "other":
+            working = next(leg for leg in self.others(order) if leg.asked.leg == "working")
+            if working.side != order.side:
+                return order.reserved
+        return max(self.need(leg) for leg in pair)
+
+    def need(self, order: NaiveOrder) -> int:
+        """What an open order needs by itself."""
         if order.budget is not None:
             return order.budget
         if order.side == "sell":
@@ -216,3 +253,9 @@ class NaiveMarket:
         if self.rules.self_trade_scope == "account" or taker.owner_id == 0:
             return False
         return maker.owner_id == taker.owner_id
+
+
+def holder(pair: list[NaiveOrder]) -> NaiveOrder:
+    """Which of two orders, of which one is to trade, holds for both."""
+    oldest = min(pair, key=lambda order: order.order_id)
+    return next((order for order in pair if order.asked.trigger is None), oldest)
