@@ -7,6 +7,7 @@ from accounts.access.callers import SCOPE_WITHDRAW, Caller
 from accounts.money.selectors import list_assets, list_balances
 from accounts.people.selectors import get_account
 from api.binance import limits
+from api.binance.rest.order_rows import shown_orders
 from api.binance.rest.params import Params
 from api.binance.rest.routes import CompatRequest, Route, Routes, Security, rest
 from api.binance.words import reports
@@ -17,7 +18,6 @@ from api.transport.threads import read_lasting
 from matching.fees.selectors import fees_in
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import list_market_orders, list_market_trades
-from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
 from zavora.foundation.times import now_us
 
@@ -148,16 +148,20 @@ async def list_all_orders(
 ) -> list[Report]:
     """Return a symbol's orders in whatever state, by ascending id: the newest, or those asked."""
     terms = find_market(params.needed("symbol")).terms
-    rows = await read_lasting(
-        list_market_orders,
+    return await read_lasting(
+        _read_orders,
         account_pk,
-        terms.market_id,
+        terms,
         from_id=params.integer("orderId"),
         start_us=params.start_us(),
         end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
-    return [reports.order(state_of_row(row, terms), terms) for row in rows]
+
+
+def _read_orders(account_pk: int, terms: MarketTerms, **wanted: Any) -> list[Report]:
+    rows = list_market_orders(account_pk, terms.market_id, **wanted)
+    return shown_orders(rows, {terms.market_id: terms})
 
 
 async def list_my_trades(

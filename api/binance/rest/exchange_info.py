@@ -10,7 +10,7 @@ from api.binance.rest.routes import CompatRequest, Route, Routes
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
 from api.binance.words.public_shapes import Shape
-from api.binance.words.reports import SELF_TRADE_PREVENTION
+from api.binance.words.reports import SELF_TRADE_MODES
 from api.binance.words.symbols import find_market, list_offered, symbol_of
 from api.binance.words.text import eight
 from marketdata.feed.feed import MarketView
@@ -23,7 +23,8 @@ TRADING: Final = "TRADING"
 _STATUS_OF_PHASE: Final = {"continuous": TRADING, "post_only": TRADING, "closed": "BREAK"}
 _OTHERWISE: Final = "HALT"
 _STATUSES: Final = frozenset({TRADING, "HALT", "BREAK"})
-_ORDER_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
+_PLAIN_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
+_TRIGGER_TYPES: Final = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 _POST_ONLY_TYPES: Final = ("LIMIT_MAKER",)
 
 
@@ -77,7 +78,7 @@ def status_of(terms: MarketTerms) -> str:
 
 def symbol_shape(terms: MarketTerms) -> Shape:
     """Return a market."""
-    is_post_only = terms.rules.phase == "post_only"
+    integers = terms.integers
     return {
         "symbol": symbol_of(terms),
         "status": status_of(terms),
@@ -88,24 +89,37 @@ def symbol_shape(terms: MarketTerms) -> Shape:
         "quoteAssetPrecision": terms.quote.scale,
         "baseCommissionPrecision": terms.base.scale,
         "quoteCommissionPrecision": terms.quote.scale,
-        "orderTypes": _POST_ONLY_TYPES if is_post_only else _ORDER_TYPES,
-        "icebergAllowed": False,
+        "orderTypes": order_types_of(terms),
+        "icebergAllowed": integers.max_iceberg_parts > 1,
         "ocoAllowed": False,
         "otoAllowed": False,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": _takes_triggers(terms),
         "cancelReplaceAllowed": True,
-        "amendAllowed": False,
+        "amendAllowed": True,
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": filters_of(terms),
         "permissions": [],
         "permissionSets": [[SPOT]],
-        "defaultSelfTradePreventionMode": SELF_TRADE_PREVENTION,
-        "allowedSelfTradePreventionModes": [SELF_TRADE_PREVENTION],
+        "defaultSelfTradePreventionMode": SELF_TRADE_MODES[integers.self_trade_mode],
+        "allowedSelfTradePreventionModes": [
+            word for mode, word in SELF_TRADE_MODES.items() if mode in integers.self_trade_modes
+        ],
     }
+
+
+def order_types_of(terms: MarketTerms) -> tuple[str, ...]:
+    """Return the types of orders that a market takes now."""
+    if terms.rules.phase == "post_only":
+        return _POST_ONLY_TYPES
+    return _PLAIN_TYPES + _TRIGGER_TYPES if _takes_triggers(terms) else _PLAIN_TYPES
+
+
+def _takes_triggers(terms: MarketTerms) -> bool:
+    return terms.integers.max_trigger_orders != 0
 
 
 def filters_of(terms: MarketTerms) -> list[Shape]:
@@ -123,7 +137,9 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
             "tickSize": eight(terms.rules.tick_size),
         },
         {"filterType": "LOT_SIZE", **quantities},
+        {"filterType": "ICEBERG_PARTS", "limit": terms.integers.max_iceberg_parts},
         {"filterType": "MARKET_LOT_SIZE", **quantities},
+        _trail_filter(terms.integers.min_trail_bps, terms.integers.max_trail_bps),
         {
             "filterType": "NOTIONAL",
             "minNotional": eight(terms.rules.min_notional),
@@ -140,7 +156,24 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
         filters.append(
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.rules.max_open_orders}
         )
+    if terms.integers.max_trigger_orders is not None:
+        filters.append(
+            {
+                "filterType": "MAX_NUM_ALGO_ORDERS",
+                "maxNumAlgoOrders": terms.integers.max_trigger_orders,
+            }
+        )
     return filters
+
+
+def _trail_filter(low_bps: int, high_bps: int) -> Shape:
+    return {
+        "filterType": "TRAILING_DELTA",
+        "minTrailingAboveDelta": low_bps,
+        "maxTrailingAboveDelta": high_bps,
+        "minTrailingBelowDelta": low_bps,
+        "maxTrailingBelowDelta": high_bps,
+    }
 
 
 def _band_filter(band_ppm: int) -> Shape:

@@ -4,81 +4,35 @@ The engine checks every rule again and alone decides what depends on the book. W
 comes first, so that one mistake has one answer.
 """
 
-import re
-import secrets
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
 
 from accounts.access.callers import Caller
+from api.binance.rest.order_filters import Figures, filtered, read_figures
+from api.binance.rest.order_kinds import KINDS, OrderKind, check_excluded
+from api.binance.rest.order_names import name_of
 from api.binance.rest.params import Params
 from api.binance.words import errors, reports
 from api.binance.words.symbols import find_traded
 from marketdata.feed.feed import MarketView
 from matching.commands.place import PlaceOrder
-from matching.engine.amounts import notional_units
+from matching.conditions import Conditions
+from matching.engine import rules
+from matching.engine.orders import SelfTradeMode
 from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
-from zavora.foundation.money import EXACT, NotExact
 
-CLIENT_ORDER_ID: Final = re.compile(r"[A-Za-z0-9._:/-]{1,36}", re.ASCII)
 Side = Literal["buy", "sell"]
 TimeInForce = Literal["gtc", "ioc", "fok"]
 SIDES: Final[dict[str, Side]] = {"BUY": "buy", "SELL": "sell"}
 TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}
 RESPONSE_TYPES: Final = {word: word for word in ("ACK", "RESULT", "FULL")}
-SELF_TRADE_MODES: Final = frozenset(
-    {"NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER"}
-)
-NAME_BYTES: Final = 11
-
-
-class OrderKind(msgspec.Struct, frozen=True):
-    """What a published order type stands for, and which parameters it needs.
-
-    ``order_type`` None: the engine does not have it yet; ``refused_as`` is how it is then called.
-    """
-
-    order_type: Literal["limit", "market"] | None
-    required: tuple[str, ...]
-    post_only: bool = False
-    is_full_by_default: bool = False
-    refused_as: str = ""
-    # Parameters that would mean something else than what is sent.
-    excluded: tuple[str, ...] = ()
-
-
-_LIMIT_NEEDS: Final = ("timeInForce", "quantity", "price")
-KINDS: Final[dict[str, OrderKind]] = {
-    "LIMIT": OrderKind(
-        "limit",
-        _LIMIT_NEEDS,
-        is_full_by_default=True,
-        excluded=("quoteOrderQty", "stopPrice", "trailingDelta"),
-    ),
-    "MARKET": OrderKind(
-        "market",
-        (),  # quantity or quoteOrderQty
-        is_full_by_default=True,
-        excluded=("price", "stopPrice", "trailingDelta", "icebergQty"),
-    ),
-    "LIMIT_MAKER": OrderKind(
-        "limit",
-        ("quantity", "price"),
-        post_only=True,
-        excluded=("quoteOrderQty", "stopPrice", "trailingDelta"),
-    ),
-    # For the engine to come: these need a mapping here, and nothing else.
-    "STOP_LOSS": OrderKind(None, ("quantity", "stopPrice"), refused_as="Stop loss orders"),
-    "STOP_LOSS_LIMIT": OrderKind(
-        None, (*_LIMIT_NEEDS, "stopPrice"), refused_as="Stop loss limit orders"
-    ),
-    "TAKE_PROFIT": OrderKind(None, ("quantity", "stopPrice"), refused_as="Take profit orders"),
-    "TAKE_PROFIT_LIMIT": OrderKind(
-        None, (*_LIMIT_NEEDS, "stopPrice"), refused_as="Take profit limit orders"
-    ),
+# Known, and not offered by any market.
+TRANSFER: Final = "TRANSFER"
+SELF_TRADE_MODES: Final[dict[str, SelfTradeMode]] = {
+    reports.SELF_TRADE_MODES[mode]: mode for mode in rules.SELF_TRADE_MODES
 }
 
 
@@ -90,29 +44,8 @@ class NewOrder(msgspec.Struct, frozen=True):
     response_type: str
 
 
-def check_required(params: Params) -> None:
-    """Raise -1102 for what a new order of its type must have and has not."""
-    params.require("symbol", "side", "type")
-    kind = KINDS.get(params.needed("type"))
-    if kind is None:
-        return  # a wrong value, which comes later
-    params.require(*kind.required)
-    if kind.order_type == "market" and not (params.get("quantity") or params.get("quoteOrderQty")):
-        raise errors.one_of_two("quantity", "quoteOrderQty")
-
-
-def new_name() -> str:
-    """Return a client order id for who sent none."""
-    return secrets.token_hex(NAME_BYTES)
-
-
-def name_of(params: Params, parameter: str) -> str:
-    """Return the name that a client gives an order or a cancel, or one made up."""
-    return params.text(parameter, legal=CLIENT_ORDER_ID) or new_name()
-
-
 def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
-    """Return the order that the parameters ask for; ``check_required`` has passed them.
+    """Return the order that the parameters ask for; ``order_kinds.check_required`` passed them.
 
     Raises the published errors, those of values before those of filters.
     """
@@ -125,32 +58,73 @@ def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
     if kind is None:
         raise errors.invalid_order_type()
     time_in_force = _time_in_force(params, kind)
-    price = _figure(params, "price", terms.quote.scale)
-    quantity = _figure(params, "quantity", terms.base.scale)
-    quote_quantity = _figure(params, "quoteOrderQty", terms.quote.scale)
+    asked = read_figures(params, terms)
     client_order_id = name_of(params, "newClientOrderId")
     response_type = params.choice("newOrderRespType", RESPONSE_TYPES)
-    _check_self_trade_mode(params)
-    order_type = _supported(params, kind)
-    if quantity is not None and quote_quantity is not None:
+    self_trade = _self_trade_mode(params, terms)
+    check_excluded(params, kind)
+    if asked.quantity is not None and asked.quote_quantity is not None:
         raise errors.not_required("quoteOrderQty")
-    price, quantity, quote_quantity = _filtered(view, price, quantity, quote_quantity)
+    if asked.iceberg_quantity is not None and time_in_force != "gtc":
+        raise errors.unsupported_combination()
+    figures = filtered(view, asked)
+    _check_activation(view, kind, side, figures)
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
         side=side,
-        order_type=order_type,
+        order_type=kind.order_type,
         time_in_force=time_in_force,
         post_only=kind.post_only,
-        price=price,
-        quantity=quantity,
-        quote_quantity=quote_quantity,
+        price=figures.price,
+        quantity=figures.quantity,
+        quote_quantity=figures.quote_quantity,
         client_order_id=client_order_id,
         key=None,  # a client order id is no idempotency key here
         deadline_ms=deadline_ms(),
+        conditions=_conditions(kind, figures, self_trade),
     )
     default = "FULL" if kind.is_full_by_default else "ACK"
     return NewOrder(command, terms, response_type or default)
+
+
+def _conditions(
+    kind: OrderKind, figures: Figures, self_trade: SelfTradeMode | None
+) -> Conditions | None:
+    """Return what few orders ask for, None where this one asks for nothing of it.
+
+    Orders that trail turn with the market alike: one to sell when it has fallen from its highest,
+    one to buy when it has risen from its lowest. A published take-profit order differs only in
+    where its stop price is; the engine's own would wait for the market to go on.
+    """
+    trails = figures.trail_bps is not None
+    asked = Conditions(
+        self_trade=self_trade,
+        display_quantity=figures.iceberg_quantity,
+        trigger="stop" if trails else kind.trigger,
+        # With a trailing delta the stop price says from where on the order trails.
+        trigger_price=None if trails else figures.stop_price,
+        trail_bps=figures.trail_bps,
+        activation_price=figures.stop_price if trails else None,
+    )
+    return None if asked == _NOTHING else asked
+
+
+_NOTHING: Final = Conditions()
+
+
+def _check_activation(view: MarketView, kind: OrderKind, side: Side, figures: Figures) -> None:
+    """Raise -2010 where an order that trails from its stop price on has that behind it already.
+
+    The engine waits for the market to come to it from wherever it is.
+    """
+    trades = view.recent_trades(1)
+    if figures.trail_bps is None or figures.stop_price is None or not trades:
+        return
+    rises = (kind.trigger == "stop") == (side == "buy")
+    last, stop = Decimal(trades[0].price), Decimal(figures.stop_price)
+    if last >= stop if rises else last <= stop:
+        raise errors.would_trigger()
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -171,88 +145,14 @@ def _time_in_force(params: Params, kind: OrderKind) -> TimeInForce:
     return chosen or "gtc"
 
 
-def _figure(params: Params, name: str, scale: int) -> str | None:
-    """Return a figure with no more decimals than its asset has (-1111)."""
-    if name not in params:
+def _self_trade_mode(params: Params, terms: MarketTerms) -> SelfTradeMode | None:
+    """Return the mode that was named, None: as the market says."""
+    word = params.text("selfTradePreventionMode")
+    if word is None:
         return None
-    text = params.decimal(name)
-    if text is not None and "." in text:
-        fraction = text.partition(".")[2]
-        if len(fraction) > scale and len(fraction.rstrip("0")) > scale:
-            raise errors.too_precise(name)
-    return text
-
-
-def _check_self_trade_mode(params: Params) -> None:
-    mode = params.text("selfTradePreventionMode")
-    if mode is None or mode == reports.SELF_TRADE_PREVENTION:
-        return
-    if mode not in SELF_TRADE_MODES:
+    mode = SELF_TRADE_MODES.get(word)
+    if mode is None and word != TRANSFER:
         raise errors.invalid_parameter("selfTradePreventionMode")
-    raise errors.order_refused(
-        "This symbol does not allow the specified self-trade prevention mode."
-    )
-
-
-def _supported(params: Params, kind: OrderKind) -> Literal["limit", "market"]:
-    """Return the engine's type. Refuses what it does not have, and what contradicts the type."""
-    if kind.order_type is None:
-        params.decimal("stopPrice")
-        raise errors.unsupported(kind.refused_as)
-    for name in kind.excluded:
-        if name in params:
-            raise errors.not_required(name)
-    if "icebergQty" in params:
-        iceberg = params.decimal("icebergQty") or ""
-        if iceberg.strip("0."):
-            raise errors.unsupported("Iceberg orders")
-    return kind.order_type
-
-
-# --- filters --------------------------------------------------------------------------------------
-
-
-def _filtered(
-    view: MarketView, price: str | None, quantity: str | None, quote_quantity: str | None
-) -> tuple[str | None, str | None, str | None]:
-    """Return the figures as the market writes them. Raises -1013 naming the filter."""
-    terms, rules = view.terms, view.terms.integers
-    price_ticks = None
-    if price is not None:
-        price_ticks = _count(price, terms.price_to_ticks, rules.max_price_ticks, "PRICE_FILTER")
-        price = terms.price_text(price_ticks)
-    if quote_quantity is not None:
-        units = _count(
-            quote_quantity, terms.quote_amount_to_units, rules.max_notional_units, "NOTIONAL"
-        )
-        if not terms.allows_notional(units):
-            raise errors.filter_failure("NOTIONAL")
-        quote_quantity = terms.quote_text(units)
-    if quantity is not None:
-        lots = _count(quantity, terms.quantity_to_lots, rules.max_quantity_lots, "LOT_SIZE")
-        quantity = terms.quantity_text(lots)
-        if price_ticks is None:
-            _check_market_notional(view, quantity)
-        else:
-            if not terms.allows_notional(notional_units(rules, price_ticks, lots)):
-                raise errors.filter_failure("NOTIONAL")
-    return price, quantity, quote_quantity
-
-
-def _count(text: str, count: Callable[[str], int], count_max: int, name: str) -> int:
-    try:
-        number = count(text)
-    except NotExact:
-        raise errors.filter_failure(name) from None
-    if number > count_max:
-        raise errors.filter_failure(name)
-    return number
-
-
-def _check_market_notional(view: MarketView, quantity: str) -> None:
-    """Check that a market order is worth the minimum at the last price, if there is one."""
-    trades = view.recent_trades(1)
-    if trades:
-        amount = EXACT.multiply(Decimal(trades[0].price), Decimal(quantity))
-        if view.terms.is_below_smallest(amount):
-            raise errors.filter_failure("NOTIONAL")
+    if mode not in terms.integers.self_trade_modes:
+        raise errors.self_trade_mode_not_allowed()
+    return mode

@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from api.binance.rest import account, exchange_info, market_data, sub_accounts, system, trading
+from api.binance.rest import (
+    account,
+    amending,
+    exchange_info,
+    market_data,
+    prevented,
+    replacing,
+    sub_accounts,
+    system,
+    trading,
+)
 from api.binance.rest.routes import Routes
 from api.binance.user_data import listen_keys
 
@@ -11,6 +21,9 @@ ROUTES: Final[Routes] = {
     **exchange_info.ROUTES,
     **market_data.ROUTES,
     **trading.ROUTES,
+    **replacing.ROUTES,
+    **amending.ROUTES,
+    **prevented.ROUTES,
     **account.ROUTES,
     **sub_accounts.ROUTES,
     **listen_keys.ROUTES,

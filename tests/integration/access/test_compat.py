@@ -29,6 +29,7 @@ PARAMS = {
     "quantity": "0.000001", "price": "0.001", "cancelReplaceMode": "STOP_ON_FAILURE",
     "interval": "1m", "aboveType": "LIMIT_MAKER", "belowType": "STOP_LOSS", "limit": "1",
     "fromAccountType": "SPOT", "toAccountType": "SPOT", "asset": "EUR", "amount": "0.01",
+    "newQty": "0.000001",
 }  # fmt: skip
 
 

@@ -144,6 +144,8 @@ def test_self_trade_prevention_has_a_status_of_its_own(ann: Bot) -> None:
     answer = ann.limit("BUY", "100", "1")
 
     assert (answer["status"], answer["executedQty"]) == ("EXPIRED_IN_MATCH", "0.00000000")
+    assert answer["preventedQuantity"] == "1.00000000"
+    assert answer["preventedMatchId"] > 0
 
 
 def test_an_order_only_tested_changes_nothing(ann: Bot) -> None:
@@ -191,19 +193,27 @@ GTC = {"timeInForce": "GTC"}
             "timeInForce",
         ),
         ("LIMITED", {"price": "100", "quantity": "1"}, -1116, "Invalid orderType."),
-        ("STOP_LOSS", {"quantity": "1", "stopPrice": "1"}, -2010, "Stop loss orders"),
-        ("TAKE_PROFIT", {"quantity": "1"}, -1102, "stopPrice"),
+        ("TAKE_PROFIT", {"quantity": "1"}, -1102, "'stopPrice' or 'trailingDelta'"),
+        ("STOP_LOSS", {"quantity": "1", "stopPrice": "1", "price": "1"}, -1106, "price"),
+        ("STOP_LOSS", {"quantity": "1", "stopPrice": "1.001"}, -1013, "PRICE_FILTER"),
+        ("STOP_LOSS", {"quantity": "1", "trailingDelta": "9"}, -1013, "TRAILING_DELTA"),
         (
-            "TAKE_PROFIT_LIMIT",
-            {"quantity": "1", "stopPrice": "1", "price": "1", **GTC},
-            -2010,
-            "Take profit limit orders are not supported for this symbol.",
+            "LIMIT",
+            {"price": "100", "quantity": "1", "icebergQty": "0.005", **GTC},
+            -1013,
+            "Filter failure: ICEBERG_PARTS",
         ),
         (
             "LIMIT",
-            {"price": "100", "quantity": "1", "icebergQty": "0.5", **GTC},
-            -2010,
-            "Iceberg orders are not supported for this symbol.",
+            {"price": "100", "quantity": "1", "icebergQty": "1.1", **GTC},
+            -1013,
+            "IcebergQty exceeds QTY.",
+        ),
+        (
+            "LIMIT",
+            {"price": "100", "quantity": "1", "icebergQty": "0.5", "timeInForce": "IOC"},
+            -1014,
+            "Unsupported order combination.",
         ),
         ("LIMIT", {"price": "9000000", "quantity": "90", **GTC}, -2010, BALANCE),
         (
@@ -220,9 +230,15 @@ GTC = {"timeInForce": "GTC"}
         ),
         (
             "LIMIT",
-            {"price": "100", "quantity": "1", "selfTradePreventionMode": "EXPIRE_MAKER", **GTC},
-            -2010,
-            "self-trade prevention mode",
+            {"price": "100", "quantity": "1", "selfTradePreventionMode": "TRANSFER", **GTC},
+            -1013,
+            "This symbol does not allow the specified self-trade prevention mode.",
+        ),
+        (
+            "LIMIT",
+            {"price": "100", "quantity": "1", "selfTradePreventionMode": "KEEP", **GTC},
+            -1130,
+            "selfTradePreventionMode",
         ),
         (
             "LIMIT",

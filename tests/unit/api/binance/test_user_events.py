@@ -1,7 +1,6 @@
 """The events of user data as texts: every field, for each kind of step."""
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,58 +9,9 @@ from api.binance.user_data.user_events import UserDataCodec, listen_key_expired,
 from api.binance.words.symbols import is_exact
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from marketdata.feed.view import MarketView
-from matching.markets.terms import AssetTerms, MarketTerms
-from matching.wire import BalanceState, OrderChange, OrderState, TradeState
-from tests.terms import flat_terms
-
-US = 1_790_000_000_123_456
-MS = 1_790_000_000_123
-
-
-def terms_of(symbol: str = "BTC/USDT", *, scale: int = 8) -> MarketTerms:
-    base, quote = symbol.split("/")
-    return flat_terms(
-        market_id=1,
-        symbol=symbol,
-        shard_id=0,
-        base=AssetTerms(1, base, scale),
-        quote=AssetTerms(2, quote, scale),
-        tick_size=Decimal("0.01"),
-        lot_size=Decimal("0.0001"),
-        min_notional=Decimal(5),
-        max_notional=Decimal(10**9),
-        max_price=Decimal(10**9),
-        max_quantity=Decimal(10**9),
-        band_ppm=None,
-        maker_fee_ppm=750,
-        taker_fee_ppm=1_000,
-        phase="continuous",
-    )
-
-
-def order(**fields: Any) -> OrderState:
-    given: dict[str, Any] = {
-        "id": 77,
-        "account_id": 5,
-        "market_id": 1,
-        "client_order_id": "mine",
-        "side": "buy",
-        "order_type": "limit",
-        "time_in_force": "gtc",
-        "post_only": False,
-        "price": "100.50",
-        "quantity": "2.0000",
-        "quote_quantity": None,
-        "remaining_quantity": "2.0000",
-        "filled_quantity": "0.0000",
-        "filled_quote": "0.00000000",
-        "status": "new",
-        "reason": "",
-        "created_us": US - 5_000_000,
-        "updated_us": US,
-    }
-    return OrderState(**(given | fields))
-
+from matching.markets.terms import MarketTerms
+from matching.wire import BalanceState, OrderChange, TradeState
+from tests.unit.api.binance.orders import MS, US, order, terms_of
 
 TRADE = TradeState(
     1, 42, 41, "100.25", "0.5000", "50.12500000", "sell", 77, 78, 5, 6, "0.00037500",
@@ -130,7 +80,8 @@ def test_a_takers_fill_pays_in_what_it_receives() -> None:
         ("cancelled", {"status": "cancelled", "reason": "requested"}, "",
          {"x": "CANCELED", "X": "CANCELED", "c": "mine", "C": "mine"}),
         ("cancelled", {"status": "cancelled", "reason": "self_trade"}, "",
-         {"x": "EXPIRED", "X": "EXPIRED_IN_MATCH", "c": "mine", "C": "", "w": False}),
+         {"x": "TRADE_PREVENTION", "X": "EXPIRED_IN_MATCH", "c": "mine", "C": "", "w": False,
+          "A": "2.00000000"}),
         ("expired", {"status": "expired", "reason": "ioc_unfilled", "time_in_force": "ioc"}, "",
          {"x": "EXPIRED", "X": "EXPIRED", "f": "IOC", "c": "mine", "C": "", "w": False}),
         ("amended", {"price": "99.00"}, "", {"x": "REPLACED", "X": "NEW", "p": "99.00000000"}),
