@@ -43,8 +43,9 @@ STATUS: Final = {
     "cancelled": "Cancelled",
     "expired": "Expired",
 }
-# A new order that has not entered the market: it waits for its price, or, reached, for its turn.
+# A new order that has not entered the market: it waits, or what it waited for came and its turn not.
 WAITING_STATUS: Final = {
+    "pending": "Pending",
     "rising": "Pending",
     "falling": "Pending",
     "trailing": "Pending",
@@ -87,7 +88,12 @@ def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> 
 def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) -> Shape:
     """Return an Order."""
     filled = state.filled_quantity
-    conditions = state.conditions or _UNCONDITIONAL
+    conditions = state.conditions
+    if conditions is None:
+        conditions = _UNCONDITIONAL
+        asked = _ASKED_POST_ONLY if state.post_only else _ASKED_NOTHING
+    else:
+        asked = _asked(conditions, post_only=state.post_only)
     return {
         "id": str(state.id),
         "client_order_id": state.client_order_id,
@@ -113,7 +119,7 @@ def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) ->
         "reason": state.reason or None,
         "created_at": time_text(state.created_us),
         "updated_at": time_text(state.updated_us),
-        **_asked(conditions, post_only=state.post_only),
+        **asked,
         **asdict(state.carried),
     }
 
@@ -159,6 +165,11 @@ def _asked(conditions: Conditions, *, post_only: bool) -> Shape:
         "post_only_mode": POST_ONLY_MODE[conditions.slides] if post_only else None,
         "self_trade_prevention": None if mode is None else SELF_TRADE[mode],
     }
+
+
+# Most orders.
+_ASKED_NOTHING: Final = _asked(_UNCONDITIONAL, post_only=False)
+_ASKED_POST_ONLY: Final = _asked(_UNCONDITIONAL, post_only=True)
 
 
 def change(step: wire.OrderChange) -> Shape:

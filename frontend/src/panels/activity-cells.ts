@@ -5,7 +5,7 @@ import * as format from "../core/format.ts";
 import type { Side } from "../link/messages.ts";
 import type { Balance, Fill, Market, Order } from "../link/types.ts";
 import * as figures from "../state/figures.ts";
-import { traitsOf } from "../state/order-kinds.ts";
+import { timeOf } from "../state/order-kinds.ts";
 import { isOpen } from "../state/portfolio.ts";
 
 export interface Cell {
@@ -18,13 +18,10 @@ export type MarketOf = (symbol: string) => Market | undefined;
 
 /** The type, and with it what an order asks for beside its figures. */
 function orderType(order: Order): string {
-  const { isLimit } = traitsOf(order.order_type);
-  const time = order.time_in_force;
   const said = [
     format.words(order.order_type),
     order.post_only && "post-only",
-    // A market order has no choice, and what ends by itself says when.
-    isLimit && time !== "GTC" && !order.expires_at && time,
+    timeOf(order),
     order.display_quantity && `iceberg ${showAll(read(order.display_quantity), 0)}`,
   ];
   return said.filter(Boolean).join(" · ");

@@ -3,7 +3,7 @@
 import { type Amount, isMultiple, parse, read, showAll, typed } from "../core/decimal.ts";
 import type { Side } from "../link/messages.ts";
 import type { Order, PlaceOrderIn } from "../link/types.ts";
-import type { OrderKind } from "./order-kinds.ts";
+import type { OrderKind, TimeInForce } from "./order-kinds.ts";
 
 export type FieldName =
   | "stop"
@@ -24,7 +24,7 @@ export interface Draft {
   price: string;
   quantity: string;
   total: string;
-  timeInForce: Order["time_in_force"];
+  timeInForce: TimeInForce;
   isPostOnly: boolean;
   asks: Asks;
 }

@@ -4,6 +4,7 @@ import type { Side } from "../link/messages.ts";
 import type { Order } from "../link/types.ts";
 
 export type OrderKind = Order["order_type"];
+export type TimeInForce = Order["time_in_force"];
 
 export interface Traits {
   /** It has a price of its own. */
@@ -15,7 +16,7 @@ export interface Traits {
 }
 
 const LIMITS: readonly OrderKind[] = ["Limit", "StopLimit", "TakeProfitLimit"];
-const RESTING: readonly Order["time_in_force"][] = ["GTC", "GTD", "Day"];
+const RESTING: readonly TimeInForce[] = ["GTC", "GTD", "Day"];
 const UNENTERED: readonly Order["status"][] = ["Pending", "Triggered"];
 
 export function traitsOf(kind: OrderKind): Traits {
@@ -32,8 +33,15 @@ export function isReachedRising(kind: OrderKind, side: Side): boolean {
 }
 
 /** Whether what is left of a limit order waits in the book. */
-export function rests(time: Order["time_in_force"]): boolean {
+export function rests(time: TimeInForce): boolean {
   return RESTING.includes(time);
+}
+
+/** How long an order is good, in short; empty where it has no choice or is good till cancelled. */
+export function timeOf(order: Order): string {
+  const time = order.time_in_force;
+  // What ends by itself says when.
+  return !traitsOf(order.order_type).isLimit || time === "GTC" || order.expires_at ? "" : time;
 }
 
 /** Whether an order has not entered the market: it waits for its price, or for its turn. */

@@ -206,6 +206,19 @@ def test_an_order_that_waits_is_amended_and_cancelled(desk):
     assert (cancelled["triggered_at"], desk.locked()["EUR"]) == (None, "0")
 
 
+def test_what_waits_for_no_price_of_its_own_has_none_to_change(desk):
+    limit = desk.place(order(desk.account, "buy", "50", "1"))
+    trailing = desk.place(
+        market_order(desk.account, "sell", order_type="TrailingStop", trail_bps=100)
+    )
+
+    for one in (limit, trailing):
+        response = desk.person.patch(f"/orders/{one['id']}", json={"stop_price": "80"})
+        error = response.json()["error"]
+        assert (response.status_code, error["details"]["reason"]) == (400, "not_triggerable")
+        assert desk.read(one["id"]) == one
+
+
 def test_waiting_orders_are_cancelled_with_all_others(desk):
     placed = [
         desk.place(market_order(desk.account, "sell", order_type="Stop", stop_price=price))["id"]

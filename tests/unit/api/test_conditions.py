@@ -10,6 +10,7 @@ from api.transport.exact_json import Number
 from api.v1.orders import _fitting
 from api.v1.requests import asked_words, parse_amend, parse_place
 from matching.conditions import Conditions
+from matching.gateway.reply_codes import code_of
 from tests.terms import btc_usd
 from zavora.foundation.errors import ValidationFailed
 
@@ -272,6 +273,23 @@ def test_what_does_not_go_together_is_named(body, field, expected):
 
     assert list(details) == [field]
     assert expected in details[field]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "self_trade_mode",
+        "expiry_passed",
+        "display_quantity",
+        "would_trigger_at_once",
+        "no_reference_price",
+        "trail_out_of_range",
+        "too_many_trigger_orders",
+        "not_triggerable",
+    ],
+)
+def test_what_a_market_refuses_is_an_invalid_order(reason):
+    assert code_of(reason) == "invalid_order"
 
 
 def test_what_is_wrong_by_itself_is_not_named_a_second_time():
