@@ -212,8 +212,8 @@ def test_what_waits_for_no_price_of_its_own_has_none_to_change(desk):
         market_order(desk.account, "sell", order_type="TrailingStop", trail_bps=100)
     )
 
-    for one in (limit, trailing):
-        response = desk.person.patch(f"/orders/{one['id']}", json={"stop_price": "80"})
+    for one, more in ((limit, {"price": "51"}), (trailing, {})):
+        response = desk.person.patch(f"/orders/{one['id']}", json={"stop_price": "80", **more})
         error = response.json()["error"]
         assert (response.status_code, error["details"]["reason"]) == (400, "not_triggerable")
         assert desk.read(one["id"]) == one
