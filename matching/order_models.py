@@ -288,8 +288,8 @@ class PreventedMatch(models.Model):
         verbose_name = "prevented match"
         verbose_name_plural = "prevented matches"
         indexes = [
-            models.Index(fields=["maker_account", "market", "id"], name="prevented_maker_account"),
-            models.Index(fields=["taker_account", "market", "id"], name="prevented_taker_account"),
+            models.Index(fields=["maker_account", "id"], name="prevented_maker_account"),
+            models.Index(fields=["taker_account", "id"], name="prevented_taker_account"),
             models.Index(fields=["maker_order", "id"], name="prevented_maker_order"),
             models.Index(fields=["taker_order", "id"], name="prevented_taker_order"),
         ]

@@ -149,8 +149,8 @@ def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
 
 
 # A trade's ledger transaction has the trade's own id. A fee below zero is a rebate: a part of the
-# taker's fee, in its asset, which the maker has given. Where an account traded with itself, the sign
-# tells its two sides apart.
+# taker's fee, in its asset, which the maker has given. Where an account traded with itself, its two
+# sides are told apart by the sign.
 _TRADES_NOT_IN_LEDGER: Final = """
 SELECT * FROM (
     SELECT t.id, t.market_id, t.quantity, t.amount, t.maker_fee, t.taker_fee,

@@ -42,7 +42,7 @@ def words_of(asked: OrderConditions) -> list[str]:
         words.append(f"{asked.get_trigger_display()} {distance} by {by}")
         words.append(asked.get_trigger_state_display())
     if asked.expires_at is not None:
-        words.append(f"until {asked.expires_at:%Y-%m-%d %H:%M:%S}")
+        words.append(f"until {asked.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     if asked.display_quantity is not None:
         words.append(f"shows {figure(asked.display_quantity, base)}")
     if asked.protection_price is not None:

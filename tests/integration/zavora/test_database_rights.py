@@ -24,6 +24,7 @@ HISTORY = (
     "accounts_liabilitytree",
     "matching_command",
     "matching_event",
+    "matching_preventedmatch",
     "matching_trade",
 )
 # Of each table a column that every row has.
@@ -38,6 +39,7 @@ COLUMNS = {
     "accounts_liabilitytree": "total = 0",
     "matching_command": "kind = 'other'",
     "matching_event": "batch_at = now() - interval '9 days'",
+    "matching_preventedmatch": "price = price * 2",
     "matching_trade": "price = price * 2",
 }
 
