@@ -9,12 +9,12 @@ from matching.engine import checks, iceberg
 from matching.engine.amounts import hold_units, notional_units
 from matching.engine.commands import Amend
 from matching.engine.conditions import is_reached, shows_enough, waiting_hold_units
-from matching.engine.entering import check_phase
 from matching.engine.events import Event, OrderAmended, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.lists import has_others
 from matching.engine.market import Market
 from matching.engine.orders import WAITING, Order, OrderTerms
+from matching.engine.phases import check_phase
 from matching.engine.taking import end_taking, take
 from matching.engine.triggers import fires_rising, reference_of
 
@@ -23,6 +23,8 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
     if has_others(market, order):
         return [checks.IN_LIST]
+    if market.is_protected(order.account_id):
+        return [checks.PROTECTED]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
     price_ticks = order.price_ticks if command.price_ticks is None else command.price_ticks
@@ -54,7 +56,10 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     order.quantity_lots = quantity_lots
     order.hold_units = held_units
     order.updated_us = command.time_us
-    if not keeps_priority:
+    if not keeps_priority and market.phase == "auction":
+        market.touch_level_of(order)
+        market.rest(order)
+    elif not keeps_priority:
         end_taking(market, order, take(market, order, events, time_us=command.time_us), events)
     follow(market, events, time_us=command.time_us)
     market.tell_touched(events)
@@ -72,7 +77,7 @@ def _check(
 ) -> OrderRejected | None:
     """Check everything but the funds."""
     terms = order.terms
-    refused = check_phase(market, is_post_only=terms.post_only)
+    refused = check_phase(market, terms)
     if refused is not None:
         return refused
     is_new_price = price_ticks != order.price_ticks
@@ -120,7 +125,7 @@ def _amend_waiting(market: Market, order: Order, command: Amend) -> list[Event]:
     """Change an order where it waits; of its age it loses nothing."""
     price_ticks = order.price_ticks if command.price_ticks is None else command.price_ticks
     quantity_lots = order.quantity_lots if command.quantity_lots is None else command.quantity_lots
-    refused = check_phase(market, is_post_only=order.terms.post_only)
+    refused = check_phase(market, order.terms)
     terms = order.terms if refused is not None else _new_terms(market, order, command)
     if isinstance(terms, OrderRejected):
         refused = terms

@@ -14,6 +14,11 @@ HALTED: Final = OrderRejected("market_halted", "The market takes no orders now."
 POST_ONLY_PHASE: Final = OrderRejected(
     "market_post_only", "The market takes only post-only limit orders now."
 )
+AUCTION_PHASE: Final = OrderRejected(
+    "market_auction",
+    "The market holds an auction: it takes limit orders that may rest, and orders that wait.",
+)
+PHASE: Final = OrderRejected("phase_not_possible", "The market's phase cannot be changed so.")
 WOULD_CROSS: Final = OrderRejected(
     "post_only_would_cross", "The post-only order would trade at once."
 )
@@ -73,6 +78,9 @@ LIST: Final = OrderRejected(
     "The orders of a list must be of one quantity each side, in one market, and fit each other.",
 )
 IN_LIST: Final = OrderRejected("order_in_list", "An order of a list is cancelled, not amended.")
+PROTECTED: Final = OrderRejected(
+    "protection", "The account's market-maker protection has ended its quotes: reset it first."
+)
 BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict themselves.")
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from matching.engine.orders import CloseReason, OrderTerms, Side
-from matching.engine.rules import IntegerRules, MarketPhase
+from matching.engine.rules import IntegerRules, MarketPhase, PhaseCause
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -95,9 +95,28 @@ class Expire(msgspec.Struct, frozen=True, gc=False):
 
 
 class Continue(msgspec.Struct, frozen=True, gc=False):
-    """Let triggered orders enter for whom there was no room in the command that reached them."""
+    """Go on with what was too much for one command: triggered orders, or a closing market's."""
 
     market_id: int
+    time_us: int
+
+
+class SetProtection(msgspec.Struct, frozen=True, gc=False):
+    """Protect an account's quotes in a market; without both maxima: not any more."""
+
+    market_id: int
+    account_id: int
+    fills_max: int | None
+    lots_max: int | None
+    window_us: int
+    time_us: int
+
+
+class ResetProtection(msgspec.Struct, frozen=True, gc=False):
+    """Let an account whose protection has ended its quotes go on, with nothing counted."""
+
+    market_id: int
+    account_id: int
     time_us: int
 
 
@@ -110,10 +129,23 @@ class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetPhase(msgspec.Struct, frozen=True, gc=False):
-    """Halt, resume or otherwise change the trading phase of a market."""
+    """Halt, resume or otherwise change the trading phase of a market.
+
+    ``auction_ends_us``: when an auction that begins so ends by itself.
+    """
 
     market_id: int
     phase: MarketPhase
+    time_us: int
+    cause: PhaseCause = "operator"
+    auction_ends_us: int | None = None
+
+
+class EndAuction(msgspec.Struct, frozen=True, gc=False):
+    """End an auction whose time has come, if it still ends at ``due_us``."""
+
+    market_id: int
+    due_us: int
     time_us: int
 
 
@@ -146,8 +178,11 @@ Command = (
     | Amend
     | Expire
     | Continue
+    | SetProtection
+    | ResetProtection
     | ConfigureMarket
     | SetPhase
+    | EndAuction
     | SetSwitch
     | FireSwitch
 )

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from matching.engine import checks
+from matching.engine import bounds, checks
 from matching.engine.amounts import hold_units
 from matching.engine.commands import Place
 from matching.engine.events import OrderRejected
@@ -35,7 +35,7 @@ def settle(market: Market, command: Place) -> Place | OrderRejected:
                 return checks.NO_REFERENCE
             changes["protection_ticks"] = protection_ticks
     elif conditions.slides and command.terms.post_only and command.price_ticks is not None:
-        price_ticks = market.slid_ticks(command.terms.side, command.price_ticks)
+        price_ticks = bounds.slid_ticks(market, command.terms.side, command.price_ticks)
         if price_ticks is None:
             return checks.WOULD_CROSS
         command = replace(command, price_ticks=price_ticks)

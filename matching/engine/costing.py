@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from matching.engine import bounds
 from matching.engine.amounts import lot_cost_units, tick_lots_units
 from matching.engine.book import Level
 from matching.engine.market import Market
@@ -56,8 +57,11 @@ def _standing(market: Market, who: Taker) -> Iterator[tuple[int, int, bool]]:
     party = party_of(market, who.owner_id)
     opposite = market.asks if who.side == "buy" else market.bids
     limit_key = None if who.limit_ticks is None else opposite.sign * who.limit_ticks
+    collar = bounds.collar(market)
     for key in reversed(opposite.keys):
         if limit_key is not None and key < limit_key:
+            return
+        if collar is not None and not collar[0] <= abs(key) <= collar[1]:
             return
         for order, lots in _slices(opposite.levels[key]):
             is_own = order.account_id == who.account_id or order.owner_id == party

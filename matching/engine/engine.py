@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from matching.engine import checks
 from matching.engine.amending import amend
+from matching.engine.changing import end_auction, go_on, is_unfinished, reconfigure, set_phase
 from matching.engine.closing import close, end_open
 from matching.engine.commands import (
     Amend,
@@ -18,11 +19,14 @@ from matching.engine.commands import (
     Command,
     ConfigureMarket,
     Continue,
+    EndAuction,
     Expire,
     FireSwitch,
     Place,
     PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
     SetSwitch,
 )
 from matching.engine.entering import place
@@ -33,8 +37,9 @@ from matching.engine.listing import place_list
 from matching.engine.lists import check_holds
 from matching.engine.market import Market
 from matching.engine.orders import Order
+from matching.engine.protecting import reset_protection, set_protection
 from matching.engine.recovery import load_order, state_hash
-from matching.engine.rules import MarketPhase, MarketSnapshot
+from matching.engine.rules import MarketSnapshot
 from matching.engine.timers import Switches
 from matching.engine.undo import START, Mark, SwitchName, UndoLog
 
@@ -50,15 +55,21 @@ class Engine:
         self._orders: dict[int, Order] = {}
         self._log = UndoLog()
         self.switches = Switches(self._log)
+        # What concerns one market as a whole.
+        self._by_market: dict[type, Any] = {
+            PlaceList: place_list,
+            SetPhase: set_phase,
+            EndAuction: end_auction,
+            Continue: go_on,
+            SetProtection: set_protection,
+            ResetProtection: reset_protection,
+        }
         self._handlers: dict[type, Any] = {
-            PlaceList: self._place_list,
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
             Amend: self._amend,
             Expire: self._expire,
-            Continue: self._continue,
             ConfigureMarket: self._configure_market,
-            SetPhase: self._set_phase,
             SetSwitch: self.switches.set,
             FireSwitch: self.switches.fire,
         }
@@ -71,11 +82,15 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        mark = len(log.orders), len(log.markets), len(log.switches), len(log.trails)
+        mark = len(log.orders), len(log.markets), len(log.puts)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
                 return [checks.NO_MARKET] if market is None else place(market, command)
+            handler = self._by_market.get(type(command))
+            if handler is not None:
+                market = self._markets.get(command.market_id)  # type: ignore[union-attr]
+                return [checks.NO_MARKET] if market is None else handler(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
             self.undo(mark)
@@ -101,7 +116,7 @@ class Engine:
         for market in self._log.roll_back(back_to):
             self._markets.pop(market.rules.market_id, None)
         for market in self._markets.values():
-            market.abandon_command()
+            market.end_undo()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -148,12 +163,21 @@ class Engine:
         return min((time for time in times if time is not None), default=None)
 
     def unfinished_markets(self) -> list[int]:
-        """Return the markets where triggered orders wait for their turn, by id."""
+        """Return the markets where a command left something to do (``Continue``), by id."""
+        return [id_ for id_, market in sorted(self._markets.items()) if is_unfinished(market)]
+
+    def ending_auctions(self, now_us: int) -> list[tuple[int, int]]:
+        """Return (market, when) of auctions whose time has come, by market."""
         return [
-            market_id
+            (market_id, market.auction_ends_us)
             for market_id, market in sorted(self._markets.items())
-            if market.triggers.queue and market.phase == "continuous"
+            if market.auction_ends_us is not None and market.auction_ends_us <= now_us
         ]
+
+    def next_auction_end_us(self) -> int | None:
+        """Return when the next auction ends by itself; None: none does."""
+        times = (market.auction_ends_us for market in self._markets.values())
+        return min((time for time in times if time is not None), default=None)
 
     # --- recovery -----------------------------------------------------------------------------
 
@@ -183,10 +207,6 @@ class Engine:
             self.switches.put(name, due_us)
 
     # --- the handlers -------------------------------------------------------------------------
-
-    def _place_list(self, command: PlaceList) -> list[Event]:
-        market = self._markets.get(command.market_id)
-        return [checks.NO_MARKET] if market is None else place_list(market, command)
 
     def _cancel(self, command: Cancel) -> list[Event]:
         order = self._own_order(command)
@@ -242,16 +262,6 @@ class Engine:
         market.tell_touched(events)
         return events
 
-    def _continue(self, command: Continue) -> list[Event]:
-        market = self._markets.get(command.market_id)
-        if market is None:
-            return [checks.NO_MARKET]
-        market.keep()
-        events: list[Event] = []
-        follow(market, events, time_us=command.time_us)
-        market.tell_touched(events)
-        return events
-
     def _configure_market(self, command: ConfigureMarket) -> list[Event]:
         rules = command.rules
         if not rules.are_sound():
@@ -262,25 +272,8 @@ class Engine:
             market = Market(snapshot, self._orders, self._log)
             market.keep(is_new=True)
             self._markets[rules.market_id] = market
-        else:
-            rescaled = rules.scale() != market.rules.scale()
-            if rescaled and not (market.phase == "halted" and market.is_empty()):
-                return [checks.RULES]
-            market.keep()
-            market.rules = rules
-            market.phase = command.phase
-            if rescaled:
-                market.last_price_ticks = None  # it was counted in the former ticks
-        return _changed(market, command.time_us)
-
-    def _set_phase(self, command: SetPhase) -> list[Event]:
-        market = self._markets.get(command.market_id)
-        if market is None:
-            return [checks.NO_MARKET]
-        market.keep()
-        phase: MarketPhase = command.phase
-        market.phase = phase
-        return _changed(market, command.time_us)
+            return [MarketChanged(rules.market_id, command.phase)]
+        return reconfigure(market, command)
 
     def _own_order(self, command: Cancel | Amend) -> Order | None:
         """Return the open order meant; someone else's or another market's is as good as none."""
@@ -292,11 +285,3 @@ class Engine:
         ):
             return None
         return order
-
-
-def _changed(market: Market, time_us: int) -> list[Event]:
-    """Tell of a market's new rules or phase, and let orders enter whose turn came meanwhile."""
-    events: list[Event] = [MarketChanged(market.rules.market_id, market.phase)]
-    follow(market, events, time_us=time_us)
-    market.tell_touched(events)
-    return events

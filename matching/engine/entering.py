@@ -10,6 +10,7 @@ from matching.engine.events import Event, OrderPlaced, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.market import Market
 from matching.engine.orders import RESTING_TIMES, UNCONDITIONAL, Order, TriggerState
+from matching.engine.phases import check_phase
 from matching.engine.taking import end_taking, take
 
 
@@ -72,7 +73,7 @@ def enter(market: Market, order: Order, events: list[Event], *, time_us: int) ->
     elif (
         price_ticks is not None
         and time_in_force in RESTING_TIMES
-        and not market.would_cross(terms.side, price_ticks)
+        and (market.phase == "auction" or not market.would_cross(terms.side, price_ticks))
     ):
         if not market.triggers.count:  # what most orders do
             market.tell_depth(market.rest(order), events)
@@ -81,7 +82,7 @@ def enter(market: Market, order: Order, events: list[Event], *, time_us: int) ->
         market.rest(order)
     else:
         end_taking(market, order, take(market, order, events, time_us=time_us), events)
-    if market.triggers.count or market.lists:
+    if market.triggers.count or market.lists or market.protections:
         follow(market, events, time_us=time_us)
     market.tell_touched(events)
 
@@ -107,15 +108,6 @@ def wait(market: Market, order: Order, state: TriggerState, events: list[Event])
     order.trigger_state = state
     market.triggers.add(order, events)
     market.wait(order)
-
-
-def check_phase(market: Market, *, is_post_only: bool) -> OrderRejected | None:
-    """Check that the market's phase lets such an order in."""
-    if market.phase == "continuous":
-        return None
-    if market.phase == "post_only":
-        return None if is_post_only else checks.POST_ONLY_PHASE
-    return checks.HALTED
 
 
 def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRejected | None:
@@ -150,9 +142,11 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
     """Check phase and figures."""
     terms = command.terms
     if market.phase != "continuous":
-        refused = check_phase(market, is_post_only=terms.post_only)
+        refused = check_phase(market, terms)
         if refused is not None:
             return refused
+    if market.protections and market.is_protected(command.account_id):
+        return checks.PROTECTED
     if terms.order_type == "limit":
         if terms.budget_units is not None:
             return checks.QUANTITY

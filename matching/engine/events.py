@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from matching.engine.orders import Order, OrderStatus, SelfTradeMode, Side
-from matching.engine.rules import MarketPhase, Reference
+from matching.engine.rules import MarketPhase, Protection, Reference
 
 # Why an order was refused: nothing was written.
 RejectReason = Literal[
@@ -18,6 +18,7 @@ RejectReason = Literal[
     "market_not_found",
     "market_halted",
     "market_post_only",
+    "market_auction",
     "post_only_would_cross",
     "price_out_of_range",
     "price_band",
@@ -40,6 +41,8 @@ RejectReason = Literal[
     "not_triggerable",
     "list_not_possible",
     "order_in_list",
+    "phase_not_possible",
+    "protection",
 ]
 
 
@@ -67,7 +70,8 @@ class Traded(msgspec.Struct, gc=False):
     A maker of a negative rate pays none and gets ``rebate_units`` of the taker's fee, in its asset.
     ``maker_...`` and ``taker_...`` are what both orders have filled and left right after this
     trade. Written by the engine alone: the last fill of a taker learns what becomes of it
-    (``taker_status``).
+    (``taker_status``). In an auction (``is_auction``) nobody makes or takes: the younger order is
+    called the taker, and both pay the rate of auctions.
     """
 
     sequence: int
@@ -89,6 +93,7 @@ class Traded(msgspec.Struct, gc=False):
     taker_left_lots: int
     taker_status: OrderStatus
     rebate_units: int = 0
+    is_auction: bool = False
 
 
 class Prevented(msgspec.Struct, frozen=True, gc=False):
@@ -174,6 +179,14 @@ class OrderClosed(msgspec.Struct, frozen=True, gc=False):
     released_units: int
 
 
+class ProtectionChanged(msgspec.Struct, frozen=True, gc=False):
+    """What protects an account's quotes, and what was counted; None: nothing protects them."""
+
+    market_id: int
+    account_id: int
+    protection: Protection | None
+
+
 class DepthChanged(msgspec.Struct, frozen=True, gc=False):
     """The whole quantity at a price after the command; 0 removes the level. +1 per change."""
 
@@ -185,10 +198,14 @@ class DepthChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketChanged(msgspec.Struct, frozen=True, gc=False):
-    """Rules or phase of a market changed."""
+    """Rules or phase of a market changed.
+
+    ``auction_ends_us``: when an auction ends by itself; None: it does not, or there is none.
+    """
 
     market_id: int
     phase: MarketPhase
+    auction_ends_us: int | None = None
 
 
 class SwitchSet(msgspec.Struct, frozen=True, gc=False):
@@ -207,6 +224,7 @@ Event = (
     | OrderTriggered
     | OrderShifted
     | ListDone
+    | ProtectionChanged
     | TrailMoved
     | OrderAmended
     | OrderClosed

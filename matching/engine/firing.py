@@ -7,13 +7,14 @@ so that a long chain does not keep other markets waiting.
 
 from typing import Final
 
-from matching.engine import costing
+from matching.engine import bounds, costing
 from matching.engine.amounts import hold_units
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderShifted, OrderTriggered, Traded
 from matching.engine.lists import claim, has_others, react
 from matching.engine.market import Market
 from matching.engine.orders import Order
+from matching.engine.protecting import protect
 from matching.engine.taking import end_taking, take
 
 CHAIN_MAX: Final = 64
@@ -25,7 +26,7 @@ def follow(market: Market, events: list[Event], *, time_us: int) -> None:
     Nothing fires but in continuous trading; what the book did meanwhile is looked at then.
     """
     triggers = market.triggers
-    if not triggers.count and not market.lists:
+    if not triggers.count and not market.lists and not market.protections:
         return
     sequence_before = triggers.sequence
     looked = _look(market, events, 0, time_us=time_us)
@@ -45,20 +46,21 @@ def follow(market: Market, events: list[Event], *, time_us: int) -> None:
 def _look(market: Market, events: list[Event], looked: int, *, time_us: int) -> int:
     """Take in new events, from ``looked`` on, and the best prices as they stand.
 
-    First the way that the last price went, then lists: what they let go waits from here on. Returns
-    up to where it was looked at.
+    First the way that the last price went, then lists: what they let go waits from here on. The
+    best prices count in continuous trading only. Returns up to where it was looked at.
     """
     triggers = market.triggers
-    is_trading = market.phase == "continuous"
     new = events[looked:]
-    if is_trading:
-        seen_ticks = None
-        for event in new:
-            if type(event) is Traded and event.price_ticks != seen_ticks:
-                seen_ticks = event.price_ticks
-                triggers.reach("last", seen_ticks, events)
+    seen_ticks = None
+    for event in new:
+        if type(event) is Traded and event.price_ticks != seen_ticks:
+            seen_ticks = event.price_ticks
+            triggers.reach("last", seen_ticks, events)
+    if market.protections:
+        protect(market, new, events, time_us=time_us)
+        new = events[looked:]
     react(market, new, events, time_us=time_us)
-    if is_trading:
+    if market.phase == "continuous":
         triggers.look("bid", events)
         triggers.look("ask", events)
     return len(events)
@@ -96,7 +98,7 @@ def _step_aside(market: Market, order: Order) -> bool:
         return False
     if not terms.conditions.slides:
         return market.would_cross(terms.side, price_ticks)
-    slid_ticks = market.slid_ticks(terms.side, price_ticks)
+    slid_ticks = bounds.slid_ticks(market, terms.side, price_ticks)
     if slid_ticks is None:
         return True
     order.price_ticks = slid_ticks

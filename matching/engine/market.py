@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from matching.engine import iceberg
 from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
-from matching.engine.events import DepthChanged, Event
+from matching.engine.events import DepthChanged, Event, MarketChanged
 from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
-from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Protection, Reference
 from matching.engine.timers import Expiries
 from matching.engine.triggers import Triggers
 from matching.engine.undo import MarketBefore, UndoLog, restore_order
@@ -26,6 +26,7 @@ class Market:
         "_log",
         "_totals_before",
         "asks",
+        "auction_ends_us",
         "bids",
         "by_client_id",
         "by_id",
@@ -34,7 +35,9 @@ class Market:
         "last_price_ticks",
         "lists",
         "phase",
+        "protections",
         "rules",
+        "static_ticks",
         "trade_sequence",
         "triggers",
     )
@@ -45,6 +48,8 @@ class Market:
         self.trade_sequence = snapshot.trade_sequence
         self.depth_sequence = snapshot.depth_sequence
         self.last_price_ticks = snapshot.last_price_ticks
+        self.static_ticks = snapshot.static_ticks
+        self.auction_ends_us = snapshot.auction_ends_us
         self.bids = BookSide(1)
         self.asks = BookSide(-1)
         self.by_id = by_id  # the engine's, over all markets
@@ -53,6 +58,7 @@ class Market:
         # The open orders of each list, by their ids.
         self.lists: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
+        self.protections = dict(snapshot.protections)
         self.triggers = Triggers(self, snapshot, log)
         self._log = log
         # Levels touched by the running command, in that order: key -> lots before.
@@ -120,6 +126,9 @@ class Market:
             self.last_price_ticks,
             self.triggers.sequence,
             self.triggers.marks(),
+            self.static_ticks,
+            self.auction_ends_us,
+            tuple(sorted(self.protections.items())),
         )
 
     def book_side(self, side: Side) -> BookSide:
@@ -134,15 +143,10 @@ class Market:
         keys = self.bids.keys
         return bool(keys) and keys[-1] >= price_ticks
 
-    def slid_ticks(self, side: Side, price_ticks: int) -> int | None:
-        """Return the limit, or the nearest that does not meet the best opposite price.
-
-        None where the market takes no such price.
-        """
-        if not self.would_cross(side, price_ticks):
-            return price_ticks
-        slid_ticks = -self.asks.keys[-1] - 1 if side == "buy" else self.bids.keys[-1] + 1
-        return slid_ticks if 0 < slid_ticks <= self.rules.max_price_ticks else None
+    def is_crossed(self) -> bool:
+        """Tell whether the best prices meet, as they may outside of trading."""
+        bids, asks = self.bids.keys, self.asks.keys
+        return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
 
     # --- changing; only the engine's own modules call these -----------------------------------
 
@@ -156,6 +160,8 @@ class Market:
             self.depth_sequence,
             self.last_price_ticks,
             self.triggers.sequence,
+            self.static_ticks,
+            self.auction_ends_us,
         )
         self._log.markets.append((self, None if is_new else before))
         if new_order is not None:
@@ -253,15 +259,44 @@ class Market:
         self._totals_before.clear()
 
     def end_loading(self) -> None:
-        """Check a freshly loaded book. Raises EngineError where the best prices cross."""
+        """Check a freshly loaded book. Raises EngineError where it crosses and must not."""
         self._totals_before.clear()
-        bids, asks = self.bids.keys, self.asks.keys
-        if bids and asks and bids[-1] >= -asks[-1]:
+        self.triggers.end_loading()
+        if self.phase in ("continuous", "post_only") and self.is_crossed():
             raise EngineError(f"market {self.rules.market_id}: the loaded book is crossed")
 
-    def abandon_command(self) -> None:
-        """Forget which levels a failed command touched."""
+    def interrupt(self, events: list[Event], *, time_us: int) -> None:
+        """Stop into an auction: what would trade next is too far away."""
+        self.phase = "auction"
+        self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
+        events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
+
+    def put_protection(self, account_id: int, protection: Protection | None) -> None:
+        """Give an account another protection, None: none."""
+        self._log.puts.append((self._set_protection, account_id, self.protections.get(account_id)))
+        self._set_protection(account_id, protection)
+
+    def _set_protection(self, account_id: int, protection: Protection | None) -> None:
+        if protection is None:
+            self.protections.pop(account_id, None)
+        else:
+            self.protections[account_id] = protection
+
+    def is_protected(self, account_id: int) -> bool:
+        """Tell whether an account's protection has ended its quotes and lets nothing in."""
+        protection = self.protections.get(account_id)
+        return protection is not None and protection.is_tripped
+
+    def end_undo(self) -> None:
+        """Let the orders that wait stand as their own fields say; forget what was touched."""
         self._totals_before.clear()
+        if self.triggers.is_damaged:
+            self.triggers.restore(
+                order
+                for mine in self._by_account.values()
+                for order in mine.values()
+                if order.trigger_state in WAITING
+            )
 
     def restore(self, before: MarketBefore) -> None:
         """Take back rules, phase and counters."""
@@ -272,6 +307,8 @@ class Market:
             self.depth_sequence,
             self.last_price_ticks,
             self.triggers.sequence,
+            self.static_ticks,
+            self.auction_ends_us,
         ) = before
 
     def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:
@@ -282,6 +319,8 @@ class Market:
         """
         damaged: dict[int, BookSide] = {}
         for order, before in befores:
+            if order.trigger_state or (before is not None and before.trigger_state):
+                self.triggers.is_damaged = True
             side = self.book_side(order.terms.side)
             prices = (
                 [order.price_ticks] if before is None else [order.price_ticks, before.price_ticks]
@@ -304,15 +343,6 @@ class Market:
         for key, side in damaged.items():
             side.repair(key)
         self.lists = {list_id: legs for list_id, legs in self.lists.items() if legs}
-
-    def restore_triggers(self) -> None:
-        """Let the orders that wait stand as their own fields say, after an undo."""
-        self.triggers.restore(
-            order
-            for mine in self._by_account.values()
-            for order in mine.values()
-            if order.trigger_state in WAITING
-        )
 
     def _place_of(self, order: Order) -> tuple[BookSide, int]:
         """Return an order's side of the book and its level's key there."""

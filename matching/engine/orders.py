@@ -26,6 +26,9 @@ CloseReason = Literal[
     "time_over",
     "post_only_would_cross",
     "list",
+    "interrupted",
+    "market_closed",
+    "protection",
 ]
 # What becomes of two orders of one owner that meet, by the mode of the one that arrives.
 SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement"]

@@ -66,8 +66,12 @@ def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int
             market.depth_sequence,
             market.last_price_ticks,
             market.triggers.sequence,
+            market.static_ticks,
+            market.auction_ends_us,
         )
         digest.update(f"\nmarket {rules!a} {figures!a}".encode())
+        for account_id, protection in sorted(market.protections.items()):
+            digest.update(f"\nprotection {(account_id, *astuple(protection))!a}".encode())
         for mark in market.triggers.marks():
             digest.update(f"\ntrail {astuple(mark)!a}".encode())
         for order in market.open_orders():

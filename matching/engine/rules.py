@@ -9,6 +9,9 @@ from matching.engine.orders import SelfTradeMode
 MarketPhase = Literal[
     "pre_open", "auction", "continuous", "post_only", "cancel_only", "halted", "closed"
 ]
+# Who changes a phase: an operator, the market's calendar, the market itself (a volatility
+# interruption), or the exchange (after failures).
+PhaseCause = Literal["operator", "clock", "market", "system"]
 # Whose orders do not trade with each other: those of one owner, or only those of one account.
 SelfTradeScope = Literal["owner", "account"]
 # The prices that triggers look at: of the last trade, and the best on each side of the book.
@@ -28,7 +31,11 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
     ``self_trade_mode`` is that of orders which name none, ``self_trade_modes`` those that an order
     may name. ``max_iceberg_parts``: into how many parts an iceberg may fall. A market order to buy
     that waits for a price holds funds up to ``protection_ppm`` above it. Trails by a rate are from
-    ``min_trail_bps`` to ``max_trail_bps``.
+    ``min_trail_bps`` to ``max_trail_bps``. A trade that would be further from the last price than
+    ``dynamic_collar_ppm``, or from the last auction's than ``static_collar_ppm`` (None: any), leads
+    into an auction of ``interruption_s`` seconds. ``auction_ppm``: what both sides pay in auctions;
+    None: their maker rates, where those are no rebates. ``cancels_on_close``: nothing outlasts that
+    the market is closed.
     """
 
     market_id: int
@@ -50,6 +57,11 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
     protection_ppm: int = 50_000
     min_trail_bps: int = 10
     max_trail_bps: int = 2_000
+    dynamic_collar_ppm: int | None = None
+    static_collar_ppm: int | None = None
+    interruption_s: int = 120
+    auction_ppm: int | None = None
+    cancels_on_close: bool = False
 
     def are_sound(self) -> bool:
         """Tell whether the rules do not contradict themselves."""
@@ -66,6 +78,9 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
             and self.max_iceberg_parts > 0
             and self.protection_ppm >= 0
             and 0 < self.min_trail_bps <= self.max_trail_bps < 10_000
+            and (self.dynamic_collar_ppm is None or self.dynamic_collar_ppm >= 0)
+            and (self.static_collar_ppm is None or self.static_collar_ppm >= 0)
+            and self.interruption_s > 0
         )
 
     def scale(self) -> tuple[int, int, int, int]:
@@ -82,10 +97,26 @@ class TrailMark(msgspec.Struct, frozen=True, gc=False):
     price_ticks: int
 
 
+class Protection(msgspec.Struct, frozen=True, gc=False):
+    """What a market maker lets happen to its quotes in a window, and what has happened since.
+
+    ``fills_max``, ``lots_max``: None: any. ``began_us``: when the first fill that is counted was.
+    """
+
+    fills_max: int | None
+    lots_max: int | None
+    window_us: int
+    began_us: int = 0
+    fills: int = 0
+    lots: int = 0
+    is_tripped: bool = False
+
+
 class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
     """All that the engine remembers of a market but its open orders, as the tables hold it.
 
-    ``trigger_sequence`` is the last number of an order's ``trigger_number``.
+    ``trigger_sequence`` is the last number of an order's ``trigger_number``. ``static_ticks``: the
+    price of the last auction. ``auction_ends_us``: when the one that is held ends by itself.
     """
 
     rules: IntegerRules
@@ -95,3 +126,6 @@ class MarketSnapshot(msgspec.Struct, frozen=True, gc=False):
     last_price_ticks: int | None
     trigger_sequence: int = 0
     trails: tuple[TrailMark, ...] = ()
+    static_ticks: int | None = None
+    auction_ends_us: int | None = None
+    protections: tuple[tuple[int, Protection], ...] = ()

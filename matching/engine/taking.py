@@ -1,18 +1,28 @@
 """Matching: a taker meets the book, best price first, then oldest first, at the maker's price."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from matching.engine import iceberg
+from matching.engine import bounds, iceberg
 from matching.engine.amounts import fee_units, lot_cost_units, notional_units, rebate_units
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
-from matching.engine.orders import Order
+from matching.engine.orders import CloseReason, Order, OrderType
 from matching.engine.preventing import mode_of, party_of, prevent
 
 # Why matching ended: nothing more wanted; the taker ends at an own order; nothing (more) within the
-# limit or in the book; or the budget does not cover one lot at the next price.
-Stop = Literal["done", "self_trade", "book_end", "unaffordable"]
+# limit or in the book; the budget does not cover one lot at the next price; or that price is so far
+# away that the market stops into an auction.
+Stop = Literal["done", "self_trade", "book_end", "unaffordable", "interrupted"]
+
+# Why the rest of an order expires that does not rest, by where it stopped.
+_EXPIRIES: Final[dict[tuple[Stop, OrderType], CloseReason]] = {
+    ("book_end", "limit"): "ioc_unfilled",
+    ("book_end", "market"): "no_liquidity",
+    ("unaffordable", "market"): "no_liquidity",
+    ("interrupted", "limit"): "interrupted",
+    ("interrupted", "market"): "interrupted",
+}
 
 
 def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> Stop:
@@ -23,30 +33,37 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
     """
     party = party_of(market, taker.owner_id)
     opposite = market.asks if taker.terms.side == "buy" else market.bids
-    limit_ticks = taker.price_ticks
-    if limit_ticks is None:
-        limit_ticks = taker.terms.conditions.protection_ticks
-    limit_key = None if limit_ticks is None else opposite.sign * limit_ticks
+    limit_key = _limit_key(taker, opposite.sign)
     budget_units = taker.terms.budget_units
+    collar = bounds.collar(market)
     keys = opposite.keys
     while True:
         if budget_units is None:
-            wanted_lots = taker.remaining_lots
-            if not wanted_lots:
-                return "done"
-            if not keys or (limit_key is not None and keys[-1] < limit_key):
-                return "book_end"
+            wanted = taker.remaining_lots
         else:
-            left_units = budget_units - taker.filled_quote_units
-            if not left_units:
-                return "done"
-            if not keys or (limit_key is not None and keys[-1] < limit_key):
-                return "book_end"
-            wanted_lots = left_units // lot_cost_units(market.rules, abs(keys[-1]))
-            if not wanted_lots:
+            wanted = budget_units - taker.filled_quote_units
+        if not wanted:
+            return "done"
+        if not keys or (limit_key is not None and keys[-1] < limit_key):
+            return "book_end"
+        key = keys[-1]
+        if budget_units is not None:
+            wanted //= lot_cost_units(market.rules, abs(key))
+            if not wanted:
                 return "unaffordable"
-        if _take_level(market, taker, keys[-1], wanted_lots, party, events, time_us):
+        if collar is not None and not collar[0] <= abs(key) <= collar[1]:
+            market.interrupt(events, time_us=time_us)
+            return "interrupted"
+        if _take_level(market, taker, key, wanted, party, events, time_us):
             return "self_trade"
+
+
+def _limit_key(taker: Order, sign: int) -> int | None:
+    """Return the key of the worst price at which the taker trades, None: at any."""
+    limit_ticks = taker.price_ticks
+    if limit_ticks is None:
+        limit_ticks = taker.terms.conditions.protection_ticks
+    return None if limit_ticks is None else sign * limit_ticks
 
 
 def _take_level(
@@ -174,10 +191,8 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
             events.append(OrderClosed(taker, released_units))
     elif stop == "self_trade":
         close(taker, "cancelled", "self_trade", events)
-    elif taker.terms.order_type == "market":
-        close(taker, "expired", "no_liquidity", events)
     elif not taker.terms.may_rest:
-        close(taker, "expired", "ioc_unfilled", events)
+        close(taker, "expired", _EXPIRIES[stop, taker.terms.order_type], events)
     else:
         market.touch_level_of(taker)
         market.rest(taker)

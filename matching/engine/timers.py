@@ -93,6 +93,6 @@ class Switches:
             insort(self._queue, (due_us, *name))
 
     def _change(self, name: SwitchName, due_us: int | None) -> list[Event]:
-        self._log.switches.append((self, name, self._due.get(name)))
+        self._log.puts.append((self.put, name, self._due.get(name)))
         self.put(name, due_us)
         return [SwitchSet(*name, due_us)]

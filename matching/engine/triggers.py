@@ -90,13 +90,17 @@ def awaited_ticks(terms: OrderTerms) -> int | None:
 class Triggers:
     """All orders of a market that wait, and those whose turn is to come."""
 
-    __slots__ = ("_log", "_market", "_trails", "_waiting", "count", "queue", "sequence")
+    __slots__ = (
+        *("_log", "_market", "_trails", "_waiting", "count", "is_damaged", "queue", "sequence"),
+    )
 
     def __init__(self, market: "Market", snapshot: MarketSnapshot, log: UndoLog) -> None:
         self._market = market
         self._log = log
         self.sequence = snapshot.trigger_sequence
         self.count = 0
+        # Whether ``restore`` is to follow on what was taken back.
+        self.is_damaged = False
         self.queue: dict[int, Order] = {}
         self._waiting = {watch: Waiting(watch[1]) for watch in WATCHES}
         self._trails = {watch: Trail(watch[1]) for watch in WATCHES}
@@ -144,6 +148,11 @@ class Triggers:
             self._trails[reference, fires_rising(order.terms)].add(order)
         elif state != "pending":
             self._waiting[reference, state == "rising"].add(order, awaited_ticks(order.terms) or 0)
+
+    def end_loading(self) -> None:
+        """Bring those whose turn is to come into its order."""
+        self.queue = dict(sorted(self.queue.items()))
+        self.is_damaged = False
 
     def remove(self, order: Order, events: list[Event]) -> None:
         """Let an order not wait any more."""
@@ -226,18 +235,20 @@ class Triggers:
     def _tell_mark(
         self, name: TrailName, before: int | None, after: int | None, events: list[Event]
     ) -> None:
-        self._log.trails.append((self._market, name, before))
+        self._log.puts.append((self.put_mark, name, before))
         events.append(TrailMoved(self._market.rules.market_id, *name, after))
 
     # --- taking back ------------------------------------------------------------------------------
 
     def put_mark(self, name: TrailName, price_ticks: int | None) -> None:
         """Give a mark its price, None: take it out. ``restore`` follows, or loading."""
+        self.is_damaged = True
         reference, rises, number = name
         self._trails[reference, rises].put_mark(number, price_ticks)
 
     def restore(self, waiting: Iterable[Order]) -> None:
         """Let exactly these orders wait, as their fields say, from the marks that there are."""
+        self.is_damaged = False
         self.count = 0
         self.queue = {}
         self._waiting = {watch: Waiting(watch[1]) for watch in WATCHES}

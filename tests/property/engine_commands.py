@@ -12,11 +12,14 @@ from matching.engine.commands import (
     Command,
     ConfigureMarket,
     Continue,
+    EndAuction,
     Expire,
     ListLeg,
     Place,
     PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
 )
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
 from matching.engine.rules import SELF_TRADE_MODES, IntegerRules
@@ -67,6 +70,11 @@ class CommandMaker:
             protection_ppm=pick((50_000, 0, 13_333)),
             min_trail_bps=pick((10, 150)),
             max_trail_bps=pick((2_000, 400)),
+            dynamic_collar_ppm=pick((None, None, 30_000, 50_000)),
+            static_collar_ppm=pick((None, None, 60_000)),
+            interruption_s=pick((1, 2)),
+            auction_ppm=pick((None, 0, 1_500, 20_000)),
+            cancels_on_close=pick((False, True)),
         )
 
     def command(self) -> Command:
@@ -76,9 +84,9 @@ class CommandMaker:
         make: Callable[[], Command] = self.random.choices(
             (
                 *(self.place, self.cancel, self.amend, self.cancel_all),
-                *(self.phase, self.configure, self.due, self.place_list),
+                *(self.phase, self.configure, self.due, self.place_list, self.protect),
             ),
-            (620, 90, 180, 5, 10, 5, 30, 60),
+            (620, 90, 180, 5, 10, 5, 30, 60, 15),
         )[0]
         return make()
 
@@ -273,9 +281,22 @@ class CommandMaker:
         )
         return ListLeg(self.new_id(), terms, price, quantity)
 
+    def protect(self) -> Command:
+        pick = self.random.choice
+        market_id, account_id = pick((1, 1, 2, 3, 9)), pick(self.accounts)
+        if self.random.random() < 0.6:
+            return ResetProtection(market_id, account_id, self.time_us)
+        fills_max, lots_max = pick((None, 1, 3)), pick((None, 4, 30))
+        window_us = pick((50, 1_000, 100_000))
+        return SetProtection(market_id, account_id, fills_max, lots_max, window_us, self.time_us)
+
     def due(self) -> Command:
         market_id = self.random.choice((1, 1, 2, 3, 9))
-        kind = self.random.choice((Expire, Expire, Continue))
+        kind = self.random.choice((Expire, Expire, Continue, EndAuction))
+        if kind is EndAuction:
+            market = self.naive.markets.get(market_id)
+            due_us = market.auction_ends if market else None
+            return EndAuction(market_id, due_us or self.time_us, self.time_us)
         return kind(market_id, self.time_us)
 
     def owner_of(self, account_id: int) -> int:
@@ -336,11 +357,16 @@ class CommandMaker:
     def phase(self) -> Command:
         phases = ("continuous", "halted", "post_only", "cancel_only", "pre_open", "auction")
         market_id = self.random.choice((1, 1, 2, 3, 9))
-        return SetPhase(market_id, self.random.choice((*phases, "closed")), self.time_us)
+        phase = self.random.choice((*phases, "auction", "auction", "auction", "closed"))
+        cause = self.random.choice(("operator", "operator", "clock", "system", "market"))
+        ends_us = self.time_us + 500 if self.random.random() < 0.3 else None
+        return SetPhase(market_id, phase, self.time_us, cause, ends_us)
 
     def resume(self) -> Command | None:
         """Bring a market back to trading; most of what is to be seen happens there."""
         for market_id, market in self.naive.markets.items():
+            if market.phase == "auction" and self.random.random() < 0.8:
+                continue  # so that orders gather
             if market.phase != "continuous":
                 return SetPhase(market_id, "continuous", self.time_us)
         return None
@@ -353,4 +379,5 @@ class CommandMaker:
             rules = msgspec.structs.replace(
                 rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
             )
-        return ConfigureMarket(rules, self.random.choice(("continuous", "halted")), self.time_us)
+        phase = self.random.choice(("continuous", "continuous", "halted", "auction"))
+        return ConfigureMarket(rules, phase, self.time_us)

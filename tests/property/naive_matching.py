@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.property.naive_fees import naive_fees
+from tests.property.naive_fees import naive_auction_fees, naive_fees
 from tests.property.naive_orders import NaiveMarket, NaiveOrder, RefusedError, holder
 
 Log = list[tuple[Any, ...]]
@@ -21,6 +21,7 @@ def match(market: NaiveMarket, taker: NaiveOrder, log: Log) -> str:
     mode = taker.asked.self_trade or market.rules.self_trade_mode
     if mode == "decrement" and taker.budget is not None:
         mode = "taker"
+    last_price = market.last_price
     while True:
         wanted = 1 if taker.budget is not None else taker.remaining
         if wanted == 0 or taker.spent == taker.budget:
@@ -33,6 +34,11 @@ def match(market: NaiveMarket, taker: NaiveOrder, log: Log) -> str:
             wanted = (taker.budget - taker.spent) // (maker.price * tick_lot)
             if wanted == 0:
                 return "not affordable"
+        if not market.is_near(maker.price, last_price):
+            market.phase = "auction"
+            market.auction_ends = market.now + market.rules.interruption_s * 1_000_000
+            log.append(("phase", "auction", market.auction_ends))
+            return "too far"
         lots = min(wanted, maker.shown)
         if not market.is_own(maker, taker) or mode == "none":
             trade(market, maker, taker, lots, log)
@@ -87,6 +93,8 @@ def end(market: NaiveMarket, taker: NaiveOrder, stopped: str, log: Log) -> None:
             log.append(("closed", taker.order_id, "filled", ""))
     elif stopped == "own order":
         close(taker, "cancelled", "self_trade", log)
+    elif not taker.may_rest and stopped == "too far":
+        close(taker, "expired", "interrupted", log)
     elif taker.is_market:
         close(taker, "expired", "no_liquidity", log)
     elif not taker.may_rest:
@@ -136,11 +144,11 @@ def follow(market: NaiveMarket, log: Log) -> None:
 def look(market: NaiveMarket, log: Log, looked: int) -> int:
     """Hold the prices of new trades and the best prices against what is waited for."""
     new = log[looked:]
-    if market.phase == "continuous":
-        for entry in new:
-            if entry[0] == "trade":
-                reach(market, "last", entry[4])
-    react(market, new, log)
+    for entry in new:
+        if entry[0] == "trade":
+            reach(market, "last", entry[4])
+    protect(market, new, log)
+    react(market, log[looked:], log)
     if market.phase != "continuous":
         return len(log)
     for side, name in (("buy", "bid"), ("sell", "ask")):
@@ -158,7 +166,7 @@ def reach(market: NaiveMarket, name: str, price: int) -> None:
                 continue
             if order.waits == direction and is_reached(price, awaited(order), direction):
                 if is_trailing(order):
-                    order.waits, order.mark = "trail", price
+                    begin_trailing(market, order, price)
                 else:
                     reached.append((awaited(order), order))
             elif order.waits == "trail" and order.fires_on == direction:
@@ -170,6 +178,18 @@ def reach(market: NaiveMarket, name: str, price: int) -> None:
         for _, order in reached:
             order.waits = "turn"
             market.turns.append(order)
+
+
+def begin_trailing(market: NaiveMarket, order: NaiveOrder, price: int) -> None:
+    """Let an order trail from a price, which those who trail already see, too."""
+    order.waits, order.mark = "trail", price
+    for other in market.waiting():
+        if (other.waits, other.looks_at, other.fires_on) == (
+            "trail",
+            order.looks_at,
+            order.fires_on,
+        ):
+            other.mark = (max if order.fires_on == "fall" else min)(other.mark, price)
 
 
 def is_trailing(order: NaiveOrder) -> bool:
@@ -212,6 +232,23 @@ def meet(market: NaiveMarket, order: NaiveOrder, log: Log) -> None:
         close(order, "expired", "fok_unfillable", log)
         return
     end(market, order, match(market, order, log), log)
+
+
+def protect(market: NaiveMarket, new: Log, log: Log) -> None:
+    """End everything of market makers who have had too many fills."""
+    hit: list[int] = []
+    for entry in new:
+        if entry[0] == "trade":
+            account_id, lots = entry[2].account_id, entry[5]
+            protection = market.protections.get(account_id)
+            if protection is not None and not protection.tripped:
+                protection.count(market.now, lots)
+                hit.append(account_id)
+    for account_id in dict.fromkeys(hit):
+        if market.protections[account_id].tripped:
+            mine = [o for o in market.orders if o.account_id == account_id and o.status == "open"]
+            for order in sorted(mine, key=lambda order: order.order_id):
+                close(order, "cancelled", "protection", log)
 
 
 # --- lists ----------------------------------------------------------------------------------------
@@ -270,9 +307,10 @@ def traded(
 
 def brought(market: NaiveMarket, order: NaiveOrder, entry: tuple[Any, ...]) -> int:
     """What a trade left its order with, after the fee."""
-    _, _, maker, taker, price, lots, _ = entry
+    _, _, maker, taker, price, lots, _, *auction = entry
     base, quote = lots * market.rules.lot_units, lots * market.rules.tick_lot_units * price
-    buyer_fee, seller_fee, _ = naive_fees(maker, taker, base, quote)
+    fees = naive_auction_fees if auction else naive_fees
+    buyer_fee, seller_fee, _ = fees(market, maker, taker, base, quote)
     return base - buyer_fee if order.side == "buy" else quote - seller_fee
 
 
@@ -302,7 +340,7 @@ def let_go(market: NaiveMarket, leg: NaiveOrder) -> None:
     elif is_trailing(leg):
         activation = leg.asked.activation_ticks
         if activation is None or price is None or price == activation:
-            leg.waits, leg.mark = "trail", price or market.last_price
+            begin_trailing(market, leg, price or market.last_price)
         else:
             leg.waits = "rise" if price < activation else "fall"
     elif is_reached(price, leg.trigger, leg.fires_on):

@@ -6,6 +6,7 @@ Written from docs/matching.md, to be believed: nothing is indexed, everything is
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from matching.engine.commands import Place
 from matching.engine.orders import Conditions
 from matching.engine.rules import IntegerRules
 
@@ -122,6 +123,26 @@ class RefusedError(Exception):
     """A rule says no."""
 
 
+@dataclass
+class NaiveProtection:
+    """What a market maker lets happen, and the fills since it was set: (when, lots)."""
+
+    fills_max: int | None
+    lots_max: int | None
+    window: int
+    fills: list[tuple[int, int]] = field(default_factory=list)
+    tripped: bool = False
+
+    def count(self, now: int, lots: int) -> None:
+        if self.fills and now - self.fills[0][0] >= self.window:
+            self.fills = []
+        self.fills.append((now, lots))
+        total = sum(lots for _, lots in self.fills)
+        self.tripped = (self.fills_max is not None and len(self.fills) >= self.fills_max) or (
+            self.lots_max is not None and total >= self.lots_max
+        )
+
+
 class NaiveMarket:
     """The rules, the last price, the number of trades and the orders, in no special order."""
 
@@ -129,6 +150,10 @@ class NaiveMarket:
         self.rules = rules
         self.phase = phase
         self.last_price: int | None = None
+        self.static_price: int | None = None
+        self.auction_ends: int | None = None
+        self.protections: dict[int, NaiveProtection] = {}
+        self.now = 0
         self.trade_count = 0
         self.places = 0
         self.orders: list[NaiveOrder] = []
@@ -138,6 +163,7 @@ class NaiveMarket:
         """The same market with orders of its own, to see what would happen."""
         other = NaiveMarket(self.rules, self.phase)
         other.last_price, other.trade_count = self.last_price, self.trade_count
+        other.static_price = self.static_price
         other.places = self.places
         other.orders = [replace(order) for order in self.orders]
         return other
@@ -215,6 +241,17 @@ class NaiveMarket:
             return order.remaining * self.rules.lot_units
         return order.limit * order.remaining * self.rules.tick_lot_units
 
+    def is_near(self, price: int, last_price: int | None) -> bool:
+        """Whether trading goes on at a price, where the last one before was so much."""
+        for ppm, about in (
+            (self.rules.dynamic_collar_ppm, last_price),
+            (self.rules.static_collar_ppm, self.static_price),
+        ):
+            is_asked = ppm is not None and about is not None
+            if is_asked and abs(price - about) * 1_000_000 > about * ppm:
+                return False
+        return True
+
     def crosses(self, side: str, price: int) -> bool:
         """Whether a limit meets the best opposite price."""
         if side == "buy":
@@ -259,3 +296,26 @@ def holder(pair: list[NaiveOrder]) -> NaiveOrder:
     """Which of two orders, of which one is to trade, holds for both."""
     oldest = min(pair, key=lambda order: order.order_id)
     return next((order for order in pair if order.asked.trigger is None), oldest)
+
+
+def new_order(command: Place) -> NaiveOrder:
+    terms = command.terms
+    return NaiveOrder(
+        command.order_id,
+        command.account_id,
+        terms.client_order_id,
+        terms.side,
+        terms.order_type == "market",
+        terms.time_in_force,
+        terms.post_only,
+        command.price_ticks,
+        command.quantity_lots,
+        terms.budget_units,
+        command.maker_ppm,
+        command.taker_ppm,
+        command.owner_id,
+        terms.conditions,
+        trigger=terms.conditions.trigger_ticks,
+        protection=terms.conditions.protection_ticks,
+        expires=terms.conditions.expires_us,
+    )

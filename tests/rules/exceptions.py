@@ -18,7 +18,6 @@ LONG_MODULES = {
     "tests/integration/binance/rest/test_orders.py": 445,
     "tests/integration/socket/test_socket.py": 444,
     "tests/integration/zavora/test_connection_bounds.py": 496,
-    "tests/property/naive_book.py": 464,
     "zavora/serving/daphne_server.py": 411,
 }
 

@@ -120,7 +120,16 @@ def test_market_is_loaded_once():
 
 
 def test_engine_imports_nothing_that_could_make_it_differ_from_run_to_run():
-    allowed = {"bisect", "collections", "hashlib", "heapq", "matching", "msgspec", "typing"}
+    allowed = {
+        "bisect",
+        "collections",
+        "hashlib",
+        "heapq",
+        "itertools",
+        "matching",
+        "msgspec",
+        "typing",
+    }
     for path in Path(matching.engine.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

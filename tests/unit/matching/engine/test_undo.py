@@ -9,7 +9,7 @@ import pytest
 import matching.engine
 from matching.engine import Engine
 from matching.engine.commands import Amend, Cancel, CancelAll, Command, ConfigureMarket, SetPhase
-from tests.property.engine_trials import fields_of
+from tests.property.engine_views import fields_of
 from tests.unit.matching.engine.notation import ACCOUNTS, MARKET_ID, RULES, Desk, trades
 
 ENGINE_FOLDER = matching.engine.__path__[0]
