@@ -92,6 +92,10 @@ class Fields:
             self.wrong[name] = MISSING
         return value
 
+    def has(self, name: str) -> bool:
+        """Tell whether a field was sent at all, rightly or wrongly."""
+        return self._data.get(name) is not None
+
     def text(
         self, name: str, *, required: bool = False, length_max: int = 64, what: str = "a text"
     ) -> str | None:

@@ -6,8 +6,11 @@ id, or an Idempotency-Key) a client may repeat it as often as it likes.
 """
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import limits
@@ -15,7 +18,7 @@ from api.orders import submit
 from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
-from api.v1 import requests
+from api.v1 import order_words, requests
 from api.v1 import words as v1_words
 from api.v1.fields import order_id_of, wrong_fields
 from api.v1.header_keys import checked_header_key
@@ -43,6 +46,18 @@ _HEADER_KEY_PREFIX: Final = "\n"
 # Which account and market an order belongs to never changes; the oldest entries make room.
 PLACES_MAX: Final = 200_000
 _places: Final[dict[int, tuple[int, int]]] = {}
+# What the figures of an order count, by their names.
+_FIGURES: Final = {
+    "price": "price",
+    "stop_price": "price",
+    "trail_price": "price",
+    "activation_price": "price",
+    "protection_price": "price",
+    "quantity": "quantity",
+    "display_quantity": "quantity",
+    "quote_quantity": "quote",
+}
+Asked = TypeVar("Asked", requests.PlaceOrderIn, requests.AmendOrderIn)
 
 
 def header_key(text: str | None) -> str | None:
@@ -65,18 +80,12 @@ async def place_order(
     account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
     terms = _terms_of_symbol(asked.market)
     caller.require_market(terms.symbol)
-    price, quantity, quote_quantity = _fitting(
-        terms, price=asked.price, quantity=asked.quantity, quote_quantity=asked.quote_quantity
-    )
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
-        price=price,
-        quantity=quantity,
-        quote_quantity=quote_quantity,
         key=key or asked.client_order_id,
         deadline_ms=deadline_ms(),
-        **requests.asked_words(asked),
+        **requests.asked_words(_fitting(terms, asked)),
     )
     await limits.take_for_account(account_pk)
     reply = await submit(command, request_id)
@@ -123,27 +132,28 @@ async def cancel_order(
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return v1_words.order(reply.orders[0], terms, account_id)
+    return order_words.order(reply.orders[0], terms, account_id)
 
 
 async def amend_order(
     caller: Caller, order_id: str, params: Any, *, request_id: str, key: str | None = None
 ) -> Shape:
-    """Change an open order's price, total quantity or both; return ``{order, trades}``."""
+    """Change an open order's figures; return ``{order, trades}``."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_amend(params)
     number, account_pk, market_id = await _own_order(caller, order_id)
     terms = _terms_of_id(market_id)
     caller.require_market(terms.symbol)
-    price, quantity, _ = _fitting(terms, price=asked.price, quantity=asked.quantity)
+    asked = _fitting(terms, asked)
     command = AmendOrder(
         account_id=account_pk,
         market_id=market_id,
         order_id=number,
-        price=price,
-        quantity=quantity,
+        price=asked.price,
+        quantity=asked.quantity,
         key=key,
         deadline_ms=deadline_ms(),
+        trigger_price=asked.stop_price,
     )
     await limits.take_for_account(account_pk)
     try:
@@ -187,7 +197,7 @@ async def cancel_all(
             answer.append({"error": envelope(known_error(result))})
             continue
         answer += [
-            {"order": v1_words.order(state, by_id[state.market_id], asked.account)}
+            {"order": order_words.order(state, by_id[state.market_id], asked.account)}
             for state in result.orders
         ]
     return answer
@@ -241,7 +251,7 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
         raise OrderNotFound("There is no such order.")
     row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
     terms = _terms_of_id(row.market_id)
-    return v1_words.order(state_of_row(row, terms), terms, _public_id(caller, row.account_id))
+    return order_words.order(state_of_row(row, terms), terms, _public_id(caller, row.account_id))
 
 
 # --- the parts ------------------------------------------------------------------------------------
@@ -258,35 +268,30 @@ def _terms_of_id(market_id: int) -> MarketTerms:
     return view.terms
 
 
-def _fitting(
-    terms: MarketTerms,
-    *,
-    price: str | None,
-    quantity: str | None,
-    quote_quantity: str | None = None,
-) -> tuple[str | None, str | None, str | None]:
-    """Return the figures as the market writes them; equal orders read equal in the journal.
+def _fitting(terms: MarketTerms, asked: Asked) -> Asked:
+    """Return a body with its figures as the market writes them; equal orders read equal later.
 
     Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
     """
+    fitted: dict[str, str] = {}
     wrong: dict[str, str] = {}
-    try:
-        price = None if price is None else terms.price_text(terms.price_to_ticks(price))
-    except NotExact as error:
-        wrong["price"] = str(error)
-    try:
-        if quantity is not None:
-            quantity = terms.quantity_text(terms.quantity_to_lots(quantity))
-    except NotExact as error:
-        wrong["quantity"] = str(error)
-    try:
-        if quote_quantity is not None:
-            quote_quantity = terms.quote_text(terms.quote_amount_to_units(quote_quantity))
-    except NotExact as error:
-        wrong["quote_quantity"] = str(error)
+    for name in asked.__struct_fields__:
+        if name not in _FIGURES or (text := getattr(asked, name)) is None:
+            continue
+        try:
+            fitted[name] = _FITTING[_FIGURES[name]](terms, text)
+        except NotExact as error:
+            wrong[name] = str(error)
     if wrong:
         raise wrong_fields(wrong)
-    return price, quantity, quote_quantity
+    return msgspec.structs.replace(asked, **fitted)
+
+
+_FITTING: Final[dict[str, Callable[[MarketTerms, str], str]]] = {
+    "price": lambda terms, text: terms.price_text(terms.price_to_ticks(text)),
+    "quantity": lambda terms, text: terms.quantity_text(terms.quantity_to_lots(text)),
+    "quote": lambda terms, text: terms.quote_text(terms.quote_amount_to_units(text)),
+}
 
 
 def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_id: UUID) -> Shape:
@@ -296,7 +301,7 @@ def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_
     if reply.trades:
         own = {pk: public_id for public_id, pk in caller.accounts.items()}
         trades = [v1_words.trade(trade, terms, own) for trade in reply.trades]
-    return {"order": v1_words.order(state, terms, account_id), "trades": trades}
+    return {"order": order_words.order(state, terms, account_id), "trades": trades}
 
 
 def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:

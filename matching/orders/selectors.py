@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
+from matching.engine.orders import WAITING
 from matching.models import Order, Trade
 from matching.orders.ids import first_id_of
 from zavora.foundation.errors import OrderNotFound
@@ -40,15 +41,24 @@ def list_orders(
     *,
     market_id: int | None = None,
     statuses: Sequence[str] = (),
+    waiting: Sequence[str] | None = None,
     client_order_id: str | None = None,
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[Order]:
-    """Return an account's orders, newest first, that match every filter given."""
+    """Return an account's orders, newest first, that match every filter given.
+
+    ``waiting``: of those that have not entered the market only the ones that wait like this, beside
+    the ``statuses`` of all others; None: waiting or not is all the same.
+    """
     rows = _orders.filter(account_id=account_id)
     if market_id is not None:
         rows = rows.filter(market_id=market_id)
-    if statuses:
+    if waiting is not None:
+        outside = Q(status=Order.Status.NEW, conditions__trigger_state__in=WAITING)
+        like_this = Q(status=Order.Status.NEW, conditions__trigger_state__in=waiting)
+        rows = rows.filter((Q(status__in=statuses) & ~outside) | like_this)
+    elif statuses:
         rows = rows.filter(status__in=statuses)
     if client_order_id is not None:
         rows = rows.filter(called(client_order_id), client_order_id=client_order_id)

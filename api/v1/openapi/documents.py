@@ -10,6 +10,8 @@ from api.v1.openapi import money
 from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 
+SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement"]
+
 
 class Market(Struct):
     """A market and its rules; order sizes are in the quote asset, scales count decimals."""
@@ -29,9 +31,27 @@ class Market(Struct):
     max_open_orders: Annotated[
         int | None, Meta(description="Open orders that an account may have here; null: any number.")
     ]
+    max_trigger_orders: Annotated[
+        int | None, Meta(description="How many of them may wait for a price; null: any number.")
+    ]
+    max_iceberg_parts: Annotated[
+        int, Meta(description="`quantity` may be at most so many times `display_quantity`.")
+    ]
+    trigger_protection: Annotated[
+        Decimal,
+        Meta(description="How far above its stop price a market order to buy trades, at most."),
+    ]
+    min_trail_bps: int
+    max_trail_bps: int
     self_trade_scope: Annotated[
         Literal["Owner", "Account"],
-        Meta(description="Whose orders never trade with each other."),
+        Meta(description="Whose orders are kept from trading with each other."),
+    ]
+    self_trade_prevention: Annotated[
+        SelfTrade, Meta(description="Of orders that do not ask for one.")
+    ]
+    self_trade_preventions: Annotated[
+        list[SelfTrade], Meta(description="Which of them an order may ask for.")
     ]
     trading_enabled: bool
     state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
@@ -42,28 +62,46 @@ class Market(Struct):
 
 
 class Order(Struct):
-    """An order and its current state; `average_fill_price` is rounded half to even."""
+    """An order now. Its average price is rounded half to even; what it did not ask for is null."""
 
     id: str
     client_order_id: str | None
     user_id: AccountId
     market: str
     side: Side
-    order_type: Literal["Limit", "Market"]
+    order_type: Literal[
+        "Limit", "Market", "Stop", "StopLimit", "TakeProfit", "TakeProfitLimit", "TrailingStop"
+    ]
     price: Decimal | None
-    stop_price: Decimal | None
     quantity: Decimal | None
     quote_quantity: Decimal | None
     remaining_quantity: Decimal
     filled_quantity: Decimal
     filled_quote_quantity: Decimal
     average_fill_price: Decimal | None
-    time_in_force: Literal["GTC", "IOC", "FOK"]
+    prevented_quantity: Annotated[
+        Decimal | None, Meta(description="Lost to the prevention of self-trades.")
+    ]
+    time_in_force: Literal["GTC", "IOC", "FOK", "GTD", "Day"]
     post_only: bool
-    status: Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired"]
+    status: Annotated[
+        Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired", "Pending", "Triggered"],
+        Meta(description="`Pending` waits for its price, `Triggered` has it and enters at once."),
+    ]
     reason: str | None
     created_at: Time
     updated_at: Time
+    stop_price: Decimal | None
+    trigger_by: Literal["Last", "Opposite"] | None
+    trail_price: Decimal | None
+    trail_bps: int | None
+    activation_price: Decimal | None
+    triggered_at: Annotated[Time | None, Meta(description="When it entered the market.")]
+    expires_at: Time | None
+    display_quantity: Decimal | None
+    protection_price: Decimal | None
+    post_only_mode: Literal["Reject", "Slide"] | None
+    self_trade_prevention: SelfTrade | None
 
 
 class Trade(Struct):

@@ -120,7 +120,7 @@ def _order_paths() -> dict[str, dict[str, Any]]:
             "post": operation("orders_cancel_by_post", "Cancel an order.", order, **cancel),
             "patch": operation(
                 "orders_amend",
-                "Change an open order's price, total quantity or both.",
+                "Change an open order's price, total quantity or stop price.",
                 placed,
                 path=ORDER_ID,
                 body=reference("AmendOrderIn"),

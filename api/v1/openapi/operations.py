@@ -21,7 +21,7 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "market": {"type": "string", "examples": ["BTC/USD"]},
     "asset": {"type": "string", "examples": ["BTC"]},
     "account": {"type": "string", "format": "uuid"},
-    "status": {"type": "string", "examples": ["Open", "Filled,Cancelled"]},
+    "status": {"type": "string", "examples": ["Open", "Pending", "Filled,Cancelled"]},
     "client_order_id": {"type": "string", "maxLength": 64},
     "interval": {"type": "string", "enum": list(INTERVALS), "default": "1m"},
     "start": {"type": "string", "format": "date-time"},

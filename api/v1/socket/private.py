@@ -9,7 +9,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from api.transport.outbox import Outbox
-from api.v1 import words
+from api.v1 import order_words, words
 from api.v1.socket.codec import subscription_id, text_frame
 from api.v1.words import Shape
 from marketdata.feed.account_streams import AccountEvent, AccountStep, Lost
@@ -52,6 +52,8 @@ class Told:
             symbol = None if self.terms is None else self.terms.symbol
             name = subscription_id(self.channel, None if in_all else symbol)
             params = {"market": symbol, "data": self._data(account), "subscription_id": name}
+            if self.channel == "orders" and isinstance(self._source, AccountStep):
+                params |= order_words.change(self._source.change)
             frame = self._frames[in_all] = text_frame({"method": self.channel, "params": params})
         return frame
 
@@ -70,7 +72,7 @@ class Told:
         if terms is None:
             raise ValueError("a step without its market")
         if self.channel == "orders" or source.trade is None:
-            return words.order(source.change.order, terms, account)
+            return order_words.order(source.change.order, terms, account)
         fill = words.fill(source.trade, terms, is_maker=source.change.is_maker)
         return {**fill, "account_id": str(account)}
 

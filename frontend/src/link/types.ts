@@ -105,7 +105,14 @@ export interface Market {
   max_quantity: string;
   max_price_deviation: string | null;
   max_open_orders: number | null;
+  max_trigger_orders: number | null;
+  max_iceberg_parts: number;
+  trigger_protection: string;
+  min_trail_bps: number;
+  max_trail_bps: number;
   self_trade_scope: "Account" | "Owner";
+  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker";
+  self_trade_preventions: ("Both" | "Decrement" | "Maker" | "None" | "Taker")[];
   trading_enabled: boolean;
   state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
   maker_fee: string;
@@ -114,28 +121,46 @@ export interface Market {
   is_demo: boolean;
 }
 
-/** An order and its current state; `average_fill_price` is rounded half to even. */
+/** An order now. Its average price is rounded half to even; what it did not ask for is null. */
 export interface Order {
   id: string;
   client_order_id: string | null;
   user_id: string;
   market: string;
   side: "Buy" | "Sell";
-  order_type: "Limit" | "Market";
+  order_type:
+    | "Limit"
+    | "Market"
+    | "Stop"
+    | "StopLimit"
+    | "TakeProfit"
+    | "TakeProfitLimit"
+    | "TrailingStop";
   price: string | null;
-  stop_price: string | null;
   quantity: string | null;
   quote_quantity: string | null;
   remaining_quantity: string;
   filled_quantity: string;
   filled_quote_quantity: string;
   average_fill_price: string | null;
-  time_in_force: "FOK" | "GTC" | "IOC";
+  prevented_quantity: string | null;
+  time_in_force: "Day" | "FOK" | "GTC" | "GTD" | "IOC";
   post_only: boolean;
-  status: "Cancelled" | "Expired" | "Filled" | "New" | "PartiallyFilled";
+  status: "Cancelled" | "Expired" | "Filled" | "New" | "PartiallyFilled" | "Pending" | "Triggered";
   reason: string | null;
   created_at: string;
   updated_at: string;
+  stop_price: string | null;
+  trigger_by: "Last" | "Opposite" | null;
+  trail_price: string | null;
+  trail_bps: number | null;
+  activation_price: string | null;
+  triggered_at: string | null;
+  expires_at: string | null;
+  display_quantity: string | null;
+  protection_price: string | null;
+  post_only_mode: "Reject" | "Slide" | null;
+  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
 }
 
 /** The best levels of a book as (price, quantity), best price first. */
@@ -157,13 +182,31 @@ export interface PlaceOrderIn {
   user_id: string;
   market: string;
   side: "Buy" | "Sell";
-  order_type: "Limit" | "Market";
+  order_type:
+    | "Limit"
+    | "Market"
+    | "Stop"
+    | "StopLimit"
+    | "TakeProfit"
+    | "TakeProfitLimit"
+    | "TrailingStop";
   price?: string | null;
   quantity?: string | null;
   quote_quantity?: string | null;
-  time_in_force?: "FOK" | "GTC" | "IOC" | "PostOnly";
+  time_in_force?: "Day" | "FOK" | "GTC" | "GTD" | "IOC" | "PostOnly";
   post_only?: boolean;
   client_order_id?: string | null;
+  stop_price?: string | null;
+  trigger_price?: string | null;
+  trigger_by?: "Last" | "Opposite" | null;
+  trail_price?: string | null;
+  trail_bps?: number | null;
+  activation_price?: string | null;
+  expires_at?: string | null;
+  post_only_mode?: "Reject" | "Slide" | null;
+  display_quantity?: string | null;
+  protection_price?: string | null;
+  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
 }
 
 /** Rates that nobody without rates of their own pays more than from a time until another. */

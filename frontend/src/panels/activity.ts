@@ -159,11 +159,12 @@ class Activity {
   }
 
   #cancelButton(order: Order): HTMLElement {
+    const at = order.stop_price ? `triggered at ${order.stop_price}` : `at ${order.price ?? "market"}`;
     const button = h("button", {
       class: "button quiet small",
       type: "button",
       text: "Cancel",
-      attrs: { "aria-label": `Cancel ${order.side} ${order.market} at ${order.price ?? "market"}` },
+      attrs: { "aria-label": `Cancel ${order.side} ${order.market} ${at}` },
       onClick: () => void this.#cancel(order, button),
     });
     return button;
