@@ -43,7 +43,7 @@ STATUS: Final = {
     "cancelled": "Cancelled",
     "expired": "Expired",
 }
-# A new order that has not entered the market: it waits, or what it waited for came and its turn not.
+# A new order that has not entered the market: it waits for a price, or for its turn.
 WAITING_STATUS: Final = {
     "pending": "Pending",
     "rising": "Pending",
