@@ -23,7 +23,7 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
     if has_others(market, order):
         return [checks.IN_LIST]
-    if market.is_protected(order.account_id):
+    if market.protections.is_tripped(order.account_id):
         return [checks.PROTECTED]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
