@@ -23,15 +23,15 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
     if has_others(market, order):
         return [checks.IN_LIST]
-    if market.is_protected(order.account_id):
+    if market.protections.is_tripped(order.account_id):
         return [checks.PROTECTED]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
+    if command.trigger_ticks is not None:
+        return [checks.NOT_TRIGGERABLE]
     price_ticks = order.price_ticks if command.price_ticks is None else command.price_ticks
     quantity_lots = order.quantity_lots if command.quantity_lots is None else command.quantity_lots
     refused = _check(market, order, price_ticks=price_ticks, quantity_lots=quantity_lots)
-    if refused is None and command.trigger_ticks is not None:
-        refused = checks.NOT_TRIGGERABLE
     if refused is not None:
         return [refused]
     assert price_ticks is not None  # for the type checker: an order in the book is a limit order

@@ -145,7 +145,7 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
         refused = check_phase(market, terms)
         if refused is not None:
             return refused
-    if market.protections and market.is_protected(command.account_id):
+    if market.protections and market.protections.is_tripped(command.account_id):
         return checks.PROTECTED
     if terms.order_type == "limit":
         if terms.budget_units is not None:

@@ -137,6 +137,7 @@ class Triggers:
         self.sequence += 1
         order.trigger_state, order.trigger_number = "queued", self.sequence
         self.queue[self.sequence] = order
+        self._market.watch()
 
     def load(self, order: Order) -> None:
         """Put an order where its fields say that it waits."""
@@ -144,6 +145,7 @@ class Triggers:
         reference = reference_of(order.terms)
         if state == "queued":
             self.queue[order.trigger_number] = order
+            self._market.watch()
         elif state == "trailing":
             self._trails[reference, fires_rising(order.terms)].add(order)
         elif state != "pending":
