@@ -141,7 +141,7 @@ def _level(
     here: list[Standing],
     ids: _Ids,
 ) -> Iterator[Order]:
-    """Yield a level's orders: the owner's own where they stand, and before and behind them others'."""
+    """Yield a level's orders: the owner's own where they stand, others' before and behind them."""
     others_lots = max(0, lots - sum(each.order.remaining_lots for each in here))
     before_lots = 0
     for each in sorted(here, key=_place_in_line):

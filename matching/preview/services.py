@@ -18,7 +18,7 @@ from matching.commands.place import PlaceOrder
 from matching.engine import Engine
 from matching.engine.commands import Place
 from matching.engine.events import Event, OrderPlaced, OrderRejected, Traded
-from matching.engine.orders import OPEN_STATUSES, WAITING, Order
+from matching.engine.orders import OPEN_STATUSES, WAITING, Order, TriggerState
 from matching.engine.rules import MarketSnapshot
 from matching.gateway.reply_codes import code_of
 from matching.markets.terms import MarketTerms
@@ -62,7 +62,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     status: str = ""
-    trigger_state: str = ""
+    trigger_state: TriggerState = ""
     price: str | None = None
     worst_price: str | None = None
     filled_quantity: str

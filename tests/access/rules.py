@@ -102,6 +102,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/orders/<order>": SHARED_TRADE,
     "POST /api/v1/orders/batch": SHARED_TRADE,
     "POST /api/v1/orders/cancel-all": SHARED_TRADE,
+    "POST /api/v1/orders/preview": SHARED_READ,
     "POST /api/v1/transfers": OWN_UNLIMITED,
 }
 
@@ -174,6 +175,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "getTrades": ANYBODY,
     "ping": ANYBODY,
     "placeOrder": SHARED_TRADE,
+    "previewOrder": SHARED_READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,

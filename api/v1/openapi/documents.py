@@ -9,6 +9,7 @@ from api.v1 import requests
 from api.v1.openapi import money
 from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
+from api.v1.openapi.order_shapes import ORDER_SHAPES
 
 SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement"]
 
@@ -344,6 +345,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     BatchItem,
     Health,
     *FEE_SHAPES,
+    *ORDER_SHAPES,
     requests.PlaceOrderIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,

@@ -114,6 +114,14 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 has_key=True,
             )
         },
+        "/api/v1/orders/preview": {
+            "post": operation(
+                "orders_preview",
+                "Tell what would become of an order; nothing is placed.",
+                envelope_schema("OrderPreview"),
+                body=reference("PlaceOrderIn"),
+            )
+        },
         "/api/v1/orders/{order_id}": {
             "get": operation("orders_read", "Read an order.", order, path=ORDER_ID),
             "delete": operation("orders_cancel", "Cancel an order.", order, **cancel),

@@ -11,6 +11,7 @@ from api.orders import as_caller
 from api.transport.threads import read_lasting
 from api.v1 import orders, words
 from api.v1.fields import Fields, wrong_fields
+from api.v1.previews import preview_order
 from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
@@ -158,6 +159,10 @@ async def _place_order(session: Session, params: Any, trace_id: str) -> Any:
     )
 
 
+async def _preview_order(session: Session, params: Any, trace_id: str) -> Any:
+    return await _as_caller(session, lambda caller: preview_order(caller, params))
+
+
 async def _cancel_order(session: Session, params: Any, trace_id: str) -> Any:
     order_id, rest = _take_order_id(params)
     return await _as_caller(
@@ -231,6 +236,7 @@ METHODS: Final = {
     "getTicker": Method(_get_ticker),
     "authenticate": Method(_authenticate),
     "placeOrder": Method(_place_order, is_beside=True),
+    "previewOrder": Method(_preview_order, is_beside=True),
     "cancelOrder": Method(_cancel_order, is_beside=True),
     "amendOrder": Method(_amend_order, is_beside=True),
     "cancelAll": Method(_cancel_all, is_beside=True),

@@ -26,6 +26,7 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
         "/api/v1/orders": order(account),
         "/api/v1/orders/batch": [order(account)],
         "/api/v1/orders/cancel-all": {"account": account},
+        "/api/v1/orders/preview": order(account),
         "/api/v1/accounts": {"label": "matrix"},
         "/api/v1/transfers": {"from_account": account, "to_account": second, **money},
         "/api/v1/keys": {"scopes": ["read"]},
@@ -134,6 +135,7 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
     params: dict[str, Any] = {
         "authenticate": {"token": token} if token else signature,
         "placeOrder": order(account),
+        "previewOrder": order(account),
         "cancelAll": {"account": account},
         "cancelOrder": {"order_id": order_id},
         "amendOrder": {"order_id": order_id, "price": "2"},

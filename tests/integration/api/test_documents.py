@@ -38,6 +38,7 @@ def test_the_document_lists_every_route_and_validates(exchange):
         "/api/v1/orders": {"post"},
         "/api/v1/orders/batch": {"post"},
         "/api/v1/orders/cancel-all": {"post"},
+        "/api/v1/orders/preview": {"post"},
         "/api/v1/orders/{order_id}": {"get", "post", "patch", "delete"},
         "/api/v1/markets": {"get"},
         "/api/v1/markets/{market}/order-book": {"get"},
