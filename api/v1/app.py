@@ -72,6 +72,11 @@ Methods = dict[str, Route]
 ORDERS: Final[Methods] = {"POST": Route(order_handlers.place)}
 BATCH: Final[Methods] = {"POST": Route(order_handlers.place_batch)}
 PREVIEW: Final[Methods] = {"POST": Route(order_handlers.preview)}
+LISTS: Final[Methods] = {"POST": Route(order_handlers.place_list)}
+LIST: Final[Methods] = {
+    "GET": Route(order_handlers.read_list),
+    "DELETE": Route(order_handlers.cancel_list),
+}
 CANCEL_ALL: Final[Methods] = {"POST": Route(order_handlers.cancel_all)}
 ORDER: Final[Methods] = {
     "GET": Route(order_handlers.read_order),
@@ -79,6 +84,12 @@ ORDER: Final[Methods] = {
     "PATCH": Route(order_handlers.amend),
     "DELETE": Route(order_handlers.cancel),
 }
+PROTECTION: Final[Methods] = {
+    "GET": Route(order_handlers.read_protection),
+    "PUT": Route(order_handlers.set_protection),
+    "DELETE": Route(order_handlers.end_protection),
+}
+RESET: Final[Methods] = {"POST": Route(order_handlers.reset_protection)}
 MARKETS: Final[Methods] = {"GET": Route(market_data.list_markets, is_public=True, is_packed=True)}
 TICKERS: Final[Methods] = {"GET": Route(market_data.list_tickers, is_public=True, is_packed=True)}
 MARKET: Final[Methods] = {"GET": Route(market_data.get_market, is_public=True)}
@@ -93,7 +104,11 @@ PATHS: Final[dict[str, Methods]] = {
     "orders/batch": BATCH,
     "orders/cancel-all": CANCEL_ALL,
     "orders/preview": PREVIEW,
+    "orders/lists": LISTS,
+    "orders/lists/<list>": LIST,
     "orders/<order>": ORDER,
+    "accounts/<account>/protections/<market>": PROTECTION,
+    "accounts/<account>/protections/<market>/reset": RESET,
     "markets": MARKETS,
     "markets/tickers": TICKERS,
     "markets/<market>": MARKET,
@@ -117,11 +132,23 @@ def match(path: str) -> Match | None:
     if plain is not None:
         return plain, ()
     parts = rest.split("/")
+    if parts[:2] == ["orders", "lists"] and len(parts) == 3:
+        return PATHS["orders/lists/<list>"], (parts[2],)
     if parts[0] == "orders" and len(parts) == 2:
         return PATHS["orders/<order>"], (parts[1],)
+    if parts[0] == "accounts" and parts[2:3] == ["protections"] and len(parts) > 3:
+        return _match_protection(parts[1], parts[3:])
     if parts[0] == "markets":
         return _match_market(parts[1:])
     return None
+
+
+def _match_protection(account: str, parts: list[str]) -> Match | None:
+    resets = parts[-1] == "reset" and len(parts) > 1
+    symbol = "/".join(parts[:-1] if resets else parts)
+    if _SYMBOL.fullmatch(symbol) is None:
+        return None
+    return RESET if resets else PROTECTION, (account, symbol_of(symbol))
 
 
 def _match_market(parts: list[str]) -> Match | None:

@@ -1,14 +1,16 @@
-"""A market by what a client calls it, and a body's figures as that market writes them."""
+"""A market and an account by their names, and a body's figures as a market writes them."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
+from uuid import UUID
 
 import msgspec
 
+from accounts.access.callers import Caller
 from api.process import web_process
 from api.v1.fields import wrong_fields
 from matching.markets.terms import MarketTerms
-from zavora.foundation.errors import MarketNotFound
+from zavora.foundation.errors import AccountNotFound, MarketNotFound
 from zavora.foundation.money import NotExact
 
 # What the figures of an order count, by their names.
@@ -38,10 +40,18 @@ def terms_of_id(market_id: int) -> MarketTerms:
     return view.terms
 
 
-def fitting(terms: MarketTerms, asked: Asked) -> Asked:
+def public_id_of(caller: Caller, account_pk: int) -> UUID:
+    """Return the id by which a client knows an account within reach. Raises AccountNotFound."""
+    for public_id, pk in caller.accounts.items():
+        if pk == account_pk:
+            return public_id
+    raise AccountNotFound("There is no such account.")
+
+
+def fitting(terms: MarketTerms, asked: Asked, *, within: str = "") -> Asked:
     """Return a body with its figures as the market writes them; equal orders read equal later.
 
-    Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
+    ``within``: where it stands in what was sent, before the names of its fields. Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
     """
     fitted: dict[str, str] = {}
     wrong: dict[str, str] = {}
@@ -51,7 +61,7 @@ def fitting(terms: MarketTerms, asked: Asked) -> Asked:
         try:
             fitted[name] = _FITTING[_FIGURES[name]](terms, text)
         except NotExact as error:
-            wrong[name] = str(error)
+            wrong[within + name] = str(error)
     if wrong:
         raise wrong_fields(wrong)
     return msgspec.structs.replace(asked, **fitted)

@@ -4,10 +4,11 @@ from typing import Any
 
 from accounts.access.callers import Caller
 from api import limits
-from api.v1 import orders
+from api.v1 import order_lists, orders, protections
 from api.v1.edge_request import EdgeRequest
 from api.v1.previews import preview_order
 from api.v1.requests import parse_batch
+from matching.commands.place_list import LEGS_MAX
 
 Body = dict[str, Any]
 
@@ -26,6 +27,30 @@ async def place_batch(request: EdgeRequest, caller: Caller) -> Body:
     # The request itself is counted; here the rest of its orders are.
     await limits.take_for_caller(caller, request.ip, len(items) - 1)
     data = await orders.place_batch(caller, items, request_id=request.request_id, key=_key(request))
+    return {"data": data}
+
+
+async def place_list(request: EdgeRequest, caller: Caller) -> Body:
+    """Place orders that are one thing."""
+    asked = request.json()
+    if isinstance(asked, dict) and isinstance(items := asked.get("orders"), list):
+        # As many as there are, however few of them could be one list.
+        await limits.take_for_caller(caller, request.ip, max(0, min(len(items), LEGS_MAX) - 1))
+    data = await order_lists.place_list(
+        caller, asked, request_id=request.request_id, key=_key(request)
+    )
+    return {"data": data}
+
+
+async def read_list(request: EdgeRequest, caller: Caller, list_id: str) -> Body:
+    """Read a list with its orders."""
+    request.query().check()
+    return {"data": await order_lists.read_list(caller, list_id)}
+
+
+async def cancel_list(request: EdgeRequest, caller: Caller, list_id: str) -> Body:
+    """Cancel a list."""
+    data = await order_lists.cancel_list(caller, list_id, request_id=request.request_id)
     return {"data": data}
 
 
@@ -70,3 +95,26 @@ async def read_order(request: EdgeRequest, caller: Caller, order_id: str) -> Bod
 
 def _key(request: EdgeRequest) -> str | None:
     return orders.header_key(request.header(b"idempotency-key"))
+
+
+# --- what protects quotes -------------------------------------------------------------------------
+
+
+async def read_protection(request: EdgeRequest, caller: Caller, account: str, symbol: str) -> Body:
+    """Read what protects an account's quotes in a market."""
+    return {"data": await protections.get(request, caller, account, symbol)}
+
+
+async def set_protection(request: EdgeRequest, caller: Caller, account: str, symbol: str) -> Body:
+    """Protect an account's quotes in a market."""
+    return {"data": await protections.put(request, caller, account, symbol)}
+
+
+async def end_protection(request: EdgeRequest, caller: Caller, account: str, symbol: str) -> Body:
+    """Protect them no more."""
+    return {"data": await protections.delete(request, caller, account, symbol)}
+
+
+async def reset_protection(request: EdgeRequest, caller: Caller, account: str, symbol: str) -> Body:
+    """Let an account go on whose quotes its protection ended."""
+    return {"data": await protections.reset(request, caller, account, symbol)}

@@ -18,7 +18,7 @@ from api.transport.threads import in_thread, read_lasting
 from api.v1 import order_words, requests
 from api.v1 import words as v1_words
 from api.v1.fields import order_id_of
-from api.v1.fitting import fitting, terms_of_id, terms_of_symbol
+from api.v1.fitting import fitting, public_id_of, terms_of_id, terms_of_symbol
 from api.v1.header_keys import checked_header_key
 from api.v1.words import Shape
 from matching import wire
@@ -32,7 +32,6 @@ from matching.markets.terms import MarketTerms
 from matching.orders.selectors import get_order, get_order_place
 from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
-    AccountNotFound,
     OrderNotFound,
     OrderNotOpen,
 )
@@ -106,7 +105,7 @@ async def cancel_order(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel({} if params is None else params)
     number, account_pk, market_id = await _own_order(caller, order_id)
-    account_id = _public_id(caller, account_pk)
+    account_id = public_id_of(caller, account_pk)
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
     terms = terms_of_id(market_id)
@@ -144,7 +143,7 @@ async def amend_order(
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
+    return _with_trades(caller, reply, terms, public_id_of(caller, account_pk))
 
 
 async def cancel_all(
@@ -235,7 +234,7 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
         raise OrderNotFound("There is no such order.")
     row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
     terms = terms_of_id(row.market_id)
-    return order_words.order(state_of_row(row, terms), terms, _public_id(caller, row.account_id))
+    return order_words.order(state_of_row(row, terms), terms, public_id_of(caller, row.account_id))
 
 
 # --- the parts ------------------------------------------------------------------------------------
@@ -276,10 +275,3 @@ async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
         raise OrderNotFound("There is no such order.")
     caller.require_in(account_pk, SCOPE_TRADE)
     return number, account_pk, market_id
-
-
-def _public_id(caller: Caller, account_pk: int) -> UUID:
-    for public_id, pk in caller.accounts.items():
-        if pk == account_pk:
-            return public_id
-    raise AccountNotFound("There is no such account.")

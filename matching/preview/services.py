@@ -19,14 +19,16 @@ from matching.engine import Engine
 from matching.engine.commands import Place
 from matching.engine.events import Event, OrderPlaced, OrderRejected, Traded
 from matching.engine.orders import OPEN_STATUSES, WAITING, Order, TriggerState
-from matching.engine.rules import MarketSnapshot
+from matching.engine.rules import MarketSnapshot, Protection
 from matching.gateway.reply_codes import code_of
 from matching.markets.terms import MarketTerms
 from matching.models import Order as OrderRow
 from matching.models import OrderConditions
 from matching.orders.ids import IdSequence
 from matching.preview.rehearsal import Standing, rehearse
-from matching.rows.orders import OPEN_ORDERS, open_order_of
+from matching.rows.markets import STATES
+from matching.rows.orders import OPEN_ORDERS, open_order_of, ticks_of
+from matching.rows.protections import PROTECTIONS, protection_of
 from matching.worker.decide import Decision, Figures, ShardContext
 from zavora.foundation.money import units_to_text
 from zavora.foundation.times import moment_of, now_us
@@ -35,6 +37,9 @@ from zavora.foundation.times import moment_of, now_us
 Levels = Sequence[tuple[str, str]]
 
 _OWN_ORDERS: Final = f"{OPEN_ORDERS} AND o.account_id = ANY(%s) ORDER BY o.priority, o.id"
+_OWN_PROTECTION: Final = PROTECTIONS.replace(" ORDER BY", " AND account_id = %s ORDER BY")
+# Where the price of the last auction stands in a row of ``STATES``.
+STATIC_AT: Final = 6
 # How much of others the book shows before each of some orders at its price.
 _AHEAD: Final = (
     "SELECT own.id, coalesce(sum(o.remaining_quantity - coalesce(c.hidden_quantity, 0)), 0)::text"
@@ -89,6 +94,8 @@ class _Known(NamedTuple):
     available: dict[BalanceKey, int]
     totals: dict[BalanceKey, int]
     standing: list[Standing]
+    static_price: str | None
+    protections: tuple[tuple[int, Protection], ...]
 
 
 def preview_order(command: PlaceOrder, seen: Seen, *, time_us: int | None = None) -> Preview:
@@ -104,7 +111,7 @@ def preview_order(command: PlaceOrder, seen: Seen, *, time_us: int | None = None
         known = _read(command, terms)
     try:
         place = _placed(command, terms, known, time_us)
-        events = rehearse(place, _snapshot(seen), _levels(seen), known.standing)
+        events = rehearse(place, _snapshot(seen, known), _levels(seen), known.standing)
         if isinstance(events[0], OrderRejected):
             raise Refused(events[0].reason, events[0].message)
         _check_room(events, terms, known)
@@ -131,7 +138,11 @@ def _read(command: PlaceOrder, terms: MarketTerms) -> _Known:
     orders = [open_order_of(row, terms) for row in rows]
     ahead = _read_ahead(session, command, terms, orders, account_ids)
     standing = [Standing(order, ahead.get(order.order_id, 0)) for order in orders]
-    return _Known(accounts, available, totals, standing)
+    state = session.execute(STATES, ([terms.market_id],)).fetchone()
+    row = session.execute(_OWN_PROTECTION, ([terms.market_id], account_id)).fetchone()
+    protections = () if row is None else (protection_of(row, terms),)
+    static_price = None if state is None else state[STATIC_AT]
+    return _Known(accounts, available, totals, standing, static_price, protections)
 
 
 def _read_ahead(
@@ -205,15 +216,16 @@ def _decision(terms: MarketTerms, known: _Known, time_us: int) -> Decision:
     return Decision(context, figures, time_us=time_us, time_text=moment_of(time_us).isoformat())
 
 
-def _snapshot(seen: Seen) -> MarketSnapshot:
-    terms = seen.terms
-    last_price = seen.last_price
+def _snapshot(seen: Seen, known: _Known) -> MarketSnapshot:
+    terms, last_price, static_price = seen.terms, seen.last_price, known.static_price
     return MarketSnapshot(
         rules=terms.integers,
         phase=terms.rules.phase,  # type: ignore[arg-type]  # one of its words
         trade_sequence=0,
         depth_sequence=0,
         last_price_ticks=None if last_price is None else terms.price_to_ticks(last_price),
+        static_ticks=None if static_price is None else ticks_of(static_price, terms),
+        protections=known.protections,
     )
 
 
@@ -228,7 +240,7 @@ def _levels(seen: Seen) -> Any:
 def _check_room(events: list[Event], terms: MarketTerms, known: _Known) -> None:
     """Raise Refused where the order could bring its own account more than that has room for."""
     crowded = room.first_without_room(events, terms, known.totals, {})
-    if crowded is not None and crowded is room.own_order(events):
+    if crowded is not None and crowded in room.own_orders(events):
         raise room.full()
 
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from api.v1 import requests
+from api.v1 import list_requests, requests
 from api.v1.openapi import money
 from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
-from api.v1.openapi.order_shapes import ORDER_SHAPES
+from api.v1.openapi.order_shapes import ORDER_SHAPES, OrderList
 
 SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement"]
 
@@ -103,6 +103,10 @@ class Order(Struct):
     protection_price: Decimal | None
     post_only_mode: Literal["Reject", "Slide"] | None
     self_trade_prevention: SelfTrade | None
+    list_id: str | None
+    leg: Annotated[
+        Literal["One", "Working", "Pending"] | None, Meta(description="What it is in its list.")
+    ]
 
 
 class Trade(Struct):
@@ -126,6 +130,16 @@ class OrderPlaced(Struct):
 
     order: Order
     trades: list[Trade]
+
+
+Orders = list[Order]
+
+
+class OrderListPlaced(Struct):
+    """A list of orders, and each of its orders as it is now."""
+
+    list: OrderList
+    orders: Orders
 
 
 class Fill(Struct):
@@ -331,6 +345,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Order,
     Trade,
     OrderPlaced,
+    OrderListPlaced,
     Fill,
     PublicTrade,
     PublicTrades,
@@ -347,6 +362,8 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     *FEE_SHAPES,
     *ORDER_SHAPES,
     requests.PlaceOrderIn,
+    list_requests.ListedOrderIn,
+    list_requests.PlaceListIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,
     requests.CancelAllIn,

@@ -321,4 +321,4 @@ def test_every_field_that_few_orders_have_reaches_the_command():
     asks = [msgspec.structs.asdict(one) for one in (first, second, third)]
     plain = msgspec.structs.asdict(Conditions())
     unset = {name for name in plain if all(one[name] == plain[name] for one in asks)}
-    assert unset == {"trigger_state", "triggered_us"}
+    assert unset == {"trigger_state", "triggered_us", "leg", "list_id"}
