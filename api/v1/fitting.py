@@ -51,7 +51,8 @@ def public_id_of(caller: Caller, account_pk: int) -> UUID:
 def fitting(terms: MarketTerms, asked: Asked, *, within: str = "") -> Asked:
     """Return a body with its figures as the market writes them; equal orders read equal later.
 
-    ``within``: where it stands in what was sent, before the names of its fields. Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
+    Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale;
+    ``within`` comes before the names, and says where in a longer body it stands.
     """
     fitted: dict[str, str] = {}
     wrong: dict[str, str] = {}
