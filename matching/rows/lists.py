@@ -5,11 +5,10 @@ from typing import Any, Final
 
 from psycopg import Connection, Cursor
 
-from matching.commands.place_list import list_state
 from matching.models import OrderList
 from matching.wire import ListState
 from zavora.foundation.rows import NULL, RowTable, array_text, copy_text
-from zavora.foundation.times import microseconds_of, moment_of
+from zavora.foundation.times import moment_of
 
 LISTS: Final = RowTable(
     OrderList,
@@ -53,18 +52,4 @@ def compared(placed: ListState, *, is_done: bool) -> tuple[object, ...]:
         placed.client_list_id,
         placed.created_us,
         is_done,
-    )
-
-
-def state_of_list(row: OrderList, shard_id: int) -> ListState:
-    """Return a row of the table as the state that events carry."""
-    return list_state(
-        row.pk,
-        shard_id,
-        kind=row.kind,  # type: ignore[arg-type]  # one of its words
-        account_id=row.account_id,
-        market_id=row.market_id,
-        client_list_id=row.client_list_id,
-        status="executing" if row.done_at is None else "done",
-        created_us=microseconds_of(row.created_at),
     )
