@@ -23,8 +23,6 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
     if has_others(market, order):
         return [checks.IN_LIST]
-    if market.protections.is_tripped(order.account_id):
-        return [checks.PROTECTED]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
     if command.trigger_ticks is not None:
@@ -100,9 +98,7 @@ def _check_figures(
     quantity_lots: int | None,
     reference_ticks: int | None,
 ) -> OrderRejected | None:
-    units = 0
-    if price_ticks is not None and quantity_lots is not None:
-        units = notional_units(market.rules, price_ticks, quantity_lots)
+    units = notional_units(market.rules, price_ticks or 0, quantity_lots or 0)
     return checks.check_limit_order(market, price_ticks, quantity_lots, units, reference_ticks)
 
 

@@ -40,8 +40,13 @@ def reference_of(terms: OrderTerms) -> Reference:
 
 
 def fires_rising(terms: OrderTerms) -> bool:
-    """Tell whether an order's turn comes when its price has risen, else when it has fallen."""
-    return (terms.conditions.trigger == "stop") == (terms.side == "buy")
+    """Tell whether an order's turn comes when its price has risen, else when it has fallen.
+
+    A trailing order turns with the market, whatever it is called: one to buy when the price comes
+    up from its lowest, one to sell when it comes down from its highest.
+    """
+    buys = terms.side == "buy"
+    return buys if terms.conditions.trails else buys == (terms.conditions.trigger == "stop")
 
 
 class Waiting:

@@ -7,7 +7,6 @@ from tests.property.naive_checks import (
     check_market_order,
     check_phase,
     check_price,
-    check_protection,
     check_total,
 )
 from tests.property.naive_funds import NaiveFunds
@@ -34,7 +33,6 @@ class NaiveAmending(NaiveFunds):
         market = self.markets[command.market_id]
         if market.others(order):
             raise RefusedError("order_in_list")
-        check_protection(market, order)
         if not order.waits and command.trigger_ticks is not None:
             raise RefusedError("not_triggerable")
         check_phase(market, order)
