@@ -20,7 +20,7 @@ from api.v1.requests import (
     take_order,
     take_place,
 )
-from matching.commands.place_list import LEGS
+from matching.orders.legs import LEGS
 from matching.wire import ListKind
 
 _KIND_OF: Final[dict[str, ListKind]] = {name: kind for kind, name in LIST_KIND.items()}  # type: ignore[misc]

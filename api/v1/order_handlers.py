@@ -8,7 +8,7 @@ from api.v1 import order_lists, orders, protections
 from api.v1.edge_request import EdgeRequest
 from api.v1.previews import preview_order
 from api.v1.requests import parse_batch
-from matching.commands.place_list import LEGS_MAX
+from matching.orders.legs import LEGS_MAX
 
 Body = dict[str, Any]
 

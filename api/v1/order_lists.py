@@ -18,14 +18,15 @@ from api.v1.list_requests import parse_list
 from api.v1.order_words import Shape
 from matching import wire
 from matching.commands.cancel import CancelOrder
-from matching.commands.place_list import LegOrder, PlaceList, list_state, order_ids_of
+from matching.commands.place_list import LegOrder, PlaceList
 from matching.engine.orders import OPEN_STATUSES
 from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
-from matching.orders.lists import get_order_list, list_open_ids, list_orders_of
-from matching.rows.lists import state_of_list
+from matching.orders.legs import list_state
+from matching.orders.lists import get_order_list, list_orders_of
+from matching.orders.lists import state_of_row as state_of_list
 from matching.rows.orders import state_of_row
-from zavora.foundation.errors import NotFound, OrderNotFound, OrderNotOpen
+from zavora.foundation.errors import OrderNotFound, OrderNotOpen
 
 # A list's own name is a key of requests as an order's is, and never the same one.
 _NAME_PREFIX: Final = "\t"
@@ -68,7 +69,6 @@ def _placed(reply: wire.Reply, command: PlaceList, terms: MarketTerms, account: 
     is_open = any(state.status in OPEN_STATUSES for state in reply.orders)
     state = list_state(
         reply.list_id,
-        terms.shard_id,
         kind=command.kind,
         account_id=command.account_id,
         market_id=command.market_id,
@@ -96,10 +96,11 @@ async def cancel_list(caller: Caller, list_id: str, *, request_id: str) -> Shape
     caller.require_in(row.account_id, SCOPE_TRADE)
     terms = terms_of_id(row.market_id)
     caller.require_market(terms.symbol)
-    order_ids = order_ids_of(row.pk, terms.shard_id, row.kind)
     # Any of them ends the others; one that fills meanwhile leaves the next to be cancelled.
-    for order_id in await in_thread(list_open_ids, order_ids):
-        command = CancelOrder(row.account_id, row.market_id, order_id)
+    for one in await in_thread(_orders_of, row):
+        if one.status not in OPEN_STATUSES:
+            continue
+        command = CancelOrder(row.account_id, row.market_id, one.pk)
         try:
             await submit(command, request_id)
         except (OrderNotFound, OrderNotOpen):
@@ -111,16 +112,19 @@ async def cancel_list(caller: Caller, list_id: str, *, request_id: str) -> Shape
 async def _own_list(caller: Caller, list_id: str) -> Any:
     number = order_id_of(list_id)
     if number is None:
-        raise NotFound("There is no such list of orders.")
+        raise OrderNotFound("There is no such list of orders.")
     return await in_thread(get_order_list, number, account_ids=list(caller.accounts.values()))
 
 
 async def _shape(caller: Caller, row: Any) -> Shape:
     terms = terms_of_id(row.market_id)
     account = public_id_of(caller, row.account_id)
-    state = state_of_list(row, terms.shard_id)
-    rows = await read_lasting(list_orders_of, state.order_ids)
+    rows = await read_lasting(_orders_of, row)
     return {
-        "list": order_words.order_list(state, terms, account),
+        "list": order_words.order_list(state_of_list(row), terms, account),
         "orders": [order_words.order(state_of_row(one, terms), terms, account) for one in rows],
     }
+
+
+def _orders_of(row: Any) -> list[Any]:
+    return list_orders_of([row])[row.pk]

@@ -13,8 +13,8 @@ from api.v1.fitting import terms_of_symbol
 from api.v1.order_words import Shape
 from matching import wire
 from matching.commands.protect import WINDOW_MAX_MS, ResetProtection, SetProtection
-from matching.markets.protections import get_protection
 from matching.markets.terms import MarketTerms
+from matching.orders.protections import find_protection
 from matching.rows.protections import state_of_row
 from zavora.foundation.errors import AccountNotFound
 from zavora.foundation.money import NotExact
@@ -28,7 +28,7 @@ async def get(request: EdgeRequest, caller: Caller, account: str, symbol: str) -
     """Return what protects an account's quotes in a market; nulls where nothing does."""
     account_id, account_pk, terms = _meant(caller, account, symbol, SCOPE_READ)
     request.query().check()
-    row = await read_lasting(get_protection, account_pk, terms.market_id)
+    row = await read_lasting(find_protection, account_pk, terms.market_id)
     return _shape(None if row is None else state_of_row(row, terms), terms, account_id)
 
 

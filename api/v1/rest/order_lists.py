@@ -11,8 +11,7 @@ from api.v1.fields import spelling
 from api.v1.openapi.operations import documented
 from api.v1.rest.base import LIST_WEIGHTS, ApiView, answer, query_of, reached_account
 from api.v1.rest.history import take_symbol, terms_by_id, terms_of
-from matching.orders.lists import list_order_lists
-from matching.rows.lists import state_of_list
+from matching.orders.lists import list_order_lists, state_of_row
 
 STATUSES: Final = {spelling(name): name for name in order_words.LIST_STATUS.values()}
 DONE: Final = order_words.LIST_STATUS["done"]
@@ -47,11 +46,7 @@ class OrderListsView(ApiView):
             limit=limit + 1,
         )
         page = [
-            order_words.order_list(
-                state_of_list(row, terms[row.market_id].shard_id),
-                terms[row.market_id],
-                account_id,
-            )
+            order_words.order_list(state_of_row(row), terms[row.market_id], account_id)
             for row in rows[:limit]
         ]
         return answer(page, next=next_cursor([row.pk for row in rows], limit))

@@ -175,7 +175,7 @@ def test_others_lists_are_not_there(desk, bob):
     for method in ("GET", "DELETE"):
         for list_id in (made["id"], "1", "x"):
             answer = bob.request(method, f"{LISTS}/{list_id}")
-            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "order_not_found")
 
 
 def test_over_a_socket(desk, exchange):
