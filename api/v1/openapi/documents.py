@@ -14,6 +14,17 @@ from api.v1.openapi.order_shapes import ORDER_SHAPES, OrderList
 SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement"]
 
 
+class Auction(Struct):
+    """What would trade, and at what price, if a market's auction ended now; null: nothing would."""
+
+    price: Decimal | None
+    quantity: Decimal
+    surplus: Annotated[
+        Decimal, Meta(description="Left at that price: above zero of buyers, below of sellers.")
+    ]
+    ends_at: Annotated[Time | None, Meta(description="When it ends by itself, if it does.")]
+
+
 class Market(Struct):
     """A market and its rules; order sizes are in the quote asset, scales count decimals."""
 
@@ -29,6 +40,15 @@ class Market(Struct):
     max_price: Decimal
     max_quantity: Decimal
     max_price_deviation: Decimal | None
+    dynamic_collar: Annotated[
+        Decimal | None, Meta(description="How far from the last price a trade may be.")
+    ]
+    static_collar: Annotated[
+        Decimal | None, Meta(description="How far from the last auction's price a trade may be.")
+    ]
+    interruption_s: Annotated[
+        int, Meta(description="How long the auction lasts that comes instead of such a trade.")
+    ]
     max_open_orders: Annotated[
         int | None, Meta(description="Open orders that an account may have here; null: any number.")
     ]
@@ -56,8 +76,12 @@ class Market(Struct):
     ]
     trading_enabled: bool
     state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
+    auction: Auction | None
     maker_fee: Decimal
     taker_fee: Decimal
+    auction_fee: Annotated[
+        Decimal | None, Meta(description="Of both sides in auctions; null: their maker rates.")
+    ]
     promotion: Promotion | None
     is_demo: bool
 
@@ -154,7 +178,7 @@ class Fill(Struct):
     amount: Decimal
     fee: Decimal
     fee_asset: str
-    liquidity: Literal["Maker", "Taker"]
+    liquidity: Literal["Maker", "Taker", "Auction"]
     created_at: Time
 
 
@@ -167,6 +191,7 @@ class PublicTrade(Struct):
     quantity: Decimal
     taker_side: Literal["buy", "sell"]
     timestamp: Time
+    auction: bool
 
 
 class PublicTrades(Struct):
@@ -183,6 +208,7 @@ class OrderBook(Struct):
     bids: list[tuple[Decimal, Decimal]]
     asks: list[tuple[Decimal, Decimal]]
     sequence: int
+    auction: Auction | None
 
 
 class Ticker(Struct):
@@ -199,6 +225,7 @@ class Ticker(Struct):
     volume_24h: Decimal | None
     quote_volume_24h: Decimal | None
     vwap_24h: Decimal | None
+    auction: Auction | None
     timestamp: Time
 
 
@@ -341,6 +368,7 @@ class Health(Struct):
 
 SHAPES: Final[tuple[type[Struct], ...]] = (
     *money.SHAPES,
+    Auction,
     Market,
     Order,
     Trade,

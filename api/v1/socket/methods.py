@@ -96,7 +96,7 @@ async def _get_ticker(session: Session, params: Any, trace_id: str) -> Shape:
     fields = Fields(params)
     view = await _take_market(session, fields)
     fields.check()
-    return words.ticker(view.ticker)
+    return words.ticker(view.ticker, view.auction)
 
 
 async def _take_market(session: Session, fields: Fields) -> MarketView:
