@@ -24,7 +24,7 @@ export function groupLists(orders: readonly Order[]): OpenRow[] {
       rows.push({ key: order.id, order, orders: [order], isLeg: false });
     } else if (legs) {
       lists.delete(order.list_id);
-      legs.sort(byId);
+      legs.sort(inTurn);
       rows.push({ key: order.list_id, order: null, orders: legs, isLeg: false });
       for (const leg of legs) rows.push({ key: leg.id, order: leg, orders: legs, isLeg: true });
     }
@@ -39,6 +39,6 @@ export function listTitle(orders: readonly Order[]): string {
 }
 
 /** Ids grow with time, and are texts of up to 16 digits. */
-function byId(a: Order, b: Order): number {
+function inTurn(a: Order, b: Order): number {
   return a.id.length - b.id.length || (a.id < b.id ? -1 : 1);
 }
