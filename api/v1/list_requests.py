@@ -4,7 +4,7 @@ An order of a list is read as one that comes alone, and named by its place where
 ``orders[1].price``.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -23,24 +23,30 @@ from api.v1.requests import (
 from matching.orders.legs import LEGS
 from matching.wire import ListKind
 
-_KIND_OF: Final[dict[str, ListKind]] = {name: kind for kind, name in LIST_KIND.items()}  # type: ignore[misc]
+_KIND_OF: Final = {name: kind for kind, name in LIST_KIND.items()}
+_KINDS: Final = {name.lower(): name for name in LIST_KIND.values()}
 # What the list has for all of them, and what none of a list may be.
 _OF_THE_LIST: Final = ("user_id", "market", "quote_quantity")
 
 # An order of a list: as ``PlaceOrderIn``, but for what the list says.
-ListedOrderIn: Final[type[msgspec.Struct]] = msgspec.defstruct(
-    "ListedOrderIn",
-    [
-        (field.name, field.type)
-        if field.default is msgspec.NODEFAULT
-        else (field.name, field.type, field.default)
-        for field in msgspec.structs.fields(PlaceOrderIn)
-        if field.name not in _OF_THE_LIST
-    ],
-    namespace={"__doc__": "An order of a list: as one that comes alone, never by quote amount."},
-    frozen=True,
-    kw_only=True,
-)
+if TYPE_CHECKING:
+    ListedOrderIn = PlaceOrderIn
+else:
+    ListedOrderIn = msgspec.defstruct(
+        "ListedOrderIn",
+        [
+            (field.name, field.type)
+            if field.default is msgspec.NODEFAULT
+            else (field.name, field.type, field.default)
+            for field in msgspec.structs.fields(PlaceOrderIn)
+            if field.name not in _OF_THE_LIST
+        ],
+        namespace={
+            "__doc__": "An order of a list: as one that comes alone, never by quote amount."
+        },
+        frozen=True,
+        kw_only=True,
+    )
 
 
 class PlaceListIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +56,7 @@ class PlaceListIn(msgspec.Struct, frozen=True, kw_only=True):
     market: Annotated[str, Meta(examples=["BTC/USD"])]
     kind: Literal["OCO", "OTO", "OTOCO"]
     client_list_id: ClientOrderId | None = None
-    orders: Annotated[list[ListedOrderIn], Meta(min_length=2, max_length=3)]  # type: ignore[valid-type]
+    orders: Annotated[list[ListedOrderIn], Meta(min_length=2, max_length=3)]
 
 
 class AskedList(msgspec.Struct, frozen=True):
@@ -67,7 +73,7 @@ def parse_list(data: Any) -> AskedList:
     """Return a list's body. Raises ValidationFailed naming every wrong field."""
     fields = Fields(data)
     where = take_place(fields)
-    name = fields.choice("kind", LIST_KIND, required=True)
+    name = fields.choice("kind", _KINDS, required=True)
     client_list_id = fields.text("client_list_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
     items = fields.take("orders", required=True)
     kind = None if name is None else _KIND_OF[name]
@@ -81,7 +87,9 @@ def parse_list(data: Any) -> AskedList:
     fields.check()
     market = symbol_of(where["market"])
     orders = [PlaceOrderIn(user_id=where["user_id"], market=market, **each) for each in asked]
-    return AskedList(where["user_id"], market, kind, client_list_id, orders)  # type: ignore[arg-type]
+    if kind is None:
+        raise LookupError("a field that was checked is not there")
+    return AskedList(where["user_id"], market, kind, client_list_id, orders)
 
 
 def _take_listed(fields: Fields, place: int, item: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ SELF_TRADE: Final = {
     "decrement": "Decrement",
 }
 LEG: Final = {"one": "One", "working": "Working", "pending": "Pending"}
-LIST_KIND: Final = {"oco": "OCO", "oto": "OTO", "otoco": "OTOCO"}
+LIST_KIND: Final[dict[wire.ListKind, str]] = {"oco": "OCO", "oto": "OTO", "otoco": "OTOCO"}
 LIST_STATUS: Final = {"executing": "Executing", "done": "Done"}
 POST_ONLY_MODE: Final = {False: "Reject", True: "Slide"}
 

@@ -4,7 +4,7 @@ Read in one snapshot, without a lock; nothing is written, queued or journaled, a
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from django.db import connection, transaction
@@ -19,7 +19,7 @@ from matching.engine import Engine
 from matching.engine.commands import Place
 from matching.engine.events import Event, OrderPlaced, OrderRejected, Traded
 from matching.engine.orders import OPEN_STATUSES, WAITING, Order, TriggerState
-from matching.engine.rules import MarketSnapshot, Protection
+from matching.engine.rules import MarketPhase, MarketSnapshot, Protection
 from matching.gateway.reply_codes import code_of
 from matching.markets.terms import MarketTerms
 from matching.models import Order as OrderRow
@@ -220,7 +220,7 @@ def _snapshot(seen: Seen, known: _Known) -> MarketSnapshot:
     terms, last_price, static_price = seen.terms, seen.last_price, known.static_price
     return MarketSnapshot(
         rules=terms.integers,
-        phase=terms.rules.phase,  # type: ignore[arg-type]  # one of its words
+        phase=cast(MarketPhase, terms.rules.phase),
         trade_sequence=0,
         depth_sequence=0,
         last_price_ticks=None if last_price is None else terms.price_to_ticks(last_price),
