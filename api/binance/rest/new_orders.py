@@ -91,17 +91,12 @@ def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
 def _conditions(
     kind: OrderKind, figures: Figures, self_trade: SelfTradeMode | None
 ) -> Conditions | None:
-    """Return what few orders ask for, None where this one asks for nothing of it.
-
-    Orders that trail turn with the market alike: one to sell when it has fallen from its highest,
-    one to buy when it has risen from its lowest. A published take-profit order differs only in
-    where its stop price is; the engine's own would wait for the market to go on.
-    """
+    """Return what few orders ask for, None where this one asks for nothing of it."""
     trails = figures.trail_bps is not None
     asked = Conditions(
         self_trade=self_trade,
         display_quantity=figures.iceberg_quantity,
-        trigger="stop" if trails else kind.trigger,
+        trigger=kind.trigger,
         # With a trailing delta the stop price says from where on the order trails.
         trigger_price=None if trails else figures.stop_price,
         trail_bps=figures.trail_bps,
