@@ -158,7 +158,7 @@ class Kind(Generic[W]):
         """Return a market's terms once the command took effect; None: it changes none."""
         return None
 
-    def list_of(self, command: W, given: Given, shard: Shard) -> ListState | None:
+    def list_of(self, command: W, given: Given) -> ListState | None:
         """Return the list of orders that the command placed as it took effect; None: none."""
         return None
 

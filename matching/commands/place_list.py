@@ -1,6 +1,6 @@
 """Place orders that are one thing: of two one is to trade, or others follow one that fills."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -23,19 +23,10 @@ from matching.commands.place import PlaceOrder, placed
 from matching.conditions import Conditions
 from matching.engine.commands import ListLeg, Place
 from matching.engine.commands import PlaceList as PlaceListEngine
-from matching.engine.orders import Leg
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
-from matching.orders.ids import IdSequence
+from matching.orders.legs import LEGS, LEGS_MAX, list_state, order_ids_of
 from matching.wire import ListKind, ListState
-
-# What the orders of each kind are, in their order.
-LEGS: Final[dict[ListKind, tuple[Leg, ...]]] = {
-    "oco": ("one", "one"),
-    "oto": ("working", "pending"),
-    "otoco": ("working", "pending", "pending"),
-}
-LEGS_MAX: Final = max(map(len, LEGS.values()))
 
 
 class LegOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -106,7 +97,7 @@ class PlaceListKind(Kind[PlaceList]):
         terms = shard.terms_here(command.market_id)
         legs = tuple(
             ListLeg(place.order_id, place.terms, place.price_ticks, place.quantity_lots)
-            for place in _places(command, given, shard.shard_id, terms)
+            for place in _places(command, given, terms)
         )
         place_list = PlaceListEngine(
             command.market_id,
@@ -125,17 +116,16 @@ class PlaceListKind(Kind[PlaceList]):
         market = batch.engine.market(command.market_id)
         given = Given(batch.time_us)
         watched = False
-        for place in _places(command, given, batch.shard_id, step.terms):
+        for place in _places(command, given, step.terms):
             brings_units = room.could_bring_units(market, place)
             side = place.terms.side
             watched |= batch.watches(command.account_id, side, step.terms, brings_units)
         return watched
 
-    def list_of(self, command: PlaceList, given: Given, shard: Shard) -> ListState:
+    def list_of(self, command: PlaceList, given: Given) -> ListState:
         """Return the list as it is told when it is placed."""
         return list_state(
             given.fresh_id,
-            shard.shard_id,
             account_id=command.account_id,
             market_id=command.market_id,
             kind=command.kind,
@@ -145,22 +135,10 @@ class PlaceListKind(Kind[PlaceList]):
         )
 
 
-def list_state(list_id: int, shard_id: int, *, kind: ListKind, **fields: Any) -> ListState:
-    """Return a list's state: the ids of its orders follow from its own."""
-    order_ids = order_ids_of(list_id, shard_id, kind)
-    return ListState(id=list_id, kind=kind, order_ids=order_ids, **fields)
-
-
-def order_ids_of(list_id: int, shard_id: int, kind: ListKind) -> list[int]:
-    """Return the ids of a list's orders, in their order: the next ones after its own."""
-    following = IdSequence(shard_id=shard_id, last=list_id)
-    return [following.next() for _ in LEGS[kind]]
-
-
-def _places(command: PlaceList, given: Given, shard_id: int, terms: MarketTerms) -> list[Place]:
+def _places(command: PlaceList, given: Given, terms: MarketTerms) -> list[Place]:
     """Return the orders as if each came alone; raise Refused where one does not fit the market."""
     places = []
-    order_ids = order_ids_of(given.fresh_id, shard_id, command.kind)
+    order_ids = order_ids_of(given.fresh_id, command.kind)
     legs = zip(order_ids, LEGS[command.kind], command.legs, strict=True)
     for number, (order_id, leg, order) in enumerate(legs, start=1):
         alone = PlaceOrder(

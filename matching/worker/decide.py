@@ -200,7 +200,7 @@ class Decision:
         if self.outcome.phases:
             self._keep_phases()
         list_id = 0
-        placed = kind.list_of(command, given, self)
+        placed = kind.list_of(command, given)
         if placed is not None:
             list_id = placed.id
             self.outcome.lists[list_id] = placed

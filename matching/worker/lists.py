@@ -6,13 +6,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from matching import wire
-from matching.commands.place_list import list_state
+from matching.orders.legs import list_state
 from matching.worker.decide import Decision
 from zavora.foundation.errors import InvariantBroken
 
 
 def lists_by_market(
-    decision: Decision, shard_id: int, ended: Iterable[tuple[Any, ...]]
+    decision: Decision, ended: Iterable[tuple[Any, ...]]
 ) -> dict[int, list[wire.ListState]]:
     """Return what is told of a batch's lists, by market.
 
@@ -25,7 +25,6 @@ def lists_by_market(
     before = [
         list_state(
             row[0],
-            shard_id,
             account_id=row[1],
             market_id=row[2],
             kind=row[3],

@@ -23,6 +23,8 @@ from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.entries import EntryRow
 from matching.rows.journal import READ_JOURNAL, Recorded
+from matching.rows.lists import COMPARED_LISTS
+from matching.rows.lists import compared as compared_list
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
 from matching.rows.prevented import COMPARED_PREVENTED
@@ -88,6 +90,8 @@ class _Replay:
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented: list[wire.PreventedState] = []
         self._last_prevented_id = 0
+        self._open_lists: dict[int, wire.ListState] = {}
+        self._done_lists: dict[int, wire.ListState] = {}
 
     # --- the journal --------------------------------------------------------------------------
 
@@ -113,6 +117,8 @@ class _Replay:
             self._compare_orders()
         if len(self._trades) >= CHUNK_MAX:
             self._compare_trades()
+        if len(self._done_lists) >= CHUNK_MAX:
+            self._compare_lists(self._done_lists, are_done=True)
         if len(self._prevented) >= CHUNK_MAX:
             self._compare_prevented(len(self._prevented))
 
@@ -139,6 +145,11 @@ class _Replay:
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self._terms[terms.market_id] = terms
+        placed = kind.list_of(command, given)
+        if placed is not None:
+            self._open_lists[placed.id] = placed
+        for list_id in outcome.done_lists:
+            self._done_lists[list_id] = self._open_lists.pop(list_id)
         for order_id, touched in outcome.orders.items():
             if self.engine.order(order_id) is None:
                 self._closed[order_id] = touched
@@ -181,6 +192,8 @@ class _Replay:
         """Compare what is left, the open orders, the counters and the engines as wholes."""
         self._compare_orders()
         self._compare_trades()
+        self._compare_lists(self._done_lists, are_done=True)
+        self._compare_lists(self._open_lists, are_done=False)
         self._compare_prevented(len(self._prevented) + 1)  # one more would be too many
         for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
@@ -231,6 +244,15 @@ class _Replay:
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
+
+    def _compare_lists(self, lists: dict[int, wire.ListState], *, are_done: bool) -> None:
+        self._cursor.execute(COMPARED_LISTS, (list(lists),))
+        rows = {row[0]: row for row in self._cursor.fetchall()}
+        for list_id, state in lists.items():
+            replayed = compared_list(state, is_done=are_done)
+            if rows.get(list_id) != replayed:
+                self._differ(f"list {list_id}: stored {rows.get(list_id)}, replayed {replayed}")
+        lists.clear()
 
     def _compare_prevented(self, limit: int) -> None:
         """Hold who met against as many rows, which have ids that a replay does not know."""

@@ -163,7 +163,7 @@ def write(
             raise KeysTaken from error
         raise
     counts.check()
-    lists = lists_by_market(decision, context.shard_id, [] if ended is None else ended.fetchall())
+    lists = lists_by_market(decision, [] if ended is None else ended.fetchall())
     _require_funds(outcome.changes, locked)
     with _together(connection, decision):
         copy_ledger(
