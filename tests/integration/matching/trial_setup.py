@@ -91,7 +91,7 @@ def assert_told_is_stored(told: dict[int, wire.OrderState]) -> None:
                 stored.conditions, trigger_state=state.conditions.trigger_state
             )
             stored = msgspec.structs.replace(stored, conditions=conditions)
-        assert state == stored
+        assert state == stored, f"told {state}, stored {stored}"
 
 
 def random_command(
