@@ -231,9 +231,7 @@ class RenamedParams(Params):
     __slots__ = ("_names",)
 
     def __init__(self, params: Params, names: Mapping[str, str]) -> None:
-        super().__init__(
-            params._values, signed_texts=params.signed_texts, repeated=params.repeated
-        )
+        super().__init__(params._values, signed_texts=params.signed_texts, repeated=params.repeated)
         self._names = names
 
     def sent_as(self, name: str) -> str:
