@@ -15,7 +15,14 @@ import structlog
 
 from marketdata.feed.topics import Message
 from marketdata.feed.view import MarketView
-from matching.wire import BalanceState, MarketEvent, OrderChange, PrivatePart, TradeState
+from matching.wire import (
+    BalanceState,
+    ListState,
+    MarketEvent,
+    OrderChange,
+    PrivatePart,
+    TradeState,
+)
 from zavora.foundation.times import microseconds_of
 
 # Balances of one account are told by several workers and services, which do not wait for each
@@ -44,11 +51,15 @@ class AccountStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class AccountEvent(msgspec.Struct, frozen=True, gc=False):
-    """What one event of a market did to one account, in order; ``balances`` are after all of it."""
+    """What one event of a market did to one account, in order; ``balances`` are after all of it.
+
+    ``lists`` are those that were placed, then those that are done; some may be both.
+    """
 
     batch_us: int
     steps: list[AccountStep]
     balances: list[BalanceState]
+    lists: list[ListState] = []
 
 
 class AccountCodec(Protocol):
@@ -135,6 +146,12 @@ class AccountStreams:
         for state in part.balances:
             if state.account_id in self._followed:
                 concerned.setdefault(state.account_id, ([], []))[1].append(state)
+        lists: dict[int, list[ListState]] = {}
+        for placed_or_done in part.lists:
+            account_id = placed_or_done.account_id
+            if account_id in self._followed:
+                concerned.setdefault(account_id, ([], []))
+                lists.setdefault(account_id, []).append(placed_or_done)
         trades = {trade.sequence: trade for trade in event.trades} if concerned else {}
         for account_id, (changes, states) in concerned.items():
             followed = self._followed[account_id]
@@ -142,6 +159,7 @@ class AccountStreams:
                 event.batch_us,
                 _steps(followed, event.batch_us, changes, trades),
                 [self._newest(followed, state) for state in states],
+                lists.get(account_id, []),
             )
             for codec in list(followed.sinks):
                 self._tell(account_id, followed, codec, codec.happened, view, happened)
