@@ -98,6 +98,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.trailmark": {},
     "matching.orderkey": {},
     "matching.trade": {},
+    "matching.checkpoint": {},
+    "matching.checkpointpart": {},
     "matching.command": {},
     "matching.event": {},
     "marketdata.candle": {},

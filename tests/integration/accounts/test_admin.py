@@ -28,6 +28,8 @@ LOOK_ONLY = (
     "matching.TrailMark",
     "matching.OrderKey",
     "matching.Trade",
+    "matching.Checkpoint",
+    "matching.CheckpointPart",
     "matching.Command",
     "matching.Event",
     "matching.MarketState",

@@ -59,6 +59,8 @@ NOBODYS = (
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",
+    "matching.checkpoint",
+    "matching.checkpointpart",
     "matching.event",
     "matching.feeday",
     "matching.feetier",
