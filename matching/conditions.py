@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from matching.engine.orders import (
+    Leg,
     SelfTradeMode,
     TriggerKind,
     TriggerReference,
@@ -18,9 +19,9 @@ from matching.engine.orders import (
 class Conditions(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Conditions of an order; None stands where none are asked for.
 
-    ``expires_us``: microseconds since 1970. ``trail_price`` is a distance. The last two are not
-    asked for: they say how the order waits, and when it entered the market (0: not yet). A field is
-    only ever added at the end, with a default.
+    ``expires_us``: microseconds since 1970. ``trail_price`` is a distance. The last four are not
+    asked for: they say how the order waits, when it entered the market (0: not yet), what it is in
+    its list and which that is (0: none). A field is only ever added at the end, with a default.
     """
 
     self_trade: SelfTradeMode | None = None
@@ -36,6 +37,8 @@ class Conditions(msgspec.Struct, frozen=True, array_like=True, gc=False):
     activation_price: str | None = None
     trigger_state: TriggerState = ""
     triggered_us: int = 0
+    leg: Leg | None = None
+    list_id: int = 0
 
 
 # Their names as an order is placed with them.

@@ -16,6 +16,7 @@ from matching.fee_models import Promoted
 from matching.order_models import Order as Order
 from matching.order_models import OrderConditions as OrderConditions
 from matching.order_models import OrderKey as OrderKey
+from matching.order_models import OrderList as OrderList
 from matching.order_models import PreventedMatch as PreventedMatch
 from matching.order_models import Trade as Trade
 from zavora.foundation.fields import AmountField
@@ -100,6 +101,15 @@ class Market(Promoted):
     # The distances of orders that trail the market by a rate, in ten thousandths.
     min_trail_bps = models.IntegerField(default=10, db_default=10)
     max_trail_bps = models.IntegerField(default=2_000, db_default=2_000)
+    # How far a trade may be from the last price, and from that of the last auction, in parts per
+    # million, before trading stops into an auction of so many seconds; empty: any.
+    dynamic_collar_ppm = models.IntegerField(null=True, blank=True)
+    static_collar_ppm = models.IntegerField(null=True, blank=True)
+    interruption_s = models.IntegerField(default=120, db_default=120)
+    # What both sides pay in auctions; empty: their maker rates.
+    auction_fee_ppm = models.IntegerField(null=True, blank=True)
+    # Whether no order outlasts that the market is closed.
+    cancels_on_close = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -142,6 +152,9 @@ class MarketState(models.Model):
     last_price = AmountField(null=True, blank=True)
     # The last number of an order that trails, or of one whose turn is to come.
     trigger_sequence = models.BigIntegerField(default=0, db_default=0)
+    # The price of the last auction, and when the one that is held ends by itself.
+    static_price = AmountField(null=True, blank=True)
+    auction_ends_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"state of market {self.market_id}"
@@ -175,6 +188,36 @@ class TrailMark(models.Model):
 
     def __str__(self) -> str:
         return f"trail of market {self.market_id} from {self.number}"
+
+
+class Protection(models.Model):
+    """What ends an account's quotes in a market after so many fills, or so much, in a window."""
+
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    account = models.ForeignKey(
+        "accounts.Account",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    fills_max = models.IntegerField(null=True)
+    quantity_max = AmountField(null=True)
+    window_ms = models.IntegerField()
+    # When the first fill that is counted was, and what was counted since.
+    began_at = models.DateTimeField(default=EPOCH)
+    fills = models.IntegerField(default=0)
+    quantity = AmountField(default=0)
+    # It has ended them, and takes nothing until it is reset.
+    is_tripped = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "market"], name="protection_one")]
+
+    def __str__(self) -> str:
+        return f"protection of account {self.account_id} in market {self.market_id}"
 
 
 class Command(models.Model):

@@ -123,11 +123,17 @@ class OrderConditions(models.Model):
         OPPOSITE = "opposite"
 
     class TriggerState(models.TextChoices):
+        PENDING = "pending"
         RISING = "rising"
         FALLING = "falling"
         TRAILING = "trailing"
         QUEUED = "queued"
         TRIGGERED = "triggered"
+
+    class Leg(models.TextChoices):
+        ONE = "one"
+        WORKING = "working"
+        PENDING = "pending"
 
     order = models.OneToOneField(
         Order,
@@ -153,6 +159,9 @@ class OrderConditions(models.Model):
     trigger_number = models.BigIntegerField(default=0)
     # What of the rest the book does not show.
     hidden_quantity = AmountField(default=0)
+    # What it is in which list; 0: in none.
+    leg = models.CharField(max_length=7, choices=Leg, blank=True, default="", db_default="")
+    list_id = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = "conditions of an order"
@@ -160,6 +169,58 @@ class OrderConditions(models.Model):
 
     def __str__(self) -> str:
         return f"conditions of order {self.order_id}"
+
+
+class OrderList(models.Model):
+    """Orders that are one thing: of two one is to trade, or others follow one that fills.
+
+    The ids of its orders are the next ones of its shard after its own.
+    """
+
+    class Kind(models.TextChoices):
+        OCO = "oco", "OCO"
+        OTO = "oto", "OTO"
+        OTOCO = "otoco", "OTOCO"
+
+    id = models.BigIntegerField(primary_key=True, editable=False)
+    account = models.ForeignKey(
+        "accounts.Account",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    market = models.ForeignKey(
+        "matching.Market",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    kind = models.CharField(max_length=5, choices=Kind)
+    # NULL, not empty, as the orders' own.
+    client_list_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
+    created_at = models.DateTimeField()
+    # NULL while an order of it is open.
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "list of orders"
+        verbose_name_plural = "lists of orders"
+        indexes = [
+            models.Index(F("account"), F("id").desc(), name="order_list_account"),
+            models.Index(
+                fields=["account"], condition=Q(done_at__isnull=True), name="order_list_open"
+            ),
+            models.Index(
+                fields=["account", "client_list_id"],
+                condition=Q(client_list_id__isnull=False),
+                name="order_list_client_name",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"list {self.id}"
 
 
 class OrderKey(models.Model):
@@ -231,6 +292,8 @@ class Trade(models.Model):
     maker_fee = AmountField(default=0)
     taker_fee = AmountField(default=0)
     created_at = models.DateTimeField()
+    # At the one price of an auction; then the younger order is called the taker.
+    is_auction = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [

@@ -134,8 +134,10 @@ class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     maker_fee: str
     taker_fee: str
     created_us: int
+    is_auction: bool = False  # then nobody was the taker: the younger order is called so
 
 
+ListKind = Literal["oco", "oto", "otoco"]
 ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended", "triggered", "prevented"]
 
 
@@ -156,11 +158,40 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     prevented: PreventedState | None = None
 
 
+class ListState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A list of orders when it was placed, and when none of its orders is open any more.
+
+    ``order_ids``: its orders as they were placed, the working one first.
+    """
+
+    id: int
+    account_id: int
+    market_id: int
+    kind: ListKind
+    client_list_id: str | None
+    status: Literal["executing", "done"]
+    created_us: int
+    order_ids: list[int]
+
+
+class ProtectionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What protects an account's quotes in a market: so many fills, or so much, in a window.
+
+    None: any. ``is_tripped``: it has ended them, and takes nothing until it is reset.
+    """
+
+    fills_max: int | None
+    quantity_max: str | None
+    window_ms: int
+    is_tripped: bool
+
+
 class PrivatePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The part of an event that only the accounts named in it may see, in engine order."""
 
     changes: list[OrderChange]
     balances: list[BalanceState]
+    lists: list[ListState] = []
 
 
 class DepthChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -171,13 +202,27 @@ class DepthChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     quantity: str
 
 
+class AuctionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What would trade if a market's auction ended now; ``price`` None: nothing would.
+
+    ``surplus`` is what is left at that price, above zero of buyers, below of sellers. ``ends_us``:
+    when it ends by itself (microseconds since 1970); None: it does not.
+    """
+
+    price: str | None
+    quantity: str
+    surplus: str
+    ends_us: int | None
+
+
 class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one committed batch did to one market.
 
     ``depth`` are changes of price levels in order; the first has depth sequence
     ``prev_depth_sequence + 1``, each next one more. ``private`` is an encoded ``PrivatePart``:
     a reader without private listeners need not decode it. ``phase`` is set where rules or phase
-    changed: readers then load the market anew.
+    changed: readers then load the market anew. ``auction`` is told of a market that is in one after
+    the batch.
     """
 
     market_id: int
@@ -189,6 +234,7 @@ class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trades: list[TradeState]
     private: bytes
     phase: str | None = None
+    auction: AuctionState | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -196,7 +242,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``orders`` are the orders that the command touched for its account, as they stand after it;
     ``trades`` those of a placed or amended order, oldest first. ``due_us`` is when a switch is due
-    that the command set, in microseconds since 1970, else 0.
+    that the command set, in microseconds since 1970, else 0. ``list_id`` is that of a list that was
+    placed, whose orders are then in the list's order; ``protection`` what it was set to, or reset.
     """
 
     code: str
@@ -205,6 +252,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     orders: list[OrderState] = []
     trades: list[TradeState] = []
     due_us: int = 0
+    list_id: int = 0
+    protection: ProtectionState | None = None
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -16,6 +16,8 @@ from matching.commands.configure import ConfigureKind
 from matching.commands.due import DueKind
 from matching.commands.phase import PhaseKind
 from matching.commands.place import PlaceKind
+from matching.commands.place_list import LegOrder, PlaceListKind
+from matching.commands.protect import ProtectKind, UnprotectKind
 from matching.commands.switch import SwitchKind
 from matching.conditions import asked_of
 from matching.engine.orders import NOTHING_CARRIED
@@ -29,6 +31,9 @@ TABLE: Final[tuple[Kind[Any], ...]] = (
     PhaseKind(),
     SwitchKind(),
     DueKind(),
+    PlaceListKind(),
+    ProtectKind(),
+    UnprotectKind(),
 )
 KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
 UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded
@@ -64,6 +69,7 @@ _NOT_ASKED_FOR: Final = frozenset(
         "conditions",
         "trigger_price",
         "keeps_priority",
+        "legs",
     }
 )
 
@@ -75,6 +81,7 @@ def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, 
 
 
 _encode_content: Final = msgspec.msgpack.Encoder().encode
+_leg_fields: Final = _content_of(LegOrder)
 _CONTENTS: Final = {kind: _content_of(kind) for kind in KINDS}
 
 
@@ -91,6 +98,12 @@ def fingerprint(command: WireCommand) -> bytes:
         conditions["trigger_price"] = trigger_price
     if getattr(command, "keeps_priority", False):
         conditions["keeps_priority"] = True
+    if (legs := getattr(command, "legs", None)) is not None:
+        content = (*content, *(_leg_content(leg) for leg in legs))
     if conditions:
         content = (*content, conditions)
     return blake2b(_encode_content(content), digest_size=16).digest()
+
+
+def _leg_content(leg: LegOrder) -> tuple[object, ...]:
+    return (*_leg_fields(leg), asked_of(leg.conditions))

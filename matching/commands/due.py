@@ -4,20 +4,21 @@ from typing import Literal
 
 from matching.commands.base import Given, Id, Kind, Shard, Step, WireCommand
 from matching.commands.cancel_all import steps_everywhere
-from matching.engine.commands import Continue, Expire, FireSwitch
+from matching.engine.commands import Continue, EndAuction, Expire, FireSwitch
 
 
 class FireTimer(WireCommand, frozen=True, array_like=True, gc=False, tag="due"):
     """Do ``what`` is due.
 
     A switch: cancel all of an account's orders on the shard, if it still is ``due_us``. An expiry:
-    end the market's orders whose time is over. Triggers: let those enter that wait for their turn.
+    end the market's orders whose time is over. Triggers: go on with what was too much for one
+    command. An auction: end the market's, if it still ends at ``due_us``.
     """
 
     account_id: Id
     key_id: Id
     due_us: Id
-    what: Literal["switch", "expiry", "triggers"] = "switch"
+    what: Literal["switch", "expiry", "triggers", "auction"] = "switch"
     market_id: Id = 0
 
 
@@ -35,6 +36,9 @@ class DueKind(Kind[FireTimer]):
                 return []
             return steps_everywhere(command.account_id, None, given, shard)
         terms = shard.terms_here(command.market_id)
+        if command.what == "auction":
+            end = EndAuction(command.market_id, command.due_us, given.time_us)
+            return [Step(end, terms)]
         kind = Expire if command.what == "expiry" else Continue
         return [Step(kind(command.market_id, given.time_us), terms)]
 

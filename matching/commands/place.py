@@ -22,7 +22,7 @@ from matching.commands.base import (
 from matching.commands.conditions import asked_conditions
 from matching.conditions import Conditions
 from matching.engine.commands import Place
-from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, OrderTerms
+from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, Leg, OrderTerms
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
 from zavora.foundation.times import MOMENT_US_MAX
@@ -95,8 +95,13 @@ class PlaceKind(Kind[PlaceOrder]):
         return batch.watches(command.account_id, command.side, step.terms, brings_units)
 
 
-def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
-    """Return the engine's command; raise Refused where a figure does not fit the market."""
+def placed(
+    command: PlaceOrder, given: Given, terms: MarketTerms, *, leg: Leg | None = None
+) -> Place:
+    """Return the engine's command; raise Refused where a figure does not fit the market.
+
+    ``leg``: what the order is in its list.
+    """
     price_ticks = fitting("price", command.price, terms.price_to_ticks)
     quantity_lots = fitting("quantity", command.quantity, terms.quantity_to_lots)
     budget_units = None
@@ -121,7 +126,7 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         command.carried,
     )
     if command.conditions is not None or command.time_in_force not in TIMELESS:
-        _check_time(command)
+        _check_time(command, leg)
         conditions = asked_conditions(command.conditions, asked, terms)
         asked = replace(asked, conditions=conditions)
     return Place(
@@ -139,11 +144,11 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
     )
 
 
-def _check_time(command: PlaceOrder) -> None:
+def _check_time(command: PlaceOrder, leg: Leg | None) -> None:
     """Hold an order's end against its time in force. Raises Refused."""
     asked, time_in_force = command.conditions, command.time_in_force
     expires_us = None if asked is None else asked.expires_us
-    waits = asked is not None and asked.trigger is not None
+    waits = leg == "pending" or (asked is not None and asked.trigger is not None)
     wrong = ""
     if time_in_force not in TIMELESS and command.order_type == "market" and not waits:
         wrong = "time_in_force: expected gtc, ioc or fok for market orders that wait for no price"

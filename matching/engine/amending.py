@@ -23,15 +23,13 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
     """Apply ``command`` to ``order``, which is open and the account's own."""
     if has_others(market, order):
         return [checks.IN_LIST]
-    if market.is_protected(order.account_id):
-        return [checks.PROTECTED]
     if order.trigger_state in WAITING:
         return _amend_waiting(market, order, command)
+    if command.trigger_ticks is not None:
+        return [checks.NOT_TRIGGERABLE]
     price_ticks = order.price_ticks if command.price_ticks is None else command.price_ticks
     quantity_lots = order.quantity_lots if command.quantity_lots is None else command.quantity_lots
     refused = _check(market, order, price_ticks=price_ticks, quantity_lots=quantity_lots)
-    if refused is None and command.trigger_ticks is not None:
-        refused = checks.NOT_TRIGGERABLE
     if refused is not None:
         return [refused]
     assert price_ticks is not None  # for the type checker: an order in the book is a limit order
@@ -100,9 +98,7 @@ def _check_figures(
     quantity_lots: int | None,
     reference_ticks: int | None,
 ) -> OrderRejected | None:
-    units = 0
-    if price_ticks is not None and quantity_lots is not None:
-        units = notional_units(market.rules, price_ticks, quantity_lots)
+    units = notional_units(market.rules, price_ticks or 0, quantity_lots or 0)
     return checks.check_limit_order(market, price_ticks, quantity_lots, units, reference_ticks)
 
 

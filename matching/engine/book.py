@@ -30,10 +30,8 @@ class Level:
         orders = self.orders
         newest = orders[next(reversed(orders))]
         if newest is not order:
-            orders[order.order_id] = order
             orders.move_to_end(order.order_id)
-            if newest.priority >= order.priority:
-                order.priority = newest.priority + 1
+            order.priority = newest.priority + 1
 
     def sort(self) -> None:
         """Bring the orders into the order of their priorities and count them anew."""

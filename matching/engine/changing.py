@@ -64,6 +64,11 @@ def is_unfinished(market: Market) -> bool:
     return bool(market.triggers.queue) and market.phase == "continuous"
 
 
+def is_quiet(market: Market) -> bool:
+    """Tell whether nothing is due in a market, now or later, as it stands."""
+    return not market.expiries and market.auction_ends_us is None and not is_unfinished(market)
+
+
 def _enter_phase(
     market: Market, phase: MarketPhase, auction_ends_us: int | None, *, time_us: int
 ) -> list[Event]:
@@ -73,6 +78,7 @@ def _enter_phase(
         uncross(market, events, time_us=time_us)
     market.phase = phase
     market.auction_ends_us = auction_ends_us if phase == "auction" else None
+    market.watch()
     events.append(MarketChanged(market.rules.market_id, phase, market.auction_ends_us))
     _end_what_is_closed(market, events, time_us=time_us)
     follow(market, events, time_us=time_us)

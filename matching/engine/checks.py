@@ -77,6 +77,9 @@ LIST: Final = OrderRejected(
     "list_not_possible",
     "The orders of a list must be of one quantity each side, in one market, and fit each other.",
 )
+NO_WORST_PRICE: Final = OrderRejected(
+    "list_not_possible", "A market order to buy that follows another needs a protection price."
+)
 IN_LIST: Final = OrderRejected("order_in_list", "An order of a list is cancelled, not amended.")
 PROTECTED: Final = OrderRejected(
     "protection", "The account's market-maker protection has ended its quotes: reset it first."

@@ -32,7 +32,7 @@ def settle(market: Market, command: Place) -> Place | OrderRejected:
         if _holds_up_to_protection(command):
             protection_ticks = _protection_ticks(market, command)
             if protection_ticks is None:
-                return checks.NO_REFERENCE
+                return checks.NO_REFERENCE if conditions.trails else checks.NO_WORST_PRICE
             changes["protection_ticks"] = protection_ticks
     elif conditions.slides and command.terms.post_only and command.price_ticks is not None:
         price_ticks = bounds.slid_ticks(market, command.terms.side, command.price_ticks)

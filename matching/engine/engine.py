@@ -10,7 +10,14 @@ from typing import Any, Final
 
 from matching.engine import checks
 from matching.engine.amending import amend
-from matching.engine.changing import end_auction, go_on, is_unfinished, reconfigure, set_phase
+from matching.engine.changing import (
+    end_auction,
+    go_on,
+    is_quiet,
+    is_unfinished,
+    reconfigure,
+    set_phase,
+)
 from matching.engine.closing import close, end_open
 from matching.engine.commands import (
     Amend,
@@ -53,6 +60,8 @@ class Engine:
     def __init__(self) -> None:
         self._markets: dict[int, Market] = {}
         self._orders: dict[int, Order] = {}
+        # Markets where something may be due by the clock, or is left to do.
+        self._watched: dict[int, Market] = {}
         self._log = UndoLog()
         self.switches = Switches(self._log)
         # What concerns one market as a whole.
@@ -116,6 +125,7 @@ class Engine:
         """
         for market in self._log.roll_back(back_to):
             self._markets.pop(market.rules.market_id, None)
+            self._watched.pop(market.rules.market_id, None)
         for market in self._markets.values():
             market.end_undo()
 
@@ -152,33 +162,36 @@ class Engine:
 
     def due_markets(self, now_us: int) -> list[int]:
         """Return the markets with an order whose time in force is over by now, by id."""
-        return [
-            market_id
-            for market_id, market in sorted(self._markets.items())
-            if market.expiries.first_due(now_us) is not None
-        ]
+        return [id_ for id_, one in self._awake() if one.expiries.first_due(now_us) is not None]
 
     def next_expiry_us(self) -> int | None:
         """Return when the next order's time in force is over; None: there is none."""
-        times = (market.expiries.next_us() for market in self._markets.values())
+        times = (market.expiries.next_us() for _, market in self._awake())
         return min((time for time in times if time is not None), default=None)
 
     def unfinished_markets(self) -> list[int]:
         """Return the markets where a command left something to do (``Continue``), by id."""
-        return [id_ for id_, market in sorted(self._markets.items()) if is_unfinished(market)]
+        return [id_ for id_, market in self._awake() if is_unfinished(market)]
 
     def ending_auctions(self, now_us: int) -> list[tuple[int, int]]:
         """Return (market, when) of auctions whose time has come, by market."""
         return [
-            (market_id, market.auction_ends_us)
-            for market_id, market in sorted(self._markets.items())
+            (id_, market.auction_ends_us)
+            for id_, market in self._awake()
             if market.auction_ends_us is not None and market.auction_ends_us <= now_us
         ]
 
     def next_auction_end_us(self) -> int | None:
         """Return when the next auction ends by itself; None: none does."""
-        times = (market.auction_ends_us for market in self._markets.values())
+        times = (market.auction_ends_us for _, market in self._awake())
         return min((time for time in times if time is not None), default=None)
+
+    def _awake(self) -> list[tuple[int, Market]]:
+        """Return the markets where something may be due, by id; those that are quiet are let be."""
+        if self._watched:
+            for market_id in [id_ for id_, one in self._watched.items() if is_quiet(one)]:
+                del self._watched[market_id]
+        return sorted(self._watched.items())
 
     # --- recovery -----------------------------------------------------------------------------
 
@@ -197,7 +210,7 @@ class Engine:
             market_id = snapshot.rules.market_id
             if market_id in self._markets:
                 raise EngineError(f"market {market_id} is there already")
-            self._markets[market_id] = Market(snapshot, self._orders, self._log)
+            self._markets[market_id] = Market(snapshot, self._orders, self._watched, self._log)
         loaded = sorted(orders, key=lambda order: (order.priority, order.order_id))
         for order in loaded:
             load_order(self._markets.get(order.market_id), order)
@@ -270,7 +283,7 @@ class Engine:
         market = self._markets.get(rules.market_id)
         if market is None:
             snapshot = MarketSnapshot(rules, command.phase, 0, 0, None)
-            market = Market(snapshot, self._orders, self._log)
+            market = Market(snapshot, self._orders, self._watched, self._log)
             market.keep(is_new=True)
             self._markets[rules.market_id] = market
             return [MarketChanged(rules.market_id, command.phase)]

@@ -9,7 +9,7 @@ from matching.engine.errors import EngineError
 from matching.engine.events import Event, OrderPlaced, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.orders import RESTING_TIMES, UNCONDITIONAL, Order, TriggerState
+from matching.engine.orders import ENDING_TIMES, RESTING_TIMES, UNCONDITIONAL, Order, TriggerState
 from matching.engine.phases import check_phase
 from matching.engine.taking import end_taking, take
 
@@ -23,7 +23,7 @@ def place(market: Market, command: Place) -> list[Event]:
     if refused is not None:
         return [refused]
     terms = command.terms
-    if terms.conditions is not UNCONDITIONAL or terms.time_in_force == "day":
+    if terms.conditions is not UNCONDITIONAL or terms.time_in_force in ENDING_TIMES:
         settled = settle(market, command)
         if isinstance(settled, OrderRejected):
             return [settled]
@@ -120,7 +120,7 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
     if refused is not None:
         return refused
     terms = command.terms
-    if terms.conditions is not UNCONDITIONAL:
+    if terms.conditions is not UNCONDITIONAL or terms.time_in_force in ENDING_TIMES:
         settled = settle(market, command)
         if isinstance(settled, OrderRejected):
             return settled
@@ -145,7 +145,7 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
         refused = check_phase(market, terms)
         if refused is not None:
             return refused
-    if market.protections and market.is_protected(command.account_id):
+    if market.protections and market.protections.is_tripped(command.account_id):
         return checks.PROTECTED
     if terms.order_type == "limit":
         if terms.budget_units is not None:

@@ -56,10 +56,11 @@ def _look(market: Market, events: list[Event], looked: int, *, time_us: int) -> 
         if type(event) is Traded and event.price_ticks != seen_ticks:
             seen_ticks = event.price_ticks
             triggers.reach("last", seen_ticks, events)
-    if market.protections:
-        protect(market, new, events, time_us=time_us)
-        new = events[looked:]
     react(market, new, events, time_us=time_us)
+    if market.protections:
+        before = len(events)
+        protect(market, new, events, time_us=time_us)
+        react(market, events[before:], events, time_us=time_us)
     if market.phase == "continuous":
         triggers.look("bid", events)
         triggers.look("ask", events)

@@ -12,7 +12,8 @@ from matching.engine.book import BookSide, Level
 from matching.engine.errors import EngineError
 from matching.engine.events import DepthChanged, Event, MarketChanged
 from matching.engine.orders import UNCONDITIONAL, WAITING, Order, Side
-from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Protection, Reference
+from matching.engine.protections import Protections
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, Reference
 from matching.engine.timers import Expiries
 from matching.engine.triggers import Triggers
 from matching.engine.undo import MarketBefore, UndoLog, restore_order
@@ -25,6 +26,7 @@ class Market:
         "_by_account",
         "_log",
         "_totals_before",
+        "_watched",
         "asks",
         "auction_ends_us",
         "bids",
@@ -42,7 +44,13 @@ class Market:
         "triggers",
     )
 
-    def __init__(self, snapshot: MarketSnapshot, by_id: dict[int, Order], log: UndoLog) -> None:
+    def __init__(
+        self,
+        snapshot: MarketSnapshot,
+        by_id: dict[int, Order],
+        watched: "dict[int, Market]",
+        log: UndoLog,
+    ) -> None:
         self.rules: IntegerRules = snapshot.rules
         self.phase: MarketPhase = snapshot.phase
         self.trade_sequence = snapshot.trade_sequence
@@ -58,11 +66,14 @@ class Market:
         # The open orders of each list, by their ids.
         self.lists: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
-        self.protections = dict(snapshot.protections)
+        self.protections = Protections(snapshot.protections, log)
         self.triggers = Triggers(self, snapshot, log)
+        # The engine's, over all markets: those where something may be due (``watch``).
+        self._watched = watched
         self._log = log
         # Levels touched by the running command, in that order: key -> lots before.
         self._totals_before: dict[int, int] = {}
+        self.watch()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -147,6 +158,10 @@ class Market:
         """Tell whether the best prices meet, as they may outside of trading."""
         bids, asks = self.bids.keys, self.asks.keys
         return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
+
+    def watch(self) -> None:
+        """Let the engine look here for what is due."""
+        self._watched[self.rules.market_id] = self
 
     # --- changing; only the engine's own modules call these -----------------------------------
 
@@ -269,23 +284,8 @@ class Market:
         """Stop into an auction: what would trade next is too far away."""
         self.phase = "auction"
         self.auction_ends_us = time_us + self.rules.interruption_s * 1_000_000
+        self.watch()
         events.append(MarketChanged(self.rules.market_id, self.phase, self.auction_ends_us))
-
-    def put_protection(self, account_id: int, protection: Protection | None) -> None:
-        """Give an account another protection, None: none."""
-        self._log.puts.append((self._set_protection, account_id, self.protections.get(account_id)))
-        self._set_protection(account_id, protection)
-
-    def _set_protection(self, account_id: int, protection: Protection | None) -> None:
-        if protection is None:
-            self.protections.pop(account_id, None)
-        else:
-            self.protections[account_id] = protection
-
-    def is_protected(self, account_id: int) -> bool:
-        """Tell whether an account's protection has ended its quotes and lets nothing in."""
-        protection = self.protections.get(account_id)
-        return protection is not None and protection.is_tripped
 
     def end_undo(self) -> None:
         """Let the orders that wait stand as their own fields say; forget what was touched."""
@@ -310,6 +310,7 @@ class Market:
             self.static_ticks,
             self.auction_ends_us,
         ) = before
+        self.watch()
 
     def restore_orders(self, befores: list[tuple[Order, Order | None]]) -> None:
         """Give each order its former fields and its former place; None: it did not exist.
@@ -366,6 +367,7 @@ class Market:
         if conditions is not UNCONDITIONAL:
             if conditions.expires_us is not None:
                 self.expiries.add(order_id, conditions.expires_us)
+                self.watch()
             if conditions.leg is not None:
                 self.lists.setdefault(conditions.list_id, {})[order_id] = order
 

@@ -46,6 +46,7 @@ Leg = Literal["one", "working", "pending"]
 
 OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
 WAITING: Final = frozenset({"pending", "rising", "falling", "trailing", "queued"})
+ENDING_TIMES: Final = frozenset({"gtd", "day"})
 RESTING_TIMES: Final = frozenset({"gtc", "gtd", "day"})
 
 

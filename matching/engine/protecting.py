@@ -74,5 +74,5 @@ def _count(protection: Protection, lots: int, time_us: int) -> Protection:
 
 
 def _put(market: Market, account_id: int, protection: Protection | None) -> list[Event]:
-    market.put_protection(account_id, protection)
+    market.protections.put(account_id, protection)
     return [ProtectionChanged(market.rules.market_id, account_id, protection)]

@@ -26,6 +26,10 @@ class Expiries:
         self._due: dict[int, int] = {}
         self._heap: list[tuple[int, int]] = []
 
+    def __len__(self) -> int:
+        """Return how many orders end in time."""
+        return len(self._due)
+
     def add(self, order_id: int, due_us: int) -> None:
         """Note when an order ends."""
         self._due[order_id] = due_us

@@ -40,8 +40,13 @@ def reference_of(terms: OrderTerms) -> Reference:
 
 
 def fires_rising(terms: OrderTerms) -> bool:
-    """Tell whether an order's turn comes when its price has risen, else when it has fallen."""
-    return (terms.conditions.trigger == "stop") == (terms.side == "buy")
+    """Tell whether an order's turn comes when its price has risen, else when it has fallen.
+
+    A trailing order turns with the market, whatever it is called: one to buy when the price comes
+    up from its lowest, one to sell when it comes down from its highest.
+    """
+    buys = terms.side == "buy"
+    return buys if terms.conditions.trails else buys == (terms.conditions.trigger == "stop")
 
 
 class Waiting:
@@ -137,6 +142,7 @@ class Triggers:
         self.sequence += 1
         order.trigger_state, order.trigger_number = "queued", self.sequence
         self.queue[self.sequence] = order
+        self._market.watch()
 
     def load(self, order: Order) -> None:
         """Put an order where its fields say that it waits."""
@@ -144,6 +150,7 @@ class Triggers:
         reference = reference_of(order.terms)
         if state == "queued":
             self.queue[order.trigger_number] = order
+            self._market.watch()
         elif state == "trailing":
             self._trails[reference, fires_rising(order.terms)].add(order)
         elif state != "pending":

@@ -33,6 +33,9 @@ ICEBERG_PARTS_MAX: Final = 10_000
 # Ten times its trigger price is more than any market order to buy should hold.
 PROTECTION_PPM_MAX: Final = 9_000_000
 TRAIL_BPS_MAX: Final = 9_999
+# A trade at ten times the last price is nothing that a collar keeps off.
+COLLAR_PPM_MAX: Final = 9_000_000
+INTERRUPTION_MAX_S: Final = 86_400
 # As the column.
 BAND_PPM_MAX: Final = 2**31 - 1
 SHARD_ID_MAX: Final = 62
@@ -123,7 +126,7 @@ def _wrong_counts(terms: MarketTerms) -> dict[str, str]:
         and not 0 < terms.rules.max_open_orders <= OPEN_ORDERS_MAX
     ):
         wrong["max_open_orders"] = f"expected a number from 1 to {OPEN_ORDERS_MAX}, or nothing"
-    return wrong | _wrong_condition_limits(terms.rules)
+    return wrong | _wrong_condition_limits(terms.rules) | _wrong_auction_limits(terms.rules)
 
 
 def _wrong_condition_limits(rules: MarketRules) -> dict[str, str]:
@@ -142,4 +145,16 @@ def _wrong_condition_limits(rules: MarketRules) -> dict[str, str]:
         wrong["max_trail_bps"] = f"expected ten thousandths from 1 to {TRAIL_BPS_MAX}"
     elif not 1 <= rules.min_trail_bps <= rules.max_trail_bps:
         wrong["min_trail_bps"] = "expected ten thousandths from 1 to max_trail_bps"
+    return wrong
+
+
+def _wrong_auction_limits(rules: MarketRules) -> dict[str, str]:
+    """Return which collars and times are none, by name."""
+    wrong = {}
+    for name in ("dynamic_collar_ppm", "static_collar_ppm"):
+        ppm = getattr(rules, name)
+        if ppm is not None and not 1 <= ppm <= COLLAR_PPM_MAX:
+            wrong[name] = f"expected parts per million from 1 to {COLLAR_PPM_MAX}, or nothing"
+    if not 1 <= rules.interruption_s <= INTERRUPTION_MAX_S:
+        wrong["interruption_s"] = f"expected seconds from 1 to {INTERRUPTION_MAX_S}"
     return wrong

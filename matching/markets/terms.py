@@ -48,7 +48,8 @@ class MarketRules(msgspec.Struct, frozen=True):
     ``band_ppm``: how far a limit price may be from the last price; None: any. ``max_open_orders``:
     how many orders an account may have open, ``max_trigger_orders``: how many of them may wait for
     a price; None: any number. ``self_trade_modes``: words with commas between, in any order. The
-    others as in ``matching.engine.rules.IntegerRules``.
+    others as in ``matching.engine.rules.IntegerRules``; ``auction_fee_ppm``: what both sides pay in
+    auctions, None: their maker rates.
     """
 
     tick_size: Decimal
@@ -76,12 +77,17 @@ class MarketRules(msgspec.Struct, frozen=True):
     protection_ppm: int = 50_000
     min_trail_bps: int = 10
     max_trail_bps: int = 2_000
+    dynamic_collar_ppm: int | None = None
+    static_collar_ppm: int | None = None
+    interruption_s: int = 120
+    auction_fee_ppm: int | None = None
+    cancels_on_close: bool = True
 
 
 RULES: Final = MarketRules.__struct_fields__
 PROMOTION: Final = tuple(name for name in RULES if name.startswith("promotion_"))
 # What a permission of its own changes.
-FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", *PROMOTION})
+FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", "auction_fee_ppm", *PROMOTION})
 # Those that are decimals.
 FIGURES: Final = RULES[:6]
 # Those that keep a figure from growing without bound.
@@ -237,6 +243,11 @@ def _integer_rules(
         protection_ppm=rules.protection_ppm,
         min_trail_bps=rules.min_trail_bps,
         max_trail_bps=rules.max_trail_bps,
+        dynamic_collar_ppm=rules.dynamic_collar_ppm,
+        static_collar_ppm=rules.static_collar_ppm,
+        interruption_s=rules.interruption_s,
+        auction_ppm=rules.auction_fee_ppm,
+        cancels_on_close=rules.cancels_on_close,
     )
 
 
@@ -264,7 +275,7 @@ def _wrong_steps(base: AssetTerms, quote: AssetTerms, rules: MarketRules) -> dic
 def _wrong_bounds(quote: AssetTerms, rules: MarketRules) -> dict[str, str]:
     """Return what is wrong with fee rates, maxima and the smallest notional, by name."""
     wrong: dict[str, str] = {}
-    for name in ("maker_fee_ppm", "taker_fee_ppm", *PROMOTION[:2]):
+    for name in ("maker_fee_ppm", "taker_fee_ppm", "auction_fee_ppm", *PROMOTION[:2]):
         lowest = -money.PPM if "maker" in name else 0
         ppm = getattr(rules, name)
         if ppm is not None and not lowest <= ppm <= money.PPM:

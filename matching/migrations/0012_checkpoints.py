@@ -25,7 +25,7 @@ DROP_SQL = "DROP FUNCTION matching_purge_checkpoints(integer, integer)"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("matching", "0010_order_conditions")]
+    dependencies = [("matching", "0011_lists_auctions_protections")]
 
     operations = [
         migrations.CreateModel(

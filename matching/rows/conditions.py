@@ -23,7 +23,7 @@ CONDITIONS: Final = RowTable(
         "order_id", "self_trade", "expires_at", "slides", "display_quantity",
         "protection_price", "trigger", "trigger_by", "trigger_price", "trail_price",
         "trail_bps", "activation_price", "trigger_state", "triggered_at", "trigger_number",
-        "hidden_quantity",
+        "hidden_quantity", "leg", "list_id",
     ),
 )  # fmt: skip
 _TABLE: Final = OrderConditions._meta.db_table
@@ -39,9 +39,11 @@ COLUMNS: Final = (
     " c.display_quantity::text, c.protection_price::text, c.trigger, c.trigger_by,"
     " c.trigger_price::text, c.trail_price::text, c.trail_bps, c.activation_price::text,"
     f" c.trigger_state, {_microseconds('triggered_at')}, c.trigger_number,"
-    " c.hidden_quantity::text"
+    " c.hidden_quantity::text, c.leg, c.list_id"
 )
-COLUMNS_COUNT: Final = 16
+COLUMNS_COUNT: Final = 18
+# Which of them is which, where they are read.
+STATE_AT, TRIGGERED_AT, NUMBER_AT, HIDDEN_AT = 12, 13, 14, 15
 JOINED: Final = f"LEFT JOIN {_TABLE} c ON c.order_id = o.id"
 UPDATE_CONDITIONS: Final = (
     f"UPDATE {_TABLE} c SET protection_price = d.protection_price, trigger_price = d.trigger_price,"
@@ -75,6 +77,8 @@ def text_of(order: Order, terms: MarketTerms) -> Text | None:
         _or_none(asked.activation_ticks, terms.price_text),
         order.trigger_state,
         order.triggered_us,
+        asked.leg,
+        asked.list_id,
     )
 
 
@@ -105,6 +109,8 @@ def text_of_row(order: OrderRow, terms: MarketTerms) -> Text | None:
         figure(row.activation_price, terms.tick_decimals),
         row.trigger_state,
         0 if row.triggered_at is None else microseconds_of(row.triggered_at),
+        row.leg or None,
+        row.list_id,
     )
 
 
@@ -122,7 +128,7 @@ def conditions_row(order: Order, terms: MarketTerms) -> str:
         f"\t{NULL if asked.trail_bps is None else asked.trail_bps}"
         f"\t{copy_or_null(asked.activation_price)}\t{asked.trigger_state}"
         f"\t{_moment(asked.triggered_us) or NULL}\t{order.trigger_number}"
-        f"\t{terms.quantity_text(order.hidden_lots)}"
+        f"\t{terms.quantity_text(order.hidden_lots)}\t{asked.leg or ''}\t{asked.list_id}"
     )
 
 
@@ -165,6 +171,8 @@ def conditions_of(
         _or_none(columns[9], ticks),
         columns[10],
         _or_none(columns[11], ticks),
+        columns[16] or None,
+        columns[17],
     )
 
 
@@ -190,6 +198,8 @@ def columns_of(order: Order, terms: MarketTerms) -> tuple[Any, ...]:
         asked.triggered_us or None,
         order.trigger_number,
         _stored(terms.quantity_text(order.hidden_lots)),
+        asked.leg or "",
+        asked.list_id,
     )
 
 

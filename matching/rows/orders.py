@@ -4,7 +4,7 @@ What an order asks for goes by the names of its fields: they are the same in the
 and in the table, so that a field which is only carried needs no line here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
@@ -36,7 +36,7 @@ from zavora.foundation.rows import (
     copy_or_null,
     copy_text,
 )
-from zavora.foundation.times import microseconds_of
+from zavora.foundation.times import microseconds_of, moment_of
 
 # What an order asks for but its budget: the same names in the engine, on the wire and in the table.
 # Conditions stand in a table of their own.
@@ -84,6 +84,12 @@ AMEND_ORDERS: Final = (
     " priority = d.priority, prevented_quantity = d.prevented FROM unnest(%s::bigint[],"
     " %s::numeric[], %s::numeric[], %s::bigint[], %s::numeric[])"
     " AS d(id, price, quantity, priority, prevented) WHERE o.id = d.id"
+)
+# Of a list's order that only waits, what is held for it and when that changed.
+SHIFT_ORDERS: Final = (
+    f"UPDATE {OrderRow._meta.db_table} o SET hold = d.hold, updated_at = d.updated_at"
+    " FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS d(id, hold, updated_at)"
+    " WHERE o.id = d.id"
 )
 _COMPARED: Final = (
     "o.id, o.price, o.quantity, o.remaining_quantity, o.filled_quantity, o.filled_quote, o.hold,"
@@ -261,13 +267,25 @@ def amended_arrays(amended: Iterable[TouchedOrder]) -> tuple[str, ...]:
     )
 
 
+def shifted_arrays(shifted: Sequence[tuple[Order, MarketTerms]]) -> tuple[str, ...]:
+    """Return the arrays of ``SHIFT_ORDERS``."""
+    return (
+        array_text(order.order_id for order, _ in shifted),
+        array_text(_held_text(order, terms) for order, terms in shifted),
+        array_text_quoted(moment_of(order.updated_us).isoformat() for order, _ in shifted),
+    )
+
+
 def hold_text(touched: TouchedOrder) -> str:
     """Return what is still locked for an order as text of its asset's scale."""
-    if not touched.order.hold_units:
+    return _held_text(touched.order, touched.terms)
+
+
+def _held_text(order: Order, terms: MarketTerms) -> str:
+    if not order.hold_units:
         return "0"
-    terms = touched.terms
-    asset = terms.quote if touched.order.terms.side == "buy" else terms.base
-    return units_to_text(touched.order.hold_units, asset.scale)
+    asset = terms.quote if order.terms.side == "buy" else terms.base
+    return units_to_text(order.hold_units, asset.scale)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -292,7 +310,7 @@ def open_order_of(row: tuple[Any, ...], terms: MarketTerms) -> Order:
         _carried(row[_CARRIED_AT:], terms),
     )
     held = terms.quote if order_terms.side == "buy" else terms.base
-    hidden_lots = lots_of(columns[-1], terms) if has_conditions else 0
+    hidden_lots = lots_of(columns[conditions.HIDDEN_AT], terms) if has_conditions else 0
     return Order(
         order_id=row[0],
         account_id=row[1],
@@ -314,9 +332,9 @@ def open_order_of(row: tuple[Any, ...], terms: MarketTerms) -> Order:
         owner_id=row[17] or 0,
         hidden_lots=hidden_lots,
         prevented_lots=0 if row[10] is None else lots_of(row[10], terms),
-        trigger_state=columns[12] or "",
-        trigger_number=columns[14] or 0,
-        triggered_us=columns[13] or 0,
+        trigger_state=columns[conditions.STATE_AT] or "",
+        trigger_number=columns[conditions.NUMBER_AT] or 0,
+        triggered_us=columns[conditions.TRIGGERED_AT] or 0,
     )
 
 

@@ -2,7 +2,8 @@
 
 The engine remembers what is due when: switches, and orders whose time in force ends. Only here is
 that held against the clock, and only the worker makes such a command: one that comes by the stream
-is none (``stream``). Triggered orders for whom a command had no room go on in the same way.
+is none (``stream``). What a command had no room for goes on in the same way: triggered orders, and
+those of a market that was closed. So do auctions end.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +37,7 @@ class Due:
         """Return how long the worker may wait for commands: not at all where something goes on."""
         if any(True for _ in self._in_markets(engine, now_us)):
             return 0
-        times_us = [engine.next_expiry_us() or 0]
+        times_us = [engine.next_expiry_us() or 0, engine.next_auction_end_us() or 0]
         times_us += islice((due_us for due_us, _, _ in engine.switches if due_us > now_us), 1)
         waits_ms = (-(-(due_us - now_us) // 1000) for due_us in times_us if due_us > now_us)
         return min([at_most_ms, *waits_ms])
@@ -72,6 +73,10 @@ class Due:
     def _in_markets(self, engine: Engine, now_us: int) -> Iterator[FireTimer]:
         for market_id in engine.due_markets(now_us):
             command = FireTimer(0, 0, 0, "expiry", market_id)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+        for market_id, ends_us in engine.ending_auctions(now_us):
+            command = FireTimer(0, 0, ends_us, "auction", market_id)
             if self._held.get(command, 0) <= now_us:
                 yield command
         for market_id in engine.unfinished_markets():

@@ -12,6 +12,7 @@ from matching import wire
 from matching.engine.events import (
     DepthChanged,
     Event,
+    ListDone,
     MarketChanged,
     OrderAmended,
     OrderClosed,
@@ -19,16 +20,19 @@ from matching.engine.events import (
     OrderShifted,
     OrderTriggered,
     Prevented,
+    ProtectionChanged,
     SwitchSet,
     Traded,
     TrailMoved,
 )
 from matching.engine.orders import Order
+from matching.engine.rules import MarketPhase, Protection
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.orders import TouchedOrder, latest_state, order_state
 from matching.rows.prevented import prevented_row
+from matching.rows.protections import ProtectionName, protection_state
 from matching.rows.trails import TrailName
 from matching.worker.moves import MarketOutcome, Moves
 
@@ -46,6 +50,7 @@ class Told(msgspec.Struct, gc=False):
 
     orders: list[wire.OrderState] = []
     trades: list[wire.TradeState] = []
+    protection: wire.ProtectionState | None = None
 
 
 class _Step(msgspec.Struct, gc=False):
@@ -66,12 +71,20 @@ class Outcome(Moves):
         super().__init__(ids=ids, fee_account_id=fee_account_id, time_text=time_text)
         self._time_us = time_us
         self.orders: dict[int, TouchedOrder] = {}
-        # Orders that only wait otherwise than before: of their own rows nothing changes.
+        # Orders that only wait otherwise than before; of their own rows nothing changes but, in a
+        # list, what is held for it.
         self.shifted: dict[int, tuple[Order, MarketTerms]] = {}
         self.markets: dict[int, MarketOutcome] = {}
         self.prevented_rows: list[str] = []
+        # In which phases the markets are that were changed.
+        self.phases: dict[int, MarketPhase] = {}
+        # Lists that were placed, and the ids of those of which no order is open any more.
+        self.lists: dict[int, wire.ListState] = {}
+        self.done_lists: dict[int, None] = {}
         # Where the marks stand that moved; None: nobody trails from there any more.
         self.trails: dict[TrailName, str | None] = {}
+        # What protects accounts that another thing protects, or of which more was counted.
+        self.protections: dict[ProtectionName, tuple[Protection | None, MarketTerms]] = {}
         # When the switches that changed are due; None: they are not there any more.
         self.switches: dict[SwitchName, int | None] = {}
 
@@ -120,7 +133,16 @@ class Outcome(Moves):
         )
 
     def _phase(self, event: MarketChanged, step: _Step) -> None:
-        step.market.phase = event.phase
+        step.market.phase = self.phases[event.market_id] = event.phase
+
+    def _list_done(self, event: ListDone, step: _Step) -> None:
+        self.done_lists[event.list_id] = None
+
+    def _protection(self, event: ProtectionChanged, step: _Step) -> None:
+        protection, terms = event.protection, step.terms
+        self.protections[event.market_id, event.account_id] = protection, terms
+        if event is step.events[0] and protection is not None:  # else it is the work of a fill
+            step.told.protection = protection_state(protection, terms)
 
     def _placed(self, event: OrderPlaced, step: _Step) -> None:
         order, terms = event.order, step.terms
@@ -153,7 +175,8 @@ class Outcome(Moves):
             updated_us=self._time_us,
         )
         self._touch(order, terms, state).is_amended = True
-        step.own[order.order_id] = None
+        if event is step.events[0]:  # else it follows a smaller one of its list
+            step.own[order.order_id] = None
         step.market.changes.append(wire.OrderChange("amended", state))
 
     def _closed(self, event: OrderClosed, step: _Step) -> None:
@@ -187,6 +210,7 @@ class Outcome(Moves):
         step.market.changes.append(wire.OrderChange("triggered", state))
 
     def _shifted(self, event: OrderShifted, step: _Step) -> None:
+        self.move(step.market, event.order, step.terms, -event.hold_units, event.hold_units)
         touched = self.orders.get(event.order.order_id)
         if touched is None:
             self.shifted[event.order.order_id] = event.order, step.terms
@@ -284,6 +308,7 @@ class Outcome(Moves):
             maker_fee,
             taker_fee,
             self._time_us,
+            event.is_auction,
         )
         if taker.order_id in step.own:
             step.told.trades.append(trade)
@@ -353,4 +378,6 @@ _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     OrderShifted: Outcome._shifted,
     TrailMoved: Outcome._trail,
     Prevented: Outcome._prevented,
+    ListDone: Outcome._list_done,
+    ProtectionChanged: Outcome._protection,
 }

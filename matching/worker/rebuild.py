@@ -1,7 +1,7 @@
 """Rebuild a shard from the tables: everything the engine remembers is in them at commit."""
 
 from collections.abc import Callable, Set
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import psycopg
 import structlog
@@ -10,12 +10,13 @@ from psycopg import IsolationLevel
 from accounts.money import ledger
 from matching.engine import Engine, EngineError
 from matching.engine.orders import Order
-from matching.engine.rules import MarketSnapshot, TrailMark
+from matching.engine.rules import MarketSnapshot, Protection, TrailMark
 from matching.engine.undo import SwitchName
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.markets import MARKETS, STATES, terms_of
 from matching.rows.orders import OPEN_ORDERS, open_order_of, ticks_of
+from matching.rows.protections import PROTECTIONS, protection_of
 from matching.rows.switches import SWITCHES, switch_of
 from matching.rows.trails import TRAILS, trail_of
 from matching.worker.decide import ShardContext
@@ -30,15 +31,19 @@ PART_MAX_MS: Final = 30_000
 
 log = structlog.get_logger(__name__)
 
+Read = TypeVar("Read")
+
 
 class _State(NamedTuple):
-    """A market's counters and last price."""
+    """A market's counters, last price and auction."""
 
     event_sequence: int
     depth_sequence: int
     trade_sequence: int
     last_price: str | None
     trigger_sequence: int
+    static_price: str | None
+    auction_ends_us: int | None
 
 
 class _Stored(NamedTuple):
@@ -50,6 +55,7 @@ class _Stored(NamedTuple):
     states: dict[int, _State]
     orders: list[Order]
     trails: dict[int, list[TrailMark]]
+    protections: dict[int, list[tuple[int, Protection]]]
     switches: list[tuple[SwitchName, int]]
     fee_account_id: int
     # Markets whose rows cannot be read, by id, with their symbols: the others do not wait for them.
@@ -110,11 +116,21 @@ def _read_shard(
     states = _read_states(cursor, terms)
     fee_account_id = ledger.read_fee_account(cursor, shard_id)
     orders = _read_open_orders(cursor, terms, keep_lease, set_aside)
-    trails = _read_trails(cursor, terms, set_aside)
+    trails = _read_by_market(cursor, TRAILS, trail_of, terms, set_aside)
+    protections = _read_by_market(cursor, PROTECTIONS, protection_of, terms, set_aside)
     cursor.execute(SWITCHES, (shard_id,))
     switches = [switch_of(row) for row in cursor.fetchall()]
     return _Stored(
-        position, assets, terms, states, orders, trails, switches, fee_account_id, set_aside
+        position,
+        assets,
+        terms,
+        states,
+        orders,
+        trails,
+        protections,
+        switches,
+        fee_account_id,
+        set_aside,
     )
 
 
@@ -178,6 +194,9 @@ def _snapshot_of(market: MarketTerms, stored: _Stored) -> MarketSnapshot:
         last_price_ticks=_last_ticks(state.last_price, market),
         trigger_sequence=state.trigger_sequence,
         trails=tuple(stored.trails.get(market.market_id, ())),
+        static_ticks=_last_ticks(state.static_price, market),
+        auction_ends_us=state.auction_ends_us,
+        protections=tuple(stored.protections.get(market.market_id, ())),
     )
 
 
@@ -221,19 +240,23 @@ def _read_states(cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]) -
     return {row[0]: _State(*row[1:]) for row in cursor.fetchall()}
 
 
-def _read_trails(
-    cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms], set_aside: dict[int, str]
-) -> dict[int, list[TrailMark]]:
-    """Return the marks from which orders trail, by market."""
-    cursor.execute(TRAILS, (list(terms),))
-    trails: dict[int, list[TrailMark]] = {}
+def _read_by_market(
+    cursor: "psycopg.Cursor[Any]",
+    statement: str,
+    convert: "Callable[[Any, MarketTerms], Read]",
+    terms: dict[int, MarketTerms],
+    set_aside: dict[int, str],
+) -> "dict[int, list[Read]]":
+    """Return rows of markets, whose ids come first, as the engine takes them, by market."""
+    cursor.execute(statement, (list(terms),))
+    found: dict[int, list[Read]] = {}
     for row in cursor.fetchall():
         market = terms[row[0]]
         try:
-            trails.setdefault(row[0], []).append(trail_of(row, market))
+            found.setdefault(row[0], []).append(convert(row, market))
         except (InvariantBroken, NotExact) as error:
             _set_aside(set_aside, market.market_id, market.symbol, error)
-    return trails
+    return found
 
 
 def _read_open_orders(

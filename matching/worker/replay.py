@@ -26,15 +26,18 @@ from matching.orders.ids import IdSequence
 from matching.rows.checkpoints import CheckpointRow, list_rows
 from matching.rows.entries import EntryRow
 from matching.rows.journal import READ_JOURNAL, Recorded
+from matching.rows.lists import COMPARED_LISTS, read_lists
+from matching.rows.lists import compared as compared_list
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
 from matching.rows.prevented import COMPARED_PREVENTED
 from matching.rows.prevented import compared as compared_prevented
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
-from matching.worker.checkpoints import Unsound, choose, load_checkpoint
+from matching.worker.checkpoints import choose, load_checkpoint
 from matching.worker.lease import read_position
 from matching.worker.outcome import Outcome, Told
+from matching.worker.passing import Passing
 from matching.worker.rebuild import load_context, read_assets
 from zavora.foundation.errors import InvariantBroken
 
@@ -114,11 +117,13 @@ class _Replay:
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented: list[wire.PreventedState] = []
         self._last_prevented_id = 0
+        self._open_lists: dict[int, wire.ListState] = {}
+        self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
         self.last_id = 0
         self._start = self._sequence = 0
-        # Those that are to be passed, the last one first.
-        self._checkpoints: list[CheckpointRow] = []
+        self._passing = Passing(cursor, [])
+        self._ids = IdSequence(shard_id=shard_id, last=0)
 
     # --- checkpoints --------------------------------------------------------------------------
 
@@ -134,37 +139,25 @@ class _Replay:
         self.engine, self._terms = loaded.engine, loaded.terms
         self._start = self._sequence = row.journal_sequence
         self.last_id = self._last_prevented_id = loaded.last_id
+        # How they were placed is before it; whether they are done is not.
+        list_ids = [list_id for market in self.engine.markets() for list_id in market.lists]
+        self._open_lists = read_lists(self._cursor, list_ids)
 
     def note_checkpoints(self, rows: list[CheckpointRow]) -> None:
-        """Take up which ones are to be passed; those of where it begins are passed at once."""
-        ahead = [
-            row
-            for row in rows
-            if row.journal_sequence >= self._start and row.id != self.found.checkpoint
-        ]
-        self._checkpoints = sorted(ahead, key=lambda row: -row.journal_sequence)
+        """Take up which ones are to be passed; others of where it begins are passed at once."""
+        self._passing = Passing(
+            self._cursor,
+            (
+                row
+                for row in rows
+                if row.journal_sequence >= self._start and row.id != self.found.checkpoint
+            ),
+        )
         self._pass_checkpoints()
 
     def _pass_checkpoints(self) -> None:
-        """Hold the engine against the checkpoints of this point of the journal."""
-        while self._checkpoints and self._checkpoints[-1].journal_sequence <= self._sequence:
-            row = self._checkpoints.pop()
-            if not row.is_readable:
-                self.found.unread += 1
-                continue
-            self.found.passed += 1
-            name = f"checkpoint {row.id} after command {row.journal_sequence}"
-            replayed = self.engine.state_hash()
-            if replayed != row.state_hash:
-                self._differ(f"{name}: stored {row.state_hash}, replayed {replayed}")
-            try:
-                terms = load_checkpoint(self._cursor, row).terms
-            except Unsound as unsound:
-                self._differ(f"{name}: {unsound}")
-                continue
-            # A phase changes without the rules; the hash has it.
-            if _but_phases(terms) != _but_phases(self._terms):
-                self._differ(f"{name}: its markets have other rules than the journal says")
+        for difference in self._passing.differences(self._sequence, self.engine, self._terms):
+            self._differ(difference)
 
     # --- the journal --------------------------------------------------------------------------
 
@@ -176,8 +169,7 @@ class _Replay:
             self._differ(f"journal: expected sequence {self._sequence}, found {row.sequence}")
         if row.reached_engine:
             self._replay(row)
-        if self._checkpoints:
-            self._pass_checkpoints()
+        self._pass_checkpoints()
 
     def _replay(self, row: Recorded) -> None:
         command = decode_command(row.body)
@@ -195,6 +187,8 @@ class _Replay:
             self._compare_orders()
         if len(self._trades) >= CHUNK_MAX:
             self._compare_trades()
+        if len(self._done_lists) >= CHUNK_MAX:
+            self._compare_lists(self._done_lists, are_done=True)
         if len(self._prevented) >= CHUNK_MAX:
             self._compare_prevented(len(self._prevented))
 
@@ -205,7 +199,7 @@ class _Replay:
         given = row.given(None if asset is None else asset.scale)
         steps = kind.steps(command, given, self)
         outcome = Outcome(
-            ids=IdSequence(shard_id=self.shard_id, last=0),
+            ids=self._ids,
             fee_account_id=self._fee_account_id,
             time_us=row.time_us,
             time_text="",
@@ -221,6 +215,11 @@ class _Replay:
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self._terms[terms.market_id] = terms
+        placed = kind.list_of(command, given)
+        if placed is not None:
+            self._open_lists[placed.id] = placed
+        for list_id in outcome.done_lists:
+            self._done_lists[list_id] = self._open_lists.pop(list_id)
         for order_id, touched in outcome.orders.items():
             if self.engine.order(order_id) is None:
                 self._closed[order_id] = touched
@@ -263,6 +262,8 @@ class _Replay:
         """Compare what is left, the open orders, the counters and the engines as wholes."""
         self._compare_orders()
         self._compare_trades()
+        self._compare_lists(self._done_lists, are_done=True)
+        self._compare_lists(self._open_lists, are_done=False)
         self._compare_prevented(len(self._prevented) + 1)  # one more would be too many
         for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
@@ -275,10 +276,9 @@ class _Replay:
                 f"shard: says {self._position.journal_sequence} commands,"
                 f" the journal has {self._sequence}"
             )
-        for row in self._checkpoints:
-            self._differ(
-                f"checkpoint {row.id}: of command {row.journal_sequence}, which the journal lacks"
-            )
+        for difference in self._passing.never_come_to():
+            self._differ(difference)
+        self.found.passed, self.found.unread = self._passing.passed, self._passing.unread
         self.found.state_hash = self.engine.state_hash()
         if self._stored_hash != self.found.state_hash:
             self._differ(
@@ -317,6 +317,15 @@ class _Replay:
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
+
+    def _compare_lists(self, lists: dict[int, wire.ListState], *, are_done: bool) -> None:
+        self._cursor.execute(COMPARED_LISTS, (list(lists),))
+        rows = {row[0]: row for row in self._cursor.fetchall()}
+        for list_id, state in lists.items():
+            replayed = compared_list(state, is_done=are_done)
+            if rows.get(list_id) != replayed:
+                self._differ(f"list {list_id}: stored {rows.get(list_id)}, replayed {replayed}")
+        lists.clear()
 
     def _compare_prevented(self, limit: int) -> None:
         """Hold who met against as many rows, which have ids that a replay does not know."""
@@ -364,11 +373,3 @@ class _Replay:
     def _differ(self, text: str) -> None:
         if len(self.found.differences) < DIFFERENCES_MAX:
             self.found.differences.append(text)
-
-
-def _but_phases(terms: dict[int, MarketTerms]) -> dict[int, MarketTerms]:
-    replace = msgspec.structs.replace
-    return {
-        market_id: replace(market, rules=replace(market.rules, phase=""))
-        for market_id, market in terms.items()
-    }

@@ -7,7 +7,6 @@ from tests.property.naive_checks import (
     check_market_order,
     check_phase,
     check_price,
-    check_protection,
     check_total,
 )
 from tests.property.naive_funds import NaiveFunds
@@ -34,7 +33,8 @@ class NaiveAmending(NaiveFunds):
         market = self.markets[command.market_id]
         if market.others(order):
             raise RefusedError("order_in_list")
-        check_protection(market, order)
+        if not order.waits and command.trigger_ticks is not None:
+            raise RefusedError("not_triggerable")
         check_phase(market, order)
         price = command.price_ticks if command.price_ticks is not None else order.price
         quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
@@ -48,8 +48,6 @@ class NaiveAmending(NaiveFunds):
         check_total(market, order, quantity)
         if order.post_only and market.crosses(order.side, price):
             raise RefusedError("post_only_would_cross")
-        if command.trigger_ticks is not None:
-            raise RefusedError("not_triggerable")
         rules = market.rules
         left = quantity - order.filled - order.prevented
         needed = left * (price * rules.tick_lot_units if order.side == "buy" else rules.lot_units)

@@ -352,7 +352,7 @@ class NaiveExchange(NaiveAmending):
             if about is not None and order.fires_on == "rise":
                 about = replace(order, mark=about).turn()
         if about is None:
-            raise RefusedError("no_reference_price")
+            raise RefusedError("no_reference_price" if is_trailing(order) else "list_not_possible")
         above = -(-about * market.rules.protection_ppm // 1_000_000)
         order.protection = min(about + above, market.rules.max_price_ticks)
 

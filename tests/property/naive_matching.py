@@ -147,8 +147,10 @@ def look(market: NaiveMarket, log: Log, looked: int) -> int:
     for entry in new:
         if entry[0] == "trade":
             reach(market, "last", entry[4])
+    react(market, new, log)
+    before = len(log)
     protect(market, new, log)
-    react(market, log[looked:], log)
+    react(market, log[before:], log)
     if market.phase != "continuous":
         return len(log)
     for side, name in (("buy", "bid"), ("sell", "ask")):

@@ -78,6 +78,8 @@ class NaiveOrder:
     @property
     def fires_on(self) -> str:
         """Whether its turn comes by a rise or a fall."""
+        if self.asked.trail_ticks is not None or self.asked.trail_bps is not None:
+            return "rise" if self.side == "buy" else "fall"
         return "rise" if (self.asked.trigger == "stop") == (self.side == "buy") else "fall"
 
     def turn(self) -> int:

@@ -15,7 +15,6 @@ LONG_FUNCTIONS = {
 LONG_MODULES = {
     "tests/exchange.py": 446,
     "tests/integration/accounts/test_door.py": 414,
-    "tests/integration/binance/rest/test_orders.py": 445,
     "tests/integration/socket/test_socket.py": 444,
     "tests/integration/zavora/test_connection_bounds.py": 496,
     "zavora/serving/daphne_server.py": 411,

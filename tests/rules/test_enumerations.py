@@ -18,7 +18,7 @@ from matching.commands.cancel import CancelOrder
 from matching.commands.due import FireTimer
 from matching.commands.place import PlaceOrder
 from matching.engine import commands, events, orders, rules
-from matching.models import Market, Order, OrderConditions, TrailMark
+from matching.models import Market, Order, OrderConditions, OrderList, TrailMark
 from tests.rules import exceptions
 from tests.rules.source import ROOT, last_name, python_files, require_only, tree_of
 
@@ -73,6 +73,8 @@ STORED = {
     "trigger's price": (orders.TriggerReference, OrderConditions.TriggerBy),
     "trigger's state": (orders.TriggerState, OrderConditions.TriggerState),
     "reference": (rules.Reference, TrailMark.Reference),
+    "leg": (orders.Leg, OrderConditions.Leg),
+    "list": (wire.ListKind, OrderList.Kind),
 }
 REFUSALS = frozenset({"OrderRejected", "Refused"})
 

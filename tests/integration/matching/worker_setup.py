@@ -293,7 +293,7 @@ def journal(shard_id: int = 0) -> list[tuple[str, str, str]]:
 def assert_sound(shard_id: int = 0) -> None:
     """The money adds up, and the journal has no gap."""
     breaks = [found.text() for found in reconcile()]
-    assert breaks == []
+    assert not breaks, "\n".join(breaks)
     sequences = list(
         Command.objects.filter(shard_id=shard_id)
         .order_by("sequence")

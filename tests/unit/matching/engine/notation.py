@@ -193,9 +193,9 @@ class Desk:
         self.time_us += 1
         return self.apply(Continue(MARKET_ID, self.time_us))
 
-    def place_list(self, kind: str, orders: str) -> list[Event]:
+    def place_list(self, kind: str, orders: str, available: int) -> list[Event]:
         """Place a list of the taker's orders, which are separated by ``|``."""
-        places = [self.command(text) for text in orders.split(" | ")]
+        places = [self.command(text, available=available) for text in orders.split(" | ")]
         legs = (*LEGS[kind], *(None for _ in places))  # too many is for the engine to refuse
         list_id = places[0].order_id
         terms = [
@@ -259,7 +259,7 @@ class Desk:
             account, _, words = rest.partition(" ")
             return self.protect(account, words)
         if first.removesuffix(":") in LEGS:
-            return self.place_list(first.removesuffix(":"), rest)
+            return self.place_list(first.removesuffix(":"), rest, available)
         if first == "elsewhere":
             return self.apply(msgspec.structs.replace(self.command(rest), market_id=MARKET_ID + 1))
         if first == "rule":

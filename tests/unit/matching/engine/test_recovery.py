@@ -188,6 +188,37 @@ def test_orders_that_wait_and_contradict_themselves_are_not_loaded(name, change,
         Engine().load(markets=[SNAPSHOT], orders=orders)
 
 
+@pytest.mark.parametrize(
+    ("orders", "name", "change"),
+    [
+        ("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s", "t", {"hold_units": 49}),
+        ("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s", "s", {"hold_units": 1}),
+        ("oto: buy 5 @ 99 #w | sell 5 @ 110 #t", "w", {"hold_units": 2474}),
+        ("oto: buy 5 @ 99 #w | sell 5 @ 110 #t", "t", {"hold_units": 51}),
+    ],
+)
+def test_lists_that_do_not_hold_what_they_need_are_not_loaded(orders, name, change):
+    desk = Desk()
+    desk.step(orders)
+    orders = _orders(desk.engine)
+    position = [order.terms.client_order_id for order in orders].index(name)
+    orders[position] = changed(orders[position], change)
+
+    with pytest.raises(EngineError, match="does not hold what it needs"):
+        Engine().load(markets=[SNAPSHOT], orders=orders)
+
+
+def test_a_working_order_whose_followers_are_gone_is_loaded_as_one_that_stands_alone():
+    desk = Desk()
+    desk.step("oto: buy 5 @ 99 #w | sell 5 @ 110 #t")
+    working = [order for order in _orders(desk.engine) if order.terms.client_order_id == "w"]
+    engine = Engine()
+
+    engine.load(markets=[SNAPSHOT], orders=working)
+
+    assert [order.order_id for order in engine.market(MARKET_ID).open_orders()] == [1]
+
+
 def test_market_is_loaded_once():
     engine = Engine()
     engine.load(markets=[SNAPSHOT], orders=[])

@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
+from matching.engine.changing import CLOSED_MAX
 from matching.engine.commands import Continue, Expire
 from matching.engine.engine import EXPIRIES_MAX
 from matching.engine.events import (
@@ -22,6 +23,7 @@ from matching.engine.events import (
     TrailMoved,
 )
 from matching.engine.firing import CHAIN_MAX
+from matching.engine.trailing import Trail
 from tests.unit.matching.engine.notation import MARKET_ID, SECOND_US, Desk, depth, end, refusals
 
 CHAIN_LENGTH = 10_000
@@ -120,6 +122,15 @@ def test_an_order_that_trails_tells_from_where_and_the_last_one_that_nobody_does
     assert first == []
     assert [(e.number, e.price_ticks) for e in last] == [(up[0].number, None)]
     assert desk.engine.market(MARKET_ID).snapshot().trails == ()
+
+
+def test_to_take_out_a_mark_that_is_not_there_is_nothing():
+    trail = Trail(rises=False)
+    trail.put_mark(7, 100)
+
+    trail.put_mark(6, None)
+
+    assert list(trail.marks()) == [(7, 100)]
 
 
 def test_an_order_that_begins_to_trail_is_shifted():
@@ -221,6 +232,32 @@ def test_orders_that_came_and_went_do_not_pile_up_among_what_is_due():
 @pytest.mark.parametrize("command", [Expire(99, 1), Continue(99, 1)])
 def test_nothing_is_due_in_a_market_that_is_not_there(command):
     assert refusals(Desk().apply(command)) == ["market_not_found"]
+
+
+def test_an_auction_that_ends_by_itself_is_known_by_market_and_time():
+    desk = Desk()
+    engine = desk.engine
+    assert engine.next_auction_end_us() is None
+
+    desk.step("phase auction until 20")
+
+    assert engine.next_auction_end_us() == 20 * SECOND_US
+    assert engine.ending_auctions(20 * SECOND_US - 1) == []
+    assert engine.ending_auctions(20 * SECOND_US) == [(MARKET_ID, 20 * SECOND_US)]
+    desk.step("auction ends")
+    assert engine.ending_auctions(20 * SECOND_US) == []
+
+
+def test_a_market_that_closes_ends_a_bounded_number_by_one_command():
+    desk = Desk(f"{CLOSED_MAX + 1} x sell 1 @ 101 #a", cancels_on_close=True)
+
+    first = desk.phase("closed")
+    assert sum(isinstance(event, OrderClosed) for event in first) == CLOSED_MAX
+    assert desk.engine.unfinished_markets() == [MARKET_ID]
+    desk.go_on()
+
+    assert desk.book() == ""
+    assert desk.engine.unfinished_markets() == []
 
 
 def test_what_is_not_due_is_no_event():
