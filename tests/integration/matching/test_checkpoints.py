@@ -1,5 +1,7 @@
 """Checkpoints: made beside a worker, begun from, passed by, and found out where they are wrong."""
 
+import random
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -29,6 +31,7 @@ from tests.integration.matching.worker_setup import (
     DrivenWorker,
     driven_worker,
     rebuilt_hash,
+    until,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -173,6 +176,49 @@ def test_a_checkpoint_is_made_while_a_batch_waits_to_be_committed(
     found = verified()
     assert (found.differences, found.commands) == ([], 1)
     assert found.state_hash == worker.state_hash()
+
+
+def test_checkpoints_are_made_while_the_worker_settles_without_a_pause(
+    worker: DrivenWorker, market: Market, ann: Account, bob: Account
+) -> None:
+    is_over, failures = threading.Event(), []
+
+    def settle() -> None:
+        draw = random.Random(1)
+        try:
+            while not is_over.is_set():
+                price = f"{draw.randint(990, 1010) / 100:.2f}"
+                worker.settle(
+                    *(sells(ann, market, price, "0.003"), buys(bob, market, price, "0.002")),
+                    good_till(buys(ann, market, price, "0.001"), worker.memory.clock_us() + 9_000),
+                    asking(sells(bob, market, "9.90", "0.010"), display_quantity="0.002"),
+                )
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=settle)
+    thread.start()
+    try:
+        made = []
+        for number in range(1, 9):
+            until(
+                lambda so_far=number * 40: worker.memory.position.journal_sequence > so_far,
+                what="commands",
+            )
+            made.append(make_checkpoint(0))
+    finally:
+        is_over.set()
+        thread.join()
+    assert failures == []
+
+    points = [row.journal_sequence for row in made]
+    assert points == sorted(set(points))
+    whole = verified(None)
+    assert (whole.differences, whole.passed) == ([], len(made))
+    for row in made:
+        found = verified(row.id)
+        assert found.differences == []
+        assert found.commands + row.journal_sequence == whole.commands
 
 
 # --- found out ------------------------------------------------------------------------------------
