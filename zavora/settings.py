@@ -282,8 +282,6 @@ ZAVORA_BACKLOG_MAX = env.int("ZAVORA_BACKLOG_MAX", default=20_000)
 # How many commands the worker settles in one transaction at most.
 ZAVORA_BATCH_MAX = env.int("ZAVORA_BATCH_MAX", default=2_000)
 ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
-# How many checkpoints of its journal a shard keeps; 0: celery makes none.
-ZAVORA_CHECKPOINTS_KEPT = env.int("ZAVORA_CHECKPOINTS_KEPT", default=14)
 # Refuse to start where a commit waits for no replica: without one this machine's disk is all.
 ZAVORA_REQUIRE_SYNC_REPLICA = env.bool("ZAVORA_REQUIRE_SYNC_REPLICA", default=False)
 ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])

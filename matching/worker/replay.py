@@ -243,17 +243,20 @@ class _Replay:
 
     def _note_trades(self, outcome: Outcome) -> None:
         """Take up a step's trades with their entries, told to the client or not, and who met."""
-        trades = [trade for market in outcome.markets.values() for trade in market.trades]
-        entries: dict[int, list[EntryRow]] = {}
-        for entry in outcome.entries:
-            entries.setdefault(entry.trade_id, []).append(entry)
-        self._trades += zip(trades, entries.values(), strict=True)
-        outcome.entries.clear()
-        for market in outcome.markets.values():
+        markets = outcome.markets.values()
+        trades = [trade for market in markets for trade in market.trades]
+        if trades or outcome.entries:
+            entries: dict[int, list[EntryRow]] = {}
+            for entry in outcome.entries:
+                entries.setdefault(entry.trade_id, []).append(entry)
+            self._trades += zip(trades, entries.values(), strict=True)
+            outcome.entries.clear()
+        for market in markets:
             market.trades.clear()
-            # Of each the maker is told, and the taker.
-            met = (change.prevented for change in market.changes if not change.is_maker)
-            self._prevented += (prevented for prevented in met if prevented is not None)
+            for change in market.changes:
+                # Of each the maker is told, and the taker.
+                if change.prevented is not None and not change.is_maker:
+                    self._prevented.append(change.prevented)
             market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------

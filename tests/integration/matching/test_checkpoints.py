@@ -2,29 +2,31 @@
 
 import random
 import threading
-import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 from typing import Any
 
-import msgspec
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection as django_connection
 
 from accounts.models import Account
 from matching.models import Checkpoint, CheckpointPart, Market, Order, PreventedMatch
 from matching.rows.checkpoints import FORMAT
 from matching.tasks import make_checkpoints
 from matching.worker.checkpoints import (
-    LATEST,
     NoCheckpoint,
     Unsound,
     keep_checkpoints,
     make_checkpoint,
 )
-from matching.worker.connection import connect
-from matching.worker.replay import Verified, verify_shard
+from tests.integration.matching.checkpoint_setup import (
+    LATER_US,
+    OPEN_ORDERS,
+    change,
+    settle_every_kind,
+    verified,
+)
 from tests.integration.matching.conditions_setup import asking, buys, good_till, sells
 from tests.integration.matching.worker_setup import (
     Clock,
@@ -35,8 +37,6 @@ from tests.integration.matching.worker_setup import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-LATER_US = 60_000_000
 
 
 @pytest.fixture
@@ -54,44 +54,7 @@ def worker(market: Market, ann: Account, bob: Account, clock: Clock) -> Iterator
 def of_every_kind(
     worker: DrivenWorker, market: Market, ann: Account, bob: Account, clock: Clock
 ) -> Callable[[], None]:
-    """Settle orders that rest, wait, trail, hide and end by the clock, and a switch."""
-
-    def settle() -> None:
-        worker.settle(sells(ann, market, "10.00", "0.1"), buys(bob, market, "10.00", "0.1"))
-        replies = worker.settle(
-            good_till(buys(ann, market, "9.00"), clock.time_us + LATER_US),
-            asking(buys(ann, market, "9.00"), display_quantity="0.100", self_trade="both"),
-            asking(sells(ann, market, None), trigger="stop", trigger_price="8.00"),
-            asking(buys(ann, market, None), trigger="stop", trail_bps=90, activation_price="9.50"),
-            asking(
-                buys(ann, market, None),
-                own={"quantity": None, "quote_quantity": "5"},
-                trigger="take_profit",
-                trigger_price="8.00",
-                protection_price="8.10",
-            ),
-            asking(sells(ann, market, "7.00"), trigger="stop", trail_price="0.50"),
-            asking(
-                sells(ann, market, "9.00"),
-                own={"post_only": True, "time_in_force": "day"},
-                slides=True,
-            ),
-            sells(bob, market, "11.00"),
-            good_till(buys(ann, market, "5.00"), clock.time_us + LATER_US),
-        )
-        assert [reply.code for reply in replies] == [""] * len(replies)
-
-    return settle
-
-
-def verified(start: int | str | None = LATEST) -> Verified:
-    with connect(shard_id=0, owner="verify") as session:
-        return verify_shard(session, 0, start=start)
-
-
-def change(statement: str, *values: Any) -> None:
-    with django_connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    return partial(settle_every_kind, worker, market, ann, bob, clock.time_us + LATER_US)
 
 
 # --- begun from, and passed -----------------------------------------------------------------------
@@ -109,7 +72,7 @@ def test_what_was_remembered_is_taken_up_and_goes_on_as_the_worker_did(
     before = worker.memory.position.journal_sequence
     made = make_checkpoint(0)
     assert (made.journal_sequence, made.state_hash) == (before, worker.state_hash())
-    assert made.open_orders == Order.objects.filter(status="new").count() == 9
+    assert made.open_orders == Order.objects.filter(status="new").count() == OPEN_ORDERS
     worker.leave()
 
     # Another worker: stops fire, a trail moves, slices and times run out, owners meet themselves.
@@ -221,126 +184,6 @@ def test_checkpoints_are_made_while_the_worker_settles_without_a_pause(
         assert found.commands + row.journal_sequence == whole.commands
 
 
-# --- found out ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("statement", "told"),
-    [
-        ("UPDATE matching_checkpoint SET state_hash = repeat('0', 64)", "another checkpoint"),
-        ("UPDATE matching_checkpoint SET journal_sequence = 3", "another checkpoint"),
-        ("UPDATE matching_checkpoint SET digest = repeat('0', 64)", "another one than was stored"),
-        ("DELETE FROM matching_checkpointpart WHERE number = 1", "part 1 of 2 is missing"),
-        (
-            "UPDATE matching_checkpointpart SET body = substring(body FOR 100) WHERE number = 1",
-            "part 1 is cut off",
-        ),
-        (
-            "UPDATE matching_checkpointpart SET body = overlay(body PLACING '\\xff' FROM 40)",
-            "damaged",
-        ),
-    ],
-)
-def test_a_damaged_one_is_told_and_never_begun_from(
-    worker: DrivenWorker, of_every_kind: Callable[[], None], statement: str, told: str
-) -> None:
-    of_every_kind()
-    make_checkpoint(0)
-    change(statement)
-
-    with pytest.raises(Unsound, match=told):
-        verified()
-    differences = verified(None).differences
-    assert any(told in difference for difference in differences), differences
-
-
-def forge(edit: Callable[[list[dict[str, Any]]], None], *, part: int = 1) -> None:
-    """Change a body as somebody would who knows how it is written, its digest with it."""
-    import hashlib
-
-    row = Checkpoint.objects.get()
-    bodies = [
-        bytes(stored.body)
-        for stored in CheckpointPart.objects.filter(checkpoint=row).order_by("number")
-    ]
-    values = msgspec.json.decode(zlib.decompress(bodies[part]))
-    edit(values)
-    bodies[part] = zlib.compress(msgspec.json.encode(values))
-    CheckpointPart.objects.filter(checkpoint=row, number=part).update(body=bodies[part])
-    Checkpoint.objects.update(digest=hashlib.sha256(b"".join(bodies)).hexdigest())
-
-
-def set_first_rate(orders: list[dict[str, Any]]) -> None:
-    orders[0]["maker_ppm"] += 1
-
-
-def set_rules(head: Any) -> None:
-    head["terms"][0]["rules"]["taker_fee_ppm"] += 1
-
-
-def test_a_forged_order_has_another_hash(
-    worker: DrivenWorker, of_every_kind: Callable[[], None]
-) -> None:
-    of_every_kind()
-    make_checkpoint(0)
-    forge(set_first_rate)
-
-    with pytest.raises(Unsound, match="is not what it says"):
-        verified()
-    (difference,) = verified(None).differences
-    assert "is not what it says" in difference
-
-
-def test_forged_rules_are_found_by_a_replay_from_the_beginning(
-    worker: DrivenWorker, of_every_kind: Callable[[], None]
-) -> None:
-    of_every_kind()
-    make_checkpoint(0)
-    forge(set_rules, part=0)
-
-    (difference,) = verified(None).differences
-    assert difference.endswith("its markets have other rules than the journal says")
-
-
-def test_a_forged_one_whose_hashes_fit_is_found_by_both_replays(
-    worker: DrivenWorker, market: Market, bob: Account, of_every_kind: Callable[[], None]
-) -> None:
-    """Whoever forges the order, the hash and the digest still has the journal against them."""
-    of_every_kind()
-    make_checkpoint(0)
-    forge(set_first_rate)
-    with pytest.raises(Unsound) as unsound:
-        verified()
-    forged_hash = str(unsound.value).split("has the hash ")[1].split(",")[0]
-    forge(lambda head: head.update(state_hash=forged_hash), part=0)  # type: ignore[attr-defined]
-    Checkpoint.objects.update(state_hash=forged_hash)
-
-    begun = verified().differences
-    assert len(begun) == 1
-    assert begun[0].startswith("engine: ")
-    assert any(d.startswith("checkpoint ") for d in verified(None).differences)
-
-
-def test_one_of_a_point_that_the_journal_lacks_is_told(
-    worker: DrivenWorker, of_every_kind: Callable[[], None]
-) -> None:
-    of_every_kind()
-    make_checkpoint(0)
-    Checkpoint.objects.update(journal_sequence=1_000)
-    (difference,) = verified(None).differences
-    assert difference.endswith("of command 1000, which the journal lacks")
-
-
-def test_tables_that_were_changed_are_found_from_a_checkpoint_as_well(
-    worker: DrivenWorker, market: Market, bob: Account, of_every_kind: Callable[[], None]
-) -> None:
-    make_checkpoint(0)
-    of_every_kind()
-    change("UPDATE matching_trade SET maker_fee = maker_fee + 1")
-    change("UPDATE matching_order SET filled_quote = filled_quote + 1 WHERE status = 'filled'")
-    assert [text.split()[0] for text in verified().differences] == ["order", "order", "trade"]
-
-
 # --- told -----------------------------------------------------------------------------------------
 
 
@@ -373,8 +216,9 @@ def test_commands_make_one_and_begin_from_it(
     made, told = StringIO(), StringIO()
     call_command("make_checkpoint", stdout=made)
     row = Checkpoint.objects.get()
-    assert f"shard 0: checkpoint {row.pk} after command {row.journal_sequence}: 9 open" in (
-        made.getvalue()
+    assert (
+        f"shard 0: checkpoint {row.pk} after command {row.journal_sequence}: {OPEN_ORDERS} open"
+        in (made.getvalue())
     )
 
     call_command("verify_journal", "--from-checkpoint", stdout=told)

@@ -91,13 +91,13 @@ def order(number: int, conditions: Conditions = UNCONDITIONAL) -> Order:
 
 
 def written(orders: list[Order]) -> Tables:
-    tables = Tables()
-    assert write_checkpoint(tables, HEAD, orders) == 1  # type: ignore[arg-type]
+    tables: Any = Tables()
+    assert write_checkpoint(tables, HEAD, orders) == 1
     return tables
 
 
-def read(tables: Tables, row: CheckpointRow) -> tuple[Head, list[Order]]:
-    return read_body(tables, row)  # type: ignore[arg-type]
+def read(tables: Any, row: CheckpointRow) -> tuple[Head, list[Order]]:
+    return read_body(tables, row)
 
 
 def fields(orders: list[Order]) -> list[Any]:
@@ -181,8 +181,8 @@ def test_an_engine_goes_on_as_the_one_that_was_stored() -> None:
         engine.apply(
             Place(
                 market_id=7, account_id=5, owner_id=0, order_id=2, terms=taker,
-                price_ticks=None, quantity_lots=2, available_units=10**30, maker_ppm=0, taker_ppm=10,
-                time_us=3,
+                price_ticks=None, quantity_lots=2, available_units=10**30, maker_ppm=0,
+                taker_ppm=10, time_us=3,
             )
         )  # fmt: skip
         engines.append(engine)
