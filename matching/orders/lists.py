@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from matching.models import Order, OrderList
+from matching.models import Order, OrderConditions, OrderList
 from matching.orders.legs import list_state, order_ids_of
 from matching.orders.selectors import PAGE_MAX
 from matching.wire import ListState
@@ -17,6 +17,31 @@ def get_order_list(list_id: int, *, account_ids: Iterable[int]) -> OrderList:
     if row is None:
         raise OrderNotFound("There is no such list of orders.")
     return row
+
+
+def list_lists_by_id(list_ids: Iterable[int], *, account_id: int) -> list[OrderList]:
+    """Return those of the lists that are the account's, by ascending id."""
+    rows = OrderList.objects.filter(pk__in=list(list_ids), account_id=account_id)
+    return list(rows.order_by("pk"))
+
+
+def list_ids_of(order_ids: Iterable[int]) -> dict[int, int]:
+    """Return the lists of those of the orders that are in one, by order."""
+    rows = OrderConditions.objects.filter(pk__in=set(order_ids), list_id__gt=0)
+    return dict(rows.values_list("pk", "list_id"))
+
+
+def open_list_names(account_id: int) -> dict[int, dict[int, str | None]]:
+    """Return the client order ids of the orders of an account's lists that are not done, by list.
+
+    All of them: they are as many as an account may have orders open.
+    """
+    rows = OrderList.objects.filter(account_id=account_id, done_at=None)
+    ids = {row.pk: order_ids_of(row.pk, row.kind) for row in rows}  # type: ignore[arg-type]
+    wanted = [order_id for order_ids in ids.values() for order_id in order_ids]
+    orders = Order.objects.filter(pk__in=wanted)
+    names = dict(orders.values_list("pk", "client_order_id"))
+    return {pk: {id_: names.get(id_) for id_ in order_ids} for pk, order_ids in ids.items()}
 
 
 def find_order_list_by_client_id(client_list_id: str, *, account_id: int) -> OrderList | None:
