@@ -53,13 +53,13 @@ def leg(side, order_type="Limit", quantity="1", **fields):
     return {"side": side, "order_type": order_type, "quantity": quantity, **fields}
 
 
-TAKE = leg("Sell", price="110")
-STOP = leg("Sell", "Stop", stop_price="90")
+TAKING = leg("Sell", price="110")
+STOPPING = leg("Sell", "Stop", stop_price="90")
 ENTRY = leg("Buy", price="99")
 
 
 def test_one_cancels_the_other(desk):
-    placed = desk.place("OCO", TAKE, STOP)
+    placed = desk.place("OCO", TAKING, STOPPING)
 
     made = placed["list"]
     assert made["user_id"] == desk.account
@@ -73,7 +73,7 @@ def test_one_cancels_the_other(desk):
 
 
 def test_orders_follow_the_one_that_fills(desk):
-    placed = desk.place("OTOCO", ENTRY, TAKE, STOP, client_list_id="bracket")
+    placed = desk.place("OTOCO", ENTRY, TAKING, STOPPING, client_list_id="bracket")
     made = placed["list"]
     assert made["client_list_id"] == "bracket"
     assert [one["leg"] for one in placed["orders"]] == ["Working", "Pending", "Pending"]
@@ -90,16 +90,16 @@ def test_orders_follow_the_one_that_fills(desk):
 
 
 def test_cancelling_one_order_cancels_its_list(desk):
-    placed = desk.place("OTO", ENTRY, TAKE)
+    placed = desk.place("OTO", ENTRY, TAKING)
     desk.person.data("DELETE", f"/orders/{placed['orders'][1]['id']}")
     assert desk.statuses(placed["list"]["id"]) == ("Done", ["Cancelled", "Cancelled"])
 
 
 def test_a_name_places_one_list(desk):
-    first = desk.place("OCO", TAKE, STOP, client_list_id="once")
-    again = desk.place("OCO", TAKE, STOP, client_list_id="once")
+    first = desk.place("OCO", TAKING, STOPPING, client_list_id="once")
+    again = desk.place("OCO", TAKING, STOPPING, client_list_id="once")
     assert again["list"]["id"] == first["list"]["id"]
-    other = desk.body("OCO", TAKE | {"price": "111"}, STOP, client_list_id="once")
+    other = desk.body("OCO", TAKING | {"price": "111"}, STOPPING, client_list_id="once")
     refused = desk.person.post(LISTS, json=other)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
     # An order may be called the same.
@@ -108,8 +108,8 @@ def test_a_name_places_one_list(desk):
 
 
 def test_lists_are_listed(desk):
-    first = desk.place("OCO", TAKE, STOP)["list"]
-    second = desk.place("OTO", ENTRY, TAKE)["list"]
+    first = desk.place("OCO", TAKING, STOPPING)["list"]
+    second = desk.place("OTO", ENTRY, TAKING)["list"]
     desk.person.data("DELETE", f"{LISTS}/{first['id']}")
     path = f"/accounts/{desk.account}/order-lists"
 
@@ -128,12 +128,12 @@ WRONG = [
     ({"kind": "OTOCO"}, "orders"),
     ({"orders": []}, "orders"),
     ({"orders": "two"}, "orders"),
-    ({"orders": [TAKE, 3]}, "orders[1]"),
-    ({"orders": [TAKE, STOP | {"stop_price": None}]}, "orders[1].stop_price"),
-    ({"orders": [TAKE | {"price": "-1"}, STOP]}, "orders[0].price"),
-    ({"orders": [TAKE, STOP | {"user_id": "x"}]}, "orders[1].user_id"),
-    ({"orders": [TAKE, STOP | {"quote_quantity": "5"}]}, "orders[1].quote_quantity"),
-    ({"orders": [TAKE | {"price": "110.001"}, STOP]}, "orders[0].price"),
+    ({"orders": [TAKING, 3]}, "orders[1]"),
+    ({"orders": [TAKING, STOPPING | {"stop_price": None}]}, "orders[1].stop_price"),
+    ({"orders": [TAKING | {"price": "-1"}, STOPPING]}, "orders[0].price"),
+    ({"orders": [TAKING, STOPPING | {"user_id": "x"}]}, "orders[1].user_id"),
+    ({"orders": [TAKING, STOPPING | {"quote_quantity": "5"}]}, "orders[1].quote_quantity"),
+    ({"orders": [TAKING | {"price": "110.001"}, STOPPING]}, "orders[0].price"),
     ({"surprise": 1}, "surprise"),
 ]
 
@@ -141,7 +141,7 @@ WRONG = [
 @pytest.mark.parametrize(("changes", "field"), WRONG, ids=str)
 def test_the_field_at_fault_is_named(desk, exchange, changes, field):
     before = table_state(exchange)
-    answer = desk.person.post(LISTS, json=desk.body("OCO", TAKE, STOP) | changes)
+    answer = desk.person.post(LISTS, json=desk.body("OCO", TAKING, STOPPING) | changes)
     assert answer.status_code == 422
     assert field in answer.json()["error"]["details"]
     assert table_state(exchange) == before
@@ -150,10 +150,14 @@ def test_the_field_at_fault_is_named(desk, exchange, changes, field):
 @pytest.mark.parametrize(
     ("kind", "orders", "reason"),
     [
-        ("OCO", [TAKE, STOP | {"quantity": "2"}], "list_not_possible"),
-        ("OCO", [TAKE, STOP | {"stop_price": "100"}], "would_trigger_at_once"),
-        ("OCO", [TAKE | {"quantity": "11"}, STOP | {"quantity": "11"}], "insufficient_balance"),
-        ("OTO", [ENTRY | {"quantity": "1000"}, TAKE], "insufficient_balance"),
+        ("OCO", [TAKING, STOPPING | {"quantity": "2"}], "list_not_possible"),
+        ("OCO", [TAKING, STOPPING | {"stop_price": "100"}], "would_trigger_at_once"),
+        (
+            "OCO",
+            [TAKING | {"quantity": "11"}, STOPPING | {"quantity": "11"}],
+            "insufficient_balance",
+        ),
+        ("OTO", [ENTRY | {"quantity": "1000"}, TAKING], "insufficient_balance"),
     ],
 )
 def test_a_list_is_refused_whole(desk, exchange, kind, orders, reason):
@@ -165,13 +169,13 @@ def test_a_list_is_refused_whole(desk, exchange, kind, orders, reason):
 
 
 def test_an_order_of_a_list_is_not_amended(desk):
-    placed = desk.place("OCO", TAKE, STOP)
+    placed = desk.place("OCO", TAKING, STOPPING)
     answer = desk.person.patch(f"/orders/{placed['orders'][0]['id']}", json={"quantity": "0.5"})
     assert answer.json()["error"]["details"]["reason"] == "order_in_list"
 
 
 def test_others_lists_are_not_there(desk, bob):
-    made = desk.place("OCO", TAKE, STOP)["list"]
+    made = desk.place("OCO", TAKING, STOPPING)["list"]
     for method in ("GET", "DELETE"):
         for list_id in (made["id"], "1", "x"):
             answer = bob.request(method, f"{LISTS}/{list_id}")
@@ -189,7 +193,7 @@ def test_over_a_socket(desk, exchange):
                     return answer["result"]
 
         ask("authenticate", token=desk.person.token)
-        made = ask("placeOrderList", **desk.body("OCO", TAKE, STOP))["list"]
+        made = ask("placeOrderList", **desk.body("OCO", TAKING, STOPPING))["list"]
         gone = ask("cancelOrderList", list_id=made["id"])
         assert gone["list"] == made | {"status": "Done"}
         assert [one["status"] for one in gone["orders"]] == ["Cancelled", "Cancelled"]

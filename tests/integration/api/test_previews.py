@@ -52,28 +52,28 @@ def body(desk, side="Buy", **fields):
     return {"user_id": desk.account, "market": "BTC/EUR", "side": side, **fields}
 
 
-LIMIT, MARKET = {"order_type": "Limit"}, {"order_type": "Market"}
+AT_LIMIT, AT_MARKET = {"order_type": "Limit"}, {"order_type": "Market"}
 CASES = [
-    {**LIMIT, "price": "100", "quantity": "1"},
-    {**LIMIT, "price": "101", "quantity": "3"},
-    {**LIMIT, "price": "102", "quantity": "3", "time_in_force": "FOK"},
-    {**LIMIT, "price": "101", "quantity": "3", "time_in_force": "FOK"},
-    {**LIMIT, "price": "101", "quantity": "3", "time_in_force": "IOC"},
-    {**LIMIT, "price": "101", "quantity": "1", "post_only": True},
-    {**LIMIT, "price": "101", "quantity": "1", "post_only": True, "post_only_mode": "Slide"},
-    {**LIMIT, "price": "101", "quantity": "3", "display_quantity": "0.5"},
-    {**LIMIT, "price": "101", "quantity": "300"},
-    {**MARKET, "quantity": "2"},
-    {**MARKET, "quantity": "9"},
-    {**MARKET, "quantity": "9", "protection_price": "101"},
-    {**MARKET, "quote_quantity": "250"},
+    {**AT_LIMIT, "price": "100", "quantity": "1"},
+    {**AT_LIMIT, "price": "101", "quantity": "3"},
+    {**AT_LIMIT, "price": "102", "quantity": "3", "time_in_force": "FOK"},
+    {**AT_LIMIT, "price": "101", "quantity": "3", "time_in_force": "FOK"},
+    {**AT_LIMIT, "price": "101", "quantity": "3", "time_in_force": "IOC"},
+    {**AT_LIMIT, "price": "101", "quantity": "1", "post_only": True},
+    {**AT_LIMIT, "price": "101", "quantity": "1", "post_only": True, "post_only_mode": "Slide"},
+    {**AT_LIMIT, "price": "101", "quantity": "3", "display_quantity": "0.5"},
+    {**AT_LIMIT, "price": "101", "quantity": "300"},
+    {**AT_MARKET, "quantity": "2"},
+    {**AT_MARKET, "quantity": "9"},
+    {**AT_MARKET, "quantity": "9", "protection_price": "101"},
+    {**AT_MARKET, "quote_quantity": "250"},
     {"order_type": "Stop", "stop_price": "120", "quantity": "1"},
     {"order_type": "StopLimit", "stop_price": "120", "price": "121", "quantity": "1"},
     {"order_type": "TakeProfit", "stop_price": "1", "quantity": "1"},
-    {**LIMIT, "side": "Sell", "price": "98", "quantity": "2"},
-    {**MARKET, "side": "Sell", "quantity": "2"},
-    {**MARKET, "side": "Sell", "quote_quantity": "150"},
-    {**MARKET, "side": "Sell", "quantity": "11"},
+    {**AT_LIMIT, "side": "Sell", "price": "98", "quantity": "2"},
+    {**AT_MARKET, "side": "Sell", "quantity": "2"},
+    {**AT_MARKET, "side": "Sell", "quote_quantity": "150"},
+    {**AT_MARKET, "side": "Sell", "quantity": "11"},
 ]
 
 
