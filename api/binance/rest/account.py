@@ -17,6 +17,7 @@ from api.binance.words.text import ZERO, eight, ms_of
 from api.transport.threads import read_lasting
 from matching.fees.selectors import fees_in
 from matching.markets.terms import MarketTerms
+from matching.orders.lists import list_ids_of
 from matching.orders.selectors import list_market_orders, list_market_trades
 from matching.rows.trades import trade_state
 from zavora.foundation.times import now_us
@@ -169,8 +170,8 @@ async def list_my_trades(
 ) -> list[Report]:
     """Return the account's trades in a symbol, by ascending id: the newest, or those asked for."""
     terms = find_market(params.needed("symbol")).terms
-    rows = await read_lasting(
-        list_market_trades,
+    rows, list_ids = await read_lasting(
+        _read_trades,
         account_pk,
         terms.market_id,
         from_sequence=params.integer("fromId"),
@@ -179,12 +180,31 @@ async def list_my_trades(
         end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
-    return [
-        reports.my_trade(
-            trade_state(row, terms), terms, is_maker=row.maker_account_id == account_pk
+    shown = []
+    for row in rows:
+        is_maker = row.maker_account_id == account_pk
+        order_id = row.maker_order_id if is_maker else row.taker_order_id
+        shown.append(
+            reports.my_trade(
+                trade_state(row, terms),
+                terms,
+                is_maker=is_maker,
+                order_list_id=list_ids.get(order_id, reports.NO_LIST),
+            )
         )
+    return shown
+
+
+def _read_trades(
+    account_pk: int, market_id: int, **wanted: Any
+) -> tuple[list[Any], dict[int, int]]:
+    """Return trades, and the lists of those of their orders that are in one."""
+    rows = list_market_trades(account_pk, market_id, **wanted)
+    ids = {
+        row.maker_order_id if row.maker_account_id == account_pk else row.taker_order_id
         for row in rows
-    ]
+    }
+    return rows, list_ids_of(ids)
 
 
 def get_order_rates(request: CompatRequest) -> list[Report]:

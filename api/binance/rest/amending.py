@@ -20,6 +20,7 @@ from zavora.foundation.errors import InvalidOrder, OrderNotFound, OrderNotOpen
 _UNKNOWN: Final = "Unknown order sent."
 _OF_REASON: Final = {
     "quantity_not_less": "Order amend (quantity increase) is not supported.",
+    "order_in_list": "Order amend (order of an order list) is not supported.",
     "nothing_to_amend": "The requested action would change no state; rejecting.",
     # The filter has passed it: it is the part that is filled already.
     "quantity_out_of_range": "Order amend (quantity not above what is executed) is not supported.",

@@ -1,6 +1,7 @@
 """What there is to trade, and by which rules: the markets' own terms as symbols and filters."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -19,13 +20,23 @@ from zavora.foundation.money import EXACT, PPM
 from zavora.foundation.times import now_ms
 
 SPOT: Final = "SPOT"
-TRADING: Final = "TRADING"
-_STATUS_OF_PHASE: Final = {"continuous": TRADING, "post_only": TRADING, "closed": "BREAK"}
-_OTHERWISE: Final = "HALT"
-_STATUSES: Final = frozenset({TRADING, "HALT", "BREAK"})
+_STATUS_OF_PHASE: Final[Mapping[str, str]] = {
+    "pre_open": "BREAK",
+    "auction": "AUCTION_MATCH",
+    "continuous": "TRADING",
+    "post_only": "TRADING",
+    "cancel_only": "HALT",
+    "halted": "HALT",
+    "closed": "BREAK",
+}
+_STATUSES: Final = frozenset(_STATUS_OF_PHASE.values())
 _PLAIN_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
 _TRIGGER_TYPES: Final = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
-_POST_ONLY_TYPES: Final = ("LIMIT_MAKER",)
+# What a phase takes beside orders that wait; any other that is not here takes all, or nothing.
+_TYPES_OF_PHASE: Final[Mapping[str, tuple[str, ...]]] = {
+    "post_only": ("LIMIT_MAKER",),
+    "auction": ("LIMIT",),
+}
 
 
 def get_exchange_info(request: CompatRequest) -> Shape:
@@ -73,7 +84,7 @@ def _permissions(params: Params) -> list[str] | None:
 
 def status_of(terms: MarketTerms) -> str:
     """Return whether a market trades, by the published words."""
-    return _STATUS_OF_PHASE.get(terms.rules.phase, _OTHERWISE)
+    return _STATUS_OF_PHASE[terms.rules.phase]
 
 
 def symbol_shape(terms: MarketTerms) -> Shape:
@@ -91,8 +102,8 @@ def symbol_shape(terms: MarketTerms) -> Shape:
         "quoteCommissionPrecision": terms.quote.scale,
         "orderTypes": order_types_of(terms),
         "icebergAllowed": integers.max_iceberg_parts > 1,
-        "ocoAllowed": False,
-        "otoAllowed": False,
+        "ocoAllowed": _takes_triggers(terms),
+        "otoAllowed": True,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": _takes_triggers(terms),
@@ -113,9 +124,10 @@ def symbol_shape(terms: MarketTerms) -> Shape:
 
 def order_types_of(terms: MarketTerms) -> tuple[str, ...]:
     """Return the types of orders that a market takes now."""
-    if terms.rules.phase == "post_only":
-        return _POST_ONLY_TYPES
-    return _PLAIN_TYPES + _TRIGGER_TYPES if _takes_triggers(terms) else _PLAIN_TYPES
+    phase = terms.rules.phase
+    plain = _TYPES_OF_PHASE.get(phase, _PLAIN_TYPES)
+    is_waiting_taken = _takes_triggers(terms) and phase != "post_only"
+    return plain + _TRIGGER_TYPES if is_waiting_taken else plain
 
 
 def _takes_triggers(terms: MarketTerms) -> bool:

@@ -54,7 +54,7 @@ def read_figure(params: Params, name: str, scale: int) -> str | None:
     if text is not None and "." in text:
         fraction = text.partition(".")[2]
         if len(fraction) > scale and len(fraction.rstrip("0")) > scale:
-            raise errors.too_precise(name)
+            raise errors.too_precise(params.sent_as(name))
     return text
 
 

@@ -59,8 +59,12 @@ def check_required(params: Params) -> None:
     """Raise -1102 for what a new order of its type must have and has not."""
     params.require("symbol", "side", "type")
     kind = KINDS.get(params.needed("type"))
-    if kind is None:
-        return  # a wrong value, which comes later
+    if kind is not None:  # else it is a wrong value, which comes later
+        check_required_by(kind, params)
+
+
+def check_required_by(kind: OrderKind, params: Params) -> None:
+    """Raise -1102 for what an order of a kind must have and has not."""
     params.require(*kind.required)
     if kind.trigger is not None:
         _require_one(params, "stopPrice", "trailingDelta")
@@ -73,7 +77,7 @@ def check_excluded(params: Params, kind: OrderKind) -> None:
     for name in kind.excluded:
         # Clients send a zero for what they do not ask for.
         if name in params and not (name == "icebergQty" and _is_zero(params, name)):
-            raise errors.not_required(name)
+            raise errors.not_required(params.sent_as(name))
 
 
 def _is_zero(params: Params, name: str) -> bool:
@@ -83,4 +87,4 @@ def _is_zero(params: Params, name: str) -> bool:
 
 def _require_one(params: Params, name: str, other: str) -> None:
     if not (params.get(name) or params.get(other)):
-        raise errors.one_of_two(name, other)
+        raise errors.one_of_two(params.sent_as(name), params.sent_as(other))

@@ -4,6 +4,7 @@ Each takes the parameters, the caller, the account's primary key and the request
 a published error (or one that ``failures.known_compat_error`` knows) and returns a plain object.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from django.db import DatabaseError, InterfaceError
 
 from accounts.access.callers import Caller
 from api.binance import limits
+from api.binance.rest.list_rows import cancelled_lists
 from api.binance.rest.new_orders import NewOrder, read_new_order
 from api.binance.rest.order_kinds import check_required
 from api.binance.rest.order_names import check_named_order, name_of, named_order
@@ -27,6 +29,8 @@ from api.transport.threads import in_thread, read_lasting
 from matching import wire
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
+from matching.commands.place import PlaceOrder
+from matching.commands.place_list import PlaceList
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
     OPEN_PAGE,
@@ -71,21 +75,36 @@ async def _send(order: NewOrder, request_id: str) -> Report:
 
 async def send_counted(order: NewOrder, request_id: str) -> Report:
     """Send an order that is counted already; one that is refused counts no more."""
-    account_pk = order.command.account_id
+    reply = await submit_counted(order.command, request_id)
+    return await placed(reply.orders[0], reply.trades, order.terms, order.response_type)
+
+
+async def submit_counted(
+    command: PlaceOrder | PlaceList, request_id: str, *, count: int = 1
+) -> wire.Reply:
+    """Submit so many orders that are counted already; what is refused counts no more."""
     try:
-        reply = await submit(order.command, request_id)
+        return await submit(command, request_id)
     except OutcomeUnknown:
         raise  # it may live, so it counts
     except ZavoraError:
-        limits.give_order_back(account_pk)
+        limits.give_order_back(command.account_id, count)
         raise
-    state = reply.orders[0]
-    if order.response_type == "ACK":
-        return reports.ack(state, order.terms)
+
+
+async def placed(
+    state: wire.OrderState,
+    trades: Sequence[wire.TradeState],
+    terms: MarketTerms,
+    response_type: str,
+) -> Report:
+    """Return the answer to a new order, with the trades that it had at once where they belong."""
+    if response_type == "ACK":
+        return reports.ack(state, terms)
     prevented_id = await _prevented_id(state)
-    if order.response_type == "RESULT":
-        return reports.result(state, order.terms, prevented_id)
-    return reports.full(state, reply.trades, order.terms, prevented_id)
+    if response_type == "RESULT":
+        return reports.result(state, terms, prevented_id)
+    return reports.full(state, trades, terms, prevented_id)
 
 
 async def _prevented_id(state: wire.OrderState) -> int | None:
@@ -123,14 +142,36 @@ async def cancel(params: Params, caller: Caller, account_pk: int, request_id: st
 async def cancel_all(
     params: Params, caller: Caller, account_pk: int, request_id: str
 ) -> list[Report]:
-    """Cancel every open order of the account in a symbol; -2011 where there is none."""
+    """Cancel every open order of the account in a symbol; -2011 where there is none.
+
+    Lists are told as such, before the others.
+    """
     terms = find_traded(params.needed("symbol"), caller).terms
     name = name_of(params, "newClientOrderId")
     command = CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
     reply = await submit(command, request_id)
     if not reply.orders:
         raise errors.unknown_order_to_cancel()
-    return [reports.cancelled(state, terms, name) for state in reply.orders]
+    ended = {id_ for state in reply.orders if (id_ := reports.conditions_of(state).list_id)}
+    lists = await _cancelled_lists(ended, account_pk, terms, name)
+    return lists + [
+        reports.cancelled(state, terms, name)
+        for state in reply.orders
+        if not lists or not reports.conditions_of(state).list_id
+    ]
+
+
+async def _cancelled_lists(
+    list_ids: Collection[int], account_pk: int, terms: MarketTerms, name: str
+) -> list[Report]:
+    """Return lists that a cancel of all has ended, where they can be read; it is done anyway."""
+    if not list_ids:
+        return []
+    try:
+        return await in_thread(cancelled_lists, list_ids, account_pk, terms, name)
+    except (DatabaseError, InterfaceError, Overloaded) as error:
+        log.warning("lists_not_read", error=type(error).__name__)
+        return []
 
 
 async def cancel_one(command: CancelOrder, terms: MarketTerms, request_id: str) -> Report:
@@ -162,15 +203,6 @@ def restriction(params: Params) -> OnlyStatus:
     if word not in RESTRICTIONS:
         raise errors.invalid_cancel_restrictions()
     return RESTRICTIONS[word]
-
-
-# --- order lists ----------------------------------------------------------------------------------
-
-
-async def place_oco(params: Params, _caller: Caller, _account_pk: int, _request_id: str) -> Report:
-    """Refuse an OCO: the engine does not have order lists yet."""
-    find_market(params.needed("symbol"))
-    raise errors.unsupported("OCO orders")
 
 
 # --- queries --------------------------------------------------------------------------------------
@@ -230,11 +262,6 @@ def counted(call: Call) -> Handler:
     return handle
 
 
-def check_oco(params: Params) -> None:
-    """Raise -1102 for what an order list must have and has not."""
-    params.require("symbol", "side", "quantity", "aboveType", "belowType")
-
-
 def _open_orders_weight(params: Params) -> int:
     return 6 if params.get("symbol") else 80
 
@@ -249,5 +276,4 @@ ROUTES: Final[Routes] = {
     ("DELETE", "/api/v3/order"): Route(rest(cancel), 1, _TRADE, required=check_named_order),
     ("GET", "/api/v3/openOrders"): Route(rest(list_open), _open_orders_weight, _READ),
     ("DELETE", "/api/v3/openOrders"): Route(rest(cancel_all), 1, _TRADE, required=_SYMBOL),
-    ("POST", "/api/v3/orderList/oco"): Route(rest(place_oco), 1, _TRADE, required=check_oco),
 }

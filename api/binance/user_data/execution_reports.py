@@ -96,7 +96,7 @@ def execution_report(
         "p": reports.price_text(order),
         "P": _text(reports.stop_price(order)),
         "F": _text(conditions.display_quantity),
-        "g": reports.NO_LIST,
+        "g": reports.list_id(order),
         "C": client_order_id if is_cancel else "",
         "x": PREVENTED if is_prevented else EXECUTIONS[change.kind],
         "X": reports.status_word(order),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from accounts.money import selectors
 from api.binance.user_data.execution_reports import execution_reports
+from api.binance.user_data.list_statuses import ListNames, list_status
 from api.binance.words.symbols import is_offered
 from api.binance.words.text import eight, ms_of_us
 from api.transport.exact_json import encode
@@ -26,6 +27,7 @@ class UserDataCodec:
         self._is_told = is_told
         # Codes of assets by id; loaded before anybody follows an account.
         self._codes: dict[int, str] = {}
+        self.list_names = ListNames()
 
     async def load_assets(self) -> None:
         """Learn the codes of all assets there are."""
@@ -33,12 +35,20 @@ class UserDataCodec:
             self._codes[row.pk] = row.code
 
     def happened(self, view: MarketView, event: AccountEvent) -> list[Message] | None:
-        """Spell what an event of a market did: its steps in order, then the balances after it."""
+        """Spell what an event of a market did: its steps in order, its lists, then the balances.
+
+        None where it tells of what is not known: an asset, or the orders of a list.
+        """
         messages: list[Message] = []
         # Steps in markets that this API does not offer have no symbol; their balances count.
         if self._is_told(view):
             reports = execution_reports(view.terms, event.steps, event.batch_us)
             messages += [_text(report) for report in reports]
+            for state in event.lists:
+                names = self.list_names.of(state, event.steps)
+                if names is None:
+                    return None
+                messages.append(_text(list_status(view.terms, state, names, event.batch_us)))
         if event.balances:
             position = self._position(event.balances, event_us=event.batch_us)
             if position is None:

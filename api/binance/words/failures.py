@@ -20,6 +20,8 @@ _CLOSED: Final = "Market is closed."
 _BALANCE_FULL: Final = "Account balance would become too large."
 _WOULD_TAKE: Final = "Order would immediately match and take."
 _NO_LAST_PRICE: Final = "There is no last price that a trailing order could start from."
+_NO_LIST: Final = "The orders of this list do not go together."
+_PROTECTED: Final = "The protection of this account's quotes has to be reset first."
 _FILTER_OF_REASON: Final = {
     "price_out_of_range": "PRICE_FILTER",
     "price_band": "PERCENT_PRICE_BY_SIDE",
@@ -38,6 +40,8 @@ _OF_REASON: Final[dict[str, Callable[[], CompatError]]] = {
     "duplicate_client_order_id": published.duplicate_order,
     "would_trigger_at_once": published.would_trigger,
     "no_reference_price": lambda: published.order_refused(_NO_LAST_PRICE),
+    "list_not_possible": lambda: published.order_refused(_NO_LIST),
+    "protection": lambda: published.order_refused(_PROTECTED),
     "self_trade_mode": published.self_trade_mode_not_allowed,
 }
 

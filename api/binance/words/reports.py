@@ -29,6 +29,7 @@ SELF_TRADE_MODES: Final[Mapping[str, str]] = {
 SIDES: Final = {"buy": "BUY", "sell": "SELL"}
 # Orders that end by themselves (v1 has them) have no published word: until then they rest.
 TIMES_IN_FORCE: Final = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK", "gtd": "GTC", "day": "GTC"}
+PENDING_NEW: Final = "PENDING_NEW"
 STATUSES: Final = {
     "new": "NEW",
     "partially_filled": "PARTIALLY_FILLED",
@@ -39,7 +40,7 @@ STATUSES: Final = {
 _TYPES: Final = {"limit": "LIMIT", "market": "MARKET"}
 _TRIGGERS: Final = {"stop": "STOP_LOSS", "take_profit": "TAKE_PROFIT"}
 _UNCONDITIONAL: Final = Conditions()
-_EXPECTED: Final = frozenset({"rising", "falling"})
+_EXPECTED: Final = frozenset({"pending", "rising", "falling"})
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -70,10 +71,20 @@ def lifetime_word(state: wire.OrderState) -> str:
 
 
 def status_word(state: wire.OrderState) -> str:
-    """Return an order's status; one that self-trade prevention closed is EXPIRED_IN_MATCH."""
+    """Return an order's status; one that self-trade prevention closed is EXPIRED_IN_MATCH.
+
+    PENDING_NEW is one that is to follow another of its list.
+    """
     if state.reason == "self_trade":
         return "EXPIRED_IN_MATCH"
+    if state.status == "new" and conditions_of(state).trigger_state == "pending":
+        return PENDING_NEW
     return STATUSES[state.status]
+
+
+def list_id(state: wire.OrderState) -> int:
+    """Return the list that an order is one of, -1: none."""
+    return conditions_of(state).list_id or NO_LIST
 
 
 def self_trade_word(state: wire.OrderState, terms: MarketTerms) -> str:
@@ -99,9 +110,10 @@ def stop_price(state: wire.OrderState) -> str | None:
 
 
 def is_working(state: wire.OrderState) -> bool:
-    """Tell whether an order is, or was, more than one that waits for a price."""
+    """Tell whether an order is, or was, more than one that waits for a price or for another."""
     conditions = conditions_of(state)
-    return conditions.trigger is None or conditions.triggered_us > 0
+    waits_first = conditions.trigger is not None or conditions.leg == "pending"
+    return not waits_first or conditions.triggered_us > 0
 
 
 def working_ms(state: wire.OrderState) -> int:
@@ -143,7 +155,7 @@ def ack(state: wire.OrderState, terms: MarketTerms) -> Report:
     return {
         "symbol": symbol_of(terms),
         "orderId": state.id,
-        "orderListId": NO_LIST,
+        "orderListId": list_id(state),
         "clientOrderId": state.client_order_id or "",
         "transactTime": ms_of_us(state.updated_us),
     }
@@ -178,7 +190,7 @@ def cancelled(state: wire.OrderState, terms: MarketTerms, cancel_name: str) -> R
         "symbol": symbol_of(terms),
         "origClientOrderId": state.client_order_id or "",
         "orderId": state.id,
-        "orderListId": NO_LIST,
+        "orderListId": list_id(state),
         "clientOrderId": cancel_name,
         "transactTime": ms_of_us(state.updated_us),
     }
@@ -197,7 +209,7 @@ def amended(state: wire.OrderState, terms: MarketTerms) -> Report:
         "amendedOrder": {
             "symbol": symbol_of(terms),
             "orderId": state.id,
-            "orderListId": NO_LIST,
+            "orderListId": list_id(state),
             "origClientOrderId": name,
             "clientOrderId": name,
             "price": price_text(state),
@@ -222,7 +234,7 @@ def order(state: wire.OrderState, terms: MarketTerms, prevented_id: int | None =
     return {
         "symbol": symbol_of(terms),
         "orderId": state.id,
-        "orderListId": NO_LIST,
+        "orderListId": list_id(state),
         "clientOrderId": state.client_order_id or "",
         **_figures(state),
         "stopPrice": ZERO,
@@ -312,14 +324,16 @@ def _fill(trade: wire.TradeState, terms: MarketTerms) -> Report:
     }
 
 
-def my_trade(trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Report:
-    """Return a trade as one of its parties sees it."""
+def my_trade(
+    trade: wire.TradeState, terms: MarketTerms, *, is_maker: bool, order_list_id: int = NO_LIST
+) -> Report:
+    """Return a trade as one of its parties sees it. ``order_list_id``: that of its order."""
     charged, asset = commission(trade, terms, is_maker=is_maker)
     return {
         "symbol": symbol_of(terms),
         "id": trade.sequence,
         "orderId": trade.maker_order_id if is_maker else trade.taker_order_id,
-        "orderListId": NO_LIST,
+        "orderListId": order_list_id,
         "price": eight(trade.price),
         "qty": eight(trade.quantity),
         "quoteQty": eight(trade.amount),

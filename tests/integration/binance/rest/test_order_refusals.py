@@ -192,12 +192,3 @@ def test_a_halted_market_is_closed_but_lets_orders_go(ann: Bot, exchange: Exchan
     finally:
         exchange.manage("halt_market", "BTC/EUR", "--resume")
     assert ann.limit("BUY", "100", "1")["status"] == "NEW"
-
-
-def test_an_order_list_is_answered_as_not_offered(ann: Bot) -> None:
-    legs = {"aboveType": "LIMIT_MAKER", "abovePrice": "110", "belowType": "STOP_LOSS"}
-    terms = {"symbol": SYMBOL, "side": "SELL", "quantity": "1", **legs, "belowStopPrice": "90"}
-
-    answer = ann.refused("POST", "/api/v3/orderList/oco", **terms)
-
-    assert answer == (-2010, "OCO orders are not supported for this symbol.")

@@ -153,7 +153,7 @@ def test_a_market_order_that_enters_takes_what_there_is(ann: Bot, ben: Bot) -> N
 @pytest.mark.parametrize("kind", ["STOP_LOSS", "TAKE_PROFIT"])
 def test_a_trailing_order_turns_with_the_market(ann: Bot, ben: Bot, kind: str) -> None:
     order = stop(ann, "SELL", kind, trailingDelta="1000")
-    assert order["trailingDelta"] == 1_000
+    assert (order["type"], order["trailingDelta"]) == (kind, 1_000)
     assert order["trailingTime"] == order["transactTime"]
     assert order["workingTime"] == -1
     assert "stopPrice" not in order
@@ -177,7 +177,8 @@ def test_a_stop_price_says_from_where_on_it_trails(
     ann: Bot, ben: Bot, side: str, kind: str, stop_price: str, before: Any, then: Any
 ) -> None:
     order = stop(ann, side, kind, trailingDelta="1000", stopPrice=stop_price)
-    assert (order["stopPrice"], order["trailingTime"]) == (f"{stop_price}.00000000", -1)
+    assert (order["type"], order["stopPrice"]) == (kind, f"{stop_price}.00000000")
+    assert order["trailingTime"] == -1
     trade_at(ann, ben, *before)
     assert shown(ann, order)["trailingTime"] == -1
     trade_at(ann, ben, *then[:-1])
