@@ -37,7 +37,7 @@ def open_list_names(account_id: int) -> dict[int, dict[int, str | None]]:
     All of them: they are as many as an account may have orders open.
     """
     rows = OrderList.objects.filter(account_id=account_id, done_at=None)
-    ids = {row.pk: order_ids_of(row.pk, row.kind) for row in rows}  # type: ignore[arg-type]
+    ids = {row.pk: state_of_row(row).order_ids for row in rows}
     wanted = [order_id for order_ids in ids.values() for order_id in order_ids]
     orders = Order.objects.filter(pk__in=wanted)
     names = dict(orders.values_list("pk", "client_order_id"))

@@ -121,9 +121,12 @@ METHODS = {
     " avgPrice ticker.24hr ticker.price ticker.book",
     "private": "order.place order.test order.status order.cancel order.cancelReplace"
     " openOrders.status openOrders.cancelAll allOrders myTrades account.status"
-    " account.rateLimits.orders orderList.place.oco userDataStream.start userDataStream.ping"
-    " userDataStream.stop session.logon session.status session.logout session.subscriptions"
-    " userDataStream.subscribe userDataStream.subscribe.signature userDataStream.unsubscribe",
+    " account.rateLimits.orders orderList.place orderList.place.oco"
+    " orderList.place.oto orderList.place.otoco orderList.cancel orderList.status"
+    " openOrderLists.status allOrderLists userDataStream.start userDataStream.ping"
+    " userDataStream.stop session.logon session.status session.logout"
+    " session.subscriptions userDataStream.subscribe"
+    " userDataStream.subscribe.signature userDataStream.unsubscribe",
 }
 
 
