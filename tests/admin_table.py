@@ -81,6 +81,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "halt": "matching.change_market",
         "resume": "matching.change_market",
         "cancel_only": "matching.change_market",
+        "auction": "matching.change_market",
+        "close": "matching.change_market",
     },
     "matching.feetier": {
         "add": "accounts.change_fees",
@@ -96,6 +98,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.orderconditions": {},
     "matching.preventedmatch": {},
     "matching.trailmark": {},
+    "matching.orderlist": {},
+    "matching.protection": {},
     "matching.orderkey": {},
     "matching.trade": {},
     "matching.command": {},

@@ -52,7 +52,9 @@ from matching.models import (
     Order,
     OrderConditions,
     OrderKey,
+    OrderList,
     PreventedMatch,
+    Protection,
     Shard,
     Switch,
     Trade,
@@ -206,6 +208,14 @@ class Desk:
             maker_order=taker, taker_order=taker, maker_account=maker,
             taker_account=taker.account, created_at=TIME,
         )  # fmt: skip
+        OrderList.objects.create(
+            id=self.next_id(), market=self.market, account=maker, kind="oco", created_at=TIME
+        )
+        Protection.objects.get_or_create(
+            market=self.market,
+            account=maker,
+            defaults={"fills_max": 3, "window_ms": 1_000, "began_at": TIME, "quantity": QUANTITY},
+        )
 
     def transfer(self, payer: Account, receiver: Account) -> Transfer:
         """Make a transfer. Here each person has one account, so it is between two of them."""

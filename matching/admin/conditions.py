@@ -1,4 +1,4 @@
-"""Operators' pages of what few orders ask for, of trades that were prevented, and of trails."""
+"""Operators' pages of what few orders ask for, of lists, prevented trades, trails, protections."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,7 +10,15 @@ from django.http import HttpRequest
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account
 from matching.admin.look_ups import find_markets, of_market
 from matching.admin.units import unit_of_base, unit_of_price
-from matching.models import Order, OrderConditions, PreventedMatch, TrailMark
+from matching.models import (
+    Order,
+    OrderConditions,
+    OrderList,
+    PreventedMatch,
+    Protection,
+    TrailMark,
+)
+from matching.orders.legs import order_ids_of
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell, cell_of
 from zavora.foundation.admin.cells import UnitOf, figure, lines, link_to
 from zavora.foundation.admin.search import Branch, numbers
@@ -28,7 +36,7 @@ def conditions_of(order: Order) -> OrderConditions | None:
 def words_of(asked: OrderConditions) -> list[str]:
     """Return conditions as an operator reads them, each a line."""
     price, base = unit_of_price(asked.order), unit_of_base(asked.order)
-    words = []
+    words = [f"{asked.get_leg_display()} of list {asked.list_id}"] if asked.leg else []
     if asked.trigger:
         distance = f"at {figure(asked.trigger_price, price)}"
         if asked.trail_price is not None:
@@ -148,3 +156,41 @@ class TrailMarkAdmin(ReadOnlyAdmin):
     units = {"price": unit_of_price}
     look_ups = (numbers("pk"), of_market())
     searched_by = "market, id"
+
+
+@admin.register(OrderList)
+class OrderListAdmin(ReadOnlyAdmin):
+    """Orders that are one thing."""
+
+    list_display = ("id", "market", "account", "kind", "orders", "client_list_id", "done_at")
+    list_filter = ("market", "kind")
+    list_select_related = ("market__base", "market__quote", "account__owner")
+    sortable_by = ("id",)
+    is_named_by_id = True
+    look_ups = (numbers("pk"), of_account("account"), of_market(is_recent=True))
+    searched_by = f"{ACCOUNT_WORDS}, list id; market, among the newest"
+
+    @cell("orders")
+    def orders(self, request: HttpRequest, row: OrderList) -> str:
+        """Return links to its orders, the working one first."""
+        ids = order_ids_of(row.pk, row.kind)  # type: ignore[arg-type]
+        return lines([link_to(request, "matching.order", order_id) for order_id in ids])
+
+
+@admin.register(Protection)
+class ProtectionAdmin(ReadOnlyAdmin):
+    """What ends the quotes of accounts after so many fills, or so much."""
+
+    list_display = ("id", "market", "account", "fills_max", "quantity_max", "window_ms", "counted")
+    list_filter = ("market", "is_tripped")
+    list_select_related = ("market__base", "market__quote", "account__owner")
+    sortable_by = ("id",)
+    units = {"quantity_max": unit_of_base, "quantity": unit_of_base}
+    look_ups = (numbers("pk"), of_account("account"), of_market(is_recent=True))
+    searched_by = f"{ACCOUNT_WORDS}, id; market, among the newest"
+
+    @admin.display(description="counted")
+    def counted(self, row: Protection) -> str:
+        """Return what was counted in its window, and whether that was too much."""
+        quantity = figure(row.quantity, unit_of_base(row))
+        return lines([f"{row.fills} fills, {quantity}", *(["ended"] if row.is_tripped else [])])

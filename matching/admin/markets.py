@@ -26,7 +26,9 @@ from matching.admin.units import (
 from matching.engine.rules import SELF_TRADE_MODES
 from matching.markets.soundness import (
     BAND_PPM_MAX,
+    COLLAR_PPM_MAX,
     ICEBERG_PARTS_MAX,
+    INTERRUPTION_MAX_S,
     OPEN_ORDERS_MAX,
     PROTECTION_PPM_MAX,
     TRAIL_BPS_MAX,
@@ -62,6 +64,7 @@ _NEVER_EMPTY: Final = (
     "protection_ppm",
     "min_trail_bps",
     "max_trail_bps",
+    "interruption_s",
 )
 
 
@@ -154,6 +157,41 @@ class RulesForm(ReasonForm):
         label="Trails to",
         help_text="How far behind the market an order by a rate trails, in ten thousandths.",
     )
+    dynamic_collar_ppm = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=COLLAR_PPM_MAX,
+        label="Collar about the last price",
+        help_text="A trade beyond leads into an auction, in parts per million; empty: any.",
+    )
+    static_collar_ppm = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=COLLAR_PPM_MAX,
+        label="Collar about the last auction's price",
+        help_text="As above, from the price of the last auction.",
+    )
+    interruption_s = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=INTERRUPTION_MAX_S,
+        initial=120,
+        label="Interruption",
+        help_text="How many seconds an auction lasts that a collar leads into.",
+    )
+    auction_fee_ppm = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=PPM,
+        label="Auction fee",
+        help_text="What both sides pay in auctions, in parts per million; empty: their maker fees.",
+    )
+    cancels_on_close = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Closing cancels",
+        help_text="Whether all orders end as the market is closed.",
+    )
     promotion_maker_fee_ppm = forms.IntegerField(
         required=False, min_value=-PPM, max_value=PPM, label="Promotion: maker fee"
     )
@@ -238,7 +276,7 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         Related("matching.marketstate", lambda market: market.symbol, "state"),
         Related("accounts.auditrecord", lambda market: f"market:{market.symbol}", "records"),
     )
-    actions = ("halt", "resume", "cancel_only")
+    actions = ("halt", "resume", "cancel_only", "auction", "close")
 
     @cell("lists")
     def lists(self, request: HttpRequest, market: Market) -> str:
@@ -306,14 +344,32 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         """Take cancels, nothing else."""
         return self._set_phase(request, rows, Market.Phase.CANCEL_ONLY)
 
+    @admin.action(description="Begin an auction in the selected markets", permissions=["run"])
+    def auction(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
+        """Let orders gather; they trade at one price when the market is resumed or closed."""
+        return self._set_phase(request, rows, Market.Phase.AUCTION)
+
+    @admin.action(description="Close the selected markets", permissions=["run"])
+    def close(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
+        """End trading, and all orders where the market's rules say so."""
+        return self._set_phase(request, rows, Market.Phase.CLOSED)
+
 
 @admin.register(MarketState)
 class MarketStateAdmin(ReadOnlyAdmin):
     """The counters of markets."""
 
-    list_display = ("market", "last_price", "trade_sequence", "depth_sequence", "event_sequence")
+    list_display = (
+        "market",
+        "last_price",
+        "static_price",
+        "auction_ends_at",
+        "trade_sequence",
+        "depth_sequence",
+        "event_sequence",
+    )
     list_select_related = ("market__base", "market__quote")
-    units = {"last_price": unit_of_price}
+    units = {"last_price": unit_of_price, "static_price": unit_of_price}
     look_ups = (numbers("pk"), parts("market__symbol"))
     searched_by = "market, or a part of its symbol"
     related = (Related("matching.market", lambda state: state.market.symbol),)

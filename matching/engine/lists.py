@@ -104,14 +104,13 @@ def _take_in(
             end_legs(market, order, status, events, time_us=time_us)
         return
     others = _others(market, order)
-    if not others:
-        return
     if order.terms.conditions.leg != "working":
+        # Where the others have ended just before, as a market was closed, it still holds for them.
         end_legs(market, order, "expired", events, time_us=time_us)
         market.keep_order(order)
         is_open = order.status in OPEN_STATUSES
         shift_hold(order, need_of(market, order) if is_open else 0, events)
-    elif isinstance(event, Traded):
+    elif others and isinstance(event, Traded):
         _take_in_fill(market, order, others, event, events, time_us=time_us)
 
 

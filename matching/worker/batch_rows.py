@@ -8,13 +8,13 @@ from matching import wire
 from matching.engine import Engine
 from matching.engine.orders import UNCONDITIONAL
 from matching.markets.terms import MarketTerms
+from matching.orders.auctions import auction_state
 from matching.orders.ids import IdSequence
 from matching.rows.conditions import conditions_arrays, conditions_row
 from matching.rows.keys import KeyBinding, KeyName, key_rows
 from matching.rows.lists import list_row
 from matching.rows.markets import MarketCounters, counters_of
 from matching.rows.orders import amended_arrays, changed_arrays, new_row, shifted_arrays
-from matching.worker.auctions import auction_state
 from matching.worker.outcome import Outcome
 from zavora.foundation.errors import InvariantBroken
 

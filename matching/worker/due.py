@@ -28,16 +28,26 @@ class Due:
         self._held: dict[WireCommand, int] = {}
         # Where the last round of markets ended: the next one begins behind it.
         self._last_market_id = 0
+        # Whether something was due in this round of the loop, which may have left more.
+        self._may_go_on = True
 
     def are_due(self, engine: Engine, now_us: int) -> bool:
         """Tell whether something is to be done now."""
-        return any(True for due in (self._switches, self._in_markets) for _ in due(engine, now_us))
+        self._may_go_on = any(
+            True for due in (self._switches, self._in_markets) for _ in due(engine, now_us)
+        )
+        return self._may_go_on
 
     def wait_ms(self, engine: Engine, now_us: int, at_most_ms: int) -> int:
-        """Return how long the worker may wait for commands: not at all where something goes on."""
-        if any(True for _ in self._in_markets(engine, now_us)):
-            return 0
+        """Return how long the worker may wait for commands: not at all where something goes on.
+
+        Asked after ``are_due`` in a round: markets are only looked through again where it may be
+        otherwise by now.
+        """
         times_us = [engine.next_expiry_us() or 0, engine.next_auction_end_us() or 0]
+        has_come = any(0 < time_us <= now_us for time_us in times_us)
+        if (has_come or self._may_go_on) and any(True for _ in self._in_markets(engine, now_us)):
+            return 0
         times_us += islice((due_us for due_us, _, _ in engine.switches if due_us > now_us), 1)
         waits_ms = (-(-(due_us - now_us) // 1000) for due_us in times_us if due_us > now_us)
         return min([at_most_ms, *waits_ms])

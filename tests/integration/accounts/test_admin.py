@@ -26,6 +26,8 @@ LOOK_ONLY = (
     "matching.OrderConditions",
     "matching.PreventedMatch",
     "matching.TrailMark",
+    "matching.OrderList",
+    "matching.Protection",
     "matching.OrderKey",
     "matching.Trade",
     "matching.Command",

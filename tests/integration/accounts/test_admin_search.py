@@ -48,6 +48,8 @@ LARGE = (
     "matching.orderconditions",
     "matching.orderkey",
     "matching.preventedmatch",
+    "matching.orderlist",
+    "matching.protection",
     "matching.trade",
 )
 NOBODYS = (

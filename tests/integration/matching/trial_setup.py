@@ -91,6 +91,8 @@ def assert_told_is_stored(told: dict[int, wire.OrderState]) -> None:
                 stored.conditions, trigger_state=state.conditions.trigger_state
             )
             stored = msgspec.structs.replace(stored, conditions=conditions)
+            if conditions.leg is not None:
+                stored = msgspec.structs.replace(stored, updated_us=state.updated_us)
         assert state == stored, f"told {state}, stored {stored}"
 
 
