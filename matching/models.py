@@ -1,7 +1,8 @@
 """Tables of markets and the journal: the state of matching at rest, with all its models.
 
 Everything here but ``Market``'s descriptive fields is written by matching workers only; orders and
-trades are in ``matching.order_models``, fees in ``matching.fee_models``.
+trades are in ``matching.order_models``, fees in ``matching.fee_models``, checkpoints of the journal
+in ``matching.checkpoint_models``.
 """
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -9,6 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from matching.checkpoint_models import Checkpoint as Checkpoint
+from matching.checkpoint_models import CheckpointPart as CheckpointPart
 from matching.fee_models import Promoted
 from matching.order_models import Order as Order
 from matching.order_models import OrderConditions as OrderConditions

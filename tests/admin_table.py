@@ -102,6 +102,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.protection": {},
     "matching.orderkey": {},
     "matching.trade": {},
+    "matching.checkpoint": {},
+    "matching.checkpointpart": {},
     "matching.command": {},
     "matching.event": {},
     "marketdata.candle": {},

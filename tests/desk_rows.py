@@ -45,6 +45,8 @@ from matching import wire
 from matching.commands.place import PlaceOrder
 from matching.fee_models import FeeDay, FeeTier, FeeVolume
 from matching.models import (
+    Checkpoint,
+    CheckpointPart,
     Command,
     Event,
     Market,
@@ -293,6 +295,11 @@ def make_desk() -> Desk:
     FeeTier.objects.create(level=1, min_volume=10**6, maker_fee_ppm=-50, taker_fee_ppm=500)
     FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
+    checkpoint = Checkpoint.objects.create(
+        shard=shard, journal_sequence=1, state_hash="0" * 64, format="zavora checkpoint 1",
+        open_orders=0, parts=1, size=2, digest="0" * 64, created_at=TIME,
+    )  # fmt: skip
+    CheckpointPart.objects.create(checkpoint=checkpoint, number=0, body=b"ab")
     return Desk(market, assets)
 
 

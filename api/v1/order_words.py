@@ -69,6 +69,9 @@ SELF_TRADE: Final = {
     "both": "Both",
     "decrement": "Decrement",
 }
+LEG: Final = {"one": "One", "working": "Working", "pending": "Pending"}
+LIST_KIND: Final[dict[wire.ListKind, str]] = {"oco": "OCO", "oto": "OTO", "otoco": "OTOCO"}
+LIST_STATUS: Final = {"executing": "Executing", "done": "Done"}
 POST_ONLY_MODE: Final = {False: "Reject", True: "Slide"}
 
 # Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
@@ -164,12 +167,28 @@ def _asked(conditions: Conditions, *, post_only: bool) -> Shape:
         "protection_price": conditions.protection_price,
         "post_only_mode": POST_ONLY_MODE[conditions.slides] if post_only else None,
         "self_trade_prevention": None if mode is None else SELF_TRADE[mode],
+        "list_id": str(conditions.list_id) if conditions.list_id else None,
+        "leg": None if conditions.leg is None else LEG[conditions.leg],
     }
 
 
 # Most orders.
 _ASKED_NOTHING: Final = _asked(_UNCONDITIONAL, post_only=False)
 _ASKED_POST_ONLY: Final = _asked(_UNCONDITIONAL, post_only=True)
+
+
+def order_list(state: wire.ListState, terms: MarketTerms, account_id: UUID | str) -> Shape:
+    """Return an OrderList."""
+    return {
+        "id": str(state.id),
+        "client_list_id": state.client_list_id,
+        "user_id": str(account_id),
+        "market": terms.symbol,
+        "kind": LIST_KIND[state.kind],
+        "status": LIST_STATUS[state.status],
+        "order_ids": list(map(str, state.order_ids)),
+        "created_at": time_text(state.created_us),
+    }
 
 
 def change(step: wire.OrderChange) -> Shape:

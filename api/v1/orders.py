@@ -6,11 +6,8 @@ id, or an Idempotency-Key) a client may repeat it as often as it likes.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
-
-import msgspec
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import limits
@@ -20,7 +17,8 @@ from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
 from api.v1 import order_words, requests
 from api.v1 import words as v1_words
-from api.v1.fields import order_id_of, wrong_fields
+from api.v1.fields import order_id_of
+from api.v1.fitting import fitting, public_id_of, terms_of_id, terms_of_symbol
 from api.v1.header_keys import checked_header_key
 from api.v1.words import Shape
 from matching import wire
@@ -34,30 +32,15 @@ from matching.markets.terms import MarketTerms
 from matching.orders.selectors import get_order, get_order_place
 from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
-    AccountNotFound,
-    MarketNotFound,
     OrderNotFound,
     OrderNotOpen,
 )
-from zavora.foundation.money import NotExact
 
 # A header's key never equals a client order id, which is printable ASCII in one line.
 _HEADER_KEY_PREFIX: Final = "\n"
 # Which account and market an order belongs to never changes; the oldest entries make room.
 PLACES_MAX: Final = 200_000
 _places: Final[dict[int, tuple[int, int]]] = {}
-# What the figures of an order count, by their names.
-_FIGURES: Final = {
-    "price": "price",
-    "stop_price": "price",
-    "trail_price": "price",
-    "activation_price": "price",
-    "protection_price": "price",
-    "quantity": "quantity",
-    "display_quantity": "quantity",
-    "quote_quantity": "quote",
-}
-Asked = TypeVar("Asked", requests.PlaceOrderIn, requests.AmendOrderIn)
 
 
 def header_key(text: str | None) -> str | None:
@@ -78,14 +61,14 @@ async def place_order(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_place(params)
     account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
-    terms = _terms_of_symbol(asked.market)
+    terms = terms_of_symbol(asked.market)
     caller.require_market(terms.symbol)
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
         key=key or asked.client_order_id,
         deadline_ms=deadline_ms(),
-        **requests.asked_words(_fitting(terms, asked)),
+        **requests.asked_words(fitting(terms, asked)),
     )
     await limits.take_for_account(account_pk)
     reply = await submit(command, request_id)
@@ -122,10 +105,10 @@ async def cancel_order(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel({} if params is None else params)
     number, account_pk, market_id = await _own_order(caller, order_id)
-    account_id = _public_id(caller, account_pk)
+    account_id = public_id_of(caller, account_pk)
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
-    terms = _terms_of_id(market_id)
+    terms = terms_of_id(market_id)
     caller.require_market(terms.symbol)
     command = CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
@@ -142,9 +125,9 @@ async def amend_order(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_amend(params)
     number, account_pk, market_id = await _own_order(caller, order_id)
-    terms = _terms_of_id(market_id)
+    terms = terms_of_id(market_id)
     caller.require_market(terms.symbol)
-    asked = _fitting(terms, asked)
+    asked = fitting(terms, asked)
     command = AmendOrder(
         account_id=account_pk,
         market_id=market_id,
@@ -160,7 +143,7 @@ async def amend_order(
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
+    return _with_trades(caller, reply, terms, public_id_of(caller, account_pk))
 
 
 async def cancel_all(
@@ -206,7 +189,7 @@ async def cancel_all(
 def _places_to_cancel(caller: Caller, symbol: str | None) -> list[tuple[str, int, int | None]]:
     """Return where to cancel: a name for each place, its shard, and one market or all (None)."""
     if symbol is not None:
-        terms = _terms_of_symbol(symbol)
+        terms = terms_of_symbol(symbol)
         caller.require_market(terms.symbol)
         return [(str(terms.shard_id), terms.shard_id, terms.market_id)]
     everywhere = [view.terms for view in web_process().feed.markets()]
@@ -250,48 +233,11 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
     if number is None:
         raise OrderNotFound("There is no such order.")
     row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
-    terms = _terms_of_id(row.market_id)
-    return order_words.order(state_of_row(row, terms), terms, _public_id(caller, row.account_id))
+    terms = terms_of_id(row.market_id)
+    return order_words.order(state_of_row(row, terms), terms, public_id_of(caller, row.account_id))
 
 
 # --- the parts ------------------------------------------------------------------------------------
-
-
-def _terms_of_symbol(symbol: str) -> MarketTerms:
-    return web_process().feed.market(symbol).terms
-
-
-def _terms_of_id(market_id: int) -> MarketTerms:
-    view = web_process().feed.market_by_id(market_id)
-    if view is None:
-        raise MarketNotFound("There is no such market.")
-    return view.terms
-
-
-def _fitting(terms: MarketTerms, asked: Asked) -> Asked:
-    """Return a body with its figures as the market writes them; equal orders read equal later.
-
-    Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
-    """
-    fitted: dict[str, str] = {}
-    wrong: dict[str, str] = {}
-    for name in asked.__struct_fields__:
-        if name not in _FIGURES or (text := getattr(asked, name)) is None:
-            continue
-        try:
-            fitted[name] = _FITTING[_FIGURES[name]](terms, text)
-        except NotExact as error:
-            wrong[name] = str(error)
-    if wrong:
-        raise wrong_fields(wrong)
-    return msgspec.structs.replace(asked, **fitted)
-
-
-_FITTING: Final[dict[str, Callable[[MarketTerms, str], str]]] = {
-    "price": lambda terms, text: terms.price_text(terms.price_to_ticks(text)),
-    "quantity": lambda terms, text: terms.quantity_text(terms.quantity_to_lots(text)),
-    "quote": lambda terms, text: terms.quote_text(terms.quote_amount_to_units(text)),
-}
 
 
 def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_id: UUID) -> Shape:
@@ -329,10 +275,3 @@ async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
         raise OrderNotFound("There is no such order.")
     caller.require_in(account_pk, SCOPE_TRADE)
     return number, account_pk, market_id
-
-
-def _public_id(caller: Caller, account_pk: int) -> UUID:
-    for public_id, pk in caller.accounts.items():
-        if pk == account_pk:
-            return public_id
-    raise AccountNotFound("There is no such account.")

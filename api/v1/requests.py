@@ -128,11 +128,25 @@ def symbol_of(text: str) -> str:
 def parse_place(data: Any) -> PlaceOrderIn:
     """Return an order's body. Raises ValidationFailed naming every wrong field."""
     fields = Fields(data)
-    asked: dict[str, Any] = {
+    where = take_place(fields)
+    asked = take_order(fields)
+    fields.check()
+    return PlaceOrderIn(user_id=where["user_id"], market=symbol_of(where["market"]), **asked)
+
+
+def take_place(fields: Fields) -> dict[str, Any]:
+    """Take the account and the market of what is to be placed."""
+    return {
         "user_id": fields.uuid("user_id", required=True),
         "market": fields.text(
             "market", required=True, length_max=SYMBOL_LENGTH_MAX, what="a market's symbol"
         ),
+    }
+
+
+def take_order(fields: Fields) -> dict[str, Any]:
+    """Take what an order asks for, wherever it is to be placed."""
+    asked: dict[str, Any] = {
         "side": fields.choice("side", SIDES, required=True),
         "order_type": fields.choice("order_type", ORDER_TYPES, required=True),
         "price": fields.decimal("price"),
@@ -147,9 +161,7 @@ def parse_place(data: Any) -> PlaceOrderIn:
         asked |= {"time_in_force": "GTC", "post_only": True}
     if asked["order_type"] is not None:
         _check_place(fields, asked)
-    fields.check()
-    asked["market"] = symbol_of(asked["market"])
-    return PlaceOrderIn(**asked)
+    return asked
 
 
 def asked_words(order: PlaceOrderIn) -> dict[str, Any]:

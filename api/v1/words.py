@@ -38,7 +38,8 @@ _UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "We
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
 _INTERVAL_OF: Final = {name.lower(): interval for interval, name in INTERVAL.items()}
 INTERVAL_DEFAULT: Final = "1m"
-TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
+# Those that take orders.
+TRADING_PHASES: Final = frozenset({"continuous", "post_only", "auction"})
 
 ACCOUNT_STATUS: Final = {
     "active": "Active",
@@ -110,6 +111,7 @@ def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
         "quantity": state.quantity,
         "taker_side": state.taker_side,
         "timestamp": time_text(state.created_us),
+        "auction": state.is_auction,
     }
 
 
@@ -127,13 +129,25 @@ def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape
         "amount": state.amount,
         "fee": fee,
         "fee_asset": terms.fee_asset(fee, buys=buys).code,
-        "liquidity": "Maker" if is_maker else "Taker",
+        "liquidity": "Auction" if state.is_auction else "Maker" if is_maker else "Taker",
         "created_at": time_text(state.created_us),
     }
 
 
-def market(terms: MarketTerms) -> Shape:
-    """Return a Market."""
+def auction(state: wire.AuctionState | None) -> Shape | None:
+    """Return an Auction: what would trade if it ended now; None where there is none."""
+    if state is None:
+        return None
+    return {
+        "price": state.price,
+        "quantity": state.quantity,
+        "surplus": state.surplus,
+        "ends_at": None if state.ends_us is None else time_text(state.ends_us),
+    }
+
+
+def market(terms: MarketTerms, in_auction: wire.AuctionState | None = None) -> Shape:
+    """Return a Market, with the auction that it holds."""
     return {
         "symbol": terms.symbol,
         "base_asset": terms.base.code,
@@ -146,7 +160,10 @@ def market(terms: MarketTerms) -> Shape:
         "max_order_size": plain(terms.rules.max_notional),
         "max_price": plain(terms.rules.max_price),
         "max_quantity": plain(terms.rules.max_quantity),
-        "max_price_deviation": None if terms.rules.band_ppm is None else rate(terms.rules.band_ppm),
+        "max_price_deviation": _rate_or_none(terms.rules.band_ppm),
+        "dynamic_collar": _rate_or_none(terms.rules.dynamic_collar_ppm),
+        "static_collar": _rate_or_none(terms.rules.static_collar_ppm),
+        "interruption_s": terms.rules.interruption_s,
         "max_open_orders": terms.rules.max_open_orders,
         "max_trigger_orders": terms.integers.max_trigger_orders,
         "max_iceberg_parts": terms.integers.max_iceberg_parts,
@@ -158,8 +175,10 @@ def market(terms: MarketTerms) -> Shape:
         "self_trade_preventions": [SELF_TRADE[one] for one in terms.integers.self_trade_modes],
         "trading_enabled": terms.rules.phase in TRADING_PHASES,
         "state": PHASE[terms.rules.phase],
+        "auction": auction(in_auction),
         "maker_fee": rate(terms.rules.maker_fee_ppm),
         "taker_fee": rate(terms.rules.taker_fee_ppm),
+        "auction_fee": _rate_or_none(terms.rules.auction_fee_ppm),
         "promotion": _promotion(terms.promotion),
         "is_demo": terms.rules.is_demo,
     }
@@ -177,8 +196,8 @@ def _promotion(promotion: Promotion | None) -> Shape | None:
     }
 
 
-def ticker(state: Ticker) -> Shape:
-    """Return a Ticker; what no trade of 24 hours tells is null."""
+def ticker(state: Ticker, in_auction: wire.AuctionState | None = None) -> Shape:
+    """Return a Ticker with its market's auction; what no trade of 24 hours tells is null."""
     return {
         "market": state.market,
         "bid": state.bid,
@@ -191,6 +210,7 @@ def ticker(state: Ticker) -> Shape:
         "volume_24h": state.volume_24h,
         "quote_volume_24h": state.quote_volume_24h,
         "vwap_24h": state.vwap_24h,
+        "auction": auction(in_auction),
         # A market in which nothing ever happened is as of now.
         "timestamp": time_text(state.time_us) if state.time_us else now_text(),
     }
@@ -216,6 +236,10 @@ def candle(state: CandleState, symbol: str) -> Shape:
 def rate(ppm: int) -> str:
     """Return parts per million as a decimal fraction: 750 -> ``0.00075``."""
     return plain(Decimal(ppm) / PPM)
+
+
+def _rate_or_none(ppm: int | None) -> str | None:
+    return None if ppm is None else rate(ppm)
 
 
 def plain(value: Decimal) -> str:

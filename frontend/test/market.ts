@@ -29,5 +29,10 @@ export const MARKET: Market = {
   maker_fee: "0.001",
   taker_fee: "0.002",
   is_demo: true,
+  dynamic_collar: null,
+  static_collar: null,
+  interruption_s: 120,
+  auction: null,
+  auction_fee: null,
   promotion: null,
 };

@@ -173,7 +173,7 @@ class OrderListAdmin(ReadOnlyAdmin):
     @cell("orders")
     def orders(self, request: HttpRequest, row: OrderList) -> str:
         """Return links to its orders, the working one first."""
-        ids = order_ids_of(row.pk, row.kind)  # type: ignore[arg-type]
+        ids = order_ids_of(row.pk, row.kind)
         return lines([link_to(request, "matching.order", order_id) for order_id in ids])
 
 

@@ -1,6 +1,7 @@
 """What is told of an auction while it is held: how it would end now."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from matching.engine import Engine
 from matching.engine.amounts import hold_units
@@ -53,9 +54,9 @@ def indicated(
     return auction_state(engine.market(terms.market_id), terms)
 
 
-def _level(terms: MarketTerms, number: int, side: str, price: str, quantity: str) -> Order:
+def _level(terms: MarketTerms, number: int, side: Any, price: str, quantity: str) -> Order:
     price_ticks, lots = terms.price_to_ticks(price), terms.quantity_to_lots(quantity)
-    asked = OrderTerms(None, side, "limit", "gtc", False, None)  # type: ignore[arg-type]
+    asked = OrderTerms(None, side, "limit", "gtc", False, None)
     return Order(
         order_id=number,
         account_id=0,

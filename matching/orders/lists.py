@@ -87,7 +87,7 @@ def list_order_lists(
 
 def list_orders_of(lists: Sequence[OrderList]) -> dict[int, list[Order]]:
     """Return the orders of lists, by list, as they were placed: the working one first."""
-    ids = {row.pk: order_ids_of(row.pk, row.kind) for row in lists}  # type: ignore[arg-type]
+    ids = {row.pk: order_ids_of(row.pk, row.kind) for row in lists}
     wanted = [order_id for order_ids in ids.values() for order_id in order_ids]
     found = Order.objects.select_related("conditions").in_bulk(wanted)
     return {list_id: [found[id_] for id_ in order_ids] for list_id, order_ids in ids.items()}
@@ -99,7 +99,7 @@ def state_of_row(row: OrderList) -> ListState:
         row.pk,
         account_id=row.account_id,
         market_id=row.market_id,
-        kind=row.kind,  # type: ignore[arg-type]
+        kind=row.kind,
         client_list_id=row.client_list_id,
         status="executing" if row.done_at is None else "done",
         created_us=microseconds_of(row.created_at),

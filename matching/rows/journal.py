@@ -23,7 +23,7 @@ JOURNAL: Final = RowTable(
 READ_JOURNAL: Final = (
     "SELECT sequence, kind, body, (extract(epoch FROM batch_at) * 1000000)::bigint, order_id,"
     " funds::text, maker_fee_ppm, taker_fee_ppm, owner_id, reached_engine, outcome, reason"
-    f" FROM {Command._meta.db_table} WHERE shard_id = %s ORDER BY id"
+    f" FROM {Command._meta.db_table} WHERE shard_id = %s AND id > %s ORDER BY id"
 )
 
 

@@ -42,6 +42,19 @@ def end_lists(
     return connection.execute(_END, (time_text, array_text(list_ids)))
 
 
+def read_lists(cursor: "Cursor[Any]", list_ids: list[int]) -> dict[int, ListState]:
+    """Return how lists were placed, by id, without their orders; what has no row is of nobody."""
+    cursor.execute(COMPARED_LISTS, (list_ids,))
+    lists = {
+        list_id: ListState(list_id, 0, 0, "oco", None, "executing", 0, []) for list_id in list_ids
+    }
+    for list_id, account_id, market_id, kind, name, created_us, _ in cursor.fetchall():
+        lists[list_id] = ListState(
+            list_id, account_id, market_id, kind, name, "executing", created_us, []
+        )
+    return lists
+
+
 def compared(placed: ListState, *, is_done: bool) -> tuple[object, ...]:
     """Return what a row of ``COMPARED_LISTS`` must hold."""
     return (

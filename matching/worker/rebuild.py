@@ -76,6 +76,16 @@ def load_shard(
     """
     with connection.cursor() as cursor:
         ledger.ensure_fee_account(cursor, shard_id)
+    return load_committed(connection, shard_id, keep_lease=keep_lease)
+
+
+def load_committed(
+    connection: "psycopg.Connection[Any]",
+    shard_id: int,
+    *,
+    keep_lease: Callable[[], None] = lambda: None,
+) -> tuple[ShardContext, Position]:
+    """Do the same for somebody who only looks, beside the worker that owns the shard."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:

@@ -1,7 +1,9 @@
-"""Replay a shard's journal through a fresh engine and hold the result against the tables.
+"""Replay a shard's journal and hold the result against the tables.
 
-The same commands, given the same figures, must give the same orders, trades, trade and fee entries
-and holds. Everything is read in one REPEATABLE READ snapshot, so a live worker does not disturb it.
+Through a fresh engine, or from a checkpoint on. The same commands, given the same figures, must
+give the same orders, trades, trade and fee entries and holds, and the same engine at every
+checkpoint that is passed. Everything is read in one REPEATABLE READ snapshot, so a live worker does
+not disturb it.
 """
 
 from collections.abc import Callable
@@ -21,9 +23,10 @@ from matching.engine import Engine, EngineError
 from matching.engine.events import Event, OrderRejected
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.checkpoints import CheckpointRow, list_rows
 from matching.rows.entries import EntryRow
 from matching.rows.journal import READ_JOURNAL, Recorded
-from matching.rows.lists import COMPARED_LISTS
+from matching.rows.lists import COMPARED_LISTS, read_lists
 from matching.rows.lists import compared as compared_list
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
@@ -31,8 +34,10 @@ from matching.rows.prevented import COMPARED_PREVENTED
 from matching.rows.prevented import compared as compared_prevented
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
+from matching.worker.checkpoints import choose, load_checkpoint
 from matching.worker.lease import read_position
 from matching.worker.outcome import Outcome, Told
+from matching.worker.passing import Passing
 from matching.worker.rebuild import load_context, read_assets
 from zavora.foundation.errors import InvariantBroken
 
@@ -40,12 +45,24 @@ from zavora.foundation.errors import InvariantBroken
 CHUNK_MAX: Final = 2_000
 # A report that goes on for ever helps nobody.
 DIFFERENCES_MAX: Final = 50
+# How many rows of the journal are fetched at a time, and after how many it is told how far it is.
+JOURNAL_ROWS: Final = 5_000
+PROGRESS_EVERY: Final = 10_000
+# A replay holds nothing but its snapshot, and says nothing to the server while it loads a book.
+PAUSE_MAX_MS: Final = 600_000
 
 
 class Verified(msgspec.Struct):
-    """What a replay found. ``differences`` is empty where journal and tables agree."""
+    """What a replay found. ``differences`` is empty where journal and tables agree.
+
+    ``checkpoint``: the one that it began from; 0: the beginning. ``passed``: how many it came by,
+    ``unread``: of how many nothing can be said, because another version wrote them.
+    """
 
     shard_id: int
+    checkpoint: int = 0
+    passed: int = 0
+    unread: int = 0
     commands: int = 0
     orders: int = 0
     trades: int = 0
@@ -58,20 +75,30 @@ def verify_shard(
     connection: "psycopg.Connection[Any]",
     shard_id: int,
     *,
-    progress: Callable[[int], None] = lambda commands: None,
+    start: int | str | None = None,
+    progress: Callable[[int, int], None] = lambda commands, of: None,
 ) -> Verified:
-    """Replay a shard's journal on a connection of its own; reads only."""
+    """Replay a shard's journal on a connection of its own; reads only.
+
+    ``start``: the id of a checkpoint to begin from, or ``LATEST``. Raises NoCheckpoint, and Unsound
+    where that one cannot be begun from. ``progress`` is told how many commands are done, and of how
+    many.
+    """
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {PAUSE_MAX_MS}")
         replay = _Replay(cursor, shard_id)
+        if start is not None:
+            replay.begin_from(choose(cursor, shard_id, start))
+        replay.note_checkpoints(list_rows(cursor, shard_id))
         with connection.cursor(name="journal") as journal:
-            journal.itersize = 5_000
-            journal.execute(READ_JOURNAL, (shard_id,))
+            journal.itersize = JOURNAL_ROWS
+            journal.execute(READ_JOURNAL, (shard_id, replay.last_id))
             for row in journal:
                 replay.take(Recorded(*row))
-                if replay.found.commands % 10_000 == 0:
-                    progress(replay.found.commands)
+                if replay.found.commands % PROGRESS_EVERY == 0:
+                    progress(replay.found.commands, replay.commands_ahead)
         replay.finish()
     return replay.found
 
@@ -92,16 +119,59 @@ class _Replay:
         self._last_prevented_id = 0
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
+        # Where it began, and the last command that it has come to.
+        self.last_id = 0
+        self._start = self._sequence = 0
+        self._passing = Passing(cursor, [])
+        self._ids = IdSequence(shard_id=shard_id, last=0)
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    @property
+    def commands_ahead(self) -> int:
+        """Return how many commands there are from where it began."""
+        return self._position.journal_sequence - self._start
+
+    def begin_from(self, row: CheckpointRow) -> None:
+        """Take up what a checkpoint holds, of which nothing is known but its own hash."""
+        loaded = load_checkpoint(self._cursor, row)
+        self.found.checkpoint = row.id
+        self.engine, self._terms = loaded.engine, loaded.terms
+        self._start = self._sequence = row.journal_sequence
+        self.last_id = self._last_prevented_id = loaded.last_id
+        # How they were placed is before it; whether they are done is not.
+        list_ids = [list_id for market in self.engine.markets() for list_id in market.lists]
+        self._open_lists = read_lists(self._cursor, list_ids)
+
+    def note_checkpoints(self, rows: list[CheckpointRow]) -> None:
+        """Take up which ones are to be passed; others of where it begins are passed at once."""
+        self._passing = Passing(
+            self._cursor,
+            (
+                row
+                for row in rows
+                if row.journal_sequence >= self._start and row.id != self.found.checkpoint
+            ),
+        )
+        self._pass_checkpoints()
+
+    def _pass_checkpoints(self) -> None:
+        for difference in self._passing.differences(self._sequence, self.engine, self._terms):
+            self._differ(difference)
 
     # --- the journal --------------------------------------------------------------------------
 
     def take(self, row: Recorded) -> None:
         """Apply one journaled command and hold its outcome against what was recorded."""
         self.found.commands += 1
-        if row.sequence != self.found.commands:
-            self._differ(f"journal: expected sequence {self.found.commands}, found {row.sequence}")
-        if not row.reached_engine:
-            return
+        self._sequence += 1
+        if row.sequence != self._sequence:
+            self._differ(f"journal: expected sequence {self._sequence}, found {row.sequence}")
+        if row.reached_engine:
+            self._replay(row)
+        self._pass_checkpoints()
+
+    def _replay(self, row: Recorded) -> None:
         command = decode_command(row.body)
         try:
             outcome, reason = self._apply(command, row)
@@ -129,7 +199,7 @@ class _Replay:
         given = row.given(None if asset is None else asset.scale)
         steps = kind.steps(command, given, self)
         outcome = Outcome(
-            ids=IdSequence(shard_id=self.shard_id, last=0),
+            ids=self._ids,
             fee_account_id=self._fee_account_id,
             time_us=row.time_us,
             time_text="",
@@ -173,17 +243,20 @@ class _Replay:
 
     def _note_trades(self, outcome: Outcome) -> None:
         """Take up a step's trades with their entries, told to the client or not, and who met."""
-        trades = [trade for market in outcome.markets.values() for trade in market.trades]
-        entries: dict[int, list[EntryRow]] = {}
-        for entry in outcome.entries:
-            entries.setdefault(entry.trade_id, []).append(entry)
-        self._trades += zip(trades, entries.values(), strict=True)
-        outcome.entries.clear()
-        for market in outcome.markets.values():
+        markets = outcome.markets.values()
+        trades = [trade for market in markets for trade in market.trades]
+        if trades or outcome.entries:
+            entries: dict[int, list[EntryRow]] = {}
+            for entry in outcome.entries:
+                entries.setdefault(entry.trade_id, []).append(entry)
+            self._trades += zip(trades, entries.values(), strict=True)
+            outcome.entries.clear()
+        for market in markets:
             market.trades.clear()
-            # Of each the maker is told, and the taker.
-            met = (change.prevented for change in market.changes if not change.is_maker)
-            self._prevented += (prevented for prevented in met if prevented is not None)
+            for change in market.changes:
+                # Of each the maker is told, and the taker.
+                if change.prevented is not None and not change.is_maker:
+                    self._prevented.append(change.prevented)
             market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------
@@ -201,11 +274,14 @@ class _Replay:
                 order, terms, latest_state(order, terms), False
             )
         self._compare_orders()
-        if self._position.journal_sequence != self.found.commands:
+        if self._position.journal_sequence != self._sequence:
             self._differ(
                 f"shard: says {self._position.journal_sequence} commands,"
-                f" the journal has {self.found.commands}"
+                f" the journal has {self._sequence}"
             )
+        for difference in self._passing.never_come_to():
+            self._differ(difference)
+        self.found.passed, self.found.unread = self._passing.passed, self._passing.unread
         self.found.state_hash = self.engine.state_hash()
         if self._stored_hash != self.found.state_hash:
             self._differ(

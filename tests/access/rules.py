@@ -59,9 +59,11 @@ SESSIONS: Final = ("session", "no CSRF", "other session", "viewer", "trader")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 V1: Final[Mapping[str, Rule]] = {
     "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
+    "DELETE /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
     "DELETE /api/v1/keys/<key>": OWN_AT_SESSION,
     "DELETE /api/v1/orders/<order>": SHARED_TRADE,
+    "DELETE /api/v1/orders/lists/<list>": SHARED_TRADE,
     "GET /api/v1/accounts": READ,
     "GET /api/v1/accounts/<account>": SHARED_READ,
     "GET /api/v1/accounts/<account>/addresses": OWN_READ,
@@ -69,7 +71,9 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/fees": SHARED_READ,
     "GET /api/v1/accounts/<account>/ledger": SHARED_READ,
     "GET /api/v1/accounts/<account>/liabilities/<snapshot>": OWN_READ,
+    "GET /api/v1/accounts/<account>/order-lists": SHARED_READ,
     "GET /api/v1/accounts/<account>/orders": SHARED_READ,
+    "GET /api/v1/accounts/<account>/protections/<market>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
@@ -86,6 +90,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/markets/<market>/trades": ANYBODY,
     "GET /api/v1/markets/tickers": ANYBODY,
     "GET /api/v1/orders/<order>": SHARED_READ,
+    "GET /api/v1/orders/lists/<list>": SHARED_READ,
     "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
@@ -95,6 +100,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/accounts": UNLIMITED,
     "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
+    "POST /api/v1/accounts/<account>/protections/<market>/reset": SHARED_TRADE,
     "POST /api/v1/accounts/<account>/reports": SHARED_READ,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
     "POST /api/v1/keys": AT_SESSION,
@@ -102,7 +108,10 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/orders/<order>": SHARED_TRADE,
     "POST /api/v1/orders/batch": SHARED_TRADE,
     "POST /api/v1/orders/cancel-all": SHARED_TRADE,
+    "POST /api/v1/orders/lists": SHARED_TRADE,
+    "POST /api/v1/orders/preview": SHARED_READ,
     "POST /api/v1/transfers": OWN_UNLIMITED,
+    "PUT /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
 }
 
 
@@ -148,11 +157,13 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
 FROZEN_REFUSES: Final = (
     "POST /api/v1/orders",
     "POST /api/v1/orders/batch",
+    "POST /api/v1/orders/lists",
     "PATCH /api/v1/orders/<order>",
     "POST /api/v1/accounts/<account>/deposit",
     "POST /api/v1/accounts/<account>/withdraw",
     "POST /api/v1/transfers",
     "placeOrder",
+    "placeOrderList",
     "amendOrder",
 )
 
@@ -169,11 +180,14 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "cancelAllAfter": TRADE,
     "cancelOnDisconnect": TRADE,
     "cancelOrder": SHARED_TRADE,
+    "cancelOrderList": SHARED_TRADE,
     "getOrderBook": ANYBODY,
     "getTicker": ANYBODY,
     "getTrades": ANYBODY,
     "ping": ANYBODY,
     "placeOrder": SHARED_TRADE,
+    "placeOrderList": SHARED_TRADE,
+    "previewOrder": SHARED_READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,

@@ -49,6 +49,7 @@ EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
+    *("Checkpoint", "CheckpointPart"),
     *("Payout", "ProviderEvent", "Membership", "Invitation"),
 }
 

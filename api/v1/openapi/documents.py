@@ -5,60 +5,12 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from api.v1 import requests
+from api.v1 import list_requests, requests
 from api.v1.openapi import money
-from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
+from api.v1.openapi.fee_documents import FEE_SHAPES
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
-
-SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement"]
-
-
-class Market(Struct):
-    """A market and its rules; order sizes are in the quote asset, scales count decimals."""
-
-    symbol: Annotated[str, Meta(examples=["BTC/USD"])]
-    base_asset: str
-    quote_asset: str
-    base_scale: int
-    quote_scale: int
-    price_tick: Decimal
-    quantity_step: Decimal
-    min_order_size: Decimal
-    max_order_size: Decimal
-    max_price: Decimal
-    max_quantity: Decimal
-    max_price_deviation: Decimal | None
-    max_open_orders: Annotated[
-        int | None, Meta(description="Open orders that an account may have here; null: any number.")
-    ]
-    max_trigger_orders: Annotated[
-        int | None, Meta(description="How many of them may wait for a price; null: any number.")
-    ]
-    max_iceberg_parts: Annotated[
-        int, Meta(description="`quantity` may be at most so many times `display_quantity`.")
-    ]
-    trigger_protection: Annotated[
-        Decimal,
-        Meta(description="How far above its stop price a market order to buy trades, at most."),
-    ]
-    min_trail_bps: int
-    max_trail_bps: int
-    self_trade_scope: Annotated[
-        Literal["Owner", "Account"],
-        Meta(description="Whose orders are kept from trading with each other."),
-    ]
-    self_trade_prevention: Annotated[
-        SelfTrade, Meta(description="Of orders that do not ask for one.")
-    ]
-    self_trade_preventions: Annotated[
-        list[SelfTrade], Meta(description="Which of them an order may ask for.")
-    ]
-    trading_enabled: bool
-    state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
-    maker_fee: Decimal
-    taker_fee: Decimal
-    promotion: Promotion | None
-    is_demo: bool
+from api.v1.openapi.market_shapes import Auction, Market, SelfTrade
+from api.v1.openapi.order_shapes import ORDER_SHAPES, OrderList
 
 
 class Order(Struct):
@@ -102,6 +54,10 @@ class Order(Struct):
     protection_price: Decimal | None
     post_only_mode: Literal["Reject", "Slide"] | None
     self_trade_prevention: SelfTrade | None
+    list_id: str | None
+    leg: Annotated[
+        Literal["One", "Working", "Pending"] | None, Meta(description="What it is in its list.")
+    ]
 
 
 class Trade(Struct):
@@ -127,6 +83,16 @@ class OrderPlaced(Struct):
     trades: list[Trade]
 
 
+Orders = list[Order]
+
+
+class OrderListPlaced(Struct):
+    """A list of orders, and each of its orders as it is now."""
+
+    list: OrderList
+    orders: Orders
+
+
 class Fill(Struct):
     """A trade as one of its parties sees it."""
 
@@ -139,7 +105,7 @@ class Fill(Struct):
     amount: Decimal
     fee: Decimal
     fee_asset: str
-    liquidity: Literal["Maker", "Taker"]
+    liquidity: Literal["Maker", "Taker", "Auction"]
     created_at: Time
 
 
@@ -152,6 +118,7 @@ class PublicTrade(Struct):
     quantity: Decimal
     taker_side: Literal["buy", "sell"]
     timestamp: Time
+    auction: bool
 
 
 class PublicTrades(Struct):
@@ -168,6 +135,7 @@ class OrderBook(Struct):
     bids: list[tuple[Decimal, Decimal]]
     asks: list[tuple[Decimal, Decimal]]
     sequence: int
+    auction: Auction | None
 
 
 class Ticker(Struct):
@@ -184,6 +152,7 @@ class Ticker(Struct):
     volume_24h: Decimal | None
     quote_volume_24h: Decimal | None
     vwap_24h: Decimal | None
+    auction: Auction | None
     timestamp: Time
 
 
@@ -326,10 +295,12 @@ class Health(Struct):
 
 SHAPES: Final[tuple[type[Struct], ...]] = (
     *money.SHAPES,
+    Auction,
     Market,
     Order,
     Trade,
     OrderPlaced,
+    OrderListPlaced,
     Fill,
     PublicTrade,
     PublicTrades,
@@ -344,7 +315,10 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     BatchItem,
     Health,
     *FEE_SHAPES,
+    *ORDER_SHAPES,
     requests.PlaceOrderIn,
+    list_requests.ListedOrderIn,
+    list_requests.PlaceListIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,
     requests.CancelAllIn,

@@ -41,14 +41,14 @@ class OrdersView(ApiView):
         account_id, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
-        symbol = _take_symbol(fields)
+        symbol = take_symbol(fields)
         statuses, waiting = _take_statuses(fields)
         client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
         fields.check()
-        terms = _terms_by_id()
+        terms = terms_by_id()
         rows = list_orders(
             account_pk,
-            market_id=_terms_of(symbol, terms).market_id if symbol else None,
+            market_id=terms_of(symbol, terms).market_id if symbol else None,
             statuses=statuses,
             waiting=waiting,
             client_order_id=client_order_id,
@@ -77,10 +77,10 @@ class FillsView(ApiView):
         _, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
-        symbol = _take_symbol(fields)
+        symbol = take_symbol(fields)
         fields.check()
-        terms = _terms_by_id()
-        market_id = _terms_of(symbol, terms).market_id if symbol else None
+        terms = terms_by_id()
+        market_id = terms_of(symbol, terms).market_id if symbol else None
         rows = list_account_trades(
             account_pk, market_id=market_id, before_id=before, limit=limit + 1
         )
@@ -108,7 +108,7 @@ class CandlesView(ApiView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """List a market's candles, newest first; an interval without a trade has none."""
-        terms = _terms_of(symbol_of(symbol), _terms_by_id())
+        terms = terms_of(symbol_of(symbol), terms_by_id())
         fields = query_of(request)
         interval = _take_interval(fields)
         limit = fields.integer("limit", default=CANDLES_DEFAULT, low=1, high=CANDLES_MAX)
@@ -122,18 +122,21 @@ class CandlesView(ApiView):
         return public_answer({"market": terms.symbol, "interval": name, "candles": candles})
 
 
-def _terms_by_id() -> dict[int, MarketTerms]:
+def terms_by_id() -> dict[int, MarketTerms]:
+    """Return every market's terms by its id."""
     return {terms.market_id: terms for terms in list_market_terms()}
 
 
-def _terms_of(symbol: str, by_id: dict[int, MarketTerms]) -> MarketTerms:
+def terms_of(symbol: str, by_id: dict[int, MarketTerms]) -> MarketTerms:
+    """Return a market's terms by its symbol. Raises MarketNotFound."""
     for terms in by_id.values():
         if terms.symbol == symbol:
             return terms
     raise MarketNotFound("There is no such market.")
 
 
-def _take_symbol(fields: Fields) -> str | None:
+def take_symbol(fields: Fields) -> str | None:
+    """Take a market's symbol, in whatever spelling."""
     text = fields.text("market", length_max=SYMBOL_LENGTH_MAX, what="a market's symbol")
     return None if text is None else symbol_of(text)
 

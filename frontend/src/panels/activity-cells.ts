@@ -6,6 +6,7 @@ import type { Side } from "../link/messages.ts";
 import type { Balance, Fill, Market, Order } from "../link/types.ts";
 import * as figures from "../state/figures.ts";
 import { timeOf } from "../state/order-kinds.ts";
+import { listTitle } from "../state/open-rows.ts";
 import { isOpen } from "../state/portfolio.ts";
 
 export interface Cell {
@@ -40,6 +41,19 @@ function filled(order: Order): string {
   const quantity = read(order.quantity);
   if (quantity === 0n) return "0%";
   return `${show((read(order.filled_quantity) * 100n * 10n ** 18n) / quantity, 0)}%`;
+}
+
+/** The row above the orders of a list. */
+export function listCells(orders: readonly Order[]): Cell[] {
+  const [first] = orders;
+  const empty = (label: string): Cell => ({ label, text: "", class: "end" });
+  return [
+    { label: "Time", text: first ? format.dateTime(first.created_at) : "", class: "num muted" },
+    { label: "Market", text: first?.market ?? "", class: "strong" },
+    { label: "List", text: listTitle(orders), class: "fold strong" },
+    { label: "Orders", text: `${orders.length} open` },
+    ...["Trigger", "Price", "Quantity", "Filled", "Status"].map(empty),
+  ];
 }
 
 export function openCells(order: Order, marketOf: MarketOf): Cell[] {

@@ -16,6 +16,8 @@ export const FIELDS: readonly FieldName[] = [
   "activation",
   "show",
   "protection",
+  "profit",
+  "loss",
 ];
 /** The API's names of what the form's fields hold. */
 const API_FIELDS: Record<string, FieldName> = {
@@ -39,6 +41,15 @@ const REASON_FIELDS: Record<string, FieldName> = {
   expiry_passed: "until",
   display_quantity: "show",
 };
+
+/** The field that holds what the API names; of a list's orders those that follow are the exits. */
+function fieldOf(name: string): FieldName | undefined {
+  const leaf = name.split(".").at(-1) ?? "";
+  const place = /^orders\[(\d)\]/.exec(name)?.[1];
+  if (place !== undefined && leaf === "stop_price") return "loss";
+  if (place !== undefined && place !== "0" && leaf === "price") return "profit";
+  return API_FIELDS[leaf];
+}
 
 export type Inputs = Record<FieldName, HTMLInputElement>;
 
@@ -93,7 +104,7 @@ export class TicketErrors {
     const isShown = (field: FieldName | undefined): field is FieldName =>
       Boolean(field) && !this.#inputs[field!].closest<HTMLElement>(".field")!.hidden;
     for (const [name, expected] of Object.entries(error.fields)) {
-      const field = API_FIELDS[name.split(".").at(-1) ?? ""];
+      const field = fieldOf(name);
       if (!isShown(field)) continue;
       // Only this code's details say what was expected; others' are figures of the refused order.
       const isExpectation = error.code === "validation_error";

@@ -6,7 +6,7 @@ import type { Side } from "../link/messages.ts";
 import type { Market } from "../link/types.ts";
 import type { Asks, Draft, FieldName } from "../state/draft.ts";
 import { unitOf } from "../state/fees.ts";
-import { isReachedRising, type OrderKind, rests, traitsOf } from "../state/order-kinds.ts";
+import { isReachedRising, rests, type TicketKind, traitsOf } from "../state/order-kinds.ts";
 import { FIELDS, type Inputs } from "./ticket-errors.ts";
 
 /** What becomes of an order that meets one of its owner's. */
@@ -43,7 +43,7 @@ export class TicketFields {
     this.#selectMeasure = this.#choice("#order-measure", (value) => {
       this.#measure = value as Draft["measure"];
     });
-    const arranging = ["kind", "time-in-force", "post-only", "post-only-mode", "trail-unit"];
+    const arranging = ["kind", "exits", "time-in-force", "post-only", "post-only-mode", "trail-unit"];
     for (const id of [...arranging, "trigger-by", "self-trade"])
       this.#part(`#${id}`).addEventListener("change", () => this.arrange());
     for (const field of FIELDS) {
@@ -73,36 +73,44 @@ export class TicketFields {
     return this.#part<HTMLSelectElement>(`#${id}`).value;
   }
 
-  get kind(): OrderKind {
-    return this.#group === "Trigger" ? (this.#chosen("kind") as OrderKind) : this.#group;
+  get kind(): TicketKind {
+    return this.#group === "Trigger" ? (this.#chosen("kind") as TicketKind) : this.#group;
   }
 
   /** Where a price that is picked elsewhere belongs. */
   takePrice(price: string): FieldName {
     if (this.#group === "Market") this.#group = "Limit";
     const { isLimit, trails } = traitsOf(this.kind);
-    const field = isLimit ? "price" : trails ? "activation" : "stop";
+    const waiting = this.kind === "OCO" ? "profit" : "stop";
+    const field = isLimit ? "price" : trails ? "activation" : waiting;
     this.inputs[field].value = price;
     this.arrange();
     return field;
+  }
+
+  get #hasExits(): boolean {
+    return this.#part<HTMLInputElement>("#exits").checked;
   }
 
   draft(): Draft {
     const { inputs } = this;
     const timeInForce = this.#chosen("time-in-force") as Draft["timeInForce"];
     const { isLimit, waits } = traitsOf(this.kind);
+    const isPair = this.kind === "OCO";
+    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
     return {
       side: this.side,
       type: this.kind,
       // A sell that waits cannot be for an amount of quote, which only its price would tell.
-      measure: waits && this.side === "Sell" ? "quantity" : this.#measure,
+      measure: isPair || (waits && this.side === "Sell") ? "quantity" : this.#measure,
       price: inputs.price.value,
       quantity: inputs.quantity.value,
       total: inputs.total.value,
       timeInForce,
       isPostOnly: isLimit && rests(timeInForce) && this.#part<HTMLInputElement>("#post-only").checked,
       asks: {
-        stop: inputs.stop.value,
+        // Of a pair it is the stop loss that waits for a price.
+        stop: isPair ? inputs.loss.value : inputs.stop.value,
         trail: inputs.trail.value,
         trailUnit: this.#chosen("trail-unit") as Asks["trailUnit"],
         activation: inputs.activation.value,
@@ -112,6 +120,8 @@ export class TicketFields {
         show: inputs.show.value,
         protection: inputs.protection.value,
         selfTrade: (this.#chosen("self-trade") || null) as Asks["selfTrade"],
+        profit: hasExits ? inputs.profit.value : "",
+        loss: hasExits ? inputs.loss.value : "",
       },
     };
   }
@@ -124,6 +134,7 @@ export class TicketFields {
     const [tick, lot] = [market.price_tick, market.quantity_step];
     const steps: Partial<Record<FieldName, string>> = {
       ...{ stop: tick, price: tick, activation: tick, protection: tick, total },
+      ...{ profit: tick, loss: tick },
       ...{ quantity: lot, show: lot, trail: "0.00" },
     };
     for (const [field, step] of Object.entries(steps))
@@ -140,7 +151,7 @@ export class TicketFields {
 
   /** Empty what an order was asked for this once. */
   clear(): void {
-    for (const field of ["quantity", "total", "show", "protection", "activation"] as const)
+    for (const field of ["quantity", "total", "show", "protection", "activation", "profit", "loss"] as const)
       this.inputs[field].value = "";
     this.#drawAsked();
   }
@@ -160,13 +171,15 @@ export class TicketFields {
     const draft = this.draft();
     this.#selectMeasure(draft.measure);
     const isByAmount = !isLimit && draft.measure === "amount";
-    const hasTime = isLimit || waits;
+    const isPair = this.kind === "OCO";
+    const hasTime = (isLimit || waits) && !isPair;
+    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
     const shown: Record<string, boolean> = {
       kind: waits,
-      stop: waits && !trails,
+      stop: waits && !trails && !isPair,
       trail: trails,
       price: isLimit,
-      measure: !isLimit && !(waits && this.side === "Sell"),
+      measure: !isLimit && !isPair && !(waits && this.side === "Sell"),
       quantity: !isByAmount,
       total: isLimit || isByAmount,
       options: hasTime,
@@ -174,9 +187,13 @@ export class TicketFields {
       postOnlyMode: draft.isPostOnly,
       until: hasTime && draft.timeInForce === "GTD",
       activation: trails,
-      triggerBy: waits,
+      triggerBy: waits && !isPair,
+      exits: this.kind === "Limit",
+      profit: hasExits,
+      loss: hasExits,
+      selfTrade: !isPair,
       show: isLimit && rests(draft.timeInForce),
-      protection: !isLimit,
+      protection: !isLimit && !isPair,
     };
     for (const [field, isShown] of Object.entries(shown))
       this.#part(`[data-field="${field}"]`).hidden = !isShown;
@@ -213,7 +230,11 @@ export class TicketFields {
   }
 }
 
-function hintOf(kind: OrderKind, side: Side): string {
+function hintOf(kind: TicketKind, side: Side): string {
+  if (kind === "OCO") {
+    const acts = side === "Buy" ? "Buys" : "Sells";
+    return `${acts} at the take profit, or at the market once the price reaches the stop loss: one cancels the other.`;
+  }
   const { isLimit, trails } = traitsOf(kind);
   const [act, way] = [side === "Buy" ? "Buys" : "Sells", isReachedRising(kind, side)];
   const how = isLimit ? "at your limit price" : "at the market";

@@ -4,17 +4,18 @@ import { parse, read, showAll, typed, write } from "../core/decimal.ts";
 import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { AccountRef } from "../link/messages.ts";
-import { newClientOrderId, placeOrder } from "../link/orders.ts";
+import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
-import type { Market, PlaceOrderIn } from "../link/types.ts";
+import type { Market, Order } from "../link/types.ts";
 import type { FieldName, Funds, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
+import { type Checked, checkTicket } from "../state/exits.ts";
 import { traitsOf } from "../state/order-kinds.ts";
 import type { Portfolio } from "../state/portfolio.ts";
-import { checkDraft, priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-rules.ts";
+import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-rules.ts";
 import { mount as mountAccountSelect } from "./account-select.ts";
 import { FIELDS, TicketErrors } from "./ticket-errors.ts";
 import { drawEstimate } from "./ticket-estimate.ts";
@@ -26,6 +27,13 @@ const QUANTITIES: readonly FieldName[] = ["quantity", "show"];
 const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
+
+/** Which orders a market takes where it does not take all. */
+const TAKEN: Partial<Record<Market["state"], string>> = {
+  PostOnly: "This market takes post-only limit orders now.",
+  Auction:
+    "Until the auction ends, this market takes limit orders that may rest (not post-only) and orders that wait for a price.",
+};
 
 /** Return what fills in a price, as a click on a level of the book does. */
 export function mount(
@@ -148,10 +156,9 @@ class Ticket {
     const market = this.#exchange.market.value;
     const lock = this.#lockOf(market);
     const note = this.#part("#order-lock");
-    const isPostOnly = market?.state === "PostOnly" && !lock;
-    note.hidden = !lock && !isPostOnly;
-    const detail = lock?.detail ?? "";
-    setText(note, isPostOnly ? "This market takes post-only limit orders now." : detail);
+    const detail = lock?.detail ?? (market ? TAKEN[market.state] : undefined) ?? "";
+    note.hidden = !detail;
+    setText(note, detail);
     const submit = this.#part<HTMLButtonElement>("#order-submit");
     submit.className = `button submit ${this.#fields.side.toLowerCase()}`;
     const label = lock?.short ?? `${this.#fields.side} ${market?.base_asset ?? ""}`.trim();
@@ -230,8 +237,8 @@ class Ticket {
     drawEstimate(this.#part(".estimate"), draft, market, this.#live.book, rates, prices);
   }
 
-  #check(market: Market): ReturnType<typeof checkDraft> {
-    return checkDraft(
+  #check(market: Market): Checked {
+    return checkTicket(
       this.#fields.draft(),
       market,
       this.#portfolio.isLoaded ? this.#funds(market) : null,
@@ -264,18 +271,17 @@ class Ticket {
     const market = this.#exchange.market.value;
     const account = this.#portfolio.accountId.value;
     if (!market || !account || this.#isSending || this.#lockOf(market)) return;
-    const { terms, errors } = this.#check(market);
+    const { terms, list, errors } = this.#check(market);
     this.#errors.showOwn(errors);
-    if (!terms) return;
-    const fingerprint = JSON.stringify([account, terms]);
+    if (!terms && !list) return;
+    const fingerprint = JSON.stringify([account, terms, list]);
     const repeated = this.#unanswered?.terms === fingerprint ? this.#unanswered : null;
     const clientOrderId = repeated?.clientOrderId ?? newClientOrderId();
-    const order: PlaceOrderIn = { user_id: account, ...terms, client_order_id: clientOrderId };
     this.#setSending(true);
     try {
-      const placed = await placeOrder(this.#exchange, order);
+      const placed = await this.#place(account, { terms, list }, clientOrderId);
       this.#unanswered = null;
-      this.#portfolio.upsert(placed);
+      for (const order of placed) this.#portfolio.upsert(order);
       this.#fields.clear();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -292,6 +298,16 @@ class Ticket {
       this.#setSending(false);
     }
     this.#refresh();
+  }
+
+  async #place(
+    account: string,
+    { terms, list }: Pick<Checked, "terms" | "list">,
+    name: string,
+  ): Promise<Order[]> {
+    if (list) return placeList(this.#exchange, { user_id: account, ...list, client_list_id: name });
+    if (!terms) return [];
+    return [await placeOrder(this.#exchange, { user_id: account, ...terms, client_order_id: name })];
   }
 
   #setSending(isSending: boolean): void {

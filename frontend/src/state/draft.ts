@@ -2,8 +2,8 @@
 
 import { type Amount, isMultiple, parse, read, showAll, typed } from "../core/decimal.ts";
 import type { Side } from "../link/messages.ts";
-import type { Order, PlaceOrderIn } from "../link/types.ts";
-import type { OrderKind, TimeInForce } from "./order-kinds.ts";
+import type { ListedOrderIn, Order, PlaceListIn, PlaceOrderIn } from "../link/types.ts";
+import type { TicketKind, TimeInForce } from "./order-kinds.ts";
 
 export type FieldName =
   | "stop"
@@ -14,11 +14,13 @@ export type FieldName =
   | "until"
   | "activation"
   | "show"
-  | "protection";
+  | "protection"
+  | "profit"
+  | "loss";
 
 export interface Draft {
   side: Side;
-  type: OrderKind;
+  type: TicketKind;
   /** What a market order is given in: base quantity, or an amount of quote. */
   measure: "quantity" | "amount";
   price: string;
@@ -47,6 +49,9 @@ export interface Asks {
   /** The worst price of a market order. */
   protection: string;
   selfTrade: Order["self_trade_prevention"];
+  /** The exits of a position: at a better price, and once the price has come this far. */
+  profit: string;
+  loss: string;
 }
 
 export const NOTHING_ASKED: Asks = {
@@ -60,6 +65,8 @@ export const NOTHING_ASKED: Asks = {
   show: "",
   protection: "",
   selfTrade: null,
+  profit: "",
+  loss: "",
 };
 
 export interface Funds {
@@ -75,6 +82,9 @@ export interface Prices {
 }
 
 export type Errors = Partial<Record<FieldName, string>>;
+/** An order of a list, and a list of them, as they are sent. */
+export type LegTerms = ListedOrderIn;
+export type ListTerms = Omit<PlaceListIn, "user_id" | "client_list_id">;
 export type OrderTerms = Omit<PlaceOrderIn, "user_id" | "client_order_id">;
 
 /** Reads a field; null where it is wrong, which `errors` then says. */

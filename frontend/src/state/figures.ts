@@ -65,6 +65,10 @@ const REASONS: Record<string, string> = {
   balance_full: "your balance could not take what it would bring",
   time_over: "its time was over",
   post_only_would_cross: "it would have traded at once",
+  list: "another order of its list came first",
+  interrupted: "the market stopped into an auction",
+  market_closed: "the market closed",
+  protection: "your protection of quotes ended it",
 };
 
 /** Why an order ended, in words; empty where its owner asked for it. */

@@ -4,6 +4,8 @@ import type { Side } from "../link/messages.ts";
 import type { Order } from "../link/types.ts";
 
 export type OrderKind = Order["order_type"];
+/** What the form can place: an order of a type, or two of which one cancels the other. */
+export type TicketKind = OrderKind | "OCO";
 export type TimeInForce = Order["time_in_force"];
 
 export interface Traits {
@@ -15,11 +17,11 @@ export interface Traits {
   trails: boolean;
 }
 
-const LIMITS: readonly OrderKind[] = ["Limit", "StopLimit", "TakeProfitLimit"];
+const LIMITS: readonly TicketKind[] = ["Limit", "StopLimit", "TakeProfitLimit"];
 const RESTING: readonly TimeInForce[] = ["GTC", "GTD", "Day"];
 const UNENTERED: readonly Order["status"][] = ["Pending", "Triggered"];
 
-export function traitsOf(kind: OrderKind): Traits {
+export function traitsOf(kind: TicketKind): Traits {
   return {
     isLimit: LIMITS.includes(kind),
     waits: kind !== "Limit" && kind !== "Market",
@@ -28,7 +30,7 @@ export function traitsOf(kind: OrderKind): Traits {
 }
 
 /** Whether the price that an order waits for is reached from below: the market must rise to it. */
-export function isReachedRising(kind: OrderKind, side: Side): boolean {
+export function isReachedRising(kind: TicketKind, side: Side): boolean {
   return kind.startsWith("TakeProfit") ? side === "Sell" : side === "Buy";
 }
 

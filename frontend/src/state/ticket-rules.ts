@@ -43,7 +43,8 @@ export function checkDraft(
   prices: Prices = UNKNOWN,
 ): { terms: OrderTerms | null; errors: Errors } {
   const errors: Errors = {};
-  const terms: OrderTerms = { market: market.symbol, side: draft.side, order_type: draft.type };
+  const kind = draft.type === "OCO" ? "Limit" : draft.type;
+  const terms: OrderTerms = { market: market.symbol, side: draft.side, order_type: kind };
   const take = (field: FieldName, name: string, step: string, maximum: string): Amount | null => {
     const value = figure({ ...draft.asks, ...draft }[field], name, step, maximum);
     if (typeof value !== "string") return value;

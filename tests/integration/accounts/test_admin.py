@@ -30,6 +30,8 @@ LOOK_ONLY = (
     "matching.Protection",
     "matching.OrderKey",
     "matching.Trade",
+    "matching.Checkpoint",
+    "matching.CheckpointPart",
     "matching.Command",
     "matching.Event",
     "matching.MarketState",

@@ -52,6 +52,7 @@ LARGE = (
     "matching.protection",
     "matching.trade",
 )
+CHECKPOINTS = ("checkpoint", "checkpointpart")
 NOBODYS = (
     "accounts.asset",
     "accounts.auditlink",
@@ -61,6 +62,8 @@ NOBODYS = (
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",
+    "matching.checkpoint",
+    "matching.checkpointpart",
     "matching.event",
     "matching.feeday",
     "matching.feetier",
@@ -192,7 +195,7 @@ def test_money_is_found_by_what_it_is_called_outside(operator, desk, kind):
 
 
 def test_what_is_of_a_market_is_found_by_it(operator, desk):
-    of_none = ("shard", "orderkey", "switch", "feeday", "feetier")
+    of_none = ("shard", "orderkey", "switch", "feeday", "feetier", *CHECKPOINTS)
     for label in (label for label in LABELS if label.startswith(("market", "matching"))):
         if label.removeprefix("matching.") not in of_none:
             rows = set(model_of(label).objects.values_list("pk", flat=True))

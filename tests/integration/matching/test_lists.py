@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,23 +38,23 @@ def worker(market: Market, ann: Account, bob: Account) -> Iterator[DrivenWorker]
         yield owner
 
 
-def leg(side: str, price: str | None, quantity: str = "1", **asked: str) -> LegOrder:
+def leg(side: Any, price: str | None, quantity: str = "1", **asked: Any) -> LegOrder:
     return LegOrder(
-        side,  # type: ignore[arg-type]
+        side,
         "market" if price is None else "limit",
         "gtc",
         False,
         price,
         quantity,
         None,
-        Conditions(**asked) if asked else None,  # type: ignore[arg-type]
+        Conditions(**asked) if asked else None,
     )
 
 
 def placing(
-    account: Account, market: Market, kind: str, *legs: LegOrder, key: str | None = None
+    account: Account, market: Market, kind: Any, *legs: LegOrder, key: str | None = None
 ) -> PlaceList:
-    return PlaceList(account.pk, market.pk, kind, list(legs), key, key, FOREVER_MS)  # type: ignore[arg-type]
+    return PlaceList(account.pk, market.pk, kind, list(legs), key, key, FOREVER_MS)
 
 
 def oco(account: Account, market: Market, key: str | None = None) -> PlaceList:
@@ -196,14 +197,14 @@ def test_lists_are_read_by_account_page_and_name(
     market: Market,
     ann: Account,
     bob: Account,
-    django_assert_num_queries: object,
+    django_assert_num_queries: Any,
 ) -> None:
     ids = [reply.list_id for reply in worker.settle(*(oco(ann, market, key=k) for k in "abc"))]
     (of_bob,) = worker.settle(oco(bob, market, key="a"))
     worker.settle(CancelOrder(ann.pk, market.pk, list_orders_of([get(ann, ids[0])])[ids[0]][0].pk))
 
-    def found(**filters: object) -> list[int]:
-        return [row.pk for row in list_order_lists(ann.pk, **filters)]  # type: ignore[arg-type]
+    def found(**filters: Any) -> list[int]:
+        return [row.pk for row in list_order_lists(ann.pk, **filters)]
 
     assert found() == ids[::-1]
     assert found(is_done=True) == ids[:1]
@@ -217,7 +218,7 @@ def test_lists_are_read_by_account_page_and_name(
     with pytest.raises(OrderNotFound):
         get_order_list(of_bob.list_id, account_ids=[ann.pk])
     rows = list_order_lists(ann.pk)
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         orders = list_orders_of(rows)
         assert [row.conditions.leg for row in orders[ids[2]]] == ["one", "one"]
 

@@ -17,9 +17,11 @@ from matching.commands.configure import configure_command
 from matching.commands.place import PlaceOrder
 from matching.conditions import Conditions
 from matching.markets.selectors import get_market_terms
-from matching.models import Market, Order
+from matching.models import Checkpoint, Market, Order
 from matching.orders.by_sequence import get_book_snapshot
 from matching.rows.orders import state_of_row
+from matching.worker.connection import connect
+from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import Clock, DrivenWorker, place
 
@@ -49,6 +51,18 @@ def sibling_of(account: Account) -> Account:
             source="bank",
         )
     return sibling
+
+
+def assert_all_replays_agree(worker: DrivenWorker) -> None:
+    """The journal from its beginning, and from each checkpoint on, leads to tables and memory."""
+    starts = [None, *Checkpoint.objects.order_by("pk").values_list("pk", flat=True)]
+    assert len(starts) > 3
+    for number, start in enumerate(starts):
+        with connect(shard_id=0, owner="verify") as session:
+            found = verify_shard(session, 0, start=start)
+        assert found.differences == []
+        assert found.passed == len(starts) - 1 - number
+        assert found.state_hash == worker.state_hash()
 
 
 def assert_snapshot_is_the_book(worker: DrivenWorker, market: Market) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from api.transport.exact_json import Number
-from api.v1.orders import _fitting
+from api.v1.fitting import fitting
 from api.v1.requests import asked_words, parse_amend, parse_place
 from matching.conditions import Conditions
 from matching.gateway.reply_codes import code_of
@@ -141,11 +141,11 @@ def test_a_stop_that_waits_until_a_time_is_good_till_then():
 def test_figures_are_written_as_the_market_writes_them():
     body = STOP_LIMIT | {"display_quantity": "0.5", "stop_price": "19000.5"}
 
-    fitted = _fitting(btc_usd(), parse_place(body))
+    fitted = fitting(btc_usd(), parse_place(body))
 
     assert (fitted.price, fitted.quantity) == ("20000.00", "1.000")
     assert (fitted.stop_price, fitted.display_quantity) == ("19000.50", "0.500")
-    assert _fitting(btc_usd(), parse_amend({"stop_price": "1"})).stop_price == "1.00"
+    assert fitting(btc_usd(), parse_amend({"stop_price": "1"})).stop_price == "1.00"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_figures_are_written_as_the_market_writes_them():
 )
 def test_a_figure_that_fits_no_tick_or_lot_is_named(body, field):
     with pytest.raises(ValidationFailed) as refusal:
-        _fitting(btc_usd(), parse_place(body | {field: "1.00001"}))
+        fitting(btc_usd(), parse_place(body | {field: "1.00001"}))
 
     assert list(refusal.value.details) == [field]
 
@@ -321,4 +321,4 @@ def test_every_field_that_few_orders_have_reaches_the_command():
     asks = [msgspec.structs.asdict(one) for one in (first, second, third)]
     plain = msgspec.structs.asdict(Conditions())
     unset = {name for name in plain if all(one[name] == plain[name] for one in asks)}
-    assert unset == {"trigger_state", "triggered_us"}
+    assert unset == {"trigger_state", "triggered_us", "leg", "list_id"}

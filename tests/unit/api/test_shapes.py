@@ -183,6 +183,8 @@ def test_what_an_order_asked_for_reads_as_documented():
         "protection_price": "3.00",
         "post_only_mode": None,
         "self_trade_prevention": "Decrement",
+        "list_id": None,
+        "leg": None,
     }
     waiting = _shape(trigger="stop", trigger_price="9.00", trigger_state="falling")
     assert (waiting["stop_price"], waiting["trigger_by"]) == ("9.00", "Last")
