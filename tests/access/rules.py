@@ -338,9 +338,7 @@ WS_API_CALLERS: Final = (*COMPAT_CALLERS, "logged on")
 
 def compat_cell(_call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call of the compatible API: yes, own, or the code of the refusal."""
-    if rule is ANYBODY:
-        return YES
-    if caller == "logged on":
+    if rule is ANYBODY or caller == "logged on":
         return YES
     if rule is SESSION_ONLY:
         return "-2015"
