@@ -25,9 +25,16 @@ async def test_a_crossed_book_breaks_no_chain(
         await asyncio.to_thread(exchange.manage, "halt_market", MARKET, "--phase", phase)
 
     async with httpx.AsyncClient(base_url=f"{exchange.base_url}/api/v3", timeout=20) as http:
-        trader.place("buy 0.1 @ 19000")
         keeper = Keeper(depth, http)
-        await keeper.begin()
+        beginning = asyncio.create_task(keeper.begin())
+        while not beginning.done():
+            trader.place("buy 0.01 @ 18000")
+            await asyncio.wait([beginning], timeout=0.5)
+        await beginning
+        trader.cancel_all()
+        trader.place("buy 0.1 @ 19000")
+        while keeper.book != {"bids": {"19000.00000000": "0.10000000"}, "asks": {}}:
+            await keeper.next()
         await move("auction")
         try:
             trader.place("buy 0.2 @ 20100")
