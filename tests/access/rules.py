@@ -230,12 +230,14 @@ COMPAT_CALLERS: Final = (
 COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/openOrders": TRADE,
     "DELETE /api/v3/order": TRADE,
+    "DELETE /api/v3/orderList": TRADE,
     "DELETE /api/v3/userDataStream": NAMED_KEY,
     "GET /api/v3/account": READ,
     "GET /api/v3/account/commission": READ,
     "GET /sapi/v1/asset/tradeFee": READ,
     "GET /api/v3/aggTrades": ANYBODY,
     "GET /api/v3/allOrders": READ,
+    "GET /api/v3/allOrderList": READ,
     "GET /api/v3/avgPrice": ANYBODY,
     "GET /api/v3/depth": ANYBODY,
     "GET /api/v3/exchangeInfo": ANYBODY,
@@ -243,8 +245,10 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /api/v3/klines": ANYBODY,
     "GET /api/v3/myPreventedMatches": READ,
     "GET /api/v3/myTrades": READ,
+    "GET /api/v3/openOrderList": READ,
     "GET /api/v3/openOrders": READ,
     "GET /api/v3/order": READ,
+    "GET /api/v3/orderList": READ,
     "GET /api/v3/ping": ANYBODY,
     "GET /api/v3/rateLimit/order": READ,
     "GET /api/v3/ticker/24hr": ANYBODY,
@@ -260,8 +264,11 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /sapi/v1/sub-account/universalTransfer": READ,
     "POST /api/v3/order": TRADE,
     "POST /api/v3/order/cancelReplace": TRADE,
+    "POST /api/v3/order/oco": TRADE,
     "POST /api/v3/order/test": TRADE,
     "POST /api/v3/orderList/oco": TRADE,
+    "POST /api/v3/orderList/oto": TRADE,
+    "POST /api/v3/orderList/otoco": TRADE,
     "POST /api/v3/userDataStream": NAMED_KEY,
     "POST /sapi/v1/sub-account/universalTransfer": UNLIMITED,
     "PUT /api/v3/order/amend/keepPriority": TRADE,
@@ -290,7 +297,14 @@ WS_API_OF_REST: Final[Mapping[str, str]] = {
     "order.amend.keepPriority": "PUT /api/v3/order/amend/keepPriority",
     "openOrders.status": "GET /api/v3/openOrders",
     "openOrders.cancelAll": "DELETE /api/v3/openOrders",
+    "orderList.place": "POST /api/v3/order/oco",
     "orderList.place.oco": "POST /api/v3/orderList/oco",
+    "orderList.place.oto": "POST /api/v3/orderList/oto",
+    "orderList.place.otoco": "POST /api/v3/orderList/otoco",
+    "orderList.cancel": "DELETE /api/v3/orderList",
+    "orderList.status": "GET /api/v3/orderList",
+    "openOrderLists.status": "GET /api/v3/openOrderList",
+    "allOrderLists": "GET /api/v3/allOrderList",
     "allOrders": "GET /api/v3/allOrders",
     "myTrades": "GET /api/v3/myTrades",
     "myPreventedMatches": "GET /api/v3/myPreventedMatches",
@@ -324,9 +338,7 @@ WS_API_CALLERS: Final = (*COMPAT_CALLERS, "logged on")
 
 def compat_cell(_call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call of the compatible API: yes, own, or the code of the refusal."""
-    if rule is ANYBODY:
-        return YES
-    if caller == "logged on":
+    if rule is ANYBODY or caller == "logged on":
         return YES
     if rule is SESSION_ONLY:
         return "-2015"

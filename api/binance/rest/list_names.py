@@ -32,8 +32,8 @@ PENDING: Final = _names("pending")
 PENDING_ABOVE: Final = _names("pendingAbove", _OF_PENDING)
 PENDING_BELOW: Final = _names("pendingBelow", _OF_PENDING)
 # Of the call that came before those: a limit order and a stop order, whichever is above.
-LIMIT: Final = _names("limit", _OF_ALL, price="price")
-STOP: Final = _names(
+FORMER_LIMIT: Final = _names("limit", _OF_ALL, price="price")
+FORMER_STOP: Final = _names(
     "stop",
     _OF_ALL,
     price="stopLimitPrice",

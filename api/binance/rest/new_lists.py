@@ -72,7 +72,7 @@ def check_oco(params: Params) -> None:
 def check_old_oco(params: Params) -> None:
     """Raise -1102 for what an OCO of the former call must have and has not."""
     params.require("symbol", "side", "quantity", "price")
-    check_required_by(_stop_kind(params), RenamedParams(params, list_names.STOP))
+    check_required_by(_stop_kind(params), RenamedParams(params, list_names.FORMER_STOP))
 
 
 def check_oto(params: Params) -> None:
@@ -116,8 +116,8 @@ def read_old_oco(params: Params, caller: Caller, account_pk: int) -> NewList:
     """Return the OCO that the parameters of the former call ask for."""
     view = find_traded(params.needed("symbol"), caller)
     side = read_side(params)
-    limit = _read_one(params, view.terms, list_names.LIMIT, _LIMIT_MAKER)
-    stop = _read_one(params, view.terms, list_names.STOP, _stop_kind(params))
+    limit = _read_one(params, view.terms, list_names.FORMER_LIMIT, _LIMIT_MAKER)
+    stop = _read_one(params, view.terms, list_names.FORMER_STOP, _stop_kind(params))
     pair = Pair(limit, stop) if side == "sell" else Pair(stop, limit)
     return _oco(params, view, account_pk, pair)
 

@@ -268,11 +268,6 @@ def amend_refused(msg: str) -> CompatError:
     return CompatError(-2038, msg)
 
 
-def unsupported(what: str) -> CompatError:
-    """Something published that the engine does not have: ``OCO orders``."""
-    return order_refused(f"{what} are not supported for this symbol.")
-
-
 def duplicate_order() -> CompatError:
     """An open order of the account has this client order id."""
     return order_refused("Duplicate order sent.")

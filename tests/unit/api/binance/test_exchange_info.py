@@ -1,11 +1,12 @@
 """A market as exchangeInfo shows it: the rules that orders with conditions are held to."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from api.binance.rest.exchange_info import symbol_shape
+from matching.engine.rules import MarketPhase
 from matching.markets.terms import MarketTerms
 from tests.unit.api.binance.orders import terms_of
 
@@ -69,3 +70,23 @@ def test_modes_are_the_markets(
     shape = symbol_shape(ruled(self_trade_mode=mode, self_trade_modes=modes))
     assert shape["defaultSelfTradePreventionMode"] == default
     assert shape["allowedSelfTradePreventionModes"] == allowed
+
+
+@pytest.mark.parametrize("phase", get_args(MarketPhase))
+def test_every_phase_has_a_published_word(phase: str) -> None:
+    terms = terms_of()
+    terms = msgspec.structs.replace(terms, rules=msgspec.structs.replace(terms.rules, phase=phase))
+    shape = symbol_shape(terms)
+    assert shape["status"] in {"TRADING", "HALT", "BREAK", "AUCTION_MATCH"}
+    assert (shape["status"] == "AUCTION_MATCH") == (phase == "auction")
+    takes_all = phase not in ("auction", "post_only")
+    assert ("MARKET" in shape["orderTypes"]) is takes_all
+
+
+def test_lists_are_offered_where_orders_may_wait() -> None:
+    assert (symbol_shape(ruled())["ocoAllowed"], symbol_shape(ruled())["otoAllowed"]) == (
+        True,
+        True,
+    )
+    none_waits = symbol_shape(ruled(max_trigger_orders=0))
+    assert (none_waits["ocoAllowed"], none_waits["otoAllowed"]) == (False, True)

@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.binance.user_data.user_events import UserDataCodec, listen_key_expired, stream_terminated
 from api.binance.words.symbols import is_exact
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from marketdata.feed.view import MarketView
+from matching.conditions import Conditions
 from matching.markets.terms import MarketTerms
-from matching.wire import BalanceState, OrderChange, TradeState
+from matching.wire import BalanceState, ListState, OrderChange, TradeState
 from tests.unit.api.binance.orders import MS, US, order, terms_of
 
 TRADE = TradeState(
@@ -154,3 +156,51 @@ def test_last_events_say_what_ended() -> None:
     expired = json.loads(listen_key_expired("x" * 60))
     assert (expired["e"], expired["listenKey"]) == ("listenKeyExpired", "x" * 60)
     assert type(expired["E"]) is int
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+PLACED = ListState(70, 5, 1, "otoco", "pair", "executing", US - 9, [77, 78, 79])
+DONE = msgspec.structs.replace(PLACED, status="done")
+
+
+def told_of(spells: UserDataCodec, *lists: ListState, ids: tuple[int, ...] = ()) -> Any:
+    steps = [AccountStep(9, OrderChange("new", order(id=id_, client_order_id=f"c{id_}")), None)
+             for id_ in ids]  # fmt: skip
+    texts = spells.happened(MarketView(terms_of()), AccountEvent(US, steps, [], list(lists)))
+    return None if texts is None else [json.loads(text) for text in texts]
+
+
+def test_a_list_is_told_after_its_orders_and_once_more_when_it_is_done() -> None:
+    spells = codec()
+    *reports, started = told_of(spells, PLACED, ids=(77, 78, 79))
+    assert [each["e"] for each in reports] == ["executionReport"] * 3
+    names = [{"s": "BTCUSDT", "i": id_, "c": f"c{id_}"} for id_ in (77, 78, 79)]
+    expected = {
+        "e": "listStatus", "E": MS, "s": "BTCUSDT", "g": 70, "c": "OTO", "l": "EXEC_STARTED",
+        "L": "EXECUTING", "r": "NONE", "C": "pair", "T": MS, "O": names,
+    }  # fmt: skip
+    assert started == expected
+    (done,) = told_of(spells, DONE)
+    assert done == expected | {"l": "ALL_DONE", "L": "ALL_DONE"}
+
+
+def test_a_list_may_be_placed_and_done_at_once() -> None:
+    told = told_of(codec(), PLACED, DONE, ids=(77, 78, 79))
+    assert [each.get("l") for each in told[3:]] == ["EXEC_STARTED", "ALL_DONE"]
+
+
+def test_a_list_whose_orders_are_not_known_is_a_loss() -> None:
+    assert told_of(codec(), DONE) is None
+
+
+def test_an_order_of_a_list_has_it_and_waits_for_the_one_before() -> None:
+    pending = Conditions(leg="pending", list_id=70, trigger_state="pending")
+    event = report(OrderChange("new", order(conditions=pending)))
+    assert (event["g"], event["X"], event["w"], "W" in event) == (70, "PENDING_NEW", False, False)
+    entered = Conditions(leg="pending", list_id=70, trigger_state="triggered", triggered_us=US)
+    event = report(OrderChange("triggered", order(conditions=entered)))
+    assert (event["x"], event["X"], event["w"], event["W"]) == ("NEW", "NEW", True, MS)
+    ended = order(conditions=pending, status="expired", reason="list")
+    event = report(OrderChange("expired", ended))
+    assert (event["x"], event["X"], event["w"]) == ("EXPIRED", "EXPIRED", False)
