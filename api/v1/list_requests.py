@@ -1,20 +1,18 @@
-"""What the routes of order lists take: a struct of the body, and its parser.
+"""What the routes of order lists take: the parser of the body.
 
 An order of a list is read as one that comes alone, and named by its place where it is wrong:
 ``orders[1].price``.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
 
 from api.v1.fields import Fields
 from api.v1.order_words import LIST_KIND
 from api.v1.requests import (
     CLIENT_ORDER_ID_LENGTH_MAX,
-    ClientOrderId,
     PlaceOrderIn,
     symbol_of,
     take_order,
@@ -25,38 +23,6 @@ from matching.wire import ListKind
 
 _KIND_OF: Final = {name: kind for kind, name in LIST_KIND.items()}
 _KINDS: Final = {name.lower(): name for name in LIST_KIND.values()}
-# What the list has for all of them, and what none of a list may be.
-_OF_THE_LIST: Final = ("user_id", "market", "quote_quantity")
-
-# An order of a list: as ``PlaceOrderIn``, but for what the list says.
-if TYPE_CHECKING:
-    ListedOrderIn = PlaceOrderIn
-else:
-    ListedOrderIn = msgspec.defstruct(
-        "ListedOrderIn",
-        [
-            (field.name, field.type)
-            if field.default is msgspec.NODEFAULT
-            else (field.name, field.type, field.default)
-            for field in msgspec.structs.fields(PlaceOrderIn)
-            if field.name not in _OF_THE_LIST
-        ],
-        namespace={
-            "__doc__": "An order of a list: as one that comes alone, never by quote amount."
-        },
-        frozen=True,
-        kw_only=True,
-    )
-
-
-class PlaceListIn(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that are one thing. The working order of an OTO or OTOCO comes first."""
-
-    user_id: Annotated[UUID, Meta(description="The account's id.")]
-    market: Annotated[str, Meta(examples=["BTC/USD"])]
-    kind: Literal["OCO", "OTO", "OTOCO"]
-    client_list_id: ClientOrderId | None = None
-    orders: Annotated[list[ListedOrderIn], Meta(min_length=2, max_length=3)]
 
 
 class AskedList(msgspec.Struct, frozen=True):

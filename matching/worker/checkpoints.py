@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 import psycopg
 import structlog
-from django.conf import settings
 
 from matching.engine import Engine, EngineError
 from matching.markets.terms import MarketTerms
@@ -26,9 +25,12 @@ from matching.rows.checkpoints import (
 from matching.worker.connection import connect
 from matching.worker.rebuild import load_committed
 from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.setting_values import SettingValue
 from zavora.foundation.times import now_us
 
 # Between two parts, while the next one is encoded on a busy machine.
+# How many of a shard are kept; 0: none is made by the day.
+_KEPT: Final = SettingValue("ZAVORA_CHECKPOINTS_KEPT")
 PART_MAX_MS: Final = 30_000
 DAY_US: Final = 86_400_000_000
 LATEST: Final = "latest"
@@ -98,7 +100,7 @@ def keep_checkpoints(shard_id: int, *, keep: int) -> int:
 
 def make_due_checkpoint(shard_id: int) -> CheckpointRow | None:
     """Make the checkpoint of the day (UTC) and purge the oldest; None: it was made already."""
-    keep = int(settings.ZAVORA_CHECKPOINTS_KEPT)
+    keep: int = _KEPT.value
     if not keep:
         return None
     today = now_us() // DAY_US

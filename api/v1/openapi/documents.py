@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from api.v1 import list_requests, requests
-from api.v1.openapi import money
+from api.v1 import requests
+from api.v1.openapi import list_shapes, money
 from api.v1.openapi.fee_documents import FEE_SHAPES
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 from api.v1.openapi.market_shapes import Auction, Market, SelfTrade
@@ -317,8 +317,8 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     *FEE_SHAPES,
     *ORDER_SHAPES,
     requests.PlaceOrderIn,
-    list_requests.ListedOrderIn,
-    list_requests.PlaceListIn,
+    list_shapes.ListedOrderIn,
+    list_shapes.PlaceListIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,
     requests.CancelAllIn,
