@@ -157,3 +157,18 @@ def test_refusals_arrive_as_what_clients_make_of_them(
         sdk.delete_order_list(SYMBOL, order_list_id=1)
     assert unknown.value.status_code == -2011
     assert sweeper.fetch_open_orders(MARKET) == []
+
+
+def test_lists_over_the_websocket_api_by_python_binance(plain: Any) -> None:
+    placed = plain.ws_create_oco_order(**OCO)
+    assert placed["contingencyType"] == "OCO"
+    found = plain.ws_get_oco_order(orderListId=placed["orderListId"])
+    assert plain.ws_get_oco_open_orders() == [found]
+    gone = plain.ws_cancel_oco_order(symbol=SYMBOL, orderListId=placed["orderListId"])
+    assert [each["status"] for each in gone["orderReports"]] == ["CANCELED", "CANCELED"]
+    oto, otoco = plain.ws_create_oto_order(**OTO), plain.ws_create_otoco_order(**OTOCO)
+    assert [each["status"] for each in oto["orderReports"]] == ["NEW", "PENDING_NEW"]
+    assert len(otoco["orders"]) == 3
+    with pytest.raises(BinanceAPIException) as told:
+        plain.ws_create_oco_order(**(OCO | {"abovePrice": "1950"}))
+    assert told.value.code == -2010
