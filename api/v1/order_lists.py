@@ -18,7 +18,8 @@ from api.v1.list_requests import parse_list
 from api.v1.order_words import Shape
 from matching import wire
 from matching.commands.cancel import CancelOrder
-from matching.commands.place_list import LegOrder, PlaceList
+from matching.commands.place import LegOrder
+from matching.commands.place_list import PlaceList
 from matching.engine.orders import OPEN_STATUSES
 from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms

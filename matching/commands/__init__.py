@@ -15,8 +15,8 @@ from matching.commands.cancel_all import CancelAllKind
 from matching.commands.configure import ConfigureKind
 from matching.commands.due import DueKind
 from matching.commands.phase import PhaseKind
-from matching.commands.place import PlaceKind
-from matching.commands.place_list import LegOrder, PlaceListKind
+from matching.commands.place import LegOrder, PlaceKind
+from matching.commands.place_list import PlaceListKind
 from matching.commands.protect import ProtectKind, UnprotectKind
 from matching.commands.switch import SwitchKind
 from matching.conditions import asked_of

@@ -2,6 +2,7 @@
 
 from typing import Final, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from matching.commands import room
@@ -49,6 +50,38 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
 
 # An order of one of these that names no conditions has none.
 TIMELESS: Final = frozenset({"gtc", "ioc", "fok"})
+
+
+class LegOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One order of a list, as ``PlaceOrder`` has it; none of a list is by quote amount."""
+
+    side: Literal["buy", "sell"]
+    order_type: Literal["limit", "market"]
+    time_in_force: Literal["gtc", "ioc", "fok", "gtd", "day"]
+    post_only: bool
+    price: Figure | None
+    quantity: Figure
+    client_order_id: ClientOrderId | None
+    conditions: Conditions | None = None
+
+
+def alone_of(leg: LegOrder, account_id: int, market_id: int, deadline_ms: int) -> PlaceOrder:
+    """Return an order of a list as it would be placed alone."""
+    return PlaceOrder(
+        account_id,
+        market_id,
+        leg.side,
+        leg.order_type,
+        leg.time_in_force,
+        leg.post_only,
+        leg.price,
+        leg.quantity,
+        None,
+        leg.client_order_id,
+        None,
+        deadline_ms,
+        conditions=leg.conditions,
+    )
 
 
 class PlaceKind(Kind[PlaceOrder]):

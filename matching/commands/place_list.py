@@ -1,6 +1,6 @@
 """Place orders that are one thing: of two one is to trade, or others follow one that fills."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec.structs import replace
@@ -9,7 +9,6 @@ from matching.commands import room
 from matching.commands.base import (
     Batch,
     ClientOrderId,
-    Figure,
     Given,
     Id,
     Key,
@@ -19,27 +18,13 @@ from matching.commands.base import (
     Step,
     WireCommand,
 )
-from matching.commands.place import PlaceOrder, placed
-from matching.conditions import Conditions
+from matching.commands.place import LegOrder, alone_of, placed
 from matching.engine.commands import ListLeg, Place
 from matching.engine.commands import PlaceList as PlaceListEngine
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.legs import LEGS, LEGS_MAX, list_state, order_ids_of
 from matching.wire import ListKind, ListState
-
-
-class LegOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One order of a list, as ``PlaceOrder`` has it; none of a list is by quote amount."""
-
-    side: Literal["buy", "sell"]
-    order_type: Literal["limit", "market"]
-    time_in_force: Literal["gtc", "ioc", "fok", "gtd", "day"]
-    post_only: bool
-    price: Figure | None
-    quantity: Figure
-    client_order_id: ClientOrderId | None
-    conditions: Conditions | None = None
 
 
 class PlaceList(WireCommand, frozen=True, array_like=True, gc=False, tag="list"):
@@ -141,21 +126,7 @@ def _places(command: PlaceList, given: Given, terms: MarketTerms) -> list[Place]
     order_ids = order_ids_of(given.fresh_id, command.kind)
     legs = zip(order_ids, LEGS[command.kind], command.legs, strict=True)
     for number, (order_id, leg, order) in enumerate(legs, start=1):
-        alone = PlaceOrder(
-            command.account_id,
-            command.market_id,
-            order.side,
-            order.order_type,
-            order.time_in_force,
-            order.post_only,
-            order.price,
-            order.quantity,
-            None,
-            order.client_order_id,
-            None,
-            command.deadline_ms,
-            conditions=order.conditions,
-        )
+        alone = alone_of(order, command.account_id, command.market_id, command.deadline_ms)
         try:
             place = placed(alone, replace(given, fresh_id=order_id), terms, leg=leg)
         except Refused as refused:

@@ -26,7 +26,7 @@ def settle(market: Market, command: Place) -> Place | OrderRejected:
     if refused is not None:
         return refused
     changes: dict[str, int] = {}
-    if command.terms.time_in_force == "day":
+    if command.terms.ends_with_day:
         changes["expires_us"] = (command.time_us // DAY_US + 1) * DAY_US
     if conditions.trigger is not None or conditions.leg == "pending":
         if _holds_up_to_protection(command):
@@ -51,7 +51,8 @@ def _check(market: Market, command: Place, conditions: Conditions) -> OrderRejec
     if mode is not None and mode not in rules.self_trade_modes:
         return checks.SELF_TRADE_MODE
     expires_us = conditions.expires_us
-    if (expires_us is None) == (command.terms.time_in_force == "gtd") or (
+    names_time = command.terms.ends_in_time and not command.terms.ends_with_day
+    if (expires_us is None) == names_time or (
         expires_us is not None and expires_us <= command.time_us
     ):
         return checks.EXPIRY

@@ -9,7 +9,7 @@ from matching.engine.errors import EngineError
 from matching.engine.events import Event, OrderPlaced, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.orders import ENDING_TIMES, RESTING_TIMES, UNCONDITIONAL, Order, TriggerState
+from matching.engine.orders import UNCONDITIONAL, Order, TriggerState
 from matching.engine.phases import check_phase
 from matching.engine.taking import end_taking, take
 
@@ -23,7 +23,7 @@ def place(market: Market, command: Place) -> list[Event]:
     if refused is not None:
         return [refused]
     terms = command.terms
-    if terms.conditions is not UNCONDITIONAL or terms.time_in_force in ENDING_TIMES:
+    if terms.conditions is not UNCONDITIONAL or terms.ends_in_time:
         settled = settle(market, command)
         if isinstance(settled, OrderRejected):
             return [settled]
@@ -65,14 +65,13 @@ def accept(market: Market, command: Place, *, ahead: int) -> Place | OrderReject
 def enter(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
     """Let a new order rest or take, and then those whose price that reaches."""
     terms, price_ticks = order.terms, order.price_ticks
-    time_in_force = terms.time_in_force
-    if time_in_force == "fok" and not costing.can_fill(
+    if terms.is_whole_or_nothing and not costing.can_fill(
         market, costing.taker_of(market, order), order.quantity_lots or 0
     ):
         close(order, "expired", "fok_unfillable", events)
     elif (
         price_ticks is not None
-        and time_in_force in RESTING_TIMES
+        and terms.may_rest
         and (market.phase == "auction" or not market.would_cross(terms.side, price_ticks))
     ):
         if not market.triggers.count:  # what most orders do
@@ -120,7 +119,7 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
     if refused is not None:
         return refused
     terms = command.terms
-    if terms.conditions is not UNCONDITIONAL or terms.time_in_force in ENDING_TIMES:
+    if terms.conditions is not UNCONDITIONAL or terms.ends_in_time:
         settled = settle(market, command)
         if isinstance(settled, OrderRejected):
             return settled
@@ -167,7 +166,7 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
         )
     if refused is not None:
         return refused
-    if terms.budget_units is not None and terms.time_in_force == "fok":
+    if terms.budget_units is not None and terms.is_whole_or_nothing:
         return checks.QUANTITY  # fill-or-kill needs a quantity to fill
     return None
 

@@ -84,7 +84,7 @@ def _enter(market: Market, order: Order, events: list[Event], *, time_us: int) -
     events.append(OrderTriggered(order, released_units))
     if crosses:
         close(order, "expired", "post_only_would_cross", events)
-    elif order.terms.time_in_force == "fok" and not costing.can_fill(
+    elif order.terms.is_whole_or_nothing and not costing.can_fill(
         market, costing.taker_of(market, order), order.quantity_lots or 0
     ):
         close(order, "expired", "fok_unfillable", events)

@@ -117,6 +117,21 @@ class OrderTerms(msgspec.Struct, frozen=True, gc=False):
         """Tell whether what is left of the order waits in the book."""
         return self.order_type == "limit" and self.time_in_force in RESTING_TIMES
 
+    @property
+    def is_whole_or_nothing(self) -> bool:
+        """Tell whether the order fills whole or not at all."""
+        return self.time_in_force == "fok"
+
+    @property
+    def ends_with_day(self) -> bool:
+        """Tell whether the order's time is over with the day."""
+        return self.time_in_force == "day"
+
+    @property
+    def ends_in_time(self) -> bool:
+        """Tell whether the order's time is over by itself, with the day or at a time it names."""
+        return self.time_in_force in ENDING_TIMES
+
     def as_taker(self) -> "OrderTerms":
         """Return the terms of a market order: it never rests, whatever it was called."""
         if self.time_in_force != "gtc":

@@ -6,8 +6,3 @@ from matching.models import Protection
 def find_protection(account_id: int, market_id: int) -> Protection | None:
     """Return what protects an account's quotes in a market; None: nothing does."""
     return Protection.objects.filter(account_id=account_id, market_id=market_id).first()
-
-
-def list_protections(account_id: int) -> list[Protection]:
-    """Return what protects an account's quotes, by market: at most one each."""
-    return list(Protection.objects.filter(account_id=account_id).order_by("market_id"))

@@ -14,6 +14,7 @@ from tests.property.engine_trials import Trial
 COMMANDS_PER_RUN = 2_020
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", range(2))
 def test_engine_and_naive_exchange_agree_on_three_hundred_thousand_commands(part):
     counts = agree(runs=75)
@@ -23,7 +24,7 @@ def test_engine_and_naive_exchange_agree_on_three_hundred_thousand_commands(part
     assert not missing, counts
 
 
-@pytest.mark.long
+@pytest.mark.longest
 @pytest.mark.parametrize("part", range(2))
 def test_engine_and_naive_exchange_agree_on_seven_hundred_thousand_more(part):
     agree(runs=174)

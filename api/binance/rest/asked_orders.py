@@ -1,7 +1,7 @@
 """One order as it is asked for, alone or as one of a list: its values, and what they stand for."""
 
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -37,6 +37,21 @@ class AskedOrder(msgspec.Struct, frozen=True):
     time_in_force: TimeInForce
     figures: Figures
     client_order_id: str
+
+    @property
+    def is_wrong_iceberg(self) -> bool:
+        """Tell whether it hides a part and yet does not rest until it is cancelled."""
+        return self.figures.iceberg_quantity is not None and self.time_in_force != "gtc"
+
+    def words(self) -> dict[str, Any]:
+        """Return what it asks for beside figures and conditions, as commands spell it."""
+        return {
+            "side": self.side,
+            "order_type": self.kind.order_type,
+            "time_in_force": self.time_in_force,
+            "post_only": self.kind.post_only,
+            "client_order_id": self.client_order_id,
+        }
 
 
 def read_side(params: Params) -> Side:

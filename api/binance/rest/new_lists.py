@@ -32,7 +32,8 @@ from api.binance.rest.params import Params, RenamedParams
 from api.binance.words import errors, list_errors
 from api.binance.words.symbols import find_traded
 from marketdata.feed.feed import MarketView
-from matching.commands.place_list import LegOrder, PlaceList
+from matching.commands.place import LegOrder
+from matching.commands.place_list import PlaceList
 from matching.engine.orders import SelfTradeMode
 from matching.gateway.client import deadline_ms
 from matching.markets.terms import MarketTerms
@@ -177,13 +178,9 @@ def _leg(view: MarketView, order: AskedOrder, self_trade: SelfTradeMode | None) 
     """Return an order of a list that passes the filters."""
     figures = filtered(view, order.figures)
     return LegOrder(
-        side=order.side,
-        order_type=order.kind.order_type,
-        time_in_force=order.time_in_force,
-        post_only=order.kind.post_only,
+        **order.words(),
         price=figures.price,
         quantity=figures.quantity or "",
-        client_order_id=order.client_order_id,
         conditions=conditions_asked(replace(order, figures=figures), self_trade),
     )
 
@@ -194,7 +191,7 @@ def _leg(view: MarketView, order: AskedOrder, self_trade: SelfTradeMode | None) 
 def _read_one(params: Params, terms: MarketTerms, names: Names, kind: OrderKind) -> AskedOrder:
     one = RenamedParams(params, names)
     order = read_order(one, terms, read_side(one), kind)
-    if order.figures.iceberg_quantity is not None and order.time_in_force != "gtc":
+    if order.is_wrong_iceberg:
         raise list_errors.iceberg_not_gtc(names["icebergQty"], names["timeInForce"])
     return order
 

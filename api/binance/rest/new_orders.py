@@ -52,7 +52,7 @@ def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
     self_trade = read_self_trade_mode(params, terms)
     if asked.quantity is not None and asked.quote_quantity is not None:
         raise errors.not_required("quoteOrderQty")
-    if asked.iceberg_quantity is not None and order.time_in_force != "gtc":
+    if order.is_wrong_iceberg:
         raise errors.unsupported_combination()
     order = replace(order, figures=filtered(view, asked))
     _check_activation(view, order)
@@ -60,14 +60,10 @@ def read_new_order(params: Params, caller: Caller, account_pk: int) -> NewOrder:
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
-        side=side,
-        order_type=kind.order_type,
-        time_in_force=order.time_in_force,
-        post_only=kind.post_only,
         price=figures.price,
         quantity=figures.quantity,
         quote_quantity=figures.quote_quantity,
-        client_order_id=order.client_order_id,
+        **order.words(),
         key=None,  # a client order id is no idempotency key here
         deadline_ms=deadline_ms(),
         conditions=conditions_asked(order, self_trade),

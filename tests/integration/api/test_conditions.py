@@ -82,8 +82,8 @@ WAITING = [
     ("TrailingStop", {"trail_price": "10"}, "90"),
     ("TrailingStop", {"trail_bps": 1000}, "90"),
     ("TrailingStop", {"trail_bps": 1000, "price": BID}, "90"),
-    ("TakeProfit", {"trail_price": "10"}, "110"),
-    ("TakeProfitLimit", {"trail_bps": 1000, "price": BID}, "110"),
+    ("TakeProfit", {"trail_price": "10"}, "90"),
+    ("TakeProfitLimit", {"trail_bps": 1000, "price": BID}, "90"),
 ]
 
 

@@ -14,7 +14,7 @@ from matching.engine.changing import CLOSED_MAX
 from matching.markets.selectors import get_market_terms
 from matching.models import Command, Market, MarketState, Order, Protection, Trade
 from matching.orders.by_sequence import get_book_snapshot, list_trades_after
-from matching.orders.protections import find_protection, list_protections
+from matching.orders.protections import find_protection
 from matching.rows.protections import state_of_row
 from matching.rows.trades import trade_state
 from tests.actors import SYSTEM
@@ -189,5 +189,5 @@ def test_a_protection_ends_quotes_and_a_reset_lets_them_go_on(
     assert taken.code == ""
     (gone,) = worker.settle(SetProtection(ann.pk, market.pk, None, None, 1_000))
     assert gone.protection is None
-    assert list_protections(ann.pk) == []
+    assert find_protection(ann.pk, market.pk) is None
     assert_replays(worker)

@@ -10,7 +10,8 @@ import pytest
 from accounts.models import Account, Balance
 from matching import wire
 from matching.commands.cancel import CancelOrder
-from matching.commands.place_list import LegOrder, PlaceList
+from matching.commands.place import LegOrder
+from matching.commands.place_list import PlaceList
 from matching.conditions import Conditions
 from matching.models import Market, Order, OrderList
 from matching.orders.lists import (

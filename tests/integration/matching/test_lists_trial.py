@@ -10,7 +10,8 @@ from accounts.models import Account
 from matching import wire
 from matching.commands.base import WireCommand
 from matching.commands.phase import SetMarketPhase
-from matching.commands.place_list import LegOrder, PlaceList
+from matching.commands.place import LegOrder
+from matching.commands.place_list import PlaceList
 from matching.commands.protect import ResetProtection, SetProtection
 from matching.conditions import Conditions
 from matching.models import Market, Order, OrderConditions, OrderList, Trade

@@ -13,7 +13,8 @@ from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket
 from matching.commands.due import FireTimer
 from matching.commands.phase import SetMarketPhase
-from matching.commands.place_list import LegOrder, PlaceList
+from matching.commands.place import LegOrder
+from matching.commands.place_list import PlaceList
 from matching.commands.protect import ResetProtection, SetProtection
 from matching.commands.switch import SetTimer
 from matching.markets.selectors import get_market_terms
