@@ -90,8 +90,8 @@ class Market(Promoted):
     )
     self_trade_modes = models.CharField(
         max_length=40,
-        default="none,taker,maker,both,decrement",
-        db_default="none,taker,maker,both,decrement",
+        default="taker,maker,both,decrement",
+        db_default="taker,maker,both,decrement",
     )
     # How many of an account's open orders may wait for a price; empty: any number.
     max_trigger_orders = models.IntegerField(null=True, blank=True)

@@ -20,9 +20,14 @@ from matching.commands.base import (
     refused_rules,
 )
 from matching.engine.commands import ConfigureMarket as ConfigureEngine
-from matching.engine.rules import SELF_TRADE_MODES
 from matching.markets.soundness import require_sound
-from matching.markets.terms import FIGURES, MarketRules, MarketTerms, build_terms
+from matching.markets.terms import (
+    DEFAULT_SELF_TRADE_MODES,
+    FIGURES,
+    MarketRules,
+    MarketTerms,
+    build_terms,
+)
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import EXACT, NotExact, parse_decimal
 
@@ -58,9 +63,9 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     promotion_taker_fee_ppm: int | None = None
     promotion_starts_at: datetime | None = None
     promotion_ends_at: datetime | None = None
-    # As before there were any: every mode that an order may name, and no other limit.
+    # As before there were any: nobody trades with themselves, and there is no other limit.
     self_trade_mode: str = "taker"
-    self_trade_modes: str = ",".join(SELF_TRADE_MODES)
+    self_trade_modes: str = DEFAULT_SELF_TRADE_MODES
     max_trigger_orders: int | None = None
     max_iceberg_parts: int = 100
     protection_ppm: int = 50_000

@@ -147,8 +147,8 @@ class Migration(migrations.Migration):
             model_name="market",
             name="self_trade_modes",
             field=models.CharField(
-                db_default="none,taker,maker,both,decrement",
-                default="none,taker,maker,both,decrement",
+                db_default="taker,maker,both,decrement",
+                default="taker,maker,both,decrement",
                 max_length=40,
             ),
         ),

@@ -195,7 +195,7 @@ def test_orders_of_the_former_version_are_there_after_the_migration_and_trade(
 
     with driven_worker(clock_us=clock) as successor:
         rules = successor.memory.context.terms[market.pk].rules
-        assert rules.self_trade_modes == "none,taker,maker,both,decrement"
+        assert rules.self_trade_modes == "taker,maker,both,decrement"
         assert (rules.self_trade_mode, rules.max_trigger_orders) == ("taker", None)
         assert list(figures.all()) == before
         assert_replays(successor)

@@ -138,6 +138,6 @@ def _age_tables() -> None:
     Market.objects.update(
         self_trade_scope="owner",
         max_open_orders=None,
-        self_trade_modes="none,taker,maker,both,decrement",
+        self_trade_modes="taker,maker,both,decrement",
         max_trigger_orders=None,
     )
