@@ -140,4 +140,5 @@ def _age_tables() -> None:
         max_open_orders=None,
         self_trade_modes="taker,maker,both,decrement",
         max_trigger_orders=None,
+        cancels_on_close=False,
     )

@@ -201,8 +201,8 @@ def test_accounts_of_one_owner_meet(exchange: Exchange, ann: Bot) -> None:
 def test_a_market_of_other_modes(exchange: Exchange, ann: Bot) -> None:
     modes = ("--self-trade-mode", "maker", "--self-trade-modes", "none,maker")
     steps = ("--tick-size", "0.01", "--lot-size", "0.01", "--max-trigger-orders", "1")
-    exchange.create_market("USDT/EUR", *steps, *modes)
-    symbol = "USDTEUR"
+    exchange.create_market("USDT/ETH", *steps, *modes)
+    symbol = "USDTETH"
     info = ann.get("/api/v3/exchangeInfo", params={"symbol": symbol}).json()["symbols"][0]
     assert info["defaultSelfTradePreventionMode"] == "EXPIRE_MAKER"
     assert info["allowedSelfTradePreventionModes"] == ["NONE", "EXPIRE_MAKER"]
