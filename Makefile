@@ -35,7 +35,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
-    crash-test \
+    crash-test test-long \
     access-tables attack-trial money-trial freqtrade-trial lock sbom clean
 
 help: ## List the targets
@@ -54,10 +54,13 @@ reset: $(STAMPS)/run ## Wipe the data of this exchange (ZAVORA_HOME)
 	@exec $(BIN)/python -m zavora.reset
 
 test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
-	@exec $(BIN)/python -m pytest $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -m 'not longest' $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+test-long: $(STAMPS)/dev $(STAMPS)/static ## Run the random runs that take minutes
+	@exec $(BIN)/python -m pytest -m longest tests/property $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit, short property and rule tests, without servers
-	@exec $(BIN)/python -m pytest -q -m 'not long' tests/unit tests/property tests/rules $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -q -m 'not long and not longest' tests/unit tests/property tests/rules $(PYTEST_ARGS)
 
 coverage: $(STAMPS)/dev $(STAMPS)/static ## Measure what the tests in one process reach, per package
 	@COVERAGE_FILE=$(VENV)/coverage exec $(BIN)/python -m coverage run -m pytest -q $(COVERED) $(PYTEST_ARGS)

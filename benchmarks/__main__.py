@@ -3,7 +3,7 @@
 Examples:
   python -m benchmarks                 all of it, in one run
   python -m benchmarks --quick         the same, too short to quote: to see that all works
-  python -m benchmarks --only b        one part (a, b, c, d or f); several: --only b --only c
+  python -m benchmarks --only b        one part (a, b, c, d, f or g); several: --only b --only c
   python -m benchmarks --servers       compare the web servers under (c)
 """
 
@@ -23,6 +23,7 @@ from benchmarks import (
     compat_orders,
     depth_requests,
     engine_alone,
+    engine_curve,
     http_orders,
     machine,
     plain_exchange,
@@ -36,7 +37,7 @@ from tests.exchange import Exchange
 from zavora.runner.exchange import marketdata, web
 from zavora.runner.home import Home, home_from_environment, load_environment
 
-PARTS = ("a", "b", "c", "d", "f")
+PARTS = ("a", "b", "c", "d", "f", "g")
 # Counted, but never in the way of one client that stands for thousands.
 RAISED_LIMITS = {
     "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": "100000000",
@@ -52,6 +53,7 @@ class Sizes(msgspec.Struct, frozen=True):
     """How long and how often things are measured."""
 
     engine_commands: int = 200_000
+    engine_books: tuple[int, ...] = engine_curve.SIZES
     recovery_orders: int = 100_000
     stream_s: float = 8.0
     stream_runs: int = 3
@@ -68,7 +70,7 @@ class Sizes(msgspec.Struct, frozen=True):
     depth_runs: int = 5
 
 
-QUICK = Sizes(20_000, 5_000, 2.0, 1, 2.0, 2.0, 2.0, 1, 1.5, 2.0, 1, 2.0, 1, 1.0, 2)
+QUICK = Sizes(20_000, (1_000, 10_000), 5_000, 2.0, 1, 2.0, 2.0, 2.0, 1, 1.5, 2.0, 1, 2.0, 1, 1.0, 2)
 
 
 def main() -> int:
@@ -131,6 +133,9 @@ def _measure(
                 commands=sizes.engine_commands,
                 accounts=venue.USERS * venue.ACCOUNTS_OF_A_USER,
             )
+        if "g" in parts and not is_comparison:
+            _say("(g) the engine as its books grow")
+            figures |= engine_curve.measure(sizes.engine_books)
         place = _open(exchange)
         if is_comparison:
             exchange.launch(marketdata(exchange.env))

@@ -30,6 +30,10 @@ ROWS: Final = (
     ("compat_load_cost", "    v1 / compatible, 64 clients", "x", 0, 1.15),
     ("depth_requests_per_s", "    GET /api/v3/depth?limit=100", "requests/s", 0, 0),
     ("bare_asgi_requests_per_s", "    bare ASGI, as many bytes", "requests/s", 0, 0),
+    ("engine_rest_growth", "(g) a resting order, largest book / smallest", "x", 0, 2),
+    ("engine_cancel_growth", "    a cancel", "x", 0, 2),
+    ("engine_match_growth", "    an order that trades", "x", 0, 2),
+    ("engine_bytes_per_order", "    memory of an open order", "bytes", 0, 0),
     ("depth_vs_bare_asgi", "    depth / bare ASGI", "x", 0.5, 0),
 )
 

@@ -29,4 +29,5 @@ def trade_of_row(row: PublicTradeRow, terms: MarketTerms) -> PublicTrade:
         figure_text(row.amount, terms.quote.scale),
         row.taker_side,
         row.time_us,
+        row.is_auction,
     )

@@ -101,6 +101,7 @@ class PublicTrade(msgspec.Struct, frozen=True, gc=False):
     amount: str
     taker_side: str
     created_us: int
+    is_auction: bool = False
 
 
 class AggregatedTrade(msgspec.Struct, frozen=True, gc=False):

@@ -1,16 +1,24 @@
-"""Tables of markets, orders, trades and the journal: the state of matching at rest.
+"""Tables of markets and the journal: the state of matching at rest, with all its models.
 
-Everything here but ``Market``'s descriptive fields is written by matching workers only; fees are
-in ``matching.fee_models``.
+Everything here but ``Market``'s descriptive fields is written by matching workers only; orders and
+trades are in ``matching.order_models``, fees in ``matching.fee_models``, checkpoints of the journal
+in ``matching.checkpoint_models``.
 """
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 from django.utils import timezone
 
+from matching.checkpoint_models import Checkpoint as Checkpoint
+from matching.checkpoint_models import CheckpointPart as CheckpointPart
 from matching.fee_models import Promoted
+from matching.order_models import Order as Order
+from matching.order_models import OrderConditions as OrderConditions
+from matching.order_models import OrderKey as OrderKey
+from matching.order_models import OrderList as OrderList
+from matching.order_models import PreventedMatch as PreventedMatch
+from matching.order_models import Trade as Trade
 from zavora.foundation.fields import AmountField
 from zavora.foundation.times import EPOCH
 
@@ -75,6 +83,33 @@ class Market(Promoted):
     )
     # How many open orders an account may have here; empty: any number.
     max_open_orders = models.IntegerField(null=True, blank=True)
+    # What becomes of two orders of one owner that meet where the one that arrives does not say,
+    # and what it may say: words with commas between.
+    self_trade_mode = models.CharField(
+        max_length=9, choices=OrderConditions.SelfTrade, default="taker", db_default="taker"
+    )
+    self_trade_modes = models.CharField(
+        max_length=40,
+        default="taker,maker,both,decrement",
+        db_default="taker,maker,both,decrement",
+    )
+    # How many of an account's open orders may wait for a price; empty: any number.
+    max_trigger_orders = models.IntegerField(null=True, blank=True)
+    max_iceberg_parts = models.IntegerField(default=100, db_default=100)
+    # How far above its trigger price a market order to buy holds funds, in parts per million.
+    protection_ppm = models.IntegerField(default=50_000, db_default=50_000)
+    # The distances of orders that trail the market by a rate, in ten thousandths.
+    min_trail_bps = models.IntegerField(default=10, db_default=10)
+    max_trail_bps = models.IntegerField(default=2_000, db_default=2_000)
+    # How far a trade may be from the last price, and from that of the last auction, in parts per
+    # million, before trading stops into an auction of so many seconds; empty: any.
+    dynamic_collar_ppm = models.IntegerField(null=True, blank=True)
+    static_collar_ppm = models.IntegerField(null=True, blank=True)
+    interruption_s = models.IntegerField(default=120, db_default=120)
+    # What both sides pay in auctions; empty: their maker rates.
+    auction_fee_ppm = models.IntegerField(null=True, blank=True)
+    # Whether no order outlasts that the market is closed.
+    cancels_on_close = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -115,172 +150,74 @@ class MarketState(models.Model):
     depth_sequence = models.BigIntegerField(default=0)
     trade_sequence = models.BigIntegerField(default=0)
     last_price = AmountField(null=True, blank=True)
+    # The last number of an order that trails, or of one whose turn is to come.
+    trigger_sequence = models.BigIntegerField(default=0, db_default=0)
+    # The price of the last auction, and when the one that is held ends by itself.
+    static_price = AmountField(null=True, blank=True)
+    auction_ends_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"state of market {self.market_id}"
 
 
-class Order(models.Model):
-    """An order and its current state."""
+class TrailMark(models.Model):
+    """From where orders trail that began to with ``number`` or later, up to the next number.
 
-    class Side(models.TextChoices):
-        BUY = "buy"
-        SELL = "sell"
+    The highest that ``reference`` has been since, or, where they wait for it to rise, the lowest.
+    """
 
-    class Type(models.TextChoices):
-        LIMIT = "limit"
-        MARKET = "market"
+    class Reference(models.TextChoices):
+        LAST = "last"
+        BID = "bid"
+        ASK = "ask"
 
-    class TimeInForce(models.TextChoices):
-        GTC = "gtc", "GTC"
-        IOC = "ioc", "IOC"
-        FOK = "fok", "FOK"
-
-    class Status(models.TextChoices):
-        NEW = "new"
-        PARTIALLY_FILLED = "partially_filled"
-        FILLED = "filled"
-        CANCELLED = "cancelled"
-        EXPIRED = "expired"
-
-    id = models.BigIntegerField(primary_key=True, editable=False)
-    account = models.ForeignKey(
-        "accounts.Account",
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
-    # NULL, not empty: only orders that have one are indexed by it.
-    client_order_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
-    side = models.CharField(max_length=4, choices=Side)
-    order_type = models.CharField(max_length=8, choices=Type)
-    time_in_force = models.CharField(max_length=3, choices=TimeInForce)
-    post_only = models.BooleanField(default=False)
-    price = AmountField(null=True)
-    # Empty for a market order by quote amount; then quote_quantity is what it may spend or earn.
-    quantity = AmountField(null=True)
-    quote_quantity = AmountField(null=True)
-    remaining_quantity = AmountField()
-    filled_quantity = AmountField(default=0)
-    filled_quote = AmountField(default=0)
-    # What is still locked for it: quote for a buy, base for a sell.
-    hold = AmountField(default=0)
-    maker_fee_ppm = models.IntegerField()
-    taker_fee_ppm = models.IntegerField()
-    # Place in the queue at its price; a new one when an amendment loses priority.
-    priority = models.BigIntegerField()
-    status = models.CharField(max_length=16, choices=Status)
-    reason = models.CharField(max_length=16, blank=True)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
-    # Whose account it is, for the prevention of self-trades: a rebuilt engine needs it of every
-    # open order. Empty in orders of before it was recorded.
-    owner_id = models.BigIntegerField(null=True, editable=False)
-
-    class Meta:
-        indexes = [
-            models.Index(F("account"), F("id").desc(), name="order_account"),
-            # A worker loads a market's, a client asks for its account's.
-            models.Index(
-                fields=["market", "account"],
-                condition=Q(status__in=["new", "partially_filled"]),
-                name="order_open_account",
-            ),
-            # A client asks for its account's, letter for letter; an operator has the name alone,
-            # in whatever case somebody said it.
-            models.Index(
-                Lower("client_order_id"),
-                F("account"),
-                condition=Q(client_order_id__isnull=False),
-                name="order_client_name",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"order {self.id}"
-
-
-class OrderKey(models.Model):
-    """The first result of a request that came with an idempotency key. Purged after 30 days."""
-
-    account = models.ForeignKey(
-        "accounts.Account",
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
-    key = models.CharField(max_length=160)
-    # A digest of what was asked; the same key with another one is a conflict.
-    fingerprint = models.BinaryField(max_length=16)
-    # The reply as it was sent (``matching.wire``).
-    result = models.BinaryField()
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "key"], name="order_key_unique")]
-
-    def __str__(self) -> str:
-        return f"key {self.key}"
-
-
-class Trade(models.Model):
-    """One match of a maker and a taker."""
-
-    is_append_only = True
-
-    id = models.BigIntegerField(primary_key=True, editable=False)
-    market = models.ForeignKey(
-        Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
-    # Gapless per market: the public trade id.
-    sequence = models.BigIntegerField()
-    # The first trade of this taker at this price (aggregated trades).
-    run_sequence = models.BigIntegerField()
+    reference = models.CharField(max_length=4, choices=Reference)
+    rises = models.BooleanField()
+    number = models.BigIntegerField()
     price = AmountField()
-    quantity = AmountField()
-    amount = AmountField(help_text="Price x quantity, in the quote asset.")
-    taker_side = models.CharField(max_length=4, choices=Order.Side)
-    maker_order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
-    taker_order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
-    maker_account = models.ForeignKey(
-        "accounts.Account",
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
-    taker_account = models.ForeignKey(
-        "accounts.Account",
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
-    # Each in the asset that the party receives: the buyer's in base, the seller's in quote.
-    maker_fee = AmountField(default=0)
-    taker_fee = AmountField(default=0)
-    created_at = models.DateTimeField()
 
     class Meta:
-        indexes = [
-            models.Index(F("maker_account"), F("id").desc(), name="trade_maker_account"),
-            models.Index(F("taker_account"), F("id").desc(), name="trade_taker_account"),
-        ]
         constraints = [
-            models.UniqueConstraint(fields=["market", "sequence"], name="trade_market_sequence")
+            models.UniqueConstraint(
+                fields=["market", "reference", "rises", "number"], name="trail_mark_one"
+            )
         ]
 
     def __str__(self) -> str:
-        return f"trade {self.id}"
+        return f"trail of market {self.market_id} from {self.number}"
+
+
+class Protection(models.Model):
+    """What ends an account's quotes in a market after so many fills, or so much, in a window."""
+
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    account = models.ForeignKey(
+        "accounts.Account",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    fills_max = models.IntegerField(null=True)
+    quantity_max = AmountField(null=True)
+    window_ms = models.IntegerField()
+    # When the first fill that is counted was, and what was counted since.
+    began_at = models.DateTimeField(default=EPOCH)
+    fills = models.IntegerField(default=0)
+    quantity = AmountField(default=0)
+    # It has ended them, and takes nothing until it is reset.
+    is_tripped = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "market"], name="protection_one")]
+
+    def __str__(self) -> str:
+        return f"protection of account {self.account_id} in market {self.market_id}"
 
 
 class Command(models.Model):

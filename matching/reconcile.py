@@ -9,13 +9,24 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from accounts.money.reconcile import BREAKS_MAX, Break, Hold, checked, find_breaks, plain
-from matching.models import Market, MarketState, Order, Trade
+from matching.models import (
+    Market,
+    MarketState,
+    Order,
+    OrderConditions,
+    OrderList,
+    PreventedMatch,
+    Trade,
+)
 
 # Table names, never data. The ledger's tables are read here, never written.
 _NAMES: Final = {
     "market": Market._meta.db_table,
     "state": MarketState._meta.db_table,
     "order": f'"{Order._meta.db_table}"',
+    "list": OrderList._meta.db_table,
+    "conditions": OrderConditions._meta.db_table,
+    "prevented": PreventedMatch._meta.db_table,
     "trade": Trade._meta.db_table,
     "entry": "accounts_ledgerentry",
     "transaction": "accounts_ledgertransaction",
@@ -40,7 +51,10 @@ def find_breaks_everywhere(cursor: CursorWrapper) -> list[Break]:
     return [
         *find_breaks(cursor, list_order_holds(cursor)),
         *checked(cursor, _orders_not_their_trades),
+        *checked(cursor, _orders_not_their_prevented),
         *checked(cursor, _orders_impossible),
+        *checked(cursor, _lists_not_holding),
+        *checked(cursor, _lists_not_their_orders),
         *checked(cursor, _trades_not_in_ledger),
         *checked(cursor, _ledger_without_trade),
         *checked(cursor, _sequences_with_gaps),
@@ -88,49 +102,151 @@ def _orders_not_their_trades(cursor: CursorWrapper) -> list[Break]:
     ]
 
 
-def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
-    # What an order holds follows from what remains of it: a sell holds the rest in base, a buy
-    # the rest at its price in quote; one that is no longer open holds nothing.
+def _orders_not_their_prevented(cursor: CursorWrapper) -> list[Break]:
     rows = _rows(
         cursor,
-        "SELECT * FROM (SELECT o.id, o.status, o.hold, o.remaining_quantity, o.quantity,"
-        "  o.filled_quantity,"
-        "  CASE WHEN o.status NOT IN ('new', 'partially_filled') THEN 0"
-        "    WHEN o.side = 'sell' THEN o.remaining_quantity"
-        "    ELSE o.remaining_quantity * o.price END AS due FROM {order} o) AS orders"
-        " WHERE hold <> due OR due IS NULL OR hold = 'NaN' OR remaining_quantity < 0"
-        "  OR (status IN ('new', 'partially_filled')"
-        "    AND remaining_quantity + filled_quantity IS DISTINCT FROM quantity)",
+        "WITH losses AS ("
+        "  SELECT order_id, sum(quantity) AS quantity FROM ("
+        "    SELECT maker_order_id AS order_id, quantity, mode FROM {prevented}"
+        "    UNION ALL SELECT taker_order_id, quantity, mode FROM {prevented}) AS sides"
+        "  WHERE mode = 'decrement' GROUP BY order_id),"
+        " losers AS (SELECT id, prevented_quantity FROM {order}"
+        "  WHERE prevented_quantity IS NOT NULL)"
+        " SELECT coalesce(o.id, l.order_id), coalesce(l.quantity, 0), o.prevented_quantity"
+        " FROM losers o FULL JOIN losses l ON l.order_id = o.id"
+        " WHERE coalesce(o.prevented_quantity, 0) <> coalesce(l.quantity, 0)",
+    )
+    return [
+        Break(
+            "order's losses are its prevented matches",
+            {"order": str(pk)},
+            plain(quantity),
+            plain(prevented),
+        )
+        for pk, quantity, prevented in rows
+    ]
+
+
+# What an order needs follows from what remains of it: a sell the rest in base, a buy the rest at
+# its price in quote; one that is no longer open nothing. A market order is open while it waits: to
+# buy it holds for the worst price that it takes, or its whole budget.
+_DUE: Final = (
+    "CASE WHEN o.status NOT IN ('new', 'partially_filled') THEN 0"
+    " WHEN o.side = 'sell' THEN o.remaining_quantity"
+    " WHEN o.quantity IS NULL AND c.trigger_state <> '' THEN o.quote_quantity"
+    " ELSE o.remaining_quantity * coalesce(o.price, c.protection_price) END"
+)
+
+
+def _orders_impossible(cursor: CursorWrapper) -> list[Break]:
+    # What an order of a list holds is looked at with the others of it.
+    rows = _rows(
+        cursor,
+        "SELECT id, status, hold, remaining_quantity, quantity, filled_quantity, due FROM ("
+        " SELECT o.*, coalesce(o.prevented_quantity, 0) AS lost,"
+        "  coalesce(c.hidden_quantity, 0) AS hidden,"
+        f"  {_DUE} AS due, status IN ('new', 'partially_filled') AND c.leg <> '' AS is_leg"
+        " FROM {order} o LEFT JOIN {conditions} c ON c.order_id = o.id) AS orders"
+        " WHERE (hold <> due AND is_leg IS NOT TRUE) OR due IS NULL OR hold = 'NaN'"
+        "  OR remaining_quantity < 0 OR lost < 0"
+        "  OR hidden < 0 OR hidden > remaining_quantity"
+        "  OR (status IN ('new', 'partially_filled') AND quantity IS NOT NULL"
+        "    AND remaining_quantity + filled_quantity + lost <> quantity)"
+        "  OR (status IN ('new', 'partially_filled') AND quantity IS NULL"
+        "    AND (quote_quantity IS NULL OR remaining_quantity + filled_quantity <> 0))",
     )
     return [
         Break(
             "order holds what remains of it",
             {"order": str(pk), "status": status},
-            f"hold {plain(due)}, remaining and filled {plain(quantity)} together",
+            f"hold {plain(due)}, remaining, filled and prevented {plain(quantity)} together",
             f"hold {plain(hold)}, remaining {plain(remaining)}, filled {plain(filled)}",
         )
         for pk, status, hold, remaining, quantity, filled, due in rows
     ]
 
 
+def _lists_not_holding(cursor: CursorWrapper) -> list[Break]:
+    # The working order holds what it needs. Of the others one holds for the dearest (what waits for
+    # no price, else the oldest); where they pay with what the working one brings, as much of that
+    # as it has brought.
+    rows = _rows(
+        cursor,
+        "WITH legs AS (SELECT o.id, o.hold, o.side, c.list_id, c.leg, c.trigger,"
+        f" {_DUE} AS due FROM {{order}} o JOIN {{conditions}} c ON c.order_id = o.id"
+        "  WHERE c.leg <> '' AND o.status IN ('new', 'partially_filled')),"
+        " working AS (SELECT * FROM legs WHERE leg = 'working'),"
+        " others AS (SELECT list_id, min(side) AS side, sum(hold) AS total, max(due) AS needed,"
+        "  (array_agg(hold ORDER BY trigger <> '', id))[1] AS held"
+        "  FROM legs WHERE leg <> 'working' GROUP BY list_id)"
+        " SELECT coalesce(o.list_id, w.list_id), w.due, o.needed, w.hold, o.total"
+        " FROM others o FULL JOIN working w ON w.list_id = o.list_id"
+        " WHERE w.hold <> w.due OR o.total <> o.held"
+        "  OR CASE WHEN w.side <> o.side THEN o.held < 0 OR o.held > o.needed"
+        "    ELSE o.held <> o.needed END",
+    )
+    return [
+        Break(
+            "list holds what its orders need",
+            {"list": str(pk)},
+            f"working {_figure(due)}, others {_figure(needed)}",
+            f"working {_figure(hold)}, others {_figure(held)}",
+        )
+        for pk, due, needed, hold, held in rows
+    ]
+
+
+def _lists_not_their_orders(cursor: CursorWrapper) -> list[Break]:
+    rows = _rows(
+        cursor,
+        "WITH legs AS (SELECT c.list_id, count(*) FILTER ("
+        "   WHERE o.status IN ('new', 'partially_filled')) AS open"
+        "  FROM {conditions} c JOIN {order} o ON o.id = c.order_id"
+        "  WHERE c.list_id <> 0 GROUP BY c.list_id)"
+        " SELECT coalesce(l.id, g.list_id), g.open, l.id IS NULL, l.done_at IS NOT NULL"
+        " FROM {list} l FULL JOIN legs g ON g.list_id = l.id"
+        " WHERE l.id IS NULL OR g.list_id IS NULL OR (l.done_at IS NULL) <> (g.open > 0)",
+    )
+    return [
+        Break(
+            "list is done with its orders",
+            {"list": str(pk)},
+            "no orders" if count is None else f"{count} open orders",
+            "no such list" if is_missing else "done" if is_done else "not done",
+        )
+        for pk, count, is_missing, is_done in rows
+    ]
+
+
+def _figure(value: Any) -> str:
+    return "none" if value is None else plain(value)
+
+
 # A trade's ledger transaction has the trade's own id. A fee below zero is a rebate: a part of the
-# taker's fee, in its asset, which the maker has given.
+# taker's fee, in its asset, which the maker has given. Where an account traded with itself, its two
+# sides are told apart by the sign.
 _TRADES_NOT_IN_LEDGER: Final = """
 SELECT * FROM (
     SELECT t.id, t.market_id, t.quantity, t.amount, t.maker_fee, t.taker_fee,
         count(e.id) AS entries,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = base_id
-            AND e.kind = 'trade'), 0) AS buyer_base,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS buyer_base,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = quote_id
-            AND e.kind = 'trade'), 0) AS buyer_quote,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS buyer_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = base_id
-            AND e.kind = 'trade'), 0) AS seller_base,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS seller_base,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
-            AND e.kind = 'trade'), 0) AS seller_quote,
+            AND e.kind = 'trade'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS seller_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = base_id
-            AND e.kind = 'fee'), 0) AS buyer_fee,
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS buyer_fee,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = quote_id
-            AND e.kind = 'fee'), 0) AS seller_fee,
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount < 0)), 0) AS seller_fee,
         CASE WHEN taker_side = 'buy' THEN taker_fee ELSE greatest(maker_fee, 0) END AS fee_in_base,
         CASE WHEN taker_side = 'buy' THEN greatest(maker_fee, 0) ELSE taker_fee END AS fee_in_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.asset_id = base_id AND e.kind = 'fee'
@@ -140,9 +256,11 @@ SELECT * FROM (
         CASE WHEN taker_side = 'buy' THEN greatest(-maker_fee, 0) ELSE 0 END AS rebate_in_base,
         CASE WHEN taker_side = 'buy' THEN 0 ELSE greatest(-maker_fee, 0) END AS rebate_in_quote,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = seller AND e.asset_id = base_id
-            AND e.kind = 'fee'), 0) AS rebate_base,
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS rebate_base,
         coalesce(sum(e.amount) FILTER (WHERE e.account_id = buyer AND e.asset_id = quote_id
-            AND e.kind = 'fee'), 0) AS rebate_quote
+            AND e.kind = 'fee'
+            AND (buyer <> seller OR e.amount > 0)), 0) AS rebate_quote
     FROM (
         SELECT t.*, m.base_id, m.quote_id,
             CASE WHEN taker_side = 'buy' THEN taker_account_id ELSE maker_account_id END AS buyer,

@@ -21,7 +21,7 @@ from accounts.people.selectors import get_account
 from matching.commands.base import WireCommand
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket, configure_command
-from matching.commands.phase import SetMarketPhase
+from matching.commands.phase import AUCTION_MAX_S, SetMarketPhase
 from matching.gateway import client as gateway
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
@@ -110,7 +110,7 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     fixed = {name: getattr(terms, name) for name in _FIXED}
     changed = sound_terms(**fixed, rules=msgspec.structs.replace(terms.rules, **changes))
     before = configure_command(by=by, terms=terms)
-    command = configure_command(by=by, terms=changed)
+    command = configure_command(by=by, terms=changed, keeps_phase="phase" not in changes)
     _submit(
         command, by=by, act="market.change", subject=symbol, shard_id=terms.shard_id,
         was=_rules_in(before, changes), now=_rules_in(command, changes),
@@ -118,16 +118,22 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     return get_market_terms(symbol)
 
 
-def set_market_phase(*, by: Actor, symbol: str, phase: str) -> MarketTerms:
-    """Move a market to a trading phase.
+def set_market_phase(*, by: Actor, symbol: str, phase: str, auction_s: int = 0) -> MarketTerms:
+    """Move a market to a trading phase, as an operator may whatever phase it is in.
 
-    Raises Forbidden, ValidationFailed, MarketNotFound, gateway errors.
+    ``auction_s``: after how many seconds an auction ends by itself; 0: when it is ended. Raises
+    Forbidden, ValidationFailed, MarketNotFound, gateway errors.
     """
     by.require(Permission.CHANGE_MARKET)
     if phase not in PHASES:
         raise ValidationFailed("unknown phase", phase=f"expected one of {', '.join(PHASES)}")
     terms = get_market_terms(symbol)
-    command = SetMarketPhase(terms.market_id, phase, actor=by.text)
+    if auction_s and (phase != "auction" or not 0 < auction_s <= AUCTION_MAX_S):
+        raise ValidationFailed(
+            "no time of an auction",
+            auction_s=f"expected seconds from 1 to {AUCTION_MAX_S}, for auctions only",
+        )
+    command = SetMarketPhase(terms.market_id, phase, actor=by.text, auction_s=auction_s)
     _submit(
         command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id,
         was={"phase": terms.rules.phase}, now={"phase": phase},

@@ -11,9 +11,11 @@ from redis.exceptions import RedisError
 from accounts.access.actor import Actor
 from accounts.redis_client import get_redis
 from matching.fees import services as fees
+from matching.markets.selectors import list_shard_ids
 from matching.orders.services import purge_events, purge_order_keys
 from matching.reconcile import reconcile
 from matching.wire import RECONCILED_KEY, Reconciled
+from matching.worker.checkpoints import make_due_checkpoint
 from zavora.foundation.times import now_us
 
 # Breaks that operators see on their first page; the log has all.
@@ -45,6 +47,21 @@ def _tried(purge: Callable[..., int]) -> int | None:
 def review_fees() -> None:
     """Count the trades of days that have ended and give accounts their tiers; may run twice."""
     fees.review_fees(by=Actor.system("matching.fees"))
+
+
+@shared_task(name="matching.checkpoints")
+def make_checkpoints() -> None:
+    """Make each shard's checkpoint of the day, and let the oldest go; may run twice."""
+    failed = []
+    for shard_id in list_shard_ids():
+        try:
+            make_due_checkpoint(shard_id)
+        except Exception:
+            # The other shards have theirs all the same.
+            log.exception("checkpoint_failed", shard=shard_id)
+            failed.append(shard_id)
+    if failed:
+        raise RuntimeError(f"no checkpoint of shards {failed}; see checkpoint_failed")
 
 
 @shared_task(name="matching.reconcile")

@@ -14,6 +14,7 @@ from accounts.notices import BALANCES_CHANNEL as BALANCES_CHANNEL
 from accounts.notices import CREDENTIALS_CHANNEL as CREDENTIALS_CHANNEL
 from accounts.notices import BalanceState as BalanceState
 from accounts.notices import decode_balances as decode_balances
+from matching.conditions import Conditions
 from matching.engine.orders import NOTHING_CARRIED, Carried
 
 # Stream entries: the body, the request's id, and where and as what its answer is awaited.
@@ -94,6 +95,26 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_us: int
     updated_us: int
     carried: Carried = NOTHING_CARRIED
+    conditions: Conditions | None = None
+    prevented_quantity: str | None = None  # None: nothing was
+
+
+class PreventedState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Two orders of one owner that met and did not trade. ``id`` rises within the shard.
+
+    ``quantity`` at ``price`` is what they would have traded.
+    """
+
+    id: int
+    market_id: int
+    mode: str
+    price: str
+    quantity: str
+    maker_order_id: int
+    taker_order_id: int
+    maker_account_id: int
+    taker_account_id: int
+    created_us: int
 
 
 class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -113,9 +134,11 @@ class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     maker_fee: str
     taker_fee: str
     created_us: int
+    is_auction: bool = False  # then nobody was the taker: the younger order is called so
 
 
-ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended"]
+ListKind = Literal["oco", "oto", "otoco"]
+ChangeKind = Literal["new", "trade", "cancelled", "expired", "amended", "triggered", "prevented"]
 
 
 class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -123,7 +146,8 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``trade_sequence`` names the trade of a step of kind "trade", else 0. ``is_maker`` tells which
     side of that trade the order was. ``cancel_name`` is what the client called the cancel that
-    closed the order, if it called it anything.
+    closed the order, if it called it anything. ``prevented`` is the trade that was not, of a step
+    of kind "prevented"; where that ended the order, the step that says so follows.
     """
 
     kind: ChangeKind
@@ -131,6 +155,35 @@ class OrderChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trade_sequence: int = 0
     is_maker: bool = False
     cancel_name: str = ""
+    prevented: PreventedState | None = None
+
+
+class ListState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A list of orders when it was placed, and when none of its orders is open any more.
+
+    ``order_ids``: its orders as they were placed, the working one first.
+    """
+
+    id: int
+    account_id: int
+    market_id: int
+    kind: ListKind
+    client_list_id: str | None
+    status: Literal["executing", "done"]
+    created_us: int
+    order_ids: list[int]
+
+
+class ProtectionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What protects an account's quotes in a market: so many fills, or so much, in a window.
+
+    None: any. ``is_tripped``: it has ended them, and takes nothing until it is reset.
+    """
+
+    fills_max: int | None
+    quantity_max: str | None
+    window_ms: int
+    is_tripped: bool
 
 
 class PrivatePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -138,6 +191,7 @@ class PrivatePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     changes: list[OrderChange]
     balances: list[BalanceState]
+    lists: list[ListState] = []
 
 
 class DepthChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -148,13 +202,27 @@ class DepthChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     quantity: str
 
 
+class AuctionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What would trade if a market's auction ended now; ``price`` None: nothing would.
+
+    ``surplus`` is what is left at that price, above zero of buyers, below of sellers. ``ends_us``:
+    when it ends by itself (microseconds since 1970); None: it does not.
+    """
+
+    price: str | None
+    quantity: str
+    surplus: str
+    ends_us: int | None
+
+
 class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one committed batch did to one market.
 
     ``depth`` are changes of price levels in order; the first has depth sequence
     ``prev_depth_sequence + 1``, each next one more. ``private`` is an encoded ``PrivatePart``:
     a reader without private listeners need not decode it. ``phase`` is set where rules or phase
-    changed: readers then load the market anew.
+    changed: readers then load the market anew. ``auction`` is told of a market that is in one after
+    the batch.
     """
 
     market_id: int
@@ -166,6 +234,7 @@ class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     trades: list[TradeState]
     private: bytes
     phase: str | None = None
+    auction: AuctionState | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -173,7 +242,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``orders`` are the orders that the command touched for its account, as they stand after it;
     ``trades`` those of a placed or amended order, oldest first. ``due_us`` is when a switch is due
-    that the command set, in microseconds since 1970, else 0.
+    that the command set, in microseconds since 1970, else 0. ``list_id`` is that of a list that was
+    placed, whose orders are then in the list's order; ``protection`` what it was set to, or reset.
     """
 
     code: str
@@ -182,6 +252,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     orders: list[OrderState] = []
     trades: list[TradeState] = []
     due_us: int = 0
+    list_id: int = 0
+    protection: ProtectionState | None = None
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):

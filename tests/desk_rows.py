@@ -45,15 +45,22 @@ from matching import wire
 from matching.commands.place import PlaceOrder
 from matching.fee_models import FeeDay, FeeTier, FeeVolume
 from matching.models import (
+    Checkpoint,
+    CheckpointPart,
     Command,
     Event,
     Market,
     MarketState,
     Order,
+    OrderConditions,
     OrderKey,
+    OrderList,
+    PreventedMatch,
+    Protection,
     Shard,
     Switch,
     Trade,
+    TrailMark,
 )
 from tests.actors import SYSTEM
 
@@ -125,6 +132,8 @@ class Desk:
         order = self.order(account, "buy", f"Web-{number}-aB")
         self.trade(order, self.order(maker, "sell", None))
         self.command(order)
+        self.conditions(order)
+        self.prevented(order, maker)
         OrderKey.objects.create(
             account=account, key=f"key-{number}", fingerprint=b"f" * 16,
             result=wire.encode(wire.Reply("")),
@@ -183,6 +192,32 @@ class Desk:
             account=taker.account, asset=self.assets["BTC"], defaults={"available": QUANTITY}
         )
         return row
+
+    def conditions(self, order: Order) -> None:
+        """Let an order have waited behind a price of its market's."""
+        OrderConditions.objects.create(
+            order=order, trigger="stop", trail_bps=125, activation_price=PRICE,
+            display_quantity=QUANTITY / 2, expires_at=TIME, trigger_state="triggered",
+        )  # fmt: skip
+        TrailMark.objects.create(
+            market=self.market, reference="last", rises=True, number=order.pk, price=PRICE
+        )
+
+    def prevented(self, taker: Order, maker: Account) -> None:
+        """Let an order have met another one that was its owner's, too, then."""
+        PreventedMatch.objects.create(
+            id=self.next_id(), market=self.market, mode="taker", price=PRICE, quantity=QUANTITY,
+            maker_order=taker, taker_order=taker, maker_account=maker,
+            taker_account=taker.account, created_at=TIME,
+        )  # fmt: skip
+        OrderList.objects.create(
+            id=self.next_id(), market=self.market, account=maker, kind="oco", created_at=TIME
+        )
+        Protection.objects.get_or_create(
+            market=self.market,
+            account=maker,
+            defaults={"fills_max": 3, "window_ms": 1_000, "began_at": TIME, "quantity": QUANTITY},
+        )
 
     def transfer(self, payer: Account, receiver: Account) -> Transfer:
         """Make a transfer. Here each person has one account, so it is between two of them."""
@@ -260,6 +295,11 @@ def make_desk() -> Desk:
     FeeTier.objects.create(level=1, min_volume=10**6, maker_fee_ppm=-50, taker_fee_ppm=500)
     FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
+    checkpoint = Checkpoint.objects.create(
+        shard=shard, journal_sequence=1, state_hash="0" * 64, format="zavora checkpoint 1",
+        open_orders=0, parts=1, size=2, digest="0" * 64, created_at=TIME,
+    )  # fmt: skip
+    CheckpointPart.objects.create(checkpoint=checkpoint, number=0, body=b"ab")
     return Desk(market, assets)
 
 
@@ -278,6 +318,9 @@ def owned_by(model: Any, user: User) -> set[Any]:
         rows = by_user | model.objects.filter(subject__in=subjects)
         return set(rows.values_list("pk", flat=True))
     keys: set[Any] = set()
+    if model is OrderConditions:  # whose it is its order knows
+        rows = model.objects.filter(order__account__in=accounts)
+        return set(rows.values_list("pk", flat=True))
     if model is Switch:  # its columns are plain numbers
         return set(model.objects.filter(account_id__in=accounts).values_list("pk", flat=True))
     for column in model._meta.get_fields():

@@ -19,6 +19,7 @@ _MIGRATIONS_TABLE: Final = "django_migrations"
 # The one way in which rows of an append-only table go: functions of the owner with rules inside.
 PURGE_FUNCTIONS: Final = (
     "matching_purge_events(timestamptz, integer)",
+    "matching_purge_checkpoints(integer, integer)",
     "accounts_erase_notes(bigint)",
 )
 # Tables that triggers alone touch, with the owner's rights.

@@ -22,4 +22,10 @@ BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
     # The first after a day's end does it; the others find it done, or do what a night without
     # celery left.
     "fees": {"task": "matching.fees", "schedule": 900.0},
+    # The first of a day makes one; the others find it made.
+    "checkpoints": {
+        "task": "matching.checkpoints",
+        "schedule": 3_600.0,
+        "options": {"expires": 3_600},
+    },
 }

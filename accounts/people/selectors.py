@@ -78,6 +78,12 @@ def has_demo_accounts() -> bool:
     return Account.objects.filter(is_demo=True).exists()
 
 
+def list_account_pks(owner_id: int) -> list[int]:
+    """Return a user's accounts by primary key, oldest first."""
+    accounts = Account.objects.filter(owner_id=owner_id).order_by("pk")
+    return list(accounts.values_list("pk", flat=True))
+
+
 def list_accounts(owner_id: int) -> list[Account]:
     """Return a user's accounts, oldest first, each with its balances at hand."""
     accounts = Account.objects.filter(owner_id=owner_id).order_by("pk")

@@ -16,7 +16,8 @@ from api.binance.rest.routes import CompatRequest, Route, Security
 from api.binance.rest.signing import authenticate
 from api.binance.rest.table import ROUTES
 from api.binance.words import errors
-from api.binance.words.errors import CompatError, known_compat_error, render
+from api.binance.words.errors import CompatError, render
+from api.binance.words.failures import known_compat_error
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed

@@ -221,25 +221,28 @@ def _is_loopback(ip: str) -> bool:
 # --- orders ---------------------------------------------------------------------------------------
 
 
-async def take_order(account_pk: int) -> None:
-    """Count a new order of an account, or raise -1015 (429). One refused later is given back."""
-    short = await limits.take(_of_order(account_pk))
+async def take_order(account_pk: int, count: int = 1) -> None:
+    """Count new orders of an account, or raise -1015 (429). What is refused later is given back.
+
+    ``count``: how many they are; to v1's limits a list is one.
+    """
+    short = await limits.take(_of_order(account_pk, count))
     if short is not None:
-        wait_s = short.wait_s(1, LEASES.clock())
+        wait_s = short.wait_s(count, LEASES.clock())
         raise errors.too_many_orders(short.limit.capacity, _INTERVALS[short.limit], wait_s)
 
 
-def give_order_back(account_pk: int) -> None:
-    """Take back the count of an order that was refused."""
-    limits.give_back(_of_order(account_pk))
+def give_order_back(account_pk: int, count: int = 1) -> None:
+    """Take back the count of orders that were refused."""
+    limits.give_back(_of_order(account_pk, count))
 
 
-def _of_order(account_pk: int) -> list[Charge]:
-    """Return what a new order costs its account."""
+def _of_order(account_pk: int, count: int) -> list[Charge]:
+    """Return what new orders cost their account."""
     charges = limits.of_account(account_pk)
     for limit in (BY_ORDERS_10S, BY_ORDERS_DAY):
         if limit.capacity:
-            charges.append((LEASES.of(limit, account_pk), 1))
+            charges.append((LEASES.of(limit, account_pk), count))
     return charges
 
 

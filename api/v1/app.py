@@ -35,9 +35,9 @@ from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
 from api.transport.exact_json import encode
 from api.transport.http import Receive, Scope, Send, json_headers, send_answer
 from api.transport.refused import note_refused
-from api.v1 import orders
+from api.v1 import order_handlers
 from api.v1.edge_request import EdgeRequest
-from api.v1.requests import parse_batch, symbol_of
+from api.v1.requests import symbol_of
 from api.v1.rest import health, market_data
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.errors import RateLimited, Unauthorized
@@ -65,71 +65,31 @@ class Route:
         self.is_async = iscoroutinefunction(handler)
 
 
-# --- handlers of orders: read, call, wrap ---------------------------------------------------------
-
-
-async def _place(request: EdgeRequest, caller: Caller) -> Body:
-    data = await orders.place_order(
-        caller, request.json(), request_id=request.request_id, key=_key(request)
-    )
-    return {"data": data}
-
-
-async def _place_batch(request: EdgeRequest, caller: Caller) -> Body:
-    items = parse_batch(request.json())
-    # The request itself is counted; here the rest of its orders are.
-    await limits.take_for_caller(caller, request.ip, len(items) - 1)
-    data = await orders.place_batch(caller, items, request_id=request.request_id, key=_key(request))
-    return {"data": data}
-
-
-async def _cancel(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
-    data = await orders.cancel_order(
-        caller,
-        order_id,
-        request.json_or_empty(),
-        request_id=request.request_id,
-        key=_key(request),
-    )
-    return {"data": data}
-
-
-async def _amend(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
-    data = await orders.amend_order(
-        caller, order_id, request.json(), request_id=request.request_id, key=_key(request)
-    )
-    return {"data": data}
-
-
-async def _cancel_all(request: EdgeRequest, caller: Caller) -> Body:
-    data = await orders.cancel_all(
-        caller, request.json(), request_id=request.request_id, key=_key(request)
-    )
-    return {"data": data}
-
-
-async def _read_order(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
-    request.query().check()
-    return {"data": await orders.read_order(caller, order_id)}
-
-
-def _key(request: EdgeRequest) -> str | None:
-    return orders.header_key(request.header(b"idempotency-key"))
-
-
 # --- routes ---------------------------------------------------------------------------------------
 
 Methods = dict[str, Route]
 
-ORDERS: Final[Methods] = {"POST": Route(_place)}
-BATCH: Final[Methods] = {"POST": Route(_place_batch)}
-CANCEL_ALL: Final[Methods] = {"POST": Route(_cancel_all)}
-ORDER: Final[Methods] = {
-    "GET": Route(_read_order),
-    "POST": Route(_cancel),
-    "PATCH": Route(_amend),
-    "DELETE": Route(_cancel),
+ORDERS: Final[Methods] = {"POST": Route(order_handlers.place)}
+BATCH: Final[Methods] = {"POST": Route(order_handlers.place_batch)}
+PREVIEW: Final[Methods] = {"POST": Route(order_handlers.preview)}
+LISTS: Final[Methods] = {"POST": Route(order_handlers.place_list)}
+LIST: Final[Methods] = {
+    "GET": Route(order_handlers.read_list),
+    "DELETE": Route(order_handlers.cancel_list),
 }
+CANCEL_ALL: Final[Methods] = {"POST": Route(order_handlers.cancel_all)}
+ORDER: Final[Methods] = {
+    "GET": Route(order_handlers.read_order),
+    "POST": Route(order_handlers.cancel),
+    "PATCH": Route(order_handlers.amend),
+    "DELETE": Route(order_handlers.cancel),
+}
+PROTECTION: Final[Methods] = {
+    "GET": Route(order_handlers.read_protection),
+    "PUT": Route(order_handlers.set_protection),
+    "DELETE": Route(order_handlers.end_protection),
+}
+RESET: Final[Methods] = {"POST": Route(order_handlers.reset_protection)}
 MARKETS: Final[Methods] = {"GET": Route(market_data.list_markets, is_public=True, is_packed=True)}
 TICKERS: Final[Methods] = {"GET": Route(market_data.list_tickers, is_public=True, is_packed=True)}
 MARKET: Final[Methods] = {"GET": Route(market_data.get_market, is_public=True)}
@@ -143,7 +103,12 @@ PATHS: Final[dict[str, Methods]] = {
     "orders": ORDERS,
     "orders/batch": BATCH,
     "orders/cancel-all": CANCEL_ALL,
+    "orders/preview": PREVIEW,
+    "orders/lists": LISTS,
+    "orders/lists/<list>": LIST,
     "orders/<order>": ORDER,
+    "accounts/<account>/protections/<market>": PROTECTION,
+    "accounts/<account>/protections/<market>/reset": RESET,
     "markets": MARKETS,
     "markets/tickers": TICKERS,
     "markets/<market>": MARKET,
@@ -167,11 +132,23 @@ def match(path: str) -> Match | None:
     if plain is not None:
         return plain, ()
     parts = rest.split("/")
+    if parts[:2] == ["orders", "lists"] and len(parts) == 3:
+        return PATHS["orders/lists/<list>"], (parts[2],)
     if parts[0] == "orders" and len(parts) == 2:
         return PATHS["orders/<order>"], (parts[1],)
+    if parts[0] == "accounts" and parts[2:3] == ["protections"] and len(parts) > 3:
+        return _match_protection(parts[1], parts[3:])
     if parts[0] == "markets":
         return _match_market(parts[1:])
     return None
+
+
+def _match_protection(account: str, parts: list[str]) -> Match | None:
+    resets = parts[-1] == "reset" and len(parts) > 1
+    symbol = "/".join(parts[:-1] if resets else parts)
+    if _SYMBOL.fullmatch(symbol) is None:
+        return None
+    return RESET if resets else PROTECTION, (account, symbol_of(symbol))
 
 
 def _match_market(parts: list[str]) -> Match | None:

@@ -92,6 +92,10 @@ class Fields:
             self.wrong[name] = MISSING
         return value
 
+    def has(self, name: str) -> bool:
+        """Tell whether a field was sent at all, rightly or wrongly."""
+        return self._data.get(name) is not None
+
     def text(
         self, name: str, *, required: bool = False, length_max: int = 64, what: str = "a text"
     ) -> str | None:
@@ -236,12 +240,16 @@ class Fields:
 
     def check(self) -> None:
         """Raise ValidationFailed naming every wrong and every unknown field, if there is one."""
+        if wrong := self.all_wrong():
+            raise wrong_fields(wrong)
+
+    def all_wrong(self) -> dict[str, str]:
+        """Return every wrong and every unknown field, with what was expected."""
         if len(self._taken) < len(self._data) or not self._taken.issuperset(self._data):
             for name, value in self._data.items():
                 if name not in self._taken and value is not None:
                     self.wrong.setdefault(printable(name), "is not a field of this request")
-        if self.wrong:
-            raise wrong_fields(self.wrong)
+        return self.wrong
 
 
 QUERY_FIELDS_MAX: Final = 50

@@ -15,9 +15,10 @@ from api.orders import submit
 from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
-from api.v1 import requests
+from api.v1 import order_words, requests
 from api.v1 import words as v1_words
-from api.v1.fields import order_id_of, wrong_fields
+from api.v1.fields import order_id_of
+from api.v1.fitting import fitting, public_id_of, terms_of_id, terms_of_symbol
 from api.v1.header_keys import checked_header_key
 from api.v1.words import Shape
 from matching import wire
@@ -31,12 +32,9 @@ from matching.markets.terms import MarketTerms
 from matching.orders.selectors import get_order, get_order_place
 from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
-    AccountNotFound,
-    MarketNotFound,
     OrderNotFound,
     OrderNotOpen,
 )
-from zavora.foundation.money import NotExact
 
 # A header's key never equals a client order id, which is printable ASCII in one line.
 _HEADER_KEY_PREFIX: Final = "\n"
@@ -63,20 +61,14 @@ async def place_order(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_place(params)
     account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
-    terms = _terms_of_symbol(asked.market)
+    terms = terms_of_symbol(asked.market)
     caller.require_market(terms.symbol)
-    price, quantity, quote_quantity = _fitting(
-        terms, price=asked.price, quantity=asked.quantity, quote_quantity=asked.quote_quantity
-    )
     command = PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
-        price=price,
-        quantity=quantity,
-        quote_quantity=quote_quantity,
         key=key or asked.client_order_id,
         deadline_ms=deadline_ms(),
-        **requests.asked_words(asked),
+        **requests.asked_words(fitting(terms, asked)),
     )
     await limits.take_for_account(account_pk)
     reply = await submit(command, request_id)
@@ -113,44 +105,45 @@ async def cancel_order(
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel({} if params is None else params)
     number, account_pk, market_id = await _own_order(caller, order_id)
-    account_id = _public_id(caller, account_pk)
+    account_id = public_id_of(caller, account_pk)
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
-    terms = _terms_of_id(market_id)
+    terms = terms_of_id(market_id)
     caller.require_market(terms.symbol)
     command = CancelOrder(account_id=account_pk, market_id=market_id, order_id=number, key=key)
     try:
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return v1_words.order(reply.orders[0], terms, account_id)
+    return order_words.order(reply.orders[0], terms, account_id)
 
 
 async def amend_order(
     caller: Caller, order_id: str, params: Any, *, request_id: str, key: str | None = None
 ) -> Shape:
-    """Change an open order's price, total quantity or both; return ``{order, trades}``."""
+    """Change an open order's figures; return ``{order, trades}``."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_amend(params)
     number, account_pk, market_id = await _own_order(caller, order_id)
-    terms = _terms_of_id(market_id)
+    terms = terms_of_id(market_id)
     caller.require_market(terms.symbol)
-    price, quantity, _ = _fitting(terms, price=asked.price, quantity=asked.quantity)
+    asked = fitting(terms, asked)
     command = AmendOrder(
         account_id=account_pk,
         market_id=market_id,
         order_id=number,
-        price=price,
-        quantity=quantity,
+        price=asked.price,
+        quantity=asked.quantity,
         key=key,
         deadline_ms=deadline_ms(),
+        trigger_price=asked.stop_price,
     )
     await limits.take_for_account(account_pk)
     try:
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return _with_trades(caller, reply, terms, _public_id(caller, account_pk))
+    return _with_trades(caller, reply, terms, public_id_of(caller, account_pk))
 
 
 async def cancel_all(
@@ -187,7 +180,7 @@ async def cancel_all(
             answer.append({"error": envelope(known_error(result))})
             continue
         answer += [
-            {"order": v1_words.order(state, by_id[state.market_id], asked.account)}
+            {"order": order_words.order(state, by_id[state.market_id], asked.account)}
             for state in result.orders
         ]
     return answer
@@ -196,7 +189,7 @@ async def cancel_all(
 def _places_to_cancel(caller: Caller, symbol: str | None) -> list[tuple[str, int, int | None]]:
     """Return where to cancel: a name for each place, its shard, and one market or all (None)."""
     if symbol is not None:
-        terms = _terms_of_symbol(symbol)
+        terms = terms_of_symbol(symbol)
         caller.require_market(terms.symbol)
         return [(str(terms.shard_id), terms.shard_id, terms.market_id)]
     everywhere = [view.terms for view in web_process().feed.markets()]
@@ -240,53 +233,11 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
     if number is None:
         raise OrderNotFound("There is no such order.")
     row = await read_lasting(get_order, number, account_ids=list(caller.accounts.values()))
-    terms = _terms_of_id(row.market_id)
-    return v1_words.order(state_of_row(row, terms), terms, _public_id(caller, row.account_id))
+    terms = terms_of_id(row.market_id)
+    return order_words.order(state_of_row(row, terms), terms, public_id_of(caller, row.account_id))
 
 
 # --- the parts ------------------------------------------------------------------------------------
-
-
-def _terms_of_symbol(symbol: str) -> MarketTerms:
-    return web_process().feed.market(symbol).terms
-
-
-def _terms_of_id(market_id: int) -> MarketTerms:
-    view = web_process().feed.market_by_id(market_id)
-    if view is None:
-        raise MarketNotFound("There is no such market.")
-    return view.terms
-
-
-def _fitting(
-    terms: MarketTerms,
-    *,
-    price: str | None,
-    quantity: str | None,
-    quote_quantity: str | None = None,
-) -> tuple[str | None, str | None, str | None]:
-    """Return the figures as the market writes them; equal orders read equal in the journal.
-
-    Raises ValidationFailed naming each figure that does not fit a tick, a lot or the scale.
-    """
-    wrong: dict[str, str] = {}
-    try:
-        price = None if price is None else terms.price_text(terms.price_to_ticks(price))
-    except NotExact as error:
-        wrong["price"] = str(error)
-    try:
-        if quantity is not None:
-            quantity = terms.quantity_text(terms.quantity_to_lots(quantity))
-    except NotExact as error:
-        wrong["quantity"] = str(error)
-    try:
-        if quote_quantity is not None:
-            quote_quantity = terms.quote_text(terms.quote_amount_to_units(quote_quantity))
-    except NotExact as error:
-        wrong["quote_quantity"] = str(error)
-    if wrong:
-        raise wrong_fields(wrong)
-    return price, quantity, quote_quantity
 
 
 def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_id: UUID) -> Shape:
@@ -296,7 +247,7 @@ def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_
     if reply.trades:
         own = {pk: public_id for public_id, pk in caller.accounts.items()}
         trades = [v1_words.trade(trade, terms, own) for trade in reply.trades]
-    return {"order": v1_words.order(state, terms, account_id), "trades": trades}
+    return {"order": order_words.order(state, terms, account_id), "trades": trades}
 
 
 def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
@@ -324,10 +275,3 @@ async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
         raise OrderNotFound("There is no such order.")
     caller.require_in(account_pk, SCOPE_TRADE)
     return number, account_pk, market_id
-
-
-def _public_id(caller: Caller, account_pk: int) -> UUID:
-    for public_id, pk in caller.accounts.items():
-        if pk == account_pk:
-            return public_id
-    raise AccountNotFound("There is no such account.")

@@ -3,6 +3,7 @@
 Figures stay text here; whether they fit a market's tick and lot is checked against its terms.
 """
 
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -10,12 +11,22 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from api.v1.fields import Fields, wrong_fields
+from api.v1.conditions import (
+    RESTING_TIMES,
+    TRAIL_BPS_MAX,
+    asked_conditions,
+    check_conditions,
+    take_conditions,
+    take_stop_price,
+)
+from api.v1.fields import Fields, spelling, wrong_fields
+from api.v1.order_words import ORDER_TYPES as TYPES
+from api.v1.order_words import TIME_IN_FORCE, engine_type
 from matching.engine.orders import Carried
 
 SIDES: Final = {"buy": "Buy", "sell": "Sell"}
-ORDER_TYPES: Final = {"limit": "Limit", "market": "Market"}
-TIMES_IN_FORCE: Final = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK", "postonly": "PostOnly"}
+ORDER_TYPES: Final = {spelling(name): name for name in TYPES}
+TIMES_IN_FORCE: Final = {**TIME_IN_FORCE, "postonly": "PostOnly"}
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 64
 SYMBOL_LENGTH_MAX: Final = 33
 BATCH_MAX: Final = 100
@@ -36,22 +47,63 @@ class PlaceOrderIn(msgspec.Struct, frozen=True, kw_only=True):
     user_id: Annotated[UUID, Meta(description="The account's id.")]
     market: Annotated[str, Meta(examples=["BTC/USD"])]
     side: Literal["Buy", "Sell"]
-    order_type: Literal["Limit", "Market"]
+    order_type: Literal[
+        "Limit", "Market", "Stop", "StopLimit", "TakeProfit", "TakeProfitLimit", "TrailingStop"
+    ]
     price: Figure | None = None
     quantity: Figure | None = None
     quote_quantity: Annotated[
         str | None, Meta(description="Market orders: what to spend or earn, instead of quantity.")
     ] = None
-    time_in_force: Literal["GTC", "IOC", "FOK", "PostOnly"] = "GTC"
+    time_in_force: Literal["GTC", "IOC", "FOK", "GTD", "Day", "PostOnly"] = "GTC"
     post_only: bool = False
     client_order_id: ClientOrderId | None = None
+    stop_price: Annotated[
+        str | None, Meta(description="The price that a stop or take profit waits for.")
+    ] = None
+    trigger_price: Annotated[str | None, Meta(description="Another name of `stop_price`.")] = None
+    trigger_by: Annotated[
+        Literal["Last", "Opposite"] | None,
+        Meta(description="Of the last trade, or the best that it would trade with. Default Last."),
+    ] = None
+    trail_price: Annotated[
+        str | None, Meta(description="How far behind the market the price waited for moves.")
+    ] = None
+    trail_bps: (
+        Annotated[int, Meta(description="The same in ten thousandths.", ge=1, le=TRAIL_BPS_MAX)]
+        | None
+    ) = None
+    activation_price: Annotated[
+        str | None, Meta(description="The price from which on it trails; without: at once.")
+    ] = None
+    expires_at: Annotated[
+        datetime | None, Meta(description="GTD: RFC 3339, or milliseconds since 1970.")
+    ] = None
+    post_only_mode: Annotated[
+        Literal["Reject", "Slide"] | None,
+        Meta(description="Of a post-only order that would trade: a price one tick off. Reject."),
+    ] = None
+    display_quantity: Annotated[
+        str | None, Meta(description="An iceberg: how much of it the book shows at a time.")
+    ] = None
+    protection_price: Annotated[
+        str | None, Meta(description="Market orders: the worst price at which they trade.")
+    ] = None
+    self_trade_prevention: Annotated[
+        Literal["None", "Taker", "Maker", "Both", "Decrement"] | None,
+        Meta(description="Which of your orders that meet gives way. Default: as the market says."),
+    ] = None
 
 
 class AmendOrderIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A new price, a new total quantity (what is filled counts), or both."""
+    """A new price, total quantity (what is filled counts), price to wait for, or several."""
 
     price: Figure | None = None
     quantity: Figure | None = None
+    stop_price: Annotated[
+        str | None, Meta(description="Of an order that still waits, and does not trail.")
+    ] = None
+    trigger_price: Annotated[str | None, Meta(description="Another name of `stop_price`.")] = None
 
 
 class CancelOrderIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,55 +128,77 @@ def symbol_of(text: str) -> str:
 def parse_place(data: Any) -> PlaceOrderIn:
     """Return an order's body. Raises ValidationFailed naming every wrong field."""
     fields = Fields(data)
-    user_id = fields.uuid("user_id", required=True)
-    market = fields.text(
-        "market", required=True, length_max=SYMBOL_LENGTH_MAX, what="a market's symbol"
-    )
-    side = fields.choice("side", SIDES, required=True)
-    order_type = fields.choice("order_type", ORDER_TYPES, required=True)
-    price = fields.decimal("price")
-    quantity = fields.decimal("quantity")
-    quote_quantity = fields.decimal("quote_quantity")
-    time_in_force = fields.choice("time_in_force", TIMES_IN_FORCE) or "GTC"
-    post_only = fields.flag("post_only")
-    client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
-    if time_in_force == "PostOnly":
-        time_in_force, post_only = "GTC", True
-    if order_type == "Limit":
-        _check_limit(fields, price, quantity, quote_quantity)
-        if post_only and time_in_force != "GTC":
-            fields.refuse("time_in_force", "expected GTC for a post-only order")
-    elif order_type == "Market":
-        _check_market(fields, price, quantity, quote_quantity)
-        if post_only:
-            fields.refuse("post_only", "expected false for a market order, which never rests")
-        if time_in_force == "GTC":
-            time_in_force = "IOC"
+    where = take_place(fields)
+    asked = take_order(fields)
     fields.check()
-    return PlaceOrderIn(
-        user_id=user_id,  # type: ignore[arg-type]  # check() raised where one is missing
-        market=symbol_of(market),  # type: ignore[arg-type]
-        side=side,  # type: ignore[arg-type]
-        order_type=order_type,  # type: ignore[arg-type]
-        price=price,
-        quantity=quantity,
-        quote_quantity=quote_quantity,
-        time_in_force=time_in_force,  # type: ignore[arg-type]
-        post_only=post_only,
-        client_order_id=client_order_id,
-    )
+    return PlaceOrderIn(user_id=where["user_id"], market=symbol_of(where["market"]), **asked)
+
+
+def take_place(fields: Fields) -> dict[str, Any]:
+    """Take the account and the market of what is to be placed."""
+    return {
+        "user_id": fields.uuid("user_id", required=True),
+        "market": fields.text(
+            "market", required=True, length_max=SYMBOL_LENGTH_MAX, what="a market's symbol"
+        ),
+    }
+
+
+def take_order(fields: Fields) -> dict[str, Any]:
+    """Take what an order asks for, wherever it is to be placed."""
+    asked: dict[str, Any] = {
+        "side": fields.choice("side", SIDES, required=True),
+        "order_type": fields.choice("order_type", ORDER_TYPES, required=True),
+        "price": fields.decimal("price"),
+        "quantity": fields.decimal("quantity"),
+        "quote_quantity": fields.decimal("quote_quantity"),
+        "time_in_force": fields.choice("time_in_force", TIMES_IN_FORCE) or "GTC",
+        "post_only": fields.flag("post_only"),
+        "client_order_id": fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX),
+        **take_conditions(fields),
+    }
+    if asked["time_in_force"] == "PostOnly":
+        asked |= {"time_in_force": "GTC", "post_only": True}
+    if asked["order_type"] is not None:
+        _check_place(fields, asked)
+    return asked
 
 
 def asked_words(order: PlaceOrderIn) -> dict[str, Any]:
-    """Return what an order asks for beside its figures, as commands spell it."""
+    """Return what an order asks for, as commands spell it; its figures as they stand in it."""
+    trigger, plain = engine_type(order.order_type, order.price)
     return {
         "side": order.side.lower(),
-        "order_type": order.order_type.lower(),
+        "order_type": plain,
         "time_in_force": order.time_in_force.lower(),
         "post_only": order.post_only,
+        "price": order.price,
+        "quantity": order.quantity,
+        "quote_quantity": order.quote_quantity,
         "client_order_id": order.client_order_id,
         "carried": Carried(*map(partial(getattr, order), Carried.__struct_fields__)),
+        "conditions": asked_conditions(order, trigger),
     }
+
+
+def _check_place(fields: Fields, asked: dict[str, Any]) -> None:
+    """Name what does not go together; give a market order the time in force that it has."""
+    figures = asked["price"], asked["quantity"], asked["quote_quantity"]
+    trigger, plain = engine_type(asked["order_type"], asked["price"])
+    time = asked["time_in_force"]
+    if plain == "limit":
+        _check_limit(fields, *figures)
+        if asked["post_only"] and time not in RESTING_TIMES:
+            fields.refuse("time_in_force", "expected GTC, GTD or Day for a post-only order")
+    else:
+        _check_market(fields, *figures)
+        if asked["post_only"]:
+            fields.refuse("post_only", "expected false for a market order, which never rests")
+        if trigger is None and time in ("GTD", "Day"):
+            fields.refuse("time_in_force", "expected IOC or FOK for a market order")
+        if time == "GTC":
+            asked["time_in_force"] = "IOC"
+    check_conditions(fields, asked, time=time)
 
 
 def _check_limit(
@@ -153,10 +227,11 @@ def parse_amend(data: Any) -> AmendOrderIn:
     """Return an amendment's body. Raises ValidationFailed naming every wrong field."""
     fields = Fields(data)
     price, quantity = fields.decimal("price"), fields.decimal("quantity")
-    if price is None and quantity is None:
-        fields.refuse("price", "give a new price, a new quantity, or both")
+    stop_price = take_stop_price(fields)
+    if price is None and quantity is None and stop_price is None:
+        fields.refuse("price", "give a new price, quantity or stop_price, or several of them")
     fields.check()
-    return AmendOrderIn(price=price, quantity=quantity)
+    return AmendOrderIn(price=price, quantity=quantity, stop_price=stop_price)
 
 
 def parse_cancel(data: Any) -> CancelOrderIn:

@@ -12,6 +12,7 @@ from api.v1.rest import (
     history,
     keys,
     liabilities,
+    order_lists,
     reports,
     transfers,
 )
@@ -30,6 +31,7 @@ urlpatterns = [
     path("v1/accounts/<str:account>/addresses", addresses.AddressesView.as_view()),
     path("v1/accounts/<str:account>/addresses/<str:address>", addresses.AddressView.as_view()),
     path("v1/accounts/<str:account>/orders", history.OrdersView.as_view()),
+    path("v1/accounts/<str:account>/order-lists", order_lists.OrderListsView.as_view()),
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
     path("v1/transfers", transfers.TransfersView.as_view()),

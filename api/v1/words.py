@@ -1,17 +1,19 @@
-"""The v1 shapes: how orders, trades, markets and books read in JSON, for REST and sockets alike.
+"""The v1 shapes: how trades, markets and books read in JSON, for REST and sockets alike.
+
+Orders are in ``order_words``.
 
 Decimals are strings in the figures' own scales, times RFC 3339 with six decimals, ids strings.
 Account ids are public UUIDs; a counterparty's ids are null for a caller who does not own them.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec.structs import asdict
-
 from accounts.access.callers import Caller, Role
+from api.v1.order_words import SELF_TRADE
+from api.v1.order_words import Shape as Shape
 from api.v1.times import moment_text, now_text, time_text
 from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
@@ -21,18 +23,6 @@ from matching.markets.terms import MarketTerms, Promotion
 from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
 from zavora.foundation.times import microseconds_of
 
-Shape = dict[str, Any]
-
-SIDE: Final = {"buy": "Buy", "sell": "Sell"}
-ORDER_TYPE: Final = {"limit": "Limit", "market": "Market"}
-TIME_IN_FORCE: Final = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK"}
-STATUS: Final = {
-    "new": "New",
-    "partially_filled": "PartiallyFilled",
-    "filled": "Filled",
-    "cancelled": "Cancelled",
-    "expired": "Expired",
-}
 PHASE: Final = {
     "pre_open": "PreOpen",
     "auction": "Auction",
@@ -48,7 +38,8 @@ _UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "We
 INTERVAL: Final = {name: f"{_UNITS[name[-1]]}{name[:-1]}" for name in INTERVALS}
 _INTERVAL_OF: Final = {name.lower(): interval for interval, name in INTERVAL.items()}
 INTERVAL_DEFAULT: Final = "1m"
-TRADING_PHASES: Final = frozenset({"continuous", "post_only"})
+# Those that take orders.
+TRADING_PHASES: Final = frozenset({"continuous", "post_only", "auction"})
 
 ACCOUNT_STATUS: Final = {
     "active": "Active",
@@ -75,9 +66,6 @@ WITHDRAWAL_STAGE: Final = {
     "failed": "Failed",
 }
 
-# Wide enough for any quotient of two NUMERIC(38, 18); the rounding itself is the quantize below.
-_DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
-
 
 def interval_of(value: Any) -> str | None:
     """Return the interval that a client means, the default for None; None for what is none.
@@ -89,47 +77,6 @@ def interval_of(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     return value if value in INTERVALS else _INTERVAL_OF.get(value.lower())
-
-
-def average_price(filled_quote: str, filled_quantity: str, quote_scale: int) -> str | None:
-    """Return the mean price of what was filled, rounded half to even at the quote's scale."""
-    quantity = Decimal(filled_quantity)
-    if not quantity:
-        return None
-    mean = _DIVISION.divide(Decimal(filled_quote), quantity)
-    return f"{mean.quantize(Decimal(1).scaleb(-quote_scale), context=_DIVISION):f}"
-
-
-def order(state: wire.OrderState, terms: MarketTerms, account_id: UUID | str) -> Shape:
-    """Return an Order."""
-    filled = state.filled_quantity
-    return {
-        "id": str(state.id),
-        "client_order_id": state.client_order_id,
-        "user_id": str(account_id),
-        "market": terms.symbol,
-        "side": SIDE[state.side],
-        "order_type": ORDER_TYPE[state.order_type],
-        "price": state.price,
-        "stop_price": None,
-        "quantity": state.quantity,
-        "quote_quantity": state.quote_quantity,
-        "remaining_quantity": state.remaining_quantity,
-        "filled_quantity": filled,
-        "filled_quote_quantity": state.filled_quote,
-        "average_fill_price": (
-            average_price(state.filled_quote, filled, terms.quote.scale)
-            if filled.strip("0.")
-            else None
-        ),
-        "time_in_force": TIME_IN_FORCE[state.time_in_force],
-        "post_only": state.post_only,
-        "status": STATUS[state.status],
-        "reason": state.reason or None,
-        "created_at": time_text(state.created_us),
-        "updated_at": time_text(state.updated_us),
-        **asdict(state.carried),
-    }
 
 
 def trade(state: wire.TradeState, terms: MarketTerms, own_accounts: Mapping[int, UUID]) -> Shape:
@@ -164,6 +111,7 @@ def public_trade(state: PublicTrade, terms: MarketTerms) -> Shape:
         "quantity": state.quantity,
         "taker_side": state.taker_side,
         "timestamp": time_text(state.created_us),
+        "auction": state.is_auction,
     }
 
 
@@ -181,13 +129,25 @@ def fill(state: wire.TradeState, terms: MarketTerms, *, is_maker: bool) -> Shape
         "amount": state.amount,
         "fee": fee,
         "fee_asset": terms.fee_asset(fee, buys=buys).code,
-        "liquidity": "Maker" if is_maker else "Taker",
+        "liquidity": "Auction" if state.is_auction else "Maker" if is_maker else "Taker",
         "created_at": time_text(state.created_us),
     }
 
 
-def market(terms: MarketTerms) -> Shape:
-    """Return a Market."""
+def auction(state: wire.AuctionState | None) -> Shape | None:
+    """Return an Auction: what would trade if it ended now; None where there is none."""
+    if state is None:
+        return None
+    return {
+        "price": state.price,
+        "quantity": state.quantity,
+        "surplus": state.surplus,
+        "ends_at": None if state.ends_us is None else time_text(state.ends_us),
+    }
+
+
+def market(terms: MarketTerms, in_auction: wire.AuctionState | None = None) -> Shape:
+    """Return a Market, with the auction that it holds."""
     return {
         "symbol": terms.symbol,
         "base_asset": terms.base.code,
@@ -200,13 +160,25 @@ def market(terms: MarketTerms) -> Shape:
         "max_order_size": plain(terms.rules.max_notional),
         "max_price": plain(terms.rules.max_price),
         "max_quantity": plain(terms.rules.max_quantity),
-        "max_price_deviation": None if terms.rules.band_ppm is None else rate(terms.rules.band_ppm),
+        "max_price_deviation": _rate_or_none(terms.rules.band_ppm),
+        "dynamic_collar": _rate_or_none(terms.rules.dynamic_collar_ppm),
+        "static_collar": _rate_or_none(terms.rules.static_collar_ppm),
+        "interruption_s": terms.rules.interruption_s,
         "max_open_orders": terms.rules.max_open_orders,
+        "max_trigger_orders": terms.integers.max_trigger_orders,
+        "max_iceberg_parts": terms.integers.max_iceberg_parts,
+        "trigger_protection": rate(terms.integers.protection_ppm),
+        "min_trail_bps": terms.integers.min_trail_bps,
+        "max_trail_bps": terms.integers.max_trail_bps,
         "self_trade_scope": SELF_TRADE_SCOPE[terms.rules.self_trade_scope],
+        "self_trade_prevention": SELF_TRADE[terms.integers.self_trade_mode],
+        "self_trade_preventions": [SELF_TRADE[one] for one in terms.integers.self_trade_modes],
         "trading_enabled": terms.rules.phase in TRADING_PHASES,
         "state": PHASE[terms.rules.phase],
+        "auction": auction(in_auction),
         "maker_fee": rate(terms.rules.maker_fee_ppm),
         "taker_fee": rate(terms.rules.taker_fee_ppm),
+        "auction_fee": _rate_or_none(terms.rules.auction_fee_ppm),
         "promotion": _promotion(terms.promotion),
         "is_demo": terms.rules.is_demo,
     }
@@ -224,8 +196,8 @@ def _promotion(promotion: Promotion | None) -> Shape | None:
     }
 
 
-def ticker(state: Ticker) -> Shape:
-    """Return a Ticker; what no trade of 24 hours tells is null."""
+def ticker(state: Ticker, in_auction: wire.AuctionState | None = None) -> Shape:
+    """Return a Ticker with its market's auction; what no trade of 24 hours tells is null."""
     return {
         "market": state.market,
         "bid": state.bid,
@@ -238,6 +210,7 @@ def ticker(state: Ticker) -> Shape:
         "volume_24h": state.volume_24h,
         "quote_volume_24h": state.quote_volume_24h,
         "vwap_24h": state.vwap_24h,
+        "auction": auction(in_auction),
         # A market in which nothing ever happened is as of now.
         "timestamp": time_text(state.time_us) if state.time_us else now_text(),
     }
@@ -263,6 +236,10 @@ def candle(state: CandleState, symbol: str) -> Shape:
 def rate(ppm: int) -> str:
     """Return parts per million as a decimal fraction: 750 -> ``0.00075``."""
     return plain(Decimal(ppm) / PPM)
+
+
+def _rate_or_none(ppm: int | None) -> str | None:
+    return None if ppm is None else rate(ppm)
 
 
 def plain(value: Decimal) -> str:

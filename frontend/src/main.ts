@@ -13,6 +13,7 @@ import { mount as mountActivity } from "./panels/activity.ts";
 import { mount as mountAsk } from "./panels/ask.ts";
 import { mount as mountAssets } from "./panels/assets.ts";
 import { mount as mountBook } from "./panels/book.ts";
+import { mount as mountAuction } from "./panels/auction.ts";
 import { mount as mountChart } from "./panels/chart.ts";
 import { mount as mountConnection } from "./panels/connection.ts";
 import { mount as mountFaucet } from "./panels/faucet.ts";
@@ -63,6 +64,7 @@ function start(): void {
 
   mountThemeToggle(byId("theme-toggle"));
   const showView = mountViews(byId("views"), byId("trade"));
+  mountAuction(byId("auction-banner"), exchange);
   mountStale(byId("stale-banner"), byId("trade"), exchange);
   mountMarkets(byId("markets"), byId("market-button"), exchange);
   mountTitle(byId("page-title"), exchange);

@@ -4,39 +4,17 @@ import { test } from "node:test";
 import { OrderBook } from "../src/state/book.ts";
 import { read, write } from "../src/core/decimal.ts";
 import { feeOf, ratesOf } from "../src/state/fees.ts";
+import { type Draft, NOTHING_ASKED } from "../src/state/draft.ts";
 import {
   checkDraft,
-  type Draft,
   estimate,
   priceBand,
   quantityForTotal,
   shareOf,
   totalOf,
 } from "../src/state/ticket-rules.ts";
-import type { Market } from "../src/link/types.ts";
+import { MARKET } from "./market.ts";
 
-const MARKET: Market = {
-  symbol: "BTC/USD",
-  base_asset: "BTC",
-  quote_asset: "USD",
-  price_tick: "0.01",
-  quantity_step: "0.0001",
-  min_order_size: "10",
-  max_order_size: "1000000",
-  max_price: "100000",
-  max_quantity: "5000",
-  max_price_deviation: "0.1",
-  max_open_orders: null,
-  self_trade_scope: "Owner",
-  base_scale: 8,
-  quote_scale: 8,
-  trading_enabled: true,
-  state: "Continuous",
-  maker_fee: "0.001",
-  taker_fee: "0.002",
-  is_demo: true,
-  promotion: null,
-};
 const RATES = { maker: "0.001", taker: "0.002" };
 const FUNDS = { base: read("2"), quote: read("1000") };
 const LIMIT: Draft = {
@@ -48,6 +26,7 @@ const LIMIT: Draft = {
   total: "",
   timeInForce: "GTC",
   isPostOnly: false,
+  asks: NOTHING_ASKED,
 };
 const BOOK = new OrderBook();
 BOOK.apply({

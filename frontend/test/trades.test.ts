@@ -9,7 +9,7 @@ const PATH = "/markets/BTC-USD/trades?limit=60";
 
 function trade(id: number, market = "BTC/USD"): PublicTrade {
   const timestamp = `2026-01-31T12:00:00.${String(Math.floor(id / 2)).padStart(6, "0")}Z`;
-  return { id: String(id), market, price: "1", quantity: "1", taker_side: "buy", timestamp };
+  return { id: String(id), market, price: "1", quantity: "1", taker_side: "buy", timestamp, auction: false };
 }
 
 const ids = (trades: Trades) => trades.list.map(({ id }) => Number(id));

@@ -15,7 +15,7 @@ import structlog
 
 from marketdata.feed.topics import Message
 from marketdata.feed.view import MarketView
-from matching.wire import BalanceState, MarketEvent, OrderChange, PrivatePart, TradeState
+from matching.wire import BalanceState, ListState, MarketEvent, OrderChange, PrivatePart, TradeState
 from zavora.foundation.times import microseconds_of
 
 # Balances of one account are told by several workers and services, which do not wait for each
@@ -44,11 +44,15 @@ class AccountStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class AccountEvent(msgspec.Struct, frozen=True, gc=False):
-    """What one event of a market did to one account, in order; ``balances`` are after all of it."""
+    """What one event of a market did to one account, in order; ``balances`` are after all of it.
+
+    ``lists``: those that were placed, and those of which nothing is open any more.
+    """
 
     batch_us: int
     steps: list[AccountStep]
     balances: list[BalanceState]
+    lists: list[ListState] = []
 
 
 class AccountCodec(Protocol):
@@ -127,21 +131,25 @@ class AccountStreams:
 
     def event(self, view: MarketView, event: MarketEvent, part: PrivatePart) -> None:
         """Tell each followed account what an event of a market did to it."""
-        concerned: dict[int, tuple[list[OrderChange], list[BalanceState]]] = {}
+        concerned: dict[int, PrivatePart] = {}
         for change in part.changes:
             account_id = change.order.account_id
             if account_id in self._followed:
-                concerned.setdefault(account_id, ([], []))[0].append(change)
+                _part_of(concerned, account_id).changes.append(change)
         for state in part.balances:
             if state.account_id in self._followed:
-                concerned.setdefault(state.account_id, ([], []))[1].append(state)
+                _part_of(concerned, state.account_id).balances.append(state)
+        for placed in part.lists:
+            if placed.account_id in self._followed:
+                _part_of(concerned, placed.account_id).lists.append(placed)
         trades = {trade.sequence: trade for trade in event.trades} if concerned else {}
-        for account_id, (changes, states) in concerned.items():
+        for account_id, its in concerned.items():
             followed = self._followed[account_id]
             happened = AccountEvent(
                 event.batch_us,
-                _steps(followed, event.batch_us, changes, trades),
-                [self._newest(followed, state) for state in states],
+                _steps(followed, event.batch_us, its.changes, trades),
+                [self._newest(followed, state) for state in its.balances],
+                its.lists,
             )
             for codec in list(followed.sinks):
                 self._tell(account_id, followed, codec, codec.happened, view, happened)
@@ -259,6 +267,14 @@ class AccountStreams:
                     sink.lost_account(account_id, what)
                 except Exception:
                     log.exception("account_message_not_taken", account_id=account_id)
+
+
+def _part_of(concerned: dict[int, PrivatePart], account_id: int) -> PrivatePart:
+    """Return what is known so far of what concerns an account."""
+    part = concerned.get(account_id)
+    if part is None:
+        part = concerned[account_id] = PrivatePart([], [], [])
+    return part
 
 
 def _steps(

@@ -107,6 +107,7 @@ class Follower:
     def _apply(self, event: MarketEvent) -> None:
         if event.phase is not None:
             self._on_rules()
+        auction = self.view.auction
         delta = self.view.apply(event)
         if delta is not None:
             self._fanout.book_delta(self.view, delta)
@@ -114,7 +115,7 @@ class Follower:
             self._fanout.trades(self.view, map(public_trade, event.trades))
         if event.private and self._accounts:
             self._accounts.event(self.view, event, wire.decode_private(event.private))
-        if delta is not None or event.trades:
+        if delta is not None or event.trades or event.auction != auction:
             self._on_changed(self.view)
 
     async def _run_repair(self) -> None:

@@ -13,7 +13,7 @@ from marketdata.figures import figure_text, trade_of_row
 from marketdata.wire import CandleState, PublicTrade, TickerState
 from matching.markets.terms import MarketTerms
 from matching.orders.by_sequence import BookSnapshot, PublicTradeRow
-from matching.wire import MarketEvent, TradeState
+from matching.wire import AuctionState, MarketEvent, TradeState
 from zavora.foundation.money import EXACT
 
 TRADES_KEPT_MAX: Final = 1_000
@@ -27,6 +27,8 @@ CANDLES_KEPT_MAX: Final = 150
 
 class Ticker(msgspec.Struct, frozen=True):
     """The last 24 hours and the best prices. None: no trade yet, or an empty side of the book.
+
+    Where no trading goes on, the bid may be at the ask or above it.
 
     The window opens at ``opened_us``; ``prev_close`` is the price before it. Sequences are those
     of the first and last trade in it, -1 where there is none.
@@ -70,6 +72,8 @@ class MarketView:
         self.book = DepthBook()
         self.event_sequence = 0
         self.depth_sequence = 0
+        # How an auction would end now, while one is held.
+        self.auction: AuctionState | None = None
         # False until the first snapshot is in and while a gap is being filled.
         self.is_synced = False
         # By interval: the candle that was told last, and the newest ones by when they opened.
@@ -110,6 +114,7 @@ class MarketView:
             self.book.set(side, price, quantity)
         self.event_sequence = snapshot.event_sequence
         self.depth_sequence = snapshot.depth_sequence
+        self.auction = snapshot.auction
         self._trades = deque(map(self._public_trade, snapshot.trades), maxlen=TRADES_KEPT_MAX)
         if self._trades:
             self._time_us = max(self._time_us, self._trades[0].created_us)
@@ -120,6 +125,7 @@ class MarketView:
         for trade in event.trades:
             self._trades.appendleft(public_trade(trade))
         self.event_sequence = event.sequence
+        self.auction = event.auction
         self._time_us = max(self._time_us, event.batch_us)
         self._ticker = None
         return self._apply_depth(event) if event.depth else None
@@ -221,6 +227,7 @@ def public_trade(trade: TradeState) -> PublicTrade:
         trade.amount,
         trade.taker_side,
         trade.created_us,
+        trade.is_auction,
     )
 
 

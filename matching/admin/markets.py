@@ -5,7 +5,7 @@ like any other.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.conf import settings
@@ -23,9 +23,24 @@ from matching.admin.units import (
     unit_of_quote,
     unit_of_tick,
 )
-from matching.markets.soundness import BAND_PPM_MAX, OPEN_ORDERS_MAX
-from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM
-from matching.models import Market, MarketState, Shard
+from matching.engine.rules import SELF_TRADE_MODES
+from matching.markets.soundness import (
+    BAND_PPM_MAX,
+    COLLAR_PPM_MAX,
+    ICEBERG_PARTS_MAX,
+    INTERRUPTION_MAX_S,
+    OPEN_ORDERS_MAX,
+    PROTECTION_PPM_MAX,
+    TRAIL_BPS_MAX,
+    TRIGGER_ORDERS_MAX,
+)
+from matching.markets.terms import (
+    DEFAULT_MAX_OPEN_ORDERS,
+    DEFAULT_MAX_TRIGGER_ORDERS,
+    DEFAULT_MAXIMUM,
+    DEFAULT_SELF_TRADE_MODES,
+)
+from matching.models import Market, MarketState, OrderConditions, Shard
 from matching.services import (
     change_market,
     create_market,
@@ -38,6 +53,19 @@ from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM
 
 # --- markets -------------------------------------------------------------------------------------
+
+
+# Rules that have a value in every market, and that a form may come without.
+_NEVER_EMPTY: Final = (
+    "self_trade_scope",
+    "self_trade_mode",
+    "self_trade_modes",
+    "max_iceberg_parts",
+    "protection_ppm",
+    "min_trail_bps",
+    "max_trail_bps",
+    "interruption_s",
+)
 
 
 class RulesForm(ReasonForm):
@@ -79,6 +107,91 @@ class RulesForm(ReasonForm):
         label="Self-trade prevention",
         help_text="Whose orders never trade with each other: one owner's, or one account's.",
     )
+    self_trade_mode = forms.ChoiceField(
+        required=False,
+        choices=OrderConditions.SelfTrade.choices,
+        initial=OrderConditions.SelfTrade.TAKER,
+        label="Prevention ends",
+        help_text="What becomes of an owner's orders that meet, where the new one does not say.",
+    )
+    self_trade_modes = forms.CharField(
+        required=False,
+        max_length=40,
+        initial=DEFAULT_SELF_TRADE_MODES,
+        label="Prevention may be",
+        help_text=f"What an order may say, with commas between: {', '.join(SELF_TRADE_MODES)}.",
+    )
+    max_trigger_orders = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=TRIGGER_ORDERS_MAX,
+        initial=DEFAULT_MAX_TRIGGER_ORDERS,
+        label="Waiting orders",
+        help_text="How many of an account's orders may wait for a price; empty: any number.",
+    )
+    max_iceberg_parts = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=ICEBERG_PARTS_MAX,
+        initial=100,
+        label="Iceberg parts",
+        help_text="Into how many parts an order may fall of which the book shows one.",
+    )
+    protection_ppm = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=PROTECTION_PPM_MAX,
+        initial=50_000,
+        label="Protection",
+        help_text="How far above its trigger a market order to buy holds funds, in parts per"
+        " million.",
+    )
+    min_trail_bps = forms.IntegerField(
+        required=False, min_value=1, max_value=TRAIL_BPS_MAX, initial=10, label="Trails from"
+    )
+    max_trail_bps = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=TRAIL_BPS_MAX,
+        initial=2_000,
+        label="Trails to",
+        help_text="How far behind the market an order by a rate trails, in ten thousandths.",
+    )
+    dynamic_collar_ppm = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=COLLAR_PPM_MAX,
+        label="Collar about the last price",
+        help_text="A trade beyond leads into an auction, in parts per million; empty: any.",
+    )
+    static_collar_ppm = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=COLLAR_PPM_MAX,
+        label="Collar about the last auction's price",
+        help_text="As above, from the price of the last auction.",
+    )
+    interruption_s = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=INTERRUPTION_MAX_S,
+        initial=120,
+        label="Interruption",
+        help_text="How many seconds an auction lasts that a collar leads into.",
+    )
+    auction_fee_ppm = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=PPM,
+        label="Auction fee",
+        help_text="What both sides pay in auctions, in parts per million; empty: their maker fees.",
+    )
+    cancels_on_close = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Closing cancels",
+        help_text="Whether all orders end as the market is closed.",
+    )
     promotion_maker_fee_ppm = forms.IntegerField(
         required=False, min_value=-PPM, max_value=PPM, label="Promotion: maker fee"
     )
@@ -94,11 +207,13 @@ class RulesForm(ReasonForm):
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
 
-    def clean_self_trade_scope(self) -> str:
-        """Return the scope; a form that came without it leaves it as it is."""
-        name = "self_trade_scope"
-        asked: str = self.cleaned_data[name]
-        return asked or str(self.get_initial_for_field(self.fields[name], name))
+    def clean(self) -> dict[str, Any]:
+        """Leave as they are the rules that always are something and that the form came without."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in _NEVER_EMPTY:
+            if cleaned.get(name) in (None, "") and name not in self.errors:
+                cleaned[name] = self.get_initial_for_field(self.fields[name], name)
+        return cleaned
 
 
 def _rules_of(market: Market) -> dict[str, Any]:
@@ -161,7 +276,7 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         Related("matching.marketstate", lambda market: market.symbol, "state"),
         Related("accounts.auditrecord", lambda market: f"market:{market.symbol}", "records"),
     )
-    actions = ("halt", "resume", "cancel_only")
+    actions = ("halt", "resume", "cancel_only", "auction", "close")
 
     @cell("lists")
     def lists(self, request: HttpRequest, market: Market) -> str:
@@ -229,14 +344,32 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         """Take cancels, nothing else."""
         return self._set_phase(request, rows, Market.Phase.CANCEL_ONLY)
 
+    @admin.action(description="Begin an auction in the selected markets", permissions=["run"])
+    def auction(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
+        """Let orders gather; they trade at one price when the market is resumed or closed."""
+        return self._set_phase(request, rows, Market.Phase.AUCTION)
+
+    @admin.action(description="Close the selected markets", permissions=["run"])
+    def close(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
+        """End trading, and all orders where the market's rules say so."""
+        return self._set_phase(request, rows, Market.Phase.CLOSED)
+
 
 @admin.register(MarketState)
 class MarketStateAdmin(ReadOnlyAdmin):
     """The counters of markets."""
 
-    list_display = ("market", "last_price", "trade_sequence", "depth_sequence", "event_sequence")
+    list_display = (
+        "market",
+        "last_price",
+        "static_price",
+        "auction_ends_at",
+        "trade_sequence",
+        "depth_sequence",
+        "event_sequence",
+    )
     list_select_related = ("market__base", "market__quote")
-    units = {"last_price": unit_of_price}
+    units = {"last_price": unit_of_price, "static_price": unit_of_price}
     look_ups = (numbers("pk"), parts("market__symbol"))
     searched_by = "market, or a part of its symbol"
     related = (Related("matching.market", lambda state: state.market.symbol),)

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from accounts.admin.look_ups import ACCOUNT_WORDS, of_account
 from matching import wire
+from matching.admin.conditions import conditions_of, words_of
 from matching.admin.look_ups import (
     commands_of_order,
     named,
@@ -59,12 +60,14 @@ class OrderAdmin(ReadOnlyAdmin):
         "created_at",
     )
     list_filter = ("market", "status", "side", "order_type")
-    list_select_related = ("market__base", "market__quote", "account__owner")
+    list_select_related = ("market__base", "market__quote", "account__owner", "conditions")
     sortable_by = ("id",)
     is_named_by_id = True
+    readonly_fields = ("asked",)
     units = {
         "price": unit_of_price,
         "quantity": unit_of_base,
+        "prevented_quantity": unit_of_base,
         "quote_quantity": unit_of_quote,
         "remaining_quantity": unit_of_base,
         "filled_quantity": unit_of_base,
@@ -81,9 +84,17 @@ class OrderAdmin(ReadOnlyAdmin):
 
     @admin.display(description="kind")
     def kind(self, order: Order) -> str:
-        """Return side, type and time in force."""
+        """Return side, type and time in force, and below them what few orders ask for."""
         words = [str(getattr(order, f"get_{field}_display")()) for field in _KIND_FIELDS]
-        return " ".join([*words, "post-only"] if order.post_only else words)
+        kind = " ".join([*words, "post-only"] if order.post_only else words)
+        asked = conditions_of(order)
+        return kind if asked is None else lines([kind, *words_of(asked)])
+
+    @admin.display(description="conditions")
+    def asked(self, order: Order) -> str:
+        """Return what few orders ask for."""
+        asked = conditions_of(order)
+        return NOTHING if asked is None else lines(words_of(asked))
 
     @admin.display(description="filled of")
     def quantities(self, order: Order) -> str:

@@ -15,8 +15,11 @@ from matching.commands.cancel_all import CancelAllKind
 from matching.commands.configure import ConfigureKind
 from matching.commands.due import DueKind
 from matching.commands.phase import PhaseKind
-from matching.commands.place import PlaceKind
+from matching.commands.place import LegOrder, PlaceKind
+from matching.commands.place_list import PlaceListKind
+from matching.commands.protect import ProtectKind, UnprotectKind
 from matching.commands.switch import SwitchKind
+from matching.conditions import asked_of
 from matching.engine.orders import NOTHING_CARRIED
 
 TABLE: Final[tuple[Kind[Any], ...]] = (
@@ -28,6 +31,9 @@ TABLE: Final[tuple[Kind[Any], ...]] = (
     PhaseKind(),
     SwitchKind(),
     DueKind(),
+    PlaceListKind(),
+    ProtectKind(),
+    UnprotectKind(),
 )
 KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
 UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded
@@ -60,6 +66,10 @@ _NOT_ASKED_FOR: Final = frozenset(
         "only_status",
         "replacement",
         "carried",
+        "conditions",
+        "trigger_price",
+        "keeps_priority",
+        "legs",
     }
 )
 
@@ -71,6 +81,7 @@ def _content_of(kind: type[msgspec.Struct]) -> Callable[[object], tuple[object, 
 
 
 _encode_content: Final = msgspec.msgpack.Encoder().encode
+_leg_fields: Final = _content_of(LegOrder)
 _CONTENTS: Final = {kind: _content_of(kind) for kind in KINDS}
 
 
@@ -81,4 +92,18 @@ def fingerprint(command: WireCommand) -> bytes:
     carried = getattr(command, "carried", NOTHING_CARRIED)
     if carried is not NOTHING_CARRIED and carried != NOTHING_CARRIED:
         content = (*content, carried)
+    # By name, so that one which is added later changes no digest of what was bound before.
+    conditions = asked_of(getattr(command, "conditions", None))
+    if (trigger_price := getattr(command, "trigger_price", None)) is not None:
+        conditions["trigger_price"] = trigger_price
+    if getattr(command, "keeps_priority", False):
+        conditions["keeps_priority"] = True
+    if (legs := getattr(command, "legs", None)) is not None:
+        content = (*content, *(_leg_content(leg) for leg in legs))
+    if conditions:
+        content = (*content, conditions)
     return blake2b(_encode_content(content), digest_size=16).digest()
+
+
+def _leg_content(leg: LegOrder) -> tuple[object, ...]:
+    return (*_leg_fields(leg), asked_of(leg.conditions))

@@ -1,4 +1,4 @@
-"""Change price or quantity of an open order."""
+"""Change price, quantity or trigger price of an open order."""
 
 from matching.commands import room
 from matching.commands.base import (
@@ -8,17 +8,22 @@ from matching.commands.base import (
     Id,
     Key,
     Kind,
+    Refused,
     Shard,
     Step,
     WireCommand,
     fitting,
 )
 from matching.engine.commands import Amend
-from matching.markets.terms import AssetTerms
+from matching.engine.orders import Order
+from matching.markets.terms import AssetTerms, MarketTerms
 
 
 class AmendOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="amend"):
-    """Change price or total quantity of an open limit order; None leaves a figure as it is."""
+    """Change price, total quantity or trigger price; None leaves a figure as it is.
+
+    ``keeps_priority``: only to less quantity, which leaves the order its place.
+    """
 
     account_id: Id
     market_id: Id
@@ -27,6 +32,8 @@ class AmendOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="amend
     quantity: Figure | None
     key: Key | None
     deadline_ms: int
+    trigger_price: Figure | None = None
+    keeps_priority: bool = False
 
 
 class AmendKind(Kind[AmendOrder]):
@@ -47,8 +54,10 @@ class AmendKind(Kind[AmendOrder]):
 
     def given(self, command: AmendOrder, batch: Batch) -> Given:
         """Return a priority and the account's funds."""
-        batch.terms_here(command.market_id)
+        terms = batch.terms_here(command.market_id)
         batch.active_account(command.account_id)
+        if command.keeps_priority:
+            _check_less(command, batch.engine.order(command.order_id), terms)
         asset = self.pays_with(command, batch)
         return Given(
             batch.time_us,
@@ -69,6 +78,7 @@ class AmendKind(Kind[AmendOrder]):
             given.fresh_id,
             given.funds_units,
             given.time_us,
+            fitting("trigger_price", command.trigger_price, terms.price_to_ticks),
         )
         return [Step(amend, terms)]
 
@@ -82,3 +92,12 @@ class AmendKind(Kind[AmendOrder]):
         return batch.watches(command.account_id, order.terms.side, step.terms, brings) or (
             not room.is_harmless(amount, step.terms.quote.scale)
         )
+
+
+def _check_less(command: AmendOrder, order: Order | None, terms: MarketTerms) -> None:
+    """Raise Refused where an order of the account would have more than before."""
+    quantity_lots = fitting("quantity", command.quantity, terms.quantity_to_lots)
+    if order is None or order.account_id != command.account_id or quantity_lots is None:
+        return  # the engine says so, or there is nothing to lose its place by
+    if quantity_lots > (order.quantity_lots or 0):
+        raise Refused("quantity_not_less", "quantity: expected less than the order has")

@@ -13,6 +13,7 @@ from accounts.money.balances import AccountFigures
 from matching.engine.commands import Command as EngineCommand
 from matching.engine.commands import FireSwitch, SetSwitch
 from matching.markets.terms import AssetTerms, MarketTerms
+from matching.wire import ListState
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import NotExact
 
@@ -155,6 +156,10 @@ class Kind(Generic[W]):
 
     def new_terms(self, command: W, steps: list[Step]) -> MarketTerms | None:
         """Return a market's terms once the command took effect; None: it changes none."""
+        return None
+
+    def list_of(self, command: W, given: Given) -> ListState | None:
+        """Return the list of orders that the command placed as it took effect; None: none."""
         return None
 
     def cancel_name(self, command: W) -> str:

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from accounts.access.actor import Actor
 from matching.commands.base import (
     Batch,
@@ -19,7 +21,13 @@ from matching.commands.base import (
 )
 from matching.engine.commands import ConfigureMarket as ConfigureEngine
 from matching.markets.soundness import require_sound
-from matching.markets.terms import FIGURES, MarketRules, MarketTerms, build_terms
+from matching.markets.terms import (
+    DEFAULT_SELF_TRADE_MODES,
+    FIGURES,
+    MarketRules,
+    MarketTerms,
+    build_terms,
+)
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import EXACT, NotExact, parse_decimal
 
@@ -28,7 +36,8 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     """Add a market, or change the rules of one. The worker writes the row.
 
     Rules go by their names in ``MarketRules``. ``actor`` says for the journal who asked for it
-    (``accounts.access.actor.Actor.text``).
+    (``accounts.access.actor.Actor.text``). ``keeps_phase``: a market that is there already stays in
+    the phase that it is in, whatever ``phase`` says.
     """
 
     market_id: Id
@@ -54,6 +63,20 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     promotion_taker_fee_ppm: int | None = None
     promotion_starts_at: datetime | None = None
     promotion_ends_at: datetime | None = None
+    # As before there were any: nobody trades with themselves, and there is no other limit.
+    self_trade_mode: str = "taker"
+    self_trade_modes: str = DEFAULT_SELF_TRADE_MODES
+    max_trigger_orders: int | None = None
+    max_iceberg_parts: int = 100
+    protection_ppm: int = 50_000
+    min_trail_bps: int = 10
+    max_trail_bps: int = 2_000
+    dynamic_collar_ppm: int | None = None
+    static_collar_ppm: int | None = None
+    interruption_s: int = 120
+    auction_fee_ppm: int | None = None
+    cancels_on_close: bool = False
+    keeps_phase: bool = False
 
 
 class ConfigureKind(Kind[ConfigureMarket]):
@@ -73,6 +96,9 @@ class ConfigureKind(Kind[ConfigureMarket]):
     def steps(self, command: ConfigureMarket, given: Given, shard: Shard) -> list[Step]:
         """Return one step; raise Refused where the rules cannot be exact."""
         terms = _terms_of(command, shard)
+        if command.keeps_phase and shard.engine.has_market(command.market_id):
+            phase = shard.engine.market(command.market_id).phase
+            terms = replace(terms, rules=replace(terms.rules, phase=phase))
         configure = ConfigureEngine(terms.integers, terms.rules.phase, given.time_us)  # type: ignore[arg-type]
         return [Step(configure, terms)]
 
@@ -90,7 +116,9 @@ class ConfigureKind(Kind[ConfigureMarket]):
         return steps[0].terms
 
 
-def configure_command(*, by: Actor, terms: MarketTerms) -> ConfigureMarket:
+def configure_command(
+    *, by: Actor, terms: MarketTerms, keeps_phase: bool = False
+) -> ConfigureMarket:
     """Return the command that gives a market these terms, in the name of who asks for it."""
     rules = {name: getattr(terms.rules, name) for name in MarketRules.__struct_fields__}
     figures = {name: _text(rules[name]) for name in FIGURES}
@@ -100,6 +128,7 @@ def configure_command(*, by: Actor, terms: MarketTerms) -> ConfigureMarket:
         base_id=terms.base.asset_id,
         quote_id=terms.quote.asset_id,
         actor=by.text,
+        keeps_phase=keeps_phase,
         **(rules | figures),
     )
 

@@ -1,5 +1,7 @@
 """Change the trading phase of a market."""
 
+from typing import Annotated, Final, Literal
+
 import msgspec
 
 from matching.commands.base import (
@@ -16,13 +18,23 @@ from matching.engine.commands import SetPhase
 from matching.markets.soundness import PHASES
 from matching.markets.terms import MarketTerms
 
+# A week: whoever wants a longer one ends it.
+AUCTION_MAX_S: Final = 604_800
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=AUCTION_MAX_S)]
+
 
 class SetMarketPhase(WireCommand, frozen=True, array_like=True, gc=False, tag="phase"):
-    """Halt, resume or otherwise change the trading phase of a market. The worker writes the row."""
+    """Halt, resume or otherwise change the trading phase of a market. The worker writes the row.
+
+    ``cause``: whether an operator says so, the market's calendar, or the exchange after failures.
+    ``auction_s``: after how many seconds an auction that begins so ends by itself; 0: it does not.
+    """
 
     market_id: Id
     phase: str
     actor: str = ""
+    cause: Literal["operator", "clock", "system"] = "operator"
+    auction_s: Seconds = 0
 
 
 class PhaseKind(Kind[SetMarketPhase]):
@@ -36,11 +48,20 @@ class PhaseKind(Kind[SetMarketPhase]):
         batch.terms_here(command.market_id)
         if command.phase not in PHASES:
             raise Refused("validation_error", f"phase: expected one of {', '.join(PHASES)}")
+        if command.auction_s and command.phase != "auction":
+            raise Refused("validation_error", "auction_s: expected for auctions only")
         return Given(batch.time_us)
 
     def steps(self, command: SetMarketPhase, given: Given, shard: Shard) -> list[Step]:
         """Return one step."""
-        phase = SetPhase(command.market_id, command.phase, given.time_us)  # type: ignore[arg-type]
+        ends_us = given.time_us + command.auction_s * 1_000_000 if command.auction_s else None
+        phase = SetPhase(
+            command.market_id,
+            command.phase,  # type: ignore[arg-type]
+            given.time_us,
+            command.cause,
+            ends_us,
+        )
         return [Step(phase, shard.terms_here(command.market_id))]
 
     def new_terms(self, command: SetMarketPhase, steps: list[Step]) -> MarketTerms:

@@ -1,7 +1,9 @@
 """Place an order."""
 
-from operator import attrgetter
 from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from matching.commands import room
 from matching.commands.base import (
@@ -18,10 +20,13 @@ from matching.commands.base import (
     WireCommand,
     fitting,
 )
+from matching.commands.conditions import asked_conditions
+from matching.conditions import Conditions
 from matching.engine.commands import Place
-from matching.engine.orders import NOTHING_CARRIED, Carried, OrderTerms
+from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, Leg, OrderTerms
 from matching.fees.rates import rates_of
 from matching.markets.terms import AssetTerms, MarketTerms
+from zavora.foundation.times import MOMENT_US_MAX
 
 
 class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place"):
@@ -31,7 +36,7 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     market_id: Id
     side: Literal["buy", "sell"]
     order_type: Literal["limit", "market"]
-    time_in_force: Literal["gtc", "ioc", "fok"]
+    time_in_force: Literal["gtc", "ioc", "fok", "gtd", "day"]
     post_only: bool
     price: Figure | None
     quantity: Figure | None
@@ -40,10 +45,43 @@ class PlaceOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="place
     key: Key | None
     deadline_ms: int
     carried: Carried = NOTHING_CARRIED
+    conditions: Conditions | None = None
 
 
-# What an order asks for goes by the same names on the wire and in the engine, but for its budget.
-_asked_of: Final = attrgetter(*OrderTerms.__struct_fields__[1:])
+# An order of one of these that names no conditions has none.
+TIMELESS: Final = frozenset({"gtc", "ioc", "fok"})
+
+
+class LegOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One order of a list, as ``PlaceOrder`` has it; none of a list is by quote amount."""
+
+    side: Literal["buy", "sell"]
+    order_type: Literal["limit", "market"]
+    time_in_force: Literal["gtc", "ioc", "fok", "gtd", "day"]
+    post_only: bool
+    price: Figure | None
+    quantity: Figure
+    client_order_id: ClientOrderId | None
+    conditions: Conditions | None = None
+
+
+def alone_of(leg: LegOrder, account_id: int, market_id: int, deadline_ms: int) -> PlaceOrder:
+    """Return an order of a list as it would be placed alone."""
+    return PlaceOrder(
+        account_id,
+        market_id,
+        leg.side,
+        leg.order_type,
+        leg.time_in_force,
+        leg.post_only,
+        leg.price,
+        leg.quantity,
+        None,
+        leg.client_order_id,
+        None,
+        deadline_ms,
+        conditions=leg.conditions,
+    )
 
 
 class PlaceKind(Kind[PlaceOrder]):
@@ -90,8 +128,13 @@ class PlaceKind(Kind[PlaceOrder]):
         return batch.watches(command.account_id, command.side, step.terms, brings_units)
 
 
-def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
-    """Return the engine's command; raise Refused where a figure does not fit the market."""
+def placed(
+    command: PlaceOrder, given: Given, terms: MarketTerms, *, leg: Leg | None = None
+) -> Place:
+    """Return the engine's command; raise Refused where a figure does not fit the market.
+
+    ``leg``: what the order is in its list.
+    """
     price_ticks = fitting("price", command.price, terms.price_to_ticks)
     quantity_lots = fitting("quantity", command.quantity, terms.quantity_to_lots)
     budget_units = None
@@ -105,11 +148,25 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         raise Refused("validation_error", "quantity: expected it or quote_quantity")
     if budget_units is not None and command.order_type != "market":
         raise Refused("validation_error", "quote_quantity: expected for market orders only")
+    asked = OrderTerms(
+        budget_units,
+        command.side,
+        command.order_type,
+        command.time_in_force,
+        command.post_only,
+        command.client_order_id,
+        UNCONDITIONAL,
+        command.carried,
+    )
+    if command.conditions is not None or command.time_in_force not in TIMELESS:
+        _check_time(command, leg)
+        conditions = asked_conditions(command.conditions, asked, terms)
+        asked = replace(asked, conditions=conditions)
     return Place(
         command.market_id,
         command.account_id,
         given.fresh_id,
-        OrderTerms(budget_units, *_asked_of(command)),
+        asked,
         price_ticks,
         quantity_lots,
         given.maker_ppm,
@@ -118,3 +175,19 @@ def placed(command: PlaceOrder, given: Given, terms: MarketTerms) -> Place:
         given.time_us,
         given.owner_id,
     )
+
+
+def _check_time(command: PlaceOrder, leg: Leg | None) -> None:
+    """Hold an order's end against its time in force. Raises Refused."""
+    asked, time_in_force = command.conditions, command.time_in_force
+    expires_us = None if asked is None else asked.expires_us
+    waits = leg == "pending" or (asked is not None and asked.trigger is not None)
+    wrong = ""
+    if time_in_force not in TIMELESS and command.order_type == "market" and not waits:
+        wrong = "time_in_force: expected gtc, ioc or fok for market orders that wait for no price"
+    elif (expires_us is None) == (time_in_force == "gtd"):
+        wrong = "expires_us: expected for orders good till a date, and only for them"
+    elif expires_us is not None and not 0 < expires_us <= MOMENT_US_MAX:
+        wrong = "expires_us: expected microseconds since 1970, before the year 9999"
+    if wrong:
+        raise Refused("validation_error", wrong)

@@ -13,7 +13,7 @@ from matching.commands.base import Refused
 from matching.engine import Engine
 from matching.engine.amounts import lot_cost_units, notional_units
 from matching.engine.commands import Amend, Cancel, Place
-from matching.engine.events import Event, OrderRejected, Traded
+from matching.engine.events import Event, OrderAmended, OrderPlaced, OrderRejected, Traded
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
@@ -83,6 +83,14 @@ def _best_price(market: Market, price_ticks: int) -> int:
     return max(price_ticks, bids[-1]) if bids else price_ticks
 
 
+def own_orders(events: list[Event]) -> list[Order]:
+    """Return the orders that a command placed, or the one that it amended."""
+    first = events[0]
+    if isinstance(first, OrderAmended):
+        return [first.order]
+    return [event.order for event in events if isinstance(event, OrderPlaced)]
+
+
 def first_without_room(
     events: list[Event],
     terms: MarketTerms,
@@ -91,13 +99,12 @@ def first_without_room(
 ) -> Order | None:
     """Return the first order of a command that brings a balance more than it can take.
 
-    ``events`` are of a placed or amended order; ``totals`` what the balances that are watched had
-    before the batch, ``changes`` what the batch did to them before this command. Counted entry by
-    entry, as the ledger does. What rests of the order counts as filled at its own price.
+    ``totals``: what the balances that are watched had before the batch, ``changes`` what the batch
+    did to them before this command. Counted entry by entry, as the ledger does. What rests of a
+    placed or amended order counts as filled at its own price, each of several by itself.
     """
     counted = _Counted(totals, changes)
     base, quote = terms.base, terms.quote
-    order: Order = events[0].order  # type: ignore[union-attr]
     for event in events:
         if not isinstance(event, Traded):
             continue
@@ -116,17 +123,22 @@ def first_without_room(
             given = base if event.taker.terms.side == "buy" else quote
             maker_key = event.maker.account_id, given.asset_id
             counted.add(maker_key, event.rebate_units, given.scale)
-    rest_lots = order.remaining_lots if order.status in ("new", "partially_filled") else 0
+    return next((o for o in own_orders(events) if not _has_room(counted, o, terms)), None)
+
+
+def _has_room(counted: "_Counted", order: Order, terms: MarketTerms) -> bool:
+    """Tell whether what rests of an order has room where it would be brought."""
+    base, quote = terms.base, terms.quote
+    rest_lots = order.left_lots if order.status in ("new", "partially_filled") else 0
     rest_units = notional_units(terms.integers, order.price_ticks or 0, rest_lots)
     if order.terms.side == "buy":
         key, units, scale = base.asset_id, rest_lots * terms.integers.lot_units, base.scale
     else:
         key, units, scale = quote.asset_id, rest_units, quote.scale
-    has_room = counted.add((order.account_id, key), units, scale)
+    if not counted.has_room((order.account_id, key), units, scale):
+        return False
     # The sum of its fills stands in the order's row.
-    return (
-        None if has_room and order.filled_quote_units + rest_units < BOUNDS[quote.scale] else order
-    )
+    return order.filled_quote_units + rest_units < BOUNDS[quote.scale]
 
 
 def lacks_room_after(
@@ -164,13 +176,22 @@ class _Counted:
 
     def add(self, key: BalanceKey, units: int, scale: int) -> bool:
         """Move a balance; tell whether it has room for that. One that is not watched has."""
+        total = self._total(key)
+        if total is None:
+            return True
+        self._totals[key] = total = total + units
+        return total < BOUNDS[scale]
+
+    def has_room(self, key: BalanceKey, units: int, scale: int) -> bool:
+        """Tell what ``add`` would, and move nothing."""
+        total = self._total(key)
+        return total is None or total + units < BOUNDS[scale]
+
+    def _total(self, key: BalanceKey) -> int | None:
         total = self._totals.get(key)
         if total is None:
             total = self._before.get(key)
-            if total is None:
-                return True
             change = self._changes.get(key)
-            if change is not None:
+            if total is not None and change is not None:
                 total += change.available_units + change.locked_units
-        self._totals[key] = total = total + units
-        return total < BOUNDS[scale]
+        return total

@@ -36,7 +36,7 @@ def fee_units(received_units: int, rate_ppm: int) -> int:
     return fee if fee < received_units else received_units
 
 
-def rebate_units(*, taker_received_units: int, maker_ppm: int, taker_fee_units: int) -> int:
+def rebate_units(taker_received_units: int, maker_ppm: int, taker_fee_units: int) -> int:
     """Return what a maker of a negative rate gets of the taker's fee, in that fee's asset.
 
     Rounded down and never more than that fee: no fill costs the house a unit of any asset (ADR 27).

@@ -13,7 +13,7 @@ from matching.engine.orders import Order
 
 
 class Level:
-    """The orders at one price, by rising priority, and the sum of what they have remaining.
+    """The orders at one price, by rising priority, and the sum of what they show.
 
     An OrderedDict because an order may leave from anywhere: a plain dict that loses its first
     entries again and again is searched from its start each time.
@@ -24,6 +24,14 @@ class Level:
     def __init__(self) -> None:
         self.orders: OrderedDict[int, Order] = OrderedDict()
         self.total_lots = 0
+
+    def put_last(self, order: Order) -> None:
+        """Put an order behind all others; its priority says so."""
+        orders = self.orders
+        newest = orders[next(reversed(orders))]
+        if newest is not order:
+            orders.move_to_end(order.order_id)
+            order.priority = newest.priority + 1
 
     def sort(self) -> None:
         """Bring the orders into the order of their priorities and count them anew."""
@@ -43,7 +51,7 @@ class BookSide:
         self.levels: dict[int, Level] = {}
 
     def add(self, order: Order, key: int) -> None:
-        """Queue ``order`` at its level, behind every order with a smaller priority."""
+        """Queue ``order`` at its level, behind all that stand there: its priority says so."""
         level = self.levels.get(key)
         if level is None:
             level = self.levels[key] = Level()
@@ -55,8 +63,8 @@ class BookSide:
         newest = orders[next(reversed(orders))]
         orders[order.order_id] = order
         level.total_lots += order.remaining_lots
-        if newest.priority > order.priority:
-            level.sort()
+        if newest.priority >= order.priority:
+            order.priority = newest.priority + 1
 
     def remove(self, order: Order, key: int) -> None:
         """Take ``order`` from its level; an empty level goes with it."""

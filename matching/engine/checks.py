@@ -14,6 +14,11 @@ HALTED: Final = OrderRejected("market_halted", "The market takes no orders now."
 POST_ONLY_PHASE: Final = OrderRejected(
     "market_post_only", "The market takes only post-only limit orders now."
 )
+AUCTION_PHASE: Final = OrderRejected(
+    "market_auction",
+    "The market holds an auction: it takes limit orders that may rest, and orders that wait.",
+)
+PHASE: Final = OrderRejected("phase_not_possible", "The market's phase cannot be changed so.")
 WOULD_CROSS: Final = OrderRejected(
     "post_only_would_cross", "The post-only order would trade at once."
 )
@@ -47,6 +52,38 @@ TOTAL_FILLED: Final = OrderRejected(
 RULES: Final = OrderRejected(
     "rules_not_changeable", "Tick and lot change only while the market is halted and empty."
 )
+SELF_TRADE_MODE: Final = OrderRejected(
+    "self_trade_mode", "The market does not allow this mode of self-trade prevention."
+)
+EXPIRY: Final = OrderRejected("expiry_passed", "The order's time in force is over already.")
+DISPLAY: Final = OrderRejected(
+    "display_quantity", "The order would fall into more parts than the market allows."
+)
+AT_ONCE: Final = OrderRejected(
+    "would_trigger_at_once", "The price that the order would wait for is reached already."
+)
+NO_REFERENCE: Final = OrderRejected(
+    "no_reference_price", "There is no price yet from which the order could trail."
+)
+TRAIL: Final = OrderRejected("trail_out_of_range", "The trail is outside the market's range.")
+TOO_MANY_TRIGGERS: Final = OrderRejected(
+    "too_many_trigger_orders",
+    "The account has as many orders waiting for a price in this market as it may have.",
+)
+NOT_TRIGGERABLE: Final = OrderRejected(
+    "not_triggerable", "Such an order cannot wait for a price, or has none to change."
+)
+LIST: Final = OrderRejected(
+    "list_not_possible",
+    "The orders of a list must be of one quantity each side, in one market, and fit each other.",
+)
+NO_WORST_PRICE: Final = OrderRejected(
+    "list_not_possible", "A market order to buy that follows another needs a protection price."
+)
+IN_LIST: Final = OrderRejected("order_in_list", "An order of a list is cancelled, not amended.")
+PROTECTED: Final = OrderRejected(
+    "protection", "The account's market-maker protection has ended its quotes: reset it first."
+)
 BAD_RULES: Final = OrderRejected("rules_not_changeable", "The rules contradict themselves.")
 
 
@@ -55,10 +92,9 @@ def check_limit_order(
     price_ticks: int | None,
     quantity_lots: int | None,
     units: int,
-    *,
-    is_new_price: bool,
+    reference_ticks: int | None,
 ) -> OrderRejected | None:
-    """Check price, quantity, amount and, for a new price, the band; in this order.
+    """Check price, quantity, amount and the band about a reference (None: none); in this order.
 
     ``units``: what the quantity costs at the price, where there are both.
     """
@@ -71,11 +107,10 @@ def check_limit_order(
         return NOTIONAL_SMALL
     if units > rules.max_notional_units:
         return NOTIONAL_LARGE
-    last_ticks = market.last_price_ticks
-    if not is_new_price or rules.band_ppm is None or last_ticks is None:
+    if rules.band_ppm is None or reference_ticks is None:
         return None
     # Compared crosswise, so that nothing is divided and nothing rounded.
-    if abs(price_ticks - last_ticks) * 1_000_000 > rules.band_ppm * last_ticks:
+    if abs(price_ticks - reference_ticks) * 1_000_000 > rules.band_ppm * reference_ticks:
         return BAND
     return None
 

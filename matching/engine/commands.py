@@ -3,7 +3,7 @@
 import msgspec
 
 from matching.engine.orders import CloseReason, OrderTerms, Side
-from matching.engine.rules import IntegerRules, MarketPhase
+from matching.engine.rules import IntegerRules, MarketPhase, PhaseCause
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -18,6 +18,31 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     terms: OrderTerms
     price_ticks: int | None
     quantity_lots: int | None
+    maker_ppm: int
+    taker_ppm: int
+    available_units: int
+    time_us: int
+    owner_id: int = 0
+
+
+class ListLeg(msgspec.Struct, frozen=True, gc=False):
+    """One order of a list; its terms say which leg it is."""
+
+    order_id: int
+    terms: OrderTerms
+    price_ticks: int | None
+    quantity_lots: int | None
+
+
+class PlaceList(msgspec.Struct, frozen=True, gc=False):
+    """Place orders that are one thing: two of which one is to trade, or one that others follow.
+
+    The working order comes first. ``available_units`` as in Place, of what the first leg pays with.
+    """
+
+    market_id: int
+    account_id: int
+    legs: tuple[ListLeg, ...]
     maker_ppm: int
     taker_ppm: int
     available_units: int
@@ -45,7 +70,7 @@ class CancelAll(msgspec.Struct, frozen=True, gc=False):
 
 
 class Amend(msgspec.Struct, frozen=True, gc=False):
-    """Change price or total quantity of an open limit order. None leaves a figure as it is.
+    """Change price, total quantity or trigger price of an open order. None leaves one as it is.
 
     Less quantity at the same price keeps the order's priority; anything else gives it
     ``priority`` and may trade at once. ``quantity_lots`` counts what is already filled.
@@ -59,6 +84,40 @@ class Amend(msgspec.Struct, frozen=True, gc=False):
     priority: int
     available_units: int
     time_us: int
+    trigger_ticks: int | None = None
+
+
+class Expire(msgspec.Struct, frozen=True, gc=False):
+    """End a market's orders whose time in force is over by ``time_us``, a bounded number."""
+
+    market_id: int
+    time_us: int
+
+
+class Continue(msgspec.Struct, frozen=True, gc=False):
+    """Go on with what was too much for one command: triggered orders, or a closing market's."""
+
+    market_id: int
+    time_us: int
+
+
+class SetProtection(msgspec.Struct, frozen=True, gc=False):
+    """Protect an account's quotes in a market; without both maxima: not any more."""
+
+    market_id: int
+    account_id: int
+    fills_max: int | None
+    lots_max: int | None
+    window_us: int
+    time_us: int
+
+
+class ResetProtection(msgspec.Struct, frozen=True, gc=False):
+    """Let an account whose protection has ended its quotes go on, with nothing counted."""
+
+    market_id: int
+    account_id: int
+    time_us: int
 
 
 class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
@@ -70,10 +129,23 @@ class ConfigureMarket(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetPhase(msgspec.Struct, frozen=True, gc=False):
-    """Halt, resume or otherwise change the trading phase of a market."""
+    """Halt, resume or otherwise change the trading phase of a market.
+
+    ``auction_ends_us``: when an auction that begins so ends by itself.
+    """
 
     market_id: int
     phase: MarketPhase
+    time_us: int
+    cause: PhaseCause = "operator"
+    auction_ends_us: int | None = None
+
+
+class EndAuction(msgspec.Struct, frozen=True, gc=False):
+    """End an auction whose time has come, if it still ends at ``due_us``."""
+
+    market_id: int
+    due_us: int
     time_us: int
 
 
@@ -98,4 +170,19 @@ class FireSwitch(msgspec.Struct, frozen=True, gc=False):
     time_us: int
 
 
-Command = Place | Cancel | CancelAll | Amend | ConfigureMarket | SetPhase | SetSwitch | FireSwitch
+Command = (
+    Place
+    | PlaceList
+    | Cancel
+    | CancelAll
+    | Amend
+    | Expire
+    | Continue
+    | SetProtection
+    | ResetProtection
+    | ConfigureMarket
+    | SetPhase
+    | EndAuction
+    | SetSwitch
+    | FireSwitch
+)

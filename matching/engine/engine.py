@@ -6,31 +6,52 @@ state and the same events. See docs/matching.md for the rules.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from matching.engine import checks
 from matching.engine.amending import amend
+from matching.engine.changing import (
+    end_auction,
+    go_on,
+    is_quiet,
+    is_unfinished,
+    reconfigure,
+    set_phase,
+)
+from matching.engine.closing import close, end_open
 from matching.engine.commands import (
     Amend,
     Cancel,
     CancelAll,
     Command,
     ConfigureMarket,
+    Continue,
+    EndAuction,
+    Expire,
     FireSwitch,
     Place,
+    PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
     SetSwitch,
 )
 from matching.engine.entering import place
 from matching.engine.errors import EngineError
 from matching.engine.events import Event, MarketChanged
+from matching.engine.firing import follow
+from matching.engine.listing import place_list
+from matching.engine.lists import check_holds
 from matching.engine.market import Market
-from matching.engine.orders import CloseReason, Order
+from matching.engine.orders import Order
+from matching.engine.protecting import reset_protection, set_protection
 from matching.engine.recovery import load_order, state_hash
-from matching.engine.rules import MarketPhase, MarketSnapshot
-from matching.engine.taking import close
+from matching.engine.rules import MarketSnapshot
 from matching.engine.timers import Switches
 from matching.engine.undo import START, Mark, SwitchName, UndoLog
+
+# How many orders end by one command; the rest are due still.
+EXPIRIES_MAX: Final = 200
 
 
 class Engine:
@@ -39,14 +60,25 @@ class Engine:
     def __init__(self) -> None:
         self._markets: dict[int, Market] = {}
         self._orders: dict[int, Order] = {}
+        # Markets where something may be due by the clock, or is left to do.
+        self._watched: dict[int, Market] = {}
         self._log = UndoLog()
         self.switches = Switches(self._log)
+        # What concerns one market as a whole.
+        self._by_market: dict[type, Any] = {
+            PlaceList: place_list,
+            SetPhase: set_phase,
+            EndAuction: end_auction,
+            Continue: go_on,
+            SetProtection: set_protection,
+            ResetProtection: reset_protection,
+        }
         self._handlers: dict[type, Any] = {
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
             Amend: self._amend,
+            Expire: self._expire,
             ConfigureMarket: self._configure_market,
-            SetPhase: self._set_phase,
             SetSwitch: self.switches.set,
             FireSwitch: self.switches.fire,
         }
@@ -59,14 +91,19 @@ class Engine:
         Whatever is raised, the engine is then as it was before this command.
         """
         log = self._log
-        orders, markets, switches = len(log.orders), len(log.markets), len(log.switches)
+        mark = len(log.orders), len(log.markets), len(log.puts)
         try:
             if type(command) is Place:  # what most commands are
                 market = self._markets.get(command.market_id)
                 return [checks.NO_MARKET] if market is None else place(market, command)
+            handler = self._by_market.get(type(command))
+            if handler is not None:
+                concerning: Any = command
+                market = self._markets.get(concerning.market_id)
+                return [checks.NO_MARKET] if market is None else handler(market, command)
             events: list[Event] = self._handlers[type(command)](command)
         except BaseException:
-            self.undo((orders, markets, switches))
+            self.undo(mark)
             raise
         return events
 
@@ -88,8 +125,9 @@ class Engine:
         """
         for market in self._log.roll_back(back_to):
             self._markets.pop(market.rules.market_id, None)
+            self._watched.pop(market.rules.market_id, None)
         for market in self._markets.values():
-            market.abandon_command()
+            market.end_undo()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -120,6 +158,41 @@ class Engine:
         """Return a fingerprint (SHA-256, hex) of everything the engine remembers."""
         return state_hash(self._markets.values(), self.switches)
 
+    # --- what is due --------------------------------------------------------------------------
+
+    def due_markets(self, now_us: int) -> list[int]:
+        """Return the markets with an order whose time in force is over by now, by id."""
+        return [id_ for id_, one in self._awake() if one.expiries.first_due(now_us) is not None]
+
+    def next_expiry_us(self) -> int | None:
+        """Return when the next order's time in force is over; None: there is none."""
+        times = (market.expiries.next_us() for _, market in self._awake())
+        return min((time for time in times if time is not None), default=None)
+
+    def unfinished_markets(self) -> list[int]:
+        """Return the markets where a command left something to do (``Continue``), by id."""
+        return [id_ for id_, market in self._awake() if is_unfinished(market)]
+
+    def ending_auctions(self, now_us: int) -> list[tuple[int, int]]:
+        """Return (market, when) of auctions whose time has come, by market."""
+        return [
+            (id_, market.auction_ends_us)
+            for id_, market in self._awake()
+            if market.auction_ends_us is not None and market.auction_ends_us <= now_us
+        ]
+
+    def next_auction_end_us(self) -> int | None:
+        """Return when the next auction ends by itself; None: none does."""
+        times = (market.auction_ends_us for _, market in self._awake())
+        return min((time for time in times if time is not None), default=None)
+
+    def _awake(self) -> list[tuple[int, Market]]:
+        """Return the markets where something may be due, by id; those that are quiet are let be."""
+        if self._watched:
+            for market_id in [id_ for id_, one in self._watched.items() if is_quiet(one)]:
+                del self._watched[market_id]
+        return sorted(self._watched.items())
+
     # --- recovery -----------------------------------------------------------------------------
 
     def load(
@@ -137,12 +210,13 @@ class Engine:
             market_id = snapshot.rules.market_id
             if market_id in self._markets:
                 raise EngineError(f"market {market_id} is there already")
-            self._markets[market_id] = Market(snapshot, self._orders, self._log)
+            self._markets[market_id] = Market(snapshot, self._orders, self._watched, self._log)
         loaded = sorted(orders, key=lambda order: (order.priority, order.order_id))
         for order in loaded:
             load_order(self._markets.get(order.market_id), order)
         for market in self._markets.values():
             market.end_loading()
+            check_holds(market)
         for name, due_us in switches:
             self.switches.put(name, due_us)
 
@@ -155,8 +229,16 @@ class Engine:
         market = self._markets[order.market_id]
         market.keep()
         events: list[Event] = []
-        key = _cancel_order(market, order, events, command.reason, time_us=command.time_us)
-        market.tell_depth(key, events)
+        if not market.triggers.count and not market.lists:  # what most cancels are
+            market.keep_order(order)
+            key = market.unrest(order)
+            order.updated_us = command.time_us
+            close(order, "cancelled", command.reason, events)
+            market.tell_depth(key, events)
+            return events
+        end_open(market, order, "cancelled", command.reason, events, time_us=command.time_us)
+        follow(market, events, time_us=command.time_us)
+        market.tell_touched(events)
         return events
 
     def _cancel_all(self, command: CancelAll) -> list[Event]:
@@ -167,8 +249,8 @@ class Engine:
         events: list[Event] = []
         for order in market.orders_of(command.account_id):
             if command.side is None or order.terms.side == command.side:
-                market.touch_level_of(order)
-                _cancel_order(market, order, events, "requested", time_us=command.time_us)
+                end_open(market, order, "cancelled", "requested", events, time_us=command.time_us)
+        follow(market, events, time_us=command.time_us)
         market.tell_touched(events)
         return events
 
@@ -178,6 +260,22 @@ class Engine:
             return [checks.NOT_OPEN]
         return amend(self._markets[order.market_id], order, command)
 
+    def _expire(self, command: Expire) -> list[Event]:
+        market = self._markets.get(command.market_id)
+        if market is None:
+            return [checks.NO_MARKET]
+        market.keep()
+        events: list[Event] = []
+        for _ in range(EXPIRIES_MAX):
+            order_id = market.expiries.first_due(command.time_us)
+            if order_id is None:
+                break
+            order = market.by_id[order_id]
+            end_open(market, order, "expired", "time_over", events, time_us=command.time_us)
+        follow(market, events, time_us=command.time_us)
+        market.tell_touched(events)
+        return events
+
     def _configure_market(self, command: ConfigureMarket) -> list[Event]:
         rules = command.rules
         if not rules.are_sound():
@@ -185,28 +283,11 @@ class Engine:
         market = self._markets.get(rules.market_id)
         if market is None:
             snapshot = MarketSnapshot(rules, command.phase, 0, 0, None)
-            market = Market(snapshot, self._orders, self._log)
+            market = Market(snapshot, self._orders, self._watched, self._log)
             market.keep(is_new=True)
             self._markets[rules.market_id] = market
-        else:
-            rescaled = rules.scale() != market.rules.scale()
-            if rescaled and not (market.phase == "halted" and market.is_empty()):
-                return [checks.RULES]
-            market.keep()
-            market.rules = rules
-            market.phase = command.phase
-            if rescaled:
-                market.last_price_ticks = None  # it was counted in the former ticks
-        return [MarketChanged(rules.market_id, command.phase)]
-
-    def _set_phase(self, command: SetPhase) -> list[Event]:
-        market = self._markets.get(command.market_id)
-        if market is None:
-            return [checks.NO_MARKET]
-        market.keep()
-        phase: MarketPhase = command.phase
-        market.phase = phase
-        return [MarketChanged(command.market_id, phase)]
+            return [MarketChanged(rules.market_id, command.phase)]
+        return reconfigure(market, command)
 
     def _own_order(self, command: Cancel | Amend) -> Order | None:
         """Return the open order meant; someone else's or another market's is as good as none."""
@@ -218,14 +299,3 @@ class Engine:
         ):
             return None
         return order
-
-
-def _cancel_order(
-    market: Market, order: Order, events: list[Event], reason: CloseReason, *, time_us: int
-) -> int:
-    """Cancel an open order; return the key of the level it left."""
-    market.keep_order(order)
-    key = market.unrest(order)
-    order.updated_us = time_us
-    close(order, "cancelled", reason, events)
-    return key

@@ -1,13 +1,17 @@
 """Placing an order: refuse it whole, or accept it, match it and rest or close what is left."""
 
 from matching.engine import checks, costing
-from matching.engine.amounts import notional_units
+from matching.engine.amounts import hold_units, notional_units
+from matching.engine.closing import close
 from matching.engine.commands import Place
+from matching.engine.conditions import settle, waiting_hold_units, waiting_state
 from matching.engine.errors import EngineError
 from matching.engine.events import Event, OrderPlaced, OrderRejected
+from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.orders import Order
-from matching.engine.taking import close, end_taking, take
+from matching.engine.orders import UNCONDITIONAL, Order, TriggerState
+from matching.engine.phases import check_phase
+from matching.engine.taking import end_taking, take
 
 
 def place(market: Market, command: Place) -> list[Event]:
@@ -15,46 +19,94 @@ def place(market: Market, command: Place) -> list[Event]:
 
     Raises EngineError where the order id is in use.
     """
-    terms, price_ticks, quantity_lots = command.terms, command.price_ticks, command.quantity_lots
-    units = 0
-    if price_ticks is not None and quantity_lots is not None:
-        units = notional_units(market.rules, price_ticks, quantity_lots)
-    refused = _check_rules(market, command, units) or _check_own(market, command)
-    if refused is None and terms.post_only:
-        refused = _check_post_only(market, command)
+    refused = _check_rules(market, command) or _check_own(market, command)
     if refused is not None:
         return [refused]
-    held_units = _hold_units(market, command, units)
+    terms = command.terms
+    if terms.conditions is not UNCONDITIONAL or terms.ends_in_time:
+        settled = settle(market, command)
+        if isinstance(settled, OrderRejected):
+            return [settled]
+        command = settled
+        if terms.conditions.trigger is not None:
+            return _let_wait(market, command)
+    if terms.post_only:
+        refused = _check_post_only(market, command)
+        if refused is not None:
+            return [refused]
+    held_units = needed_units(market, command)
     if held_units > command.available_units:
         return [checks.BALANCE]
-    if command.order_id in market.by_id:
-        raise EngineError(f"order id {command.order_id} is in use")
-    order = _new_order(command, held_units)
-    market.keep(new_order=order)
+    order = new_order(market, command, held_units)
     events: list[Event] = [OrderPlaced(order, held_units)]
-    time_in_force = terms.time_in_force
-    if time_in_force == "fok" and not _can_fill(market, command):
-        close(order, "expired", "fok_unfillable", events)
-    elif (
-        price_ticks is not None
-        and time_in_force == "gtc"
-        and not market.would_cross(terms.side, price_ticks)
-    ):
-        market.tell_depth(market.rest(order), events)  # what most orders do
-    else:
-        stop = take(market, order, events, time_us=command.time_us)
-        end_taking(market, order, stop, events)
-        market.tell_touched(events)
+    enter(market, order, events, time_us=command.time_us)
     return events
 
 
-def check_phase(market: Market, *, is_post_only: bool) -> OrderRejected | None:
-    """Check that the market's phase lets such an order in."""
-    if market.phase == "continuous":
-        return None
-    if market.phase == "post_only":
-        return None if is_post_only else checks.POST_ONLY_PHASE
-    return checks.HALTED
+def accept(market: Market, command: Place, *, ahead: int) -> Place | OrderRejected:
+    """Return an order of a list as it is accepted, but for its funds.
+
+    ``ahead``: how many orders of the list come before it.
+    """
+    refused = _check_rules(market, command) or _check_own(market, command, ahead=ahead)
+    if refused is not None:
+        return refused
+    settled = settle(market, command)
+    if isinstance(settled, OrderRejected) or settled.terms.conditions.leg == "pending":
+        return settled
+    if settled.terms.conditions.trigger is not None:
+        state = waiting_state(market, settled)
+        return state if isinstance(state, OrderRejected) else settled
+    if settled.terms.post_only:
+        return _check_post_only(market, settled) or settled
+    return settled
+
+
+def enter(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
+    """Let a new order rest or take, and then those whose price that reaches."""
+    terms, price_ticks = order.terms, order.price_ticks
+    if terms.is_whole_or_nothing and not costing.can_fill(
+        market, costing.taker_of(market, order), order.quantity_lots or 0
+    ):
+        close(order, "expired", "fok_unfillable", events)
+    elif (
+        price_ticks is not None
+        and terms.may_rest
+        and (market.phase == "auction" or not market.would_cross(terms.side, price_ticks))
+    ):
+        if not market.triggers.count:  # what most orders do
+            market.tell_depth(market.rest(order), events)
+            return
+        market.touch_level_of(order)
+        market.rest(order)
+    else:
+        end_taking(market, order, take(market, order, events, time_us=time_us), events)
+    if market.triggers.count or market.lists or market.protections:
+        follow(market, events, time_us=time_us)
+    market.tell_touched(events)
+
+
+def _let_wait(market: Market, command: Place) -> list[Event]:
+    """Accept an order that waits for a price."""
+    state = waiting_state(market, command)
+    if isinstance(state, OrderRejected):
+        return [state]
+    held_units = waiting_hold_units(
+        market.rules, command.terms, command.price_ticks, command.quantity_lots or 0
+    )
+    if held_units > command.available_units:
+        return [checks.BALANCE]
+    order = new_order(market, command, held_units)
+    events: list[Event] = [OrderPlaced(order, held_units)]
+    wait(market, order, state, events)
+    return events
+
+
+def wait(market: Market, order: Order, state: TriggerState, events: list[Event]) -> None:
+    """Let a new order wait."""
+    order.trigger_state = state
+    market.triggers.add(order, events)
+    market.wait(order)
 
 
 def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRejected | None:
@@ -63,31 +115,50 @@ def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRe
     ``command.available_units`` counts in what ``leaving`` sets free. What the other orders of the
     book decide (a post-only order that would take, what a market order costs) is left to ``place``.
     """
-    terms, units = command.terms, 0
-    if command.price_ticks is not None and command.quantity_lots is not None:
-        units = notional_units(market.rules, command.price_ticks, command.quantity_lots)
-    refused = _check_rules(market, command, units) or _check_own(market, command, leaving=leaving)
+    refused = _check_rules(market, command) or _check_own(market, command, leaving=leaving)
     if refused is not None:
         return refused
-    if terms.order_type == "market" and (terms.side == "buy") == (
+    terms = command.terms
+    if terms.conditions is not UNCONDITIONAL or terms.ends_in_time:
+        settled = settle(market, command)
+        if isinstance(settled, OrderRejected):
+            return settled
+        command = settled
+    if terms.conditions.trigger is not None:
+        held_units = waiting_hold_units(
+            market.rules, command.terms, command.price_ticks, command.quantity_lots or 0
+        )
+    elif terms.order_type == "market" and (terms.side == "buy") == (
         command.quantity_lots is not None
     ):
         return None  # what it needs depends on the book
-    return checks.BALANCE if _hold_units(market, command, units) > command.available_units else None
+    else:
+        held_units = needed_units(market, command)
+    return checks.BALANCE if held_units > command.available_units else None
 
 
-def _check_rules(market: Market, command: Place, units: int) -> OrderRejected | None:
+def _check_rules(market: Market, command: Place) -> OrderRejected | None:
     """Check phase and figures."""
     terms = command.terms
     if market.phase != "continuous":
-        refused = check_phase(market, is_post_only=terms.post_only)
+        refused = check_phase(market, terms)
         if refused is not None:
             return refused
+    if market.protections and market.protections.is_tripped(command.account_id):
+        return checks.PROTECTED
     if terms.order_type == "limit":
         if terms.budget_units is not None:
             return checks.QUANTITY
+        price_ticks, quantity_lots, units = command.price_ticks, command.quantity_lots, 0
+        if price_ticks is not None and quantity_lots is not None:
+            units = notional_units(market.rules, price_ticks, quantity_lots)
+        conditions = terms.conditions
+        # A price that is to be reached is what the limit is about; one that trails is not known.
+        reference_ticks = (
+            market.last_price_ticks if conditions.trigger is None else conditions.trigger_ticks
+        )
         refused = checks.check_limit_order(
-            market, command.price_ticks, command.quantity_lots, units, is_new_price=True
+            market, price_ticks, quantity_lots, units, reference_ticks
         )
     else:
         refused = checks.check_market_order(
@@ -95,15 +166,18 @@ def _check_rules(market: Market, command: Place, units: int) -> OrderRejected | 
         )
     if refused is not None:
         return refused
-    if terms.budget_units is not None and terms.time_in_force == "fok":
+    if terms.budget_units is not None and terms.is_whole_or_nothing:
         return checks.QUANTITY  # fill-or-kill needs a quantity to fill
     return None
 
 
 def _check_own(
-    market: Market, command: Place, leaving: Order | None = None
+    market: Market, command: Place, *, leaving: Order | None = None, ahead: int = 0
 ) -> OrderRejected | None:
-    """Check name and number of the account's other open orders, ``leaving`` aside."""
+    """Check name and number of the account's other open orders, ``leaving`` aside.
+
+    ``ahead``: so many more of the same list are about to be there.
+    """
     client_order_id = command.terms.client_order_id
     if client_order_id is not None:
         named = market.by_client_id.get((command.account_id, client_order_id))
@@ -112,8 +186,8 @@ def _check_own(
     open_max = market.rules.max_open_orders
     if (
         open_max is not None
-        and market.count_of(command.account_id) - (leaving is not None) >= open_max
-        and command.terms.may_rest
+        and market.count_of(command.account_id) + ahead - (leaving is not None) >= open_max
+        and (command.terms.may_rest or command.terms.conditions.trigger is not None)
     ):
         return checks.TOO_MANY
     return None
@@ -127,47 +201,37 @@ def _check_post_only(market: Market, command: Place) -> OrderRejected | None:
     return None
 
 
-def _hold_units(market: Market, command: Place, units: int) -> int:
-    """Return what must be locked: quote units for a buy, base units for a sell.
-
-    ``units``: what a limit order costs at its price.
-    """
+def needed_units(market: Market, command: Place) -> int:
+    """Return what must be locked: quote units for a buy, base units for a sell."""
     terms, quantity_lots = command.terms, command.quantity_lots
+    if command.price_ticks is not None and quantity_lots is not None:
+        return hold_units(market.rules, terms.side, command.price_ticks, quantity_lots)
+    budget_units = terms.budget_units or 0
     if terms.side == "buy":
-        if command.price_ticks is not None:
-            return units
-        if quantity_lots is not None:
-            return costing.cost_units(
-                market,
-                account_id=command.account_id,
-                owner_id=command.owner_id,
-                quantity_lots=quantity_lots,
-            )
-        return terms.budget_units or 0
+        if quantity_lots is None:
+            return budget_units
+        return costing.cost_units(market, _taker(market, command), quantity_lots)
     if quantity_lots is None:
-        quantity_lots = costing.lots_to_sell(
-            market,
-            account_id=command.account_id,
-            owner_id=command.owner_id,
-            budget_units=terms.budget_units or 0,
-        )
+        quantity_lots = costing.lots_to_sell(market, _taker(market, command), budget_units)
     return quantity_lots * market.rules.lot_units
 
 
-def _can_fill(market: Market, command: Place) -> bool:
-    return costing.can_fill(
+def _taker(market: Market, command: Place) -> costing.Taker:
+    return costing.taker(
         market,
-        side=command.terms.side,
+        command.terms,
         account_id=command.account_id,
         owner_id=command.owner_id,
-        limit_ticks=command.price_ticks,
-        quantity_lots=command.quantity_lots or 0,
+        price_ticks=command.price_ticks,
     )
 
 
-def _new_order(command: Place, held_units: int) -> Order:
+def new_order(market: Market, command: Place, held_units: int) -> Order:
+    """Return the order, of which the undo log knows. Raises EngineError: its id is in use."""
+    if command.order_id in market.by_id:
+        raise EngineError(f"order id {command.order_id} is in use")
     terms = command.terms
-    return Order(
+    order = Order(
         command.order_id,
         command.account_id,
         command.market_id,
@@ -187,3 +251,5 @@ def _new_order(command: Place, held_units: int) -> Order:
         command.time_us,
         command.owner_id,
     )
+    market.keep(new_order=order)
+    return order

@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from matching.engine.orders import Order, OrderStatus, Side
-from matching.engine.rules import MarketPhase
+from matching.engine.orders import Order, OrderStatus, SelfTradeMode, Side
+from matching.engine.rules import MarketPhase, Protection, Reference
 
 # Why an order was refused: nothing was written.
 RejectReason = Literal[
@@ -18,6 +18,7 @@ RejectReason = Literal[
     "market_not_found",
     "market_halted",
     "market_post_only",
+    "market_auction",
     "post_only_would_cross",
     "price_out_of_range",
     "price_band",
@@ -30,6 +31,18 @@ RejectReason = Literal[
     "order_not_found",
     "nothing_to_amend",
     "rules_not_changeable",
+    "self_trade_mode",
+    "expiry_passed",
+    "display_quantity",
+    "would_trigger_at_once",
+    "no_reference_price",
+    "trail_out_of_range",
+    "too_many_trigger_orders",
+    "not_triggerable",
+    "list_not_possible",
+    "order_in_list",
+    "phase_not_possible",
+    "protection",
 ]
 
 
@@ -55,9 +68,10 @@ class Traded(msgspec.Struct, gc=False):
     ``quote_units`` of it is paid, the rest returns to available. The seller's hold shrinks by
     ``base_units``. Fees are in what each side receives: the buyer's in base, the seller's in quote.
     A maker of a negative rate pays none and gets ``rebate_units`` of the taker's fee, in its asset.
-    ``maker_...`` and ``taker_...`` are what both orders have filled right after this trade; what
-    they have left is the rest of their quantity. Written by the engine alone: the last fill of a
-    taker learns what becomes of it (``taker_status``).
+    ``maker_...`` and ``taker_...`` are what both orders have filled and left right after this
+    trade. Written by the engine alone: the last fill of a taker learns what becomes of it
+    (``taker_status``). In an auction (``is_auction``) nobody makes or takes: the younger order is
+    called the taker, and both pay the rate of auctions.
     """
 
     sequence: int
@@ -73,10 +87,76 @@ class Traded(msgspec.Struct, gc=False):
     seller_fee_units: int
     maker_filled_lots: int
     maker_filled_quote_units: int
+    maker_left_lots: int
     taker_filled_lots: int
     taker_filled_quote_units: int
+    taker_left_lots: int
     taker_status: OrderStatus
     rebate_units: int = 0
+    is_auction: bool = False
+
+
+class Prevented(msgspec.Struct, frozen=True, gc=False):
+    """Two orders of one owner met and did not trade.
+
+    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` both
+    lost that much, and ``..._released_units`` went from locked back to available; with the other
+    modes an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
+    """
+
+    mode: SelfTradeMode
+    maker: Order
+    taker: Order
+    price_ticks: int
+    quantity_lots: int
+    maker_left_lots: int
+    taker_left_lots: int
+    maker_released_units: int = 0
+    taker_released_units: int = 0
+
+
+class OrderTriggered(msgspec.Struct, frozen=True, gc=False):
+    """The price that the order waited for was reached: it enters the market as a taker.
+
+    ``released_units`` of what it held as a market order are not needed as the book stands now.
+    """
+
+    order: Order
+    released_units: int
+
+
+class OrderShifted(msgspec.Struct, frozen=True, gc=False):
+    """The order's place or hold is another, and nothing else: to be stored, and not to be told.
+
+    A new slice of an iceberg stands behind its level; an order trails from here on, or its price
+    was reached and its turn is to come. ``hold_units`` more (or, negative, fewer) are locked for an
+    order of a list than before.
+    """
+
+    order: Order
+    hold_units: int = 0
+
+
+class ListDone(msgspec.Struct, frozen=True, gc=False):
+    """No order of a list is open any more."""
+
+    market_id: int
+    account_id: int
+    list_id: int
+
+
+class TrailMoved(msgspec.Struct, frozen=True, gc=False):
+    """From where orders trail that began to with ``number`` or later, up to the next such number.
+
+    ``reference``: the price that they look at, ``rises``: whether they wait for it to rise above
+    its lowest, else to fall below its highest; ``price_ticks`` is that. None: nobody trails there.
+    """
+
+    market_id: int
+    reference: Reference
+    rises: bool
+    number: int
+    price_ticks: int | None
 
 
 class OrderAmended(msgspec.Struct, frozen=True, gc=False):
@@ -99,6 +179,14 @@ class OrderClosed(msgspec.Struct, frozen=True, gc=False):
     released_units: int
 
 
+class ProtectionChanged(msgspec.Struct, frozen=True, gc=False):
+    """What protects an account's quotes, and what was counted; None: nothing protects them."""
+
+    market_id: int
+    account_id: int
+    protection: Protection | None
+
+
 class DepthChanged(msgspec.Struct, frozen=True, gc=False):
     """The whole quantity at a price after the command; 0 removes the level. +1 per change."""
 
@@ -110,10 +198,14 @@ class DepthChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketChanged(msgspec.Struct, frozen=True, gc=False):
-    """Rules or phase of a market changed."""
+    """Rules or phase of a market changed.
+
+    ``auction_ends_us``: when an auction ends by itself; None: it does not, or there is none.
+    """
 
     market_id: int
     phase: MarketPhase
+    auction_ends_us: int | None = None
 
 
 class SwitchSet(msgspec.Struct, frozen=True, gc=False):
@@ -128,6 +220,12 @@ Event = (
     OrderPlaced
     | OrderRejected
     | Traded
+    | Prevented
+    | OrderTriggered
+    | OrderShifted
+    | ListDone
+    | ProtectionChanged
+    | TrailMoved
     | OrderAmended
     | OrderClosed
     | DepthChanged

@@ -11,7 +11,7 @@ import msgspec
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["limit", "market"]
-TimeInForce = Literal["gtc", "ioc", "fok"]
+TimeInForce = Literal["gtc", "ioc", "fok", "gtd", "day"]
 OrderStatus = Literal["new", "partially_filled", "filled", "cancelled", "expired"]
 # Why the rest of an order was closed.
 CloseReason = Literal[
@@ -23,9 +23,31 @@ CloseReason = Literal[
     "no_liquidity",
     "halted",
     "balance_full",
+    "time_over",
+    "post_only_would_cross",
+    "list",
+    "interrupted",
+    "market_closed",
+    "protection",
 ]
+# What becomes of two orders of one owner that meet, by the mode of the one that arrives.
+SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement"]
+# Away from the market (it got worse), or into it (it got better).
+TriggerKind = Literal["stop", "take_profit"]
+# Which price a trigger looks at: of the last trade, or the best that the order would trade with.
+TriggerReference = Literal["last", "opposite"]
+# How an order waits: for another of its list to fill, for a price to rise or fall to one of its
+# own, behind a price that moves, or for its turn; what was "triggered" has entered the market.
+# Empty: it never waited.
+TriggerState = Literal["", "pending", "rising", "falling", "trailing", "queued", "triggered"]
+# What an order is in its list: one of two of which only one is to trade; the one that comes first,
+# or one that waits until that is filled.
+Leg = Literal["one", "working", "pending"]
 
 OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
+WAITING: Final = frozenset({"pending", "rising", "falling", "trailing", "queued"})
+ENDING_TIMES: Final = frozenset({"gtd", "day"})
+RESTING_TIMES: Final = frozenset({"gtc", "gtd", "day"})
 
 
 class Carried(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -40,8 +62,43 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NOTHING_CARRIED: Final = Carried()
 
 
+class Conditions(msgspec.Struct, frozen=True, gc=False):
+    """What few orders ask for; all others share ``UNCONDITIONAL``.
+
+    ``self_trade``: None: as its market says. ``expires_us``: when its time in force ends.
+    ``slides``: a post-only order that would trade takes the next price that does not.
+    ``display_lots``: how much of it the book shows at a time. ``protection_ticks``: the worst price
+    at which a market order trades. ``trigger``: it waits for a price, ``trigger_ticks``, or for one
+    that moves with the market ``trail_ticks`` or ``trail_bps`` (a ten thousandth) behind, once
+    ``activation_ticks`` was reached (None: from the beginning). ``leg``: what it is in the list
+    ``list_id``.
+    """
+
+    self_trade: SelfTradeMode | None = None
+    expires_us: int | None = None
+    slides: bool = False
+    display_lots: int | None = None
+    protection_ticks: int | None = None
+    trigger: TriggerKind | None = None
+    trigger_by: TriggerReference = "last"
+    trigger_ticks: int | None = None
+    trail_ticks: int | None = None
+    trail_bps: int | None = None
+    activation_ticks: int | None = None
+    leg: Leg | None = None
+    list_id: int = 0
+
+    @property
+    def trails(self) -> bool:
+        """Tell whether the price that it waits for moves with the market."""
+        return self.trail_ticks is not None or self.trail_bps is not None
+
+
+UNCONDITIONAL: Final = Conditions()
+
+
 class OrderTerms(msgspec.Struct, frozen=True, gc=False):
-    """What an order asks for, for as long as it lives.
+    """What an order asks for; of it an amendment changes the trigger's price alone.
 
     ``budget_units`` is set for a market order by quote amount, which has no quantity.
     """
@@ -52,12 +109,28 @@ class OrderTerms(msgspec.Struct, frozen=True, gc=False):
     time_in_force: TimeInForce
     post_only: bool
     client_order_id: str | None
+    conditions: Conditions = UNCONDITIONAL
     carried: Carried = NOTHING_CARRIED
 
     @property
     def may_rest(self) -> bool:
         """Tell whether what is left of the order waits in the book."""
-        return self.order_type == "limit" and self.time_in_force == "gtc"
+        return self.order_type == "limit" and self.time_in_force in RESTING_TIMES
+
+    @property
+    def is_whole_or_nothing(self) -> bool:
+        """Tell whether the order fills whole or not at all."""
+        return self.time_in_force == "fok"
+
+    @property
+    def ends_with_day(self) -> bool:
+        """Tell whether the order's time is over with the day."""
+        return self.time_in_force == "day"
+
+    @property
+    def ends_in_time(self) -> bool:
+        """Tell whether the order's time is over by itself, with the day or at a time it names."""
+        return self.time_in_force in ENDING_TIMES
 
     def as_taker(self) -> "OrderTerms":
         """Return the terms of a market order: it never rests, whatever it was called."""
@@ -73,7 +146,9 @@ class Order(msgspec.Struct, gc=False, eq=False):
     A closed order keeps what it had remaining. ``hold_units`` is what is still locked for it:
     quote units for a buy, base units for a sell. ``filled_quote_units`` is the sum of the amounts
     of its fills. ``owner_id`` says whose account it is; 0: not known, the account stands for
-    itself. Compared by identity.
+    itself. ``remaining_lots`` of an iceberg are those in the book, ``hidden_lots`` those behind;
+    ``prevented_lots`` were lost to the prevention of self-trades. ``trigger_number`` says since
+    when it trails, or when its turn is, counted over its market. Compared by identity.
     """
 
     order_id: int
@@ -94,6 +169,16 @@ class Order(msgspec.Struct, gc=False, eq=False):
     created_us: int
     updated_us: int
     owner_id: int = 0
+    hidden_lots: int = 0
+    prevented_lots: int = 0
+    trigger_state: TriggerState = ""
+    trigger_number: int = 0
+    triggered_us: int = 0
+
+    @property
+    def left_lots(self) -> int:
+        """Return what it may still trade, shown or not."""
+        return self.remaining_lots + self.hidden_lots
 
     if TYPE_CHECKING:  # every struct has it, and no stub says so
 

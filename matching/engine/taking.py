@@ -2,14 +2,18 @@
 
 from typing import Literal
 
+from matching.engine import bounds, iceberg
 from matching.engine.amounts import fee_units, lot_cost_units, notional_units, rebate_units
+from matching.engine.closing import close
 from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
-from matching.engine.orders import CloseReason, Order, OrderStatus
+from matching.engine.orders import Order
+from matching.engine.preventing import mode_of, party_of, prevent
 
-# Why matching ended: nothing more wanted; the next order is the taker's own; nothing (more) within
-# the limit or in the book; or the budget does not cover one lot at the next price.
-Stop = Literal["done", "self_trade", "book_end", "unaffordable"]
+# Why matching ended: nothing more wanted; the taker ends at an own order; nothing (more) within the
+# limit or in the book; the budget does not cover one lot at the next price; or that price is so far
+# away that the market stops into an auction.
+Stop = Literal["done", "self_trade", "book_end", "unaffordable", "interrupted"]
 
 
 def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> Stop:
@@ -20,35 +24,37 @@ def take(market: Market, taker: Order, events: list[Event], *, time_us: int) -> 
     """
     party = party_of(market, taker.owner_id)
     opposite = market.asks if taker.terms.side == "buy" else market.bids
-    limit_key = None if taker.price_ticks is None else opposite.sign * taker.price_ticks
+    limit_key = _limit_key(taker, opposite.sign)
     budget_units = taker.terms.budget_units
+    collar = bounds.collar(market)
     keys = opposite.keys
     while True:
         if budget_units is None:
-            wanted_lots = taker.remaining_lots
-            if not wanted_lots:
-                return "done"
-            if not keys or (limit_key is not None and keys[-1] < limit_key):
-                return "book_end"
+            wanted = taker.remaining_lots
         else:
-            left_units = budget_units - taker.filled_quote_units
-            if not left_units:
-                return "done"
-            if not keys:
-                return "book_end"
-            wanted_lots = left_units // lot_cost_units(market.rules, abs(keys[-1]))
-            if not wanted_lots:
+            wanted = budget_units - taker.filled_quote_units
+        if not wanted:
+            return "done"
+        if not keys or (limit_key is not None and keys[-1] < limit_key):
+            return "book_end"
+        key = keys[-1]
+        if budget_units is not None:
+            wanted //= lot_cost_units(market.rules, abs(key))
+            if not wanted:
                 return "unaffordable"
-        if _take_level(market, taker, keys[-1], wanted_lots, party, events, time_us):
+        if collar is not None and not collar[0] <= abs(key) <= collar[1]:
+            market.interrupt(events, time_us=time_us)
+            return "interrupted"
+        if _take_level(market, taker, key, wanted, party, events, time_us):
             return "self_trade"
 
 
-def party_of(market: Market, owner_id: int) -> int:
-    """Return the owner whose orders in the market count as one's own, beside the account's.
-
-    -1, which nobody is, where the owner is not known or the market compares accounts only.
-    """
-    return owner_id or -1 if market.rules.self_trade_scope == "owner" else -1
+def _limit_key(taker: Order, sign: int) -> int | None:
+    """Return the key of the worst price at which the taker trades, None: at any."""
+    limit_ticks = taker.price_ticks
+    if limit_ticks is None:
+        limit_ticks = taker.terms.conditions.protection_ticks
+    return None if limit_ticks is None else sign * limit_ticks
 
 
 def _take_level(
@@ -60,7 +66,7 @@ def _take_level(
     events: list[Event],
     time_us: int,
 ) -> bool:
-    """Trade up to ``wanted_lots`` at one level; tell whether the taker's own order stopped it."""
+    """Trade up to ``wanted_lots`` at one level; tell whether the taker ends at an own order."""
     account_id = taker.account_id
     opposite = market.bids if key > 0 else market.asks
     price_ticks = abs(key)
@@ -69,16 +75,25 @@ def _take_level(
     run_sequence = market.trade_sequence + 1
     while wanted_lots:
         maker = next(iter(level.orders.values()))
-        if maker.account_id == account_id or maker.owner_id == party:
-            return True
         lots = min(wanted_lots, maker.remaining_lots)
-        wanted_lots -= lots
-        events.append(_trade(market, maker, taker, price_ticks, lots, run_sequence, time_us))
-        level.total_lots -= lots
-        if not maker.remaining_lots:
-            market.unrest(maker)
-            if not level.orders:
-                return False
+        if (maker.account_id == account_id or maker.owner_id == party) and (
+            mode := mode_of(market, taker.terms)
+        ) != "none":
+            if prevent(market, mode, maker, taker, lots, events, time_us=time_us):
+                return True
+            if mode == "decrement":
+                wanted_lots -= lots
+        else:
+            events.append(_trade(market, maker, taker, price_ticks, lots, run_sequence, time_us))
+            wanted_lots -= lots
+            level.total_lots -= lots
+            if not maker.remaining_lots:
+                if maker.hidden_lots:
+                    iceberg.show_next(level, maker, events)
+                    continue
+                market.unrest(maker)
+        if not level.orders:
+            return False
     return False
 
 
@@ -99,9 +114,10 @@ def _trade(
     market.trade_sequence += 1
     market.last_price_ticks = price_ticks
     maker.remaining_lots -= lots
+    maker_left_lots = maker.remaining_lots + maker.hidden_lots
     maker_filled_lots = maker.filled_lots = maker.filled_lots + lots
     maker_spent_units = maker.filled_quote_units = maker.filled_quote_units + quote_units
-    maker.status = "partially_filled" if maker.remaining_lots else "filled"
+    maker.status = "partially_filled" if maker_left_lots else "filled"
     maker.updated_us = time_us
     terms = taker.terms
     if terms.budget_units is None:
@@ -139,17 +155,17 @@ def _trade(
         fee_units(quote_units, seller_ppm) if seller_ppm > 0 else 0,
         maker_filled_lots,
         maker_spent_units,
+        maker_left_lots,
         taker_filled_lots,
         taker_spent_units,
+        taker.remaining_lots,
         "partially_filled",
     )
     if maker.maker_ppm < 0:
         buys = terms.side == "buy"
-        traded.rebate_units = rebate_units(
-            taker_received_units=base_units if buys else quote_units,
-            maker_ppm=maker.maker_ppm,
-            taker_fee_units=traded.buyer_fee_units if buys else traded.seller_fee_units,
-        )
+        received_units = base_units if buys else quote_units
+        taker_fee_units = traded.buyer_fee_units if buys else traded.seller_fee_units
+        traded.rebate_units = rebate_units(received_units, maker.maker_ppm, taker_fee_units)
     return traded
 
 
@@ -157,26 +173,25 @@ def end_taking(market: Market, taker: Order, stop: Stop, events: list[Event]) ->
     """Settle what becomes of the taker after matching: filled, resting or closed."""
     if stop == "done" or (stop == "unaffordable" and taker.filled_lots):
         taker.status = "filled"
-        last = events[-1]
-        if isinstance(last, Traded):
-            last.taker_status = "filled"
-        if taker.hold_units:  # a quote order's rest that buys not one more lot
+        _tell_last_fill(events)
+        # A quote order's rest that buys not one more lot; what else is held is a list's.
+        if taker.hold_units and taker.terms.budget_units is not None:
             released_units, taker.hold_units = taker.hold_units, 0
             events.append(OrderClosed(taker, released_units))
     elif stop == "self_trade":
         close(taker, "cancelled", "self_trade", events)
-    elif taker.terms.order_type == "market":
-        close(taker, "expired", "no_liquidity", events)
-    elif not taker.terms.may_rest:
-        close(taker, "expired", "ioc_unfilled", events)
-    else:
+    elif taker.terms.may_rest:
         market.touch_level_of(taker)
         market.rest(taker)
+    elif stop == "interrupted":
+        close(taker, "expired", "interrupted", events)
+    elif taker.terms.order_type == "market":
+        close(taker, "expired", "no_liquidity", events)
+    else:
+        close(taker, "expired", "ioc_unfilled", events)
 
 
-def close(order: Order, status: OrderStatus, reason: CloseReason, events: list[Event]) -> None:
-    """End an order that is not (or no longer) in the book and release its hold."""
-    order.status = status
-    order.reason = reason
-    released_units, order.hold_units = order.hold_units, 0
-    events.append(OrderClosed(order, released_units))
+def _tell_last_fill(events: list[Event]) -> None:
+    """Let the last fill say that its taker is filled by it: whatever follows is not a fill."""
+    last = next(event for event in reversed(events) if type(event) is Traded)
+    last.taker_status = "filled"

@@ -1,14 +1,58 @@
-"""Dead-man's switches: when everything of an account is to be cancelled, unless it is put off.
+"""What is due by the clock: dead-man's switches, and orders whose time in force ends.
 
-The engine reads no clock. It remembers what is due when; the worker looks at the clock and says so.
+A switch cancels everything of an account, unless it is put off. The engine reads no clock. It
+remembers what is due when; the worker looks at the clock and says so.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Final
 
 from matching.engine.commands import FireSwitch, SetSwitch
 from matching.engine.events import Event, SwitchSet
 from matching.engine.undo import SwitchName, UndoLog
+
+# How many entries of orders that are gone are kept beside as many that are not.
+STALE_MIN: Final = 64
+
+
+class Expiries:
+    """When the orders of a market end. What left the market is dropped when it is come across."""
+
+    __slots__ = ("_due", "_heap")
+
+    def __init__(self) -> None:
+        self._due: dict[int, int] = {}
+        self._heap: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        """Return how many orders end in time."""
+        return len(self._due)
+
+    def add(self, order_id: int, due_us: int) -> None:
+        """Note when an order ends."""
+        self._due[order_id] = due_us
+        heappush(self._heap, (due_us, order_id))
+        if len(self._heap) > 2 * len(self._due) + STALE_MIN:
+            self._heap = [(due, order) for order, due in self._due.items()]
+            heapify(self._heap)
+
+    def remove(self, order_id: int) -> None:
+        """Forget an order, if it is there."""
+        self._due.pop(order_id, None)
+
+    def next_us(self) -> int | None:
+        """Return when the next order ends; None: none does."""
+        heap, due = self._heap, self._due
+        while heap and due.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def first_due(self, time_us: int) -> int | None:
+        """Return the id of the order that ends first, if that is by now."""
+        next_us = self.next_us()
+        return self._heap[0][1] if next_us is not None and next_us <= time_us else None
 
 
 class Switches:
@@ -53,6 +97,6 @@ class Switches:
             insort(self._queue, (due_us, *name))
 
     def _change(self, name: SwitchName, due_us: int | None) -> list[Event]:
-        self._log.switches.append((self, name, self._due.get(name)))
+        self._log.puts.append((self.put, name, self._due.get(name)))
         self.put(name, due_us)
         return [SwitchSet(*name, due_us)]

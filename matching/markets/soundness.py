@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, get_args
 
-from matching.engine.rules import MarketPhase, SelfTradeScope
+from matching.engine.rules import SELF_TRADE_MODES, MarketPhase, SelfTradeScope
 from matching.markets.terms import (
     FIGURES,
     PROMOTION,
@@ -27,6 +27,15 @@ PHASES: Final[tuple[str, ...]] = get_args(MarketPhase)
 SELF_TRADE_SCOPES: Final[tuple[str, ...]] = get_args(SelfTradeScope)
 # Beyond this a limit limits nothing: a book of so many orders of one account is no book.
 OPEN_ORDERS_MAX: Final = 1_000_000
+# More waiting orders of one account than this are no limit, either.
+TRIGGER_ORDERS_MAX: Final = 10_000
+ICEBERG_PARTS_MAX: Final = 10_000
+# Ten times its trigger price is more than any market order to buy should hold.
+PROTECTION_PPM_MAX: Final = 9_000_000
+TRAIL_BPS_MAX: Final = 9_999
+# A trade at ten times the last price is nothing that a collar keeps off.
+COLLAR_PPM_MAX: Final = 9_000_000
+INTERRUPTION_MAX_S: Final = 86_400
 # As the column.
 BAND_PPM_MAX: Final = 2**31 - 1
 SHARD_ID_MAX: Final = 62
@@ -98,6 +107,11 @@ def _wrong_words(terms: MarketTerms) -> dict[str, str]:
         wrong["phase"] = f"expected one of {', '.join(PHASES)}"
     if terms.rules.self_trade_scope not in SELF_TRADE_SCOPES:
         wrong["self_trade_scope"] = f"expected one of {', '.join(SELF_TRADE_SCOPES)}"
+    modes = terms.integers.self_trade_modes
+    if not set(modes) <= set(SELF_TRADE_MODES) or len(set(modes)) < len(modes):
+        wrong["self_trade_modes"] = f"expected some of {','.join(SELF_TRADE_MODES)}, each once"
+    elif terms.rules.self_trade_mode not in modes:
+        wrong["self_trade_mode"] = "expected one of self_trade_modes"
     return wrong
 
 
@@ -112,4 +126,35 @@ def _wrong_counts(terms: MarketTerms) -> dict[str, str]:
         and not 0 < terms.rules.max_open_orders <= OPEN_ORDERS_MAX
     ):
         wrong["max_open_orders"] = f"expected a number from 1 to {OPEN_ORDERS_MAX}, or nothing"
+    return wrong | _wrong_condition_limits(terms.rules) | _wrong_auction_limits(terms.rules)
+
+
+def _wrong_condition_limits(rules: MarketRules) -> dict[str, str]:
+    """Return which limits of orders with conditions are none, by name."""
+    wrong = {}
+    waiting = rules.max_trigger_orders
+    if waiting is not None and not 0 <= waiting <= TRIGGER_ORDERS_MAX:
+        wrong["max_trigger_orders"] = (
+            f"expected a number from 0 to {TRIGGER_ORDERS_MAX}, or nothing"
+        )
+    if not 1 <= rules.max_iceberg_parts <= ICEBERG_PARTS_MAX:
+        wrong["max_iceberg_parts"] = f"expected a number from 1 to {ICEBERG_PARTS_MAX}"
+    if not 0 <= rules.protection_ppm <= PROTECTION_PPM_MAX:
+        wrong["protection_ppm"] = f"expected parts per million from 0 to {PROTECTION_PPM_MAX}"
+    if not 1 <= rules.max_trail_bps <= TRAIL_BPS_MAX:
+        wrong["max_trail_bps"] = f"expected ten thousandths from 1 to {TRAIL_BPS_MAX}"
+    elif not 1 <= rules.min_trail_bps <= rules.max_trail_bps:
+        wrong["min_trail_bps"] = "expected ten thousandths from 1 to max_trail_bps"
+    return wrong
+
+
+def _wrong_auction_limits(rules: MarketRules) -> dict[str, str]:
+    """Return which collars and times are none, by name."""
+    wrong = {}
+    for name in ("dynamic_collar_ppm", "static_collar_ppm"):
+        ppm = getattr(rules, name)
+        if ppm is not None and not 1 <= ppm <= COLLAR_PPM_MAX:
+            wrong[name] = f"expected parts per million from 1 to {COLLAR_PPM_MAX}, or nothing"
+    if not 1 <= rules.interruption_s <= INTERRUPTION_MAX_S:
+        wrong["interruption_s"] = f"expected seconds from 1 to {INTERRUPTION_MAX_S}"
     return wrong

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from matching.engine.amounts import notional_units
+from matching.engine.orders import SelfTradeMode
 from matching.engine.rules import IntegerRules, SelfTradeScope
 from zavora.foundation import money
 from zavora.foundation.errors import ValidationFailed
@@ -35,6 +36,9 @@ class AssetTerms(msgspec.Struct, frozen=True):
 DEFAULT_MAXIMUM: Final = Decimal(10**12)
 # Five times what large venues let an account have; a market may set another one.
 DEFAULT_MAX_OPEN_ORDERS: Final = 1_000
+# Each is looked at whenever the price moves.
+DEFAULT_MAX_TRIGGER_ORDERS: Final = 100
+DEFAULT_SELF_TRADE_MODES: Final = "taker,maker,both,decrement"
 
 
 class MarketRules(msgspec.Struct, frozen=True):
@@ -42,7 +46,10 @@ class MarketRules(msgspec.Struct, frozen=True):
 
     Figures are exact decimals in the units people read; rates and the band in parts per million.
     ``band_ppm``: how far a limit price may be from the last price; None: any. ``max_open_orders``:
-    how many orders an account may have in the book; None: any number.
+    how many orders an account may have open, ``max_trigger_orders``: how many of them may wait for
+    a price; None: any number. ``self_trade_modes``: words with commas between, in any order. The
+    others as in ``matching.engine.rules.IntegerRules``; ``auction_fee_ppm``: what both sides pay in
+    auctions, None: their maker rates.
     """
 
     tick_size: Decimal
@@ -63,12 +70,24 @@ class MarketRules(msgspec.Struct, frozen=True):
     promotion_taker_fee_ppm: int | None = None
     promotion_starts_at: datetime | None = None
     promotion_ends_at: datetime | None = None
+    self_trade_mode: SelfTradeMode = "taker"
+    self_trade_modes: str = DEFAULT_SELF_TRADE_MODES
+    max_trigger_orders: int | None = DEFAULT_MAX_TRIGGER_ORDERS
+    max_iceberg_parts: int = 100
+    protection_ppm: int = 50_000
+    min_trail_bps: int = 10
+    max_trail_bps: int = 2_000
+    dynamic_collar_ppm: int | None = None
+    static_collar_ppm: int | None = None
+    interruption_s: int = 120
+    auction_fee_ppm: int | None = None
+    cancels_on_close: bool = True
 
 
 RULES: Final = MarketRules.__struct_fields__
-PROMOTION: Final = RULES[-4:]
+PROMOTION: Final = tuple(name for name in RULES if name.startswith("promotion_"))
 # What a permission of its own changes.
-FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", *PROMOTION})
+FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", "auction_fee_ppm", *PROMOTION})
 # Those that are decimals.
 FIGURES: Final = RULES[:6]
 # Those that keep a figure from growing without bound.
@@ -217,6 +236,18 @@ def _integer_rules(
         band_ppm=rules.band_ppm,
         self_trade_scope=rules.self_trade_scope,
         max_open_orders=rules.max_open_orders,
+        self_trade_mode=rules.self_trade_mode,
+        self_trade_modes=tuple(rules.self_trade_modes.split(",")),  # type: ignore[arg-type]
+        max_trigger_orders=rules.max_trigger_orders,
+        max_iceberg_parts=rules.max_iceberg_parts,
+        protection_ppm=rules.protection_ppm,
+        min_trail_bps=rules.min_trail_bps,
+        max_trail_bps=rules.max_trail_bps,
+        dynamic_collar_ppm=rules.dynamic_collar_ppm,
+        static_collar_ppm=rules.static_collar_ppm,
+        interruption_s=rules.interruption_s,
+        auction_ppm=rules.auction_fee_ppm,
+        cancels_on_close=rules.cancels_on_close,
     )
 
 
@@ -244,7 +275,7 @@ def _wrong_steps(base: AssetTerms, quote: AssetTerms, rules: MarketRules) -> dic
 def _wrong_bounds(quote: AssetTerms, rules: MarketRules) -> dict[str, str]:
     """Return what is wrong with fee rates, maxima and the smallest notional, by name."""
     wrong: dict[str, str] = {}
-    for name in ("maker_fee_ppm", "taker_fee_ppm", *PROMOTION[:2]):
+    for name in ("maker_fee_ppm", "taker_fee_ppm", "auction_fee_ppm", *PROMOTION[:2]):
         lowest = -money.PPM if "maker" in name else 0
         ppm = getattr(rules, name)
         if ppm is not None and not lowest <= ppm <= money.PPM:

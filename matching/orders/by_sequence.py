@@ -13,9 +13,11 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import F, Max, Min, Sum
 
-from matching.engine.orders import OPEN_STATUSES
+from matching.engine.orders import OPEN_STATUSES, WAITING
 from matching.markets.terms import MarketTerms
-from matching.models import Event, MarketState, Order, Trade
+from matching.models import Event, MarketState, Order, OrderConditions, Trade
+from matching.orders.auctions import indicated
+from matching.wire import AuctionState
 from zavora.foundation import money
 from zavora.foundation.times import microseconds_of
 
@@ -34,6 +36,7 @@ class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
     taker_side: str
     time_us: int
+    is_auction: bool = False
 
 
 class TradeRun(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +53,8 @@ class TradeRun(msgspec.Struct, frozen=True, gc=False):
 class BookSnapshot(msgspec.Struct, frozen=True):
     """A market at one moment: all price levels in no order, newest trades first.
 
-    Levels are (side, price, quantity) in the units people read.
+    Levels are (side, price, quantity) in the units people read. ``auction``: how one would end now,
+    while it is held.
     """
 
     event_sequence: int
@@ -58,6 +62,7 @@ class BookSnapshot(msgspec.Struct, frozen=True):
     trade_sequence: int
     levels: list[tuple[str, str, str]]
     trades: list[PublicTradeRow]
+    auction: AuctionState | None = None
 
 
 def get_book_snapshot(terms: MarketTerms, *, trades_max: int) -> BookSnapshot | None:
@@ -68,10 +73,14 @@ def get_book_snapshot(terms: MarketTerms, *, trades_max: int) -> BookSnapshot | 
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        state = MarketState.objects.filter(market_id=terms.market_id).first()
+        rows = MarketState.objects.filter(market_id=terms.market_id).select_related("market")
+        state = rows.first()
         if state is None:
             return None
         levels = _list_levels(terms)
+        auction = None
+        if state.market.phase == "auction":
+            auction = indicated(terms, state, _list_levels(terms, are_whole=True))
         trades = list_trades_before(terms.market_id, before_sequence=None, limit=trades_max)
     return BookSnapshot(
         event_sequence=state.event_sequence,
@@ -79,6 +88,7 @@ def get_book_snapshot(terms: MarketTerms, *, trades_max: int) -> BookSnapshot | 
         trade_sequence=state.trade_sequence,
         levels=levels,
         trades=trades,
+        auction=auction,
     )
 
 
@@ -179,20 +189,28 @@ _TRADE_FIELDS: Final = (
     "amount",
     "taker_side",
     "created_at",
+    "is_auction",
 )
 
 
 def _trade_rows(rows: Iterable[tuple[object, ...]]) -> list[PublicTradeRow]:
-    return [PublicTradeRow(*row[:-1], microseconds_of(row[-1])) for row in rows]  # type: ignore[arg-type, call-arg]
+    return [PublicTradeRow(*row[:-2], microseconds_of(row[-2]), row[-1]) for row in rows]  # type: ignore[arg-type, call-arg]
 
 
-def _list_levels(terms: MarketTerms) -> list[tuple[str, str, str]]:
+def _list_levels(terms: MarketTerms, *, are_whole: bool = False) -> list[tuple[str, str, str]]:
+    """Return what the book shows: nothing of what waits for a price, and of icebergs a part.
+
+    ``are_whole``: with all that icebergs hide.
+    """
+    hidden = "0" if are_whole else "coalesce(c.hidden_quantity, 0)"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT side, price, sum(remaining_quantity) FROM {Order._meta.db_table}"
-            " WHERE market_id = %s AND status = ANY(%s) AND price IS NOT NULL"
-            " GROUP BY side, price",
-            [terms.market_id, sorted(OPEN_STATUSES)],
+            f"SELECT o.side, o.price, sum(o.remaining_quantity - {hidden})"
+            f" FROM {Order._meta.db_table} o"
+            f" LEFT JOIN {OrderConditions._meta.db_table} c ON c.order_id = o.id"
+            " WHERE o.market_id = %s AND o.status = ANY(%s) AND o.price IS NOT NULL"
+            " AND coalesce(c.trigger_state, '') <> ALL(%s) GROUP BY o.side, o.price",
+            [terms.market_id, sorted(OPEN_STATUSES), sorted(WAITING)],
         )
         rows = cursor.fetchall()
     return [

@@ -11,6 +11,7 @@ _COUNT_BITS: Final = 7
 _TIME_SHIFT: Final = 13
 # So many fit beside shard and count in a BIGINT.
 _MILLISECONDS_MAX: Final = 1 << 49
+_SHARD_MAX: Final = 63
 _COUNT_MAX: Final = (1 << _COUNT_BITS) - 1
 
 
@@ -34,12 +35,19 @@ class IdSequence:
         last = self.last
         # A floor that was just set ends in all ones below the shard's bits of the floor itself.
         following = last + 1
-        if following & _COUNT_MAX == 0 and (following >> _COUNT_BITS) & 63 != (
+        if following & _COUNT_MAX == 0 and (following >> _COUNT_BITS) & _SHARD_MAX != (
             self._shard_bits >> _COUNT_BITS
         ):
             following = (((last >> _TIME_SHIFT) + 1) << _TIME_SHIFT) | self._shard_bits
         self.last = following
         return following
+
+
+def following_ids(first_id: int, count: int) -> list[int]:
+    """Return the ids that the shard of an id gave, or gives, right after it."""
+    shard_id = (first_id >> _COUNT_BITS) & _SHARD_MAX
+    following = IdSequence(shard_id=shard_id, last=first_id)
+    return [following.next() for _ in range(count)]
 
 
 def first_id_of(milliseconds: int) -> int:

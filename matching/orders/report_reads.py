@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from django.db import connection
 
-from matching.models import Market, Order, Trade
+from matching.models import Market, Order, OrderConditions, Trade
 
 FILLS_MAX: Final = 10_000
 # Of an order its owner sees all columns but numbers that mean nothing to them.
@@ -15,6 +15,12 @@ _COLUMNS: Final = [
     field.attname
     for field in Order._meta.concrete_fields
     if field.attname not in ("account_id", "market_id", "owner_id", "priority")
+]
+# Of its conditions likewise; most orders have none.
+_CONDITIONS: Final = [
+    field.attname
+    for field in OrderConditions._meta.concrete_fields
+    if field.attname not in ("order_id", "trigger_number")
 ]
 
 
@@ -35,8 +41,15 @@ class ReportedFill(msgspec.Struct, frozen=True, gc=False):
 
 
 def columns_of(order: Order) -> dict[str, Any]:
-    """Return an order as its owner's file has it, by the names of its columns."""
-    return {name: getattr(order, name) for name in _COLUMNS}
+    """Return an order as its owner's file has it, by the names of its columns.
+
+    With its conditions, empty where it has none.
+    """
+    conditions = getattr(order, "conditions", None)
+    return {
+        **{name: getattr(order, name) for name in _COLUMNS},
+        **{name: getattr(conditions, name, None) for name in _CONDITIONS},
+    }
 
 
 class ReportedMarket(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
+from matching.engine.orders import WAITING
 from matching.models import Order, Trade
 from matching.orders.ids import first_id_of
 from zavora.foundation.errors import OrderNotFound
@@ -17,12 +18,14 @@ OPEN_PAGE: Final = 2_000
 # An id may run ahead of its row's time where many are made in one millisecond; never by this much.
 ID_SLACK_MS: Final = 3_600_000
 OPEN_STATUSES: Final = (Order.Status.NEW, Order.Status.PARTIALLY_FILLED)
+# With their conditions, which few have and all who show orders ask for.
+_orders: Final = Order.objects.select_related("conditions")
 Row = TypeVar("Row", Order, Trade)
 
 
 def get_order(order_id: int, *, account_ids: Iterable[int]) -> Order:
     """Return an order of one of the accounts, in whatever state; else raise OrderNotFound."""
-    row = Order.objects.filter(pk=order_id, account_id__in=list(account_ids)).first()
+    row = _orders.filter(pk=order_id, account_id__in=list(account_ids)).first()
     if row is None:
         raise OrderNotFound("There is no such order.")
     return row
@@ -38,15 +41,24 @@ def list_orders(
     *,
     market_id: int | None = None,
     statuses: Sequence[str] = (),
+    waiting: Sequence[str] | None = None,
     client_order_id: str | None = None,
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[Order]:
-    """Return an account's orders, newest first, that match every filter given."""
-    rows = Order.objects.filter(account_id=account_id)
+    """Return an account's orders, newest first, that match every filter given.
+
+    ``waiting``: of those that have not entered the market only the ones that wait like this, beside
+    the ``statuses`` of all others; None: waiting or not is all the same.
+    """
+    rows = _orders.filter(account_id=account_id)
     if market_id is not None:
         rows = rows.filter(market_id=market_id)
-    if statuses:
+    if waiting is not None:
+        outside = Q(status=Order.Status.NEW, conditions__trigger_state__in=WAITING)
+        like_this = Q(status=Order.Status.NEW, conditions__trigger_state__in=waiting)
+        rows = rows.filter((Q(status__in=statuses) & ~outside) | like_this)
+    elif statuses:
         rows = rows.filter(status__in=statuses)
     if client_order_id is not None:
         rows = rows.filter(called(client_order_id), client_order_id=client_order_id)
@@ -66,14 +78,14 @@ def called(client_order_id: str) -> Q:
 
 def find_order(order_id: int, *, account_id: int, market_id: int) -> Order | None:
     """Return an order of an account in a market, in whatever state; None if there is none."""
-    return Order.objects.filter(pk=order_id, account_id=account_id, market_id=market_id).first()
+    return _orders.filter(pk=order_id, account_id=account_id, market_id=market_id).first()
 
 
 def find_order_by_client_id(
     client_order_id: str, *, account_id: int, market_id: int
 ) -> Order | None:
     """Return the open order of that name, else the newest closed one, else None."""
-    rows = Order.objects.filter(
+    rows = _orders.filter(
         called(client_order_id),
         account_id=account_id,
         client_order_id=client_order_id,
@@ -91,7 +103,7 @@ def list_open_orders(
     At most ``OPEN_PAGE`` of them: who wants all goes on after the last one, until a page is short.
     An order that is open all the while is found once.
     """
-    rows = Order.objects.filter(
+    rows = _orders.filter(
         market_id__in=market_ids,
         account_id=account_id,
         status__in=OPEN_STATUSES,
@@ -114,7 +126,7 @@ def list_market_orders(
     From ``from_id`` on or from the time ``start_us`` on the oldest of them, else the newest.
     Both times are inclusive, in microseconds since 1970, and mean when an order was placed.
     """
-    rows = Order.objects.filter(account_id=account_id, market_id=market_id)
+    rows = _orders.filter(account_id=account_id, market_id=market_id)
     if from_id is not None:
         rows = rows.filter(pk__gte=from_id)
     return _page_by_time(rows, start_us, end_us, limit, is_oldest=from_id is not None)

@@ -23,7 +23,7 @@ JOURNAL: Final = RowTable(
 READ_JOURNAL: Final = (
     "SELECT sequence, kind, body, (extract(epoch FROM batch_at) * 1000000)::bigint, order_id,"
     " funds::text, maker_fee_ppm, taker_fee_ppm, owner_id, reached_engine, outcome, reason"
-    f" FROM {Command._meta.db_table} WHERE shard_id = %s ORDER BY id"
+    f" FROM {Command._meta.db_table} WHERE shard_id = %s AND id > %s ORDER BY id"
 )
 
 
@@ -78,6 +78,7 @@ def journal_row(
 ) -> str:
     """Return a command's COPY row; ``entry`` is what was read from the stream."""
     command, given = entry.command, verdict.given
+    # 0 is nobody, and no market: what is due concerns the one or the other.
     account_id = getattr(command, "account_id", None)
     market_id = getattr(command, "market_id", None)
     if given is None:
@@ -93,8 +94,7 @@ def journal_row(
     return (
         f"{row_id}\t{shard_id}\t{sequence}\t{entry.stream_id}"
         f"\t{UNREADABLE if command is None else kind_of(command).name}"
-        f"\t{NULL if account_id is None else account_id}"
-        f"\t{NULL if market_id is None else market_id}\t{copy_bytes(entry.body)}"
+        f"\t{account_id or NULL}\t{market_id or NULL}\t{copy_bytes(entry.body)}"
         f"\t{copy_text(entry.request_id)}\t{time_text}\t{decided}"
         f"\t{'t' if verdict.reached_engine else 'f'}\t{verdict.outcome}"
         f"\t{entry.blame or verdict.reason}\t{_actor_of(command)}"

@@ -1,13 +1,16 @@
 """Rows of markets: their rules, written by the worker alone, and their counters."""
 
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from psycopg import Connection, Cursor
 
+from matching.engine.market import Market as EngineMarket
 from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms, build_terms
 from matching.models import Market, MarketState
 from zavora.foundation.rows import RowCounts
+from zavora.foundation.times import moment_of
 
 _MARKET: Final = Market._meta.db_table
 _STATE: Final = MarketState._meta.db_table
@@ -17,24 +20,45 @@ MARKETS: Final = (
     f" WHERE shard_id = %s AND id IN (SELECT market_id FROM {_STATE}) ORDER BY id"
 )
 STATES: Final = (
-    "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text"
+    "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text,"
+    " trigger_sequence, static_price::text,"
+    " (extract(epoch FROM auction_ends_at) * 1000000)::bigint"
     f" FROM {_STATE} WHERE market_id = ANY(%s)"
 )
 _WRITE_STATES: Final = (
     f"INSERT INTO {_STATE} (market_id, event_sequence, depth_sequence, trade_sequence,"
-    " last_price) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[],"
-    " %s::bigint[], %s::numeric[]) ON CONFLICT (market_id) DO UPDATE SET"
-    " event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
-    " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price"
+    " last_price, trigger_sequence, static_price, auction_ends_at) SELECT * FROM"
+    " unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::numeric[],"
+    " %s::bigint[], %s::numeric[], %s::timestamptz[]) ON CONFLICT (market_id) DO UPDATE"
+    " SET event_sequence = EXCLUDED.event_sequence, depth_sequence = EXCLUDED.depth_sequence,"
+    " trade_sequence = EXCLUDED.trade_sequence, last_price = EXCLUDED.last_price,"
+    " trigger_sequence = EXCLUDED.trigger_sequence, static_price = EXCLUDED.static_price,"
+    " auction_ends_at = EXCLUDED.auction_ends_at"
 )
 
 
 class MarketCounters(msgspec.Struct, frozen=True):
-    """A market's counters and last price right after the batch."""
+    """A market's counters, last price and auction right after the batch."""
 
     depth_sequence: int
     trade_sequence: int
     last_price: str | None
+    trigger_sequence: int = 0
+    static_price: str | None = None
+    auction_ends_us: int | None = None
+
+
+def counters_of(market: EngineMarket, terms: MarketTerms) -> MarketCounters:
+    """Return the counters of a market as the engine has it."""
+    last, static, ends_us = market.last_price_ticks, market.static_ticks, market.auction_ends_us
+    return MarketCounters(
+        market.depth_sequence,
+        market.trade_sequence,
+        None if last is None else terms.price_text(last),
+        market.triggers.sequence,
+        None if static is None else terms.price_text(static),
+        ends_us,
+    )
 
 
 def terms_of(row: tuple[Any, ...], assets: dict[int, AssetTerms]) -> MarketTerms:
@@ -85,7 +109,14 @@ def write_states(
             [counters.depth_sequence for _, _, counters in states],
             [counters.trade_sequence for _, _, counters in states],
             [counters.last_price for _, _, counters in states],
+            [counters.trigger_sequence for _, _, counters in states],
+            [counters.static_price for _, _, counters in states],
+            [_moment(counters.auction_ends_us) for _, _, counters in states],
         ),
         rows=len(states),
         what="market states",
     )
+
+
+def _moment(time_us: int | None) -> datetime | None:
+    return None if time_us is None else moment_of(time_us)

@@ -4,7 +4,7 @@ What an order asks for goes by the names of its fields: they are the same in the
 and in the table, so that a field which is only carried needs no line here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
@@ -15,14 +15,17 @@ from msgspec.structs import astuple
 from matching import wire
 from matching.engine.orders import (
     NOTHING_CARRIED,
+    UNCONDITIONAL,
     Carried,
     CloseReason,
+    Conditions,
     Order,
     OrderStatus,
     OrderTerms,
 )
 from matching.markets.terms import MarketTerms
 from matching.models import Order as OrderRow
+from matching.rows import conditions
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.money import format_decimal, numeric_text_to_units, units_to_text
 from zavora.foundation.rows import (
@@ -33,10 +36,11 @@ from zavora.foundation.rows import (
     copy_or_null,
     copy_text,
 )
-from zavora.foundation.times import microseconds_of
+from zavora.foundation.times import microseconds_of, moment_of
 
 # What an order asks for but its budget: the same names in the engine, on the wire and in the table.
-_ASKED_NAMES: Final = OrderTerms.__struct_fields__[1:-1]
+# Conditions stand in a table of their own.
+_ASKED_NAMES: Final = OrderTerms.__struct_fields__[1:6]
 _CARRIED_NAMES: Final = Carried.__struct_fields__
 asked_of: Final = attrgetter(*_ASKED_NAMES)
 
@@ -47,18 +51,26 @@ ORDERS: Final = RowTable(
         "time_in_force", "post_only", "price", "quantity", "quote_quantity",
         "remaining_quantity", "filled_quantity", "filled_quote", "hold", "maker_fee_ppm",
         "taker_fee_ppm", "priority", "status", "reason", "created_at", "updated_at", "owner_id",
-        *_CARRIED_NAMES,
+        "prevented_quantity", *_CARRIED_NAMES,
     ),
 )  # fmt: skip
 
 # Numbers as text: psycopg would make a Decimal of each.
+_COLUMNS: Final = (
+    "o.id, o.account_id, o.market_id, o.price::text, o.quantity::text, o.quote_quantity::text,"
+    " o.remaining_quantity::text, o.filled_quantity::text, o.filled_quote::text, o.hold::text,"
+    " o.prevented_quantity::text, o.maker_fee_ppm, o.taker_fee_ppm, o.priority, o.status,"
+    " (extract(epoch FROM o.created_at) * 1000000)::bigint,"
+    " (extract(epoch FROM o.updated_at) * 1000000)::bigint, o.owner_id"
+)
+_OWN_COLUMNS: Final = 18
+_CONDITIONS_AT: Final = _OWN_COLUMNS + len(_ASKED_NAMES)
+_CARRIED_AT: Final = _CONDITIONS_AT + conditions.COLUMNS_COUNT
 OPEN_ORDERS: Final = (
-    "SELECT id, account_id, market_id, price::text, quantity::text, remaining_quantity::text,"
-    " filled_quantity::text, filled_quote::text, hold::text, maker_fee_ppm, taker_fee_ppm,"
-    " priority, status, (extract(epoch FROM created_at) * 1000000)::bigint,"
-    " (extract(epoch FROM updated_at) * 1000000)::bigint, owner_id,"
-    f" {', '.join((*_ASKED_NAMES, *_CARRIED_NAMES))} FROM {OrderRow._meta.db_table}"
-    " WHERE market_id = ANY(%s) AND status IN ('new', 'partially_filled')"
+    f"SELECT {_COLUMNS}, {', '.join(f'o.{name}' for name in _ASKED_NAMES)}, {conditions.COLUMNS}"
+    f"{''.join(f', o.{name}' for name in _CARRIED_NAMES)}"
+    f" FROM {OrderRow._meta.db_table} o {conditions.JOINED}"
+    " WHERE o.market_id = ANY(%s) AND o.status IN ('new', 'partially_filled')"
 )
 UPDATE_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET remaining_quantity = d.remaining,"
@@ -69,17 +81,30 @@ UPDATE_ORDERS: Final = (
 )
 AMEND_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET price = d.price, quantity = d.quantity,"
-    " priority = d.priority FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[])"
-    " AS d(id, price, quantity, priority) WHERE o.id = d.id"
+    " priority = d.priority, prevented_quantity = d.prevented FROM unnest(%s::bigint[],"
+    " %s::numeric[], %s::numeric[], %s::bigint[], %s::numeric[])"
+    " AS d(id, price, quantity, priority, prevented) WHERE o.id = d.id"
+)
+# Of a list's order that only waits, what is held for it and when that changed.
+SHIFT_ORDERS: Final = (
+    f"UPDATE {OrderRow._meta.db_table} o SET hold = d.hold, updated_at = d.updated_at"
+    " FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS d(id, hold, updated_at)"
+    " WHERE o.id = d.id"
+)
+_COMPARED: Final = (
+    "o.id, o.price, o.quantity, o.remaining_quantity, o.filled_quantity, o.filled_quote, o.hold,"
+    f" o.priority, o.status, o.reason, o.prevented_quantity, {conditions.COLUMNS}"
 )
 COMPARED_ORDERS: Final = (
-    "SELECT id, price, quantity, remaining_quantity, filled_quantity, filled_quote, hold,"
-    f" priority, status, reason FROM {OrderRow._meta.db_table} WHERE id = ANY(%s)"
+    f"SELECT {_COMPARED} FROM {OrderRow._meta.db_table} o {conditions.JOINED} WHERE o.id = ANY(%s)"
 )
 
 
 class TouchedOrder(msgspec.Struct, gc=False):
-    """An order that the batch changed, and its text as it stands after the last change."""
+    """An order that the batch changed, and its text as it stands after the last change.
+
+    ``is_amended``: not only did it trade or end, but its price, quantity or place is another.
+    """
 
     order: Order
     terms: MarketTerms
@@ -105,15 +130,16 @@ def order_state(
     """Return an order's text with the figures that one step left it with.
 
     Price and quantity are the order's own: only an amendment changes them, before anything trades.
+    ``remaining_lots`` is all that is left: what an order neither filled nor has left was prevented.
     """
-    price_ticks, quantity_lots = order.price_ticks, order.quantity_lots
+    price_ticks, quantity_lots, asked = order.price_ticks, order.quantity_lots, order.terms
     quantity = None if quantity_lots is None else terms.quantity_text(quantity_lots)
     if remaining_lots == quantity_lots and quantity is not None:
         remaining = quantity
     else:
         remaining = terms.quantity_text(remaining_lots) if remaining_lots else terms.zero_quantity
-    budget_units = order.terms.budget_units
-    side, order_type, time_in_force, post_only, name = asked_of(order.terms)
+    budget_units = asked.budget_units
+    side, order_type, time_in_force, post_only, name = asked_of(asked)
     return wire.OrderState(
         order.order_id,
         order.account_id,
@@ -133,8 +159,18 @@ def order_state(
         reason,
         order.created_us,
         updated_us,
-        order.terms.carried,
+        asked.carried,
+        None if asked.conditions is UNCONDITIONAL else conditions.text_of(order, terms),
+        _prevented_text(order, terms, remaining_lots + filled_lots)
+        if order.prevented_lots
+        else None,
     )
+
+
+def _prevented_text(order: Order, terms: MarketTerms, other_lots: int) -> str | None:
+    """Return what an order had lost by a step, ``other_lots`` being what it had filled and left."""
+    lots = (order.quantity_lots or 0) - other_lots
+    return terms.quantity_text(lots) if lots else None
 
 
 def latest_state(order: Order, terms: MarketTerms) -> wire.OrderState:
@@ -142,7 +178,7 @@ def latest_state(order: Order, terms: MarketTerms) -> wire.OrderState:
     return order_state(
         order,
         terms,
-        remaining_lots=order.remaining_lots,
+        remaining_lots=order.remaining_lots + order.hidden_lots,
         filled_lots=order.filled_lots,
         filled_quote_units=order.filled_quote_units,
         status=order.status,
@@ -178,6 +214,8 @@ def state_of_row(row: OrderRow, terms: MarketTerms) -> wire.OrderState:
         microseconds_of(row.created_at),
         microseconds_of(row.updated_at),
         _carried((getattr(row, field) for field in _CARRIED_NAMES), terms),
+        conditions.text_of_row(row, terms),
+        figure(row.prevented_quantity, terms.lot_decimals),
     )
 
 
@@ -196,7 +234,7 @@ def new_row(touched: TouchedOrder, time_text: str) -> str:
         f"\t{state.remaining_quantity}\t{state.filled_quantity}\t{state.filled_quote}"
         f"\t{hold_text(touched)}\t{order.maker_ppm}\t{order.taker_ppm}\t{order.priority}"
         f"\t{state.status}\t{state.reason}\t{time_text}\t{time_text}"
-        f"\t{order.owner_id or NULL}"
+        f"\t{order.owner_id or NULL}\t{copy_or_null(state.prevented_quantity)}"
     )
     if not _CARRIED_NAMES:
         return row
@@ -222,19 +260,32 @@ def amended_arrays(amended: Iterable[TouchedOrder]) -> tuple[str, ...]:
     """Return the arrays of ``AMEND_ORDERS``."""
     return (
         array_text(touched.state.id for touched in amended),
-        array_text(touched.state.price for touched in amended),
-        array_text(touched.state.quantity for touched in amended),
+        array_text(touched.state.price or "NULL" for touched in amended),
+        array_text(touched.state.quantity or "NULL" for touched in amended),
         array_text(touched.order.priority for touched in amended),
+        array_text(touched.state.prevented_quantity or "NULL" for touched in amended),
+    )
+
+
+def shifted_arrays(shifted: Sequence[tuple[Order, MarketTerms]]) -> tuple[str, ...]:
+    """Return the arrays of ``SHIFT_ORDERS``."""
+    return (
+        array_text(order.order_id for order, _ in shifted),
+        array_text(_held_text(order, terms) for order, terms in shifted),
+        array_text_quoted(moment_of(order.updated_us).isoformat() for order, _ in shifted),
     )
 
 
 def hold_text(touched: TouchedOrder) -> str:
     """Return what is still locked for an order as text of its asset's scale."""
-    if not touched.order.hold_units:
+    return _held_text(touched.order, touched.terms)
+
+
+def _held_text(order: Order, terms: MarketTerms) -> str:
+    if not order.hold_units:
         return "0"
-    terms = touched.terms
-    asset = terms.quote if touched.order.terms.side == "buy" else terms.base
-    return units_to_text(touched.order.hold_units, asset.scale)
+    asset = terms.quote if order.terms.side == "buy" else terms.base
+    return units_to_text(order.hold_units, asset.scale)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -245,35 +296,57 @@ def open_order_of(row: tuple[Any, ...], terms: MarketTerms) -> Order:
 
     Raises InvariantBroken or NotExact where a figure fits no tick, lot or unit of its market.
     """
-    side, order_type, time_in_force, post_only, name = row[16:21]
-    carried = _carried(row[21:], terms)
-    order_terms = OrderTerms(None, side, order_type, time_in_force, post_only, name, carried)
+    side, order_type, time_in_force, post_only, name = row[_OWN_COLUMNS:_CONDITIONS_AT]
+    columns = row[_CONDITIONS_AT:_CARRIED_AT]
+    has_conditions = columns[0] is not None
+    order_terms = OrderTerms(
+        None if row[5] is None else numeric_text_to_units(row[5], terms.quote.scale),
+        side,
+        order_type,
+        time_in_force,
+        post_only,
+        name,
+        _conditions(columns, terms) if has_conditions else UNCONDITIONAL,
+        _carried(row[_CARRIED_AT:], terms),
+    )
     held = terms.quote if order_terms.side == "buy" else terms.base
+    hidden_lots = lots_of(columns[conditions.HIDDEN_AT], terms) if has_conditions else 0
     return Order(
         order_id=row[0],
         account_id=row[1],
         market_id=row[2],
         terms=order_terms,
         price_ticks=None if row[3] is None else ticks_of(row[3], terms),
-        quantity_lots=lots_of(row[4], terms),
-        remaining_lots=lots_of(row[5], terms),
-        filled_lots=lots_of(row[6], terms),
-        filled_quote_units=numeric_text_to_units(row[7], terms.quote.scale),
-        hold_units=numeric_text_to_units(row[8], held.scale),
-        maker_ppm=row[9],
-        taker_ppm=row[10],
-        priority=row[11],
-        status=row[12],
+        quantity_lots=None if row[4] is None else lots_of(row[4], terms),
+        remaining_lots=lots_of(row[6], terms) - hidden_lots,
+        filled_lots=lots_of(row[7], terms),
+        filled_quote_units=numeric_text_to_units(row[8], terms.quote.scale),
+        hold_units=numeric_text_to_units(row[9], held.scale),
+        maker_ppm=row[11],
+        taker_ppm=row[12],
+        priority=row[13],
+        status=row[14],
         reason="",
-        created_us=row[13],
-        updated_us=row[14],
-        owner_id=row[15] or 0,
+        created_us=row[15],
+        updated_us=row[16],
+        owner_id=row[17] or 0,
+        hidden_lots=hidden_lots,
+        prevented_lots=0 if row[10] is None else lots_of(row[10], terms),
+        trigger_state=columns[conditions.STATE_AT] or "",
+        trigger_number=columns[conditions.NUMBER_AT] or 0,
+        triggered_us=columns[conditions.TRIGGERED_AT] or 0,
+    )
+
+
+def _conditions(columns: tuple[Any, ...], terms: MarketTerms) -> Conditions:
+    return conditions.conditions_of(
+        columns, lambda text: ticks_of(text, terms), lambda text: lots_of(text, terms)
     )
 
 
 def compared(touched: TouchedOrder) -> tuple[object, ...]:
     """Return what a row of ``COMPARED_ORDERS`` must hold, its id aside."""
-    state = touched.state
+    state, prevented = touched.state, touched.state.prevented_quantity
     return (
         None if state.price is None else Decimal(state.price),
         None if state.quantity is None else Decimal(state.quantity),
@@ -284,6 +357,8 @@ def compared(touched: TouchedOrder) -> tuple[object, ...]:
         touched.order.priority,
         state.status,
         state.reason,
+        None if prevented is None else Decimal(prevented),
+        *conditions.columns_of(touched.order, touched.terms),
     )
 
 

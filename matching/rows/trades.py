@@ -16,12 +16,13 @@ TRADES: Final = RowTable(
         "id", "market_id", "sequence", "run_sequence", "price", "quantity", "amount",
         "taker_side", "maker_order_id", "taker_order_id", "maker_account_id",
         "taker_account_id", "maker_fee", "taker_fee", "created_at",
+        "is_auction",
     ),
 )  # fmt: skip
 COMPARED_TRADES: Final = (
     "SELECT id, market_id, sequence, run_sequence, price, quantity, amount, taker_side,"
-    " maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee, taker_fee"
-    f" FROM {Trade._meta.db_table} WHERE market_id = %s AND sequence BETWEEN %s AND %s"
+    " maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee, taker_fee,"
+    f" is_auction FROM {Trade._meta.db_table} WHERE market_id = %s AND sequence BETWEEN %s AND %s"
     " ORDER BY sequence"
 )
 
@@ -33,6 +34,7 @@ def trade_row(trade_id: int, trade: wire.TradeState, time_text: str) -> str:
         f"\t{trade.quantity}\t{trade.amount}\t{trade.taker_side}\t{trade.maker_order_id}"
         f"\t{trade.taker_order_id}\t{trade.maker_account_id}\t{trade.taker_account_id}"
         f"\t{trade.maker_fee}\t{trade.taker_fee}\t{time_text}"
+        f"\t{'t' if trade.is_auction else 'f'}"
     )
 
 
@@ -59,6 +61,7 @@ def trade_state(row: Any, terms: MarketTerms) -> wire.TradeState:
         maker_fee=format_decimal(row.maker_fee, maker_scale),
         taker_fee=format_decimal(row.taker_fee, taker_scale),
         created_us=microseconds_of(row.created_at),
+        is_auction=row.is_auction,
     )
 
 
@@ -78,4 +81,5 @@ def compared(trade: wire.TradeState) -> tuple[object, ...]:
         trade.taker_account_id,
         Decimal(trade.maker_fee),
         Decimal(trade.taker_fee),
+        trade.is_auction,
     )

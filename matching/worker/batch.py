@@ -184,7 +184,9 @@ class Batches:
         if market_id not in self._memory.context.terms:
             return
         log.critical("market_halted_by_failures", shard=self._shard_id, market_id=market_id)
-        command = SetMarketPhase(market_id, "halted", actor="system:matching worker")
+        command = SetMarketPhase(
+            market_id, "halted", actor="system:matching worker", cause="system"
+        )
         halt = [own_entry(command, entry.stream_id, entry.request_id)]
         result = self._settle_part(halt, None)
         if isinstance(result, Refused):

@@ -181,7 +181,8 @@ class Decision:
         kind.check(command, given, steps, self)
         told = Told()
         for step in steps:
-            is_watched = kind.is_watched(command, step, self)
+            # Whatever moves the price may let orders trade that others have placed.
+            is_watched = kind.is_watched(command, step, self) or bool(self._figures.totals)
             depth_before = self._depth_before(step)
             events = self._events_with_room(step) if is_watched else self.engine.apply(step.command)
             if events and type(events[0]) is OrderRejected:
@@ -195,10 +196,28 @@ class Decision:
             due_us = self.outcome.note_switches(self.engine.apply(change))
         terms = kind.new_terms(command, steps)
         if terms is not None:
-            self.new_terms[terms.market_id] = terms
-            self._terms = self._context.terms | self.new_terms
-        reply = wire.Reply("", "", "", told.orders, told.trades, due_us)
+            self._renew(terms)
+        if self.outcome.phases:
+            self._keep_phases()
+        list_id = 0
+        placed = kind.list_of(command, given)
+        if placed is not None:
+            list_id = placed.id
+            self.outcome.lists[list_id] = placed
+        reply = wire.Reply("", "", "", told.orders, told.trades, due_us, list_id, told.protection)
         return Verdict("applied", "", True, given), reply
+
+    def _keep_phases(self) -> None:
+        """Let the terms of markets be of the phases that they are in, whoever changed them."""
+        for market_id, phase in self.outcome.phases.items():
+            terms = self._terms[market_id]
+            if terms.rules.phase != phase:
+                rules = msgspec.structs.replace(terms.rules, phase=phase)
+                self._renew(msgspec.structs.replace(terms, rules=rules))
+
+    def _renew(self, terms: MarketTerms) -> None:
+        self.new_terms[terms.market_id] = terms
+        self._terms = self._context.terms | self.new_terms
 
     # --- the shard and the batch as kinds see them ----------------------------------------------
 
@@ -264,8 +283,8 @@ class Decision:
     def _events_with_room(self, step: Step) -> list[Event]:
         """Apply a step whose balances are watched. Raises Refused where its own has no room.
 
-        A resting order that it meets and that has none is ended first, by a journaled command: one
-        full balance must not shut a market.
+        Another order that trades and has none is ended first, by a journaled command: one full
+        balance must not shut a market.
         """
         entry, terms = self._entry, step.terms
         while True:
@@ -278,10 +297,10 @@ class Decision:
             )
             if order is None:
                 return events
-            taker = events[0].order  # type: ignore[union-attr]
+            own = room.own_orders(events)
             account_id, order_id = order.account_id, order.order_id
             self.engine.undo(back_to=mark)
-            if order is taker:
+            if any(order is one for one in own):
                 raise room.full()
             log.warning("order_ended_balance_full", account_id=account_id, order_id=order_id)
             cancel = CancelOrder(account_id, terms.market_id, order_id, reason="balance_full")

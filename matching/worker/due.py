@@ -1,53 +1,98 @@
 """What is due by the clock becomes a command: journaled, decided and settled like any other.
 
-The engine remembers what is due when. Only here is that held against the clock, and only the worker
-makes such a command: one that comes by the stream is none (``stream``).
+The engine remembers what is due when: switches, and orders whose time in force ends. Only here is
+that held against the clock, and only the worker makes such a command: one that comes by the stream
+is none (``stream``). What a command had no room for goes on in the same way: triggered orders, and
+those of a market that was closed. So do auctions end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from matching.commands.base import WireCommand
 from matching.commands.due import FireTimer
 from matching.engine import Engine
-from matching.worker.entries import Entry, own_entry
 
+# So many switches at most, and markets in which something is due.
 DUE_IN_BATCH_MAX: Final = 100
 # What could not be decided or stored was journaled as void and is still due: it is tried again.
 RETRY_US: Final = 5_000_000
 
 
-class DueSwitches:
-    """Which switches are due by the clock and were not tried just before."""
+class Due:
+    """What is due and was not tried just before."""
 
     def __init__(self) -> None:
-        # (due, account, key) of what was tried, and until when it is not tried again.
-        self._held: dict[tuple[int, int, int], int] = {}
+        # What was tried, and until when it is not tried again.
+        self._held: dict[WireCommand, int] = {}
+        # Where the last round of markets ended: the next one begins behind it.
+        self._last_market_id = 0
+        # Whether something was due in this round of the loop, which may have left more.
+        self._may_go_on = True
 
     def are_due(self, engine: Engine, now_us: int) -> bool:
-        """Tell whether one is to be fired now."""
-        return next(self._due(engine, now_us), None) is not None
+        """Tell whether something is to be done now."""
+        self._may_go_on = any(
+            True for due in (self._switches, self._in_markets) for _ in due(engine, now_us)
+        )
+        return self._may_go_on
 
     def wait_ms(self, engine: Engine, now_us: int, at_most_ms: int) -> int:
-        """Return how long the worker may wait for commands before the next one is due."""
-        for due_us, _, _ in engine.switches:
-            if due_us > now_us:
-                return min(at_most_ms, -(-(due_us - now_us) // 1000))
-        return at_most_ms
+        """Return how long the worker may wait for commands: not at all where something goes on.
 
-    def take(self, engine: Engine, now_us: int, stream_id: str) -> list[Entry]:
-        """Return entries for what is due, the earliest first; each is given once, then held."""
-        self._held = {switch: until for switch, until in self._held.items() if until > now_us}
-        due = list(islice(self._due(engine, now_us), DUE_IN_BATCH_MAX))
+        Asked after ``are_due`` in a round: markets are only looked through again where it may be
+        otherwise by now.
+        """
+        times_us = [engine.next_expiry_us() or 0, engine.next_auction_end_us() or 0]
+        has_come = any(0 < time_us <= now_us for time_us in times_us)
+        if (has_come or self._may_go_on) and any(True for _ in self._in_markets(engine, now_us)):
+            return 0
+        times_us += islice((due_us for due_us, _, _ in engine.switches if due_us > now_us), 1)
+        waits_ms = (-(-(due_us - now_us) // 1000) for due_us in times_us if due_us > now_us)
+        return min([at_most_ms, *waits_ms])
+
+    def take(self, engine: Engine, now_us: int) -> list[FireTimer]:
+        """Return commands for what is due; each is given once, then held.
+
+        Switches first, the earliest of them first. Of a market one command of a kind: what that
+        leaves follows, once the others had their turn.
+        """
+        self._held = {command: until for command, until in self._held.items() if until > now_us}
+        due = list(islice(self._switches(engine, now_us), DUE_IN_BATCH_MAX))
+        in_markets = sorted(self._in_markets(engine, now_us), key=self._turn)[:DUE_IN_BATCH_MAX]
+        if in_markets:
+            self._last_market_id = in_markets[-1].market_id
+        due += in_markets
         self._held.update(dict.fromkeys(due, now_us + RETRY_US))
-        return [
-            own_entry(FireTimer(account_id, key_id, due_us), stream_id)
-            for due_us, account_id, key_id in due
-        ]
+        return due
 
-    def _due(self, engine: Engine, now_us: int) -> Iterator[tuple[int, int, int]]:
-        for switch in engine.switches:
-            if switch[0] > now_us:
+    def go_on(self, commands: Iterable[WireCommand]) -> None:
+        """Hold commands no longer that did something: what they left may follow at once."""
+        for command in commands:
+            self._held.pop(command, None)
+
+    def _switches(self, engine: Engine, now_us: int) -> Iterator[FireTimer]:
+        for due_us, account_id, key_id in engine.switches:
+            if due_us > now_us:
                 return
-            if self._held.get(switch, 0) <= now_us:
-                yield switch
+            command = FireTimer(account_id, key_id, due_us)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+
+    def _in_markets(self, engine: Engine, now_us: int) -> Iterator[FireTimer]:
+        for market_id in engine.due_markets(now_us):
+            command = FireTimer(0, 0, 0, "expiry", market_id)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+        for market_id, ends_us in engine.ending_auctions(now_us):
+            command = FireTimer(0, 0, ends_us, "auction", market_id)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+        for market_id in engine.unfinished_markets():
+            command = FireTimer(0, 0, 0, "triggers", market_id)
+            if self._held.get(command, 0) <= now_us:
+                yield command
+
+    def _turn(self, command: FireTimer) -> tuple[bool, int]:
+        return command.market_id <= self._last_market_id, command.market_id

@@ -8,48 +8,49 @@ from typing import Any, Final
 
 import msgspec
 
-from accounts.money.balances import BalanceChange, BalanceKey
 from matching import wire
 from matching.engine.events import (
     DepthChanged,
     Event,
+    ListDone,
     MarketChanged,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
+    OrderShifted,
+    OrderTriggered,
+    Prevented,
+    ProtectionChanged,
     SwitchSet,
     Traded,
+    TrailMoved,
 )
 from matching.engine.orders import Order
+from matching.engine.rules import MarketPhase, Protection
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
-from matching.rows.entries import EntryRow
 from matching.rows.orders import TouchedOrder, latest_state, order_state
-from matching.rows.trades import trade_row
+from matching.rows.prevented import prevented_row
+from matching.rows.protections import ProtectionName, protection_state
+from matching.rows.trails import TrailName
+from matching.worker.moves import MarketOutcome, Moves
 
 _CLOSING: Final[dict[str, wire.ChangeKind]] = {"cancelled": "cancelled", "expired": "expired"}
-
-
-class MarketOutcome(msgspec.Struct):
-    """What the batch did to one market, in order."""
-
-    prev_depth_sequence: int
-    depth: list[wire.DepthChange] = []
-    trades: list[wire.TradeState] = []
-    changes: list[wire.OrderChange] = []
-    balance_keys: dict[BalanceKey, None] = {}
-    phase: str | None = None
+# Why an order ends that the command itself names; others end on its way.
+_NAMED: Final = frozenset({"requested", "balance_full"})
 
 
 class Told(msgspec.Struct, gc=False):
-    """What one command did, for its reply: its own orders as each step left them, and its trades.
+    """What one command did, for its reply: its own orders as each step left them, and their trades.
 
-    Own are those that it placed, amended or closed; an order that it met is somebody else's.
+    Own are those that it placed, amended or cancelled. What it met, and what it let enter the
+    market by moving the price, is another matter, whosesoever it is.
     """
 
     orders: list[wire.OrderState] = []
     trades: list[wire.TradeState] = []
+    protection: wire.ProtectionState | None = None
 
 
 class _Step(msgspec.Struct, gc=False):
@@ -60,22 +61,30 @@ class _Step(msgspec.Struct, gc=False):
     cancel_name: str
     told: Told
     own: dict[int, None]
+    events: list[Event]
 
 
-class Outcome:
+class Outcome(Moves):
     """Collects the events of a batch. ``absorb`` is called once for each engine command."""
 
     def __init__(self, *, ids: IdSequence, fee_account_id: int, time_us: int, time_text: str):
-        self._ids = ids
-        self._fee_account_id = fee_account_id
+        super().__init__(ids=ids, fee_account_id=fee_account_id, time_text=time_text)
         self._time_us = time_us
-        self._time_text = time_text
         self.orders: dict[int, TouchedOrder] = {}
-        self.trade_rows: list[str] = []
-        self.transaction_rows: list[str] = []
-        self.entries: list[EntryRow] = []
-        self.changes: dict[BalanceKey, BalanceChange] = {}
+        # Orders that only wait otherwise than before; of their own rows nothing changes but, in a
+        # list, what is held for it.
+        self.shifted: dict[int, tuple[Order, MarketTerms]] = {}
         self.markets: dict[int, MarketOutcome] = {}
+        self.prevented_rows: list[str] = []
+        # In which phases the markets are that were changed.
+        self.phases: dict[int, MarketPhase] = {}
+        # Lists that were placed, and the ids of those of which no order is open any more.
+        self.lists: dict[int, wire.ListState] = {}
+        self.done_lists: dict[int, None] = {}
+        # Where the marks stand that moved; None: nobody trails from there any more.
+        self.trails: dict[TrailName, str | None] = {}
+        # What protects accounts that another thing protects, or of which more was counted.
+        self.protections: dict[ProtectionName, tuple[Protection | None, MarketTerms]] = {}
         # When the switches that changed are due; None: they are not there any more.
         self.switches: dict[SwitchName, int | None] = {}
 
@@ -96,7 +105,7 @@ class Outcome:
         market = self.markets.get(terms.market_id)
         if market is None:
             market = self.markets[terms.market_id] = MarketOutcome(depth_sequence_before)
-        step = _Step(terms, market, cancel_name, told, {})
+        step = _Step(terms, market, cancel_name, told, {}, events)
         for event in events:
             _ABSORB[type(event)](self, event, step)
         for order_id in step.own:
@@ -124,11 +133,20 @@ class Outcome:
         )
 
     def _phase(self, event: MarketChanged, step: _Step) -> None:
-        step.market.phase = event.phase
+        step.market.phase = self.phases[event.market_id] = event.phase
+
+    def _list_done(self, event: ListDone, step: _Step) -> None:
+        self.done_lists[event.list_id] = None
+
+    def _protection(self, event: ProtectionChanged, step: _Step) -> None:
+        protection, terms = event.protection, step.terms
+        self.protections[event.market_id, event.account_id] = protection, terms
+        if event is step.events[0] and protection is not None:  # else it is the work of a fill
+            step.told.protection = protection_state(protection, terms)
 
     def _placed(self, event: OrderPlaced, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, -event.hold_units, event.hold_units)
+        self.move(step.market, order, terms, -event.hold_units, event.hold_units)
         state = order_state(
             order,
             terms,
@@ -145,7 +163,7 @@ class Outcome:
 
     def _amended(self, event: OrderAmended, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, -event.hold_units, event.hold_units)
+        self.move(step.market, order, terms, -event.hold_units, event.hold_units)
         state = order_state(
             order,
             terms,
@@ -157,19 +175,108 @@ class Outcome:
             updated_us=self._time_us,
         )
         self._touch(order, terms, state).is_amended = True
-        step.own[order.order_id] = None
+        if event is step.events[0]:  # else it follows a smaller one of its list
+            step.own[order.order_id] = None
         step.market.changes.append(wire.OrderChange("amended", state))
 
     def _closed(self, event: OrderClosed, step: _Step) -> None:
         order, terms = event.order, step.terms
-        self._move(step.market, order, terms, event.released_units, -event.released_units)
+        self.move(step.market, order, terms, event.released_units, -event.released_units)
         state = latest_state(order, terms)
         self._touch(order, terms, state)
-        step.own[order.order_id] = None
+        cancel_name = ""
+        if order.reason in _NAMED:
+            step.own[order.order_id] = None
+            cancel_name = step.cancel_name
         kind = _CLOSING.get(order.status)
         if kind is not None:
-            change = wire.OrderChange(kind, state, 0, False, step.cancel_name)
-            step.market.changes.append(change)
+            step.market.changes.append(wire.OrderChange(kind, state, 0, False, cancel_name))
+
+    def _triggered(self, event: OrderTriggered, step: _Step) -> None:
+        order, terms = event.order, step.terms
+        self.move(step.market, order, terms, event.released_units, -event.released_units)
+        state = order_state(
+            order,
+            terms,
+            remaining_lots=order.quantity_lots or 0,
+            filled_lots=0,
+            filled_quote_units=0,
+            status="new",
+            reason="",
+            updated_us=self._time_us,
+        )
+        # It may have slid, and stands behind what was in the book before.
+        self._touch(order, terms, state).is_amended = True
+        step.market.changes.append(wire.OrderChange("triggered", state))
+
+    def _shifted(self, event: OrderShifted, step: _Step) -> None:
+        self.move(step.market, event.order, step.terms, -event.hold_units, event.hold_units)
+        touched = self.orders.get(event.order.order_id)
+        if touched is None:
+            self.shifted[event.order.order_id] = event.order, step.terms
+        else:
+            touched.is_amended = True
+
+    def _trail(self, event: TrailMoved, step: _Step) -> None:
+        name = event.market_id, event.reference, event.rises, event.number
+        ticks = event.price_ticks
+        self.trails[name] = None if ticks is None else step.terms.price_text(ticks)
+
+    def _prevented(self, event: Prevented, step: _Step) -> None:
+        maker, taker, terms = event.maker, event.taker, step.terms
+        prevented = wire.PreventedState(
+            self._ids.next(),
+            terms.market_id,
+            event.mode,
+            terms.price_text(event.price_ticks),
+            terms.quantity_text(event.quantity_lots),
+            maker.order_id,
+            taker.order_id,
+            maker.account_id,
+            taker.account_id,
+            self._time_us,
+        )
+        self.prevented_rows.append(prevented_row(prevented, self._time_text))
+        for order, left_lots, released_units in (
+            (maker, event.maker_left_lots, event.maker_released_units),
+            (taker, event.taker_left_lots, event.taker_released_units),
+        ):
+            self.move(step.market, order, terms, released_units, -released_units)
+            state = self._state_met(order, left_lots, event, step)
+            if event.mode == "decrement":
+                self._touch(order, terms, state).is_amended = True
+            step.market.changes.append(
+                wire.OrderChange("prevented", state, 0, order is maker, "", prevented)
+            )
+
+    def _state_met(
+        self, order: Order, left_lots: int, event: Prevented, step: _Step
+    ) -> wire.OrderState:
+        """Return how an order stands that has met one of its owner's."""
+        touched, terms = self.orders.get(order.order_id), step.terms
+        loses = event.mode == "decrement"
+        if touched is None:
+            filled_lots, filled_units = _filled_by_then(order, step.events)
+            return order_state(
+                order,
+                terms,
+                remaining_lots=left_lots,
+                filled_lots=filled_lots,
+                filled_quote_units=filled_units,
+                status="partially_filled" if filled_lots else "new",
+                reason="",
+                updated_us=self._time_us if loses else order.updated_us,
+            )
+        if not loses:
+            return touched.state
+        before = touched.state.prevented_quantity
+        lots = event.quantity_lots + (0 if before is None else terms.quantity_to_lots(before))
+        return msgspec.structs.replace(
+            touched.state,
+            remaining_quantity=terms.quantity_text(left_lots),
+            prevented_quantity=terms.quantity_text(lots),
+            updated_us=self._time_us,
+        )
 
     def _traded(self, event: Traded, step: _Step) -> None:
         terms, market = step.terms, step.market
@@ -201,15 +308,17 @@ class Outcome:
             maker_fee,
             taker_fee,
             self._time_us,
+            event.is_auction,
         )
-        step.told.trades.append(trade)
+        if taker.order_id in step.own:
+            step.told.trades.append(trade)
         market.trades.append(trade)
-        trade_id = self._settle_trade(
+        trade_id = self.settle_trade(
             event, terms, market, trade, buyer.account_id, seller.account_id
         )
         if rebate:
-            self._settle_rebate(event, terms, market, trade_id)
-        left_lots = (maker.quantity_lots or 0) - event.maker_filled_lots
+            self.settle_rebate(event, terms, market, trade_id)
+        left_lots = event.maker_left_lots
         state = order_state(
             maker,
             terms,
@@ -225,8 +334,7 @@ class Outcome:
         state = order_state(
             taker,
             terms,
-            # A market order by quote amount has no quantity.
-            remaining_lots=max(0, (taker.quantity_lots or 0) - event.taker_filled_lots),
+            remaining_lots=event.taker_left_lots,
             filled_lots=event.taker_filled_lots,
             filled_quote_units=event.taker_filled_quote_units,
             status=event.taker_status,
@@ -236,78 +344,7 @@ class Outcome:
         self._touch(taker, terms, state)
         market.changes.append(wire.OrderChange("trade", state, event.sequence, False))
 
-    # --- money --------------------------------------------------------------------------------
-
-    def _settle_trade(
-        self,
-        event: Traded,
-        terms: MarketTerms,
-        market: MarketOutcome,
-        trade: wire.TradeState,
-        buyer_id: int,
-        seller_id: int,
-    ) -> int:
-        """Record a trade's row, its ledger transaction and its movements; return the id of both."""
-        base_id, quote_id = terms.base.asset_id, terms.quote.asset_id
-        base, quote = event.base_units, event.quote_units
-        buyer_fee, seller_fee = event.buyer_fee_units, event.seller_fee_units
-        change = self._change
-        spent = change(market, (buyer_id, quote_id))
-        spent.locked_units -= event.buyer_hold_units
-        spent.available_units += event.buyer_hold_units - quote
-        change(market, (buyer_id, base_id)).available_units += base - buyer_fee
-        change(market, (seller_id, base_id)).locked_units -= base
-        change(market, (seller_id, quote_id)).available_units += quote - seller_fee
-        trade_id = self._ids.next()
-        entries = self.entries
-        entries.append(EntryRow(trade_id, buyer_id, base_id, "trade", base))
-        entries.append(EntryRow(trade_id, buyer_id, quote_id, "trade", -quote))
-        entries.append(EntryRow(trade_id, seller_id, base_id, "trade", -base))
-        entries.append(EntryRow(trade_id, seller_id, quote_id, "trade", quote))
-        if buyer_fee:
-            entries.append(EntryRow(trade_id, buyer_id, base_id, "fee", -buyer_fee))
-            entries.append(EntryRow(trade_id, self._fee_account_id, base_id, "fee", buyer_fee))
-        if seller_fee:
-            entries.append(EntryRow(trade_id, seller_id, quote_id, "fee", -seller_fee))
-            entries.append(EntryRow(trade_id, self._fee_account_id, quote_id, "fee", seller_fee))
-        self.transaction_rows.append(f"{trade_id}\ttrade\t{trade_id}\t{self._time_text}")
-        self.trade_rows.append(trade_row(trade_id, trade, self._time_text))
-        return trade_id
-
-    def _settle_rebate(
-        self, event: Traded, terms: MarketTerms, market: MarketOutcome, trade_id: int
-    ) -> None:
-        """Give the maker its part of the taker's fee, out of the account that has collected it."""
-        asset = terms.base if event.taker.terms.side == "buy" else terms.quote
-        maker_id, rebate = event.maker.account_id, event.rebate_units
-        self._change(market, (maker_id, asset.asset_id)).available_units += rebate
-        self.entries.append(
-            EntryRow(trade_id, self._fee_account_id, asset.asset_id, "fee", -rebate)
-        )
-        self.entries.append(EntryRow(trade_id, maker_id, asset.asset_id, "fee", rebate))
-
-    def _move(
-        self,
-        market: MarketOutcome,
-        order: Order,
-        terms: MarketTerms,
-        available_units: int,
-        locked_units: int,
-    ) -> None:
-        """Move between available and locked of the asset that the order pays with."""
-        if available_units == 0 and locked_units == 0:
-            return
-        asset = terms.quote if order.terms.side == "buy" else terms.base
-        change = self._change(market, (order.account_id, asset.asset_id))
-        change.available_units += available_units
-        change.locked_units += locked_units
-
-    def _change(self, market: MarketOutcome, key: BalanceKey) -> BalanceChange:
-        market.balance_keys[key] = None
-        change = self.changes.get(key)
-        if change is None:
-            change = self.changes[key] = BalanceChange()
-        return change
+    # --- orders -------------------------------------------------------------------------------
 
     def _touch(self, order: Order, terms: MarketTerms, state: wire.OrderState) -> TouchedOrder:
         touched = self.orders.get(order.order_id)
@@ -318,6 +355,18 @@ class Outcome:
         return touched
 
 
+def _filled_by_then(maker: Order, events: list[Event]) -> tuple[int, int]:
+    """Return the lots and the amount of a maker's fills before its first one in a command."""
+    if maker.reason != "self_trade":  # it is open still, or was: somebody may meet it later
+        for event in events:
+            if isinstance(event, Traded) and event.maker is maker:
+                return (
+                    event.maker_filled_lots - event.quantity_lots,
+                    event.maker_filled_quote_units - event.quote_units,
+                )
+    return maker.filled_lots, maker.filled_quote_units
+
+
 _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     DepthChanged: Outcome._depth,
     Traded: Outcome._traded,
@@ -325,4 +374,10 @@ _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     OrderClosed: Outcome._closed,
     OrderAmended: Outcome._amended,
     MarketChanged: Outcome._phase,
+    OrderTriggered: Outcome._triggered,
+    OrderShifted: Outcome._shifted,
+    TrailMoved: Outcome._trail,
+    Prevented: Outcome._prevented,
+    ListDone: Outcome._list_done,
+    ProtectionChanged: Outcome._protection,
 }

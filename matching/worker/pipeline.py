@@ -16,8 +16,8 @@ from matching.commands import kind_of
 from matching.engine.undo import START
 from matching.worker.batch import Batches
 from matching.worker.decide import Decision, Figures
-from matching.worker.due import DueSwitches
-from matching.worker.entries import Entry
+from matching.worker.due import Due
+from matching.worker.entries import Entry, own_entry
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Result
 from matching.worker.settlement import Batch, Settlement
@@ -65,7 +65,7 @@ class Pipeline:
         self._telling = telling
         self._batches = batches
         self._flight_min = flight_min
-        self._due = DueSwitches()
+        self._due = Due()
         self._thread: ThreadPoolExecutor | None = None
         self._flight: Flight | None = None
 
@@ -202,9 +202,18 @@ class Pipeline:
     def fire_due(self) -> None:
         """Settle what is due by the clock, whether or not the queue can be reached."""
         memory = self._memory
-        engine = memory.context.engine
-        if self._due.are_due(engine, memory.clock_us()):
-            self.land()  # it may put off what is due
-            entries = self._due.take(engine, memory.clock_us(), memory.position.last_stream_id)
-            if entries:
-                self._batches.settle(entries)
+        context = memory.context
+        if not self._due.are_due(context.engine, memory.clock_us()):
+            return
+        self.land()  # it may put off what is due
+        commands = self._due.take(context.engine, memory.clock_us())
+        if not commands:
+            return
+        stream_id, before = memory.position.last_stream_id, dict(context.event_sequences)
+        self._batches.settle([own_entry(command, stream_id) for command in commands])
+        after = context.event_sequences
+        self._due.go_on(
+            command
+            for command in commands
+            if before.get(command.market_id) != after.get(command.market_id)
+        )

@@ -1,7 +1,7 @@
 """Rebuild a shard from the tables: everything the engine remembers is in them at commit."""
 
 from collections.abc import Callable, Set
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import psycopg
 import structlog
@@ -10,13 +10,15 @@ from psycopg import IsolationLevel
 from accounts.money import ledger
 from matching.engine import Engine, EngineError
 from matching.engine.orders import Order
-from matching.engine.rules import MarketSnapshot
+from matching.engine.rules import MarketSnapshot, Protection, TrailMark
 from matching.engine.undo import SwitchName
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.markets import MARKETS, STATES, terms_of
 from matching.rows.orders import OPEN_ORDERS, open_order_of, ticks_of
+from matching.rows.protections import PROTECTIONS, protection_of
 from matching.rows.switches import SWITCHES, switch_of
+from matching.rows.trails import TRAILS, trail_of
 from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
 from zavora.foundation.errors import InvariantBroken, ZavoraError
@@ -29,6 +31,20 @@ PART_MAX_MS: Final = 30_000
 
 log = structlog.get_logger(__name__)
 
+Read = TypeVar("Read")
+
+
+class _State(NamedTuple):
+    """A market's counters, last price and auction."""
+
+    event_sequence: int
+    depth_sequence: int
+    trade_sequence: int
+    last_price: str | None
+    trigger_sequence: int
+    static_price: str | None
+    auction_ends_us: int | None
+
 
 class _Stored(NamedTuple):
     """What the tables hold of a shard, read in one snapshot."""
@@ -36,8 +52,10 @@ class _Stored(NamedTuple):
     position: Position
     assets: dict[int, AssetTerms]
     terms: dict[int, MarketTerms]
-    states: dict[int, tuple[int, int, int, str | None]]
+    states: dict[int, _State]
     orders: list[Order]
+    trails: dict[int, list[TrailMark]]
+    protections: dict[int, list[tuple[int, Protection]]]
     switches: list[tuple[SwitchName, int]]
     fee_account_id: int
     # Markets whose rows cannot be read, by id, with their symbols: the others do not wait for them.
@@ -58,6 +76,16 @@ def load_shard(
     """
     with connection.cursor() as cursor:
         ledger.ensure_fee_account(cursor, shard_id)
+    return load_committed(connection, shard_id, keep_lease=keep_lease)
+
+
+def load_committed(
+    connection: "psycopg.Connection[Any]",
+    shard_id: int,
+    *,
+    keep_lease: Callable[[], None] = lambda: None,
+) -> tuple[ShardContext, Position]:
+    """Do the same for somebody who only looks, beside the worker that owns the shard."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -88,9 +116,22 @@ def _read_shard(
     states = _read_states(cursor, terms)
     fee_account_id = ledger.read_fee_account(cursor, shard_id)
     orders = _read_open_orders(cursor, terms, keep_lease, set_aside)
+    trails = _read_by_market(cursor, TRAILS, trail_of, terms, set_aside)
+    protections = _read_by_market(cursor, PROTECTIONS, protection_of, terms, set_aside)
     cursor.execute(SWITCHES, (shard_id,))
     switches = [switch_of(row) for row in cursor.fetchall()]
-    return _Stored(position, assets, terms, states, orders, switches, fee_account_id, set_aside)
+    return _Stored(
+        position,
+        assets,
+        terms,
+        states,
+        orders,
+        trails,
+        protections,
+        switches,
+        fee_account_id,
+        set_aside,
+    )
 
 
 def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
@@ -108,7 +149,7 @@ def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
         scales={asset.asset_id: asset.scale for asset in stored.assets.values()},
         fee_account_id=stored.fee_account_id,
         journal_sequence=position.journal_sequence,
-        event_sequences={market_id: state[0] for market_id, state in states.items()},
+        event_sequences={id_: state.event_sequence for id_, state in states.items()},
         last_batch_us=position.last_batch_us,
         set_aside=stored.set_aside,
     )
@@ -130,16 +171,10 @@ def _loaded_engine(stored: _Stored) -> Engine:
 
 
 def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
-    engine, states = Engine(), stored.states
+    engine = Engine()
     engine.load(
         markets=[
-            MarketSnapshot(
-                rules=market.integers,
-                phase=market.rules.phase,  # type: ignore[arg-type]
-                trade_sequence=states[market_id][2],
-                depth_sequence=states[market_id][1],
-                last_price_ticks=_last_ticks(states[market_id][3], market),
-            )
+            _snapshot_of(market, stored)
             for market_id, market in stored.terms.items()
             if market_id in market_ids
         ],
@@ -147,6 +182,22 @@ def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
         switches=stored.switches,
     )
     return engine
+
+
+def _snapshot_of(market: MarketTerms, stored: _Stored) -> MarketSnapshot:
+    state = stored.states[market.market_id]
+    return MarketSnapshot(
+        rules=market.integers,
+        phase=market.rules.phase,  # type: ignore[arg-type]
+        trade_sequence=state.trade_sequence,
+        depth_sequence=state.depth_sequence,
+        last_price_ticks=_last_ticks(state.last_price, market),
+        trigger_sequence=state.trigger_sequence,
+        trails=tuple(stored.trails.get(market.market_id, ())),
+        static_ticks=_last_ticks(state.static_price, market),
+        auction_ends_us=state.auction_ends_us,
+        protections=tuple(stored.protections.get(market.market_id, ())),
+    )
 
 
 def _last_ticks(text: str | None, market: MarketTerms) -> int | None:
@@ -184,11 +235,28 @@ def _read_terms(
     return terms
 
 
-def _read_states(
-    cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]
-) -> dict[int, tuple[int, int, int, str | None]]:
+def _read_states(cursor: "psycopg.Cursor[Any]", terms: dict[int, MarketTerms]) -> dict[int, _State]:
     cursor.execute(STATES, (list(terms),))
-    return {row[0]: (row[1], row[2], row[3], row[4]) for row in cursor.fetchall()}
+    return {row[0]: _State(*row[1:]) for row in cursor.fetchall()}
+
+
+def _read_by_market(
+    cursor: "psycopg.Cursor[Any]",
+    statement: str,
+    convert: "Callable[[Any, MarketTerms], Read]",
+    terms: dict[int, MarketTerms],
+    set_aside: dict[int, str],
+) -> "dict[int, list[Read]]":
+    """Return rows of markets, whose ids come first, as the engine takes them, by market."""
+    cursor.execute(statement, (list(terms),))
+    found: dict[int, list[Read]] = {}
+    for row in cursor.fetchall():
+        market = terms[row[0]]
+        try:
+            found.setdefault(row[0], []).append(convert(row, market))
+        except (InvariantBroken, NotExact) as error:
+            _set_aside(set_aside, market.market_id, market.symbol, error)
+    return found
 
 
 def _read_open_orders(

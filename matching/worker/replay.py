@@ -1,11 +1,14 @@
-"""Replay a shard's journal through a fresh engine and hold the result against the tables.
+"""Replay a shard's journal and hold the result against the tables.
 
-The same commands, given the same figures, must give the same orders, trades, trade and fee entries
-and holds. Everything is read in one REPEATABLE READ snapshot, so a live worker does not disturb it.
+Through a fresh engine, or from a checkpoint on. The same commands, given the same figures, must
+give the same orders, trades, trade and fee entries and holds, and the same engine at every
+checkpoint that is passed. Everything is read in one REPEATABLE READ snapshot, so a live worker does
+not disturb it.
 """
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
@@ -20,14 +23,21 @@ from matching.engine import Engine, EngineError
 from matching.engine.events import Event, OrderRejected
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.checkpoints import CheckpointRow, list_rows
 from matching.rows.entries import EntryRow
 from matching.rows.journal import READ_JOURNAL, Recorded
+from matching.rows.lists import COMPARED_LISTS, read_lists
+from matching.rows.lists import compared as compared_list
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
+from matching.rows.prevented import COMPARED_PREVENTED
+from matching.rows.prevented import compared as compared_prevented
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
+from matching.worker.checkpoints import choose, load_checkpoint
 from matching.worker.lease import read_position
 from matching.worker.outcome import Outcome, Told
+from matching.worker.passing import Passing
 from matching.worker.rebuild import load_context, read_assets
 from zavora.foundation.errors import InvariantBroken
 
@@ -35,12 +45,24 @@ from zavora.foundation.errors import InvariantBroken
 CHUNK_MAX: Final = 2_000
 # A report that goes on for ever helps nobody.
 DIFFERENCES_MAX: Final = 50
+# How many rows of the journal are fetched at a time, and after how many it is told how far it is.
+JOURNAL_ROWS: Final = 5_000
+PROGRESS_EVERY: Final = 10_000
+# A replay holds nothing but its snapshot, and says nothing to the server while it loads a book.
+PAUSE_MAX_MS: Final = 600_000
 
 
 class Verified(msgspec.Struct):
-    """What a replay found. ``differences`` is empty where journal and tables agree."""
+    """What a replay found. ``differences`` is empty where journal and tables agree.
+
+    ``checkpoint``: the one that it began from; 0: the beginning. ``passed``: how many it came by,
+    ``unread``: of how many nothing can be said, because another version wrote them.
+    """
 
     shard_id: int
+    checkpoint: int = 0
+    passed: int = 0
+    unread: int = 0
     commands: int = 0
     orders: int = 0
     trades: int = 0
@@ -53,20 +75,30 @@ def verify_shard(
     connection: "psycopg.Connection[Any]",
     shard_id: int,
     *,
-    progress: Callable[[int], None] = lambda commands: None,
+    start: int | str | None = None,
+    progress: Callable[[int, int], None] = lambda commands, of: None,
 ) -> Verified:
-    """Replay a shard's journal on a connection of its own; reads only."""
+    """Replay a shard's journal on a connection of its own; reads only.
+
+    ``start``: the id of a checkpoint to begin from, or ``LATEST``. Raises NoCheckpoint, and Unsound
+    where that one cannot be begun from. ``progress`` is told how many commands are done, and of how
+    many.
+    """
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {PAUSE_MAX_MS}")
         replay = _Replay(cursor, shard_id)
+        if start is not None:
+            replay.begin_from(choose(cursor, shard_id, start))
+        replay.note_checkpoints(list_rows(cursor, shard_id))
         with connection.cursor(name="journal") as journal:
-            journal.itersize = 5_000
-            journal.execute(READ_JOURNAL, (shard_id,))
+            journal.itersize = JOURNAL_ROWS
+            journal.execute(READ_JOURNAL, (shard_id, replay.last_id))
             for row in journal:
                 replay.take(Recorded(*row))
-                if replay.found.commands % 10_000 == 0:
-                    progress(replay.found.commands)
+                if replay.found.commands % PROGRESS_EVERY == 0:
+                    progress(replay.found.commands, replay.commands_ahead)
         replay.finish()
     return replay.found
 
@@ -83,16 +115,63 @@ class _Replay:
         self._stored_hash = self._hash_of_tables()
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
+        self._prevented: list[wire.PreventedState] = []
+        self._last_prevented_id = 0
+        self._open_lists: dict[int, wire.ListState] = {}
+        self._done_lists: dict[int, wire.ListState] = {}
+        # Where it began, and the last command that it has come to.
+        self.last_id = 0
+        self._start = self._sequence = 0
+        self._passing = Passing(cursor, [])
+        self._ids = IdSequence(shard_id=shard_id, last=0)
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    @property
+    def commands_ahead(self) -> int:
+        """Return how many commands there are from where it began."""
+        return self._position.journal_sequence - self._start
+
+    def begin_from(self, row: CheckpointRow) -> None:
+        """Take up what a checkpoint holds, of which nothing is known but its own hash."""
+        loaded = load_checkpoint(self._cursor, row)
+        self.found.checkpoint = row.id
+        self.engine, self._terms = loaded.engine, loaded.terms
+        self._start = self._sequence = row.journal_sequence
+        self.last_id = self._last_prevented_id = loaded.last_id
+        # How they were placed is before it; whether they are done is not.
+        list_ids = [list_id for market in self.engine.markets() for list_id in market.lists]
+        self._open_lists = read_lists(self._cursor, list_ids)
+
+    def note_checkpoints(self, rows: list[CheckpointRow]) -> None:
+        """Take up which ones are to be passed; others of where it begins are passed at once."""
+        self._passing = Passing(
+            self._cursor,
+            (
+                row
+                for row in rows
+                if row.journal_sequence >= self._start and row.id != self.found.checkpoint
+            ),
+        )
+        self._pass_checkpoints()
+
+    def _pass_checkpoints(self) -> None:
+        for difference in self._passing.differences(self._sequence, self.engine, self._terms):
+            self._differ(difference)
 
     # --- the journal --------------------------------------------------------------------------
 
     def take(self, row: Recorded) -> None:
         """Apply one journaled command and hold its outcome against what was recorded."""
         self.found.commands += 1
-        if row.sequence != self.found.commands:
-            self._differ(f"journal: expected sequence {self.found.commands}, found {row.sequence}")
-        if not row.reached_engine:
-            return
+        self._sequence += 1
+        if row.sequence != self._sequence:
+            self._differ(f"journal: expected sequence {self._sequence}, found {row.sequence}")
+        if row.reached_engine:
+            self._replay(row)
+        self._pass_checkpoints()
+
+    def _replay(self, row: Recorded) -> None:
         command = decode_command(row.body)
         try:
             outcome, reason = self._apply(command, row)
@@ -108,6 +187,10 @@ class _Replay:
             self._compare_orders()
         if len(self._trades) >= CHUNK_MAX:
             self._compare_trades()
+        if len(self._done_lists) >= CHUNK_MAX:
+            self._compare_lists(self._done_lists, are_done=True)
+        if len(self._prevented) >= CHUNK_MAX:
+            self._compare_prevented(len(self._prevented))
 
     def _apply(self, command: WireCommand, row: Recorded) -> tuple[str, str]:
         """Run a command through its kind, as the worker did, with what it was given then."""
@@ -116,7 +199,7 @@ class _Replay:
         given = row.given(None if asset is None else asset.scale)
         steps = kind.steps(command, given, self)
         outcome = Outcome(
-            ids=IdSequence(shard_id=self.shard_id, last=0),
+            ids=self._ids,
             fee_account_id=self._fee_account_id,
             time_us=row.time_us,
             time_text="",
@@ -125,14 +208,18 @@ class _Replay:
             events: list[Event] = self.engine.apply(step.command)
             if events and isinstance(events[0], OrderRejected):
                 return "rejected", events[0].reason
-            told = Told()
-            outcome.absorb(events, step.terms, 0, told)
-            self._note_trades(told.trades, outcome)
+            outcome.absorb(events, step.terms, 0, Told())
+            self._note_trades(outcome)
         for change in kind.afterwards(command, given):
             self.engine.apply(change)
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self._terms[terms.market_id] = terms
+        placed = kind.list_of(command, given)
+        if placed is not None:
+            self._open_lists[placed.id] = placed
+        for list_id in outcome.done_lists:
+            self._done_lists[list_id] = self._open_lists.pop(list_id)
         for order_id, touched in outcome.orders.items():
             if self.engine.order(order_id) is None:
                 self._closed[order_id] = touched
@@ -154,12 +241,23 @@ class _Replay:
         """Return a market's terms as of this point of the journal."""
         return self._terms[market_id]
 
-    def _note_trades(self, trades: list[wire.TradeState], outcome: Outcome) -> None:
-        entries: dict[int, list[EntryRow]] = {}
-        for entry in outcome.entries:
-            entries.setdefault(entry.trade_id, []).append(entry)
-        self._trades += zip(trades, entries.values(), strict=True)
-        outcome.entries.clear()
+    def _note_trades(self, outcome: Outcome) -> None:
+        """Take up a step's trades with their entries, told to the client or not, and who met."""
+        markets = outcome.markets.values()
+        trades = [trade for market in markets for trade in market.trades]
+        if trades or outcome.entries:
+            entries: dict[int, list[EntryRow]] = {}
+            for entry in outcome.entries:
+                entries.setdefault(entry.trade_id, []).append(entry)
+            self._trades += zip(trades, entries.values(), strict=True)
+            outcome.entries.clear()
+        for market in markets:
+            market.trades.clear()
+            for change in market.changes:
+                # Of each the maker is told, and the taker.
+                if change.prevented is not None and not change.is_maker:
+                    self._prevented.append(change.prevented)
+            market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------
 
@@ -167,17 +265,23 @@ class _Replay:
         """Compare what is left, the open orders, the counters and the engines as wholes."""
         self._compare_orders()
         self._compare_trades()
+        self._compare_lists(self._done_lists, are_done=True)
+        self._compare_lists(self._open_lists, are_done=False)
+        self._compare_prevented(len(self._prevented) + 1)  # one more would be too many
         for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
             self._closed[order.order_id] = TouchedOrder(
                 order, terms, latest_state(order, terms), False
             )
         self._compare_orders()
-        if self._position.journal_sequence != self.found.commands:
+        if self._position.journal_sequence != self._sequence:
             self._differ(
                 f"shard: says {self._position.journal_sequence} commands,"
-                f" the journal has {self.found.commands}"
+                f" the journal has {self._sequence}"
             )
+        for difference in self._passing.never_come_to():
+            self._differ(difference)
+        self.found.passed, self.found.unread = self._passing.passed, self._passing.unread
         self.found.state_hash = self.engine.state_hash()
         if self._stored_hash != self.found.state_hash:
             self._differ(
@@ -216,6 +320,30 @@ class _Replay:
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
+
+    def _compare_lists(self, lists: dict[int, wire.ListState], *, are_done: bool) -> None:
+        self._cursor.execute(COMPARED_LISTS, (list(lists),))
+        rows = {row[0]: row for row in self._cursor.fetchall()}
+        for list_id, state in lists.items():
+            replayed = compared_list(state, is_done=are_done)
+            if rows.get(list_id) != replayed:
+                self._differ(f"list {list_id}: stored {rows.get(list_id)}, replayed {replayed}")
+        lists.clear()
+
+    def _compare_prevented(self, limit: int) -> None:
+        """Hold who met against as many rows, which have ids that a replay does not know."""
+        markets = list(self._terms)
+        self._cursor.execute(COMPARED_PREVENTED, (markets, self._last_prevented_id, limit))
+        rows = self._cursor.fetchall()
+        replayed = [compared_prevented(prevented) for prevented in self._prevented]
+        stored = [row[1:] for row in rows]
+        if stored != replayed:
+            pairs = zip_longest(stored, replayed)
+            first = next(pair for pair in pairs if pair[0] != pair[1])
+            self._differ(f"prevented match: stored {first[0]}, replayed {first[1]}")
+        if rows:
+            self._last_prevented_id = rows[-1][0]
+        self._prevented.clear()
 
     def _compare_trade(
         self,

@@ -22,17 +22,23 @@ from accounts.notices import BalanceState
 from matching import wire
 from matching.commands.room import BOUNDS, Crowded
 from matching.models import Event
+from matching.rows.conditions import CONDITIONS, UPDATE_CONDITIONS
 from matching.rows.entries import EntryRow, entry_row
 from matching.rows.journal import JOURNAL
 from matching.rows.keys import KEYS, READ_KEYS, bindings_of
+from matching.rows.lists import LISTS, end_lists
 from matching.rows.markets import MarketCounters, write_market, write_states
-from matching.rows.orders import AMEND_ORDERS, ORDERS, UPDATE_ORDERS
+from matching.rows.orders import AMEND_ORDERS, ORDERS, SHIFT_ORDERS, UPDATE_ORDERS
+from matching.rows.prevented import PREVENTED
+from matching.rows.protections import write_protections
 from matching.rows.switches import write_switches
 from matching.rows.trades import TRADES
+from matching.rows.trails import write_trails
 from matching.worker import lease
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry, keys_of, submitting_accounts
 from matching.worker.lease import LeaseLost, Position
+from matching.worker.lists import lists_by_market
 from zavora.foundation.rows import RowCounts, array_text, array_text_quoted, write_rows
 
 # A payload is large: as a parameter it travels as it is, in a row of text as twice its size.
@@ -137,7 +143,15 @@ def write(
             _write_orders(cursor, decision, counts)
             write_rows(cursor, TRADES, outcome.trade_rows)
             write_rows(cursor, JOURNAL, decision.journal_rows)
+            write_rows(cursor, PREVENTED, outcome.prevented_rows)
+            write_rows(cursor, LISTS, decision.rows.new_lists)
+            write_trails(connection, outcome.trails, counts)
+            if outcome.protections:
+                write_protections(connection, outcome.protections, counts)
             write_switches(connection, context.shard_id, outcome.switches, counts)
+            ended = None
+            if decision.rows.ended_lists:
+                ended = end_lists(connection, decision.rows.ended_lists, decision.time_text)
             # Balances last: other shards wait for them until this batch has committed.
             locked = {}
             if outcome.changes:
@@ -149,6 +163,7 @@ def write(
             raise KeysTaken from error
         raise
     counts.check()
+    lists = lists_by_market(decision, [] if ended is None else ended.fetchall())
     _require_funds(outcome.changes, locked)
     with _together(connection, decision):
         copy_ledger(
@@ -165,7 +180,7 @@ def write(
             time_us=decision.time_us,
             counts=counts,
         )
-        settled = _write_markets(cursor, context, decision, balances, counts)
+        settled = _write_markets(cursor, context, decision, balances, lists, counts)
         advanced = lease.advance(
             connection,
             shard_id=context.shard_id,
@@ -220,6 +235,23 @@ def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: Row
             rows=len(rows.amended_ids),
             what="amended orders",
         )
+    if rows.shifted_ids:
+        counts.execute(
+            connection,
+            SHIFT_ORDERS,
+            rows.shifted,
+            rows=len(rows.shifted_ids),
+            what="orders of lists",
+        )
+    write_rows(cursor, CONDITIONS, rows.new_conditions)
+    if rows.conditions_ids:
+        counts.execute(
+            connection,
+            UPDATE_CONDITIONS,
+            rows.conditions,
+            rows=len(rows.conditions_ids),
+            what="conditions of orders",
+        )
 
 
 def _entry_rows(
@@ -260,6 +292,7 @@ def _write_markets(
     context: ShardContext,
     decision: Decision,
     balances: list[BalanceState],
+    lists: dict[int, list[wire.ListState]],
     counts: RowCounts,
 ) -> Settled:
     """Write changed rules, counters and the events of all markets touched."""
@@ -282,9 +315,14 @@ def _write_markets(
                 touched.depth,
                 touched.trades,
                 wire.encode(
-                    wire.PrivatePart(touched.changes, [by_key[key] for key in touched.balance_keys])
+                    wire.PrivatePart(
+                        touched.changes,
+                        [by_key[key] for key in touched.balance_keys],
+                        lists.get(market_id, []),
+                    )
                 ),
                 touched.phase,
+                decision.rows.auctions.get(market_id),
             )
         )
         events.append((market_id, payload))

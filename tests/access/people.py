@@ -218,6 +218,7 @@ class People:
         self._addresses: dict[str, list[int]] = made["addresses"]
         self.doomed_address = self._addresses["owner"].pop()
         self._frozen_orders = [self.new_order("frozen") for _ in range(6)]
+        self._frozen_lists = [self.new_list("frozen") for _ in range(6)]
         self.listen_keys = {"nobody": "y" * 60, "unknown": "x" * 60}
         self.listen_keys |= {name: self.listen_key(name) for name in ("revoked", "ended")}
         self._end_keys()
@@ -302,6 +303,21 @@ class People:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["data"]["order"]["id"])
 
+    def list_of_orders(self, caller: str) -> str:
+        """Return the id of a list of orders there, of its own for each attempt."""
+        return self._frozen_lists.pop() if caller == "frozen" else self.new_list("all")
+
+    def new_list(self, token: str) -> str:
+        """Place a list of orders of which the first rests."""
+        account = self.accounts["frozen" if token == "frozen" else "owner"]
+        answer = self.http.post(
+            "/api/v1/orders/lists",
+            json=order_list(account),
+            headers={"Authorization": f"Bearer {self.tokens[token]}"},
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["data"]["list"]["id"])
+
     def is_open(self, order_id: str) -> bool:
         """Return whether an order of the owner's still rests."""
         answer = self.http.get(f"/api/v1/orders/{order_id}", headers=self.headers("read"))
@@ -341,6 +357,13 @@ def order(account: str) -> dict[str, Any]:
     """Return the body of an order that rests far below the market."""
     body = {"user_id": account, "market": "BTC/EUR", "side": "buy", "order_type": "Limit"}
     return {**body, "price": "1", "quantity": "1"}
+
+
+def order_list(account: str) -> dict[str, Any]:
+    """Return the body of a list: an order that rests so, and one that follows when it fills."""
+    bought = {"side": "buy", "order_type": "Limit", "price": "1", "quantity": "1"}
+    orders = [bought, {**bought, "side": "sell", "price": "1000"}]
+    return {"user_id": account, "market": "BTC/EUR", "kind": "OTO", "orders": orders}
 
 
 @contextmanager

@@ -59,9 +59,11 @@ SESSIONS: Final = ("session", "no CSRF", "other session", "viewer", "trader")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 V1: Final[Mapping[str, Rule]] = {
     "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
+    "DELETE /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
     "DELETE /api/v1/keys/<key>": OWN_AT_SESSION,
     "DELETE /api/v1/orders/<order>": SHARED_TRADE,
+    "DELETE /api/v1/orders/lists/<list>": SHARED_TRADE,
     "GET /api/v1/accounts": READ,
     "GET /api/v1/accounts/<account>": SHARED_READ,
     "GET /api/v1/accounts/<account>/addresses": OWN_READ,
@@ -69,7 +71,9 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/fees": SHARED_READ,
     "GET /api/v1/accounts/<account>/ledger": SHARED_READ,
     "GET /api/v1/accounts/<account>/liabilities/<snapshot>": OWN_READ,
+    "GET /api/v1/accounts/<account>/order-lists": SHARED_READ,
     "GET /api/v1/accounts/<account>/orders": SHARED_READ,
+    "GET /api/v1/accounts/<account>/protections/<market>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
@@ -86,6 +90,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/markets/<market>/trades": ANYBODY,
     "GET /api/v1/markets/tickers": ANYBODY,
     "GET /api/v1/orders/<order>": SHARED_READ,
+    "GET /api/v1/orders/lists/<list>": SHARED_READ,
     "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
@@ -95,6 +100,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/accounts": UNLIMITED,
     "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
     "POST /api/v1/accounts/<account>/deposit": OWN_TRADE,
+    "POST /api/v1/accounts/<account>/protections/<market>/reset": SHARED_TRADE,
     "POST /api/v1/accounts/<account>/reports": SHARED_READ,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
     "POST /api/v1/keys": AT_SESSION,
@@ -102,7 +108,10 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/orders/<order>": SHARED_TRADE,
     "POST /api/v1/orders/batch": SHARED_TRADE,
     "POST /api/v1/orders/cancel-all": SHARED_TRADE,
+    "POST /api/v1/orders/lists": SHARED_TRADE,
+    "POST /api/v1/orders/preview": SHARED_READ,
     "POST /api/v1/transfers": OWN_UNLIMITED,
+    "PUT /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
 }
 
 
@@ -148,11 +157,13 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
 FROZEN_REFUSES: Final = (
     "POST /api/v1/orders",
     "POST /api/v1/orders/batch",
+    "POST /api/v1/orders/lists",
     "PATCH /api/v1/orders/<order>",
     "POST /api/v1/accounts/<account>/deposit",
     "POST /api/v1/accounts/<account>/withdraw",
     "POST /api/v1/transfers",
     "placeOrder",
+    "placeOrderList",
     "amendOrder",
 )
 
@@ -169,11 +180,14 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "cancelAllAfter": TRADE,
     "cancelOnDisconnect": TRADE,
     "cancelOrder": SHARED_TRADE,
+    "cancelOrderList": SHARED_TRADE,
     "getOrderBook": ANYBODY,
     "getTicker": ANYBODY,
     "getTrades": ANYBODY,
     "ping": ANYBODY,
     "placeOrder": SHARED_TRADE,
+    "placeOrderList": SHARED_TRADE,
+    "previewOrder": SHARED_READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,
@@ -216,20 +230,25 @@ COMPAT_CALLERS: Final = (
 COMPAT: Final[Mapping[str, Rule]] = {
     "DELETE /api/v3/openOrders": TRADE,
     "DELETE /api/v3/order": TRADE,
+    "DELETE /api/v3/orderList": TRADE,
     "DELETE /api/v3/userDataStream": NAMED_KEY,
     "GET /api/v3/account": READ,
     "GET /api/v3/account/commission": READ,
     "GET /sapi/v1/asset/tradeFee": READ,
     "GET /api/v3/aggTrades": ANYBODY,
     "GET /api/v3/allOrders": READ,
+    "GET /api/v3/allOrderList": READ,
     "GET /api/v3/avgPrice": ANYBODY,
     "GET /api/v3/depth": ANYBODY,
     "GET /api/v3/exchangeInfo": ANYBODY,
     "GET /api/v3/historicalTrades": ANYBODY,
     "GET /api/v3/klines": ANYBODY,
+    "GET /api/v3/myPreventedMatches": READ,
     "GET /api/v3/myTrades": READ,
+    "GET /api/v3/openOrderList": READ,
     "GET /api/v3/openOrders": READ,
     "GET /api/v3/order": READ,
+    "GET /api/v3/orderList": READ,
     "GET /api/v3/ping": ANYBODY,
     "GET /api/v3/rateLimit/order": READ,
     "GET /api/v3/ticker/24hr": ANYBODY,
@@ -245,10 +264,14 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /sapi/v1/sub-account/universalTransfer": READ,
     "POST /api/v3/order": TRADE,
     "POST /api/v3/order/cancelReplace": TRADE,
+    "POST /api/v3/order/oco": TRADE,
     "POST /api/v3/order/test": TRADE,
     "POST /api/v3/orderList/oco": TRADE,
+    "POST /api/v3/orderList/oto": TRADE,
+    "POST /api/v3/orderList/otoco": TRADE,
     "POST /api/v3/userDataStream": NAMED_KEY,
     "POST /sapi/v1/sub-account/universalTransfer": UNLIMITED,
+    "PUT /api/v3/order/amend/keepPriority": TRADE,
     "PUT /api/v3/userDataStream": NAMED_KEY,
 }
 # Methods of the WebSocket API, and the calls of REST that they stand for, with their rules.
@@ -271,11 +294,20 @@ WS_API_OF_REST: Final[Mapping[str, str]] = {
     "order.status": "GET /api/v3/order",
     "order.cancel": "DELETE /api/v3/order",
     "order.cancelReplace": "POST /api/v3/order/cancelReplace",
+    "order.amend.keepPriority": "PUT /api/v3/order/amend/keepPriority",
     "openOrders.status": "GET /api/v3/openOrders",
     "openOrders.cancelAll": "DELETE /api/v3/openOrders",
+    "orderList.place": "POST /api/v3/order/oco",
     "orderList.place.oco": "POST /api/v3/orderList/oco",
+    "orderList.place.oto": "POST /api/v3/orderList/oto",
+    "orderList.place.otoco": "POST /api/v3/orderList/otoco",
+    "orderList.cancel": "DELETE /api/v3/orderList",
+    "orderList.status": "GET /api/v3/orderList",
+    "openOrderLists.status": "GET /api/v3/openOrderList",
+    "allOrderLists": "GET /api/v3/allOrderList",
     "allOrders": "GET /api/v3/allOrders",
     "myTrades": "GET /api/v3/myTrades",
+    "myPreventedMatches": "GET /api/v3/myPreventedMatches",
     "account.status": "GET /api/v3/account",
     "account.commission": "GET /api/v3/account/commission",
     "account.rateLimits.orders": "GET /api/v3/rateLimit/order",
@@ -306,9 +338,7 @@ WS_API_CALLERS: Final = (*COMPAT_CALLERS, "logged on")
 
 def compat_cell(_call: str, rule: Rule, caller: str) -> str:
     """Return what becomes of a call of the compatible API: yes, own, or the code of the refusal."""
-    if rule is ANYBODY:
-        return YES
-    if caller == "logged on":
+    if rule is ANYBODY or caller == "logged on":
         return YES
     if rule is SESSION_ONLY:
         return "-2015"

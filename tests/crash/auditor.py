@@ -24,11 +24,15 @@ from matching.reconcile import reconcile  # noqa: E402
 from matching.worker.connection import connect  # noqa: E402
 from matching.worker.replay import verify_shard  # noqa: E402
 
-# Levels of the open orders, best first, and the sequence that stands with them: one snapshot.
+# Levels of the orders in the book as all may see them, best first, and the sequence that stands
+# with them: one snapshot.
 BOOKS = (
-    "SELECT m.symbol, s.depth_sequence, o.side, o.price::text, sum(o.remaining_quantity)::text"
+    "SELECT m.symbol, s.depth_sequence, o.side, o.price::text,"
+    " sum(o.remaining_quantity - coalesce(c.hidden_quantity, 0))::text"
     " FROM matching_market m JOIN matching_marketstate s ON s.market_id = m.id"
-    " LEFT JOIN matching_order o ON o.market_id = m.id AND o.status IN ('new', 'partially_filled')"
+    " LEFT JOIN (matching_order o LEFT JOIN matching_orderconditions c ON c.order_id = o.id)"
+    " ON o.market_id = m.id AND o.status IN ('new', 'partially_filled')"
+    " AND coalesce(c.trigger_state, '') IN ('', 'triggered')"
     " GROUP BY 1, 2, 3, 4 ORDER BY 1, 3, 4"
 )
 

@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from tests.crash.http_client import HttpClient, Unanswered
+from tests.crash.kinds import vary
 from tests.crash.notes import Notes, OrderTold, TradeTold
 
 Result = TypeVar("Result")
@@ -141,6 +142,7 @@ class Trader:
             "quantity": market.quantity(self.draw),
             "time_in_force": self.draw.choice(("GTC", "GTC", "GTC", "GTC", "IOC", "FOK")),
         }
+        vary(body, market, self.draw)
         key = None if self.draw.random() < 0.15 else f"c-{uuid.uuid4().hex}"
         if key is not None:
             body["client_order_id"] = key
@@ -160,7 +162,7 @@ class Trader:
                     Decimal(trade["quantity"]),
                 )
             )
-        if order["status"] in ("New", "PartiallyFilled"):
+        if order["status"] in ("New", "PartiallyFilled", "Pending"):
             self.open.append((order["id"], market.symbol))
 
     async def _cancel(self) -> None:

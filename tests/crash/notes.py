@@ -13,6 +13,8 @@ from typing import Any, Final
 CLOSED: Final = ("filled", "cancelled", "expired")
 STATUS: Final = {
     "New": "new",
+    "Pending": "new",
+    "Triggered": "new",
     "PartiallyFilled": "partially_filled",
     "Filled": "filled",
     "Cancelled": "cancelled",

@@ -49,6 +49,8 @@ EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
+    *("Checkpoint", "CheckpointPart", "OrderConditions", "OrderList", "PreventedMatch"),
+    *("Protection", "TrailMark"),
     *("Payout", "ProviderEvent", "Membership", "Invitation"),
 }
 

@@ -11,11 +11,18 @@ from matching.engine.commands import (
     CancelAll,
     Command,
     ConfigureMarket,
+    Continue,
+    EndAuction,
+    Expire,
+    ListLeg,
     Place,
+    PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
 )
-from matching.engine.orders import OrderTerms
-from matching.engine.rules import IntegerRules
+from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
+from matching.engine.rules import SELF_TRADE_MODES, IntegerRules
 from tests.property.naive_book import NaiveExchange
 
 PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
@@ -56,6 +63,18 @@ class CommandMaker:
             band_ppm=pick((None, None, None, 45_678, 60_000)),
             self_trade_scope=pick(("owner", "owner", "account")),
             max_open_orders=pick((None, None, 6, 20)),
+            self_trade_mode=pick(("taker", "taker", "maker", "both", "decrement")),
+            self_trade_modes=pick((SELF_TRADE_MODES,) * 3 + (SELF_TRADE_MODES[1:],)),
+            max_trigger_orders=pick((None, None, 8, 2)),
+            max_iceberg_parts=pick((100, 100, 5)),
+            protection_ppm=pick((50_000, 0, 13_333)),
+            min_trail_bps=pick((10, 150)),
+            max_trail_bps=pick((2_000, 400)),
+            dynamic_collar_ppm=pick((None, None, 30_000, 50_000)),
+            static_collar_ppm=pick((None, None, 60_000)),
+            interruption_s=pick((1, 2)),
+            auction_ppm=pick((None, 0, 1_500, 20_000)),
+            cancels_on_close=pick((False, True)),
         )
 
     def command(self) -> Command:
@@ -63,8 +82,11 @@ class CommandMaker:
         if self.random.random() < 0.15 and (resume := self.resume()):
             return resume
         make: Callable[[], Command] = self.random.choices(
-            (self.place, self.cancel, self.amend, self.cancel_all, self.phase, self.configure),
-            (680, 100, 200, 5, 10, 5),
+            (
+                *(self.place, self.cancel, self.amend, self.cancel_all),
+                *(self.phase, self.configure, self.due, self.place_list, self.protect),
+            ),
+            (620, 90, 180, 5, 10, 5, 30, 60, 15),
         )[0]
         return make()
 
@@ -111,6 +133,9 @@ class CommandMaker:
             price = None
             if time_in_force == "ioc" and self.random.random() < 0.6:
                 quantity, budget = None, pick((1, 250, 700, 1_234, 2_500, 4_000, 30_000))
+        conditions = UNCONDITIONAL
+        if self.random.random() < 0.5:
+            conditions, time_in_force = self.conditions(order_type, time_in_force, budget, side)
         order_id = self.new_id()
         self.recent_ids = [*self.recent_ids[-40:], (market_id, account_id, order_id)]
         return Place(
@@ -124,6 +149,7 @@ class CommandMaker:
                 time_in_force,
                 post_only,
                 pick((None, None, None, None, None, "a", "b", "c", "d", "ü|'\n")),
+                conditions,
             ),
             price,
             quantity,
@@ -133,6 +159,145 @@ class CommandMaker:
             time_us=self.time_us,
             owner_id=self.owner_of(account_id),
         )
+
+    def conditions(
+        self, order_type: str, time_in_force: str, budget: int | None, side: str
+    ) -> tuple[Conditions, str]:
+        """A few conditions at a time, and the time in force that goes with them."""
+        pick = self.random.choice
+        asked: dict[str, object] = {}
+        if self.random.random() < 0.5:
+            asked["self_trade"] = pick(SELF_TRADE_MODES)
+        if time_in_force == "gtc" and self.random.random() < 0.3:
+            time_in_force = pick(("gtd", "gtd", "day"))
+            if time_in_force == "gtd":
+                asked["expires_us"] = self.time_us + pick((0, 40, 500, 3_000, 10**9))
+        if order_type == "market":
+            if self.random.random() < 0.3:
+                asked["protection_ticks"] = self.price()
+        elif self.random.random() < 0.3:
+            asked["display_lots"] = pick((1, 1, 2, 3, 7))
+        if self.random.random() < 0.4:
+            asked["slides"] = True
+        if self.random.random() < 0.5:
+            asked |= self.trigger(budget, side)
+        return Conditions(**asked), time_in_force
+
+    def trigger(self, budget: int | None, side: str) -> dict[str, object]:
+        """A price to wait for, or a distance to trail by."""
+        pick = self.random.choice
+        asked: dict[str, object] = {
+            "trigger": pick(("stop", "stop", "take_profit")),
+            "trigger_by": pick(("last", "last", "opposite")),
+        }
+        if self.random.random() < 0.6:
+            # Mostly on the side where it is not reached yet.
+            rises = (asked["trigger"] == "stop") == (side == "buy")
+            asked["trigger_ticks"] = self.price() + pick((0, 2, 5)) * (1 if rises else -1)
+        else:
+            if self.random.random() < 0.5:
+                asked["trail_ticks"] = pick((1, 1, 2, 3, 5, 2_000))
+            else:
+                asked["trail_bps"] = pick((10, 100, 150, 333, 500, 2_001))
+            if self.random.random() < 0.4:
+                asked["activation_ticks"] = self.price()
+        return asked
+
+    def place_list(self) -> Command:
+        """Two of one is to trade, or one that others follow; now and then what makes no list."""
+        pick, list_id = self.random.choice, self.new_id()
+        first = self.place()
+        side = pick(("buy", "sell"))
+        other_side = "sell" if side == "buy" else "buy"
+        quantity = self.quantity()
+        kind = pick(("oco", "oto", "otoco"))
+        legs = []
+        if kind != "oco":
+            follows = other_side if self.random.random() < 0.8 else side
+            legs.append(self.leg("working", list_id, side, quantity, waits=0.1))
+            side = follows
+            if self.random.random() < 0.3:
+                quantity = self.quantity()
+        role = "one" if kind == "oco" else "pending"
+        if kind != "oto":
+            legs.append(self.leg(role, list_id, side, quantity, waits=0.3, kind="take_profit"))
+            if self.random.random() < 0.05:
+                quantity += 1
+        legs.append(self.leg(role, list_id, side, quantity, waits=0.95))
+        market_id, account_id = first.market_id, first.account_id
+        self.recent_ids += [(market_id, account_id, leg.order_id) for leg in legs]
+        return PlaceList(
+            market_id,
+            account_id,
+            tuple(legs),
+            first.maker_ppm,
+            first.taker_ppm,
+            self.available_units(market_id, account_id, legs[0].terms.side),
+            self.time_us,
+            first.owner_id,
+        )
+
+    def leg(
+        self,
+        role: str,
+        list_id: int,
+        side: str,
+        quantity: int,
+        *,
+        waits: float,
+        kind: str = "stop",
+    ) -> ListLeg:
+        pick = self.random.choice
+        asked: dict[str, object] = {"leg": role, "list_id": list_id}
+        price: int | None = self.price()
+        if self.random.random() < waits:
+            asked |= self.trigger(None, side)
+            if self.random.random() < 0.8:
+                asked["trigger"] = kind
+            if self.random.random() < 0.6:
+                price = None
+        else:
+            # Rather not at once.
+            price += pick((0, 1, 3)) * (-1 if side == "buy" else 1)
+        if price is None and self.random.random() < 0.2:
+            asked["protection_ticks"] = self.price()
+        if self.random.random() < 0.2:
+            asked["self_trade"] = pick(SELF_TRADE_MODES)
+        if price is not None and self.random.random() < 0.2:
+            asked["display_lots"] = pick((1, 2, 3))
+        time_in_force = "ioc" if price is None else pick(("gtc",) * 6 + ("gtd", "ioc", "fok"))
+        if time_in_force == "gtd":
+            asked["expires_us"] = self.time_us + pick((40, 500, 3_000))
+        post_only = time_in_force == "gtc" and self.random.random() < 0.2
+        name = pick((None, None, None, "a", "b", "e"))
+        terms = OrderTerms(
+            None,
+            side,
+            "market" if price is None else "limit",
+            time_in_force,
+            post_only,
+            name,
+            Conditions(**asked),
+        )
+        return ListLeg(self.new_id(), terms, price, quantity)
+
+    def protect(self) -> Command:
+        pick = self.random.choice
+        market_id, account_id = pick((1, 1, 2, 3, 9)), pick(self.accounts)
+        if self.random.random() < 0.6:
+            return ResetProtection(market_id, account_id, self.time_us)
+        fills_max, lots_max = pick((None, 1, 3)), pick((None, 4, 30))
+        window_us = pick((50, 1_000, 100_000))
+        return SetProtection(market_id, account_id, fills_max, lots_max, window_us, self.time_us)
+
+    def due(self) -> Command:
+        market_id = self.random.choice((1, 1, 2, 3, 9))
+        kind = self.random.choice((Expire, Expire, Continue, EndAuction))
+        if kind is EndAuction:
+            market = self.naive.markets.get(market_id)
+            due_us = market.auction_ends if market else None
+            return EndAuction(market_id, due_us or self.time_us, self.time_us)
+        return kind(market_id, self.time_us)
 
     def owner_of(self, account_id: int) -> int:
         """Two accounts to an owner; sometimes not known, as in journals of former versions."""
@@ -186,16 +351,22 @@ class CommandMaker:
             self.new_id(),
             available_units,
             self.time_us,
+            self.price() if self.random.random() < 0.2 else None,
         )
 
     def phase(self) -> Command:
         phases = ("continuous", "halted", "post_only", "cancel_only", "pre_open", "auction")
         market_id = self.random.choice((1, 1, 2, 3, 9))
-        return SetPhase(market_id, self.random.choice((*phases, "closed")), self.time_us)
+        phase = self.random.choice((*phases, "auction", "auction", "auction", "closed"))
+        cause = self.random.choice(("operator", "operator", "clock", "system", "market"))
+        ends_us = self.time_us + 500 if self.random.random() < 0.3 else None
+        return SetPhase(market_id, phase, self.time_us, cause, ends_us)
 
     def resume(self) -> Command | None:
         """Bring a market back to trading; most of what is to be seen happens there."""
         for market_id, market in self.naive.markets.items():
+            if market.phase == "auction" and self.random.random() < 0.8:
+                continue  # so that orders gather
             if market.phase != "continuous":
                 return SetPhase(market_id, "continuous", self.time_us)
         return None
@@ -208,4 +379,5 @@ class CommandMaker:
             rules = msgspec.structs.replace(
                 rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
             )
-        return ConfigureMarket(rules, self.random.choice(("continuous", "halted")), self.time_us)
+        phase = self.random.choice(("continuous", "continuous", "halted", "auction"))
+        return ConfigureMarket(rules, phase, self.time_us)

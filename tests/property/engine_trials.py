@@ -8,28 +8,41 @@ from random import Random
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from matching.engine import Engine
+from matching.engine.auction import indicate
 from matching.engine.commands import Command, ConfigureMarket
 from matching.engine.events import (
     DepthChanged,
     Event,
-    MarketChanged,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
     OrderRejected,
+    OrderShifted,
+    OrderTriggered,
+    Prevented,
     Traded,
 )
 from matching.engine.orders import Order
 from matching.engine.rules import IntegerRules
 from tests.property.engine_commands import PAIRS, CommandMaker
-from tests.property.naive_book import NaiveExchange, NaiveTrade, Outcome
+from tests.property.engine_views import (
+    engine_order,
+    fields_of,
+    naive_entry,
+    naive_order,
+    orders_in,
+)
+from tests.property.naive_auction import indicate as naive_indicate
+from tests.property.naive_book import NaiveExchange, market_of
+from tests.property.naive_orders import Outcome
 
 ASSETS = (1, 2, 3)
 MOVES = {  # which status may follow which within one command
     "new": {"new", "partially_filled", "filled", "cancelled", "expired"},
-    "partially_filled": {"partially_filled", "filled", "cancelled"},
+    "partially_filled": {"partially_filled", "filled", "cancelled", "expired"},
 }
 
 
@@ -51,8 +64,16 @@ class Settlement:
         match event:
             case OrderPlaced(order, units) | OrderAmended(order, units):
                 self.hold(order.account_id, paid_with(order, rules), units)
-            case OrderClosed(order, units):
+            case OrderShifted(order, units):
+                self.hold(order.account_id, paid_with(order, rules), units)
+            case OrderClosed(order, units) | OrderTriggered(order, units):
                 self.hold(order.account_id, paid_with(order, rules), -units)
+            case Prevented():
+                for order, units in (
+                    (event.maker, event.maker_released_units),
+                    (event.taker, event.taker_released_units),
+                ):
+                    self.hold(order.account_id, paid_with(order, rules), -units)
             case Traded():
                 self._settle_trade(event, rules)
 
@@ -203,13 +224,13 @@ class Trial:
             assert len(events) == 1
             self.count(outcome.refusal)
             return
-        assert [naive_trade(e) for e in events if isinstance(e, Traded)] == outcome.trades
-        closed = [event.order for event in events if isinstance(event, OrderClosed)]
-        if outcome.order is None:
-            assert [order.order_id for order in closed] == outcome.cancelled
-        ranks = [EVENT_RANKS[type(event)] for event in events]
-        if not outcome.cancelled:
-            assert ranks == sorted(ranks)
+        log = list(filter(None, map(naive_entry, events)))
+        assert log == outcome.log
+        depth = [isinstance(event, DepthChanged) for event in events]
+        assert depth == sorted(depth)  # the book's changes come last
+        for entry in log:
+            self.count(" ".join(str(part) for part in entry if isinstance(part, str)))
+        self.count(f"{sum(entry[0] == 'triggered' for entry in log)} triggered")
         for order in orders_in(events):
             if order.order_id in statuses:
                 assert order.status in MOVES[statuses[order.order_id]]
@@ -220,7 +241,11 @@ class Trial:
                 assert order.hold_units == 0
         if outcome.order is not None:
             self.compare_taker(events, outcome)
-        self.count("trade" if outcome.trades else "no trade")
+        if outcome.placed:
+            placed = [event for event in events if isinstance(event, OrderPlaced)]
+            assert events[: len(placed)] == placed
+            assert [(e.order.order_id, e.hold_units) for e in placed] == outcome.placed
+            self.count(f"list of {len(placed)} {placed[0].order.terms.conditions.leg}")
 
     def compare_taker(self, events: list[Event], outcome: Outcome) -> None:
         expected = outcome.order
@@ -239,6 +264,7 @@ class Trial:
         )
         assert order.filled_quote_units == expected.spent
         self.count(f"{order.terms.order_type} {order.status} {order.reason}")
+        self.count(f"waits {order.trigger_state}" if order.trigger_state else "does not wait")
 
     def follow_depth(self, market_id: int, events: list[Event]) -> None:
         """A reader of the depth events alone must hold the same book, without a gap."""
@@ -279,25 +305,45 @@ class Trial:
         """The same orders rest in the same places, and no book is crossed."""
         for market_id, naive in self.naive.markets.items():
             market = self.engine.market(market_id)
-            resting = [
-                (o.order_id, o.price_ticks, o.remaining_lots, o.filled_lots, o.hold_units)
-                for o in market.open_orders()
+            orders = list(market.open_orders())
+            assert [engine_order(order, market) for order in orders] == [
+                naive_order(order, naive)
+                for order in (*naive.resting("buy"), *naive.resting("sell"), *naive.waiting())
             ]
-            assert resting == [
-                (o.order_id, o.price, o.remaining, o.filled, naive.held(o))
-                for side in ("buy", "sell")
-                for o in naive.open(side)
-            ]
+            if naive.waiting():
+                assert list(market.triggers.queue.values()) == [
+                    self.engine.order(order.order_id)
+                    for order in naive.turns
+                    if order.waits == "turn" and order.status == "open"
+                ]
             for side in ("buy", "sell"):
                 assert market.depth(side) == naive.depth(side)
                 assert market.depth(side, 2) == naive.depth(side)[:2]
             bids, asks = market.depth("buy", 1), market.depth("sell", 1)
-            assert not bids or not asks or bids[0][0] < asks[0][0]
+            if market.phase in ("continuous", "post_only"):
+                assert not bids or not asks or bids[0][0] < asks[0][0]
+            assert [
+                (one.fills_max, one.lots_max, one.window_us, one.fills, one.lots, one.is_tripped)
+                for _, one in sorted(market.protections.items())
+            ] == [
+                (
+                    *(one.fills_max, one.lots_max, one.window, len(one.fills)),
+                    *(sum(lots for _, lots in one.fills), one.tripped),
+                )
+                for _, one in sorted(naive.protections.items())
+            ]
+            indication, naive_one = indicate(market), naive_indicate(naive)
+            assert (None if indication is None else astuple(indication)) == naive_one
+            assert (market.static_ticks, market.auction_ends_us, market.phase) == (
+                naive.static_price,
+                naive.auction_ends,
+                naive.phase,
+            )
             assert market.last_price_ticks == naive.last_price
             assert market.trade_sequence == naive.trade_count
             for account_id in self.accounts:
                 mine = [o for o in market.open_orders() if o.account_id == account_id]
-                mine.sort(key=lambda o: o.priority)
+                mine.sort(key=lambda o: o.order_id)
                 assert market.orders_of(account_id) == mine
                 for order in mine:
                     if order.terms.client_order_id is not None:
@@ -305,77 +351,3 @@ class Trial:
                             market_id, account_id, order.terms.client_order_id
                         )
                         assert found is order
-
-
-EVENT_RANKS = {
-    OrderPlaced: 0,
-    OrderAmended: 0,
-    Traded: 1,
-    OrderClosed: 2,
-    DepthChanged: 3,
-    MarketChanged: 4,
-}
-
-
-def market_of(command: Command) -> int:
-    return command.rules.market_id if isinstance(command, ConfigureMarket) else command.market_id
-
-
-def naive_trade(event: Traded) -> NaiveTrade:
-    return NaiveTrade(
-        event.sequence,
-        event.run_sequence,
-        event.maker.order_id,
-        event.taker.order_id,
-        event.price_ticks,
-        event.quantity_lots,
-        event.buyer_fee_units,
-        event.seller_fee_units,
-        event.rebate_units,
-    )
-
-
-def orders_in(events: list[Event]) -> list[Order]:
-    """Every order that the events speak of."""
-    orders: list[Order] = []
-    for event in events:
-        if isinstance(event, OrderPlaced | OrderAmended | OrderClosed):
-            orders.append(event.order)
-        elif isinstance(event, Traded):
-            orders += [event.maker, event.taker]
-    return orders
-
-
-def fields_of(engine: Engine) -> dict[str, Any]:
-    """Everything an engine holds, inner indexes included, as plain comparable values.
-
-    Orders appear with all their fields and, to see that an undo gives back the same objects, the
-    engine's lookup is followed for each.
-    """
-    markets: dict[int, Any] = {}
-    for market in engine.markets():
-        sides = []
-        for side in (market.bids, market.asks):
-            assert list(side.levels.keys()) != [] or side.keys == []
-            assert sorted(side.levels) == side.keys
-            levels = [
-                (key, level.total_lots, list(level.orders))
-                for key, level in sorted(side.levels.items())
-            ]
-            sides.append(levels)
-        orders = [msgspec.structs.asdict(order) for order in market.open_orders()]
-        for order in market.open_orders():
-            assert engine.order(order.order_id) is order
-        by_account = {
-            account_id: sorted(mine) for account_id, mine in sorted(market._by_account.items())
-        }
-        by_client_id = {key: order.order_id for key, order in sorted(market.by_client_id.items())}
-        markets[market.rules.market_id] = (
-            market.snapshot(),
-            sides,
-            orders,
-            by_account,
-            by_client_id,
-            dict(market._totals_before),
-        )
-    return {"markets": markets, "orders": sorted(engine._orders)}

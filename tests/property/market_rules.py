@@ -20,6 +20,13 @@ FIELDS = {
     "quote",
     "self_trade_scope",
     "max_open_orders",
+    "self_trade_mode",
+    "self_trade_modes",
+    "max_trigger_orders",
+    "max_iceberg_parts",
+    "protection_ppm",
+    "min_trail_bps",
+    "max_trail_bps",
     "shard_id",
 }
 
@@ -46,6 +53,13 @@ _ODD: dict[str, st.SearchStrategy[Any]] = {
     "phase": st.sampled_from((*PHASES, "open")),
     "self_trade_scope": st.sampled_from(("account", "nobody")),
     "max_open_orders": st.sampled_from((1, 1_000, 0, 10**9)),
+    "self_trade_mode": st.sampled_from(("maker", "none", "nobody")),
+    "self_trade_modes": st.sampled_from(("taker", "none,taker", "taker,taker", "", "maker")),
+    "max_trigger_orders": st.sampled_from((0, None, 10_000, 10_001, -1)),
+    "max_iceberg_parts": st.sampled_from((1, 10_000, 10_001, 0)),
+    "protection_ppm": st.sampled_from((0, 9_000_000, 9_000_001, -1)),
+    "min_trail_bps": st.sampled_from((1, 2_000, 2_001, 0)),
+    "max_trail_bps": st.sampled_from((10, 9_999, 10_000, 9)),
 }
 
 

@@ -1,11 +1,11 @@
 """A deliberately naive exchange, written from docs/matching.md, to judge the engine by.
 
-It shares nothing with the engine but the commands: all orders in one plain list, sorted anew for
-every question; matching one lot at a time; no stored holds (what is locked is added up from the
-open orders) and no undo. Slow and easy to believe.
+It shares nothing with the engine but the commands: all orders in one plain list, looked through and
+sorted anew for every question; what an order would cost is found by letting a copy of it trade; no
+stored holds (what is locked is added up from the open orders) and no undo. Slow, easy to believe.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from matching.engine.commands import (
     Amend,
@@ -13,204 +13,116 @@ from matching.engine.commands import (
     CancelAll,
     Command,
     ConfigureMarket,
+    Continue,
+    EndAuction,
+    Expire,
     Place,
+    PlaceList,
+    ResetProtection,
     SetPhase,
+    SetProtection,
 )
-from matching.engine.rules import IntegerRules
-from tests.property.naive_fees import affordable, naive_fees
+from matching.engine.phases import may_change
+from tests.property.naive_amending import NaiveAmending
+from tests.property.naive_auction import uncross
+from tests.property.naive_checks import (
+    check_band,
+    check_conditions,
+    check_limit,
+    check_market_order,
+    check_name,
+    check_open_orders,
+    check_phase,
+    check_protection,
+)
+from tests.property.naive_matching import (
+    begin_trailing,
+    close,
+    follow,
+    is_reached,
+    is_trailing,
+    would_cost,
+    would_fill,
+    would_sell,
+)
+from tests.property.naive_orders import (
+    NaiveMarket,
+    NaiveOrder,
+    NaiveProtection,
+    Outcome,
+    RefusedError,
+    holder,
+    new_order,
+)
+
+DAY_US = 24 * 60 * 60 * 1_000_000
+EXPIRIES = 200
 
 
-@dataclass(eq=False)
-class NaiveOrder:
-    """An order; only what cannot be worked out from something else."""
-
-    order_id: int
-    account_id: int
-    client_order_id: str | None
-    side: str
-    is_market: bool
-    time_in_force: str
-    post_only: bool
-    price: int | None
-    quantity: int | None
-    budget: int | None
-    maker_ppm: int
-    taker_ppm: int
-    priority: int
-    owner_id: int = 0
-    filled: int = 0
-    spent: int = 0
-    status: str = "open"
-    reason: str = ""
-
-    @property
-    def remaining(self) -> int:
-        """Lots still wanted (orders by quantity)."""
-        assert self.quantity is not None
-        return self.quantity - self.filled
-
-
-@dataclass(frozen=True)
-class NaiveTrade:
-    """A trade as the rules describe it."""
-
-    sequence: int
-    run_sequence: int
-    maker_id: int
-    taker_id: int
-    price: int
-    lots: int
-    buyer_fee: int
-    seller_fee: int
-    rebate: int
-
-
-@dataclass
-class Outcome:
-    """What a command came to."""
-
-    refusal: str = ""
-    trades: list[NaiveTrade] = field(default_factory=list)
-    order: NaiveOrder | None = None
-    cancelled: list[int] = field(default_factory=list)
-    more_held: int = 0  # units that the order locks before it trades
-
-
-class RefusedError(Exception):
-    """A rule says no."""
-
-
-class NaiveMarket:
-    """The rules, the last price, the number of trades and the orders, in no special order."""
-
-    def __init__(self, rules: IntegerRules, phase: str) -> None:
-        self.rules = rules
-        self.phase = phase
-        self.last_price: int | None = None
-        self.trade_count = 0
-        self.orders: list[NaiveOrder] = []
-
-    def open(self, side: str) -> list[NaiveOrder]:
-        """The side's open orders: best price first, then oldest."""
-        mine = [order for order in self.orders if order.status == "open" and order.side == side]
-        worst_first = -1 if side == "buy" else 1
-        return sorted(mine, key=lambda order: (worst_first * order.price, order.priority))
-
-    def depth(self, side: str) -> list[tuple[int, int]]:
-        """(price, lots) best first."""
-        levels: dict[int, int] = {}
-        for order in self.open(side):
-            levels[order.price] = levels.get(order.price, 0) + order.remaining
-        return list(levels.items())
-
-    def held(self, order: NaiveOrder) -> int:
-        """What an open order keeps locked."""
-        if order.side == "buy":
-            return order.price * order.remaining * self.rules.tick_lot_units
-        return order.remaining * self.rules.lot_units
-
-    def lots_against(self, side: str, limit: int | None) -> list[NaiveOrder]:
-        """The maker of every single lot that a taker meets, in order, within the limit."""
-        makers = self.open("sell" if side == "buy" else "buy")
-        return [
-            maker
-            for maker in makers
-            if limit is None or (maker.price <= limit if side == "buy" else maker.price >= limit)
-            for _ in range(maker.remaining)
-        ]
-
-    def is_own(self, maker: NaiveOrder, account_id: int, owner_id: int) -> bool:
-        """Whether a taker of that account and owner (0: unknown) must not trade with it."""
-        if maker.account_id == account_id:
-            return True
-        if self.rules.self_trade_scope == "account" or owner_id == 0:
-            return False
-        return maker.owner_id == owner_id
-
-    def lots_before_own(
-        self, side: str, limit: int | None, account_id: int, owner_id: int
-    ) -> list[NaiveOrder]:
-        """The same up to the taker's first own lot."""
-        found = []
-        for maker in self.lots_against(side, limit):
-            if self.is_own(maker, account_id, owner_id):
-                break
-            found.append(maker)
-        return found
-
-
-class NaiveExchange:
-    """Markets and what each account owns in all, locked or not."""
-
-    def __init__(self) -> None:
-        self.markets: dict[int, NaiveMarket] = {}
-        self.owned: dict[tuple[int, int], int] = {}
-        self.fees: dict[int, int] = {}
-
-    def credit(self, account_id: int, asset_id: int, units: int) -> None:
-        self.owned[account_id, asset_id] = self.owned.get((account_id, asset_id), 0) + units
-
-    def locked(self) -> dict[tuple[int, int], int]:
-        """What the open orders of each account keep locked of each asset."""
-        locked: dict[tuple[int, int], int] = {}
-        for market in self.markets.values():
-            for order in market.orders:
-                if order.status == "open":
-                    buys = order.side == "buy"
-                    asset_id = market.rules.quote_id if buys else market.rules.base_id
-                    key = order.account_id, asset_id
-                    locked[key] = locked.get(key, 0) + market.held(order)
-        return locked
-
-    def available(self, account_id: int, asset_id: int) -> int:
-        key = account_id, asset_id
-        return self.owned.get(key, 0) - self.locked().get(key, 0)
+class NaiveExchange(NaiveAmending):
+    """What its commands do."""
 
     # --- commands -----------------------------------------------------------------------------
 
     def apply(self, command: Command) -> Outcome:
         """Apply a command; a refusal changes nothing."""
         for market in self.markets.values():
+            market.now = command.time_us
             market.orders = [order for order in market.orders if order.status == "open"]
         try:
-            match command:
-                case Place():
-                    return self.place(command)
-                case Amend():
-                    return self.amend(command)
-                case Cancel():
-                    order = self.find(command)
-                    order.status, order.reason = "cancelled", "requested"
-                    return Outcome(cancelled=[order.order_id])
-                case CancelAll():
-                    return self.cancel_all(command)
-                case ConfigureMarket():
-                    return self.configure(command)
-                case SetPhase():
-                    self.market(command.market_id).phase = command.phase
-                    return Outcome()
+            outcome = self._apply(command)
         except RefusedError as refusal:
             return Outcome(refusal=str(refusal))
-        raise TypeError(command)
+        for index, entry in enumerate(outcome.log):
+            if entry[0] == "trade":
+                outcome.log[index] = self.pay(self.market(market_of(command)), outcome.log, entry)
+        return outcome
+
+    def _apply(self, command: Command) -> Outcome:
+        match command:
+            case Place():
+                return self.place(command)
+            case PlaceList():
+                return self.place_list(command)
+            case Amend():
+                return self.amend(command)
+            case Cancel():
+                order, outcome = self.find(command), Outcome()
+                close(order, "cancelled", command.reason, outcome.log)
+            case CancelAll():
+                outcome = self.cancel_all(command)
+            case Expire():
+                outcome = self.expire(command)
+            case Continue():
+                self.market(command.market_id)
+                outcome = Outcome()
+                self.end_closed(self.markets[command.market_id], outcome)
+            case SetProtection() | ResetProtection():
+                return self.set_protection(command)
+            case ConfigureMarket():
+                outcome = self.configure(command)
+            case SetPhase():
+                market, outcome = self.market(command.market_id), Outcome()
+                if not may_change(command.cause, market.phase, command.phase):
+                    raise RefusedError("phase_not_possible")
+                self.change_phase(market, command.phase, command.auction_ends_us, outcome)
+            case EndAuction():
+                market, outcome = self.market(command.market_id), Outcome()
+                if (market.phase, market.auction_ends) != ("auction", command.due_us):
+                    return outcome
+                self.change_phase(market, "continuous", None, outcome)
+            case _:
+                raise TypeError(command)
+        follow(self.markets[market_of(command)], outcome.log)
+        return outcome
 
     def market(self, market_id: int) -> NaiveMarket:
         if market_id not in self.markets:
             raise RefusedError("market_not_found")
         return self.markets[market_id]
 
-    def find(self, command: Cancel | Amend) -> NaiveOrder:
-        market = self.markets.get(command.market_id)
-        for order in market.orders if market else []:
-            if (
-                order.order_id == command.order_id
-                and order.account_id == command.account_id
-                and order.status == "open"
-            ):
-                return order
-        raise RefusedError("order_not_open")
-
     def cancel_all(self, command: CancelAll) -> Outcome:
-        market = self.market(command.market_id)
+        market, outcome = self.market(command.market_id), Outcome()
         mine = [
             order
             for order in market.orders
@@ -218,17 +130,28 @@ class NaiveExchange:
             and order.account_id == command.account_id
             and command.side in (None, order.side)
         ]
-        mine.sort(key=lambda order: order.priority)
-        for order in mine:
-            order.status, order.reason = "cancelled", "requested"
-        return Outcome(cancelled=[order.order_id for order in mine])
+        for order in sorted(mine, key=lambda order: order.order_id):
+            close(order, "cancelled", "requested", outcome.log)
+        return outcome
+
+    def expire(self, command: Expire) -> Outcome:
+        market, outcome = self.market(command.market_id), Outcome()
+        due = [
+            (order.expires, order.order_id, order)
+            for order in market.orders
+            if order.status == "open" and order.expires and order.expires <= command.time_us
+        ]
+        for _, _, order in sorted(due, key=lambda entry: entry[:2])[:EXPIRIES]:
+            close(order, "expired", "time_over", outcome.log)
+        return outcome
 
     def configure(self, command: ConfigureMarket) -> Outcome:
         new = command.rules
-        market = self.markets.get(new.market_id)
+        market, outcome = self.markets.get(new.market_id), Outcome()
         if market is None:
             self.markets[new.market_id] = NaiveMarket(new, command.phase)
-            return Outcome()
+            outcome.log.append(("phase", command.phase, None))
+            return outcome
         old = market.rules
         same_scale = (new.base_id, new.quote_id, new.lot_units, new.tick_lot_units) == (
             old.base_id,
@@ -237,228 +160,202 @@ class NaiveExchange:
             old.tick_lot_units,
         )
         if not same_scale:
-            if market.phase != "halted" or market.open("buy") or market.open("sell"):
+            if market.phase != "halted" or any(o.status == "open" for o in market.orders):
                 raise RefusedError("rules_not_changeable")
-            market.last_price = None
-        market.rules, market.phase = new, command.phase
+            market.last_price = market.static_price = None
+        market.rules = new
+        ends = market.auction_ends if market.phase == command.phase else None
+        self.change_phase(market, command.phase, ends, outcome)
+        return outcome
+
+    def set_protection(self, command: SetProtection | ResetProtection) -> Outcome:
+        protections, account_id = self.market(command.market_id).protections, command.account_id
+        if isinstance(command, ResetProtection):
+            if account_id in protections:
+                protections[account_id] = replace(protections[account_id], fills=[], tripped=False)
+        elif command.fills_max is None and command.lots_max is None:
+            protections.pop(account_id, None)
+        else:
+            protections[account_id] = NaiveProtection(
+                command.fills_max, command.lots_max, command.window_us
+            )
         return Outcome()
+
+    def change_phase(
+        self, market: NaiveMarket, phase: str, ends: int | None, outcome: Outcome
+    ) -> None:
+        if phase in ("continuous", "post_only") or (market.phase, phase) == ("auction", "closed"):
+            uncross(market, outcome.log)
+        market.phase = phase
+        market.auction_ends = ends if phase == "auction" else None
+        outcome.log.append(("phase", phase, market.auction_ends))
+        self.end_closed(market, outcome)
+
+    def end_closed(self, market: NaiveMarket, outcome: Outcome) -> None:
+        if market.phase == "closed" and market.rules.cancels_on_close:
+            every = [*market.resting("buy"), *market.resting("sell"), *market.waiting()]
+            for order in every[:EXPIRIES]:
+                close(order, "cancelled", "market_closed", outcome.log)
+
+    # --- placing ------------------------------------------------------------------------------
 
     def place(self, command: Place) -> Outcome:
         market = self.market(command.market_id)
-        self.check_phase(market, command.terms.post_only)
-        if command.terms.order_type == "limit":
-            self.check_limit(market, command.price_ticks, command.quantity_lots)
-            self.check_band(market, command.price_ticks)
-        elif command.quantity_lots is not None:
-            if not 1 <= command.quantity_lots <= market.rules.max_quantity_lots:
-                raise RefusedError("quantity_out_of_range")
-        else:
-            self.check_amount(market, command.terms.budget_units)
-        for other in market.orders:
-            if (
-                other.status == "open"
-                and other.account_id == command.account_id
-                and command.terms.client_order_id is not None
-                and other.client_order_id == command.terms.client_order_id
-            ):
-                raise RefusedError("duplicate_client_order_id")
-        if command.terms.order_type == "limit" and command.terms.time_in_force == "gtc":
-            self.check_open_orders(market, command.account_id)
-        if command.terms.post_only and market.lots_against(command.terms.side, command.price_ticks):
-            raise RefusedError("post_only_would_cross")
+        order = self.accept(market, command, 0)
+        if order.asked.trigger:
+            return self.let_wait(market, order)
+        needed = self.needed(market, order)
+        self.check_funds(market, order, needed)
+        outcome = Outcome(order=order, more_held=needed)
+        self.enter(market, order, outcome)
+        return outcome
 
-        rules = market.rules
-        within = market.lots_before_own(
-            command.terms.side, command.price_ticks, command.account_id, command.owner_id
-        )
-        if command.quantity_lots is None:
-            within = affordable(within, command.terms.budget_units, rules.tick_lot_units)
-        else:
-            within = within[: command.quantity_lots]
-        if command.terms.side == "sell":
-            lots = len(within) if command.quantity_lots is None else command.quantity_lots
-            needed, asset_id = lots * rules.lot_units, rules.base_id
-        else:
-            asset_id = rules.quote_id
-            if command.terms.order_type == "limit":
-                needed = command.price_ticks * command.quantity_lots * rules.tick_lot_units
-            elif command.quantity_lots is not None:
-                needed = sum(maker.price for maker in within) * rules.tick_lot_units
-            else:
-                needed = command.terms.budget_units
-        if self.available(command.account_id, asset_id) < needed:
-            raise RefusedError("insufficient_balance")
-
-        order = NaiveOrder(
-            command.order_id,
-            command.account_id,
-            command.terms.client_order_id,
-            command.terms.side,
-            command.terms.order_type == "market",
-            command.terms.time_in_force,
-            command.terms.post_only,
-            command.price_ticks,
-            command.quantity_lots,
-            command.terms.budget_units,
-            command.maker_ppm,
-            command.taker_ppm,
-            priority=command.order_id,
-            owner_id=command.owner_id,
-        )
-        if command.terms.time_in_force == "fok" and len(within) < command.quantity_lots:
-            order.status, order.reason = "expired", "fok_unfillable"
-            return Outcome(order=order, more_held=needed)
-        trades = self.match(market, order)
-        if order.status == "open":
+    def enter(self, market: NaiveMarket, order: NaiveOrder, outcome: Outcome) -> None:
+        if order.time_in_force == "fok" and not would_fill(market, order):
+            close(order, "expired", "fok_unfillable", outcome.log)
             market.orders.append(order)
-        return Outcome(trades=trades, order=order, more_held=needed)
-
-    def amend(self, command: Amend) -> Outcome:
-        order = self.find(command)
-        market = self.markets[command.market_id]
-        self.check_phase(market, order.post_only)
-        price = command.price_ticks if command.price_ticks is not None else order.price
-        quantity = command.quantity_lots if command.quantity_lots is not None else order.quantity
-        if (price, quantity) == (order.price, order.quantity):
-            raise RefusedError("nothing_to_amend")
-        self.check_limit(market, price, quantity)
-        if price != order.price:
-            self.check_band(market, price)
-        if quantity <= order.filled:
-            raise RefusedError("quantity_out_of_range")
-        if order.post_only and market.lots_against(order.side, price):
-            raise RefusedError("post_only_would_cross")
-        rules = market.rules
-        asset_id = rules.quote_id if order.side == "buy" else rules.base_id
-        needed = (quantity - order.filled) * (
-            price * rules.tick_lot_units if order.side == "buy" else rules.lot_units
-        )
-        more_held = needed - market.held(order)
-        if self.available(order.account_id, asset_id) < more_held:
-            raise RefusedError("insufficient_balance")
-        keeps_place = price == order.price and quantity < order.quantity
-        order.price, order.quantity = price, quantity
-        if keeps_place:
-            return Outcome(order=order, more_held=more_held)
-        order.priority = command.priority
-        return Outcome(trades=self.match(market, order), order=order, more_held=more_held)
-
-    # --- rules --------------------------------------------------------------------------------
-
-    def check_phase(self, market: NaiveMarket, post_only: bool) -> None:
-        if market.phase == "post_only" and not post_only:
-            raise RefusedError("market_post_only")
-        if market.phase not in ("continuous", "post_only"):
-            raise RefusedError("market_halted")
-
-    def check_limit(self, market: NaiveMarket, price: int, quantity: int) -> None:
-        if price not in range(1, market.rules.max_price_ticks + 1):
-            raise RefusedError("price_out_of_range")
-        if quantity not in range(1, market.rules.max_quantity_lots + 1):
-            raise RefusedError("quantity_out_of_range")
-        self.check_amount(market, price * quantity * market.rules.tick_lot_units)
-
-    def check_amount(self, market: NaiveMarket, units: int) -> None:
-        if units < market.rules.min_notional_units or units <= 0:
-            raise RefusedError("notional_too_small")
-        if units > market.rules.max_notional_units:
-            raise RefusedError("notional_too_large")
-
-    def check_open_orders(self, market: NaiveMarket, account_id: int) -> None:
-        limit = market.rules.max_open_orders
-        statuses = [order.status for order in market.orders if order.account_id == account_id]
-        if limit is not None and statuses.count("open") >= limit:
-            raise RefusedError("too_many_open_orders")
-
-    def check_band(self, market: NaiveMarket, price: int) -> None:
-        band, last = market.rules.band_ppm, market.last_price
-        if band is None or last is None:
-            return
-        if price * 1_000_000 > last * (1_000_000 + band) or price * 1_000_000 < last * (
-            1_000_000 - band
-        ):
-            raise RefusedError("price_band")
-
-    # --- matching -----------------------------------------------------------------------------
-
-    def match(self, market: NaiveMarket, taker: NaiveOrder) -> list[NaiveTrade]:
-        """One lot at a time; neighbouring lots of one maker make one trade."""
-        tick_lot = market.rules.tick_lot_units
-        met: list[list] = []  # [maker, lots]
-        lots = market.lots_against(taker.side, taker.price)
-        left = taker.budget
-        stopped = "the book ran out"
-        for maker in lots:
-            if taker.budget is None and taker.filled == taker.quantity:
-                break
-            if left is not None and left < maker.price * tick_lot:
-                stopped = "not affordable"
-                break
-            if market.is_own(maker, taker.account_id, taker.owner_id):
-                stopped = "own order"
-                break
-            taker.filled += 1
-            taker.spent += maker.price * tick_lot
-            if left is not None:
-                left -= maker.price * tick_lot
-            if met and met[-1][0] is maker:
-                met[-1][1] += 1
-            else:
-                met.append([maker, 1])
-        trades: list[NaiveTrade] = []
-        for maker, lots_met in met:
-            trades.append(self.trade(market, maker, taker, lots_met, trades))
-        if taker.budget is None:
-            done = taker.filled == taker.quantity
         else:
-            done = left == 0 or (stopped == "not affordable" and taker.filled > 0)
-        if done:
-            taker.status = "filled"
-        elif stopped == "own order":
-            taker.status, taker.reason = "cancelled", "self_trade"
-        elif taker.is_market:
-            taker.status, taker.reason = "expired", "no_liquidity"
-        elif taker.time_in_force != "gtc":
-            taker.status, taker.reason = "expired", "ioc_unfilled"
-        return trades
+            self.meet(market, order, outcome)
+        follow(market, outcome.log)
 
-    def trade(
-        self,
-        market: NaiveMarket,
-        maker: NaiveOrder,
-        taker: NaiveOrder,
-        lots: int,
-        earlier: list[NaiveTrade],
-    ) -> NaiveTrade:
+    def place_list(self, command: PlaceList) -> Outcome:
+        market, outcome = self.market(command.market_id), Outcome()
+        orders = []
+        for leg in command.legs:
+            place = Place(
+                command.market_id,
+                command.account_id,
+                leg.order_id,
+                leg.terms,
+                leg.price_ticks,
+                leg.quantity_lots,
+                command.maker_ppm,
+                command.taker_ppm,
+                command.available_units,
+                command.time_us,
+                command.owner_id,
+            )
+            orders.append(self.accept(market, place, len(orders)))
+        self.check_list(orders)
+        pair = orders if orders[0].asked.leg == "one" else orders[1:]
+        follows = pair is not orders and pair[0].side != orders[0].side
+        holds = [0 if follows else max(map(market.need, pair)) * (o is holder(pair)) for o in pair]
+        if pair is not orders:
+            first = orders[0]
+            waits = first.asked.trigger
+            holds.insert(0, market.need(first) if waits else self.needed(market, first))
+        self.check_funds(market, orders[0], sum(holds))
+        outcome.placed = [(o.order_id, held) for o, held in zip(orders, holds, strict=True)]
+        entering = None
+        for order in orders:
+            if order.asked.leg == "pending":
+                order.waits = "other"
+            elif order.asked.trigger:
+                self.wait(market, order)
+            else:
+                entering = order
+                continue
+            market.orders.append(order)
+        if entering is not None:
+            self.enter(market, entering, outcome)
+        return outcome
+
+    def check_list(self, orders: list[NaiveOrder]) -> None:
+        legs = [order.asked.leg for order in orders]
+        names = [order.client_order_id for order in orders if order.client_order_id]
+        pair = orders if legs[0] == "one" else orders[1:]
+        if (
+            legs not in (["one"] * 2, ["working", "pending"], ["working", "pending", "pending"])
+            or len({order.asked.list_id for order in orders}) > 1
+            or None in [order.quantity for order in orders]
+        ):
+            raise RefusedError("list_not_possible")
+        if len(names) != len(set(names)):
+            raise RefusedError("duplicate_client_order_id")
+        if len(pair) == 2 and (
+            len({(order.side, order.quantity) for order in pair}) > 1
+            or not any(order.asked.trigger for order in pair)
+        ):
+            raise RefusedError("list_not_possible")
+
+    def accept(self, market: NaiveMarket, command: Place, ahead: int) -> NaiveOrder:
+        """The order as it is accepted, but for its funds."""
+        terms, asked = command.terms, command.terms.conditions
+        check_phase(market, new_order(command))
+        check_protection(market, new_order(command))
+        if terms.order_type == "limit":
+            check_limit(market, command.price_ticks, command.quantity_lots)
+            about = market.last_price if asked.trigger is None else asked.trigger_ticks
+            check_band(market, command.price_ticks, about)
+        else:
+            check_market_order(market, command.quantity_lots, terms.budget_units)
+        check_name(market, command)
+        order = new_order(command)
+        if order.may_rest or asked.trigger:
+            check_open_orders(market, command.account_id, ahead)
+        check_conditions(market, order, command.time_us)
+        if order.time_in_force == "day":
+            order.expires = (command.time_us // DAY_US + 1) * DAY_US
+        follows = asked.leg == "pending"
+        if (
+            (asked.trigger or follows)
+            and order.is_market
+            and order.side == "buy"
+            and order.quantity is not None
+        ):
+            self.protect(market, order)
+        if asked.trigger and not follows:
+            self.wait(market.copy(), replace(order))  # may it?
+        elif order.post_only and asked.slides:
+            order.price = market.slid(order.side, order.price) if not follows else order.price
+        elif order.post_only and not follows and market.crosses(order.side, order.price):
+            raise RefusedError("post_only_would_cross")
+        return order
+
+    def needed(self, market: NaiveMarket, order: NaiveOrder) -> int:
         rules = market.rules
-        base = lots * rules.lot_units
-        quote = lots * rules.tick_lot_units * maker.price
-        maker.filled += lots
-        maker.spent += quote
-        if maker.remaining == 0:
-            maker.status = "filled"
-        market.trade_count += 1
-        market.last_price = maker.price
-        same_price = [trade.sequence for trade in earlier if trade.price == maker.price]
-        buyer_fee, seller_fee, rebate = naive_fees(maker, taker, base, quote)
-        rebated = rules.base_id if taker.side == "buy" else rules.quote_id
-        self.credit(maker.account_id, rebated, rebate)
-        self.fees[rebated] = self.fees.get(rebated, 0) - rebate
-        buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
-        self.credit(buyer.account_id, rules.base_id, base - buyer_fee)
-        self.credit(buyer.account_id, rules.quote_id, -quote)
-        self.credit(seller.account_id, rules.quote_id, quote - seller_fee)
-        self.credit(seller.account_id, rules.base_id, -base)
-        self.fees[rules.base_id] = self.fees.get(rules.base_id, 0) + buyer_fee
-        self.fees[rules.quote_id] = self.fees.get(rules.quote_id, 0) + seller_fee
-        return NaiveTrade(
-            market.trade_count,
-            same_price[0] if same_price else market.trade_count,
-            maker.order_id,
-            taker.order_id,
-            maker.price,
-            lots,
-            buyer_fee,
-            seller_fee,
-            rebate,
-        )
+        if order.side == "sell":
+            lots = would_sell(market, order) if order.quantity is None else order.quantity
+            return lots * rules.lot_units
+        if order.budget is not None:
+            return order.budget
+        if order.is_market:
+            return would_cost(market, order)
+        return order.price * order.quantity * rules.tick_lot_units
+
+    def let_wait(self, market: NaiveMarket, order: NaiveOrder) -> Outcome:
+        self.wait(market, order)
+        self.check_funds(market, order, market.held(order))
+        market.orders.append(order)
+        return Outcome(order=order, more_held=market.held(order))
+
+    def wait(self, market: NaiveMarket, order: NaiveOrder) -> None:
+        price = market.reference(order.looks_at)
+        if not is_trailing(order):
+            if is_reached(price, order.trigger, order.fires_on):
+                raise RefusedError("would_trigger_at_once")
+            order.waits = order.fires_on
+        elif price is None:
+            raise RefusedError("no_reference_price")
+        elif order.asked.activation_ticks in (None, price):
+            begin_trailing(market, order, price)
+        else:
+            order.waits = "rise" if price < order.asked.activation_ticks else "fall"
+
+    def protect(self, market: NaiveMarket, order: NaiveOrder) -> None:
+        """Give a market order to buy that waits its worst price."""
+        if order.protection is not None:
+            return
+        about = order.trigger
+        if is_trailing(order):
+            about = order.asked.activation_ticks or market.reference(order.looks_at)
+            if about is not None and order.fires_on == "rise":
+                about = replace(order, mark=about).turn()
+        if about is None:
+            raise RefusedError("no_reference_price" if is_trailing(order) else "list_not_possible")
+        above = -(-about * market.rules.protection_ppm // 1_000_000)
+        order.protection = min(about + above, market.rules.max_price_ticks)
+
+
+def market_of(command: Command) -> int:
+    return command.rules.market_id if isinstance(command, ConfigureMarket) else command.market_id

@@ -7,7 +7,7 @@ from typing import Any
 WHOLE = 1_000_000
 
 
-def naive_fees(maker: Any, taker: Any, base: int, quote: int) -> tuple[int, int, int]:
+def naive_fees(market: Any, maker: Any, taker: Any, base: int, quote: int) -> tuple[int, int, int]:
     """The buyer's fee in base, the seller's in quote, and what the maker gets of the taker's."""
     receives = {"buy": base, "sell": quote}
     fees = {}
@@ -21,12 +21,14 @@ def naive_fees(maker: Any, taker: Any, base: int, quote: int) -> tuple[int, int,
     return fees["buy"], fees["sell"], rebate
 
 
-def affordable(lots: list[Any], budget: int, tick_lot: int) -> list[Any]:
-    """The first of these single lots, for as long as the budget covers the next one."""
-    bought = []
-    for maker in lots:
-        if maker.price * tick_lot > budget:
-            break
-        budget -= maker.price * tick_lot
-        bought.append(maker)
-    return bought
+def naive_auction_fees(
+    market: Any, one: Any, other: Any, base: int, quote: int
+) -> tuple[int, int, int]:
+    """The same of a trade in an auction, where nobody makes."""
+    fees = {}
+    for order in (one, other):
+        received = base if order.side == "buy" else quote
+        ppm = market.rules.auction_ppm
+        ppm = max(0, order.maker_ppm) if ppm is None else ppm
+        fees[order.side] = min(received, ceil(Fraction(received * ppm, WHOLE)))
+    return fees["buy"], fees["sell"], 0

@@ -14,6 +14,8 @@ KEPT_DAYS: Final = {
     "ZAVORA_KEEP_INVITATIONS_DAYS": (30, 1),
     "ZAVORA_KEEP_PROVIDER_BODIES_DAYS": (90, 30),
     "ZAVORA_KEEP_DESK_LOG_DAYS": (365, 30),
+    # One checkpoint of the journal a day and shard; of 0 celery makes none.
+    "ZAVORA_CHECKPOINTS_KEPT": (14, 0),
 }
 _MINUTES_A_DAY: Final = 1_440
 # Where DEBUG is off and where it is on: minutes without use, and minutes altogether.

@@ -7,6 +7,7 @@ from accounts.access.callers import SCOPE_WITHDRAW, Caller
 from accounts.money.selectors import list_assets, list_balances
 from accounts.people.selectors import get_account
 from api.binance import limits
+from api.binance.rest.order_rows import shown_orders
 from api.binance.rest.params import Params
 from api.binance.rest.routes import CompatRequest, Route, Routes, Security, rest
 from api.binance.words import reports
@@ -16,8 +17,8 @@ from api.binance.words.text import ZERO, eight, ms_of
 from api.transport.threads import read_lasting
 from matching.fees.selectors import fees_in
 from matching.markets.terms import MarketTerms
+from matching.orders.lists import list_ids_of
 from matching.orders.selectors import list_market_orders, list_market_trades
-from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
 from zavora.foundation.times import now_us
 
@@ -148,16 +149,20 @@ async def list_all_orders(
 ) -> list[Report]:
     """Return a symbol's orders in whatever state, by ascending id: the newest, or those asked."""
     terms = find_market(params.needed("symbol")).terms
-    rows = await read_lasting(
-        list_market_orders,
+    return await read_lasting(
+        _read_orders,
         account_pk,
-        terms.market_id,
+        terms,
         from_id=params.integer("orderId"),
         start_us=params.start_us(),
         end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
-    return [reports.order(state_of_row(row, terms), terms) for row in rows]
+
+
+def _read_orders(account_pk: int, terms: MarketTerms, **wanted: Any) -> list[Report]:
+    rows = list_market_orders(account_pk, terms.market_id, **wanted)
+    return shown_orders(rows, {terms.market_id: terms})
 
 
 async def list_my_trades(
@@ -165,8 +170,8 @@ async def list_my_trades(
 ) -> list[Report]:
     """Return the account's trades in a symbol, by ascending id: the newest, or those asked for."""
     terms = find_market(params.needed("symbol")).terms
-    rows = await read_lasting(
-        list_market_trades,
+    rows, list_ids = await read_lasting(
+        _read_trades,
         account_pk,
         terms.market_id,
         from_sequence=params.integer("fromId"),
@@ -175,12 +180,31 @@ async def list_my_trades(
         end_us=params.end_us(),
         limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
     )
-    return [
-        reports.my_trade(
-            trade_state(row, terms), terms, is_maker=row.maker_account_id == account_pk
+    shown = []
+    for row in rows:
+        is_maker = row.maker_account_id == account_pk
+        order_id = row.maker_order_id if is_maker else row.taker_order_id
+        shown.append(
+            reports.my_trade(
+                trade_state(row, terms),
+                terms,
+                is_maker=is_maker,
+                order_list_id=list_ids.get(order_id, reports.NO_LIST),
+            )
         )
+    return shown
+
+
+def _read_trades(
+    account_pk: int, market_id: int, **wanted: Any
+) -> tuple[list[Any], dict[int, int]]:
+    """Return trades, and the lists of those of their orders that are in one."""
+    rows = list_market_trades(account_pk, market_id, **wanted)
+    ids = {
+        row.maker_order_id if row.maker_account_id == account_pk else row.taker_order_id
         for row in rows
-    ]
+    }
+    return rows, list_ids_of(ids)
 
 
 def get_order_rates(request: CompatRequest) -> list[Report]:

@@ -1,6 +1,7 @@
 """What there is to trade, and by which rules: the markets' own terms as symbols and filters."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -10,7 +11,7 @@ from api.binance.rest.routes import CompatRequest, Route, Routes
 from api.binance.words import errors
 from api.binance.words.errors import CompatError
 from api.binance.words.public_shapes import Shape
-from api.binance.words.reports import SELF_TRADE_PREVENTION
+from api.binance.words.reports import SELF_TRADE_MODES
 from api.binance.words.symbols import find_market, list_offered, symbol_of
 from api.binance.words.text import eight
 from marketdata.feed.feed import MarketView
@@ -19,12 +20,23 @@ from zavora.foundation.money import EXACT, PPM
 from zavora.foundation.times import now_ms
 
 SPOT: Final = "SPOT"
-TRADING: Final = "TRADING"
-_STATUS_OF_PHASE: Final = {"continuous": TRADING, "post_only": TRADING, "closed": "BREAK"}
-_OTHERWISE: Final = "HALT"
-_STATUSES: Final = frozenset({TRADING, "HALT", "BREAK"})
-_ORDER_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
-_POST_ONLY_TYPES: Final = ("LIMIT_MAKER",)
+_STATUS_OF_PHASE: Final[Mapping[str, str]] = {
+    "pre_open": "BREAK",
+    "auction": "AUCTION_MATCH",
+    "continuous": "TRADING",
+    "post_only": "TRADING",
+    "cancel_only": "HALT",
+    "halted": "HALT",
+    "closed": "BREAK",
+}
+_STATUSES: Final = frozenset(_STATUS_OF_PHASE.values())
+_PLAIN_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
+_TRIGGER_TYPES: Final = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+# What a phase takes beside orders that wait; any other that is not here takes all, or nothing.
+_TYPES_OF_PHASE: Final[Mapping[str, tuple[str, ...]]] = {
+    "post_only": ("LIMIT_MAKER",),
+    "auction": ("LIMIT",),
+}
 
 
 def get_exchange_info(request: CompatRequest) -> Shape:
@@ -72,12 +84,12 @@ def _permissions(params: Params) -> list[str] | None:
 
 def status_of(terms: MarketTerms) -> str:
     """Return whether a market trades, by the published words."""
-    return _STATUS_OF_PHASE.get(terms.rules.phase, _OTHERWISE)
+    return _STATUS_OF_PHASE[terms.rules.phase]
 
 
 def symbol_shape(terms: MarketTerms) -> Shape:
     """Return a market."""
-    is_post_only = terms.rules.phase == "post_only"
+    integers = terms.integers
     return {
         "symbol": symbol_of(terms),
         "status": status_of(terms),
@@ -88,24 +100,38 @@ def symbol_shape(terms: MarketTerms) -> Shape:
         "quoteAssetPrecision": terms.quote.scale,
         "baseCommissionPrecision": terms.base.scale,
         "quoteCommissionPrecision": terms.quote.scale,
-        "orderTypes": _POST_ONLY_TYPES if is_post_only else _ORDER_TYPES,
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "otoAllowed": False,
+        "orderTypes": order_types_of(terms),
+        "icebergAllowed": integers.max_iceberg_parts > 1,
+        "ocoAllowed": _takes_triggers(terms),
+        "otoAllowed": True,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": _takes_triggers(terms),
         "cancelReplaceAllowed": True,
-        "amendAllowed": False,
+        "amendAllowed": True,
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": filters_of(terms),
         "permissions": [],
         "permissionSets": [[SPOT]],
-        "defaultSelfTradePreventionMode": SELF_TRADE_PREVENTION,
-        "allowedSelfTradePreventionModes": [SELF_TRADE_PREVENTION],
+        "defaultSelfTradePreventionMode": SELF_TRADE_MODES[integers.self_trade_mode],
+        "allowedSelfTradePreventionModes": [
+            word for mode, word in SELF_TRADE_MODES.items() if mode in integers.self_trade_modes
+        ],
     }
+
+
+def order_types_of(terms: MarketTerms) -> tuple[str, ...]:
+    """Return the types of orders that a market takes now."""
+    phase = terms.rules.phase
+    plain = _TYPES_OF_PHASE.get(phase, _PLAIN_TYPES)
+    is_waiting_taken = _takes_triggers(terms) and phase != "post_only"
+    return plain + _TRIGGER_TYPES if is_waiting_taken else plain
+
+
+def _takes_triggers(terms: MarketTerms) -> bool:
+    return terms.integers.max_trigger_orders != 0
 
 
 def filters_of(terms: MarketTerms) -> list[Shape]:
@@ -123,7 +149,9 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
             "tickSize": eight(terms.rules.tick_size),
         },
         {"filterType": "LOT_SIZE", **quantities},
+        {"filterType": "ICEBERG_PARTS", "limit": terms.integers.max_iceberg_parts},
         {"filterType": "MARKET_LOT_SIZE", **quantities},
+        _trail_filter(terms.integers.min_trail_bps, terms.integers.max_trail_bps),
         {
             "filterType": "NOTIONAL",
             "minNotional": eight(terms.rules.min_notional),
@@ -140,7 +168,24 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
         filters.append(
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.rules.max_open_orders}
         )
+    if terms.integers.max_trigger_orders is not None:
+        filters.append(
+            {
+                "filterType": "MAX_NUM_ALGO_ORDERS",
+                "maxNumAlgoOrders": terms.integers.max_trigger_orders,
+            }
+        )
     return filters
+
+
+def _trail_filter(low_bps: int, high_bps: int) -> Shape:
+    return {
+        "filterType": "TRAILING_DELTA",
+        "minTrailingAboveDelta": low_bps,
+        "maxTrailingAboveDelta": high_bps,
+        "minTrailingBelowDelta": low_bps,
+        "maxTrailingBelowDelta": high_bps,
+    }
 
 
 def _band_filter(band_ppm: int) -> Shape:

@@ -76,6 +76,10 @@ class Params:
         if self.repeated is not None:
             raise errors.repeated(self.repeated[:64])
 
+    def sent_as(self, name: str) -> str:
+        """Return what the request calls a parameter that is asked for by a name."""
+        return name
+
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
@@ -215,6 +219,53 @@ class Params:
         if len(set(found)) != len(found):
             raise errors.repeated_symbol()
         return found
+
+
+class RenamedParams(Params):
+    """The parameters of a request by other names: one order's of a list read as any order's.
+
+    ``names``: the names that the request has, by those that are asked for. None of them is the
+    name of another one. Errors tell the request's own.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, params: Params, names: Mapping[str, str]) -> None:
+        super().__init__(params._values, signed_texts=params.signed_texts, repeated=params.repeated)
+        self._names = names
+
+    def sent_as(self, name: str) -> str:
+        """Return what the request calls a parameter."""
+        return self._names.get(name, name)
+
+    def __contains__(self, name: str) -> bool:
+        return super().__contains__(self.sent_as(name))
+
+    def get(self, name: str) -> str | None:
+        """Return a parameter's raw text, None where it was not sent."""
+        return super().get(self.sent_as(name))
+
+    def require(self, *names: str) -> None:
+        """Raise -1102 for the first of ``names`` that was not sent or is empty."""
+        super().require(*map(self.sent_as, names))
+
+    def text(
+        self, name: str, *, required: bool = False, legal: re.Pattern[str] | None = None
+    ) -> str | None:
+        """Return a printable text."""
+        return super().text(self.sent_as(name), required=required, legal=legal)
+
+    def needed(self, name: str) -> str:
+        """Return a printable text that must be there."""
+        return super().needed(self.sent_as(name))
+
+    def decimal(self, name: str, *, required: bool = False) -> str | None:
+        """Return a figure's text."""
+        return super().decimal(self.sent_as(name), required=required)
+
+    def integer(self, name: str, **bounds: Any) -> int | None:
+        """Return a whole number."""
+        return super().integer(self.sent_as(name), **bounds)
 
 
 def _printable(name: str, value: str) -> str:

@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from api.binance.rest import account, exchange_info, market_data, sub_accounts, system, trading
+from api.binance.rest import (
+    account,
+    amending,
+    exchange_info,
+    market_data,
+    order_lists,
+    prevented,
+    replacing,
+    sub_accounts,
+    system,
+    trading,
+)
 from api.binance.rest.routes import Routes
 from api.binance.user_data import listen_keys
 
@@ -11,6 +22,10 @@ ROUTES: Final[Routes] = {
     **exchange_info.ROUTES,
     **market_data.ROUTES,
     **trading.ROUTES,
+    **order_lists.ROUTES,
+    **replacing.ROUTES,
+    **amending.ROUTES,
+    **prevented.ROUTES,
     **account.ROUTES,
     **sub_accounts.ROUTES,
     **listen_keys.ROUTES,

@@ -1,59 +1,57 @@
-"""Orders: place, cancel, replace, look up. REST and the WebSocket API call the same functions.
+"""Orders: place, cancel, look up. REST and the WebSocket API call the same functions.
 
 Each takes the parameters, the caller, the account's primary key and the request's id; each raises
-a published error (or one that ``errors.known_compat_error`` translates) and returns a plain object.
+a published error (or one that ``failures.known_compat_error`` knows) and returns a plain object.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
+import structlog
+from django.db import DatabaseError, InterfaceError
 
 from accounts.access.callers import Caller
 from api.binance import limits
-from api.binance.rest.new_orders import NewOrder, check_required, name_of, read_new_order
+from api.binance.rest.list_rows import cancelled_lists
+from api.binance.rest.new_orders import NewOrder, read_new_order
+from api.binance.rest.order_kinds import check_required
+from api.binance.rest.order_names import check_named_order, name_of, named_order
+from api.binance.rest.order_rows import last_prevented_id, shown_order, shown_orders
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.words import errors, reports
-from api.binance.words.errors import CompatError, known_compat_error
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, find_traded, list_offered
 from api.orders import submit
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread, read_lasting
+from matching import wire
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
-from matching.gateway.client import deadline_ms
+from matching.commands.place import PlaceOrder
+from matching.commands.place_list import PlaceList
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
     OPEN_PAGE,
     find_order,
-    find_order_by_client_id,
     list_open_orders,
 )
-from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
-    AccountFrozen,
-    InsufficientBalance,
-    InvalidOrder,
-    MarketHalted,
     OrderNotFound,
     OrderNotOpen,
     OutcomeUnknown,
+    Overloaded,
     ZavoraError,
 )
 
+log = structlog.get_logger(__name__)
+
 OnlyStatus = Literal["", "new", "partially_filled"]
-# Ids are below this; a larger number names no order.
-ORDER_ID_MAX: Final = 2**53
-CANCEL_REPLACE_MODES: Final = {"STOP_ON_FAILURE": False, "ALLOW_FAILURE": True}
-# What a replacement does where the account has placed too many orders: whether it cancels still.
-OVER_LIMIT_MODES: Final = {"DO_NOTHING": False, "CANCEL_ONLY": True}
 RESTRICTIONS: Final[dict[str, OnlyStatus]] = {
     "ONLY_NEW": "new",
     "ONLY_PARTIALLY_FILLED": "partially_filled",
 }
-SUCCESS, FAILURE, NOT_ATTEMPTED = "SUCCESS", "FAILURE", "NOT_ATTEMPTED"
-PARTIAL_STATUS: Final = 409
 
 
 # --- new orders -----------------------------------------------------------------------------------
@@ -72,23 +70,55 @@ async def place_test(params: Params, caller: Caller, account_pk: int, _request_i
 
 async def _send(order: NewOrder, request_id: str) -> Report:
     await limits.take_order(order.command.account_id)
-    return await _send_counted(order, request_id)
+    return await send_counted(order, request_id)
 
 
-async def _send_counted(order: NewOrder, request_id: str) -> Report:
-    account_pk = order.command.account_id
+async def send_counted(order: NewOrder, request_id: str) -> Report:
+    """Send an order that is counted already; one that is refused counts no more."""
+    reply = await submit_counted(order.command, request_id)
+    return await placed(reply.orders[0], reply.trades, order.terms, order.response_type)
+
+
+async def submit_counted(
+    command: PlaceOrder | PlaceList, request_id: str, *, count: int = 1
+) -> wire.Reply:
+    """Submit so many orders that are counted already; what is refused counts no more."""
     try:
-        reply = await submit(order.command, request_id)
+        return await submit(command, request_id)
     except OutcomeUnknown:
         raise  # it may live, so it counts
     except ZavoraError:
-        limits.give_order_back(account_pk)
+        limits.give_order_back(command.account_id, count)
         raise
-    state = reply.orders[0]
-    if order.response_type == "FULL":
-        return reports.full(state, reply.trades, order.terms)
-    shape = reports.result if order.response_type == "RESULT" else reports.ack
-    return shape(state, order.terms)
+
+
+async def placed(
+    state: wire.OrderState,
+    trades: Sequence[wire.TradeState],
+    terms: MarketTerms,
+    response_type: str,
+) -> Report:
+    """Return the answer to a new order, with the trades that it had at once where they belong."""
+    if response_type == "ACK":
+        return reports.ack(state, terms)
+    prevented_id = await _prevented_id(state)
+    if response_type == "RESULT":
+        return reports.result(state, terms, prevented_id)
+    return reports.full(state, trades, terms, prevented_id)
+
+
+async def _prevented_id(state: wire.OrderState) -> int | None:
+    """Return the prevented match by which a new order lost something, where that can be read.
+
+    The order is there whatever becomes of this look-up: it must not answer for the order.
+    """
+    if reports.prevented_text(state) is None:
+        return None
+    try:
+        return await in_thread(last_prevented_id, state)
+    except (DatabaseError, InterfaceError, Overloaded) as error:
+        log.warning("prevented_match_not_read", error=type(error).__name__)
+        return None
 
 
 # --- cancels --------------------------------------------------------------------------------------
@@ -97,32 +127,54 @@ async def _send_counted(order: NewOrder, request_id: str) -> Report:
 async def cancel(params: Params, caller: Caller, account_pk: int, request_id: str) -> Report:
     """Cancel an open order by ``orderId`` or ``origClientOrderId`` (both: they must agree)."""
     view = find_traded(params.needed("symbol"), caller)
-    order_id, client_order_id = _named_order(params, "orderId", "origClientOrderId")
+    order_id, client_order_id = named_order(params)
     command = CancelOrder(
         account_id=account_pk,
         market_id=view.terms.market_id,
         order_id=order_id,
         client_order_id=client_order_id,
         cancel_name=name_of(params, "newClientOrderId"),
-        only_status=_restriction(params),
+        only_status=restriction(params),
     )
-    return await _cancel(command, view.terms, request_id)
+    return await cancel_one(command, view.terms, request_id)
 
 
 async def cancel_all(
     params: Params, caller: Caller, account_pk: int, request_id: str
 ) -> list[Report]:
-    """Cancel every open order of the account in a symbol; -2011 where there is none."""
+    """Cancel every open order of the account in a symbol; -2011 where there is none.
+
+    Lists are told as such, before the others.
+    """
     terms = find_traded(params.needed("symbol"), caller).terms
     name = name_of(params, "newClientOrderId")
     command = CancelAllOrders(account_pk, terms.market_id, None, cancel_name=name)
     reply = await submit(command, request_id)
     if not reply.orders:
         raise errors.unknown_order_to_cancel()
-    return [reports.cancelled(state, terms, name) for state in reply.orders]
+    ended = {id_ for state in reply.orders if (id_ := reports.conditions_of(state).list_id)}
+    lists = await _cancelled_lists(ended, account_pk, terms, name)
+    return lists + [
+        reports.cancelled(state, terms, name)
+        for state in reply.orders
+        if not lists or not reports.conditions_of(state).list_id
+    ]
 
 
-async def _cancel(command: CancelOrder, terms: MarketTerms, request_id: str) -> Report:
+async def _cancelled_lists(
+    list_ids: Collection[int], account_pk: int, terms: MarketTerms, name: str
+) -> list[Report]:
+    """Return lists that a cancel of all has ended, where they can be read; it is done anyway."""
+    if not list_ids:
+        return []
+    try:
+        return await in_thread(cancelled_lists, list_ids, account_pk, terms, name)
+    except (DatabaseError, InterfaceError, Overloaded) as error:
+        log.warning("lists_not_read", error=type(error).__name__)
+        return []
+
+
+async def cancel_one(command: CancelOrder, terms: MarketTerms, request_id: str) -> Report:
     """Cancel the order of an id, of a client order id, or of both: then they must agree."""
     if command.order_id is not None and command.client_order_id is not None:
         row = await in_thread(
@@ -143,7 +195,7 @@ async def _cancel(command: CancelOrder, terms: MarketTerms, request_id: str) -> 
     return reports.cancelled(reply.orders[0], terms, command.cancel_name)
 
 
-def _restriction(params: Params) -> OnlyStatus:
+def restriction(params: Params) -> OnlyStatus:
     """Return the status that an order must have to be cancelled, empty: any."""
     word = params.text("cancelRestrictions")
     if word is None:
@@ -153,162 +205,16 @@ def _restriction(params: Params) -> OnlyStatus:
     return RESTRICTIONS[word]
 
 
-def _named_order(
-    params: Params, id_parameter: str, client_id_parameter: str
-) -> tuple[int | None, str | None]:
-    """Return which order is meant. Raises -1102 where neither says it."""
-    _check_named(params, id_parameter, client_id_parameter)
-    order_id = params.integer(id_parameter, high=10**20)
-    if order_id is not None:
-        order_id = min(order_id, ORDER_ID_MAX)
-    # Through v1 a client order id may be any printable text.
-    return order_id, params.text(client_id_parameter)
-
-
-def _check_named(params: Params, id_parameter: str, client_id_parameter: str) -> None:
-    if not params.get(id_parameter) and not params.get(client_id_parameter):
-        raise errors.one_of_two(client_id_parameter, id_parameter)
-
-
-# --- cancel and replace ---------------------------------------------------------------------------
-
-
-async def cancel_replace(
-    params: Params, caller: Caller, account_pk: int, request_id: str
-) -> Report:
-    """Cancel an order, then place another in its symbol; two commands, reported together.
-
-    Whatever can be known of the new order is checked before anything is cancelled: values and
-    filters and the order limit here, the rest by the worker with the cancel (``replacement``). A
-    refusal of that kind is answered as the order's own. Raises -2022 where nothing came of it and
-    -2021 where half of it did, each with both results in ``data``.
-    """
-    order = read_new_order(params, caller, account_pk)
-    goes_on = params.choice("cancelReplaceMode", CANCEL_REPLACE_MODES, required=True)
-    cancels_anyway = params.choice("orderRateLimitExceededMode", OVER_LIMIT_MODES)
-    order_id, client_order_id = _named_order(params, "cancelOrderId", "cancelOrigClientOrderId")
-    command = CancelOrder(
-        account_id=account_pk,
-        market_id=order.terms.market_id,
-        order_id=order_id,
-        client_order_id=client_order_id,
-        cancel_name=name_of(params, "cancelNewClientOrderId"),
-        only_status=_restriction(params),
-        replacement=order.command,
-    )
-    try:
-        await limits.take_order(account_pk)
-    except CompatError as over:
-        if not cancels_anyway:
-            raise
-        command = msgspec.structs.replace(command, replacement=None)
-        cancelled = await _attempt(_cancel(command, order.terms, request_id))
-        raise _over_limit(cancelled, over, goes_on=bool(goes_on)) from None
-    return await _replace(order, command, request_id, goes_on=bool(goes_on))
-
-
-async def _replace(
-    order: NewOrder, command: CancelOrder, request_id: str, *, goes_on: bool
-) -> Report:
-    """Do both halves. The order is counted; as published it stays so where it is not tried."""
-    try:
-        cancelled: Report | CompatError = await _cancel(command, order.terms, request_id)
-    except _OF_THE_NEW_ORDER:
-        limits.give_order_back(command.account_id)
-        raise
-    except (ZavoraError, CompatError) as error:
-        cancelled = known_compat_error(error)
-    if isinstance(cancelled, CompatError) and not goes_on:
-        raise _replace_failed(cancelled, None)
-    # Its time runs from now: the cancel may have waited.
-    sent = msgspec.structs.replace(order.command, deadline_ms=deadline_ms())
-    order = msgspec.structs.replace(order, command=sent)
-    placed = await _attempt(_send_counted(order, request_id))
-    if isinstance(cancelled, CompatError) or isinstance(placed, CompatError):
-        raise _replace_failed(cancelled, placed)
-    return _both(cancelled, placed)
-
-
-# What a cancel is refused with only for the sake of the order that is to follow it.
-_OF_THE_NEW_ORDER: Final = (MarketHalted, AccountFrozen, InsufficientBalance, InvalidOrder)
-
-
-def _over_limit(
-    cancelled: Report | CompatError, over: CompatError, *, goes_on: bool
-) -> CompatError:
-    """Return how ``CANCEL_ONLY`` over the order limit is answered: the new order never went out."""
-    is_tried = goes_on or not isinstance(cancelled, CompatError)
-    failed = _replace_failed(cancelled, over if is_tried else None)
-    if not is_tried:
-        failed.status, failed.retry_after_s = over.status, over.retry_after_s
-    return failed
-
-
-async def _attempt(step: Any) -> Report | CompatError:
-    """Return what a step answers, or the published error of its failure."""
-    try:
-        answer: Report = await step
-    except (ZavoraError, CompatError) as error:
-        return known_compat_error(error)
-    return answer
-
-
-def _replace_failed(
-    cancelled: Report | CompatError, placed: Report | CompatError | None
-) -> CompatError:
-    data = _both(cancelled, placed)
-    if SUCCESS in (data["cancelResult"], data["newOrderResult"]):
-        return CompatError(
-            -2021, "Order cancel-replace partially failed.", PARTIAL_STATUS, data=data
-        )
-    return CompatError(-2022, "Order cancel-replace failed.", data=data)
-
-
-def _both(cancelled: Report | CompatError, placed: Report | CompatError | None) -> Report:
-    return {
-        "cancelResult": _outcome(cancelled),
-        "newOrderResult": _outcome(placed),
-        "cancelResponse": _shown(cancelled),
-        "newOrderResponse": _shown(placed),
-    }
-
-
-def _outcome(result: Report | CompatError | None) -> str:
-    if result is None:
-        return NOT_ATTEMPTED
-    return FAILURE if isinstance(result, CompatError) else SUCCESS
-
-
-def _shown(result: Report | CompatError | None) -> Report | None:
-    return result.body() if isinstance(result, CompatError) else result
-
-
-# --- order lists ----------------------------------------------------------------------------------
-
-
-async def place_oco(params: Params, _caller: Caller, _account_pk: int, _request_id: str) -> Report:
-    """Refuse an OCO: the engine does not have order lists yet."""
-    find_market(params.needed("symbol"))
-    raise errors.unsupported("OCO orders")
-
-
 # --- queries --------------------------------------------------------------------------------------
 
 
 async def query_order(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> Report:
     """Return one order, in whatever state, by ``orderId`` or ``origClientOrderId``."""
     terms = find_market(params.needed("symbol")).terms
-    order_id, client_order_id = _named_order(params, "orderId", "origClientOrderId")
-    named = {"account_id": account_pk, "market_id": terms.market_id}
-    if order_id is not None:
-        row = await read_lasting(find_order, order_id, **named)
-        if row is not None and client_order_id not in (None, row.client_order_id):
-            row = None
-    else:
-        row = await read_lasting(find_order_by_client_id, client_order_id or "", **named)
-    if row is None:
+    shown = await read_lasting(shown_order, params, account_pk, terms)
+    if shown is None:
         raise errors.unknown_order()
-    return reports.order(state_of_row(row, terms), terms)
+    return shown
 
 
 async def list_open(params: Params, _caller: Caller, account_pk: int, _request_id: str) -> bytes:
@@ -335,17 +241,14 @@ def _open_page(
 ) -> tuple[int | None, bytes]:
     """Return reports of open orders after an id, by commas, and the id to go on after, if any."""
     rows = list_open_orders(account_pk, market_ids=list(terms_by_id), after_id=after_id)
-    shown = [
-        reports.order(state_of_row(row, terms_by_id[row.market_id]), terms_by_id[row.market_id])
-        for row in rows
-    ]
+    shown = shown_orders(rows, terms_by_id)
     return rows[-1].pk if len(rows) == OPEN_PAGE else None, encode(shown)[1:-1]
 
 
 # --- routes ---------------------------------------------------------------------------------------
 
 
-def _counted(call: Call) -> Handler:
+def counted(call: Call) -> Handler:
     """Return the handler of a call that places an order: it tells the account's count."""
     answer = rest(call)
 
@@ -359,24 +262,6 @@ def _counted(call: Call) -> Handler:
     return handle
 
 
-def check_named_order(params: Params) -> None:
-    """Raise -1102 unless symbol and order are named."""
-    params.require("symbol")
-    _check_named(params, "orderId", "origClientOrderId")
-
-
-def check_replacement(params: Params) -> None:
-    """Raise -1102 for what cancelReplace must have and has not."""
-    check_required(params)
-    params.require("cancelReplaceMode")
-    _check_named(params, "cancelOrderId", "cancelOrigClientOrderId")
-
-
-def check_oco(params: Params) -> None:
-    """Raise -1102 for what an order list must have and has not."""
-    params.require("symbol", "side", "quantity", "aboveType", "belowType")
-
-
 def _open_orders_weight(params: Params) -> int:
     return 6 if params.get("symbol") else 80
 
@@ -385,14 +270,10 @@ _SYMBOL: Final = ("symbol",)
 _TRADE: Final = Security.TRADE
 _READ: Final = Security.USER_DATA
 ROUTES: Final[Routes] = {
-    ("POST", "/api/v3/order"): Route(_counted(place), 1, _TRADE, required=check_required),
+    ("POST", "/api/v3/order"): Route(counted(place), 1, _TRADE, required=check_required),
     ("POST", "/api/v3/order/test"): Route(rest(place_test), 1, _TRADE, required=check_required),
     ("GET", "/api/v3/order"): Route(rest(query_order), 4, _READ, required=check_named_order),
     ("DELETE", "/api/v3/order"): Route(rest(cancel), 1, _TRADE, required=check_named_order),
     ("GET", "/api/v3/openOrders"): Route(rest(list_open), _open_orders_weight, _READ),
     ("DELETE", "/api/v3/openOrders"): Route(rest(cancel_all), 1, _TRADE, required=_SYMBOL),
-    ("POST", "/api/v3/order/cancelReplace"): Route(
-        _counted(cancel_replace), 1, _TRADE, required=check_replacement
-    ),
-    ("POST", "/api/v3/orderList/oco"): Route(rest(place_oco), 1, _TRADE, required=check_oco),
 }

@@ -6,7 +6,7 @@ from typing import Final
 from api.binance.streams.closing import BEGIN_ANEW, CLOSE_GOING, CLOSE_LATER, CLOSE_REFUSED
 from api.binance.streams.events import text_frame
 from api.binance.user_data.user_streams import AccountStream, End, follow_listen_key
-from api.binance.words.errors import known_compat_error
+from api.binance.words.failures import known_compat_error
 from api.transport.outbox import Closing, Outbox
 from marketdata.feed.feed import Message
 

@@ -7,27 +7,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from accounts.money import selectors
-from api.binance.words import reports
-from api.binance.words.symbols import is_offered, symbol_of
-from api.binance.words.text import ZERO, eight, ms_of_us
+from api.binance.user_data.execution_reports import execution_reports
+from api.binance.user_data.list_statuses import ListNames, list_status
+from api.binance.words.symbols import is_offered
+from api.binance.words.text import eight, ms_of_us
 from api.transport.exact_json import encode
 from api.transport.threads import in_thread
-from marketdata.feed.account_streams import AccountEvent, AccountStep
+from marketdata.feed.account_streams import AccountEvent
 from marketdata.feed.feed import MarketView, Message
-from matching.markets.terms import MarketTerms
 from matching.wire import BalanceState
 from zavora.foundation.times import now_ms
-
-# The trade of a step that is none.
-NO_TRADE: Final = -1
-EXECUTIONS: Final = {
-    "new": "NEW",
-    "trade": "TRADE",
-    "cancelled": "CANCELED",
-    "expired": "EXPIRED",
-    "amended": "REPLACED",
-}
-OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
 
 
 class UserDataCodec:
@@ -38,6 +27,7 @@ class UserDataCodec:
         self._is_told = is_told
         # Codes of assets by id; loaded before anybody follows an account.
         self._codes: dict[int, str] = {}
+        self.list_names = ListNames()
 
     async def load_assets(self) -> None:
         """Learn the codes of all assets there are."""
@@ -45,13 +35,20 @@ class UserDataCodec:
             self._codes[row.pk] = row.code
 
     def happened(self, view: MarketView, event: AccountEvent) -> list[Message] | None:
-        """Spell what an event of a market did: its steps in order, then the balances after it."""
+        """Spell what an event of a market did: its steps in order, its lists, then the balances.
+
+        None where it tells of what is not known: an asset, or the orders of a list.
+        """
         messages: list[Message] = []
         # Steps in markets that this API does not offer have no symbol; their balances count.
         if self._is_told(view):
-            messages += [
-                _text(execution_report(view.terms, step, event.batch_us)) for step in event.steps
-            ]
+            reports = execution_reports(view.terms, event.steps, event.batch_us)
+            messages += [_text(report) for report in reports]
+            for state in event.lists:
+                names = self.list_names.of(state, event.steps)
+                if names is None:
+                    return None
+                messages.append(_text(list_status(view.terms, state, names, event.batch_us)))
         if event.balances:
             position = self._position(event.balances, event_us=event.batch_us)
             if position is None:
@@ -109,55 +106,6 @@ def stream_terminated() -> str:
 def listen_key_expired(listen_key: str) -> str:
     """Return the last event of a listen key's stream."""
     return _text({"e": "listenKeyExpired", "E": now_ms(), "listenKey": listen_key})
-
-
-def execution_report(terms: MarketTerms, step: AccountStep, batch_us: int) -> dict[str, Any]:
-    """Return one step of an order's life. The names are the published ones."""
-    change, order, trade = step.change, step.change.order, step.trade
-    # Self-trade prevention cancels the taker, which here reads as an expiry.
-    is_prevented = order.reason == "self_trade"
-    is_cancel = change.kind == "cancelled" and not is_prevented
-    client_order_id = order.client_order_id or ""
-    charged: tuple[str, str | None] = ("0", None)
-    if trade is not None:
-        charged = reports.commission(trade, terms, is_maker=change.is_maker)
-    created_ms = ms_of_us(order.created_us)
-    return {
-        "e": "executionReport",
-        "E": ms_of_us(batch_us),
-        "s": symbol_of(terms),
-        "c": (change.cancel_name or client_order_id) if is_cancel else client_order_id,
-        "S": reports.side_word(order),
-        "o": reports.type_word(order),
-        "f": reports.lifetime_word(order),
-        "q": reports.quantity_text(order),
-        "p": reports.price_text(order),
-        "P": ZERO,
-        "F": ZERO,
-        "g": reports.NO_LIST,
-        "C": client_order_id if is_cancel else "",
-        "x": "EXPIRED" if is_prevented else EXECUTIONS[change.kind],
-        "X": reports.status_word(order),
-        "r": "NONE",
-        "i": order.id,
-        "l": ZERO if trade is None else eight(trade.quantity),
-        "z": eight(order.filled_quantity),
-        "L": ZERO if trade is None else eight(trade.price),
-        "n": charged[0],
-        "N": charged[1],
-        "T": ms_of_us(batch_us if trade is None else trade.created_us),
-        "t": NO_TRADE if trade is None else trade.sequence,
-        "I": step.execution_id,
-        "w": order.status in OPEN_STATUSES,
-        "m": trade is not None and change.is_maker,
-        "M": trade is not None,
-        "O": created_ms,
-        "Z": eight(order.filled_quote),
-        "Y": ZERO if trade is None else eight(trade.amount),
-        "Q": ZERO if order.quote_quantity is None else eight(order.quote_quantity),
-        "W": created_ms,
-        "V": reports.SELF_TRADE_PREVENTION,
-    }
 
 
 def _text(event: dict[str, Any]) -> str:

@@ -80,6 +80,7 @@ class AccountStream:
         # Events from before the client knows that its stream has begun.
         self._waiting: list[str] | None = []
         self._is_over = False
+        self._knows_lists = False
         self._watch = CredentialWatch(
             self._process.credentials, self._is_still_good, self._end_with_key
         )
@@ -89,6 +90,8 @@ class AccountStream:
         try:
             await USER_DATA.load_assets()
             await self._process.feed.follow_account(self.account_pk, USER_DATA, self)
+            self._knows_lists = True
+            await USER_DATA.list_names.follow(self.account_pk)
         except BaseException:
             # Also a client that is gone meanwhile follows nothing any more.
             self.close()
@@ -109,6 +112,9 @@ class AccountStream:
         """End it, without a word; again is fine."""
         self._is_over = True
         self._process.feed.unfollow_account(self.account_pk, USER_DATA, self)
+        if self._knows_lists:
+            self._knows_lists = False
+            USER_DATA.list_names.unfollow(self.account_pk)
         self._watch.close()
         if self.listen_key is not None:
             self._process.part(ListenKeyWatch).discard(self)

@@ -1,4 +1,4 @@
-"""The published codes and messages, and what each failure of the exchange is called by them.
+"""The published codes and messages.
 
 Clients choose their exceptions by code, and some by the exact words: neither ever changes.
 """
@@ -6,15 +6,8 @@ Clients choose their exceptions by code, and some by the exact words: neither ev
 from http import HTTPStatus
 from typing import Any, Final
 
-import structlog
-from django.db import InterfaceError, OperationalError
-
-from api.transport.errors import JSON_TYPE, NO_STORE, Headers, PayloadTooLarge, RequestTimeout
+from api.transport.errors import JSON_TYPE, NO_STORE, Headers
 from api.transport.exact_json import encode
-from zavora.foundation import errors
-from zavora.foundation.errors import ZavoraError
-
-log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S: Final = 1
 CODE_UNKNOWN: Final = -1000
@@ -255,14 +248,34 @@ def order_refused(msg: str) -> CompatError:
     return CompatError(-2010, msg)
 
 
-def unsupported(what: str) -> CompatError:
-    """Something published that the engine does not have: ``Iceberg orders``."""
-    return order_refused(f"{what} are not supported for this symbol.")
+def order_invalid(msg: str) -> CompatError:
+    """A new order contradicts itself or its symbol; it did not reach the engine."""
+    return CompatError(-1013, msg)
+
+
+def unsupported_combination() -> CompatError:
+    """Type, time in force and iceberg quantity do not go together."""
+    return CompatError(-1014, "Unsupported order combination.")
+
+
+def self_trade_mode_not_allowed() -> CompatError:
+    """A mode of self-trade prevention that the symbol does not have."""
+    return order_invalid("This symbol does not allow the specified self-trade prevention mode.")
+
+
+def amend_refused(msg: str) -> CompatError:
+    """An amendment that keeps its priority is refused; nothing changed."""
+    return CompatError(-2038, msg)
 
 
 def duplicate_order() -> CompatError:
     """An open order of the account has this client order id."""
     return order_refused("Duplicate order sent.")
+
+
+def would_trigger() -> CompatError:
+    """The price that an order is to wait for is reached already."""
+    return order_refused("Stop price would trigger immediately.")
 
 
 def unknown_order_to_cancel() -> CompatError:
@@ -310,80 +323,7 @@ def unavailable() -> CompatError:
     )
 
 
-# --- the exchange's failures by their published names ---------------------------------------------
-
-_BALANCE: Final = "Account has insufficient balance for requested action."
-_NO_TRADING: Final = "This account may not place or cancel orders."
-_CLOSED: Final = "Market is closed."
-_BALANCE_FULL: Final = "Account balance would become too large."
-_WOULD_TAKE: Final = "Order would immediately match and take."
-_FILTER_OF_REASON: Final = {
-    "price_out_of_range": "PRICE_FILTER",
-    "price_band": "PERCENT_PRICE_BY_SIDE",
-    "quantity_out_of_range": "LOT_SIZE",
-    "notional_too_small": "NOTIONAL",
-    "notional_too_large": "NOTIONAL",
-    "too_many_open_orders": "MAX_NUM_ORDERS",
-}
-
-
-def known_compat_error(exception: BaseException) -> CompatError:
-    """Return what to tell of any exception; what is unexpected is logged and hidden.
-
-    It has no traceback (``api.transport.errors.known_error``).
-    """
-    if isinstance(exception, CompatError):
-        return exception.with_traceback(None)
-    if isinstance(exception, ZavoraError):
-        return _of_zavora(exception)
-    if isinstance(exception, (OperationalError, InterfaceError)):
-        # Only reads reach the database from here, so nothing is in doubt.
-        log.warning("database_unavailable", error=type(exception).__name__)
-        return unavailable()
-    log.error("request_failed", exc_info=exception)
-    return unexpected()
-
-
-def _of_zavora(error: ZavoraError) -> CompatError:
-    if isinstance(error, errors.InvalidOrder):
-        return _of_reason(error.details.get("reason"))
-    kind = _OF_CLASS.get(type(error))
-    if kind is not None:
-        return kind()
-    log.error("request_failed", exc_info=error)
-    return unexpected()
-
-
-def _of_reason(reason: Any) -> CompatError:
-    name = _FILTER_OF_REASON.get(reason)
-    if name is not None:
-        return filter_failure(name)
-    if reason == "post_only_would_cross":
-        return order_refused(_WOULD_TAKE)
-    if reason == "balance_full":
-        return order_refused(_BALANCE_FULL)
-    if reason == "duplicate_client_order_id":
-        return duplicate_order()
-    return order_refused("This order is not allowed by the rules of its symbol.")
-
-
-_OF_CLASS: Final = {
-    errors.InsufficientBalance: lambda: order_refused(_BALANCE),
-    errors.MarketHalted: lambda: order_refused(_CLOSED),
-    errors.MarketNotFound: invalid_symbol,
-    errors.AccountFrozen: lambda: order_refused(_NO_TRADING),
-    errors.AccountNotFound: rejected_key,
-    errors.Forbidden: rejected_key,
-    errors.Unauthorized: rejected_key,
-    errors.OrderNotFound: unknown_order,
-    errors.OrderNotOpen: unknown_order_to_cancel,
-    errors.Overloaded: overloaded,
-    errors.EngineUnavailable: unavailable,
-    errors.OutcomeUnknown: outcome_unknown,
-    errors.InternalError: unexpected,
-    PayloadTooLarge: too_large,
-    RequestTimeout: too_slow,
-}
+# --- over HTTP ------------------------------------------------------------------------------------
 
 
 def render(error: CompatError) -> tuple[int, Headers, bytes]:

@@ -8,7 +8,8 @@ from api.binance.rest.params import Params
 from api.binance.streams import closing
 from api.binance.streams.events import text_frame
 from api.binance.words import errors
-from api.binance.words.errors import CompatError, known_compat_error
+from api.binance.words.errors import CompatError
+from api.binance.words.failures import known_compat_error
 from api.binance.ws_api import envelope
 from api.binance.ws_api.envelope import Id, Request
 from api.binance.ws_api.methods import OWN_METHODS, REST_METHODS, call

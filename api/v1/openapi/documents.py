@@ -6,64 +6,58 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api.v1 import requests
-from api.v1.openapi import money
-from api.v1.openapi.fee_documents import FEE_SHAPES, Promotion
+from api.v1.openapi import list_shapes, money
+from api.v1.openapi.fee_documents import FEE_SHAPES
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
-
-
-class Market(Struct):
-    """A market and its rules; order sizes are in the quote asset, scales count decimals."""
-
-    symbol: Annotated[str, Meta(examples=["BTC/USD"])]
-    base_asset: str
-    quote_asset: str
-    base_scale: int
-    quote_scale: int
-    price_tick: Decimal
-    quantity_step: Decimal
-    min_order_size: Decimal
-    max_order_size: Decimal
-    max_price: Decimal
-    max_quantity: Decimal
-    max_price_deviation: Decimal | None
-    max_open_orders: Annotated[
-        int | None, Meta(description="Open orders that an account may have here; null: any number.")
-    ]
-    self_trade_scope: Annotated[
-        Literal["Owner", "Account"],
-        Meta(description="Whose orders never trade with each other."),
-    ]
-    trading_enabled: bool
-    state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
-    maker_fee: Decimal
-    taker_fee: Decimal
-    promotion: Promotion | None
-    is_demo: bool
+from api.v1.openapi.market_shapes import Auction, Market, SelfTrade
+from api.v1.openapi.order_shapes import ORDER_SHAPES, OrderList
 
 
 class Order(Struct):
-    """An order and its current state; `average_fill_price` is rounded half to even."""
+    """An order now. Its average price is rounded half to even; what it did not ask for is null."""
 
     id: str
     client_order_id: str | None
     user_id: AccountId
     market: str
     side: Side
-    order_type: Literal["Limit", "Market"]
+    order_type: Literal[
+        "Limit", "Market", "Stop", "StopLimit", "TakeProfit", "TakeProfitLimit", "TrailingStop"
+    ]
     price: Decimal | None
-    stop_price: Decimal | None
     quantity: Decimal | None
     quote_quantity: Decimal | None
     remaining_quantity: Decimal
     filled_quantity: Decimal
     filled_quote_quantity: Decimal
     average_fill_price: Decimal | None
-    time_in_force: Literal["GTC", "IOC", "FOK"]
+    prevented_quantity: Annotated[
+        Decimal | None, Meta(description="Lost to the prevention of self-trades.")
+    ]
+    time_in_force: Literal["GTC", "IOC", "FOK", "GTD", "Day"]
     post_only: bool
-    status: Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired"]
+    status: Annotated[
+        Literal["New", "PartiallyFilled", "Filled", "Cancelled", "Expired", "Pending", "Triggered"],
+        Meta(description="`Pending` waits for its price, `Triggered` has it and enters at once."),
+    ]
     reason: str | None
     created_at: Time
     updated_at: Time
+    stop_price: Decimal | None
+    trigger_by: Literal["Last", "Opposite"] | None
+    trail_price: Decimal | None
+    trail_bps: int | None
+    activation_price: Decimal | None
+    triggered_at: Annotated[Time | None, Meta(description="When it entered the market.")]
+    expires_at: Time | None
+    display_quantity: Decimal | None
+    protection_price: Decimal | None
+    post_only_mode: Literal["Reject", "Slide"] | None
+    self_trade_prevention: SelfTrade | None
+    list_id: str | None
+    leg: Annotated[
+        Literal["One", "Working", "Pending"] | None, Meta(description="What it is in its list.")
+    ]
 
 
 class Trade(Struct):
@@ -89,6 +83,16 @@ class OrderPlaced(Struct):
     trades: list[Trade]
 
 
+Orders = list[Order]
+
+
+class OrderListPlaced(Struct):
+    """A list of orders, and each of its orders as it is now."""
+
+    list: OrderList
+    orders: Orders
+
+
 class Fill(Struct):
     """A trade as one of its parties sees it."""
 
@@ -101,7 +105,7 @@ class Fill(Struct):
     amount: Decimal
     fee: Decimal
     fee_asset: str
-    liquidity: Literal["Maker", "Taker"]
+    liquidity: Literal["Maker", "Taker", "Auction"]
     created_at: Time
 
 
@@ -114,6 +118,7 @@ class PublicTrade(Struct):
     quantity: Decimal
     taker_side: Literal["buy", "sell"]
     timestamp: Time
+    auction: bool
 
 
 class PublicTrades(Struct):
@@ -130,6 +135,7 @@ class OrderBook(Struct):
     bids: list[tuple[Decimal, Decimal]]
     asks: list[tuple[Decimal, Decimal]]
     sequence: int
+    auction: Auction | None
 
 
 class Ticker(Struct):
@@ -146,6 +152,7 @@ class Ticker(Struct):
     volume_24h: Decimal | None
     quote_volume_24h: Decimal | None
     vwap_24h: Decimal | None
+    auction: Auction | None
     timestamp: Time
 
 
@@ -288,10 +295,12 @@ class Health(Struct):
 
 SHAPES: Final[tuple[type[Struct], ...]] = (
     *money.SHAPES,
+    Auction,
     Market,
     Order,
     Trade,
     OrderPlaced,
+    OrderListPlaced,
     Fill,
     PublicTrade,
     PublicTrades,
@@ -306,7 +315,10 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     BatchItem,
     Health,
     *FEE_SHAPES,
+    *ORDER_SHAPES,
     requests.PlaceOrderIn,
+    list_shapes.ListedOrderIn,
+    list_shapes.PlaceListIn,
     requests.AmendOrderIn,
     requests.CancelOrderIn,
     requests.CancelAllIn,

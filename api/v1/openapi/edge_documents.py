@@ -13,8 +13,12 @@ from api.v1.openapi.operations import (
 from api.v1.openapi.report_shapes import REPORT_SHAPES
 
 JSON: Final = "application/json"
-ORDER_ID: Final = ("order_id", "An order's id.")
-SYMBOL: Final = ("market", "A market's symbol, best as BTC-USD.")
+# Variable parts of a path: names and descriptions, in its order.
+Named = tuple[tuple[str, str], ...]
+ORDER_ID: Final[Named] = (("order_id", "An order's id."),)
+LIST_ID: Final[Named] = (("list_id", "The id of a list of orders."),)
+SYMBOL: Final[Named] = (("market", "A market's symbol, best as BTC-USD."),)
+OF_ACCOUNT: Final[Named] = (("account", "The account's id."), *SYMBOL)
 
 
 def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
@@ -34,23 +38,22 @@ def _operation(
     success: dict[str, Any],
     *,
     tag: str,
-    path: tuple[str, str] | None = None,
+    path: Named = (),
     query: tuple[str, ...] = (),
     body: dict[str, Any] | None = None,
     is_public: bool = False,
     has_key: bool = False,
 ) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = []
-    if path is not None:
-        parameters.append(
-            {
-                "in": "path",
-                "name": path[0],
-                "required": True,
-                "description": path[1],
-                "schema": {"type": "string"},
-            }
-        )
+    parameters: list[dict[str, Any]] = [
+        {
+            "in": "path",
+            "name": named,
+            "required": True,
+            "description": description,
+            "schema": {"type": "string"},
+        }
+        for named, description in path
+    ]
     parameters += [{"in": "query", "name": one, "schema": QUERY[one]} for one in query]
     if has_key:
         parameters.append(
@@ -79,7 +82,17 @@ def _operation(
 
 
 def _paths() -> dict[str, dict[str, Any]]:
-    return {**_order_paths(), **_market_paths(), **_health_paths()}
+    return {
+        **_order_paths(),
+        **_list_paths(),
+        **_protection_paths(),
+        **_market_paths(),
+        **_health_paths(),
+    }
+
+
+def _of_orders(name: str, summary: str, success: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return _operation(name, summary, success, tag="Orders", **more)
 
 
 def _order_paths() -> dict[str, dict[str, Any]]:
@@ -87,10 +100,7 @@ def _order_paths() -> dict[str, dict[str, Any]]:
     order = envelope_schema("Order")
     batch = {"type": "array", "items": reference("PlaceOrderIn"), "minItems": 1, "maxItems": 100}
 
-    def operation(name: str, summary: str, success: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return _operation(name, summary, success, tag="Orders", **more)
-
-    place = operation(
+    place = _of_orders(
         "orders_place",
         "Place an order; answered after the commit.",
         placed,
@@ -101,12 +111,12 @@ def _order_paths() -> dict[str, dict[str, Any]]:
     return {
         "/api/v1/orders": {"post": place},
         "/api/v1/orders/batch": {
-            "post": operation(
+            "post": _of_orders(
                 "orders_place_batch", "Place a list of orders.", items, body=batch, has_key=True
             )
         },
         "/api/v1/orders/cancel-all": {
-            "post": operation(
+            "post": _of_orders(
                 "orders_cancel_all",
                 "Cancel an account's open orders.",
                 items,
@@ -114,18 +124,86 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 has_key=True,
             )
         },
+        "/api/v1/orders/preview": {
+            "post": _of_orders(
+                "orders_preview",
+                "Tell what would become of an order; nothing is placed.",
+                envelope_schema("OrderPreview"),
+                body=reference("PlaceOrderIn"),
+            )
+        },
         "/api/v1/orders/{order_id}": {
-            "get": operation("orders_read", "Read an order.", order, path=ORDER_ID),
-            "delete": operation("orders_cancel", "Cancel an order.", order, **cancel),
-            "post": operation("orders_cancel_by_post", "Cancel an order.", order, **cancel),
-            "patch": operation(
+            "get": _of_orders("orders_read", "Read an order.", order, path=ORDER_ID),
+            "delete": _of_orders("orders_cancel", "Cancel an order.", order, **cancel),
+            "post": _of_orders("orders_cancel_by_post", "Cancel an order.", order, **cancel),
+            "patch": _of_orders(
                 "orders_amend",
-                "Change an open order's price, total quantity or both.",
+                "Change an open order's price, total quantity or stop price.",
                 placed,
                 path=ORDER_ID,
                 body=reference("AmendOrderIn"),
                 has_key=True,
             ),
+        },
+    }
+
+
+def _list_paths() -> dict[str, dict[str, Any]]:
+    return {
+        "/api/v1/orders/lists": {
+            "post": _of_orders(
+                "orders_place_order_list",
+                "Place orders that are one thing: OCO, OTO or OTOCO.",
+                envelope_schema("OrderListPlaced"),
+                body=reference("PlaceListIn"),
+                has_key=True,
+            )
+        },
+        "/api/v1/orders/lists/{list_id}": {
+            "get": _of_orders(
+                "orders_read_list",
+                "Read a list of orders.",
+                envelope_schema("OrderListPlaced"),
+                path=LIST_ID,
+            ),
+            "delete": _of_orders(
+                "orders_cancel_list",
+                "Cancel a list: all of its orders that are open.",
+                envelope_schema("OrderListPlaced"),
+                path=LIST_ID,
+            ),
+        },
+    }
+
+
+def _protection_paths() -> dict[str, dict[str, Any]]:
+    protection = envelope_schema("Protection")
+    of: dict[str, Any] = {"path": OF_ACCOUNT, "tag": "Accounts"}
+    base = "/api/v1/accounts/{account}/protections/{market}"
+    return {
+        base: {
+            "get": _operation(
+                "accounts_protection",
+                "Read what protects an account's quotes in a market.",
+                protection,
+                **of,
+            ),
+            "put": _operation(
+                "accounts_protect",
+                "Protect an account's quotes in a market.",
+                protection,
+                body=reference("ProtectionIn"),
+                **of,
+            ),
+            "delete": _operation("accounts_unprotect", "Protect them no more.", protection, **of),
+        },
+        f"{base}/reset": {
+            "post": _operation(
+                "accounts_reset_protection",
+                "Let an account go on whose quotes its protection ended.",
+                protection,
+                **of,
+            )
         },
     }
 

@@ -21,7 +21,8 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "market": {"type": "string", "examples": ["BTC/USD"]},
     "asset": {"type": "string", "examples": ["BTC"]},
     "account": {"type": "string", "format": "uuid"},
-    "status": {"type": "string", "examples": ["Open", "Filled,Cancelled"]},
+    "status": {"type": "string", "examples": ["Open", "Pending", "Filled,Cancelled"]},
+    "list_status": {"type": "string", "enum": ["Executing", "Done"]},
     "client_order_id": {"type": "string", "maxLength": 64},
     "interval": {"type": "string", "enum": list(INTERVALS), "default": "1m"},
     "start": {"type": "string", "format": "date-time"},
@@ -78,7 +79,10 @@ def documented(
 ) -> Callable[[View], View]:
     """Describe a view's method for the document: its operation's id, and the shape it returns."""
     names = (*query, "limit", "cursor") if is_paged else query
-    parameters = [OpenApiParameter(one, QUERY[one], OpenApiParameter.QUERY) for one in names]
+    parameters = [
+        OpenApiParameter(one.removeprefix("list_"), QUERY[one], OpenApiParameter.QUERY)
+        for one in names
+    ]
     if has_key:
         parameters.append(
             OpenApiParameter(

@@ -3,6 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.v1 import order_words
 from api.v1 import words as v1_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
@@ -19,8 +20,8 @@ from matching.rows.trades import trade_state
 from zavora.foundation.errors import MarketNotFound
 
 CANDLES_DEFAULT = 100
-STATUSES = {spelling(name): status for status, name in v1_words.STATUS.items()}
-OPEN = ("new", "partially_filled")
+STATUSES = {spelling(name): name for name in order_words.STATUSES}
+OPEN = frozenset({"New", "PartiallyFilled", *order_words.WAITING_STATUS.values()})
 
 
 class OrdersView(ApiView):
@@ -40,21 +41,22 @@ class OrdersView(ApiView):
         account_id, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
-        symbol = _take_symbol(fields)
-        statuses = _take_statuses(fields)
+        symbol = take_symbol(fields)
+        statuses, waiting = _take_statuses(fields)
         client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
         fields.check()
-        terms = _terms_by_id()
+        terms = terms_by_id()
         rows = list_orders(
             account_pk,
-            market_id=_terms_of(symbol, terms).market_id if symbol else None,
+            market_id=terms_of(symbol, terms).market_id if symbol else None,
             statuses=statuses,
+            waiting=waiting,
             client_order_id=client_order_id,
             before_id=before,
             limit=limit + 1,
         )
         page = [
-            v1_words.order(
+            order_words.order(
                 state_of_row(row, terms[row.market_id]),
                 terms[row.market_id],
                 account_id,
@@ -75,10 +77,10 @@ class FillsView(ApiView):
         _, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
-        symbol = _take_symbol(fields)
+        symbol = take_symbol(fields)
         fields.check()
-        terms = _terms_by_id()
-        market_id = _terms_of(symbol, terms).market_id if symbol else None
+        terms = terms_by_id()
+        market_id = terms_of(symbol, terms).market_id if symbol else None
         rows = list_account_trades(
             account_pk, market_id=market_id, before_id=before, limit=limit + 1
         )
@@ -106,7 +108,7 @@ class CandlesView(ApiView):
     )
     def get(self, request: Request, symbol: str) -> Response:
         """List a market's candles, newest first; an interval without a trade has none."""
-        terms = _terms_of(symbol_of(symbol), _terms_by_id())
+        terms = terms_of(symbol_of(symbol), terms_by_id())
         fields = query_of(request)
         interval = _take_interval(fields)
         limit = fields.integer("limit", default=CANDLES_DEFAULT, low=1, high=CANDLES_MAX)
@@ -120,35 +122,42 @@ class CandlesView(ApiView):
         return public_answer({"market": terms.symbol, "interval": name, "candles": candles})
 
 
-def _terms_by_id() -> dict[int, MarketTerms]:
+def terms_by_id() -> dict[int, MarketTerms]:
+    """Return every market's terms by its id."""
     return {terms.market_id: terms for terms in list_market_terms()}
 
 
-def _terms_of(symbol: str, by_id: dict[int, MarketTerms]) -> MarketTerms:
+def terms_of(symbol: str, by_id: dict[int, MarketTerms]) -> MarketTerms:
+    """Return a market's terms by its symbol. Raises MarketNotFound."""
     for terms in by_id.values():
         if terms.symbol == symbol:
             return terms
     raise MarketNotFound("There is no such market.")
 
 
-def _take_symbol(fields: Fields) -> str | None:
+def take_symbol(fields: Fields) -> str | None:
+    """Take a market's symbol, in whatever spelling."""
     text = fields.text("market", length_max=SYMBOL_LENGTH_MAX, what="a market's symbol")
     return None if text is None else symbol_of(text)
 
 
-def _take_statuses(fields: Fields) -> list[str]:
+def _take_statuses(fields: Fields) -> tuple[list[str], list[str] | None]:
+    """Take statuses: those of the table, and how orders wait (None: it is all the same)."""
     text = fields.text("status", length_max=128)
-    found: list[str] = []
+    found: set[str] = set()
     for part in text.split(",") if text else []:
         name = spelling(part)
         if name == "open":
-            found += OPEN
+            found |= OPEN
         elif name in STATUSES:
-            found.append(STATUSES[name])
+            found.add(STATUSES[name])
         else:
-            expected = ", ".join(["Open", *v1_words.STATUS.values()])
+            expected = ", ".join(["Open", *STATUSES.values()])
             fields.refuse("status", f"expected one or more of: {expected}")
-    return found
+    statuses = [status for status, name in order_words.STATUS.items() if name in found]
+    waiting = [state for state, name in order_words.WAITING_STATUS.items() if name in found]
+    every = len(order_words.WAITING_STATUS) if "new" in statuses else 0
+    return statuses, None if len(waiting) == every else waiting
 
 
 def _take_interval(fields: Fields) -> str:

@@ -21,27 +21,31 @@ DEPTH_MAX: Final = 1_000
 def list_markets(request: EdgeRequest) -> Shape:
     """Return every market."""
     request.query().check()
-    return {"data": [words.market(view.terms) for view in web_process().feed.markets()]}
+    return {
+        "data": [words.market(view.terms, view.auction) for view in web_process().feed.markets()]
+    }
 
 
 def list_tickers(request: EdgeRequest) -> Shape:
     """Return every market's ticker."""
     request.query().check()
-    return {"data": [words.ticker(view.ticker) for view in web_process().feed.markets()]}
+    return {
+        "data": [words.ticker(view.ticker, view.auction) for view in web_process().feed.markets()]
+    }
 
 
 def get_market(request: EdgeRequest, symbol: str) -> Shape:
     """Return one market."""
     view = web_process().feed.market(symbol)
     request.query().check()
-    return {"data": words.market(view.terms)}
+    return {"data": words.market(view.terms, view.auction)}
 
 
 def get_ticker(request: EdgeRequest, symbol: str) -> Shape:
     """Return a market's ticker."""
     view = web_process().feed.market(symbol)
     request.query().check()
-    return {"data": words.ticker(view.ticker)}
+    return {"data": words.ticker(view.ticker, view.auction)}
 
 
 def get_order_book(request: EdgeRequest, symbol: str) -> Shape:
@@ -72,7 +76,13 @@ async def get_trades(request: EdgeRequest, symbol: str) -> Shape:
 def order_book(view: MarketView, depth: int) -> Shape:
     """Return a book's shape, for REST and sockets."""
     bids, asks, sequence = view.top(depth)
-    return {"market": view.terms.symbol, "bids": bids, "asks": asks, "sequence": sequence}
+    return {
+        "market": view.terms.symbol,
+        "bids": bids,
+        "asks": asks,
+        "sequence": sequence,
+        "auction": words.auction(view.auction),
+    }
 
 
 def trades_page(terms: MarketTerms, trades: list[PublicTrade]) -> Shape:

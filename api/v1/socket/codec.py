@@ -78,13 +78,13 @@ class V1Codec:
         return _push(topic, view, words.public_trade(trade, view.terms))
 
     def ticker(self, topic: Topic, view: MarketView) -> Message:
-        return _push(topic, view, words.ticker(view.ticker))
+        return _push(topic, view, words.ticker(view.ticker, view.auction))
 
     def candle(self, topic: Topic, view: MarketView, candle: CandleState) -> Message:
         return _push(topic, view, words.candle(candle, view.terms.symbol))
 
     def market(self, topic: Topic, view: MarketView) -> Message:
-        return _push(topic, view, words.market(view.terms))
+        return _push(topic, view, words.market(view.terms, view.auction))
 
 
 def _push(topic: Topic, view: MarketView, data: Any) -> Message:

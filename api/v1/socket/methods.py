@@ -9,8 +9,9 @@ from api.access.auth import require_one_credential
 from api.access.signatures import PARAMS, read_signed
 from api.orders import as_caller
 from api.transport.threads import read_lasting
-from api.v1 import orders, words
+from api.v1 import order_lists, orders, words
 from api.v1.fields import Fields, wrong_fields
+from api.v1.previews import preview_order
 from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
@@ -95,7 +96,7 @@ async def _get_ticker(session: Session, params: Any, trace_id: str) -> Shape:
     fields = Fields(params)
     view = await _take_market(session, fields)
     fields.check()
-    return words.ticker(view.ticker)
+    return words.ticker(view.ticker, view.auction)
 
 
 async def _take_market(session: Session, fields: Fields) -> MarketView:
@@ -158,10 +159,29 @@ async def _place_order(session: Session, params: Any, trace_id: str) -> Any:
     )
 
 
+async def _preview_order(session: Session, params: Any, trace_id: str) -> Any:
+    return await _as_caller(session, lambda caller: preview_order(caller, params))
+
+
 async def _cancel_order(session: Session, params: Any, trace_id: str) -> Any:
     order_id, rest = _take_order_id(params)
     return await _as_caller(
         session, lambda caller: orders.cancel_order(caller, order_id, rest, request_id=trace_id)
+    )
+
+
+async def _place_list(session: Session, params: Any, trace_id: str) -> Any:
+    return await _as_caller(
+        session, lambda caller: order_lists.place_list(caller, params, request_id=trace_id)
+    )
+
+
+async def _cancel_list(session: Session, params: Any, trace_id: str) -> Any:
+    fields = Fields(params)
+    list_id = fields.text("list_id", required=True, length_max=ORDER_ID_LENGTH_MAX)
+    fields.check()
+    return await _as_caller(
+        session, lambda caller: order_lists.cancel_list(caller, list_id or "", request_id=trace_id)
     )
 
 
@@ -231,8 +251,11 @@ METHODS: Final = {
     "getTicker": Method(_get_ticker),
     "authenticate": Method(_authenticate),
     "placeOrder": Method(_place_order, is_beside=True),
+    "previewOrder": Method(_preview_order, is_beside=True),
     "cancelOrder": Method(_cancel_order, is_beside=True),
     "amendOrder": Method(_amend_order, is_beside=True),
+    "placeOrderList": Method(_place_list, is_beside=True),
+    "cancelOrderList": Method(_cancel_list, is_beside=True),
     "cancelAll": Method(_cancel_all, is_beside=True),
     "cancelOnDisconnect": Method(_cancel_on_disconnect),
     "cancelAllAfter": Method(_cancel_all_after, is_beside=True),

@@ -9,13 +9,13 @@ from typing import Final, Literal
 from uuid import UUID
 
 from api.transport.outbox import Outbox
-from api.v1 import words
+from api.v1 import order_words, words
 from api.v1.socket.codec import subscription_id, text_frame
 from api.v1.words import Shape
 from marketdata.feed.account_streams import AccountEvent, AccountStep, Lost
 from marketdata.feed.feed import Feed, MarketView, Message
 from matching.markets.terms import MarketTerms
-from matching.wire import BalanceState
+from matching.wire import BalanceState, ListState
 from zavora.foundation.money import text_to_units
 
 PrivateChannel = Literal["orders", "fills", "balances"]
@@ -33,7 +33,7 @@ class Told:
         self,
         channel: PrivateChannel,
         terms: MarketTerms | None,
-        source: AccountStep | tuple[BalanceState, str, int],
+        source: AccountStep | ListState | tuple[BalanceState, str, int],
     ) -> None:
         self.channel = channel
         self.terms = terms
@@ -52,7 +52,11 @@ class Told:
             symbol = None if self.terms is None else self.terms.symbol
             name = subscription_id(self.channel, None if in_all else symbol)
             params = {"market": symbol, "data": self._data(account), "subscription_id": name}
-            frame = self._frames[in_all] = text_frame({"method": self.channel, "params": params})
+            if self.channel == "orders" and isinstance(self._source, AccountStep):
+                params |= order_words.change(self._source.change)
+            # Whoever follows orders and knows nothing of lists takes no list for an order.
+            method = "orderLists" if isinstance(self._source, ListState) else self.channel
+            frame = self._frames[in_all] = text_frame({"method": method, "params": params})
         return frame
 
     def _data(self, account: UUID) -> Shape:
@@ -69,8 +73,10 @@ class Told:
             )
         if terms is None:
             raise ValueError("a step without its market")
+        if isinstance(source, ListState):
+            return order_words.order_list(source, terms, account)
         if self.channel == "orders" or source.trade is None:
-            return words.order(source.change.order, terms, account)
+            return order_words.order(source.change.order, terms, account)
         fill = words.fill(source.trade, terms, is_maker=source.change.is_maker)
         return {**fill, "account_id": str(account)}
 
@@ -83,7 +89,8 @@ class V1AccountCodec:
         self.assets: dict[int, tuple[str, int]] = {}
 
     def happened(self, view: MarketView, event: AccountEvent) -> list[Message] | None:
-        told: list[Message] = []
+        # A list before its orders: they name it.
+        told: list[Message] = [Told("orders", view.terms, state) for state in event.lists]
         for step in event.steps:
             told.append(Told("orders", view.terms, step))
             if step.trade is not None:

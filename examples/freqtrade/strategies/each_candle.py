@@ -19,7 +19,8 @@ class EachCandle(IStrategy):
     process_only_new_candles = False
     startup_candle_count = 1
     minimal_roi = {"0": 10}
-    stoploss = -0.5
+    # So near that some of the stops on the exchange are reached.
+    stoploss = -0.0001
     use_exit_signal = True
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:

@@ -19,12 +19,29 @@ const dayAndClock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
+const untilMinute: Intl.DateTimeFormatOptions = {
+  month: "short",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+};
+const thisYear = new Intl.DateTimeFormat(undefined, untilMinute);
+const otherYear = new Intl.DateTimeFormat(undefined, { ...untilMinute, year: "numeric" });
+
 export function timeOfDay(iso: string): string {
   return clock.format(new Date(iso));
 }
 
 export function dateTime(iso: string): string {
   return dayAndClock.format(new Date(iso));
+}
+
+/** A time to come, to the minute; with its year where that is not this one. */
+export function dayTime(iso: string): string {
+  const time = new Date(iso);
+  const isThisYear = time.getFullYear() === new Date().getFullYear();
+  return (isThisYear ? thisYear : otherYear).format(time);
 }
 
 /** A balance: two decimals for what looks like a currency, eight for the rest, no tail of zeros. */

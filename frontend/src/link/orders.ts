@@ -5,7 +5,15 @@
 
 import { ApiError, type Rest } from "./rest.ts";
 import type { Socket } from "./socket.ts";
-import type { BatchItem, CancelAllIn, Order, OrderPlaced, PlaceOrderIn } from "./types.ts";
+import type {
+  BatchItem,
+  CancelAllIn,
+  Order,
+  OrderListPlaced,
+  OrderPlaced,
+  PlaceListIn,
+  PlaceOrderIn,
+} from "./types.ts";
 
 /** Both ways to the exchange. */
 export interface Link {
@@ -38,6 +46,27 @@ export async function cancelOrder({ rest, socket }: Link, order: Order): Promise
   } catch (error) {
     if (!isUnanswered(error)) throw error;
     return await rest.delete<Order>(`/orders/${encodeURIComponent(order.id)}`);
+  }
+}
+
+/** Place orders that are one thing; return each as it is now. */
+export async function placeList({ rest, socket }: Link, list: PlaceListIn): Promise<Order[]> {
+  try {
+    return (await socket.request<OrderListPlaced>("placeOrderList", list)).orders;
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    return (await rest.post<OrderListPlaced>("/orders/lists", list)).orders;
+  }
+}
+
+/** Cancel what is open of a list; return its orders as they are then. */
+export async function cancelList({ rest, socket }: Link, listId: string): Promise<Order[]> {
+  try {
+    return (await socket.request<OrderListPlaced>("cancelOrderList", { list_id: listId })).orders;
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    const path = `/orders/lists/${encodeURIComponent(listId)}`;
+    return (await rest.delete<OrderListPlaced>(path)).orders;
   }
 }
 

@@ -16,6 +16,14 @@ export interface Account {
   updated_at: string;
 }
 
+/** What would trade, and at what price, if a market's auction ended now; null: nothing would. */
+export interface Auction {
+  price: string | null;
+  quantity: string;
+  surplus: string;
+  ends_at: string | null;
+}
+
 /** What an account has of an asset; total is available and locked together. */
 export interface Balance {
   account_id: string;
@@ -86,8 +94,37 @@ export interface Fill {
   amount: string;
   fee: string;
   fee_asset: string;
-  liquidity: "Maker" | "Taker";
+  liquidity: "Auction" | "Maker" | "Taker";
   created_at: string;
+}
+
+/** An order of a list: as one that comes alone, never by quote amount. */
+export interface ListedOrderIn {
+  side: "Buy" | "Sell";
+  order_type:
+    | "Limit"
+    | "Market"
+    | "Stop"
+    | "StopLimit"
+    | "TakeProfit"
+    | "TakeProfitLimit"
+    | "TrailingStop";
+  price?: string | null;
+  quantity?: string | null;
+  time_in_force?: "Day" | "FOK" | "GTC" | "GTD" | "IOC" | "PostOnly";
+  post_only?: boolean;
+  client_order_id?: string | null;
+  stop_price?: string | null;
+  trigger_price?: string | null;
+  trigger_by?: "Last" | "Opposite" | null;
+  trail_price?: string | null;
+  trail_bps?: number | null;
+  activation_price?: string | null;
+  expires_at?: string | null;
+  post_only_mode?: "Reject" | "Slide" | null;
+  display_quantity?: string | null;
+  protection_price?: string | null;
+  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
 }
 
 /** A market and its rules; order sizes are in the quote asset, scales count decimals. */
@@ -104,38 +141,70 @@ export interface Market {
   max_price: string;
   max_quantity: string;
   max_price_deviation: string | null;
+  dynamic_collar: string | null;
+  static_collar: string | null;
+  interruption_s: number;
   max_open_orders: number | null;
+  max_trigger_orders: number | null;
+  max_iceberg_parts: number;
+  trigger_protection: string;
+  min_trail_bps: number;
+  max_trail_bps: number;
   self_trade_scope: "Account" | "Owner";
+  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker";
+  self_trade_preventions: ("Both" | "Decrement" | "Maker" | "None" | "Taker")[];
   trading_enabled: boolean;
   state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
+  auction: Auction | null;
   maker_fee: string;
   taker_fee: string;
+  auction_fee: string | null;
   promotion: Promotion | null;
   is_demo: boolean;
 }
 
-/** An order and its current state; `average_fill_price` is rounded half to even. */
+/** An order now. Its average price is rounded half to even; what it did not ask for is null. */
 export interface Order {
   id: string;
   client_order_id: string | null;
   user_id: string;
   market: string;
   side: "Buy" | "Sell";
-  order_type: "Limit" | "Market";
+  order_type:
+    | "Limit"
+    | "Market"
+    | "Stop"
+    | "StopLimit"
+    | "TakeProfit"
+    | "TakeProfitLimit"
+    | "TrailingStop";
   price: string | null;
-  stop_price: string | null;
   quantity: string | null;
   quote_quantity: string | null;
   remaining_quantity: string;
   filled_quantity: string;
   filled_quote_quantity: string;
   average_fill_price: string | null;
-  time_in_force: "FOK" | "GTC" | "IOC";
+  prevented_quantity: string | null;
+  time_in_force: "Day" | "FOK" | "GTC" | "GTD" | "IOC";
   post_only: boolean;
-  status: "Cancelled" | "Expired" | "Filled" | "New" | "PartiallyFilled";
+  status: "Cancelled" | "Expired" | "Filled" | "New" | "PartiallyFilled" | "Pending" | "Triggered";
   reason: string | null;
   created_at: string;
   updated_at: string;
+  stop_price: string | null;
+  trigger_by: "Last" | "Opposite" | null;
+  trail_price: string | null;
+  trail_bps: number | null;
+  activation_price: string | null;
+  triggered_at: string | null;
+  expires_at: string | null;
+  display_quantity: string | null;
+  protection_price: string | null;
+  post_only_mode: "Reject" | "Slide" | null;
+  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
+  list_id: string | null;
+  leg: "One" | "Pending" | "Working" | null;
 }
 
 /** The best levels of a book as (price, quantity), best price first. */
@@ -144,6 +213,25 @@ export interface OrderBook {
   bids: [string, string][];
   asks: [string, string][];
   sequence: number;
+  auction: Auction | null;
+}
+
+/** Orders that are one thing; `Done` once none of them is open any more. */
+export interface OrderList {
+  id: string;
+  client_list_id: string | null;
+  user_id: string;
+  market: string;
+  kind: "OCO" | "OTO" | "OTOCO";
+  status: "Done" | "Executing";
+  order_ids: string[];
+  created_at: string;
+}
+
+/** A list of orders, and each of its orders as it is now. */
+export interface OrderListPlaced {
+  list: OrderList;
+  orders: Order[];
 }
 
 /** An order after the command, and the trades it made at once, oldest first. */
@@ -152,18 +240,45 @@ export interface OrderPlaced {
   trades: Trade[];
 }
 
+/** Orders that are one thing. The working order of an OTO or OTOCO comes first. */
+export interface PlaceListIn {
+  user_id: string;
+  market: string;
+  kind: "OCO" | "OTO" | "OTOCO";
+  client_list_id?: string | null;
+  orders: ListedOrderIn[];
+}
+
 /** An order to place. Enumerations are taken in any letter case and spelling. */
 export interface PlaceOrderIn {
   user_id: string;
   market: string;
   side: "Buy" | "Sell";
-  order_type: "Limit" | "Market";
+  order_type:
+    | "Limit"
+    | "Market"
+    | "Stop"
+    | "StopLimit"
+    | "TakeProfit"
+    | "TakeProfitLimit"
+    | "TrailingStop";
   price?: string | null;
   quantity?: string | null;
   quote_quantity?: string | null;
-  time_in_force?: "FOK" | "GTC" | "IOC" | "PostOnly";
+  time_in_force?: "Day" | "FOK" | "GTC" | "GTD" | "IOC" | "PostOnly";
   post_only?: boolean;
   client_order_id?: string | null;
+  stop_price?: string | null;
+  trigger_price?: string | null;
+  trigger_by?: "Last" | "Opposite" | null;
+  trail_price?: string | null;
+  trail_bps?: number | null;
+  activation_price?: string | null;
+  expires_at?: string | null;
+  post_only_mode?: "Reject" | "Slide" | null;
+  display_quantity?: string | null;
+  protection_price?: string | null;
+  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
 }
 
 /** Rates that nobody without rates of their own pays more than from a time until another. */
@@ -182,6 +297,7 @@ export interface PublicTrade {
   quantity: string;
   taker_side: "buy" | "sell";
   timestamp: string;
+  auction: boolean;
 }
 
 /** A page of a market's trades, newest first. */
@@ -203,6 +319,7 @@ export interface Ticker {
   volume_24h: string | null;
   quote_volume_24h: string | null;
   vwap_24h: string | null;
+  auction: Auction | null;
   timestamp: string;
 }
 

@@ -1,10 +1,12 @@
 /** What stands in the rows of the activity's tables: label, text and class of each cell. */
 
-import { read, show } from "../core/decimal.ts";
+import { read, show, showAll } from "../core/decimal.ts";
 import * as format from "../core/format.ts";
 import type { Side } from "../link/messages.ts";
 import type { Balance, Fill, Market, Order } from "../link/types.ts";
 import * as figures from "../state/figures.ts";
+import { timeOf } from "../state/order-kinds.ts";
+import { listTitle } from "../state/open-rows.ts";
 import { isOpen } from "../state/portfolio.ts";
 
 export interface Cell {
@@ -15,13 +17,20 @@ export interface Cell {
 
 export type MarketOf = (symbol: string) => Market | undefined;
 
+/** The type, and with it what an order asks for beside its figures. */
 function orderType(order: Order): string {
-  const extra = order.post_only
-    ? " · post-only"
-    : order.time_in_force === "GTC"
-      ? ""
-      : ` · ${order.time_in_force}`;
-  return format.words(order.order_type) + (order.order_type === "Market" ? "" : extra);
+  const said = [
+    format.words(order.order_type),
+    order.post_only && "post-only",
+    timeOf(order),
+    order.display_quantity && `iceberg ${showAll(read(order.display_quantity), 0)}`,
+  ];
+  return said.filter(Boolean).join(" · ");
+}
+
+function openStatus(order: Order): string {
+  const status = order.status === "New" ? "Open" : format.words(order.status);
+  return order.expires_at ? `${status} until ${format.dayTime(order.expires_at)}` : status;
 }
 
 function sideCell(side: Side): Cell {
@@ -34,17 +43,31 @@ function filled(order: Order): string {
   return `${show((read(order.filled_quantity) * 100n * 10n ** 18n) / quantity, 0)}%`;
 }
 
+/** The row above the orders of a list. */
+export function listCells(orders: readonly Order[]): Cell[] {
+  const [first] = orders;
+  const empty = (label: string): Cell => ({ label, text: "", class: "end" });
+  return [
+    { label: "Time", text: first ? format.dateTime(first.created_at) : "", class: "num muted" },
+    { label: "Market", text: first?.market ?? "", class: "strong" },
+    { label: "List", text: listTitle(orders), class: "fold strong" },
+    { label: "Orders", text: `${orders.length} open` },
+    ...["Trigger", "Price", "Quantity", "Filled", "Status"].map(empty),
+  ];
+}
+
 export function openCells(order: Order, marketOf: MarketOf): Cell[] {
   const market = marketOf(order.market);
   return [
     { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
     { label: "Market", text: order.market, class: "strong" },
-    { label: "Type", text: orderType(order) },
+    { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),
-    { label: "Price", text: figures.price(order.price, market), class: "num end" },
-    { label: "Quantity", text: figures.ownQuantity(order.quantity, market), class: "num end" },
+    { label: "Trigger", text: figures.trigger(order, market), class: "num end" },
+    { label: "Price", text: priceAsked(order, market), class: "num end" },
+    { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
     { label: "Filled", text: filled(order), class: "num end" },
-    { label: "Status", text: order.status === "New" ? "Open" : format.words(order.status) },
+    { label: "Status", text: openStatus(order), class: "fold" },
   ];
 }
 
@@ -55,18 +78,20 @@ export function historyCells(order: Order, marketOf: MarketOf): Cell[] {
   return [
     { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
     { label: "Market", text: order.market, class: "strong" },
-    { label: "Type", text: orderType(order) },
+    { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),
-    {
-      label: "Price",
-      text: order.order_type === "Market" ? "Market" : figures.price(order.price, market),
-      class: "num end",
-    },
+    { label: "Trigger", text: figures.trigger(order, market), class: "num end" },
+    { label: "Price", text: priceAsked(order, market), class: "num end" },
     { label: "Average", text: figures.price(order.average_fill_price, market), class: "num end" },
     { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
     { label: "Filled", text: figures.ownQuantity(order.filled_quantity, market), class: "num end" },
     { label: "Status", text: reason ? `${status}: ${reason}` : status, class: "wrap" },
   ];
+}
+
+/** An order without a price of its own takes the market's. */
+function priceAsked(order: Order, market: Market | undefined): string {
+  return order.price === null ? "Market" : figures.price(order.price, market);
 }
 
 /** A market order by amount has no quantity of its own. */

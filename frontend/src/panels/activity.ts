@@ -4,9 +4,10 @@ import { choiceGroup, eachFrame, find, findAll, h, setText, syncList } from "../
 import * as format from "../core/format.ts";
 import { recall, remember } from "../core/memory.ts";
 import type { Tell } from "../core/notice.ts";
-import { cancelAll, cancelOrder } from "../link/orders.ts";
+import { cancelAll, cancelList, cancelOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Order } from "../link/types.ts";
+import { groupLists, type OpenRow } from "../state/open-rows.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isViewed } from "../state/lock.ts";
 import { heldFirst, type Portfolio } from "../state/portfolio.ts";
@@ -15,6 +16,7 @@ import {
   type Cell,
   fillCells,
   historyCells,
+  listCells,
   type MarketOf,
   openCells,
 } from "./activity-cells.ts";
@@ -102,10 +104,11 @@ class Activity {
     if (this.#tab === "open") {
       this.#fillRows(
         "open-rows",
-        shown,
-        (order) => order.id,
-        (order) => openCells(order, marketOf),
-        this.#mayCancel ? (order) => this.#cancelButton(order) : undefined,
+        groupLists(shown),
+        (row) => row.key,
+        (row) => (row.order ? openCells(row.order, marketOf) : listCells(row.orders)),
+        this.#mayCancel ? (row) => this.#cancelOf(row) : undefined,
+        (row) => (row.isLeg ? "leg" : row.order ? "" : "list"),
       );
     } else if (this.#tab === "history") {
       this.#fillRows(
@@ -136,13 +139,15 @@ class Activity {
     items: readonly T[],
     keyOf: (item: T) => string,
     cellsOf: (item: T) => Cell[],
-    action?: (item: T) => HTMLElement,
+    action?: (item: T) => HTMLElement | null,
+    classOf: (item: T) => string = () => "",
   ): void {
     const rows = find(this.#element, `#${id}`);
     const make = (item: T) => {
       const cells = cellsOf(item).map((cell) => h("td", { attrs: { "data-label": cell.label } }));
-      const row = h("tr", {}, ...cells);
-      if (action) row.append(h("td", { class: "end action" }, action(item)));
+      const row = h("tr", { class: classOf(item) }, ...cells);
+      const button = action?.(item);
+      if (action) row.append(h("td", { class: "end action" }, ...(button ? [button] : [])));
       return row;
     };
     const update = (row: HTMLElement, item: T) => {
@@ -158,12 +163,38 @@ class Activity {
     rows.closest("table")!.hidden = items.length === 0;
   }
 
-  #cancelButton(order: Order): HTMLElement {
+  /** A list is cancelled as one: the buttons of its orders are its own. */
+  #cancelOf(row: OpenRow): HTMLElement | null {
+    if (row.order) return row.isLeg ? null : this.#cancelButton(row.order);
     const button = h("button", {
       class: "button quiet small",
       type: "button",
       text: "Cancel",
-      attrs: { "aria-label": `Cancel ${order.side} ${order.market} at ${order.price ?? "market"}` },
+      attrs: { "aria-label": `Cancel the list of ${row.orders.length} orders` },
+      onClick: () => void this.#cancelList(row.key, button),
+    });
+    return button;
+  }
+
+  async #cancelList(listId: string, button: HTMLButtonElement): Promise<void> {
+    button.disabled = true;
+    try {
+      for (const order of await cancelList(this.#exchange, listId)) this.#portfolio.upsert(order);
+    } catch (error) {
+      this.#tellOf(error);
+      void this.#portfolio.load();
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  #cancelButton(order: Order): HTMLElement {
+    const at = order.stop_price ? `triggered at ${order.stop_price}` : `at ${order.price ?? "market"}`;
+    const button = h("button", {
+      class: "button quiet small",
+      type: "button",
+      text: "Cancel",
+      attrs: { "aria-label": `Cancel ${order.side} ${order.market} ${at}` },
       onClick: () => void this.#cancel(order, button),
     });
     return button;

@@ -27,6 +27,7 @@ import { type Bar, priceFormatOf } from "../state/bars.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
 import { type BarsReader, INTERVAL_S, LiveCandles } from "../state/live-candles.ts";
+import { isUnentered } from "../state/order-kinds.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 
 /** Older candles are asked for when fewer than these are left of the visible range. */
@@ -187,17 +188,19 @@ class Chart implements BarsReader {
   readonly #drawOrders = eachFrame(() => {
     for (const line of this.#orderLines) this.#candles.removePriceLine(line);
     const symbol = this.#exchange.market.value?.symbol;
-    const orders = this.#portfolio.openOrders.filter(
-      (order) => order.market === symbol && order.price,
-    );
-    this.#orderLines = orders.slice(0, 20).map((order) =>
+    const orders = this.#portfolio.openOrders
+      .filter((order) => order.market === symbol)
+      // One that waits stands where it triggers.
+      .map((order) => ({ order, at: isUnentered(order) ? order.stop_price : order.price }))
+      .filter(({ at }) => at);
+    this.#orderLines = orders.slice(0, 20).map(({ order, at }) =>
       this.#candles.createPriceLine({
-        price: Number(order.price),
+        price: Number(at),
         color: themeColor(order.side === "Buy" ? "up" : "down"),
         lineStyle: LineStyle.Dashed,
         lineWidth: 1,
         axisLabelVisible: true,
-        title: order.side,
+        title: isUnentered(order) ? `${order.side} trigger` : order.side,
       }),
     );
   });

@@ -3,16 +3,53 @@
 import { find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { ApiError } from "../link/rest.ts";
-import type { Errors, FieldName } from "../state/ticket-rules.ts";
+import type { Errors, FieldName } from "../state/draft.ts";
 
-export const FIELDS: readonly FieldName[] = ["price", "quantity", "total"];
+/** In the order in which they stand. */
+export const FIELDS: readonly FieldName[] = [
+  "stop",
+  "trail",
+  "price",
+  "quantity",
+  "total",
+  "until",
+  "activation",
+  "show",
+  "protection",
+  "profit",
+  "loss",
+];
 /** The API's names of what the form's fields hold. */
 const API_FIELDS: Record<string, FieldName> = {
+  stop_price: "stop",
+  trail_price: "trail",
+  trail_bps: "trail",
   price: "price",
   quantity: "quantity",
   quote_quantity: "total",
   amount: "total",
+  expires_at: "until",
+  activation_price: "activation",
+  display_quantity: "show",
+  protection_price: "protection",
 };
+/** What a market's rules refuse, by the field that it is about. */
+const REASON_FIELDS: Record<string, FieldName> = {
+  would_trigger_at_once: "stop",
+  trail_out_of_range: "trail",
+  no_reference_price: "trail",
+  expiry_passed: "until",
+  display_quantity: "show",
+};
+
+/** The field that holds what the API names; of a list's orders those that follow are the exits. */
+function fieldOf(name: string): FieldName | undefined {
+  const leaf = name.split(".").at(-1) ?? "";
+  const place = /^orders\[(\d)\]/.exec(name)?.[1];
+  if (place !== undefined && leaf === "stop_price") return "loss";
+  if (place !== undefined && place !== "0" && leaf === "price") return "profit";
+  return API_FIELDS[leaf];
+}
 
 export type Inputs = Record<FieldName, HTMLInputElement>;
 
@@ -28,11 +65,10 @@ export class TicketErrors {
   constructor(element: HTMLElement, inputs: Inputs) {
     const textOf = (field: FieldName) => find(element, `#${field}-error`);
     this.#inputs = inputs;
-    this.#texts = {
-      price: textOf("price"),
-      quantity: textOf("quantity"),
-      total: textOf("total"),
-    };
+    this.#texts = Object.fromEntries(FIELDS.map((field) => [field, textOf(field)])) as Record<
+      FieldName,
+      HTMLElement
+    >;
     this.#box = find(element, "#order-error");
   }
 
@@ -65,9 +101,11 @@ export class TicketErrors {
     subjectOf: (code: string) => string,
   ): void {
     const errors: Errors = {};
+    const isShown = (field: FieldName | undefined): field is FieldName =>
+      Boolean(field) && !this.#inputs[field!].closest<HTMLElement>(".field")!.hidden;
     for (const [name, expected] of Object.entries(error.fields)) {
-      const field = API_FIELDS[name.split(".").at(-1) ?? ""];
-      if (!field || this.#inputs[field].closest<HTMLElement>(".field")!.hidden) continue;
+      const field = fieldOf(name);
+      if (!isShown(field)) continue;
       // Only this code's details say what was expected; others' are figures of the refused order.
       const isExpectation = error.code === "validation_error";
       const label = this.#inputs[field].labels?.[0]?.textContent ?? field;
@@ -76,6 +114,8 @@ export class TicketErrors {
         : format.sentence(error.message);
     }
     const reason = error.fields["reason"] ?? error.code;
+    const concerned = error.code === "invalid_order" ? REASON_FIELDS[reason] : undefined;
+    if (isShown(concerned)) errors[concerned] ??= format.sentence(error.message);
     const isPlaced = Object.keys(errors).length > 0;
     this.show(errors, isPlaced ? "" : format.sentence(error.message) + hintOf(reason));
     const code = error.code === "invalid_order" ? reason : error.code;
@@ -95,6 +135,9 @@ export class TicketErrors {
 
   #focusFirst(errors: Errors): void {
     const first = FIELDS.find((field) => errors[field]);
-    if (first) this.#inputs[first].focus();
+    if (!first) return;
+    const folded = this.#inputs[first].closest("details");
+    if (folded) folded.open = true;
+    this.#inputs[first].focus();
   }
 }

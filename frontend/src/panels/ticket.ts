@@ -1,31 +1,39 @@
 /** The order form: draws the draft, checks it, sends it over the socket or by POST. */
 
-import { decimalsOf, parse, read, show, showAll, typed, write } from "../core/decimal.ts";
-import { choiceGroup, eachFrame, find, findAll, setText } from "../core/dom.ts";
+import { parse, read, showAll, typed, write } from "../core/decimal.ts";
+import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
-import type { AccountRef, Side } from "../link/messages.ts";
-import { newClientOrderId, placeOrder } from "../link/orders.ts";
+import type { AccountRef } from "../link/messages.ts";
+import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
-import type { Market, PlaceOrderIn } from "../link/types.ts";
+import type { Market, Order } from "../link/types.ts";
+import type { FieldName, Funds, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
-import { type Rates, ratesOf, unitOf } from "../state/fees.ts";
+import { ratesOf } from "../state/fees.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
+import { type Checked, checkTicket } from "../state/exits.ts";
+import { traitsOf } from "../state/order-kinds.ts";
 import type { Portfolio } from "../state/portfolio.ts";
-import {
-  checkDraft,
-  type Draft,
-  estimate,
-  type FieldName,
-  type Funds,
-  priceBand,
-  quantityForTotal,
-  shareOf,
-  totalOf,
-} from "../state/ticket-rules.ts";
+import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-rules.ts";
 import { mount as mountAccountSelect } from "./account-select.ts";
-import { FIELDS, type Inputs, TicketErrors } from "./ticket-errors.ts";
+import { FIELDS, TicketErrors } from "./ticket-errors.ts";
+import { drawEstimate } from "./ticket-estimate.ts";
+import { TicketFields } from "./ticket-fields.ts";
 import { showUnits } from "./units.ts";
+
+/** Arrow keys step quantities by the lot, and prices by the tick. */
+const QUANTITIES: readonly FieldName[] = ["quantity", "show"];
+const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
+/** What is refused for the last price. */
+const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
+
+/** Which orders a market takes where it does not take all. */
+const TAKEN: Partial<Record<Market["state"], string>> = {
+  PostOnly: "This market takes post-only limit orders now.",
+  Auction:
+    "Until the auction ends, this market takes limit orders that may rest (not post-only) and orders that wait for a price.",
+};
 
 /** Return what fills in a price, as a click on a level of the book does. */
 export function mount(
@@ -46,14 +54,8 @@ class Ticket {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
   readonly #live: LiveBook;
-  readonly #inputs: Inputs;
+  readonly #fields: TicketFields;
   readonly #errors: TicketErrors;
-  readonly #selectSide: (value: string) => void;
-  readonly #selectType: (value: string) => void;
-  readonly #selectMeasure: (value: string) => void;
-  #side: Side = "Buy";
-  #type: "Limit" | "Market" = "Limit";
-  #measure: "quantity" | "amount" = "amount";
   #isSending = false;
   #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
@@ -64,24 +66,12 @@ class Ticket {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#live = live;
-    this.#inputs = {
-      price: this.#part("#price"),
-      quantity: this.#part("#quantity"),
-      total: this.#part("#total"),
-    };
-    this.#errors = new TicketErrors(element, this.#inputs);
-    this.#selectSide = choiceGroup(this.#part("#order-side"), (value) => {
-      this.#side = value as Side;
-      this.#arrange();
-    });
-    this.#selectType = choiceGroup(this.#part("#order-type"), (value) => {
-      this.#type = value as "Limit" | "Market";
-      this.#arrange();
-    });
-    this.#selectMeasure = choiceGroup(this.#part("#order-measure"), (value) => {
-      this.#measure = value as "quantity" | "amount";
-      this.#arrange();
-    });
+    this.#fields = new TicketFields(
+      element,
+      () => this.#arranged(),
+      (field) => this.#edited(field),
+    );
+    this.#errors = new TicketErrors(element, this.#fields.inputs);
     this.#listen();
     exchange.market.watch((market) => market && this.#reset(market));
     exchange.tickers.watch(() => this.#proposePrice());
@@ -104,31 +94,17 @@ class Ticket {
   });
 
   setPrice(price: string): void {
-    if (this.#type === "Market") {
-      this.#type = "Limit";
-      this.#arrange();
-    }
-    this.#inputs.price.value = price;
-    this.#edited("price");
+    this.#edited(this.#fields.takePrice(price));
   }
 
   #listen(): void {
     for (const field of FIELDS) {
-      const input = this.#inputs[field];
-      input.addEventListener("input", () => this.#edited(field));
-      input.addEventListener("keydown", (event) => this.#nudge(event, field));
-      // `61,000.00` stays in the field as what it was understood to be.
-      input.addEventListener("change", () => {
-        const plain = typed(input.value);
-        if (parse(plain) !== null) input.value = plain;
-      });
+      this.#fields.inputs[field].addEventListener("keydown", (event) => this.#nudge(event, field));
     }
     this.#part("#shares").addEventListener("click", (event) => {
       const share = (event.target as HTMLElement).dataset["share"];
       if (share) this.#takeShare(Number(share));
     });
-    this.#part("#time-in-force").addEventListener("change", () => this.#arrange());
-    this.#part("#post-only").addEventListener("change", () => this.#arrange());
     this.#part("#order-form").addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
@@ -136,21 +112,9 @@ class Ticket {
   }
 
   #reset(market: Market): void {
-    for (const field of FIELDS) this.#inputs[field].value = "";
-    this.#hintSteps(market);
-    this.#errors.show({});
-    this.#arrange();
+    this.#fields.reset(market);
     this.#hasPrice = false;
     this.#proposePrice();
-  }
-
-  /** What may be typed is hinted at: a price by its tick, a quantity by its lot. */
-  #hintSteps(market: Market): void {
-    const cent = write(unitOf(market.quote_scale));
-    const total = market.quote_scale > 2 ? "0.00" : cent;
-    const steps = { price: market.price_tick, quantity: market.quantity_step, total };
-    for (const field of FIELDS)
-      this.#inputs[field].placeholder = steps[field].replace(/[1-9]/g, "0");
   }
 
   /** Begin with the last price, once it is known and unless a price was typed before. */
@@ -158,26 +122,8 @@ class Ticket {
     const last = this.#lastPrice(this.#exchange.market.value);
     if (this.#hasPrice || !last) return;
     this.#hasPrice = true;
-    this.#inputs.price.value = write(read(last));
+    this.#fields.inputs.price.value = write(read(last));
     this.#refresh();
-  }
-
-  #draft(): Draft {
-    const timeInForce = this.#part<HTMLSelectElement>("#time-in-force").value as Draft["timeInForce"];
-    return {
-      side: this.#side,
-      type: this.#type,
-      measure: this.#measure,
-      price: this.#inputs.price.value,
-      quantity: this.#inputs.quantity.value,
-      total: this.#inputs.total.value,
-      timeInForce,
-      isPostOnly: timeInForce === "GTC" && this.#part<HTMLInputElement>("#post-only").checked,
-    };
-  }
-
-  #rates(market: Market): Rates {
-    return ratesOf(market, this.#account);
   }
 
   #funds(market: Market): Funds {
@@ -187,26 +133,19 @@ class Ticket {
     };
   }
 
-  /** Show the fields that the chosen kind of order has. */
-  #arrange(): void {
-    const isLimit = this.#type === "Limit";
-    const isByAmount = !isLimit && this.#measure === "amount";
-    this.#selectSide(this.#side);
-    this.#selectType(this.#type);
-    this.#selectMeasure(this.#measure);
-    const shown: Record<string, boolean> = {
-      price: isLimit,
-      measure: !isLimit,
-      quantity: !isByAmount,
-      total: isLimit || isByAmount,
-      options: isLimit,
+  /** The prices that a trigger looks at. */
+  #prices(market: Market): Prices {
+    const last = this.#lastPrice(market);
+    const { bids, asks } = this.#live.book;
+    return {
+      last: last === null ? null : read(last),
+      bid: bids[0]?.price ?? null,
+      ask: asks[0]?.price ?? null,
     };
-    for (const [field, isShown] of Object.entries(shown)) {
-      this.#part(`[data-field="${field}"]`).hidden = !isShown;
-    }
-    setText(this.#part("#total-label"), isLimit ? "Total" : "Amount");
-    const postOnly = this.#part<HTMLInputElement>("#post-only");
-    postOnly.disabled = this.#part<HTMLSelectElement>("#time-in-force").value !== "GTC";
+  }
+
+  /** Other fields are on show: what was wrong before says nothing more. */
+  #arranged(): void {
     this.#errors.show({});
     this.#drawSubmit();
     this.#refresh();
@@ -217,19 +156,15 @@ class Ticket {
     const market = this.#exchange.market.value;
     const lock = this.#lockOf(market);
     const note = this.#part("#order-lock");
-    const isPostOnly = market?.state === "PostOnly" && !lock;
-    note.hidden = !lock && !isPostOnly;
-    const detail = lock?.detail ?? "";
-    setText(note, isPostOnly ? "This market takes post-only limit orders now." : detail);
+    const detail = lock?.detail ?? (market ? TAKEN[market.state] : undefined) ?? "";
+    note.hidden = !detail;
+    setText(note, detail);
     const submit = this.#part<HTMLButtonElement>("#order-submit");
-    submit.className = `button submit ${this.#side.toLowerCase()}`;
-    const label = lock?.short ?? `${this.#side} ${market?.base_asset ?? ""}`.trim();
+    submit.className = `button submit ${this.#fields.side.toLowerCase()}`;
+    const label = lock?.short ?? `${this.#fields.side} ${market?.base_asset ?? ""}`.trim();
     setText(submit, this.#isSending ? "Sending…" : label);
     submit.disabled = !this.#exchange.config.user || this.#isSending || !market || Boolean(lock);
-    const isShut = isViewed(this.#account);
-    for (const field of FIELDS) this.#inputs[field].disabled = isShut;
-    for (const share of findAll<HTMLButtonElement>(this.#part("#shares"), "button"))
-      share.disabled = isShut;
+    this.#fields.isShut = isViewed(this.#account);
   }
 
   get #account(): AccountRef | undefined {
@@ -244,8 +179,8 @@ class Ticket {
   #edited(field: FieldName): void {
     if (field === "price") this.#hasPrice = true;
     const market = this.#exchange.market.value;
-    if (market && this.#type === "Limit") {
-      const { price, quantity, total } = this.#inputs;
+    if (market && traitsOf(this.#fields.kind).isLimit) {
+      const { price, quantity, total } = this.#fields.inputs;
       if (field === "total") {
         quantity.value = quantityForTotal(total.value, price.value, market) ?? quantity.value;
       } else {
@@ -256,29 +191,32 @@ class Ticket {
     this.#refresh();
   }
 
-  /** Arrow keys step a price by its tick and a quantity by its lot. */
   #nudge(event: KeyboardEvent, field: FieldName): void {
     const market = this.#exchange.market.value;
-    if (!market || field === "total" || (event.key !== "ArrowUp" && event.key !== "ArrowDown"))
-      return;
-    const amount = parse(typed(this.#inputs[field].value || "0"));
+    const isStep = event.key === "ArrowUp" || event.key === "ArrowDown";
+    if (!market || !isStep || UNSTEPPED.includes(field)) return;
+    const input = this.#fields.inputs[field];
+    const amount = parse(typed(input.value || "0"));
     if (amount === null) return;
     event.preventDefault();
-    const step = read(field === "price" ? market.price_tick : market.quantity_step);
+    const step = read(QUANTITIES.includes(field) ? market.quantity_step : market.price_tick);
     const next = amount + (event.key === "ArrowUp" ? step : -step);
-    this.#inputs[field].value = write(next > 0n ? next : 0n);
+    input.value = write(next > 0n ? next : 0n);
     this.#edited(field);
   }
 
   #takeShare(percent: number): void {
     const market = this.#exchange.market.value;
     if (!market) return;
-    const share = shareOf(percent, this.#draft(), market, this.#funds(market), this.#live.book);
+    const [draft, prices] = [this.#fields.draft(), this.#prices(market)];
+    const share = shareOf(percent, draft, market, this.#funds(market), this.#live.book, prices);
     if (!share) {
-      this.#errors.show({ price: "Enter a price first." });
+      const { isLimit, trails } = traitsOf(draft.type);
+      const field = isLimit ? "price" : trails ? "trail" : "stop";
+      this.#errors.show({ [field]: "Enter a price first." });
       return;
     }
-    this.#inputs[share.field].value = share.value;
+    this.#fields.inputs[share.field].value = share.value;
     this.#edited(share.field);
   }
 
@@ -287,30 +225,24 @@ class Ticket {
     if (!market) return;
     const funds = this.#funds(market);
     const [asset, amount] =
-      this.#side === "Buy" ? [market.quote_asset, funds.quote] : [market.base_asset, funds.base];
+      this.#fields.side === "Buy"
+        ? [market.quote_asset, funds.quote]
+        : [market.base_asset, funds.base];
     setText(
       this.#part("#available"),
       this.#exchange.config.user ? `${showAll(amount, 2)} ${asset}` : format.NONE,
     );
-    const guess = estimate(this.#draft(), market, this.#live.book, this.#rates(market));
-    const money = (value: bigint | null) =>
-      value === null ? format.NONE : `${format.balance(write(value))} ${guess.asset}`;
-    const isMarket = this.#type === "Market";
-    setText(this.#part("#estimate-label"), isMarket ? "Average price" : "Price");
-    const shown = guess.price === null ? "" : show(guess.price, decimalsOf(market.price_tick));
-    const price = shown ? `${isMarket ? "≈ " : ""}${shown} ${market.quote_asset}` : format.NONE;
-    setText(this.#part("#estimate-price"), guess.isCovered ? price : "Not enough in the book");
-    this.#part("#estimate-price").classList.toggle("warn", !guess.isCovered);
-    setText(this.#part("#estimate-rate"), guess.rates.map(format.rate).join(" / "));
-    setText(this.#part("#estimate-fee"), money(guess.fee));
-    setText(this.#part("#estimate-receive"), money(guess.receive));
+    const rates = ratesOf(market, this.#account);
+    const [draft, prices] = [this.#fields.draft(), this.#prices(market)];
+    drawEstimate(this.#part(".estimate"), draft, market, this.#live.book, rates, prices);
   }
 
-  #check(market: Market): ReturnType<typeof checkDraft> {
-    return checkDraft(
-      this.#draft(),
+  #check(market: Market): Checked {
+    return checkTicket(
+      this.#fields.draft(),
       market,
       this.#portfolio.isLoaded ? this.#funds(market) : null,
+      this.#prices(market),
     );
   }
 
@@ -319,7 +251,7 @@ class Ticket {
     const last = this.#lastPrice(market) ?? "";
     const subjects: Record<string, string> = {
       insufficient_balance: Object.values(this.#funds(market)).join(),
-      price_band: last,
+      ...Object.fromEntries(OF_LAST_PRICE.map((reason) => [reason, last])),
       market_halted: market.state,
       network: String(this.#exchange.isStale),
     };
@@ -339,20 +271,18 @@ class Ticket {
     const market = this.#exchange.market.value;
     const account = this.#portfolio.accountId.value;
     if (!market || !account || this.#isSending || this.#lockOf(market)) return;
-    const { terms, errors } = this.#check(market);
+    const { terms, list, errors } = this.#check(market);
     this.#errors.showOwn(errors);
-    if (!terms) return;
-    const fingerprint = JSON.stringify([account, terms]);
+    if (!terms && !list) return;
+    const fingerprint = JSON.stringify([account, terms, list]);
     const repeated = this.#unanswered?.terms === fingerprint ? this.#unanswered : null;
     const clientOrderId = repeated?.clientOrderId ?? newClientOrderId();
-    const order: PlaceOrderIn = { user_id: account, ...terms, client_order_id: clientOrderId };
     this.#setSending(true);
     try {
-      const placed = await placeOrder(this.#exchange, order);
+      const placed = await this.#place(account, { terms, list }, clientOrderId);
       this.#unanswered = null;
-      this.#portfolio.upsert(placed);
-      this.#inputs.quantity.value = "";
-      this.#inputs.total.value = "";
+      for (const order of placed) this.#portfolio.upsert(order);
+      this.#fields.clear();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const isUnknown = error.code === "network" || error.code === "outcome_unknown";
@@ -368,6 +298,16 @@ class Ticket {
       this.#setSending(false);
     }
     this.#refresh();
+  }
+
+  async #place(
+    account: string,
+    { terms, list }: Pick<Checked, "terms" | "list">,
+    name: string,
+  ): Promise<Order[]> {
+    if (list) return placeList(this.#exchange, { user_id: account, ...list, client_list_id: name });
+    if (!terms) return [];
+    return [await placeOrder(this.#exchange, { user_id: account, ...terms, client_order_id: name })];
   }
 
   #setSending(isSending: boolean): void {

@@ -159,11 +159,17 @@ export function sweepByQuantity(
 }
 
 /** Walk the opposite side for a `quote` amount, in whole lots of `step`, level by level. */
-export function sweepByQuote(book: OrderBook, side: Side, quote: Amount, step: Amount): Sweep {
+export function sweepByQuote(
+  book: OrderBook,
+  side: Side,
+  quote: Amount,
+  step: Amount,
+  limit: Amount | null = null,
+): Sweep {
   let left = quote;
   const matches: Match[] = [];
   for (const level of side === "Buy" ? book.asks : book.bids) {
-    if (left === 0n) break;
+    if (left === 0n || (limit !== null && isBeyond(level.price, limit, side))) break;
     const covered = floorTo(divideDown(left, level.price), step);
     const taken = covered < level.quantity ? covered : level.quantity;
     if (taken > 0n) matches.push(matchOf(taken, level.price));

@@ -2,7 +2,8 @@
 
 import { type Amount, decimalsOf, read, show, showAll } from "../core/decimal.ts";
 import { NONE } from "../core/format.ts";
-import type { Market } from "../link/types.ts";
+import type { Market, Order } from "../link/types.ts";
+import { isReachedRising } from "./order-kinds.ts";
 
 export function price(text: string | null | undefined, market: Market | undefined): string {
   if (text == null) return NONE;
@@ -40,6 +41,20 @@ export function signed(text: string | null | undefined, market: Market | undefin
   return sign + price(text, market);
 }
 
+/** What an order waits, or waited, for: a price, or how far behind the market one moves. */
+export function trigger(order: Order, market: Market | undefined): string {
+  if (!order.trigger_by) return NONE;
+  if (order.stop_price) {
+    const rises = isReachedRising(order.order_type, order.side);
+    return `${rises ? "≥" : "≤"} ${price(order.stop_price, market)}`;
+  }
+  const distance =
+    order.trail_bps === null
+      ? price(order.trail_price, market)
+      : `${showAll((BigInt(order.trail_bps) * 10n ** 18n) / 100n, 0)}%`;
+  return `trails ${distance}`;
+}
+
 const REASONS: Record<string, string> = {
   requested: "",
   self_trade: "it met your own order",
@@ -48,6 +63,12 @@ const REASONS: Record<string, string> = {
   no_liquidity: "nothing was left to trade with",
   halted: "the market was halted",
   balance_full: "your balance could not take what it would bring",
+  time_over: "its time was over",
+  post_only_would_cross: "it would have traded at once",
+  list: "another order of its list came first",
+  interrupted: "the market stopped into an auction",
+  market_closed: "the market closed",
+  protection: "your protection of quotes ended it",
 };
 
 /** Why an order ended, in words; empty where its owner asked for it. */

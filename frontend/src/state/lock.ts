@@ -12,7 +12,6 @@ export interface Lock {
 const CANCELS_ONLY = "Open orders can be cancelled; new ones are not taken.";
 const PHASES: Partial<Record<Market["state"], Lock>> = {
   PreOpen: { short: "Not open yet", detail: "This market has not opened. No orders are taken." },
-  Auction: { short: "In auction", detail: "This market is in an auction that takes no orders." },
   CancelOnly: { short: "Cancels only", detail: CANCELS_ONLY },
   Halted: { short: "Halted: cancels only", detail: `This market is halted. ${CANCELS_ONLY}` },
   Closed: { short: "Closed: cancels only", detail: `This market is closed. ${CANCELS_ONLY}` },

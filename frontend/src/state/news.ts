@@ -6,6 +6,7 @@ import type { Tell } from "../core/notice.ts";
 import type { Fill, Market, Order } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
 import * as figures from "./figures.ts";
+import { isUnentered } from "./order-kinds.ts";
 import type { News } from "./portfolio.ts";
 
 /** Fills of one order that come together are told together. */
@@ -36,7 +37,8 @@ export function newsOf(exchange: Exchange, tell: Tell): News {
       ? `for ${format.balance(order.quote_quantity)} ${market?.quote_asset ?? ""}`
       : `${figures.ownQuantity(order.quantity, market)} ${market?.base_asset ?? ""}`;
     const price = order.price ? ` at ${figures.price(order.price, market)}` : " at market";
-    return `${order.side} ${asked}${price}`;
+    const trigger = `, ${order.stop_price ? "trigger " : ""}${figures.trigger(order, market)}`;
+    return `${order.side} ${asked}${price}${isUnentered(order) ? trigger : ""}`;
   };
 
   const tellFills = (orderId: string) => {
@@ -54,12 +56,15 @@ export function newsOf(exchange: Exchange, tell: Tell): News {
   };
 
   return {
-    onOrder(order) {
+    onOrder(order, before) {
       clearTimeout(placed.get(order.id));
       placed.delete(order.id);
       const reason = figures.reason(order.reason);
       const detail = reason ? `${describe(order)}: ${reason}` : describe(order);
-      if (order.status === "New") {
+      const wasWaiting = before !== undefined && isUnentered(before) && !before.triggered_at;
+      if (wasWaiting && order.triggered_at) tell("Order triggered", describe(order));
+      if (order.status === "Triggered" || (wasWaiting && order.status === "New")) return;
+      if (order.status === "New" || order.status === "Pending") {
         // One that trades or expires at once is news as that only.
         const tellPlaced = () => {
           placed.delete(order.id);

@@ -6,8 +6,9 @@ import { Signal } from "../core/signal.ts";
 import type { FillMessage, Side } from "../link/messages.ts";
 import type { Balance, Fill, Order } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
+import { isUnentered } from "./order-kinds.ts";
 
-const OPEN: readonly Order["status"][] = ["New", "PartiallyFilled"];
+const OPEN: readonly Order["status"][] = ["New", "PartiallyFilled", "Pending", "Triggered"];
 const CLOSED_MAX = 200;
 const FILLS_MAX = 200;
 const PAGE = 100;
@@ -19,8 +20,8 @@ export function isOpen(order: Order): boolean {
 }
 
 export interface News {
-  /** An order that is new here, or whose status changed. */
-  onOrder: (order: Order) => void;
+  /** An order that is new here, or whose status changed; as it was before, if it was here. */
+  onOrder: (order: Order, before: Order | undefined) => void;
   /** `orderOf` looks the fill's order up; by the time it is told, its newer state may be in. */
   onFill: (fill: Fill, orderOf: () => Order | undefined) => void;
 }
@@ -127,7 +128,8 @@ export class Portfolio {
   /** The price groups in which this account has open orders. */
   openPrices(market: string, side: Side, step: Amount): Set<Amount> {
     const prices = this.openOrders
-      .filter((order) => order.market === market && order.side === side && order.price)
+      .filter((order) => order.market === market && order.side === side)
+      .filter((order) => order.price && !isUnentered(order))
       .map((order) => read(order.price));
     return new Set(prices.map((price) => (side === "Buy" ? floorTo : ceilTo)(price, step)));
   }
@@ -135,9 +137,9 @@ export class Portfolio {
   /** Take an order's new state from a push or a reply, and tell what is news. */
   upsert(order: Order): void {
     if (order.user_id !== this.accountId.value) return;
-    const before = this.#orders.get(order.id)?.status;
+    const before = this.#orders.get(order.id);
     if (!this.#merge(order)) return;
-    if (before !== order.status) this.#news.onOrder(order);
+    if (before?.status !== order.status) this.#news.onOrder(order, before);
     this.#trim();
     this.changed.notify();
     // Without a socket nothing is pushed: what the order did to the balances is asked for.

@@ -9,7 +9,6 @@ import {
   decimalsOf,
   divideDown,
   floorTo,
-  isMultiple,
   multiplyDown,
   parse,
   read,
@@ -18,65 +17,43 @@ import {
   typed,
   write,
 } from "../core/decimal.ts";
-import type { Side } from "../link/messages.ts";
-import type { Market, Order, PlaceOrderIn } from "../link/types.ts";
+import type { Market } from "../link/types.ts";
 import { type Match, type OrderBook, sweepByQuantity, sweepByQuote } from "./book.ts";
+import {
+  amountOf,
+  type Draft,
+  type Errors,
+  type FieldName,
+  figure,
+  type Funds,
+  type OrderTerms,
+  type Prices,
+} from "./draft.ts";
 import { feeOf, type Rates, unitOf } from "./fees.ts";
+import { rests, traitsOf } from "./order-kinds.ts";
+import { affordedQuantity, checkAsks, holdOf } from "./trigger-rules.ts";
 
-export type FieldName = "price" | "quantity" | "total";
-
-export interface Draft {
-  side: Side;
-  type: "Limit" | "Market";
-  /** What a market order is given in: base quantity, or an amount of quote. */
-  measure: "quantity" | "amount";
-  price: string;
-  quantity: string;
-  total: string;
-  timeInForce: Order["time_in_force"];
-  isPostOnly: boolean;
-}
-
-export interface Funds {
-  base: Amount;
-  quote: Amount;
-}
-
-export type Errors = Partial<Record<FieldName, string>>;
-export type OrderTerms = Omit<PlaceOrderIn, "user_id" | "client_order_id">;
-
-/** Read one positive figure that must fit a step and a maximum; or say what is wrong with it. */
-function figure(text: string, name: string, step: string, maximum: string): Amount | string {
-  const value = typed(text);
-  if (!value) return `${name} is required.`;
-  const amount = parse(value);
-  if (amount === null && value.includes(",")) {
-    return `${name}: write a point before decimals (12.5); a comma only parts thousands (1,000).`;
-  }
-  if (amount === null) return `${name} must be a number such as 12.5.`;
-  if (amount <= 0n) return `${name} must be more than 0.`;
-  if (!isMultiple(amount, read(step))) return `${name} must be a multiple of ${step}.`;
-  if (amount > read(maximum)) return `${name} must be at most ${showAll(read(maximum), 0)}.`;
-  return amount;
-}
+const UNKNOWN: Prices = { last: null, bid: null, ask: null };
 
 /** Check a draft; return the terms to send, or what is wrong by field. Unknown funds are null. */
 export function checkDraft(
   draft: Draft,
   market: Market,
   funds: Funds | null,
+  prices: Prices = UNKNOWN,
 ): { terms: OrderTerms | null; errors: Errors } {
   const errors: Errors = {};
-  const terms: OrderTerms = { market: market.symbol, side: draft.side, order_type: draft.type };
+  const kind = draft.type === "OCO" ? "Limit" : draft.type;
+  const terms: OrderTerms = { market: market.symbol, side: draft.side, order_type: kind };
   const take = (field: FieldName, name: string, step: string, maximum: string): Amount | null => {
-    const value = figure(draft[field], name, step, maximum);
+    const value = figure({ ...draft.asks, ...draft }[field], name, step, maximum);
     if (typeof value !== "string") return value;
     errors[field] = value;
     return null;
   };
-  const isByAmount = draft.type === "Market" && draft.measure === "amount";
-  const price =
-    draft.type === "Limit" ? take("price", "Price", market.price_tick, market.max_price) : null;
+  const { isLimit, waits } = traitsOf(draft.type);
+  const isByAmount = !isLimit && draft.measure === "amount";
+  const price = isLimit ? take("price", "Price", market.price_tick, market.max_price) : null;
   const quantity = isByAmount
     ? null
     : take("quantity", "Quantity", market.quantity_step, market.max_quantity);
@@ -87,21 +64,22 @@ export function checkDraft(
   if (amount !== null) terms.quote_quantity = write(amount);
   const cost =
     amount ?? (price !== null && quantity !== null ? multiplyDown(price, quantity) : null);
-  if (draft.type === "Limit") {
-    terms.time_in_force = draft.timeInForce;
-    if (draft.isPostOnly) terms.post_only = true;
+  // A market order that waits is good until its price comes, unless a time is set.
+  if (isLimit || (waits && draft.timeInForce !== "GTC")) terms.time_in_force = draft.timeInForce;
+  if (isLimit && draft.isPostOnly) terms.post_only = true;
+  checkAsks(draft, market, prices, take, terms, errors);
+  checkSize(isByAmount, cost, market, errors);
+  if (funds) {
+    const held = waits ? (holdOf(draft, market, prices)?.amount ?? null) : cost;
+    checkFunds(draft, quantity, held, market, funds, errors);
   }
-  checkSize(draft.side, isByAmount, quantity, cost, market, funds, errors);
   return { terms: Object.keys(errors).length ? null : terms, errors };
 }
 
 function checkSize(
-  side: Side,
   isByAmount: boolean,
-  quantity: Amount | null,
   cost: Amount | null,
   market: Market,
-  funds: Funds | null,
   errors: Errors,
 ): void {
   const sized: FieldName = isByAmount ? "total" : "quantity";
@@ -113,12 +91,23 @@ function checkSize(
     const most = showAll(read(market.max_order_size), 0);
     errors[sized] ??= `The order may be worth at most ${most} ${market.quote_asset}.`;
   }
-  if (!funds) return;
-  if (side === "Sell" && quantity !== null && quantity > funds.base) {
+}
+
+function checkFunds(
+  draft: Draft,
+  quantity: Amount | null,
+  held: Amount | null,
+  market: Market,
+  funds: Funds,
+  errors: Errors,
+): void {
+  if (draft.side === "Sell" && quantity !== null && quantity > funds.base) {
     errors.quantity ??= `Only ${showAll(funds.base, 0)} ${market.base_asset} available.`;
   }
-  if (side === "Buy" && cost !== null && cost > funds.quote) {
-    errors.total ??= `Only ${showAll(funds.quote, 0)} ${market.quote_asset} available.`;
+  if (draft.side === "Buy" && held !== null && held > funds.quote) {
+    const isTotalShown = traitsOf(draft.type).isLimit || draft.measure === "amount";
+    errors[isTotalShown ? "total" : "quantity"] ??=
+      `Only ${showAll(funds.quote, 0)} ${market.quote_asset} available.`;
   }
 }
 
@@ -137,7 +126,7 @@ export interface Estimate {
 
 /**
  * What an order would bring if it met the book as it stands: what crosses trades at the book's
- * prices and the taker's rate, and what rests (of a good-till-cancelled limit order) at its own
+ * prices and the taker's rate, and what rests (of a limit order that may) at its own
  * price and the maker's rate. As in the engine each match bears its own fee; orders at one price
  * count as one.
  */
@@ -178,17 +167,17 @@ interface Plan {
 }
 
 function planOf(draft: Draft, market: Market, book: OrderBook): Plan | null {
-  const [price, quantity, total] = [draft.price, draft.quantity, draft.total].map((text) => {
-    const amount = parse(typed(text));
-    return amount !== null && amount > 0n ? amount : null;
-  });
+  // What comes of it is not known before its price does.
+  if (traitsOf(draft.type).waits) return null;
+  const [price, quantity, total] = [draft.price, draft.quantity, draft.total].map(amountOf);
   if (draft.type === "Market") {
     const isByAmount = draft.measure === "amount";
     const given = isByAmount ? total : quantity;
     if (given == null) return null;
+    const worst = amountOf(draft.asks.protection);
     const sweep = isByAmount
-      ? sweepByQuote(book, draft.side, given, read(market.quantity_step))
-      : sweepByQuantity(book, draft.side, given);
+      ? sweepByQuote(book, draft.side, given, read(market.quantity_step), worst)
+      : sweepByQuantity(book, draft.side, given, worst);
     return { taken: sweep.matches, rest: null, isCovered: sweep.complete };
   }
   if (price == null || quantity == null) return null;
@@ -199,7 +188,7 @@ function planOf(draft: Draft, market: Market, book: OrderBook): Plan | null {
   if (draft.timeInForce === "FOK" && !sweep.complete) {
     return { taken: [], rest: null, isCovered: false };
   }
-  if (draft.timeInForce !== "GTC") {
+  if (!rests(draft.timeInForce)) {
     return { taken: sweep.matches, rest: null, isCovered: sweep.complete };
   }
   return { taken: sweep.matches, rest: resting(quantity - sweep.quantity), isCovered: true };
@@ -222,10 +211,12 @@ export function shareOf(
   market: Market,
   funds: Funds,
   book: OrderBook,
-): { field: FieldName; value: string } | null {
+  prices: Prices = UNKNOWN,
+): { field: "quantity" | "total"; value: string } | null {
   const step = read(market.quantity_step);
   const part = (amount: Amount) => (amount * BigInt(percent)) / 100n;
-  if (draft.type === "Market" && draft.measure === "amount") {
+  const { isLimit, waits } = traitsOf(draft.type);
+  if (!isLimit && draft.measure === "amount") {
     const funded =
       draft.side === "Buy" ? funds.quote : sweepByQuantity(book, "Sell", funds.base).cost;
     return { field: "total", value: write(floorTo(part(funded), unitOf(market.quote_scale))) };
@@ -233,7 +224,11 @@ export function shareOf(
   if (draft.side === "Sell") {
     return { field: "quantity", value: write(floorTo(part(funds.base), step)) };
   }
-  if (draft.type === "Market") {
+  if (!isLimit && waits) {
+    const quantity = affordedQuantity(part(funds.quote), draft, market, prices);
+    return quantity === null ? null : { field: "quantity", value: write(quantity) };
+  }
+  if (!isLimit) {
     const quantity = sweepByQuote(book, "Buy", part(funds.quote), step).quantity;
     return { field: "quantity", value: write(quantity) };
   }

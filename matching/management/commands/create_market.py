@@ -7,8 +7,15 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 
 from accounts.access.actor import Actor
+from matching.engine.rules import SELF_TRADE_MODES
 from matching.markets.soundness import PHASES, SELF_TRADE_SCOPES
-from matching.markets.terms import DEFAULT_MAX_OPEN_ORDERS, DEFAULT_MAXIMUM, FIGURES
+from matching.markets.terms import (
+    DEFAULT_MAX_OPEN_ORDERS,
+    DEFAULT_MAX_TRIGGER_ORDERS,
+    DEFAULT_MAXIMUM,
+    DEFAULT_SELF_TRADE_MODES,
+    FIGURES,
+)
 from matching.services import create_market, new_market_command
 from matching.worker.offline import OfflineShard
 from zavora.foundation.commands import ExampleCommand, command_error
@@ -57,6 +64,22 @@ class Command(ExampleCommand):
             choices=SELF_TRADE_SCOPES,
             help="whose orders never trade with each other",
         )
+        parser.add_argument(
+            "--self-trade-mode",
+            default="taker",
+            choices=SELF_TRADE_MODES,
+            help="what becomes of an owner's orders that meet, where the new one does not say",
+        )
+        parser.add_argument(
+            "--self-trade-modes",
+            default=DEFAULT_SELF_TRADE_MODES,
+            help="what an order may say of it, with commas between",
+        )
+        parser.add_argument(
+            "--max-trigger-orders",
+            default=str(DEFAULT_MAX_TRIGGER_ORDERS),
+            help='how many of an account\'s orders may wait for a price, or "none": any number',
+        )
         parser.add_argument("--phase", default="continuous", choices=PHASES)
         parser.add_argument("--shard", type=int, default=0)
 
@@ -74,6 +97,9 @@ class Command(ExampleCommand):
             "taker_fee_ppm": _ppm("taker_fee", options["taker_fee"]),
             "max_open_orders": _count("max_open_orders", options["max_open_orders"]),
             "self_trade_scope": options["self_trade_scope"],
+            "self_trade_mode": options["self_trade_mode"],
+            "self_trade_modes": options["self_trade_modes"],
+            "max_trigger_orders": _count("max_trigger_orders", options["max_trigger_orders"]),
             "phase": options["phase"],
             "shard_id": options["shard"],
         }

@@ -29,6 +29,12 @@ PARAMS = {
     "quantity": "0.000001", "price": "0.001", "cancelReplaceMode": "STOP_ON_FAILURE",
     "interval": "1m", "aboveType": "LIMIT_MAKER", "belowType": "STOP_LOSS", "limit": "1",
     "fromAccountType": "SPOT", "toAccountType": "SPOT", "asset": "EUR", "amount": "0.01",
+    "newQty": "0.000001", "stopPrice": "0.001", "orderListId": "1", "abovePrice": "0.002",
+    "belowStopPrice": "0.001", "workingType": "LIMIT_MAKER", "workingSide": "BUY",
+    "workingPrice": "0.001", "workingQuantity": "0.000001", "pendingType": "LIMIT_MAKER",
+    "pendingSide": "SELL", "pendingPrice": "0.002", "pendingQuantity": "0.000001",
+    "pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": "0.002",
+    "pendingBelowType": "STOP_LOSS", "pendingBelowStopPrice": "0.001",
 }  # fmt: skip
 
 

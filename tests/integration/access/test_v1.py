@@ -9,7 +9,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.access import rules
-from tests.access.people import SIGNERS, People, order
+from tests.access.people import SIGNERS, People, order, order_list
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Somebody else's things are not there.
@@ -26,10 +26,15 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
         "/api/v1/orders": order(account),
         "/api/v1/orders/batch": [order(account)],
         "/api/v1/orders/cancel-all": {"account": account},
+        "/api/v1/orders/lists": order_list(account),
+        "/api/v1/orders/preview": order(account),
         "/api/v1/accounts": {"label": "matrix"},
         "/api/v1/transfers": {"from_account": account, "to_account": second, **money},
         "/api/v1/keys": {"scopes": ["read"]},
     }
+    if path.endswith("/protections/<market>") and method == "PUT":
+        # Nothing that happens here reaches it.
+        return {"max_fills": 1_000_000, "window_ms": 1}
     if method == "PATCH":
         return {"price": "2"} if "orders" in path else {"label": "matrix"}
     if path.endswith(("/deposit", "/withdraw")):
@@ -69,6 +74,8 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
         target = target.replace("<address>", str(people.address(caller)))
     target = target.replace("<report>", str(people.report(caller)))
     target = target.replace("<snapshot>", str(people.snapshot))
+    if "<list>" in target:
+        target = target.replace("<list>", people.list_of_orders(caller))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
     target = target.replace("<key>", str(people.doomed_token))
@@ -134,6 +141,9 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
     params: dict[str, Any] = {
         "authenticate": {"token": token} if token else signature,
         "placeOrder": order(account),
+        "previewOrder": order(account),
+        "placeOrderList": order_list(account),
+        "cancelOrderList": {"list_id": people.list_of_orders(caller)},
         "cancelAll": {"account": account},
         "cancelOrder": {"order_id": order_id},
         "amendOrder": {"order_id": order_id, "price": "2"},
@@ -143,7 +153,7 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
         "unsubscribe": {"subscriptionId": "markets:*"},
     }
     # What ends things comes last.
-    last = ("cancelAll", "cancelOrder", "amendOrder", "unsubscribe")
+    last = ("cancelAll", "cancelOrder", "cancelOrderList", "amendOrder", "unsubscribe")
     calls = sorted(rules.SOCKET, key=lambda call: (call != "authenticate", *map(call.__eq__, last)))
     found = {}
     for call in calls:

@@ -168,8 +168,8 @@ def test_more_than_there_is(alice, place, unchanged):
     [
         ("side", "hold"),
         ("side", 1),
-        ("order_type", "stop"),
-        ("time_in_force", "GTD"),
+        ("order_type", "iceberg"),
+        ("time_in_force", "GTX"),
         ("post_only", "true"),
         ("client_order_id", "x" * 65),
         ("client_order_id", 7),

@@ -12,6 +12,7 @@ import pytest
 from api.transport.django_threads import THREADS_MAX
 from tests.exchange import wait_until
 from tests.integration.api.conftest import Client, order, table_state
+from tests.integration.binance.rest.conftest import empty_book as empty_book
 
 pytestmark = pytest.mark.usefixtures("clean_book")
 
@@ -164,7 +165,7 @@ def test_orders_are_listed_newest_first_in_pages(alice):
     assert alice.data("GET", f"{path}?market=BTC/USD") == []
 
 
-def test_trades_page_by_their_ids(alice, bob):
+def test_trades_page_by_their_ids(alice, bob, empty_book):
     buyer, seller = alice.new_account(EUR="1000"), bob.new_account(BTC="5")
     bob.data("POST", "/orders", json=order(seller, "sell", "10", "5"))
     for _ in range(5):

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 
 from tests.exchange import Exchange
 from tests.integration.binance.rest.conftest import OPEN_ORDERS, ORDER, Bot, error_of
+from tests.integration.binance.rest.conftest import empty_book as empty_book
 from tests.integration.socket.conftest import Client
 from tests.signed import SigningKey, let_memory_be_old
 
@@ -62,7 +63,9 @@ def open_in(signer: Signer) -> list[str]:
     return sorted(order["symbol"] for order in signer.bot.ok("GET", OPEN_ORDERS))
 
 
-def test_v1_changes_orders_in_its_markets_alone(signers: tuple[Signer, Signer]) -> None:
+def test_v1_changes_orders_in_its_markets_alone(
+    signers: tuple[Signer, Signer], empty_book: None
+) -> None:
     narrow, wide = signers
     here, there = id_of(narrow.place("BTC/EUR")), id_of(wide.place("ETH/USD"))
     amended = narrow.send("PATCH", f"{ORDERS}/{here}", {"price": "40001"})

@@ -16,6 +16,7 @@ from matching.worker.due import RETRY_US
 from matching.worker.replay import verify_shard
 from matching.worker.stream import CommandStream
 from tests.integration.matching.worker_setup import (
+    Clock,
     DrivenWorker,
     assert_sound,
     driven_worker,
@@ -35,19 +36,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY, OTHER = 7, 8
 FIRED = ("due", "applied", "")
-
-
-class Clock:
-    """The worker's clock, moved by hand; it begins a little ahead of the market's making."""
-
-    def __init__(self) -> None:
-        self.time_us = now_us() + 1_000_000
-
-    def __call__(self) -> int:
-        return self.time_us
-
-    def pass_ms(self, milliseconds: int) -> None:
-        self.time_us += milliseconds * 1_000
 
 
 @pytest.fixture

@@ -135,4 +135,10 @@ def _age_tables() -> None:
         )
     Order.objects.update(owner_id=None)
     # As the migration's columns come into being.
-    Market.objects.update(self_trade_scope="owner", max_open_orders=None)
+    Market.objects.update(
+        self_trade_scope="owner",
+        max_open_orders=None,
+        self_trade_modes="taker,maker,both,decrement",
+        max_trigger_orders=None,
+        cancels_on_close=False,
+    )

@@ -277,6 +277,7 @@ def test_a_server_without_a_replica_is_refused_where_one_is_required(calm: Repli
     assert "set synchronous_standby_names" in refused.stdout + refused.stderr
 
 
+LIST = "/api/v3/orderList"
 # Answered from the process's own memory, or with nothing whoever asks.
 WITHOUT_TABLES = {"/api/v3/rateLimit/order", "/sapi/v1/capital/config/getall"}
 
@@ -299,13 +300,17 @@ def test_no_read_of_ones_own_is_answered_before_the_replicas_have_it(calm: Repli
     token = exchange.create_token("unavailable@example.com")
     with Bot(exchange, new_key(exchange, "--email", "replicas@example.com", "--fund")) as bot:
         named = {"symbol": "BTCEUR", "orderId": bot.limit("BUY", "10", "0.1")["orderId"]}
+        pair = {"symbol": "BTCEUR", "side": "SELL", "quantity": "0.1"}
+        pair |= {"aboveType": "LIMIT_MAKER", "abovePrice": "900000"}
+        pair |= {"belowType": "STOP_LOSS", "belowStopPrice": "1"}
+        listed = {"orderListId": bot.ok("POST", "/api/v3/orderList/oco", **pair)["orderListId"]}
 
         def ask(path: str) -> tuple[int, Any]:
             status, body, _ = client.ask("GET", path)
             return status, body.get("error", {}).get("code")
 
         def ask_signed(path: str) -> tuple[int, Any]:
-            answer = bot.call("GET", path, **named)
+            answer = bot.call("GET", path, **(listed if path == LIST else named))
             return answer.status_code, _code_of(answer.json())
 
         def answers() -> dict[str, tuple[int, Any]]:

@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from matching.commands.amend import AmendOrder
+from matching.conditions import Conditions
 from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
 
@@ -186,6 +187,37 @@ def test_a_resting_order_without_room_ends_and_the_stranger_that_meets_it_trades
     assert met.trades == []
     assert met.orders[0].status == "new"
     _assert_sound(rich)
+
+
+def test_an_order_without_room_that_would_enter_ends_and_whoever_reached_it_trades_on(
+    rich: Bench,
+) -> None:
+    """What it would bring is not known when it is placed; a command of somebody else finds out."""
+    market = _coins(rich)
+    rich.apply(
+        rich.order(OTHER, market, "buy 2 @ 2"),
+        rich.order(SELLER, market, "sell 1 @ 2"),
+        rich.order(OTHER, market, "buy 2000 @ 1"),
+        _stop(rich, market, "900"),
+        _stop(rich, market, "200"),
+    )
+
+    (reply, cancelled) = rich.apply(
+        rich.order(SELLER, market, "sell 2 @ 1"), rich.cancel(OTHER, market, 1)
+    )
+
+    assert [trade.price for trade in reply.trades] == ["2", "1"]
+    assert reply.orders[0].status == "filled"
+    assert cancelled.code == "order_not_open"
+    # The first of them fits, and after it the second does not.
+    assert _ended(rich) == [("cancelled", "balance_full")]
+    _assert_sound(rich)
+
+
+def _stop(bench: Bench, market: int, quantity: str) -> Any:
+    fields = {"order_type": "market", "time_in_force": "ioc", "price": None}
+    conditions = Conditions(trigger="stop", trigger_price="1")
+    return bench.order(RICH, market, f"sell {quantity} @ 1", conditions=conditions, **fields)
 
 
 def _ended(bench: Bench) -> list[tuple[str, str]]:

@@ -13,6 +13,9 @@ from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket
 from matching.commands.due import FireTimer
 from matching.commands.phase import SetMarketPhase
+from matching.commands.place import LegOrder
+from matching.commands.place_list import PlaceList
+from matching.commands.protect import ResetProtection, SetProtection
 from matching.commands.switch import SetTimer
 from matching.markets.selectors import get_market_terms
 from matching.models import Command, Event, Market, Order, Trade
@@ -28,6 +31,7 @@ from tests.integration.matching.worker_setup import (
     rebuilt_hash,
 )
 
+LEG = LegOrder("sell", "limit", "gtc", False, "10", "1", None)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # What a row of text has to escape, twice where it goes as an array.
@@ -121,6 +125,9 @@ def test_every_kind_of_command_is_journaled_by_its_name(worker, market, ann) -> 
         configured,
         SetTimer(ann.pk, 0, 1_000),
         FireTimer(ann.pk, 0, 1),
+        PlaceList(ann.pk, market.pk, "oco", [LEG, LEG], None, None, order.deadline_ms),
+        SetProtection(ann.pk, market.pk, 1, None, 1_000),
+        ResetProtection(ann.pk, market.pk),
     )
 
     kinds = {kind.__struct_config__.tag for kind in KINDS}

@@ -174,6 +174,7 @@ async def test_trades_tickers_and_candles_follow_a_match(
         "quantity": "0.50000",
         "taker_side": "buy",
         "timestamp": trade["created_at"],
+        "auction": False,
     }
     await client.until(lambda: [t for t in client.of("ticker") if t["last"] == "21000.00"])
     candle = await client.until(

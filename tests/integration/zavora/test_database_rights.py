@@ -22,8 +22,11 @@ HISTORY = (
     "accounts_transfer",
     "accounts_liabilitysnapshot",
     "accounts_liabilitytree",
+    "matching_checkpoint",
+    "matching_checkpointpart",
     "matching_command",
     "matching_event",
+    "matching_preventedmatch",
     "matching_trade",
 )
 # Of each table a column that every row has.
@@ -36,8 +39,11 @@ COLUMNS = {
     "accounts_transfer": "amount = amount + 1",
     "accounts_liabilitysnapshot": "taken_at = now()",
     "accounts_liabilitytree": "total = 0",
+    "matching_checkpoint": "state_hash = 'other'",
+    "matching_checkpointpart": "number = 9",
     "matching_command": "kind = 'other'",
     "matching_event": "batch_at = now() - interval '9 days'",
+    "matching_preventedmatch": "price = price * 2",
     "matching_trade": "price = price * 2",
 }
 

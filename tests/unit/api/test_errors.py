@@ -11,7 +11,8 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as drf
 
-from api.binance.words.errors import known_compat_error, overloaded
+from api.binance.words.errors import overloaded
+from api.binance.words.failures import known_compat_error
 from api.transport import errors as api_errors
 from api.transport.errors import HTTP_STATUS, drf_exception_handler, known_error, render, status_of
 from zavora.foundation import errors

@@ -62,7 +62,7 @@ def test_null_is_the_same_as_absent():
         ({"market": ""}, "market"),
         ({"side": "hold"}, "side"),
         ({"side": True}, "side"),
-        ({"order_type": "stop"}, "order_type"),
+        ({"order_type": "iceberg"}, "order_type"),
         ({"price": None}, "price"),
         ({"price": "-1"}, "price"),
         ({"price": "0"}, "price"),
@@ -73,7 +73,7 @@ def test_null_is_the_same_as_absent():
         ({"quantity": None}, "quantity"),
         ({"quantity": []}, "quantity"),
         ({"quote_quantity": "1"}, "quote_quantity"),
-        ({"time_in_force": "GTD"}, "time_in_force"),
+        ({"time_in_force": "GTX"}, "time_in_force"),
         ({"post_only": "yes"}, "post_only"),
         ({"post_only": True, "time_in_force": "IOC"}, "time_in_force"),
         ({"client_order_id": ""}, "client_order_id"),
@@ -117,10 +117,13 @@ def test_an_exact_number_reaches_the_order_untouched():
 
 def test_an_amendment_needs_something_to_change():
     assert parse_amend({"price": "1"}).quantity is None
+    assert parse_amend({"trigger_price": "1"}) == parse_amend({"stop_price": 1})
     with pytest.raises(ValidationFailed):
         parse_amend({})
     with pytest.raises(ValidationFailed):
         parse_amend({"side": "buy", "price": "1"})
+    with pytest.raises(ValidationFailed):
+        parse_amend({"stop_price": "1", "trigger_price": "1"})
 
 
 def test_cancel_all_names_the_account_either_way():

@@ -9,12 +9,13 @@ import pytest
 
 from accounts.people.fee_terms import TierRates
 from api.binance.words import reports
-from api.v1 import fee_words, words
+from api.v1 import fee_words, order_words, words
 from api.v1.openapi import documents, fee_documents, money
 from api.v1.times import microseconds_of, time_text
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
 from matching import wire
+from matching.conditions import Conditions
 from matching.fee_models import FeeTier
 from matching.fees.rates import Rate
 from matching.fees.selectors import AccountFees, MarketFees
@@ -86,16 +87,135 @@ def test_times_have_six_decimals_and_a_z():
     ],
 )
 def test_the_average_price_is_rounded_half_to_even(quote, quantity, scale, mean):
-    assert words.average_price(quote, quantity, scale) == mean
+    assert order_words.average_price(quote, quantity, scale) == mean
 
 
 def test_an_order_reads_as_documented():
-    shape = words.order(ORDER, TERMS, ACCOUNT)
+    shape = order_words.order(ORDER, TERMS, ACCOUNT)
 
     assert (shape["id"], shape["user_id"], shape["market"]) == ("7", str(ACCOUNT), "BTC/USD")
     assert (shape["side"], shape["status"], shape["time_in_force"]) == ("Buy", "Filled", "GTC")
     assert shape["average_fill_price"] == "66.66666667"
     assert shape["reason"] is None
+
+
+def _shape(*, order_type="limit", status="new", **conditions):
+    state = msgspec.structs.replace(
+        ORDER,
+        order_type=order_type,
+        status=status,
+        post_only=False,
+        conditions=Conditions(**conditions) if conditions else None,
+    )
+    return order_words.order(state, TERMS, ACCOUNT)
+
+
+ASKED = documents.Order.__struct_fields__[documents.Order.__struct_fields__.index("stop_price") :]
+
+
+def test_what_an_order_did_not_ask_for_is_null():
+    shape = _shape()
+
+    assert {name: shape[name] for name in ASKED} == dict.fromkeys(ASKED)
+    assert shape["prevented_quantity"] is None
+    post_only = order_words.order(ORDER, TERMS, ACCOUNT)
+    assert {name for name in ASKED if post_only[name] is not None} == {"post_only_mode"}
+    assert post_only["post_only_mode"] == "Reject"
+
+
+@pytest.mark.parametrize(
+    ("order_type", "conditions", "shown"),
+    [
+        ("limit", {}, "Limit"),
+        ("market", {"protection_price": "1.00"}, "Market"),
+        ("market", {"trigger": "stop", "trigger_price": "1.00"}, "Stop"),
+        ("limit", {"trigger": "stop", "trigger_price": "1.00"}, "StopLimit"),
+        ("market", {"trigger": "take_profit", "trigger_price": "1.00"}, "TakeProfit"),
+        ("limit", {"trigger": "take_profit", "trigger_price": "1.00"}, "TakeProfitLimit"),
+        ("market", {"trigger": "stop", "trail_bps": 5}, "TrailingStop"),
+        ("limit", {"trigger": "stop", "trail_price": "1.00"}, "TrailingStop"),
+        ("market", {"trigger": "take_profit", "trail_price": "1.00"}, "TakeProfit"),
+    ],
+)
+@pytest.mark.parametrize("state", ["", "rising", "queued", "triggered"])
+def test_an_order_stays_what_it_was_placed_as(order_type, conditions, shown, state):
+    if conditions:
+        conditions = {**conditions, "trigger_state": state}
+    assert _shape(order_type=order_type, **conditions)["order_type"] == shown
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "shown"),
+    [
+        ("new", "rising", "Pending"),
+        ("new", "falling", "Pending"),
+        ("new", "trailing", "Pending"),
+        ("new", "queued", "Triggered"),
+        ("new", "triggered", "New"),
+        ("partially_filled", "triggered", "PartiallyFilled"),
+        ("cancelled", "rising", "Cancelled"),
+        ("expired", "queued", "Expired"),
+    ],
+)
+def test_a_status_tells_whether_an_order_waits(status, state, shown):
+    shape = _shape(status=status, trigger="stop", trigger_price="1.00", trigger_state=state)
+
+    assert shape["status"] == shown
+
+
+def test_what_an_order_asked_for_reads_as_documented():
+    shape = _shape(
+        self_trade="decrement", expires_us=US, display_quantity="0.5000", trigger="stop",
+        trigger_by="opposite", trail_bps=5, activation_price="2.00", trigger_state="triggered",
+        triggered_us=US, slides=True, protection_price="3.00",
+    )  # fmt: skip
+
+    assert msgspec.convert(shape, documents.Order)
+    assert {name: shape[name] for name in ASKED} == {
+        "stop_price": None,
+        "trigger_by": "Opposite",
+        "trail_price": None,
+        "trail_bps": 5,
+        "activation_price": "2.00",
+        "triggered_at": time_text(US),
+        "expires_at": time_text(US),
+        "display_quantity": "0.5000",
+        "protection_price": "3.00",
+        "post_only_mode": None,
+        "self_trade_prevention": "Decrement",
+        "list_id": None,
+        "leg": None,
+    }
+    waiting = _shape(trigger="stop", trigger_price="9.00", trigger_state="falling")
+    assert (waiting["stop_price"], waiting["trigger_by"]) == ("9.00", "Last")
+    slid = msgspec.structs.replace(ORDER, conditions=Conditions(slides=True))
+    assert order_words.order(slid, TERMS, ACCOUNT)["post_only_mode"] == "Slide"
+
+
+def test_a_step_says_what_it_was_and_what_kept_it_from_a_trade():
+    met = wire.PreventedState(3, 1, "decrement", "100.00", "1.0000", 7, 8, 1, 1, US)
+    step = wire.OrderChange("prevented", ORDER, prevented=met)
+
+    assert order_words.change(wire.OrderChange("triggered", ORDER)) == {"change": "Triggered"}
+    assert order_words.change(step) == {
+        "change": "Prevented",
+        "prevention": {
+            "mode": "Decrement",
+            "price": "100.00",
+            "quantity": "1.0000",
+            "liquidity": "Maker",
+            "other_order_id": "8",
+            "created_at": time_text(US),
+        },
+    }
+
+
+def test_an_order_of_another_account_is_not_named():
+    met = wire.PreventedState(3, 1, "taker", "100.00", "1.0000", 8, 7, 2, 1, US)
+
+    told = order_words.change(wire.OrderChange("prevented", ORDER, prevented=met))["prevention"]
+
+    assert (told["liquidity"], told["other_order_id"]) == ("Taker", None)
 
 
 def test_a_counterparty_stays_unknown():
@@ -189,7 +309,7 @@ def test_every_shape_has_exactly_the_documented_fields():
     ticker = Ticker("BTC/USD", *("1",) * 10, 3, "1", US)
     candle = CandleState(1, "12h", 0, *("1",) * 8, 3, 1, 3)
     written = {
-        documents.Order: words.order(ORDER, TERMS, ACCOUNT),
+        documents.Order: order_words.order(ORDER, TERMS, ACCOUNT),
         documents.Trade: words.trade(TRADE, TERMS, {}),
         documents.Fill: words.fill(TRADE, TERMS, is_maker=True),
         documents.PublicTrade: words.public_trade(trade, TERMS),

@@ -203,11 +203,6 @@ def test_a_halted_market(exchange: Exchange, alice_keys: Keys, halted_market: st
         alice.create_order(MARKET, "market", "buy", 0.1)
 
 
-def test_order_types_that_are_not_offered(alice: Any) -> None:
-    with pytest.raises(ccxt.InvalidOrder):
-        alice.create_order(MARKET, "limit", "buy", 0.1, 1500, {"stopLossPrice": 1600})
-
-
 def test_ccxt_left_at_its_defaults(make: Make, alice_keys: Keys) -> None:
     client = make(alice_keys)
     client.options |= {"fetchMargins": True, "fetchCurrencies": True}

@@ -124,3 +124,60 @@ async def test_reading_and_errors(alice: Any, bob: ccxt.binance) -> None:
     )
     error = refused.data()["error"]
     assert (error["code"], error["msg"]) == (-1013, "Filter failure: LOT_SIZE")
+
+
+async def test_stops_preventions_and_amendments(
+    alice: Any, bob: ccxt.binance, sweeper: ccxt.binance
+) -> None:
+    def trade(price: float) -> None:
+        bob.create_order(MARKET, "limit", "sell", 0.01, price)
+        sweeper.create_order(MARKET, "limit", "buy", 0.01, price)
+
+    await elsewhere(trade, 2000)
+    own = Seen((await alice.user_data_stream_subscribe_signature()).stream)
+
+    async def told(condition: Callable[[Any], Any]) -> Any:
+        def is_it(event: Any) -> Any:
+            report = event.actual_instance
+            return report if getattr(report, "x", None) and condition(report) else None
+
+        return await own.until(is_it)
+
+    answer = await alice.order_place(
+        SYMBOL, "SELL", "STOP_LOSS_LIMIT", time_in_force="GTC", quantity=0.3, price=2200,
+        stop_price=1900, iceberg_qty=0.1, new_order_resp_type="RESULT",
+    )  # fmt: skip
+    placed = answer.data().result
+    assert (placed.stop_price, placed.working_time) == ("1900.00000000", -1)
+    waits = await told(lambda report: report.i == placed.order_id)
+    assert (waits.x, waits.w, waits.W, waits.P, waits.F) == (
+        *("NEW", False, None),
+        *("1900.00000000", "0.10000000"),
+    )
+    await elsewhere(trade, 1900)
+    works = await told(lambda report: report.i == placed.order_id)
+    assert (works.x, works.X, works.w, works.o) == ("NEW", "NEW", True, "STOP_LOSS_LIMIT")
+    assert works.W >= waits.O
+    amended = (await alice.order_amend_keep_priority(SYMBOL, 0.2, order_id=placed.order_id)).data()
+    assert amended.result.amended_order.qty == "0.20000000"
+    replaced = await told(lambda report: report.x == "REPLACED")
+    assert (replaced.i, replaced.q) == (placed.order_id, "0.20000000")
+    taker = (
+        await alice.order_place(
+            SYMBOL, "BUY", "LIMIT", time_in_force="GTC", quantity=0.05, price=2200,
+            self_trade_prevention_mode="EXPIRE_BOTH", new_order_resp_type="RESULT",
+        )
+    ).data().result  # fmt: skip
+    assert taker.status == "EXPIRED_IN_MATCH"
+    found = (await alice.my_prevented_matches(SYMBOL, order_id=taker.order_id)).data().result
+    assert [match.maker_order_id for match in found] == [placed.order_id]
+    lost = {}
+    for _ in range(2):
+        report = await told(lambda report: report.x == "TRADE_PREVENTION")
+        assert (report.X, report.v) == ("EXPIRED_IN_MATCH", found[0].prevented_match_id)
+        assert (report.pL, report.pl, report.pY) == ("2200.00000000", "0.05000000", "110.00000000")
+        lost[report.i] = (report.A, report.B, report.U)
+    assert lost == {
+        taker.order_id: ("0.05000000", "0.05000000", placed.order_id),
+        placed.order_id: ("0.20000000", "0.20000000", taker.order_id),
+    }

@@ -187,3 +187,31 @@ async def test_orders_over_the_websocket_api(alice: AsyncClient, bob: ccxt.binan
     assert caught.value.code == -2011
     told = await alice.ws_get_account()
     assert told["balances"] == (await alice.get_account())["balances"]
+
+
+async def test_stops_and_preventions_over_the_websocket_api(
+    alice: AsyncClient, bob: ccxt.binance, sweeper: ccxt.binance
+) -> None:
+    def trade(price: float) -> None:
+        bob.create_order(MARKET, "limit", "sell", 0.01, price)
+        sweeper.create_order(MARKET, "limit", "buy", 0.01, price)
+
+    await elsewhere(trade, 2000)
+    order = {"symbol": SYMBOL, "side": "SELL", "quantity": "0.1"}
+    placed = await alice.ws_create_order(
+        **order, type="STOP_LOSS", stopPrice="1950", newOrderRespType="RESULT"
+    )
+    assert (placed["stopPrice"], placed["workingTime"]) == ("1950.00000000", -1)
+    with pytest.raises(BinanceAPIException, match="Stop price would trigger immediately"):
+        await alice.ws_create_order(**order, type="STOP_LOSS", stopPrice="2050")
+    await elsewhere(trade, 1950)
+    ended = await alice.ws_get_order(symbol=SYMBOL, orderId=placed["orderId"])
+    assert (ended["status"], ended["type"], ended["isWorking"]) == ("EXPIRED", "STOP_LOSS", True)
+    rests = await alice.ws_order_limit_sell(symbol=SYMBOL, quantity="0.1", price="2100")
+    lost = await alice.ws_order_limit_buy(symbol=SYMBOL, quantity="0.1", price="2100")
+    assert (lost["status"], lost["preventedQuantity"]) == ("EXPIRED_IN_MATCH", "0.10000000")
+    (match,) = await alice.ws_get_prevented_matches(symbol=SYMBOL, orderId=lost["orderId"])
+    assert (match["makerOrderId"], match["preventedMatchId"]) == (
+        rests["orderId"],
+        lost["preventedMatchId"],
+    )

@@ -29,7 +29,10 @@ def test_exchange_info_tells_the_rules_that_orders_are_held_to(http: httpx.Clien
         "BTC",
         "USDT",
     )
-    assert set(symbol["orderTypes"]) == {"LIMIT", "MARKET", "LIMIT_MAKER"}
+    assert set(symbol["orderTypes"]) == {
+        *("LIMIT", "MARKET", "LIMIT_MAKER"),
+        *("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
+    }
     filters = {each["filterType"]: each for each in symbol["filters"]}
     assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
     assert filters["LOT_SIZE"]["stepSize"] == filters["LOT_SIZE"]["minQty"] == "0.00001000"
@@ -38,6 +41,9 @@ def test_exchange_info_tells_the_rules_that_orders_are_held_to(http: httpx.Clien
     assert filters["PERCENT_PRICE_BY_SIDE"]["askMultiplierDown"] == "0.50000000"
     by_hand = http.get("/exchangeInfo", params={"symbol": SYMBOL}).json()["symbols"][0]
     assert filters["MAX_NUM_ORDERS"]["maxNumOrders"] == 1_000
+    assert filters["MAX_NUM_ALGO_ORDERS"]["maxNumAlgoOrders"] == 100
+    assert filters["ICEBERG_PARTS"]["limit"] == 100
+    assert filters["TRAILING_DELTA"]["maxTrailingBelowDelta"] == 2_000
     assert "PERCENT_PRICE_BY_SIDE" not in {each["filterType"] for each in by_hand["filters"]}
 
 

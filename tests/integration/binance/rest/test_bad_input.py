@@ -29,7 +29,8 @@ NAMES = (
     *("endTime", "symbols", "interval", "recvWindow", "omitZeroBalances", "listenKey"),
     *("cancelOrigClientOrderId", "cancelNewClientOrderId", "cancelRestrictions", "permissions"),
     *("orderRateLimitExceededMode", "symbolStatus", "timeZone", "aboveType", "signature"),
-    *("asset", "isFreeze", "clientTranId"),
+    *("asset", "isFreeze", "clientTranId", "trailingDelta", "newQty", "preventedMatchId"),
+    *("fromPreventedMatchId",),
 )
 # These take no parameters.
 WITHOUT_PARAMETERS = {
@@ -39,7 +40,11 @@ WITHOUT_PARAMETERS = {
 # What tells whether a route reads a parameter at all: whatever it means, it is none of these.
 PROBES = ("\x00", "9" * 400, "abc")
 # Looked for only where the other way to name an order was not taken.
-INSTEAD = {"origClientOrderId": "orderId", "cancelOrigClientOrderId": "cancelOrderId"}
+INSTEAD = {
+    "origClientOrderId": "orderId",
+    "cancelOrigClientOrderId": "cancelOrderId",
+    "preventedMatchId": "orderId",
+}
 # What is right about every call, so that one wrong value is what is looked at.
 RIGHT = {
     "symbol": SYMBOL,
@@ -49,6 +54,7 @@ RIGHT = {
     # No multiples of lot and tick: an order with one of them mended is refused still.
     "quantity": "0.000001",
     "price": "0.001",
+    "newQty": "0.000001",
     "cancelReplaceMode": "STOP_ON_FAILURE",
     "cancelOrderId": "1",
     "orderId": "1",

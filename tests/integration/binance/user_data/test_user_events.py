@@ -117,7 +117,7 @@ async def test_what_cannot_stay_expires(alice: Bot, bob: Bot, sockets: Keep) -> 
         ("NEW", "NEW"), ("TRADE", "PARTIALLY_FILLED"), ("EXPIRED", "EXPIRED"),
         ("NEW", "NEW"), ("EXPIRED", "EXPIRED"),
         ("NEW", "NEW"),
-        ("NEW", "NEW"), ("EXPIRED", "EXPIRED_IN_MATCH"),
+        ("NEW", "NEW"), ("TRADE_PREVENTION", "EXPIRED_IN_MATCH"),
     ]  # fmt: skip
     prevented = reports(mine)[-1]
     assert (prevented["c"], prevented["C"]) == ("meeting", "")

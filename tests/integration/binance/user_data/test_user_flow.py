@@ -19,6 +19,7 @@ Keep = Callable[[Socket], Socket]
 STEPS = 70
 LANES = 3
 OPEN = ("NEW", "PARTIALLY_FILLED")
+MODES = ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT")
 
 
 class Folded:
@@ -77,11 +78,30 @@ async def lane(bot: Bot, seed: int, *, steps: int = STEPS) -> None:
             fields = {"timeInForce": rng.choice(("IOC", "FOK"))}
         elif dice < 0.45:
             fields = {"type": "LIMIT_MAKER", "timeInForce": None}
+        elif dice < 0.55:
+            fields = {"icebergQty": f"{rng.randint(100, 400) / 100:.2f}"}
+        elif dice < 0.7:
+            fields = stop_fields(rng)
+        fields |= {"selfTradePreventionMode": rng.choice(MODES)} if rng.random() < 0.5 else {}
         text = f"{side} {quantity}" if dice > 0.9 else f"{side} {quantity} @ {price}"
         answer = await bot.order(text, symbol, **fields)
         assert answer.status_code in (200, 400), answer.text
         if answer.status_code == 200:
             ids[symbol].append(answer.json()["orderId"])
+
+
+def stop_fields(rng: random.Random) -> dict[str, Any]:
+    """Return what makes an order at a price one that waits for another, or behind the market."""
+    kind = rng.choice(("STOP_LOSS", "TAKE_PROFIT"))
+    fields: dict[str, Any] = {"type": kind, "timeInForce": None, "price": None}
+    if rng.random() < 0.5:
+        fields = {"type": f"{kind}_LIMIT"}
+    if rng.random() < 0.7:
+        fields["stopPrice"] = f"{rng.randint(9960, 10040) / 10000:.4f}"
+        if rng.random() < 0.3:
+            fields["trailingDelta"] = rng.randint(10, 30)
+        return fields
+    return fields | {"trailingDelta": rng.randint(10, 30)}
 
 
 def account_pk(tables: psycopg.Connection[Any], bot: Bot) -> int:
@@ -97,11 +117,14 @@ def expected_steps(tables: psycopg.Connection[Any], bot: Bot, since: int) -> dic
     pk = account_pk(tables, bot)
     steps: dict[int, list[Any]] = {}
     orders = tables.execute(
-        "SELECT id, status FROM matching_order WHERE account_id = %s AND id > %s ORDER BY id",
+        "SELECT o.id, o.status, c.triggered_at IS NOT NULL FROM matching_order o"
+        " LEFT JOIN matching_orderconditions c ON c.order_id = o.id"
+        " WHERE o.account_id = %s AND o.id > %s ORDER BY o.id",
         [pk, since],
     ).fetchall()
-    for order_id, _ in orders:
-        steps[order_id] = [("NEW", -1)]
+    for order_id, _, was_triggered in orders:
+        # One that waited is new once more when it enters the market.
+        steps[order_id] = [("NEW", -1)] * (2 if was_triggered else 1)
     trades = tables.execute(
         "SELECT maker_order_id, taker_order_id, maker_account_id, taker_account_id, sequence"
         " FROM matching_trade WHERE %s IN (maker_account_id, taker_account_id) ORDER BY id",
@@ -111,7 +134,7 @@ def expected_steps(tables: psycopg.Connection[Any], bot: Bot, since: int) -> dic
         for order_id, account in ((maker_order, maker), (taker_order, taker)):
             if account == pk and order_id in steps:
                 steps[order_id].append(("TRADE", sequence))
-    for order_id, status in orders:
+    for order_id, status, _ in orders:
         if status in ("cancelled", "expired"):
             steps[order_id].append("over")
     return steps
@@ -121,7 +144,9 @@ def told_steps(socket: Socket) -> dict[int, list[Any]]:
     """Return what a stream told of each order, in the same spelling."""
     steps: dict[int, list[Any]] = {}
     for event in socket.of("executionReport"):
-        is_over = event["x"] in ("CANCELED", "EXPIRED")
+        if event["x"] == "TRADE_PREVENTION" and event["X"] in OPEN:
+            continue  # it lost something and goes on
+        is_over = event["x"] in ("CANCELED", "EXPIRED", "TRADE_PREVENTION")
         steps.setdefault(event["i"], []).append("over" if is_over else (event["x"], event["t"]))
     return steps
 

@@ -6,7 +6,8 @@ import pytest
 from django.db import OperationalError
 
 from api.binance.words import errors
-from api.binance.words.errors import CompatError, known_compat_error, render
+from api.binance.words.errors import CompatError, render
+from api.binance.words.failures import known_compat_error
 from api.transport.errors import RequestTimeout
 from zavora.foundation import errors as own
 from zavora.foundation.errors import ZavoraError
@@ -46,6 +47,42 @@ TIMEOUT = (
             400,
             -1013,
             "Filter failure: MAX_NUM_ORDERS",
+        ),
+        (
+            own.InvalidOrder("x", reason="too_many_trigger_orders"),
+            400,
+            -1013,
+            "Filter failure: MAX_NUM_ALGO_ORDERS",
+        ),
+        (
+            own.InvalidOrder("x", reason="trail_out_of_range"),
+            400,
+            -1013,
+            "Filter failure: TRAILING_DELTA",
+        ),
+        (
+            own.InvalidOrder("x", reason="display_quantity"),
+            400,
+            -1013,
+            "Filter failure: ICEBERG_PARTS",
+        ),
+        (
+            own.InvalidOrder("x", reason="self_trade_mode"),
+            400,
+            -1013,
+            "This symbol does not allow the specified self-trade prevention mode.",
+        ),
+        (
+            own.InvalidOrder("x", reason="would_trigger_at_once"),
+            400,
+            -2010,
+            "Stop price would trigger immediately.",
+        ),
+        (
+            own.InvalidOrder("x", reason="no_reference_price"),
+            400,
+            -2010,
+            "There is no last price that a trailing order could start from.",
         ),
         (
             own.InvalidOrder("x", reason="balance_full"),

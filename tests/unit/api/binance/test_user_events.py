@@ -1,67 +1,19 @@
 """The events of user data as texts: every field, for each kind of step."""
 
 import json
-from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.binance.user_data.user_events import UserDataCodec, listen_key_expired, stream_terminated
 from api.binance.words.symbols import is_exact
 from marketdata.feed.account_streams import AccountEvent, AccountStep
 from marketdata.feed.view import MarketView
-from matching.markets.terms import AssetTerms, MarketTerms
-from matching.wire import BalanceState, OrderChange, OrderState, TradeState
-from tests.terms import flat_terms
-
-US = 1_790_000_000_123_456
-MS = 1_790_000_000_123
-
-
-def terms_of(symbol: str = "BTC/USDT", *, scale: int = 8) -> MarketTerms:
-    base, quote = symbol.split("/")
-    return flat_terms(
-        market_id=1,
-        symbol=symbol,
-        shard_id=0,
-        base=AssetTerms(1, base, scale),
-        quote=AssetTerms(2, quote, scale),
-        tick_size=Decimal("0.01"),
-        lot_size=Decimal("0.0001"),
-        min_notional=Decimal(5),
-        max_notional=Decimal(10**9),
-        max_price=Decimal(10**9),
-        max_quantity=Decimal(10**9),
-        band_ppm=None,
-        maker_fee_ppm=750,
-        taker_fee_ppm=1_000,
-        phase="continuous",
-    )
-
-
-def order(**fields: Any) -> OrderState:
-    given: dict[str, Any] = {
-        "id": 77,
-        "account_id": 5,
-        "market_id": 1,
-        "client_order_id": "mine",
-        "side": "buy",
-        "order_type": "limit",
-        "time_in_force": "gtc",
-        "post_only": False,
-        "price": "100.50",
-        "quantity": "2.0000",
-        "quote_quantity": None,
-        "remaining_quantity": "2.0000",
-        "filled_quantity": "0.0000",
-        "filled_quote": "0.00000000",
-        "status": "new",
-        "reason": "",
-        "created_us": US - 5_000_000,
-        "updated_us": US,
-    }
-    return OrderState(**(given | fields))
-
+from matching.conditions import Conditions
+from matching.markets.terms import MarketTerms
+from matching.wire import BalanceState, ListState, OrderChange, TradeState
+from tests.unit.api.binance.orders import MS, US, order, terms_of
 
 TRADE = TradeState(
     1, 42, 41, "100.25", "0.5000", "50.12500000", "sell", 77, 78, 5, 6, "0.00037500",
@@ -130,7 +82,8 @@ def test_a_takers_fill_pays_in_what_it_receives() -> None:
         ("cancelled", {"status": "cancelled", "reason": "requested"}, "",
          {"x": "CANCELED", "X": "CANCELED", "c": "mine", "C": "mine"}),
         ("cancelled", {"status": "cancelled", "reason": "self_trade"}, "",
-         {"x": "EXPIRED", "X": "EXPIRED_IN_MATCH", "c": "mine", "C": "", "w": False}),
+         {"x": "TRADE_PREVENTION", "X": "EXPIRED_IN_MATCH", "c": "mine", "C": "", "w": False,
+          "A": "2.00000000"}),
         ("expired", {"status": "expired", "reason": "ioc_unfilled", "time_in_force": "ioc"}, "",
          {"x": "EXPIRED", "X": "EXPIRED", "f": "IOC", "c": "mine", "C": "", "w": False}),
         ("amended", {"price": "99.00"}, "", {"x": "REPLACED", "X": "NEW", "p": "99.00000000"}),
@@ -203,3 +156,51 @@ def test_last_events_say_what_ended() -> None:
     expired = json.loads(listen_key_expired("x" * 60))
     assert (expired["e"], expired["listenKey"]) == ("listenKeyExpired", "x" * 60)
     assert type(expired["E"]) is int
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+PLACED = ListState(70, 5, 1, "otoco", "pair", "executing", US - 9, [77, 78, 79])
+DONE = msgspec.structs.replace(PLACED, status="done")
+
+
+def told_of(spells: UserDataCodec, *lists: ListState, ids: tuple[int, ...] = ()) -> Any:
+    steps = [AccountStep(9, OrderChange("new", order(id=id_, client_order_id=f"c{id_}")), None)
+             for id_ in ids]  # fmt: skip
+    texts = spells.happened(MarketView(terms_of()), AccountEvent(US, steps, [], list(lists)))
+    return None if texts is None else [json.loads(text) for text in texts]
+
+
+def test_a_list_is_told_after_its_orders_and_once_more_when_it_is_done() -> None:
+    spells = codec()
+    *reports, started = told_of(spells, PLACED, ids=(77, 78, 79))
+    assert [each["e"] for each in reports] == ["executionReport"] * 3
+    names = [{"s": "BTCUSDT", "i": id_, "c": f"c{id_}"} for id_ in (77, 78, 79)]
+    expected = {
+        "e": "listStatus", "E": MS, "s": "BTCUSDT", "g": 70, "c": "OTO", "l": "EXEC_STARTED",
+        "L": "EXECUTING", "r": "NONE", "C": "pair", "T": MS, "O": names,
+    }  # fmt: skip
+    assert started == expected
+    (done,) = told_of(spells, DONE)
+    assert done == expected | {"l": "ALL_DONE", "L": "ALL_DONE"}
+
+
+def test_a_list_may_be_placed_and_done_at_once() -> None:
+    told = told_of(codec(), PLACED, DONE, ids=(77, 78, 79))
+    assert [each.get("l") for each in told[3:]] == ["EXEC_STARTED", "ALL_DONE"]
+
+
+def test_a_list_whose_orders_are_not_known_is_a_loss() -> None:
+    assert told_of(codec(), DONE) is None
+
+
+def test_an_order_of_a_list_has_it_and_waits_for_the_one_before() -> None:
+    pending = Conditions(leg="pending", list_id=70, trigger_state="pending")
+    event = report(OrderChange("new", order(conditions=pending)))
+    assert (event["g"], event["X"], event["w"], "W" in event) == (70, "PENDING_NEW", False, False)
+    entered = Conditions(leg="pending", list_id=70, trigger_state="triggered", triggered_us=US)
+    event = report(OrderChange("triggered", order(conditions=entered)))
+    assert (event["x"], event["X"], event["w"], event["W"]) == ("NEW", "NEW", True, MS)
+    ended = order(conditions=pending, status="expired", reason="list")
+    event = report(OrderChange("expired", ended))
+    assert (event["x"], event["X"], event["w"]) == ("EXPIRED", "EXPIRED", False)

@@ -75,6 +75,34 @@ def test_what_depends_on_the_book_is_left_to_the_book(following):
     assert refused(desk, following, available=0) is None
 
 
+@pytest.mark.parametrize(
+    ("following", "needed"),
+    [
+        ("buy 3 market protect 120 stop 115", 3 * 120 * 5),
+        ("sell 3 market stop 80", 3 * 10),
+        ("buy 2 @ 101 show 1", 2 * 101 * 5),
+        ("buy 2 @ 112 post-only slide", 2 * 109 * 5),
+    ],
+)
+def test_what_it_needs_with_conditions_must_be_there(following, needed):
+    desk = Desk(f"{LEAVING}; sell 9 @ 110")
+
+    assert refused(desk, following, available=needed) is None
+    assert refused(desk, following, available=needed - 1) == "insufficient_balance"
+
+
+@pytest.mark.parametrize(
+    ("following", "reason"),
+    [
+        ("buy 2 @ 101 gtd 0", "expiry_passed"),
+        ("buy 2 @ 101 show 0", "display_quantity"),
+        ("sell for 250 stop 80", "not_triggerable"),
+    ],
+)
+def test_conditions_count_as_they_do_for_a_new_order(following, reason):
+    assert refused(Desk(LEAVING), following) == reason
+
+
 def test_the_order_that_stays_keeps_its_name():
     desk = Desk("buy 2 @ 100 #old; buy 1 @ 99 #new")
     command = desk.command("buy 2 @ 101 #old", account="maker")

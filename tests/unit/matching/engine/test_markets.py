@@ -8,7 +8,7 @@ from matching.engine.commands import ConfigureMarket, SetPhase
 from matching.engine.events import MarketChanged
 from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk, changed, refusals
 
-STOPPED = ("cancel_only", "halted", "pre_open", "auction", "closed")
+STOPPED = ("cancel_only", "halted", "pre_open", "closed")
 
 
 @pytest.mark.parametrize("phase", STOPPED)

@@ -9,8 +9,8 @@ import pytest
 import matching.engine
 from matching.engine import Engine, EngineError
 from matching.engine.orders import Order, OrderTerms
-from matching.engine.rules import MarketSnapshot
-from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk, changed
+from matching.engine.rules import MarketSnapshot, TrailMark
+from tests.unit.matching.engine.notation import CONDITIONS, MARKET_ID, RULES, Desk, changed
 
 RESTING = "buy 5 @ 98; ann: buy 2 @ 98 #a; sell 3 @ 100; ann: sell 2 @ 100; sell 3 @ 101"
 SNAPSHOT = MarketSnapshot(RULES, "continuous", 0, 0, None)
@@ -41,19 +41,23 @@ def test_rebuilt_engine_has_the_same_hash_and_goes_on_the_same():
 def test_hash_is_the_same_everywhere():
     # Written down once, so that a change of format or of an order's fields is seen.
     assert Desk(RESTING).engine.state_hash() == (
-        "56ec070e25b2ad6ea2a5147648134f6340e5ef4ada874a55808fd51771044a70"
+        "72185340087187ab182cd0ecd985e79a6bc7f5c253a5248d6d65f3b4fbe5a6cf"
     )
 
 
 @pytest.mark.parametrize(
     "field",
-    sorted({*Order.__struct_fields__, *OrderTerms.__struct_fields__} - {"carried", "terms"}),
+    sorted(
+        {*Order.__struct_fields__, *OrderTerms.__struct_fields__, *CONDITIONS}
+        - {"carried", "conditions", "terms"}
+    ),
 )
 def test_hash_tells_every_field_of_an_order(field):
     desk = Desk(RESTING)
     before = desk.engine.state_hash()
     order = desk.engine.order(1)
-    value = getattr(order if hasattr(order, field) else order.terms, field)
+    parts = (order, order.terms, order.terms.conditions)
+    value = next(getattr(part, field) for part in parts if hasattr(part, field))
 
     other = changed(order, {field: not value if isinstance(value, bool) else "other"})
     for name in Order.__struct_fields__:
@@ -69,6 +73,8 @@ def test_hash_tells_every_field_of_an_order(field):
         {"trade_sequence": 1},
         {"depth_sequence": 1},
         {"last_price_ticks": 1},
+        {"trigger_sequence": 1},
+        {"trails": (TrailMark("last", False, 1, 100),)},
         {"rules": msgspec.structs.replace(RULES, band_ppm=1)},
     ],
 )
@@ -105,6 +111,114 @@ def test_tables_that_contradict_themselves_are_not_loaded(change, message):
         Engine().load(markets=[SNAPSHOT], orders=orders)
 
 
+WAITING = (
+    "sell 1 market stop 96 #a; buy 2 market stop 105; sell 2 @ 95 gtd 20 trail 3; "
+    "buy for 20.00 take-profit 98 by opposite; sell 3 @ 99 trail 150bps from 110"
+)
+
+
+def _waiting_desk() -> Desk:
+    """Return a market with orders that hide, end in time, wait, trail and (65th) are queued."""
+    desk = Desk()
+    desk.set_up("sell 1 @ 100", account="ann")
+    desk.place("bob: buy 1 @ 100")
+    desk.set_up("buy 90 @ 99 show 20; sell 9 @ 102 gtd 30; sell 2 @ 103 day", account="maker")
+    desk.set_up("65 x sell 1 market stop 99 #q", account="bob")
+    desk.set_up(WAITING, account="waiter")
+    desk.place("sell 1 @ 99")
+    desk.place("sibling: sell 2 @ 99 self decrement")
+    desk.engine.commit()
+    return desk
+
+
+def test_rebuilt_engine_goes_on_the_same_with_all_that_waits_hides_and_ends():
+    desk, twin = _waiting_desk(), _waiting_desk()
+    states = {order.trigger_state for order in _orders(desk.engine)}
+    assert states == {"", "rising", "falling", "trailing"}
+    desk.set_up("70 x sell 1 market stop 98 #r", account="ann")
+    twin.set_up("70 x sell 1 market stop 98 #r", account="ann")
+    for each in (desk, twin):
+        each.place("bob: buy 1 @ 98")
+        each.cancel(3)
+        each.place("sell 1 @ 98")
+    assert "queued" in {order.trigger_state for order in _orders(desk.engine)}
+    rebuilt = Engine()
+    rebuilt.load(
+        markets=[desk.engine.market(MARKET_ID).snapshot()],
+        orders=reversed(_orders(desk.engine)),
+    )
+    assert rebuilt.state_hash() == desk.engine.state_hash()
+    desk.engine = rebuilt
+
+    for step in ("continue", "buy 3 @ 102", "at 20", "bob: sell 9 @ 97", "buy 9 @ 110", "at 30"):
+        assert repr(desk.step(step)) == repr(twin.step(step))
+        assert desk.engine.state_hash() == twin.engine.state_hash()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("limit", {"price_ticks": 0}, "cannot be open"),
+        ("limit", {"quantity_lots": None}, "cannot be open"),
+        ("limit", {"remaining_lots": 0, "quantity_lots": 0}, "cannot be open"),
+        ("limit", {"prevented_lots": 1}, "cannot be open"),
+        ("limit", {"hidden_lots": 1}, "cannot be open"),
+        ("limit", {"hold_units": 29}, "does not hold"),
+        ("budget", {"quantity_lots": 1}, "cannot be open"),
+        ("budget", {"hold_units": 2001}, "does not hold"),
+        ("market", {"hold_units": 1549}, "does not hold"),
+        ("market", {"protection_ticks": 104}, "does not hold"),
+        ("market", {"trigger_state": ""}, "cannot be open"),
+        ("market", {"trigger_state": "triggered"}, "cannot be open"),
+        ("market", {"status": "expired"}, "cannot be open"),
+    ],
+)
+def test_orders_that_wait_and_contradict_themselves_are_not_loaded(name, change, message):
+    desk = Desk()
+    desk.set_up(
+        "sell 3 @ 95 stop 96 #limit; buy for 20.00 stop 105 #budget; "
+        "buy 3 market protect 103 stop 102 #market",
+        account="waiter",
+    )
+    orders = _orders(desk.engine)
+    position = [order.terms.client_order_id for order in orders].index(name)
+    orders[position] = changed(orders[position], change)
+
+    with pytest.raises(EngineError, match=message):
+        Engine().load(markets=[SNAPSHOT], orders=orders)
+
+
+@pytest.mark.parametrize(
+    ("orders", "name", "change"),
+    [
+        ("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s", "t", {"hold_units": 49}),
+        ("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s", "s", {"hold_units": 1}),
+        ("oto: buy 5 @ 99 #w | sell 5 @ 110 #t", "w", {"hold_units": 2474}),
+        ("oto: buy 5 @ 99 #w | sell 5 @ 110 #t", "t", {"hold_units": 51}),
+    ],
+)
+def test_lists_that_do_not_hold_what_they_need_are_not_loaded(orders, name, change):
+    desk = Desk()
+    desk.step(orders)
+    orders = _orders(desk.engine)
+    position = [order.terms.client_order_id for order in orders].index(name)
+    orders[position] = changed(orders[position], change)
+
+    with pytest.raises(EngineError, match="does not hold what it needs"):
+        Engine().load(markets=[SNAPSHOT], orders=orders)
+
+
+def test_a_working_order_whose_followers_are_gone_is_loaded_as_one_that_stands_alone():
+    desk = Desk()
+    desk.step("oto: buy 5 @ 99 #w | sell 5 @ 110 #t")
+    working = [order for order in _orders(desk.engine) if order.terms.client_order_id == "w"]
+    engine = Engine()
+
+    engine.load(markets=[SNAPSHOT], orders=working)
+
+    assert [order.order_id for order in engine.market(MARKET_ID).open_orders()] == [1]
+
+
 def test_market_is_loaded_once():
     engine = Engine()
     engine.load(markets=[SNAPSHOT], orders=[])
@@ -114,7 +228,16 @@ def test_market_is_loaded_once():
 
 
 def test_engine_imports_nothing_that_could_make_it_differ_from_run_to_run():
-    allowed = {"bisect", "collections", "hashlib", "matching", "msgspec", "typing"}
+    allowed = {
+        "bisect",
+        "collections",
+        "hashlib",
+        "heapq",
+        "itertools",
+        "matching",
+        "msgspec",
+        "typing",
+    }
     for path in Path(matching.engine.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

@@ -216,11 +216,12 @@ def test_makers_and_taker_carry_their_fills():
     assert desk.engine.order(1) is None
 
 
-def test_priority_number_decides_the_queue_not_the_hour_of_arrival():
+def test_who_comes_later_stands_behind_whatever_its_number():
     desk = Desk()
     desk.order_count = 7
     desk.place("ann: sell 1 @ 100")
     desk.order_count = 3
     desk.place("bob: sell 1 @ 100")
 
-    assert desk.ids() == [4, 8]
+    assert desk.ids() == [8, 4]
+    assert [order.priority for order in desk.engine.market(1).open_orders()] == [8, 9]

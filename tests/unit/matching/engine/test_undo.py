@@ -8,14 +8,38 @@ import pytest
 
 import matching.engine
 from matching.engine import Engine
-from matching.engine.commands import Amend, Cancel, CancelAll, Command, ConfigureMarket, SetPhase
-from tests.property.engine_trials import fields_of
-from tests.unit.matching.engine.notation import ACCOUNTS, MARKET_ID, RULES, Desk, trades
+from matching.engine.commands import (
+    Amend,
+    Cancel,
+    CancelAll,
+    Command,
+    ConfigureMarket,
+    Continue,
+    Expire,
+    SetPhase,
+)
+from tests.property.engine_views import fields_of
+from tests.unit.matching.engine.notation import (
+    ACCOUNTS,
+    MARKET_ID,
+    RULES,
+    SECOND_US,
+    Desk,
+    trades,
+)
 
 ENGINE_FOLDER = matching.engine.__path__[0]
 RESTING = (
     "buy 5 @ 98; ann: buy 2 @ 98 #a; buy 1 @ 97; sell 1 @ 100; ann: sell 2 @ 100 #b; "
     "sell 3 @ 101; bob: sell 4 @ 103"
+)
+# What waits, in every state; the last price is 100.
+ICEBERG = "buy 6 @ 98 show 2; ann: buy 2 @ 97; sell 1 @ 102; sell 1 @ 104; sell 9 @ 105 gtd 20"
+WAITING = (
+    "sell 1 market stop 98 #a; sell 2 @ 97 post-only slide stop 98 #b; sell 1 market trail 2 #c; "
+    "ann: sell 1 market trail 300bps #d; bob: buy 1 market stop 104 #e; "
+    "sell 1 @ 99 trail 9 from 102 #f; sell 1 @ 90 gtd 20 stop 95 #g; "
+    "bob: sell 1 market stop 97 by opposite #h; sell 1 market stop 50 #i"
 )
 
 
@@ -52,24 +76,78 @@ def _amend(order_id, *, price, lots):
     return Amend(MARKET_ID, ACCOUNTS["ann"], order_id, price, lots, 99, 10**9, 9)
 
 
+def _amend_named(desk, name, *, lots=None, trigger=None):
+    return Amend(MARKET_ID, *desk.names[name], None, lots, 99, 10**9, 99, trigger)
+
+
+WAITING_COMMANDS: dict[str, Callable[[Desk], Command]] = {
+    "fall": lambda desk: desk.command("ann: sell 1 @ 98"),
+    "rise": lambda desk: desk.command("bob: buy 2 @ 104"),
+    "begin to trail": lambda desk: desk.command("buy 1 @ 90 trail 3"),
+    "wait": lambda desk: desk.command("sell 1 @ 90 stop 96"),
+    "slide": lambda desk: desk.command("sell 1 @ 90 post-only slide"),
+    "decrement": lambda desk: desk.command("maker: sell 5 @ 98 self decrement"),
+    "cancel both": lambda desk: desk.command("maker: sell 5 @ 98 self both"),
+    "cancel what trails": lambda desk: Cancel(MARKET_ID, *desk.names["c"], 99),
+    "cancel all that waits": lambda desk: CancelAll(MARKET_ID, ACCOUNTS["waiter"], None, 99),
+    "amend a trigger price": lambda desk: _amend_named(desk, "a", trigger=97),
+    "amend what trails": lambda desk: _amend_named(desk, "d", lots=3),
+    "end in time": lambda desk: Expire(MARKET_ID, 20 * SECOND_US),
+    "continue": lambda desk: Continue(MARKET_ID, 99),
+}
+
+
+def _waiting_desk() -> Desk:
+    """Return a market with every kind of order that waits, one of them queued."""
+    desk = Desk()
+    desk.place("ann: sell 1 @ 100")
+    desk.place("bob: buy 1 @ 100")
+    desk.set_up(ICEBERG, account="maker")
+    desk.set_up(WAITING, account="waiter")
+    market = desk.engine.market(MARKET_ID)
+    orders = [msgspec.structs.replace(order) for order in market.open_orders()]
+    orders[-1].trigger_state, orders[-1].trigger_number = "queued", 9
+    desk.engine = Engine()
+    snapshot = msgspec.structs.replace(market.snapshot(), trigger_sequence=9)
+    desk.engine.load(markets=[snapshot], orders=orders)
+    return desk
+
+
+@pytest.mark.parametrize("name", WAITING_COMMANDS)
+def test_command_that_raises_leaves_no_trace_of_what_waits(name):
+    desk = _waiting_desk()
+    command = WAITING_COMMANDS[name](desk)
+
+    _raise_at_every_line(desk.engine, command)
+
+    desk.engine.undo()
+    assert fields_of(desk.engine) == fields_of(_waiting_desk().engine)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_that_raises_at_any_line_leaves_no_trace(name):
     desk = Desk(RESTING)
     desk.place("bob: sell 1 @ 104")  # uncommitted: must survive the failed command
-    command = COMMANDS[name](desk)
-    before, hash_before = fields_of(desk.engine), desk.engine.state_hash()
 
-    lines_met = 0
-    while _raises_at_line(desk.engine, command, lines_met):
-        lines_met += 1
-        assert fields_of(desk.engine) == before
-        assert desk.engine.state_hash() == hash_before
+    _raise_at_every_line(desk.engine, COMMANDS[name](desk))
 
-    # The last attempt met no fault: the command took effect, and undo takes both commands back.
-    assert lines_met > 5
-    assert fields_of(desk.engine) != before
     desk.engine.undo()
     assert fields_of(desk.engine) == fields_of(Desk(RESTING).engine)
+
+
+def _raise_at_every_line(engine: Engine, command: Command) -> None:
+    """Let a command fail at each of its lines in turn, check it, and let it take effect at last."""
+    before, hash_before = fields_of(engine), engine.state_hash()
+
+    lines_met = 0
+    while _raises_at_line(engine, command, lines_met):
+        lines_met += 1
+        assert fields_of(engine) == before
+    assert lines_met > 5
+
+    after = engine.state_hash()
+    assert after != hash_before
+    assert fields_of(engine) != before
 
 
 def _raises_at_line(engine: Engine, command: Command, line_count: int) -> bool:

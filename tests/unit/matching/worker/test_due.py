@@ -4,8 +4,11 @@ from matching.commands import decode_command, kind_of
 from matching.commands.due import FireTimer
 from matching.commands.switch import SetTimer
 from matching.engine import Engine
-from matching.engine.commands import SetSwitch
-from matching.worker.due import DUE_IN_BATCH_MAX, RETRY_US, DueSwitches
+from matching.engine.commands import ConfigureMarket, Expire, Place, SetSwitch
+from matching.engine.orders import Conditions, OrderTerms
+from matching.worker.due import DUE_IN_BATCH_MAX, RETRY_US, Due
+from matching.worker.entries import own_entry
+from tests.terms import btc_usd
 
 NOW_US = 1_000_000
 
@@ -18,19 +21,20 @@ def _engine(*due_us: int) -> Engine:
     return engine
 
 
-def _accounts(due: DueSwitches, engine: Engine, now_us: int) -> list[int]:
-    return [entry.command.account_id for entry in due.take(engine, now_us, "5-1")]
+def _accounts(due: Due, engine: Engine, now_us: int) -> list[int]:
+    return [command.account_id for command in due.take(engine, now_us)]
 
 
 def test_what_is_due_becomes_an_entry_at_the_streams_position():
-    (entry,) = DueSwitches().take(_engine(NOW_US), NOW_US, "5-1")
+    (command,) = Due().take(_engine(NOW_US), NOW_US)
+    entry = own_entry(command, "5-1")
 
     assert entry.command == decode_command(entry.body) == FireTimer(1, 0, NOW_US)
     assert (entry.stream_id, entry.reply_to, entry.blame, entry.is_fence) == ("5-1", "", "", False)
 
 
 def test_the_earliest_comes_first_and_what_is_not_due_not_at_all():
-    due, engine = DueSwitches(), _engine(NOW_US, NOW_US - 2, NOW_US + 1)
+    due, engine = Due(), _engine(NOW_US, NOW_US - 2, NOW_US + 1)
 
     assert due.are_due(engine, NOW_US)
     assert not due.are_due(engine, NOW_US - 3)
@@ -38,7 +42,7 @@ def test_the_earliest_comes_first_and_what_is_not_due_not_at_all():
 
 
 def test_what_is_still_due_is_tried_again_later_and_holds_nothing_up():
-    due, engine = DueSwitches(), _engine(NOW_US, NOW_US + 1)
+    due, engine = Due(), _engine(NOW_US, NOW_US + 1)
     assert _accounts(due, engine, NOW_US) == [1]
 
     assert not due.are_due(engine, NOW_US)
@@ -48,15 +52,15 @@ def test_what_is_still_due_is_tried_again_later_and_holds_nothing_up():
 
 
 def test_a_batch_has_a_bound_and_the_rest_follows():
-    due, engine = DueSwitches(), _engine(*[NOW_US] * (DUE_IN_BATCH_MAX + 3))
+    due, engine = Due(), _engine(*[NOW_US] * (DUE_IN_BATCH_MAX + 3))
 
-    assert len(due.take(engine, NOW_US, "0-0")) == DUE_IN_BATCH_MAX
+    assert len(due.take(engine, NOW_US)) == DUE_IN_BATCH_MAX
     assert _accounts(due, engine, NOW_US) == [DUE_IN_BATCH_MAX + number for number in (1, 2, 3)]
-    assert due.take(engine, NOW_US, "0-0") == []
+    assert due.take(engine, NOW_US) == []
 
 
 def test_the_wait_for_commands_ends_when_the_next_one_is_due():
-    due = DueSwitches()
+    due = Due()
 
     assert due.wait_ms(_engine(), NOW_US, 250) == 250
     assert due.wait_ms(_engine(NOW_US + 300_000), NOW_US, 250) == 250
@@ -65,6 +69,56 @@ def test_the_wait_for_commands_ends_when_the_next_one_is_due():
     # One that failed and is still due makes nobody hurry.
     assert due.wait_ms(_engine(NOW_US - 1, NOW_US + 9_000), NOW_US, 250) == 9
     assert due.wait_ms(_engine(NOW_US), NOW_US, 250) == 250
+
+
+def _markets(*due_us: int) -> Engine:
+    """Return an engine with markets, 1 and up, each with an order that ends then."""
+    engine = Engine()
+    for market_id, moment in enumerate(due_us, start=1):
+        engine.apply(ConfigureMarket(btc_usd(market_id=market_id).integers, "continuous", 0))
+        conditions = Conditions(expires_us=moment)
+        terms = OrderTerms(None, "buy", "limit", "gtd", False, None, conditions)
+        order_id = 100 + market_id
+        engine.apply(Place(market_id, 1, order_id, terms, 1_000, 1_000, 0, 0, 10**15, 0))
+    return engine
+
+
+def _due_in(due: Due, engine: Engine, now_us: int) -> list[int]:
+    commands = due.take(engine, now_us)
+    assert {command.what for command in commands} <= {"expiry"}
+    return [command.market_id for command in commands]
+
+
+def test_each_market_has_its_turn_and_none_waits_for_another():
+    due, engine = Due(), _markets(*[NOW_US] * (DUE_IN_BATCH_MAX + 2), NOW_US + 1)
+    last = DUE_IN_BATCH_MAX + 2
+
+    first_round = due.take(engine, NOW_US)
+    assert [command.market_id for command in first_round] == list(range(1, DUE_IN_BATCH_MAX + 1))
+    due.go_on(first_round)  # each did something, and nothing is at its end
+    assert due.wait_ms(engine, NOW_US, 250) == 0
+    second_round = [command.market_id for command in due.take(engine, NOW_US)]
+    assert second_round == [last - 1, last, *range(1, DUE_IN_BATCH_MAX - 1)]
+
+
+def test_what_ended_nothing_is_tried_again_later():
+    due, engine = Due(), _markets(NOW_US, NOW_US + 9_000)
+    assert _due_in(due, engine, NOW_US) == [1]
+
+    assert not due.are_due(engine, NOW_US)
+    assert due.wait_ms(engine, NOW_US, 250) == 250  # a failure makes nobody hurry
+    assert _due_in(due, engine, NOW_US + 9_000) == [2]
+    assert _due_in(due, engine, NOW_US + RETRY_US) == [1]
+
+
+def test_the_wait_for_commands_ends_with_the_next_orders_time():
+    due, engine = Due(), _markets(NOW_US + 90_000, NOW_US + 20_001)
+
+    assert due.wait_ms(engine, NOW_US, 250) == 21
+    engine.apply(Expire(2, NOW_US + 20_001))
+    assert due.wait_ms(engine, NOW_US, 250) == 90
+    engine.apply(SetSwitch(1, 0, NOW_US + 50_000, 0))
+    assert due.wait_ms(engine, NOW_US, 250) == 50
 
 
 def test_a_switch_passes_a_full_backlog_as_cancels_do():

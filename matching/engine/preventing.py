@@ -1,0 +1,103 @@
+"""Self-trade prevention: what becomes of two orders of one owner that meet."""
+
+from matching.engine import iceberg
+from matching.engine.amounts import hold_units
+from matching.engine.closing import close, end_open
+from matching.engine.events import Event, Prevented
+from matching.engine.market import Market
+from matching.engine.orders import Order, OrderTerms, SelfTradeMode
+
+
+def party_of(market: Market, owner_id: int) -> int:
+    """Return the owner whose orders in the market count as one's own, beside the account's.
+
+    -1, which nobody is, where the owner is not known or the market compares accounts only.
+    """
+    return owner_id or -1 if market.rules.self_trade_scope == "owner" else -1
+
+
+def mode_of(market: Market, terms: OrderTerms) -> SelfTradeMode:
+    """Return what is done where an order meets one of its own, as the taker.
+
+    An order by quote amount has no quantity to lose: it ends where others lose some.
+    """
+    mode = terms.conditions.self_trade or market.rules.self_trade_mode
+    return "taker" if mode == "decrement" and terms.budget_units is not None else mode
+
+
+def prevent(
+    market: Market,
+    mode: SelfTradeMode,
+    maker: Order,
+    taker: Order,
+    lots: int,
+    events: list[Event],
+    *,
+    time_us: int,
+) -> bool:
+    """Keep two orders from trading ``lots`` by any mode but none; tell whether the taker ends.
+
+    The taker's own end is left to whoever matches it.
+    """
+    price_ticks = maker.price_ticks
+    assert price_ticks is not None  # for the type checker: only limit orders rest
+    if mode == "decrement":
+        return _decrement(market, maker, taker, price_ticks, lots, events, time_us=time_us)
+    event = Prevented(mode, maker, taker, price_ticks, lots, maker.left_lots, taker.remaining_lots)
+    events.append(event)
+    if mode != "taker":
+        end_open(market, maker, "cancelled", "self_trade", events, time_us=time_us)
+    return mode != "maker"
+
+
+def _decrement(
+    market: Market,
+    maker: Order,
+    taker: Order,
+    price_ticks: int,
+    lots: int,
+    events: list[Event],
+    *,
+    time_us: int,
+) -> bool:
+    """Let both lose what they would have traded; tell whether nothing is left of the taker."""
+    market.keep_order(maker)
+    level = market.level_of(maker)
+    released = _lose(market, maker, price_ticks, lots), _lose(market, taker, price_ticks, lots)
+    level.total_lots -= lots
+    maker.updated_us = time_us
+    events.append(
+        Prevented(
+            "decrement",
+            maker,
+            taker,
+            price_ticks,
+            lots,
+            maker.left_lots,
+            taker.remaining_lots,
+            *released,
+        )
+    )
+    if not maker.remaining_lots:
+        if maker.hidden_lots:
+            iceberg.show_next(level, maker, events)
+        else:
+            market.unrest(maker)
+            close(maker, "cancelled", "self_trade", events)
+    return not taker.remaining_lots
+
+
+def _lose(market: Market, order: Order, price_ticks: int, lots: int) -> int:
+    """Take lots off an order by quantity; return what need not be held any more.
+
+    A market order to buy holds what it would pay others, and nothing for its own orders.
+    """
+    order.remaining_lots -= lots
+    order.prevented_lots += lots
+    if order.terms.side == "buy" and order.price_ticks is None:
+        return 0
+    released_units = hold_units(
+        market.rules, order.terms.side, order.price_ticks or price_ticks, lots
+    )
+    order.hold_units -= released_units
+    return released_units
