@@ -9,13 +9,13 @@ from websockets.sync.client import connect
 from tests.exchange import wait_until
 from tests.integration.api.conftest import order
 
-SYMBOL = "USD/EUR"
-PATH = "/markets/USD-EUR"
+SYMBOL = "USDT/USD"
+PATH = "/markets/USDT-USD"
 SET_PHASE = """
 from accounts.access.actor import Actor
 from matching.services import set_market_phase
 by = Actor.system("a test")
-set_market_phase(by=by, symbol="USD/EUR", phase="{}", auction_s={})
+set_market_phase(by=by, symbol="USDT/USD", phase="{}", auction_s={})
 """
 
 
@@ -42,7 +42,7 @@ def body(account, side, price, quantity, **more):
 
 
 def test_it_is_told_while_it_is_held_and_its_trades_after(auction, exchange, alice, bob):
-    buyer, seller = alice.new_account(EUR="1000"), bob.new_account(USD="1000")
+    buyer, seller = alice.new_account(USD="1000"), bob.new_account(USDT="1000")
     with connect(f"{exchange.ws_url}/ws") as socket:
         for channel in ("ticker", "trades", "markets"):
             params = {"channel": channel, "market": SYMBOL}
