@@ -165,16 +165,15 @@ async def test_trades_tickers_and_candles_follow_a_match(
     placed = trader.place("buy 0.5 @ 21000")
     (trade,) = placed["trades"]
 
-    await client.until(lambda: client.of("trades"))
-    (pushed,) = client.of("trades")
+    (pushed,) = await client.until(lambda: client.of("trades"))
     assert pushed == {
         "id": trade["id"],
         "market": MARKET,
         "price": "21000.00",
         "quantity": "0.50000",
         "taker_side": "buy",
-        "timestamp": trade["created_at"],
         "auction": False,
+        "timestamp": trade["created_at"],
     }
     await client.until(lambda: [t for t in client.of("ticker") if t["last"] == "21000.00"])
     candle = await client.until(
