@@ -64,8 +64,10 @@ def _choose(found: Sequence[tuple[int, int, int]], reference_ticks: int | None) 
         return found[0][0], found[0][2]
     if reference_ticks is None:
         reference_ticks = (found[0][0] + found[-1][1]) // 2
-    nearest = [(min(max(start, reference_ticks), end), surplus) for start, end, surplus in found]
-    return min(nearest, key=lambda price: (abs(price[0] - reference_ticks), -price[0]))
+    # The ranges follow each other without a gap: with the price what buyers want only falls, what
+    # sellers want only rises, and in between no price would leave less.
+    price_ticks = min(max(found[0][0], reference_ticks), found[-1][1])
+    return price_ticks, next(left for start, end, left in found if start <= price_ticks <= end)
 
 
 class _Curve:

@@ -147,16 +147,7 @@ class Outcome(Moves):
     def _placed(self, event: OrderPlaced, step: _Step) -> None:
         order, terms = event.order, step.terms
         self.move(step.market, order, terms, -event.hold_units, event.hold_units)
-        state = order_state(
-            order,
-            terms,
-            remaining_lots=order.quantity_lots or 0,
-            filled_lots=0,
-            filled_quote_units=0,
-            status="new",
-            reason="",
-            updated_us=self._time_us,
-        )
+        state = self._state_untouched(order, terms)
         self.orders[order.order_id] = TouchedOrder(order, terms, state, True)
         step.own[order.order_id] = None
         step.market.changes.append(wire.OrderChange("new", state))
@@ -195,16 +186,7 @@ class Outcome(Moves):
     def _triggered(self, event: OrderTriggered, step: _Step) -> None:
         order, terms = event.order, step.terms
         self.move(step.market, order, terms, event.released_units, -event.released_units)
-        state = order_state(
-            order,
-            terms,
-            remaining_lots=order.quantity_lots or 0,
-            filled_lots=0,
-            filled_quote_units=0,
-            status="new",
-            reason="",
-            updated_us=self._time_us,
-        )
+        state = self._state_untouched(order, terms)
         # It may have slid, and stands behind what was in the book before.
         self._touch(order, terms, state).is_amended = True
         step.market.changes.append(wire.OrderChange("triggered", state))
@@ -345,6 +327,19 @@ class Outcome(Moves):
         market.changes.append(wire.OrderChange("trade", state, event.sequence, False))
 
     # --- orders -------------------------------------------------------------------------------
+
+    def _state_untouched(self, order: Order, terms: MarketTerms) -> wire.OrderState:
+        """Return how an order stands of which nothing has traded or was lost."""
+        return order_state(
+            order,
+            terms,
+            remaining_lots=order.quantity_lots or 0,
+            filled_lots=0,
+            filled_quote_units=0,
+            status="new",
+            reason="",
+            updated_us=self._time_us,
+        )
 
     def _touch(self, order: Order, terms: MarketTerms, state: wire.OrderState) -> TouchedOrder:
         touched = self.orders.get(order.order_id)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 # Another value for each column of a record.
 OTHERS = {
-    "id": "id + 1",
+    "id": "-id",
     "actor_kind": "'user'",
     "actor_name": "'somebody'",
     "role": "'risk'",
