@@ -10,15 +10,19 @@ from matching.engine.commands import ConfigureMarket, Continue, EndAuction, SetP
 from matching.engine.events import Event, MarketChanged
 from matching.engine.firing import follow
 from matching.engine.market import Market
-from matching.engine.phases import UNCROSSED, may_change
+from matching.engine.phases import CLOSED, UNCROSSED, may_change
 from matching.engine.rules import MarketPhase
 
-# How many orders of a market that was closed end by one command.
+# How many orders of a market that was closed or delisted end by one command.
 CLOSED_MAX: Final = 200
 
 
 def reconfigure(market: Market, command: ConfigureMarket) -> list[Event]:
     """Replace a market's rules, and its phase where that is another."""
+    if market.phase == "delisted":
+        return [checks.DELISTED]
+    if command.phase == "delisted":
+        return [checks.PHASE]
     rules = command.rules
     rescaled = rules.scale() != market.rules.scale()
     if rescaled and not (market.phase == "halted" and market.is_empty()):
@@ -33,6 +37,8 @@ def reconfigure(market: Market, command: ConfigureMarket) -> list[Event]:
 
 def set_phase(market: Market, command: SetPhase) -> list[Event]:
     """Change a market's phase, if whoever causes it may do so."""
+    if market.phase == "delisted":
+        return [checks.DELISTED]
     if not may_change(command.cause, market.phase, command.phase):
         return [checks.PHASE]
     market.keep()
@@ -59,8 +65,8 @@ def go_on(market: Market, command: Continue) -> list[Event]:
 
 def is_unfinished(market: Market) -> bool:
     """Tell whether ``go_on`` has something to do."""
-    if market.phase == "closed":
-        return market.rules.cancels_on_close and not market.is_empty()
+    if market.phase in CLOSED:
+        return _ends_all(market) and not market.is_empty()
     return bool(market.triggers.queue) and market.phase == "continuous"
 
 
@@ -74,7 +80,7 @@ def _enter_phase(
 ) -> list[Event]:
     events: list[Event] = []
     # An auction that ends, by whatever phase follows: what gathered in it trades at one price.
-    if phase in UNCROSSED or (market.phase == "auction" and phase == "closed"):
+    if phase in UNCROSSED or (market.phase == "auction" and phase in CLOSED):
         uncross(market, events, time_us=time_us)
     market.phase = phase
     market.auction_ends_us = auction_ends_us if phase == "auction" else None
@@ -87,7 +93,14 @@ def _enter_phase(
 
 
 def _end_what_is_closed(market: Market, events: list[Event], *, time_us: int) -> None:
-    if market.phase != "closed" or not market.rules.cancels_on_close:
+    if not _ends_all(market):
         return
     for order in list(islice(market.open_orders(), CLOSED_MAX)):
         end_open(market, order, "cancelled", "market_closed", events, time_us=time_us)
+
+
+def _ends_all(market: Market) -> bool:
+    """Tell whether no order outlasts the phase that a market is in."""
+    if market.phase == "closed":
+        return market.rules.cancels_on_close
+    return market.phase == "delisted"

@@ -282,6 +282,8 @@ class Engine:
             return [checks.BAD_RULES]
         market = self._markets.get(rules.market_id)
         if market is None:
+            if command.phase == "delisted":
+                return [checks.PHASE]
             snapshot = MarketSnapshot(rules, command.phase, 0, 0, None)
             market = Market(snapshot, self._orders, self._watched, self._log)
             market.keep(is_new=True)

@@ -42,6 +42,7 @@ RejectReason = Literal[
     "list_not_possible",
     "order_in_list",
     "phase_not_possible",
+    "market_delisted",
     "protection",
 ]
 

@@ -21,17 +21,23 @@ LETS_IN: Final[dict[MarketPhase, Entry]] = {
     "cancel_only": "none",
     "halted": "none",
     "closed": "none",
+    "delisted": "none",
 }
 # In these the book does not cross.
 UNCROSSED: Final[frozenset[MarketPhase]] = frozenset({"continuous", "post_only"})
+# An auction that one of these ends trades before.
+CLOSED: Final[frozenset[MarketPhase]] = frozenset({"closed", "delisted"})
 PHASES: Final[frozenset[MarketPhase]] = frozenset(get_args(MarketPhase))
+# A market is delisted once, by the clock; nothing follows that.
+LISTED: Final[frozenset[MarketPhase]] = PHASES - {"delisted"}
 # An operator's halt outlasts the calendar: what the clock ends, the clock has begun.
-BY_CLOCK: Final[frozenset[MarketPhase]] = PHASES - {"halted", "cancel_only"}
+BY_CLOCK: Final[frozenset[MarketPhase]] = LISTED - {"halted", "cancel_only"}
+_DELISTED: Final[frozenset[MarketPhase]] = frozenset({"delisted"})
 TRANSITIONS: Final[dict[PhaseCause, dict[MarketPhase, frozenset[MarketPhase]]]] = {
-    "operator": dict.fromkeys(PHASES, PHASES),
-    "clock": dict.fromkeys(BY_CLOCK, BY_CLOCK),
+    "operator": dict.fromkeys(LISTED, LISTED),
+    "clock": dict.fromkeys(LISTED, _DELISTED) | dict.fromkeys(BY_CLOCK, BY_CLOCK | _DELISTED),
     "market": {"continuous": frozenset({"auction"})},
-    "system": dict.fromkeys(PHASES, frozenset({"halted"})),
+    "system": dict.fromkeys(LISTED, frozenset({"halted"})),
 }
 
 
@@ -51,4 +57,4 @@ def check_phase(market: Market, terms: OrderTerms) -> OrderRejected | None:
         waits = terms.conditions.trigger is not None or terms.conditions.leg == "pending"
         is_taken = waits or (terms.may_rest and not terms.post_only)
         return None if is_taken else checks.AUCTION_PHASE
-    return checks.HALTED
+    return checks.DELISTED if market.phase == "delisted" else checks.HALTED

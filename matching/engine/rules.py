@@ -7,7 +7,7 @@ import msgspec
 from matching.engine.orders import SelfTradeMode
 
 MarketPhase = Literal[
-    "pre_open", "auction", "continuous", "post_only", "cancel_only", "halted", "closed"
+    "pre_open", "auction", "continuous", "post_only", "cancel_only", "halted", "closed", "delisted"
 ]
 # Who changes a phase: an operator, the market's calendar, the market itself (a volatility
 # interruption), or the exchange (after failures).

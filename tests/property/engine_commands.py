@@ -359,6 +359,8 @@ class CommandMaker:
         market_id = self.random.choice((1, 1, 2, 3, 9))
         phase = self.random.choice((*phases, "auction", "auction", "auction", "closed"))
         cause = self.random.choice(("operator", "operator", "clock", "system", "market"))
+        if market_id == 3 and self.random.random() < 0.2:
+            phase = "delisted"  # by the clock alone
         ends_us = self.time_us + 500 if self.random.random() < 0.3 else None
         return SetPhase(market_id, phase, self.time_us, cause, ends_us)
 
@@ -367,7 +369,7 @@ class CommandMaker:
         for market_id, market in self.naive.markets.items():
             if market.phase == "auction" and self.random.random() < 0.8:
                 continue  # so that orders gather
-            if market.phase != "continuous":
+            if market.phase not in ("continuous", "delisted"):
                 return SetPhase(market_id, "continuous", self.time_us)
         return None
 
@@ -379,5 +381,5 @@ class CommandMaker:
             rules = msgspec.structs.replace(
                 rules, lot_units=old.lot_units, tick_lot_units=old.tick_lot_units
             )
-        phase = self.random.choice(("continuous", "continuous", "halted", "auction"))
+        phase = self.random.choice(("continuous",) * 10 + ("halted", "auction") * 5 + ("delisted",))
         return ConfigureMarket(rules, phase, self.time_us)

@@ -29,6 +29,7 @@ from tests.property.naive_checks import (
     check_band,
     check_conditions,
     check_limit,
+    check_listed,
     check_market_order,
     check_name,
     check_open_orders,
@@ -103,6 +104,7 @@ class NaiveExchange(NaiveAmending):
                 outcome = self.configure(command)
             case SetPhase():
                 market, outcome = self.market(command.market_id), Outcome()
+                check_listed(market)
                 if not may_change(command.cause, market.phase, command.phase):
                     raise RefusedError("phase_not_possible")
                 self.change_phase(market, command.phase, command.auction_ends_us, outcome)
@@ -148,6 +150,10 @@ class NaiveExchange(NaiveAmending):
     def configure(self, command: ConfigureMarket) -> Outcome:
         new = command.rules
         market, outcome = self.markets.get(new.market_id), Outcome()
+        if market is not None:
+            check_listed(market)
+        if command.phase == "delisted":
+            raise RefusedError("phase_not_possible")
         if market is None:
             self.markets[new.market_id] = NaiveMarket(new, command.phase)
             outcome.log.append(("phase", command.phase, None))
@@ -184,7 +190,8 @@ class NaiveExchange(NaiveAmending):
     def change_phase(
         self, market: NaiveMarket, phase: str, ends: int | None, outcome: Outcome
     ) -> None:
-        if phase in ("continuous", "post_only") or (market.phase, phase) == ("auction", "closed"):
+        is_end = phase in ("closed", "delisted")
+        if phase in ("continuous", "post_only") or (market.phase == "auction" and is_end):
             uncross(market, outcome.log)
         market.phase = phase
         market.auction_ends = ends if phase == "auction" else None
@@ -192,7 +199,8 @@ class NaiveExchange(NaiveAmending):
         self.end_closed(market, outcome)
 
     def end_closed(self, market: NaiveMarket, outcome: Outcome) -> None:
-        if market.phase == "closed" and market.rules.cancels_on_close:
+        cancels = market.phase == "closed" and market.rules.cancels_on_close
+        if cancels or market.phase == "delisted":
             every = [*market.resting("buy"), *market.resting("sell"), *market.waiting()]
             for order in every[:EXPIRIES]:
                 close(order, "cancelled", "market_closed", outcome.log)

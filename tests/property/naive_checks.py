@@ -13,7 +13,13 @@ def check_phase(market: NaiveMarket, order: NaiveOrder) -> None:
         if not waits and (order.post_only or not order.may_rest):
             raise RefusedError("market_auction")
     elif market.phase not in ("continuous", "post_only"):
+        check_listed(market)
         raise RefusedError("market_halted")
+
+
+def check_listed(market: NaiveMarket) -> None:
+    if market.phase == "delisted":
+        raise RefusedError("market_delisted")
 
 
 def check_protection(market: NaiveMarket, order: NaiveOrder) -> None:
