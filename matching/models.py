@@ -56,6 +56,7 @@ class Market(Promoted):
         CANCEL_ONLY = "cancel_only"
         HALTED = "halted"
         CLOSED = "closed"
+        DELISTED = "delisted"
 
     class SelfTradeScope(models.TextChoices):
         OWNER = "owner"
@@ -110,11 +111,17 @@ class Market(Promoted):
     auction_fee_ppm = models.IntegerField(null=True, blank=True)
     # Whether no order outlasts that the market is closed.
     cancels_on_close = models.BooleanField(default=False, db_default=False)
+    # Its phases by the clock of a place (``matching.markets.schedules``); empty: none.
+    schedule = models.TextField(blank=True, default="", db_default="")
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    # When it ends for good; empty: it does not.
+    delists_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["id"]
+        permissions = [("delist_market", "Can end markets for good")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(tick_size__gt=0)

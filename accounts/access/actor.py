@@ -55,6 +55,7 @@ class Permission(StrEnum):
     EXPORT_REPORT = "accounts.export_reports"
     ADD_MARKET = "matching.add_market"
     CHANGE_MARKET = "matching.change_market"
+    DELIST_MARKET = "matching.delist_market"
 
 
 class ActorKind(StrEnum):

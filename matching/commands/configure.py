@@ -77,6 +77,9 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     auction_fee_ppm: int | None = None
     cancels_on_close: bool = False
     keeps_phase: bool = False
+    schedule: str = ""
+    time_zone: str = "UTC"
+    delists_at: datetime | None = None
 
 
 class ConfigureKind(Kind[ConfigureMarket]):
@@ -110,6 +113,12 @@ class ConfigureKind(Kind[ConfigureMarket]):
             require_sound(steps[0].terms)
         except ValidationFailed as error:
             raise refused_rules(error) from None
+        market_id = command.market_id
+        if steps[0].terms.has_ended(given.time_us) and not (
+            batch.engine.has_market(market_id)
+            and batch.engine.market(market_id).phase == "delisted"  # the engine's to refuse
+        ):
+            raise Refused("validation_error", "delists_at: expected a time to come, or nothing")
 
     def new_terms(self, command: ConfigureMarket, steps: list[Step]) -> MarketTerms:
         """Return the terms that the command asked for."""

@@ -10,7 +10,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, get_args
 
+from matching.engine.phases import LISTED
 from matching.engine.rules import SELF_TRADE_MODES, MarketPhase, SelfTradeScope
+from matching.markets.calendar import time_zones
+from matching.markets.schedules import BadSchedule, read_schedule
 from matching.markets.terms import (
     FIGURES,
     PROMOTION,
@@ -23,7 +26,8 @@ from matching.markets.terms import (
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import DECIMAL_LENGTH_MAX, INTEGER_DIGITS_MAX, SCALE_MAX, scale_of
 
-PHASES: Final[tuple[str, ...]] = get_args(MarketPhase)
+# Those that an operator may choose: a market is delisted when its time has come.
+PHASES: Final = tuple(phase for phase in get_args(MarketPhase) if phase in LISTED)
 SELF_TRADE_SCOPES: Final[tuple[str, ...]] = get_args(SelfTradeScope)
 # Beyond this a limit limits nothing: a book of so many orders of one account is no book.
 OPEN_ORDERS_MAX: Final = 1_000_000
@@ -81,7 +85,7 @@ def require_sound(terms: MarketTerms) -> None:
     """Hold terms that are exact against each other. Raises ValidationFailed naming the fields."""
     require_figures({name: getattr(terms.rules, name) for name in FIGURES})
     wrong = _wrong_words(terms) | _wrong_counts(terms) | wrong_limits(terms)
-    wrong |= _wrong_promotion(terms)
+    wrong |= _wrong_promotion(terms) | _wrong_calendar(terms.rules)
     if wrong:
         raise ValidationFailed("the market's rules contradict themselves", **wrong)
 
@@ -157,4 +161,23 @@ def _wrong_auction_limits(rules: MarketRules) -> dict[str, str]:
             wrong[name] = f"expected parts per million from 1 to {COLLAR_PPM_MAX}, or nothing"
     if not 1 <= rules.interruption_s <= INTERRUPTION_MAX_S:
         wrong["interruption_s"] = f"expected seconds from 1 to {INTERRUPTION_MAX_S}"
+    return wrong
+
+
+def _wrong_calendar(rules: MarketRules) -> dict[str, str]:
+    """Return what is wrong with the times of a market, by name."""
+    wrong = {}
+    if rules.time_zone not in time_zones():
+        wrong["time_zone"] = "expected a time zone's name, such as Europe/Berlin"
+    try:
+        schedule = read_schedule(rules.schedule)
+    except BadSchedule as error:
+        wrong["schedule"] = str(error)
+    else:
+        if rules.cancels_on_close and schedule.closes:
+            wrong["cancels_on_close"] = (
+                "expected off where the schedule closes the market: all orders would end each time"
+            )
+    if rules.delists_at is not None and rules.delists_at.tzinfo is None:
+        wrong["delists_at"] = "expected a time with its offset from UTC"
     return wrong

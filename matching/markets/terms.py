@@ -82,12 +82,18 @@ class MarketRules(msgspec.Struct, frozen=True):
     interruption_s: int = 120
     auction_fee_ppm: int | None = None
     cancels_on_close: bool = True
+    # Its phases by the clock of a place (``matching.markets.schedules``); empty: none.
+    schedule: str = ""
+    time_zone: str = "UTC"
+    # When it ends for good; None: it does not.
+    delists_at: datetime | None = None
 
 
 RULES: Final = MarketRules.__struct_fields__
 PROMOTION: Final = tuple(name for name in RULES if name.startswith("promotion_"))
 # What a permission of its own changes.
 FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", "auction_fee_ppm", *PROMOTION})
+DELISTING_RULES: Final = frozenset({"delists_at"})
 # Those that are decimals.
 FIGURES: Final = RULES[:6]
 # Those that keep a figure from growing without bound.
@@ -156,6 +162,11 @@ class MarketTerms(msgspec.Struct, frozen=True):
     def quantity_text(self, lots: int) -> str:
         """Return a quantity as text with the lot's decimals."""
         return _text(lots * self.lot_units, self.lot_decimals)
+
+    def has_ended(self, time_us: int) -> bool:
+        """Tell whether the market is to be delisted by now."""
+        delists_at = self.rules.delists_at
+        return delists_at is not None and microseconds_of(delists_at) <= time_us
 
     def allows_notional(self, units: int) -> bool:
         """Tell whether an order's amount in quote units is within the market's limits."""
