@@ -127,6 +127,10 @@ class Kind(Generic[W]):
     # It may name an asset that was added since the shard was loaded.
     names_assets: ClassVar[bool] = False
 
+    def is_own(self, command: W) -> bool:
+        """Tell whether a command is none where it comes by the stream."""
+        return self.is_workers_own
+
     def account_ids(self, command: W) -> tuple[int, ...]:
         """Return the accounts whose status and funds the command is decided with."""
         return ()

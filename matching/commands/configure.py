@@ -19,6 +19,7 @@ from matching.commands.base import (
     WireCommand,
     refused_rules,
 )
+from matching.engine.checks import DELISTED
 from matching.engine.commands import ConfigureMarket as ConfigureEngine
 from matching.markets.soundness import require_sound
 from matching.markets.terms import (
@@ -94,6 +95,9 @@ class ConfigureKind(Kind[ConfigureMarket]):
         if batch.is_set_aside(command.market_id):
             # It is no new market, and its counters are not known here.
             raise Refused("wrong_shard", "the market is set aside")
+        engine, market_id = batch.engine, command.market_id
+        if engine.has_market(market_id) and engine.market(market_id).phase == "delisted":
+            raise Refused(DELISTED.reason, DELISTED.message)
         return Given(batch.time_us)
 
     def steps(self, command: ConfigureMarket, given: Given, shard: Shard) -> list[Step]:
@@ -113,11 +117,7 @@ class ConfigureKind(Kind[ConfigureMarket]):
             require_sound(steps[0].terms)
         except ValidationFailed as error:
             raise refused_rules(error) from None
-        market_id = command.market_id
-        if steps[0].terms.has_ended(given.time_us) and not (
-            batch.engine.has_market(market_id)
-            and batch.engine.market(market_id).phase == "delisted"  # the engine's to refuse
-        ):
+        if steps[0].terms.has_ended(given.time_us):
             raise Refused("validation_error", "delists_at: expected a time to come, or nothing")
 
     def new_terms(self, command: ConfigureMarket, steps: list[Step]) -> MarketTerms:

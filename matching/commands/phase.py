@@ -28,6 +28,7 @@ class SetMarketPhase(WireCommand, frozen=True, array_like=True, gc=False, tag="p
 
     ``cause``: whether an operator says so, the market's calendar, or the exchange after failures.
     ``auction_s``: after how many seconds an auction that begins so ends by itself; 0: it does not.
+    ``ends_us``: when it does, where a calendar says so.
     """
 
     market_id: Id
@@ -35,6 +36,7 @@ class SetMarketPhase(WireCommand, frozen=True, array_like=True, gc=False, tag="p
     actor: str = ""
     cause: Literal["operator", "clock", "system"] = "operator"
     auction_s: Seconds = 0
+    ends_us: Id = 0
 
 
 class PhaseKind(Kind[SetMarketPhase]):
@@ -43,18 +45,27 @@ class PhaseKind(Kind[SetMarketPhase]):
     wire = SetMarketPhase
     name = "phase"
 
+    def is_own(self, command: SetMarketPhase) -> bool:
+        """Tell whether the worker alone may say so: operators come by the stream."""
+        return command.cause != "operator"
+
     def given(self, command: SetMarketPhase, batch: Batch) -> Given:
         """Return the time; raise Refused for a phase that there is not."""
-        batch.terms_here(command.market_id)
-        if command.phase not in PHASES:
+        terms = batch.terms_here(command.market_id)
+        if command.phase == "delisted":
+            if command.cause != "clock" or not terms.has_ended(batch.time_us):
+                raise Refused("phase_not_possible", "the market is not to be delisted now")
+        elif command.phase not in PHASES:
             raise Refused("validation_error", f"phase: expected one of {', '.join(PHASES)}")
-        if command.auction_s and command.phase != "auction":
-            raise Refused("validation_error", "auction_s: expected for auctions only")
+        if (command.auction_s or command.ends_us) and command.phase != "auction":
+            raise Refused("validation_error", "the end of an auction: expected for auctions only")
         return Given(batch.time_us)
 
     def steps(self, command: SetMarketPhase, given: Given, shard: Shard) -> list[Step]:
         """Return one step."""
-        ends_us = given.time_us + command.auction_s * 1_000_000 if command.auction_s else None
+        ends_us = command.ends_us or None
+        if command.auction_s:
+            ends_us = given.time_us + command.auction_s * 1_000_000
         phase = SetPhase(
             command.market_id,
             command.phase,  # type: ignore[arg-type]

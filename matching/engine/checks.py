@@ -11,7 +11,9 @@ from matching.engine.market import Market
 BALANCE: Final = OrderRejected("insufficient_balance", "The available balance is too small.")
 NO_MARKET: Final = OrderRejected("market_not_found", "There is no such market.")
 HALTED: Final = OrderRejected("market_halted", "The market takes no orders now.")
-DELISTED: Final = OrderRejected("market_delisted", "The market was delisted: it has ended for good.")
+DELISTED: Final = OrderRejected(
+    "market_delisted", "The market was delisted: it has ended for good."
+)
 POST_ONLY_PHASE: Final = OrderRejected(
     "market_post_only", "The market takes only post-only limit orders now."
 )

@@ -77,7 +77,7 @@ def next_phase(rules: MarketRules, now_us: int) -> Change | None:
 
     None: never, or an operator has stopped it, and the clock does not change that.
     """
-    if rules.phase not in BY_CLOCK:
+    if rules.phase not in BY_CLOCK or rules.time_zone not in time_zones():
         return None
     change = _next_other(rules.schedule, rules.time_zone, rules.phase, now_us // _MINUTE_US)
     if rules.delists_at is not None:

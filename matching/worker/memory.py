@@ -6,6 +6,7 @@ import msgspec
 
 from matching.commands.room import Crowded
 from matching.engine.undo import START, Mark
+from matching.worker.calendar import Calendar
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
 from matching.worker.lease import Position
@@ -29,13 +30,15 @@ class ShardMemory:
         self.context = context
         self.position = position
         self.clock_us = clock_us
+        self.calendar = Calendar(context.terms.values(), context.last_batch_us)
 
     def decide(
         self, entries: Sequence[Entry], figures: Figures, after: Decision | None = None
     ) -> Decided:
         """Decide a batch, on top of ``after`` where that is not committed yet."""
         context = self.context
-        time_us = max(self.clock_us(), context.last_batch_us)
+        # Not over a change by the calendar that was not taken yet, however late it is.
+        time_us = max(min(self.clock_us(), self.calendar.before_us - 1), context.last_batch_us)
         journal_before = context.journal_sequence
         if after is not None:
             time_us = max(time_us, after.time_us)
@@ -65,6 +68,8 @@ class ShardMemory:
         context, decision = self.context, committed.decision
         context.engine.commit(up_to=decision.mark)
         context.terms.update(decision.new_terms)
+        for terms in decision.new_terms.values():
+            self.calendar.follow(terms, decision.time_us)
         context.event_sequences.update(committed.settled.event_sequences)
         context.journal_sequence += len(decision.journal_rows)
         context.last_batch_us = decision.time_us

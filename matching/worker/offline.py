@@ -52,10 +52,14 @@ class OfflineShard:
         self._owned().close(gives_up=True)
 
     def apply(self, commands: Sequence[WireCommand], *, time_us: int) -> list[wire.Reply]:
-        """Settle commands as one batch at ``time_us`` (microseconds since 1970)."""
+        """Settle commands as one batch at ``time_us`` (microseconds since 1970).
+
+        What is due by then comes before them.
+        """
         self._time_us = time_us
         self._replies = {}
         shard = self._owned()
+        shard.pipeline.fire_due()
         stream_id = shard.memory.position.last_stream_id
         entries = [
             Entry(stream_id, wire.encode(command), "", _HERE, index, command)

@@ -13,6 +13,8 @@ from functools import partial
 from typing import Final
 
 from matching.commands import kind_of
+from matching.commands.due import FireTimer
+from matching.commands.phase import SetMarketPhase
 from matching.engine.undo import START
 from matching.worker.batch import Batches
 from matching.worker.decide import Decision, Figures
@@ -197,16 +199,29 @@ class Pipeline:
         if self._flight is not None:
             return 0
         memory = self._memory
-        return self._due.wait_ms(memory.context.engine, memory.clock_us(), at_most_ms)
+        now_us = memory.clock_us()
+        calendar_ms = max(0, -(-(memory.calendar.wakes_us - now_us) // 1000))
+        at_most_ms = min(at_most_ms, calendar_ms)
+        return self._due.wait_ms(memory.context.engine, now_us, at_most_ms)
 
     def fire_due(self) -> None:
         """Settle what is due by the clock, whether or not the queue can be reached."""
         memory = self._memory
-        context = memory.context
-        if not self._due.are_due(context.engine, memory.clock_us()):
+        context, engine = memory.context, memory.context.engine
+        is_due = self._due.are_due(engine, memory.clock_us())
+        if not is_due and memory.clock_us() < memory.calendar.wakes_us:
             return
         self.land()  # it may put off what is due
-        commands = self._due.take(context.engine, memory.clock_us())
+        now_us = memory.clock_us()
+        phases = memory.calendar.take(engine, now_us)
+        changed = {phase.market_id for phase in phases}
+        commands: list[FireTimer | SetMarketPhase] = [
+            command
+            for command in self._due.take(engine, now_us)
+            # An auction that the calendar has begun ends as its next line says.
+            if command.what != "auction" or command.market_id not in changed
+        ]
+        commands += phases
         if not commands:
             return
         stream_id, before = memory.position.last_stream_id, dict(context.event_sequences)

@@ -184,7 +184,7 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
         command = decode_command(body)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         command = None
-    if command is not None and kind_of(command).is_workers_own:
+    if command is not None and kind_of(command).is_own(command):
         command = None  # the clock says when it is time, and nobody who can write to the stream
     try:
         correlation = int(fields.get(wire.FIELD_CORRELATION, b"0"))
