@@ -23,11 +23,13 @@ from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket, configure_command
 from matching.commands.phase import AUCTION_MAX_S, SetMarketPhase
 from matching.gateway import client as gateway
+from matching.markets.calendar import last_change, next_change
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
-from matching.markets.terms import FEE_RULES, RULES, AssetTerms, MarketRules, MarketTerms
+from matching.markets.terms import DELISTING_RULES, FEE_RULES, RULES, AssetTerms, MarketRules, MarketTerms
 from matching.models import Market
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
+from zavora.foundation.times import now_us
 
 # What makes a market that very market.
 _FIXED: Final = ("market_id", "symbol", "shard_id", "base", "quote")
@@ -44,6 +46,8 @@ def new_market_command(
     Nothing is written but the sequence.
     """
     by.require(Permission.ADD_MARKET)
+    if rules.get("delists_at") is not None:
+        by.require(Permission.DELIST_MARKET)
     base_asset, quote_asset = _asset_terms(base), _asset_terms(quote)
     symbol = f"{base_asset.code}/{quote_asset.code}"
     if Market.objects.filter(symbol=symbol).exists():
@@ -94,14 +98,18 @@ def create_market(*, by: Actor, shard_id: int = 0, **rules: object) -> MarketTer
 def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     """Change rules of a market by name of ``MarketRules``; tick and lot only halted and empty.
 
-    Fees need a permission of their own, and no other. Raises Forbidden; ValidationFailed or
-    InvalidOrder where the rules do not allow it; MarketNotFound.
+    Fees need a permission of their own, and so does when a market ends (``delists_at``; None calls
+    it off), and no other. Raises Forbidden; ValidationFailed or InvalidOrder where the rules do not
+    allow it; MarketNotFound; Conflict where the market has ended.
     """
     if set(changes) & FEE_RULES:
         by.require(Permission.CHANGE_FEES)
-    if not changes or set(changes) - FEE_RULES:
+    if set(changes) & DELISTING_RULES:
+        by.require(Permission.DELIST_MARKET)
+    if not changes or set(changes) - FEE_RULES - DELISTING_RULES:
         by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
+    _require_listed(terms)
     if unknown := set(changes) - set(RULES):
         raise ValidationFailed(
             "unknown rule",
@@ -133,12 +141,42 @@ def set_market_phase(*, by: Actor, symbol: str, phase: str, auction_s: int = 0) 
             "no time of an auction",
             auction_s=f"expected seconds from 1 to {AUCTION_MAX_S}, for auctions only",
         )
-    command = SetMarketPhase(terms.market_id, phase, actor=by.text, auction_s=auction_s)
+    return _set_phase(by, terms, phase, auction_s=auction_s)
+
+
+def resume_market(*, by: Actor, symbol: str) -> MarketTerms:
+    """Let a market be in the phase that its schedule has now; without one, let it trade.
+
+    Raises Forbidden, MarketNotFound, gateway errors.
+    """
+    by.require(Permission.CHANGE_MARKET)
+    terms = get_market_terms(symbol)
+    schedule, time_zone, time_us = terms.rules.schedule, terms.rules.time_zone, now_us()
+    change = last_change(schedule, time_zone, time_us)
+    if change is None:
+        return _set_phase(by, terms, "continuous")
+    following = None
+    if change.phase == "auction":
+        following = next_change(schedule, time_zone, time_us)
+    return _set_phase(by, terms, change.phase, ends_us=following.at_us if following else 0)
+
+
+def _set_phase(by: Actor, terms: MarketTerms, phase: str, **auction: int) -> MarketTerms:
+    _require_listed(terms)
+    command = SetMarketPhase(terms.market_id, phase, actor=by.text, **auction)
     _submit(
-        command, by=by, act="market.phase", subject=symbol, shard_id=terms.shard_id,
+        command, by=by, act="market.phase", subject=terms.symbol, shard_id=terms.shard_id,
         was={"phase": terms.rules.phase}, now={"phase": phase},
     )  # fmt: skip
-    return get_market_terms(symbol)
+    return get_market_terms(terms.symbol)
+
+
+def _require_listed(terms: MarketTerms) -> None:
+    """Refuse what would change a market that has ended; its row says so for good."""
+    if terms.rules.phase == "delisted":
+        raise Conflict(
+            f"market {terms.symbol} was delisted: nothing of it changes", symbol=terms.symbol
+        )
 
 
 def freeze_account(*, by: Actor, account_id: uuid.UUID) -> None:

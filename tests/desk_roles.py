@@ -38,6 +38,7 @@ class Role(NamedTuple):
 _ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
 _MORE: Final[Any] = import_module("accounts.migrations.0018_notes")
 _PERSONS: Final[Any] = import_module("accounts.migrations.0021_privacy")
+_ENDS: Final[Any] = import_module("matching.migrations.0013_calendars")
 # What later migrations let them look at.
 _LOOKS: Final[Any] = [
     model
@@ -52,6 +53,7 @@ def granted(role: str) -> frozenset[str]:
     looks += [("matching", model, f"view_{model}") for model in _ROLES.LOOK_AT_MARKETS]
     if role in _PERSONS.ROLES:
         looks += [(app, model, f"view_{model}") for app, model, _ in _PERSONS.LOOK_AT_SIGN_IN]
+    looks += [("matching", model, name) for model, name, _ in _ENDS.ROLES.get(role, ())]
     return frozenset(f"{app}.{codename}" for app, _, codename in (*looks, *_ROLES.ROLES[role])) | {
         f"accounts.{codename}"
         for _, codename, _ in (*_MORE.ROLES[role], *_PERSONS.ROLES.get(role, ()))

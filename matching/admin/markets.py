@@ -1,4 +1,4 @@
-"""Operators' pages of markets and shards; those of what workers write: ``matching.admin.written``.
+"""Operators' pages of markets; those of what workers write: ``shards`` and ``written``.
 
 Markets are created, changed, halted and resumed by services, whose commands stand in the journal
 like any other.
@@ -24,12 +24,14 @@ from matching.admin.units import (
     unit_of_tick,
 )
 from matching.engine.rules import SELF_TRADE_MODES
+from matching.markets.schedules import SCHEDULE_LENGTH_MAX
 from matching.markets.soundness import (
     BAND_PPM_MAX,
     COLLAR_PPM_MAX,
     ICEBERG_PARTS_MAX,
     INTERRUPTION_MAX_S,
     OPEN_ORDERS_MAX,
+    PHASES,
     PROTECTION_PPM_MAX,
     TRAIL_BPS_MAX,
     TRIGGER_ORDERS_MAX,
@@ -40,10 +42,11 @@ from matching.markets.terms import (
     DEFAULT_MAXIMUM,
     DEFAULT_SELF_TRADE_MODES,
 )
-from matching.models import Market, MarketState, OrderConditions, Shard
+from matching.models import Market, OrderConditions
 from matching.services import (
     change_market,
     create_market,
+    resume_market,
     set_market_phase,
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
@@ -65,6 +68,7 @@ _NEVER_EMPTY: Final = (
     "min_trail_bps",
     "max_trail_bps",
     "interruption_s",
+    "time_zone",
 )
 
 
@@ -192,6 +196,26 @@ class RulesForm(ReasonForm):
         label="Closing cancels",
         help_text="Whether all orders end as the market is closed.",
     )
+    schedule = forms.CharField(
+        required=False,
+        max_length=SCHEDULE_LENGTH_MAX,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        help_text="A line for each change of the phase: Mon-Fri 09:00 continuous. A date's lines"
+        " are all that happens on it: 2026-12-25 closed. Counts from its next line on; empty: the"
+        " phase stays.",
+    )
+    time_zone = forms.CharField(
+        required=False,
+        max_length=64,
+        initial="UTC",
+        label="Time zone",
+        help_text="Of the schedule, such as Europe/Berlin.",
+    )
+    delists_at = forms.DateTimeField(
+        required=False,
+        label="Ends for good (UTC)",
+        help_text="Announced at once; then all orders end, and the market is never open again.",
+    )
     promotion_maker_fee_ppm = forms.IntegerField(
         required=False, min_value=-PPM, max_value=PPM, label="Promotion: maker fee"
     )
@@ -206,6 +230,10 @@ class RulesForm(ReasonForm):
     )
     tick_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
     lot_size = DecimalTextField(help_text="Can only change while halted, with an empty book.")
+
+    def clean_schedule(self) -> str:
+        """Return the schedule with line breaks of one kind."""
+        return "\n".join(self.cleaned_data["schedule"].splitlines())
 
     def clean(self) -> dict[str, Any]:
         """Leave as they are the rules that always are something and that the form came without."""
@@ -234,7 +262,10 @@ class NewMarketForm(RulesForm):
         coerce=int,
         choices=lambda: [(shard, shard) for shard in settings.ZAVORA_SHARDS],
     )
-    phase = forms.ChoiceField(choices=Market.Phase.choices, initial=Market.Phase.HALTED)
+    phase = forms.ChoiceField(
+        choices=[(phase, Market.Phase(phase).label) for phase in PHASES],
+        initial=Market.Phase.HALTED,
+    )
     field_order = ("base", "quote", "tick_size", "lot_size", "phase", "shard_id")
 
 
@@ -252,6 +283,7 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         "lot_size",
         "maker_fee_ppm",
         "taker_fee_ppm",
+        "delists_at",
         "is_demo",
         "lists",
     )
@@ -336,8 +368,15 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
 
     @admin.action(description="Resume the selected markets", permissions=["run"])
     def resume(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
-        """Trade again."""
-        return self._set_phase(request, rows, Market.Phase.CONTINUOUS)
+        """Trade again, or be as the market's schedule says."""
+        by = operator_of(request)
+        return for_each(
+            self,
+            request,
+            rows,
+            lambda market: resume_market(by=by, symbol=market.symbol),
+            done="set to trade, or to what its schedule says",
+        )
 
     @admin.action(description="Let the selected markets cancel only", permissions=["run"])
     def cancel_only(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
@@ -353,41 +392,3 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
     def close(self, request: HttpRequest, rows: QuerySet[Market]) -> HttpResponse | None:
         """End trading, and all orders where the market's rules say so."""
         return self._set_phase(request, rows, Market.Phase.CLOSED)
-
-
-@admin.register(MarketState)
-class MarketStateAdmin(ReadOnlyAdmin):
-    """The counters of markets."""
-
-    list_display = (
-        "market",
-        "last_price",
-        "static_price",
-        "auction_ends_at",
-        "trade_sequence",
-        "depth_sequence",
-        "event_sequence",
-    )
-    list_select_related = ("market__base", "market__quote")
-    units = {"last_price": unit_of_price, "static_price": unit_of_price}
-    look_ups = (numbers("pk"), parts("market__symbol"))
-    searched_by = "market, or a part of its symbol"
-    related = (Related("matching.market", lambda state: state.market.symbol),)
-
-
-@admin.register(Shard)
-class ShardAdmin(ReadOnlyAdmin):
-    """Who owns which shard, and how far it is."""
-
-    list_display = (
-        "id",
-        "epoch",
-        "lease_owner",
-        "lease_expires_at",
-        "journal_sequence",
-        "last_stream_id",
-        "last_batch_at",
-    )
-    look_ups = (numbers("pk"), parts("lease_owner"))
-    searched_by = "number, owner of the lease or a part of it"
-    ordering = ("pk",)

@@ -358,7 +358,16 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: markets.change_market(
             by=operator(Permission.CHANGE_FEES), symbol="USD/EUR", maker_fee_ppm=1, band_ppm=1
         ),
+        lambda ann, bob: markets.change_market(
+            by=all_but(Permission.DELIST_MARKET), symbol="USD/EUR", delists_at=None
+        ),
         lambda ann, bob: markets.change_market(by=SYSTEM, symbol="USD/EUR", maker_fee_ppm=1),
+    ),
+    "resume_market": (
+        lambda ann, bob: markets.resume_market(
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR"
+        ),
+        lambda ann, bob: markets.resume_market(by=SYSTEM, symbol="USD/EUR"),
     ),
     "set_market_phase": (
         lambda ann, bob: markets.set_market_phase(

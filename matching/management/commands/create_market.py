@@ -81,6 +81,13 @@ class Command(ExampleCommand):
             help='how many of an account\'s orders may wait for a price, or "none": any number',
         )
         parser.add_argument("--phase", default="continuous", choices=PHASES)
+        parser.add_argument(
+            "--schedule",
+            default="",
+            help='phases by the clock, with semicolons between: "Mon-Fri 09:00 continuous;'
+            ' Mon-Fri 17:30 closed"; orders outlast the close then',
+        )
+        parser.add_argument("--time-zone", default="UTC", help="of the schedule")
         parser.add_argument("--shard", type=int, default=0)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -101,6 +108,9 @@ class Command(ExampleCommand):
             "self_trade_modes": options["self_trade_modes"],
             "max_trigger_orders": _count("max_trigger_orders", options["max_trigger_orders"]),
             "phase": options["phase"],
+            "schedule": "\n".join(line.strip() for line in options["schedule"].split(";")),
+            "time_zone": options["time_zone"],
+            "cancels_on_close": not options["schedule"],
             "shard_id": options["shard"],
         }
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from accounts.access.actor import Actor
 from matching.markets.soundness import PHASES
-from matching.services import set_market_phase
+from matching.services import resume_market, set_market_phase
 from zavora.foundation.commands import ExampleCommand, command_error
 from zavora.foundation.errors import ZavoraError
 
@@ -15,7 +15,7 @@ class Command(ExampleCommand):
 
     help = (
         "Halt a market: orders rest, can be cancelled, and nothing trades. With --resume it trades"
-        " again; --phase moves it to any other trading phase."
+        " again, or is as its schedule says; --phase moves it to any other trading phase."
     )
     examples = (
         "halt_market BTC/USD",
@@ -27,18 +27,18 @@ class Command(ExampleCommand):
         """Declare the options."""
         parser.add_argument("symbol", help="the market, such as BTC/USD")
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--resume", action="store_true", help="trade again")
+        which.add_argument("--resume", action="store_true", help="trade again, or as its schedule says")
         which.add_argument("--phase", choices=PHASES, help="any other phase")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change the phase and say so."""
-        phase = options["phase"] or ("continuous" if options["resume"] else "halted")
+        by, symbol = Actor.system("manage.py halt_market"), options["symbol"].upper()
         try:
-            terms = set_market_phase(
-                by=Actor.system("manage.py halt_market"),
-                symbol=options["symbol"].upper(),
-                phase=phase,
-            )
+            if options["resume"]:
+                terms = resume_market(by=by, symbol=symbol)
+            else:
+                phase = options["phase"] or "halted"
+                terms = set_market_phase(by=by, symbol=symbol, phase=phase)
         except ZavoraError as error:
             raise command_error(error) from error
         self.stdout.write(f"market {terms.symbol} is {terms.rules.phase}")
