@@ -5,6 +5,7 @@ The row is written by the worker in the commit of the command; what is returned 
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,14 @@ from matching.gateway import client as gateway
 from matching.markets.calendar import last_change, next_change
 from matching.markets.selectors import get_market_terms, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
-from matching.markets.terms import DELISTING_RULES, FEE_RULES, RULES, AssetTerms, MarketRules, MarketTerms
+from matching.markets.terms import (
+    DELISTING_RULES,
+    FEE_RULES,
+    RULES,
+    AssetTerms,
+    MarketRules,
+    MarketTerms,
+)
 from matching.models import Market
 from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
 from zavora.foundation.times import now_us
@@ -233,7 +241,11 @@ def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
 
 def _rules_in(command: ConfigureMarket, names: Iterable[str]) -> dict[str, object]:
     """Return rules of a market as records of acts hold them: figures are text in commands."""
-    return {name: getattr(command, name) for name in names}
+    rules = {name: getattr(command, name) for name in names}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in rules.items()
+    }
 
 
 def _asset_terms(code: str) -> AssetTerms:

@@ -31,6 +31,7 @@ PHASE: Final = {
     "cancel_only": "CancelOnly",
     "halted": "Halted",
     "closed": "Closed",
+    "delisted": "Delisted",
 }
 SELF_TRADE_SCOPE: Final = {"owner": "Owner", "account": "Account"}
 _UNITS: Final = {"s": "Second", "m": "Minute", "h": "Hour", "d": "Day", "w": "Week", "M": "Month"}

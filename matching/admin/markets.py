@@ -19,7 +19,6 @@ from accounts.money.selectors import list_assets
 from matching.admin.units import (
     unit_of_base,
     unit_of_lot,
-    unit_of_price,
     unit_of_quote,
     unit_of_tick,
 )

@@ -30,7 +30,9 @@ class Command(ExampleCommand):
         """Declare the options."""
         parser.add_argument("symbol", help="the market, such as BTC/USD")
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--at", type=_moment, help="when it ends, with its offset: 2027-03-31T12:00Z")
+        which.add_argument(
+            "--at", type=_moment, help="when it ends, with its offset: 2027-03-31T12:00Z"
+        )
         which.add_argument("--cancel", action="store_true", help="let it go on")
         parser.add_argument("--reason", required=True, help="stands in the record of it for good")
 

@@ -27,7 +27,9 @@ class Command(ExampleCommand):
         """Declare the options."""
         parser.add_argument("symbol", help="the market, such as BTC/USD")
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--resume", action="store_true", help="trade again, or as its schedule says")
+        which.add_argument(
+            "--resume", action="store_true", help="trade again, or as its schedule says"
+        )
         which.add_argument("--phase", choices=PHASES, help="any other phase")
 
     def handle(self, *args: Any, **options: Any) -> None:

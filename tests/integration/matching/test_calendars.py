@@ -281,7 +281,7 @@ def test_a_market_ends_for_good_at_its_time(
         (SetMarketPhase(market.pk, "continuous"), "market_delisted"),
         (SetMarketPhase(market.pk, "halted", cause="system"), "market_delisted"),
         (SetMarketPhase(market.pk, "delisted"), "phase_not_possible"),
-        (CancelOrder(ann.pk, market.pk, Order.objects.first().pk), "order_not_open"),  # type: ignore[union-attr]
+        (CancelOrder(ann.pk, market.pk, Order.objects.latest("pk").pk), "order_not_open"),
         (_configure(delists_at=None), "market_delisted"),
         (_configure(taker_fee_ppm=5), "market_delisted"),
     ):

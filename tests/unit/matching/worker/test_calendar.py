@@ -1,6 +1,7 @@
 """What the worker takes from calendars: each change once, of those that were missed the last."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -35,7 +36,8 @@ def market(market_id: int = 7, **changes: object) -> MarketTerms:
 def engine_of(*markets: MarketTerms) -> Engine:
     engine = Engine()
     for terms in markets:
-        engine.apply(ConfigureMarket(terms.integers, terms.rules.phase, 0))  # type: ignore[arg-type]
+        phase: Any = terms.rules.phase
+        engine.apply(ConfigureMarket(terms.integers, phase, 0))
     return engine
 
 
@@ -44,8 +46,8 @@ def taken(calendar: Calendar, engine: Engine, now: str) -> list[str]:
     now_us, found = us(now), []
     for command in calendar.take(engine, now_us):
         assert (command.actor, command.cause) == (ACTOR, "clock")
-        phase: object = command.phase
-        engine.apply(SetPhase(command.market_id, phase, now_us, "clock"))  # type: ignore[arg-type]
+        phase: Any = command.phase
+        engine.apply(SetPhase(command.market_id, phase, now_us, "clock"))
         found.append(f"{command.market_id} {command.phase}")
     return found
 
