@@ -19,9 +19,10 @@ from marketdata.candles.intervals import INTERVALS, next_open_us
 from marketdata.feed.view import Ticker
 from marketdata.wire import CandleState, PublicTrade
 from matching import wire
+from matching.markets.calendar import Change, next_phase
 from matching.markets.terms import MarketTerms, Promotion
 from zavora.foundation.money import PPM, decimal_to_units, format_decimal, units_to_text
-from zavora.foundation.times import microseconds_of
+from zavora.foundation.times import microseconds_of, now_us
 
 PHASE: Final = {
     "pre_open": "PreOpen",
@@ -149,6 +150,7 @@ def auction(state: wire.AuctionState | None) -> Shape | None:
 
 def market(terms: MarketTerms, in_auction: wire.AuctionState | None = None) -> Shape:
     """Return a Market, with the auction that it holds."""
+    delists_at = terms.rules.delists_at
     return {
         "symbol": terms.symbol,
         "base_asset": terms.base.code,
@@ -177,12 +179,23 @@ def market(terms: MarketTerms, in_auction: wire.AuctionState | None = None) -> S
         "trading_enabled": terms.rules.phase in TRADING_PHASES,
         "state": PHASE[terms.rules.phase],
         "auction": auction(in_auction),
+        "schedule": terms.rules.schedule or None,
+        "time_zone": terms.rules.time_zone,
+        "next_phase": _next_phase(next_phase(terms.rules, now_us())),
+        "delists_at": None if delists_at is None else moment_text(delists_at),
         "maker_fee": rate(terms.rules.maker_fee_ppm),
         "taker_fee": rate(terms.rules.taker_fee_ppm),
         "auction_fee": _rate_or_none(terms.rules.auction_fee_ppm),
         "promotion": _promotion(terms.promotion),
         "is_demo": terms.rules.is_demo,
     }
+
+
+def _next_phase(change: Change | None) -> Shape | None:
+    """Return a NextPhase: what the clock makes of a market, if nobody else does before."""
+    if change is None:
+        return None
+    return {"state": PHASE[change.phase], "at": time_text(change.at_us)}
 
 
 def _promotion(promotion: Promotion | None) -> Shape | None:

@@ -23,6 +23,12 @@ test("a viewer places no orders, whatever the market does, and is told why", () 
   assert.equal(isViewed(account("Viewer")), true);
 });
 
+test("a market that has ended says so", () => {
+  const ended = { trading_enabled: false, state: "Delisted" } as Market;
+  assert.equal(lockOf(ended, false, undefined)?.short, "Delisted");
+  assert.match(lockOf(ended, false, undefined)?.detail ?? "", /ended for good/);
+});
+
 test("owners and traders are stopped by the market and the line alone", () => {
   for (const one of [account("Owner"), account("Trader"), undefined]) {
     assert.equal(lockOf(OPEN, false, one), null);

@@ -12,6 +12,7 @@ _CODES: Final[dict[str, str]] = {
     "market_halted": "market_halted",
     "market_post_only": "market_halted",
     "market_auction": "market_halted",
+    "market_delisted": "market_halted",
     "order_not_open": "order_not_open",
     "cancel_restricted": "order_not_open",
     "order_not_found": "order_not_found",

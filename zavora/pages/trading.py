@@ -24,14 +24,18 @@ DEFAULT_SYMBOL = "BTC/USD"
 @require_safe
 @ensure_csrf_cookie
 def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
-    """Show a market (``/trade/BTC-USD``), or at ``/`` the first one. 404 for one that is not."""
-    symbols = [terms.symbol for terms in list_market_terms()]
+    """Show a market (``/trade/BTC-USD``), or at ``/`` the first one. 404 for one that is not.
+
+    One that has ended is shown to whoever asks for it by its name.
+    """
+    markets = list_market_terms()
     if symbol is None:
-        first = symbols[0] if symbols else DEFAULT_SYMBOL
-        market = DEFAULT_SYMBOL if DEFAULT_SYMBOL in symbols else first
+        listed = [terms.symbol for terms in markets if terms.rules.phase != "delisted"]
+        first = listed[0] if listed else DEFAULT_SYMBOL
+        market = DEFAULT_SYMBOL if DEFAULT_SYMBOL in listed else first
     else:
         market = symbol_of(symbol)
-        if market not in symbols:
+        if all(terms.symbol != market for terms in markets):
             return not_found_view(request)  # our page in development, too
     return render(request, "trade.html", {"page_config": _page_config(request, market)})
 

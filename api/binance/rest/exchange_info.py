@@ -28,6 +28,8 @@ _STATUS_OF_PHASE: Final[Mapping[str, str]] = {
     "cancel_only": "HALT",
     "halted": "HALT",
     "closed": "BREAK",
+    # It stays among the symbols, as all that happened in it can still be asked for.
+    "delisted": "BREAK",
 }
 _STATUSES: Final = frozenset(_STATUS_OF_PHASE.values())
 _PLAIN_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET")
@@ -110,7 +112,7 @@ def symbol_shape(terms: MarketTerms) -> Shape:
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
         "pegInstructionsAllowed": False,
-        "isSpotTradingAllowed": True,
+        "isSpotTradingAllowed": terms.rules.phase != "delisted",
         "isMarginTradingAllowed": False,
         "filters": filters_of(terms),
         "permissions": [],

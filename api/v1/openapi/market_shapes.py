@@ -21,6 +21,18 @@ class Auction(Struct):
     ends_at: Annotated[Time | None, Meta(description="When it ends by itself, if it does.")]
 
 
+State = Literal[
+    "PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed", "Delisted"
+]
+
+
+class NextPhase(Struct):
+    """The state that a market is to have from a time on, by the clock alone."""
+
+    state: State
+    at: Time
+
+
 class Market(Struct):
     """A market and its rules; order sizes are in the quote asset, scales count decimals."""
 
@@ -71,8 +83,24 @@ class Market(Struct):
         list[SelfTrade], Meta(description="Which of them an order may ask for.")
     ]
     trading_enabled: bool
-    state: Literal["PreOpen", "Auction", "Continuous", "PostOnly", "CancelOnly", "Halted", "Closed"]
+    state: State
     auction: Auction | None
+    schedule: Annotated[
+        str | None,
+        Meta(
+            description="Its states by the clock, a line for each change; null: it has none.",
+            examples=["Mon-Fri 09:00 continuous\nMon-Fri 17:30 closed"],
+        ),
+    ]
+    time_zone: Annotated[str, Meta(description="Of the schedule.", examples=["Europe/Berlin"])]
+    next_phase: Annotated[
+        NextPhase | None,
+        Meta(description="null: nothing is to come, or an operator has stopped the market."),
+    ]
+    delists_at: Annotated[
+        Time | None,
+        Meta(description="When all orders end, and the market for good; null: it goes on."),
+    ]
     maker_fee: Decimal
     taker_fee: Decimal
     auction_fee: Annotated[

@@ -154,13 +154,39 @@ export interface Market {
   self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker";
   self_trade_preventions: ("Both" | "Decrement" | "Maker" | "None" | "Taker")[];
   trading_enabled: boolean;
-  state: "Auction" | "CancelOnly" | "Closed" | "Continuous" | "Halted" | "PostOnly" | "PreOpen";
+  state:
+    | "Auction"
+    | "CancelOnly"
+    | "Closed"
+    | "Continuous"
+    | "Delisted"
+    | "Halted"
+    | "PostOnly"
+    | "PreOpen";
   auction: Auction | null;
+  schedule: string | null;
+  time_zone: string;
+  next_phase: NextPhase | null;
+  delists_at: string | null;
   maker_fee: string;
   taker_fee: string;
   auction_fee: string | null;
   promotion: Promotion | null;
   is_demo: boolean;
+}
+
+/** The state that a market is to have from a time on, by the clock alone. */
+export interface NextPhase {
+  state:
+    | "Auction"
+    | "CancelOnly"
+    | "Closed"
+    | "Continuous"
+    | "Delisted"
+    | "Halted"
+    | "PostOnly"
+    | "PreOpen";
+  at: string;
 }
 
 /** An order now. Its average price is rounded half to even; what it did not ask for is null. */

@@ -4,6 +4,7 @@ import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
+import { whenOf } from "../state/phases.ts";
 
 export function mount(header: HTMLElement, exchange: Exchange): void {
   const write = (selector: string, text: string) => setText(find(header, selector), text);
@@ -23,6 +24,10 @@ export function mount(header: HTMLElement, exchange: Exchange): void {
     const state = find(header, "#market-state");
     state.hidden = market.trading_enabled && market.state === "Continuous";
     setText(state, format.words(market.state));
+    const when = find(header, "#market-when");
+    setText(when, whenOf(market));
+    when.hidden = !when.textContent;
+    find(header, "#market-phase").hidden = state.hidden && when.hidden;
   });
 
   exchange.market.watch((market) => {

@@ -5,6 +5,7 @@ import * as format from "../core/format.ts";
 import type { Market } from "../link/types.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
+import { isListed } from "../state/phases.ts";
 
 /** `button` opens and closes the sheet. */
 export function mount(panel: HTMLElement, button: HTMLElement, exchange: Exchange): void {
@@ -29,7 +30,9 @@ export function mount(panel: HTMLElement, button: HTMLElement, exchange: Exchang
 
   const render = eachFrame(() => {
     const wanted = search.value.trim().toUpperCase().replace("-", "/");
-    const shown = exchange.markets.value.filter((market) => market.symbol.includes(wanted));
+    const shown = exchange.markets.value.filter(
+      (market) => isListed(market) && market.symbol.includes(wanted),
+    );
     syncList(
       list,
       shown,

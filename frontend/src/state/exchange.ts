@@ -6,6 +6,7 @@ import type { Link } from "../link/orders.ts";
 import type { Rest } from "../link/rest.ts";
 import type { ConnectionState, Socket } from "../link/socket.ts";
 import type { Market, Ticker } from "../link/types.ts";
+import { isListed } from "./phases.ts";
 
 /** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;
@@ -57,7 +58,7 @@ export class Exchange implements Link {
   async start(): Promise<void> {
     await this.refreshMarkets();
     const wanted = this.config.market.toUpperCase();
-    this.market.value = this.marketOf(wanted) ?? this.markets.value[0] ?? null;
+    this.market.value = this.marketOf(wanted) ?? this.markets.value.find(isListed) ?? null;
     this.socket.subscribe(
       { channel: "ticker" },
       (push) => this.#takeTickers(push.data),

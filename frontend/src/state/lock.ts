@@ -15,6 +15,7 @@ const PHASES: Partial<Record<Market["state"], Lock>> = {
   CancelOnly: { short: "Cancels only", detail: CANCELS_ONLY },
   Halted: { short: "Halted: cancels only", detail: `This market is halted. ${CANCELS_ONLY}` },
   Closed: { short: "Closed: cancels only", detail: `This market is closed. ${CANCELS_ONLY}` },
+  Delisted: { short: "Delisted", detail: "This market has ended for good. No orders are taken." },
 };
 const STALE: Lock = {
   short: "Waiting for the connection",
