@@ -160,7 +160,7 @@ def resume_market(*, by: Actor, symbol: str) -> MarketTerms:
     by.require(Permission.CHANGE_MARKET)
     terms = get_market_terms(symbol)
     schedule, time_zone, time_us = terms.rules.schedule, terms.rules.time_zone, now_us()
-    change = last_change(schedule, time_zone, time_us)
+    change = last_change(schedule, time_zone, time_us) if schedule else None
     if change is None:
         return _set_phase(by, terms, "continuous")
     following = None

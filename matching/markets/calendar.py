@@ -37,8 +37,8 @@ class Change(msgspec.Struct, frozen=True):
 
 @lru_cache(1)
 def time_zones() -> frozenset[str]:
-    """Return the names of all time zones that there are here."""
-    return frozenset(available_timezones())
+    """Return the names of all time zones that there are here; UTC's needs no tables."""
+    return frozenset(available_timezones()) | {"UTC"}
 
 
 def next_change(text: str, time_zone: str, after_us: int) -> Change | None:
