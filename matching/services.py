@@ -162,16 +162,20 @@ def resume_market(*, by: Actor, symbol: str) -> MarketTerms:
     schedule, time_zone, time_us = terms.rules.schedule, terms.rules.time_zone, now_us()
     change = last_change(schedule, time_zone, time_us) if schedule else None
     if change is None:
-        return _set_phase(by, terms, "continuous")
+        return _set_phase(by, terms, Market.Phase.CONTINUOUS)
     following = None
     if change.phase == "auction":
         following = next_change(schedule, time_zone, time_us)
     return _set_phase(by, terms, change.phase, ends_us=following.at_us if following else 0)
 
 
-def _set_phase(by: Actor, terms: MarketTerms, phase: str, **auction: int) -> MarketTerms:
+def _set_phase(
+    by: Actor, terms: MarketTerms, phase: str, *, auction_s: int = 0, ends_us: int = 0
+) -> MarketTerms:
     _require_listed(terms)
-    command = SetMarketPhase(terms.market_id, phase, actor=by.text, **auction)
+    command = SetMarketPhase(
+        terms.market_id, phase, actor=by.text, auction_s=auction_s, ends_us=ends_us
+    )
     _submit(
         command, by=by, act="market.phase", subject=terms.symbol, shard_id=terms.shard_id,
         was={"phase": terms.rules.phase}, now={"phase": phase},
