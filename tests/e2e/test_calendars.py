@@ -16,7 +16,7 @@ END_SOON = """
 from datetime import UTC, datetime, timedelta
 from accounts.access.actor import Actor
 from matching.services import change_market
-delists_at = datetime.now(UTC) + timedelta(seconds=3)
+delists_at = datetime.now(UTC) + timedelta(seconds=2)
 change_market(by=Actor.system("a test"), symbol="EUR/BTC", delists_at=delists_at)
 """
 
@@ -42,8 +42,10 @@ def test_a_market_says_when_it_opens_and_when_it_ends_and_then_is_gone(
     assert person.overflow_px() == 0
     page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
 
-    exchange.manage("shell", "-c", END_SOON)
+    announced = ("--at", "2100-01-01T12:00Z", "--reason", "a test")
+    exchange.manage("delist_market", SYMBOL, *announced)
     expect(when).to_have_text(re.compile(r"^Auction from .*\. Ends for good on \S.* \d\d:\d\d$"))
+    exchange.manage("shell", "-c", END_SOON)
     expect(page.locator("#market-state")).to_have_text("Delisted")
     expect(when).to_be_hidden()
     expect(page.locator("#order-submit")).to_have_text("Delisted")
