@@ -1,6 +1,7 @@
 """Rules of markets over all scales, mostly possible ones, and the orders at their very ends."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,10 @@ FIELDS = {
     "protection_ppm",
     "min_trail_bps",
     "max_trail_bps",
+    "cancels_on_close",
+    "schedule",
+    "time_zone",
+    "delists_at",
     "shard_id",
 }
 
@@ -43,6 +48,7 @@ _FIGURE = st.one_of(
     st.builds(_power, st.integers(0, 9), st.sampled_from((-40, -19, 20, 30))),
     st.sampled_from((Decimal(-1), Decimal("NaN"), Decimal("Infinity"))),
 )
+_END = datetime(2099, 1, 1, tzinfo=UTC)
 # What a rule may be that does not come from the others: each may be at fault.
 _ODD: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(FIGURES, _FIGURE),
@@ -60,6 +66,12 @@ _ODD: dict[str, st.SearchStrategy[Any]] = {
     "protection_ppm": st.sampled_from((0, 9_000_000, 9_000_001, -1)),
     "min_trail_bps": st.sampled_from((1, 2_000, 2_001, 0)),
     "max_trail_bps": st.sampled_from((10, 9_999, 10_000, 9)),
+    "cancels_on_close": st.just(False),
+    "schedule": st.sampled_from(
+        ("Mon 09:00 post_only", "Mon 09:00 closed", "2099-01-01 auction", "Mon 9:00 closed")
+    ),
+    "time_zone": st.sampled_from(("Asia/Kolkata", "Asia/Bielefeld", "")),
+    "delists_at": st.sampled_from((_END, _END.replace(tzinfo=None))),
 }
 
 

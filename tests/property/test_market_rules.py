@@ -194,6 +194,10 @@ def test_a_zero_of_many_decimals_travels_as_a_zero():
         ({"min_trail_bps": 0}, "min_trail_bps"),
         ({"min_trail_bps": 2_001}, "min_trail_bps"),
         ({"max_trail_bps": 10_000}, "max_trail_bps"),
+        ({"phase": "delisted"}, "phase"),
+        ({"schedule": "Mon 09:00 halted"}, "schedule"),
+        ({"schedule": "daily 17:30 closed"}, "cancels_on_close"),
+        ({"time_zone": "Europe"}, "time_zone"),
     ],
 )  # fmt: skip
 def test_the_field_at_fault_is_named(changes, field):

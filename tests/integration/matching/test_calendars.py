@@ -199,6 +199,21 @@ def test_a_schedule_that_goes_leaves_the_market_to_its_auctions_own_end(
     assert_replays(worker)
 
 
+def test_an_auction_that_is_held_already_lasts_until_the_next_line(
+    worker: DrivenWorker, market: Market, ann: Account, bob: Account, clock: SessionClock
+) -> None:
+    go_to(worker, clock, "08:50")
+    worker.settle(SetMarketPhase(market.pk, "auction", auction_s=360))
+    worker.settle(sells(ann, market, "9.90", "1"), buys(bob, market, "10.10", "1"))
+    go_to(worker, clock, "08:55")
+    go_to(worker, clock, "08:56")  # when it would have ended
+
+    assert phase_of(market) == "auction"
+    assert MarketState.objects.get(market=market).auction_ends_at == moment_of(clock.at("09:00"))
+    assert not Trade.objects.exists()
+    assert_replays(worker)
+
+
 def test_an_order_that_ends_with_the_auction_does_not_trade_in_it(
     worker: DrivenWorker, market: Market, ann: Account, bob: Account, clock: SessionClock
 ) -> None:
