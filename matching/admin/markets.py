@@ -198,8 +198,10 @@ class RulesForm(ReasonForm):
     schedule = forms.CharField(
         required=False,
         max_length=SCHEDULE_LENGTH_MAX,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="A line for each change of the phase: Mon-Fri 09:00 continuous. A date's lines"
+        widget=forms.Textarea(
+            attrs={"rows": 8, "spellcheck": "false", "placeholder": "Mon-Fri 09:00 continuous"}
+        ),
+        help_text="A line for each change of the phase: days, a time and the phase. A date's lines"
         " are all that happens on it: 2026-12-25 closed. Counts from its next line on; empty: the"
         " phase stays.",
     )

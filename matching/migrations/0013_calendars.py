@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         ("accounts", "0021_privacy"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("matching", "0012_checkpoints"),
+        ("matching", "0013_prevented_since"),
     ]
 
     operations = [
