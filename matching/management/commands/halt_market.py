@@ -15,12 +15,13 @@ class Command(ExampleCommand):
 
     help = (
         "Halt a market: orders rest, can be cancelled, and nothing trades. With --resume it trades"
-        " again; --phase moves it to any other trading phase."
+        " again; --phase moves it to any other trading phase, an auction for so many --seconds."
     )
     examples = (
         "halt_market BTC/USD",
         "halt_market BTC/USD --resume",
         "halt_market BTC/USD --phase post_only",
+        "halt_market BTC/USD --phase auction --seconds 120",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +30,9 @@ class Command(ExampleCommand):
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--resume", action="store_true", help="trade again")
         which.add_argument("--phase", choices=PHASES, help="any other phase")
+        parser.add_argument(
+            "--seconds", type=int, default=0, help="after how long an auction ends by itself"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change the phase and say so."""
@@ -38,6 +42,7 @@ class Command(ExampleCommand):
                 by=Actor.system("manage.py halt_market"),
                 symbol=options["symbol"].upper(),
                 phase=phase,
+                auction_s=options["seconds"],
             )
         except ZavoraError as error:
             raise command_error(error) from error
