@@ -12,19 +12,23 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 
+from api.v1.socket.switches import SWITCH_MS
 from tests.crash.kills import Killer, moment
 from tests.crash.load import MARKETS, HttpTrader, Load, Shared, Trader
 from tests.crash.notes import Faults, Notes, find_faults
 from tests.crash.socket_trader import SocketTrader
+from tests.crash.standing import find_left, read_standing
 from tests.crash.tables import Api, Tables
-from tests.exchange import Exchange
+from tests.exchange import Exchange, NotInTime, wait_until
 
 KILLS: Final = int(os.environ.get("ZAVORA_CRASH_KILLS", "6"))
 SEED: Final = int(os.environ.get("ZAVORA_CRASH_SEED") or random.SystemRandom().randrange(10**6))
@@ -37,8 +41,31 @@ ACKNOWLEDGED_AGAIN_MAX_S: Final = 60.0
 BEFORE_KILL_S: Final = (0.2, 1.2)
 AFTER_RECOVERY_S: Final = 0.4
 FEED_CATCHES_UP_MAX_S: Final = 15.0
+# What is due is done at once; so much is for a machine that is busy.
+DUE_DONE_MAX_S: Final = 10.0
+# Before how many kills an operator lets a market gather an auction, and how long it lasts: it is
+# half filled then, and ends by the worker's clock.
+AUCTIONS_SHARE: Final = 0.6
+AUCTION_S: Final = (2, 5)
+# When there is something of every kind in a run.
+KILLS_OF_EVERY_KIND: Final = 12
 # A fill is pushed after its commit: it may be noted only after the check that follows.
 FILLS_LATE_MAX_S: Final = 60.0
+
+_ENDED: Final = "matching_order WHERE reason ="
+MET: Final = {
+    "oco": "matching_orderlist WHERE kind = 'oco'",
+    "oto": "matching_orderlist WHERE kind = 'oto'",
+    "otoco": "matching_orderlist WHERE kind = 'otoco'",
+    "ended by their list": f"{_ENDED} 'list'",
+    "ended by a protection": f"{_ENDED} 'protection'",
+    "over in time": f"{_ENDED} 'time_over'",
+    "entered at their turn": "matching_orderconditions WHERE trigger_state = 'triggered'",
+    "icebergs": "matching_orderconditions WHERE display_quantity IS NOT NULL",
+    "trailing": "matching_orderconditions WHERE trail_bps IS NOT NULL",
+    "traded in auctions": "matching_trade WHERE is_auction",
+    "amended": "matching_command WHERE kind = 'amend' AND outcome = 'applied'",
+}
 
 
 @dataclass
@@ -48,6 +75,9 @@ class Report:
     faults: Faults = field(default_factory=Faults)
     waits_s: dict[str, list[float]] = field(default_factory=dict)
     audits: int = 0
+    auctions: int = 0
+    # How often the worker did what was due, by what that was.
+    due: Counter[str] = field(default_factory=Counter)
 
     def text(self, notes: Notes) -> str:
         """Return the table."""
@@ -68,6 +98,9 @@ class Report:
             f"  orders and amendments {len(notes.orders) - cancels}",
             f"  cancels {cancels}",
             f"  fills {len(notes.trades)}",
+            f"  lists {len(notes.lists)}, amendments of orders that waited {notes.amended[True]}",
+            f"  protections {len(notes.protections)}, timers {len(notes.timers)}",
+            f"auctions called {self.auctions}; done by the clock {dict(sorted(self.due.items()))}",
             f"refusals checked {len(notes.refused)}, answers 503 checked {len(notes.not_queued)}",
             f"answers by status {dict(sorted(notes.answers.items()))}",
             f"audits (reconcile, journal, books) {self.audits}",
@@ -132,6 +165,7 @@ class Checker:
     """Proves, while no client has anything under way, that all is as it was told."""
 
     def __init__(self, exchange: Exchange, auditor: Auditor, tokens: dict[str, str]) -> None:
+        self._exchange = exchange
         self._auditor = auditor
         self._accounts = list(tokens)
         self._tables = Tables(exchange)
@@ -142,7 +176,9 @@ class Checker:
 
     def check(self, notes: Notes, report: Report) -> None:
         """Compare notes, tables, API, journal and books; raises AssertionError."""
+        self.check_nothing_is_left()
         found = find_faults(notes, self._tables.read())
+        report.due = self._tables.due
         report.faults.lost += found.lost
         report.faults.doubled += found.doubled
         assert not found, found
@@ -151,6 +187,19 @@ class Checker:
         assert audit["breaks"] == []
         self._check_books(audit["books"])
         report.audits += 1
+
+    def check_nothing_is_left(self) -> None:
+        """Whatever the clock should have done by now is done, though nobody asks for anything."""
+        left: list[str] = []
+
+        def is_done() -> bool:
+            left[:] = find_left(read_standing(self._exchange.database_url))
+            return not left
+
+        try:
+            wait_until(is_done, timeout_s=DUE_DONE_MAX_S, what="what was due")
+        except NotInTime:
+            pytest.fail("\n".join(left))
 
     def check_everything_by_api(self, notes: Notes, report: Report) -> None:
         """Compare all that was ever told with the whole history that the API shows."""
@@ -187,6 +236,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     draw = random.Random(SEED)
     tokens = _accounts(crashing, HTTP_TRADERS + SOCKET_TRADERS)
     accounts = list(tokens)
+    leaving = accounts[-1]  # has everything cancelled when a connection ends
     seeds = [draw.randrange(2**32) for _ in accounts]
 
     def traders(shared: Shared) -> list[Trader]:
@@ -195,7 +245,14 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
             for account, seed in zip(accounts[:HTTP_TRADERS], seeds, strict=False)
         ]
         by_socket: list[Trader] = [
-            SocketTrader(shared, account, seed, url=f"{crashing.ws_url}/ws", token=tokens[account])
+            SocketTrader(
+                shared,
+                account,
+                seed,
+                url=f"{crashing.ws_url}/ws",
+                token=tokens[account],
+                cancels_on_disconnect=account == leaving,
+            )
             for account, seed in zip(accounts[HTTP_TRADERS:], seeds[HTTP_TRADERS:], strict=True)
         ]
         return by_http + by_socket
@@ -216,6 +273,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
                 for number, kind in enumerate(plan, start=1):
                     killer.revive()
                     load.go_on()
+                    report.auctions += _call_auction(crashing, draw)
                     time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
                     began = time.monotonic()
                     at = kinds[kind]()
@@ -240,5 +298,48 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
                     print(report.text(load.shared.notes))  # noqa: T201
             assert load.shared.unexpected == []
             assert load.shared.notes.acknowledged > 20 * KILLS
+        _check_the_end(crashing, leaving)
+        met = _what_was_met(crashing, report)
+        with capsys.disabled():
+            print(f"met {met}")  # noqa: T201
+        assert KILLS < KILLS_OF_EVERY_KIND or all(met.values()), met
     finally:
         auditor.close()
+
+
+def _call_auction(exchange: Exchange, draw: random.Random) -> bool:
+    """Let an operator put a market into an auction that ends by itself; tell whether it is in."""
+    if draw.random() > AUCTIONS_SHARE:
+        return False
+    symbol, seconds = draw.choice(MARKETS).symbol, str(draw.randint(*AUCTION_S))
+    called = exchange.try_manage("halt_market", symbol, "--phase", "auction", "--seconds", seconds)
+    return called.returncode == 0  # its own connection may be one that was killed
+
+
+def _check_the_end(exchange: Exchange, leaving: str) -> None:
+    """With the last connection, everything of who asked for that goes, and every switch."""
+
+    def is_over() -> bool:
+        with psycopg.connect(exchange.database_url) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM matching_switch), (SELECT count(*)"
+                " FROM matching_order o JOIN accounts_account a ON a.id = o.account_id"
+                " WHERE a.public_id = %s AND o.status IN ('new', 'partially_filled'))",
+                (leaving,),
+            ).fetchone()
+        return row == (0, 0)
+
+    wait_until(
+        is_over, timeout_s=SWITCH_MS / 1_000 + DUE_DONE_MAX_S, what="the end of all switches"
+    )
+
+
+def _what_was_met(exchange: Exchange, report: Report) -> dict[str, int]:
+    """Return how often there was what: a run without it would show nothing of it."""
+    with psycopg.connect(exchange.database_url) as connection:
+        met = {
+            what: connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
+            for what, rows in MET.items()
+        }
+    counts = {what: 0 if row is None else int(row[0]) for what, row in met.items()}
+    return counts | {f"{what} due": report.due[what] for what in ("switch", "expiry", "auction")}
