@@ -271,20 +271,12 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
             checker = Checker(crashing, auditor, tokens)
             try:
                 for number, kind in enumerate(plan, start=1):
-                    killer.revive()
-                    load.go_on()
-                    report.auctions += _call_auction(crashing, draw)
-                    time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
-                    began = time.monotonic()
-                    at = kinds[kind]()
-                    again = load.first_decided_after(at, timeout_s=ACKNOWLEDGED_AGAIN_MAX_S)
-                    report.waits_s[kind].append(again - began)
-                    time.sleep(AFTER_RECOVERY_S)  # so that several clients trade again
+                    again_s = _kill_one(crashing, draw, load, killer, kind, report)
                     load.pause()
                     checker.check(load.shared.notes, report)
                     with capsys.disabled():
                         print(  # noqa: T201
-                            f"{number:3} {kind:30} {again - began:6.2f} s to the next"
+                            f"{number:3} {kind:30} {again_s:6.2f} s to the next"
                             f" acknowledgement, {load.shared.notes.acknowledged} checked"
                         )
                 checker.check_everything_by_api(load.shared.notes, report)
@@ -305,6 +297,22 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
         assert KILLS < KILLS_OF_EVERY_KIND or all(met.values()), met
     finally:
         auditor.close()
+
+
+def _kill_one(
+    exchange: Exchange, draw: random.Random, load: Load, killer: Killer, kind: str, report: Report
+) -> float:
+    """Kill something under load; return after how many seconds it was acknowledged again."""
+    killer.revive()
+    load.go_on()
+    report.auctions += _call_auction(exchange, draw)
+    time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
+    began = time.monotonic()
+    at = killer.kinds()[kind]()
+    again_s = load.first_decided_after(at, timeout_s=ACKNOWLEDGED_AGAIN_MAX_S) - began
+    report.waits_s[kind].append(again_s)
+    time.sleep(AFTER_RECOVERY_S)  # so that several clients trade again
+    return again_s
 
 
 def _call_auction(exchange: Exchange, draw: random.Random) -> bool:
