@@ -2,12 +2,13 @@
 
 On one shard, so that both are one worker's to do. In the other market orders are placed and
 cancelled at a steady rate all the time; how long each waits for its answer is told with and without
-a chain. Of a *chain* each stop brings the price to where the next one's turn comes. Of a *crowd* one
-trade brings the turn of all.
+a chain. Of a *chain* each stop brings the price to where the next one's turn comes. Of a *crowd*
+one trade brings the turn of all.
 """
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import psycopg
@@ -43,7 +44,9 @@ def measure(exchange: Exchange, traders: list[venue.Trader], *, stops: int) -> d
         load.call("prepare_books", 1_000)
         load.call("play")
         began = time.monotonic()
-        figures |= _told("quiet", _latencies(load, lambda: time.monotonic() < began + QUIET_S))
+        figures |= _told(
+            "chain_quiet", _latencies(load, lambda: time.monotonic() < began + QUIET_S)
+        )
         for name, market, step in (("chain", chained, 1), ("crowd", crowded, 0)):
             *before, first = _scene(market, accounts, stops, step)
             stopped.call("prepare_commands", before)
@@ -51,10 +54,12 @@ def measure(exchange: Exchange, traders: list[venue.Trader], *, stops: int) -> d
             stopped.call("prepare_commands", [first])
             stopped.start("play")
             began = time.monotonic()
-            found = _latencies(load, lambda m=market: _trades(exchange, m) <= stops)
+            found = _latencies(load, partial(_goes_on, exchange, market, stops))
             figures[f"{name}_s"] = round(time.monotonic() - began, 2)
             stopped.result()
             figures |= _told(name, found)
+        _require_order(exchange, chained)
+        figures["chain_batch_ms"] = _batch_ms(exchange, chained)
         codes = stopped.call("answer_codes") | load.call("answer_codes")
     if set(codes) != {""}:
         raise AssertionError(f"commands were refused: {codes}")
@@ -63,7 +68,7 @@ def measure(exchange: Exchange, traders: list[venue.Trader], *, stops: int) -> d
 
 def _told(name: str, seconds: list[float]) -> dict[str, Any]:
     found = Latencies(seconds).as_ms()
-    return {f"{name}_other_{key}": value for key, value in found.items()}
+    return {f"{name}_{key}": value for key, value in found.items()}
 
 
 def _latencies(load: Remote[StreamLoad], goes_on: Callable[[], bool]) -> list[float]:
@@ -129,14 +134,40 @@ def _order(
     )
 
 
-def _trades(exchange: Exchange, market: FlowMarket) -> int:
-    """Return how many trades there were, but the one that made the first price."""
+def _goes_on(exchange: Exchange, market: FlowMarket, stops: int) -> bool:
+    """Tell whether stops are still to trade: before them there were two trades."""
     with psycopg.connect(exchange.database_url) as connection:
         row = connection.execute(
             "SELECT trade_sequence FROM matching_marketstate WHERE market_id = %s",
             (market.market_id,),
         ).fetchone()
-    return int(row[0]) - 1 if row else 0
+    return row is None or row[0] < stops + 2
+
+
+def _require_order(exchange: Exchange, market: FlowMarket) -> None:
+    """Raise AssertionError unless the stops entered the highest trigger price first."""
+    with psycopg.connect(exchange.database_url) as connection:
+        rows = connection.execute(
+            "SELECT c.trigger_price FROM matching_trade t JOIN matching_orderconditions c"
+            " ON c.order_id = t.taker_order_id WHERE t.market_id = %s ORDER BY t.sequence",
+            (market.market_id,),
+        ).fetchall()
+    prices = [price for (price,) in rows]
+    if prices != sorted(prices, reverse=True):
+        raise AssertionError("the stops did not enter in the order of their prices")
+
+
+def _batch_ms(exchange: Exchange, market: FlowMarket) -> float:
+    """Return the median time from a batch of the chain to the next one, of whatever market."""
+    with psycopg.connect(exchange.database_url) as connection:
+        row = connection.execute(
+            "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took) FROM (SELECT kind, market_id,"
+            " extract(epoch FROM lead(batch_at) OVER (ORDER BY sequence) - batch_at) * 1000 AS took"
+            " FROM matching_command WHERE shard_id = %s) AS gaps"
+            " WHERE kind = 'due' AND market_id = %s",
+            (SHARD, market.market_id),
+        ).fetchone()
+    return round(float(row[0]), 1) if row and row[0] is not None else 0.0
 
 
 def _spec(
