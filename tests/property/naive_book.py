@@ -36,6 +36,7 @@ from tests.property.naive_checks import (
     check_protection,
 )
 from tests.property.naive_matching import (
+    CHAIN,
     begin_trailing,
     close,
     follow,
@@ -97,6 +98,8 @@ class NaiveExchange(NaiveAmending):
                 self.market(command.market_id)
                 outcome = Outcome()
                 self.end_closed(self.markets[command.market_id], outcome)
+                follow(self.markets[command.market_id], outcome.log, command.enter_max or CHAIN)
+                return outcome
             case SetProtection() | ResetProtection():
                 return self.set_protection(command)
             case ConfigureMarket():

@@ -8,7 +8,14 @@ from matching.engine.commands import ConfigureMarket, Expire, Place, SetPhase, S
 from matching.engine.engine import EXPIRIES_MAX
 from matching.engine.firing import CHAIN_MAX
 from matching.engine.orders import Conditions, OrderTerms
-from matching.worker.due import DUE_IN_BATCH_MAX, DUE_ORDERS_MAX, RETRY_US, Due
+from matching.worker.due import (
+    DUE_IN_BATCH_MAX,
+    DUE_ORDERS_MAX,
+    ENTERING_COUNTS,
+    GO_ON_MAX,
+    RETRY_US,
+    Due,
+)
 from matching.worker.entries import own_entry
 from tests.terms import btc_usd
 
@@ -129,18 +136,18 @@ def _chains(*lengths: int) -> Engine:
 
 def test_a_batch_is_bounded_by_the_orders_of_all_markets_that_go_on():
     """However many chains there are: others have their turn between two batches."""
-    due, engine = Due(), _chains(*[CHAIN_MAX] * 5)
+    due, engine = Due(), _chains(*[GO_ON_MAX + 1] * 5)
     rounds = []
     for _ in range(3):
         commands = due.take(engine, NOW_US)
         due.go_on(commands)  # nothing is applied here: all go on for ever
         rounds.append([command.market_id for command in commands])
-    assert 2 * 2 * CHAIN_MAX == DUE_ORDERS_MAX
+    assert 2 * ENTERING_COUNTS * GO_ON_MAX == DUE_ORDERS_MAX
     assert rounds == [[1, 2], [3, 4], [5, 1]]
 
 
 def test_short_chains_go_on_together():
-    assert [one.market_id for one in Due().take(_chains(1, 2, CHAIN_MAX, 3), NOW_US)] == [
+    assert [one.market_id for one in Due().take(_chains(1, 2, GO_ON_MAX - 3, 9), NOW_US)] == [
         1,
         2,
         3,
