@@ -327,8 +327,14 @@ class NaiveExchange(NaiveAmending):
         return order.price * order.quantity * rules.tick_lot_units
 
     def let_wait(self, market: NaiveMarket, order: NaiveOrder) -> Outcome:
+        seen = [(other, other.mark) for other in market.waiting()]
         self.wait(market, order)
-        self.check_funds(market, order, market.held(order))
+        try:
+            self.check_funds(market, order, market.held(order))
+        except RefusedError:
+            for other, mark in seen:  # who trails has seen no price of an order that is refused
+                other.mark = mark
+            raise
         market.orders.append(order)
         return Outcome(order=order, more_held=market.held(order))
 
