@@ -169,6 +169,8 @@ class Stored:
     now: str = ""
     timers: dict[str, str] = field(default_factory=dict)
     oldest_open: dict[str, str] = field(default_factory=dict)
+    # Trades of an account with itself, as auctions have them.
+    self_trades: set[tuple[str, int]] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -41,6 +41,10 @@ _TIMERS: Final = (
     f"SELECT a.public_id::text, {_MOMENT.format('s.due_at')} FROM matching_switch s"
     f" JOIN accounts_account a ON a.id = s.account_id WHERE s.key_id < {CONNECTIONS_FROM}"
 )
+_SELF_TRADES: Final = (
+    "SELECT m.symbol, t.sequence FROM matching_trade t JOIN matching_market m ON m.id = t.market_id"
+    " WHERE t.maker_account_id = t.taker_account_id"
+)
 _OLDEST_OPEN: Final = (
     f"SELECT a.public_id::text, {_MOMENT.format('min(o.created_at)')} FROM matching_order o"
     " JOIN accounts_account a ON a.id = o.account_id"
@@ -94,6 +98,7 @@ def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:
     for account, market, *limits in connection.execute(_PROTECTIONS):
         stored.protections[account, market] = (limits[0], limits[1])
     stored.timers = dict(connection.execute(_TIMERS).fetchall())
+    stored.self_trades = set(connection.execute(_SELF_TRADES).fetchall())
     stored.oldest_open = dict(connection.execute(_OLDEST_OPEN).fetchall())
 
 
