@@ -67,7 +67,7 @@ coverage: $(STAMPS)/dev $(STAMPS)/static ## Measure what the tests in one proces
 	@COVERAGE_FILE=$(VENV)/coverage exec $(BIN)/python scripts/check_coverage.py
 
 crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 times
-	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash -s
+	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash tests/integration/socket/test_switches.py -s
 
 attack-trial: $(STAMPS)/dev $(STAMPS)/static ## Attack each web server for a while, watch another client
 	@ZAVORA_ATTACK_SECONDS=$${ZAVORA_ATTACK_SECONDS:-20} exec $(BIN)/python -m pytest tests/integration/zavora/test_attacks.py -s

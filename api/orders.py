@@ -9,7 +9,7 @@ from accounts.access.callers import Caller
 from api.process import web_process
 from matching import wire
 from matching.commands.base import WireCommand
-from zavora.foundation.errors import AccountNotFound, OrderNotFound, OutcomeUnknown
+from zavora.foundation.errors import AccountNotFound, OrderNotFound, OutcomeUnknown, Overloaded
 
 Result = TypeVar("Result")
 
@@ -27,6 +27,19 @@ async def submit(
     except (DatabaseError, InterfaceError):
         raise OutcomeUnknown(
             "The command may have been queued, and its outcome cannot be read right now."
+        ) from None
+
+
+async def told_after(reading: Awaitable[Result]) -> Result:
+    """Return how things stand after a command that took effect.
+
+    Raises OutcomeUnknown where that cannot be read: anything else would say that nothing was done.
+    """
+    try:
+        return await reading
+    except (DatabaseError, InterfaceError, Overloaded):
+        raise OutcomeUnknown(
+            "The command took effect, and how things stand cannot be read right now."
         ) from None
 
 

@@ -3,7 +3,7 @@
 Examples:
   python -m benchmarks                 all of it, in one run
   python -m benchmarks --quick         the same, too short to quote: to see that all works
-  python -m benchmarks --only b        one part (a, b, c, d, f or g); several: --only b --only c
+  python -m benchmarks --only b        one part (a, b, c, d, f, g or h); several: --only b --only c
   python -m benchmarks --servers       compare the web servers under (c)
 """
 
@@ -30,6 +30,7 @@ from benchmarks import (
     recovery,
     report,
     servers,
+    stop_chain,
     stream_to_commit,
     venue,
 )
@@ -37,7 +38,7 @@ from tests.exchange import Exchange
 from zavora.runner.exchange import marketdata, web
 from zavora.runner.home import Home, home_from_environment, load_environment
 
-PARTS = ("a", "b", "c", "d", "f", "g")
+PARTS = ("a", "b", "c", "d", "f", "g", "h")
 # Counted, but never in the way of one client that stands for thousands.
 RAISED_LIMITS = {
     "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": "100000000",
@@ -68,9 +69,12 @@ class Sizes(msgspec.Struct, frozen=True):
     compat_runs: int = 4
     depth_s: float = 4.0
     depth_runs: int = 5
+    chain_stops: int = 10_000
 
 
-QUICK = Sizes(20_000, (1_000, 10_000), 5_000, 2.0, 1, 2.0, 2.0, 2.0, 1, 1.5, 2.0, 1, 2.0, 1, 1.0, 2)
+QUICK = Sizes(
+    20_000, (1_000, 10_000), 5_000, 2.0, 1, 2.0, 2.0, 2.0, 1, 1.5, 2.0, 1, 2.0, 1, 1.0, 2, 500
+)
 
 
 def main() -> int:
@@ -120,6 +124,7 @@ def _measure(
     environment = {
         **RAISED_LIMITS,
         "DEBUG": "0",
+        "ZAVORA_FAUCET": "0",
         "SECRET_KEY": secrets.token_urlsafe(32),
         "LOG_FORMAT": "json",
     }
@@ -160,6 +165,9 @@ def _measure_exchange(
         figures |= stream_to_commit.measure(
             exchange, place, seconds=sizes.stream_s, runs=sizes.stream_runs, paced_s=sizes.paced_s
         )
+    if "h" in parts:
+        _say("(h) stops that set each other off, and who trades in another market of the shard")
+        figures |= stop_chain.measure(exchange, place.traders, stops=sizes.chain_stops)
     if "c" in parts or "f" in parts:
         exchange.launch(marketdata(exchange.env))
         exchange.launch(web(exchange.env, port=exchange.port, server="uvicorn"))
@@ -167,7 +175,7 @@ def _measure_exchange(
         _measure_web(parts, sizes, exchange, place, figures)
         exchange.kill("web", signal.SIGTERM)
         exchange.kill("marketdata", signal.SIGTERM)
-    if not {"b", "c", "f"}.isdisjoint(parts):
+    if not {"b", "c", "f", "h"}.isdisjoint(parts):
         _say("reconcile, after all of it")
         print("  " + exchange.manage("reconcile").strip())
         figures["reconcile"] = "holds"

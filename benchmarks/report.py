@@ -34,6 +34,14 @@ ROWS: Final = (
     ("engine_cancel_growth", "    a cancel", "x", 0, 2),
     ("engine_match_growth", "    an order that trades", "x", 0, 2),
     ("engine_bytes_per_order", "    memory of an open order", "bytes", 0, 0),
+    ("chain_quiet_p50_ms", "(h) commands in a market, nothing beside, p50", "ms", 0, 0),
+    ("chain_quiet_p99_ms", "    p99", "ms", 0, 0),
+    ("chain_quiet_max_ms", "    the longest", "ms", 0, 0),
+    ("chain_p50_ms", "    while a chain of stops enters in another, p50", "ms", 0, 0),
+    ("chain_p99_ms", "    p99", "ms", 0, 0),
+    ("chain_max_ms", "    the longest", "ms", 0, 50),
+    ("crowd_max_ms", "    while as many enter that one trade reached", "ms", 0, 0),
+    ("chain_batch_ms", "    a batch of 64 of the chain, median", "ms", 0, 0),
     ("depth_vs_bare_asgi", "    depth / bare ASGI", "x", 0.5, 0),
 )
 

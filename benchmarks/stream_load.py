@@ -83,6 +83,10 @@ class StreamLoad:
         self._encode(self._flow.seed_books(orders))
         return self._flow.open_orders()
 
+    def prepare_commands(self, commands: list[WireCommand]) -> None:
+        """Encode commands that no flow knows of."""
+        self._encode_commands(commands)
+
     def saturate(self, seconds: float, warm_up_s: float) -> dict[str, Any]:
         """Play what is prepared, the backlog never empty; return the rate of commits.
 
@@ -111,6 +115,22 @@ class StreamLoad:
 
         A latency runs from the moment at which a command was due, sent late or not, to its reply.
         """
+        due, seconds = self._pace(rate_per_s)
+        took_s = due[-1] - due[0]
+        return {"rate_per_s": round((len(due) - 1) / took_s), **Latencies(seconds).as_ms()}
+
+    def latencies_s(self, rate_per_s: float) -> list[float]:
+        """Do as ``pace`` does; return every latency in seconds."""
+        return self._pace(rate_per_s)[1]
+
+    def answer_codes(self) -> dict[str, int]:
+        """Return how often each code came back so far; the empty code says it took effect."""
+        return dict(self._codes)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _pace(self, rate_per_s: float) -> tuple[list[float], list[float]]:
+        """Play what is prepared; return when each command was due, and its latency, in seconds."""
         first, commands, self._prepared = self._sent, self._prepared, []
         gaps = random.Random(first)
         due, at = [], time.perf_counter() + 0.2
@@ -144,27 +164,22 @@ class StreamLoad:
         gc.enable()
         self._sent += len(commands)
         self._check_answers(first, answers)
-        latencies = Latencies([end - start for start, end in zip(due, done, strict=True)])
-        took_s = due[-1] - due[0]
-        return {"rate_per_s": round((len(due) - 1) / took_s), **latencies.as_ms()}
-
-    def answer_codes(self) -> dict[str, int]:
-        """Return how often each code came back so far; the empty code says it took effect."""
-        return dict(self._codes)
-
-    # --- inside -----------------------------------------------------------------------------------
+        return due, [end - start for start, end in zip(due, done, strict=True)]
 
     def _encode(self, steps: list[Step]) -> None:
+        self._encode_commands([_command(step, self._spec.account_ids) for step in steps])
+
+    def _encode_commands(self, commands: list[WireCommand]) -> None:
         first = self._sent + len(self._prepared)
         self._prepared += [
             _xadd(
                 self._stream,
-                wire.encode(_command(step, self._spec.account_ids)),
+                wire.encode(command),
                 f"00000000-0000-4000-8000-{number:012x}",
                 self._address,
                 number,
             )
-            for number, step in enumerate(steps, start=first)
+            for number, command in enumerate(commands, start=first)
         ]
 
     def _feed_all(self, between: Callable[[], None]) -> int:

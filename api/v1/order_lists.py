@@ -9,7 +9,7 @@ from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import limits
-from api.orders import submit
+from api.orders import submit, told_after
 from api.transport.threads import in_thread, read_lasting
 from api.v1 import order_words, requests
 from api.v1.fields import order_id_of
@@ -86,8 +86,7 @@ def _placed(reply: wire.Reply, command: PlaceList, terms: MarketTerms, account: 
 async def read_list(caller: Caller, list_id: str) -> Shape:
     """Return one of the caller's lists with its orders, in whatever state."""
     caller.require(SCOPE_READ)
-    row = await _own_list(caller, list_id)
-    return await _shape(caller, row)
+    return await _shape_of(caller, list_id)
 
 
 async def cancel_list(caller: Caller, list_id: str, *, request_id: str) -> Shape:
@@ -106,7 +105,7 @@ async def cancel_list(caller: Caller, list_id: str, *, request_id: str) -> Shape
             await submit(command, request_id)
         except (OrderNotFound, OrderNotOpen):
             continue
-        return await _shape(caller, await _own_list(caller, list_id))
+        return await told_after(_shape_of(caller, list_id))
     raise OrderNotOpen("No order of the list is open any more.")
 
 
@@ -117,7 +116,8 @@ async def _own_list(caller: Caller, list_id: str) -> Any:
     return await in_thread(get_order_list, number, account_ids=list(caller.accounts.values()))
 
 
-async def _shape(caller: Caller, row: Any) -> Shape:
+async def _shape_of(caller: Caller, list_id: str) -> Shape:
+    row = await _own_list(caller, list_id)
     terms = terms_of_id(row.market_id)
     account = public_id_of(caller, row.account_id)
     rows = await read_lasting(_orders_of, row)

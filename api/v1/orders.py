@@ -6,6 +6,7 @@ id, or an Idempotency-Key) a client may repeat it as often as it likes.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -212,10 +213,21 @@ async def cancel_all_after(caller: Caller, timeout_ms: int, *, request_id: str) 
     """
     caller.require(SCOPE_TRADE)
     caller.require_all_markets()
+    accounts = caller.meant_by_all.values()
+    return await set_timers(accounts, caller.key_id or 0, timeout_ms, request_id=request_id)
+
+
+async def set_timers(
+    accounts: Iterable[int], name: int, timeout_ms: int, *, request_id: str
+) -> int:
+    """Set the switch of that name for accounts (by key) on every shard; 0 ends it.
+
+    Returns and raises as ``cancel_all_after``, but that it asks for no right.
+    """
     shards = sorted({view.terms.shard_id for view in web_process().feed.markets()})
     commands = [
-        submit(SetTimer(account_pk, caller.key_id or 0, timeout_ms), request_id, shard_id=shard_id)
-        for account_pk in caller.meant_by_all.values()
+        submit(SetTimer(account_pk, name, timeout_ms), request_id, shard_id=shard_id)
+        for account_pk in accounts
         for shard_id in shards
     ]
     due_us = 0

@@ -12,7 +12,8 @@ class FireTimer(WireCommand, frozen=True, array_like=True, gc=False, tag="due"):
 
     A switch: cancel all of an account's orders on the shard, if it still is ``due_us``. An expiry:
     end the market's orders whose time is over. Triggers: go on with what was too much for one
-    command. An auction: end the market's, if it still ends at ``due_us``.
+    command; ``enter_max`` at most enter by it (0: as many as by any command). An auction: end the
+    market's, if it still ends at ``due_us``.
     """
 
     account_id: Id
@@ -20,6 +21,7 @@ class FireTimer(WireCommand, frozen=True, array_like=True, gc=False, tag="due"):
     due_us: Id
     what: Literal["switch", "expiry", "triggers", "auction"] = "switch"
     market_id: Id = 0
+    enter_max: Id = 0
 
 
 class DueKind(Kind[FireTimer]):
@@ -39,8 +41,10 @@ class DueKind(Kind[FireTimer]):
         if command.what == "auction":
             end = EndAuction(command.market_id, command.due_us, given.time_us)
             return [Step(end, terms)]
-        kind = Expire if command.what == "expiry" else Continue
-        return [Step(kind(command.market_id, given.time_us), terms)]
+        if command.what == "expiry":
+            return [Step(Expire(command.market_id, given.time_us), terms)]
+        go_on = Continue(command.market_id, given.time_us, command.enter_max or None)
+        return [Step(go_on, terms)]
 
     def afterwards(self, command: FireTimer, given: Given) -> list[FireSwitch]:
         """Return what ends the switch."""

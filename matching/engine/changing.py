@@ -58,7 +58,7 @@ def go_on(market: Market, command: Continue) -> list[Event]:
     market.keep()
     events: list[Event] = []
     _end_what_is_closed(market, events, time_us=command.time_us)
-    follow(market, events, time_us=command.time_us)
+    follow(market, events, time_us=command.time_us, enter_max=command.enter_max)
     market.tell_touched(events)
     return events
 

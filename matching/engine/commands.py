@@ -95,10 +95,14 @@ class Expire(msgspec.Struct, frozen=True, gc=False):
 
 
 class Continue(msgspec.Struct, frozen=True, gc=False):
-    """Go on with what was too much for one command: triggered orders, or a closing market's."""
+    """Go on with what was too much for one command: triggered orders, or a closing market's.
+
+    ``enter_max``: how many may enter by it; None: as many as by any command.
+    """
 
     market_id: int
     time_us: int
+    enter_max: int | None = None
 
 
 class SetProtection(msgspec.Struct, frozen=True, gc=False):

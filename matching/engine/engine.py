@@ -154,6 +154,10 @@ class Engine:
         market = self._markets.get(market_id)
         return None if market is None else market.order_by_client_id(account_id, client_order_id)
 
+    def count_of(self, account_id: int) -> int:
+        """Return how many open orders an account has in all markets."""
+        return sum(market.count_of(account_id) for market in self._markets.values())
+
     def state_hash(self) -> str:
         """Return a fingerprint (SHA-256, hex) of everything the engine remembers."""
         return state_hash(self._markets.values(), self.switches)

@@ -20,8 +20,12 @@ from matching.engine.taking import end_taking, take
 CHAIN_MAX: Final = 64
 
 
-def follow(market: Market, events: list[Event], *, time_us: int) -> None:
+def follow(
+    market: Market, events: list[Event], *, time_us: int, enter_max: int | None = None
+) -> None:
     """Let lists and waiting orders take in what the command did, which ``events`` tell so far.
+
+    ``enter_max``: how many may enter, at most ``CHAIN_MAX``, which is meant by None.
 
     Nothing fires but in continuous trading; what the book did meanwhile is looked at then.
     """
@@ -30,7 +34,7 @@ def follow(market: Market, events: list[Event], *, time_us: int) -> None:
         return
     sequence_before = triggers.sequence
     looked = _look(market, events, 0, time_us=time_us)
-    for _ in range(CHAIN_MAX):
+    for _ in range(CHAIN_MAX if enter_max is None else min(enter_max, CHAIN_MAX)):
         if not triggers.queue or market.phase != "continuous":
             break
         number = next(iter(triggers.queue))

@@ -84,9 +84,12 @@ class Market:
         """
         yield from self.bids.orders()
         yield from self.asks.orders()
-        if self.triggers.count:
-            waiting = (o for mine in self._by_account.values() for o in mine.values())
-            yield from sorted((o for o in waiting if o.trigger_state in WAITING), key=_age)
+        yield from self.triggers.orders()
+
+    def waiting(self) -> Iterator[Order]:
+        """Yield the orders that wait for a price, in no order that says anything."""
+        for mine in self._by_account.values():
+            yield from (order for order in mine.values() if order.trigger_state in WAITING)
 
     def depth(self, side: Side, levels_max: int | None = None) -> list[tuple[int, int]]:
         """Return (price_ticks, lots) of a side's best levels, best first; all by default."""
@@ -291,12 +294,7 @@ class Market:
         """Let the orders that wait stand as their own fields say; forget what was touched."""
         self._totals_before.clear()
         if self.triggers.is_damaged:
-            self.triggers.restore(
-                order
-                for mine in self._by_account.values()
-                for order in mine.values()
-                if order.trigger_state in WAITING
-            )
+            self.triggers.restore(self.waiting())
 
     def restore(self, before: MarketBefore) -> None:
         """Take back rules, phase and counters."""

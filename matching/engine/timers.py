@@ -54,6 +54,16 @@ class Expiries:
         next_us = self.next_us()
         return self._heap[0][1] if next_us is not None and next_us <= time_us else None
 
+    def count_due(self, time_us: int, *, at_most: int) -> int:
+        """Return how many orders end by now, as far as one cares; some may be gone since."""
+        heap, places, count = self._heap, [0], 0
+        while places and count < at_most:
+            place = places.pop()
+            if place < len(heap) and heap[place][0] <= time_us:  # else nothing below it is due
+                count += 1
+                places += [2 * place + 1, 2 * place + 2]
+        return count
+
 
 class Switches:
     """A shard's switches, in the order in which they are due: one an account and credential."""

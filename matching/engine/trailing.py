@@ -6,7 +6,7 @@ that is older has seen at least as high a price, so the marks fall from group to
 highest joins the latest ones to one group.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
@@ -38,7 +38,7 @@ class Group:
         """Let an order not trail any more."""
         del self.orders[order.order_id]
         distances, distance = self._distances(order)
-        distances.remove((distance, order.order_id))
+        del distances[bisect_left(distances, (distance, order.order_id))]
 
     def join(self, other: "Group") -> None:
         """Take over the orders of a later group."""

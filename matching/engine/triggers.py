@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from matching.engine.events import Event, OrderShifted, TrailMoved
-from matching.engine.orders import Order, OrderTerms
+from matching.engine.orders import WAITING, Order, OrderTerms
 from matching.engine.rules import MarketSnapshot, Reference, TrailMark
 from matching.engine.trailing import Group, Trail
 from matching.engine.undo import TrailName, UndoLog
@@ -96,7 +96,8 @@ class Triggers:
     """All orders of a market that wait, and those whose turn is to come."""
 
     __slots__ = (
-        *("_log", "_market", "_trails", "_waiting", "count", "is_damaged", "queue", "sequence"),
+        *("_by_age", "_log", "_market", "_trails", "_waiting"),
+        *("count", "is_damaged", "queue", "sequence"),
     )
 
     def __init__(self, market: "Market", snapshot: MarketSnapshot, log: UndoLog) -> None:
@@ -107,6 +108,8 @@ class Triggers:
         # Whether ``restore`` is to follow on what was taken back.
         self.is_damaged = False
         self.queue: dict[int, Order] = {}
+        # All that wait, the youngest first, and some that did: sorted anew once one is added.
+        self._by_age: list[Order] | None = None
         self._waiting = {watch: Waiting(watch[1]) for watch in WATCHES}
         self._trails = {watch: Trail(watch[1]) for watch in WATCHES}
         for mark in snapshot.trails:
@@ -120,10 +123,25 @@ class Triggers:
             for number, price_ticks in self._trails[watch].marks()
         )
 
+    def orders(self) -> Iterator[Order]:
+        """Yield the orders that wait, by their ids."""
+        if not self.count:
+            return
+        if self._by_age is None:
+            self._by_age = sorted(self._market.waiting(), key=_age, reverse=True)
+        by_age = self._by_age
+        while by_age and not self._waits(by_age[-1]):
+            by_age.pop()
+        yield from (order for order in reversed(by_age) if self._waits(order))
+
+    def _waits(self, order: Order) -> bool:
+        return order.trigger_state in WAITING and self._market.order(order.order_id) is order
+
     # --- who waits --------------------------------------------------------------------------------
 
     def add(self, order: Order, events: list[Event]) -> None:
         """Let a new order wait; one that begins to trail at once does so from its price of now."""
+        self._by_age = None
         self.count += 1
         self.begin(order, events)
 
@@ -146,6 +164,7 @@ class Triggers:
 
     def load(self, order: Order) -> None:
         """Put an order where its fields say that it waits."""
+        self._by_age = None
         state = order.trigger_state
         reference = reference_of(order.terms)
         if state == "queued":
@@ -271,6 +290,7 @@ class Triggers:
     def restore(self, waiting: Iterable[Order]) -> None:
         """Let exactly these orders wait, as their fields say, from the marks that there are."""
         self.is_damaged = False
+        self._by_age = None
         self.count = 0
         self.queue = {}
         self._waiting = {watch: Waiting(watch[1]) for watch in WATCHES}

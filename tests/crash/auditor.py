@@ -3,7 +3,7 @@
 Started with the exchange's environment as ``python -m tests.crash.auditor``; for each line on
 stdin it proves the books once and answers with a line of JSON: what ``reconcile`` finds, what
 ``verify_journal`` finds (a fresh engine fed with the journal, and one rebuilt from the tables),
-and the books that the tables hold.
+and the books that the tables hold. A line of JSON, ``[symbol, rules]``, changes a market instead.
 """
 
 import json
@@ -21,8 +21,10 @@ from django.db import close_old_connections, connection  # noqa: E402
 
 from matching.markets.selectors import list_shard_ids  # noqa: E402
 from matching.reconcile import reconcile  # noqa: E402
+from matching.services import change_market  # noqa: E402
 from matching.worker.connection import connect  # noqa: E402
 from matching.worker.replay import verify_shard  # noqa: E402
+from tests.actors import SYSTEM  # noqa: E402
 
 # Levels of the orders in the book as all may see them, best first, and the sequence that stands
 # with them: one snapshot.
@@ -63,15 +65,21 @@ def audit() -> dict[str, Any]:
     }
 
 
+def change(symbol: str, rules: dict[str, Any]) -> dict[str, Any]:
+    """Change rules of a market, as an operator would."""
+    change_market(by=SYSTEM, symbol=symbol, **rules)
+    return {"breaks": []}
+
+
 def _plain(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def main() -> None:
     """Answer one line for each line, until stdin ends."""
-    for _ in sys.stdin:
+    for line in sys.stdin:
         try:
-            answer = audit()
+            answer = audit() if line == "\n" else change(*json.loads(line))
         except Exception as error:
             answer = {"breaks": [f"the audit failed: {error!r}"], "commands": 0, "books": {}}
         sys.stdout.write(json.dumps(answer) + "\n")

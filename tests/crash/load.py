@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+from tests.crash.acts import Act, act_of
 from tests.crash.http_client import HttpClient, Unanswered
 from tests.crash.kinds import vary
 from tests.crash.notes import Notes, OrderTold, TradeTold
@@ -30,6 +31,8 @@ REPEATS_MAX: Final = 400
 THINK_S: Final = (0.01, 0.09)
 OPEN_KEPT_MAX: Final = 200
 NOT_QUEUED: Final = 503
+# What may be said of an order, whatever is killed: who asks cannot know better.
+REFUSALS: Final = ("insufficient_balance", "order_not_open", "invalid_order", "market_halted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,12 @@ class MarketPlan:
     base: str
     quote: str
 
-    def price(self, draw: random.Random) -> str:
-        """Return a price within 12 ticks of the middle: about a third of the orders trade."""
-        return str(self.middle + draw.randint(-12, 12) * self.tick)
+    def price(self, draw: random.Random, away: int = 0) -> str:
+        """Return a price within 12 ticks of the middle: about a third of the orders trade.
+
+        ``away``: so many ticks further from there.
+        """
+        return str(self.middle + (draw.randint(-12, 12) + away) * self.tick)
 
     def quantity(self, draw: random.Random) -> str:
         """Return one to nine lots."""
@@ -90,13 +96,16 @@ class Trader:
 
     # Whether cancels and amendments take an idempotency key, so that they may be repeated.
     has_keys = True
+    is_socket = False
 
     def __init__(self, shared: Shared, account: str, seed: int) -> None:
         self.shared = shared
         self.account = account
         self.draw = random.Random(seed)
         self.is_idle = True
-        self.open: deque[tuple[str, str]] = deque(maxlen=OPEN_KEPT_MAX)  # order id, market
+        # Order id, market, and whether it waits for a price.
+        self.open: deque[tuple[str, str, bool]] = deque(maxlen=OPEN_KEPT_MAX)
+        self.lists: deque[str] = deque(maxlen=OPEN_KEPT_MAX)
 
     async def run(self) -> None:
         """Trade until the load ends; between operations the gate may hold."""
@@ -107,8 +116,10 @@ class Trader:
             kind = self.draw.random()
             if self.open and kind < 0.3:
                 await self._cancel()
-            elif self.open and kind < 0.36:
+            elif self.open and kind < 0.38:
                 await self._amend()
+            elif kind < 0.55:
+                await self._act(act_of(self))
             else:
                 await self._place()
             await asyncio.sleep(self.draw.uniform(*THINK_S))
@@ -129,10 +140,14 @@ class Trader:
         """Send an amendment once."""
         raise NotImplementedError
 
+    async def send_act(self, act: Act, request_id: str) -> Answer:
+        """Send something else once."""
+        raise NotImplementedError
+
     # --- operations ---
 
     async def _place(self) -> None:
-        market = self.draw.choice(MARKETS)
+        market = self.draw_market()
         body: dict[str, Any] = {
             "user_id": self.account,
             "market": market.symbol,
@@ -150,7 +165,7 @@ class Trader:
         if answer is None or answer.status != 200:
             return
         order = answer.data["order"]
-        self._note(order)
+        self.note(order)
         own = int(order["id"])
         for trade in answer.data["trades"]:
             self.shared.notes.trades.append(
@@ -162,30 +177,41 @@ class Trader:
                     Decimal(trade["quantity"]),
                 )
             )
-        if order["status"] in ("New", "PartiallyFilled", "Pending"):
-            self.open.append((order["id"], market.symbol))
+
+    def draw_market(self) -> MarketPlan:
+        """Return one of the markets."""
+        return self.draw.choice(MARKETS)
 
     async def _cancel(self) -> None:
         place = self.draw.randrange(len(self.open))
-        order_id, _ = self.open[place]
+        order_id, _, _ = self.open[place]
         del self.open[place]
         key = f"x-{uuid.uuid4().hex}"
         answer = await self._to_the_end(
             lambda rid: self.send_cancel(order_id, key, rid), key if self.has_keys else None
         )
         if answer is not None and answer.status == 200:
-            self._note(answer.data)
+            self.note(answer.data)
 
     async def _amend(self) -> None:
-        order_id, symbol = self.open[self.draw.randrange(len(self.open))]
+        order_id, symbol, waits = self.open[self.draw.randrange(len(self.open))]
         market = next(market for market in MARKETS if market.symbol == symbol)
         key = f"a-{uuid.uuid4().hex}"
-        body = {"price": market.price(self.draw)}
+        body = {"stop_price" if waits else "price": market.price(self.draw)}
+        if self.draw.random() < 0.3:
+            body["quantity"] = market.quantity(self.draw)
         answer = await self._to_the_end(
             lambda rid: self.send_amend(order_id, body, key, rid), key if self.has_keys else None
         )
         if answer is not None and answer.status == 200:
-            self._note(answer.data["order"])
+            self.note(answer.data["order"])
+            self.shared.notes.amended[waits] += 1
+
+    async def _act(self, act: Act) -> None:
+        """Do something else, which may be repeated: by its key, or as it changes nothing twice."""
+        answer = await self._to_the_end(lambda rid: self.send_act(act, rid), act.key)
+        if answer is not None and answer.status == 200:
+            act.note(self, answer.data)
 
     async def _to_the_end(self, send: Send, key: str | None) -> Answer | None:
         """Repeat as far as is allowed; return the final answer, None where there is none."""
@@ -209,14 +235,18 @@ class Trader:
         return None
 
     def _refused(self, answer: Answer, key: str | None) -> None:
-        if answer.code in ("insufficient_balance", "order_not_open", "invalid_order"):
+        if answer.code in REFUSALS:
             if key is not None:
                 self.shared.notes.refused.append((self.account, key))
             return
         self.shared.unexpected.append(f"{answer.status} {answer.code}")
 
-    def _note(self, order: dict[str, Any]) -> None:
+    def note(self, order: dict[str, Any]) -> None:
+        """Note an order as it was told; one that is open may be cancelled and amended."""
         told = OrderTold.of(order)
+        if order["status"] in ("New", "PartiallyFilled", "Pending"):
+            waits = order["status"] == "Pending" and order["stop_price"] is not None
+            self.open.append((order["id"], order["market"], waits))
         self.shared.notes.orders.append(told)
         with self.shared.lock:
             self.shared.acknowledged.append((time.monotonic(), told.updated_at))
@@ -242,6 +272,10 @@ class HttpTrader(Trader):
     ) -> Answer:
         """PATCH /orders/:id."""
         return await self._send("PATCH", f"/api/v1/orders/{order_id}", body, request_id, key)
+
+    async def send_act(self, act: Act, request_id: str) -> Answer:
+        """Send it by its route."""
+        return await self._send(act.method, f"/api/v1{act.path}", act.body, request_id)
 
     async def _send(
         self,

@@ -5,11 +5,14 @@ acknowledgement and a doubled command and see it fail.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+# How long a worker that lives may take for what is due.
+ABOUT: Final = timedelta(seconds=2)
 CLOSED: Final = ("filled", "cancelled", "expired")
 STATUS: Final = {
     "New": "new",
@@ -65,6 +68,38 @@ class TradeTold:
     quantity: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class ListTold:
+    """A list of orders as an answer showed it; one that is done stays so."""
+
+    list_id: int
+    account: str
+    client_list_id: str | None
+    market: str
+    kind: str
+    order_ids: tuple[int, ...]
+    is_done: bool
+
+    @classmethod
+    def of(cls, shape: dict[str, Any]) -> "ListTold":
+        """Read an OrderList of the API."""
+        return cls(
+            int(shape["id"]),
+            shape["user_id"],
+            shape["client_list_id"],
+            shape["market"],
+            shape["kind"].lower(),
+            tuple(map(int, shape["order_ids"])),
+            shape["status"] == "Done",
+        )
+
+
+# What a row of lists says, in the same words.
+ListStored = ListTold
+# So many fills, and within so many milliseconds; None: nothing protects.
+Limits = tuple[int, int] | None
+
+
 @dataclass(slots=True)
 class Notes:
     """Everything that clients were told. Lists only grow."""
@@ -76,11 +111,19 @@ class Notes:
     # Ids of requests that were answered "nothing was queued" (503).
     not_queued: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
+    lists: list[ListTold] = field(default_factory=list)
+    # What protects an account in a market, and when everything of an account is to be cancelled
+    # (None: not any more), as was told last.
+    protections: dict[tuple[str, str], Limits] = field(default_factory=dict)
+    timers: dict[str, str | None] = field(default_factory=dict)
+    # How many amendments were told of orders that waited for a price, and of others.
+    amended: Counter[bool] = field(default_factory=Counter)
 
     @property
     def acknowledged(self) -> int:
         """How many things the tables must hold."""
-        return len(self.orders) + len(self.trades)
+        kept = len(self.lists) + len(self.protections) + len(self.timers)
+        return len(self.orders) + len(self.trades) + kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +162,15 @@ class Stored:
     # How many applied journal rows there are for a key, and for a request's id.
     applied_by_key: Counter[tuple[str, str]] = field(default_factory=Counter)
     applied_by_request: Counter[str] = field(default_factory=Counter)
+    lists: dict[int, ListStored] = field(default_factory=dict)
+    protections: dict[tuple[str, str], Limits] = field(default_factory=dict)
+    # Moments as the API writes them: now, when timers are due, and when the oldest open order of an
+    # account was placed.
+    now: str = ""
+    timers: dict[str, str] = field(default_factory=dict)
+    oldest_open: dict[str, str] = field(default_factory=dict)
+    # Trades of an account with itself, as auctions have them.
+    self_trades: set[tuple[str, int]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -141,7 +193,11 @@ def find_faults(notes: Notes, stored: Stored) -> Faults:
     for trade in notes.trades:
         if reason := _trade_fault(trade, stored.trades.get((trade.market, trade.sequence))):
             faults.lost.append(f"trade {trade.sequence} of {trade.market}: {reason}")
+    faults.lost += _lost_lists(notes, stored)
+    faults.lost += _lost_protections(notes, stored)
+    faults.lost += _lost_timers(notes, stored)
     faults.doubled += _doubled_orders(stored.orders.values())
+    faults.doubled += _doubled_lists(stored.lists.values())
     for account, key in notes.refused:
         if stored.applied_by_key[(account, key)]:
             faults.doubled.append(f"key {key}: told as refused, and took effect")
@@ -183,6 +239,51 @@ def _trade_fault(told: TradeTold, row: TradeStored | None) -> str:
     if told.order_id not in (row.maker_order_id, row.taker_order_id):
         return f"order {told.order_id} is no party of it"
     return ""
+
+
+def _lost_lists(notes: Notes, stored: Stored) -> Iterator[str]:
+    for told in notes.lists:
+        row = stored.lists.get(told.list_id)
+        if row is None:
+            yield f"list {told.list_id}: told, and not in the tables"
+        elif replace(row, is_done=told.is_done) != told:
+            yield f"list {told.list_id}: told {told}, stored {row}"
+        elif told.is_done and not row.is_done:
+            yield f"list {told.list_id}: told done, and goes on"
+
+
+def _lost_protections(notes: Notes, stored: Stored) -> Iterator[str]:
+    for name, limits in notes.protections.items():
+        found = stored.protections.get(name)
+        if found != limits:
+            yield f"protection of {name}: told {limits}, stored {found}"
+
+
+def _lost_timers(notes: Notes, stored: Stored) -> Iterator[str]:
+    """Hold timers against the moment of reading; what is due about then may be either way."""
+    for account, due in notes.timers.items():
+        found, oldest = stored.timers.get(account), stored.oldest_open.get(account)
+        if due is None or _is_long_before(due, stored.now):
+            if found is not None:
+                yield f"timer of {account}: told {due}, stored {found}"
+            if due is not None and oldest is not None and oldest < due:
+                yield f"timer of {account}: an order of {oldest} is open, all went at {due}"
+        elif _is_long_before(stored.now, due) and found != due:
+            yield f"timer of {account}: told {due}, stored {found}"
+
+
+def _is_long_before(earlier: str, later: str) -> bool:
+    apart = datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
+    return apart > ABOUT
+
+
+def _doubled_lists(rows: Iterable[ListStored]) -> list[str]:
+    counts = Counter((row.account, row.client_list_id) for row in rows if row.client_list_id)
+    return [
+        f"client list id {name} of {account}: {count} lists"
+        for (account, name), count in counts.items()
+        if count > 1
+    ]
 
 
 def _doubled_orders(rows: Iterable[OrderStored]) -> list[str]:

@@ -9,19 +9,33 @@ from typing import Any, Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from tests.crash.acts import Act
 from tests.crash.load import ANSWER_WAIT_S, Answer, Shared, Trader
 from tests.crash.notes import TradeTold
 
 CONNECT_WAIT_S: Final = 3.0
+SET_UP: Final = ("authenticate", "subscribe", "cancelOnDisconnect")
 
 
 class SocketTrader(Trader):
     """Trades over one connection, made anew when it breaks."""
 
     has_keys = False
+    is_socket = True
 
-    def __init__(self, shared: Shared, account: str, seed: int, *, url: str, token: str) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        account: str,
+        seed: int,
+        *,
+        url: str,
+        token: str,
+        cancels_on_disconnect: bool,
+    ) -> None:
         super().__init__(shared, account, seed)
+        # Whether each of its connections has everything cancelled at its end.
+        self.cancels_on_disconnect = cancels_on_disconnect
         self._url = url
         self._token = token
         self._connection: ClientConnection | None = None
@@ -42,6 +56,10 @@ class SocketTrader(Trader):
     ) -> Answer:
         """Send amendOrder, which takes no key."""
         return await self._send("amendOrder", {"order_id": order_id, **body})
+
+    async def send_act(self, act: Act, request_id: str) -> Answer:
+        """Send it by its method."""
+        return await self._send(act.call, act.params or act.body or {})
 
     async def run(self) -> None:
         """Trade; close the connection at the end."""
@@ -70,6 +88,8 @@ class SocketTrader(Trader):
             self._reader = asyncio.create_task(self._read(connection))
             await self._call(connection, "authenticate", {"token": self._token})
             await self._call(connection, "subscribe", {"channel": "fills"})
+            if self.cancels_on_disconnect:
+                await self._call(connection, "cancelOnDisconnect", {"enabled": True})
         return self._connection
 
     async def _call(
@@ -83,7 +103,7 @@ class SocketTrader(Trader):
             answer = await reply
         finally:
             self._waiting.pop(name, None)
-        if "error" in answer and method in ("authenticate", "subscribe"):
+        if "error" in answer and method in SET_UP:
             raise ConnectionError(str(answer["error"]))
         return answer
 

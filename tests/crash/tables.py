@@ -9,7 +9,9 @@ from typing import Any, Final
 import psycopg
 
 from matching.commands import decode_command
-from tests.crash.notes import OrderStored, OrderTold, Stored, TradeStored
+from matching.commands.due import FireTimer
+from tests.crash.notes import ListStored, OrderStored, OrderTold, Stored, TradeStored
+from tests.crash.standing import CONNECTIONS_FROM
 from tests.exchange import Exchange
 
 PAGE: Final = 500
@@ -22,6 +24,31 @@ _ORDERS: Final = (
 _TRADES: Final = (
     "SELECT m.symbol, t.sequence, t.maker_order_id, t.taker_order_id, t.price, t.quantity"
     " FROM matching_trade t JOIN matching_market m ON m.id = t.market_id"
+)
+_LISTS: Final = (
+    "SELECT l.id, a.public_id::text, l.client_list_id, m.symbol, l.kind,"
+    " array(SELECT c.order_id FROM matching_orderconditions c WHERE c.list_id = l.id ORDER BY 1),"
+    " l.done_at IS NOT NULL FROM matching_orderlist l"
+    " JOIN accounts_account a ON a.id = l.account_id JOIN matching_market m ON m.id = l.market_id"
+)
+_PROTECTIONS: Final = (
+    "SELECT a.public_id::text, m.symbol, p.fills_max, p.window_ms FROM matching_protection p"
+    " JOIN accounts_account a ON a.id = p.account_id JOIN matching_market m ON m.id = p.market_id"
+)
+_MOMENT: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_NOW: Final = f"SELECT {_MOMENT.format('clock_timestamp()')}"
+_TIMERS: Final = (
+    f"SELECT a.public_id::text, {_MOMENT.format('s.due_at')} FROM matching_switch s"
+    f" JOIN accounts_account a ON a.id = s.account_id WHERE s.key_id < {CONNECTIONS_FROM}"
+)
+_SELF_TRADES: Final = (
+    "SELECT m.symbol, t.sequence FROM matching_trade t JOIN matching_market m ON m.id = t.market_id"
+    " WHERE t.maker_account_id = t.taker_account_id"
+)
+_OLDEST_OPEN: Final = (
+    f"SELECT a.public_id::text, {_MOMENT.format('min(o.created_at)')} FROM matching_order o"
+    " JOIN accounts_account a ON a.id = o.account_id"
+    " WHERE o.status IN ('new', 'partially_filled') GROUP BY 1"
 )
 _JOURNAL: Final = (
     "SELECT c.sequence, a.public_id::text, c.request_id, c.body FROM matching_command c"
@@ -38,6 +65,8 @@ class Tables:
         self._last_sequence = 0
         self._by_key: Counter[tuple[str, str]] = Counter()
         self._by_request: Counter[str] = Counter()
+        # How often the worker did what was due, by what that was.
+        self.due: Counter[str] = Counter()
 
     def read(self) -> Stored:
         """Return everything that the tables hold."""
@@ -49,10 +78,28 @@ class Tables:
                 self._last_sequence = sequence
                 if request_id:  # the demo's own set-up has none
                     self._by_request[request_id] += 1
-                key = getattr(decode_command(bytes(body)), "key", None)
+                command = decode_command(bytes(body))
+                if isinstance(command, FireTimer):
+                    self.due[command.what] += 1
+                key = getattr(command, "key", None)
                 if key is not None:
                     self._by_key[(account, key.strip())] += 1
-        return Stored(orders, trades, self._by_key, self._by_request)
+            stored = Stored(orders, trades, self._by_key, self._by_request)
+            _read_more(connection, stored)
+        return stored
+
+
+def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:
+    """Read lists, protections and timers; the moment of reading first."""
+    (row,) = connection.execute(_NOW)
+    stored.now = row[0]
+    for list_id, *named, order_ids, is_done in connection.execute(_LISTS):
+        stored.lists[list_id] = ListStored(list_id, *named, tuple(order_ids), is_done)
+    for account, market, *limits in connection.execute(_PROTECTIONS):
+        stored.protections[account, market] = (limits[0], limits[1])
+    stored.timers = dict(connection.execute(_TIMERS).fetchall())
+    stored.self_trades = set(connection.execute(_SELF_TRADES).fetchall())
+    stored.oldest_open = dict(connection.execute(_OLDEST_OPEN).fetchall())
 
 
 class Api:

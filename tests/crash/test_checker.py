@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.crash.notes import (
+    ListTold,
     Notes,
     OrderStored,
     OrderTold,
@@ -14,6 +15,7 @@ from tests.crash.notes import (
     TradeTold,
     find_faults,
 )
+from tests.crash.standing import Standing, find_left
 
 TOLD = OrderTold(
     1, "ann", "a", "BTC/USD", "buy", Decimal(10), Decimal(2), Decimal(1), "partially_filled", ""
@@ -22,6 +24,10 @@ ROW = OrderStored(
     1, "ann", "a", "BTC/USD", "buy", Decimal(10), Decimal(2), Decimal(1), "partially_filled"
 )
 TRADE_TOLD = TradeTold("BTC/USD", 7, 1, Decimal(10), Decimal(1))
+LIST = ListTold(5, "ann", "pair", "BTC/USD", "oco", (6, 7), False)
+# What protects, until when a timer runs, and when it is read.
+LIMITS = (2, 60_000)
+NOW, DUE, PLACED = (f"2026-11-30T08:00:{second}.000000Z" for second in ("00", "30", "10"))
 TRADE_ROW = TradeStored("BTC/USD", 7, 2, 1, Decimal(10), Decimal(1))
 
 
@@ -31,6 +37,10 @@ def honest() -> tuple[Notes, Stored]:
     stored = Stored(orders={1: ROW}, trades={("BTC/USD", 7): TRADE_ROW})
     stored.applied_by_key[("ann", "a")] = 1
     stored.applied_by_request["p"] = 1
+    notes.lists, stored.lists[5] = [LIST], LIST
+    notes.protections["ann", "BTC/USD"] = stored.protections["ann", "BTC/USD"] = LIMITS
+    notes.timers = {"ann": DUE, "bob": None}
+    stored.now, stored.timers, stored.oldest_open = NOW, {"ann": DUE}, {"ann": PLACED}
     return notes, stored
 
 
@@ -105,3 +115,100 @@ def test_what_was_refused_or_not_queued_and_took_effect_is_found() -> None:
     stored.applied_by_key[("ann", "r")] = 1
     stored.applied_by_request["q"] = 1
     assert len(find_faults(notes, stored).doubled) == 2
+
+
+# --- lists, protections and timers ----------------------------------------------------------------
+
+
+def test_a_lost_list_is_found() -> None:
+    notes, stored = honest()
+    del stored.lists[5]
+    assert find_faults(notes, stored).lost == ["list 5: told, and not in the tables"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replace(LIST, account="bob"),
+        replace(LIST, client_list_id="other"),
+        replace(LIST, market="ETH/USD"),
+        replace(LIST, kind="oto"),
+        replace(LIST, order_ids=(6,)),
+        replace(LIST, order_ids=(6, 8)),
+    ],
+)
+def test_a_list_that_is_another_is_found(row: ListTold) -> None:
+    notes, stored = honest()
+    stored.lists[5] = row
+    assert len(find_faults(notes, stored).lost) == 1
+
+
+def test_a_list_that_is_done_may_not_go_on() -> None:
+    notes, stored = honest()
+    stored.lists[5] = replace(LIST, is_done=True)
+    assert not find_faults(notes, stored)
+    notes.lists.append(replace(LIST, is_done=True))
+    assert not find_faults(notes, stored)
+    stored.lists[5] = LIST
+    assert find_faults(notes, stored).lost == ["list 5: told done, and goes on"]
+
+
+def test_a_second_list_of_a_client_list_id_is_found() -> None:
+    notes, stored = honest()
+    stored.lists[8] = replace(LIST, list_id=8, order_ids=(9, 10))
+    assert find_faults(notes, stored).doubled == ["client list id pair of ann: 2 lists"]
+
+
+@pytest.mark.parametrize("found", [None, (3, 60_000), (2, 500)])
+def test_a_lost_protection_is_found(found: tuple[int, int] | None) -> None:
+    notes, stored = honest()
+    if found is None:
+        del stored.protections["ann", "BTC/USD"]
+    else:
+        stored.protections["ann", "BTC/USD"] = found
+    assert len(find_faults(notes, stored).lost) == 1
+
+
+def test_a_protection_that_was_taken_away_may_not_stay() -> None:
+    notes, stored = honest()
+    notes.protections["ann", "BTC/USD"] = None
+    assert len(find_faults(notes, stored).lost) == 1
+
+
+def test_a_lost_timer_is_found_before_it_is_due() -> None:
+    notes, stored = honest()
+    stored.timers = {}
+    assert len(find_faults(notes, stored).lost) == 1
+    stored.timers = {"ann": PLACED}
+    assert len(find_faults(notes, stored).lost) == 1
+
+
+def test_a_timer_that_was_ended_may_not_stay() -> None:
+    notes, stored = honest()
+    stored.timers["bob"] = DUE
+    assert len(find_faults(notes, stored).lost) == 1
+
+
+def test_a_timer_that_did_not_fire_or_left_an_order_is_found() -> None:
+    notes, stored = honest()
+    stored.now = "2026-11-30T08:01:00.000000Z"
+    stored.oldest_open = {"ann": stored.now}
+    assert len(find_faults(notes, stored).lost) == 1
+    stored.timers = {}
+    assert not find_faults(notes, stored)
+    stored.oldest_open = {"ann": PLACED}
+    assert len(find_faults(notes, stored).lost) == 1
+
+
+# --- what the clock should have done --------------------------------------------------------------
+
+
+def test_nothing_is_left_where_all_was_done() -> None:
+    assert find_left(Standing()) == []
+
+
+@pytest.mark.parametrize("name", ["switches", "auctions", "orders", "queued", "tripped"])
+def test_what_should_not_stand_any_more_is_found(name: str) -> None:
+    (text,) = find_left(Standing(**{name: [(7,)]}))
+    assert text.startswith(name)
+    assert "(7,)" in text

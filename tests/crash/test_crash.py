@@ -12,19 +12,23 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 
+from api.v1.socket.switches import SWITCH_MS
 from tests.crash.kills import Killer, moment
 from tests.crash.load import MARKETS, HttpTrader, Load, Shared, Trader
 from tests.crash.notes import Faults, Notes, find_faults
 from tests.crash.socket_trader import SocketTrader
+from tests.crash.standing import find_left, read_standing
 from tests.crash.tables import Api, Tables
-from tests.exchange import Exchange
+from tests.exchange import Exchange, NotInTime, wait_until
 
 KILLS: Final = int(os.environ.get("ZAVORA_CRASH_KILLS", "6"))
 SEED: Final = int(os.environ.get("ZAVORA_CRASH_SEED") or random.SystemRandom().randrange(10**6))
@@ -37,8 +41,34 @@ ACKNOWLEDGED_AGAIN_MAX_S: Final = 60.0
 BEFORE_KILL_S: Final = (0.2, 1.2)
 AFTER_RECOVERY_S: Final = 0.4
 FEED_CATCHES_UP_MAX_S: Final = 15.0
+# What is due is done at once; so much is for a machine that is busy.
+DUE_DONE_MAX_S: Final = 10.0
+# Before how many kills an operator lets a market gather an auction, and how long it lasts: it is
+# half filled then, and ends by the worker's clock.
+AUCTIONS_SHARE: Final = 0.6
+AUCTION_S: Final = (2, 5)
+# A market that stops into an auction by itself where a trade would be too far from the last one.
+COLLARED: Final = "ETH/USD"
+COLLAR: Final[dict[str, Any]] = {"dynamic_collar_ppm": 1_500, "interruption_s": 2}
+# When there is something of every kind in a run.
+KILLS_OF_EVERY_KIND: Final = 12
 # A fill is pushed after its commit: it may be noted only after the check that follows.
 FILLS_LATE_MAX_S: Final = 60.0
+
+_ENDED: Final = "matching_order WHERE reason ="
+MET: Final = {
+    "oco": "matching_orderlist WHERE kind = 'oco'",
+    "oto": "matching_orderlist WHERE kind = 'oto'",
+    "otoco": "matching_orderlist WHERE kind = 'otoco'",
+    "ended by their list": f"{_ENDED} 'list'",
+    "ended by a protection": f"{_ENDED} 'protection'",
+    "over in time": f"{_ENDED} 'time_over'",
+    "entered at their turn": "matching_orderconditions WHERE trigger_state = 'triggered'",
+    "icebergs": "matching_orderconditions WHERE display_quantity IS NOT NULL",
+    "trailing": "matching_orderconditions WHERE trail_bps IS NOT NULL",
+    "traded in auctions": "matching_trade WHERE is_auction",
+    "amended": "matching_command WHERE kind = 'amend' AND outcome = 'applied'",
+}
 
 
 @dataclass
@@ -48,6 +78,9 @@ class Report:
     faults: Faults = field(default_factory=Faults)
     waits_s: dict[str, list[float]] = field(default_factory=dict)
     audits: int = 0
+    auctions: int = 0
+    # How often the worker did what was due, by what that was.
+    due: Counter[str] = field(default_factory=Counter)
 
     def text(self, notes: Notes) -> str:
         """Return the table."""
@@ -68,6 +101,9 @@ class Report:
             f"  orders and amendments {len(notes.orders) - cancels}",
             f"  cancels {cancels}",
             f"  fills {len(notes.trades)}",
+            f"  lists {len(notes.lists)}, amendments of orders that waited {notes.amended[True]}",
+            f"  protections {len(notes.protections)}, timers {len(notes.timers)}",
+            f"auctions called {self.auctions}; done by the clock {dict(sorted(self.due.items()))}",
             f"refusals checked {len(notes.refused)}, answers 503 checked {len(notes.not_queued)}",
             f"answers by status {dict(sorted(notes.answers.items()))}",
             f"audits (reconcile, journal, books) {self.audits}",
@@ -91,9 +127,17 @@ class Auditor:
 
     def audit(self) -> dict[str, Any]:
         """Return what it finds now."""
+        return self._ask("")
+
+    def change(self, symbol: str, **rules: Any) -> None:
+        """Change rules of a market."""
+        answer = self._ask(json.dumps([symbol, rules]))
+        assert answer["breaks"] == []
+
+    def _ask(self, line: str) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("the auditor has no pipes")
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         while line := self._process.stdout.readline():
             if line.startswith("{"):  # other lines are log lines
@@ -132,6 +176,7 @@ class Checker:
     """Proves, while no client has anything under way, that all is as it was told."""
 
     def __init__(self, exchange: Exchange, auditor: Auditor, tokens: dict[str, str]) -> None:
+        self._exchange = exchange
         self._auditor = auditor
         self._accounts = list(tokens)
         self._tables = Tables(exchange)
@@ -139,10 +184,15 @@ class Checker:
         self._orders_seen = 0
         self._trades_seen = 0
         self._since = ""
+        self._self_trades: set[tuple[str, int]] = set()
 
     def check(self, notes: Notes, report: Report) -> None:
         """Compare notes, tables, API, journal and books; raises AssertionError."""
-        found = find_faults(notes, self._tables.read())
+        self.check_nothing_is_left()
+        stored = self._tables.read()
+        self._self_trades = stored.self_trades
+        found = find_faults(notes, stored)
+        report.due = self._tables.due
         report.faults.lost += found.lost
         report.faults.doubled += found.doubled
         assert not found, found
@@ -152,6 +202,19 @@ class Checker:
         self._check_books(audit["books"])
         report.audits += 1
 
+    def check_nothing_is_left(self) -> None:
+        """Whatever the clock should have done by now is done, though nobody asks for anything."""
+        left: list[str] = []
+
+        def is_done() -> bool:
+            left[:] = find_left(read_standing(self._exchange.database_url))
+            return not left
+
+        try:
+            wait_until(is_done, timeout_s=DUE_DONE_MAX_S, what="what was due")
+        except NotInTime:
+            pytest.fail("\n".join(left))
+
     def check_everything_by_api(self, notes: Notes, report: Report) -> None:
         """Compare all that was ever told with the whole history that the API shows."""
         self._orders_seen = self._trades_seen = 0
@@ -160,7 +223,13 @@ class Checker:
 
     def _check_api(self, notes: Notes, report: Report) -> None:
         """Compare what was told since the last check with what the API shows."""
-        fresh = Notes(notes.orders[self._orders_seen :], notes.trades[self._trades_seen :])
+        trades = [
+            told
+            for told in notes.trades[self._trades_seen :]
+            # Of an account's trade with itself its history shows one side.
+            if (told.market, told.sequence) not in self._self_trades
+        ]
+        fresh = Notes(notes.orders[self._orders_seen :], trades)
         since_order = min((told.order_id for told in fresh.orders), default=0)
         shown = self._api.read(self._accounts, since_order=since_order, since_time=self._since)
         found = find_faults(fresh, shown)
@@ -187,6 +256,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     draw = random.Random(SEED)
     tokens = _accounts(crashing, HTTP_TRADERS + SOCKET_TRADERS)
     accounts = list(tokens)
+    leaving = accounts[-1]  # has everything cancelled when a connection ends
     seeds = [draw.randrange(2**32) for _ in accounts]
 
     def traders(shared: Shared) -> list[Trader]:
@@ -195,7 +265,14 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
             for account, seed in zip(accounts[:HTTP_TRADERS], seeds, strict=False)
         ]
         by_socket: list[Trader] = [
-            SocketTrader(shared, account, seed, url=f"{crashing.ws_url}/ws", token=tokens[account])
+            SocketTrader(
+                shared,
+                account,
+                seed,
+                url=f"{crashing.ws_url}/ws",
+                token=tokens[account],
+                cancels_on_disconnect=account == leaving,
+            )
             for account, seed in zip(accounts[HTTP_TRADERS:], seeds[HTTP_TRADERS:], strict=True)
         ]
         return by_http + by_socket
@@ -212,21 +289,15 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     try:
         with Load(traders) as load:
             checker = Checker(crashing, auditor, tokens)
+            auditor.change(COLLARED, **COLLAR)
             try:
                 for number, kind in enumerate(plan, start=1):
-                    killer.revive()
-                    load.go_on()
-                    time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
-                    began = time.monotonic()
-                    at = kinds[kind]()
-                    again = load.first_decided_after(at, timeout_s=ACKNOWLEDGED_AGAIN_MAX_S)
-                    report.waits_s[kind].append(again - began)
-                    time.sleep(AFTER_RECOVERY_S)  # so that several clients trade again
+                    again_s = _kill_one(crashing, draw, load, killer, kind, report)
                     load.pause()
                     checker.check(load.shared.notes, report)
                     with capsys.disabled():
                         print(  # noqa: T201
-                            f"{number:3} {kind:30} {again - began:6.2f} s to the next"
+                            f"{number:3} {kind:30} {again_s:6.2f} s to the next"
                             f" acknowledgement, {load.shared.notes.acknowledged} checked"
                         )
                 checker.check_everything_by_api(load.shared.notes, report)
@@ -240,5 +311,66 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
                     print(report.text(load.shared.notes))  # noqa: T201
             assert load.shared.unexpected == []
             assert load.shared.notes.acknowledged > 20 * KILLS
+        _check_the_end(crashing, leaving)
+        met = _what_was_met(crashing, report)
+        with capsys.disabled():
+            print(f"met {met}")  # noqa: T201
+        assert KILLS < KILLS_OF_EVERY_KIND or all(met.values()), met
     finally:
         auditor.close()
+
+
+def _kill_one(
+    exchange: Exchange, draw: random.Random, load: Load, killer: Killer, kind: str, report: Report
+) -> float:
+    """Kill something under load; return after how many seconds it was acknowledged again."""
+    killer.revive()
+    load.go_on()
+    report.auctions += _call_auction(exchange, draw)
+    time.sleep(draw.uniform(*BEFORE_KILL_S))  # the random moment
+    began = time.monotonic()
+    at = killer.kinds()[kind]()
+    again_s = load.first_decided_after(at, timeout_s=ACKNOWLEDGED_AGAIN_MAX_S) - began
+    report.waits_s[kind].append(again_s)
+    time.sleep(AFTER_RECOVERY_S)  # so that several clients trade again
+    return again_s
+
+
+def _call_auction(exchange: Exchange, draw: random.Random) -> bool:
+    """Let an operator put a market into an auction that ends by itself; tell whether it is in."""
+    if draw.random() > AUCTIONS_SHARE:
+        return False
+    symbol, seconds = draw.choice(MARKETS).symbol, str(draw.randint(*AUCTION_S))
+    called = exchange.try_manage("halt_market", symbol, "--phase", "auction", "--seconds", seconds)
+    return called.returncode == 0  # its own connection may be one that was killed
+
+
+def _check_the_end(exchange: Exchange, leaving: str) -> None:
+    """With the last connection, everything of who asked for that goes, and every switch."""
+
+    def is_over() -> bool:
+        with psycopg.connect(exchange.database_url) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM matching_switch), (SELECT count(*)"
+                " FROM matching_order o JOIN accounts_account a ON a.id = o.account_id"
+                " WHERE a.public_id = %s AND o.status IN ('new', 'partially_filled'))",
+                (leaving,),
+            ).fetchone()
+        return row == (0, 0)
+
+    wait_until(
+        is_over, timeout_s=SWITCH_MS / 1_000 + DUE_DONE_MAX_S, what="the end of all switches"
+    )
+
+
+def _what_was_met(exchange: Exchange, report: Report) -> dict[str, int]:
+    """Return how often there was what: a run without it would show nothing of it."""
+    with psycopg.connect(exchange.database_url) as connection:
+        met = {
+            what: connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
+            for what, rows in MET.items()
+        }
+    counts = {what: 0 if row is None else int(row[0]) for what, row in met.items()}
+    # Those that no operator called.
+    counts["interruptions"] = max(0, report.due["auction"] - report.auctions)
+    return counts | {f"{what} due": report.due[what] for what in ("switch", "expiry", "auction")}

@@ -297,6 +297,8 @@ class CommandMaker:
             market = self.naive.markets.get(market_id)
             due_us = market.auction_ends if market else None
             return EndAuction(market_id, due_us or self.time_us, self.time_us)
+        if kind is Continue:
+            return Continue(market_id, self.time_us, self.random.choice((None, 1, 2, 70)))
         return kind(market_id, self.time_us)
 
     def owner_of(self, account_id: int) -> int:

@@ -37,6 +37,7 @@ from tests.property.naive_checks import (
     check_protection,
 )
 from tests.property.naive_matching import (
+    CHAIN,
     begin_trailing,
     close,
     follow,
@@ -98,6 +99,8 @@ class NaiveExchange(NaiveAmending):
                 self.market(command.market_id)
                 outcome = Outcome()
                 self.end_closed(self.markets[command.market_id], outcome)
+                follow(self.markets[command.market_id], outcome.log, command.enter_max or CHAIN)
+                return outcome
             case SetProtection() | ResetProtection():
                 return self.set_protection(command)
             case ConfigureMarket():
@@ -332,8 +335,14 @@ class NaiveExchange(NaiveAmending):
         return order.price * order.quantity * rules.tick_lot_units
 
     def let_wait(self, market: NaiveMarket, order: NaiveOrder) -> Outcome:
+        seen = [(other, other.mark) for other in market.waiting()]
         self.wait(market, order)
-        self.check_funds(market, order, market.held(order))
+        try:
+            self.check_funds(market, order, market.held(order))
+        except RefusedError:
+            for other, mark in seen:  # who trails has seen no price of an order that is refused
+                other.mark = mark
+            raise
         market.orders.append(order)
         return Outcome(order=order, more_held=market.held(order))
 

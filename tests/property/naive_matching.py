@@ -128,10 +128,10 @@ def rehearse(market: NaiveMarket, taker: NaiveOrder) -> NaiveOrder:
 # --- triggers -------------------------------------------------------------------------------------
 
 
-def follow(market: NaiveMarket, log: Log) -> None:
+def follow(market: NaiveMarket, log: Log, enter_max: int = CHAIN) -> None:
     """Let orders enter whose price was reached, one after the other."""
     looked = look(market, log, 0)
-    for _ in range(CHAIN):
+    for _ in range(min(enter_max, CHAIN)):
         market.turns = [
             order for order in market.turns if order.waits == "turn" and order.status == "open"
         ]

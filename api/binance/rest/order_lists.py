@@ -33,7 +33,7 @@ from api.binance.words import errors, list_errors, list_reports
 from api.binance.words.errors import CompatError
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_traded, list_offered
-from api.orders import submit
+from api.orders import submit, told_after
 from api.transport.threads import in_thread, read_lasting
 from matching.commands.cancel import CancelOrder
 from matching.engine.orders import OPEN_STATUSES
@@ -101,7 +101,8 @@ async def cancel(params: Params, caller: Caller, account_pk: int, request_id: st
     found = await in_thread(find_named_list, params, account_pk, here, "listClientOrderId")
     if found is None or not await _cancel_one(found, name, request_id):
         raise errors.unknown_order_to_cancel()
-    (ended,) = await read_lasting(cancelled_lists, [found.state.id], account_pk, terms, name)
+    reading = read_lasting(cancelled_lists, [found.state.id], account_pk, terms, name)
+    (ended,) = await told_after(reading)
     return ended
 
 

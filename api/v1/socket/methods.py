@@ -225,7 +225,10 @@ async def _cancel_on_disconnect(session: Session, params: Any, trace_id: str) ->
     caller = await session.caller()
     caller.require(SCOPE_TRADE)
     caller.require_all_markets()
-    session.cancels_for = caller if enabled else None
+    if enabled:
+        await session.disconnect_switch(caller).turn_on(request_id=trace_id)
+    elif session.switch is not None:
+        await session.switch.turn_off(request_id=trace_id)
     return {"enabled": enabled}
 
 

@@ -32,7 +32,7 @@ from api.transport.websocket import address_of
 from api.v1.socket.closing import CREDENTIAL_ENDED
 from api.v1.socket.codec import V1, subscription_id
 from api.v1.socket.private import PRIVATE_CHANNELS, V1_ACCOUNTS, PrivateStreams
-from api.v1.socket.switches import Switches, cancel_everything
+from api.v1.socket.switches import DisconnectSwitch
 from marketdata.feed.feed import Feed, Message, Topic
 from zavora.foundation.errors import Forbidden, NotFound, RateLimited, Unauthorized, ZavoraError
 
@@ -79,8 +79,8 @@ class Session:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         self.ip = address_of(scope)
         self.feed = feed
-        # Whose orders are cancelled when the connection ends.
-        self.cancels_for: Caller | None = None
+        # What cancels all orders when the connection ends; None: it was never asked for.
+        self.switch: DisconnectSwitch | None = None
         self._scope = scope
         self._outbox = outbox
         self._authorization = _header(headers, b"authorization")
@@ -270,10 +270,14 @@ class Session:
         self._subscriptions.clear()
         self._private.end()
         self._watch.close()
-        if self.cancels_for is not None:
-            # With the accounts that the caller has by now.
-            caller = self._caller or self.cancels_for
-            web_process().part(Switches).run(cancel_everything(caller, why="disconnect"))
+        if self.switch is not None:
+            self.switch.fire()
+
+    def disconnect_switch(self, caller: Caller) -> DisconnectSwitch:
+        """Return the connection's switch: of the accounts that ``caller`` will have by then."""
+        if self.switch is None:
+            self.switch = DisconnectSwitch(lambda: self._caller or caller)
+        return self.switch
 
 
 # --- the handshake --------------------------------------------------------------------------------

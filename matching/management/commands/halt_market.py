@@ -15,12 +15,14 @@ class Command(ExampleCommand):
 
     help = (
         "Halt a market: orders rest, can be cancelled, and nothing trades. With --resume it trades"
-        " again, or is as its schedule says; --phase moves it to any other trading phase."
+        " again, or is as its schedule says; --phase moves it to any other trading phase, an auction"
+        " for so many --seconds."
     )
     examples = (
         "halt_market BTC/USD",
         "halt_market BTC/USD --resume",
         "halt_market BTC/USD --phase post_only",
+        "halt_market BTC/USD --phase auction --seconds 120",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,6 +33,9 @@ class Command(ExampleCommand):
             "--resume", action="store_true", help="trade again, or as its schedule says"
         )
         which.add_argument("--phase", choices=PHASES, help="any other phase")
+        parser.add_argument(
+            "--seconds", type=int, default=0, help="after how long an auction ends by itself"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change the phase and say so."""
@@ -39,8 +44,8 @@ class Command(ExampleCommand):
             if options["resume"]:
                 terms = resume_market(by=by, symbol=symbol)
             else:
-                phase = options["phase"] or "halted"
-                terms = set_market_phase(by=by, symbol=symbol, phase=phase)
+                phase, auction_s = options["phase"] or "halted", options["seconds"]
+                terms = set_market_phase(by=by, symbol=symbol, phase=phase, auction_s=auction_s)
         except ZavoraError as error:
             raise command_error(error) from error
         self.stdout.write(f"market {terms.symbol} is {terms.rules.phase}")

@@ -19,7 +19,7 @@ from matching.models import (
     Trade,
 )
 from matching.orders.selectors import get_order
-from matching.worker.due import RETRY_US
+from matching.worker.due import GO_ON_MAX, RETRY_US
 from tests.integration.matching.conditions_setup import (
     asking,
     assert_replays,
@@ -114,14 +114,15 @@ def test_a_chain_goes_on_after_a_kill_to_the_same_end(
     former.close()  # as if killed
     expire_lease()
     with driven_worker(clock_us=clock) as successor:
-        assert len(_waiting()) == CHAIN_MAX + 10
+        assert len(_waiting()) == CHAIN_MAX + 10 == 4 * GO_ON_MAX + 10
         assert successor.shard.pipeline.wait_ms(250) == 0
-        successor.fire_due()
+        for _ in range(4):
+            successor.fire_due()
         assert len(_waiting()) == 10
         successor.fire_due()
         assert _waiting() == []
         assert successor.shard.pipeline.wait_ms(250) == 250
-        assert [row for row in journal() if row[0] == "due"] == [DUE, DUE]
+        assert [row for row in journal() if row[0] == "due"] == [DUE] * 5
         # Each by its age, though not all by one command.
         rows = Trade.objects.order_by("sequence").exclude(price=10)
         takers = list(rows.values_list("taker_order_id", flat=True))

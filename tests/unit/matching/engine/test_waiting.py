@@ -286,6 +286,14 @@ def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
     assert desk.waiting() == ""
 
 
+def test_a_command_that_goes_on_may_let_fewer_enter_and_never_more():
+    desk = _desk_at(100, "buy 999 @ 99", f"{3 * CHAIN_MAX} x sell 1 market stop 99 #a")
+    desk.place("sell 1 @ 99")
+    for enter_max, entered in ((1, 1), (5, 5), (CHAIN_MAX + 1, CHAIN_MAX), (None, CHAIN_MAX - 6)):
+        events = desk.apply(Continue(MARKET_ID, desk.time_us, enter_max))
+        assert sum(isinstance(event, OrderTriggered) for event in events) == entered
+
+
 def test_ten_thousand_stops_that_set_each_other_off_enter_in_order_without_recursion():
     """Each is reached by the trade of the one before; 64 enter by a command."""
     desk = Desk(max_price_ticks=2 * CHAIN_LENGTH)
