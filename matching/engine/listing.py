@@ -38,6 +38,9 @@ def place_list(market: Market, command: PlaceList) -> list[Event]:
     refused = _check_together(places)
     if refused is not None:
         return [refused]
+    lists_max = market.rules.max_order_lists
+    if lists_max is not None and market.count_lists_of(command.account_id) >= lists_max:
+        return [checks.TOO_MANY_LISTS]
     held_units = _holds(market, places)
     if sum(held_units) > command.available_units:
         return [checks.BALANCE]

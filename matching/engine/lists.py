@@ -159,8 +159,11 @@ def _release(market: Market, legs: list[Order], events: list[Event], *, time_us:
     for leg in legs:
         market.keep_order(leg)
         if lots != leg.quantity_lots:
+            lots_before, trigger_ticks = leg.quantity_lots, leg.terms.conditions.trigger_ticks
             leg.quantity_lots = leg.remaining_lots = lots
-            events.append(OrderAmended(leg, 0, lots, 0, 0))
+            events.append(
+                OrderAmended(leg, 0, lots, 0, 0, leg.price_ticks, lots_before, trigger_ticks)
+            )
         leg.updated_us = time_us
     shift_hold(holder, lots * lot_units, events)
     for leg in legs:

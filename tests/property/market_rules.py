@@ -27,6 +27,9 @@ FIELDS = {
     "protection_ppm",
     "min_trail_bps",
     "max_trail_bps",
+    "max_order_lists",
+    "max_position",
+    "max_messages",
     "shard_id",
 }
 
@@ -60,6 +63,9 @@ _ODD: dict[str, st.SearchStrategy[Any]] = {
     "protection_ppm": st.sampled_from((0, 9_000_000, 9_000_001, -1)),
     "min_trail_bps": st.sampled_from((1, 2_000, 2_001, 0)),
     "max_trail_bps": st.sampled_from((10, 9_999, 10_000, 9)),
+    "max_order_lists": st.sampled_from((0, None, 10_000, 10_001, -1)),
+    "max_position": _FIGURE,
+    "max_messages": st.sampled_from((1, 1_000_000, 0, 1_000_001)),
 }
 
 

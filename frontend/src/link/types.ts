@@ -146,6 +146,9 @@ export interface Market {
   interruption_s: number;
   max_open_orders: number | null;
   max_trigger_orders: number | null;
+  max_order_lists: number | null;
+  max_position: string | null;
+  max_messages: number | null;
   max_iceberg_parts: number;
   trigger_protection: string;
   min_trail_bps: number;
