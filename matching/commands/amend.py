@@ -92,8 +92,9 @@ class AmendKind(Kind[AmendOrder]):
     def check(self, command: AmendOrder, given: Given, steps: list[Step], batch: Batch) -> None:
         """Raise Refused where more of the order could bring its account too much."""
         order, amend = batch.engine.order(command.order_id), steps[0].command
-        if order is not None and order.account_id == command.account_id:
-            check_amended(order, amend.quantity_lots, steps[0].terms, batch)  # type: ignore[union-attr]
+        if order is None or order.account_id != command.account_id or not isinstance(amend, Amend):
+            return
+        check_amended(order, amend.quantity_lots, steps[0].terms, batch)
 
     def is_watched(self, command: AmendOrder, step: Step, batch: Batch) -> bool:
         """Count what the order could bring, and what its fills could sum up to."""

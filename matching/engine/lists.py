@@ -42,6 +42,12 @@ def dearest_need(market: Market, legs: Sequence[Order]) -> int:
     return max((need_of(market, leg) for leg in legs), default=0)
 
 
+def count_of(market: Market, account_id: int) -> int:
+    """Return of how many lists an account has orders open."""
+    conditions = [order.terms.conditions for order in market.orders_of(account_id)]
+    return len({asked.list_id for asked in conditions if asked.leg is not None})
+
+
 def react(market: Market, new: Sequence[Event], events: list[Event], *, time_us: int) -> None:
     """Let lists take in what became of their orders, as ``new`` ones of the events tell it."""
     touched: dict[int, Order] = {}

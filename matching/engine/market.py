@@ -112,12 +112,6 @@ class Market:
         mine = self._by_account.get(account_id, {})
         return sum(order.trigger_state in WAITING for order in mine.values())
 
-    def count_lists_of(self, account_id: int) -> int:
-        """Return of how many lists an account has orders open."""
-        mine = self._by_account.get(account_id, {})
-        conditions = [order.terms.conditions for order in mine.values()]
-        return len({asked.list_id for asked in conditions if asked.leg is not None})
-
     def order_by_client_id(self, account_id: int, client_order_id: str) -> Order | None:
         """Return the account's open order of that client order id."""
         return self.by_client_id.get((account_id, client_order_id))

@@ -228,7 +228,13 @@ COMPAT_CALLERS: Final = (
     "nobody", "cookie", "unknown", "revoked", "expired", "elsewhere", "unsigned", "read", "trade",
     "withdraw", "limited", "other", "frozen", "unlimited", "viewer", "trader",
 )  # fmt: skip
+# What anybody may read there.
+_PUBLIC: Final = (
+    *("aggTrades", "avgPrice", "depth", "exchangeInfo", "historicalTrades", "klines", "ping"),
+    *("ticker/24hr", "ticker/bookTicker", "ticker/price", "time", "trades", "uiKlines"),
+)
 COMPAT: Final[Mapping[str, Rule]] = {
+    **{f"GET /api/v3/{name}": ANYBODY for name in _PUBLIC},
     "DELETE /api/v3/openOrders": TRADE,
     "DELETE /api/v3/order": TRADE,
     "DELETE /api/v3/orderList": TRADE,
@@ -236,14 +242,8 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /api/v3/account": READ,
     "GET /api/v3/account/commission": READ,
     "GET /sapi/v1/asset/tradeFee": READ,
-    "GET /api/v3/aggTrades": ANYBODY,
     "GET /api/v3/allOrders": READ,
     "GET /api/v3/allOrderList": READ,
-    "GET /api/v3/avgPrice": ANYBODY,
-    "GET /api/v3/depth": ANYBODY,
-    "GET /api/v3/exchangeInfo": ANYBODY,
-    "GET /api/v3/historicalTrades": ANYBODY,
-    "GET /api/v3/klines": ANYBODY,
     "GET /api/v3/myPreventedMatches": READ,
     "GET /api/v3/myTrades": READ,
     "GET /api/v3/openOrderList": READ,
@@ -251,14 +251,7 @@ COMPAT: Final[Mapping[str, Rule]] = {
     "GET /api/v3/order": READ,
     "GET /api/v3/order/amendments": READ,
     "GET /api/v3/orderList": READ,
-    "GET /api/v3/ping": ANYBODY,
     "GET /api/v3/rateLimit/order": READ,
-    "GET /api/v3/ticker/24hr": ANYBODY,
-    "GET /api/v3/ticker/bookTicker": ANYBODY,
-    "GET /api/v3/ticker/price": ANYBODY,
-    "GET /api/v3/time": ANYBODY,
-    "GET /api/v3/trades": ANYBODY,
-    "GET /api/v3/uiKlines": ANYBODY,
     "GET /sapi/v1/capital/config/getall": READ,
     "GET /sapi/v1/margin/allPairs": ANYBODY,
     "GET /sapi/v1/margin/isolated/allPairs": ANYBODY,
