@@ -19,8 +19,10 @@ import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
+import hummingbot
 from hummingbot.connector.exchange.binance import binance_constants
 from hummingbot.connector.exchange.binance.binance_exchange import BinanceExchange
 from hummingbot.core.clock import Clock, ClockMode
@@ -31,7 +33,9 @@ from hummingbot.core.event.events import MarketEvent
 READY_WAIT_S: Final = 60
 # The connector asks for what the stream did not tell of every ten seconds; what comes sooner was
 # told.
-TOLD_WITHIN_S: Final = 5.0
+TOLD_WITHIN_S: Final = 8.0
+# With its first warning the connector makes all of Hummingbot's application, to show it there.
+WARNED_WITHIN_S: Final = 90.0
 LOOKS_EVERY_S: Final = 0.02
 PRICE: Final = Decimal("1.1")
 MADE_HIGHER: Final = Decimal("1.2")
@@ -82,7 +86,13 @@ class Trader:
         """Return an order as the connector tracks it, or as it was before it was done with."""
         return self.connector._order_tracker.fetch_order(client_order_id=order_id)
 
-    async def state(self, order_id: str, *wanted: str, executed: str | None = None) -> None:
+    async def state(
+        self,
+        order_id: str,
+        *wanted: str,
+        executed: str | None = None,
+        wait_s: float = TOLD_WITHIN_S,
+    ) -> None:
         """Wait until an order is in a state, and has so much executed."""
 
         def reached() -> bool:
@@ -94,9 +104,12 @@ class Trader:
             )
 
         try:
-            await until(reached, f"{self.name}: {'/'.join(wanted)} {executed or ''}".strip())
+            what = f"{self.name}: {'/'.join(wanted)} {executed or ''}".strip()
+            await until(reached, what, wait_s)
         except LifeFailed as error:
-            raise LifeFailed(f"{error}; it is {self.order(order_id)}") from None
+            order = self.order(order_id)
+            now = None if order is None else (order.current_state, order.executed_amount_base)
+            raise LifeFailed(f"{error}; it is {now}") from None
 
     async def event(self, name: str, order_id: str) -> None:
         """Wait until the connector has told its listeners of an order."""
@@ -158,10 +171,6 @@ async def live(maker: Trader, taker: Trader) -> None:
 
     offer = taker.place(TradeType.SELL, OrderType.LIMIT_MAKER, "10", MADE_HIGHER)
     await taker.state(offer, "OPEN")
-    refused = maker.place(TradeType.BUY, OrderType.LIMIT_MAKER, "10", MADE_HIGHER)
-    await maker.state(refused, "FAILED")
-    await maker.event("MarketOrderFailureEvent", refused)
-
     taken = maker.place(TradeType.BUY, OrderType.MARKET, "10", MADE_HIGHER)
     await maker.state(taken, "FILLED", executed="10")
     await maker.event("BuyOrderCompletedEvent", taken)
@@ -169,6 +178,14 @@ async def live(maker: Trader, taker: Trader) -> None:
     await taker.event("SellOrderCompletedEvent", offer)
     await maker.available(quote, had - 5 * PRICE - 10 * MADE_HIGHER)
     assert connector.get_balance(base) == connector.get_available_balance(base)
+
+    again = taker.place(TradeType.SELL, OrderType.LIMIT_MAKER, "10", MADE_HIGHER)
+    await taker.state(again, "OPEN")
+    refused = maker.place(TradeType.BUY, OrderType.LIMIT_MAKER, "10", MADE_HIGHER)
+    await maker.state(refused, "FAILED", wait_s=WARNED_WITHIN_S)
+    await maker.event("MarketOrderFailureEvent", refused)
+    taker.connector.cancel(taker.pair, again)
+    await taker.state(again, "CANCELED", executed="0")
 
 
 async def trade(arguments: Any) -> None:
@@ -188,17 +205,17 @@ async def trade(arguments: Any) -> None:
                 connector = trader.connector
                 await until(lambda it=connector: it.ready, f"{trader.name}: ready", READY_WAIT_S)
             await live(*traders)
+            told = {
+                trader.name: {
+                    "orders": trader.recorded(),
+                    "balances": {a: str(b) for a, b in trader.connector.get_all_balances().items()},
+                }
+                for trader in traders
+            }
         finally:
             running.cancel()
             for trader in traders:
                 await trader.connector.stop_network()
-    told = {
-        trader.name: {
-            "orders": trader.recorded(),
-            "balances": {a: str(b) for a, b in trader.connector.get_all_balances().items()},
-        }
-        for trader in traders
-    }
     print(json.dumps(told))
 
 
@@ -209,6 +226,9 @@ def main() -> None:
     parser.add_argument("--pair", default="EUR-USDT")
     for name in ("--keys", "--other-keys"):
         parser.add_argument(name, nargs=2, metavar=("KEY", "SECRET"), required=True)
+    # Where it keeps its settings; by default that is where it is installed.
+    Path("conf").mkdir(exist_ok=True)
+    hummingbot.set_prefix_path(str(Path.cwd()))
     try:
         asyncio.run(trade(parser.parse_args()))
     except LifeFailed as error:
