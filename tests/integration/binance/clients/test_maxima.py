@@ -67,7 +67,9 @@ def test_how_an_order_came_to_its_quantity(
     rows = plain._get(AMENDMENTS, True, data=dict(named), version="v3")
     assert [row["newQty"] for row in rows] == ["0.30000000", "0.20000000"]
     (row,) = sweeper.request(AMENDMENTS, ["private"], "GET", {**named, "limit": 1})
-    assert {name: str(value) for name, value in rows[0].items()} == row
+    assert {name: str(value) for name, value in row.items()} == {
+        name: str(value) for name, value in rows[0].items()
+    }
     strange = {"symbol": SYMBOL, "orderId": 1}
     with pytest.raises(BinanceAPIException, match="Order does not exist"):
         plain._get(AMENDMENTS, True, data=dict(strange), version="v3")
