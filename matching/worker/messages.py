@@ -20,13 +20,14 @@ from matching.orders.ids import first_id_of
 CountKey = tuple[int, int]
 TOO_MANY: Final = "too_many_messages"
 _WINDOW_US: Final = MESSAGES_WINDOW_S * 1_000_000
-# What was decided at all: neither an answer of before, nor what came too late, nor one too many.
+# What was decided at all: neither an answer of before, nor what came too late, nor one too many, nor
+# what could not be read.
 _COUNTED: Final = (
     f"SELECT body FROM {Command._meta.db_table} WHERE shard_id = %s AND id >= %s"
-    " AND batch_at >= to_timestamp(%s) AND kind = ANY(%s)"
-    f" AND outcome NOT IN ('duplicate', 'expired', 'void') AND reason <> '{TOO_MANY}' ORDER BY id"
+    " AND batch_at >= to_timestamp(%s)"
+    " AND outcome NOT IN ('duplicate', 'expired', 'void')"
+    f" AND reason NOT IN ('{TOO_MANY}', 'conflict', 'bad_command') ORDER BY id"
 )
-_KINDS: Final = ["place", "list", "amend"]
 
 
 class MessageCounts:
@@ -82,7 +83,7 @@ def read_counts(
     began_us = time_us - time_us % _WINDOW_US
     # Ids may run ahead of the clock, never behind it.
     first_id = first_id_of(began_us // 1_000)
-    cursor.execute(_COUNTED, (shard_id, first_id, began_us // 1_000_000, _KINDS))
+    cursor.execute(_COUNTED, (shard_id, first_id, began_us // 1_000_000))
     for (body,) in cursor.fetchall():
         command = decode_command(bytes(body))
         for account_id, market_id, number in kind_of(command).messages(command):

@@ -278,7 +278,9 @@ def test_who_takes_the_shard_over_goes_on_counting(
         asked = [buys(ann, market, "9.00"), buys(ann, market, "9.00", "99999"), oco(ann, market)]
         keyed = place(ann, market, "buy", "9.00", "1", key="k", deadline_ms=FOREVER_MS)
         assert reasons(worker, *asked) == ["", "insufficient_balance", TOO_MANY]
-        assert reasons(worker, keyed, keyed) == ["", ""]
+        other = msgspec.structs.replace(keyed, quantity="2")
+        told = reasons(worker, keyed, keyed, other, b"\xff")
+        assert told == ["", "", "conflict", "bad_command"]
     with driven_worker(clock_us=clock) as successor:
         assert reasons(successor, buys(ann, market, "9.00")) == [TOO_MANY]
         assert reasons(successor, *[buys(bob, market, "9.00", "0.1")] * 4) == [
