@@ -20,8 +20,8 @@ from matching.orders.ids import first_id_of
 CountKey = tuple[int, int]
 TOO_MANY: Final = "too_many_messages"
 _WINDOW_US: Final = MESSAGES_WINDOW_S * 1_000_000
-# What was decided at all: neither an answer of before, nor what came too late, nor one too many, nor
-# what could not be read.
+# What was decided at all: no answer of before, nothing that came too late or could not be read, nor
+# what was one too many.
 _COUNTED: Final = (
     f"SELECT body FROM {Command._meta.db_table} WHERE shard_id = %s AND id >= %s"
     " AND batch_at >= to_timestamp(%s)"
