@@ -81,7 +81,7 @@ function start(): void {
   mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));
   mountChart(byId("chart-panel"), exchange, portfolio);
   if (config.user) {
-    mountProtection(byId("protection-dialog"), byId("protection-open"), exchange, portfolio);
+    mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }
   if (config.faucet && config.user) {
     const openers = findAll(document, "[data-faucet]");

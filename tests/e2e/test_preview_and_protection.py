@@ -149,7 +149,7 @@ def test_quotes_are_protected_end_and_go_on(people: tuple[Trader, Trader]) -> No
     dialog.get_by_label("Quantity").fill("")
     dialog.get_by_role("button", name="Set").click()
     expect(dialog).to_contain_text("In force.")
-    assert violations_in_all_looks(page, within="#protection-dialog") == []
+    assert violations_in_all_looks(page, within="#quotes-dialog") == []
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     assert person.overflow_px() == 0
     page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})

@@ -40,16 +40,16 @@ class ProtectionDialog {
       opener.hidden = !account || isViewed(account);
     });
     opener.addEventListener("click", () => void this.#open());
-    this.#part("#protection-close").addEventListener("click", () => dialog.close());
-    this.#part("#protection-remove").addEventListener(
+    this.#part("#quotes-close").addEventListener("click", () => dialog.close());
+    this.#part("#quotes-remove").addEventListener(
       "click",
       () => void this.#call((path) => exchange.rest.delete<Protection>(path)),
     );
-    this.#part("#protection-reset").addEventListener(
+    this.#part("#quotes-reset").addEventListener(
       "click",
       () => void this.#call((path) => exchange.rest.post<Protection>(`${path}/reset`, {})),
     );
-    this.#part("#protection-form").addEventListener("submit", (event) => {
+    this.#part("#quotes-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const asked = this.#asked();
       if (asked) void this.#call((path) => exchange.rest.put<Protection>(path, asked));
@@ -61,14 +61,14 @@ class ProtectionDialog {
   }
 
   #value(id: string): string {
-    return typed(this.#part<HTMLInputElement>(`#protection-${id}`).value);
+    return typed(this.#part<HTMLInputElement>(`#quotes-${id}`).value);
   }
 
   async #open(): Promise<void> {
     const symbol = this.#exchange.market.value?.symbol;
     if (!symbol) return;
-    setText(this.#part("#protection-market"), symbol);
-    setText(this.#part("#protection-state"), "");
+    setText(this.#part("#quotes-market"), symbol);
+    setText(this.#part("#quotes-state"), "");
     this.#complain("");
     this.#dialog.showModal();
     await this.#call((path) => this.#exchange.rest.get<Protection>(path));
@@ -128,24 +128,24 @@ class ProtectionDialog {
       window: window_ms ? write((BigInt(window_ms) * ONE) / MS_IN_S) : "1",
     };
     for (const [id, value] of Object.entries(values))
-      this.#part<HTMLInputElement>(`#protection-${id}`).value = value;
-    const state = this.#part("#protection-state");
+      this.#part<HTMLInputElement>(`#quotes-${id}`).value = value;
+    const state = this.#part("#quotes-state");
     const set = isSet ? "In force." : "Nothing protects your quotes here.";
     const ended = "It has ended your quotes. No order is taken here until you reset it.";
     setText(state, tripped ? ended : set);
     state.classList.toggle("warn", tripped);
-    this.#part("#protection-reset").hidden = !tripped;
-    this.#part("#protection-remove").hidden = !isSet;
+    this.#part("#quotes-reset").hidden = !tripped;
+    this.#part("#quotes-remove").hidden = !isSet;
   }
 
   #complain(text: string): void {
-    const error = this.#part("#protection-error");
+    const error = this.#part("#quotes-error");
     error.hidden = !text;
     setText(error, text);
   }
 
   #setBusy(isBusy: boolean): void {
     for (const button of findAll<HTMLButtonElement>(this.#dialog, "button"))
-      if (button.id !== "protection-close") button.disabled = isBusy;
+      if (button.id !== "quotes-close") button.disabled = isBusy;
   }
 }
