@@ -5,9 +5,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("matching", "0012_checkpoints")]
+    dependencies = [("matching", "0013_prevented_since")]
 
     operations = [
+        # The next worker of a shard says from where: until then a former one may serve it.
+        migrations.AddField(
+            model_name="shard",
+            name="amended_since",
+            field=models.BigIntegerField(blank=True, editable=False, null=True),
+        ),
         migrations.CreateModel(
             name="OrderAmendment",
             fields=[

@@ -1,14 +1,13 @@
 """Rows of amendments: what an open order asked for before, and asks for since."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from psycopg import Cursor
 
 from matching.engine.events import OrderAmended
 from matching.markets.terms import MarketTerms
-from matching.models import Market, OrderAmendment
+from matching.models import OrderAmendment
 from zavora.foundation.money import format_decimal
 from zavora.foundation.rows import RowTable, copy_or_null
 from zavora.foundation.times import microseconds_of
@@ -27,13 +26,6 @@ COMPARED_AMENDMENTS: Final = (
     f" (extract(epoch FROM created_at) * 1000000)::bigint FROM {OrderAmendment._meta.db_table}"
     " WHERE market_id = ANY(%s) AND id > %s ORDER BY id LIMIT %s"
 )
-_FIRST: Final = (
-    "SELECT (extract(epoch FROM created_at) * 1000000)::bigint"
-    f" FROM {OrderAmendment._meta.db_table}"
-    f" WHERE market_id IN (SELECT id FROM {Market._meta.db_table} WHERE shard_id = %s)"
-    " ORDER BY id LIMIT 1"
-)
-_NEVER_US: Final = 2**63 - 1
 
 
 class AmendmentState(msgspec.Struct, frozen=True, gc=False):
@@ -112,10 +104,3 @@ def compared(amendment: AmendmentState) -> tuple[object, ...]:
         *(None if text is None else Decimal(text) for text in figures),
         amendment.created_us,
     )
-
-
-def read_first_us(cursor: "Cursor[Any]", shard_id: int) -> int:
-    """Return when a shard's first amendment was written down: earlier ones never were."""
-    cursor.execute(_FIRST, (shard_id,))
-    row = cursor.fetchone()
-    return _NEVER_US if row is None else int(row[0])

@@ -22,7 +22,7 @@ from matching.engine import Engine, EngineError
 from matching.engine.events import Event, OrderRejected
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
-from matching.rows.amendments import COMPARED_AMENDMENTS, read_first_us
+from matching.rows.amendments import COMPARED_AMENDMENTS
 from matching.rows.amendments import compared as compared_amendment
 from matching.rows.checkpoints import CheckpointRow, list_rows
 from matching.rows.entries import EntryRow
@@ -37,7 +37,7 @@ from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
 from matching.worker.appended import Appended
 from matching.worker.checkpoints import choose, load_checkpoint
-from matching.worker.lease import read_position
+from matching.worker.lease import STORED_SINCE, read_position
 from matching.worker.outcome import Outcome, Told
 from matching.worker.passing import Passing
 from matching.worker.rebuild import load_context, read_assets
@@ -119,7 +119,9 @@ class _Replay:
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented = Appended("prevented match", COMPARED_PREVENTED)
         self._amended = Appended("amendment", COMPARED_AMENDMENTS)
-        self._amended_since_us = read_first_us(cursor, shard_id)
+        cursor.execute(STORED_SINCE, (shard_id,))
+        since: tuple[int, int] = cursor.fetchone() or (0, 0)
+        self._prevented_since, self._amended_since = since
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
@@ -224,7 +226,7 @@ class _Replay:
             self._open_lists[placed.id] = placed
         for list_id in outcome.done_lists:
             self._done_lists[list_id] = self._open_lists.pop(list_id)
-        if row.time_us >= self._amended_since_us:
+        if self._sequence > self._amended_since:
             self._amended.replayed += map(compared_amendment, outcome.amendments)
         for order_id, touched in outcome.orders.items():
             if self.engine.order(order_id) is None:
@@ -257,11 +259,12 @@ class _Replay:
                 entries.setdefault(entry.trade_id, []).append(entry)
             self._trades += zip(trades, entries.values(), strict=True)
             outcome.entries.clear()
+        is_stored = self._sequence > self._prevented_since
         for market in markets:
             market.trades.clear()
             for change in market.changes:
                 # Of each the maker is told, and the taker.
-                if change.prevented is not None and not change.is_maker:
+                if change.prevented is not None and not change.is_maker and is_stored:
                     self._prevented.replayed.append(compared_prevented(change.prevented))
             market.changes.clear()
 

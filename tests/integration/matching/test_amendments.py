@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Account
 from matching.commands.amend import AmendOrder
 from matching.markets.selectors import get_market_terms
-from matching.models import Command, Market, OrderAmendment
+from matching.models import Market, OrderAmendment, Shard
 from matching.orders.amendments import list_amendments
 from matching.rows.amendments import amendment_state
 from matching.worker.connection import connect
@@ -138,11 +138,22 @@ def test_amendments_of_before_they_were_kept_are_not_missed(
 ) -> None:
     (order,) = map(the_order, worker.settle(buys(ann, market, "9.00")))
     worker.settle(amending(order, quantity="0.5"))
+    worker.leave()
+    # As a former version left it, whose migration came before its worker ended.
     OrderAmendment.objects.all().delete()
+    Shard.objects.update(amended_since=None)
     assert differences() == []
 
-    worker.settle(amending(order, quantity="0.4"))
+    with driven_worker() as successor:
+        began = Shard.objects.get().amended_since
+        assert began == Shard.objects.get().journal_sequence
+        successor.settle(amending(order, quantity="0.4"))
+        assert differences() == []
+    with driven_worker() as next_one:
+        assert Shard.objects.get().amended_since == began
+        assert_replays(next_one)
 
-    assert Command.objects.filter(kind="amend").count() == 2
     assert told(order.id) == [("9.00", "9.00", "0.500", "0.400", None, None)]
-    assert differences() == []
+    OrderAmendment.objects.all().delete()
+    (found,) = differences()
+    assert found.startswith("amendment: stored None")
