@@ -10,6 +10,7 @@ PACKAGES := accounts api marketdata matching zavora
 
 # Freqtrade has an environment of its own: it asks for other versions than Zavora.
 FREQTRADE := $(VENV)/freqtrade
+HUMMINGBOT := $(VENV)/hummingbot
 
 # Two processes run the tests, a file at a time; what measures time runs alone all the same.
 PYTEST_WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
@@ -36,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long \
-    access-tables attack-trial money-trial freqtrade-trial lock sbom clean
+    access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -78,6 +79,9 @@ money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money 
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
 
+hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hummingbot's connector trade, compare the books
+	@exec $(BIN)/python -m examples.hummingbot.trial --python $(HUMMINGBOT)/bin/python $(TRIAL_ARGS)
+
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
 
@@ -108,6 +112,8 @@ lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
 	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt
+	$(UV_COMPILE) --overrides examples/hummingbot/overrides.in examples/hummingbot/requirements.in \
+	    -o examples/hummingbot/requirements.txt
 
 clean: ## Remove what was built (not the data)
 	rm -rf $(VENV) frontend/node_modules static/build .static
@@ -145,6 +151,14 @@ $(STAMPS)/freqtrade: examples/freqtrade/requirements.txt | $(STAMPS)/run
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(FREQTRADE)
 	@$(BIN)/uv pip install --quiet --python $(FREQTRADE)/bin/python --require-hashes \
 	    -r examples/freqtrade/requirements.txt
+	@touch $@
+
+# Complete as it stands, and without what its overrides leave out (docs/clients/hummingbot.md).
+$(STAMPS)/hummingbot: examples/hummingbot/requirements.txt | $(STAMPS)/run
+	@echo 'Installing hummingbot; it is built from source: some minutes, and a C++ compiler'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(HUMMINGBOT)
+	@$(BIN)/uv pip install --quiet --python $(HUMMINGBOT)/bin/python --require-hashes --no-deps \
+	    -r examples/hummingbot/requirements.txt
 	@touch $@
 
 $(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run

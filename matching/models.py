@@ -1,8 +1,8 @@
 """Tables of markets and the journal: the state of matching at rest, with all its models.
 
 Everything here but ``Market``'s descriptive fields is written by matching workers only; orders and
-trades are in ``matching.order_models``, fees in ``matching.fee_models``, checkpoints of the journal
-in ``matching.checkpoint_models``.
+trades are in ``matching.order_models``, amendments in ``matching.amendment_models``, fees in
+``matching.fee_models``, checkpoints of the journal in ``matching.checkpoint_models``.
 """
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from matching.amendment_models import OrderAmendment as OrderAmendment
 from matching.checkpoint_models import Checkpoint as Checkpoint
 from matching.checkpoint_models import CheckpointPart as CheckpointPart
 from matching.fee_models import Promoted
@@ -39,6 +40,8 @@ class Shard(models.Model):
     last_id = models.BigIntegerField(default=0)
     # Of commands after this one prevented matches are stored: a journal may be older than they are.
     prevented_since = models.BigIntegerField(null=True, blank=True, editable=False)
+    # And likewise amendments.
+    amended_since = models.BigIntegerField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id__lt=63), name="shard_id_bits")]
@@ -118,6 +121,13 @@ class Market(Promoted):
     time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
     # When it ends for good; empty: it does not.
     delists_at = models.DateTimeField(null=True, blank=True)
+    # How many lists of orders an account may have open; empty: any number.
+    max_order_lists = models.IntegerField(null=True, blank=True)
+    # How much of the base asset an account may have, with what its open orders would buy; empty:
+    # any.
+    max_position = AmountField(null=True, blank=True)
+    # How many orders an account may place or amend in ten seconds; empty: any number.
+    max_messages = models.IntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 

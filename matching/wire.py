@@ -244,6 +244,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``trades`` those of a placed or amended order, oldest first. ``due_us`` is when a switch is due
     that the command set, in microseconds since 1970, else 0. ``list_id`` is that of a list that was
     placed, whose orders are then in the list's order; ``protection`` what it was set to, or reset.
+    ``limit``: the bound that it would have gone beyond, of a refusal by one that is not published
+    as a filter; else 0.
     """
 
     code: str
@@ -254,6 +256,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_us: int = 0
     list_id: int = 0
     protection: ProtectionState | None = None
+    limit: int = 0
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):

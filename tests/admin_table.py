@@ -96,6 +96,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.switch": {},
     "matching.order": {},
     "matching.orderconditions": {},
+    "matching.orderamendment": {},
     "matching.preventedmatch": {},
     "matching.trailmark": {},
     "matching.orderlist": {},

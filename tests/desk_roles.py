@@ -38,7 +38,7 @@ class Role(NamedTuple):
 _ROLES: Final[Any] = import_module("accounts.migrations.0014_approvals")
 _MORE: Final[Any] = import_module("accounts.migrations.0018_notes")
 _PERSONS: Final[Any] = import_module("accounts.migrations.0021_privacy")
-_ENDS: Final[Any] = import_module("matching.migrations.0013_calendars")
+_ENDS: Final[Any] = import_module("matching.migrations.0014_calendars")
 # What later migrations let them look at.
 _LOOKS: Final[Any] = [
     model

@@ -52,6 +52,7 @@ from matching.models import (
     Market,
     MarketState,
     Order,
+    OrderAmendment,
     OrderConditions,
     OrderKey,
     OrderList,
@@ -209,6 +210,10 @@ class Desk:
             id=self.next_id(), market=self.market, mode="taker", price=PRICE, quantity=QUANTITY,
             maker_order=taker, taker_order=taker, maker_account=maker,
             taker_account=taker.account, created_at=TIME,
+        )  # fmt: skip
+        OrderAmendment.objects.create(
+            id=self.next_id(), market=self.market, order=taker, price_before=PRICE, price=PRICE,
+            quantity_before=QUANTITY, quantity=QUANTITY / 2, created_at=TIME,
         )  # fmt: skip
         OrderList.objects.create(
             id=self.next_id(), market=self.market, account=maker, kind="oco", created_at=TIME

@@ -4,7 +4,8 @@ from typing import Any
 
 from accounts.access.callers import Caller
 from api import limits
-from api.v1 import order_lists, orders, protections
+from api.v1 import amendments, order_lists, orders, protections
+from api.v1.cursors import take_page
 from api.v1.edge_request import EdgeRequest
 from api.v1.previews import preview_order
 from api.v1.requests import parse_batch
@@ -91,6 +92,17 @@ async def read_order(request: EdgeRequest, caller: Caller, order_id: str) -> Bod
     """Read an order."""
     request.query().check()
     return {"data": await orders.read_order(caller, order_id)}
+
+
+async def list_amendments(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
+    """List what an order asked for before it was amended."""
+    fields = request.query()
+    limit, before_id = take_page(fields)
+    fields.check()
+    page, following = await amendments.list_of_order(
+        caller, order_id, limit=limit, before_id=before_id
+    )
+    return {"data": page, "meta": {"next": following}}
 
 
 def _key(request: EdgeRequest) -> str | None:

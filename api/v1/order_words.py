@@ -15,6 +15,7 @@ from matching import wire
 from matching.conditions import Conditions
 from matching.engine.orders import OrderType, TriggerKind
 from matching.markets.terms import MarketTerms
+from matching.rows.amendments import AmendmentState
 
 Shape = dict[str, Any]
 
@@ -175,6 +176,22 @@ def _asked(conditions: Conditions, *, post_only: bool) -> Shape:
 # Most orders.
 _ASKED_NOTHING: Final = _asked(_UNCONDITIONAL, post_only=False)
 _ASKED_POST_ONLY: Final = _asked(_UNCONDITIONAL, post_only=True)
+
+
+def amendment(state: AmendmentState, terms: MarketTerms) -> Shape:
+    """Return an Amendment: what an order asked for before, and asks for since."""
+    return {
+        "id": str(state.id),
+        "order_id": str(state.order_id),
+        "market": terms.symbol,
+        "price_before": state.price_before,
+        "price": state.price,
+        "quantity_before": state.quantity_before,
+        "quantity": state.quantity,
+        "stop_price_before": state.trigger_price_before,
+        "stop_price": state.trigger_price,
+        "created_at": time_text(state.created_us),
+    }
 
 
 def order_list(state: wire.ListState, terms: MarketTerms, account_id: UUID | str) -> Shape:

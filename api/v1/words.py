@@ -169,6 +169,11 @@ def market(terms: MarketTerms, in_auction: wire.AuctionState | None = None) -> S
         "interruption_s": terms.rules.interruption_s,
         "max_open_orders": terms.rules.max_open_orders,
         "max_trigger_orders": terms.integers.max_trigger_orders,
+        "max_order_lists": terms.integers.max_order_lists,
+        "max_position": None
+        if terms.rules.max_position is None
+        else plain(terms.rules.max_position),
+        "max_messages": terms.rules.max_messages,
         "max_iceberg_parts": terms.integers.max_iceberg_parts,
         "trigger_protection": rate(terms.integers.protection_ppm),
         "min_trail_bps": terms.integers.min_trail_bps,

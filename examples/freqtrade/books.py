@@ -181,7 +181,7 @@ def compare(orders: list[BotOrder], booked: Mapping[str, BookedOrder]) -> tuple[
         figures = (order.filled, order.cost, order.fee, order.fee_asset)
         lines.append(columns.format(*what, zavora.liquidity[:5] or "-", *figures, verdict))
     unknown = set(booked) - {order.order_id for order in orders}
-    lines += [f"Zavora filled {order_id}, of which freqtrade knows nothing" for order_id in unknown]
+    lines += [f"Zavora filled {order_id}, of which the bot knows nothing" for order_id in unknown]
     return lines, wrong + len(unknown)
 
 

@@ -19,6 +19,7 @@ import { mount as mountConnection } from "./panels/connection.ts";
 import { mount as mountFaucet } from "./panels/faucet.ts";
 import { mount as mountHeadline } from "./panels/headline.ts";
 import { mount as mountMarkets } from "./panels/markets.ts";
+import { mount as mountProtection } from "./panels/protection.ts";
 import { mount as mountStale } from "./panels/stale.ts";
 import { mount as mountTape } from "./panels/tape.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
@@ -79,6 +80,9 @@ function start(): void {
   mountAssets(byId("assets"), exchange, portfolio);
   mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));
   mountChart(byId("chart-panel"), exchange, portfolio);
+  if (config.user) {
+    mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
+  }
   if (config.faucet && config.user) {
     const openers = findAll(document, "[data-faucet]");
     mountFaucet(byId("faucet"), openers, exchange, portfolio, tell);

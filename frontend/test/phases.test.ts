@@ -1,43 +1,47 @@
-/** What is said of a market's times. */
+/** Which kinds of orders the form offers in which state of a market. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { dayTime } from "../src/core/format.ts";
 import type { Market } from "../src/link/types.ts";
-import { isListed, whenOf } from "../src/state/phases.ts";
-import { MARKET } from "./market.ts";
+import { type Draft, NOTHING_ASKED } from "../src/state/draft.ts";
+import { lockOf } from "../src/state/lock.ts";
+import { kindRefused, postOnlyRefused, refusalOf, timeRefused } from "../src/state/phases.ts";
 
-const AT = "2026-12-01T07:55:00.000000Z";
-const END = "2027-03-31T12:00:00.000000Z";
+const DRAFT: Draft = {
+  ...{ side: "Buy", type: "Limit", measure: "quantity", price: "1", quantity: "1", total: "" },
+  ...{ timeInForce: "GTC", isPostOnly: false, asks: NOTHING_ASKED },
+};
 
-function market(changes: Partial<Market>): Market {
-  return { ...MARKET, ...changes };
-}
-
-test("a market that is not open says when it is, and as what", () => {
-  const closed = market({ state: "Closed", next_phase: { state: "Auction", at: AT } });
-  assert.equal(whenOf(closed), `Auction from ${dayTime(AT)}`);
-  const early = market({ state: "PreOpen", next_phase: { state: "Continuous", at: AT } });
-  assert.equal(whenOf(early), `Continuous from ${dayTime(AT)}`);
+test("an auction takes limit orders that rest, and orders that wait", () => {
+  for (const type of ["Stop", "StopLimit", "TakeProfit", "TrailingStop", "OCO", "Limit"] as const) {
+    assert.equal(kindRefused("Auction", type), "");
+    assert.equal(refusalOf("Auction", { ...DRAFT, type }), "");
+  }
+  assert.match(kindRefused("Auction", "Market"), /Until the auction ends/);
+  assert.match(refusalOf("Auction", { ...DRAFT, type: "Market" }), /Until the auction ends/);
+  for (const timeInForce of ["IOC", "FOK"] as const) {
+    assert.match(refusalOf("Auction", { ...DRAFT, timeInForce }), /may rest/);
+    // What waits for a price may do so, whatever it does then.
+    assert.equal(timeRefused("Auction", "StopLimit", timeInForce), "");
+  }
+  assert.match(postOnlyRefused("Auction", "Limit"), /not post-only/);
+  assert.match(refusalOf("Auction", { ...DRAFT, isPostOnly: true }), /not post-only/);
 });
 
-test("an open one says nothing of its close, and a halted one knows no time", () => {
-  assert.equal(whenOf(market({ next_phase: { state: "Closed", at: AT } })), "");
-  assert.equal(whenOf(market({ state: "Halted", next_phase: null })), "");
+test("a market that takes post-only orders takes them alone", () => {
+  assert.equal(refusalOf("PostOnly", { ...DRAFT, isPostOnly: true }), "");
+  assert.equal(refusalOf("PostOnly", { ...DRAFT, type: "StopLimit", isPostOnly: true }), "");
+  assert.match(refusalOf("PostOnly", DRAFT), /post-only limit orders/);
+  for (const type of ["Market", "Stop", "OCO"] as const)
+    assert.match(refusalOf("PostOnly", { ...DRAFT, type }), /post-only limit orders/);
 });
 
-test("the end of a market is told as long as it is to come", () => {
-  const next = { state: "Delisted", at: END } as const;
-  const ending = market({ delists_at: END, next_phase: next });
-  assert.equal(whenOf(ending), `Ends for good on ${dayTime(END)}`);
-  const closed = market({
-    state: "Closed",
-    delists_at: END,
-    next_phase: { state: "Auction", at: AT },
-  });
-  assert.equal(whenOf(closed), `Auction from ${dayTime(AT)}. Ends for good on ${dayTime(END)}`);
-  const ended = market({ state: "Delisted", delists_at: END });
-  assert.equal(whenOf(ended), "");
-  assert.deepEqual([ending, ended].map(isListed), [true, false]);
+test("a market that trades takes all, and the button says what is not taken elsewhere", () => {
+  for (const type of ["Market", "Limit", "Stop", "OCO"] as const)
+    assert.equal(refusalOf("Continuous", { ...DRAFT, type, isPostOnly: true }), "");
+  const market = { trading_enabled: true, state: "Auction" } as Market;
+  assert.equal(lockOf(market, false, undefined, DRAFT), null);
+  const lock = lockOf(market, false, undefined, { ...DRAFT, type: "Market" });
+  assert.equal(lock?.short, "Not taken now");
 });

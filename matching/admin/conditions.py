@@ -1,4 +1,4 @@
-"""Operators' pages of what few orders ask for, of lists, prevented trades, trails, protections."""
+"""Operators' pages of what few orders ask for and came to, of lists, trails and protections."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,6 +12,7 @@ from matching.admin.look_ups import find_markets, of_market
 from matching.admin.units import unit_of_base, unit_of_price
 from matching.models import (
     Order,
+    OrderAmendment,
     OrderConditions,
     OrderList,
     PreventedMatch,
@@ -143,6 +144,43 @@ class PreventedMatchAdmin(ReadOnlyAdmin):
     def maker(self, request: HttpRequest, row: PreventedMatch) -> str:
         """Return who stood there, by which order."""
         return self._party(request, row, "maker")
+
+
+@admin.register(OrderAmendment)
+class OrderAmendmentAdmin(ReadOnlyAdmin):
+    """What open orders asked for before they were amended."""
+
+    list_display = (
+        "id",
+        "market",
+        "amended",
+        "price_before",
+        "price",
+        "quantity_before",
+        "quantity",
+        "trigger_price_before",
+        "trigger_price",
+        "created_at",
+    )
+    list_filter = ("market",)
+    list_select_related = ("market__base", "market__quote")
+    sortable_by = ("id",)
+    is_named_by_id = True
+    units = {
+        "price_before": unit_of_price,
+        "price": unit_of_price,
+        "quantity_before": unit_of_base,
+        "quantity": unit_of_base,
+        "trigger_price_before": unit_of_price,
+        "trigger_price": unit_of_price,
+    }
+    look_ups = (numbers("pk", "order_id"), of_market(is_recent=True))
+    searched_by = "id, order id; market, among the newest"
+
+    @cell("order")
+    def amended(self, request: HttpRequest, row: OrderAmendment) -> str:
+        """Return a link to the order."""
+        return link_to(request, "matching.order", row.order_id)
 
 
 @admin.register(TrailMark)

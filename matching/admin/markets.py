@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.access.actor import Permission
 from accounts.access.page_actors import operator_of
 from accounts.money.selectors import list_assets
+from matching.admin.maxima import MaximaForm
 from matching.admin.units import (
     unit_of_base,
     unit_of_lot,
@@ -49,7 +50,7 @@ from matching.services import (
     set_market_phase,
 )
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related, cell
-from zavora.foundation.admin.forms import ReasonForm, ServiceAddMixin, ServiceChangeMixin, for_each
+from zavora.foundation.admin.forms import ServiceAddMixin, ServiceChangeMixin, for_each
 from zavora.foundation.admin.search import numbers, parts
 from zavora.foundation.forms import DecimalTextField
 from zavora.foundation.money import EXACT, PPM
@@ -71,7 +72,7 @@ _NEVER_EMPTY: Final = (
 )
 
 
-class RulesForm(ReasonForm):
+class RulesForm(MaximaForm):
     """The rules of a market that can change at any time."""
 
     min_notional = DecimalTextField(initial="0", help_text="In the quote asset.")
@@ -299,6 +300,7 @@ class MarketAdmin(ServiceAddMixin, ServiceChangeMixin, ReadOnlyAdmin):
         "max_notional": unit_of_quote,
         "max_price": unit_of_quote,
         "max_quantity": unit_of_base,
+        "max_position": unit_of_base,
     }
     look_ups = (numbers("pk"), parts("symbol"))
     searched_by = "symbol, asset, or a part of one"

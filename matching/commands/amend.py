@@ -1,5 +1,7 @@
 """Change price, quantity or trigger price of an open order."""
 
+from collections.abc import Sequence
+
 from matching.commands import room
 from matching.commands.base import (
     Batch,
@@ -14,6 +16,7 @@ from matching.commands.base import (
     WireCommand,
     fitting,
 )
+from matching.commands.position import check_amended
 from matching.engine.commands import Amend
 from matching.engine.orders import Order
 from matching.markets.terms import AssetTerms, MarketTerms
@@ -45,6 +48,10 @@ class AmendKind(Kind[AmendOrder]):
     def account_ids(self, command: AmendOrder) -> tuple[int, ...]:
         """Return whose order it is said to be."""
         return (command.account_id,)
+
+    def messages(self, command: AmendOrder) -> Sequence[tuple[int, int, int]]:
+        """Return the order."""
+        return ((command.account_id, command.market_id, 1),)
 
     def pays_with(self, command: AmendOrder, shard: Shard) -> AssetTerms:
         """Return what the open order pays with; of no order the engine tells."""
@@ -81,6 +88,13 @@ class AmendKind(Kind[AmendOrder]):
             fitting("trigger_price", command.trigger_price, terms.price_to_ticks),
         )
         return [Step(amend, terms)]
+
+    def check(self, command: AmendOrder, given: Given, steps: list[Step], batch: Batch) -> None:
+        """Raise Refused where more of the order could bring its account too much."""
+        order, amend = batch.engine.order(command.order_id), steps[0].command
+        if order is None or order.account_id != command.account_id or not isinstance(amend, Amend):
+            return
+        check_amended(order, amend.quantity_lots, steps[0].terms, batch)
 
     def is_watched(self, command: AmendOrder, step: Step, batch: Batch) -> bool:
         """Count what the order could bring, and what its fills could sum up to."""

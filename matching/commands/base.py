@@ -60,11 +60,12 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(Exception):
-    """A command is refused before the engine sees it."""
+    """A command is refused before the engine sees it. ``limit``: the bound that it met; 0: none."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, limit: int = 0) -> None:
         super().__init__(message)
         self.reason = reason
+        self.limit = limit
 
 
 class Shard(Protocol):
@@ -97,6 +98,9 @@ class Batch(Shard, Protocol):
 
     def available(self, account_id: int, asset_id: int) -> int:
         """Return what an account has available of an asset at this point, in smallest units."""
+
+    def total(self, account_id: int, asset_id: int) -> int:
+        """Return what an account has of an asset at this point, locked or not. Raises Crowded."""
 
     def watches(self, account_id: int, side: str, terms: MarketTerms, brings_units: int) -> bool:
         """Tell whether each step must be held against the room of balances. Raises Crowded."""
@@ -133,6 +137,14 @@ class Kind(Generic[W]):
 
     def account_ids(self, command: W) -> tuple[int, ...]:
         """Return the accounts whose status and funds the command is decided with."""
+        return ()
+
+    def messages(self, command: W) -> Sequence[tuple[int, int, int]]:
+        """Return (account, market, how many) of the orders that the command places or amends.
+
+        A market may limit them, and what they bring an account: whatever could buy is named, 0 of
+        it where it is no order yet.
+        """
         return ()
 
     def pays_with(self, command: W, shard: Shard) -> AssetTerms | None:

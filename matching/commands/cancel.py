@@ -1,5 +1,6 @@
 """Cancel one open order, on conditions."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from matching.commands import room
@@ -16,6 +17,7 @@ from matching.commands.base import (
     WireCommand,
 )
 from matching.commands.place import PlaceOrder, placed
+from matching.commands.position import check_placed
 from matching.engine.commands import Cancel
 from matching.engine.entering import refusal_before
 from matching.engine.orders import Order
@@ -54,6 +56,10 @@ class CancelKind(Kind[CancelOrder]):
     def account_ids(self, command: CancelOrder) -> tuple[int, ...]:
         """Return whose funds the order that is to follow needs."""
         return (command.account_id,) if command.replacement else ()
+
+    def messages(self, command: CancelOrder) -> Sequence[tuple[int, int, int]]:
+        """Return none: the order that is to follow is a command of its own."""
+        return ((command.account_id, command.market_id, 0),) if command.replacement else ()
 
     def given(self, command: CancelOrder, batch: Batch) -> Given:
         """Return the time."""
@@ -106,6 +112,7 @@ def _check_following(
     refused = refusal_before(market, place, leaving=leaving)
     if refused is not None:
         raise Refused(refused.reason, refused.message)
+    check_placed([place], terms, batch, leaving=leaving)
     brings_units = room.could_bring_units(market, place)
     if batch.watches(leaving.account_id, following.side, terms, brings_units) and batch.would_crowd(
         leaving, place, terms

@@ -25,6 +25,7 @@ from matching.markets.soundness import require_sound
 from matching.markets.terms import (
     DEFAULT_SELF_TRADE_MODES,
     FIGURES,
+    OPTIONAL_FIGURES,
     MarketRules,
     MarketTerms,
     build_terms,
@@ -81,6 +82,9 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     schedule: str = ""
     time_zone: str = "UTC"
     delists_at: datetime | None = None
+    max_order_lists: int | None = None
+    max_position: Figure | None = None
+    max_messages: int | None = None
 
 
 class ConfigureKind(Kind[ConfigureMarket]):
@@ -130,7 +134,7 @@ def configure_command(
 ) -> ConfigureMarket:
     """Return the command that gives a market these terms, in the name of who asks for it."""
     rules = {name: getattr(terms.rules, name) for name in MarketRules.__struct_fields__}
-    figures = {name: _text(rules[name]) for name in FIGURES}
+    figures = {name: _text(rules[name]) for name in _given_figures(rules)}
     return ConfigureMarket(
         market_id=terms.market_id,
         symbol=terms.symbol,
@@ -148,7 +152,7 @@ def _terms_of(command: ConfigureMarket, shard: Shard) -> MarketTerms:
         raise Refused("validation_error", "base and quote: expected known assets")
     rules: dict[str, Any] = {name: getattr(command, name) for name in MarketRules.__struct_fields__}
     try:
-        rules |= {name: parse_decimal(rules[name]) for name in FIGURES}
+        rules |= {name: parse_decimal(rules[name]) for name in _given_figures(rules)}
         return build_terms(
             market_id=command.market_id,
             symbol=command.symbol,
@@ -161,6 +165,11 @@ def _terms_of(command: ConfigureMarket, shard: Shard) -> MarketTerms:
         raise Refused("validation_error", str(error)) from None
     except ValidationFailed as error:
         raise refused_rules(error) from None
+
+
+def _given_figures(rules: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the rules that are decimals and are given."""
+    return (*FIGURES, *(name for name in OPTIONAL_FIGURES if rules[name] is not None))
 
 
 def _text(value: Decimal) -> str:

@@ -1,5 +1,6 @@
 """Place an order."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from matching.commands.base import (
     fitting,
 )
 from matching.commands.conditions import asked_conditions
+from matching.commands.position import check_placed
 from matching.conditions import Conditions
 from matching.engine.commands import Place
 from matching.engine.orders import NOTHING_CARRIED, UNCONDITIONAL, Carried, Leg, OrderTerms
@@ -95,6 +97,10 @@ class PlaceKind(Kind[PlaceOrder]):
         """Return whose order it is."""
         return (command.account_id,)
 
+    def messages(self, command: PlaceOrder) -> Sequence[tuple[int, int, int]]:
+        """Return the order."""
+        return ((command.account_id, command.market_id, 1),)
+
     def pays_with(self, command: PlaceOrder, shard: Shard) -> AssetTerms:
         """Return what the order's side pays with."""
         terms = shard.terms_here(command.market_id)
@@ -120,6 +126,12 @@ class PlaceKind(Kind[PlaceOrder]):
         """Return one step."""
         terms = shard.terms_here(command.market_id)
         return [Step(placed(command, given, terms), terms)]
+
+    def check(self, command: PlaceOrder, given: Given, steps: list[Step], batch: Batch) -> None:
+        """Raise Refused where the order could bring its account too much."""
+        (step,) = steps
+        if isinstance(step.command, Place):
+            check_placed([step.command], step.terms, batch)
 
     def is_watched(self, command: PlaceOrder, step: Step, batch: Batch) -> bool:
         """Count what the order could bring."""

@@ -1,5 +1,6 @@
 """Place orders that are one thing: of two one is to trade, or others follow one that fills."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -19,6 +20,7 @@ from matching.commands.base import (
     WireCommand,
 )
 from matching.commands.place import LegOrder, alone_of, placed
+from matching.commands.position import check_placed
 from matching.engine.commands import ListLeg, Place
 from matching.engine.commands import PlaceList as PlaceListEngine
 from matching.fees.rates import rates_of
@@ -48,6 +50,10 @@ class PlaceListKind(Kind[PlaceList]):
     def account_ids(self, command: PlaceList) -> tuple[int, ...]:
         """Return whose orders they are."""
         return (command.account_id,)
+
+    def messages(self, command: PlaceList) -> Sequence[tuple[int, int, int]]:
+        """Return the orders."""
+        return ((command.account_id, command.market_id, len(command.legs)),)
 
     def pays_with(self, command: PlaceList, shard: Shard) -> AssetTerms:
         """Return what the first order's side pays with."""
@@ -95,6 +101,11 @@ class PlaceListKind(Kind[PlaceList]):
             given.owner_id,
         )
         return [Step(place_list, terms)]
+
+    def check(self, command: PlaceList, given: Given, steps: list[Step], batch: Batch) -> None:
+        """Raise Refused where the orders could bring their account too much."""
+        terms = steps[0].terms
+        check_placed(_places(command, given, terms), terms, batch)
 
     def is_watched(self, command: PlaceList, step: Step, batch: Batch) -> bool:
         """Count what each order could bring."""

@@ -65,8 +65,16 @@ def amend(market: Market, order: Order, command: Amend) -> list[Event]:
 
 
 def _amended(order: Order, more_hold_units: int, left_lots: int) -> OrderAmended:
+    """Return the event of an order that is about to be changed."""
     return OrderAmended(
-        order, more_hold_units, left_lots, order.filled_lots, order.filled_quote_units
+        order,
+        more_hold_units,
+        left_lots,
+        order.filled_lots,
+        order.filled_quote_units,
+        order.price_ticks,
+        order.quantity_lots,
+        order.terms.conditions.trigger_ticks,
     )
 
 

@@ -80,6 +80,10 @@ LIST: Final = OrderRejected(
     "list_not_possible",
     "The orders of a list must be of one quantity each side, in one market, and fit each other.",
 )
+TOO_MANY_LISTS: Final = OrderRejected(
+    "too_many_order_lists",
+    "The account has as many lists of orders open in this market as it may have.",
+)
 NO_WORST_PRICE: Final = OrderRejected(
     "list_not_possible", "A market order to buy that follows another needs a protection price."
 )

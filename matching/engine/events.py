@@ -40,6 +40,7 @@ RejectReason = Literal[
     "too_many_trigger_orders",
     "not_triggerable",
     "list_not_possible",
+    "too_many_order_lists",
     "order_in_list",
     "phase_not_possible",
     "market_delisted",
@@ -161,13 +162,20 @@ class TrailMoved(msgspec.Struct, frozen=True, gc=False):
 
 
 class OrderAmended(msgspec.Struct, frozen=True, gc=False):
-    """The order's new figures; ``hold_units`` more (or, negative, fewer) are locked than before."""
+    """The order's new figures; ``hold_units`` more (or, negative, fewer) are locked than before.
+
+    ``..._before``: what it asked for until then; its own price, quantity and terms are the new
+    ones.
+    """
 
     order: Order
     hold_units: int
     remaining_lots: int
     filled_lots: int
     filled_quote_units: int
+    price_ticks_before: int | None
+    quantity_lots_before: int | None
+    trigger_ticks_before: int | None
 
 
 class OrderClosed(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from matching.engine.commands import Place, PlaceList
 from matching.engine.conditions import waiting_hold_units, waiting_state
 from matching.engine.entering import accept, enter, needed_units, new_order, wait
 from matching.engine.events import Event, OrderPlaced, OrderRejected
+from matching.engine.lists import count_of
 from matching.engine.market import Market
 
 # The legs that a list may have: OCO, OTO, OTOCO.
@@ -38,6 +39,9 @@ def place_list(market: Market, command: PlaceList) -> list[Event]:
     refused = _check_together(places)
     if refused is not None:
         return [refused]
+    lists_max = market.rules.max_order_lists
+    if lists_max is not None and count_of(market, command.account_id) >= lists_max:
+        return [checks.TOO_MANY_LISTS]
     held_units = _holds(market, places)
     if sum(held_units) > command.available_units:
         return [checks.BALANCE]

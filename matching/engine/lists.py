@@ -42,6 +42,12 @@ def dearest_need(market: Market, legs: Sequence[Order]) -> int:
     return max((need_of(market, leg) for leg in legs), default=0)
 
 
+def count_of(market: Market, account_id: int) -> int:
+    """Return of how many lists an account has orders open."""
+    conditions = [order.terms.conditions for order in market.orders_of(account_id)]
+    return len({asked.list_id for asked in conditions if asked.leg is not None})
+
+
 def react(market: Market, new: Sequence[Event], events: list[Event], *, time_us: int) -> None:
     """Let lists take in what became of their orders, as ``new`` ones of the events tell it."""
     touched: dict[int, Order] = {}
@@ -159,8 +165,11 @@ def _release(market: Market, legs: list[Order], events: list[Event], *, time_us:
     for leg in legs:
         market.keep_order(leg)
         if lots != leg.quantity_lots:
+            lots_before, trigger_ticks = leg.quantity_lots, leg.terms.conditions.trigger_ticks
             leg.quantity_lots = leg.remaining_lots = lots
-            events.append(OrderAmended(leg, 0, lots, 0, 0))
+            events.append(
+                OrderAmended(leg, 0, lots, 0, 0, leg.price_ticks, lots_before, trigger_ticks)
+            )
         leg.updated_us = time_us
     shift_hold(holder, lots * lot_units, events)
     for leg in legs:

@@ -12,7 +12,7 @@ from matching.engine.market import Market
 from matching.engine.orders import OPEN_STATUSES, WAITING, Order
 
 # Raised with every change of what the fingerprint covers.
-HASH_FORMAT: Final = "zavora engine state 3"
+HASH_FORMAT: Final = "zavora engine state 4"
 
 
 def load_order(market: Market | None, order: Order) -> None:

@@ -35,7 +35,8 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
     ``dynamic_collar_ppm``, or from the last auction's than ``static_collar_ppm`` (None: any), leads
     into an auction of ``interruption_s`` seconds. ``auction_ppm``: what both sides pay in auctions;
     None: their maker rates, where those are no rebates. ``cancels_on_close``: nothing outlasts that
-    the market is closed.
+    the market is closed. ``max_order_lists``: how many lists of orders an account may have open;
+    None: any number.
     """
 
     market_id: int
@@ -62,6 +63,7 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
     interruption_s: int = 120
     auction_ppm: int | None = None
     cancels_on_close: bool = False
+    max_order_lists: int | None = None
 
     def are_sound(self) -> bool:
         """Tell whether the rules do not contradict themselves."""
@@ -81,6 +83,7 @@ class IntegerRules(msgspec.Struct, frozen=True, gc=False):
             and (self.dynamic_collar_ppm is None or self.dynamic_collar_ppm >= 0)
             and (self.static_collar_ppm is None or self.static_collar_ppm >= 0)
             and self.interruption_s > 0
+            and (self.max_order_lists is None or self.max_order_lists >= 0)
         )
 
     def scale(self) -> tuple[int, int, int, int]:

@@ -3,7 +3,9 @@
 from typing import Final
 
 from matching import wire
+from matching.markets.terms import MESSAGES_WINDOW_S
 from zavora.foundation import errors
+from zavora.foundation.times import now_us
 
 # Reasons of the engine and the worker that are not the plain "a rule of the market refuses it".
 _CODES: Final[dict[str, str]] = {
@@ -22,6 +24,7 @@ _CODES: Final[dict[str, str]] = {
     "expired": "expired",
     "wrong_shard": "wrong_shard",
     "validation_error": "validation_error",
+    "too_many_messages": "rate_limit_exceeded",
     "bad_command": "internal_error",
     "void": "internal_error",
 }
@@ -39,6 +42,7 @@ _ERRORS: Final[dict[str, type[errors.ZavoraError]]] = {
         errors.Conflict,
         errors.OrderNotOpen,
         errors.MarketHalted,
+        errors.RateLimited,
         errors.InternalError,
     )
 } | {
@@ -56,4 +60,9 @@ def code_of(reason: str) -> str:
 def error_of(reply: wire.Reply) -> errors.ZavoraError:
     """Return the error that a refusing reply stands for."""
     error_class = _ERRORS.get(reply.code, errors.InternalError)
+    if error_class is errors.RateLimited:  # the next window of the clock is another
+        wait_s = MESSAGES_WINDOW_S - now_us() // 1_000_000 % MESSAGES_WINDOW_S
+        return errors.RateLimited(
+            reply.message, reason=reply.reason, limit=reply.limit, retry_after=wait_s
+        )
     return error_class(reply.message, reason=reply.reason)

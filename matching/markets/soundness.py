@@ -16,6 +16,7 @@ from matching.markets.calendar import time_zones
 from matching.markets.schedules import BadSchedule, read_schedule
 from matching.markets.terms import (
     FIGURES,
+    OPTIONAL_FIGURES,
     PROMOTION,
     AssetTerms,
     MarketRules,
@@ -33,6 +34,9 @@ SELF_TRADE_SCOPES: Final[tuple[str, ...]] = get_args(SelfTradeScope)
 OPEN_ORDERS_MAX: Final = 1_000_000
 # More waiting orders of one account than this are no limit, either.
 TRIGGER_ORDERS_MAX: Final = 10_000
+ORDER_LISTS_MAX: Final = 10_000
+# In ten seconds no worker takes more than this, from all accounts together.
+MESSAGES_MAX: Final = 1_000_000
 ICEBERG_PARTS_MAX: Final = 10_000
 # Ten times its trigger price is more than any market order to buy should hold.
 PROTECTION_PPM_MAX: Final = 9_000_000
@@ -73,7 +77,7 @@ def sound_terms(
     rules: MarketRules,
 ) -> MarketTerms:
     """Return the terms of rules as ``build_terms`` does. Raises ValidationFailed by name."""
-    require_figures({name: getattr(rules, name) for name in FIGURES})
+    require_figures(_figures_of(rules))
     terms = build_terms(
         market_id=market_id, symbol=symbol, shard_id=shard_id, base=base, quote=quote, rules=rules
     )
@@ -83,11 +87,17 @@ def sound_terms(
 
 def require_sound(terms: MarketTerms) -> None:
     """Hold terms that are exact against each other. Raises ValidationFailed naming the fields."""
-    require_figures({name: getattr(terms.rules, name) for name in FIGURES})
+    require_figures(_figures_of(terms.rules))
     wrong = _wrong_words(terms) | _wrong_counts(terms) | wrong_limits(terms)
     wrong |= _wrong_promotion(terms) | _wrong_calendar(terms.rules)
     if wrong:
         raise ValidationFailed("the market's rules contradict themselves", **wrong)
+
+
+def _figures_of(rules: MarketRules) -> dict[str, Decimal]:
+    """Return the rules that are decimals, by name; those that a market need not have if it has."""
+    figures = {name: getattr(rules, name) for name in (*FIGURES, *OPTIONAL_FIGURES)}
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _wrong_promotion(terms: MarketTerms) -> dict[str, str]:
@@ -130,7 +140,19 @@ def _wrong_counts(terms: MarketTerms) -> dict[str, str]:
         and not 0 < terms.rules.max_open_orders <= OPEN_ORDERS_MAX
     ):
         wrong["max_open_orders"] = f"expected a number from 1 to {OPEN_ORDERS_MAX}, or nothing"
-    return wrong | _wrong_condition_limits(terms.rules) | _wrong_auction_limits(terms.rules)
+    wrong |= _wrong_condition_limits(terms.rules) | _wrong_auction_limits(terms.rules)
+    return wrong | _wrong_maxima(terms.rules)
+
+
+def _wrong_maxima(rules: MarketRules) -> dict[str, str]:
+    """Return which maxima of an account's lists and messages are none, by name."""
+    wrong = {}
+    lists, messages = rules.max_order_lists, rules.max_messages
+    if lists is not None and not 0 <= lists <= ORDER_LISTS_MAX:
+        wrong["max_order_lists"] = f"expected a number from 0 to {ORDER_LISTS_MAX}, or nothing"
+    if messages is not None and not 1 <= messages <= MESSAGES_MAX:
+        wrong["max_messages"] = f"expected a number from 1 to {MESSAGES_MAX}, or nothing"
+    return wrong
 
 
 def _wrong_condition_limits(rules: MarketRules) -> dict[str, str]:

@@ -38,6 +38,9 @@ DEFAULT_MAXIMUM: Final = Decimal(10**12)
 DEFAULT_MAX_OPEN_ORDERS: Final = 1_000
 # Each is looked at whenever the price moves.
 DEFAULT_MAX_TRIGGER_ORDERS: Final = 100
+DEFAULT_MAX_ORDER_LISTS: Final = 100
+# The window of the clock in which an account's messages to a market are counted.
+MESSAGES_WINDOW_S: Final = 10
 DEFAULT_SELF_TRADE_MODES: Final = "taker,maker,both,decrement"
 
 
@@ -49,7 +52,9 @@ class MarketRules(msgspec.Struct, frozen=True):
     how many orders an account may have open, ``max_trigger_orders``: how many of them may wait for
     a price; None: any number. ``self_trade_modes``: words with commas between, in any order. The
     others as in ``matching.engine.rules.IntegerRules``; ``auction_fee_ppm``: what both sides pay in
-    auctions, None: their maker rates.
+    auctions, None: their maker rates. ``max_position``: how much of the base asset an account may
+    have with what its open orders here would buy, ``max_messages``: how many orders it may place or
+    amend in ``MESSAGES_WINDOW_S`` seconds of the clock; None: any number.
     """
 
     tick_size: Decimal
@@ -87,6 +92,9 @@ class MarketRules(msgspec.Struct, frozen=True):
     time_zone: str = "UTC"
     # When it ends for good; None: it does not.
     delists_at: datetime | None = None
+    max_order_lists: int | None = DEFAULT_MAX_ORDER_LISTS
+    max_position: Decimal | None = None
+    max_messages: int | None = None
 
 
 RULES: Final = MarketRules.__struct_fields__
@@ -94,8 +102,9 @@ PROMOTION: Final = tuple(name for name in RULES if name.startswith("promotion_")
 # What a permission of its own changes.
 FEE_RULES: Final = frozenset({"maker_fee_ppm", "taker_fee_ppm", "auction_fee_ppm", *PROMOTION})
 DELISTING_RULES: Final = frozenset({"delists_at"})
-# Those that are decimals.
+# Those that are decimals, always and where there is one.
 FIGURES: Final = RULES[:6]
+OPTIONAL_FIGURES: Final = ("max_position",)
 # Those that keep a figure from growing without bound.
 MAXIMA: Final = FIGURES[3:]
 
@@ -137,6 +146,8 @@ class MarketTerms(msgspec.Struct, frozen=True):
     zero_quantity: str
     zero_quote: str
     promotion: Promotion | None = None
+    # Of the base asset.
+    max_position_units: int | None = None
 
     def price_to_ticks(self, text: str) -> int:
         """Return a price as ticks. Raises NotExact: not a positive multiple of the tick size."""
@@ -200,6 +211,7 @@ def build_terms(
 ) -> MarketTerms:
     """Return the terms of a market. Raises ValidationFailed where its rules cannot be exact."""
     wrong = _wrong_steps(base, quote, rules) | _wrong_bounds(quote, rules)
+    wrong |= _wrong_position(base, rules)
     if wrong:
         raise ValidationFailed("the market's rules do not fit its assets", **wrong)
     tick_decimals, lot_decimals = money.scale_of(rules.tick_size), money.scale_of(rules.lot_size)
@@ -218,6 +230,9 @@ def build_terms(
         zero_quantity=money.units_to_text(0, lot_decimals),
         zero_quote=money.units_to_text(0, quote.scale),
         promotion=_promotion_of(rules),
+        max_position_units=None
+        if rules.max_position is None
+        else money.decimal_to_units(rules.max_position, base.scale),
     )
 
 
@@ -259,6 +274,7 @@ def _integer_rules(
         interruption_s=rules.interruption_s,
         auction_ppm=rules.auction_fee_ppm,
         cancels_on_close=rules.cancels_on_close,
+        max_order_lists=rules.max_order_lists,
     )
 
 
@@ -300,6 +316,18 @@ def _wrong_bounds(quote: AssetTerms, rules: MarketRules) -> dict[str, str]:
     elif money.scale_of(rules.min_notional) > quote.scale:
         wrong["min_notional"] = f"expected at most the {quote.scale} decimals of {quote.code}"
     return wrong
+
+
+def _wrong_position(base: AssetTerms, rules: MarketRules) -> dict[str, str]:
+    """Return what is wrong with the largest position, by name."""
+    largest = rules.max_position
+    if largest is None:
+        return {}
+    if not 0 < largest < Decimal(10**money.INTEGER_DIGITS_MAX):
+        return {"max_position": "expected a figure above zero and below 10^20, or nothing"}
+    if money.scale_of(largest) > base.scale:
+        return {"max_position": f"expected at most the {base.scale} decimals of {base.code}"}
+    return {}
 
 
 def wrong_limits(terms: MarketTerms) -> dict[str, str]:

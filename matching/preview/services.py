@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from accounts.money import ledger
 from accounts.money.balances import AccountFigures, BalanceKey
 from accounts.people.selectors import list_account_pks
-from matching.commands import kind_of, room
+from matching.commands import kind_of, position, room
 from matching.commands.base import Refused, Step
 from matching.commands.place import PlaceOrder
 from matching.engine import Engine
@@ -111,6 +111,7 @@ def preview_order(command: PlaceOrder, seen: Seen, *, time_us: int | None = None
         known = _read(command, terms)
     try:
         place = _placed(command, terms, known, time_us)
+        _check_position(place, seen, known)
         events = rehearse(place, _snapshot(seen, known), _levels(seen), known.standing)
         if isinstance(events[0], OrderRejected):
             raise Refused(events[0].reason, events[0].message)
@@ -234,6 +235,19 @@ def _levels(seen: Seen) -> Any:
     return (
         (terms.price_to_ticks(price), terms.quantity_to_lots(quantity))
         for price, quantity in seen.levels
+    )
+
+
+def _check_position(place: Place, seen: Seen, known: _Known) -> None:
+    """Raise Refused where the order could bring its account too much of the base asset."""
+    terms = seen.terms
+    price = seen.levels[0][0] if seen.levels else seen.last_price
+    position.check_alone(
+        place,
+        [each.order for each in known.standing],
+        terms,
+        total_units=known.totals.get((place.account_id, terms.base.asset_id), 0),
+        reference_ticks=None if price is None else terms.price_to_ticks(price),
     )
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from accounts.money.balances import BalanceKey
 from matching.commands.phase import SetMarketPhase
-from matching.worker.entries import Entry, own_entry
+from matching.worker.entries import Entry, own_entry, watched_positions
 from matching.worker.lease import LeaseLost
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Moved, Passing, Refused, Result
@@ -78,7 +78,7 @@ class Batches:
     def _settle_part(self, entries: list[Entry], result: Result | None) -> Committed | Refused:
         """Decide and commit; decide anew where figures moved; look a commit in doubt up."""
         attempts = 0
-        watched: set[BalanceKey] = set()
+        watched = watched_positions(entries, self._memory.context.terms)
         while attempts < ATTEMPTS_MAX:
             if result is None:
                 result = self._attempt(entries, watched)

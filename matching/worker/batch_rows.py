@@ -10,6 +10,7 @@ from matching.engine.orders import UNCONDITIONAL
 from matching.markets.terms import MarketTerms
 from matching.orders.auctions import auction_state
 from matching.orders.ids import IdSequence
+from matching.rows.amendments import amendment_row
 from matching.rows.conditions import conditions_arrays, conditions_row
 from matching.rows.keys import KeyBinding, KeyName, key_rows
 from matching.rows.lists import list_row
@@ -28,6 +29,7 @@ class BatchRows(msgspec.Struct):
     changed: tuple[str, ...] = ()  # arrays, as the update of orders takes them
     amended_ids: list[int] = []
     amended: tuple[str, ...] = ()
+    amendments: list[str] = []
     new_conditions: list[str] = []
     conditions_ids: list[int] = []
     conditions: tuple[str, ...] = ()
@@ -79,6 +81,7 @@ def rows_of(
         changed=changed_arrays(changed),
         amended_ids=[order.state.id for order in amended],
         amended=amended_arrays(amended),
+        amendments=[amendment_row(each, time_text) for each in outcome.amendments],
         new_conditions=[conditions_row(o.order, o.terms) for o in conditional if o.is_new],
         conditions_ids=[order.order_id for order, _ in waiting],
         conditions=conditions_arrays(waiting) if waiting else (),

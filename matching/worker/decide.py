@@ -25,6 +25,7 @@ from matching.rows.journal import Verdict, journal_row
 from matching.rows.keys import KeyBinding, KeyName
 from matching.worker.batch_rows import BatchRows, rows_of
 from matching.worker.entries import Entry
+from matching.worker.messages import TOO_MANY, MessageCounts, limits_any
 from matching.worker.outcome import Outcome, Told
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,8 @@ class ShardContext(msgspec.Struct):
     last_batch_us: int
     # Markets of the shard that could not be loaded, by id: nothing is taken for them.
     set_aside: dict[int, str] = {}
+    # What accounts have sent to markets in the present window.
+    messages: MessageCounts = msgspec.field(default_factory=lambda: MessageCounts(0))
     # Balances whose rows are there (``accounts.money.ledger.lock_balances``).
     balances_there: set[BalanceKey] = set()
 
@@ -75,8 +78,12 @@ class Decision:
         time_us: int,
         time_text: str,
         journal_before: int | None = None,
+        messages: MessageCounts | None = None,
     ) -> None:
-        """Begin a batch; ``journal_before`` counts what is journaled, or about to be, before it."""
+        """Begin a batch; ``journal_before`` counts what is journaled, or about to be, before it.
+
+        So do ``messages`` what accounts have sent.
+        """
         self._context = context
         self._journal_before = (
             context.journal_sequence if journal_before is None else journal_before
@@ -99,6 +106,8 @@ class Decision:
         self.new_terms: dict[int, MarketTerms] = {}
         # As of this point of the batch; the shard's own until the batch changes one.
         self._terms = context.terms
+        self.messages = MessageCounts(time_us, messages or context.messages)
+        self._limits_messages = limits_any(context.terms)
         self.replies: dict[str, list[tuple[int, bytes]]] = {}
         self.last_stream_id = ""
         # What the engine's later state must not touch; set once all commands are decided.
@@ -169,9 +178,19 @@ class Decision:
             message = "the command waited too long and was dropped"
             return Verdict("expired", "expired"), wire.Reply("expired", message, "expired")
         try:
+            if self._limits_messages:
+                self._count(command)
             return self._apply(command)
         except Refused as refused:
-            return _refusal(refused.reason, str(refused))
+            return _refusal(refused.reason, str(refused), refused.limit)
+
+    def _count(self, command: WireCommand) -> None:
+        """Count what the command sends to markets that limit it. Raises Refused."""
+        for account_id, market_id, number in kind_of(command).messages(command):
+            terms = self._terms.get(market_id)
+            number_max = None if terms is None else terms.rules.max_messages
+            if number_max is not None:
+                self.messages.add((account_id, market_id), number, number_max)
 
     def _apply(self, command: WireCommand) -> tuple[Verdict, wire.Reply]:
         """Run a command through its kind; replay does the same with what was given then."""
@@ -218,6 +237,7 @@ class Decision:
     def _renew(self, terms: MarketTerms) -> None:
         self.new_terms[terms.market_id] = terms
         self._terms = self._context.terms | self.new_terms
+        self._limits_messages = limits_any(self._terms)
 
     # --- the shard and the batch as kinds see them ----------------------------------------------
 
@@ -257,6 +277,18 @@ class Decision:
         units = self._figures.available.get(key, 0)
         change = self.outcome.changes.get(key)
         return units if change is None else units + change.available_units
+
+    def total(self, account_id: int, asset_id: int) -> int:
+        """Return what an account has, locked or not, at this point of the batch.
+
+        Raises Crowded where it is not known.
+        """
+        key = account_id, asset_id
+        units = self._figures.totals.get(key)
+        if units is None:
+            raise Crowded({key})
+        change = self.outcome.changes.get(key)
+        return units if change is None else units + change.available_units + change.locked_units
 
     # --- room in balances ---------------------------------------------------------------------
 
@@ -324,12 +356,13 @@ def _binds_key(verdict: Verdict) -> bool:
         "wrong_shard",
         "conflict",
         "bad_command",
+        TOO_MANY,
     )
 
 
-def _refusal(reason: str, message: str) -> tuple[Verdict, wire.Reply]:
+def _refusal(reason: str, message: str, limit: int = 0) -> tuple[Verdict, wire.Reply]:
     code = reason if reason in ("conflict", "expired") else code_of(reason)
-    return Verdict("rejected", reason), wire.Reply(code, message, reason)
+    return Verdict("rejected", reason), wire.Reply(code, message, reason, limit=limit)
 
 
 def _void(message: str) -> tuple[Verdict, wire.Reply]:

@@ -1,11 +1,13 @@
 """What is read from a shard's stream, and what must be known to decide it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from accounts.money.balances import BalanceKey
 from matching.commands import encode, key_of, kind_of
 from matching.commands.base import WireCommand
+from matching.markets.terms import MarketTerms
 from matching.rows.keys import KeyName
 
 
@@ -44,3 +46,19 @@ def submitting_accounts(entries: Sequence[Entry]) -> list[int]:
 def keys_of(entries: Sequence[Entry]) -> list[KeyName]:
     """Return the idempotency keys of a batch, each once, in order of account and key."""
     return sorted({name for entry in entries if (name := key_of(entry.command)) is not None})
+
+
+def watched_positions(
+    entries: Sequence[Entry], terms: Mapping[int, MarketTerms]
+) -> set[BalanceKey]:
+    """Return the balances whose totals a batch needs, for a market that limits positions."""
+    limited = {id_: one for id_, one in terms.items() if one.max_position_units is not None}
+    if not limited:
+        return set()
+    return {
+        (account_id, limited[market_id].base.asset_id)
+        for entry in entries
+        if entry.command is not None
+        for account_id, market_id, _ in kind_of(entry.command).messages(entry.command)
+        if market_id in limited
+    }

@@ -22,6 +22,12 @@ from zavora.foundation.lasting import WatchedConnection
 log = structlog.get_logger(__name__)
 
 _SHARD = Shard._meta.db_table
+# After which command of a shard's journal prevented matches, and amendments, were stored; none yet
+# where no worker has begun to.
+STORED_SINCE = (
+    "SELECT coalesce(prevented_since, journal_sequence), coalesce(amended_since, journal_sequence)"
+    f" FROM {_SHARD} WHERE id = %s"
+)
 
 
 class LeaseLost(Exception):
@@ -74,7 +80,8 @@ def try_take(connection: WatchedConnection, *, shard_id: int, owner: str) -> int
     taken = connection.execute_lasting(
         f"UPDATE {_SHARD} SET epoch = epoch + 1, lease_owner = %s, backend_pid = pg_backend_pid(),"
         " lease_expires_at = clock_timestamp() + %s * interval '1 millisecond',"
-        " prevented_since = coalesce(prevented_since, journal_sequence)"
+        " prevented_since = coalesce(prevented_since, journal_sequence),"
+        " amended_since = coalesce(amended_since, journal_sequence)"
         " WHERE id = %s AND lease_expires_at < clock_timestamp() RETURNING epoch",
         (owner, settings.ZAVORA_LEASE_MS, shard_id),
     ).fetchone()

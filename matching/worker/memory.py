@@ -39,16 +39,18 @@ class ShardMemory:
         context = self.context
         # Not over a change by the calendar that was not taken yet, however late it is.
         time_us = max(min(self.clock_us(), self.calendar.before_us - 1), context.last_batch_us)
-        journal_before = context.journal_sequence
+        journal_before, messages = context.journal_sequence, context.messages
         if after is not None:
             time_us = max(time_us, after.time_us)
             journal_before += len(after.journal_rows)
+            messages = after.messages
         decision = Decision(
             context,
             figures,
             time_us=time_us,
             time_text=moment_of(time_us).isoformat(),
             journal_before=journal_before,
+            messages=messages,
         )
         for index, entry in enumerate(entries):
             try:
@@ -73,6 +75,7 @@ class ShardMemory:
         context.event_sequences.update(committed.settled.event_sequences)
         context.journal_sequence += len(decision.journal_rows)
         context.last_batch_us = decision.time_us
+        context.messages.take_over(decision.messages)
         self.position = msgspec.structs.replace(
             self.position,
             journal_sequence=context.journal_sequence,

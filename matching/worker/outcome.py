@@ -30,6 +30,7 @@ from matching.engine.rules import MarketPhase, Protection
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.amendments import AmendmentState, amendment_of
 from matching.rows.orders import TouchedOrder, latest_state, order_state
 from matching.rows.prevented import prevented_row
 from matching.rows.protections import ProtectionName, protection_state
@@ -76,6 +77,7 @@ class Outcome(Moves):
         self.shifted: dict[int, tuple[Order, MarketTerms]] = {}
         self.markets: dict[int, MarketOutcome] = {}
         self.prevented_rows: list[str] = []
+        self.amendments: list[AmendmentState] = []
         # In which phases the markets are that were changed.
         self.phases: dict[int, MarketPhase] = {}
         # Lists that were placed, and the ids of those of which no order is open any more.
@@ -166,6 +168,9 @@ class Outcome(Moves):
             updated_us=self._time_us,
         )
         self._touch(order, terms, state).is_amended = True
+        self.amendments.append(
+            amendment_of(event, terms, amendment_id=self._ids.next(), time_us=self._time_us)
+        )
         if event is step.events[0]:  # else it follows a smaller one of its list
             step.own[order.order_id] = None
         step.market.changes.append(wire.OrderChange("amended", state))

@@ -19,7 +19,7 @@ from matching.engine.undo import START
 from matching.worker.batch import Batches
 from matching.worker.decide import Decision, Figures
 from matching.worker.due import Due
-from matching.worker.entries import Entry, own_entry
+from matching.worker.entries import Entry, own_entry, watched_positions
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Result
 from matching.worker.settlement import Batch, Settlement
@@ -102,9 +102,13 @@ class Pipeline:
 
     def can_fly(self, entries: list[Entry]) -> bool:
         """Tell whether a batch is worth settling in flight, and can be."""
-        return self.is_worth_a_flight(entries) and all(
-            entry.command is not None and kind_of(entry.command).may_fly and not entry.blame
-            for entry in entries
+        return (
+            self.is_worth_a_flight(entries)
+            and all(
+                entry.command is not None and kind_of(entry.command).may_fly and not entry.blame
+                for entry in entries
+            )
+            and not watched_positions(entries, self._memory.context.terms)
         )
 
     def land(self) -> None:

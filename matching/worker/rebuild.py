@@ -21,6 +21,7 @@ from matching.rows.switches import SWITCHES, switch_of
 from matching.rows.trails import TRAILS, trail_of
 from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
+from matching.worker.messages import MessageCounts, read_counts
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.money import NotExact
 
@@ -58,6 +59,7 @@ class _Stored(NamedTuple):
     protections: dict[int, list[tuple[int, Protection]]]
     switches: list[tuple[SwitchName, int]]
     fee_account_id: int
+    messages: MessageCounts
     # Markets whose rows cannot be read, by id, with their symbols: the others do not wait for them.
     set_aside: dict[int, str]
 
@@ -120,6 +122,7 @@ def _read_shard(
     protections = _read_by_market(cursor, PROTECTIONS, protection_of, terms, set_aside)
     cursor.execute(SWITCHES, (shard_id,))
     switches = [switch_of(row) for row in cursor.fetchall()]
+    messages = read_counts(cursor, shard_id, terms, position.last_batch_us)
     return _Stored(
         position,
         assets,
@@ -130,6 +133,7 @@ def _read_shard(
         protections,
         switches,
         fee_account_id,
+        messages,
         set_aside,
     )
 
@@ -152,6 +156,7 @@ def _build(stored: _Stored, shard_id: int) -> tuple[ShardContext, Position]:
         event_sequences={id_: state.event_sequence for id_, state in states.items()},
         last_batch_us=position.last_batch_us,
         set_aside=stored.set_aside,
+        messages=stored.messages,
     )
     return context, position
 

@@ -8,7 +8,6 @@ not disturb it.
 
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +22,8 @@ from matching.engine import Engine, EngineError
 from matching.engine.events import Event, OrderRejected
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.amendments import COMPARED_AMENDMENTS
+from matching.rows.amendments import compared as compared_amendment
 from matching.rows.checkpoints import CheckpointRow, list_rows
 from matching.rows.entries import EntryRow
 from matching.rows.journal import READ_JOURNAL, Recorded
@@ -30,12 +31,13 @@ from matching.rows.lists import COMPARED_LISTS, read_lists
 from matching.rows.lists import compared as compared_list
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
-from matching.rows.prevented import COMPARED_PREVENTED, STORED_SINCE
+from matching.rows.prevented import COMPARED_PREVENTED
 from matching.rows.prevented import compared as compared_prevented
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
+from matching.worker.appended import Appended
 from matching.worker.checkpoints import choose, load_checkpoint
-from matching.worker.lease import read_position
+from matching.worker.lease import STORED_SINCE, read_position
 from matching.worker.outcome import Outcome, Told
 from matching.worker.passing import Passing
 from matching.worker.rebuild import load_context, read_assets
@@ -115,10 +117,11 @@ class _Replay:
         self._stored_hash = self._hash_of_tables()
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
-        self._prevented: list[wire.PreventedState] = []
-        self._last_prevented_id = 0
+        self._prevented = Appended("prevented match", COMPARED_PREVENTED)
+        self._amended = Appended("amendment", COMPARED_AMENDMENTS)
         cursor.execute(STORED_SINCE, (shard_id,))
-        (self._prevented_since,) = cursor.fetchone() or (0,)
+        since: tuple[int, int] = cursor.fetchone() or (0, 0)
+        self._prevented_since, self._amended_since = since
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
@@ -140,7 +143,7 @@ class _Replay:
         self.found.checkpoint = row.id
         self.engine, self._terms = loaded.engine, loaded.terms
         self._start = self._sequence = row.journal_sequence
-        self.last_id = self._last_prevented_id = loaded.last_id
+        self.last_id = self._prevented.last_id = self._amended.last_id = loaded.last_id
         # How they were placed is before it; whether they are done is not.
         list_ids = [list_id for market in self.engine.markets() for list_id in market.lists]
         self._open_lists = read_lists(self._cursor, list_ids)
@@ -191,8 +194,9 @@ class _Replay:
             self._compare_trades()
         if len(self._done_lists) >= CHUNK_MAX:
             self._compare_lists(self._done_lists, are_done=True)
-        if len(self._prevented) >= CHUNK_MAX:
-            self._compare_prevented(len(self._prevented))
+        for appended in (self._prevented, self._amended):
+            if len(appended.replayed) >= CHUNK_MAX:
+                self._compare_appended(appended, are_all=False)
 
     def _apply(self, command: WireCommand, row: Recorded) -> tuple[str, str]:
         """Run a command through its kind, as the worker did, with what it was given then."""
@@ -222,6 +226,8 @@ class _Replay:
             self._open_lists[placed.id] = placed
         for list_id in outcome.done_lists:
             self._done_lists[list_id] = self._open_lists.pop(list_id)
+        if self._sequence > self._amended_since:
+            self._amended.replayed += map(compared_amendment, outcome.amendments)
         for order_id, touched in outcome.orders.items():
             if self.engine.order(order_id) is None:
                 self._closed[order_id] = touched
@@ -259,7 +265,7 @@ class _Replay:
             for change in market.changes:
                 # Of each the maker is told, and the taker.
                 if change.prevented is not None and not change.is_maker and is_stored:
-                    self._prevented.append(change.prevented)
+                    self._prevented.replayed.append(compared_prevented(change.prevented))
             market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------
@@ -270,7 +276,8 @@ class _Replay:
         self._compare_trades()
         self._compare_lists(self._done_lists, are_done=True)
         self._compare_lists(self._open_lists, are_done=False)
-        self._compare_prevented(len(self._prevented) + 1)  # one more would be too many
+        self._compare_appended(self._prevented, are_all=True)
+        self._compare_appended(self._amended, are_all=True)
         for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
             self._closed[order.order_id] = TouchedOrder(
@@ -333,20 +340,9 @@ class _Replay:
                 self._differ(f"list {list_id}: stored {rows.get(list_id)}, replayed {replayed}")
         lists.clear()
 
-    def _compare_prevented(self, limit: int) -> None:
-        """Hold who met against as many rows, which have ids that a replay does not know."""
-        markets = list(self._terms)
-        self._cursor.execute(COMPARED_PREVENTED, (markets, self._last_prevented_id, limit))
-        rows = self._cursor.fetchall()
-        replayed = [compared_prevented(prevented) for prevented in self._prevented]
-        stored = [row[1:] for row in rows]
-        if stored != replayed:
-            pairs = zip_longest(stored, replayed)
-            first = next(pair for pair in pairs if pair[0] != pair[1])
-            self._differ(f"prevented match: stored {first[0]}, replayed {first[1]}")
-        if rows:
-            self._last_prevented_id = rows[-1][0]
-        self._prevented.clear()
+    def _compare_appended(self, appended: Appended, *, are_all: bool) -> None:
+        for difference in appended.differences(self._cursor, list(self._terms), are_all=are_all):
+            self._differ(difference)
 
     def _compare_trade(
         self,

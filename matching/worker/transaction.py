@@ -22,6 +22,7 @@ from accounts.notices import BalanceState
 from matching import wire
 from matching.commands.room import BOUNDS, Crowded
 from matching.models import Event
+from matching.rows.amendments import AMENDMENTS
 from matching.rows.conditions import CONDITIONS, UPDATE_CONDITIONS
 from matching.rows.entries import EntryRow, entry_row
 from matching.rows.journal import JOURNAL
@@ -144,6 +145,7 @@ def write(
             write_rows(cursor, TRADES, outcome.trade_rows)
             write_rows(cursor, JOURNAL, decision.journal_rows)
             write_rows(cursor, PREVENTED, outcome.prevented_rows)
+            write_rows(cursor, AMENDMENTS, decision.rows.amendments)
             write_rows(cursor, LISTS, decision.rows.new_lists)
             write_trails(connection, outcome.trails, counts)
             if outcome.protections:

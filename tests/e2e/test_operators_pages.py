@@ -50,6 +50,7 @@ EMPTY = {
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
     *("Checkpoint", "CheckpointPart", "OrderConditions", "OrderList", "PreventedMatch"),
+    "OrderAmendment",
     *("Protection", "TrailMark"),
     *("Payout", "ProviderEvent", "Membership", "Invitation"),
 }

@@ -75,6 +75,7 @@ class CommandMaker:
             interruption_s=pick((1, 2)),
             auction_ppm=pick((None, 0, 1_500, 20_000)),
             cancels_on_close=pick((False, True)),
+            max_order_lists=pick((None, None, None, 1, 0)),
         )
 
     def command(self) -> Command:

@@ -32,6 +32,9 @@ FIELDS = {
     "schedule",
     "time_zone",
     "delists_at",
+    "max_order_lists",
+    "max_position",
+    "max_messages",
     "shard_id",
 }
 
@@ -72,6 +75,9 @@ _ODD: dict[str, st.SearchStrategy[Any]] = {
     ),
     "time_zone": st.sampled_from(("Asia/Kolkata", "Asia/Bielefeld", "")),
     "delists_at": st.sampled_from((_END, _END.replace(tzinfo=None))),
+    "max_order_lists": st.sampled_from((0, None, 10_000, 10_001, -1)),
+    "max_position": _FIGURE,
+    "max_messages": st.sampled_from((1, 1_000_000, 0, 1_000_001)),
 }
 
 

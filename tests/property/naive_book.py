@@ -30,6 +30,7 @@ from tests.property.naive_checks import (
     check_conditions,
     check_limit,
     check_listed,
+    check_lists,
     check_market_order,
     check_name,
     check_open_orders,
@@ -248,6 +249,7 @@ class NaiveExchange(NaiveAmending):
             )
             orders.append(self.accept(market, place, len(orders)))
         self.check_list(orders)
+        check_lists(market, command.account_id)
         pair = orders if orders[0].asked.leg == "one" else orders[1:]
         follows = pair is not orders and pair[0].side != orders[0].side
         holds = [0 if follows else max(map(market.need, pair)) * (o is holder(pair)) for o in pair]

@@ -72,6 +72,13 @@ def check_open_orders(market: NaiveMarket, account_id: int, ahead: int) -> None:
         raise RefusedError("too_many_open_orders")
 
 
+def check_lists(market: NaiveMarket, account_id: int) -> None:
+    limit = market.rules.max_order_lists
+    own = [o for o in market.orders if o.account_id == account_id and o.status == "open"]
+    if limit is not None and len({o.asked.list_id for o in own if o.asked.leg}) >= limit:
+        raise RefusedError("too_many_order_lists")
+
+
 def check_band(market: NaiveMarket, price: int, about: int | None) -> None:
     band = market.rules.band_ppm
     if band is None or about is None:

@@ -1,22 +1,28 @@
-"""Less of an open order, in its place: the amendment that keeps the order's priority."""
+"""Less of an open order, in its place, and how orders came to their quantities."""
 
 from typing import Final
 
 from accounts.access.callers import Caller
 from api.binance.rest.order_filters import lots_filtered, read_figure
-from api.binance.rest.order_names import check_named_order, named_order
+from api.binance.rest.order_names import check_named_order, id_of, named_order
 from api.binance.rest.order_rows import find_named
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Route, Routes, Security, rest
 from api.binance.words import errors, reports
 from api.binance.words.reports import Report
-from api.binance.words.symbols import find_traded
+from api.binance.words.symbols import find_market, find_traded
 from api.orders import submit
-from api.transport.threads import in_thread
+from api.transport.threads import in_thread, read_lasting
 from matching.commands.amend import AmendOrder
 from matching.gateway.client import deadline_ms
+from matching.markets.terms import MarketTerms
+from matching.orders.amendments import list_amendments
+from matching.orders.selectors import find_order
+from matching.rows.amendments import amendment_state
 from zavora.foundation.errors import InvalidOrder, OrderNotFound, OrderNotOpen
 
+LIST_DEFAULT: Final = 500
+LIST_MAX: Final = 1_000
 _UNKNOWN: Final = "Unknown order sent."
 _OF_REASON: Final = {
     "quantity_not_less": "Order amend (quantity increase) is not supported.",
@@ -64,6 +70,35 @@ async def amend(params: Params, caller: Caller, account_pk: int, request_id: str
     return reports.amended(reply.orders[0], terms)
 
 
+async def list_of_order(
+    params: Params, _caller: Caller, account_pk: int, _request_id: str
+) -> list[Report]:
+    """Return an order's changes of quantity from one of them on, oldest first.
+
+    -2013 for an order that is not the account's, as for one that there is not.
+    """
+    terms = find_market(params.needed("symbol")).terms
+    return await read_lasting(
+        _read_of_order,
+        account_pk,
+        terms,
+        order_id=id_of(params, "orderId") or 0,
+        from_id=id_of(params, "fromExecutionId"),
+        limit=params.limit(default=LIST_DEFAULT, high=LIST_MAX),
+    )
+
+
+def _read_of_order(
+    account_pk: int, terms: MarketTerms, *, order_id: int, from_id: int | None, limit: int
+) -> list[Report]:
+    order = find_order(order_id, account_id=account_pk, market_id=terms.market_id)
+    if order is None:
+        raise errors.unknown_order()
+    rows = list_amendments(order_id, from_id=from_id, of_quantity=True, is_oldest=True, limit=limit)
+    name = order.client_order_id or ""
+    return [reports.amendment(amendment_state(row, terms), terms, name) for row in rows]
+
+
 def check_amendment(params: Params) -> None:
     """Raise -1102 for what an amendment must have and has not."""
     check_named_order(params)
@@ -71,6 +106,9 @@ def check_amendment(params: Params) -> None:
 
 
 ROUTES: Final[Routes] = {
+    ("GET", "/api/v3/order/amendments"): Route(
+        rest(list_of_order), 4, Security.USER_DATA, required=("symbol", "orderId")
+    ),
     ("PUT", "/api/v3/order/amend/keepPriority"): Route(
         rest(amend), 4, Security.TRADE, required=check_amendment
     ),

@@ -166,18 +166,19 @@ def filters_of(terms: MarketTerms) -> list[Shape]:
     ]
     if terms.rules.band_ppm is not None:
         filters.append(_band_filter(terms.rules.band_ppm))
-    if terms.rules.max_open_orders is not None:
-        filters.append(
-            {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": terms.rules.max_open_orders}
-        )
-    if terms.integers.max_trigger_orders is not None:
-        filters.append(
-            {
-                "filterType": "MAX_NUM_ALGO_ORDERS",
-                "maxNumAlgoOrders": terms.integers.max_trigger_orders,
-            }
-        )
-    return filters
+    return filters + _maxima_of(terms)
+
+
+def _maxima_of(terms: MarketTerms) -> list[Shape]:
+    """Return what an account may have in a market, each as far as there is a bound."""
+    integers, largest = terms.integers, terms.rules.max_position
+    counted: list[tuple[str, str, int | str | None]] = [
+        ("MAX_NUM_ORDERS", "maxNumOrders", integers.max_open_orders),
+        ("MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", integers.max_trigger_orders),
+        ("MAX_NUM_ORDER_LISTS", "maxNumOrderLists", integers.max_order_lists),
+        ("MAX_POSITION", "maxPosition", None if largest is None else eight(largest)),
+    ]
+    return [{"filterType": kind, name: bound} for kind, name, bound in counted if bound is not None]
 
 
 def _trail_filter(low_bps: int, high_bps: int) -> Shape:

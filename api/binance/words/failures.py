@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from api.binance.words import errors as published
 from api.binance.words.errors import CompatError
 from api.transport.errors import PayloadTooLarge, RequestTimeout
+from matching.markets.terms import MESSAGES_WINDOW_S
 from zavora.foundation import errors
 from zavora.foundation.errors import ZavoraError
 
@@ -30,6 +31,8 @@ _FILTER_OF_REASON: Final = {
     "notional_too_large": "NOTIONAL",
     "too_many_open_orders": "MAX_NUM_ORDERS",
     "too_many_trigger_orders": "MAX_NUM_ALGO_ORDERS",
+    "too_many_order_lists": "MAX_NUM_ORDER_LISTS",
+    "position_too_large": "MAX_POSITION",
     "trail_out_of_range": "TRAILING_DELTA",
     "display_quantity": "ICEBERG_PARTS",
 }
@@ -66,6 +69,10 @@ def known_compat_error(exception: BaseException) -> CompatError:
 def _of_zavora(error: ZavoraError) -> CompatError:
     if isinstance(error, errors.InvalidOrder):
         return _of_reason(error.details.get("reason"))
+    if isinstance(error, errors.RateLimited):
+        window = f"{MESSAGES_WINDOW_S} SECOND"
+        limit, wait_s = error.details.get("limit", 0), error.details["retry_after"]
+        return published.too_many_orders(limit, window, wait_s)
     kind = _OF_CLASS.get(type(error))
     if kind is not None:
         return kind()

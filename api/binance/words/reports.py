@@ -9,6 +9,7 @@ from api.binance.words.text import ZERO, eight, ms_of_us
 from matching import wire
 from matching.conditions import Conditions
 from matching.markets.terms import MarketTerms
+from matching.rows.amendments import AmendmentState
 from zavora.foundation.money import EXACT, PPM
 
 Report = dict[str, Any]
@@ -226,6 +227,20 @@ def amended(state: wire.OrderState, terms: MarketTerms) -> Report:
             "workingTime": working_ms(state),
             "selfTradePreventionMode": self_trade_word(state, terms),
         },
+    }
+
+
+def amendment(state: AmendmentState, terms: MarketTerms, name: str) -> Report:
+    """Return a change of an order's quantity; amendments leave an order its ``name``."""
+    return {
+        "symbol": symbol_of(terms),
+        "orderId": state.order_id,
+        "executionId": state.id,
+        "origClientOrderId": name,
+        "newClientOrderId": name,
+        "origQty": eight(state.quantity_before or "0"),
+        "newQty": eight(state.quantity or "0"),
+        "time": ms_of_us(state.created_us),
     }
 
 

@@ -145,6 +145,15 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 has_key=True,
             ),
         },
+        "/api/v1/orders/{order_id}/amendments": {
+            "get": _of_orders(
+                "orders_amendments",
+                "List what an order asked for before it was amended, newest first.",
+                envelope_schema("Amendment", is_list=True, is_paged=True),
+                path=ORDER_ID,
+                query=("limit", "cursor"),
+            )
+        },
     }
 
 

@@ -63,6 +63,23 @@ class Market(Struct):
     max_trigger_orders: Annotated[
         int | None, Meta(description="How many of them may wait for a price; null: any number.")
     ]
+    max_order_lists: Annotated[
+        int | None, Meta(description="Lists that an account may have open; null: any number.")
+    ]
+    max_position: Annotated[
+        Decimal | None,
+        Meta(
+            description="How much of the base asset an account may have, with what its open orders"
+            " here would buy; null: any."
+        ),
+    ]
+    max_messages: Annotated[
+        int | None,
+        Meta(
+            description="Orders that an account may place or amend here in ten seconds of the"
+            " clock, refused ones counted in; null: any number."
+        ),
+    ]
     max_iceberg_parts: Annotated[
         int, Meta(description="`quantity` may be at most so many times `display_quantity`.")
     ]

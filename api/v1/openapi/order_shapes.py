@@ -36,6 +36,21 @@ class OrderPreview(Struct):
     sequence: Annotated[int, Meta(description="Of the order book that it was tried out on.")]
 
 
+class Amendment(Struct):
+    """What an open order asked for before it was amended, and asks for since."""
+
+    id: str
+    order_id: str
+    market: str
+    price_before: Decimal | None
+    price: Decimal | None
+    quantity_before: Decimal | None
+    quantity: Decimal | None
+    stop_price_before: Decimal | None
+    stop_price: Decimal | None
+    created_at: Time
+
+
 class OrderList(Struct):
     """Orders that are one thing; `Done` once none of them is open any more."""
 
@@ -73,6 +88,7 @@ class ProtectionIn(Struct):
 
 ORDER_SHAPES: Final[tuple[type[Struct], ...]] = (
     OrderPreview,
+    Amendment,
     OrderList,
     Protection,
     ProtectionIn,

@@ -120,7 +120,10 @@ export function choiceGroup(
     const index = buttons.indexOf(document.activeElement as HTMLButtonElement);
     if (!step || index < 0) return;
     event.preventDefault();
-    const next = buttons[(index + step + buttons.length) % buttons.length]!;
+    let place = index;
+    do place = (place + step + buttons.length) % buttons.length;
+    while (buttons[place]!.disabled && place !== index);
+    const next = buttons[place]!;
     next.focus();
     onChoose(next.dataset["value"]!);
   });

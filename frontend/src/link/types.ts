@@ -146,6 +146,9 @@ export interface Market {
   interruption_s: number;
   max_open_orders: number | null;
   max_trigger_orders: number | null;
+  max_order_lists: number | null;
+  max_position: string | null;
+  max_messages: number | null;
   max_iceberg_parts: number;
   trigger_protection: string;
   min_trail_bps: number;
@@ -266,6 +269,36 @@ export interface OrderPlaced {
   trades: Trade[];
 }
 
+/** What would become of an order as things stand; it is not placed.
+
+    Where it would be refused, `code` and `reason` are those of the refusal. */
+export interface OrderPreview {
+  accepted: boolean;
+  code: string | null;
+  reason: string | null;
+  message: string | null;
+  status:
+    | "Cancelled"
+    | "Expired"
+    | "Filled"
+    | "New"
+    | "PartiallyFilled"
+    | "Pending"
+    | "Triggered"
+    | null;
+  price: string | null;
+  average_price: string | null;
+  worst_price: string | null;
+  filled_quantity: string;
+  resting_quantity: string;
+  amount: string;
+  fee: string;
+  fee_asset: string;
+  hold: string;
+  hold_asset: string;
+  sequence: number;
+}
+
 /** Orders that are one thing. The working order of an OTO or OTOCO comes first. */
 export interface PlaceListIn {
   user_id: string;
@@ -313,6 +346,25 @@ export interface Promotion {
   taker_fee: string;
   starts_at: string;
   ends_at: string;
+}
+
+/** What ends an account's quotes in a market: so many fills, or so much, in a window.
+
+    Null where nothing does. `tripped`: it has ended them, and lets nothing in until it is reset. */
+export interface Protection {
+  user_id: string;
+  market: string;
+  max_fills: number | null;
+  max_quantity: string | null;
+  window_ms: number | null;
+  tripped: boolean;
+}
+
+/** What may happen to an account's resting orders within a window: one of both, or both. */
+export interface ProtectionIn {
+  window_ms: number;
+  max_fills?: number | null;
+  max_quantity?: string | null;
 }
 
 /** A trade as everybody sees it. */

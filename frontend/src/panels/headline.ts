@@ -4,7 +4,7 @@ import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
-import { whenOf } from "../state/phases.ts";
+import { whenOf } from "../state/calendar.ts";
 
 export function mount(header: HTMLElement, exchange: Exchange): void {
   const write = (selector: string, text: string) => setText(find(header, selector), text);

@@ -5,7 +5,7 @@ import * as format from "../core/format.ts";
 import type { Market } from "../link/types.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
-import { isListed } from "../state/phases.ts";
+import { isListed } from "../state/calendar.ts";
 
 /** `button` opens and closes the sheet. */
 export function mount(panel: HTMLElement, button: HTMLElement, exchange: Exchange): void {

@@ -7,6 +7,7 @@ import type { Market } from "../link/types.ts";
 import type { Asks, Draft, FieldName } from "../state/draft.ts";
 import { unitOf } from "../state/fees.ts";
 import { isReachedRising, rests, type TicketKind, traitsOf } from "../state/order-kinds.ts";
+import { kindRefused, postOnlyRefused, type State, timeRefused } from "../state/phases.ts";
 import { FIELDS, type Inputs } from "./ticket-errors.ts";
 
 /** What becomes of an order that meets one of its owner's. */
@@ -29,6 +30,8 @@ export class TicketFields {
   /** Limit and market orders, or those that wait for a price, of which `#kind` says which. */
   #group: "Limit" | "Market" | "Trigger" = "Limit";
   #measure: Draft["measure"] = "amount";
+  /** What the market is in: not all states take all kinds. */
+  #state: State = "Continuous";
 
   /** `onArrange` is called when other fields are shown, `onEdit` when one was typed in. */
   constructor(element: HTMLElement, onArrange: () => void, onEdit: (field: FieldName) => void) {
@@ -156,6 +159,23 @@ export class TicketFields {
     this.#drawAsked();
   }
 
+  /** Let only those kinds be chosen that a market of this state takes; what is chosen stays. */
+  offer(state: State): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#part("#order-type")
+      .querySelectorAll<HTMLButtonElement>("button")
+      .forEach((button) => {
+        const kind = button.dataset["value"] as "Limit" | "Market" | "Trigger";
+        const reason = kind === "Trigger" ? "" : kindRefused(state, kind);
+        button.disabled = Boolean(reason);
+        button.title = reason;
+      });
+    for (const option of this.#part<HTMLSelectElement>("#kind").options)
+      option.disabled = Boolean(kindRefused(state, option.value as TicketKind));
+    this.arrange();
+  }
+
   set isShut(isShut: boolean) {
     for (const field of FIELDS) this.inputs[field].disabled = isShut;
     for (const share of findAll<HTMLButtonElement>(this.#part("#shares"), "button"))
@@ -200,7 +220,11 @@ export class TicketFields {
     setText(this.#part("#total-label"), isLimit ? "Total" : "Amount");
     setText(this.#part("#price-label"), waits ? "Limit price" : "Price");
     setText(this.#part("#kind-hint"), waits ? hintOf(this.kind, this.side) : "");
-    this.#part<HTMLInputElement>("#post-only").disabled = !rests(draft.timeInForce);
+    const postOnly = this.#part<HTMLInputElement>("#post-only");
+    const refused = postOnlyRefused(this.#state, this.kind);
+    // Whoever has chosen it before can still let go of it.
+    postOnly.disabled = !rests(draft.timeInForce) || (Boolean(refused) && !postOnly.checked);
+    postOnly.title = refused;
     this.#drawAsked();
     this.#onArrange();
   }
@@ -209,8 +233,10 @@ export class TicketFields {
   #offerTimes(isLimit: boolean): void {
     const select = this.#part<HTMLSelectElement>("#time-in-force");
     for (const option of select.options) {
-      const isOffered = isLimit || rests(option.value as Draft["timeInForce"]);
-      option.hidden = option.disabled = !isOffered;
+      const time = option.value as Draft["timeInForce"];
+      const isOffered = isLimit || rests(time);
+      option.hidden = !isOffered;
+      option.disabled = !isOffered || Boolean(timeRefused(this.#state, this.kind, time));
       if (!isOffered && option.selected) select.value = "GTC";
     }
   }

@@ -6,7 +6,7 @@ import * as format from "../core/format.ts";
 import type { AccountRef } from "../link/messages.ts";
 import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
-import type { Market, Order } from "../link/types.ts";
+import type { Market, Order, OrderPreview } from "../link/types.ts";
 import type { FieldName, Funds, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
@@ -14,12 +14,15 @@ import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
 import { type Checked, checkTicket } from "../state/exits.ts";
 import { traitsOf } from "../state/order-kinds.ts";
+import { TAKEN } from "../state/phases.ts";
+import { Preview } from "../state/preview.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-rules.ts";
 import { mount as mountAccountSelect } from "./account-select.ts";
 import { FIELDS, TicketErrors } from "./ticket-errors.ts";
 import { drawEstimate } from "./ticket-estimate.ts";
 import { TicketFields } from "./ticket-fields.ts";
+import { drawPreview } from "./ticket-preview.ts";
 import { showUnits } from "./units.ts";
 
 /** Arrow keys step quantities by the lot, and prices by the tick. */
@@ -27,13 +30,6 @@ const QUANTITIES: readonly FieldName[] = ["quantity", "show"];
 const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
-
-/** Which orders a market takes where it does not take all. */
-const TAKEN: Partial<Record<Market["state"], string>> = {
-  PostOnly: "This market takes post-only limit orders now.",
-  Auction:
-    "Until the auction ends, this market takes limit orders that may rest (not post-only) and orders that wait for a price.",
-};
 
 /** Return what fills in a price, as a click on a level of the book does. */
 export function mount(
@@ -56,6 +52,7 @@ class Ticket {
   readonly #live: LiveBook;
   readonly #fields: TicketFields;
   readonly #errors: TicketErrors;
+  readonly #preview: Preview;
   #isSending = false;
   #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
@@ -72,7 +69,10 @@ class Ticket {
       (field) => this.#edited(field),
     );
     this.#errors = new TicketErrors(element, this.#fields.inputs);
+    this.#preview = new Preview((order) => exchange.rest.post<OrderPreview>("/orders/preview", order));
     this.#listen();
+    this.#preview.told.watch(() => this.#drawPreview());
+    live.changed.watch(() => this.#preview.move());
     exchange.market.watch((market) => market && this.#reset(market));
     exchange.tickers.watch(() => this.#proposePrice());
     portfolio.changed.watch(this.#refresh);
@@ -91,7 +91,22 @@ class Ticket {
     this.#dropOldErrors();
     this.#drawSubmit();
     this.#drawEstimate();
+    this.#wantPreview();
   });
+
+  /** Ask what would become of the order, where it could be sent as it stands. */
+  #wantPreview(): void {
+    const market = this.#exchange.market.value;
+    const account = this.#portfolio.accountId.value;
+    const isOff = !market || !account || !this.#exchange.config.user || this.#lockOf(market);
+    const terms = isOff ? null : this.#check(market, null).terms;
+    this.#preview.want(terms && account ? { user_id: account, ...terms } : null);
+  }
+
+  #drawPreview(): void {
+    const market = this.#exchange.market.value;
+    if (market) drawPreview(this.#part("#preview"), this.#preview.told.value, market);
+  }
 
   setPrice(price: string): void {
     this.#edited(this.#fields.takePrice(price));
@@ -165,6 +180,7 @@ class Ticket {
     setText(submit, this.#isSending ? "Sending…" : label);
     submit.disabled = !this.#exchange.config.user || this.#isSending || !market || Boolean(lock);
     this.#fields.isShut = isViewed(this.#account);
+    if (market) this.#fields.offer(market.state);
   }
 
   get #account(): AccountRef | undefined {
@@ -172,7 +188,8 @@ class Ticket {
   }
 
   #lockOf(market: Market | null): Lock | null {
-    return market && lockOf(market, this.#exchange.isStale, this.#account);
+    const draft = this.#fields.draft();
+    return market && lockOf(market, this.#exchange.isStale, this.#account, draft);
   }
 
   /** Keep quantity and total of a limit order in step, and forget what was wrong before. */
@@ -237,13 +254,12 @@ class Ticket {
     drawEstimate(this.#part(".estimate"), draft, market, this.#live.book, rates, prices);
   }
 
-  #check(market: Market): Checked {
-    return checkTicket(
-      this.#fields.draft(),
-      market,
-      this.#portfolio.isLoaded ? this.#funds(market) : null,
-      this.#prices(market),
-    );
+  /** `funds`: what the order is held against; null: nothing, which leaves that to the exchange. */
+  #check(
+    market: Market,
+    funds: Funds | null = this.#portfolio.isLoaded ? this.#funds(market) : null,
+  ): Checked {
+    return checkTicket(this.#fields.draft(), market, funds, this.#prices(market));
   }
 
   /** What an error speaks of, as it is now: once it has changed, the error says nothing more. */

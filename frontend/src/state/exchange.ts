@@ -6,7 +6,7 @@ import type { Link } from "../link/orders.ts";
 import type { Rest } from "../link/rest.ts";
 import type { ConnectionState, Socket } from "../link/socket.ts";
 import type { Market, Ticker } from "../link/types.ts";
-import { isListed } from "./phases.ts";
+import { isListed } from "./calendar.ts";
 
 /** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;

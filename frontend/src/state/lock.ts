@@ -2,6 +2,8 @@
 
 import type { AccountRef } from "../link/messages.ts";
 import type { Market } from "../link/types.ts";
+import type { Draft } from "./draft.ts";
+import { refusalOf } from "./phases.ts";
 
 export interface Lock {
   /** What the button says. */
@@ -32,14 +34,18 @@ export function isViewed(account: AccountRef | undefined): boolean {
   return account?.role === "Viewer";
 }
 
-/** Null where orders are taken; `isStale`: the line is down and what is shown is old. */
+/** Null where such an order is taken; `isStale`: the line is down and what is shown is old. */
 export function lockOf(
   market: Market,
   isStale: boolean,
   account: AccountRef | undefined,
+  draft: Draft | null = null,
 ): Lock | null {
   if (isViewed(account)) return VIEWER;
   if (isStale) return STALE;
-  if (market.trading_enabled) return null;
+  if (market.trading_enabled) {
+    const detail = draft && refusalOf(market.state, draft);
+    return detail ? { short: "Not taken now", detail } : null;
+  }
   return PHASES[market.state] ?? { short: "No orders now", detail: CANCELS_ONLY };
 }

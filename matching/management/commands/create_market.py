@@ -11,10 +11,12 @@ from matching.engine.rules import SELF_TRADE_MODES
 from matching.markets.soundness import PHASES, SELF_TRADE_SCOPES
 from matching.markets.terms import (
     DEFAULT_MAX_OPEN_ORDERS,
+    DEFAULT_MAX_ORDER_LISTS,
     DEFAULT_MAX_TRIGGER_ORDERS,
     DEFAULT_MAXIMUM,
     DEFAULT_SELF_TRADE_MODES,
     FIGURES,
+    MESSAGES_WINDOW_S,
 )
 from matching.services import create_market, new_market_command
 from matching.worker.offline import OfflineShard
@@ -80,6 +82,17 @@ class Command(ExampleCommand):
             default=str(DEFAULT_MAX_TRIGGER_ORDERS),
             help='how many of an account\'s orders may wait for a price, or "none": any number',
         )
+        parser.add_argument(
+            "--max-order-lists",
+            default=str(DEFAULT_MAX_ORDER_LISTS),
+            help='how many lists of orders an account may have open, or "none": any number',
+        )
+        parser.add_argument("--max-position", help="how much of the base asset one may have")
+        parser.add_argument(
+            "--max-messages",
+            default="none",
+            help=f"orders of an account in {MESSAGES_WINDOW_S} seconds, amendments counted in",
+        )
         parser.add_argument("--phase", default="continuous", choices=PHASES)
         parser.add_argument(
             "--schedule",
@@ -107,6 +120,11 @@ class Command(ExampleCommand):
             "self_trade_mode": options["self_trade_mode"],
             "self_trade_modes": options["self_trade_modes"],
             "max_trigger_orders": _count("max_trigger_orders", options["max_trigger_orders"]),
+            "max_order_lists": _count("max_order_lists", options["max_order_lists"]),
+            "max_position": None
+            if options["max_position"] is None
+            else _decimal("max_position", options["max_position"]),
+            "max_messages": _count("max_messages", options["max_messages"]),
             "phase": options["phase"],
             "schedule": "\n".join(line.strip() for line in options["schedule"].split(";")),
             "time_zone": options["time_zone"],

@@ -24,6 +24,7 @@ LOOK_ONLY = (
     "accounts.LedgerEntry",
     "matching.Order",
     "matching.OrderConditions",
+    "matching.OrderAmendment",
     "matching.PreventedMatch",
     "matching.TrailMark",
     "matching.OrderList",

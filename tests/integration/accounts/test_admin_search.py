@@ -71,6 +71,7 @@ NOBODYS = (
     "matching.marketstate",
     "matching.shard",
     "matching.trailmark",
+    "matching.orderamendment",
 )
 
 

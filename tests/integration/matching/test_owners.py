@@ -141,4 +141,5 @@ def _age_tables() -> None:
         self_trade_modes="taker,maker,both,decrement",
         max_trigger_orders=None,
         cancels_on_close=False,
+        max_order_lists=None,
     )

@@ -289,7 +289,11 @@ def test_no_read_of_ones_own_is_answered_before_the_replicas_have_it(calm: Repli
     views = [one for one in urlpatterns if "v1/accounts" in str(one.pattern)]
     paths = [str(one.pattern) for one in views if hasattr(one.callback.cls, "get")]  # type: ignore[attr-defined]
     asked = [path.removeprefix("v1").replace("<str:account>", client.account) for path in paths]
-    asked = [f"/orders/{order}", *(path for path in asked if "<" not in path)]
+    asked = [
+        f"/orders/{order}",
+        f"/orders/{order}/amendments",
+        *(path for path in asked if "<" not in path),
+    ]
     signed = [
         path
         for (method, path), route in ROUTES.items()

@@ -26,6 +26,7 @@ HISTORY = (
     "matching_checkpointpart",
     "matching_command",
     "matching_event",
+    "matching_orderamendment",
     "matching_preventedmatch",
     "matching_trade",
 )
@@ -43,6 +44,7 @@ COLUMNS = {
     "matching_checkpointpart": "number = 9",
     "matching_command": "kind = 'other'",
     "matching_event": "batch_at = now() - interval '9 days'",
+    "matching_orderamendment": "quantity = quantity * 2",
     "matching_preventedmatch": "price = price * 2",
     "matching_trade": "price = price * 2",
 }

@@ -162,6 +162,8 @@ async def test_stops_preventions_and_amendments(
     assert amended.result.amended_order.qty == "0.20000000"
     replaced = await told(lambda report: report.x == "REPLACED")
     assert (replaced.i, replaced.q) == (placed.order_id, "0.20000000")
+    (change,) = (await alice.order_amendments(SYMBOL, placed.order_id)).data().result
+    assert (change.orig_qty, change.new_qty) == ("0.30000000", "0.20000000")
     taker = (
         await alice.order_place(
             SYMBOL, "BUY", "LIMIT", time_in_force="GTC", quantity=0.05, price=2200,

@@ -1,5 +1,6 @@
 """Less of an order in its place, and orders that show a part of themselves."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.exchange import wait_until
 from tests.integration.binance.rest.conftest import ORDER, SYMBOL, Bot
 
 AMEND = f"{ORDER}/amend/keepPriority"
+AMENDMENTS = f"{ORDER}/amendments"
 pytestmark = pytest.mark.usefixtures("book")
 
 
@@ -142,6 +144,83 @@ def test_an_amendment_weighs_and_counts_no_order(ann: Bot) -> None:
     assert "x-mbx-order-count-1d" not in answer.headers
     # A ten-second window may have begun in between; none has more than before.
     assert all(left <= right for left, right in zip(orders(), before, strict=True))
+
+
+# --- what was before ------------------------------------------------------------------------------
+
+
+def history(bot: Bot, order: Any, **more: Any) -> Any:
+    return bot.ok("GET", AMENDMENTS, symbol=SYMBOL, orderId=order["orderId"], **more)
+
+
+def test_how_an_order_came_to_its_quantity(ann: Bot) -> None:
+    order = ann.limit("SELL", "100", "5", newClientOrderId="less-and-less")
+    assert history(ann, order) == []
+    answers = [amend(ann, order, quantity) for quantity in ("4", "2.5", "1")]
+
+    found = history(ann, order)
+
+    quantities = ["5.00000000", "4.00000000", "2.50000000", "1.00000000"]
+    assert [(one["origQty"], one["newQty"]) for one in found] == list(pairwise(quantities))
+    assert found[0] == {
+        "symbol": SYMBOL,
+        "orderId": order["orderId"],
+        "executionId": found[0]["executionId"],
+        "origClientOrderId": "less-and-less",
+        "newClientOrderId": "less-and-less",
+        "origQty": "5.00000000",
+        "newQty": "4.00000000",
+        "time": answers[0]["transactTime"],
+    }
+    ids = [one["executionId"] for one in found]
+    assert ids == sorted(set(ids))
+    assert history(ann, order, fromExecutionId=ids[1]) == found[1:]
+    assert history(ann, order, fromExecutionId=ids[1], limit=1) == found[1:2]
+    assert history(ann, order, fromExecutionId=ids[2] + 1) == []
+    ann.ok("DELETE", ORDER, symbol=SYMBOL, orderId=order["orderId"])
+    assert history(ann, order) == found
+
+
+def test_an_order_of_a_list_that_followed_smaller_says_so(ann: Bot, ben: Bot) -> None:
+    placed = ann.ok(
+        "POST", "/api/v3/orderList/oto", symbol=SYMBOL, workingType="LIMIT", workingSide="SELL",
+        workingPrice="50", workingQuantity="1", workingTimeInForce="GTC",
+        pendingType="LIMIT_MAKER", pendingSide="BUY", pendingPrice="100", pendingQuantity="1",
+    )  # fmt: skip
+    follows = placed["orders"][1]
+    ben.limit("BUY", "50", "1")
+    wait_until(lambda: shown(ann, follows)["status"] == "NEW", timeout_s=10, what="its turn")
+    (change,) = history(ann, follows)
+    assert (change["origQty"], change["newQty"]) == ("1.00000000", shown(ann, follows)["origQty"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"orderId": None}, -1102, "'orderId'"),
+        ({"symbol": None}, -1102, "'symbol'"),
+        ({"symbol": "NOSUCH"}, -1121, "Invalid symbol."),
+        ({"orderId": "1"}, -2013, "Order does not exist."),
+        ({"orderId": "x"}, -1100, "'orderId'"),
+        ({"limit": "0"}, -1130, "'limit'"),
+        ({"fromExecutionId": "-1"}, -1100, "'fromExecutionId'"),
+    ],
+)
+def test_what_is_asked_for_wrongly(
+    ann: Bot, changes: dict[str, str | None], code: int, text: str
+) -> None:
+    order = ann.limit("SELL", "100", "5")
+    asked = {"symbol": SYMBOL, "orderId": str(order["orderId"]), **changes}
+    told = ann.refused("GET", AMENDMENTS, **{k: v for k, v in asked.items() if v is not None})
+    assert told[0] == code
+    assert text in told[1]
+
+
+def test_nobody_sees_what_was_before_of_somebody_elses(ann: Bot, ben: Bot) -> None:
+    order = ann.limit("SELL", "100", "5")
+    amend(ann, order, "4")
+    told = ben.refused("GET", AMENDMENTS, symbol=SYMBOL, orderId=order["orderId"])
+    assert told == (-2013, "Order does not exist.")
 
 
 # --- icebergs -------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ NAMES = (
     *("cancelOrigClientOrderId", "cancelNewClientOrderId", "cancelRestrictions", "permissions"),
     *("orderRateLimitExceededMode", "symbolStatus", "timeZone", "aboveType", "signature"),
     *("asset", "isFreeze", "clientTranId", "trailingDelta", "newQty", "preventedMatchId"),
-    *("fromPreventedMatchId",),
+    *("fromPreventedMatchId", "fromExecutionId"),
 )
 # These take no parameters.
 WITHOUT_PARAMETERS = {

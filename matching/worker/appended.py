@@ -1,0 +1,40 @@
+"""Rows that a replay makes again without knowing their ids: held against as many stored ones."""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any
+
+import psycopg
+
+
+class Appended:
+    """Rows of one kind that a journal led to, in the order in which they came about.
+
+    ``statement`` takes markets, the id after which to read, and how many rows; it returns ids and
+    what is compared, by id.
+    """
+
+    def __init__(self, what: str, statement: str) -> None:
+        self._what = what
+        self._statement = statement
+        self.last_id = 0
+        self.replayed: list[tuple[object, ...]] = []
+
+    def differences(
+        self, cursor: "psycopg.Cursor[Any]", market_ids: list[int], *, are_all: bool
+    ) -> Iterator[str]:
+        """Compare what was replayed and forget it; yield the first difference, if there is one.
+
+        ``are_all``: there must be no more stored than that.
+        """
+        limit = len(self.replayed) + are_all
+        cursor.execute(self._statement, (market_ids, self.last_id, limit))
+        rows = cursor.fetchall()
+        stored = [row[1:] for row in rows]
+        if stored != self.replayed:
+            pairs = zip_longest(stored, self.replayed)
+            first = next(pair for pair in pairs if pair[0] != pair[1])
+            yield f"{self._what}: stored {first[0]}, replayed {first[1]}"
+        if rows:
+            self.last_id = rows[-1][0]
+        self.replayed.clear()
