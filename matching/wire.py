@@ -237,6 +237,24 @@ class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     auction: AuctionState | None = None
 
 
+class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Why one half of a command was refused."""
+
+    reason: str
+    message: str
+
+
+class Halves(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What became of a cancel and of the order in its place; None: it took effect.
+
+    ``is_tried``: whether the order was to be placed; not where the cancel was refused before.
+    """
+
+    cancel_refused: Refusal | None
+    place_refused: Refusal | None
+    is_tried: bool = True
+
+
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to a command. ``code`` is empty where it took effect, else an error's code.
 
@@ -244,6 +262,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``trades`` those of a placed or amended order, oldest first. ``due_us`` is when a switch is due
     that the command set, in microseconds since 1970, else 0. ``list_id`` is that of a list that was
     placed, whose orders are then in the list's order; ``protection`` what it was set to, or reset.
+    ``halves`` are told of a replacement, also where neither took effect: ``orders`` are then the
+    cancelled one, if it was, and the placed one, if it was.
     """
 
     code: str
@@ -254,6 +274,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_us: int = 0
     list_id: int = 0
     protection: ProtectionState | None = None
+    halves: Halves | None = None
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -84,6 +84,7 @@ ORDER: Final[Methods] = {
     "PATCH": Route(order_handlers.amend),
     "DELETE": Route(order_handlers.cancel),
 }
+REPLACE: Final[Methods] = {"POST": Route(order_handlers.replace)}
 PROTECTION: Final[Methods] = {
     "GET": Route(order_handlers.read_protection),
     "PUT": Route(order_handlers.set_protection),
@@ -107,6 +108,7 @@ PATHS: Final[dict[str, Methods]] = {
     "orders/lists": LISTS,
     "orders/lists/<list>": LIST,
     "orders/<order>": ORDER,
+    "orders/<order>/replace": REPLACE,
     "accounts/<account>/protections/<market>": PROTECTION,
     "accounts/<account>/protections/<market>/reset": RESET,
     "markets": MARKETS,
@@ -136,6 +138,8 @@ def match(path: str) -> Match | None:
         return PATHS["orders/lists/<list>"], (parts[2],)
     if parts[0] == "orders" and len(parts) == 2:
         return PATHS["orders/<order>"], (parts[1],)
+    if parts[0] == "orders" and parts[2:] == ["replace"]:
+        return REPLACE, (parts[1],)
     if parts[0] == "accounts" and parts[2:3] == ["protections"] and len(parts) > 3:
         return _match_protection(parts[1], parts[3:])
     if parts[0] == "markets":

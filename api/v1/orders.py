@@ -6,6 +6,7 @@ id, or an Idempotency-Key) a client may repeat it as often as it likes.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -58,8 +59,18 @@ async def place_order(
     caller: Caller, params: Any, *, request_id: str, key: str | None = None
 ) -> Shape:
     """Place an order and return ``{order, trades}``. ``key`` comes before the client order id."""
-    caller.require(SCOPE_TRADE)
     asked = requests.parse_place(params)
+    command, terms = asked_order(caller, asked, key)
+    await limits.take_for_account(command.account_id)
+    reply = await submit(command, request_id)
+    return with_trades(caller, reply.orders[0], reply.trades, terms, asked.user_id)
+
+
+def asked_order(
+    caller: Caller, asked: requests.PlaceOrderIn, key: str | None
+) -> tuple[PlaceOrder, MarketTerms]:
+    """Return the command that places an order, and its market's terms, if the caller may."""
+    caller.require(SCOPE_TRADE)
     account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
     terms = terms_of_symbol(asked.market)
     caller.require_market(terms.symbol)
@@ -70,9 +81,7 @@ async def place_order(
         deadline_ms=deadline_ms(),
         **requests.asked_words(fitting(terms, asked)),
     )
-    await limits.take_for_account(account_pk)
-    reply = await submit(command, request_id)
-    return _with_trades(caller, reply, terms, asked.user_id)
+    return command, terms
 
 
 async def place_batch(
@@ -104,7 +113,7 @@ async def cancel_order(
     """Cancel an open order and return it."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel({} if params is None else params)
-    number, account_pk, market_id = await _own_order(caller, order_id)
+    number, account_pk, market_id = await own_order(caller, order_id)
     account_id = public_id_of(caller, account_pk)
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
@@ -124,7 +133,7 @@ async def amend_order(
     """Change an open order's figures; return ``{order, trades}``."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_amend(params)
-    number, account_pk, market_id = await _own_order(caller, order_id)
+    number, account_pk, market_id = await own_order(caller, order_id)
     terms = terms_of_id(market_id)
     caller.require_market(terms.symbol)
     asked = fitting(terms, asked)
@@ -143,7 +152,8 @@ async def amend_order(
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return _with_trades(caller, reply, terms, public_id_of(caller, account_pk))
+    account_id = public_id_of(caller, account_pk)
+    return with_trades(caller, reply.orders[0], reply.trades, terms, account_id)
 
 
 async def cancel_all(
@@ -240,14 +250,20 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_id: UUID) -> Shape:
-    state = reply.orders[0]
+def with_trades(
+    caller: Caller,
+    state: wire.OrderState,
+    trades: Sequence[wire.TradeState],
+    terms: MarketTerms,
+    account_id: UUID,
+) -> Shape:
+    """Return an order of an account with the trades that it had at once."""
     _remember_place(state.id, state.account_id, state.market_id)
-    trades: list[Shape] = []
-    if reply.trades:
+    shown: list[Shape] = []
+    if trades:
         own = {pk: public_id for public_id, pk in caller.accounts.items()}
-        trades = [v1_words.trade(trade, terms, own) for trade in reply.trades]
-    return {"order": order_words.order(state, terms, account_id), "trades": trades}
+        shown = [v1_words.trade(trade, terms, own) for trade in trades]
+    return {"order": order_words.order(state, terms, account_id), "trades": shown}
 
 
 def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
@@ -256,7 +272,7 @@ def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
     _places[order_id] = (account_pk, market_id)
 
 
-async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
+async def own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
     """Return number, account and market of an order that the caller may change.
 
     OrderNotFound for anybody else's, Forbidden where they may only look at it.

@@ -27,6 +27,7 @@ from matching.engine.orders import Carried
 SIDES: Final = {"buy": "Buy", "sell": "Sell"}
 ORDER_TYPES: Final = {spelling(name): name for name in TYPES}
 TIMES_IN_FORCE: Final = {**TIME_IN_FORCE, "postonly": "PostOnly"}
+POLICIES: Final = {"stoponfailure": "StopOnFailure", "allowfailure": "AllowFailure"}
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 64
 SYMBOL_LENGTH_MAX: Final = 33
 BATCH_MAX: Final = 100
@@ -93,6 +94,15 @@ class PlaceOrderIn(msgspec.Struct, frozen=True, kw_only=True):
         Literal["None", "Taker", "Maker", "Both", "Decrement"] | None,
         Meta(description="Which of your orders that meet gives way. Default: as the market says."),
     ] = None
+
+
+class ReplaceOrderIn(PlaceOrderIn, frozen=True, kw_only=True):
+    """An order to place where another was, of the same account and market."""
+
+    policy: Annotated[
+        Literal["StopOnFailure", "AllowFailure"],
+        Meta(description="Whether it is placed where the other one could not be cancelled."),
+    ]
 
 
 class AmendOrderIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +231,20 @@ def _check_market(
         fields.refuse("quantity", "is required, unless quote_quantity is given")
     if quantity is not None and quote_quantity is not None:
         fields.refuse("quote_quantity", "excludes quantity: give one of them")
+
+
+def parse_replace(data: Any) -> tuple[PlaceOrderIn, bool]:
+    """Return a replacement's order, and whether it is placed even where nothing was cancelled.
+
+    Raises ValidationFailed naming every wrong field.
+    """
+    fields = Fields(data)
+    policy = fields.choice("policy", POLICIES, required=True)
+    where = take_place(fields)
+    asked = take_order(fields)
+    fields.check()
+    order = PlaceOrderIn(user_id=where["user_id"], market=symbol_of(where["market"]), **asked)
+    return order, policy == POLICIES["allowfailure"]
 
 
 def parse_amend(data: Any) -> AmendOrderIn:

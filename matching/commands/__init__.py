@@ -18,6 +18,7 @@ from matching.commands.phase import PhaseKind
 from matching.commands.place import LegOrder, PlaceKind
 from matching.commands.place_list import PlaceListKind
 from matching.commands.protect import ProtectKind, UnprotectKind
+from matching.commands.replace import ReplaceKind
 from matching.commands.switch import SwitchKind
 from matching.conditions import asked_of
 from matching.engine.orders import NOTHING_CARRIED
@@ -34,6 +35,7 @@ TABLE: Final[tuple[Kind[Any], ...]] = (
     PlaceListKind(),
     ProtectKind(),
     UnprotectKind(),
+    ReplaceKind(),
 )
 KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
 UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded
@@ -70,6 +72,7 @@ _NOT_ASKED_FOR: Final = frozenset(
         "trigger_price",
         "keeps_priority",
         "legs",
+        "place",
     }
 )
 
@@ -102,6 +105,8 @@ def fingerprint(command: WireCommand) -> bytes:
         content = (*content, *(_leg_content(leg) for leg in legs))
     if conditions:
         content = (*content, conditions)
+    if (place := getattr(command, "place", None)) is not None:
+        content = (*content, fingerprint(place))
     return blake2b(_encode_content(content), digest_size=16).digest()
 
 

@@ -10,10 +10,9 @@ from typing import Final
 
 from accounts.money.balances import BalanceChange, BalanceKey
 from matching.commands.base import Refused
-from matching.engine import Engine
 from matching.engine.amounts import lot_cost_units, notional_units
-from matching.engine.commands import Amend, Cancel, Place
-from matching.engine.events import Event, OrderAmended, OrderPlaced, OrderRejected, Traded
+from matching.engine.commands import Amend, Place
+from matching.engine.events import Event, OrderAmended, OrderPlaced, Traded
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
@@ -139,29 +138,6 @@ def _has_room(counted: "_Counted", order: Order, terms: MarketTerms) -> bool:
         return False
     # The sum of its fills stands in the order's row.
     return order.filled_quote_units + rest_units < BOUNDS[quote.scale]
-
-
-def lacks_room_after(
-    engine: Engine,
-    leaving: Order,
-    placed: Place,
-    terms: MarketTerms,
-    totals: Mapping[BalanceKey, int],
-    changes: Mapping[BalanceKey, BalanceChange],
-) -> bool:
-    """Tell whether an order that follows a cancelled one would lack room; changes nothing."""
-    mark = engine.mark()
-    try:
-        engine.apply(
-            Cancel(leaving.market_id, leaving.account_id, leaving.order_id, placed.time_us)
-        )
-        events = engine.apply(placed)
-        if isinstance(events[0], OrderRejected):
-            return False  # the engine says so when it comes to it
-        crowded = first_without_room(events, terms, totals, changes)
-        return crowded is not None and crowded.order_id == placed.order_id
-    finally:
-        engine.undo(back_to=mark)
 
 
 class _Counted:

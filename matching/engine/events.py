@@ -28,6 +28,7 @@ RejectReason = Literal[
     "duplicate_client_order_id",
     "too_many_open_orders",
     "order_not_open",
+    "cancel_restricted",
     "order_not_found",
     "nothing_to_amend",
     "rules_not_changeable",
@@ -58,6 +59,16 @@ class OrderRejected(msgspec.Struct, frozen=True, gc=False):
 
     reason: RejectReason
     message: str
+
+
+class Replaced(msgspec.Struct, frozen=True, gc=False):
+    """Of a cancel and a new order at least one took effect: what became of both follows.
+
+    What of them was refused changed nothing; None: it was not.
+    """
+
+    cancel_refused: OrderRejected | None
+    place_refused: OrderRejected | None
 
 
 class Traded(msgspec.Struct, gc=False):
@@ -219,6 +230,7 @@ class SwitchSet(msgspec.Struct, frozen=True, gc=False):
 Event = (
     OrderPlaced
     | OrderRejected
+    | Replaced
     | Traded
     | Prevented
     | OrderTriggered

@@ -52,6 +52,11 @@ def code_of(reason: str) -> str:
     return _CODES.get(reason, "invalid_order")
 
 
+def error_of_refusal(refusal: wire.Refusal) -> errors.ZavoraError:
+    """Return the error that a half's refusal stands for."""
+    return error_of(wire.Reply(code_of(refusal.reason), refusal.message, refusal.reason))
+
+
 def error_of(reply: wire.Reply) -> errors.ZavoraError:
     """Return the error that a refusing reply stands for."""
     error_class = _ERRORS.get(reply.code, errors.InternalError)

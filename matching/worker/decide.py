@@ -14,9 +14,7 @@ from matching.commands.base import Refused, Step, WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.room import Crowded
 from matching.engine import Engine
-from matching.engine.commands import Place
 from matching.engine.events import Event, OrderRejected
-from matching.engine.orders import Order
 from matching.engine.undo import START, Mark
 from matching.gateway.reply_codes import code_of
 from matching.markets.terms import AssetTerms, MarketTerms
@@ -188,6 +186,9 @@ class Decision:
             if events and type(events[0]) is OrderRejected:
                 rejected = events[0]
                 verdict = Verdict("rejected", rejected.reason, True, given)
+                halves = kind.halves_refused(events)
+                if halves is not None:
+                    return verdict, wire.Reply("", halves=halves)
                 code = code_of(rejected.reason)
                 return verdict, wire.Reply(code, rejected.message, rejected.reason)
             self.outcome.absorb(events, step.terms, depth_before, told, kind.cancel_name(command))
@@ -204,7 +205,9 @@ class Decision:
         if placed is not None:
             list_id = placed.id
             self.outcome.lists[list_id] = placed
-        reply = wire.Reply("", "", "", told.orders, told.trades, due_us, list_id, told.protection)
+        reply = wire.Reply(
+            *("", "", "", told.orders, told.trades, due_us, list_id, told.protection, told.halves)
+        )
         return Verdict("applied", "", True, given), reply
 
     def _keep_phases(self) -> None:
@@ -273,12 +276,6 @@ class Decision:
         ):
             raise Crowded({key})
         return bool(figures.totals)
-
-    def would_crowd(self, leaving: Order, placed: Place, terms: MarketTerms) -> bool:
-        """Tell whether an order that follows a cancelled one would lack room."""
-        return room.lacks_room_after(
-            self.engine, leaving, placed, terms, self._figures.totals, self.outcome.changes
-        )
 
     def _events_with_room(self, step: Step) -> list[Event]:
         """Apply a step whose balances are watched. Raises Refused where its own has no room.

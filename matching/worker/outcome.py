@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from matching import wire
+from matching.commands.replace import refusal_of
 from matching.engine.events import (
     DepthChanged,
     Event,
@@ -21,6 +22,7 @@ from matching.engine.events import (
     OrderTriggered,
     Prevented,
     ProtectionChanged,
+    Replaced,
     SwitchSet,
     Traded,
     TrailMoved,
@@ -51,6 +53,7 @@ class Told(msgspec.Struct, gc=False):
     orders: list[wire.OrderState] = []
     trades: list[wire.TradeState] = []
     protection: wire.ProtectionState | None = None
+    halves: wire.Halves | None = None
 
 
 class _Step(msgspec.Struct, gc=False):
@@ -143,6 +146,11 @@ class Outcome(Moves):
         self.protections[event.market_id, event.account_id] = protection, terms
         if event is step.events[0] and protection is not None:  # else it is the work of a fill
             step.told.protection = protection_state(protection, terms)
+
+    def _replaced(self, event: Replaced, step: _Step) -> None:
+        step.told.halves = wire.Halves(
+            refusal_of(event.cancel_refused), refusal_of(event.place_refused)
+        )
 
     def _placed(self, event: OrderPlaced, step: _Step) -> None:
         order, terms = event.order, step.terms
@@ -375,4 +383,5 @@ _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     Prevented: Outcome._prevented,
     ListDone: Outcome._list_done,
     ProtectionChanged: Outcome._protection,
+    Replaced: Outcome._replaced,
 }

@@ -17,6 +17,7 @@ from matching.engine.commands import (
     ListLeg,
     Place,
     PlaceList,
+    Replace,
     ResetProtection,
     SetPhase,
     SetProtection,
@@ -85,8 +86,9 @@ class CommandMaker:
             (
                 *(self.place, self.cancel, self.amend, self.cancel_all),
                 *(self.phase, self.configure, self.due, self.place_list, self.protect),
+                self.replace,
             ),
-            (620, 90, 180, 5, 10, 5, 30, 60, 15),
+            (580, 80, 150, 5, 10, 5, 30, 60, 15, 80),
         )[0]
         return make()
 
@@ -323,6 +325,32 @@ class CommandMaker:
 
     def cancel(self) -> Command:
         return Cancel(*self.target(), time_us=self.time_us)
+
+    def replace(self) -> Command:
+        """An order in another's place, mostly of the same account and in the same market."""
+        market_id, account_id, order_id = self.target()
+        place = self.place()
+        if market_id in PAIRS and account_id in self.accounts:
+            place = msgspec.structs.replace(
+                place,
+                market_id=market_id,
+                account_id=account_id,
+                owner_id=self.owner_of(account_id),
+                available_units=self.available_units(market_id, account_id, place.terms.side),
+            )
+            self.recent_ids[-1] = market_id, account_id, place.order_id
+        else:
+            market_id, account_id = place.market_id, place.account_id
+        pick = self.random.choice
+        return Replace(
+            market_id,
+            account_id,
+            order_id,
+            place,
+            pick((False, True)),
+            self.time_us,
+            pick((None, None, None, "new", "partially_filled")),
+        )
 
     def cancel_all(self) -> Command:
         pick = self.random.choice

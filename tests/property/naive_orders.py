@@ -111,7 +111,8 @@ class Outcome:
     """What a command came to: in ``log`` what happened, in order, as tuples that begin with a word.
 
     ``order`` is what was placed or amended; ``more_held`` units were locked before it traded.
-    ``placed``: ids and what was locked for each order of a list.
+    ``placed``: ids and what was locked for each order of a list. ``halves``: why the cancel and the
+    new order of a replacement were refused, empty: they were not.
     """
 
     refusal: str = ""
@@ -119,6 +120,7 @@ class Outcome:
     order: NaiveOrder | None = None
     more_held: int = 0
     placed: list[tuple[int, int]] = field(default_factory=list)
+    halves: tuple[str, str] | None = None
 
 
 class RefusedError(Exception):
