@@ -106,6 +106,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/keys": AT_SESSION,
     "POST /api/v1/orders": SHARED_TRADE,
     "POST /api/v1/orders/<order>": SHARED_TRADE,
+    "POST /api/v1/orders/<order>/replace": SHARED_TRADE,
     "POST /api/v1/orders/batch": SHARED_TRADE,
     "POST /api/v1/orders/cancel-all": SHARED_TRADE,
     "POST /api/v1/orders/lists": SHARED_TRADE,
@@ -158,6 +159,7 @@ FROZEN_REFUSES: Final = (
     "POST /api/v1/orders",
     "POST /api/v1/orders/batch",
     "POST /api/v1/orders/lists",
+    "POST /api/v1/orders/<order>/replace",
     "PATCH /api/v1/orders/<order>",
     "POST /api/v1/accounts/<account>/deposit",
     "POST /api/v1/accounts/<account>/withdraw",
@@ -165,6 +167,7 @@ FROZEN_REFUSES: Final = (
     "placeOrder",
     "placeOrderList",
     "amendOrder",
+    "replaceOrder",
 )
 
 SOCKET_CALLERS: Final = (
@@ -187,6 +190,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "ping": ANYBODY,
     "placeOrder": SHARED_TRADE,
     "placeOrderList": SHARED_TRADE,
+    "replaceOrder": SHARED_TRADE,
     "previewOrder": SHARED_READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,

@@ -22,6 +22,7 @@ from matching.engine.events import (
     OrderRejected,
     OrderTriggered,
     Prevented,
+    Replaced,
 )
 from matching.engine.orders import Order
 from tests.unit.matching.engine.notation import MARKET_ID, PLENTY_UNITS, Desk, refusals, trades
@@ -198,7 +199,13 @@ def _prevented(seen: Seen) -> str:
 
 
 def _refused(seen: Seen) -> str:
-    return "; ".join(e.reason for e in seen.events if isinstance(e, OrderRejected))
+    found: list[OrderRejected | None] = []
+    for event in seen.events:
+        if isinstance(event, OrderRejected):
+            found.append(event)
+        elif isinstance(event, Replaced):
+            found += [event.cancel_refused, event.place_refused]
+    return "; ".join(one.reason for one in found if one is not None)
 
 
 SEEN: Final[dict[str, Callable[[Seen], str]]] = {
