@@ -60,28 +60,26 @@ async def place_order(
 ) -> Shape:
     """Place an order and return ``{order, trades}``. ``key`` comes before the client order id."""
     asked = requests.parse_place(params)
-    command, terms = asked_order(caller, asked, key)
+    command = asked_order(caller, asked, key)
     await limits.take_for_account(command.account_id)
     reply = await submit(command, request_id)
+    terms = terms_of_symbol(asked.market)
     return with_trades(caller, reply.orders[0], reply.trades, terms, asked.user_id)
 
 
-def asked_order(
-    caller: Caller, asked: requests.PlaceOrderIn, key: str | None
-) -> tuple[PlaceOrder, MarketTerms]:
-    """Return the command that places an order, and its market's terms, if the caller may."""
+def asked_order(caller: Caller, asked: requests.PlaceOrderIn, key: str | None) -> PlaceOrder:
+    """Return the command that places an order, if the caller may."""
     caller.require(SCOPE_TRADE)
     account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
     terms = terms_of_symbol(asked.market)
     caller.require_market(terms.symbol)
-    command = PlaceOrder(
+    return PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
         key=key or asked.client_order_id,
         deadline_ms=deadline_ms(),
         **requests.asked_words(fitting(terms, asked)),
     )
-    return command, terms
 
 
 async def place_batch(

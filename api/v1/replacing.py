@@ -13,6 +13,7 @@ from api.orders import submit
 from api.transport.errors import envelope, known_error
 from api.v1 import order_words
 from api.v1.fields import wrong_fields
+from api.v1.fitting import terms_of_symbol
 from api.v1.order_words import Shape
 from api.v1.orders import asked_order, own_order, with_trades
 from api.v1.requests import parse_replace
@@ -31,15 +32,17 @@ async def replace_order(
     another account than the new one's.
     """
     caller.require(SCOPE_TRADE)
-    asked, goes_on = parse_replace(params)
+    asked = parse_replace(params)
     number, account_pk, market_id = await own_order(caller, order_id)
-    place, terms = asked_order(caller, asked, key)
+    place, terms = asked_order(caller, asked, key), terms_of_symbol(asked.market)
     if place.account_id != account_pk:
         raise OrderNotFound("There is no such order.")
     if place.market_id != market_id:
         raise wrong_fields({"market": "expected the market of the order to replace"})
     await limits.take_for_account(account_pk)
-    command = ReplaceOrder(place, order_id=number, client_order_id=None, goes_on=goes_on)
+    command = ReplaceOrder(
+        place, order_id=number, client_order_id=None, goes_on=asked.policy == "AllowFailure"
+    )
     reply = await submit(command, request_id)
     halves, states = reply.halves or wire.Halves(None, None), list(reply.orders)
     cancelled = _error(halves.cancel_refused)

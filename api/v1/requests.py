@@ -233,18 +233,19 @@ def _check_market(
         fields.refuse("quote_quantity", "excludes quantity: give one of them")
 
 
-def parse_replace(data: Any) -> tuple[PlaceOrderIn, bool]:
-    """Return a replacement's order, and whether it is placed even where nothing was cancelled.
-
-    Raises ValidationFailed naming every wrong field.
-    """
+def parse_replace(data: Any) -> ReplaceOrderIn:
+    """Return a replacement's body. Raises ValidationFailed naming every wrong field."""
     fields = Fields(data)
     policy = fields.choice("policy", POLICIES, required=True)
     where = take_place(fields)
     asked = take_order(fields)
     fields.check()
-    order = PlaceOrderIn(user_id=where["user_id"], market=symbol_of(where["market"]), **asked)
-    return order, policy == POLICIES["allowfailure"]
+    return ReplaceOrderIn(
+        user_id=where["user_id"],
+        market=symbol_of(where["market"]),
+        policy="AllowFailure" if policy == "AllowFailure" else "StopOnFailure",
+        **asked,
+    )
 
 
 def parse_amend(data: Any) -> AmendOrderIn:

@@ -89,8 +89,9 @@ class ReplaceKind(Kind[ReplaceOrder]):
 
     def is_watched(self, command: ReplaceOrder, step: Step, batch: Batch) -> bool:
         """Count what the new order could bring."""
-        market = batch.engine.market(command.market_id)
-        brings_units = room.could_bring_units(market, step.command.place)  # type: ignore[union-attr]
+        market, replaced = batch.engine.market(command.market_id), step.command
+        assert isinstance(replaced, Replace)  # for the type checker: it is this kind's step
+        brings_units = room.could_bring_units(market, replaced.place)
         return batch.watches(command.account_id, command.place.side, step.terms, brings_units)
 
     def cancel_name(self, command: ReplaceOrder) -> str:

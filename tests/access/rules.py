@@ -156,19 +156,11 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
 
 # What a frozen account may not: anything that could take or begin something.
 FROZEN_REFUSES: Final = (
-    "POST /api/v1/orders",
-    "POST /api/v1/orders/batch",
-    "POST /api/v1/orders/lists",
-    "POST /api/v1/orders/<order>/replace",
-    "PATCH /api/v1/orders/<order>",
-    "POST /api/v1/accounts/<account>/deposit",
-    "POST /api/v1/accounts/<account>/withdraw",
-    "POST /api/v1/transfers",
-    "placeOrder",
-    "placeOrderList",
-    "amendOrder",
-    "replaceOrder",
-)
+    "POST /api/v1/orders", "POST /api/v1/orders/batch", "POST /api/v1/orders/lists",
+    "POST /api/v1/orders/<order>/replace", "PATCH /api/v1/orders/<order>",
+    "POST /api/v1/accounts/<account>/deposit", "POST /api/v1/accounts/<account>/withdraw",
+    "POST /api/v1/transfers", "placeOrder", "placeOrderList", "amendOrder", "replaceOrder",
+)  # fmt: skip
 
 SOCKET_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",

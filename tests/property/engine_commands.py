@@ -17,13 +17,13 @@ from matching.engine.commands import (
     ListLeg,
     Place,
     PlaceList,
-    Replace,
     ResetProtection,
     SetPhase,
     SetProtection,
 )
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
 from matching.engine.rules import SELF_TRADE_MODES, IntegerRules
+from tests.property.engine_replacements import make_replace
 from tests.property.naive_book import NaiveExchange
 
 PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
@@ -327,30 +327,7 @@ class CommandMaker:
         return Cancel(*self.target(), time_us=self.time_us)
 
     def replace(self) -> Command:
-        """An order in another's place, mostly of the same account and in the same market."""
-        market_id, account_id, order_id = self.target()
-        place = self.place()
-        if market_id in PAIRS and account_id in self.accounts:
-            place = msgspec.structs.replace(
-                place,
-                market_id=market_id,
-                account_id=account_id,
-                owner_id=self.owner_of(account_id),
-                available_units=self.available_units(market_id, account_id, place.terms.side),
-            )
-            self.recent_ids[-1] = market_id, account_id, place.order_id
-        else:
-            market_id, account_id = place.market_id, place.account_id
-        pick = self.random.choice
-        return Replace(
-            market_id,
-            account_id,
-            order_id,
-            place,
-            pick((False, True)),
-            self.time_us,
-            pick((None, None, None, "new", "partially_filled")),
-        )
+        return make_replace(self)
 
     def cancel_all(self) -> Command:
         pick = self.random.choice

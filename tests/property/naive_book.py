@@ -42,7 +42,6 @@ from tests.property.naive_matching import (
     follow,
     is_reached,
     is_trailing,
-    react,
     would_cost,
     would_fill,
     would_sell,
@@ -56,6 +55,7 @@ from tests.property.naive_orders import (
     holder,
     new_order,
 )
+from tests.property.naive_replacing import replace_order
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 EXPIRIES = 200
@@ -89,7 +89,7 @@ class NaiveExchange(NaiveAmending):
             case Amend():
                 return self.amend(command)
             case Replace():
-                return self.replace(command)
+                return replace_order(self, command)
             case Cancel():
                 order, outcome = self.find(command), Outcome()
                 close(order, "cancelled", command.reason, outcome.log)
@@ -124,43 +124,6 @@ class NaiveExchange(NaiveAmending):
         if market_id not in self.markets:
             raise RefusedError("market_not_found")
         return self.markets[market_id]
-
-    def replace(self, command: Replace) -> Outcome:
-        market = self.market(command.market_id)
-        try:
-            leaving = self.find(command)
-            status = "partially_filled" if leaving.filled else "new"
-            if command.only_status not in (None, status):
-                raise RefusedError("cancel_restricted")
-        except RefusedError as refusal:
-            if not command.goes_on:
-                raise
-            try:
-                outcome = self.place(command.place)
-            except RefusedError as other:
-                return Outcome(refusal=str(refusal), halves=(str(refusal), str(other)))
-            outcome.halves = str(refusal), ""
-            return outcome
-        cancelled = Outcome()
-        # So that what is known of the new order beforehand leaves everything as it is.
-        before = [(order, vars(order).copy()) for order in market.orders]
-        close(leaving, "cancelled", "requested", cancelled.log)
-        react(market, cancelled.log[:], cancelled.log)
-        try:
-            outcome = self.place(command.place)
-        except RefusedError as refusal:
-            if not is_for_the_book(str(refusal), command.place):
-                for order, values in before:
-                    vars(order).update(values)
-                raise
-            follow_up: list = []
-            follow(market, follow_up)
-            return Outcome(log=cancelled.log + follow_up, halves=("", str(refusal)))
-        if command.place.terms.conditions.trigger:
-            follow(market, outcome.log)
-        outcome.log[:0] = cancelled.log
-        outcome.halves = "", ""
-        return outcome
 
     def cancel_all(self, command: CancelAll) -> Outcome:
         market, outcome = self.market(command.market_id), Outcome()
@@ -396,15 +359,6 @@ class NaiveExchange(NaiveAmending):
             raise RefusedError("no_reference_price" if is_trailing(order) else "list_not_possible")
         above = -(-about * market.rules.protection_ppm // 1_000_000)
         order.protection = min(about + above, market.rules.max_price_ticks)
-
-
-def is_for_the_book(refusal: str, command: Place) -> bool:
-    """Whether a new order was refused for what the book looks like once the old one is gone."""
-    terms = command.terms
-    if refusal == "insufficient_balance" and terms.order_type == "market":
-        by_quantity = terms.budget_units is None
-        return terms.conditions.trigger is None and by_quantity == (terms.side == "buy")
-    return refusal in ("post_only_would_cross", "would_trigger_at_once", "no_reference_price")
 
 
 def market_of(command: Command) -> int:

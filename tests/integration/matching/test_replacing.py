@@ -39,11 +39,11 @@ def halves_of(reply: wire.Reply) -> tuple[str, str, bool]:
     assert reply.code == "", reply.message
     halves = reply.halves
     assert halves is not None
-    reasons = (
+    cancel, place = (
         "" if refusal is None else refusal.reason
         for refusal in (halves.cancel_refused, halves.place_refused)
     )
-    return (*reasons, halves.is_tried)  # type: ignore[return-value]
+    return cancel, place, halves.is_tried
 
 
 def test_both_are_told_stored_and_replayed(
