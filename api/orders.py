@@ -1,6 +1,6 @@
 """What both APIs do with orders, whatever they call them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError
@@ -9,6 +9,8 @@ from accounts.access.callers import Caller
 from api.process import web_process
 from matching import wire
 from matching.commands.base import WireCommand
+from matching.commands.place import PlaceOrder
+from matching.gateway.together import Placed, submit_together
 from zavora.foundation.errors import AccountNotFound, OrderNotFound, OutcomeUnknown
 
 Result = TypeVar("Result")
@@ -28,6 +30,11 @@ async def submit(
         raise OutcomeUnknown(
             "The command may have been queued, and its outcome cannot be read right now."
         ) from None
+
+
+async def submit_batch(orders: Sequence[PlaceOrder], request_id: str) -> list[Placed]:
+    """Submit orders together and return what became of each, in their order; raises nothing."""
+    return await submit_together(web_process().gateway, orders, request_id)
 
 
 async def as_caller(

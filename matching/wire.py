@@ -25,6 +25,8 @@ FIELD_CORRELATION: Final = b"c"
 
 # Longer than any rule of the edge; what is longer still is refused before it is queued.
 BODY_BYTES_MAX: Final = 4_096
+# What orders that are placed together take at most; what is longer goes by more messages.
+BATCH_BYTES_MAX: Final = 32_768
 
 
 def stream_name(shard_id: int) -> str:
@@ -263,7 +265,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     that the command set, in microseconds since 1970, else 0. ``list_id`` is that of a list that was
     placed, whose orders are then in the list's order; ``protection`` what it was set to, or reset.
     ``halves`` are told of a replacement, also where neither took effect: ``orders`` are then the
-    cancelled one, if it was, and the placed one, if it was.
+    cancelled one, if it was, and the placed one, if it was. ``parts`` are the encoded replies to
+    the commands of a message of several, in its order.
     """
 
     code: str
@@ -275,6 +278,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     list_id: int = 0
     protection: ProtectionState | None = None
     halves: Halves | None = None
+    parts: list[bytes] = []
 
 
 class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import limits
-from api.orders import submit
+from api.orders import submit, submit_batch
 from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
@@ -35,6 +35,7 @@ from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
     OrderNotFound,
     OrderNotOpen,
+    ZavoraError,
 )
 
 # A header's key never equals a client order id, which is printable ASCII in one line.
@@ -91,18 +92,33 @@ async def place_batch(
     """
     caller.require(SCOPE_TRADE)
     items = requests.parse_batch(params)
-    # Tasks start in the order of their making, so the orders are queued in the order asked.
-    placing = [
-        asyncio.ensure_future(
-            place_order(caller, item, request_id=request_id, key=f"{key}:{index}" if key else None)
-        )
+    asked = [
+        await _asked_item(caller, item, f"{key}:{index}" if key else None)
         for index, item in enumerate(items)
     ]
-    results = await asyncio.gather(*placing, return_exceptions=True)
+    orders = [one for one in asked if isinstance(one, PlaceOrder)]
+    results = iter(await submit_batch(orders, request_id))
     return [
-        {"error": envelope(known_error(result))} if isinstance(result, BaseException) else result
-        for result in results
+        _batch_item(caller, next(results) if isinstance(one, PlaceOrder) else one) for one in asked
     ]
+
+
+async def _asked_item(caller: Caller, item: Any, key: str | None) -> PlaceOrder | ZavoraError:
+    """Return the command that places an order of a batch, or why there is none."""
+    try:
+        command = asked_order(caller, requests.parse_place(item), key)
+        await limits.take_for_account(command.account_id)
+    except ZavoraError as error:
+        return error
+    return command
+
+
+def _batch_item(caller: Caller, result: wire.Reply | ZavoraError) -> Shape:
+    if isinstance(result, ZavoraError):
+        return {"error": envelope(known_error(result))}
+    state = result.orders[0]
+    account_id = public_id_of(caller, state.account_id)
+    return with_trades(caller, state, result.trades, terms_of_id(state.market_id), account_id)
 
 
 async def cancel_order(

@@ -22,6 +22,7 @@ from api.v1.conditions import (
 from api.v1.fields import Fields, spelling, wrong_fields
 from api.v1.order_words import ORDER_TYPES as TYPES
 from api.v1.order_words import TIME_IN_FORCE, engine_type
+from matching.commands.place_batch import BATCH_MAX
 from matching.engine.orders import Carried
 
 SIDES: Final = {"buy": "Buy", "sell": "Sell"}
@@ -30,7 +31,6 @@ TIMES_IN_FORCE: Final = {**TIME_IN_FORCE, "postonly": "PostOnly"}
 POLICIES: Final = {"stoponfailure": "StopOnFailure", "allowfailure": "AllowFailure"}
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 64
 SYMBOL_LENGTH_MAX: Final = 33
-BATCH_MAX: Final = 100
 
 Figure = Annotated[str, Meta(description="A decimal as a string or a number.", examples=["1.5"])]
 ClientOrderId = Annotated[

@@ -122,8 +122,14 @@ class Kind(Generic[W]):
     may_fly: ClassVar[bool] = False
     # The worker makes it when something is due; what comes by the stream as such is no command.
     is_workers_own: ClassVar[bool] = False
+    # It is but a message of several commands, which are decided one after the other (``parts``).
+    is_several: ClassVar[bool] = False
     # It may name an asset that was added since the shard was loaded.
     names_assets: ClassVar[bool] = False
+
+    def parts(self, command: W) -> Sequence[WireCommand]:
+        """Return the commands that it consists of: itself, mostly."""
+        return (command,)
 
     def account_ids(self, command: W) -> tuple[int, ...]:
         """Return the accounts whose status and funds the command is decided with."""

@@ -39,6 +39,7 @@ _ERRORS: Final[dict[str, type[errors.ZavoraError]]] = {
         errors.OrderNotOpen,
         errors.MarketHalted,
         errors.InternalError,
+        errors.OutcomeUnknown,
     )
 } | {
     # Neither took effect, and another attempt may.

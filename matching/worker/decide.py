@@ -9,7 +9,7 @@ import structlog
 
 from accounts.money.balances import AccountFigures, BalanceKey
 from matching import wire
-from matching.commands import encode, fingerprint, key_of, kind_of, room
+from matching.commands import KINDS, encode, fingerprint, key_of, kind_of, parts_of, room
 from matching.commands.base import Refused, Step, WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.room import Crowded
@@ -123,10 +123,29 @@ class Decision:
     # --- one entry ----------------------------------------------------------------------------
 
     def decide(self, entry: Entry) -> None:
-        """Decide one command, journal it and prepare its reply. Engine exceptions pass through.
+        """Decide one entry, journal it and prepare its reply. Engine exceptions pass through.
 
         Raises Crowded where the totals of more balances must be known to decide it.
         """
+        command = entry.command
+        if command is not None and KINDS[type(command)].is_several and not entry.blame:
+            encoded = self._decide_parts(entry, command)
+        else:
+            encoded = self._decide_one(entry)
+        self.last_stream_id = entry.stream_id
+        if entry.reply_to:
+            self.replies.setdefault(entry.reply_to, []).append((entry.correlation, encoded))
+
+    def _decide_parts(self, entry: Entry, command: WireCommand) -> bytes:
+        """Decide each part of an entry as if it came alone; return the encoded replies as one."""
+        replies = [
+            self._decide_one(msgspec.structs.replace(entry, body=encode(part), command=part))
+            for part in parts_of(command)
+        ]
+        return wire.encode(wire.Reply("", parts=replies))
+
+    def _decide_one(self, entry: Entry) -> bytes:
+        """Decide one command and journal it; return its encoded reply."""
         command = entry.command
         name = key_of(command)
         self._entry = entry
@@ -136,7 +155,6 @@ class Decision:
             verdict, reply = _refusal("bad_command", "the command could not be read")
         else:
             verdict, reply = self._once(command, name)
-        self.last_stream_id = entry.stream_id
         encoded = wire.encode(reply)
         if name is not None and _binds_key(verdict):
             self.keys[name] = (fingerprint(command), encoded)  # type: ignore[arg-type]
@@ -150,8 +168,7 @@ class Decision:
                 self.time_text,
             )
         )
-        if entry.reply_to:
-            self.replies.setdefault(entry.reply_to, []).append((entry.correlation, encoded))
+        return encoded
 
     def _once(self, command: WireCommand, name: KeyName | None) -> tuple[Verdict, wire.Reply]:
         """Decide a command unless its key is bound already; then that was its result."""
@@ -301,9 +318,7 @@ class Decision:
                 raise room.full()
             log.warning("order_ended_balance_full", account_id=account_id, order_id=order_id)
             cancel = CancelOrder(account_id, terms.market_id, order_id, reason="balance_full")
-            self.decide(
-                msgspec.structs.replace(entry, body=encode(cancel), command=cancel, reply_to="")
-            )
+            self._decide_one(msgspec.structs.replace(entry, body=encode(cancel), command=cancel))
 
     # --- the engine ---------------------------------------------------------------------------
 
