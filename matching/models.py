@@ -37,6 +37,8 @@ class Shard(models.Model):
     # Batch time never goes back; the engine sees no other clock.
     last_batch_at = models.DateTimeField(default=EPOCH)
     last_id = models.BigIntegerField(default=0)
+    # Of commands after this one prevented matches are stored: a journal may be older than they are.
+    prevented_since = models.BigIntegerField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id__lt=63), name="shard_id_bits")]

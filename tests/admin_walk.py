@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.backends import ModelBackend
 from django.db import connection, transaction
@@ -170,12 +171,13 @@ class Browser(Client):
     Neither the templates and contexts of a page nor its cookies; the one of the log-in stays.
     """
 
-    _shared: ClassVar[ClientHandler | None] = None
+    # By where sessions are kept, which their middleware reads as it is set up.
+    _shared: ClassVar[dict[str, ClientHandler]] = {}
 
     def __init__(self) -> None:
         super().__init__()
         # Middleware is set up once; WhiteNoise alone looks at every static file for it.
-        Browser._shared = self.handler = Browser._shared or self.handler
+        self.handler = self._shared.setdefault(settings.SESSION_ENGINE, self.handler)
 
     def request(self, **request: Any) -> Any:
         """Return the answer to a request; one that is the server's fault is an error."""

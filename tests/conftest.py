@@ -20,6 +20,7 @@ import django
 import pytest
 from django.urls import get_resolver
 
+from tests import steady_settings
 from tests.exchange import Exchange
 from tests.states import STATES_VARIABLE, copy_state, kept_state
 from zavora.runner.embedded.servers import RunningServers
@@ -52,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _make_environment(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "zavora.settings"
+    steady_settings.install()
     django.setup()
     _ = get_resolver().url_patterns  # with them come the desk's pages, as where they are served
 

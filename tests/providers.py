@@ -29,10 +29,11 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 def event_of(kind: str, reference: object, amount: object, **more: Any) -> dict[str, Any]:
-    """Return an event of USD with an id of its own."""
+    """Return an event of USD with an id of its own; a decimal is spelled without exponent."""
+    spelled = f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
     return {
         "id": uuid4().hex, "type": kind, "reference": str(reference), "asset": "USD",
-        "amount": str(amount), **more,
+        "amount": spelled, **more,
     }  # fmt: skip
 
 

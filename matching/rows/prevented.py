@@ -5,7 +5,7 @@ from typing import Final
 
 from matching import wire
 from matching.markets.terms import MarketTerms
-from matching.models import PreventedMatch
+from matching.models import PreventedMatch, Shard
 from zavora.foundation.money import format_decimal
 from zavora.foundation.rows import RowTable
 from zavora.foundation.times import microseconds_of
@@ -23,6 +23,11 @@ COMPARED_PREVENTED: Final = (
     "SELECT id, market_id, mode, price, quantity, maker_order_id, taker_order_id,"
     f" maker_account_id, taker_account_id FROM {PreventedMatch._meta.db_table}"
     " WHERE market_id = ANY(%s) AND id > %s ORDER BY id LIMIT %s"
+)
+
+# After which command of a shard's journal they were stored; none yet where no worker has begun to.
+STORED_SINCE: Final = (
+    f"SELECT coalesce(prevented_since, journal_sequence) FROM {Shard._meta.db_table} WHERE id = %s"
 )
 
 

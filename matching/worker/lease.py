@@ -73,7 +73,8 @@ def try_take(connection: WatchedConnection, *, shard_id: int, owner: str) -> int
         )
     taken = connection.execute_lasting(
         f"UPDATE {_SHARD} SET epoch = epoch + 1, lease_owner = %s, backend_pid = pg_backend_pid(),"
-        " lease_expires_at = clock_timestamp() + %s * interval '1 millisecond'"
+        " lease_expires_at = clock_timestamp() + %s * interval '1 millisecond',"
+        " prevented_since = coalesce(prevented_since, journal_sequence)"
         " WHERE id = %s AND lease_expires_at < clock_timestamp() RETURNING epoch",
         (owner, settings.ZAVORA_LEASE_MS, shard_id),
     ).fetchone()

@@ -30,7 +30,7 @@ from matching.rows.lists import COMPARED_LISTS, read_lists
 from matching.rows.lists import compared as compared_list
 from matching.rows.orders import COMPARED_ORDERS, TouchedOrder, latest_state
 from matching.rows.orders import compared as compared_order
-from matching.rows.prevented import COMPARED_PREVENTED
+from matching.rows.prevented import COMPARED_PREVENTED, STORED_SINCE
 from matching.rows.prevented import compared as compared_prevented
 from matching.rows.trades import COMPARED_TRADES
 from matching.rows.trades import compared as compared_trade
@@ -117,6 +117,8 @@ class _Replay:
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented: list[wire.PreventedState] = []
         self._last_prevented_id = 0
+        cursor.execute(STORED_SINCE, (shard_id,))
+        (self._prevented_since,) = cursor.fetchone() or (0,)
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
@@ -251,11 +253,12 @@ class _Replay:
                 entries.setdefault(entry.trade_id, []).append(entry)
             self._trades += zip(trades, entries.values(), strict=True)
             outcome.entries.clear()
+        is_stored = self._sequence > self._prevented_since
         for market in markets:
             market.trades.clear()
             for change in market.changes:
                 # Of each the maker is told, and the taker.
-                if change.prevented is not None and not change.is_maker:
+                if change.prevented is not None and not change.is_maker and is_stored:
                     self._prevented.append(change.prevented)
             market.changes.clear()
 

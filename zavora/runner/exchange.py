@@ -13,6 +13,8 @@ HOST = "127.0.0.1"
 WEB_SERVERS = ("uvicorn", "granian", "daphne")
 # What a web server may take to finish the requests that it has when it is asked to stop.
 WEB_STOP_GRACE_S = 2
+# What background work may take: a task that is under way ends first, and imports take seconds.
+CELERY_STOP_GRACE_S = 10
 # WebSockets are pinged this often, and closed where no answer comes for so long. Only the server
 # can send a ping: ASGI has no message for it (and Granian sends none).
 PING_S = 20
@@ -144,4 +146,5 @@ def _celery(name: str, arguments: Sequence[str], *, env: Mapping[str, str]) -> P
         argv=(sys.executable, "-m", "celery", "-A", "zavora", "-q", *arguments, "-l", "WARNING"),
         env=env,
         cwd=PROJECT_DIR,
+        stop_grace_s=CELERY_STOP_GRACE_S,
     )

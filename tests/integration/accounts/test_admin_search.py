@@ -272,9 +272,7 @@ def test_a_list_is_not_sorted_by_what_has_no_index(operator, desk):
     assert [row.pk for row in ascending] == by_key[::-1]
 
 
-# Ids by themselves give 128 a millisecond: these are of as many milliseconds before.
-BULK_ID = "((SELECT zavora_next_id()) & ~8191::bigint) - 8192 * n"
-FILL = f"""
+FILL = """
 INSERT INTO matching_order (id, account_id, market_id, client_order_id, side, order_type,
     time_in_force, post_only, price, quantity, remaining_quantity, filled_quantity, filled_quote,
     hold, maker_fee_ppm, taker_fee_ppm, priority, status, reason, created_at, updated_at)
@@ -302,17 +300,15 @@ SELECT 10000 + n, 1000 + n / 2, 1000 + n % 500, 1000, 'trade', 1 - 2 * (n % 2), 
     FROM generate_series(2, 8001) n;
 INSERT INTO accounts_auditrecord (id, actor_kind, actor_name, user_id, address, request_id, act,
     subject, reason, details, created_at)
-SELECT 1000 + n, 'operator', 'x', 1000 + n % 500, '', 'fill-' || n, 'x', 'user:' || n, '', '{{}}',
+SELECT 1000 + n, 'operator', 'x', 1000 + n % 500, '', 'fill-' || n, 'x', 'user:' || n, '', '{}',
     now() FROM generate_series(1, 4000) n;
-INSERT INTO accounts_deposit (id, account_id, asset_id, amount, state, source, created_at,
+INSERT INTO accounts_deposit (account_id, asset_id, amount, state, source, created_at,
     updated_at)
-SELECT {BULK_ID}, max(account_id), (SELECT id FROM accounts_asset WHERE code = 'BTC'), 1,
-    'credited', 'fill',
+SELECT max(account_id), (SELECT id FROM accounts_asset WHERE code = 'BTC'), 1, 'credited', 'fill',
     now(), now() FROM accounts_deposit, generate_series(1, 3000) n GROUP BY n;
-INSERT INTO accounts_withdrawal (id, account_id, asset_id, amount, state, address, created_at,
+INSERT INTO accounts_withdrawal (account_id, asset_id, amount, state, address, created_at,
     updated_at)
-SELECT {BULK_ID}, max(account_id), (SELECT id FROM accounts_asset WHERE code = 'BTC'), 1,
-    'settled', 'fill',
+SELECT max(account_id), (SELECT id FROM accounts_asset WHERE code = 'BTC'), 1, 'settled', 'fill',
     now(), now() FROM accounts_deposit, generate_series(1, 3000) n GROUP BY n;
 """
 INDEXED = frozenset({"Index Scan", "Index Only Scan", "Bitmap Heap Scan"})

@@ -49,7 +49,9 @@ def end_payout(world: World, a: int, b: int, c: int, d: int) -> str:
     event = event_of(f"withdrawal.{how}", reference, amount.amount.normalize())
     event["asset"] = amount.asset.code
     world.provider.told.append(event)
-    return f"{how} {tell(world, event)}"
+    outcome = tell(world, event)
+    assert outcome != "unmatched", event
+    return f"{how} {outcome}"
 
 
 @act(2)
