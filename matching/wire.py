@@ -104,7 +104,8 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class PreventedState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Two orders of one owner that met and did not trade. ``id`` rises within the shard.
 
-    ``quantity`` at ``price`` is what they would have traded.
+    ``quantity`` at ``price`` is what they would have traded. ``amount`` is set where their accounts
+    exchanged that: what the buying one gave.
     """
 
     id: int
@@ -117,6 +118,7 @@ class PreventedState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     maker_account_id: int
     taker_account_id: int
     created_us: int
+    amount: str | None = None
 
 
 class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -91,7 +91,7 @@ class PlaceOrderIn(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Market orders: the worst price at which they trade.")
     ] = None
     self_trade_prevention: Annotated[
-        Literal["None", "Taker", "Maker", "Both", "Decrement"] | None,
+        Literal["None", "Taker", "Maker", "Both", "Decrement", "Transfer"] | None,
         Meta(description="Which of your orders that meet gives way. Default: as the market says."),
     ] = None
 

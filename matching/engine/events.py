@@ -110,9 +110,10 @@ class Traded(msgspec.Struct, gc=False):
 class Prevented(msgspec.Struct, frozen=True, gc=False):
     """Two orders of one owner met and did not trade.
 
-    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` both
-    lost that much, and ``..._released_units`` went from locked back to available; with the other
-    modes an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
+    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` and
+    ``transfer`` both lost that much, and ``..._released_units`` went from locked back to available;
+    with the other modes an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
+    With ``transfer`` the buying account then gave the other one ``quote_units`` for ``base_units``.
     """
 
     mode: SelfTradeMode
@@ -124,6 +125,8 @@ class Prevented(msgspec.Struct, frozen=True, gc=False):
     taker_left_lots: int
     maker_released_units: int = 0
     taker_released_units: int = 0
+    base_units: int = 0
+    quote_units: int = 0
 
 
 class OrderTriggered(msgspec.Struct, frozen=True, gc=False):

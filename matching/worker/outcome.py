@@ -27,7 +27,7 @@ from matching.engine.events import (
     Traded,
     TrailMoved,
 )
-from matching.engine.orders import Order
+from matching.engine.orders import LOSING_MODES, Order
 from matching.engine.rules import MarketPhase, Protection
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
@@ -225,6 +225,7 @@ class Outcome(Moves):
             maker.account_id,
             taker.account_id,
             self._time_us,
+            terms.quote_text(event.quote_units) if event.mode == "transfer" else None,
         )
         self.prevented_rows.append(prevented_row(prevented, self._time_text))
         for order, left_lots, released_units in (
@@ -233,18 +234,20 @@ class Outcome(Moves):
         ):
             self.move(step.market, order, terms, released_units, -released_units)
             state = self._state_met(order, left_lots, event, step)
-            if event.mode == "decrement":
+            if event.mode in LOSING_MODES:
                 self._touch(order, terms, state).is_amended = True
             step.market.changes.append(
                 wire.OrderChange("prevented", state, 0, order is maker, "", prevented)
             )
+        if event.mode == "transfer":
+            self.settle_prevented(event, terms, step.market, prevented.id)
 
     def _state_met(
         self, order: Order, left_lots: int, event: Prevented, step: _Step
     ) -> wire.OrderState:
         """Return how an order stands that has met one of its owner's."""
         touched, terms = self.orders.get(order.order_id), step.terms
-        loses = event.mode == "decrement"
+        loses = event.mode in LOSING_MODES
         if touched is None:
             filled_lots, filled_units = _filled_by_then(order, step.events)
             return order_state(

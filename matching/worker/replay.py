@@ -115,10 +115,12 @@ class _Replay:
         self._stored_hash = self._hash_of_tables()
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
-        self._prevented: list[wire.PreventedState] = []
+        # Who met and did not trade, and what their accounts exchanged.
+        self._prevented: list[tuple[wire.PreventedState, list[EntryRow]]] = []
         self._last_prevented_id = 0
         cursor.execute(STORED_SINCE, (shard_id,))
-        (self._prevented_since,) = cursor.fetchone() or (0,)
+        since = cursor.fetchone()
+        self._prevented_since: int = 0 if since is None else since[0]
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
@@ -247,10 +249,12 @@ class _Replay:
         """Take up a step's trades with their entries, told to the client or not, and who met."""
         markets = outcome.markets.values()
         trades = [trade for market in markets for trade in market.trades]
+        exchanged: dict[int, list[EntryRow]] = {}
         if trades or outcome.entries:
             entries: dict[int, list[EntryRow]] = {}
             for entry in outcome.entries:
-                entries.setdefault(entry.trade_id, []).append(entry)
+                by_id = exchanged if entry.kind == "prevented" else entries
+                by_id.setdefault(entry.trade_id, []).append(entry)
             self._trades += zip(trades, entries.values(), strict=True)
             outcome.entries.clear()
         is_stored = self._sequence > self._prevented_since
@@ -258,8 +262,9 @@ class _Replay:
             market.trades.clear()
             for change in market.changes:
                 # Of each the maker is told, and the taker.
-                if change.prevented is not None and not change.is_maker and is_stored:
-                    self._prevented.append(change.prevented)
+                met = change.prevented
+                if met is not None and not change.is_maker and is_stored:
+                    self._prevented.append((met, exchanged.get(met.id, [])))
             market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------
@@ -338,12 +343,17 @@ class _Replay:
         markets = list(self._terms)
         self._cursor.execute(COMPARED_PREVENTED, (markets, self._last_prevented_id, limit))
         rows = self._cursor.fetchall()
-        replayed = [compared_prevented(prevented) for prevented in self._prevented]
+        replayed = [compared_prevented(prevented) for prevented, _ in self._prevented]
         stored = [row[1:] for row in rows]
         if stored != replayed:
             pairs = zip_longest(stored, replayed)
             first = next(pair for pair in pairs if pair[0] != pair[1])
             self._differ(f"prevented match: stored {first[0]}, replayed {first[1]}")
+        stored_entries = read_entries(self._cursor, [row[0] for row in rows])
+        for row, (_, entries) in zip(rows, self._prevented, strict=False):
+            self._compare_entries(
+                f"prevented match {row[0]}", entries, stored_entries.get(row[0], [])
+            )
         if rows:
             self._last_prevented_id = rows[-1][0]
         self._prevented.clear()
@@ -362,6 +372,11 @@ class _Replay:
         replayed = compared_trade(trade)
         if row[1:] != replayed:
             self._differ(f"{name}: stored {row[1:]}, replayed {replayed}")
+        self._compare_entries(name, entries, stored_entries.get(row[0], []))
+
+    def _compare_entries(
+        self, name: str, entries: list[EntryRow], stored: list[tuple[int, int, str, Decimal]]
+    ) -> None:
         expected = sorted(
             (
                 entry.account_id,
@@ -371,7 +386,7 @@ class _Replay:
             )
             for entry in entries
         )
-        found = sorted(stored_entries.get(row[0], []))
+        found = sorted(stored)
         if found != expected:
             self._differ(f"{name}: entries {found}, replayed {expected}")
         self.found.entries += len(expected)

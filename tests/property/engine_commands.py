@@ -64,7 +64,7 @@ class CommandMaker:
             band_ppm=pick((None, None, None, 45_678, 60_000)),
             self_trade_scope=pick(("owner", "owner", "account")),
             max_open_orders=pick((None, None, 6, 20)),
-            self_trade_mode=pick(("taker", "taker", "maker", "both", "decrement")),
+            self_trade_mode=pick(("taker", "taker", "maker", "both", "decrement", "transfer")),
             self_trade_modes=pick((SELF_TRADE_MODES,) * 3 + (SELF_TRADE_MODES[1:],)),
             max_trigger_orders=pick((None, None, 8, 2)),
             max_iceberg_parts=pick((100, 100, 5)),

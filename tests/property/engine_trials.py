@@ -75,8 +75,19 @@ class Settlement:
                     (event.taker, event.taker_released_units),
                 ):
                     self.hold(order.account_id, paid_with(order, rules), -units)
+                self._transfer(event, rules)
             case Traded():
                 self._settle_trade(event, rules)
+
+    def _transfer(self, event: Prevented, rules: IntegerRules) -> None:
+        """What moves between two accounts of one owner, by the mode transfer alone."""
+        assert (event.mode == "transfer") == (event.base_units > 0) == (event.quote_units > 0)
+        buyer, seller = event.maker, event.taker
+        if buyer.terms.side == "sell":
+            buyer, seller = seller, buyer
+        for account_id, sign in ((buyer.account_id, 1), (seller.account_id, -1)):
+            self.available[account_id, rules.base_id] += sign * event.base_units
+            self.available[account_id, rules.quote_id] -= sign * event.quote_units
 
     def _settle_trade(self, trade: Traded, rules: IntegerRules) -> None:
         buyer, seller = trade.maker, trade.taker

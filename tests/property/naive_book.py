@@ -78,6 +78,8 @@ class NaiveExchange(NaiveAmending):
         for index, entry in enumerate(outcome.log):
             if entry[0] == "trade":
                 outcome.log[index] = self.pay(self.market(market_of(command)), outcome.log, entry)
+            elif entry[:2] == ("prevented", "transfer"):
+                self.transfer(self.market(market_of(command)), entry)
         return outcome
 
     def _apply(self, command: Command) -> Outcome:

@@ -42,6 +42,7 @@ class NaiveOrder:
     filled: int = 0
     prevented: int = 0
     spent: int = 0
+    moved: int = 0
     waits: str = ""
     mark: int = 0
     reserved: int = 0
@@ -286,6 +287,10 @@ class NaiveMarket:
             return False
         self.rest(order)
         return True
+
+    def mode_of(self, order: NaiveOrder) -> str:
+        """What an order wants done where it meets one of its owner's."""
+        return order.asked.self_trade or self.rules.self_trade_mode
 
     def is_own(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
         """Whether a taker must not trade with it."""

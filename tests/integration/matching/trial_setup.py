@@ -26,13 +26,13 @@ from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import Clock, DrivenWorker, place
 
-MODES = ("none", "taker", "maker", "both", "decrement", None)
+MODES = ("none", "taker", "maker", "both", "decrement", "transfer", "transfer", None)
 
 
 def set_rules(worker: DrivenWorker, **changes: Any) -> None:
     """Allow orders every mode of self-trade prevention, and change other rules."""
     terms = get_market_terms("BTC/USD")
-    modes = ",".join(mode for mode in MODES if mode)
+    modes = ",".join(dict.fromkeys(mode for mode in MODES if mode))
     rules = msgspec.structs.replace(terms.rules, self_trade_modes=modes, **changes)
     (reply,) = worker.settle(
         configure_command(by=SYSTEM, terms=msgspec.structs.replace(terms, rules=rules))
