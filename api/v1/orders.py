@@ -96,10 +96,10 @@ async def place_batch(
         await _asked_item(caller, item, f"{key}:{index}" if key else None)
         for index, item in enumerate(items)
     ]
-    orders = [one for one in asked if isinstance(one, PlaceOrder)]
+    orders = [one for one in asked if not isinstance(one, ZavoraError)]
     results = iter(await submit_batch(orders, request_id))
     return [
-        _batch_item(caller, next(results) if isinstance(one, PlaceOrder) else one) for one in asked
+        _batch_item(caller, one if isinstance(one, ZavoraError) else next(results)) for one in asked
     ]
 
 

@@ -37,19 +37,19 @@ async def submit_together(
     # Tasks start in the order of their making, so the messages are queued in theirs.
     asking = [
         (portion, asyncio.ensure_future(_ask(gateway, portion, orders, shard_id, request_id)))
-        for shard_id, indexes in by_shard.items()
-        for portion in _portions(indexes, orders)
+        for shard_id, places in by_shard.items()
+        for portion in _portions(places, orders)
     ]
     for portion, task in asking:
         results.update(zip(portion, await task, strict=True))
     return [results[index] for index in range(len(orders))]
 
 
-def _portions(indexes: Sequence[int], orders: Sequence[PlaceOrder]) -> Iterator[list[int]]:
+def _portions(places: Sequence[int], orders: Sequence[PlaceOrder]) -> Iterator[list[int]]:
     """Yield what goes by one message each."""
     portion: list[int] = []
     size = _AROUND_BYTES
-    for index in indexes:
+    for index in places:
         more = len(encode(orders[index]))
         if portion and (size + more > wire.BATCH_BYTES_MAX or len(portion) == BATCH_MAX):
             yield portion

@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Account
 from matching import wire
 from matching.commands.place import PlaceOrder
 from matching.commands.place_batch import BATCH_MAX, PlaceOrders
-from matching.engine import Engine
-from matching.engine.commands import Place
 from matching.gateway import client as gateway
 from matching.gateway.together import Placed, submit_together
 from matching.models import Command, Market, Order
 from matching.worker.entries import in_portions
-from matching.worker.stream import CommandStream
 from tests.integration.matching.conditions_setup import assert_replays
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
@@ -133,23 +131,20 @@ def test_told_again_orders_with_keys_are_placed_once(
 
 
 def test_what_fails_inside_voids_its_message_and_no_other(
-    worker: DrivenWorker, market: Market, ann: Account, monkeypatch: pytest.MonkeyPatch
+    worker: DrivenWorker, market: Market, ann: Account
 ) -> None:
-    apply = Engine.apply
-
-    def fail(engine: Engine, command: Any) -> Any:
-        if isinstance(command, Place) and command.price_ticks == 1300:
-            raise ArithmeticError("on purpose")
-        return apply(engine, command)
-
-    monkeypatch.setattr(Engine, "apply", fail)
     orders = [place(ann, market, "buy", price, "1") for price in ("11.00", "13.00", "12.00")]
-
-    before, void, after = worker.settle(
-        place(ann, market, "buy", "10.00", "1"),
-        PlaceOrders(orders),
-        place(ann, market, "buy", "14.00", "1"),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE matching_order ADD CONSTRAINT no_13 CHECK (price <> 13)")
+    try:
+        before, void, after = worker.settle(
+            place(ann, market, "buy", "10.00", "1"),
+            PlaceOrders(orders),
+            place(ann, market, "buy", "14.00", "1"),
+        )
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE matching_order DROP CONSTRAINT no_13")
 
     assert (before.code, void.code, after.code) == ("", "internal_error", "")
     assert [kind for kind, *_ in journal()] == ["place", "batch", "place"]
@@ -172,9 +167,13 @@ def test_a_message_counts_as_what_it_holds(worker: DrivenWorker, market: Market)
 # --- the gateway ----------------------------------------------------------------------------------
 
 
-def together(orders: list[PlaceOrder]) -> list[Placed]:
+def together(orders: list[PlaceOrder], *, hears: bool = True) -> list[Placed]:
+    """Place orders by a gateway of their own; ``hears``: whether the answers reach it."""
+
     async def once() -> list[Placed]:
         async with gateway.open_gateway() as own:
+            if not hears:
+                own.process = "elsewhere"
             return await submit_together(own, orders, str(uuid.uuid4()))
 
     return asyncio.run(once())
@@ -237,10 +236,9 @@ def _streams(rows: Any) -> list[str]:
 
 
 def test_where_no_answer_comes_those_with_a_key_are_looked_up(
-    queue: Any, market: Market, ann: Account, settings: Any, monkeypatch: pytest.MonkeyPatch
+    queue: Any, market: Market, ann: Account, settings: Any
 ) -> None:
     settings.ZAVORA_EDGE_WAIT_MS = 700
-    monkeypatch.setattr(CommandStream, "tell", lambda *_: None)
     orders = [
         place(ann, market, "buy", "10.00", "1", key="a"),
         place(ann, market, "buy", "11.00", "1"),
@@ -248,7 +246,7 @@ def test_where_no_answer_comes_those_with_a_key_are_looked_up(
     ]
 
     with running_worker():
-        results = together(orders)
+        results = together(orders, hears=False)
 
     assert kinds_of(results) == ["10.00", OutcomeUnknown, "12.00"]
     assert Order.objects.count() == 3
