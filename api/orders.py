@@ -1,6 +1,6 @@
 """What both APIs do with orders, whatever they call them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError
@@ -9,6 +9,8 @@ from accounts.access.callers import Caller
 from api.process import web_process
 from matching import wire
 from matching.commands.base import WireCommand
+from matching.commands.place import PlaceOrder
+from matching.gateway.together import Placed, submit_together
 from zavora.foundation.errors import AccountNotFound, OrderNotFound, OutcomeUnknown, Overloaded
 
 Result = TypeVar("Result")
@@ -41,6 +43,11 @@ async def told_after(reading: Awaitable[Result]) -> Result:
         raise OutcomeUnknown(
             "The command took effect, and how things stand cannot be read right now."
         ) from None
+
+
+async def submit_batch(orders: Sequence[PlaceOrder], request_id: str) -> list[Placed]:
+    """Submit orders together and return what became of each, in their order; raises nothing."""
+    return await submit_together(web_process().gateway, orders, request_id)
 
 
 async def as_caller(

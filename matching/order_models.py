@@ -113,6 +113,7 @@ class OrderConditions(models.Model):
         MAKER = "maker"
         BOTH = "both"
         DECREMENT = "decrement"
+        TRANSFER = "transfer"
 
     class Trigger(models.TextChoices):
         STOP = "stop"

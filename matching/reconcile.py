@@ -18,6 +18,12 @@ from matching.models import (
     PreventedMatch,
     Trade,
 )
+from matching.reconcile_prevented import (
+    EXCHANGES_NOT_IN_LEDGER,
+    LEDGER_WITHOUT_EXCHANGE,
+    exchanges_not_in_ledger,
+    ledger_without_exchange,
+)
 
 # Table names, never data. The ledger's tables are read here, never written.
 _NAMES: Final = {
@@ -57,6 +63,8 @@ def find_breaks_everywhere(cursor: CursorWrapper) -> list[Break]:
         *checked(cursor, _lists_not_their_orders),
         *checked(cursor, _trades_not_in_ledger),
         *checked(cursor, _ledger_without_trade),
+        *checked(cursor, _exchanges_not_in_ledger),
+        *checked(cursor, _ledger_without_exchange),
         *checked(cursor, _sequences_with_gaps),
     ]
 
@@ -109,7 +117,7 @@ def _orders_not_their_prevented(cursor: CursorWrapper) -> list[Break]:
         "  SELECT order_id, sum(quantity) AS quantity FROM ("
         "    SELECT maker_order_id AS order_id, quantity, mode FROM {prevented}"
         "    UNION ALL SELECT taker_order_id, quantity, mode FROM {prevented}) AS sides"
-        "  WHERE mode = 'decrement' GROUP BY order_id),"
+        "  WHERE mode IN ('decrement', 'transfer') GROUP BY order_id),"
         " losers AS (SELECT id, prevented_quantity FROM {order}"
         "  WHERE prevented_quantity IS NOT NULL)"
         " SELECT coalesce(o.id, l.order_id), coalesce(l.quantity, 0), o.prevented_quantity"
@@ -321,6 +329,14 @@ def _ledger_without_trade(cursor: CursorWrapper) -> list[Break]:
         )
         for pk, reference in rows
     ]
+
+
+def _exchanges_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
+    return exchanges_not_in_ledger(_rows(cursor, EXCHANGES_NOT_IN_LEDGER))
+
+
+def _ledger_without_exchange(cursor: CursorWrapper) -> list[Break]:
+    return ledger_without_exchange(_rows(cursor, LEDGER_WITHOUT_EXCHANGE))
 
 
 def _sequences_with_gaps(cursor: CursorWrapper) -> list[Break]:

@@ -25,6 +25,8 @@ FIELD_CORRELATION: Final = b"c"
 
 # Longer than any rule of the edge; what is longer still is refused before it is queued.
 BODY_BYTES_MAX: Final = 4_096
+# What orders that are placed together take at most; what is longer goes by more messages.
+BATCH_BYTES_MAX: Final = 32_768
 
 
 def stream_name(shard_id: int) -> str:
@@ -102,7 +104,8 @@ class OrderState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class PreventedState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Two orders of one owner that met and did not trade. ``id`` rises within the shard.
 
-    ``quantity`` at ``price`` is what they would have traded.
+    ``quantity`` at ``price`` is what they would have traded. ``amount`` is set where their accounts
+    exchanged that: what the buying one gave.
     """
 
     id: int
@@ -115,6 +118,7 @@ class PreventedState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     maker_account_id: int
     taker_account_id: int
     created_us: int
+    amount: str | None = None
 
 
 class TradeState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -237,6 +241,24 @@ class MarketEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     auction: AuctionState | None = None
 
 
+class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Why one half of a command was refused."""
+
+    reason: str
+    message: str
+
+
+class Halves(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What became of a cancel and of the order in its place; None: it took effect.
+
+    ``is_tried``: whether the order was to be placed; not where the cancel was refused before.
+    """
+
+    cancel_refused: Refusal | None
+    place_refused: Refusal | None
+    is_tried: bool = True
+
+
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to a command. ``code`` is empty where it took effect, else an error's code.
 
@@ -244,6 +266,9 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``trades`` those of a placed or amended order, oldest first. ``due_us`` is when a switch is due
     that the command set, in microseconds since 1970, else 0. ``list_id`` is that of a list that was
     placed, whose orders are then in the list's order; ``protection`` what it was set to, or reset.
+    ``halves`` are told of a replacement, also where neither took effect: ``orders`` are then the
+    cancelled one, if it was, and the placed one, if it was. ``parts`` are the encoded replies to
+    the commands of a message of several, in its order.
     ``limit``: the bound that it would have gone beyond, of a refusal by one that is not published
     as a filter; else 0.
     """
@@ -256,6 +281,8 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_us: int = 0
     list_id: int = 0
     protection: ProtectionState | None = None
+    halves: Halves | None = None
+    parts: list[bytes] = []
     limit: int = 0
 
 

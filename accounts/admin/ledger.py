@@ -105,6 +105,7 @@ ABOUT: Final[Mapping[str, str]] = {
     LedgerTransaction.Kind.TRADE: "matching.trade",
     LedgerTransaction.Kind.DEPOSIT: "accounts.deposit",
     LedgerTransaction.Kind.WITHDRAWAL: "accounts.withdrawal",
+    LedgerTransaction.Kind.PREVENTED: "matching.preventedmatch",
 }
 
 

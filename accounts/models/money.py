@@ -90,6 +90,8 @@ class LedgerTransaction(models.Model):
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
         TRANSFER = "transfer"
+        # Two orders of one owner met, and their accounts exchanged what they would have traded.
+        PREVENTED = "prevented"
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     kind = models.CharField(max_length=12, choices=Kind)
@@ -112,6 +114,8 @@ class LedgerEntry(models.Model):
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
         TRANSFER = "transfer"
+        # Two orders of one owner met, and their accounts exchanged what they would have traded.
+        PREVENTED = "prevented"
 
     id = models.BigIntegerField(primary_key=True, db_default=next_id(), editable=False)
     transaction = models.ForeignKey(

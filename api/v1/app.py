@@ -85,6 +85,7 @@ ORDER: Final[Methods] = {
     "DELETE": Route(order_handlers.cancel),
 }
 AMENDMENTS: Final[Methods] = {"GET": Route(order_handlers.list_amendments)}
+REPLACE: Final[Methods] = {"POST": Route(order_handlers.replace)}
 PROTECTION: Final[Methods] = {
     "GET": Route(order_handlers.read_protection),
     "PUT": Route(order_handlers.set_protection),
@@ -109,6 +110,7 @@ PATHS: Final[dict[str, Methods]] = {
     "orders/lists/<list>": LIST,
     "orders/<order>": ORDER,
     "orders/<order>/amendments": AMENDMENTS,
+    "orders/<order>/replace": REPLACE,
     "accounts/<account>/protections/<market>": PROTECTION,
     "accounts/<account>/protections/<market>/reset": RESET,
     "markets": MARKETS,
@@ -140,6 +142,8 @@ def match(path: str) -> Match | None:
         return PATHS["orders/<order>"], (parts[1],)
     if parts[0] == "orders" and parts[2:] == ["amendments"]:
         return AMENDMENTS, (parts[1],)
+    if parts[0] == "orders" and parts[2:] == ["replace"]:
+        return REPLACE, (parts[1],)
     if parts[0] == "accounts" and parts[2:3] == ["protections"] and len(parts) > 3:
         return _match_protection(parts[1], parts[3:])
     if parts[0] == "markets":

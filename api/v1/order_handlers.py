@@ -4,7 +4,7 @@ from typing import Any
 
 from accounts.access.callers import Caller
 from api import limits
-from api.v1 import amendments, order_lists, orders, protections
+from api.v1 import amendments, order_lists, orders, protections, replacing
 from api.v1.cursors import take_page
 from api.v1.edge_request import EdgeRequest
 from api.v1.previews import preview_order
@@ -70,6 +70,14 @@ async def cancel(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
 async def amend(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
     """Change an order."""
     data = await orders.amend_order(
+        caller, order_id, request.json(), request_id=request.request_id, key=_key(request)
+    )
+    return {"data": data}
+
+
+async def replace(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
+    """Replace an order."""
+    data = await replacing.replace_order(
         caller, order_id, request.json(), request_id=request.request_id, key=_key(request)
     )
     return {"data": data}

@@ -69,6 +69,7 @@ SELF_TRADE: Final = {
     "maker": "Maker",
     "both": "Both",
     "decrement": "Decrement",
+    "transfer": "Transfer",
 }
 LEG: Final = {"one": "One", "working": "Working", "pending": "Pending"}
 LIST_KIND: Final[dict[wire.ListKind, str]] = {"oco": "OCO", "oto": "OTO", "otoco": "OTOCO"}
@@ -228,6 +229,7 @@ def _prevention(state: wire.PreventedState, order: wire.OrderState) -> Shape:
         "mode": SELF_TRADE[state.mode],
         "price": state.price,
         "quantity": state.quantity,
+        "amount": state.amount,
         "liquidity": "Maker" if is_maker else "Taker",
         "other_order_id": str(other) if is_own else None,
         "created_at": time_text(state.created_us),

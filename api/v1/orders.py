@@ -6,13 +6,13 @@ id, or an Idempotency-Key) a client may repeat it as often as it likes.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from accounts.access.callers import SCOPE_READ, SCOPE_TRADE, Caller
 from api import limits
-from api.orders import submit
+from api.orders import submit, submit_batch
 from api.process import web_process
 from api.transport.errors import envelope, known_error
 from api.transport.threads import in_thread, read_lasting
@@ -35,6 +35,7 @@ from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
     OrderNotFound,
     OrderNotOpen,
+    ZavoraError,
 )
 
 # A header's key never equals a client order id, which is printable ASCII in one line.
@@ -59,21 +60,27 @@ async def place_order(
     caller: Caller, params: Any, *, request_id: str, key: str | None = None
 ) -> Shape:
     """Place an order and return ``{order, trades}``. ``key`` comes before the client order id."""
-    caller.require(SCOPE_TRADE)
     asked = requests.parse_place(params)
+    command = asked_order(caller, asked, key)
+    await limits.take_for_account(command.account_id)
+    reply = await submit(command, request_id)
+    terms = terms_of_symbol(asked.market)
+    return with_trades(caller, reply.orders[0], reply.trades, terms, asked.user_id)
+
+
+def asked_order(caller: Caller, asked: requests.PlaceOrderIn, key: str | None) -> PlaceOrder:
+    """Return the command that places an order, if the caller may."""
+    caller.require(SCOPE_TRADE)
     account_pk = caller.account_pk(asked.user_id, SCOPE_TRADE)
     terms = terms_of_symbol(asked.market)
     caller.require_market(terms.symbol)
-    command = PlaceOrder(
+    return PlaceOrder(
         account_id=account_pk,
         market_id=terms.market_id,
         key=key or asked.client_order_id,
         deadline_ms=deadline_ms(),
         **requests.asked_words(fitting(terms, asked)),
     )
-    await limits.take_for_account(account_pk)
-    reply = await submit(command, request_id)
-    return _with_trades(caller, reply, terms, asked.user_id)
 
 
 async def place_batch(
@@ -85,18 +92,33 @@ async def place_batch(
     """
     caller.require(SCOPE_TRADE)
     items = requests.parse_batch(params)
-    # Tasks start in the order of their making, so the orders are queued in the order asked.
-    placing = [
-        asyncio.ensure_future(
-            place_order(caller, item, request_id=request_id, key=f"{key}:{index}" if key else None)
-        )
+    asked = [
+        await _asked_item(caller, item, f"{key}:{index}" if key else None)
         for index, item in enumerate(items)
     ]
-    results = await asyncio.gather(*placing, return_exceptions=True)
+    orders = [one for one in asked if not isinstance(one, ZavoraError)]
+    results = iter(await submit_batch(orders, request_id))
     return [
-        {"error": envelope(known_error(result))} if isinstance(result, BaseException) else result
-        for result in results
+        _batch_item(caller, one if isinstance(one, ZavoraError) else next(results)) for one in asked
     ]
+
+
+async def _asked_item(caller: Caller, item: Any, key: str | None) -> PlaceOrder | ZavoraError:
+    """Return the command that places an order of a batch, or why there is none."""
+    try:
+        command = asked_order(caller, requests.parse_place(item), key)
+        await limits.take_for_account(command.account_id)
+    except ZavoraError as error:
+        return error
+    return command
+
+
+def _batch_item(caller: Caller, result: wire.Reply | ZavoraError) -> Shape:
+    if isinstance(result, ZavoraError):
+        return {"error": envelope(known_error(result))}
+    state = result.orders[0]
+    account_id = public_id_of(caller, state.account_id)
+    return with_trades(caller, state, result.trades, terms_of_id(state.market_id), account_id)
 
 
 async def cancel_order(
@@ -105,7 +127,7 @@ async def cancel_order(
     """Cancel an open order and return it."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_cancel({} if params is None else params)
-    number, account_pk, market_id = await _own_order(caller, order_id)
+    number, account_pk, market_id = await own_order(caller, order_id)
     account_id = public_id_of(caller, account_pk)
     if asked.user_id is not None and asked.user_id != account_id:
         raise OrderNotFound("There is no such order.")
@@ -125,7 +147,7 @@ async def amend_order(
     """Change an open order's figures; return ``{order, trades}``."""
     caller.require(SCOPE_TRADE)
     asked = requests.parse_amend(params)
-    number, account_pk, market_id = await _own_order(caller, order_id)
+    number, account_pk, market_id = await own_order(caller, order_id)
     terms = terms_of_id(market_id)
     caller.require_market(terms.symbol)
     asked = fitting(terms, asked)
@@ -144,7 +166,8 @@ async def amend_order(
         reply = await submit(command, request_id)
     except OrderNotFound:
         raise OrderNotOpen("The order is no longer open.") from None
-    return _with_trades(caller, reply, terms, public_id_of(caller, account_pk))
+    account_id = public_id_of(caller, account_pk)
+    return with_trades(caller, reply.orders[0], reply.trades, terms, account_id)
 
 
 async def cancel_all(
@@ -252,14 +275,20 @@ async def read_order(caller: Caller, order_id: str) -> Shape:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-def _with_trades(caller: Caller, reply: wire.Reply, terms: MarketTerms, account_id: UUID) -> Shape:
-    state = reply.orders[0]
+def with_trades(
+    caller: Caller,
+    state: wire.OrderState,
+    trades: Sequence[wire.TradeState],
+    terms: MarketTerms,
+    account_id: UUID,
+) -> Shape:
+    """Return an order of an account with the trades that it had at once."""
     _remember_place(state.id, state.account_id, state.market_id)
-    trades: list[Shape] = []
-    if reply.trades:
+    shown: list[Shape] = []
+    if trades:
         own = {pk: public_id for public_id, pk in caller.accounts.items()}
-        trades = [v1_words.trade(trade, terms, own) for trade in reply.trades]
-    return {"order": order_words.order(state, terms, account_id), "trades": trades}
+        shown = [v1_words.trade(trade, terms, own) for trade in trades]
+    return {"order": order_words.order(state, terms, account_id), "trades": shown}
 
 
 def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
@@ -268,7 +297,7 @@ def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
     _places[order_id] = (account_pk, market_id)
 
 
-async def _own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
+async def own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
     """Return number, account and market of an order that the caller may change.
 
     OrderNotFound for anybody else's, Forbidden where they may only look at it.

@@ -22,14 +22,15 @@ from api.v1.conditions import (
 from api.v1.fields import Fields, spelling, wrong_fields
 from api.v1.order_words import ORDER_TYPES as TYPES
 from api.v1.order_words import TIME_IN_FORCE, engine_type
+from matching.commands.place_batch import BATCH_MAX
 from matching.engine.orders import Carried
 
 SIDES: Final = {"buy": "Buy", "sell": "Sell"}
 ORDER_TYPES: Final = {spelling(name): name for name in TYPES}
 TIMES_IN_FORCE: Final = {**TIME_IN_FORCE, "postonly": "PostOnly"}
+POLICIES: Final = {"stoponfailure": "StopOnFailure", "allowfailure": "AllowFailure"}
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 64
 SYMBOL_LENGTH_MAX: Final = 33
-BATCH_MAX: Final = 100
 
 Figure = Annotated[str, Meta(description="A decimal as a string or a number.", examples=["1.5"])]
 ClientOrderId = Annotated[
@@ -90,9 +91,18 @@ class PlaceOrderIn(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Market orders: the worst price at which they trade.")
     ] = None
     self_trade_prevention: Annotated[
-        Literal["None", "Taker", "Maker", "Both", "Decrement"] | None,
+        Literal["None", "Taker", "Maker", "Both", "Decrement", "Transfer"] | None,
         Meta(description="Which of your orders that meet gives way. Default: as the market says."),
     ] = None
+
+
+class ReplaceOrderIn(PlaceOrderIn, frozen=True, kw_only=True):
+    """An order to place where another was, of the same account and market."""
+
+    policy: Annotated[
+        Literal["StopOnFailure", "AllowFailure"],
+        Meta(description="Whether it is placed where the other one could not be cancelled."),
+    ]
 
 
 class AmendOrderIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +231,21 @@ def _check_market(
         fields.refuse("quantity", "is required, unless quote_quantity is given")
     if quantity is not None and quote_quantity is not None:
         fields.refuse("quote_quantity", "excludes quantity: give one of them")
+
+
+def parse_replace(data: Any) -> ReplaceOrderIn:
+    """Return a replacement's body. Raises ValidationFailed naming every wrong field."""
+    fields = Fields(data)
+    policy = fields.choice("policy", POLICIES, required=True)
+    where = take_place(fields)
+    asked = take_order(fields)
+    fields.check()
+    return ReplaceOrderIn(
+        user_id=where["user_id"],
+        market=symbol_of(where["market"]),
+        policy="AllowFailure" if policy == "AllowFailure" else "StopOnFailure",
+        **asked,
+    )
 
 
 def parse_amend(data: Any) -> AmendOrderIn:

@@ -1,6 +1,6 @@
 """Commands: one file a kind, and the table that the worker, the replay and the gateway run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from hashlib import blake2b
 from operator import attrgetter, or_
@@ -16,8 +16,10 @@ from matching.commands.configure import ConfigureKind
 from matching.commands.due import DueKind
 from matching.commands.phase import PhaseKind
 from matching.commands.place import LegOrder, PlaceKind
+from matching.commands.place_batch import PlaceOrdersKind
 from matching.commands.place_list import PlaceListKind
 from matching.commands.protect import ProtectKind, UnprotectKind
+from matching.commands.replace import ReplaceKind
 from matching.commands.switch import SwitchKind
 from matching.conditions import asked_of
 from matching.engine.orders import NOTHING_CARRIED
@@ -34,6 +36,8 @@ TABLE: Final[tuple[Kind[Any], ...]] = (
     PlaceListKind(),
     ProtectKind(),
     UnprotectKind(),
+    ReplaceKind(),
+    PlaceOrdersKind(),
 )
 KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
 UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded
@@ -47,6 +51,11 @@ decode_command: Final[Callable[[bytes], WireCommand]] = msgspec.msgpack.Decoder(
 def kind_of(command: WireCommand) -> Kind[Any]:
     """Return the kind of a command."""
     return KINDS[type(command)]
+
+
+def parts_of(command: WireCommand | None) -> Sequence[WireCommand]:
+    """Return the commands that a message consists of; none where it could not be decoded."""
+    return () if command is None else KINDS[type(command)].parts(command)
 
 
 def key_of(command: WireCommand | None) -> tuple[int, str] | None:
@@ -70,6 +79,7 @@ _NOT_ASKED_FOR: Final = frozenset(
         "trigger_price",
         "keeps_priority",
         "legs",
+        "place",
     }
 )
 
@@ -102,6 +112,8 @@ def fingerprint(command: WireCommand) -> bytes:
         content = (*content, *(_leg_content(leg) for leg in legs))
     if conditions:
         content = (*content, conditions)
+    if (place := getattr(command, "place", None)) is not None:
+        content = (*content, fingerprint(place))
     return blake2b(_encode_content(content), digest_size=16).digest()
 
 

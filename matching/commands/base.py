@@ -5,15 +5,16 @@ the same: both ask for ``steps`` with what the command was given, so a replay ca
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
 from accounts.money.balances import AccountFigures
 from matching.engine.commands import Command as EngineCommand
 from matching.engine.commands import FireSwitch, SetSwitch
+from matching.engine.events import Event
 from matching.markets.terms import AssetTerms, MarketTerms
-from matching.wire import ListState
+from matching.wire import Halves, ListState
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.money import NotExact
 
@@ -105,9 +106,6 @@ class Batch(Shard, Protocol):
     def watches(self, account_id: int, side: str, terms: MarketTerms, brings_units: int) -> bool:
         """Tell whether each step must be held against the room of balances. Raises Crowded."""
 
-    def would_crowd(self, leaving: Any, placed: Any, terms: MarketTerms) -> bool:
-        """Tell whether an order that follows a cancelled one would lack room."""
-
     def is_set_aside(self, market_id: int) -> bool:
         """Tell whether the market could not be loaded here."""
 
@@ -128,12 +126,18 @@ class Kind(Generic[W]):
     may_fly: ClassVar[bool] = False
     # The worker makes it when something is due; what comes by the stream as such is no command.
     is_workers_own: ClassVar[bool] = False
+    # It is but a message of several commands, which are decided one after the other (``parts``).
+    is_several: ClassVar[bool] = False
     # It may name an asset that was added since the shard was loaded.
     names_assets: ClassVar[bool] = False
 
     def is_own(self, command: W) -> bool:
         """Tell whether a command is none where it comes by the stream."""
         return self.is_workers_own
+
+    def parts(self, command: W) -> Sequence[WireCommand]:
+        """Return the commands that it consists of: itself, mostly."""
+        return (command,)
 
     def account_ids(self, command: W) -> tuple[int, ...]:
         """Return the accounts whose status and funds the command is decided with."""
@@ -176,6 +180,10 @@ class Kind(Generic[W]):
 
     def list_of(self, command: W, given: Given) -> ListState | None:
         """Return the list of orders that the command placed as it took effect; None: none."""
+        return None
+
+    def halves_refused(self, events: Sequence[Event]) -> Halves | None:
+        """Return why both halves of a command that has two were refused; None: it was as one."""
         return None
 
     def cancel_name(self, command: W) -> str:

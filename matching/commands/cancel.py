@@ -1,9 +1,7 @@
 """Cancel one open order, on conditions."""
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
-from matching.commands import room
 from matching.commands.base import (
     Batch,
     ClientOrderId,
@@ -16,12 +14,8 @@ from matching.commands.base import (
     Step,
     WireCommand,
 )
-from matching.commands.place import PlaceOrder, placed
-from matching.commands.position import check_placed
+from matching.commands.place import PlaceOrder
 from matching.engine.commands import Cancel
-from matching.engine.entering import refusal_before
-from matching.engine.orders import Order
-from matching.markets.terms import MarketTerms
 
 
 class CancelOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="cancel"):
@@ -29,9 +23,8 @@ class CancelOrder(WireCommand, frozen=True, array_like=True, gc=False, tag="canc
 
     ``cancel_name`` is what the client calls the cancel itself; it comes back in the order's change.
     ``reason`` is why the order ends; another one than the default is the worker's alone to give.
-    With ``only_status`` an order of another status stays. ``replacement`` is an order that is to
-    follow: where it is known that it would be refused, the old one stays. Both are decided by the
-    worker, so that nothing happens in between.
+    With ``only_status`` an order of another status stays. ``replacement`` was an order to follow,
+    which former versions have asked for, and is looked at no more (``matching.commands.replace``).
     """
 
     account_id: Id
@@ -53,14 +46,6 @@ class CancelKind(Kind[CancelOrder]):
     is_cancel = True
     may_fly = True
 
-    def account_ids(self, command: CancelOrder) -> tuple[int, ...]:
-        """Return whose funds the order that is to follow needs."""
-        return (command.account_id,) if command.replacement else ()
-
-    def messages(self, command: CancelOrder) -> Sequence[tuple[int, int, int]]:
-        """Return none: the order that is to follow is a command of its own."""
-        return ((command.account_id, command.market_id, 0),) if command.replacement else ()
-
     def given(self, command: CancelOrder, batch: Batch) -> Given:
         """Return the time."""
         batch.terms_here(command.market_id)
@@ -68,12 +53,7 @@ class CancelKind(Kind[CancelOrder]):
 
     def steps(self, command: CancelOrder, given: Given, shard: Shard) -> list[Step]:
         """Return one step; an order that is not open has the id 0."""
-        order_id = command.order_id
-        if order_id is None:
-            order = shard.engine.order_by_client_id(
-                command.market_id, command.account_id, command.client_order_id or ""
-            )
-            order_id = 0 if order is None else order.order_id
+        order_id = open_order_id(shard, command)
         cancel = Cancel(
             command.market_id, command.account_id, order_id, given.time_us, command.reason
         )
@@ -81,40 +61,41 @@ class CancelKind(Kind[CancelOrder]):
 
     def check(self, command: CancelOrder, given: Given, steps: list[Step], batch: Batch) -> None:
         """Raise Refused where a condition does not hold; of no order the engine tells."""
-        if not command.only_status and command.replacement is None:
+        if not command.only_status:
             return
         cancel = steps[0].command
         order = batch.engine.order(cancel.order_id)  # type: ignore[union-attr]
         if order is None or order.account_id != command.account_id:
             return
-        if command.only_status and order.status != command.only_status:
+        if order.status != command.only_status:
             raise Refused("cancel_restricted", f"The order is not {command.only_status}.")
-        if command.replacement is not None:
-            _check_following(command.replacement, order, steps[0].terms, batch)
 
     def cancel_name(self, command: CancelOrder) -> str:
         """Return what the client calls the cancel."""
         return command.cancel_name
 
 
-def _check_following(
-    following: PlaceOrder, leaving: Order, terms: MarketTerms, batch: Batch
-) -> None:
-    """Raise Refused where it is known that the order which is to follow would be refused."""
-    account = batch.active_account(leaving.account_id)
-    asset = terms.quote if following.side == "buy" else terms.base
-    funds_units = batch.available(leaving.account_id, asset.asset_id)
-    if following.side == leaving.terms.side:
-        funds_units += leaving.hold_units  # what the cancel sets free
-    given = Given(batch.time_us, funds_units=funds_units, owner_id=account.owner_id)
-    place = placed(following, given, terms)
-    market = batch.engine.market(terms.market_id)
-    refused = refusal_before(market, place, leaving=leaving)
-    if refused is not None:
-        raise Refused(refused.reason, refused.message)
-    check_placed([place], terms, batch, leaving=leaving)
-    brings_units = room.could_bring_units(market, place)
-    if batch.watches(leaving.account_id, following.side, terms, brings_units) and batch.would_crowd(
-        leaving, place, terms
-    ):
-        raise room.full()
+class _Named(Protocol):
+    """What names an open order of an account, by its id or by its client order id."""
+
+    @property
+    def account_id(self) -> int: ...
+
+    @property
+    def market_id(self) -> int: ...
+
+    @property
+    def order_id(self) -> int | None: ...
+
+    @property
+    def client_order_id(self) -> str | None: ...
+
+
+def open_order_id(shard: Shard, named: _Named) -> int:
+    """Return the id that is meant; 0: of that client order id no order is open."""
+    if named.order_id is not None:
+        return named.order_id
+    order = shard.engine.order_by_client_id(
+        named.market_id, named.account_id, named.client_order_id or ""
+    )
+    return 0 if order is None else order.order_id

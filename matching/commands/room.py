@@ -10,10 +10,9 @@ from typing import Final
 
 from accounts.money.balances import BalanceChange, BalanceKey
 from matching.commands.base import Refused
-from matching.engine import Engine
 from matching.engine.amounts import lot_cost_units, notional_units
-from matching.engine.commands import Amend, Cancel, Place
-from matching.engine.events import Event, OrderAmended, OrderPlaced, OrderRejected, Traded
+from matching.engine.commands import Amend, Place
+from matching.engine.events import Event, OrderAmended, OrderPlaced, Prevented, Traded
 from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
@@ -106,6 +105,10 @@ def first_without_room(
     counted = _Counted(totals, changes)
     base, quote = terms.base, terms.quote
     for event in events:
+        if isinstance(event, Prevented):
+            crowded = _first_of_prevented(counted, event, terms)
+            if crowded is not None:
+                return crowded
         if not isinstance(event, Traded):
             continue
         buyer, seller = event.maker, event.taker
@@ -126,6 +129,21 @@ def first_without_room(
     return next((o for o in own_orders(events) if not _has_room(counted, o, terms)), None)
 
 
+def _first_of_prevented(counted: "_Counted", event: Prevented, terms: MarketTerms) -> Order | None:
+    """Count what two accounts of one owner exchange; return whose order has no room for it."""
+    base, quote = terms.base, terms.quote
+    buyer, seller = event.maker, event.taker
+    if event.taker.terms.side == "buy":
+        buyer, seller = seller, buyer
+    if not counted.add((buyer.account_id, base.asset_id), event.base_units, base.scale):
+        return buyer
+    counted.add((buyer.account_id, quote.asset_id), -event.quote_units, quote.scale)
+    counted.add((seller.account_id, base.asset_id), -event.base_units, base.scale)
+    if not counted.add((seller.account_id, quote.asset_id), event.quote_units, quote.scale):
+        return seller
+    return None
+
+
 def _has_room(counted: "_Counted", order: Order, terms: MarketTerms) -> bool:
     """Tell whether what rests of an order has room where it would be brought."""
     base, quote = terms.base, terms.quote
@@ -139,29 +157,6 @@ def _has_room(counted: "_Counted", order: Order, terms: MarketTerms) -> bool:
         return False
     # The sum of its fills stands in the order's row.
     return order.filled_quote_units + rest_units < BOUNDS[quote.scale]
-
-
-def lacks_room_after(
-    engine: Engine,
-    leaving: Order,
-    placed: Place,
-    terms: MarketTerms,
-    totals: Mapping[BalanceKey, int],
-    changes: Mapping[BalanceKey, BalanceChange],
-) -> bool:
-    """Tell whether an order that follows a cancelled one would lack room; changes nothing."""
-    mark = engine.mark()
-    try:
-        engine.apply(
-            Cancel(leaving.market_id, leaving.account_id, leaving.order_id, placed.time_us)
-        )
-        events = engine.apply(placed)
-        if isinstance(events[0], OrderRejected):
-            return False  # the engine says so when it comes to it
-        crowded = first_without_room(events, terms, totals, changes)
-        return crowded is not None and crowded.order_id == placed.order_id
-    finally:
-        engine.undo(back_to=mark)
 
 
 class _Counted:

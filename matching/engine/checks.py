@@ -46,6 +46,9 @@ TOO_MANY: Final = OrderRejected(
     "too_many_open_orders", "The account has as many open orders in this market as it may have."
 )
 NOT_OPEN: Final = OrderRejected("order_not_open", "There is no such open order.")
+RESTRICTED: Final = OrderRejected(
+    "cancel_restricted", "The order has another status than the one it is to be cancelled in."
+)
 NOTHING_TO_AMEND: Final = OrderRejected(
     "nothing_to_amend", "The order has that price and quantity already."
 )

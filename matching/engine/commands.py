@@ -2,7 +2,7 @@
 
 import msgspec
 
-from matching.engine.orders import CloseReason, OrderTerms, Side
+from matching.engine.orders import CloseReason, OrderStatus, OrderTerms, Side
 from matching.engine.rules import IntegerRules, MarketPhase, PhaseCause
 
 
@@ -58,6 +58,22 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
     order_id: int
     time_us: int
     reason: CloseReason = "requested"
+
+
+class Replace(msgspec.Struct, frozen=True, gc=False):
+    """Cancel one open order of an account, and place another in its market.
+
+    ``only_status``: the old one goes only if it has that status. ``goes_on``: the new one is placed
+    even where the old one does not go. ``place`` says what was available before the cancel.
+    """
+
+    market_id: int
+    account_id: int
+    order_id: int
+    place: Place
+    goes_on: bool
+    time_us: int
+    only_status: OrderStatus | None = None
 
 
 class CancelAll(msgspec.Struct, frozen=True, gc=False):
@@ -178,6 +194,7 @@ Command = (
     Place
     | PlaceList
     | Cancel
+    | Replace
     | CancelAll
     | Amend
     | Expire

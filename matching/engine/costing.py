@@ -2,7 +2,8 @@
 
 Where a taker meets its own orders (those of its account, or of its owner) its mode of self-trade
 prevention says what counts: with ``none`` all of it, with ``maker`` only what is others'; else what
-stands before the first of them, but that a quantity is decremented by them and costs nothing.
+stands before the first of them, but that a quantity is decremented by them and costs nothing, where
+nothing is transferred.
 """
 
 from collections import deque
@@ -15,7 +16,7 @@ from matching.engine.amounts import lot_cost_units, tick_lots_units
 from matching.engine.book import Level
 from matching.engine.market import Market
 from matching.engine.orders import Order, OrderTerms, SelfTradeMode, Side
-from matching.engine.preventing import mode_of, party_of
+from matching.engine.preventing import mode_of, mode_with, party_of
 
 
 class Taker(msgspec.Struct, frozen=True, gc=False):
@@ -52,8 +53,11 @@ def taker_of(market: Market, order: Order) -> Taker:
     )
 
 
-def _standing(market: Market, who: Taker) -> Iterator[tuple[int, int, bool]]:
-    """Yield (price_ticks, lots, is its own) of what a taker would meet, in matching order."""
+def _standing(market: Market, who: Taker) -> Iterator[tuple[int, int, SelfTradeMode]]:
+    """Yield (price_ticks, lots, mode) of what a taker would meet, in matching order.
+
+    ``mode``: how it is kept from trading, none where it trades.
+    """
     party = party_of(market, who.owner_id)
     opposite = market.asks if who.side == "buy" else market.bids
     limit_key = None if who.limit_ticks is None else opposite.sign * who.limit_ticks
@@ -64,8 +68,10 @@ def _standing(market: Market, who: Taker) -> Iterator[tuple[int, int, bool]]:
         if collar is not None and not collar[0] <= abs(key) <= collar[1]:
             return
         for order, lots in _slices(opposite.levels[key]):
-            is_own = order.account_id == who.account_id or order.owner_id == party
-            yield abs(key), lots, is_own
+            mode: SelfTradeMode = "none"
+            if order.account_id == who.account_id or order.owner_id == party:
+                mode = mode_with(market, who.mode, who.account_id, order)
+            yield abs(key), lots, mode
 
 
 def _slices(level: Level) -> Iterator[tuple[Order, int]]:
@@ -86,10 +92,10 @@ def _slices(level: Level) -> Iterator[tuple[Order, int]]:
 def can_fill(market: Market, who: Taker, quantity_lots: int) -> bool:
     """Tell whether the whole quantity can be traded within the limit."""
     missing_lots = quantity_lots
-    for _, lots, is_own in _standing(market, who):
-        if is_own and who.mode == "maker":
+    for _, lots, mode in _standing(market, who):
+        if mode == "maker":
             continue
-        if is_own and who.mode != "none":
+        if mode != "none":
             return False
         missing_lots -= lots
         if missing_lots <= 0:
@@ -101,14 +107,13 @@ def cost_units(market: Market, who: Taker, quantity_lots: int) -> int:
     """Return what buying up to ``quantity_lots`` costs, in quote units."""
     missing_lots = quantity_lots
     tick_lots = 0
-    for price_ticks, lots, is_own in _standing(market, who):
+    for price_ticks, lots, mode in _standing(market, who):
         taken_lots = min(lots, missing_lots)
-        if is_own and who.mode != "none":
-            if who.mode == "maker":
-                continue
-            if who.mode != "decrement":
-                break
-        else:
+        if mode == "maker":
+            continue
+        if mode in ("taker", "both"):
+            break
+        if mode != "decrement":
             tick_lots += price_ticks * taken_lots
         missing_lots -= taken_lots
         if not missing_lots:
@@ -120,11 +125,11 @@ def lots_to_sell(market: Market, who: Taker, budget_units: int) -> int:
     """Return how many lots can be sold for at most ``budget_units`` of quote."""
     sold_lots = 0
     left_units = budget_units
-    for price_ticks, lots, is_own in _standing(market, who):
+    for price_ticks, lots, mode in _standing(market, who):
         lot_units = lot_cost_units(market.rules, price_ticks)
         taken_lots = min(lots, left_units // lot_units)
-        if is_own and who.mode != "none":
-            if who.mode == "maker" and taken_lots:
+        if mode != "none":
+            if mode == "maker" and taken_lots:
                 continue
             break
         sold_lots += taken_lots

@@ -31,6 +31,7 @@ from matching.engine.commands import (
     FireSwitch,
     Place,
     PlaceList,
+    Replace,
     ResetProtection,
     SetPhase,
     SetProtection,
@@ -38,7 +39,7 @@ from matching.engine.commands import (
 )
 from matching.engine.entering import place
 from matching.engine.errors import EngineError
-from matching.engine.events import Event, MarketChanged
+from matching.engine.events import Event, MarketChanged, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.listing import place_list
 from matching.engine.lists import check_holds
@@ -46,6 +47,7 @@ from matching.engine.market import Market
 from matching.engine.orders import Order
 from matching.engine.protecting import reset_protection, set_protection
 from matching.engine.recovery import load_order, state_hash
+from matching.engine.replacing import replace
 from matching.engine.rules import MarketSnapshot
 from matching.engine.timers import Switches
 from matching.engine.undo import START, Mark, SwitchName, UndoLog
@@ -76,6 +78,7 @@ class Engine:
         self._handlers: dict[type, Any] = {
             Cancel: self._cancel,
             CancelAll: self._cancel_all,
+            Replace: self._replace,
             Amend: self._amend,
             Expire: self._expire,
             ConfigureMarket: self._configure_market,
@@ -256,6 +259,16 @@ class Engine:
                 end_open(market, order, "cancelled", "requested", events, time_us=command.time_us)
         follow(market, events, time_us=command.time_us)
         market.tell_touched(events)
+        return events
+
+    def _replace(self, command: Replace) -> list[Event]:
+        market = self._markets.get(command.market_id)
+        if market is None:
+            return [checks.NO_MARKET]
+        mark = self.mark()
+        events = replace(market, command)
+        if type(events[0]) is OrderRejected:
+            self.undo(mark)  # the old order stays
         return events
 
     def _amend(self, command: Amend) -> list[Event]:

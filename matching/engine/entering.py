@@ -14,10 +14,11 @@ from matching.engine.phases import check_phase
 from matching.engine.taking import end_taking, take
 
 
-def place(market: Market, command: Place) -> list[Event]:
+def place(market: Market, command: Place, *, is_alone: bool = True) -> list[Event]:
     """Apply ``command``. The order of the checks decides which reason a refusal names.
 
-    Raises EngineError where the order id is in use.
+    ``is_alone``: nothing else was changed by the same command. Raises EngineError where the order
+    id is in use.
     """
     refused = _check_rules(market, command) or _check_own(market, command)
     if refused is not None:
@@ -39,7 +40,7 @@ def place(market: Market, command: Place) -> list[Event]:
         return [checks.BALANCE]
     order = new_order(market, command, held_units)
     events: list[Event] = [OrderPlaced(order, held_units)]
-    enter(market, order, events, time_us=command.time_us)
+    enter(market, order, events, time_us=command.time_us, is_alone=is_alone)
     return events
 
 
@@ -62,7 +63,9 @@ def accept(market: Market, command: Place, *, ahead: int) -> Place | OrderReject
     return settled
 
 
-def enter(market: Market, order: Order, events: list[Event], *, time_us: int) -> None:
+def enter(
+    market: Market, order: Order, events: list[Event], *, time_us: int, is_alone: bool = True
+) -> None:
     """Let a new order rest or take, and then those whose price that reaches."""
     terms, price_ticks = order.terms, order.price_ticks
     if terms.is_whole_or_nothing and not costing.can_fill(
@@ -74,7 +77,7 @@ def enter(market: Market, order: Order, events: list[Event], *, time_us: int) ->
         and terms.may_rest
         and (market.phase == "auction" or not market.would_cross(terms.side, price_ticks))
     ):
-        if not market.triggers.count:  # what most orders do
+        if is_alone and not market.triggers.count:  # what most orders do
             market.tell_depth(market.rest(order), events)
             return
         market.touch_level_of(order)
@@ -107,34 +110,6 @@ def wait(market: Market, order: Order, state: TriggerState, events: list[Event])
     order.trigger_state = state
     market.triggers.add(order, events)
     market.wait(order)
-
-
-def refusal_before(market: Market, command: Place, *, leaving: Order) -> OrderRejected | None:
-    """Return why ``command`` would be refused once ``leaving`` is cancelled, None: nothing says so.
-
-    ``command.available_units`` counts in what ``leaving`` sets free. What the other orders of the
-    book decide (a post-only order that would take, what a market order costs) is left to ``place``.
-    """
-    refused = _check_rules(market, command) or _check_own(market, command, leaving=leaving)
-    if refused is not None:
-        return refused
-    terms = command.terms
-    if terms.conditions is not UNCONDITIONAL or terms.ends_in_time:
-        settled = settle(market, command)
-        if isinstance(settled, OrderRejected):
-            return settled
-        command = settled
-    if terms.conditions.trigger is not None:
-        held_units = waiting_hold_units(
-            market.rules, command.terms, command.price_ticks, command.quantity_lots or 0
-        )
-    elif terms.order_type == "market" and (terms.side == "buy") == (
-        command.quantity_lots is not None
-    ):
-        return None  # what it needs depends on the book
-    else:
-        held_units = needed_units(market, command)
-    return checks.BALANCE if held_units > command.available_units else None
 
 
 def _check_rules(market: Market, command: Place) -> OrderRejected | None:
@@ -171,22 +146,18 @@ def _check_rules(market: Market, command: Place) -> OrderRejected | None:
     return None
 
 
-def _check_own(
-    market: Market, command: Place, *, leaving: Order | None = None, ahead: int = 0
-) -> OrderRejected | None:
-    """Check name and number of the account's other open orders, ``leaving`` aside.
+def _check_own(market: Market, command: Place, *, ahead: int = 0) -> OrderRejected | None:
+    """Check name and number of the account's other open orders.
 
     ``ahead``: so many more of the same list are about to be there.
     """
     client_order_id = command.terms.client_order_id
-    if client_order_id is not None:
-        named = market.by_client_id.get((command.account_id, client_order_id))
-        if named is not None and named is not leaving:
-            return checks.DUPLICATE
+    if client_order_id is not None and (command.account_id, client_order_id) in market.by_client_id:
+        return checks.DUPLICATE
     open_max = market.rules.max_open_orders
     if (
         open_max is not None
-        and market.count_of(command.account_id) + ahead - (leaving is not None) >= open_max
+        and market.count_of(command.account_id) + ahead >= open_max
         and (command.terms.may_rest or command.terms.conditions.trigger is not None)
     ):
         return checks.TOO_MANY

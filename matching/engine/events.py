@@ -28,6 +28,7 @@ RejectReason = Literal[
     "duplicate_client_order_id",
     "too_many_open_orders",
     "order_not_open",
+    "cancel_restricted",
     "order_not_found",
     "nothing_to_amend",
     "rules_not_changeable",
@@ -60,6 +61,16 @@ class OrderRejected(msgspec.Struct, frozen=True, gc=False):
 
     reason: RejectReason
     message: str
+
+
+class Replaced(msgspec.Struct, frozen=True, gc=False):
+    """Of a cancel and a new order at least one took effect: what became of both follows.
+
+    What of them was refused changed nothing; None: it was not.
+    """
+
+    cancel_refused: OrderRejected | None
+    place_refused: OrderRejected | None
 
 
 class Traded(msgspec.Struct, gc=False):
@@ -101,9 +112,10 @@ class Traded(msgspec.Struct, gc=False):
 class Prevented(msgspec.Struct, frozen=True, gc=False):
     """Two orders of one owner met and did not trade.
 
-    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` both
-    lost that much, and ``..._released_units`` went from locked back to available; with the other
-    modes an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
+    ``quantity_lots`` at ``price_ticks`` is what they would have traded. With ``decrement`` and
+    ``transfer`` both lost that much, and ``..._released_units`` went from locked back to available;
+    with the other modes an OrderClosed follows for each that ends. ``..._left_lots`` as in Traded.
+    With ``transfer`` the buying account then gave the other one ``quote_units`` for ``base_units``.
     """
 
     mode: SelfTradeMode
@@ -115,6 +127,8 @@ class Prevented(msgspec.Struct, frozen=True, gc=False):
     taker_left_lots: int
     maker_released_units: int = 0
     taker_released_units: int = 0
+    base_units: int = 0
+    quote_units: int = 0
 
 
 class OrderTriggered(msgspec.Struct, frozen=True, gc=False):
@@ -228,6 +242,7 @@ class SwitchSet(msgspec.Struct, frozen=True, gc=False):
 Event = (
     OrderPlaced
     | OrderRejected
+    | Replaced
     | Traded
     | Prevented
     | OrderTriggered

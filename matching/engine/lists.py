@@ -23,7 +23,7 @@ from matching.engine.events import (
     Traded,
 )
 from matching.engine.market import Market
-from matching.engine.orders import OPEN_STATUSES, Order, OrderStatus
+from matching.engine.orders import LOSING_MODES, OPEN_STATUSES, Order, OrderStatus
 from matching.engine.triggers import fires_rising, reference_of
 
 
@@ -96,7 +96,7 @@ def _others(market: Market, order: Order) -> list[Order]:
 
 def _concerned(event: Event) -> tuple[Order, ...]:
     """Return the orders that an event is of, where it may be one of a list's turns."""
-    if type(event) is Traded or (type(event) is Prevented and event.mode == "decrement"):
+    if type(event) is Traded or (type(event) is Prevented and event.mode in LOSING_MODES):
         return event.maker, event.taker
     return (event.order,) if type(event) is OrderClosed else ()
 

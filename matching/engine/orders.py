@@ -31,7 +31,7 @@ CloseReason = Literal[
     "protection",
 ]
 # What becomes of two orders of one owner that meet, by the mode of the one that arrives.
-SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement"]
+SelfTradeMode = Literal["none", "taker", "maker", "both", "decrement", "transfer"]
 # Away from the market (it got worse), or into it (it got better).
 TriggerKind = Literal["stop", "take_profit"]
 # Which price a trigger looks at: of the last trade, or the best that the order would trade with.
@@ -44,6 +44,8 @@ TriggerState = Literal["", "pending", "rising", "falling", "trailing", "queued",
 # or one that waits until that is filled.
 Leg = Literal["one", "working", "pending"]
 
+# By these modes both orders lose what they would have traded, and do not end for it.
+LOSING_MODES: Final = frozenset({"decrement", "transfer"})
 OPEN_STATUSES: Final = frozenset({"new", "partially_filled"})
 WAITING: Final = frozenset({"pending", "rising", "falling", "trailing", "queued"})
 ENDING_TIMES: Final = frozenset({"gtd", "day"})

@@ -7,8 +7,8 @@ from matching.engine.amounts import fee_units, lot_cost_units, notional_units, r
 from matching.engine.closing import close
 from matching.engine.events import Event, OrderClosed, Traded
 from matching.engine.market import Market
-from matching.engine.orders import Order
-from matching.engine.preventing import mode_of, party_of, prevent
+from matching.engine.orders import LOSING_MODES, Order
+from matching.engine.preventing import mode_of, mode_with, party_of, prevent
 
 # Why matching ended: nothing more wanted; the taker ends at an own order; nothing (more) within the
 # limit or in the book; the budget does not cover one lot at the next price; or that price is so far
@@ -79,9 +79,10 @@ def _take_level(
         if (maker.account_id == account_id or maker.owner_id == party) and (
             mode := mode_of(market, taker.terms)
         ) != "none":
+            mode = mode_with(market, mode, account_id, maker)
             if prevent(market, mode, maker, taker, lots, events, time_us=time_us):
                 return True
-            if mode == "decrement":
+            if mode in LOSING_MODES:
                 wanted_lots -= lots
         else:
             events.append(_trade(market, maker, taker, price_ticks, lots, run_sequence, time_us))

@@ -14,29 +14,24 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import msgspec
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections
 from redis.asyncio.connection import Connection
 from redis.exceptions import NoScriptError, RedisError
 
 from matching import wire
-from matching.commands import encode, fingerprint, kind_of
+from matching.commands import encode, kind_of
 from matching.commands.base import WireCommand
+from matching.gateway import look_ups
 from matching.gateway.reply_codes import error_of
-from matching.gateway.routing import ShardOf, find_shard, market_of, unknown
-from matching.gateway.script import SUBMIT_LUA
-from matching.rows.keys import KeyResult, find_key_result
-from zavora.foundation import lasting
+from matching.gateway.routing import ShardOf, market_of, unknown
+from matching.gateway.script import CANCELS, SUBMIT_LUA
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import (
     EngineUnavailable,
-    MarketNotFound,
-    OutcomeUnknown,
     Overloaded,
     ValidationFailed,
 )
@@ -54,9 +49,6 @@ IDLE_CHECK_S: Final = 0.05
 START_WAIT_S: Final = 2.0
 # How long an answer is held back at most until the process shows what it says.
 HOLD_MAX_S: Final = 0.25
-# How long the look-up of a command may take that was not answered in time.
-LOOK_UP_MAX_S: Final = 1.0
-LOOK_UP_THREADS_MAX: Final = 4
 _WAIT_MS: Final = SettingValue("ZAVORA_EDGE_WAIT_MS")
 
 
@@ -64,7 +56,7 @@ class _Waiting(msgspec.Struct, eq=False):
     """A command on its way."""
 
     shard_id: int
-    is_cancel: bool
+    size: bytes
     body: bytes
     request_id: str
     correlation: int
@@ -125,36 +117,36 @@ class Gateway:
         ``OutcomeUnknown`` where it was, or may have been, and no answer came in time.
         """
         if shard_id is not None:
-            return _accepted(await self._ask(command, shard_id, request_id))
-        known = self._shard_of(market_of(command))
-        if known is None:
-            known = await self._find_shard(command)
-        reply = await self._ask(command, known, request_id)
+            return _accepted(await self.ask(command, shard_id, request_id))
+        known = await self.shard_of(market_of(command))
+        reply = await self.ask(command, known, request_id)
         if reply.code == "wrong_shard":
-            found = await self._find_shard(command)
+            found = await look_ups.find_shard_of(market_of(command))
             if found != known:
                 # It did not take effect there.
-                reply = await self._ask(command, found, request_id)
+                reply = await self.ask(command, found, request_id)
         return _accepted(reply)
 
-    async def _find_shard(self, command: WireCommand) -> int:
-        loop = asyncio.get_running_loop()
-        shard_id = await loop.run_in_executor(_look_ups, _read_shard, market_of(command))
-        if shard_id is None:
-            raise MarketNotFound("There is no such market.")
-        return shard_id
+    async def shard_of(self, market_id: int) -> int:
+        """Return a market's shard, as far as is known. Raises MarketNotFound, EngineUnavailable."""
+        known = self._shard_of(market_id)
+        return await look_ups.find_shard_of(market_id) if known is None else known
 
-    async def _ask(self, command: WireCommand, shard_id: int, request_id: str) -> wire.Reply:
-        """Queue a command and return the worker's reply to it, whatever it says."""
+    async def ask(self, command: WireCommand, shard_id: int, request_id: str) -> wire.Reply:
+        """Queue a command and return the worker's reply to it, whatever it says.
+
+        Raises what ``submit`` does, but for what the worker refuses.
+        """
         body = encode(command)
-        if len(body) > wire.BODY_BYTES_MAX:
+        kind = kind_of(command)
+        if len(body) > (wire.BATCH_BYTES_MAX if kind.is_several else wire.BODY_BYTES_MAX):
             raise ValidationFailed("the command is too long")
         loop = asyncio.get_running_loop()
         if not self._subscription.is_connected:
             await self._wait_for_replies()
         waiting = _Waiting(
             shard_id=shard_id,
-            is_cancel=kind_of(command).is_cancel,
+            size=CANCELS if kind.is_cancel else b"%d" % len(kind.parts(command)),
             body=body,
             request_id=request_id,
             correlation=next(self._correlations),
@@ -171,7 +163,7 @@ class Gateway:
         try:
             return await waiting.reply
         except TimeoutError:
-            return await self._look_up(command)
+            return await look_ups.find_reply(command)
         finally:
             timer.cancel()
             self._replies.pop(waiting.correlation, None)
@@ -182,28 +174,6 @@ class Gateway:
                 await self._subscription.connected()
         except TimeoutError:
             raise EngineUnavailable("the queue is not reachable; nothing was queued") from None
-
-    async def _look_up(self, command: WireCommand) -> wire.Reply:
-        """Return the first result of the command's key where it took effect meanwhile.
-
-        What is found is an answer only once it would outlive the database server: the row of a
-        commit that no replica has may be seen, too.
-        """
-        key = getattr(command, "key", None)
-        account_id = getattr(command, "account_id", None)
-        if key is not None and account_id is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_UP_MAX_S):
-                    found = await asyncio.get_running_loop().run_in_executor(
-                        _look_ups, _read_key_result, account_id, key
-                    )
-                    if found is not None and found.fingerprint == fingerprint(command):
-                        await lasting.wait_async(timeout_s=LOOK_UP_MAX_S)
-                        return wire.decode_reply(found.result)
-        raise OutcomeUnknown(
-            "the command was queued but not answered in time; look it up before repeating it"
-            " without a key"
-        )
 
     # --- queueing -----------------------------------------------------------------------------
 
@@ -235,7 +205,7 @@ class Gateway:
         ]
         for waiting in batch:
             arguments += (
-                b"1" if waiting.is_cancel else b"0",
+                waiting.size,
                 waiting.body,
                 waiting.request_id,
                 self.process,
@@ -315,33 +285,6 @@ class Gateway:
             future = self._replies.get(correlation)
             if future is not None and not future.done():
                 future.set_result(wire.decode_reply(encoded))
-
-
-_look_ups: Final = ThreadPoolExecutor(LOOK_UP_THREADS_MAX, thread_name_prefix="look-up")
-
-
-def _read_shard(market_id: int) -> int | None:
-    """Return a market's shard; raises EngineUnavailable where the tables cannot be asked."""
-    connections.close_all()
-    try:
-        return find_shard(market_id)
-    except (DatabaseError, InterfaceError):
-        raise EngineUnavailable("the market cannot be found now; nothing was queued") from None
-    finally:
-        connections.close_all()
-
-
-def _read_key_result(account_id: int, key: str) -> KeyResult | None:
-    """Return what a key is bound to; None also where the tables cannot be asked just now."""
-    # Look-ups are rare: a connection kept would only be stale the next time.
-    connections.close_all()
-    try:
-        return find_key_result(account_id=account_id, key=key)
-    except (DatabaseError, InterfaceError) as error:
-        log.warning("look_up_failed", error=str(error).strip())
-        return None
-    finally:
-        connections.close_all()
 
 
 def _accepted(reply: wire.Reply) -> wire.Reply:

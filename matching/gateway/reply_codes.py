@@ -44,6 +44,7 @@ _ERRORS: Final[dict[str, type[errors.ZavoraError]]] = {
         errors.MarketHalted,
         errors.RateLimited,
         errors.InternalError,
+        errors.OutcomeUnknown,
     )
 } | {
     # Neither took effect, and another attempt may.
@@ -55,6 +56,11 @@ _ERRORS: Final[dict[str, type[errors.ZavoraError]]] = {
 def code_of(reason: str) -> str:
     """Return the reply code of a reason; what is not listed is a rule's refusal."""
     return _CODES.get(reason, "invalid_order")
+
+
+def error_of_refusal(refusal: wire.Refusal) -> errors.ZavoraError:
+    """Return the error that a half's refusal stands for."""
+    return error_of(wire.Reply(code_of(refusal.reason), refusal.message, refusal.reason))
 
 
 def error_of(reply: wire.Reply) -> errors.ZavoraError:

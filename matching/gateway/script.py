@@ -2,15 +2,19 @@
 
 from typing import Final
 
-# KEYS: stream, heartbeat. ARGV: backlog cap, cap for cancels, then for each command whether it is
-# a cancel, body, request id, reply address, correlation. Answers -1 (no worker), 0 (backlog full)
-# or 1 (queued) for each.
+# How a cancel weighs, which is queued where the backlog is full for everything else.
+CANCELS: Final = b"0"
+# KEYS: stream, heartbeat. ARGV: backlog cap, cap for cancels, then for each message how many
+# commands it holds (a cancel: 0), body, request id, reply address, correlation. A message of n is
+# taken while no more than an n-th of the cap waits. Answers -1 (no worker), 0 (backlog full) or 1
+# (queued) for each.
 SUBMIT_LUA: Final = """
 local results = {}
 local alive = redis.call('EXISTS', KEYS[2]) == 1
 local length = redis.call('XLEN', KEYS[1])
 for i = 3, #ARGV, 5 do
-    local cap = tonumber(ARGV[ARGV[i] == '1' and 2 or 1])
+    local size = tonumber(ARGV[i])
+    local cap = size == 0 and tonumber(ARGV[2]) or tonumber(ARGV[1]) / size
     if not alive then
         results[#results + 1] = -1
     elseif length >= cap then

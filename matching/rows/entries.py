@@ -1,4 +1,4 @@
-"""Rows of the ledger's entries that trades make."""
+"""Rows of the ledger's entries that trades make, and prevented ones that moved something."""
 
 import msgspec
 
@@ -7,7 +7,10 @@ from zavora.foundation.rows import NULL
 
 
 class EntryRow(msgspec.Struct, frozen=True, gc=False):
-    """A ledger entry of a trade; its id and the balance after it are known at settlement."""
+    """A ledger entry of a trade, or of one that was prevented, whichever ``trade_id`` is.
+
+    Its id and the balance after it are known at settlement.
+    """
 
     trade_id: int
     account_id: int

@@ -1,9 +1,9 @@
 """Rows of idempotency keys: what a request led to, so that its repetition is told the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
+from django.db import connection
 
 from matching.models import OrderKey
 from zavora.foundation.rows import RowTable, copy_bytes, copy_text
@@ -18,13 +18,6 @@ READ_KEYS: Final = (
 # An account and a key of its own; a request's fingerprint and its encoded first reply.
 KeyName = tuple[int, str]
 KeyBinding = tuple[bytes, bytes]
-
-
-class KeyResult(msgspec.Struct, frozen=True):
-    """What an idempotency key is bound to: a digest of the request, and the encoded first reply."""
-
-    fingerprint: bytes
-    result: bytes
 
 
 def key_rows(keys: Mapping[KeyName, KeyBinding], time_text: str) -> list[str]:
@@ -48,11 +41,8 @@ def bindings_of(rows: list[tuple[int, str, bytes, bytes]]) -> dict[KeyName, KeyB
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
-def find_key_result(*, account_id: int, key: str) -> KeyResult | None:
-    """Return what a key is bound to, if a command with it has committed."""
-    row = (
-        OrderKey.objects.filter(account_id=account_id, key=key)
-        .values_list("fingerprint", "result")
-        .first()
-    )
-    return None if row is None else KeyResult(bytes(row[0]), bytes(row[1]))
+def find_key_results(names: Sequence[KeyName]) -> dict[KeyName, KeyBinding]:
+    """Return what keys are bound to, those of commands that have committed."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_KEYS, [[name[0] for name in names], [name[1] for name in names]])
+        return bindings_of([(row[0], row[1], bytes(row[2]), bytes(row[3])) for row in cursor])

@@ -6,7 +6,7 @@ from typing import Final
 from matching import wire
 from matching.markets.terms import MarketTerms
 from matching.models import PreventedMatch
-from zavora.foundation.money import format_decimal
+from zavora.foundation.money import EXACT, format_decimal
 from zavora.foundation.rows import RowTable
 from zavora.foundation.times import microseconds_of
 
@@ -48,7 +48,12 @@ def prevented_state(row: PreventedMatch, terms: MarketTerms) -> wire.PreventedSt
         row.maker_account_id,
         row.taker_account_id,
         microseconds_of(row.created_at),
+        _amount_text(row, terms) if row.mode == "transfer" else None,
     )
+
+
+def _amount_text(row: PreventedMatch, terms: MarketTerms) -> str:
+    return format_decimal(EXACT.multiply(row.price, row.quantity), terms.quote.scale)
 
 
 def compared(prevented: wire.PreventedState) -> tuple[object, ...]:

@@ -1,6 +1,5 @@
 """Rows that a replay makes again without knowing their ids: held against as many stored ones."""
 
-from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -20,21 +19,22 @@ class Appended:
         self.last_id = 0
         self.replayed: list[tuple[object, ...]] = []
 
-    def differences(
+    def compare(
         self, cursor: "psycopg.Cursor[Any]", market_ids: list[int], *, are_all: bool
-    ) -> Iterator[str]:
-        """Compare what was replayed and forget it; yield the first difference, if there is one.
+    ) -> tuple[list[int], str]:
+        """Compare what was replayed and forget it; return the stored rows' ids and a difference.
 
-        ``are_all``: there must be no more stored than that.
+        That is the first one, or empty. ``are_all``: there must be no more stored than that.
         """
         limit = len(self.replayed) + are_all
         cursor.execute(self._statement, (market_ids, self.last_id, limit))
         rows = cursor.fetchall()
-        stored = [row[1:] for row in rows]
+        ids, stored, difference = [row[0] for row in rows], [row[1:] for row in rows], ""
         if stored != self.replayed:
             pairs = zip_longest(stored, self.replayed)
             first = next(pair for pair in pairs if pair[0] != pair[1])
-            yield f"{self._what}: stored {first[0]}, replayed {first[1]}"
-        if rows:
-            self.last_id = rows[-1][0]
+            difference = f"{self._what}: stored {first[0]}, replayed {first[1]}"
+        if ids:
+            self.last_id = ids[-1]
         self.replayed.clear()
+        return ids, difference

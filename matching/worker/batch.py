@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from accounts.money.balances import BalanceKey
+from matching.commands import parts_of
 from matching.commands.phase import SetMarketPhase
 from matching.worker.entries import Entry, own_entry, watched_positions
 from matching.worker.lease import LeaseLost
@@ -180,7 +181,8 @@ class Batches:
         """Halt the market of a third void command in a row; an operator must look."""
         if self._blamed_in_a_row < BLAMED_IN_A_ROW_MAX:
             return
-        market_id = getattr(entry.command, "market_id", None)
+        markets = {getattr(part, "market_id", None) for part in parts_of(entry.command)}
+        market_id = markets.pop() if len(markets) == 1 else None
         if market_id not in self._memory.context.terms:
             return
         log.critical("market_halted_by_failures", shard=self._shard_id, market_id=market_id)
@@ -197,12 +199,13 @@ class Batches:
         """Say of each command by which request it came, where it is journaled, what told of it."""
         rows = len(committed.decision.journal_rows)
         first = self._memory.context.journal_sequence - rows + 1
-        for index, entry in enumerate(entries):
+        for entry in entries:
             log.debug(
                 "command_settled",
                 shard=self._shard_id,
                 request_id=entry.request_id,
-                journal_sequence=first + index,
+                journal_sequence=first,
                 stream_id=entry.stream_id,
                 events=committed.settled.event_sequences,
             )
+            first += len(parts_of(entry.command)) or 1

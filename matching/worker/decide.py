@@ -9,14 +9,12 @@ import structlog
 
 from accounts.money.balances import AccountFigures, BalanceKey
 from matching import wire
-from matching.commands import encode, fingerprint, key_of, kind_of, room
+from matching.commands import KINDS, encode, fingerprint, key_of, kind_of, parts_of, room
 from matching.commands.base import Refused, Step, WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.room import Crowded
 from matching.engine import Engine
-from matching.engine.commands import Place
 from matching.engine.events import Event, OrderRejected
-from matching.engine.orders import Order
 from matching.engine.undo import START, Mark
 from matching.gateway.reply_codes import code_of
 from matching.markets.terms import AssetTerms, MarketTerms
@@ -134,10 +132,29 @@ class Decision:
     # --- one entry ----------------------------------------------------------------------------
 
     def decide(self, entry: Entry) -> None:
-        """Decide one command, journal it and prepare its reply. Engine exceptions pass through.
+        """Decide one entry, journal it and prepare its reply. Engine exceptions pass through.
 
         Raises Crowded where the totals of more balances must be known to decide it.
         """
+        command = entry.command
+        if command is not None and KINDS[type(command)].is_several and not entry.blame:
+            encoded = self._decide_parts(entry, command)
+        else:
+            encoded = self._decide_one(entry)
+        self.last_stream_id = entry.stream_id
+        if entry.reply_to:
+            self.replies.setdefault(entry.reply_to, []).append((entry.correlation, encoded))
+
+    def _decide_parts(self, entry: Entry, command: WireCommand) -> bytes:
+        """Decide each part of an entry as if it came alone; return the encoded replies as one."""
+        replies = [
+            self._decide_one(msgspec.structs.replace(entry, body=encode(part), command=part))
+            for part in parts_of(command)
+        ]
+        return wire.encode(wire.Reply("", parts=replies))
+
+    def _decide_one(self, entry: Entry) -> bytes:
+        """Decide one command and journal it; return its encoded reply."""
         command = entry.command
         name = key_of(command)
         self._entry = entry
@@ -147,7 +164,6 @@ class Decision:
             verdict, reply = _refusal("bad_command", "the command could not be read")
         else:
             verdict, reply = self._once(command, name)
-        self.last_stream_id = entry.stream_id
         encoded = wire.encode(reply)
         if name is not None and _binds_key(verdict):
             self.keys[name] = (fingerprint(command), encoded)  # type: ignore[arg-type]
@@ -161,8 +177,7 @@ class Decision:
                 self.time_text,
             )
         )
-        if entry.reply_to:
-            self.replies.setdefault(entry.reply_to, []).append((entry.correlation, encoded))
+        return encoded
 
     def _once(self, command: WireCommand, name: KeyName | None) -> tuple[Verdict, wire.Reply]:
         """Decide a command unless its key is bound already; then that was its result."""
@@ -207,6 +222,9 @@ class Decision:
             if events and type(events[0]) is OrderRejected:
                 rejected = events[0]
                 verdict = Verdict("rejected", rejected.reason, True, given)
+                halves = kind.halves_refused(events)
+                if halves is not None:
+                    return verdict, wire.Reply("", halves=halves)
                 code = code_of(rejected.reason)
                 return verdict, wire.Reply(code, rejected.message, rejected.reason)
             self.outcome.absorb(events, step.terms, depth_before, told, kind.cancel_name(command))
@@ -223,7 +241,9 @@ class Decision:
         if placed is not None:
             list_id = placed.id
             self.outcome.lists[list_id] = placed
-        reply = wire.Reply("", "", "", told.orders, told.trades, due_us, list_id, told.protection)
+        reply = wire.Reply(
+            *("", "", "", told.orders, told.trades, due_us, list_id, told.protection, told.halves)
+        )
         return Verdict("applied", "", True, given), reply
 
     def _keep_phases(self) -> None:
@@ -306,12 +326,6 @@ class Decision:
             raise Crowded({key})
         return bool(figures.totals)
 
-    def would_crowd(self, leaving: Order, placed: Place, terms: MarketTerms) -> bool:
-        """Tell whether an order that follows a cancelled one would lack room."""
-        return room.lacks_room_after(
-            self.engine, leaving, placed, terms, self._figures.totals, self.outcome.changes
-        )
-
     def _events_with_room(self, step: Step) -> list[Event]:
         """Apply a step whose balances are watched. Raises Refused where its own has no room.
 
@@ -336,9 +350,7 @@ class Decision:
                 raise room.full()
             log.warning("order_ended_balance_full", account_id=account_id, order_id=order_id)
             cancel = CancelOrder(account_id, terms.market_id, order_id, reason="balance_full")
-            self.decide(
-                msgspec.structs.replace(entry, body=encode(cancel), command=cancel, reply_to="")
-            )
+            self._decide_one(msgspec.structs.replace(entry, body=encode(cancel), command=cancel))
 
     # --- the engine ---------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
 """What is read from a shard's stream, and what must be known to decide it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from accounts.money.balances import BalanceKey
-from matching.commands import encode, key_of, kind_of
+from matching.commands import encode, key_of, kind_of, parts_of
 from matching.commands.base import WireCommand
 from matching.markets.terms import MarketTerms
 from matching.rows.keys import KeyName
@@ -45,7 +45,14 @@ def submitting_accounts(entries: Sequence[Entry]) -> list[int]:
 
 def keys_of(entries: Sequence[Entry]) -> list[KeyName]:
     """Return the idempotency keys of a batch, each once, in order of account and key."""
-    return sorted({name for entry in entries if (name := key_of(entry.command)) is not None})
+    return sorted(
+        {
+            name
+            for entry in entries
+            for command in parts_of(entry.command)
+            if (name := key_of(command)) is not None
+        }
+    )
 
 
 def watched_positions(
@@ -58,7 +65,22 @@ def watched_positions(
     return {
         (account_id, limited[market_id].base.asset_id)
         for entry in entries
-        if entry.command is not None
-        for account_id, market_id, _ in kind_of(entry.command).messages(entry.command)
+        for command in parts_of(entry.command)
+        for account_id, market_id, _ in kind_of(command).messages(command)
         if market_id in limited
     }
+
+
+def in_portions(entries: Sequence[Entry], commands_max: int) -> Iterator[list[Entry]]:
+    """Yield entries in order, in portions of so many commands at most, or of one entry."""
+    portion: list[Entry] = []
+    count = 0
+    for entry in entries:
+        size = max(1, len(parts_of(entry.command)))
+        if portion and count + size > commands_max:
+            yield portion
+            portion, count = [], 0
+        portion.append(entry)
+        count += size
+    if portion:
+        yield portion

@@ -7,7 +7,7 @@ import msgspec
 
 from accounts.money.balances import BalanceChange, BalanceKey
 from matching import wire
-from matching.engine.events import Traded
+from matching.engine.events import Prevented, Traded
 from matching.engine.orders import Order
 from matching.markets.terms import MarketTerms
 from matching.orders.ids import IdSequence
@@ -73,6 +73,26 @@ class Moves:
         self.transaction_rows.append(f"{trade_id}\ttrade\t{trade_id}\t{self._time_text}")
         self.trade_rows.append(trade_row(trade_id, trade, self._time_text))
         return trade_id
+
+    def settle_prevented(
+        self, event: Prevented, terms: MarketTerms, market: MarketOutcome, prevented_id: int
+    ) -> None:
+        """Let two accounts of one owner exchange what their orders would have traded, for no fee.
+
+        Its ledger transaction has the prevented match's id.
+        """
+        buyer, seller = event.maker, event.taker
+        if event.taker.terms.side == "buy":
+            buyer, seller = seller, buyer
+        to_buyer = (terms.base, event.base_units), (terms.quote, -event.quote_units)
+        for asset, bought_units in to_buyer:
+            for order, units in ((buyer, bought_units), (seller, -bought_units)):
+                key = order.account_id, asset.asset_id
+                self.change(market, key).available_units += units
+                self.entries.append(EntryRow(prevented_id, *key, "prevented", units))
+        self.transaction_rows.append(
+            f"{prevented_id}\tprevented\t{prevented_id}\t{self._time_text}"
+        )
 
     def settle_rebate(
         self, event: Traded, terms: MarketTerms, market: MarketOutcome, trade_id: int

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from matching import wire
+from matching.commands.replace import refusal_of
 from matching.engine.events import (
     DepthChanged,
     Event,
@@ -21,11 +22,12 @@ from matching.engine.events import (
     OrderTriggered,
     Prevented,
     ProtectionChanged,
+    Replaced,
     SwitchSet,
     Traded,
     TrailMoved,
 )
-from matching.engine.orders import Order
+from matching.engine.orders import LOSING_MODES, Order
 from matching.engine.rules import MarketPhase, Protection
 from matching.engine.undo import SwitchName
 from matching.markets.terms import MarketTerms
@@ -52,6 +54,7 @@ class Told(msgspec.Struct, gc=False):
     orders: list[wire.OrderState] = []
     trades: list[wire.TradeState] = []
     protection: wire.ProtectionState | None = None
+    halves: wire.Halves | None = None
 
 
 class _Step(msgspec.Struct, gc=False):
@@ -146,6 +149,11 @@ class Outcome(Moves):
         if event is step.events[0] and protection is not None:  # else it is the work of a fill
             step.told.protection = protection_state(protection, terms)
 
+    def _replaced(self, event: Replaced, step: _Step) -> None:
+        step.told.halves = wire.Halves(
+            refusal_of(event.cancel_refused), refusal_of(event.place_refused)
+        )
+
     def _placed(self, event: OrderPlaced, step: _Step) -> None:
         order, terms = event.order, step.terms
         self.move(step.market, order, terms, -event.hold_units, event.hold_units)
@@ -222,6 +230,7 @@ class Outcome(Moves):
             maker.account_id,
             taker.account_id,
             self._time_us,
+            terms.quote_text(event.quote_units) if event.mode == "transfer" else None,
         )
         self.prevented_rows.append(prevented_row(prevented, self._time_text))
         for order, left_lots, released_units in (
@@ -230,18 +239,20 @@ class Outcome(Moves):
         ):
             self.move(step.market, order, terms, released_units, -released_units)
             state = self._state_met(order, left_lots, event, step)
-            if event.mode == "decrement":
+            if event.mode in LOSING_MODES:
                 self._touch(order, terms, state).is_amended = True
             step.market.changes.append(
                 wire.OrderChange("prevented", state, 0, order is maker, "", prevented)
             )
+        if event.mode == "transfer":
+            self.settle_prevented(event, terms, step.market, prevented.id)
 
     def _state_met(
         self, order: Order, left_lots: int, event: Prevented, step: _Step
     ) -> wire.OrderState:
         """Return how an order stands that has met one of its owner's."""
         touched, terms = self.orders.get(order.order_id), step.terms
-        loses = event.mode == "decrement"
+        loses = event.mode in LOSING_MODES
         if touched is None:
             filled_lots, filled_units = _filled_by_then(order, step.events)
             return order_state(
@@ -380,4 +391,5 @@ _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     Prevented: Outcome._prevented,
     ListDone: Outcome._list_done,
     ProtectionChanged: Outcome._protection,
+    Replaced: Outcome._replaced,
 }

@@ -12,14 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
-from matching.commands import kind_of
+from django.conf import settings
+
+from matching.commands import kind_of, parts_of
 from matching.commands.due import FireTimer
 from matching.commands.phase import SetMarketPhase
 from matching.engine.undo import START
 from matching.worker.batch import Batches
 from matching.worker.decide import Decision, Figures
 from matching.worker.due import Due
-from matching.worker.entries import Entry, own_entry, watched_positions
+from matching.worker.entries import Entry, in_portions, own_entry, watched_positions
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Result
 from matching.worker.settlement import Batch, Settlement
@@ -50,7 +52,8 @@ class Flight:
 class Pipeline:
     """What the loop hands commands to: settles them at once, or in flight where that is worth it.
 
-    ``flight_min``: how many commands make a batch worth settling in flight.
+    ``flight_min``: how many commands make a batch worth settling in flight; ``commands_max``: how
+    many are settled by one transaction, a message of several counted as so many.
     """
 
     def __init__(
@@ -61,12 +64,14 @@ class Pipeline:
         batches: Batches,
         *,
         flight_min: int = FLIGHT_COMMANDS_MIN,
+        commands_max: int | None = None,
     ) -> None:
         self._memory = memory
         self._settlement = settlement
         self._telling = telling
         self._batches = batches
         self._flight_min = flight_min
+        self._commands_max = commands_max or settings.ZAVORA_BATCH_MAX
         self._due = Due()
         self._thread: ThreadPoolExecutor | None = None
         self._flight: Flight | None = None
@@ -85,7 +90,9 @@ class Pipeline:
 
     def is_worth_a_flight(self, entries: list[Entry]) -> bool:
         """Tell whether so many commands go on top of the batch in flight."""
-        return len(entries) >= self._flight_min
+        if len(entries) >= self._flight_min:
+            return True
+        return sum(len(parts_of(entry.command)) for entry in entries) >= self._flight_min
 
     def process(self, entries: list[Entry]) -> None:
         """Settle what was read from the stream, at least an entry, and tell of it."""
@@ -94,7 +101,12 @@ class Pipeline:
             self.land()
             self._memory.pass_to(entries[-1].stream_id)
             self._telling.tell_position(entries[-1].stream_id)  # a fence waits for nobody
-        elif self.can_fly(commands):
+        else:
+            for portion in in_portions(commands, self._commands_max):
+                self._process(portion)
+
+    def _process(self, commands: list[Entry]) -> None:
+        if self.can_fly(commands):
             self._fly(commands)
         else:
             self.land()

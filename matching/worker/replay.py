@@ -118,6 +118,8 @@ class _Replay:
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented = Appended("prevented match", COMPARED_PREVENTED)
+        # What the accounts of each exchanged that did not trade.
+        self._exchanged: list[list[EntryRow]] = []
         self._amended = Appended("amendment", COMPARED_AMENDMENTS)
         cursor.execute(STORED_SINCE, (shard_id,))
         since: tuple[int, int] = cursor.fetchone() or (0, 0)
@@ -194,9 +196,10 @@ class _Replay:
             self._compare_trades()
         if len(self._done_lists) >= CHUNK_MAX:
             self._compare_lists(self._done_lists, are_done=True)
-        for appended in (self._prevented, self._amended):
-            if len(appended.replayed) >= CHUNK_MAX:
-                self._compare_appended(appended, are_all=False)
+        if len(self._prevented.replayed) >= CHUNK_MAX:
+            self._compare_prevented(are_all=False)
+        if len(self._amended.replayed) >= CHUNK_MAX:
+            self._compare_appended(self._amended, are_all=False)
 
     def _apply(self, command: WireCommand, row: Recorded) -> tuple[str, str]:
         """Run a command through its kind, as the worker did, with what it was given then."""
@@ -253,10 +256,12 @@ class _Replay:
         """Take up a step's trades with their entries, told to the client or not, and who met."""
         markets = outcome.markets.values()
         trades = [trade for market in markets for trade in market.trades]
+        exchanged: dict[int, list[EntryRow]] = {}
         if trades or outcome.entries:
             entries: dict[int, list[EntryRow]] = {}
             for entry in outcome.entries:
-                entries.setdefault(entry.trade_id, []).append(entry)
+                by_id = exchanged if entry.kind == "prevented" else entries
+                by_id.setdefault(entry.trade_id, []).append(entry)
             self._trades += zip(trades, entries.values(), strict=True)
             outcome.entries.clear()
         is_stored = self._sequence > self._prevented_since
@@ -264,8 +269,10 @@ class _Replay:
             market.trades.clear()
             for change in market.changes:
                 # Of each the maker is told, and the taker.
-                if change.prevented is not None and not change.is_maker and is_stored:
-                    self._prevented.replayed.append(compared_prevented(change.prevented))
+                met = change.prevented
+                if met is not None and not change.is_maker and is_stored:
+                    self._prevented.replayed.append(compared_prevented(met))
+                    self._exchanged.append(exchanged.get(met.id, []))
             market.changes.clear()
 
     # --- against the tables -------------------------------------------------------------------
@@ -276,7 +283,7 @@ class _Replay:
         self._compare_trades()
         self._compare_lists(self._done_lists, are_done=True)
         self._compare_lists(self._open_lists, are_done=False)
-        self._compare_appended(self._prevented, are_all=True)
+        self._compare_prevented(are_all=True)
         self._compare_appended(self._amended, are_all=True)
         for order in (o for m in self.engine.markets() for o in m.open_orders()):
             terms = self._terms[order.market_id]
@@ -340,9 +347,20 @@ class _Replay:
                 self._differ(f"list {list_id}: stored {rows.get(list_id)}, replayed {replayed}")
         lists.clear()
 
-    def _compare_appended(self, appended: Appended, *, are_all: bool) -> None:
-        for difference in appended.differences(self._cursor, list(self._terms), are_all=are_all):
+    def _compare_prevented(self, *, are_all: bool) -> None:
+        """Hold who met against as many rows, and what they exchanged against its entries."""
+        ids = self._compare_appended(self._prevented, are_all=are_all)
+        stored_entries = read_entries(self._cursor, ids)
+        for id_, entries in zip(ids, self._exchanged, strict=False):
+            self._compare_entries(f"prevented match {id_}", entries, stored_entries.get(id_, []))
+        self._exchanged.clear()
+
+    def _compare_appended(self, appended: Appended, *, are_all: bool) -> list[int]:
+        """Hold rows against those that are stored; return the ids of these."""
+        ids, difference = appended.compare(self._cursor, list(self._terms), are_all=are_all)
+        if difference:
             self._differ(difference)
+        return ids
 
     def _compare_trade(
         self,
@@ -358,6 +376,11 @@ class _Replay:
         replayed = compared_trade(trade)
         if row[1:] != replayed:
             self._differ(f"{name}: stored {row[1:]}, replayed {replayed}")
+        self._compare_entries(name, entries, stored_entries.get(row[0], []))
+
+    def _compare_entries(
+        self, name: str, entries: list[EntryRow], stored: list[tuple[int, int, str, Decimal]]
+    ) -> None:
         expected = sorted(
             (
                 entry.account_id,
@@ -367,7 +390,7 @@ class _Replay:
             )
             for entry in entries
         )
-        found = sorted(stored_entries.get(row[0], []))
+        found = sorted(stored)
         if found != expected:
             self._differ(f"{name}: entries {found}, replayed {expected}")
         self.found.entries += len(expected)

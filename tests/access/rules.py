@@ -107,6 +107,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/keys": AT_SESSION,
     "POST /api/v1/orders": SHARED_TRADE,
     "POST /api/v1/orders/<order>": SHARED_TRADE,
+    "POST /api/v1/orders/<order>/replace": SHARED_TRADE,
     "POST /api/v1/orders/batch": SHARED_TRADE,
     "POST /api/v1/orders/cancel-all": SHARED_TRADE,
     "POST /api/v1/orders/lists": SHARED_TRADE,
@@ -156,17 +157,11 @@ def v1_cell(call: str, rule: Rule, caller: str) -> str:
 
 # What a frozen account may not: anything that could take or begin something.
 FROZEN_REFUSES: Final = (
-    "POST /api/v1/orders",
-    "POST /api/v1/orders/batch",
-    "POST /api/v1/orders/lists",
-    "PATCH /api/v1/orders/<order>",
-    "POST /api/v1/accounts/<account>/deposit",
-    "POST /api/v1/accounts/<account>/withdraw",
-    "POST /api/v1/transfers",
-    "placeOrder",
-    "placeOrderList",
-    "amendOrder",
-)
+    "POST /api/v1/orders", "POST /api/v1/orders/batch", "POST /api/v1/orders/lists",
+    "POST /api/v1/orders/<order>/replace", "PATCH /api/v1/orders/<order>",
+    "POST /api/v1/accounts/<account>/deposit", "POST /api/v1/accounts/<account>/withdraw",
+    "POST /api/v1/transfers", "placeOrder", "placeOrderList", "amendOrder", "replaceOrder",
+)  # fmt: skip
 
 SOCKET_CALLERS: Final = (
     "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
@@ -188,6 +183,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "ping": ANYBODY,
     "placeOrder": SHARED_TRADE,
     "placeOrderList": SHARED_TRADE,
+    "replaceOrder": SHARED_TRADE,
     "previewOrder": SHARED_READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,

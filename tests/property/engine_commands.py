@@ -23,6 +23,7 @@ from matching.engine.commands import (
 )
 from matching.engine.orders import UNCONDITIONAL, Conditions, OrderTerms
 from matching.engine.rules import SELF_TRADE_MODES, IntegerRules
+from tests.property.engine_replacements import make_replace
 from tests.property.naive_book import NaiveExchange
 
 PAIRS = {1: (1, 3), 2: (2, 3), 3: (2, 1)}  # market -> base, quote: all share assets
@@ -63,7 +64,7 @@ class CommandMaker:
             band_ppm=pick((None, None, None, 45_678, 60_000)),
             self_trade_scope=pick(("owner", "owner", "account")),
             max_open_orders=pick((None, None, 6, 20)),
-            self_trade_mode=pick(("taker", "taker", "maker", "both", "decrement")),
+            self_trade_mode=pick(("taker", "taker", "maker", "both", "decrement", "transfer")),
             self_trade_modes=pick((SELF_TRADE_MODES,) * 3 + (SELF_TRADE_MODES[1:],)),
             max_trigger_orders=pick((None, None, 8, 2)),
             max_iceberg_parts=pick((100, 100, 5)),
@@ -86,8 +87,9 @@ class CommandMaker:
             (
                 *(self.place, self.cancel, self.amend, self.cancel_all),
                 *(self.phase, self.configure, self.due, self.place_list, self.protect),
+                self.replace,
             ),
-            (620, 90, 180, 5, 10, 5, 30, 60, 15),
+            (580, 80, 150, 5, 10, 5, 30, 60, 15, 80),
         )[0]
         return make()
 
@@ -326,6 +328,9 @@ class CommandMaker:
 
     def cancel(self) -> Command:
         return Cancel(*self.target(), time_us=self.time_us)
+
+    def replace(self) -> Command:
+        return make_replace(self)
 
     def cancel_all(self) -> Command:
         pick = self.random.choice

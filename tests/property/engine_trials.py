@@ -23,6 +23,7 @@ from matching.engine.events import (
     OrderShifted,
     OrderTriggered,
     Prevented,
+    Replaced,
     Traded,
 )
 from matching.engine.orders import Order
@@ -74,8 +75,19 @@ class Settlement:
                     (event.taker, event.taker_released_units),
                 ):
                     self.hold(order.account_id, paid_with(order, rules), -units)
+                self._transfer(event, rules)
             case Traded():
                 self._settle_trade(event, rules)
+
+    def _transfer(self, event: Prevented, rules: IntegerRules) -> None:
+        """What moves between two accounts of one owner, by the mode transfer alone."""
+        assert (event.mode == "transfer") == (event.base_units > 0) == (event.quote_units > 0)
+        buyer, seller = event.maker, event.taker
+        if buyer.terms.side == "sell":
+            buyer, seller = seller, buyer
+        for account_id, sign in ((buyer.account_id, 1), (seller.account_id, -1)):
+            self.available[account_id, rules.base_id] += sign * event.base_units
+            self.available[account_id, rules.quote_id] -= sign * event.quote_units
 
     def _settle_trade(self, trade: Traded, rules: IntegerRules) -> None:
         buyer, seller = trade.maker, trade.taker
@@ -219,11 +231,14 @@ class Trial:
         self, events: list[Event], outcome: Outcome, statuses: dict[int, str]
     ) -> None:
         refusals = [event.reason for event in events if isinstance(event, OrderRejected)]
-        assert refusals == ([outcome.refusal] if outcome.refusal else [])
         if outcome.refusal:
-            assert len(events) == 1
+            assert refusals == [*(outcome.halves or (outcome.refusal,))]
+            assert len(events) == len(refusals)
             self.count(outcome.refusal)
             return
+        assert not refusals
+        if outcome.halves is not None:
+            events = self.compare_halves(events, outcome.halves)
         log = list(filter(None, map(naive_entry, events)))
         assert log == outcome.log
         depth = [isinstance(event, DepthChanged) for event in events]
@@ -247,12 +262,25 @@ class Trial:
             assert [(e.order.order_id, e.hold_units) for e in placed] == outcome.placed
             self.count(f"list of {len(placed)} {placed[0].order.terms.conditions.leg}")
 
+    def compare_halves(self, events: list[Event], expected: tuple[str, str]) -> list[Event]:
+        """What of a replacement was refused; return what happened, as of the new order on."""
+        replaced, *rest = events
+        assert isinstance(replaced, Replaced)
+        halves = [
+            "" if half is None else half.reason
+            for half in (replaced.cancel_refused, replaced.place_refused)
+        ]
+        assert halves == [*expected]
+        self.count(f"replaced {', '.join(half or 'done' for half in halves)}")
+        return rest
+
     def compare_taker(self, events: list[Event], outcome: Outcome) -> None:
         expected = outcome.order
         assert expected is not None
-        assert isinstance(events[0], OrderPlaced | OrderAmended)
-        assert events[0].hold_units == outcome.more_held
-        order = events[0].order
+        entered = next(e for e in events if isinstance(e, OrderPlaced | OrderAmended))
+        assert entered.hold_units == outcome.more_held
+        order = entered.order
+        assert outcome.halves is not None or entered is events[0]
         status = expected.status
         if status == "open":
             status = "partially_filled" if expected.filled else "new"

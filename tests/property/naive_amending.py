@@ -1,6 +1,6 @@
 """Amendments of the naive exchange, and how an order meets the others."""
 
-from matching.engine.commands import Amend, Cancel
+from matching.engine.commands import Amend, Cancel, Replace
 from tests.property.naive_checks import (
     check_band,
     check_limit,
@@ -17,7 +17,7 @@ from tests.property.naive_orders import NaiveMarket, NaiveOrder, Outcome, Refuse
 class NaiveAmending(NaiveFunds):
     """Orders that are found, amended, and meet others."""
 
-    def find(self, command: Cancel | Amend) -> NaiveOrder:
+    def find(self, command: Cancel | Amend | Replace) -> NaiveOrder:
         market = self.markets.get(command.market_id)
         for order in market.orders if market else []:
             if (

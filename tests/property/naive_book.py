@@ -18,6 +18,7 @@ from matching.engine.commands import (
     Expire,
     Place,
     PlaceList,
+    Replace,
     ResetProtection,
     SetPhase,
     SetProtection,
@@ -57,6 +58,7 @@ from tests.property.naive_orders import (
     holder,
     new_order,
 )
+from tests.property.naive_replacing import replace_order
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 EXPIRIES = 200
@@ -79,6 +81,8 @@ class NaiveExchange(NaiveAmending):
         for index, entry in enumerate(outcome.log):
             if entry[0] == "trade":
                 outcome.log[index] = self.pay(self.market(market_of(command)), outcome.log, entry)
+            elif entry[:2] == ("prevented", "transfer"):
+                self.transfer(self.market(market_of(command)), entry)
         return outcome
 
     def _apply(self, command: Command) -> Outcome:
@@ -89,6 +93,8 @@ class NaiveExchange(NaiveAmending):
                 return self.place_list(command)
             case Amend():
                 return self.amend(command)
+            case Replace():
+                return replace_order(self, command)
             case Cancel():
                 order, outcome = self.find(command), Outcome()
                 close(order, "cancelled", command.reason, outcome.log)

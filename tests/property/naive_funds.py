@@ -37,6 +37,19 @@ class NaiveFunds:
         if more > 0 and self.available(order.account_id, asset_id) < more:
             raise RefusedError("insufficient_balance")
 
+    def transfer(self, market: NaiveMarket, entry: tuple) -> None:
+        """Move what two orders of one owner would have traded between its accounts."""
+        _, _, maker_id, taker_id, price, lots = entry
+        maker, taker = (
+            next(order for order in market.orders if order.order_id == order_id)
+            for order_id in (maker_id, taker_id)
+        )
+        buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
+        rules = market.rules
+        for account_id, sign in ((buyer.account_id, 1), (seller.account_id, -1)):
+            self.credit(account_id, rules.base_id, sign * lots * rules.lot_units)
+            self.credit(account_id, rules.quote_id, -sign * lots * rules.tick_lot_units * price)
+
     def pay(self, market: NaiveMarket, log: list, entry: tuple) -> tuple[str, NaiveTrade]:
         """Move the money of a trade, and return it as the rules describe it."""
         _, sequence, maker, taker, price, lots, _, *auction = entry

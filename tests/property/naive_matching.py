@@ -18,9 +18,9 @@ def close(order: NaiveOrder, status: str, reason: str, log: Log) -> None:
 def match(market: NaiveMarket, taker: NaiveOrder, log: Log) -> str:
     """Let a taker meet the book; return why it stopped. Meetings go to the log, nothing is paid."""
     tick_lot = market.rules.tick_lot_units
-    mode = taker.asked.self_trade or market.rules.self_trade_mode
-    if mode == "decrement" and taker.budget is not None:
-        mode = "taker"
+    asked_mode = market.mode_of(taker)
+    if asked_mode in ("decrement", "transfer") and taker.budget is not None:
+        asked_mode = "taker"
     last_price = market.last_price
     while True:
         wanted = 1 if taker.budget is not None else taker.remaining
@@ -40,11 +40,18 @@ def match(market: NaiveMarket, taker: NaiveOrder, log: Log) -> str:
             log.append(("phase", "auction", market.auction_ends))
             return "too far"
         lots = min(wanted, maker.shown)
+        mode = asked_mode
+        if mode == "transfer" and (
+            maker.account_id == taker.account_id or market.mode_of(maker) != "transfer"
+        ):
+            mode = "decrement"
         if not market.is_own(maker, taker) or mode == "none":
             trade(market, maker, taker, lots, log)
             continue
         log.append(("prevented", mode, maker.order_id, taker.order_id, maker.price, lots))
-        if mode == "decrement":
+        if mode == "transfer":
+            taker.moved += lots * maker.price * tick_lot
+        if mode in ("decrement", "transfer"):
             maker.prevented += lots
             taker.prevented += lots
             use_up(market, maker, lots)
@@ -110,8 +117,9 @@ def would_fill(market: NaiveMarket, taker: NaiveOrder) -> bool:
 
 
 def would_cost(market: NaiveMarket, taker: NaiveOrder) -> int:
-    """What it would pay or earn now, in quote."""
-    return rehearse(market, taker).spent
+    """What it would pay or earn now, in quote, to or from accounts of its owner's as well."""
+    order = rehearse(market, taker)
+    return order.spent + order.moved
 
 
 def would_sell(market: NaiveMarket, taker: NaiveOrder) -> int:
@@ -266,7 +274,7 @@ def react(market: NaiveMarket, new: Log, log: Log) -> None:
                 if order.asked.leg:
                     touched.append(order.asked.list_id)
                     traded(market, order, entry, left, log)
-        elif entry[:2] == ("prevented", "decrement"):
+        elif entry[0] == "prevented" and entry[1] in ("decrement", "transfer"):
             for order_id in entry[2:4]:
                 order = by_id[order_id]
                 if order.asked.leg:

@@ -42,6 +42,7 @@ class NaiveOrder:
     filled: int = 0
     prevented: int = 0
     spent: int = 0
+    moved: int = 0
     waits: str = ""
     mark: int = 0
     reserved: int = 0
@@ -111,7 +112,8 @@ class Outcome:
     """What a command came to: in ``log`` what happened, in order, as tuples that begin with a word.
 
     ``order`` is what was placed or amended; ``more_held`` units were locked before it traded.
-    ``placed``: ids and what was locked for each order of a list.
+    ``placed``: ids and what was locked for each order of a list. ``halves``: why the cancel and the
+    new order of a replacement were refused, empty: they were not.
     """
 
     refusal: str = ""
@@ -119,6 +121,7 @@ class Outcome:
     order: NaiveOrder | None = None
     more_held: int = 0
     placed: list[tuple[int, int]] = field(default_factory=list)
+    halves: tuple[str, str] | None = None
 
 
 class RefusedError(Exception):
@@ -284,6 +287,10 @@ class NaiveMarket:
             return False
         self.rest(order)
         return True
+
+    def mode_of(self, order: NaiveOrder) -> str:
+        """What an order wants done where it meets one of its owner's."""
+        return order.asked.self_trade or self.rules.self_trade_mode
 
     def is_own(self, maker: NaiveOrder, taker: NaiveOrder) -> bool:
         """Whether a taker must not trade with it."""

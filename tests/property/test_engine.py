@@ -88,6 +88,11 @@ OUTCOMES = (
     "list of 2 working",
     "list of 3 working",
     "list done",
+    "replaced done, done",
+    "replaced order_not_open, done",
+    "replaced cancel_restricted, done",
+    "replaced done, post_only_would_cross",
+    "replaced done, would_trigger_at_once",
     *(f"phase {phase}" for phase in get_args(MarketPhase)),
     *(f"waits {state}" for state in ("rising", "falling", "trailing")),
 )

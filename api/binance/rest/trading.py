@@ -21,6 +21,7 @@ from api.binance.rest.order_rows import last_prevented_id, shown_order, shown_or
 from api.binance.rest.params import Params
 from api.binance.rest.routes import Call, CompatRequest, Handler, Route, Routes, Security, rest
 from api.binance.words import errors, reports
+from api.binance.words.errors import CompatError
 from api.binance.words.reports import Report
 from api.binance.words.symbols import find_market, find_traded, list_offered
 from api.orders import submit
@@ -31,6 +32,7 @@ from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.place import PlaceOrder
 from matching.commands.place_list import PlaceList
+from matching.commands.replace import ReplaceOrder
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import (
     OPEN_PAGE,
@@ -80,7 +82,7 @@ async def send_counted(order: NewOrder, request_id: str) -> Report:
 
 
 async def submit_counted(
-    command: PlaceOrder | PlaceList, request_id: str, *, count: int = 1
+    command: PlaceOrder | PlaceList | ReplaceOrder, request_id: str, *, count: int = 1
 ) -> wire.Reply:
     """Submit so many orders that are counted already; what is refused counts no more."""
     try:
@@ -176,23 +178,34 @@ async def _cancelled_lists(
 
 async def cancel_one(command: CancelOrder, terms: MarketTerms, request_id: str) -> Report:
     """Cancel the order of an id, of a client order id, or of both: then they must agree."""
-    if command.order_id is not None and command.client_order_id is not None:
-        row = await in_thread(
-            find_order,
-            command.order_id,
-            account_id=command.account_id,
-            market_id=command.market_id,
-        )
-        if row is None or row.client_order_id != command.client_order_id:
-            raise errors.unknown_order_to_cancel()
-        command = msgspec.structs.replace(command, client_order_id=None)
+    command = await agreed(command)
     try:
         reply = await submit(command, request_id)
     except (OrderNotFound, OrderNotOpen) as error:
-        if error.details.get("reason") == "cancel_restricted":
-            raise errors.cancel_restricted() from None
-        raise errors.unknown_order_to_cancel() from None
+        raise cancel_refused(error) from None
     return reports.cancelled(reply.orders[0], terms, command.cancel_name)
+
+
+async def agreed(command: CancelOrder) -> CancelOrder:
+    """Return a cancel that names its order one way only. Raises -2011 where two do not agree."""
+    if command.order_id is None or command.client_order_id is None:
+        return command
+    row = await in_thread(
+        find_order,
+        command.order_id,
+        account_id=command.account_id,
+        market_id=command.market_id,
+    )
+    if row is None or row.client_order_id != command.client_order_id:
+        raise errors.unknown_order_to_cancel()
+    return msgspec.structs.replace(command, client_order_id=None)
+
+
+def cancel_refused(error: ZavoraError) -> CompatError:
+    """Return the published error of a cancel that found no such open order."""
+    if error.details.get("reason") == "cancel_restricted":
+        return errors.cancel_restricted()
+    return errors.unknown_order_to_cancel()
 
 
 def restriction(params: Params) -> OnlyStatus:

@@ -12,6 +12,7 @@ from api.binance.words import reports
 from api.binance.words.symbols import symbol_of
 from api.binance.words.text import ZERO, eight, ms_of_us
 from marketdata.feed.account_streams import AccountStep
+from matching.engine.orders import LOSING_MODES
 from matching.markets.terms import MarketTerms
 from matching.wire import OrderState, PreventedState
 from zavora.foundation.money import EXACT
@@ -48,7 +49,7 @@ def execution_reports(
         if prevented is None:
             yield execution_report(terms, step, batch_us, ended_by.get(step.execution_id))
         # The end of an order tells how it came to it; of what goes on, only its loss is told.
-        elif prevented.mode == "decrement" and step.execution_id not in ended_by:
+        elif prevented.mode in LOSING_MODES and step.execution_id not in ended_by:
             yield execution_report(terms, step, batch_us, prevented)
 
 
@@ -136,7 +137,7 @@ def _meeting(terms: MarketTerms, order: OrderState, prevented: PreventedState) -
     """Return what is told of a trade that was prevented to who lost something by it."""
     is_taker = order.id == prevented.taker_order_id
     # Where both lose what they would have traded, no more of them is lost by it.
-    lost = prevented.quantity if prevented.mode == "decrement" else order.remaining_quantity
+    lost = prevented.quantity if prevented.mode in LOSING_MODES else order.remaining_quantity
     amount = EXACT.multiply(Decimal(prevented.price), Decimal(prevented.quantity))
     return {
         "v": prevented.id,

@@ -8,6 +8,7 @@ from api.binance.words.symbols import symbol_of
 from api.binance.words.text import ZERO, eight, ms_of_us
 from matching import wire
 from matching.conditions import Conditions
+from matching.engine.orders import LOSING_MODES
 from matching.markets.terms import MarketTerms
 from matching.rows.amendments import AmendmentState
 from zavora.foundation.money import EXACT, PPM
@@ -25,6 +26,7 @@ SELF_TRADE_MODES: Final[Mapping[str, str]] = {
     "maker": "EXPIRE_MAKER",
     "both": "EXPIRE_BOTH",
     "decrement": "DECREMENT",
+    "transfer": "TRANSFER",
 }
 
 SIDES: Final = {"buy": "BUY", "sell": "SELL"}
@@ -312,7 +314,7 @@ def _lost(state: wire.OrderState, prevented_id: int | None) -> Report:
 def ended_by(prevented: wire.PreventedState) -> list[int]:
     """Return the orders that a meeting ended, or may have."""
     mode = prevented.mode
-    if mode == "decrement":
+    if mode in LOSING_MODES:
         return []  # each lost what they would have traded, and no more
     ends = {"taker": mode != "maker", "maker": mode != "taker"}
     return [getattr(prevented, f"{role}_order_id") for role, is_over in ends.items() if is_over]
@@ -379,7 +381,7 @@ def prevented(
     ids = {"taker": match.taker_order_id, "maker": match.maker_order_id}
     ended = ended_by(match)
     for role, order_id in ids.items():
-        if match.mode == "decrement" or order_id in ended:
+        if match.mode in LOSING_MODES or order_id in ended:
             rest = rests.get(order_id) if order_id in ended else None
             report[f"{role}PreventedQuantity"] = eight(match.quantity if rest is None else rest)
     report["transactTime"] = ms_of_us(match.created_us)

@@ -236,6 +236,24 @@ class Error(Struct):
     request_id: str
 
 
+class Half(Struct):
+    """What became of one half of a replacement: the order, or the error.
+
+    A new order has its trades.
+    """
+
+    order: Order | None = None
+    trades: list[Trade] | None = None
+    error: ErrorBody | None = None
+
+
+class OrderReplaced(Struct):
+    """What became of the old order and of the new one; `placed` is null where it was not tried."""
+
+    cancelled: Half
+    placed: Half | None
+
+
 class BatchItem(Struct):
     """What became of one order: the order and its trades, or the error."""
 
@@ -301,6 +319,8 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Trade,
     OrderPlaced,
     OrderListPlaced,
+    Half,
+    OrderReplaced,
     Fill,
     PublicTrade,
     PublicTrades,
@@ -320,6 +340,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     list_shapes.ListedOrderIn,
     list_shapes.PlaceListIn,
     requests.AmendOrderIn,
+    requests.ReplaceOrderIn,
     requests.CancelOrderIn,
     requests.CancelAllIn,
 )

@@ -154,6 +154,16 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 query=("limit", "cursor"),
             )
         },
+        "/api/v1/orders/{order_id}/replace": {
+            "post": _of_orders(
+                "orders_replace",
+                "Cancel an order and place another in its place, as one command.",
+                envelope_schema("OrderReplaced"),
+                path=ORDER_ID,
+                body=reference("ReplaceOrderIn"),
+                has_key=True,
+            )
+        },
     }
 
 

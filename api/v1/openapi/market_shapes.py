@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from api.v1.openapi.fee_documents import Promotion
 from api.v1.openapi.kinds import Decimal, Time
 
-SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement"]
+SelfTrade = Literal["None", "Taker", "Maker", "Both", "Decrement", "Transfer"]
 
 
 class Auction(Struct):

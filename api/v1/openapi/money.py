@@ -76,7 +76,7 @@ class LedgerEntry(Struct):
 
     id: str
     transaction_id: str
-    kind: Literal["Trade", "Fee", "Deposit", "Withdrawal", "Adjustment", "Transfer"]
+    kind: Literal["Trade", "Fee", "Deposit", "Withdrawal", "Adjustment", "Transfer", "Prevented"]
     asset: str
     amount: Decimal
     balance_after: Decimal | None

@@ -9,7 +9,7 @@ from api.access.auth import require_one_credential
 from api.access.signatures import PARAMS, read_signed
 from api.orders import as_caller
 from api.transport.threads import read_lasting
-from api.v1 import order_lists, orders, words
+from api.v1 import order_lists, orders, replacing, words
 from api.v1.fields import Fields, wrong_fields
 from api.v1.previews import preview_order
 from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
@@ -192,6 +192,14 @@ async def _amend_order(session: Session, params: Any, trace_id: str) -> Any:
     )
 
 
+async def _replace_order(session: Session, params: Any, trace_id: str) -> Any:
+    order_id, rest = _take_order_id(params)
+    return await _as_caller(
+        session,
+        lambda caller: replacing.replace_order(caller, order_id, rest, request_id=trace_id),
+    )
+
+
 async def _cancel_all(session: Session, params: Any, trace_id: str) -> Any:
     return await _as_caller(
         session, lambda caller: orders.cancel_all(caller, params, request_id=trace_id)
@@ -257,6 +265,7 @@ METHODS: Final = {
     "previewOrder": Method(_preview_order, is_beside=True),
     "cancelOrder": Method(_cancel_order, is_beside=True),
     "amendOrder": Method(_amend_order, is_beside=True),
+    "replaceOrder": Method(_replace_order, is_beside=True),
     "placeOrderList": Method(_place_list, is_beside=True),
     "cancelOrderList": Method(_cancel_list, is_beside=True),
     "cancelAll": Method(_cancel_all, is_beside=True),

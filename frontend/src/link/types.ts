@@ -124,7 +124,7 @@ export interface ListedOrderIn {
   post_only_mode?: "Reject" | "Slide" | null;
   display_quantity?: string | null;
   protection_price?: string | null;
-  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
+  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer" | null;
 }
 
 /** A market and its rules; order sizes are in the quote asset, scales count decimals. */
@@ -154,8 +154,8 @@ export interface Market {
   min_trail_bps: number;
   max_trail_bps: number;
   self_trade_scope: "Account" | "Owner";
-  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker";
-  self_trade_preventions: ("Both" | "Decrement" | "Maker" | "None" | "Taker")[];
+  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer";
+  self_trade_preventions: ("Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer")[];
   trading_enabled: boolean;
   state:
     | "Auction"
@@ -231,7 +231,7 @@ export interface Order {
   display_quantity: string | null;
   protection_price: string | null;
   post_only_mode: "Reject" | "Slide" | null;
-  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
+  self_trade_prevention: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer" | null;
   list_id: string | null;
   leg: "One" | "Pending" | "Working" | null;
 }
@@ -337,7 +337,7 @@ export interface PlaceOrderIn {
   post_only_mode?: "Reject" | "Slide" | null;
   display_quantity?: string | null;
   protection_price?: string | null;
-  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | null;
+  self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer" | null;
 }
 
 /** Rates that nobody without rates of their own pays more than from a time until another. */

@@ -17,6 +17,7 @@ const SELF_TRADE: Record<NonNullable<Asks["selfTrade"]>, string> = {
   Maker: "Cancel the resting order",
   Both: "Cancel both",
   Decrement: "Reduce both, without a trade",
+  Transfer: "Reduce both and move the funds between your accounts",
 };
 
 export class TicketFields {

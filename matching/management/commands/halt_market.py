@@ -15,8 +15,8 @@ class Command(ExampleCommand):
 
     help = (
         "Halt a market: orders rest, can be cancelled, and nothing trades. With --resume it trades"
-        " again, or is as its schedule says; --phase moves it to any other trading phase, an auction"
-        " for so many --seconds."
+        " again, or is as its schedule says; --phase moves it to any other trading phase, an"
+        " auction for so many --seconds."
     )
     examples = (
         "halt_market BTC/USD",

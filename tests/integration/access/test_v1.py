@@ -37,6 +37,8 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
         return {"max_fills": 1_000_000, "window_ms": 1}
     if method == "PATCH":
         return {"price": "2"} if "orders" in path else {"label": "matrix"}
+    if path.endswith("/replace"):
+        return {**order(account), "policy": "AllowFailure"}
     if path.endswith(("/deposit", "/withdraw")):
         to = {"address": "somewhere"} if path.endswith("/withdraw") else {}
         return {**money, **to}
@@ -147,13 +149,21 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
         "cancelAll": {"account": account},
         "cancelOrder": {"order_id": order_id},
         "amendOrder": {"order_id": order_id, "price": "2"},
+        "replaceOrder": {"order_id": order_id, **order(account), "policy": "AllowFailure"},
         "cancelOnDisconnect": {"enabled": False},
         "cancelAllAfter": {"timeout_ms": 0},
         "ping": {},
         "unsubscribe": {"subscriptionId": "markets:*"},
     }
     # What ends things comes last.
-    last = ("cancelAll", "cancelOrder", "cancelOrderList", "amendOrder", "unsubscribe")
+    last = (
+        "cancelAll",
+        "cancelOrder",
+        "cancelOrderList",
+        "amendOrder",
+        "replaceOrder",
+        "unsubscribe",
+    )
     calls = sorted(rules.SOCKET, key=lambda call: (call != "authenticate", *map(call.__eq__, last)))
     found = {}
     for call in calls:

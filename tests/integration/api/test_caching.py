@@ -33,6 +33,7 @@ EDGE_PATHS = {
     "/api/v1/orders/lists/1": edge.LIST,
     "/api/v1/orders/1": edge.ORDER,
     "/api/v1/orders/1/amendments": edge.AMENDMENTS,
+    "/api/v1/orders/1/replace": edge.REPLACE,
     f"/api/v1/accounts/{_PARTS['str:account']}/protections/BTC-EUR": edge.PROTECTION,
     f"/api/v1/accounts/{_PARTS['str:account']}/protections/BTC-EUR/reset": edge.RESET,
     "/api/v1/markets": edge.MARKETS,

@@ -22,6 +22,8 @@ TAKEN = re.compile(
     r"\.(?:take|text|label|uuid|choice|flag|decimal|integer|moment)\(\s*\"(\w+)\"", re.ASCII
 )
 EDGES = ("v1", "edge", "requests.py", "cursors.py")
+# Methods that name an order.
+NAMING = ("cancelOrder", "amendOrder", "replaceOrder")
 JSON_TEXTS = (*TEXTS, LONE_SURROGATE)
 
 
@@ -172,7 +174,7 @@ def test_the_socket_of_v1(alice: Client, exchange: Exchange, method: str, place:
         for name in [*NAMES, "subscriptionId", "token", "id", "order_id", "channel"]:
             for text in JSON_TEXTS:
                 params = {**good, name: text} if method != "placeOrder" else {name: text}
-                if method in ("cancelOrder", "amendOrder") and name not in ("id", "order_id"):
+                if method in NAMING and name not in ("id", "order_id"):
                     params = {"id": place["order"], "surprise": 1, name: text}
                 if method == "cancelAll":
                     params = {name: text}

@@ -16,8 +16,9 @@ from matching.commands.amend import AmendOrder
 from matching.commands.base import WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.gateway import client as gateway
+from matching.gateway import look_ups
 from matching.models import Command, Market, Order, Shard
-from matching.rows.keys import find_key_result
+from matching.rows.keys import find_key_results
 from matching.worker.session import Session
 from matching.worker.stream import CommandStream
 from matching.worker.transaction import Settled
@@ -94,7 +95,7 @@ def _settle_in_the_future(queue: Any, market: Market, ann: Account) -> int:
     queue.xadd(
         STREAM, {"b": wire.encode(command), "r": "r", "a": "", "c": "0"}, id=f"{future_ms}-5"
     )
-    until(lambda: find_key_result(account_id=ann.pk, key="future"), what="the order's commit")
+    until(lambda: find_key_results([(ann.pk, "future")]), what="the order's commit")
     return future_ms
 
 
@@ -241,16 +242,16 @@ def test_an_answer_that_cannot_be_looked_up_is_unknown_and_the_next_one_is_found
     monkeypatch.setattr(CommandStream, "tell", lambda *_: None)
     broken: list[int] = []
 
-    def look_up(**arguments: Any) -> Any:
-        found = find_key_result(**arguments)
+    def look_up(names: Any) -> Any:
+        found = find_key_results(names)
         if not broken:
             pid = connections["default"].connection.info.backend_pid
             broken.append(pid)
             connection_of_test.execute("SELECT pg_terminate_backend(%s)", (pid,))
-            return find_key_result(**arguments)
+            return find_key_results(names)
         return found
 
-    monkeypatch.setattr(gateway, "find_key_result", look_up)
+    monkeypatch.setattr(look_ups, "find_key_results", look_up)
 
     async def two() -> list[Any]:
         commands = [
@@ -292,7 +293,7 @@ def test_an_order_that_waited_too_long_never_takes_effect_and_a_cancel_does(
         ("place", "expired", "expired"), ("amend", "expired", "expired"), ("cancel", "applied", ""),
     ]  # fmt: skip
     assert list(Order.objects.values_list("status", flat=True)) == ["cancelled"]
-    assert find_key_result(account_id=ann.pk, key="late") is None
+    assert find_key_results([(ann.pk, "late")]) == {}
     assert_sound()
 
 

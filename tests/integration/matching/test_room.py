@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from matching.commands.amend import AmendOrder
+from matching.commands.replace import ReplaceOrder
 from matching.conditions import Conditions
 from tests.actors import SYSTEM
 from tests.integration.matching.conftest import Bench
@@ -292,19 +293,19 @@ def _withdraw(bench: Bench, who: int, amount: int) -> None:
 
 
 def test_what_would_follow_a_cancel_without_room_leaves_the_order_where_it_is(rich: Bench) -> None:
-    """Known before the cancel: the replaced order stays, and its client keeps its place."""
-    from msgspec.structs import replace
-
+    """The replaced order stays, and its client keeps its place."""
     market = _coins(rich)
     (placed,) = rich.apply(rich.order(RICH, market, "sell 1 @ 999"))
-    cancel = rich.cancel(RICH, market, placed.orders[0].id)
+    old_id = placed.orders[0].id
     hashed = rich.state_hash()
 
-    (kept,) = rich.apply(replace(cancel, replacement=rich.order(RICH, market, "sell 1 @ 1000")))
+    wide = rich.order(RICH, market, "sell 1 @ 1000")
+    (kept,) = rich.apply(ReplaceOrder(wide, old_id, None, goes_on=False))
 
     assert (kept.code, kept.reason) == ("invalid_order", "balance_full")
     assert rich.state_hash() == hashed
-    assert [order.pk for order in rich.open_orders(RICH)] == [placed.orders[0].id]
-    fits = replace(cancel, replacement=rich.order(RICH, market, "sell 1 @ 998"))
-    assert rich.apply(fits)[0].orders[0].status == "cancelled"
+    assert [order.pk for order in rich.open_orders(RICH)] == [old_id]
+    fits = rich.order(RICH, market, "sell 1 @ 998")
+    (fitted,) = rich.apply(ReplaceOrder(fits, old_id, None, goes_on=False))
+    assert [state.status for state in fitted.orders] == ["cancelled", "new"]
     _assert_sound(rich)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from matching import wire
-from matching.commands import KINDS, decode_command, fingerprint
+from matching.commands import TABLE, decode_command, fingerprint
 from matching.commands.amend import AmendOrder
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
@@ -14,13 +14,15 @@ from matching.commands.configure import ConfigureMarket
 from matching.commands.due import FireTimer
 from matching.commands.phase import SetMarketPhase
 from matching.commands.place import LegOrder
+from matching.commands.place_batch import PlaceOrders
 from matching.commands.place_list import PlaceList
 from matching.commands.protect import ResetProtection, SetProtection
+from matching.commands.replace import ReplaceOrder
 from matching.commands.switch import SetTimer
 from matching.markets.selectors import get_market_terms
 from matching.models import Command, Event, Market, Order, Trade
 from matching.orders.by_sequence import list_event_payloads
-from matching.rows.keys import find_key_result
+from matching.rows.keys import find_key_results
 from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
 from matching.worker.transaction import TOGETHER_COMMANDS_MAX
@@ -72,10 +74,10 @@ def test_every_row_of_a_batch_reads_back_as_it_was_given(worker, market, ann, bo
     assert Order.objects.count() == len(states)
     assert {row.sequence: trade_state(row, terms) for row in Trade.objects.all()} == trades
     for index, key in ((0, AWKWARD), (2, "taker"), (5, "resting")):
-        found = find_key_result(account_id=commands[index].account_id, key=key)
-        assert found is not None
-        assert found.fingerprint == fingerprint(commands[index])
-        assert wire.decode_reply(found.result) == replies[index]
+        name = commands[index].account_id, key
+        bound, result = find_key_results([name])[name]
+        assert bound == fingerprint(commands[index])
+        assert wire.decode_reply(result) == replies[index]
     journal = Command.objects.filter(sequence__gt=position).order_by("sequence")
     for row, entry, command in zip(journal, entries, commands, strict=True):
         assert decode_command(bytes(row.body)) == command
@@ -128,9 +130,11 @@ def test_every_kind_of_command_is_journaled_by_its_name(worker, market, ann) -> 
         PlaceList(ann.pk, market.pk, "oco", [LEG, LEG], None, None, order.deadline_ms),
         SetProtection(ann.pk, market.pk, 1, None, 1_000),
         ResetProtection(ann.pk, market.pk),
+        ReplaceOrder(order, 1, None, goes_on=False),
+        PlaceOrders([order, order]),
     )
 
-    kinds = {kind.__struct_config__.tag for kind in KINDS}
+    kinds = {kind.wire.__struct_config__.tag for kind in TABLE if not kind.is_several}
     assert set(Command.objects.values_list("kind", flat=True)) == kinds
     assert Event.objects.filter(market=market).count() >= 2
 

@@ -15,6 +15,7 @@ from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import configure_command
 from matching.commands.place import PlaceOrder
+from matching.commands.replace import ReplaceOrder
 from matching.conditions import Conditions
 from matching.markets.selectors import get_market_terms
 from matching.models import Checkpoint, Market, Order
@@ -25,13 +26,13 @@ from matching.worker.replay import verify_shard
 from tests.actors import SYSTEM
 from tests.integration.matching.worker_setup import Clock, DrivenWorker, place
 
-MODES = ("none", "taker", "maker", "both", "decrement", None)
+MODES = ("none", "taker", "maker", "both", "decrement", "transfer", "transfer", None)
 
 
 def set_rules(worker: DrivenWorker, **changes: Any) -> None:
     """Allow orders every mode of self-trade prevention, and change other rules."""
     terms = get_market_terms("BTC/USD")
-    modes = ",".join(mode for mode in MODES if mode)
+    modes = ",".join(dict.fromkeys(mode for mode in MODES if mode))
     rules = msgspec.structs.replace(terms.rules, self_trade_modes=modes, **changes)
     (reply,) = worker.settle(
         configure_command(by=SYSTEM, terms=msgspec.structs.replace(terms, rules=rules))
@@ -126,13 +127,24 @@ def random_command(
         return AmendOrder(account_id, market_id, order_id, price, quantity, None, 2**60, trigger)
     if kind < 0.31:
         return CancelAllOrders(draw.choice(accounts).pk, None, None)
+    command = random_order(draw, clock, draw.choice(accounts), market)
+    if not places or kind > 0.4:
+        return command
+    # Mostly an order of one's own; what is somebody else's is as good as none.
+    order_id, (account_id, _) = draw.choice(list(places.items())[-40:])
+    if draw.random() < 0.9:
+        command = msgspec.structs.replace(command, account_id=account_id)
+    only = draw.choice(("", "", "new", "partially_filled"))
+    return ReplaceOrder(command, order_id, None, draw.random() < 0.5, only)
+
+
+def random_order(draw: random.Random, clock: Clock, account: Account, market: Market) -> PlaceOrder:
     side = draw.choice(("buy", "sell"))
     price, quantity, _ = figures(draw)
     is_market = draw.random() < 0.3
     command = place(
-        draw.choice(accounts), market, side, None if is_market else price, quantity,
-        deadline_ms=2**60,
-    )  # fmt: skip
+        account, market, side, None if is_market else price, quantity, deadline_ms=2**60
+    )
     return conditional(draw, clock, command) if draw.random() < 0.7 else command
 
 

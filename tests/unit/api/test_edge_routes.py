@@ -17,6 +17,7 @@ from zavora.foundation.errors import BadRequest
         ("/api/v1/orders/cancel-all/", app.CANCEL_ALL, ()),
         ("/api/v1/orders/12", app.ORDER, ("12",)),
         ("/api/v1/orders/x y", app.ORDER, ("x y",)),
+        ("/api/v1/orders/12/replace", app.REPLACE, ("12",)),
         ("/api/v1/orders/lists", app.LISTS, ()),
         ("/api/v1/orders/lists/12", app.LIST, ("12",)),
         ("/api/v1/orders/preview", app.PREVIEW, ()),

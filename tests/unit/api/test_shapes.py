@@ -203,6 +203,7 @@ def test_a_step_says_what_it_was_and_what_kept_it_from_a_trade():
             "mode": "Decrement",
             "price": "100.00",
             "quantity": "1.0000",
+            "amount": None,
             "liquidity": "Maker",
             "other_order_id": "8",
             "created_at": time_text(US),

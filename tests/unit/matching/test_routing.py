@@ -7,8 +7,11 @@ import pytest
 from matching import wire
 from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
-from matching.gateway import client
+from matching.commands.place import PlaceOrder
+from matching.commands.place_batch import PlaceOrders
+from matching.gateway import look_ups
 from matching.gateway.client import Gateway
+from matching.gateway.together import submit_together
 from zavora.foundation.errors import EngineUnavailable, MarketNotFound
 from zavora.foundation.queue import Subscription
 
@@ -25,16 +28,19 @@ class Shards(Gateway):
         self.right = right
         self.asked: list[int] = []
 
-    async def _ask(self, command: Any, shard_id: int, request_id: str) -> wire.Reply:
+    async def ask(self, command: Any, shard_id: int, request_id: str) -> wire.Reply:
         self.asked.append(shard_id)
-        return DONE if shard_id == self.right else WRONG
+        reply = DONE if shard_id == self.right else WRONG
+        if isinstance(command, PlaceOrders):
+            return wire.Reply("", parts=[wire.encode(reply)] * len(command.orders))
+        return reply
 
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """The shards as the tables have them."""
     shards = {7: 2}
-    monkeypatch.setattr(client, "find_shard", shards.get)
+    monkeypatch.setattr(look_ups, "find_shard", shards.get)
     return shards
 
 
@@ -44,7 +50,7 @@ async def test_a_market_that_is_remembered_is_asked_of_nobody(
     def fail(_: int) -> int:
         raise AssertionError("the tables were asked")
 
-    monkeypatch.setattr(client, "find_shard", fail)
+    monkeypatch.setattr(look_ups, "find_shard", fail)
     gateway = Shards(remembered=2, right=2)
     assert await gateway.submit(CANCEL, request_id="r") is DONE
     assert gateway.asked == [2]
@@ -79,6 +85,17 @@ async def test_a_market_that_nobody_knows_is_not_found(tables: dict[int, int]) -
     with pytest.raises(MarketNotFound):
         await gateway.submit(CANCEL, request_id="r")
     assert gateway.asked == []
+
+
+async def test_orders_that_came_to_the_wrong_shard_together_are_sent_again_one_by_one(
+    tables: dict[int, int],
+) -> None:
+    gateway = Shards(remembered=1, right=2)
+    order = PlaceOrder(5, 7, "buy", "limit", "gtc", False, "1", "2", None, None, None, 0)
+
+    assert await submit_together(gateway, [order, order], "r") == [DONE, DONE]
+
+    assert gateway.asked == [1, 1, 2, 1, 2]
 
 
 async def test_what_concerns_a_whole_shard_names_it() -> None:

@@ -100,6 +100,29 @@ def test_the_takers_mode_decides(
     assert is_open == {order["orderId"] for order, (status, _) in states if status == "NEW"}
 
 
+def test_a_transfer_within_an_account_is_told_as_a_decrement(ann: Bot, exchange: Exchange) -> None:
+    code = (
+        "from accounts.access.actor import Actor;"
+        "from matching.services import change_market;"
+        "change_market(by=Actor.system('tests'),symbol='BTC/EUR',self_trade_modes={!r})"
+    )
+    usual = "taker,maker,both,decrement"
+    exchange.manage("shell", "-c", code.format(f"{usual},transfer"))
+    try:
+        limit(ann, "BUY", "100", "1", "TRANSFER")
+        taker = limit(ann, "SELL", "100", "2", "TRANSFER")
+        modes = ann.ok("GET", "/api/v3/exchangeInfo", symbol=SYMBOL)["symbols"][0]
+    finally:
+        exchange.manage("shell", "-c", code.format(usual))
+    assert (taker["status"], taker["selfTradePreventionMode"]) == ("NEW", "TRANSFER")
+    (match,) = of_order(ann, taker)
+    assert (match["selfTradePreventionMode"], match["takerPreventedQuantity"]) == (
+        *("DECREMENT",),
+        "1.00000000",
+    )
+    assert "TRANSFER" in modes["allowedSelfTradePreventionModes"]
+
+
 def test_what_was_lost_is_free_again(ann: Bot) -> None:
     before = ann.balances()
     limit(ann, "BUY", "100", "2")

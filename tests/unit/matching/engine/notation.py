@@ -16,6 +16,7 @@ Several orders are separated by ``;``, and ``65 x`` stands before an order that 
 with a number after its name. One lot is 10 base units, and one lot costs 5 quote units a
 tick. ``sibling`` is another account of the taker's owner. The steps of ``Desk.step`` are orders, or
 ``cancel name [because reason]``, ``cancel all [buys|sells] [of account]``,
+``replace name [if status] [or not]: order`` (``or not``: the new one is placed anyway),
 ``amend name to 3 @ 101 stop 99`` (any part of it), ``at 20`` or ``at midnight`` (that time comes),
 ``continue``, ``phase word [until 20] [by clock]``, ``auction ends``, ``rule name value``,
 ``protect account fills 2 lots 9 window 20`` (or ``reset``, or ``not``), lists of orders
@@ -41,11 +42,19 @@ from matching.engine.commands import (
     ListLeg,
     Place,
     PlaceList,
+    Replace,
     ResetProtection,
     SetPhase,
     SetProtection,
 )
-from matching.engine.events import DepthChanged, Event, OrderClosed, OrderRejected, Traded
+from matching.engine.events import (
+    DepthChanged,
+    Event,
+    OrderClosed,
+    OrderPlaced,
+    OrderRejected,
+    Traded,
+)
 from matching.engine.orders import WAITING, Conditions, Order
 from matching.engine.rules import IntegerRules
 from tests.unit.matching.engine.grammar import ORDER, SECOND_US, read_terms, several
@@ -71,6 +80,9 @@ OWNERS = {account_id: account_id + 100 for account_id in ACCOUNTS.values()}
 OWNERS[ACCOUNTS["sibling"]] = OWNERS[ACCOUNTS["taker"]]
 CONDITIONS = Conditions.__struct_fields__
 CANCEL = re.compile(r"cancel (?P<name>\w+)(?: because (?P<reason>\w+))?")
+REPLACE = re.compile(
+    r"replace (?P<name>\w+)(?: if (?P<status>\w+))?(?P<goes_on> or not)?: (?P<order>.+)"
+)
 CANCEL_ALL = re.compile(r"cancel all(?: (?P<side>buy|sell)s)?(?: of (?P<account>\w+))?")
 PHASE = re.compile(r"phase (?P<phase>\w+)(?: until (?P<ends>\d+))?(?: by (?P<cause>\w+))?")
 AMEND = re.compile(
@@ -170,6 +182,19 @@ class Desk:
     def cancel(self, order_id: int, *, account: str = "maker") -> list[Event]:
         self.time_us += 1
         return self.apply(Cancel(MARKET_ID, ACCOUNTS[account], order_id, self.time_us))
+
+    def replace(self, who: tuple[int, int], found: Any, available: int) -> list[Event]:
+        """Let an order take the place of another of the same account."""
+        place = self.command(found["order"], available=available)
+        place = msgspec.structs.replace(place, account_id=who[0], owner_id=OWNERS[who[0]])
+        command = Replace(
+            *(MARKET_ID, *who, place, bool(found["goes_on"]), self.time_us, found["status"])
+        )
+        events = self.apply(command)
+        name = place.terms.client_order_id
+        if name is not None and any(isinstance(event, OrderPlaced) for event in events):
+            self.names[name] = place.account_id, place.order_id
+        return events
 
     def cancel_all(self, account: str, side: Any = None) -> list[Event]:
         self.time_us += 1
@@ -272,6 +297,9 @@ class Desk:
             reason: Any = found["reason"] or "requested"
             who = self.names.get(found["name"], (ACCOUNTS["taker"], 0))
             return self.apply(Cancel(MARKET_ID, *who, self.time_us, reason))
+        if found := REPLACE.fullmatch(text):
+            who = self.names.get(found["name"], (ACCOUNTS["taker"], 0))
+            return self.replace(who, found, available)
         if found := AMEND.fullmatch(text):
             figures = (int(found[part]) if found[part] else None for part in AMENDED)
             return self._amend(*self.names[found["name"]], *figures, available)
@@ -329,9 +357,9 @@ def changed(placed: Any, changes: dict[str, Any]) -> Any:
 
 
 def refusals(events: list[Event]) -> list[str]:
-    """Return the reasons of refusals; more than the refusal alone is an error."""
+    """Return the reasons of refusals; more than refusals alone is an error."""
     found = [e.reason for e in events if isinstance(e, OrderRejected)]
-    assert not found or len(events) == 1
+    assert not found or len(events) == len(found)
     return found
 
 

@@ -22,10 +22,11 @@ from matching.engine.events import (
     OrderRejected,
     OrderTriggered,
     Prevented,
+    Replaced,
 )
 from matching.engine.orders import Order
 from tests.unit.matching.engine.notation import MARKET_ID, PLENTY_UNITS, Desk, refusals, trades
-from tests.unit.matching.engine.showing import amount
+from tests.unit.matching.engine.showing import amount, in_decimals
 
 ROOT: Final = Path(__file__).parents[4]
 FILES: Final = (
@@ -197,14 +198,28 @@ def _prevented(seen: Seen) -> str:
     return "; ".join(f"{e.quantity_lots} @ {e.price_ticks}" for e in found)
 
 
+def _moved(seen: Seen) -> str:
+    found = (e for e in seen.events if isinstance(e, Prevented) and e.mode == "transfer")
+    return "; ".join(
+        f"{in_decimals(e.base_units)} BTC for {in_decimals(e.quote_units)} USD" for e in found
+    )
+
+
 def _refused(seen: Seen) -> str:
-    return "; ".join(e.reason for e in seen.events if isinstance(e, OrderRejected))
+    found: list[OrderRejected | None] = []
+    for event in seen.events:
+        if isinstance(event, OrderRejected):
+            found.append(event)
+        elif isinstance(event, Replaced):
+            found += [event.cancel_refused, event.place_refused]
+    return "; ".join(one.reason for one in found if one is not None)
 
 
 SEEN: Final[dict[str, Callable[[Seen], str]]] = {
     "Refused": _refused,
     "Trades": lambda seen: "; ".join(trades(seen.events)),
     "Prevented": _prevented,
+    "Moved": _moved,
     "Enters": _enters,
     "Ends as": _ends_as,
     "Waits": lambda seen: _own(seen).trigger_state,

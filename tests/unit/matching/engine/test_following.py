@@ -1,22 +1,37 @@
-"""An order that is to follow a cancel: refused by what holds once the old one is gone."""
+"""An order in another's place: refused by what holds once the old one is gone, which then stays."""
 
 import pytest
 
-from matching.engine.entering import refusal_before
-from tests.unit.matching.engine.notation import MARKET_ID, Desk
+from matching.engine.commands import Replace
+from matching.engine.events import DepthChanged, OrderClosed, OrderPlaced, OrderRejected, Replaced
+from tests.unit.matching.engine.notation import (
+    MARKET_ID,
+    PLENTY_UNITS,
+    Desk,
+    depth,
+    refusals,
+    released,
+)
 
 LEAVING = "buy 2 @ 100 #old"
+FREED = 2 * 100 * 5
 
 
-def refused(desk: Desk, text: str, *, available: int = 10**12) -> str | None:
-    """Return why ``text`` would be refused after the first order is gone; nothing happens."""
-    before = desk.engine.state_hash()
-    leaving = desk.engine.order(1)
-    assert leaving is not None
+def replacing(desk: Desk, text: str, *, available: int = PLENTY_UNITS) -> Replace:
+    """Return what puts an order in the first one's place."""
     command = desk.command(text, account="maker", available=available)
-    refusal = refusal_before(desk.engine.market(MARKET_ID), command, leaving=leaving)
+    return Replace(MARKET_ID, command.account_id, 1, command, False, desk.time_us)
+
+
+def refused(desk: Desk, text: str, *, available: int = PLENTY_UNITS) -> str | None:
+    """Return why ``text`` was refused in the first order's place, which then stays."""
+    desk.engine.commit()
+    before = desk.engine.state_hash()
+    reasons = refusals(desk.engine.apply(replacing(desk, text, available=available)))
+    assert (desk.engine.state_hash() == before) == bool(reasons)
+    desk.engine.undo()
     assert desk.engine.state_hash() == before
-    return refusal and refusal.reason
+    return reasons[0] if reasons else None
 
 
 @pytest.mark.parametrize(
@@ -45,6 +60,14 @@ def test_the_old_order_frees_a_place_among_those_allowed():
     assert refused(desk, "buy 2 @ 101") == "too_many_open_orders"
 
 
+def test_an_order_that_waits_frees_a_place_among_those_that_may():
+    desk = Desk("buy 2 @ 100 stop 100; buy 2 @ 120 stop 110", max_trigger_orders=2)
+
+    assert refused(desk, "buy 2 @ 101 stop 101") is None
+    desk.configure(max_trigger_orders=1)
+    assert refused(desk, "buy 2 @ 101 stop 101") == "too_many_trigger_orders"
+
+
 def test_a_halted_market_lets_nothing_follow():
     desk = Desk(LEAVING)
     desk.phase("halted")
@@ -55,40 +78,48 @@ def test_a_halted_market_lets_nothing_follow():
 @pytest.mark.parametrize(
     ("following", "needed"),
     [
-        ("buy 2 @ 101", 2 * 101 * 5),
+        ("buy 3 @ 101", 3 * 101 * 5 - FREED),
         ("sell 3 @ 101", 3 * 10),
         ("sell 3 market", 3 * 10),
-        ("buy for 250", 250),
-    ],
-)
-def test_what_it_needs_must_be_there(following, needed):
-    desk = Desk(f"{LEAVING}; sell 9 @ 110")
-
-    assert refused(desk, following, available=needed) is None
-    assert refused(desk, following, available=needed - 1) == "insufficient_balance"
-
-
-@pytest.mark.parametrize("following", ["buy 3 market", "sell for 250"])
-def test_what_depends_on_the_book_is_left_to_the_book(following):
-    desk = Desk(f"{LEAVING}; sell 9 @ 110")
-
-    assert refused(desk, following, available=0) is None
-
-
-@pytest.mark.parametrize(
-    ("following", "needed"),
-    [
-        ("buy 3 market protect 120 stop 115", 3 * 120 * 5),
+        ("buy for 1250", 1250 - FREED),
+        ("buy 3 market protect 120 stop 115", 3 * 120 * 5 - FREED),
         ("sell 3 market stop 80", 3 * 10),
-        ("buy 2 @ 101 show 1", 2 * 101 * 5),
-        ("buy 2 @ 112 post-only slide", 2 * 109 * 5),
+        ("buy 3 @ 101 show 1", 3 * 101 * 5 - FREED),
+        ("buy 3 @ 112 post-only slide", 3 * 109 * 5 - FREED),
     ],
 )
-def test_what_it_needs_with_conditions_must_be_there(following, needed):
+def test_what_it_needs_must_be_there_with_what_the_old_order_held(following, needed):
     desk = Desk(f"{LEAVING}; sell 9 @ 110")
 
     assert refused(desk, following, available=needed) is None
     assert refused(desk, following, available=needed - 1) == "insufficient_balance"
+
+
+def test_what_a_list_held_counts_whichever_of_its_orders_held_it():
+    desk = Desk("ann: buy 1 @ 97")
+    desk.step("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s")
+    account_id, stop_id = desk.names["s"]
+    place = desk.command("sell 6 @ 105", available=10)
+    command = Replace(MARKET_ID, account_id, stop_id, place, False, desk.time_us)
+
+    events = desk.apply(command)
+
+    assert [type(event) for event in events[:2]] == [Replaced, OrderClosed]
+    assert released(events) == [0, 50]
+    assert desk.book() == "buy 1 @ 97; sell 6 @ 105"
+
+
+@pytest.mark.parametrize("following", ["buy 9 market", "buy 2 @ 110 post-only"])
+def test_what_depends_on_the_book_is_left_to_the_book(following):
+    desk = Desk(f"{LEAVING}; ann: sell 9 @ 110")
+
+    replaced, *rest = desk.apply(replacing(desk, following, available=0))
+
+    assert isinstance(replaced, Replaced)
+    assert replaced.cancel_refused is None
+    assert isinstance(replaced.place_refused, OrderRejected)
+    assert [type(event) for event in rest] == [OrderClosed, DepthChanged]
+    assert desk.book() == "sell 9 @ 110"
 
 
 @pytest.mark.parametrize(
@@ -103,13 +134,30 @@ def test_conditions_count_as_they_do_for_a_new_order(following, reason):
     assert refused(Desk(LEAVING), following) == reason
 
 
-def test_the_order_that_stays_keeps_its_name():
-    desk = Desk("buy 2 @ 100 #old; buy 1 @ 99 #new")
-    command = desk.command("buy 2 @ 101 #old", account="maker")
-    other = desk.engine.order(2)
-    assert other is not None
+def test_depth_is_told_once_for_each_level_that_differs_in_the_end():
+    desk = Desk(LEAVING)
 
-    refusal = refusal_before(desk.engine.market(MARKET_ID), command, leaving=other)
+    same = desk.apply(replacing(desk, "buy 2 @ 100"))
 
-    assert refusal is not None
-    assert refusal.reason == "duplicate_client_order_id"
+    assert [type(event) for event in same] == [Replaced, OrderClosed, OrderPlaced]
+    account_id = same[1].order.account_id
+    place = desk.command("buy 3 @ 99", account="maker")
+    other = desk.apply(Replace(MARKET_ID, account_id, 2, place, False, desk.time_us))
+    assert depth(other) == ["buy 100: 0", "buy 99: 3"]
+
+
+def test_somebody_elses_order_is_nobodys():
+    desk = Desk(LEAVING)
+    place = desk.command("buy 2 @ 101", account="ann")
+    command = Replace(MARKET_ID, place.account_id, 1, place, False, desk.time_us)
+
+    assert refusals(desk.apply(command)) == ["order_not_open"]
+    assert desk.book() == "buy 2 @ 100"
+
+
+def test_in_a_market_that_is_not_there_neither_happens():
+    desk = Desk(LEAVING)
+    place = desk.command("buy 2 @ 101", account="maker")
+    command = Replace(MARKET_ID + 1, place.account_id, 1, place, True, desk.time_us)
+
+    assert refusals(desk.apply(command)) == ["market_not_found"]
