@@ -86,6 +86,7 @@ ORDER: Final[Methods] = {
 }
 AMENDMENTS: Final[Methods] = {"GET": Route(order_handlers.list_amendments)}
 REPLACE: Final[Methods] = {"POST": Route(order_handlers.replace)}
+OF_ORDERS: Final = {"amendments": AMENDMENTS, "replace": REPLACE}
 PROTECTION: Final[Methods] = {
     "GET": Route(order_handlers.read_protection),
     "PUT": Route(order_handlers.set_protection),
@@ -140,10 +141,8 @@ def match(path: str) -> Match | None:
         return PATHS["orders/lists/<list>"], (parts[2],)
     if parts[0] == "orders" and len(parts) == 2:
         return PATHS["orders/<order>"], (parts[1],)
-    if parts[0] == "orders" and parts[2:] == ["amendments"]:
-        return AMENDMENTS, (parts[1],)
-    if parts[0] == "orders" and parts[2:] == ["replace"]:
-        return REPLACE, (parts[1],)
+    if parts[0] == "orders" and len(parts) == 3 and parts[2] in OF_ORDERS:
+        return OF_ORDERS[parts[2]], (parts[1],)
     if parts[0] == "accounts" and parts[2:3] == ["protections"] and len(parts) > 3:
         return _match_protection(parts[1], parts[3:])
     if parts[0] == "markets":

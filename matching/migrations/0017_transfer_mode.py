@@ -13,7 +13,7 @@ MODES = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("matching", "0013_prevented_since")]
+    dependencies = [("matching", "0016_maxima")]
 
     operations = [
         migrations.AlterField(
