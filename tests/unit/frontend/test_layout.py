@@ -22,6 +22,8 @@ ENTRIES: Final = ("main.ts", "site.ts")
 # What draws the candles; nothing else comes from outside.
 LIBRARY: Final = {"panels/chart.ts": {"lightweight-charts"}}
 MODULE_LINES_MAX: Final = 400
+# Made from the API's document, as many lines as that has.
+GENERATED: Final = "link/types.ts"
 FUNCTION_LINES_MAX: Final = 70
 
 IMPORT: Final = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)\"""")
@@ -136,7 +138,7 @@ def test_each_style_sheet_is_named_after_its_panel_and_part_of_the_page() -> Non
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_modules_and_functions_are_short(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= MODULE_LINES_MAX
+    assert len(text.splitlines()) <= MODULE_LINES_MAX or _name(path) == GENERATED
     assert [one for one in _function_lines(text) if one[1] > FUNCTION_LINES_MAX] == []
 
 
