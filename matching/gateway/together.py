@@ -26,12 +26,15 @@ async def submit_together(
     queued in their order, as one message where that is not too long.
     """
     results: dict[int, Placed] = {}
+    shards: dict[int, int | ZavoraError] = {}
     by_shard: dict[int, list[int]] = {}
     for index, order in enumerate(orders):
-        try:
-            shard_id = await gateway.shard_of(order.market_id)
-        except ZavoraError as error:
-            results[index] = error
+        market_id = order.market_id
+        if market_id not in shards:
+            shards[market_id] = await _shard_of(gateway, market_id)
+        shard_id = shards[market_id]
+        if isinstance(shard_id, ZavoraError):
+            results[index] = shard_id
         else:
             by_shard.setdefault(shard_id, []).append(index)
     # Tasks start in the order of their making, so the messages are queued in theirs.
@@ -43,6 +46,13 @@ async def submit_together(
     for portion, task in asking:
         results.update(zip(portion, await task, strict=True))
     return [results[index] for index in range(len(orders))]
+
+
+async def _shard_of(gateway: Gateway, market_id: int) -> int | ZavoraError:
+    try:
+        return await gateway.shard_of(market_id)
+    except ZavoraError as error:
+        return error
 
 
 def _portions(places: Sequence[int], orders: Sequence[PlaceOrder]) -> Iterator[list[int]]:
