@@ -48,6 +48,7 @@ from matching.engine.commands import (
 from matching.engine.events import DepthChanged, Event, OrderClosed, OrderRejected, Traded
 from matching.engine.orders import WAITING, Conditions, Order
 from matching.engine.rules import IntegerRules
+from tests.property.engine_views import check_told
 from tests.unit.matching.engine.grammar import ORDER, SECOND_US, read_terms, several
 from tests.unit.matching.engine.showing import show_resting, show_waiting
 
@@ -101,7 +102,9 @@ class Desk:
 
     def apply(self, command: Command) -> list[Event]:
         self.applied.append(command)
-        return self.engine.apply(command)
+        events = self.engine.apply(command)
+        check_told(command, events)
+        return events
 
     def command(
         self,

@@ -227,6 +227,7 @@ def test_market_is_loaded_once():
         engine.load(markets=[SNAPSHOT], orders=[])
 
 
+@pytest.mark.unmutated
 def test_engine_imports_nothing_that_could_make_it_differ_from_run_to_run():
     allowed = {
         "bisect",

@@ -286,6 +286,7 @@ def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
     assert desk.waiting() == ""
 
 
+@pytest.mark.unmutated
 def test_ten_thousand_stops_that_set_each_other_off_enter_in_order_without_recursion():
     """Each is reached by the trade of the one before; 64 enter by a command."""
     desk = Desk(max_price_ticks=2 * CHAIN_LENGTH)
@@ -312,6 +313,7 @@ def test_ten_thousand_stops_that_set_each_other_off_enter_in_order_without_recur
     assert desk.engine.state_hash() == after
 
 
+@pytest.mark.unmutated
 def test_ten_thousand_stops_that_one_price_reaches_enter_the_nearest_first_then_by_age():
     desk = Desk("buy 1000 @ 90", max_price_ticks=2 * CHAIN_LENGTH)
     random = Random(7)
