@@ -63,7 +63,7 @@ def _decrement(
     """Let both lose what they would have traded; tell whether nothing is left of the taker."""
     market.keep_order(maker)
     level = market.level_of(maker)
-    released = _lose(market, maker, price_ticks, lots), _lose(market, taker, price_ticks, lots)
+    released = _lose(market, maker, lots), _lose(market, taker, lots)
     level.total_lots -= lots
     maker.updated_us = time_us
     events.append(
@@ -87,7 +87,7 @@ def _decrement(
     return not taker.remaining_lots
 
 
-def _lose(market: Market, order: Order, price_ticks: int, lots: int) -> int:
+def _lose(market: Market, order: Order, lots: int) -> int:
     """Take lots off an order by quantity; return what need not be held any more.
 
     A market order to buy holds what it would pay others, and nothing for its own orders.
@@ -96,8 +96,6 @@ def _lose(market: Market, order: Order, price_ticks: int, lots: int) -> int:
     order.prevented_lots += lots
     if order.terms.side == "buy" and order.price_ticks is None:
         return 0
-    released_units = hold_units(
-        market.rules, order.terms.side, order.price_ticks or price_ticks, lots
-    )
+    released_units = hold_units(market.rules, order.terms.side, order.price_ticks or 0, lots)
     order.hold_units -= released_units
     return released_units

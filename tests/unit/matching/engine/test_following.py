@@ -70,7 +70,7 @@ def test_what_it_needs_must_be_there(following, needed):
 
 @pytest.mark.parametrize("following", ["buy 3 market", "sell for 250"])
 def test_what_depends_on_the_book_is_left_to_the_book(following):
-    desk = Desk(f"{LEAVING}; sell 9 @ 110")
+    desk = Desk(f"{LEAVING}; ann: sell 9 @ 110; bob: buy 9 @ 90")
 
     assert refused(desk, following, available=0) is None
 
@@ -79,6 +79,7 @@ def test_what_depends_on_the_book_is_left_to_the_book(following):
     ("following", "needed"),
     [
         ("buy 3 market protect 120 stop 115", 3 * 120 * 5),
+        ("buy 3 @ 120 stop 115", 3 * 120 * 5),
         ("sell 3 market stop 80", 3 * 10),
         ("buy 2 @ 101 show 1", 2 * 101 * 5),
         ("buy 2 @ 112 post-only slide", 2 * 109 * 5),

@@ -1,0 +1,55 @@
+"""Lists of orders and protections of quotes: what the tables do not show of what is told."""
+
+from matching.engine.events import OrderAmended, ProtectionChanged
+from matching.engine.rules import Protection
+from tests.unit.matching.engine.notation import ACCOUNTS, MARKET_ID, SECOND_US, Desk
+
+QUOTES = "sell 5 @ 101 #a; buy 5 @ 99 #b"
+
+
+def test_what_follows_is_as_much_smaller_as_it_is_told():
+    desk = Desk()
+    desk.step("oto: sell 5 @ 50 #w | buy 5 @ 100 #t")
+
+    events = desk.step("bob: buy 5 @ 50")
+
+    follower = desk.engine.order(desk.names["t"][1])
+    assert [e for e in events if isinstance(e, OrderAmended)] == [
+        OrderAmended(follower, 0, 2, 0, 0)
+    ]
+    assert (follower.quantity_lots, follower.hold_units) == (2, 2 * 100 * 5)
+
+
+def test_a_protection_is_told_with_what_it_has_counted():
+    desk = Desk(QUOTES)
+    maker = ACCOUNTS["maker"]
+
+    told = [
+        event
+        for step in (
+            "protect maker fills 2 lots 9 window 60",
+            "buy 3 @ 101",
+            "protect maker reset",
+            "protect maker not",
+        )
+        for event in desk.step(step)
+        if isinstance(event, ProtectionChanged)
+    ]
+
+    rules = 2, 9, 60 * SECOND_US
+    counted = Protection(*rules, began_us=desk.time_us - 2, fills=1, lots=3)
+    assert told == [
+        ProtectionChanged(MARKET_ID, maker, one)
+        for one in (Protection(*rules), counted, Protection(*rules), None)
+    ]
+
+
+def test_a_window_ends_to_the_microsecond():
+    for later_us, is_open in ((60 * SECOND_US - 1, False), (60 * SECOND_US, True)):
+        desk = Desk(QUOTES)
+        desk.step("protect maker fills 2 window 60")
+        desk.place("buy 1 @ 101")
+        desk.time_us += later_us - 1  # the next order comes a microsecond after
+        desk.place("buy 1 @ 101")
+
+        assert bool(desk.book()) == is_open
