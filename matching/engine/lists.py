@@ -99,7 +99,7 @@ def _take_in(
     market: Market, order: Order, event: Event, events: list[Event], *, time_us: int
 ) -> None:
     if isinstance(event, OrderClosed):
-        if order.reason != "list" and order.status != "filled":
+        if order.reason != "list":  # none that is filled: those by quote amount are in no list
             status: OrderStatus = "cancelled" if order.status == "cancelled" else "expired"
             end_legs(market, order, status, events, time_us=time_us)
         return

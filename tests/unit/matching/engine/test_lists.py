@@ -1,6 +1,6 @@
 """Lists of orders and protections of quotes: what the tables do not show of what is told."""
 
-from matching.engine.events import OrderAmended, ProtectionChanged
+from matching.engine.events import OrderAmended, OrderClosed, OrderShifted, ProtectionChanged
 from matching.engine.rules import Protection
 from tests.unit.matching.engine.notation import ACCOUNTS, MARKET_ID, SECOND_US, Desk
 
@@ -18,6 +18,33 @@ def test_what_follows_is_as_much_smaller_as_it_is_told():
         OrderAmended(follower, 0, 2, 0, 0)
     ]
     assert (follower.quantity_lots, follower.hold_units) == (2, 2 * 100 * 5)
+
+
+def test_who_trades_holds_for_itself_alone_from_there_on():
+    desk = Desk("sell 1 @ 100")
+    desk.step("buy 1 @ 100")
+    desk.step("oco: buy 5 @ 90 #t | buy 5 @ 107 stop 105 #s")
+    order = desk.engine.order(desk.names["t"][1])
+    assert order.hold_units == 5 * 107 * 5
+
+    events = desk.step("ann: sell 2 @ 90")
+
+    assert order.hold_units == 3 * 90 * 5
+    shifted = [e for e in events if isinstance(e, OrderShifted)]
+    assert shifted == [OrderShifted(order, -5 * (107 - 90) * 5)]
+
+
+def test_who_trades_and_ends_in_one_command_holds_nothing():
+    desk = Desk("buy 2 @ 99; sell 1 @ 100")
+    desk.step("bob: buy 1 @ 100")
+
+    events = desk.step("oco: sell 5 @ 99 ioc #t | sell 5 @ 90 stop 95 #s")
+
+    orders = [e.order for e in events if isinstance(e, OrderClosed)]
+    assert [(o.reason, o.filled_lots, o.hold_units) for o in orders] == [
+        ("ioc_unfilled", 2, 0),
+        ("list", 0, 0),
+    ]
 
 
 def test_a_protection_is_told_with_what_it_has_counted():
