@@ -131,6 +131,16 @@ def test_amendment_is_refused_whole(change, refused):
     assert desk.engine.state_hash() == before
 
 
+def test_an_order_by_amount_that_waits_tells_no_lots():
+    desk = Desk()
+    desk.place("maker: buy for 250 stop 104")
+
+    events = desk.amend(1, trigger=103)
+
+    assert [(e.hold_units, e.remaining_lots) for e in events] == [(0, 0)]
+    assert desk.engine.order(1).remaining_lots == 0
+
+
 def test_only_the_own_open_order_of_that_market_is_amended_or_cancelled():
     desk = Desk("sell 5 @ 100; sell 1 @ 101")
     desk.cancel(2)

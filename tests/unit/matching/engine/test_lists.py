@@ -1,8 +1,17 @@
 """Lists of orders and protections of quotes: what the tables do not show of what is told."""
 
+import msgspec
+
 from matching.engine.events import OrderAmended, OrderClosed, OrderShifted, ProtectionChanged
 from matching.engine.rules import Protection
-from tests.unit.matching.engine.notation import ACCOUNTS, MARKET_ID, SECOND_US, Desk
+from tests.unit.matching.engine.notation import (
+    ACCOUNTS,
+    MARKET_ID,
+    SECOND_US,
+    Desk,
+    changed,
+    refusals,
+)
 
 QUOTES = "sell 5 @ 101 #a; buy 5 @ 99 #b"
 
@@ -18,6 +27,20 @@ def test_what_follows_is_as_much_smaller_as_it_is_told():
         OrderAmended(follower, 0, 2, 0, 0)
     ]
     assert (follower.quantity_lots, follower.hold_units) == (2, 2 * 100 * 5)
+
+
+def test_orders_that_name_two_lists_are_none():
+    desk = Desk()
+    desk.step("oto: buy 5 @ 99 #w | sell 5 @ 110 #t")
+    command = desk.applied[-1]
+    legs = (command.legs[0], changed(command.legs[1], {"list_id": 77}))
+    desk = Desk()
+    unchanged = desk.engine.state_hash()
+
+    events = desk.apply(msgspec.structs.replace(command, legs=legs))
+
+    assert refusals(events) == ["list_not_possible"]
+    assert desk.engine.state_hash() == unchanged
 
 
 def test_who_trades_holds_for_itself_alone_from_there_on():

@@ -86,6 +86,21 @@ def test_hash_tells_every_figure_of_a_market(change):
     assert one.state_hash() != other.state_hash()
 
 
+def test_a_price_from_which_nobody_trails_stands_in_nobody_s_way():
+    falls, rises = TrailMark("last", False, 1, 100), TrailMark("last", True, 2, 100)
+    desk = Desk("sell 1 @ 99; sell 1 @ 200 stop 9")
+    market = desk.engine.market(MARKET_ID)
+    snapshot = msgspec.structs.replace(market.snapshot(), trails=(falls, rises), trigger_sequence=2)
+    orders = _orders(desk.engine)
+    desk.engine = Engine()
+    desk.engine.load(markets=[snapshot], orders=orders)
+
+    desk.place("buy 1 @ 99")
+
+    lower = msgspec.structs.replace(rises, price_ticks=99)
+    assert desk.engine.market(MARKET_ID).snapshot().trails == (falls, lower)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
