@@ -2,7 +2,13 @@
 
 import msgspec
 
-from matching.engine.events import OrderAmended, OrderClosed, OrderShifted, ProtectionChanged
+from matching.engine.events import (
+    ListDone,
+    OrderAmended,
+    OrderClosed,
+    OrderShifted,
+    ProtectionChanged,
+)
 from matching.engine.rules import Protection
 from tests.unit.matching.engine.notation import (
     ACCOUNTS,
@@ -67,6 +73,19 @@ def test_who_trades_and_ends_in_one_command_holds_nothing():
     assert [(o.reason, o.filled_lots, o.hold_units) for o in orders] == [
         ("ioc_unfilled", 2, 0),
         ("list", 0, 0),
+    ]
+
+
+def test_a_list_is_done_when_its_last_order_is_cancelled():
+    desk = Desk()
+    desk.step("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s")
+    desk.step("bob: buy 2 @ 110")
+
+    events = desk.step("cancel t")
+
+    account_id, order_id = desk.names["t"]
+    assert [e for e in events if isinstance(e, ListDone)] == [
+        ListDone(MARKET_ID, account_id, order_id)
     ]
 
 

@@ -354,6 +354,23 @@ def _frames() -> list[object]:
     return frames
 
 
+def test_who_begins_to_trail_is_told_from_where_by_the_next_number():
+    desk = _desk_at(100, "buy 5 @ 99", "")
+
+    told = [
+        [e for e in desk.place(text) if isinstance(e, TrailMoved)]
+        for text in ("sell 1 @ 90 trail 3", "sell 1 @ 99", "sell 1 @ 90 trail 3")
+    ]
+
+    numbers = [order.trigger_number for order in desk.engine.market(MARKET_ID).open_orders()]
+    assert numbers == [0, 1, 2]
+    first, second = (
+        TrailMoved(MARKET_ID, "last", False, number, price)
+        for number, price in ((1, 100), (2, 99))
+    )
+    assert told == [[first], [], [second]]
+
+
 # --- slices and places ---------------------------------------------------------------------------
 
 
