@@ -7,6 +7,7 @@ from matching.engine.events import (
     OrderAmended,
     OrderClosed,
     OrderShifted,
+    OrderTriggered,
     ProtectionChanged,
 )
 from matching.engine.rules import Protection
@@ -74,6 +75,18 @@ def test_who_trades_and_ends_in_one_command_holds_nothing():
         ("ioc_unfilled", 2, 0),
         ("list", 0, 0),
     ]
+
+
+def test_a_working_order_whose_turn_comes_gives_back_what_the_book_does_not_ask_for():
+    desk = Desk("sell 1 @ 100; sell 1 @ 105; sell 5 @ 106")
+    desk.step("bob: buy 1 @ 100")
+    desk.step("oto: buy 5 market protect 110 stop 105 #w | sell 5 @ 120 #t")
+
+    events = desk.step("bob: buy 1 @ 105")
+
+    triggered = next(e for e in events if isinstance(e, OrderTriggered))
+    assert triggered.order.order_id == desk.names["w"][1]
+    assert triggered.released_units == 5 * (110 - 106) * 5
 
 
 def test_a_list_is_done_when_its_last_order_is_cancelled():

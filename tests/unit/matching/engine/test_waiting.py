@@ -371,6 +371,19 @@ def test_who_begins_to_trail_is_told_from_where_by_the_next_number():
     assert told == [[first], [], [second]]
 
 
+def test_who_was_reached_takes_the_next_number_and_its_mark_is_gone():
+    desk = _desk_at(100, "buy 5 @ 97", "sell 1 @ 97 stop 97; sell 1 @ 110 trail 3")
+
+    events = desk.place("sell 1 @ 97")
+
+    queued = [e.order.trigger_number for e in events if isinstance(e, OrderTriggered)]
+    assert queued == [2, 3]  # the first one is of when it began to trail
+    assert [e for e in events if isinstance(e, TrailMoved)] == [
+        TrailMoved(MARKET_ID, "last", False, 1, None)
+    ]
+    assert desk.engine.market(MARKET_ID).snapshot().trails == ()
+
+
 # --- slices and places ---------------------------------------------------------------------------
 
 
