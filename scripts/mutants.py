@@ -99,9 +99,7 @@ def judge(modules: Collection[str] = ()) -> int:
 def _complain(survivors: Counter[Mutant], modules: Collection[str], *, untried: int) -> bool:
     """Print what is wrong with the list; tell whether anything is."""
     listed = Counter(
-        mutant
-        for mutant in read_listed()
-        if not modules or mutant[0].split(".")[0] in modules
+        mutant for mutant in read_listed() if not modules or mutant[0].split(".")[0] in modules
     )
     if untried:
         print(f"{untried} are not tried yet: run it again, it goes on")

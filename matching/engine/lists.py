@@ -39,7 +39,7 @@ def need_of(market: Market, leg: Order) -> int:
 
 def dearest_need(market: Market, legs: Sequence[Order]) -> int:
     """Return what is needed for the dearer of them."""
-    return max((need_of(market, leg) for leg in legs), default=0)
+    return max(need_of(market, leg) for leg in legs)
 
 
 def react(market: Market, new: Sequence[Event], events: list[Event], *, time_us: int) -> None:

@@ -102,6 +102,23 @@ def test_a_list_is_done_when_its_last_order_is_cancelled():
     ]
 
 
+def test_a_list_is_done_when_a_protection_ends_what_is_left_of_it():
+    desk = Desk()
+    desk.step("protect taker fills 1 window 60")
+    desk.step("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s")
+
+    events = desk.step("bob: buy 2 @ 110")
+
+    account_id, order_id = desk.names["t"]
+    assert [(e.order.order_id, e.order.reason) for e in events if isinstance(e, OrderClosed)] == [
+        (desk.names["s"][1], "list"),
+        (order_id, "protection"),
+    ]
+    assert [e for e in events if isinstance(e, ListDone)] == [
+        ListDone(MARKET_ID, account_id, order_id)
+    ]
+
+
 def test_a_protection_is_told_with_what_it_has_counted():
     desk = Desk(QUOTES)
     maker = ACCOUNTS["maker"]

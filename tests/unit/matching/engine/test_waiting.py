@@ -23,6 +23,7 @@ from matching.engine.events import (
     TrailMoved,
 )
 from matching.engine.firing import CHAIN_MAX
+from matching.engine.rules import TrailMark
 from matching.engine.trailing import Trail
 from tests.unit.matching.engine.notation import MARKET_ID, SECOND_US, Desk, depth, end, refusals
 
@@ -365,10 +366,23 @@ def test_who_begins_to_trail_is_told_from_where_by_the_next_number():
     numbers = [order.trigger_number for order in desk.engine.market(MARKET_ID).open_orders()]
     assert numbers == [0, 1, 2]
     first, second = (
-        TrailMoved(MARKET_ID, "last", False, number, price)
-        for number, price in ((1, 100), (2, 99))
+        TrailMoved(MARKET_ID, "last", False, number, price) for number, price in ((1, 100), (2, 99))
     )
     assert told == [[first], [], [second]]
+
+
+def test_who_is_caught_up_with_trails_as_one_and_no_price_twice():
+    desk = _desk_at(102, "buy 1 @ 100; sell 2 @ 102", "sell 1 @ 90 trail 9 #a")
+    desk.place("sell 1 @ 100")
+    desk.place("waiter: sell 1 @ 90 trail 9 #b")
+
+    told = [
+        [(e.number, e.price_ticks) for e in desk.place("buy 1 @ 102") if isinstance(e, TrailMoved)]
+        for _ in range(2)
+    ]
+
+    assert told == [[(2, None), (1, 102)], []]
+    assert desk.engine.market(MARKET_ID).snapshot().trails == (TrailMark("last", False, 1, 102),)
 
 
 def test_who_was_reached_takes_the_next_number_and_its_mark_is_gone():
