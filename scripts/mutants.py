@@ -119,8 +119,7 @@ def _complain(survivors: Counter[Mutant], modules: Collection[str], *, untried: 
 def read_listed() -> Iterator[Mutant]:
     """Yield the mutants that are known to survive."""
     for group in tomllib.loads(LISTED.read_text())["survivors"]:
-        for where, was, now in group["mutants"]:
-            yield where, was, now
+        yield from map(tuple, group["mutants"])
 
 
 def _verdicts(path: Path) -> dict[str, str]:

@@ -20,8 +20,8 @@ from matching.engine.events import (
     Prevented,
     ProtectionChanged,
     SwitchSet,
-    TrailMoved,
     Traded,
+    TrailMoved,
 )
 from matching.engine.market import Market
 from matching.engine.orders import WAITING, Order
