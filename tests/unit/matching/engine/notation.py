@@ -306,6 +306,17 @@ class Desk:
         return [order for order in orders if (order.trigger_state in WAITING) == waiting]
 
 
+def desk_at(price: int, resting: str, waiting: str) -> Desk:
+    """Return a market with a last price, orders in the book, and orders that wait."""
+    desk = Desk()
+    desk.place(f"ann: sell 1 @ {price}")
+    desk.place(f"bob: buy 1 @ {price}")
+    desk.set_up(resting, account="maker")
+    desk.set_up(waiting, account="waiter")
+    desk.engine.commit()
+    return desk
+
+
 LEGS: dict[str, tuple[Any, ...]] = {
     "oco": ("one", "one"),
     "oto": ("working", "pending"),

@@ -20,12 +20,17 @@ from matching.engine.events import (
     OrderTriggered,
     Prevented,
     Traded,
-    TrailMoved,
 )
 from matching.engine.firing import CHAIN_MAX
-from matching.engine.rules import TrailMark
-from matching.engine.trailing import Trail
-from tests.unit.matching.engine.notation import MARKET_ID, SECOND_US, Desk, depth, end, refusals
+from tests.unit.matching.engine.notation import (
+    MARKET_ID,
+    SECOND_US,
+    Desk,
+    depth,
+    desk_at,
+    end,
+    refusals,
+)
 
 CHAIN_LENGTH = 10_000
 # Frames that a command may need beneath its caller, however many orders it sets off.
@@ -36,22 +41,11 @@ def _kinds(events: list[Event]) -> list[type]:
     return [type(event) for event in events]
 
 
-def _desk_at(price: int, resting: str, waiting: str) -> Desk:
-    """Return a market with a last price, orders in the book, and orders that wait."""
-    desk = Desk()
-    desk.place(f"ann: sell 1 @ {price}")
-    desk.place(f"bob: buy 1 @ {price}")
-    desk.set_up(resting, account="maker")
-    desk.set_up(waiting, account="waiter")
-    desk.engine.commit()
-    return desk
-
-
 # --- what is told, and in which order ------------------------------------------------------------
 
 
 def test_events_come_as_things_happen_and_the_book_last():
-    desk = _desk_at(100, "buy 3 @ 99 show 2; buy 9 @ 97", "sell 2 @ 97 stop 99 #a")
+    desk = desk_at(100, "buy 3 @ 99 show 2; buy 9 @ 97", "sell 2 @ 97 stop 99 #a")
 
     events = desk.place("sell 2 @ 99")
 
@@ -112,39 +106,8 @@ def test_trades_tell_what_icebergs_have_left_in_all():
     assert [trade.maker_filled_lots for trade in trades] == [2, 3]
 
 
-def test_an_order_that_trails_tells_from_where_and_the_last_one_that_nobody_does():
-    desk = _desk_at(100, "sell 1 @ 104", "sell 1 @ 90 trail 5; sell 1 @ 90 trail 9")
-
-    up = [e for e in desk.place("buy 1 @ 104") if isinstance(e, TrailMoved)]
-    first = [e for e in desk.cancel(4, account="waiter") if isinstance(e, TrailMoved)]
-    last = [e for e in desk.cancel(5, account="waiter") if isinstance(e, TrailMoved)]
-
-    assert [(e.reference, e.rises, e.price_ticks) for e in up] == [("last", False, 104)]
-    assert first == []
-    assert [(e.number, e.price_ticks) for e in last] == [(up[0].number, None)]
-    assert desk.engine.market(MARKET_ID).snapshot().trails == ()
-
-
-def test_to_take_out_a_mark_that_is_not_there_is_nothing():
-    trail = Trail(rises=False)
-    trail.put_mark(7, 100)
-
-    trail.put_mark(6, None)
-
-    assert list(trail.marks()) == [(7, 100)]
-
-
-def test_an_order_that_begins_to_trail_is_shifted():
-    desk = _desk_at(100, "sell 1 @ 110", "sell 1 @ 90 trail 3 from 110 #a")
-
-    events = desk.place("buy 1 @ 110")
-
-    assert _kinds(events) == [OrderPlaced, Traded, TrailMoved, OrderShifted, DepthChanged]
-    assert events[3].order.trigger_state == "trailing"
-
-
 def test_an_order_that_waits_is_amended_in_place():
-    desk = _desk_at(100, "", "sell 1 market stop 96 #a; sell 2 market stop 96 #b")
+    desk = desk_at(100, "", "sell 1 market stop 96 #a; sell 2 market stop 96 #b")
     order = desk.engine.order(3)
     priority, number = order.priority, order.trigger_number
 
@@ -157,7 +120,7 @@ def test_an_order_that_waits_is_amended_in_place():
 
 
 def test_an_order_that_waits_is_not_amended_beyond_what_is_available():
-    desk = _desk_at(100, "", "buy 2 @ 100 stop 102 #a")
+    desk = desk_at(100, "", "buy 2 @ 100 stop 102 #a")
     unchanged = desk.engine.state_hash()
 
     assert refusals(desk.step("amend a to 3", available=499)) == ["insufficient_balance"]
@@ -166,7 +129,7 @@ def test_an_order_that_waits_is_not_amended_beyond_what_is_available():
 
 
 def test_a_triggered_order_knows_when_and_keeps_its_number():
-    desk = _desk_at(100, "buy 1 @ 99", "sell 3 @ 101 stop 99 #a")
+    desk = desk_at(100, "buy 1 @ 99", "sell 3 @ 101 stop 99 #a")
     order = desk.engine.order(4)
 
     desk.place("sell 1 @ 99")
@@ -178,7 +141,7 @@ def test_a_triggered_order_knows_when_and_keeps_its_number():
 
 
 def test_a_market_order_called_gtc_is_ioc_once_it_is_there():
-    desk = _desk_at(100, "", "")
+    desk = desk_at(100, "", "")
     command = desk.command("sell 3 market stop 96")
     terms = msgspec.structs.replace(command.terms, time_in_force="gtc")
 
@@ -272,7 +235,7 @@ def test_what_is_not_due_is_no_event():
 
 
 def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
-    desk = _desk_at(100, "buy 99 @ 99", f"{CHAIN_MAX + 2} x sell 1 market stop 99 #a")
+    desk = desk_at(100, "buy 99 @ 99", f"{CHAIN_MAX + 2} x sell 1 market stop 99 #a")
 
     events = desk.place("sell 1 @ 99")
 
@@ -355,49 +318,6 @@ def _frames() -> list[object]:
     return frames
 
 
-def test_who_begins_to_trail_is_told_from_where_by_the_next_number():
-    desk = _desk_at(100, "buy 5 @ 99", "")
-
-    told = [
-        [e for e in desk.place(text) if isinstance(e, TrailMoved)]
-        for text in ("sell 1 @ 90 trail 3", "sell 1 @ 99", "sell 1 @ 90 trail 3")
-    ]
-
-    numbers = [order.trigger_number for order in desk.engine.market(MARKET_ID).open_orders()]
-    assert numbers == [0, 1, 2]
-    first, second = (
-        TrailMoved(MARKET_ID, "last", False, number, price) for number, price in ((1, 100), (2, 99))
-    )
-    assert told == [[first], [], [second]]
-
-
-def test_who_is_caught_up_with_trails_as_one_and_no_price_twice():
-    desk = _desk_at(102, "buy 1 @ 100; sell 2 @ 102", "sell 1 @ 90 trail 9 #a")
-    desk.place("sell 1 @ 100")
-    desk.place("waiter: sell 1 @ 90 trail 9 #b")
-
-    told = [
-        [(e.number, e.price_ticks) for e in desk.place("buy 1 @ 102") if isinstance(e, TrailMoved)]
-        for _ in range(2)
-    ]
-
-    assert told == [[(2, None), (1, 102)], []]
-    assert desk.engine.market(MARKET_ID).snapshot().trails == (TrailMark("last", False, 1, 102),)
-
-
-def test_who_was_reached_takes_the_next_number_and_its_mark_is_gone():
-    desk = _desk_at(100, "buy 5 @ 97", "sell 1 @ 97 stop 97; sell 1 @ 110 trail 3")
-
-    events = desk.place("sell 1 @ 97")
-
-    queued = [e.order.trigger_number for e in events if isinstance(e, OrderTriggered)]
-    assert queued == [2, 3]  # the first one is of when it began to trail
-    assert [e for e in events if isinstance(e, TrailMoved)] == [
-        TrailMoved(MARKET_ID, "last", False, 1, None)
-    ]
-    assert desk.engine.market(MARKET_ID).snapshot().trails == ()
-
-
 # --- slices and places ---------------------------------------------------------------------------
 
 
@@ -419,7 +339,7 @@ def test_a_slice_that_stands_alone_keeps_its_place():
 
 
 def test_an_order_whose_turn_comes_stands_behind_who_was_there():
-    desk = _desk_at(100, "buy 1 @ 99", "sell 1 @ 101 stop 99 #a")
+    desk = desk_at(100, "buy 1 @ 99", "sell 1 @ 101 stop 99 #a")
     desk.place("ann: sell 1 @ 101")
 
     desk.place("sell 1 @ 99")
