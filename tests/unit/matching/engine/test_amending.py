@@ -187,6 +187,7 @@ def test_client_order_id_is_unique_among_open_orders_and_free_again_after():
     assert refusals(desk.place("ann: buy 5 @ 97 #mine")) == ["duplicate_client_order_id"]
     assert refusals(desk.place("bob: buy 5 @ 97 #mine")) == []
     assert desk.engine.order_by_client_id(MARKET_ID, ACCOUNTS["ann"], "mine").order_id == 1
+    assert desk.engine.order_by_client_id(77, ACCOUNTS["ann"], "mine") is None
     desk.cancel(1, account="ann")
     assert desk.engine.order_by_client_id(MARKET_ID, ACCOUNTS["ann"], "mine") is None
     assert refusals(desk.place("ann: buy 5 @ 97 #mine")) == []
