@@ -94,8 +94,6 @@ def _lose(market: Market, order: Order, lots: int) -> int:
     """
     order.remaining_lots -= lots
     order.prevented_lots += lots
-    if order.terms.side == "buy" and order.price_ticks is None:
-        return 0
     released_units = hold_units(market.rules, order.terms.side, order.price_ticks or 0, lots)
     order.hold_units -= released_units
     return released_units
