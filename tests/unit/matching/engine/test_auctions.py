@@ -1,7 +1,10 @@
 """Auctions: what the tables do not show of what is told."""
 
-from matching.engine.events import Traded
-from tests.unit.matching.engine.notation import Desk
+import msgspec
+
+from matching.engine.commands import ConfigureMarket
+from matching.engine.events import MarketChanged, Traded
+from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk
 
 
 def test_trades_of_an_auction_say_so_and_add_up():
@@ -25,3 +28,15 @@ def test_trades_of_an_auction_say_so_and_add_up():
         (2, 2 * 100 * 5),
         (3, 3 * 100 * 5),
     ]
+
+
+def test_other_rules_leave_an_auction_its_end():
+    desk = Desk()
+    desk.phase("auction", ends_us=50)
+    rules = msgspec.structs.replace(RULES, max_open_orders=9)
+
+    kept = desk.apply(ConfigureMarket(rules, "auction", 1))
+    ended = desk.apply(ConfigureMarket(rules, "halted", 2))
+
+    assert kept == [MarketChanged(MARKET_ID, "auction", 50)]
+    assert ended == [MarketChanged(MARKET_ID, "halted", None)]
