@@ -1,7 +1,9 @@
 """Lists of orders and protections of quotes: what the tables do not show of what is told."""
 
 import msgspec
+import pytest
 
+from matching.engine import Engine, EngineError
 from matching.engine.events import (
     ListDone,
     OrderAmended,
@@ -48,6 +50,36 @@ def test_orders_that_name_two_lists_are_none():
 
     assert refusals(events) == ["list_not_possible"]
     assert desk.engine.state_hash() == unchanged
+
+
+def test_a_list_is_loaded_with_what_it_holds_and_with_nothing_else():
+    desk = Desk()
+    desk.step("oto: sell 5 @ 150 #v | buy 5 @ 100 #f")
+    desk.step("oto: sell 5 @ 150 #w | buy 5 @ 100 #g")
+    desk.step("bob: buy 9 @ 150")  # 600 for each lot's 500: all that they need, before their turn
+    market = desk.engine.market(MARKET_ID)
+    orders = {o.terms.client_order_id: msgspec.structs.replace(o) for o in market.open_orders()}
+    assert orders.keys() == {"f", "w", "g"}
+    assert orders["g"].hold_units == 5 * 100 * 5
+
+    rebuilt = Engine()
+    rebuilt.load(markets=[market.snapshot()], orders=orders.values())
+
+    assert rebuilt.state_hash() == desk.engine.state_hash()
+
+
+def test_a_list_that_holds_too_much_is_found_behind_one_of_which_one_order_is_left():
+    desk = Desk()
+    desk.step("oto: sell 5 @ 150 #v | buy 5 @ 100 #f")
+    desk.step("oto: sell 5 @ 150 #w | buy 5 @ 100 #g")
+    market = desk.engine.market(MARKET_ID)
+    orders = {o.terms.client_order_id: msgspec.structs.replace(o) for o in market.open_orders()}
+    del orders["f"]
+    Engine().load(markets=[market.snapshot()], orders=map(msgspec.structs.replace, orders.values()))
+    orders["g"].hold_units = 5 * 100 * 5 + 1
+
+    with pytest.raises(EngineError, match=f"list {desk.names['w'][1]} does not hold"):
+        Engine().load(markets=[market.snapshot()], orders=orders.values())
 
 
 def test_who_trades_holds_for_itself_alone_from_there_on():

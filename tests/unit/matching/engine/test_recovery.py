@@ -86,6 +86,19 @@ def test_hash_tells_every_figure_of_a_market(change):
     assert one.state_hash() != other.state_hash()
 
 
+@pytest.mark.parametrize("phase", ["continuous", "post_only"])
+def test_a_book_that_crosses_is_loaded_in_no_phase_that_trades(phase):
+    desk = Desk()
+    desk.phase("auction")
+    desk.set_up("buy 1 @ 101; sell 1 @ 100", account="maker")
+    in_auction = desk.engine.market(MARKET_ID).snapshot()
+    orders = _orders(desk.engine)
+
+    Engine().load(markets=[in_auction], orders=orders)
+    with pytest.raises(EngineError, match="crossed"):
+        Engine().load(markets=[msgspec.structs.replace(in_auction, phase=phase)], orders=orders)
+
+
 def test_a_price_from_which_nobody_trails_stands_in_nobody_s_way():
     falls, rises = TrailMark("last", False, 1, 100), TrailMark("last", True, 2, 100)
     desk = Desk("sell 1 @ 99; sell 1 @ 200 stop 9")
