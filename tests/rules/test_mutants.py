@@ -1,4 +1,4 @@
-"""What the engine's tests need not notice (`make mutants`) are changes of lines that stand there."""
+"""What the engine's tests need not notice (`make mutants`) are changes of lines that are there."""
 
 import ast
 import tomllib
