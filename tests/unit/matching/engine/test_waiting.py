@@ -26,6 +26,7 @@ from tests.unit.matching.engine.notation import (
     MARKET_ID,
     SECOND_US,
     Desk,
+    changed,
     depth,
     desk_at,
     end,
@@ -316,6 +317,38 @@ def _frames() -> list[object]:
         frames.append(frame)
         frame = frame.f_back
     return frames
+
+
+def test_who_is_reached_by_trades_that_interrupt_is_told_to_be_queued():
+    desk = desk_at(100, "sell 1 @ 105; sell 5 @ 106", "buy 1 market stop 105 #a")
+    desk.configure(dynamic_collar_ppm=50_000)
+
+    events = desk.place("buy 3 @ 110")
+
+    assert desk.engine.market(MARKET_ID).phase == "auction"
+    told = [e.order for e in events if isinstance(e, OrderShifted)]
+    assert [(o.terms.client_order_id, o.trigger_state) for o in told] == [("a", "queued")]
+
+
+def test_who_is_queued_still_is_not_told_again():
+    waiting = f"{2 * CHAIN_MAX + 2} x sell 1 @ 110 stop 95 #a"
+    desk = desk_at(100, "buy 1 @ 95", waiting)
+
+    told = [[type(e) for e in desk.place("sell 1 @ 95")], [type(e) for e in desk.go_on()]]
+
+    assert [kinds.count(OrderTriggered) for kinds in told] == [CHAIN_MAX, CHAIN_MAX]
+    assert [kinds.count(OrderShifted) for kinds in told] == [CHAIN_MAX + 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("order", "expires_us"), [("buy 1 @ 99 gtd 20", None), ("buy 1 @ 99 show 1", 20 * SECOND_US)]
+)
+def test_a_time_belongs_to_orders_that_end_in_time_and_to_no_others(order, expires_us):
+    desk = Desk()
+
+    command = changed(desk.command(order), {"expires_us": expires_us})
+
+    assert refusals(desk.apply(command)) == ["expiry_passed"]
 
 
 # --- slices and places ---------------------------------------------------------------------------
