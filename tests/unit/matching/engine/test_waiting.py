@@ -363,6 +363,15 @@ def test_a_new_slice_has_a_place_behind_the_last_that_came():
     assert [desk.engine.order(order_id).priority for order_id in desk.ids()] == [2, 3, 4]
 
 
+def test_an_order_stands_behind_a_slice_that_took_its_number():
+    desk = Desk("sell 4 @ 101 show 2; sell 4 @ 101 show 2")
+    desk.place("buy 4 @ 101")
+
+    desk.place("sell 1 @ 101")
+
+    assert [(n, desk.engine.order(n).priority) for n in desk.ids()] == [(1, 3), (2, 4), (4, 5)]
+
+
 def test_a_slice_that_stands_alone_keeps_its_place():
     desk = Desk("sell 4 @ 101 show 2")
 
