@@ -36,7 +36,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
-    crash-test test-long \
+    crash-test test-long mutants \
     access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
 
 help: ## List the targets
@@ -66,6 +66,9 @@ test-fast: $(STAMPS)/dev $(STAMPS)/static ## Run unit, short property and rule t
 coverage: $(STAMPS)/dev $(STAMPS)/static ## Measure what the tests in one process reach, per package
 	@COVERAGE_FILE=$(VENV)/coverage exec $(BIN)/python -m coverage run -m pytest -q $(COVERED) $(PYTEST_ARGS)
 	@COVERAGE_FILE=$(VENV)/coverage exec $(BIN)/python scripts/check_coverage.py
+
+mutants: $(STAMPS)/dev ## Change the engine in thousands of ways: the tests must notice (MODULES="lists book": those alone)
+	@exec $(BIN)/python scripts/mutants.py --processes $${ZAVORA_MUTANT_PROCESSES:-2} $(MODULES)
 
 crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 times
 	@ZAVORA_CRASH_KILLS=$${ZAVORA_CRASH_KILLS:-60} exec $(BIN)/python -m pytest tests/crash tests/integration/socket/test_switches.py -s
@@ -116,7 +119,7 @@ lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	    -o examples/hummingbot/requirements.txt
 
 clean: ## Remove what was built (not the data)
-	rm -rf $(VENV) frontend/node_modules static/build .static
+	rm -rf mutants $(VENV) frontend/node_modules static/build .static
 
 # --- what the targets stand on --------------------------------------------------------------------
 

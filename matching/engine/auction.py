@@ -92,8 +92,8 @@ class _Curve:
         return self._up_to(price_ticks)
 
     def _up_to(self, worst: int) -> int:
-        position = bisect_left(self._keys, worst + 1)
-        return self._sums[position - 1] if position else 0
+        # Something does: only prices from the best one on are asked for.
+        return self._sums[bisect_left(self._keys, worst + 1) - 1]
 
 
 def uncross(market: Market, events: list[Event], *, time_us: int) -> None:

@@ -6,7 +6,7 @@ from matching.engine.orders import Order
 
 
 def hide(order: Order) -> None:
-    """Show of an order that is about to rest no more than it asks for."""
+    """Show of an order that is about to rest no more than it asks for; what hides goes on so."""
     display_lots = order.terms.conditions.display_lots
     if display_lots is not None and order.remaining_lots > display_lots:
         order.hidden_lots = order.remaining_lots - display_lots

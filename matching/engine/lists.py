@@ -39,7 +39,7 @@ def need_of(market: Market, leg: Order) -> int:
 
 def dearest_need(market: Market, legs: Sequence[Order]) -> int:
     """Return what is needed for the dearer of them."""
-    return max((need_of(market, leg) for leg in legs), default=0)
+    return max(need_of(market, leg) for leg in legs)
 
 
 def count_of(market: Market, account_id: int) -> int:
@@ -105,7 +105,7 @@ def _take_in(
     market: Market, order: Order, event: Event, events: list[Event], *, time_us: int
 ) -> None:
     if isinstance(event, OrderClosed):
-        if order.reason != "list" and order.status != "filled":
+        if order.reason != "list":  # none that is filled: those by quote amount are in no list
             status: OrderStatus = "cancelled" if order.status == "cancelled" else "expired"
             end_legs(market, order, status, events, time_us=time_us)
         return

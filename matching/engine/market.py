@@ -206,12 +206,9 @@ class Market:
         side, key = self._place_of(order)
         return side.levels[key]
 
-    def rest(self, order: Order, *, is_split: bool = False) -> int:
-        """Put an order with a price into the book and the indexes; return its level's key.
-
-        ``is_split``: what it shows and what it hides is settled already.
-        """
-        if not is_split and order.terms.conditions is not UNCONDITIONAL:
+    def rest(self, order: Order) -> int:
+        """Put an order with a price into the book and the indexes; return its level's key."""
+        if order.terms.conditions is not UNCONDITIONAL:
             iceberg.hide(order)
         side, key = self._place_of(order)
         side.add(order, key)

@@ -84,10 +84,7 @@ def _decrement(
     if mode == "transfer":
         base_units = lots * market.rules.lot_units
         quote_units = notional_units(market.rules, price_ticks, lots)
-    released = (
-        _lose(market, maker, price_ticks, lots, quote_units),
-        _lose(market, taker, price_ticks, lots, quote_units),
-    )
+    released = _lose(market, maker, lots, quote_units), _lose(market, taker, lots, quote_units)
     level.total_lots -= lots
     maker.updated_us = time_us
     events.append(
@@ -113,7 +110,7 @@ def _decrement(
     return not taker.remaining_lots
 
 
-def _lose(market: Market, order: Order, price_ticks: int, lots: int, quote_units: int) -> int:
+def _lose(market: Market, order: Order, lots: int, quote_units: int) -> int:
     """Take lots off an order by quantity; return what need not be held any more.
 
     A market order to buy holds what it would pay others, ``quote_units`` where these are its
@@ -121,11 +118,8 @@ def _lose(market: Market, order: Order, price_ticks: int, lots: int, quote_units
     """
     order.remaining_lots -= lots
     order.prevented_lots += lots
+    released_units = hold_units(market.rules, order.terms.side, order.price_ticks or 0, lots)
     if order.terms.side == "buy" and order.price_ticks is None:
         released_units = quote_units
-    else:
-        released_units = hold_units(
-            market.rules, order.terms.side, order.price_ticks or price_ticks, lots
-        )
     order.hold_units -= released_units
     return released_units

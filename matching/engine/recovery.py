@@ -48,7 +48,7 @@ def load_order(market: Market | None, order: Order) -> None:
         market.triggers.load(order)
         market.wait(order)
     else:
-        market.rest(order, is_split=True)
+        market.rest(order)
 
 
 def state_hash(markets: Iterable[Market], switches: Iterable[tuple[int, int, int]] = ()) -> str:

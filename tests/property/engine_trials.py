@@ -30,6 +30,7 @@ from matching.engine.orders import Order
 from matching.engine.rules import IntegerRules
 from tests.property.engine_commands import PAIRS, CommandMaker
 from tests.property.engine_views import (
+    check_told,
     engine_order,
     fields_of,
     naive_entry,
@@ -185,6 +186,7 @@ class Trial:
             for order in market.open_orders()
         }
         events = self.engine.apply(command)
+        check_told(command, events)
         outcome = self.naive.apply(command)
         self.batch.append((command, [repr(event) for event in events]))
         self.count(type(command).__name__)

@@ -5,16 +5,23 @@ from typing import Any
 import msgspec
 
 from matching.engine import Engine
+from matching.engine.commands import Command
 from matching.engine.events import (
+    DepthChanged,
     Event,
     ListDone,
     MarketChanged,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
+    OrderRejected,
+    OrderShifted,
     OrderTriggered,
     Prevented,
+    ProtectionChanged,
+    SwitchSet,
     Traded,
+    TrailMoved,
 )
 from matching.engine.market import Market
 from matching.engine.orders import WAITING, Order
@@ -98,7 +105,19 @@ def naive_entry(event: Event) -> tuple[object, ...] | None:
             return "list done", event.list_id
         case OrderClosed():
             return "closed", event.order.order_id, event.order.status, event.order.reason
-    return None
+        case OrderPlaced() | OrderRejected() | OrderAmended() | OrderShifted():
+            return None
+        case DepthChanged() | TrailMoved() | ProtectionChanged() | SwitchSet():
+            return None
+    raise TypeError(event)
+
+
+def check_told(command: Command, events: list[Event]) -> None:
+    """Every word and figure is of its kind, and whoever is told of was changed at this time."""
+    for event in events:
+        msgspec.json.decode(msgspec.json.encode(event), type=type(event))
+    for order in orders_in(events):
+        assert order.updated_us == command.time_us, order
 
 
 def naive_trade(event: Traded) -> NaiveTrade:

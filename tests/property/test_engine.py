@@ -51,6 +51,12 @@ def agree(runs: int) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_engine_and_naive_exchange_agree_on_the_same_run_each_time(seed):
+    assert Trial(Random(seed)).run(300) >= 300
+
+
+@pytest.mark.unmutated
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random=st.randoms(use_true_random=False), command_count=st.integers(1, 60))
 def test_engine_and_naive_book_agree_on_short_runs_that_can_be_shrunk(random, command_count):

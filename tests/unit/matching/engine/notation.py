@@ -57,6 +57,7 @@ from matching.engine.events import (
 )
 from matching.engine.orders import WAITING, Conditions, Order
 from matching.engine.rules import IntegerRules
+from tests.property.engine_views import check_told
 from tests.unit.matching.engine.grammar import ORDER, SECOND_US, read_terms, several
 from tests.unit.matching.engine.showing import show_resting, show_waiting
 
@@ -113,7 +114,9 @@ class Desk:
 
     def apply(self, command: Command) -> list[Event]:
         self.applied.append(command)
-        return self.engine.apply(command)
+        events = self.engine.apply(command)
+        check_told(command, events)
+        return events
 
     def command(
         self,
@@ -329,6 +332,17 @@ class Desk:
     def _open(self, *, waiting: bool) -> list[Order]:
         orders = self.engine.market(MARKET_ID).open_orders()
         return [order for order in orders if (order.trigger_state in WAITING) == waiting]
+
+
+def desk_at(price: int, resting: str, waiting: str) -> Desk:
+    """Return a market with a last price, orders in the book, and orders that wait."""
+    desk = Desk()
+    desk.place(f"ann: sell 1 @ {price}")
+    desk.place(f"bob: buy 1 @ {price}")
+    desk.set_up(resting, account="maker")
+    desk.set_up(waiting, account="waiter")
+    desk.engine.commit()
+    return desk
 
 
 LEGS: dict[str, tuple[Any, ...]] = {

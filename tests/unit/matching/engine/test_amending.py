@@ -131,6 +131,16 @@ def test_amendment_is_refused_whole(change, refused):
     assert desk.engine.state_hash() == before
 
 
+def test_an_order_by_amount_that_waits_tells_no_lots():
+    desk = Desk()
+    desk.place("maker: buy for 250 stop 104")
+
+    events = desk.amend(1, trigger=103)
+
+    assert [(e.hold_units, e.remaining_lots) for e in events] == [(0, 0)]
+    assert desk.engine.order(1).remaining_lots == 0
+
+
 def test_only_the_own_open_order_of_that_market_is_amended_or_cancelled():
     desk = Desk("sell 5 @ 100; sell 1 @ 101")
     desk.cancel(2)
@@ -177,6 +187,7 @@ def test_client_order_id_is_unique_among_open_orders_and_free_again_after():
     assert refusals(desk.place("ann: buy 5 @ 97 #mine")) == ["duplicate_client_order_id"]
     assert refusals(desk.place("bob: buy 5 @ 97 #mine")) == []
     assert desk.engine.order_by_client_id(MARKET_ID, ACCOUNTS["ann"], "mine").order_id == 1
+    assert desk.engine.order_by_client_id(77, ACCOUNTS["ann"], "mine") is None
     desk.cancel(1, account="ann")
     assert desk.engine.order_by_client_id(MARKET_ID, ACCOUNTS["ann"], "mine") is None
     assert refusals(desk.place("ann: buy 5 @ 97 #mine")) == []

@@ -169,6 +169,16 @@ def test_other_rules_change_at_any_time_and_leave_open_orders_alone():
         {"max_price_ticks": 0},
         {"max_quantity_lots": 0},
         {"band_ppm": -1},
+        {"max_open_orders": 0},
+        {"max_trigger_orders": -1},
+        {"max_iceberg_parts": 0},
+        {"protection_ppm": -1},
+        {"min_trail_bps": 0},
+        {"min_trail_bps": 9, "max_trail_bps": 8},
+        {"max_trail_bps": 10_000},
+        {"dynamic_collar_ppm": -1},
+        {"static_collar_ppm": -1},
+        {"interruption_s": 0},
     ],
 )
 def test_rules_that_contradict_themselves_are_refused(change):
@@ -177,6 +187,35 @@ def test_rules_that_contradict_themselves_are_refused(change):
 
     assert refusals(desk.apply(ConfigureMarket(rules, "continuous", 5))) == ["rules_not_changeable"]
     assert not desk.engine.has_market(2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lot_units": 1},
+        {"tick_lot_units": 1},
+        {"min_notional_units": 8, "max_notional_units": 8},
+        {"max_price_ticks": 1},
+        {"max_quantity_lots": 1},
+        {"band_ppm": 0},
+        {"max_open_orders": 1},
+        {"max_trigger_orders": 0},
+        {"max_iceberg_parts": 1},
+        {"protection_ppm": 0},
+        {"min_trail_bps": 1},
+        {"min_trail_bps": 9, "max_trail_bps": 9},
+        {"max_trail_bps": 9_999},
+        {"dynamic_collar_ppm": 0},
+        {"static_collar_ppm": 0},
+        {"interruption_s": 1},
+    ],
+)
+def test_rules_may_be_as_narrow_as_can_be(change):
+    desk = Desk()
+    rules = msgspec.structs.replace(RULES, market_id=2, **change)
+
+    assert refusals(desk.apply(ConfigureMarket(rules, "continuous", 5))) == []
+    assert desk.engine.market(2).rules == rules
 
 
 def test_unknown_market():

@@ -170,6 +170,16 @@ def test_maker_pays_the_maker_rate_and_taker_the_taker_rate_in_what_they_receive
         assert (trade.buyer_fee_units, trade.seller_fee_units) == (1, 75)
 
 
+@pytest.mark.parametrize(("resting", "order"), [("sell", "buy"), ("buy", "sell")])
+def test_the_least_of_all_rates_is_one_unit(resting, order):
+    desk = Desk()
+    desk.place(f"maker: {resting} 1 @ 100", fee=1)
+
+    trade = desk.place(f"{order} 1 @ 100", fee=1)[1]
+
+    assert (trade.buyer_fee_units, trade.seller_fee_units) == (1, 1)
+
+
 def test_amounts_beyond_64_bits_stay_exact():
     big = 10**18 + 1
     desk = Desk(

@@ -17,6 +17,9 @@ UNKNOWN = 0
         (("sibling", UNKNOWN), ("taker", OWNERS[12]), "owner", "filled"),
         (("taker", UNKNOWN), ("taker", OWNERS[12]), "owner", "cancelled self_trade"),
         (("taker", UNKNOWN), ("taker", OWNERS[12]), "account", "cancelled self_trade"),
+        # Whoever is not known is nobody, and not the first owner of all.
+        (("sibling", 1), ("taker", UNKNOWN), "owner", "filled"),
+        (("sibling", 1), ("taker", OWNERS[12]), "account", "filled"),
         # Both of now.
         (("sibling", OWNERS[15]), ("taker", OWNERS[12]), "owner", "cancelled self_trade"),
         (("sibling", OWNERS[15]), ("taker", OWNERS[12]), "account", "filled"),

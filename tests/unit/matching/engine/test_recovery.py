@@ -41,7 +41,7 @@ def test_rebuilt_engine_has_the_same_hash_and_goes_on_the_same():
 def test_hash_is_the_same_everywhere():
     # Written down once, so that a change of format or of an order's fields is seen.
     assert Desk(RESTING).engine.state_hash() == (
-        "07688672c311c772bdd2e8c79d058e89b22c6319408b5fafdc8d698b179400ff"
+        "8474e77bbce90e0707a375628446a0ed90cd78624c41853130ba18aa16327b9c"
     )
 
 
@@ -84,6 +84,34 @@ def test_hash_tells_every_figure_of_a_market(change):
     other.load(markets=[msgspec.structs.replace(SNAPSHOT, **change)], orders=[])
 
     assert one.state_hash() != other.state_hash()
+
+
+@pytest.mark.parametrize("phase", ["continuous", "post_only"])
+def test_a_book_that_crosses_is_loaded_in_no_phase_that_trades(phase):
+    desk = Desk()
+    desk.phase("auction")
+    desk.set_up("buy 1 @ 101; sell 1 @ 100", account="maker")
+    in_auction = desk.engine.market(MARKET_ID).snapshot()
+    orders = _orders(desk.engine)
+
+    Engine().load(markets=[in_auction], orders=orders)
+    with pytest.raises(EngineError, match="crossed"):
+        Engine().load(markets=[msgspec.structs.replace(in_auction, phase=phase)], orders=orders)
+
+
+def test_a_price_from_which_nobody_trails_stands_in_nobody_s_way():
+    falls, rises = TrailMark("last", False, 1, 100), TrailMark("last", True, 2, 100)
+    desk = Desk("sell 1 @ 99; sell 1 @ 200 stop 9")
+    market = desk.engine.market(MARKET_ID)
+    snapshot = msgspec.structs.replace(market.snapshot(), trails=(falls, rises), trigger_sequence=2)
+    orders = _orders(desk.engine)
+    desk.engine = Engine()
+    desk.engine.load(markets=[snapshot], orders=orders)
+
+    desk.place("buy 1 @ 99")
+
+    lower = msgspec.structs.replace(rises, price_ticks=99)
+    assert desk.engine.market(MARKET_ID).snapshot().trails == (falls, lower)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +255,7 @@ def test_market_is_loaded_once():
         engine.load(markets=[SNAPSHOT], orders=[])
 
 
+@pytest.mark.unmutated
 def test_engine_imports_nothing_that_could_make_it_differ_from_run_to_run():
     allowed = {
         "bisect",

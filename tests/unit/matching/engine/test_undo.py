@@ -113,6 +113,7 @@ def _waiting_desk() -> Desk:
     return desk
 
 
+@pytest.mark.unmutated
 @pytest.mark.parametrize("name", WAITING_COMMANDS)
 def test_command_that_raises_leaves_no_trace_of_what_waits(name):
     desk = _waiting_desk()
@@ -124,6 +125,7 @@ def test_command_that_raises_leaves_no_trace_of_what_waits(name):
     assert fields_of(desk.engine) == fields_of(_waiting_desk().engine)
 
 
+@pytest.mark.unmutated
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_that_raises_at_any_line_leaves_no_trace(name):
     desk = Desk(RESTING)

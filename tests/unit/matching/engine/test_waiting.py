@@ -20,11 +20,18 @@ from matching.engine.events import (
     OrderTriggered,
     Prevented,
     Traded,
-    TrailMoved,
 )
 from matching.engine.firing import CHAIN_MAX
-from matching.engine.trailing import Trail
-from tests.unit.matching.engine.notation import MARKET_ID, SECOND_US, Desk, depth, end, refusals
+from tests.unit.matching.engine.notation import (
+    MARKET_ID,
+    SECOND_US,
+    Desk,
+    changed,
+    depth,
+    desk_at,
+    end,
+    refusals,
+)
 
 CHAIN_LENGTH = 10_000
 # Frames that a command may need beneath its caller, however many orders it sets off.
@@ -35,22 +42,11 @@ def _kinds(events: list[Event]) -> list[type]:
     return [type(event) for event in events]
 
 
-def _desk_at(price: int, resting: str, waiting: str) -> Desk:
-    """Return a market with a last price, orders in the book, and orders that wait."""
-    desk = Desk()
-    desk.place(f"ann: sell 1 @ {price}")
-    desk.place(f"bob: buy 1 @ {price}")
-    desk.set_up(resting, account="maker")
-    desk.set_up(waiting, account="waiter")
-    desk.engine.commit()
-    return desk
-
-
 # --- what is told, and in which order ------------------------------------------------------------
 
 
 def test_events_come_as_things_happen_and_the_book_last():
-    desk = _desk_at(100, "buy 3 @ 99 show 2; buy 9 @ 97", "sell 2 @ 97 stop 99 #a")
+    desk = desk_at(100, "buy 3 @ 99 show 2; buy 9 @ 97", "sell 2 @ 97 stop 99 #a")
 
     events = desk.place("sell 2 @ 99")
 
@@ -111,39 +107,8 @@ def test_trades_tell_what_icebergs_have_left_in_all():
     assert [trade.maker_filled_lots for trade in trades] == [2, 3]
 
 
-def test_an_order_that_trails_tells_from_where_and_the_last_one_that_nobody_does():
-    desk = _desk_at(100, "sell 1 @ 104", "sell 1 @ 90 trail 5; sell 1 @ 90 trail 9")
-
-    up = [e for e in desk.place("buy 1 @ 104") if isinstance(e, TrailMoved)]
-    first = [e for e in desk.cancel(4, account="waiter") if isinstance(e, TrailMoved)]
-    last = [e for e in desk.cancel(5, account="waiter") if isinstance(e, TrailMoved)]
-
-    assert [(e.reference, e.rises, e.price_ticks) for e in up] == [("last", False, 104)]
-    assert first == []
-    assert [(e.number, e.price_ticks) for e in last] == [(up[0].number, None)]
-    assert desk.engine.market(MARKET_ID).snapshot().trails == ()
-
-
-def test_to_take_out_a_mark_that_is_not_there_is_nothing():
-    trail = Trail(rises=False)
-    trail.put_mark(7, 100)
-
-    trail.put_mark(6, None)
-
-    assert list(trail.marks()) == [(7, 100)]
-
-
-def test_an_order_that_begins_to_trail_is_shifted():
-    desk = _desk_at(100, "sell 1 @ 110", "sell 1 @ 90 trail 3 from 110 #a")
-
-    events = desk.place("buy 1 @ 110")
-
-    assert _kinds(events) == [OrderPlaced, Traded, TrailMoved, OrderShifted, DepthChanged]
-    assert events[3].order.trigger_state == "trailing"
-
-
 def test_an_order_that_waits_is_amended_in_place():
-    desk = _desk_at(100, "", "sell 1 market stop 96 #a; sell 2 market stop 96 #b")
+    desk = desk_at(100, "", "sell 1 market stop 96 #a; sell 2 market stop 96 #b")
     order = desk.engine.order(3)
     priority, number = order.priority, order.trigger_number
 
@@ -156,7 +121,7 @@ def test_an_order_that_waits_is_amended_in_place():
 
 
 def test_an_order_that_waits_is_not_amended_beyond_what_is_available():
-    desk = _desk_at(100, "", "buy 2 @ 100 stop 102 #a")
+    desk = desk_at(100, "", "buy 2 @ 100 stop 102 #a")
     unchanged = desk.engine.state_hash()
 
     assert refusals(desk.step("amend a to 3", available=499)) == ["insufficient_balance"]
@@ -165,7 +130,7 @@ def test_an_order_that_waits_is_not_amended_beyond_what_is_available():
 
 
 def test_a_triggered_order_knows_when_and_keeps_its_number():
-    desk = _desk_at(100, "buy 1 @ 99", "sell 3 @ 101 stop 99 #a")
+    desk = desk_at(100, "buy 1 @ 99", "sell 3 @ 101 stop 99 #a")
     order = desk.engine.order(4)
 
     desk.place("sell 1 @ 99")
@@ -177,7 +142,7 @@ def test_a_triggered_order_knows_when_and_keeps_its_number():
 
 
 def test_a_market_order_called_gtc_is_ioc_once_it_is_there():
-    desk = _desk_at(100, "", "")
+    desk = desk_at(100, "", "")
     command = desk.command("sell 3 market stop 96")
     terms = msgspec.structs.replace(command.terms, time_in_force="gtc")
 
@@ -271,7 +236,7 @@ def test_what_is_not_due_is_no_event():
 
 
 def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
-    desk = _desk_at(100, "buy 99 @ 99", f"{CHAIN_MAX + 2} x sell 1 market stop 99 #a")
+    desk = desk_at(100, "buy 99 @ 99", f"{CHAIN_MAX + 2} x sell 1 market stop 99 #a")
 
     events = desk.place("sell 1 @ 99")
 
@@ -286,14 +251,7 @@ def test_who_found_no_room_in_a_command_is_unfinished_in_continuous_trading():
     assert desk.waiting() == ""
 
 
-def test_a_command_that_goes_on_may_let_fewer_enter_and_never_more():
-    desk = _desk_at(100, "buy 999 @ 99", f"{3 * CHAIN_MAX} x sell 1 market stop 99 #a")
-    desk.place("sell 1 @ 99")
-    for enter_max, entered in ((1, 1), (5, 5), (CHAIN_MAX + 1, CHAIN_MAX), (None, CHAIN_MAX - 6)):
-        events = desk.apply(Continue(MARKET_ID, desk.time_us, enter_max))
-        assert sum(isinstance(event, OrderTriggered) for event in events) == entered
-
-
+@pytest.mark.unmutated
 def test_ten_thousand_stops_that_set_each_other_off_enter_in_order_without_recursion():
     """Each is reached by the trade of the one before; 64 enter by a command."""
     desk = Desk(max_price_ticks=2 * CHAIN_LENGTH)
@@ -320,6 +278,7 @@ def test_ten_thousand_stops_that_set_each_other_off_enter_in_order_without_recur
     assert desk.engine.state_hash() == after
 
 
+@pytest.mark.unmutated
 def test_ten_thousand_stops_that_one_price_reaches_enter_the_nearest_first_then_by_age():
     desk = Desk("buy 1000 @ 90", max_price_ticks=2 * CHAIN_LENGTH)
     random = Random(7)
@@ -360,6 +319,38 @@ def _frames() -> list[object]:
     return frames
 
 
+def test_who_is_reached_by_trades_that_interrupt_is_told_to_be_queued():
+    desk = desk_at(100, "sell 1 @ 105; sell 5 @ 106", "buy 1 market stop 105 #a")
+    desk.configure(dynamic_collar_ppm=50_000)
+
+    events = desk.place("buy 3 @ 110")
+
+    assert desk.engine.market(MARKET_ID).phase == "auction"
+    told = [e.order for e in events if isinstance(e, OrderShifted)]
+    assert [(o.terms.client_order_id, o.trigger_state) for o in told] == [("a", "queued")]
+
+
+def test_who_is_queued_still_is_not_told_again():
+    waiting = f"{2 * CHAIN_MAX + 2} x sell 1 @ 110 stop 95 #a"
+    desk = desk_at(100, "buy 1 @ 95", waiting)
+
+    told = [[type(e) for e in desk.place("sell 1 @ 95")], [type(e) for e in desk.go_on()]]
+
+    assert [kinds.count(OrderTriggered) for kinds in told] == [CHAIN_MAX, CHAIN_MAX]
+    assert [kinds.count(OrderShifted) for kinds in told] == [CHAIN_MAX + 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("order", "expires_us"), [("buy 1 @ 99 gtd 20", None), ("buy 1 @ 99 show 1", 20 * SECOND_US)]
+)
+def test_a_time_belongs_to_orders_that_end_in_time_and_to_no_others(order, expires_us):
+    desk = Desk()
+
+    command = changed(desk.command(order), {"expires_us": expires_us})
+
+    assert refusals(desk.apply(command)) == ["expiry_passed"]
+
+
 # --- slices and places ---------------------------------------------------------------------------
 
 
@@ -372,6 +363,15 @@ def test_a_new_slice_has_a_place_behind_the_last_that_came():
     assert [desk.engine.order(order_id).priority for order_id in desk.ids()] == [2, 3, 4]
 
 
+def test_an_order_stands_behind_a_slice_that_took_its_number():
+    desk = Desk("sell 4 @ 101 show 2; sell 4 @ 101 show 2")
+    desk.place("buy 4 @ 101")
+
+    desk.place("sell 1 @ 101")
+
+    assert [(n, desk.engine.order(n).priority) for n in desk.ids()] == [(1, 3), (2, 4), (4, 5)]
+
+
 def test_a_slice_that_stands_alone_keeps_its_place():
     desk = Desk("sell 4 @ 101 show 2")
 
@@ -381,7 +381,7 @@ def test_a_slice_that_stands_alone_keeps_its_place():
 
 
 def test_an_order_whose_turn_comes_stands_behind_who_was_there():
-    desk = _desk_at(100, "buy 1 @ 99", "sell 1 @ 101 stop 99 #a")
+    desk = desk_at(100, "buy 1 @ 99", "sell 1 @ 101 stop 99 #a")
     desk.place("ann: sell 1 @ 101")
 
     desk.place("sell 1 @ 99")
