@@ -15,18 +15,19 @@ from matching.markets.terms import MarketTerms
 
 
 def check_placed(
-    places: Sequence[Place], terms: MarketTerms, batch: Batch, *, leaving: Order | None = None
+    places: Sequence[Place], terms: MarketTerms, batch: Batch, *, leaving: Iterable[Order] = ()
 ) -> None:
     """Raise Refused where new orders of an account could bring it too much.
 
-    ``leaving``: an order that is cancelled before.
+    ``leaving``: orders that are cancelled before.
     """
     if terms.max_position_units is None or all(one.terms.side == "sell" for one in places):
         return
     if not batch.engine.has_market(terms.market_id):
         return  # the engine says so
     market, account_id = batch.engine.market(terms.market_id), places[0].account_id
-    standing = [order for order in market.orders_of(account_id) if order is not leaving]
+    gone = {order.order_id for order in leaving}
+    standing = [order for order in market.orders_of(account_id) if order.order_id not in gone]
     reference_ticks = market.price_of("ask") or market.last_price_ticks
     require_room(
         terms,

@@ -19,6 +19,7 @@ from matching.commands.place import PlaceKind, PlaceOrder, placed
 from matching.commands.position import check_placed
 from matching.engine.commands import Replace
 from matching.engine.events import Event, OrderRejected
+from matching.engine.replacing import leaving_of
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.wire import Halves, Refusal
 
@@ -97,9 +98,11 @@ class ReplaceKind(Kind[ReplaceOrder]):
         (step,) = steps
         replaced = step.command
         assert isinstance(replaced, Replace)  # for the type checker: it is this kind's step
-        order = batch.engine.order(replaced.order_id)
-        leaving = order if order is not None and order.account_id == command.account_id else None
-        check_placed([replaced.place], step.terms, batch, leaving=leaving)
+        if not batch.engine.has_market(command.market_id):
+            return  # the engine says so
+        leaving = leaving_of(batch.engine.market(command.market_id), replaced)
+        if leaving is not None or command.goes_on:  # else the new order is not tried
+            check_placed([replaced.place], step.terms, batch, leaving=leaving or ())
 
     def is_watched(self, command: ReplaceOrder, step: Step, batch: Batch) -> bool:
         """Count what the new order could bring."""

@@ -66,7 +66,7 @@ def end_legs(
     market: Market, order: Order, status: OrderStatus, events: list[Event], *, time_us: int
 ) -> None:
     """End the other open orders of an order's list."""
-    for leg in _others(market, order):
+    for leg in others_of(market, order):
         end_open(market, leg, status, "list", events, time_us=time_us)
 
 
@@ -86,10 +86,11 @@ def shift_hold(order: Order, units: int, events: list[Event]) -> None:
 
 def has_others(market: Market, order: Order) -> bool:
     """Tell whether another order of an order's list is open."""
-    return order.terms.conditions.leg is not None and bool(_others(market, order))
+    return order.terms.conditions.leg is not None and bool(others_of(market, order))
 
 
-def _others(market: Market, order: Order) -> list[Order]:
+def others_of(market: Market, order: Order) -> list[Order]:
+    """Return the other open orders of an order's list, by age; of no list there is none."""
     legs = market.lists.get(order.terms.conditions.list_id, {})
     return [legs[order_id] for order_id in sorted(legs) if legs[order_id] is not order]
 
@@ -109,7 +110,7 @@ def _take_in(
             status: OrderStatus = "cancelled" if order.status == "cancelled" else "expired"
             end_legs(market, order, status, events, time_us=time_us)
         return
-    others = _others(market, order)
+    others = others_of(market, order)
     if order.terms.conditions.leg != "working":
         # Where the others have ended just before, as a market was closed, it still holds for them.
         end_legs(market, order, "expired", events, time_us=time_us)

@@ -10,7 +10,7 @@ from matching.engine.commands import Place, Replace
 from matching.engine.entering import place
 from matching.engine.events import Event, OrderClosed, OrderRejected, Replaced
 from matching.engine.firing import follow
-from matching.engine.lists import react
+from matching.engine.lists import others_of, react
 from matching.engine.market import Market
 from matching.engine.orders import Order
 
@@ -50,6 +50,15 @@ def replace(market: Market, command: Replace) -> list[Event]:
         events += seen
     market.tell_touched(events)
     return [Replaced(None, refused), *events]
+
+
+def leaving_of(market: Market, command: Replace) -> list[Order] | None:
+    """Return what ends before the new order is placed: an order, and those of its list.
+
+    None where the order does not go.
+    """
+    leaving = _leaving(market, command)
+    return None if isinstance(leaving, OrderRejected) else [leaving, *others_of(market, leaving)]
 
 
 def _leaving(market: Market, command: Replace) -> Order | OrderRejected:

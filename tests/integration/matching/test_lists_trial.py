@@ -138,11 +138,11 @@ def _random(
     if kind < 0.10:
         return ResetProtection(account_id, market.pk)
     if kind < 0.4:
-        return _random_list(draw, clock, account_id, market)
+        return random_list(draw, clock, account_id, market)
     return random_command(draw, clock, accounts, market, places)
 
 
-def _random_list(draw: random.Random, clock: Clock, account_id: int, market: Market) -> PlaceList:
+def random_list(draw: random.Random, clock: Clock, account_id: int, market: Market) -> PlaceList:
     kind = draw.choice(tuple(LEGS))
     first_side = draw.choice(("buy", "sell"))
     pair_side = first_side if kind == "oco" else draw.choice(("buy", "sell"))

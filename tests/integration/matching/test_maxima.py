@@ -168,19 +168,6 @@ def test_of_a_list_the_larger_of_two_counts(
     assert_replays(worker)
 
 
-def test_an_order_that_replaces_another_counts_in_its_place(
-    worker: DrivenWorker, market: Market, ann: Account
-) -> None:
-    set_rules(worker, max_position=Decimal("12.5"))
-    (order,) = map(the_order, worker.settle(buys(ann, market, "9.00", "2")))
-    for quantity, reason in (("2.501", TOO_LARGE), ("2.5", "")):
-        following = buys(ann, market, "9.10", quantity)
-        cancel = CancelOrder(ann.pk, market.pk, order.id, replacement=following)
-        assert reasons(worker, cancel) == [reason]
-    assert Order.objects.get(pk=order.id).status == "cancelled"
-    assert_replays(worker)
-
-
 def test_a_batch_of_many_accounts_is_decided_once_and_does_not_fly(
     worker: DrivenWorker, market: Market, ann: Account, bob: Account
 ) -> None:

@@ -37,7 +37,7 @@ def set_rules(worker: DrivenWorker, **changes: Any) -> None:
     (reply,) = worker.settle(
         configure_command(by=SYSTEM, terms=msgspec.structs.replace(terms, rules=rules))
     )
-    assert reply.code == ""
+    assert reply.code == "", reply.message
 
 
 def sibling_of(account: Account) -> Account:
