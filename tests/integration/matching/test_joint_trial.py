@@ -18,6 +18,7 @@ from matching.commands.place_batch import PlaceOrders
 from matching.commands.protect import ResetProtection, SetProtection
 from matching.commands.replace import ReplaceOrder
 from matching.commands.switch import SetTimer
+from matching.conditions import Conditions
 from matching.models import (
     Command,
     Market,
@@ -32,6 +33,7 @@ from tests.integration.matching.test_lists_trial import random_list
 from tests.integration.matching.trial_setup import (
     assert_all_replays_agree,
     assert_told_is_stored,
+    figures,
     random_command,
     random_order,
     set_rules,
@@ -43,13 +45,14 @@ from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
     driven_worker,
+    place,
     rebuilt_hash,
 )
 from zavora.foundation.times import microseconds_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BATCHES, COMMANDS = 72, 10
+BATCHES, COMMANDS = 72, 12
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
 SCHEDULE = """Mon-Sun 00:00 continuous
 Mon-Sun 12:01 auction
@@ -60,6 +63,9 @@ Mon-Sun 12:05 closed
 Mon-Sun 12:06 auction
 Mon-Sun 12:07 continuous
 """
+LARGEST = Decimal("11.5")
+# What an amount of 3.00 may buy more at another price than the one that it counted at.
+SLACK = Decimal("0.1")
 END = NOON + timedelta(minutes=11)
 
 
@@ -70,7 +76,7 @@ def clock() -> Clock:
     return clock
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_everything_agrees_up_to_a_markets_end(
     market: Market, ann: Account, bob: Account, clock: Clock, seed: int
 ) -> None:
@@ -83,8 +89,8 @@ def test_everything_agrees_up_to_a_markets_end(
             schedule=SCHEDULE,
             cancels_on_close=False,
             delists_at=END,
-            max_position=Decimal("11.5"),
-            max_messages=25,
+            max_position=LARGEST,
+            max_messages=15,
             max_order_lists=6,
             interruption_s=1,
             dynamic_collar_ppm=20_000,
@@ -133,7 +139,7 @@ class _Trial:
             self._note(replies + parts)
             self.told |= told_states(worker)
             assert worker.state_hash() == rebuilt_hash()
-            assert _largest_position(worker, self._market) <= Decimal("11.6")
+            assert _largest_position(worker, self._market) <= LARGEST + SLACK
             if number % 15 == 10:
                 make_checkpoint(0)
 
@@ -151,14 +157,15 @@ class _Trial:
         if kind < 0.1:
             return random_list(draw, self._clock, account_id, self._market)
         if kind < 0.2:
-            orders = [self._order() for _ in range(draw.randint(1, 5))]
-            return PlaceOrders(orders)
-        if kind < 0.22:
+            return PlaceOrders([self._order() for _ in range(draw.randint(1, 5))])
+        if kind < 0.25:
+            return self._exchange()
+        if kind < 0.27:
             fills_max = draw.choice((None, 2, 4))
             return SetProtection(account_id, self._market.pk, fills_max, None, 2_000)
-        if kind < 0.24:
+        if kind < 0.29:
             return ResetProtection(account_id, self._market.pk)
-        if kind < 0.26:
+        if kind < 0.31:
             return SetTimer(account_id, 0, draw.choice((0, 5_000)))
         return random_command(draw, self._clock, self._accounts, self._market, self._places)
 
@@ -166,6 +173,17 @@ class _Trial:
         place = msgspec.structs.replace(self._order(), account_id=account_id)
         only = self._draw.choice(("", "", "new", "partially_filled"))
         return ReplaceOrder(place, order_id, None, self._draw.random() < 0.5, only)
+
+    def _exchange(self) -> PlaceOrders:
+        """Return orders of two accounts of one owner that may meet."""
+        price, quantity, _ = figures(self._draw)
+        ann, _, sibling = self._accounts
+        both = ((ann, "sell"), (sibling, "buy"))
+        orders = [
+            place(a, self._market, side, price, quantity, deadline_ms=2**60) for a, side in both
+        ]
+        transfers = Conditions(self_trade="transfer")
+        return PlaceOrders([msgspec.structs.replace(o, conditions=transfers) for o in orders])
 
     def _order(self) -> PlaceOrder:
         draw = self._draw
