@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from matching.commands.base import Batch, Refused
 from matching.engine.amounts import lot_cost_units
 from matching.engine.commands import Place
+from matching.engine.market import Market
 from matching.engine.orders import Order, OrderTerms
 from matching.engine.rules import IntegerRules
 from matching.markets.terms import MarketTerms
@@ -28,7 +29,7 @@ def check_placed(
     market, account_id = batch.engine.market(terms.market_id), places[0].account_id
     gone = {order.order_id for order in leaving}
     standing = [order for order in market.orders_of(account_id) if order.order_id not in gone]
-    reference_ticks = market.price_of("ask") or market.last_price_ticks
+    reference_ticks = _reference_ticks(market)
     require_room(
         terms,
         batch.total(account_id, terms.base.asset_id),
@@ -44,7 +45,7 @@ def check_amended(order: Order, lots: int | None, terms: MarketTerms, batch: Bat
         return
     market = batch.engine.market(terms.market_id)
     standing = market.orders_of(order.account_id)
-    buying_lots = _buying_lots(terms.integers, standing, market.last_price_ticks)
+    buying_lots = _buying_lots(terms.integers, standing, _reference_ticks(market))
     total_units = batch.total(order.account_id, terms.base.asset_id)
     require_room(terms, total_units, buying_lots + more_lots)
 
@@ -76,6 +77,10 @@ def require_room(terms: MarketTerms, total_units: int, buying_lots: int) -> None
             f"The account would have, with what its orders buy, {terms.base_text(position_units)}"
             f" {terms.base.code}; the market allows {terms.base_text(largest_units)}.",
         )
+
+
+def _reference_ticks(market: Market) -> int | None:
+    return market.price_of("ask") or market.last_price_ticks
 
 
 def _buying_lots(

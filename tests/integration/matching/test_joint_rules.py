@@ -11,7 +11,10 @@ from matching import wire
 from matching.commands.amend import AmendOrder
 from matching.commands.phase import SetMarketPhase
 from matching.commands.place_batch import PlaceOrders
+from matching.commands.protect import SetProtection
 from matching.commands.replace import ReplaceOrder
+from matching.commands.switch import SetTimer
+from matching.engine.changing import CLOSED_MAX
 from matching.markets.selectors import get_market_terms
 from matching.models import Market, Order, OrderAmendment
 from matching.preview.services import Seen, preview_order
@@ -23,6 +26,7 @@ from tests.integration.matching.conditions_setup import (
     sells,
     the_order,
 )
+from tests.integration.matching.test_flights import Flights, flights  # noqa: F401
 from tests.integration.matching.test_lists import leg, placing
 from tests.integration.matching.test_replacing import halves_of, replaces
 from tests.integration.matching.trial_setup import set_rules, sibling_of
@@ -33,6 +37,7 @@ from tests.integration.matching.worker_setup import (
     entries_of,
     place,
 )
+from zavora.foundation.times import moment_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOO_LARGE = "position_too_large"
@@ -171,6 +176,26 @@ def test_what_comes_by_a_transfer_is_part_of_the_position(
     assert_replays(worker)
 
 
+def test_an_amount_that_trails_counts_at_the_best_ask_whatever_is_asked_after_it(
+    worker: DrivenWorker, market: Market, ann: Account, bob: Account
+) -> None:
+    worker.settle(buys(bob, market, "10.00", "0.001"), sells(bob, market, "10.00", "0.001"))
+    worker.settle(buys(bob, market, "10.00", "0.001"), sells(ann, market, "10.00", "0.001"))
+    worker.settle(sells(bob, market, "20.00", "1"))
+    set_rules(worker, max_position=Decimal("12.5"))
+    own = {"quantity": None, "quote_quantity": "20.00"}  # one of it at 20, two at 10
+    trails = asking(buys(ann, market, None), own=own, trigger="stop", trail_price="5.00")
+    order, _ = worker.settle(buys(ann, market, "9.00", "1"), trails)
+    assert reasons(worker, buys(ann, market, "9.00", "0.4")) == [""]
+    number = the_order(order).id
+    amends = [
+        AmendOrder(ann.pk, market.pk, number, None, quantity, None, FOREVER_MS)
+        for quantity in ("1.102", "1.1")
+    ]
+    assert reasons(worker, *amends) == [TOO_LARGE, ""]
+    assert_replays(worker)
+
+
 # --- messages -------------------------------------------------------------------------------------
 
 
@@ -224,6 +249,24 @@ def test_a_successor_counts_batches_and_replacements_as_they_were_counted(
         assert_replays(successor)
 
 
+def test_batches_and_replacements_in_flight_are_counted_one_after_the_other(
+    worker: DrivenWorker,
+    market: Market,
+    ann: Account,
+    flights: Flights,  # noqa: F811
+) -> None:
+    set_rules(worker, max_messages=5)
+    old = the_order(worker.settle(buys(ann, market, "9.00", "0.1"))[0])
+    orders = [PlaceOrders([buys(ann, market, "9.00", "0.1")] * 2)]
+    replacing = [replaces(old, buys(ann, market, "9.10", "0.1"))]
+    replies = flights(list(orders), list(replacing), list(orders))
+    assert flights.decided_ahead == [True, True]
+    parts = [wire.decode_reply(part) for reply in replies for part in reply.parts]
+    assert [part.reason for part in parts] == ["", "", "", TOO_MANY]
+    assert halves_of(replies[1]) == ("", "", True)
+    assert_replays(worker)
+
+
 # --- phases ---------------------------------------------------------------------------------------
 
 
@@ -238,6 +281,41 @@ def test_where_nothing_enters_a_replacement_leaves_the_old_order(
     (reply,) = worker.settle(replaces(old, buys(ann, market, "9.10"), goes_on=goes_on))
     assert (reply.reason, reply.halves) == ("market_halted", None)
     assert open_ids() == {old.id}
+    assert_replays(worker)
+
+
+def test_at_the_end_of_a_market_nothing_enters_while_its_orders_end(
+    worker: DrivenWorker, market: Market, ann: Account, bob: Account, clock: Clock
+) -> None:
+    worker.settle(buys(bob, market, "5.00", "0.1"), sells(ann, market, "5.00", "0.1"))
+    stop = leg("sell", None, "0.1", trigger="stop", trail_price="1.00")
+    worker.settle(
+        placing(bob, market, "oco", leg("sell", "20.00", "0.1"), stop),
+        placing(bob, market, "oto", leg("buy", "3.00", "0.1"), leg("sell", "30.00", "0.1")),
+        SetProtection(bob.pk, market.pk, 2, None, 60_000),
+        SetTimer(bob.pk, 0, 1_000),
+        *[sells(ann, market, "11.00", "0.001")] * CLOSED_MAX,
+        sells(ann, market, "12.00", "0.1"),
+    )
+    last = Order.objects.latest("pk")
+    set_rules(worker, delists_at=moment_of(clock.time_us + 500_000))
+    clock.pass_ms(500)
+    worker.fire_due()
+    assert last.pk in open_ids()
+
+    for goes_on in (False, True):
+        command = ReplaceOrder(sells(ann, market, "12.00", "0.1"), last.pk, None, goes_on)
+        (reply,) = worker.settle(command)
+        assert (reply.reason, reply.halves) == ("market_delisted", None)
+    assert last.pk in open_ids()
+    batch = [buys(bob, market, "4.00", "0.1"), sells(ann, market, "12.00", "0.1")]
+    assert reasons_of_parts(worker, batch) == ["market_delisted"] * 2
+    assert_replays(worker)
+    clock.pass_ms(600)  # the switch is due
+    worker.fire_due()
+    worker.fire_due()
+    assert open_ids() == set()
+    assert not Order.objects.filter(hold__gt=0).exists()
     assert_replays(worker)
 
 
