@@ -12,7 +12,9 @@ TRAILS_BPS: Final = (10, 25, 60)
 class Prices(Protocol):
     """Where orders of a market lie."""
 
-    symbol: str
+    @property
+    def symbol(self) -> str:
+        """Return its name."""
 
     def price(self, draw: random.Random) -> str:
         """Return a price near the middle."""

@@ -24,6 +24,10 @@ MET: Final = {
     "traded in auctions": "matching_trade WHERE is_auction",
     "amended": "matching_command WHERE kind = 'amend' AND outcome = 'applied'",
     "replaced": "matching_command WHERE kind = 'replace' AND outcome = 'applied'",
+    "batches by one message": (
+        "(SELECT FROM matching_command WHERE kind = 'place' AND request_id <> ''"
+        " GROUP BY request_id HAVING count(*) > 1) AS batches"
+    ),
     "exchanged": "matching_preventedmatch WHERE mode = 'transfer'",
 }
 

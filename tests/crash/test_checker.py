@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -286,7 +287,7 @@ def test_a_lost_prevention_is_found(lost: PreventedStored) -> None:
     ("name", "figure"),
     [("mode", "maker"), ("price", Decimal(9)), ("quantity", Decimal(3)), ("taker_order_id", 11)],
 )
-def test_a_prevention_that_is_another_is_found(name: str, figure: object) -> None:
+def test_a_prevention_that_is_another_is_found(name: str, figure: Any) -> None:
     notes, stored = honest()
     stored.prevented[0] = replace(EXCHANGED, **{name: figure})
     assert any("told" in text for text in find_faults(notes, stored).lost)
@@ -330,7 +331,9 @@ def test_a_lost_prevented_quantity_is_found() -> None:
 def test_a_batch_is_not_answered_while_one_of_its_orders_is_not(
     codes: list[str], status: int
 ) -> None:
-    items = [{"error": {"code": code}} if code else {"order": {}} for code in codes]
+    items: list[dict[str, Any]] = [
+        {"error": {"code": code}} if code else {"order": {}} for code in codes
+    ]
     assert said_together(Answer(200, items)).status == status
 
 
