@@ -37,14 +37,17 @@ async def submit_together(
             results[index] = shard_id
         else:
             by_shard.setdefault(shard_id, []).append(index)
-    # Tasks start in the order of their making, so the messages are queued in theirs.
-    asking = [
-        (portion, asyncio.ensure_future(_ask(gateway, portion, orders, shard_id, request_id)))
+    messages = [
+        (shard_id, portion)
         for shard_id, places in by_shard.items()
         for portion in _portions(places, orders)
     ]
-    for portion, task in asking:
-        results.update(zip(portion, await task, strict=True))
+    # They start in this order, and so are queued in it.
+    told = await asyncio.gather(
+        *(_ask(gateway, portion, orders, shard_id, request_id) for shard_id, portion in messages)
+    )
+    for (_, portion), placed in zip(messages, told, strict=True):
+        results.update(zip(portion, placed, strict=True))
     return [results[index] for index in range(len(orders))]
 
 

@@ -1,7 +1,7 @@
 """What clients do beside placing, amending and cancelling orders: what it is, and what to note.
 
-Each may be repeated until it is answered: a list by its own name, everything else as it changes
-nothing twice.
+Each may be repeated until it is answered: a list by its own name, a replacement and a batch by
+those of their orders, everything else as it changes nothing twice.
 """
 
 import uuid
@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.crash.kinds import draw_order
 from tests.crash.notes import ListTold
+from tests.crash.wholes import ReplacedTold
 
 if TYPE_CHECKING:
     from tests.crash.load import MarketPlan, Trader
 
 TIMERS_MS: Final = (0, 1_000, 1_500, 2_500, 4_000)
 WINDOWS_MS: Final = (500, 60_000)
+BATCH_ORDERS: Final = (2, 6)
 
 
 @dataclass(frozen=True)
@@ -26,17 +29,23 @@ class Act:
     note: "Callable[[Trader, Any], None]"
     method: str = ""
     path: str = ""
-    body: dict[str, Any] | None = None
+    body: Any = None
     call: str = ""
     params: dict[str, Any] | None = None
+    # How many orders of a batch it is; 0: it is none.
+    orders: int = 0
 
 
 def act_of(trader: "Trader") -> Act:
     """Draw what a trader does next."""
     draw = trader.draw.random()
-    if trader.lists and draw < 0.2:
+    if trader.lists and draw < 0.12:
         return _cancel_list(trader)
-    if draw < 0.75:
+    if trader.open and draw < 0.35:
+        return _replace(trader)
+    if draw < 0.5 and not trader.is_socket:
+        return _place_batch(trader)
+    if draw < 0.85:
         return _place_list(trader)
     return _set_timer(trader) if trader.is_socket else _protect(trader)
 
@@ -112,6 +121,64 @@ def _note_list(trader: "Trader", data: Any) -> None:
         trader.note(order)
     if not told.is_done:
         trader.lists.append(str(told.list_id))
+
+
+# --- replacements, and batches --------------------------------------------------------------------
+
+
+def _replace(trader: "Trader") -> Act:
+    order_id, market = trader.take_open()
+    key = f"r-{uuid.uuid4().hex}"
+    policy = trader.draw.choice(("StopOnFailure", "AllowFailure"))
+    body = draw_order(trader.account, market, trader.draw)
+    body |= {"client_order_id": key, "policy": policy}
+
+    def note(_: "Trader", data: Any) -> None:
+        cancelled, placed = data["cancelled"], data["placed"]
+        told = ReplacedTold(
+            trader.account,
+            key,
+            int(order_id),
+            policy == "AllowFailure",
+            "order" in cancelled,
+            int(placed["order"]["id"]) if placed and "order" in placed else None,
+        )
+        trader.shared.notes.replaced.append(told)
+        if told.is_cancelled:
+            trader.note(cancelled["order"])
+        else:
+            # Where there is no new order either, nothing took effect.
+            is_nothing = told.new_id is None
+            trader.refused(cancelled["error"]["code"], key if is_nothing else None)
+        if told.new_id is not None:
+            trader.note_placed(placed)
+        elif placed:
+            trader.refused(placed["error"]["code"], None)
+
+    path = f"/orders/{order_id}/replace"
+    return Act(key, note, "POST", path, body, "replaceOrder", {"order_id": order_id, **body})
+
+
+def _place_batch(trader: "Trader") -> Act:
+    orders = [
+        draw_order(trader.account, trader.draw_market(), trader.draw)
+        | {"client_order_id": f"b-{uuid.uuid4().hex}"}
+        for _ in range(trader.draw.randint(*BATCH_ORDERS))
+    ]
+
+    def note(_: "Trader", data: Any) -> None:
+        for asked, result in zip(orders, data, strict=True):
+            key = asked["client_order_id"]
+            if "error" in result:
+                trader.refused(result["error"]["code"], key)
+                continue
+            trader.note_placed(result)
+            trader.shared.notes.batched += 1
+            if result["order"]["client_order_id"] != key:
+                trader.shared.unexpected.append(f"{result} in the place of {key}")
+
+    key = f"batch-{uuid.uuid4().hex}"
+    return Act(key, note, "POST", "/orders/batch", orders, orders=len(orders))
 
 
 # --- protections, and dead-man's switches ---------------------------------------------------------

@@ -21,7 +21,7 @@ class HttpClient:
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
+        body: Any = None,
         *,
         headers: dict[str, str] | None = None,
         timeout_s: float,
@@ -44,7 +44,7 @@ class HttpClient:
             self._streams = None
 
     async def _exchange(
-        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+        self, method: str, path: str, body: Any, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
         if self._streams is None:
             self._streams = await asyncio.open_connection(*self._address)

@@ -4,12 +4,17 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+MODES: Final = ("taker", "maker", "both", "decrement", "transfer")
 EXPIRES_IN_S: Final = (0.4, 8.0)
 TRAILS_BPS: Final = (10, 25, 60)
 
 
 class Prices(Protocol):
     """Where orders of a market lie."""
+
+    @property
+    def symbol(self) -> str:
+        """Return its name."""
 
     def price(self, draw: random.Random) -> str:
         """Return a price near the middle."""
@@ -18,7 +23,22 @@ class Prices(Protocol):
         """Return a small quantity."""
 
 
-def vary(body: dict[str, Any], market: Prices, draw: random.Random) -> None:
+def draw_order(account: str, market: Prices, draw: random.Random) -> dict[str, Any]:
+    """Return an order's body without a name."""
+    body: dict[str, Any] = {
+        "user_id": account,
+        "market": market.symbol,
+        "side": draw.choice(("buy", "sell")),
+        "order_type": "limit",
+        "price": market.price(draw),
+        "quantity": market.quantity(draw),
+        "time_in_force": draw.choice(("GTC", "GTC", "GTC", "GTC", "IOC", "FOK")),
+    }
+    _vary(body, market, draw)
+    return body
+
+
+def _vary(body: dict[str, Any], market: Prices, draw: random.Random) -> None:
     """Make something else of a limit order, more often than not."""
     for change, share in (
         (_let_wait, 0.25),
@@ -32,7 +52,7 @@ def vary(body: dict[str, Any], market: Prices, draw: random.Random) -> None:
             change(body, market, draw)
             break
     if draw.random() < 0.3:
-        body["self_trade_prevention"] = draw.choice(("taker", "maker", "both", "decrement"))
+        body["self_trade_prevention"] = draw.choice(MODES)
 
 
 def _let_wait(body: dict[str, Any], market: Prices, draw: random.Random) -> None:

@@ -18,8 +18,9 @@ from typing import Any, Final, TypeVar
 
 from tests.crash.acts import Act, act_of
 from tests.crash.http_client import HttpClient, Unanswered
-from tests.crash.kinds import vary
+from tests.crash.kinds import draw_order
 from tests.crash.notes import Notes, OrderTold, TradeTold
+from tests.crash.together import Answer, said_together
 
 Result = TypeVar("Result")
 
@@ -64,15 +65,6 @@ MARKETS: Final = (
     MarketPlan("ETH/BTC", Decimal("0.05"), Decimal("0.00001"), Decimal("0.01"), "ETH", "BTC"),
     MarketPlan("BTC/EUR", Decimal(55_000), Decimal(1), Decimal("0.001"), "BTC", "EUR"),
 )
-
-
-@dataclass(slots=True)
-class Answer:
-    """What became of one attempt: a status (None: no answer), and data or an error's code."""
-
-    status: int | None
-    data: Any = None
-    code: str = ""
 
 
 Send = Callable[[str], Awaitable[Answer]]  # given a request id
@@ -147,45 +139,27 @@ class Trader:
     # --- operations ---
 
     async def _place(self) -> None:
-        market = self.draw_market()
-        body: dict[str, Any] = {
-            "user_id": self.account,
-            "market": market.symbol,
-            "side": self.draw.choice(("buy", "sell")),
-            "order_type": "limit",
-            "price": market.price(self.draw),
-            "quantity": market.quantity(self.draw),
-            "time_in_force": self.draw.choice(("GTC", "GTC", "GTC", "GTC", "IOC", "FOK")),
-        }
-        vary(body, market, self.draw)
+        body = draw_order(self.account, self.draw_market(), self.draw)
         key = None if self.draw.random() < 0.15 else f"c-{uuid.uuid4().hex}"
         if key is not None:
             body["client_order_id"] = key
         answer = await self._to_the_end(lambda rid: self.send_place(body, rid), key)
-        if answer is None or answer.status != 200:
-            return
-        order = answer.data["order"]
-        self.note(order)
-        own = int(order["id"])
-        for trade in answer.data["trades"]:
-            self.shared.notes.trades.append(
-                TradeTold(
-                    trade["market"],
-                    int(trade["id"]),
-                    own,
-                    Decimal(trade["price"]),
-                    Decimal(trade["quantity"]),
-                )
-            )
+        if answer is not None and answer.status == 200:
+            self.note_placed(answer.data)
 
     def draw_market(self) -> MarketPlan:
         """Return one of the markets."""
         return self.draw.choice(MARKETS)
 
-    async def _cancel(self) -> None:
+    def take_open(self) -> tuple[str, MarketPlan]:
+        """Return an open order, which is meant to end, and its market."""
         place = self.draw.randrange(len(self.open))
-        order_id, _, _ = self.open[place]
+        order_id, symbol, _ = self.open[place]
         del self.open[place]
+        return order_id, _plan_of(symbol)
+
+    async def _cancel(self) -> None:
+        order_id, _ = self.take_open()
         key = f"x-{uuid.uuid4().hex}"
         answer = await self._to_the_end(
             lambda rid: self.send_cancel(order_id, key, rid), key if self.has_keys else None
@@ -195,7 +169,7 @@ class Trader:
 
     async def _amend(self) -> None:
         order_id, symbol, waits = self.open[self.draw.randrange(len(self.open))]
-        market = next(market for market in MARKETS if market.symbol == symbol)
+        market = _plan_of(symbol)
         key = f"a-{uuid.uuid4().hex}"
         body = {"stop_price" if waits else "price": market.price(self.draw)}
         if self.draw.random() < 0.3:
@@ -209,9 +183,15 @@ class Trader:
 
     async def _act(self, act: Act) -> None:
         """Do something else, which may be repeated: by its key, or as it changes nothing twice."""
-        answer = await self._to_the_end(lambda rid: self.send_act(act, rid), act.key)
+        answer = await self._to_the_end(lambda rid: self._try_act(act, rid), act.key)
         if answer is not None and answer.status == 200:
             act.note(self, answer.data)
+
+    async def _try_act(self, act: Act, request_id: str) -> Answer:
+        if not act.orders:
+            return await self.send_act(act, request_id)
+        self.shared.notes.batches[request_id] = act.orders
+        return said_together(await self.send_act(act, request_id))
 
     async def _to_the_end(self, send: Send, key: str | None) -> Answer | None:
         """Repeat as far as is allowed; return the final answer, None where there is none."""
@@ -224,7 +204,7 @@ class Trader:
                 notes.not_queued.append(request_id)
             elif answer.status is not None and answer.status < 500:
                 if answer.status != 200:
-                    self._refused(answer, key)
+                    self.refused(answer.code, key, answer.status)
                 return answer
             elif answer.status == 500:
                 self.shared.unexpected.append(f"500 {answer.code} for request {request_id}")
@@ -234,12 +214,18 @@ class Trader:
         self.shared.unexpected.append(f"no answer after {REPEATS_MAX} repetitions")
         return None
 
-    def _refused(self, answer: Answer, key: str | None) -> None:
-        if answer.code in REFUSALS:
-            if key is not None:
-                self.shared.notes.refused.append((self.account, key))
-            return
-        self.shared.unexpected.append(f"{answer.status} {answer.code}")
+    def refused(self, code: str, key: str | None, status: int = 200) -> None:
+        """Note that something was refused for good; ``key`` then never took effect."""
+        if code not in REFUSALS:
+            self.shared.unexpected.append(f"{status} {code}")
+        elif key is not None:
+            self.shared.notes.refused.append((self.account, key))
+
+    def note_placed(self, data: dict[str, Any]) -> None:
+        """Note a placed order with the trades that it had at once."""
+        self.note(data["order"])
+        own = int(data["order"]["id"])
+        self.shared.notes.trades += [TradeTold.of(trade, own) for trade in data["trades"]]
 
     def note(self, order: dict[str, Any]) -> None:
         """Note an order as it was told; one that is open may be cancelled and amended."""
@@ -250,6 +236,10 @@ class Trader:
         self.shared.notes.orders.append(told)
         with self.shared.lock:
             self.shared.acknowledged.append((time.monotonic(), told.updated_at))
+
+
+def _plan_of(symbol: str) -> MarketPlan:
+    return next(market for market in MARKETS if market.symbol == symbol)
 
 
 class HttpTrader(Trader):
@@ -281,7 +271,7 @@ class HttpTrader(Trader):
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | None,
+        body: Any,
         request_id: str,
         key: str | None = None,
     ) -> Answer:

@@ -11,6 +11,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from tests.crash.wholes import (
+    PreventedStored,
+    PreventedTold,
+    ReplacedTold,
+    lost_preventions,
+    torn_batches,
+    torn_replacements,
+)
+
 # How long a worker that lives may take for what is due.
 ABOUT: Final = timedelta(seconds=2)
 CLOSED: Final = ("filled", "cancelled", "expired")
@@ -39,6 +48,7 @@ class OrderTold:
     filled: Decimal
     status: str
     updated_at: str
+    prevented: Decimal = Decimal(0)
 
     @classmethod
     def of(cls, shape: dict[str, Any]) -> "OrderTold":
@@ -54,6 +64,7 @@ class OrderTold:
             Decimal(shape["filled_quantity"]),
             STATUS[shape["status"]],
             shape["updated_at"],
+            _figure(shape["prevented_quantity"]) or Decimal(0),
         )
 
 
@@ -66,6 +77,12 @@ class TradeTold:
     order_id: int
     price: Decimal
     quantity: Decimal
+
+    @classmethod
+    def of(cls, shape: dict[str, Any], order_id: int) -> "TradeTold":
+        """Read a Trade or a Fill of the API, of an order's side."""
+        price, quantity = Decimal(shape["price"]), Decimal(shape["quantity"])
+        return cls(shape["market"], int(shape["id"]), order_id, price, quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,11 @@ class Notes:
     not_queued: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     lists: list[ListTold] = field(default_factory=list)
+    replaced: list[ReplacedTold] = field(default_factory=list)
+    prevented: list[PreventedTold] = field(default_factory=list)
+    # Requests that placed several orders, with how many these were; and how many were told of.
+    batches: dict[str, int] = field(default_factory=dict)
+    batched: int = 0
     # What protects an account in a market, and when everything of an account is to be cancelled
     # (None: not any more), as was told last.
     protections: dict[tuple[str, str], Limits] = field(default_factory=dict)
@@ -123,6 +145,7 @@ class Notes:
     def acknowledged(self) -> int:
         """How many things the tables must hold."""
         kept = len(self.lists) + len(self.protections) + len(self.timers)
+        kept += len(self.replaced) + len(self.prevented)
         return len(self.orders) + len(self.trades) + kept
 
 
@@ -139,6 +162,7 @@ class OrderStored:
     quantity: Decimal | None
     filled: Decimal
     status: str
+    prevented: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +186,9 @@ class Stored:
     # How many applied journal rows there are for a key, and for a request's id.
     applied_by_key: Counter[tuple[str, str]] = field(default_factory=Counter)
     applied_by_request: Counter[str] = field(default_factory=Counter)
+    # How many rows there are for a request's id, whatever came of them.
+    rows_by_request: Counter[str] = field(default_factory=Counter)
+    prevented: list[PreventedStored] = field(default_factory=list)
     lists: dict[int, ListStored] = field(default_factory=dict)
     protections: dict[tuple[str, str], Limits] = field(default_factory=dict)
     # Moments as the API writes them: now, when timers are due, and when the oldest open order of an
@@ -194,6 +221,9 @@ def find_faults(notes: Notes, stored: Stored) -> Faults:
         if reason := _trade_fault(trade, stored.trades.get((trade.market, trade.sequence))):
             faults.lost.append(f"trade {trade.sequence} of {trade.market}: {reason}")
     faults.lost += _lost_lists(notes, stored)
+    faults.lost += torn_replacements(notes.replaced, stored.orders)
+    faults.lost += torn_batches(notes.batches, stored.rows_by_request)
+    faults.lost += lost_preventions(notes.prevented, stored.prevented)
     faults.lost += _lost_protections(notes, stored)
     faults.lost += _lost_timers(notes, stored)
     faults.doubled += _doubled_orders(stored.orders.values())
@@ -205,7 +235,7 @@ def find_faults(notes: Notes, stored: Stored) -> Faults:
         if count > 1:
             faults.doubled.append(f"key {key}: took effect {count} times")
     for request_id, count in stored.applied_by_request.items():
-        if count > 1:
+        if count > notes.batches.get(request_id, 1):
             faults.doubled.append(f"request {request_id}: took effect {count} times")
     for request_id in notes.not_queued:
         if stored.applied_by_request[request_id]:
@@ -220,14 +250,17 @@ def _order_fault(told: OrderTold, row: OrderStored | None) -> str:
     for name in ("account", "client_order_id", "market", "side"):
         if getattr(told, name) != getattr(row, name):
             return f"{name} told {getattr(told, name)}, stored {getattr(row, name)}"
-    if row.filled < told.filled:
-        return f"filled told {told.filled}, stored {row.filled}"
+    for name in ("filled", "prevented"):
+        if getattr(row, name) < getattr(told, name):
+            return f"{name} told {getattr(told, name)}, stored {getattr(row, name)}"
     if told.status in CLOSED:
         # A closed order never changes again.
         if (told.status, told.filled) != (row.status, row.filled):
             return f"told {told.status} {told.filled}, stored {row.status} {row.filled}"
         if (told.price, told.quantity) != (row.price, row.quantity):
             return f"told {told.quantity} @ {told.price}, stored {row.quantity} @ {row.price}"
+        if told.prevented != row.prevented:
+            return f"prevented told {told.prevented}, stored {row.prevented}"
     return ""
 
 

@@ -1,17 +1,18 @@
-"""A client that trades over the WebSocket and notes the fills that are pushed to it."""
+"""A client that trades over the WebSocket and notes the fills and preventions pushed to it."""
 
 import asyncio
 import itertools
 import json
-from decimal import Decimal
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from tests.crash.acts import Act
-from tests.crash.load import ANSWER_WAIT_S, Answer, Shared, Trader
+from tests.crash.load import ANSWER_WAIT_S, Shared, Trader
 from tests.crash.notes import TradeTold
+from tests.crash.together import Answer
+from tests.crash.wholes import PreventedTold
 
 CONNECT_WAIT_S: Final = 3.0
 SET_UP: Final = ("authenticate", "subscribe", "cancelOnDisconnect")
@@ -87,7 +88,8 @@ class SocketTrader(Trader):
             self._connection = connection
             self._reader = asyncio.create_task(self._read(connection))
             await self._call(connection, "authenticate", {"token": self._token})
-            await self._call(connection, "subscribe", {"channel": "fills"})
+            for channel in ("fills", "orders"):
+                await self._call(connection, "subscribe", {"channel": channel})
             if self.cancels_on_disconnect:
                 await self._call(connection, "cancelOnDisconnect", {"enabled": True})
         return self._connection
@@ -124,19 +126,13 @@ class SocketTrader(Trader):
                     future.set_exception(error)
 
     def _pushed(self, message: dict[str, Any]) -> None:
-        if message["method"] != "fills":
-            return
-        data = message["params"]["data"]
-        for fill in data if isinstance(data, list) else [data]:
-            self.shared.notes.trades.append(
-                TradeTold(
-                    fill["market"],
-                    int(fill["id"]),
-                    int(fill["order_id"]),
-                    Decimal(fill["price"]),
-                    Decimal(fill["quantity"]),
-                )
-            )
+        params = message["params"]
+        if message["method"] == "fills":
+            fill = params["data"]
+            self.shared.notes.trades.append(TradeTold.of(fill, int(fill["order_id"])))
+        elif message["method"] == "orders" and "prevention" in params:
+            told = PreventedTold.of(params["prevention"], int(params["data"]["id"]))
+            self.shared.notes.prevented.append(told)
 
     async def _disconnect(self) -> None:
         reader, self._reader = self._reader, None

@@ -10,15 +10,17 @@ import psycopg
 
 from matching.commands import decode_command
 from matching.commands.due import FireTimer
+from matching.commands.switch import SetTimer
 from tests.crash.notes import ListStored, OrderStored, OrderTold, Stored, TradeStored
 from tests.crash.standing import CONNECTIONS_FROM
+from tests.crash.wholes import PreventedStored
 from tests.exchange import Exchange
 
 PAGE: Final = 500
 DEPTH: Final = 1_000
 _ORDERS: Final = (
     "SELECT o.id, a.public_id::text, o.client_order_id, m.symbol, o.side, o.price, o.quantity,"
-    " o.filled_quantity, o.status FROM matching_order o"
+    " o.filled_quantity, o.status, coalesce(o.prevented_quantity, 0) FROM matching_order o"
     " JOIN accounts_account a ON a.id = o.account_id JOIN matching_market m ON m.id = o.market_id"
 )
 _TRADES: Final = (
@@ -37,9 +39,12 @@ _PROTECTIONS: Final = (
 )
 _MOMENT: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _NOW: Final = f"SELECT {_MOMENT.format('clock_timestamp()')}"
+# One asks for all accounts of an owner, and is told the latest.
 _TIMERS: Final = (
-    f"SELECT a.public_id::text, {_MOMENT.format('s.due_at')} FROM matching_switch s"
-    f" JOIN accounts_account a ON a.id = s.account_id WHERE s.key_id < {CONNECTIONS_FROM}"
+    "SELECT a.public_id::text,"
+    f" {_MOMENT.format('max(s.due_at) OVER (PARTITION BY a.owner_id, s.key_id)')}"
+    " FROM matching_switch s JOIN accounts_account a ON a.id = s.account_id"
+    f" WHERE s.key_id < {CONNECTIONS_FROM}"
 )
 _SELF_TRADES: Final = (
     "SELECT m.symbol, t.sequence FROM matching_trade t JOIN matching_market m ON m.id = t.market_id"
@@ -50,10 +55,15 @@ _OLDEST_OPEN: Final = (
     " JOIN accounts_account a ON a.id = o.account_id"
     " WHERE o.status IN ('new', 'partially_filled') GROUP BY 1"
 )
+_PREVENTED: Final = (
+    "SELECT p.id, p.mode, p.price, p.quantity, p.maker_order_id, p.taker_order_id,"
+    " array(SELECT e.amount FROM accounts_ledgerentry e WHERE e.transaction_id = p.id)"
+    " FROM matching_preventedmatch p"
+)
 _JOURNAL: Final = (
-    "SELECT c.sequence, a.public_id::text, c.request_id, c.body FROM matching_command c"
-    " LEFT JOIN accounts_account a ON a.id = c.account_id"
-    " WHERE c.shard_id = 0 AND c.outcome = 'applied' AND c.sequence > %s ORDER BY c.sequence"
+    "SELECT c.sequence, a.public_id::text, c.request_id, c.body, c.outcome = 'applied'"
+    " FROM matching_command c LEFT JOIN accounts_account a ON a.id = c.account_id"
+    " WHERE c.shard_id = 0 AND c.sequence > %s ORDER BY c.sequence"
 )
 
 
@@ -65,6 +75,7 @@ class Tables:
         self._last_sequence = 0
         self._by_key: Counter[tuple[str, str]] = Counter()
         self._by_request: Counter[str] = Counter()
+        self._rows_by_request: Counter[str] = Counter()
         # How often the worker did what was due, by what that was.
         self.due: Counter[str] = Counter()
 
@@ -74,27 +85,34 @@ class Tables:
             orders = {row[0]: OrderStored(*row) for row in connection.execute(_ORDERS)}
             trades = {(row[0], row[1]): TradeStored(*row) for row in connection.execute(_TRADES)}
             journal = connection.execute(_JOURNAL, (self._last_sequence,))
-            for sequence, account, request_id, body in journal:
+            for sequence, account, request_id, body, is_applied in journal:
                 self._last_sequence = sequence
+                self._rows_by_request[request_id] += 1
+                if not is_applied:
+                    continue
+                command = decode_command(bytes(body))
+                if isinstance(command, SetTimer):  # one for each account of who asked
+                    request_id = f"{request_id} for {account}"
                 if request_id:  # the demo's own set-up has none
                     self._by_request[request_id] += 1
-                command = decode_command(bytes(body))
                 if isinstance(command, FireTimer):
                     self.due[command.what] += 1
                 key = getattr(command, "key", None)
                 if key is not None:
                     self._by_key[(account, key.strip())] += 1
-            stored = Stored(orders, trades, self._by_key, self._by_request)
+            stored = Stored(orders, trades, self._by_key, self._by_request, self._rows_by_request)
             _read_more(connection, stored)
         return stored
 
 
 def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:
-    """Read lists, protections and timers; the moment of reading first."""
+    """Read lists, preventions, protections and timers; the moment of reading first."""
     (row,) = connection.execute(_NOW)
     stored.now = row[0]
     for list_id, *named, order_ids, is_done in connection.execute(_LISTS):
         stored.lists[list_id] = ListStored(list_id, *named, tuple(order_ids), is_done)
+    for *figures, moved in connection.execute(_PREVENTED):
+        stored.prevented.append(PreventedStored(*figures, tuple(moved)))
     for account, market, *limits in connection.execute(_PROTECTIONS):
         stored.protections[account, market] = (limits[0], limits[1])
     stored.timers = dict(connection.execute(_TIMERS).fetchall())
@@ -179,6 +197,7 @@ def _as_stored(told: OrderTold) -> OrderStored:
         told.quantity,
         told.filled,
         told.status,
+        told.prevented,
     )
 
 

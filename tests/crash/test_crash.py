@@ -8,13 +8,10 @@
 import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +20,10 @@ import pytest
 
 from api.v1.socket.switches import SWITCH_MS
 from tests.crash.kills import Killer, moment
+from tests.crash.kinds import MODES
 from tests.crash.load import MARKETS, HttpTrader, Load, Shared, Trader
-from tests.crash.notes import Faults, Notes, find_faults
+from tests.crash.notes import Notes, find_faults
+from tests.crash.report import Report, what_was_met
 from tests.crash.socket_trader import SocketTrader
 from tests.crash.standing import find_left, read_standing
 from tests.crash.tables import Api, Tables
@@ -34,7 +33,8 @@ KILLS: Final = int(os.environ.get("ZAVORA_CRASH_KILLS", "6"))
 SEED: Final = int(os.environ.get("ZAVORA_CRASH_SEED") or random.SystemRandom().randrange(10**6))
 ONLY_KINDS: Final = [name for name in os.environ.get("ZAVORA_CRASH_KINDS", "").split(",") if name]
 HTTP_TRADERS: Final = 8
-SOCKET_TRADERS: Final = 3
+# Whose account each client trades from, those by HTTP first: orders of one owner's accounts meet.
+OWNERS: Final = (0, 1, 1, 1, 2, 3, 4, 5, 0, 6, 7)
 FUNDS: Final = {"USD": "5000000", "EUR": "5000000", "BTC": "100", "ETH": "2000"}
 # What a kill may cost a client, at most, before something is acknowledged again.
 ACKNOWLEDGED_AGAIN_MAX_S: Final = 60.0
@@ -50,66 +50,14 @@ AUCTION_S: Final = (2, 5)
 # A market that stops into an auction by itself where a trade would be too far from the last one.
 COLLARED: Final = "ETH/USD"
 COLLAR: Final[dict[str, Any]] = {"dynamic_collar_ppm": 1_500, "interruption_s": 2}
+# Every market lets accounts of one owner exchange what they would trade; in these, orders that name
+# no mode ask for that.
+TRANSFERS: Final = {"self_trade_modes": ",".join(MODES)}
+TRANSFER_ELSE: Final = ("BTC/USD", "BTC/EUR")
 # When there is something of every kind in a run.
 KILLS_OF_EVERY_KIND: Final = 12
 # A fill is pushed after its commit: it may be noted only after the check that follows.
 FILLS_LATE_MAX_S: Final = 60.0
-
-_ENDED: Final = "matching_order WHERE reason ="
-MET: Final = {
-    "oco": "matching_orderlist WHERE kind = 'oco'",
-    "oto": "matching_orderlist WHERE kind = 'oto'",
-    "otoco": "matching_orderlist WHERE kind = 'otoco'",
-    "ended by their list": f"{_ENDED} 'list'",
-    "ended by a protection": f"{_ENDED} 'protection'",
-    "over in time": f"{_ENDED} 'time_over'",
-    "entered at their turn": "matching_orderconditions WHERE trigger_state = 'triggered'",
-    "icebergs": "matching_orderconditions WHERE display_quantity IS NOT NULL",
-    "trailing": "matching_orderconditions WHERE trail_bps IS NOT NULL",
-    "traded in auctions": "matching_trade WHERE is_auction",
-    "amended": "matching_command WHERE kind = 'amend' AND outcome = 'applied'",
-}
-
-
-@dataclass
-class Report:
-    """What a run found, for the table it prints."""
-
-    faults: Faults = field(default_factory=Faults)
-    waits_s: dict[str, list[float]] = field(default_factory=dict)
-    audits: int = 0
-    auctions: int = 0
-    # How often the worker did what was due, by what that was.
-    due: Counter[str] = field(default_factory=Counter)
-
-    def text(self, notes: Notes) -> str:
-        """Return the table."""
-        kills = sum(len(waits) for waits in self.waits_s.values())
-        lines = [
-            "",
-            f"{'killed':30} {'times':>5}   {'median s':>8} {'worst s':>8}   to next answer",
-        ]
-        for kind, waits in self.waits_s.items():
-            median = f"{statistics.median(waits):8.2f}" if waits else " " * 8
-            worst = f"{max(waits):8.2f}" if waits else " " * 8
-            lines.append(f"{kind:30} {len(waits):5}   {median} {worst}")
-        cancels = sum(told.status == "cancelled" for told in notes.orders)
-        lines += [
-            f"{'all':30} {kills:5}",
-            "",
-            f"acknowledgements checked {notes.acknowledged}",
-            f"  orders and amendments {len(notes.orders) - cancels}",
-            f"  cancels {cancels}",
-            f"  fills {len(notes.trades)}",
-            f"  lists {len(notes.lists)}, amendments of orders that waited {notes.amended[True]}",
-            f"  protections {len(notes.protections)}, timers {len(notes.timers)}",
-            f"auctions called {self.auctions}; done by the clock {dict(sorted(self.due.items()))}",
-            f"refusals checked {len(notes.refused)}, answers 503 checked {len(notes.not_queued)}",
-            f"answers by status {dict(sorted(notes.answers.items()))}",
-            f"audits (reconcile, journal, books) {self.audits}",
-            f"lost {len(self.faults.lost)}, doubled {len(self.faults.doubled)}",
-        ]
-        return "\n".join(lines)
 
 
 class Auditor:
@@ -159,13 +107,20 @@ def crashing() -> Iterator[Exchange]:
         yield exchange
 
 
-def _accounts(exchange: Exchange, count: int) -> dict[str, str]:
-    """Make people with a funded account each, who trade with each other; return their tokens."""
-    tokens = {}
-    for number in range(count):
-        token = exchange.create_token(f"crash-{number}@example.com", scopes="read,trade")
-        api = Api(exchange, {"": token})
-        account = api.get("/api/v1/accounts")["data"][0]["id"]
+def _accounts(exchange: Exchange) -> dict[str, str]:
+    """Make people with funded accounts, who trade with each other; return each account's token."""
+    tokens: dict[str, str] = {}
+    by_owner: dict[int, str] = {}
+    for owner in OWNERS:
+        if owner in by_owner:
+            token = by_owner[owner]
+            api = Api(exchange, {"": token})
+            account = api.post("/api/v1/accounts", {"label": f"of {owner}"})["data"]["id"]
+        else:
+            token = exchange.create_token(f"crash-{owner}@example.com", scopes="read,trade")
+            by_owner[owner] = token
+            api = Api(exchange, {"": token})
+            account = api.get("/api/v1/accounts")["data"][0]["id"]
         for asset, amount in FUNDS.items():
             api.post(f"/api/v1/accounts/{account}/deposit", {"asset": asset, "amount": amount})
         tokens[account] = token
@@ -254,7 +209,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     crashing: Exchange, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
-    tokens = _accounts(crashing, HTTP_TRADERS + SOCKET_TRADERS)
+    tokens = _accounts(crashing)
     accounts = list(tokens)
     leaving = accounts[-1]  # has everything cancelled when a connection ends
     seeds = [draw.randrange(2**32) for _ in accounts]
@@ -289,7 +244,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     try:
         with Load(traders) as load:
             checker = Checker(crashing, auditor, tokens)
-            auditor.change(COLLARED, **COLLAR)
+            _set_rules(auditor)
             try:
                 for number, kind in enumerate(plan, start=1):
                     again_s = _kill_one(crashing, draw, load, killer, kind, report)
@@ -312,12 +267,20 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
             assert load.shared.unexpected == []
             assert load.shared.notes.acknowledged > 20 * KILLS
         _check_the_end(crashing, leaving)
-        met = _what_was_met(crashing, report)
+        met = what_was_met(crashing, report, load.shared.notes)
         with capsys.disabled():
             print(f"met {met}")  # noqa: T201
         assert KILLS < KILLS_OF_EVERY_KIND or all(met.values()), met
     finally:
         auditor.close()
+
+
+def _set_rules(auditor: Auditor) -> None:
+    """Let markets have what they do not have by themselves."""
+    auditor.change(COLLARED, **COLLAR)
+    for market in MARKETS:
+        more = {"self_trade_mode": "transfer"} if market.symbol in TRANSFER_ELSE else {}
+        auditor.change(market.symbol, **TRANSFERS, **more)
 
 
 def _kill_one(
@@ -361,16 +324,3 @@ def _check_the_end(exchange: Exchange, leaving: str) -> None:
     wait_until(
         is_over, timeout_s=SWITCH_MS / 1_000 + DUE_DONE_MAX_S, what="the end of all switches"
     )
-
-
-def _what_was_met(exchange: Exchange, report: Report) -> dict[str, int]:
-    """Return how often there was what: a run without it would show nothing of it."""
-    with psycopg.connect(exchange.database_url) as connection:
-        met = {
-            what: connection.execute(f"SELECT count(*) FROM {rows}").fetchone()
-            for what, rows in MET.items()
-        }
-    counts = {what: 0 if row is None else int(row[0]) for what, row in met.items()}
-    # Those that no operator called.
-    counts["interruptions"] = max(0, report.due["auction"] - report.auctions)
-    return counts | {f"{what} due": report.due[what] for what in ("switch", "expiry", "auction")}

@@ -11,13 +11,13 @@ from tests.e2e.trader import DESKTOP, PHONE, Trader
 from tests.exchange import Exchange
 
 NewVisitor = Callable[..., Trader]
-SYMBOL, MARKET = "EUR/BTC", "EUR-BTC"
+SYMBOL, MARKET = "USD/ETH", "USD-ETH"
 END_SOON = """
 from datetime import UTC, datetime, timedelta
 from accounts.access.actor import Actor
 from matching.services import change_market
 delists_at = datetime.now(UTC) + timedelta(seconds=2)
-change_market(by=Actor.system("a test"), symbol="EUR/BTC", delists_at=delists_at)
+change_market(by=Actor.system("a test"), symbol="USD/ETH", delists_at=delists_at)
 """
 
 
@@ -30,7 +30,7 @@ def test_a_market_says_when_it_opens_and_when_it_ends_and_then_is_gone(
     exchange.create_market(SYMBOL, *steps, "--phase", "closed", "--schedule", schedule)
     person = visitor(market=MARKET).sign_up()
     page = person.page
-    offered = page.locator("#market-list").get_by_text("EUR/BTC")
+    offered = page.locator("#market-list").get_by_text("USD/ETH")
 
     expect(page.locator("#market-state")).to_have_text("Closed")
     when = page.locator("#market-when")

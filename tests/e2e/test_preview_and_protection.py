@@ -11,11 +11,11 @@ from tests.e2e.trader import DESKTOP, PHONE, Trader
 from tests.exchange import Exchange
 
 NewVisitor = Callable[..., Trader]
-AUCTION_MARKET = "EUR-ETH"
+AUCTION_MARKET = "USD-USDT"
 PHASE = """
 from accounts.access.actor import Actor
 from matching.services import set_market_phase
-set_market_phase(by=Actor.system("a test"), symbol="EUR/ETH", phase="{phase}")
+set_market_phase(by=Actor.system("a test"), symbol="USD/USDT", phase="{phase}")
 """
 
 
@@ -91,7 +91,7 @@ def test_few_questions_are_asked(people: tuple[Trader, Trader]) -> None:
 
 
 def test_an_auction_offers_what_it_takes(exchange: Exchange, visitor: NewVisitor) -> None:
-    exchange.create_market("EUR/ETH", "--tick-size", "0.01", "--lot-size", "0.01")
+    exchange.create_market("USD/USDT", "--tick-size", "0.01", "--lot-size", "0.01")
     person = visitor(market=AUCTION_MARKET).sign_up()
     page = person.page
     person.deposit("ETH", "10")

@@ -40,7 +40,6 @@ MAKERS = {
     "api/transport/django_threads.py": "threads for whole requests, of Django",
     "api/transport/threads.py": "threads for whole requests, shared by all loops",
     "api/transport/websocket.py": "a connection",
-    "api/v1/orders.py": "awaited by the request",
     "api/v1/rest/health.py": "awaited by the request",
     "api/v1/socket/switches.py": "Switches",
     "marketdata/feed/candles.py": "Feed",
@@ -48,6 +47,7 @@ MAKERS = {
     "marketdata/feed/following.py": "Feed",
     "marketdata/feed/tables.py": "Feed",
     "matching/gateway/client.py": "Gateway",
+    "matching/gateway/look_ups.py": "threads for look-ups of one kind, shared by all gateways",
 }
 
 

@@ -53,7 +53,7 @@ def test_exchange_info_tells_the_rules_that_orders_are_held_to(http: httpx.Clien
         ({"symbols": '["ETHUSDT","BTCUSDT"]'}, ["ETHUSDT", "BTCUSDT"]),
         ({"permissions": "MARGIN"}, []),
         ({"permissions": '["MARGIN"]'}, []),
-        ({"symbolStatus": "BREAK"}, []),
+        ({"symbolStatus": "AUCTION_MATCH"}, []),
     ],
 )
 def test_exchange_info_of_some_symbols(

@@ -236,3 +236,14 @@ def test_market_added_in_the_batch_goes_with_its_orders():
 
     assert fields_of(desk.engine) == before
     assert desk.engine.order(1) is None
+
+
+def test_market_added_in_the_batch_goes_although_somebody_looked_for_what_is_due():
+    desk = Desk()
+    before = fields_of(desk.engine)
+
+    desk.apply(ConfigureMarket(msgspec.structs.replace(RULES, market_id=2), "continuous", 5))
+    assert desk.engine.due_markets(9) == []  # quiet markets are not looked at again
+    desk.engine.undo()
+
+    assert fields_of(desk.engine) == before
