@@ -25,6 +25,7 @@ def test_engine_and_naive_exchange_agree_on_three_hundred_thousand_commands(part
 
 
 @pytest.mark.longest
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(2))
 def test_engine_and_naive_exchange_agree_on_seven_hundred_thousand_more(part):
     agree(runs=174)
