@@ -105,12 +105,9 @@ def first_without_room(
     counted = _Counted(totals, changes)
     base, quote = terms.base, terms.quote
     for event in events:
-        if isinstance(event, Prevented):
-            crowded = _first_of_prevented(counted, event, terms)
-            if crowded is not None:
-                return crowded
-        if not isinstance(event, Traded):
+        if not isinstance(event, Traded | Prevented):
             continue
+        # What did not trade may have been exchanged, without a fee.
         buyer, seller = event.maker, event.taker
         if event.taker.terms.side == "buy":
             buyer, seller = seller, buyer
@@ -120,6 +117,8 @@ def first_without_room(
         counted.add((seller.account_id, base.asset_id), -event.base_units, base.scale)
         if not counted.add((seller.account_id, quote.asset_id), event.quote_units, quote.scale):
             return seller
+        if isinstance(event, Prevented):
+            continue
         counted.add((buyer.account_id, base.asset_id), -event.buyer_fee_units, base.scale)
         counted.add((seller.account_id, quote.asset_id), -event.seller_fee_units, quote.scale)
         if event.rebate_units:  # less than what the maker has just given of it: there is room
@@ -127,21 +126,6 @@ def first_without_room(
             maker_key = event.maker.account_id, given.asset_id
             counted.add(maker_key, event.rebate_units, given.scale)
     return next((o for o in own_orders(events) if not _has_room(counted, o, terms)), None)
-
-
-def _first_of_prevented(counted: "_Counted", event: Prevented, terms: MarketTerms) -> Order | None:
-    """Count what two accounts of one owner exchange; return whose order has no room for it."""
-    base, quote = terms.base, terms.quote
-    buyer, seller = event.maker, event.taker
-    if event.taker.terms.side == "buy":
-        buyer, seller = seller, buyer
-    if not counted.add((buyer.account_id, base.asset_id), event.base_units, base.scale):
-        return buyer
-    counted.add((buyer.account_id, quote.asset_id), -event.quote_units, quote.scale)
-    counted.add((seller.account_id, base.asset_id), -event.base_units, base.scale)
-    if not counted.add((seller.account_id, quote.asset_id), event.quote_units, quote.scale):
-        return seller
-    return None
 
 
 def _has_room(counted: "_Counted", order: Order, terms: MarketTerms) -> bool:

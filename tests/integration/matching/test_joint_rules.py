@@ -28,6 +28,7 @@ from tests.integration.matching.conditions_setup import (
 )
 from tests.integration.matching.test_flights import Flights, flights  # noqa: F401
 from tests.integration.matching.test_lists import leg, placing
+from tests.integration.matching.test_maxima import TOO_LARGE, TOO_MANY, WINDOW_US, reasons
 from tests.integration.matching.test_replacing import halves_of, replaces
 from tests.integration.matching.trial_setup import set_rules, sibling_of
 from tests.integration.matching.worker_setup import (
@@ -40,9 +41,6 @@ from tests.integration.matching.worker_setup import (
 from zavora.foundation.times import moment_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TOO_LARGE = "position_too_large"
-TOO_MANY = "too_many_messages"
-WINDOW_US = 10_000_000
 
 
 @pytest.fixture
@@ -56,10 +54,6 @@ def clock() -> Clock:
 def worker(market: Market, ann: Account, bob: Account, clock: Clock) -> Iterator[DrivenWorker]:
     with driven_worker(clock_us=clock, flight_min=1) as owner:
         yield owner
-
-
-def reasons(worker: DrivenWorker, *commands: Any) -> list[str]:
-    return [reply.reason for reply in worker.settle(*commands)]
 
 
 def reasons_of_parts(worker: DrivenWorker, orders: list[Any]) -> list[str]:
