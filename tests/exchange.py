@@ -365,7 +365,7 @@ class Exchange:
     def wait_until_listed(self, *markets: str) -> None:
         """Wait until the servers tell of markets that were made: they hear of them by the feed."""
         wait_until(
-            lambda: set(markets) <= {one["symbol"] for one in self._get("/markets")["data"]},
+            lambda: set(markets) <= {one["symbol"] for one in self.read("/markets")["data"]},
             timeout_s=10,
             what=f"a list with {', '.join(markets)}",
         )
@@ -378,17 +378,15 @@ class Exchange:
     def health(self) -> dict[str, Any] | None:
         """Return what ``/api/v1/health`` says, or None if nothing answers."""
         try:
-            return self._get("/health")
+            return self.read("/health")
         except (OSError, http.client.HTTPException, ValueError):
             return None
 
-    def _get(self, path: str) -> Any:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
-        try:
-            connection.request("GET", f"/api/v1{path}")
-            return json.load(connection.getresponse())
-        finally:
-            connection.close()
+    def read(self, path: str) -> Any:
+        """Return what anybody is told at a path of v1."""
+        with contextlib.closing(http.client.HTTPConnection(HOST, self.port, timeout=2)) as asked:
+            asked.request("GET", f"/api/v1{path}")
+            return json.load(asked.getresponse())
 
     def wait_until_healthy(self, *, timeout_s: float = HEALTHY_WAIT_S) -> None:
         """Wait until the exchange says that all of it works. Raises NotInTime with the logs."""

@@ -217,7 +217,7 @@ class People:
         self.doomed_withdrawal = self._pending["owner"].pop()
         self._addresses: dict[str, list[int]] = made["addresses"]
         self.doomed_address = self._addresses["owner"].pop()
-        self._frozen_orders = [self.new_order("frozen") for _ in range(6)]
+        self._frozen_orders = [self.new_order("frozen") for _ in range(9)]
         self._frozen_lists = [self.new_list("frozen") for _ in range(6)]
         self.listen_keys = {"nobody": "y" * 60, "unknown": "x" * 60}
         self.listen_keys |= {name: self.listen_key(name) for name in ("revoked", "ended")}

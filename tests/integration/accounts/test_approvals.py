@@ -346,13 +346,14 @@ def test_roles_are_made_once_and_what_operators_changed_stays(db):
 def test_migrations_give_each_role_what_the_table_of_the_desk_says(db):
     Group.objects.all().delete()
     for name, step in (
-        ("0014_approvals", "make_roles"),
-        ("0018_notes", "widen_roles"),
-        ("0019_providers", "let_groups_look"),
-        ("0020_members", "let_groups_look"),
-        ("0021_privacy", "widen_roles"),
+        ("accounts.migrations.0014_approvals", "make_roles"),
+        ("accounts.migrations.0018_notes", "widen_roles"),
+        ("accounts.migrations.0019_providers", "let_groups_look"),
+        ("accounts.migrations.0020_members", "let_groups_look"),
+        ("accounts.migrations.0021_privacy", "widen_roles"),
+        ("matching.migrations.0014_calendars", "widen_roles"),
     ):
-        migration = import_module(f"accounts.migrations.{name}")
+        migration = import_module(name)
         getattr(migration, step)(apps, SimpleNamespace(connection=connection))
     given = {
         group.name: {

@@ -4,15 +4,10 @@ from datetime import datetime
 
 import pytest
 
+from tests.changed_markets import change_market
 from tests.integration.api.conftest import order
 
 pytestmark = pytest.mark.usefixtures("clean_book")
-CHANGE = """
-from decimal import Decimal
-from accounts.access.actor import Actor
-from matching.services import change_market
-change_market(by=Actor.system("a test"), symbol="BTC/EUR", {changes})
-"""
 
 
 @pytest.fixture
@@ -79,7 +74,7 @@ def test_only_ones_own(alice, bob, account):
 
 def test_maxima_are_published_and_refuse_by_name(alice, account, exchange):
     def change(changes):
-        exchange.manage("shell", "-c", CHANGE.format(changes=changes))
+        change_market(exchange, "BTC/EUR", changes)
 
     before = alice.data("GET", "/markets/BTC-EUR")
     change('max_order_lists=0, max_position=Decimal("10.5"), max_messages=3')

@@ -7,17 +7,12 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.changed_markets import change_market
 from tests.exchange import wait_until
 from tests.integration.api.conftest import order
 
 SYMBOL = "EUR/ETH"
 PATH = "/markets/EUR-ETH"
-CHANGE = """
-from datetime import UTC, datetime, timedelta
-from accounts.access.actor import Actor
-from matching.services import change_market
-change_market(by=Actor.system("a test"), symbol="EUR/ETH", {})
-"""
 TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
 
 
@@ -72,8 +67,7 @@ def test_a_market_ends_before_everybodys_eyes_and_its_past_stays(market, exchang
     with connect(f"{exchange.ws_url}/ws") as socket:
         params = {"channel": "markets", "market": SYMBOL}
         socket.send(json.dumps({"id": 1, "method": "subscribe", "params": params}))
-        soon = CHANGE.format("delists_at=datetime.now(UTC) + timedelta(seconds=2)")
-        exchange.manage("shell", "-c", soon)
+        change_market(exchange, SYMBOL, "delists_at=datetime.now(UTC) + timedelta(seconds=2)")
         pushes = []
         while not pushes or pushes[-1]["state"] != "Delisted":
             push = json.loads(socket.recv(timeout=10))

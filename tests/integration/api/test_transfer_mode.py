@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.changed_markets import change_market
 from tests.integration.api.conftest import order
 
 pytestmark = pytest.mark.usefixtures("clean_book")
@@ -11,14 +12,9 @@ TRANSFERS = {"self_trade_prevention": "transfer"}
 
 @pytest.fixture
 def allowed(exchange):
-    code = (
-        "from accounts.access.actor import Actor;"
-        "from matching.services import change_market;"
-        "change_market(by=Actor.system('tests'),symbol='BTC/EUR',self_trade_modes={!r})"
-    )
-    exchange.manage("shell", "-c", code.format(f"{MODES},transfer"))
+    change_market(exchange, "BTC/EUR", f"self_trade_modes='{MODES},transfer'")
     yield
-    exchange.manage("shell", "-c", code.format(MODES))
+    change_market(exchange, "BTC/EUR", f"self_trade_modes='{MODES}'")
 
 
 def place(person, account, *asked, **more):

@@ -8,6 +8,7 @@ import pytest
 from binance.exceptions import BinanceAPIException
 from binance_common.errors import BadRequestError, TooManyRequestsError
 
+from tests.changed_markets import change_market
 from tests.exchange import Exchange
 from tests.integration.binance.clients.accounts import MARKET, SYMBOL
 from tests.integration.binance.clients.test_conditions import plain as plain
@@ -16,12 +17,6 @@ from tests.integration.binance.clients.test_conditions import trade as trade
 from tests.integration.binance.clients.test_order_lists import OCO
 
 AMENDMENTS = "order/amendments"
-CHANGE = """
-from decimal import Decimal
-from accounts.access.actor import Actor
-from matching.services import change_market
-change_market(by=Actor.system("a test"), symbol="{market}", {changes})
-"""
 BUY: dict[str, Any] = {
     "symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.1",
     "price": "1500",
@@ -34,7 +29,7 @@ def limited(exchange: Exchange) -> Iterator[Callable[[str], None]]:
     """Give the market a maximum; it has none again after the test."""
 
     def change(changes: str) -> None:
-        exchange.manage("shell", "-c", CHANGE.format(market=MARKET, changes=changes))
+        change_market(exchange, MARKET, changes)
 
     yield change
     change("max_order_lists=100, max_position=None, max_messages=None")

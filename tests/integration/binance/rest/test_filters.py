@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.changed_markets import change_market
 from tests.exchange import Exchange
 from tests.integration.binance.rest.conftest import ORDER, Bot, error_of, new_key
 
@@ -16,11 +17,6 @@ RULES = (
     *("--max-open-orders", "6", "--max-trigger-orders", "3", "--max-order-lists", "2"),
     *("--max-position", "1050.5"),
 )
-MESSAGES = """
-from accounts.access.actor import Actor
-from matching.services import change_market
-change_market(by=Actor.system("a test"), symbol="EUR/BTC", max_messages={count})
-"""
 LIMIT = {"type": "LIMIT", "timeInForce": "GTC"}
 STOP = {"side": "SELL", "type": "STOP_LOSS"}
 PROFIT = {"side": "SELL", "type": "TAKE_PROFIT", "quantity": "1"}
@@ -191,7 +187,7 @@ def test_a_position_counts_what_is_open(bot: Bot) -> None:
 
 
 def test_so_many_messages_in_ten_seconds(exchange: Exchange, bot: Bot) -> None:
-    exchange.manage("shell", "-c", MESSAGES.format(count=3))
+    change_market(exchange, "EUR/BTC", "max_messages=3")
     try:
         answers = []
         while len(answers) < 12 and (not answers or answers[-1].status_code == 200):
@@ -205,4 +201,4 @@ def test_so_many_messages_in_ten_seconds(exchange: Exchange, bot: Bot) -> None:
         # Cancels pass.
         assert bot.call("DELETE", "/api/v3/openOrders", symbol=SYMBOL).status_code == 200
     finally:
-        exchange.manage("shell", "-c", MESSAGES.format(count=None))
+        change_market(exchange, "EUR/BTC", "max_messages=None")

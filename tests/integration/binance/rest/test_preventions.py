@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.changed_markets import change_market
 from tests.exchange import Exchange
 from tests.integration.binance.rest.conftest import (
     OPEN_ORDERS,
@@ -101,19 +102,14 @@ def test_the_takers_mode_decides(
 
 
 def test_a_transfer_within_an_account_is_told_as_a_decrement(ann: Bot, exchange: Exchange) -> None:
-    code = (
-        "from accounts.access.actor import Actor;"
-        "from matching.services import change_market;"
-        "change_market(by=Actor.system('tests'),symbol='BTC/EUR',self_trade_modes={!r})"
-    )
     usual = "taker,maker,both,decrement"
-    exchange.manage("shell", "-c", code.format(f"{usual},transfer"))
+    change_market(exchange, "BTC/EUR", f"self_trade_modes='{usual},transfer'")
     try:
         limit(ann, "BUY", "100", "1", "TRANSFER")
         taker = limit(ann, "SELL", "100", "2", "TRANSFER")
         modes = ann.ok("GET", "/api/v3/exchangeInfo", symbol=SYMBOL)["symbols"][0]
     finally:
-        exchange.manage("shell", "-c", code.format(usual))
+        change_market(exchange, "BTC/EUR", f"self_trade_modes='{usual}'")
     assert (taker["status"], taker["selfTradePreventionMode"]) == ("NEW", "TRANSFER")
     (match,) = of_order(ann, taker)
     assert (match["selfTradePreventionMode"], match["takerPreventedQuantity"]) == (
