@@ -146,6 +146,16 @@ def test_depth_is_told_once_for_each_level_that_differs_in_the_end():
     assert depth(other) == ["buy 100: 0", "buy 99: 3"]
 
 
+def test_whose_turn_comes_as_the_old_order_goes_enters_at_that_time():
+    desk = Desk("buy 5 @ 98; ann: buy 1 @ 97")
+    desk.place("waiter: sell 2 @ 90 stop 97 by opposite #w")
+
+    desk.apply(replacing(desk, "buy 4 @ 110 stop 105"))
+
+    entered = desk.engine.order(desk.names["w"][1])
+    assert (entered.triggered_us, entered.updated_us) == (desk.time_us, desk.time_us)
+
+
 def test_somebody_elses_order_is_nobodys():
     desk = Desk(LEAVING)
     place = desk.command("buy 2 @ 101", account="ann")
