@@ -4,7 +4,9 @@ import pytest
 
 from matching.engine.commands import Replace
 from matching.engine.events import DepthChanged, OrderClosed, OrderPlaced, OrderRejected, Replaced
+from matching.engine.replacing import leaving_of
 from tests.unit.matching.engine.notation import (
+    ACCOUNTS,
     MARKET_ID,
     PLENTY_UNITS,
     Desk,
@@ -32,6 +34,14 @@ def refused(desk: Desk, text: str, *, available: int = PLENTY_UNITS) -> str | No
     desk.engine.undo()
     assert desk.engine.state_hash() == before
     return reasons[0] if reasons else None
+
+
+def leaving(desk: Desk, account_id: int, order_id: int) -> list[int] | None:
+    """Return the orders that end before one in an order's place is there."""
+    place = desk.command("sell 6 @ 105")
+    command = Replace(MARKET_ID, account_id, order_id, place, True, desk.time_us)
+    orders = leaving_of(desk.engine.market(MARKET_ID), command)
+    return None if orders is None else [order.order_id for order in orders]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,16 @@ def test_depth_is_told_once_for_each_level_that_differs_in_the_end():
     assert depth(other) == ["buy 100: 0", "buy 99: 3"]
 
 
+def test_whose_turn_comes_as_the_old_order_goes_enters_at_that_time():
+    desk = Desk("buy 5 @ 98; ann: buy 1 @ 97")
+    desk.place("waiter: sell 2 @ 90 stop 97 by opposite #w")
+
+    desk.apply(replacing(desk, "buy 4 @ 110 stop 105"))
+
+    entered = desk.engine.order(desk.names["w"][1])
+    assert (entered.triggered_us, entered.updated_us) == (desk.time_us, desk.time_us)
+
+
 def test_somebody_elses_order_is_nobodys():
     desk = Desk(LEAVING)
     place = desk.command("buy 2 @ 101", account="ann")
@@ -153,6 +173,15 @@ def test_somebody_elses_order_is_nobodys():
 
     assert refusals(desk.apply(command)) == ["order_not_open"]
     assert desk.book() == "buy 2 @ 100"
+
+
+def test_with_an_order_of_a_list_the_others_go():
+    desk = Desk("ann: buy 1 @ 97 #b")
+    desk.step("oco: sell 5 @ 110 #t | sell 5 @ 90 stop 95 #s")
+
+    assert leaving(desk, *desk.names["t"]) == [desk.names["t"][1], desk.names["s"][1]]
+    assert leaving(desk, *desk.names["b"]) == [desk.names["b"][1]]
+    assert leaving(desk, ACCOUNTS["ann"], desk.names["t"][1]) is None
 
 
 def test_in_a_market_that_is_not_there_neither_happens():

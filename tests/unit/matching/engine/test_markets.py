@@ -6,7 +6,14 @@ import pytest
 from matching.engine import EngineError
 from matching.engine.commands import ConfigureMarket, SetPhase
 from matching.engine.events import MarketChanged
-from tests.unit.matching.engine.notation import MARKET_ID, RULES, Desk, changed, refusals
+from tests.unit.matching.engine.notation import (
+    ACCOUNTS,
+    MARKET_ID,
+    RULES,
+    Desk,
+    changed,
+    refusals,
+)
 
 STOPPED = ("cancel_only", "halted", "pre_open", "closed")
 
@@ -224,3 +231,22 @@ def test_unknown_market():
     assert refusals(desk.apply(SetPhase(7, "halted", 1))) == ["market_not_found"]
     place = msgspec.structs.replace(desk.command("buy 1 @ 1"), market_id=7)
     assert refusals(desk.apply(place)) == ["market_not_found"]
+
+
+@pytest.mark.parametrize("market_id", [MARKET_ID, 2])
+def test_no_market_is_delisted_by_its_rules(market_id):
+    desk = Desk()
+    rules = msgspec.structs.replace(RULES, market_id=market_id)
+
+    assert refusals(desk.apply(ConfigureMarket(rules, "delisted", 5))) == ["phase_not_possible"]
+    assert [market.phase for market in desk.engine.markets()] == ["continuous"]
+
+
+def test_an_account_s_open_orders_are_counted_in_all_markets():
+    desk = Desk("ann: sell 1 @ 101; ann: sell 1 @ 110 stop 90; bob: sell 1 @ 102")
+    rules = msgspec.structs.replace(RULES, market_id=2)
+    desk.apply(ConfigureMarket(rules, "continuous", 5))
+    desk.apply(msgspec.structs.replace(desk.command("ann: buy 1 @ 99"), market_id=2))
+
+    assert desk.engine.count_of(ACCOUNTS["ann"]) == 3
+    assert desk.engine.count_of(ACCOUNTS["taker"]) == 0

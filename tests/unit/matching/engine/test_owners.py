@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.matching.engine.notation import OWNERS, Desk, end, trades
+from matching.engine.events import Prevented
+from tests.unit.matching.engine.notation import OWNERS, Desk, end, released, trades
 
 UNKNOWN = 0
 
@@ -60,3 +61,25 @@ def test_orders_beyond_a_lowered_limit_stay_and_may_be_amended():
 
     assert end(desk.amend(2, price=105)) == "new"
     assert desk.book() == "sell 1 @ 101; sell 1 @ 103; sell 1 @ 105"
+
+
+@pytest.mark.parametrize(
+    ("order", "held", "told"),
+    [
+        ("buy 3 market self transfer", 2 * 98 * 5 + 99 * 5, 2 * 98 * 5),
+        # It holds nothing for what is not traded.
+        ("buy 3 market self decrement", 99 * 5, 0),
+    ],
+)
+def test_what_a_market_order_to_buy_loses_is_given_back_as_it_is_lost(order, held, told):
+    desk = Desk()
+    desk.place("sibling: sell 2 @ 98 self transfer")
+    desk.place("ann: sell 1 @ 99")
+
+    placed, *events = desk.place(order)
+
+    assert placed.hold_units == held
+    prevented = [e for e in events if isinstance(e, Prevented)]
+    assert [e.taker_released_units for e in prevented] == [told]
+    assert trades(events) == ["1 @ 99"]
+    assert sum(released(events)) == 0

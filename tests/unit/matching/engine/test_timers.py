@@ -1,4 +1,4 @@
-"""Dead-man's switches in the engine: what is due when, kept, taken back and fingerprinted."""
+"""What is due by the clock: orders that end, and switches (kept, taken back and fingerprinted)."""
 
 import random
 
@@ -7,6 +7,7 @@ import pytest
 from matching.engine import Engine
 from matching.engine.commands import FireSwitch, SetSwitch
 from matching.engine.events import SwitchSet
+from matching.engine.timers import Expiries
 
 ANN, BOB, KEY, OTHER = 11, 12, 7, 8
 
@@ -21,6 +22,20 @@ def _fire(engine: Engine, due_us: int, account_id: int = ANN, key_id: int = KEY)
 
 def _held(engine: Engine) -> list[tuple[int, int, int]]:
     return list(engine.switches)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_orders_that_end_by_now_are_counted_as_far_as_one_cares(seed: int):
+    rng = random.Random(seed)
+    expiries, dues = Expiries(), [rng.randrange(30) for _ in range(40)]
+    for order_id, due_us in enumerate(dues, 1_000):
+        expiries.add(order_id, due_us)
+
+    for time_us in range(-1, 31):
+        due_count = sum(due_us <= time_us for due_us in dues)
+        for at_most in (0, 1, 7, 40, 100):
+            assert expiries.count_due(time_us, at_most=at_most) == min(due_count, at_most)
+    assert Expiries().count_due(30, at_most=1) == 0
 
 
 def test_switches_come_in_the_order_in_which_they_are_due():
