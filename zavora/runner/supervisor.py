@@ -59,6 +59,17 @@ class StartFailed(Exception):
     """The exchange cannot start; the message says why, with the last words of who failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChildState:
+    """How a supervised process is: ``pid`` is None while it does not run."""
+
+    name: str
+    pid: int | None
+    is_held: bool
+    exits: int
+    exit_code: int | None
+
+
 @dataclass(slots=True)
 class Child:
     """A supervised process: what it is, and how it has been doing."""
@@ -175,6 +186,37 @@ class Supervisor:
         while not self._stop_is_requested():
             self.tick(timeout_s=TICK_MAX_S)
 
+    def watch(self, descriptor: int, notice: Callable[[], None]) -> None:
+        """Call ``notice`` from the loop whenever there is something to read."""
+        self._selector.register(descriptor, selectors.EVENT_READ, notice)
+
+    def hold(self, name: str, signal_number: signal.Signals | None = None) -> None:
+        """End a process, by its own stop signal or another, and keep it down until ``release``."""
+        child = self._children[name]
+        child.restarts, child.due_at = False, None
+        if child.identity is not None:
+            signal_process(child.identity, signal_number or child.spec.stop_signal)
+
+    def release(self, name: str) -> None:
+        """Start a process again that was held, and restart it from then on."""
+        child = self._children[name]
+        child.restarts, child.pause_s = True, RESTART_PAUSE_MIN_S
+        if not child.is_running:
+            child.due_at = time.monotonic()
+
+    def states(self) -> list[ChildState]:
+        """Return how each process is, in the order of starting."""
+        return [
+            ChildState(
+                name=child.spec.name,
+                pid=child.process.pid if child.process else None,
+                is_held=not child.restarts,
+                exits=child.exits,
+                exit_code=child.exit_code,
+            )
+            for child in self._children.values()
+        ]
+
     def tick(self, *, timeout_s: float) -> None:
         """Pass on output, notice who ended, start who is due; wait ``timeout_s`` at most."""
         due = [c.due_at for c in self._children.values() if c.due_at is not None]
@@ -183,8 +225,10 @@ class Supervisor:
         for key, _ in self._selector.select(timeout_s):
             if key.data is None:
                 _drain(self._wakeup_read)
-            else:
+            elif isinstance(key.data, Child):
                 self._pass_on(key.data)
+            else:
+                key.data()
         for child in list(self._children.values()):
             self._notice_exit(child)
             if child.due_at is not None and child.due_at <= time.monotonic():
