@@ -15,7 +15,7 @@ def make_roles(*, superuser_url: str, owner_url: str, run_url: str) -> None:
     owner, run = (conninfo_to_dict(url) for url in (owner_url, run_url))
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         for one in (owner, run):
-            found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [one["user"]])
+            found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [one["user"]])
             verb = "ALTER" if found.fetchone() else "CREATE"
             connection.execute(
                 sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(
@@ -23,7 +23,7 @@ def make_roles(*, superuser_url: str, owner_url: str, run_url: str) -> None:
                 )
             )
         database = str(owner["dbname"])
-        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [database])
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])
         if not found.fetchone():
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(
