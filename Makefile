@@ -111,7 +111,7 @@ lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, f
 	$(BIN)/ruff format --check .
 	$(BIN)/vulture
 	$(BIN)/python scripts/count_spellings.py --check
-	$(BIN)/mypy $(PACKAGES) manage.py $(BENCHMARKS)
+	$(BIN)/mypy $(PACKAGES) deploy manage.py $(BENCHMARKS)
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/npm.py run check
 	$(BIN)/python scripts/api_types.py --check

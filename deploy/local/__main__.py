@@ -8,7 +8,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from deploy.local import state
 from deploy.local.cluster import Cluster, ClusterError
@@ -138,7 +139,8 @@ def on(arguments: argparse.Namespace) -> int:
     return subprocess.run([*enter, *arguments.words]).returncode
 
 
-COMMANDS: Final = {
+Option = tuple[str, dict[str, Any]]
+COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], tuple[Option, ...]]]] = {
     **{one.__name__: (one, ()) for one in (up, down, reset, leader, env)},
     "status": (status, (("--json", {"action": "store_true"}),)),
     "kill": (kill, (("name", {}), ("signal", {"nargs": "?", "default": "KILL"}))),

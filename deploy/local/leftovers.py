@@ -27,7 +27,7 @@ from zavora.runner.processes import (
 
 # Programs that write over their environment, and stay in their own folder.
 _BY_FOLDER: Final = frozenset({"postgres", "nginx"})
-_GRACE_S: Final = 10.0
+_GRACE_S: Final = 5.0
 
 
 def postmaster(home: Home, host: str) -> ProcessIdentity | None:
@@ -66,18 +66,36 @@ def end_leftovers(home: Home) -> list[str]:
 
     Hold the home's lock. Returns the names of what still ran, and ``others`` for those without.
     """
-    ended = ProcessRecord(home.processes_file).end_leftovers()
-    servers = [one for host in HOSTS if (one := postmaster(home, host))]
-    if servers:
-        ended.append("postgres")
-        end_processes(servers, stop_signal=signal.SIGINT, grace_s=_GRACE_S)
-    others = [one for one in find_strays(home) if is_alive(one)]
-    if others:
-        ended.append("others")
-        end_processes(others, stop_signal=signal.SIGTERM, grace_s=_GRACE_S)
+    recorded = _recorded(home)
+    names = {one: name for name, one in recorded.items() if is_alive(one)}
+    found = {*names, *find_strays(home)}
+    servers = {one for host in HOSTS if (one := postmaster(home, host))}
+    # All at once: each has been told by the kernel already, and some wait for others in vain.
+    end_processes(
+        [one for one in found if not _is_postgres(one)],
+        stop_signal=signal.SIGTERM,
+        grace_s=_GRACE_S,
+    )
+    end_processes(servers, stop_signal=signal.SIGINT, grace_s=_GRACE_S)
+    end_processes(find_strays(home), stop_signal=signal.SIGKILL, grace_s=0.0)
+    ProcessRecord(home.processes_file).clear()
     if cluster_id := read_json(identity_file(home)).get("id"):
         remove_link(cluster_id)
-    return ended
+    return sorted(names.values()) + (["others"] if found - names.keys() else [])
+
+
+def _recorded(home: Home) -> dict[str, ProcessIdentity]:
+    entries = read_json(home.processes_file)
+    return {
+        name: ProcessIdentity(entry["pid"], entry["started"]) for name, entry in entries.items()
+    }
+
+
+def _is_postgres(identity: ProcessIdentity) -> bool:
+    try:
+        return psutil.Process(identity.pid).name() == "postgres"
+    except psutil.Error:
+        return False
 
 
 def remove_traces(home: Home) -> None:

@@ -81,7 +81,9 @@ class Home:
             if not self.path.is_dir():
                 raise HomeError(f"{self.variable}={self.path} is not a folder")
             if {entry.name for entry in self.path.iterdir()} - strangers:
-                raise HomeError(f"{self.variable}={self.path} holds other things; name an empty folder")
+                raise HomeError(
+                    f"{self.variable}={self.path} holds other things; name an empty folder"
+                )
         try:
             for folder in (self.path, self.run, self.logs, self.path / "secrets"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

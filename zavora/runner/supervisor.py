@@ -7,19 +7,18 @@ no library does this for us: docs/adr/0002-supervisor.md.
 import contextlib
 import functools
 import logging
-import logging.handlers
 import os
 import re
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
 
 from zavora.runner.home import Home
+from zavora.runner.logs import file_log, prefixed
 from zavora.runner.processes import (
     ProcessIdentity,
     ProcessRecord,
@@ -43,8 +42,6 @@ KILL_WAIT_S = 1.0
 TICK_MAX_S = 0.5
 READ_BYTES_MAX = 65_536
 LINE_BYTES_MAX = 16_384
-LOG_FILE_BYTES_MAX = 10_000_000
-LOG_FILES_MAX = 2
 TAIL_LINES_MAX = 15
 # Which lines a person sees without asking for all of them.
 WORTH_SHOWING = re.compile(r"warning|error|critical|fatal|panic|traceback|starting again", re.I)
@@ -146,7 +143,7 @@ class Supervisor:
         child = Child(
             spec=spec,
             colour=COLOURS[len(self._children) % len(COLOURS)],
-            log=_file_log(self._home, spec.name),
+            log=file_log(self._home, spec.name),
             restarts=restarts,
         )
         self._children[spec.name] = child
@@ -365,13 +362,6 @@ class Supervisor:
         return bool(self._signals_seen)
 
 
-def prefixed(name: str, colour: str, line: str) -> str:
-    """Return a log line that says whose it is, coloured on a terminal."""
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        return f"\x1b[{colour}m{name:>12} |\x1b[0m {line}"
-    return f"{name:>12} | {line}"
-
-
 def _is_ready(child: Child) -> bool:
     if child.process is None or child.spec.is_ready is None:
         return False
@@ -388,19 +378,3 @@ def _drain(descriptor: int) -> None:
             pass
     except BlockingIOError:
         pass
-
-
-def _file_log(home: Home, name: str) -> logging.Logger:
-    log = logging.getLogger(f"zavora.supervised.{name}")
-    log.propagate = False
-    log.setLevel(logging.INFO)
-    if not log.handlers:
-        log.addHandler(
-            logging.handlers.RotatingFileHandler(
-                home.logs / f"{name}.log",
-                maxBytes=LOG_FILE_BYTES_MAX,
-                backupCount=LOG_FILES_MAX - 1,
-                delay=True,
-            )
-        )
-    return log
