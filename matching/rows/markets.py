@@ -17,7 +17,13 @@ _STATE: Final = MarketState._meta.db_table
 
 MARKETS: Final = (
     f"SELECT id, symbol, shard_id, base_id, quote_id, {', '.join(RULES)} FROM {_MARKET}"
-    f" WHERE shard_id = %s AND id IN (SELECT market_id FROM {_STATE}) ORDER BY id"
+    f" WHERE shard_id = %s AND handover_id IS NULL AND id IN (SELECT market_id FROM {_STATE})"
+    " ORDER BY id"
+)
+# One that another shard let go to this one by that handover, and that nobody has adopted yet.
+HANDED_MARKET: Final = (
+    f"SELECT id, symbol, shard_id, base_id, quote_id, {', '.join(RULES)} FROM {_MARKET}"
+    " WHERE shard_id = %s AND handover_id = %s"
 )
 STATES: Final = (
     "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text,"
