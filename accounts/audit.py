@@ -60,6 +60,7 @@ ACTS: Final = (
     "limit.set",
     "market.change",
     "market.create",
+    "market.move",
     "market.phase",
     "member.accept",
     "member.decline",

@@ -143,7 +143,7 @@ class Gateway:
         ends = time.monotonic() + _WAIT_MS.value / 1000
         refused = 1  # in a row, by the shard asked last
         while True:
-            shard_id = await self._where_settled(market_of(command))
+            shard_id = await self.arrived(market_of(command))
             if shard_id == asked and refused == REFUSED_MAX:
                 return wire.Reply("wrong_shard", "the market is not matched now", "wrong_shard")
             refused = refused + 1 if shard_id == asked else 1
@@ -160,15 +160,18 @@ class Gateway:
         """
         try:
             moved = await self._moves.get(None, wait_s=_WAIT_MS.value / 1000)
-            await asyncio.gather(*map(self._where_settled, moved.market_ids))
+            await asyncio.gather(*map(self.arrived, moved.market_ids))
         except (TimeoutError, EngineUnavailable):
             raise OutcomeUnknown(
                 "it took effect, but it is not known in markets that are being moved"
             ) from None
         return moved
 
-    async def _where_settled(self, market_id: int) -> int:
-        """Return a market's shard once it has arrived there, as the tables have it from now on."""
+    async def arrived(self, market_id: int) -> int:
+        """Return a market's shard once it has arrived there, as the tables have it from now on.
+
+        Raises EngineUnavailable where it takes too long.
+        """
         try:
             route = await self._routes.get(market_id, wait_s=_WAIT_MS.value / 1000)
         except TimeoutError:

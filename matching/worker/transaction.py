@@ -185,7 +185,7 @@ def write(
             counts=counts,
         )
         settled = _write_markets(cursor, context, decision, balances, lists, counts)
-        _write_handovers(cursor, context, decision, settled, counts)
+        _write_released(cursor, context, decision, settled, counts)
         advanced = lease.advance(
             connection,
             shard_id=context.shard_id,
@@ -301,8 +301,12 @@ def _write_markets(
     counts: RowCounts,
 ) -> Settled:
     """Write changed rules, counters and the events of all markets touched."""
+    command = decision.alone
+    if isinstance(command, AdoptMarket) and command.market_id in decision.new_terms:
+        handed = context.handed[command.handover_id]
+        write_adopted(cursor.connection, handed, context.shard_id, counts)
     for terms in decision.new_terms.values():
-        write_market(cursor, terms, decision.time_text)
+        write_market(cursor.connection, terms, decision.time_text, counts)
     by_key = {(balance.account_id, balance.asset_id): balance for balance in balances}
     events: list[tuple[int, bytes]] = []
     sequences: dict[int, int] = {}
@@ -337,14 +341,14 @@ def _write_markets(
     return Settled(events, sequences)
 
 
-def _write_handovers(
+def _write_released(
     cursor: "psycopg.Cursor[Any]",
     context: ShardContext,
     decision: Decision,
     settled: Settled,
     counts: RowCounts,
 ) -> None:
-    """Write whose a market is that was let go, or adopted."""
+    """Write what became of a market that is let go, and whose it is to be."""
     command = decision.alone
     if isinstance(command, ReleaseMarket):
         for market_id, released in decision.outcome.released.items():
@@ -361,6 +365,3 @@ def _write_handovers(
                 time_text=decision.time_text,
                 counts=counts,
             )
-    elif isinstance(command, AdoptMarket) and command.market_id in decision.new_terms:
-        handed = context.handed[command.handover_id]
-        write_adopted(cursor.connection, handed, context.shard_id, counts)

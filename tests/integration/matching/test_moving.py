@@ -1,14 +1,12 @@
 """A market goes from one shard to another: nothing is lost, nothing doubled, and both can tell."""
 
 import itertools
-from typing import Any
 
 import pytest
 
 from accounts.models import Account
-from matching.commands.cancel import CancelOrder
 from matching.commands.move import AdoptMarket, ReleaseMarket
-from matching.models import Command, Handover, Market, Order, Trade
+from matching.models import Handover, Market
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from matching.worker.verified import Verified
