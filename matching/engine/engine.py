@@ -315,7 +315,7 @@ class Engine:
         market = self._markets.get(command.market_id)
         if market is None:
             return [checks.NO_MARKET]
-        released = MarketReleased(market, state_hash([market]))
+        released = MarketReleased(market, list(market.open_orders()), state_hash([market]))
         self._log.puts.append((self._put_market, command.market_id, market))
         self._lose_market(command.market_id, market.indexed())
         return [released]

@@ -235,9 +235,13 @@ class MarketChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketReleased(msgspec.Struct, frozen=True):
-    """A market was let go: nothing changes it any more. ``state_hash``: of it alone."""
+    """A market was let go with its open orders: nothing changes them any more.
+
+    ``state_hash``: of it alone.
+    """
 
     market: "Market"
+    orders: list[Order]
     state_hash: str
 
 

@@ -86,14 +86,13 @@ def write_handover(
 
     Raises InvariantBroken with ``counts`` where it is not that shard's, or the other one is none.
     """
-    market = released.market
-    orders = list(market.open_orders())
-    parts = [_Head(market.snapshot(), terms, switches), *in_parts(orders)]
+    head = _Head(released.market.snapshot(), terms, switches)
+    parts = [head, *in_parts(released.orders)]
     cursor.execute(
         _ADD,
         (
             *(handover_id, terms.market_id, terms.shard_id, to_shard, journal_sequence),
-            *(event_sequence, last_id, released.state_hash, FORMAT, len(orders)),
+            *(event_sequence, last_id, released.state_hash, FORMAT, len(released.orders)),
             [packed(part) for part in parts],
             time_text,
         ),

@@ -80,14 +80,14 @@ class ShardMemory:
             if not context.handed:
                 self.calendar.follow(terms, decision.time_us)
         context.event_sequences.update(committed.settled.event_sequences)
+        context.journal_sequence += len(decision.journal_rows)
+        context.last_batch_us = decision.time_us
+        context.messages.take_over(decision.messages)
         for market_id in decision.outcome.released:
             self._forget(market_id)
         for handed in context.handed.values():
             self._take(handed)
         context.handed.clear()
-        context.journal_sequence += len(decision.journal_rows)
-        context.last_batch_us = decision.time_us
-        context.messages.take_over(decision.messages)
         self.position = msgspec.structs.replace(
             self.position,
             journal_sequence=context.journal_sequence,

@@ -1,24 +1,44 @@
 """A market goes from one shard to another: nothing is lost, nothing doubled, and both can tell."""
 
 import itertools
+from typing import Any
 
+import msgspec
+import psycopg
 import pytest
+from django.db import connection
+from django.db.models import F
 
 from accounts.models import Account
+from matching.commands.configure import configure_command
 from matching.commands.move import AdoptMarket, ReleaseMarket
-from matching.models import Handover, Market
+from matching.commands.switch import SetTimer
+from matching.engine import EngineError
+from matching.markets.selectors import get_market_terms
+from matching.models import Checkpoint, Handover, Market, Order, PreventedMatch, Shard, Switch
+from matching.wire import decode_event
+from matching.worker.checkpoints import LATEST, make_checkpoint
 from matching.worker.connection import connect
+from matching.worker.lease import LeaseLost
 from matching.worker.replay import verify_shard
 from matching.worker.verified import Verified
+from tests.actors import SYSTEM
+from tests.integration.matching.checkpoint_setup import LATER_US, settle_every_kind
+from tests.integration.matching.conditions_setup import asking, buys, sells
 from tests.integration.matching.worker_setup import (
+    Clock,
     DrivenWorker,
     assert_sound,
     driven_worker,
+    expire_lease,
+    journal,
     make_account,
     make_market,
+    now_us,
     place,
     rebuilt_hash,
 )
+from zavora.foundation.times import moment_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,7 +63,8 @@ def assert_followed(*workers: DrivenWorker) -> None:
 
 
 def release(worker: DrivenWorker, market: Market, to_shard: int) -> int:
-    """Let a market go; return the handover's id."""
+    """Let a market go, to a shard that a worker ran for; return the handover's id."""
+    Shard.objects.get_or_create(pk=to_shard)
     handover_id = next(_handovers)
     (reply,) = worker.settle(ReleaseMarket(market.pk, to_shard, handover_id, "system:test"))
     assert reply.code == "", reply
@@ -115,7 +136,306 @@ def test_ids_go_on_growing_and_events_have_no_gap(
 
 
 def _sequences(events: list[tuple[int, bytes]], market_id: int) -> list[tuple[int, int]]:
-    from matching.wire import decode_event
-
     decoded = [decode_event(body) for of, body in events if of == market_id]
     return [(e.prev_sequence, e.sequence) for e in decoded if e.sequence > e.prev_sequence]
+
+
+# --- what else there is of a market ---------------------------------------------------------------
+
+
+def test_everything_that_is_remembered_of_a_market_goes_with_it(
+    worker: DrivenWorker, market: Market, ann: Account, bob: Account
+) -> None:
+    """Stops, trails, icebergs, lists, expiries, protections: as the worker goes on with them."""
+    later_us = now_us() + LATER_US
+    settle_every_kind(worker, market, ann, bob, later_us)
+    with driven_worker(1) as other:
+        move(market, worker, other)
+        assert_followed(worker, other)
+        # Stops fire, a trail moves, slices and times run out, owners meet themselves.
+        other.settle(buys(bob, market, "9.00", "0.3"), sells(bob, market, "9.00", "1.5"))
+        other.settle(asking(buys(bob, market, "12.00", "0.5"), self_trade="decrement"))
+        move(market, other, worker)
+        worker.settle(sells(bob, market, "7.50", "0.3"), buys(bob, market, "9.50", "0.2"))
+        assert_followed(worker, other)
+    assert PreventedMatch.objects.exists()
+
+
+def test_checkpoints_of_before_and_after_lead_to_the_same(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    worker.settle(place(ann, market, "buy", "10.00", "1"))
+    make_checkpoint(0)
+    with driven_worker(1) as other:
+        handover_id = release(worker, market, 1)
+        for shard_id in (0, 1):  # while it is nobody's
+            make_checkpoint(shard_id)
+            assert verified(shard_id).differences == []
+        other.settle(AdoptMarket(market.pk, handover_id))
+        other.settle(place(ann, market, "buy", "11.00", "1"))
+        make_checkpoint(1)
+        other.settle(place(ann, market, "buy", "12.00", "1"))
+        for shard_id, passed in ((0, 2), (1, 2)):
+            assert verified(shard_id).passed == passed
+            assert verified(shard_id, LATEST).differences == []
+        first = Checkpoint.objects.filter(shard_id=0).order_by("pk")[0]
+        assert verified(0, first.pk).differences == []
+        assert_followed(worker, other)
+
+
+def test_what_was_sent_counts_where_the_market_is(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    """Also for a worker that takes over in the same window."""
+    terms = get_market_terms("BTC/USD")
+    rules = msgspec.structs.replace(terms.rules, max_messages=3)
+    worker.settle(
+        configure_command(
+            by=SYSTEM, terms=msgspec.structs.replace(terms, rules=rules), is_change=True
+        )
+    )
+    clock = Clock()
+    clock.time_us -= clock.time_us % 10_000_000 - 20_000_000  # a window begins
+    worker.leave()
+    with driven_worker(0, clock_us=clock) as one, driven_worker(1, clock_us=clock) as other:
+        one.settle(place(ann, market, "buy", "1.00", "1"), place(ann, market, "buy", "1.00", "1"))
+        move(market, one, other)
+        with_room, too_many = other.settle(
+            place(ann, market, "buy", "1.00", "1"), place(ann, market, "buy", "1.00", "1")
+        )
+        assert (with_room.code, too_many.reason) == ("", "too_many_messages")
+        other.leave()
+        with driven_worker(1, clock_us=clock) as successor:
+            (reply,) = successor.settle(place(ann, market, "buy", "1.00", "1"))
+            assert reply.reason == "too_many_messages"
+
+
+# --- switches -------------------------------------------------------------------------------------
+
+
+def switches(shard_id: int) -> list[tuple[int, int]]:
+    rows = Switch.objects.filter(shard_id=shard_id).order_by("pk")
+    return [(row.account_id, row.key_id) for row in rows]
+
+
+def test_switches_go_with_the_last_market_to_a_shard_that_had_none(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    worker.settle(SetTimer(ann.pk, 7, 60_000), place(ann, market, "buy", "10.00", "1"))
+    due = Switch.objects.get().due_at
+    with driven_worker(1) as other:
+        move(market, worker, other)
+        assert switches(0) == []
+        assert switches(1) == [(ann.pk, 7)]
+        assert Switch.objects.get().due_at == due
+        move(market, other, worker)
+        assert (switches(0), switches(1)) == ([(ann.pk, 7)], [])
+        assert_followed(worker, other)
+
+
+def test_a_shard_that_has_markets_keeps_to_what_it_was_told(
+    worker: DrivenWorker, market: Market, other_market: Market, ann: Account, bob: Account
+) -> None:
+    """It is told of every switch, as the former shard was: what it does not know was called off."""
+    worker.settle(SetTimer(ann.pk, 7, 60_000), SetTimer(bob.pk, 0, 60_000))
+    with driven_worker(1) as other:
+        other.settle(SetTimer(bob.pk, 0, 90_000))
+        due = Switch.objects.get(shard_id=1).due_at
+        move(market, worker, other)
+        assert switches(1) == [(bob.pk, 0)]
+        assert Switch.objects.get(shard_id=1).due_at == due
+        assert_followed(worker, other)
+
+
+# --- commands that come beside --------------------------------------------------------------------
+
+
+def test_what_is_settled_together_with_a_move_is_settled_before_or_after_it(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    Shard.objects.create(pk=1)
+    gone = ReleaseMarket(market.pk, 1, next(_handovers))
+    before, moved, after = worker.settle(
+        place(ann, market, "buy", "10.00", "1"), gone, place(ann, market, "buy", "10.00", "1")
+    )
+    assert (before.code, moved.code, after.code) == ("", "", "wrong_shard")
+    assert Handover.objects.get().open_orders == 1
+    assert worker.settlement.kinds[-3:] == ["Committed"] * 3
+
+
+def test_rules_of_a_market_that_went_do_not_make_it_anew(
+    worker: DrivenWorker, market: Market
+) -> None:
+    """Also where who asks is of the version before, which does not say that it is there."""
+    terms = get_market_terms("BTC/USD")
+    with driven_worker(1) as other:
+        handover_id = release(worker, market, 1)
+        for is_change, code in ((True, "wrong_shard"), (False, "internal_error")):
+            change = configure_command(by=SYSTEM, terms=terms, is_change=is_change)
+            for each in (worker, other):
+                (reply,) = each.settle(change)
+                assert reply.code == code
+        other.settle(AdoptMarket(market.pk, handover_id))
+        (reply,) = worker.settle(configure_command(by=SYSTEM, terms=terms))
+        assert reply.code == "internal_error"
+        assert_followed(worker, other)
+    assert Market.objects.get(pk=market.pk).shard_id == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (lambda market: ReleaseMarket(market.pk, 0, 1), "validation_error"),
+        (lambda market: ReleaseMarket(market.pk + 999, 1, 1), "wrong_shard"),
+        (lambda market: ReleaseMarket(market.pk, 9, 1), "void"),  # nobody made that shard
+        (lambda market: AdoptMarket(market.pk, 1), "wrong_shard"),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(
+    worker: DrivenWorker, market: Market, command: Any, reason: str
+) -> None:
+    before = worker.state_hash()
+    (reply,) = worker.settle(command(market))
+    assert reply.reason == reason
+    assert worker.state_hash() == before == rebuilt_hash()
+    assert not Handover.objects.exists()
+    assert verified(0).differences == []
+
+
+def test_a_market_is_adopted_once(worker: DrivenWorker, market: Market) -> None:
+    with driven_worker(1) as other:
+        handover_id = release(worker, market, 1)
+        first, second = other.settle(
+            AdoptMarket(market.pk, handover_id), AdoptMarket(market.pk, handover_id)
+        )
+        assert (first.code, second.code) == ("", "wrong_shard")
+        assert_followed(worker, other)
+
+
+def test_a_market_is_not_let_go_right_before_its_calendar_changes_it(
+    worker: DrivenWorker, market: Market
+) -> None:
+    terms = get_market_terms("BTC/USD")
+    ends = moment_of(now_us() + 5_000_000)
+    rules = msgspec.structs.replace(terms.rules, delists_at=ends)
+    worker.settle(
+        configure_command(
+            by=SYSTEM, terms=msgspec.structs.replace(terms, rules=rules), is_change=True
+        )
+    )
+    (reply,) = worker.settle(ReleaseMarket(market.pk, 1, 1))
+    assert (reply.code, reply.reason) == ("conflict", "conflict")
+
+
+# --- whatever ends in between ---------------------------------------------------------------------
+
+
+def test_a_worker_adopts_by_itself_what_nobody_asks_it_to(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    """Whoever moved it died, and so did the worker that it went to."""
+    worker.settle(place(ann, market, "buy", "10.00", "1"))
+    release(worker, market, 1)
+    with driven_worker(1) as successor:
+        assert not successor.memory.context.engine.has_market(market.pk)
+        successor.shard.adopt_waiting()
+        assert successor.memory.context.engine.has_market(market.pk)
+        assert_followed(worker, successor)
+    assert journal(1)[-1] == ("adopt", "applied", "")
+
+
+def test_a_release_in_doubt_happened_or_did_not(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    def lose(after_it: bool) -> Any:
+        def around(commit: Any, connection: Any) -> None:
+            worker.settlement.around_commit = None
+            if after_it:
+                commit()
+            connection.close()
+            raise psycopg.OperationalError("lost")
+
+        return around
+
+    with driven_worker(1) as other:
+        for after_it in (True, False):
+            worker.settlement.around_commit = lose(after_it)
+            handover_id = release(worker, market, 1)
+            assert "InDoubt" in worker.settlement.kinds
+            assert Market.objects.get(pk=market.pk).handover_id == handover_id
+            assert not worker.memory.context.engine.has_market(market.pk)
+            other.shard.adopt_waiting()
+            if not other.memory.context.engine.has_market(market.pk):
+                other.settle(AdoptMarket(market.pk, handover_id))
+            other.settlement.around_commit = None
+            assert_followed(worker, other)
+            move(market, other, worker)
+    assert Handover.objects.count() == 4
+
+
+def test_an_adoption_that_fails_is_taken_back_whole(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    worker.settle(place(ann, market, "buy", "10.00", "1"))
+    with driven_worker(1) as other:
+        handover_id = release(worker, market, 1)
+        before = other.state_hash()
+
+        def fail(write: Any, connection: Any) -> Any:
+            write()
+            other.settlement.around_write = None
+            raise psycopg.errors.SerializationFailure("not now")
+
+        other.settlement.around_write = fail
+        (reply,) = other.settle(AdoptMarket(market.pk, handover_id))
+        assert reply.code == ""
+        assert other.state_hash() != before
+        assert_followed(worker, other)
+
+
+def test_a_market_that_is_not_what_was_let_go_is_not_adopted(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    """The control: a wrong move is noticed. It is told of, and goes on once it is put right."""
+    worker.settle(place(ann, market, "buy", "10.00", "1"))
+    release(worker, market, 1)
+    orders = Order.objects.filter(market=market)
+    orders.update(priority=F("priority") + 1)
+    with driven_worker(1) as other:
+        other.shard.adopt_waiting()
+        assert list(other.memory.context.set_aside.values()) == ["BTC/USD"]
+        assert journal(1)[-1][:2] == ("adopt", "void")
+        orders.update(priority=F("priority") - 1)
+        (reply,) = other.settle(AdoptMarket(market.pk, Handover.objects.get().pk))
+        assert reply.code == ""
+        assert other.memory.context.set_aside == {}
+        assert_followed(worker, other)
+
+
+def test_a_handover_that_was_tampered_with_is_found_in_both_journals(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    worker.settle(place(ann, market, "buy", "10.00", "1"))
+    with driven_worker(1) as other:
+        move(market, worker, other)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE matching_handover DISABLE TRIGGER ALL")
+            cursor.execute("UPDATE matching_handover SET state_hash = repeat('0', 64)")
+            cursor.execute("ALTER TABLE matching_handover ENABLE TRIGGER ALL")
+        assert any("handover" in one for one in verified(0).differences)
+        with pytest.raises(EngineError, match="not what was let go"):
+            verified(1)
+
+
+def test_two_adoptions_of_one_market_would_be_two_writers(
+    worker: DrivenWorker, market: Market, ann: Account
+) -> None:
+    """The control: a worker that was replaced cannot adopt, and its successor has."""
+    release(worker, market, 1)
+    with driven_worker(1) as former:
+        expire_lease(1)
+        with driven_worker(1) as successor:
+            successor.shard.adopt_waiting()
+            with pytest.raises(LeaseLost):
+                former.settle(AdoptMarket(market.pk, Handover.objects.get().pk))
+            assert_followed(worker, successor)

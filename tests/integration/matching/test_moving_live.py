@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from accounts.access.actor import Actor
-from accounts.models import Account, AuditRecord
+from accounts.models import AuditRecord
 from matching.commands.cancel import CancelOrder
 from matching.gateway.client import Gateway, open_gateway, submit_sync
-from matching.models import Command, Handover, Market, Order, Shard, Switch
+from matching.models import Command, Handover, Market, Order, Shard
 from matching.moving import move_market
 from tests.actors import SYSTEM
 from tests.integration.matching.test_moving import verified
 from tests.integration.matching.worker_setup import (
     assert_sound,
-    expire_lease,
     make_account,
     make_market,
     place,
@@ -31,7 +30,6 @@ from zavora.foundation.errors import (
     EngineUnavailable,
     Forbidden,
     MarketNotFound,
-    OutcomeUnknown,
     ValidationFailed,
 )
 
@@ -114,7 +112,9 @@ def test_a_market_that_does_not_trade_is_moved_as_it_is(workers: None, phase: st
     assert_all_sound()
 
 
-async def _trade(gateway: Gateway, account: int, market: Market, ends: Any, told: list[Any]) -> None:
+async def _trade(
+    gateway: Gateway, account: int, market: Market, ends: Any, told: list[Any]
+) -> None:
     """Place and cancel, one after the other, and note each answer."""
     for number in itertools.count():
         if ends.is_set():
