@@ -9,12 +9,12 @@ from django.db import connection
 from redis.exceptions import RedisError
 
 from accounts.access.actor import Actor, Permission
+from accounts.audit import on_record
 from accounts.redis_client import get_redis
 from matching.commands.move import AdoptMarket, ReleaseMarket
 from matching.gateway.client import open_gateway
 from matching.markets.selectors import Place, get_place, has_shard
 from matching.models import Handover
-from matching.services import on_record
 from matching.wire import heartbeat_name
 from zavora.foundation.errors import (
     Conflict,

@@ -4,8 +4,7 @@ The row is written by the worker in the commit of the command; what is returned 
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from django.db.models.functions import Replace
 from accounts import services as account_services
 from accounts.access.actor import Actor, Permission
 from accounts.access.rights import require_over_owner
-from accounts.audit import note_act
+from accounts.audit import on_record
 from accounts.money.postings import get_asset
 from accounts.people.selectors import get_account
 from matching.commands.base import WireCommand
@@ -37,7 +36,7 @@ from matching.markets.terms import (
     MarketTerms,
 )
 from matching.models import Market
-from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
+from zavora.foundation.errors import Conflict, ValidationFailed, ZavoraError
 from zavora.foundation.times import now_us
 
 # What makes a market that very market.
@@ -272,25 +271,6 @@ def _submit(
     """
     with on_record(by, act, f"market:{subject}", **details) as by:
         gateway.submit_sync(command, shard_id=shard_id, request_id=by.request_id)
-
-
-@contextmanager
-def on_record(by: Actor, act: str, about: str, **details: object) -> Iterator[Actor]:
-    """Have on record that something is asked before it is; yield who asks, with a request's id.
-
-    What came of it is recorded as well where an answer came; without one the journal tells.
-    """
-    by = msgspec.structs.replace(by, request_id=_request_id(by))
-    note_act(by, act, about, outcome="asked", **details)
-    try:
-        yield by
-    except OutcomeUnknown:
-        note_act(by, act, about, outcome="unanswered")
-        raise
-    except ZavoraError as error:
-        note_act(by, act, about, outcome=f"refused: {error.code}")
-        raise
-    note_act(by, act, about, outcome="done")
 
 
 def _request_id(by: Actor) -> str:

@@ -94,10 +94,10 @@ class Follower:
                 await socket.send(json.dumps(request))
             async for text in socket:
                 message = json.loads(text)
-                if message.get("channel") == "orderbook":
-                    self.books.append(message)
-                elif message.get("channel") == "trades":
-                    self.trades += [int(trade["id"]) for trade in message["trades"]]
+                if message.get("method") == "orderbook":
+                    self.books.append(message["params"]["data"])
+                elif message.get("method") == "trades":
+                    self.trades.append(int(message["params"]["data"]["id"]))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_a_market_that_is_moved_under_load_loses_nothing(
     draw = random.Random(SEED)
     tokens = make_accounts(exchange)
     accounts = list(tokens)
-    queue = _queue_up(exchange, tokens)
+    queue = _queue_up(exchange)
     answered: list[float] = []
 
     def traders(shared: Shared) -> list[Trader]:
@@ -143,7 +143,7 @@ def test_a_market_that_is_moved_under_load_loses_nothing(
             notes = load.shared.notes
             assert load.shared.unexpected == []
             assert notes.answers.keys() <= {"200", "400", "404", "409", "422"}, notes.answers
-            assert _taken(exchange, tokens[accounts[0]]) == queue
+            assert _taken(exchange) == queue
             book = _checked_events(exchange)
             wait_until(
                 lambda: follower.books[-1]["sequence"] >= book,
@@ -180,30 +180,39 @@ def _wait_for_answers(answered: list[float]) -> None:
     wait_until(lambda: len(answered) >= enough, timeout_s=ANSWER_WAIT_S, what="answers")
 
 
-def _queue_up(exchange: Exchange, tokens: dict[str, str]) -> list[str]:
-    """Let orders queue at one price; return them in their order."""
+def _queue_up(exchange: Exchange) -> list[str]:
+    """Let orders of people who do nothing else queue at one price; return them in their order."""
     queue = []
-    for _, (account, token) in zip(range(QUEUED), tokens.items(), strict=False):
-        order = {
-            "market": MOVED.symbol,
-            "user_id": account,
-            "side": "Buy",
-            "order_type": "Limit",
-            "price": QUEUE_PRICE,
-            "quantity": "0.001",
-        }
-        queue.append(
-            Api(exchange, {"": token}).post("/api/v1/orders", order)["data"]["order"]["id"]
-        )
+    for number in range(QUEUED):
+        api, account = _newcomer(exchange, f"queue-{number}", asset="USD")
+        order = _order(account, "buy", "0.001")
+        queue.append(api.post("/api/v1/orders", order)["data"]["order"]["id"])
     return queue
 
 
-def _taken(exchange: Exchange, token: str) -> list[str]:
-    """Sell down to the queue by a newcomer; return in which order it was taken."""
-    newcomer = exchange.create_token("moves-newcomer@example.com", scopes="read,trade")
-    api = Api(exchange, {"": newcomer})
+def _newcomer(exchange: Exchange, name: str, *, asset: str) -> tuple[Api, str]:
+    """Return somebody with an account and money."""
+    token = exchange.create_token(f"moves-{name}@example.com", scopes="read,trade")
+    api = Api(exchange, {"": token})
     account = api.get("/api/v1/accounts")["data"][0]["id"]
-    api.post(f"/api/v1/accounts/{account}/deposit", {"asset": "BTC", "amount": "1000"})
+    api.post(f"/api/v1/accounts/{account}/deposit", {"asset": asset, "amount": "1000"})
+    return api, account
+
+
+def _order(account: str, side: str, quantity: str) -> dict[str, str]:
+    return {
+        "market": MOVED.symbol,
+        "user_id": account,
+        "side": side,
+        "order_type": "limit",
+        "price": QUEUE_PRICE,
+        "quantity": quantity,
+    }
+
+
+def _taken(exchange: Exchange) -> list[str]:
+    """Sell down to the queue; return in which order it was taken."""
+    api, account = _newcomer(exchange, "taker", asset="BTC")
     with psycopg.connect(exchange.database_url) as connection:
         (ahead,) = connection.execute(
             "SELECT coalesce(sum(o.remaining_quantity), 0) FROM matching_order o"
@@ -211,14 +220,8 @@ def _taken(exchange: Exchange, token: str) -> list[str]:
             " AND o.price > %s AND o.status IN ('new', 'partially_filled')",
             (MOVED.symbol, QUEUE_PRICE),
         ).fetchone() or (0,)
-    order = {
-        "market": MOVED.symbol,
-        "user_id": account,
-        "side": "Sell",
-        "order_type": "Limit",
-        "price": QUEUE_PRICE,
-        "quantity": str(Decimal(ahead).normalize() + Decimal("0.001") * QUEUED),
-    }
+    quantity = str(Decimal(ahead).normalize() + Decimal("0.001") * QUEUED)
+    order = _order(account, "sell", quantity)
     placed = api.post("/api/v1/orders", order)["data"]["order"]["id"]
     with psycopg.connect(exchange.database_url) as connection:
         rows = connection.execute(

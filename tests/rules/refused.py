@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from accounts import services as accounts
 from accounts.access.actor import Actor, Permission
+from matching import moving
 from matching import services as markets
 from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
@@ -374,6 +375,12 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", phase="halted"
         ),
         lambda ann, bob: markets.set_market_phase(by=SYSTEM, symbol="USD/EUR", phase="asleep"),
+    ),
+    "move_market": (
+        lambda ann, bob: moving.move_market(
+            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", to_shard=1
+        ),
+        lambda ann, bob: moving.move_market(by=SYSTEM, symbol="USD/EUR", to_shard=62),
     ),
     "freeze_account": (
         lambda ann, bob: markets.freeze_account(
