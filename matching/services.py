@@ -222,19 +222,22 @@ def _cancel_everywhere(by: Actor, account_pk: int) -> None:
 
     Then the markets that were moved lately: one that was under way was in no shard.
     """
-    command = CancelAllOrders(account_pk, None, None, actor=by.text)
-    asked: list[tuple[CancelAllOrders, int | None]] = [(command, id_) for id_ in list_shard_ids()]
-    failure: ZavoraError | None = None
-    while asked:
-        for each, shard_id in asked:
-            try:
-                gateway.submit_sync(each, shard_id=shard_id, request_id=_request_id(by))
-            except ZavoraError as error:
-                failure = error
-        moved = get_moved_lately().market_ids if asked[0][0] is command else []
-        asked = [(msgspec.structs.replace(command, market_id=id_), None) for id_ in moved]
-    if failure is not None:
+    everything = CancelAllOrders(account_pk, None, None, actor=by.text)
+    failures = [_failure_of(everything, by, shard_id) for shard_id in list_shard_ids()]
+    for market_id in get_moved_lately().market_ids:
+        there = msgspec.structs.replace(everything, market_id=market_id)
+        failures.append(_failure_of(there, by, None))
+    for failure in filter(None, reversed(failures)):
         raise failure
+
+
+def _failure_of(command: WireCommand, by: Actor, shard_id: int | None) -> ZavoraError | None:
+    """Submit a command; return what failed, if it did."""
+    try:
+        gateway.submit_sync(command, shard_id=shard_id, request_id=_request_id(by))
+    except ZavoraError as error:
+        return error
+    return None
 
 
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
