@@ -222,12 +222,15 @@ def _taken(exchange: Exchange) -> list[str]:
         ).fetchone() or (0,)
     quantity = str(Decimal(ahead).normalize() + Decimal("0.001") * QUEUED)
     order = _order(account, "sell", quantity)
-    placed = api.post("/api/v1/orders", order)["data"]["order"]["id"]
+    trades = api.post("/api/v1/orders", order)["data"]["trades"]
+    at_its_price = [
+        int(one["id"]) for one in trades if Decimal(one["price"]) == Decimal(QUEUE_PRICE)
+    ]
     with psycopg.connect(exchange.database_url) as connection:
         rows = connection.execute(
-            "SELECT maker_order_id::text FROM matching_trade WHERE taker_order_id = %s"
-            " AND price = %s ORDER BY sequence",
-            (placed, QUEUE_PRICE),
+            "SELECT t.maker_order_id::text FROM matching_trade t JOIN matching_market m"
+            " ON m.id = t.market_id WHERE m.symbol = %s AND t.sequence = ANY(%s) ORDER BY t.sequence",
+            (MOVED.symbol, at_its_price),
         ).fetchall()
     return [row[0] for row in rows]
 

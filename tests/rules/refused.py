@@ -13,7 +13,6 @@ from django.test import override_settings
 
 from accounts import services as accounts
 from accounts.access.actor import Actor, Permission
-from matching import moving
 from matching import services as markets
 from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
@@ -22,6 +21,7 @@ from tests.providers import ask_for_payout, dead_payout, unmatched_event
 from tests.rules.refused_decisions import REFUSED_DECISIONS
 from tests.rules.refused_fees import REFUSED_FEES
 from tests.rules.refused_keys import REFUSED_KEYS
+from tests.rules.refused_markets import REFUSED_MARKETS
 from tests.rules.refused_members import REFUSED_MEMBERS
 from tests.rules.refused_people import REFUSED_PEOPLE
 from tests.rules.refused_providers import REFUSED_PROVIDERS
@@ -116,6 +116,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     **REFUSED_DECISIONS,
     **REFUSED_FEES,
     **REFUSED_KEYS,
+    **REFUSED_MARKETS,
     **REFUSED_MEMBERS,
     **REFUSED_PEOPLE,
     **REFUSED_PROVIDERS,
@@ -375,12 +376,6 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
             by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", phase="halted"
         ),
         lambda ann, bob: markets.set_market_phase(by=SYSTEM, symbol="USD/EUR", phase="asleep"),
-    ),
-    "move_market": (
-        lambda ann, bob: moving.move_market(
-            by=all_but(Permission.CHANGE_MARKET), symbol="USD/EUR", to_shard=1
-        ),
-        lambda ann, bob: moving.move_market(by=SYSTEM, symbol="USD/EUR", to_shard=62),
     ),
     "freeze_account": (
         lambda ann, bob: markets.freeze_account(
