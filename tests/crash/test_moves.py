@@ -153,7 +153,8 @@ def test_a_market_that_is_moved_under_load_loses_nothing(
                     f" longest {max(pauses):.0f} ms; answers {dict(notes.answers)}"
                 )
             assert load.shared.unexpected == []
-            assert notes.answers.keys() <= {"200", "400", "404", "409", "422"}, notes.answers
+            # "none": the server closes connections that idle while everything is compared.
+            assert notes.answers.keys() <= {"200", "400", "404", "409", "422", "none"}
             assert _taken(exchange) == queue
             book = _checked_events(exchange)
             wait_until(
