@@ -39,7 +39,7 @@ class Move(NamedTuple):
 def move_market(*, by: Actor, symbol: str, to_shard: int) -> Move:
     """Have another shard match a market from now on; its orders keep their places.
 
-    Whoever asks for something of it meanwhile waits, for some milliseconds. Asked again after it
+    Whoever asks for something of it meanwhile waits a moment. Asked again after it
     was not answered, it goes on where it was. Raises Forbidden, MarketNotFound; ValidationFailed,
     Conflict and EngineUnavailable, and then nothing was moved; OutcomeUnknown where it left its
     shard and has not arrived yet: the other shard's worker has it as soon as there is one.

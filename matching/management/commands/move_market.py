@@ -16,7 +16,7 @@ class Command(ExampleCommand):
     """Move markets between shards while they trade."""
 
     help = (
-        "Move markets to another shard while they trade: each is away for some milliseconds, and"
+        "Move markets to another shard while they trade: each is away for a moment, and"
         " its orders keep their places. The other shard's worker must run. Ends at the first that"
         " cannot be moved; asked again it goes on from there."
     )
