@@ -31,7 +31,13 @@ from api.orders import as_caller
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
-from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
+from api.transport.errors import (
+    NO_STORE,
+    RETRY_AFTER_S,
+    MethodNotAllowed,
+    known_error,
+    render,
+)
 from api.transport.exact_json import encode
 from api.transport.http import Receive, Scope, Send, json_headers, send_answer
 from api.transport.refused import note_refused
@@ -41,6 +47,7 @@ from api.v1.requests import symbol_of
 from api.v1.rest import health, market_data
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.errors import RateLimited, Unauthorized
+from zavora.foundation.hosts import ANY_HOST_PATHS, LIVE_PATHS, READY_PATHS
 from zavora.foundation.logs import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -123,7 +130,6 @@ _PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" n
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
 _SIGNED_HEADERS: Final = tuple(name.lower().encode() for name in HEADERS)
-HEALTH_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
 
 Match = tuple[Methods, tuple[str, ...]]
 
@@ -170,7 +176,7 @@ def _match_market(parts: list[str]) -> Match | None:
 
 def is_edge_path(path: str) -> bool:
     """Tell whether the edge answers a path."""
-    return match(path) is not None or path.rstrip("/") in HEALTH_PATHS
+    return match(path) is not None or path.rstrip("/") in ANY_HOST_PATHS
 
 
 # --- the application ------------------------------------------------------------------------------
@@ -226,8 +232,8 @@ async def _answer(
 ) -> tuple[int, Body | None]:
     """Return status and body of a request's answer, adding headers to ``headers``."""
     plain_path = request.path.rstrip("/")
-    if plain_path in HEALTH_PATHS:
-        return await _answer_health(request, plain_path)
+    if plain_path in ANY_HOST_PATHS:
+        return await _answer_health(request, plain_path, headers)
     matched = match(request.path)
     if matched is None:  # asgi.py sends only edge paths here
         raise AssertionError(f"no edge path: {request.path}")
@@ -270,12 +276,17 @@ async def _answer(
             headers += limits.headers(paid)
 
 
-async def _answer_health(request: EdgeRequest, path: str) -> tuple[int, Body]:
+async def _answer_health(
+    request: EdgeRequest, path: str, headers: list[tuple[bytes, bytes]]
+) -> tuple[int, Body]:
     if request.method not in SAFE_METHODS:
         raise MethodNotAllowed("GET, HEAD, OPTIONS")
-    if path == "/health/live":
+    if path in LIVE_PATHS:
         return 200, {"status": "alive"}
-    return await health.get_health()
+    status, body = await (health.get_readiness() if path in READY_PATHS else health.get_health())
+    if status != 200:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
+    return status, body
 
 
 def _allow(methods: Methods) -> str:

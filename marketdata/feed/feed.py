@@ -124,6 +124,11 @@ class Feed:
         self._tables.close()
 
     @property
+    def is_started(self) -> bool:
+        """Tell whether every market that was known at the start was loaded once."""
+        return self._is_ready
+
+    @property
     def is_live(self) -> bool:
         """Tell whether events arrive and every market, unless set aside, is in step with them."""
         return (
