@@ -40,6 +40,7 @@ from api.transport.errors import (
 )
 from api.transport.exact_json import encode
 from api.transport.http import Receive, Scope, Send, json_headers, send_answer
+from api.transport.measured import ROUTE, api_name
 from api.transport.refused import note_refused
 from api.v1 import order_handlers
 from api.v1.edge_request import EdgeRequest
@@ -126,6 +127,8 @@ PATHS: Final[dict[str, Methods]] = {
     "markets/<market>": MARKET,
     **{f"markets/<market>/{name}": methods for name, methods in OF_MARKET.items()},
 }
+# How each is called where requests are counted.
+_TEMPLATES: Final = {id(methods): PREFIX + path for path, methods in PATHS.items()}
 _PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" not in path}
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
@@ -186,6 +189,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request to an edge path."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     path: str = scope["path"]
+    api_name.set("v1")
     request = EdgeRequest(scope, path, headers)
     request.request_id = request_id_of(request.header(b"x-request-id"))
     structlog.contextvars.bind_contextvars(request_id=request.request_id)
@@ -233,11 +237,13 @@ async def _answer(
     """Return status and body of a request's answer, adding headers to ``headers``."""
     plain_path = request.path.rstrip("/")
     if plain_path in ANY_HOST_PATHS:
+        request.scope[ROUTE] = plain_path
         return await _answer_health(request, plain_path, headers)
     matched = match(request.path)
     if matched is None:  # asgi.py sends only edge paths here
         raise AssertionError(f"no edge path: {request.path}")
     methods, arguments = matched
+    request.scope[ROUTE] = _TEMPLATES[id(methods)]
     method = "GET" if request.method == "HEAD" else request.method
     route = methods.get(method)
     if route is None:

@@ -17,7 +17,7 @@ from matching.commands import fingerprint, key_of, kind_of, parts_of
 from matching.commands.base import WireCommand
 from matching.gateway.routing import find_shard
 from matching.rows.keys import KeyBinding, KeyName, find_key_results
-from zavora.foundation import lasting
+from zavora.foundation import lasting, metrics
 from zavora.foundation.errors import EngineUnavailable, MarketNotFound, OutcomeUnknown
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,8 @@ async def find_reply(command: WireCommand) -> wire.Reply:
     """
     parts = parts_of(command)
     replies = await _find_replies(parts)
+    if metrics.is_on():
+        metrics.COMMANDS_UNRESOLVED.inc(replies.count(None))
     if not kind_of(command).is_several:
         if replies[0] is None:
             raise OutcomeUnknown(_UNKNOWN)

@@ -62,6 +62,7 @@ class Verified(msgspec.Struct):
     """
 
     shard_id: int
+    sequence: int = 0  # of the last command that the tables count
     checkpoint: int = 0
     passed: int = 0
     unread: int = 0
@@ -107,12 +108,12 @@ def verify_shard(
 
 class _Replay:
     def __init__(self, cursor: "psycopg.Cursor[Any]", shard_id: int) -> None:
-        self.found = Verified(shard_id)
         self._cursor = cursor
         self.engine = Engine()
         self._terms: dict[int, MarketTerms] = {}
         self._assets: dict[int, AssetTerms] = read_assets(cursor)
         self._position = read_position(cursor, shard_id)
+        self.found = Verified(shard_id, self._position.journal_sequence)
         self._fee_account_id = read_fee_account(cursor, shard_id)
         self._stored_hash = self._hash_of_tables()
         self._closed: dict[int, TouchedOrder] = {}
@@ -122,8 +123,7 @@ class _Replay:
         self._exchanged: list[list[EntryRow]] = []
         self._amended = Appended("amendment", COMPARED_AMENDMENTS)
         cursor.execute(STORED_SINCE, (shard_id,))
-        since: tuple[int, int] = cursor.fetchone() or (0, 0)
-        self._prevented_since, self._amended_since = since
+        self._prevented_since, self._amended_since = cursor.fetchone() or (0, 0)
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.

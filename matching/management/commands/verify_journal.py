@@ -12,9 +12,11 @@ from matching.markets.selectors import list_shard_ids
 from matching.worker.checkpoints import LATEST, NoCheckpoint, Unsound
 from matching.worker.connection import connect
 from matching.worker.replay import Verified, verify_shard
+from zavora.foundation import kept_figures
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.heap import settle
+from zavora.foundation.metrics import JOURNAL_VERIFIED
 
 # What a journal does to who reads it that was damaged, or was written by something else.
 CANNOT_BE_REPLAYED: Final = (
@@ -83,6 +85,8 @@ class Command(ExampleCommand):
             for difference in found.differences:
                 self.stdout.write(f"  {difference}")
             failed = failed or bool(found.differences)
+            if not found.differences:
+                kept_figures.tell(JOURNAL_VERIFIED, found.sequence, str(shard_id))
         if failed:
             raise CommandError("journal and tables differ")
 
