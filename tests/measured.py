@@ -9,7 +9,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.exchange import Exchange, wait_until
 from zavora.runner.embedded.valkey import free_port
-from zavora.runner.exchange import HOST, celery_beat, celery_worker, marketdata, matching_worker, web
+from zavora.runner.exchange import (
+    HOST,
+    celery_beat,
+    celery_worker,
+    marketdata,
+    matching_worker,
+    web,
+)
 from zavora.runner.processes import ProcessSpec
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -77,7 +84,7 @@ class Measured:
 
 
 @contextlib.contextmanager
-def measured_exchange(server: str = "uvicorn") -> Iterator[Measured]:
+def measured_exchange(server: str = "uvicorn", **settings: str) -> Iterator[Measured]:
     """Give an exchange with the demo's markets, of which every process can be asked."""
-    with Exchange(demo=True, processes=[], web_server=server) as exchange:
+    with Exchange(demo=True, processes=[], web_server=server, extra_env=settings) as exchange:
         yield Measured(exchange, server)

@@ -123,12 +123,12 @@ class _Replay:
         self._exchanged: list[list[EntryRow]] = []
         self._amended = Appended("amendment", COMPARED_AMENDMENTS)
         cursor.execute(STORED_SINCE, (shard_id,))
-        self._prevented_since, self._amended_since = cursor.fetchone() or (0, 0)
+        since: tuple[int, int] = cursor.fetchone() or (0, 0)
+        self._prevented_since, self._amended_since = since
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
-        self.last_id = 0
-        self._start = self._sequence = 0
+        self.last_id = self._start = self._sequence = 0
         self._passing = Passing(cursor, [])
         self._ids = IdSequence(shard_id=shard_id, last=0)
 

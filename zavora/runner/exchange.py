@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from zavora.foundation.addresses import is_loopback
+from zavora.foundation.metrics_settings import NAME as METRICS_BIND
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE
 from zavora.runner.home import PROJECT_DIR, Home
 from zavora.runner.processes import ProcessSpec, Stage
@@ -130,6 +132,14 @@ def application_specs(
         web(env, port=port, server=web_server, host=host),
         celery_worker(env),
         celery_beat(env, home=home),
+    ]
+
+
+def with_metrics(specs: Sequence[ProcessSpec], host: str, port: int) -> list[ProcessSpec]:
+    """Return processes of which each listens for who watches, at ports from ``port`` on."""
+    return [
+        replace(spec, env={**spec.env, METRICS_BIND: f"{host}:{port + number}"})
+        for number, spec in enumerate(specs)
     ]
 
 
