@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def test_rules_name_only_metrics_of_ours_that_there_are() -> None:
 
     named = {name for rule in _rules() for name in re.findall(r"\bzavora_\w+", rule["expr"])}
     assert named - told == set()
+
+
+def test_the_table_of_metrics_says_what_is_declared() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts/metrics_table.py", "--check"])
+    assert done.returncode == 0
 
 
 def test_runbooks_name_only_metrics_that_there_are() -> None:
