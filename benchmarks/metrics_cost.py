@@ -37,8 +37,12 @@ from zavora.runner.processes import ProcessSpec
 SCRAPE_S: Final = 2.0
 LOSS_MAX: Final = 0.03
 WARM_UP_S: Final = 1.0
-# Commands that are prepared for at most.
-STREAM_RATE_MAX: Final = 24_000
+# Commands that are played first, to know how many a turn needs.
+TRIAL_STEPS: Final = 20_000
+TRIAL_S: Final = 1.0
+# Enough to be waited for at a turn's end, if it goes so much better than the best before.
+SPARE: Final = 1.3
+SPARE_STEPS: Final = 5_000
 
 
 class Side:
@@ -135,11 +139,16 @@ def durable(
     with Remote(StreamLoad, spec) as load:
         load.call("prepare_books", BOOK_ORDERS)
         load.call("play")
+        load.call("prepare", TRIAL_STEPS)
+        best = float(load.call("saturate", TRIAL_S, 0.3)["commands_per_s"])
 
         def run() -> tuple[float, int]:
-            load.call("prepare", int(STREAM_RATE_MAX * (seconds + WARM_UP_S)))
+            nonlocal best
+            load.call("prepare", int(best * (seconds + WARM_UP_S) * SPARE) + SPARE_STEPS)
             result = load.call("saturate", seconds, WARM_UP_S)
-            return float(result["commands_per_s"]), int(result["played"])
+            rate = float(result["commands_per_s"])
+            best = max(best, rate)
+            return rate, int(result["played"])
 
         return by_turns(side, run, pairs=pairs)
 

@@ -1,6 +1,5 @@
 """What may be late: rows that have served their time go, and the books are proved to add up."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -18,7 +17,6 @@ from matching.reconcile import reconcile
 from matching.wire import RECONCILED_KEY, Reconciled
 from matching.worker.checkpoints import make_due_checkpoint
 from zavora.foundation import kept_figures
-from zavora.foundation.metrics import RECONCILE_BREAKS, RECONCILED_AT
 from zavora.foundation.times import now_us
 
 # Breaks that operators see on their first page; the log has all.
@@ -80,5 +78,4 @@ def reconcile_books() -> None:
     except RedisError as error:
         # The log has it; operators see that the last result is old.
         log.warning("reconciled_untold", error=str(error))
-    kept_figures.tell(RECONCILE_BREAKS, len(breaks))
-    kept_figures.tell(RECONCILED_AT, time.time())
+    kept_figures.tell_reconciled(len(breaks))

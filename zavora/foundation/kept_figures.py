@@ -5,12 +5,20 @@ backup of last night. So these are kept in the queue's server, in one hash, by m
 celery's listener shows what is there. What was never told is not shown, and so is no zero.
 """
 
+import time
 from typing import Any, Final
 
 import structlog
 from redis.exceptions import RedisError
 
-from zavora.foundation.metrics import CATALOGUE, KEPT, Labels, Told
+from zavora.foundation.metrics import (
+    CATALOGUE,
+    KEPT,
+    RECONCILE_BREAKS,
+    RECONCILED_AT,
+    Labels,
+    Told,
+)
 from zavora.foundation.queue import connect
 
 KEY: Final = "measured"
@@ -31,6 +39,12 @@ def tell(metric: Told, value: float, *labels: str) -> None:
             client.hset(KEY, field, repr(float(value)))
     except (RedisError, OSError) as error:
         log.warning("figure_not_kept", metric=metric.name, error=str(error))
+
+
+def tell_reconciled(breaks: int) -> None:
+    """Keep that the books were looked at just now, and how much does not add up."""
+    tell(RECONCILE_BREAKS, breaks)
+    tell(RECONCILED_AT, time.time())
 
 
 class KeptFigures:
