@@ -19,6 +19,7 @@ from zavora.foundation.metrics import (
     ORDER_ACK,
     SOCKETS,
     SOCKETS_CLOSED,
+    series,
 )
 
 Scope = dict[str, Any]
@@ -62,8 +63,8 @@ async def answer(
         route = scope.get(ROUTE, OTHER)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         # 0: whoever asked has gone before an answer.
-        HTTP_REQUESTS.labels(route, method, str(status)).inc()
-        HTTP_DURATION.labels(route).observe(time.perf_counter() - began)
+        series(HTTP_REQUESTS, route, method, str(status)).inc()
+        series(HTTP_DURATION, route).observe(time.perf_counter() - began)
 
 
 def note_django_route(scope: Scope, resolved: Any) -> None:
@@ -87,9 +88,9 @@ def acknowledging() -> Iterator[None]:
     try:
         yield
     except OutcomeUnknown:
-        ORDER_ACK.labels(api_name.get()).observe(time.perf_counter() - began)
+        series(ORDER_ACK, api_name.get()).observe(time.perf_counter() - began)
         raise
-    ORDER_ACK.labels(api_name.get()).observe(time.perf_counter() - began)
+    series(ORDER_ACK, api_name.get()).observe(time.perf_counter() - began)
 
 
 @contextmanager
@@ -98,11 +99,11 @@ def open_socket(api: str, outbox: Outbox) -> Iterator[None]:
     if not metrics.is_on():
         yield
         return
-    SOCKETS.labels(api).inc()
+    series(SOCKETS, api).inc()
     why = "failed"
     try:
         yield
         why = outbox.ended_by
     finally:
-        SOCKETS.labels(api).dec()
+        series(SOCKETS, api).dec()
         SOCKETS_CLOSED.labels(api, why).inc()

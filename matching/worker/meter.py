@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal
 
 from zavora.foundation import metrics
+from zavora.foundation.metrics import series
 
 Phase = Literal["read", "decide", "write", "commit", "tell"]
 Cause = Literal["moved", "busy", "in_doubt"]
@@ -15,7 +16,8 @@ def phase(shard_id: int, name: Phase) -> AbstractContextManager[Any]:
     """Return what measures a part of a batch's way; in whichever thread it is gone."""
     if not metrics.is_on():
         return _NOTHING
-    return metrics.BATCH_PHASE.labels(str(shard_id), name).time()
+    timer: AbstractContextManager[Any] = series(metrics.BATCH_PHASE, str(shard_id), name).time()
+    return timer
 
 
 def committed(
@@ -25,11 +27,11 @@ def committed(
     if not metrics.is_on():
         return
     shard = str(shard_id)
-    metrics.BATCH_COMMANDS.labels(shard).observe(sum(outcomes.values()))
+    series(metrics.BATCH_COMMANDS, shard).observe(sum(outcomes.values()))
     for (kind, outcome), number in outcomes.items():
-        metrics.COMMANDS.labels(shard, kind, outcome).inc(number)
+        series(metrics.COMMANDS, shard, kind, outcome).inc(number)
     for symbol, number in trades.items():
-        metrics.TRADES.labels(symbol).inc(number)
+        series(metrics.TRADES, symbol).inc(number)
 
 
 def retried(shard_id: int, cause: Cause) -> None:

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from prometheus_client import (
@@ -45,6 +46,8 @@ COUNTS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000)
 _BIND: Final = SettingValue("ZAVORA_METRICS_BIND")
 Labels = tuple[str, ...]
 Made = TypeVar("Made", bound=Collector)
+Labelled = TypeVar("Labelled", Counter, Gauge, Histogram)
+SERIES_KEPT_MAX: Final = 4_096
 
 
 def is_on() -> bool:
@@ -113,6 +116,12 @@ def _histogram(
 def _told(name: str, text: str, labels: Labels = (), *, of: Labels) -> Told:
     made = Told(name, text, labels)
     return _declare(made, "gauge", text, labels, of, name)
+
+
+@lru_cache(maxsize=SERIES_KEPT_MAX)
+def series(metric: Labelled, *labels: str) -> Labelled:
+    """Return the one series of a metric with these labels, kept: finding it costs as much again."""
+    return metric.labels(*labels)
 
 
 # --- every process --------------------------------------------------------------------------------
