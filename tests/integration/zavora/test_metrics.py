@@ -131,17 +131,6 @@ def test_what_cannot_be_stored_is_counted_and_the_market_is_told_to_be_halted(me
     assert measured.value("worker-0", "zavora_market_phase", **halted) == 1
 
 
-def test_a_batch_that_must_be_tried_again_is_counted_by_its_cause(measured, trader):
-    account = funded(measured, trader)
-    with psycopg.connect(measured.exchange.database_url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(backend_pid) FROM matching_shard WHERE id = 0"
-        )
-    trader.insist("POST", "/orders", key="again", json=order(account, "buy", "1", "1"))
-
-    assert measured.value("worker-0", "zavora_batch_retries_total", shard="0") >= 1
-
-
 def test_what_is_kept_is_told_by_celery_whoever_found_it_out(measured, trader):
     exchange = measured.exchange
     account = funded(measured, trader)
