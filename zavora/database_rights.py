@@ -12,8 +12,11 @@ from typing import Final
 
 from django.apps import apps
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
+
+from zavora.foundation.partitions.selectors import list_partitions
 
 _MIGRATIONS_TABLE: Final = "django_migrations"
 # The one way in which rows of an append-only table go: functions of the owner with rules inside.
@@ -22,6 +25,8 @@ PURGE_FUNCTIONS: Final = (
     "matching_purge_checkpoints(integer, integer)",
     "accounts_erase_notes(bigint)",
 )
+# And the one way in which it makes tables: those that the calendar asks for.
+MAKING_FUNCTIONS: Final = ("zavora_make_partitions(integer)",)
 # Tables that triggers alone touch, with the owner's rights.
 TABLES_OF_TRIGGERS: Final = ("accounts_auditturn",)
 
@@ -69,8 +74,16 @@ def grant_run_role(*, owner: str, run: str) -> None:
             "schema": sql.Identifier(schema),
             "database": sql.Identifier(database),
         }
-        for statement in _statements():
+        for statement in [*_statements(), *_refused_partitions(cursor)]:
             cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))
+
+
+def _refused_partitions(cursor: CursorWrapper) -> list[str]:
+    """Return the statements after which partitions are reached through their table alone."""
+    return [
+        f"REVOKE ALL ON {{schema}}.{partition.name} FROM {{role}}"
+        for partition in list_partitions(cursor)
+    ]
 
 
 def _statements() -> list[str]:
@@ -91,7 +104,7 @@ def _statements() -> list[str]:
         f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{_MIGRATIONS_TABLE} FROM {{role}}",
         *(
             statement
-            for function in PURGE_FUNCTIONS
+            for function in (*PURGE_FUNCTIONS, *MAKING_FUNCTIONS)
             for statement in (
                 f"REVOKE ALL ON FUNCTION {{schema}}.{function} FROM PUBLIC",
                 f"GRANT EXECUTE ON FUNCTION {{schema}}.{function} TO {{role}}",

@@ -72,24 +72,27 @@ OPEN_ORDERS: Final = (
     f" FROM {OrderRow._meta.db_table} o {conditions.JOINED}"
     " WHERE o.market_id = ANY(%s) AND o.status IN ('new', 'partially_filled')"
 )
+# Of a table that is split by id: where a statement says by itself which ids there are, PostgreSQL
+# looks into no partition that has none of them.
+_OF_THESE: Final = " WHERE o.id = d.id AND o.id = ANY(%s::bigint[])"
 UPDATE_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET remaining_quantity = d.remaining,"
     " filled_quantity = d.filled, filled_quote = d.filled_quote, hold = d.hold,"
     " status = d.status, reason = d.reason, updated_at = %s FROM unnest(%s::bigint[],"
     " %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::text[], %s::text[])"
-    " AS d(id, remaining, filled, filled_quote, hold, status, reason) WHERE o.id = d.id"
+    f" AS d(id, remaining, filled, filled_quote, hold, status, reason){_OF_THESE}"
 )
 AMEND_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET price = d.price, quantity = d.quantity,"
     " priority = d.priority, prevented_quantity = d.prevented FROM unnest(%s::bigint[],"
     " %s::numeric[], %s::numeric[], %s::bigint[], %s::numeric[])"
-    " AS d(id, price, quantity, priority, prevented) WHERE o.id = d.id"
+    f" AS d(id, price, quantity, priority, prevented){_OF_THESE}"
 )
 # Of a list's order that only waits, what is held for it and when that changed.
 SHIFT_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET hold = d.hold, updated_at = d.updated_at"
     " FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS d(id, hold, updated_at)"
-    " WHERE o.id = d.id"
+    f"{_OF_THESE}"
 )
 _COMPARED: Final = (
     "o.id, o.price, o.quantity, o.remaining_quantity, o.filled_quantity, o.filled_quote, o.hold,"
@@ -245,34 +248,40 @@ def new_row(touched: TouchedOrder, time_text: str) -> str:
 def changed_arrays(changed: Iterable[TouchedOrder]) -> tuple[str, ...]:
     """Return the arrays of ``UPDATE_ORDERS``."""
     states = [touched.state for touched in changed]
+    ids = array_text(state.id for state in states)
     return (
-        array_text(state.id for state in states),
+        ids,
         array_text(state.remaining_quantity for state in states),
         array_text(state.filled_quantity for state in states),
         array_text(state.filled_quote for state in states),
         array_text(map(hold_text, changed)),
         array_text_quoted(state.status for state in states),
         array_text_quoted(state.reason for state in states),
+        ids,
     )
 
 
 def amended_arrays(amended: Iterable[TouchedOrder]) -> tuple[str, ...]:
     """Return the arrays of ``AMEND_ORDERS``."""
+    ids = array_text(touched.state.id for touched in amended)
     return (
-        array_text(touched.state.id for touched in amended),
+        ids,
         array_text(touched.state.price or "NULL" for touched in amended),
         array_text(touched.state.quantity or "NULL" for touched in amended),
         array_text(touched.order.priority for touched in amended),
         array_text(touched.state.prevented_quantity or "NULL" for touched in amended),
+        ids,
     )
 
 
 def shifted_arrays(shifted: Sequence[tuple[Order, MarketTerms]]) -> tuple[str, ...]:
     """Return the arrays of ``SHIFT_ORDERS``."""
+    ids = array_text(order.order_id for order, _ in shifted)
     return (
-        array_text(order.order_id for order, _ in shifted),
+        ids,
         array_text(_held_text(order, terms) for order, terms in shifted),
         array_text_quoted(moment_of(order.updated_us).isoformat() for order, _ in shifted),
+        ids,
     )
 
 

@@ -1,0 +1,59 @@
+"""Which partitions there are, attached or not, and for how long those last that are ready."""
+
+from typing import Final
+
+import msgspec
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+# Attached ones by what they were attached with, others by their constraint and their name.
+_LISTED: Final = """
+SELECT s.parent, p.name, p.low, p.high, s.period, true, p.is_waiting
+FROM zavora_partitioned() s, zavora_partitions(s.parent) p
+UNION ALL
+SELECT s.parent, c.relname,
+    (regexp_match(pg_get_constraintdef(k.oid), '>= ''?(-?\\d+)'))[1]::bigint,
+    (regexp_match(pg_get_constraintdef(k.oid), '< ''?(-?\\d+)'))[1]::bigint,
+    s.period, false, false
+FROM zavora_partitioned() s
+JOIN pg_class c ON c.relname ~ ('^' || s.parent || '_(first|\\d{6}|\\d{8})$')
+    AND c.relkind = 'r' AND NOT c.relispartition AND c.relnamespace = current_schema()::regnamespace
+JOIN pg_constraint k ON k.conrelid = c.oid AND k.conname = c.relname || '_bounds'
+ORDER BY 1, 4
+"""
+_AHEAD: Final = """
+SELECT s.parent, count(p.name) FILTER (WHERE p.low > zavora_first_id_of(now()))
+FROM zavora_partitioned() s LEFT JOIN LATERAL zavora_partitions(s.parent) p ON true
+GROUP BY s.parent ORDER BY s.parent
+"""
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """A part of a table: the rows whose ids are from ``low`` (None: any) to below ``high``.
+
+    ``is_waiting``: taking it off its table was interrupted.
+    """
+
+    table: str
+    name: str
+    low: int | None
+    high: int
+    period: str
+    is_attached: bool
+    is_waiting: bool
+
+
+def list_partitions(cursor: CursorWrapper) -> list[Partition]:
+    """Return all partitions in the database by table and time, those that were detached as well."""
+    cursor.execute(_LISTED)
+    return [Partition(*row) for row in cursor.fetchall()]
+
+
+def partitions_ahead() -> dict[str, int]:
+    """Return, for each table that is split, how many partitions are ready that begin later.
+
+    Below two somebody should look why no more are made: where they end, inserts are refused.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_AHEAD)
+        return dict(cursor.fetchall())
