@@ -27,6 +27,8 @@ PURGE_FUNCTIONS: Final = (
 )
 # And the one way in which it makes tables: those that the calendar asks for.
 MAKING_FUNCTIONS: Final = ("zavora_make_partitions(integer)",)
+# Tables of what has left for archives: the owner writes them, `reconcile` reads them.
+ARCHIVE_TABLES: Final = ("zavora_archived", "zavora_archived_sum", "zavora_archived_trades")
 # Tables that triggers alone touch, with the owner's rights.
 TABLES_OF_TRIGGERS: Final = ("accounts_auditturn",)
 
@@ -79,9 +81,9 @@ def grant_run_role(*, owner: str, run: str) -> None:
 
 
 def _refused_partitions(cursor: CursorWrapper) -> list[str]:
-    """Return the statements after which partitions are reached through their table alone."""
+    """Return the statements after which partitions are written through their table alone."""
     return [
-        f"REVOKE ALL ON {{schema}}.{partition.name} FROM {{role}}"
+        f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{partition.name} FROM {{role}}"
         for partition in list_partitions(cursor)
     ]
 
@@ -101,6 +103,7 @@ def _statements() -> list[str]:
         f"REVOKE UPDATE, DELETE ON {listed(append_only_tables())} FROM {{role}}",
         f"REVOKE INSERT ON {listed(tables_written_by_triggers())} FROM {{role}}",
         f"REVOKE ALL ON {listed(TABLES_OF_TRIGGERS)} FROM {{role}}",
+        f"REVOKE INSERT, UPDATE, DELETE ON {listed(ARCHIVE_TABLES)} FROM {{role}}",
         f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{_MIGRATIONS_TABLE} FROM {{role}}",
         *(
             statement

@@ -3,7 +3,7 @@
 Everything about a partition stands in these functions, so that one made by the migration, by the
 clock or by hand is the same: its bounds as a constraint (a later ATTACH scans nothing), its parent's
 triggers (an INSERT or DELETE straight into a partition passes the parent's), the unique index that a
-parent by id cannot have, and no rights but the owner's (the run role goes through the parent).
+parent by id cannot have, and no rights but to read it (the run role writes through the parent).
 """
 
 from django.db import migrations
@@ -69,31 +69,50 @@ TRIGGERS_DROP_SQL = "DROP FUNCTION zavora_copy_triggers(regclass, regclass)"
 # A table of its own that is attached when all is ready: PARTITION OF would lock the parent against
 # every batch, ATTACH does not.
 MAKE_SQL = """
-CREATE FUNCTION zavora_make_partition(parent text, low bigint, high bigint) RETURNS text
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION zavora_make_partition_alone(parent text, name text, low bigint, high bigint)
+RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     spec record;
-    name text;
+    reader regrole;
 BEGIN
     SELECT * INTO STRICT spec FROM zavora_partitioned() p
-        WHERE p.parent = zavora_make_partition.parent;
-    name := format('%s_%s', parent, to_char(zavora_time_of(low) AT TIME ZONE 'UTC',
-        CASE spec.period WHEN 'day' THEN 'YYYYMMDD' ELSE 'YYYYMM' END));
+        WHERE p.parent = zavora_make_partition_alone.parent;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
         ' INCLUDING INDEXES INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
-    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I CHECK (id >= %L::bigint AND id < %L::bigint)',
-        name, name || '_bounds', low, high);
+    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I CHECK (%s id < %L::bigint)', name,
+        name || '_bounds', coalesce(format('id >= %L::bigint AND', low), ''), high);
     IF spec.alone IS NOT NULL THEN
         EXECUTE format('CREATE UNIQUE INDEX %I ON %I (%s)', name || '_alone', name, spec.alone);
     END IF;
     PERFORM zavora_copy_triggers(parent::regclass, name::regclass);
+    FOR reader IN
+        SELECT a.grantee FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.oid = parent::regclass AND a.privilege_type = 'SELECT'
+            AND a.grantee NOT IN (0, c.relowner)
+    LOOP
+        EXECUTE format('GRANT SELECT ON %I TO %s', name, reader);
+    END LOOP;
+END
+$$;
+CREATE FUNCTION zavora_make_partition(parent text, low bigint, high bigint) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+BEGIN
+    SELECT format('%s_%s', p.parent, to_char(zavora_time_of(low) AT TIME ZONE 'UTC',
+        CASE p.period WHEN 'day' THEN 'YYYYMMDD' ELSE 'YYYYMM' END)) INTO STRICT name
+        FROM zavora_partitioned() p WHERE p.parent = zavora_make_partition.parent;
+    PERFORM zavora_make_partition_alone(parent, name, low, high);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
         parent, name, low, high);
     RETURN name;
 END
 $$;
 """
-MAKE_DROP_SQL = "DROP FUNCTION zavora_make_partition(text, bigint, bigint)"
+MAKE_DROP_SQL = """
+DROP FUNCTION zavora_make_partition(text, bigint, bigint);
+DROP FUNCTION zavora_make_partition_alone(text, text, bigint, bigint);
+"""
 
 # With the owner's rights, as what celery does has none: what it makes follows from the clock, and
 # how much of it is bounded.
@@ -132,7 +151,7 @@ AHEAD_DROP_SQL = "DROP FUNCTION zavora_make_partitions(integer)"
 
 # The table that is there becomes the first partition; nothing is rewritten. The caller has made and
 # validated <parent>_first_bounds before. Who may do what goes over to the new parent in the same
-# transaction, and of the partition nobody keeps a right.
+# transaction.
 SPLIT_SQL = """
 CREATE FUNCTION zavora_split_table(parent text, high bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -172,6 +191,7 @@ BEGIN
     LOOP
         EXECUTE format('GRANT %s ON %I TO %s', grants.rights, parent, grants.role);
         EXECUTE format('REVOKE ALL ON %I FROM %s', first, grants.role);
+        EXECUTE format('GRANT SELECT ON %I TO %s', first, grants.role);
     END LOOP;
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (MINVALUE) TO (%L)',
         parent, first, high);
@@ -179,6 +199,36 @@ END
 $$;
 """
 SPLIT_DROP_SQL = "DROP FUNCTION zavora_split_table(text, bigint)"
+
+# What has left for good, as archives: of each what was in it, and what sums must be carried forward
+# where its rows are missing. Written as the owner, in the transaction that drops the partition.
+ARCHIVED_SQL = """
+CREATE TABLE zavora_archived (
+    name text PRIMARY KEY,
+    parent text NOT NULL,
+    low bigint,
+    high bigint NOT NULL,
+    rows bigint NOT NULL,
+    manifest_sha256 text NOT NULL,
+    archived_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE zavora_archived_sum (
+    name text NOT NULL REFERENCES zavora_archived ON DELETE CASCADE,
+    account_id bigint NOT NULL,
+    asset_id bigint NOT NULL,
+    amount numeric(38, 18) NOT NULL,
+    PRIMARY KEY (name, account_id, asset_id)
+);
+CREATE TABLE zavora_archived_trades (
+    name text NOT NULL REFERENCES zavora_archived ON DELETE CASCADE,
+    market_id bigint NOT NULL,
+    rows bigint NOT NULL,
+    lowest bigint NOT NULL,
+    highest bigint NOT NULL,
+    PRIMARY KEY (name, market_id)
+);
+"""
+ARCHIVED_DROP_SQL = "DROP TABLE zavora_archived_trades, zavora_archived_sum, zavora_archived"
 
 
 class Migration(migrations.Migration):
@@ -190,4 +240,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(MAKE_SQL, MAKE_DROP_SQL),
         migrations.RunSQL(AHEAD_SQL, AHEAD_DROP_SQL),
         migrations.RunSQL(SPLIT_SQL, SPLIT_DROP_SQL),
+        migrations.RunSQL(ARCHIVED_SQL, ARCHIVED_DROP_SQL),
     ]

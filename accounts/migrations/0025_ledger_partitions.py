@@ -9,12 +9,12 @@ MOVEMENTS = ("deposit", "withdrawal", "transfer")
 TABLES = ("accounts_ledgertransaction", "accounts_ledgerentry")
 
 
-def drop_keys(apps, schema_editor):
+def drop_keys(_, schema_editor):
     for name in MOVEMENTS:
         drop_key(schema_editor, f"accounts_{name}", "accounts_ledgertransaction")
 
 
-def split(apps, schema_editor):
+def split(_, schema_editor):
     for table in TABLES:
         split_table(schema_editor, table, period="month")
 

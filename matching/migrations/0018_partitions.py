@@ -42,6 +42,7 @@ DO $make$ BEGIN EXECUTE format($sql$
         oldest record;
         gone bigint;
     BEGIN
+        PERFORM 'matching_event'::regclass;  -- or there is none, which is no success
         SELECT * INTO oldest FROM zavora_partitions('matching_event') LIMIT 1;
         IF oldest.high <= zavora_first_id_of(until) THEN
             EXECUTE format('SELECT count(*) FROM %%I', oldest.name) INTO gone;
@@ -67,7 +68,7 @@ $sql$, current_schema()); END $make$
 MONTHLY = ("matching_command", "matching_order", "matching_trade")
 
 
-def split(apps, schema_editor):
+def split(_, schema_editor):
     for table in MONTHLY:
         split_table(schema_editor, table, period="month")
     split_table(schema_editor, "matching_event", period="day", before=EVENT_ID_SQL)

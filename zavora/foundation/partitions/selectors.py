@@ -1,11 +1,13 @@
 """Which partitions there are, attached or not, and for how long those last that are ready."""
 
+from datetime import datetime
 from typing import Final
 
 import msgspec
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+ID_MIN: Final = -(2**63)
 # Attached ones by what they were attached with, others by their constraint and their name.
 _LISTED: Final = """
 SELECT s.parent, p.name, p.low, p.high, s.period, true, p.is_waiting
@@ -26,6 +28,22 @@ SELECT s.parent, count(p.name) FILTER (WHERE p.low > zavora_first_id_of(now()))
 FROM zavora_partitioned() s LEFT JOIN LATERAL zavora_partitions(s.parent) p ON true
 GROUP BY s.parent ORDER BY s.parent
 """
+_ARCHIVED: Final = (
+    "SELECT name, parent, low, high, rows, manifest_sha256, archived_at FROM zavora_archived"
+    " ORDER BY parent, high"
+)
+
+
+class Archived(msgspec.Struct, frozen=True):
+    """A partition whose rows are in a file and no more in the database."""
+
+    name: str
+    parent: str
+    low: int | None
+    high: int
+    rows: int
+    manifest_sha256: str
+    archived_at: datetime
 
 
 class Partition(msgspec.Struct, frozen=True):
@@ -57,3 +75,31 @@ def partitions_ahead() -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(_AHEAD)
         return dict(cursor.fetchall())
+
+
+def list_archived(cursor: CursorWrapper) -> list[Archived]:
+    """Return what was archived and dropped, the oldest of each table first."""
+    cursor.execute(_ARCHIVED)
+    return [Archived(*row) for row in cursor.fetchall()]
+
+
+def archived_below(cursor: CursorWrapper) -> int:
+    """Return the id below which rows of some table are in archives alone."""
+    cursor.execute("SELECT max(high) FROM zavora_archived")
+    (high,) = cursor.fetchone()
+    return ID_MIN if high is None else int(high)
+
+
+def whole_tables(cursor: CursorWrapper) -> dict[str, str]:
+    """Return, by name, what to select from for all rows of a table that are in the database.
+
+    Of those alone that have partitions which were detached and not dropped.
+    """
+    apart: dict[str, list[str]] = {}
+    for partition in list_partitions(cursor):
+        if not partition.is_attached or partition.is_waiting:
+            apart.setdefault(partition.table, []).append(partition.name)
+    return {
+        table: f"({' UNION ALL '.join(f'SELECT * FROM {name}' for name in (table, *names))})"
+        for table, names in apart.items()
+    }
