@@ -96,7 +96,8 @@ def _orders_not_their_trades(cursor: CursorWrapper) -> list[Break]:
         " SELECT coalesce(o.id, f.order_id), coalesce(f.quantity, 0), coalesce(f.amount, 0),"
         "  o.filled_quantity, o.filled_quote"
         " FROM {order} o FULL JOIN fills f ON f.order_id = o.id"
-        " WHERE coalesce(o.id, f.order_id) >= {low} AND (o.id IS NULL OR o.filled_quantity <> coalesce(f.quantity, 0)"
+        " WHERE coalesce(o.id, f.order_id) >= {low} AND (o.id IS NULL"
+        "  OR o.filled_quantity <> coalesce(f.quantity, 0)"
         "  OR o.filled_quote <> coalesce(f.amount, 0))",
     )
     return [
@@ -350,7 +351,8 @@ def _sequences_with_gaps(cursor: CursorWrapper) -> list[Break]:
         "  coalesce(t.lowest, 1), coalesce(t.highest, 0)"
         " FROM {market} m LEFT JOIN {state} s ON s.market_id = m.id"
         " LEFT JOIN (SELECT market_id, sum(trades) AS trades,"
-        "   sum(numbers) AS numbers, min(lowest) AS lowest, max(highest) AS highest FROM (SELECT market_id, count(*) AS trades,"
+        "   sum(numbers) AS numbers, min(lowest) AS lowest, max(highest) AS highest FROM ("
+        "     SELECT market_id, count(*) AS trades,"
         "     count(DISTINCT sequence) AS numbers, min(sequence) AS lowest,"
         "     max(sequence) AS highest FROM {trade} AS here GROUP BY market_id UNION ALL"
         "     SELECT market_id, rows, rows, lowest, highest FROM zavora_archived_trades) AS parts"

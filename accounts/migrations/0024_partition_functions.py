@@ -8,16 +8,19 @@ parent by id cannot have, and no rights but to read it (the run role writes thro
 
 from django.db import migrations
 
-# What is split, by months or days, and what is unique within a partition beside the id.
+# What is split, by months or days; what is unique within a partition beside the id; which rows are
+# not history yet; and what must be known of rows that are in archives alone. What goes by days is
+# not archived.
 LIST_SQL = """
-CREATE FUNCTION zavora_partitioned(OUT parent text, OUT period text, OUT alone text)
-RETURNS SETOF record LANGUAGE sql IMMUTABLE AS $$
-    VALUES ('accounts_ledgertransaction', 'month', NULL),
-        ('accounts_ledgerentry', 'month', NULL),
-        ('matching_command', 'month', NULL),
-        ('matching_order', 'month', NULL),
-        ('matching_trade', 'month', 'market_id, sequence'),
-        ('matching_event', 'day', 'market_id, sequence')
+CREATE FUNCTION zavora_partitioned(
+    OUT parent text, OUT period text, OUT alone text, OUT unfinished text, OUT carried text
+) RETURNS SETOF record LANGUAGE sql IMMUTABLE AS $$
+    VALUES ('accounts_ledgertransaction', 'month', NULL, NULL, NULL),
+        ('accounts_ledgerentry', 'month', NULL, NULL, 'sums'),
+        ('matching_command', 'month', NULL, NULL, NULL),
+        ('matching_order', 'month', NULL, 'status IN (''new'', ''partially_filled'')', NULL),
+        ('matching_trade', 'month', 'market_id, sequence', NULL, 'numbers'),
+        ('matching_event', 'day', 'market_id, sequence', NULL, NULL)
 $$;
 CREATE FUNCTION zavora_first_id_of(at timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT ((extract(epoch FROM at) * 1000)::bigint - 1735689600000) << 13

@@ -351,7 +351,8 @@ def _ledger_without_transfer(cursor: CursorWrapper) -> list[Break]:
         cursor,
         "SELECT x.id, x.reference, count(e.id), count(t.id) FROM {transaction} x"
         " LEFT JOIN {transfer} t ON t.transaction_id = x.id"
-        " LEFT JOIN {entry} e ON e.transaction_id = x.id WHERE x.kind = 'transfer' AND x.id >= {low}"
+        " LEFT JOIN {entry} e ON e.transaction_id = x.id"
+        " WHERE x.kind = 'transfer' AND x.id >= {low}"
         " GROUP BY x.id, x.reference HAVING count(t.id) = 0 OR count(e.id) <> 2",
     )
     return [

@@ -72,8 +72,7 @@ OPEN_ORDERS: Final = (
     f" FROM {OrderRow._meta.db_table} o {conditions.JOINED}"
     " WHERE o.market_id = ANY(%s) AND o.status IN ('new', 'partially_filled')"
 )
-# Of a table that is split by id: where a statement says by itself which ids there are, PostgreSQL
-# looks into no partition that has none of them.
+# The ids once more, behind all else: PostgreSQL then looks into their partitions alone.
 _OF_THESE: Final = " WHERE o.id = d.id AND o.id = ANY(%s::bigint[])"
 UPDATE_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET remaining_quantity = d.remaining,"
@@ -248,40 +247,34 @@ def new_row(touched: TouchedOrder, time_text: str) -> str:
 def changed_arrays(changed: Iterable[TouchedOrder]) -> tuple[str, ...]:
     """Return the arrays of ``UPDATE_ORDERS``."""
     states = [touched.state for touched in changed]
-    ids = array_text(state.id for state in states)
     return (
-        ids,
+        array_text(state.id for state in states),
         array_text(state.remaining_quantity for state in states),
         array_text(state.filled_quantity for state in states),
         array_text(state.filled_quote for state in states),
         array_text(map(hold_text, changed)),
         array_text_quoted(state.status for state in states),
         array_text_quoted(state.reason for state in states),
-        ids,
     )
 
 
 def amended_arrays(amended: Iterable[TouchedOrder]) -> tuple[str, ...]:
     """Return the arrays of ``AMEND_ORDERS``."""
-    ids = array_text(touched.state.id for touched in amended)
     return (
-        ids,
+        array_text(touched.state.id for touched in amended),
         array_text(touched.state.price or "NULL" for touched in amended),
         array_text(touched.state.quantity or "NULL" for touched in amended),
         array_text(touched.order.priority for touched in amended),
         array_text(touched.state.prevented_quantity or "NULL" for touched in amended),
-        ids,
     )
 
 
 def shifted_arrays(shifted: Sequence[tuple[Order, MarketTerms]]) -> tuple[str, ...]:
     """Return the arrays of ``SHIFT_ORDERS``."""
-    ids = array_text(order.order_id for order, _ in shifted)
     return (
-        ids,
+        array_text(order.order_id for order, _ in shifted),
         array_text(_held_text(order, terms) for order, terms in shifted),
         array_text_quoted(moment_of(order.updated_us).isoformat() for order, _ in shifted),
-        ids,
     )
 
 

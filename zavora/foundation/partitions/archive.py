@@ -19,11 +19,11 @@ from django.db.backends.utils import CursorWrapper
 
 from zavora.foundation.errors import Conflict, NotFound, ValidationFailed
 from zavora.foundation.partitions import files
-from zavora.foundation.partitions.moving import EVENTS, find_partition
+from zavora.foundation.partitions.moving import DAY, find_partition
 from zavora.foundation.partitions.selectors import Archived, Partition, list_archived
 
-LEDGER: Final = "accounts_ledgerentry"
-TRADES: Final = "matching_trade"
+SUMS: Final = "sums"
+NUMBERS: Final = "numbers"
 _COLUMNS: Final = (
     "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
     " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
@@ -49,7 +49,7 @@ def archive(connection: BaseDatabaseWrapper, name: str, folder: Path) -> files.M
     path = files.file_path(folder, name)
     files.write_groups(path, _groups(connection, name, schema), schema)
     _compare(connection, name, path)
-    sums = files.sums_of(files.read_groups(path)) if found.table == LEDGER else {}
+    sums = files.sums_of(files.read_groups(path)) if found.carried == SUMS else {}
     manifest = files.Manifest(
         format=files.FORMAT,
         table=found.table,
@@ -62,7 +62,7 @@ def archive(connection: BaseDatabaseWrapper, name: str, folder: Path) -> files.M
         columns=columns,
         schema_version=version,
         sums=_by_asset(sums),
-        sums_sha256=files.sums_sha256(sums) if found.table == LEDGER else "",
+        sums_sha256=files.sums_sha256(sums) if found.carried == SUMS else "",
         file_sha256=files.file_sha256(path),
         former=former.manifest_sha256 if former else "",
         written_at=datetime.now(UTC),
@@ -88,7 +88,7 @@ def drop(connection: BaseDatabaseWrapper, name: str, folder: Path) -> files.Mani
             " VALUES (%s, %s, %s, %s, %s, %s)",
             [name, found.table, found.low, found.high, manifest.rows, manifest.sha256()],
         )
-        if found.table == LEDGER:
+        if found.carried == SUMS:
             cursor.execute(
                 "INSERT INTO zavora_archived_sum (name, account_id, asset_id, amount)"
                 f" SELECT %s, account_id, asset_id, sum(amount) FROM {name} GROUP BY 2, 3",
@@ -96,7 +96,7 @@ def drop(connection: BaseDatabaseWrapper, name: str, folder: Path) -> files.Mani
             )
             if files.sums_sha256(_kept_sums(cursor, name)) != manifest.sums_sha256:
                 raise ValidationFailed("the sums carried forward are not the file's", file="same")
-        if found.table == TRADES:
+        if found.carried == NUMBERS:
             cursor.execute(
                 "INSERT INTO zavora_archived_trades (name, market_id, rows, lowest, highest)"
                 f" SELECT %s, market_id, count(*), min(sequence), max(sequence) FROM {name}"
@@ -147,7 +147,7 @@ def check_archived(
     if manifest.sha256() != archived.manifest_sha256:
         raise ValidationFailed(f"{archived.name}.json is another one than was kept", file="same")
     with connection.cursor() as cursor:
-        if manifest.table == LEDGER:
+        if manifest.sums_sha256:
             kept = files.sums_sha256(_kept_sums(cursor, archived.name))
             if kept != manifest.sums_sha256:
                 raise ValidationFailed(
@@ -173,7 +173,7 @@ def check_file(folder: Path, name: str, *, former: str | None) -> files.Manifest
     bounds = (ids[0], ids[-1]) if ids else (None, None)
     if (rows, *bounds) != (manifest.rows, manifest.first_id, manifest.last_id):
         raise ValidationFailed(f"{path.name} holds other rows than its manifest says", file="same")
-    if manifest.table == LEDGER:
+    if manifest.sums_sha256:
         sums = files.sums_of(files.read_groups(path))
         if (_by_asset(sums), files.sums_sha256(sums)) != (manifest.sums, manifest.sums_sha256):
             raise ValidationFailed(f"{path.name} sums to other figures", file="same")
@@ -204,7 +204,7 @@ def _detached(connection: BaseDatabaseWrapper, name: str) -> Partition:
     found = find_partition(connection, name)
     if found.is_attached:
         raise Conflict(f"{name} is attached", name="one that `partitions detach` took off")
-    if found.table == EVENTS:
+    if found.period == DAY:
         raise Conflict("events are kept for a day and not archived", name="another table's")
     return found
 

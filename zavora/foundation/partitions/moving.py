@@ -11,11 +11,8 @@ from zavora.foundation.errors import Conflict, NotFound
 from zavora.foundation.partitions.locking import execute_patiently
 from zavora.foundation.partitions.selectors import Partition, list_partitions
 
-# Rows that are not history yet, where a table has such.
-_UNFINISHED: Final = {
-    "matching_order": "status IN ('new', 'partially_filled')",
-}
-EVENTS: Final = "matching_event"
+# What is split by days goes by itself.
+DAY: Final = "day"
 _IS_PAST: Final = "SELECT %s <= zavora_first_id_of(now())"
 
 
@@ -58,7 +55,7 @@ def detach(connection: BaseDatabaseWrapper, name: str) -> Partition:
 
 
 def _check_leaving(connection: BaseDatabaseWrapper, found: Partition) -> None:
-    if found.table == EVENTS:
+    if found.period == DAY:
         raise Conflict("events are kept for a day and go by themselves", name="another table's")
     with connection.cursor() as cursor:
         attached = [p for p in list_partitions(cursor) if p.table == found.table and p.is_attached]
@@ -69,14 +66,12 @@ def _check_leaving(connection: BaseDatabaseWrapper, found: Partition) -> None:
         cursor.execute(_IS_PAST, [found.high])
         if cursor.fetchone() != (True,):
             raise Conflict(f"{found.name} still takes rows", name="a month that is over")
-        condition = _UNFINISHED.get(found.table)
-        if condition is not None:
-            cursor.execute(f"SELECT id FROM {found.name} WHERE {condition} LIMIT 1")
+        if found.unfinished is not None:
+            cursor.execute(f"SELECT id FROM {found.name} WHERE {found.unfinished} LIMIT 1")
             row = cursor.fetchone()
             if row is not None:
                 raise Conflict(
-                    f"order {row[0]} in {found.name} is open: its state must stay where batches"
-                    " change it",
+                    f"row {row[0]} of {found.name} is still changed, as that of an open order",
                     name="a month without open orders",
                 )
 

@@ -10,13 +10,14 @@ from django.db.backends.utils import CursorWrapper
 ID_MIN: Final = -(2**63)
 # Attached ones by what they were attached with, others by their constraint and their name.
 _LISTED: Final = """
-SELECT s.parent, p.name, p.low, p.high, s.period, true, p.is_waiting
+SELECT s.parent, p.name, p.low, p.high, s.period, s.unfinished, s.carried, true,
+    p.is_waiting
 FROM zavora_partitioned() s, zavora_partitions(s.parent) p
 UNION ALL
 SELECT s.parent, c.relname,
     (regexp_match(pg_get_constraintdef(k.oid), '>= ''?(-?\\d+)'))[1]::bigint,
     (regexp_match(pg_get_constraintdef(k.oid), '< ''?(-?\\d+)'))[1]::bigint,
-    s.period, false, false
+    s.period, s.unfinished, s.carried, false, false
 FROM zavora_partitioned() s
 JOIN pg_class c ON c.relname ~ ('^' || s.parent || '_(first|\\d{6}|\\d{8})$')
     AND c.relkind = 'r' AND NOT c.relispartition AND c.relnamespace = current_schema()::regnamespace
@@ -49,7 +50,9 @@ class Archived(msgspec.Struct, frozen=True):
 class Partition(msgspec.Struct, frozen=True):
     """A part of a table: the rows whose ids are from ``low`` (None: any) to below ``high``.
 
-    ``is_waiting``: taking it off its table was interrupted.
+    ``unfinished``: which rows are no history yet; ``carried``: what is kept of those in archives,
+    "sums" for each account and asset, or "numbers" of each market's. ``is_waiting``: taking it off
+    its table was interrupted.
     """
 
     table: str
@@ -57,6 +60,8 @@ class Partition(msgspec.Struct, frozen=True):
     low: int | None
     high: int
     period: str
+    unfinished: str | None
+    carried: str | None
     is_attached: bool
     is_waiting: bool
 

@@ -37,10 +37,10 @@ class Command(ExampleCommand):
     examples = (
         "partitions list",
         "partitions make --ahead 3",
-        "partitions detach matching_trade_202501",
-        "partitions archive matching_trade_202501 --folder /srv/archive --drop",
+        "partitions detach NAME",
+        "partitions archive NAME --folder /srv/archive --drop",
         "partitions verify --folder /srv/archive",
-        "partitions attach matching_trade_202501 --folder /srv/archive",
+        "partitions attach NAME --folder /srv/archive",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
