@@ -8,9 +8,9 @@ not disturb it.
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
@@ -40,7 +40,9 @@ from matching.worker.checkpoints import choose, load_checkpoint
 from matching.worker.lease import STORED_SINCE, read_position
 from matching.worker.outcome import Outcome, Told
 from matching.worker.passing import Passing
+from matching.worker.past import Past
 from matching.worker.rebuild import load_context, read_assets
+from matching.worker.verified import Verified
 from zavora.foundation.errors import InvariantBroken
 
 # How many closed orders, and how many trades, are compared by one query.
@@ -54,37 +56,20 @@ PROGRESS_EVERY: Final = 10_000
 PAUSE_MAX_MS: Final = 600_000
 
 
-class Verified(msgspec.Struct):
-    """What a replay found. ``differences`` is empty where journal and tables agree.
-
-    ``checkpoint``: the one that it began from; 0: the beginning. ``passed``: how many it came by,
-    ``unread``: of how many nothing can be said, because another version wrote them.
-    """
-
-    shard_id: int
-    checkpoint: int = 0
-    passed: int = 0
-    unread: int = 0
-    commands: int = 0
-    orders: int = 0
-    trades: int = 0
-    entries: int = 0
-    state_hash: str = ""
-    differences: list[str] = []
-
-
 def verify_shard(
     connection: "psycopg.Connection[Any]",
     shard_id: int,
     *,
     start: int | str | None = None,
+    archive: Path | None = None,
     progress: Callable[[int, int], None] = lambda commands, of: None,
 ) -> Verified:
     """Replay a shard's journal on a connection of its own; reads only.
 
-    ``start``: the id of a checkpoint to begin from, or ``LATEST``. Raises NoCheckpoint, and Unsound
-    where that one cannot be begun from. ``progress`` is told how many commands are done, and of how
-    many.
+    ``start``: the id of a checkpoint to begin from, or ``LATEST``; ``archive``: where months of the
+    journal are that have left. Raises NoCheckpoint, Unsound where that one cannot be begun from,
+    and NotFound and ValidationFailed where archives are needed. ``progress`` is told how many
+    commands are done, and of how many.
     """
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True
@@ -94,6 +79,8 @@ def verify_shard(
         if start is not None:
             replay.begin_from(choose(cursor, shard_id, start))
         replay.note_checkpoints(list_rows(cursor, shard_id))
+        for recorded in replay.past.journal(shard_id, replay.last_id, archive):
+            replay.take(recorded)
         with connection.cursor(name="journal") as journal:
             journal.itersize = JOURNAL_ROWS
             journal.execute(READ_JOURNAL, (shard_id, replay.last_id))
@@ -109,6 +96,7 @@ class _Replay:
     def __init__(self, cursor: "psycopg.Cursor[Any]", shard_id: int) -> None:
         self.found = Verified(shard_id)
         self._cursor = cursor
+        self.past = Past(cursor)
         self.engine = Engine()
         self._terms: dict[int, MarketTerms] = {}
         self._assets: dict[int, AssetTerms] = read_assets(cursor)
@@ -319,7 +307,9 @@ class _Replay:
         rows = {row[0]: row[1:] for row in self._cursor.fetchall()}
         for order_id, touched in self._closed.items():
             replayed = compared_order(touched)
-            if rows.get(order_id) != replayed:
+            if order_id < self.past.orders_below:
+                self.found.archived += 1
+            elif rows.get(order_id) != replayed:
                 self._differ(f"order {order_id}: stored {rows.get(order_id)}, replayed {replayed}")
         self.found.orders += len(self._closed)
         self._closed.clear()
@@ -334,6 +324,9 @@ class _Replay:
             rows = {row[2]: row for row in self._cursor.fetchall()}
             stored_entries = read_entries(self._cursor, [row[0] for row in rows.values()])
             for trade, entries in trades:
+                if self.past.has_left(market_id, trade.sequence):
+                    self.found.archived += 1
+                    continue
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
@@ -352,7 +345,7 @@ class _Replay:
         ids = self._compare_appended(self._prevented, are_all=are_all)
         stored_entries = read_entries(self._cursor, ids)
         for id_, entries in zip(ids, self._exchanged, strict=False):
-            self._compare_entries(f"prevented match {id_}", entries, stored_entries.get(id_, []))
+            self._compare_entries(id_, f"prevented match {id_}", entries, stored_entries)
         self._exchanged.clear()
 
     def _compare_appended(self, appended: Appended, *, are_all: bool) -> list[int]:
@@ -376,11 +369,17 @@ class _Replay:
         replayed = compared_trade(trade)
         if row[1:] != replayed:
             self._differ(f"{name}: stored {row[1:]}, replayed {replayed}")
-        self._compare_entries(name, entries, stored_entries.get(row[0], []))
+        self._compare_entries(row[0], name, entries, stored_entries)
 
     def _compare_entries(
-        self, name: str, entries: list[EntryRow], stored: list[tuple[int, int, str, Decimal]]
+        self,
+        id_: int,
+        name: str,
+        entries: list[EntryRow],
+        stored: dict[int, list[tuple[int, int, str, Decimal]]],
     ) -> None:
+        if id_ < self.past.entries_below:
+            return
         expected = sorted(
             (
                 entry.account_id,
@@ -390,7 +389,7 @@ class _Replay:
             )
             for entry in entries
         )
-        found = sorted(stored)
+        found = sorted(stored.get(id_, []))
         if found != expected:
             self._differ(f"{name}: entries {found}, replayed {expected}")
         self.found.entries += len(expected)

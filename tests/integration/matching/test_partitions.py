@@ -40,7 +40,7 @@ def months(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def years(months: None, bench: Bench) -> Bench:
-    """An exchange that traded in three months of 2025, and has nothing open of the first two."""
+    """An exchange that traded in three months, and has nothing open of the first two."""
     market = bench.market()
     for year, month in MONTHS:
         bench.time_us = int(datetime(year, month, 9, tzinfo=UTC).timestamp() * 1e6)
@@ -365,3 +365,32 @@ def test_sums_of_archives_are_exact(years: Bench, tmp_path: Path) -> None:
         summed[account, asset] = summed.get((account, asset), Decimal(0)) + amount
     assert kept == summed
     assert sum(kept.values()) == 0
+
+
+def test_a_journal_is_verified_across_its_archive(years: Bench, tmp_path: Path) -> None:
+    from io import StringIO
+
+    def verified(*arguments: object) -> str:
+        out = StringIO()
+        call_command("verify_journal", *map(str, arguments), stdout=out)
+        return out.getvalue()
+
+    for name in ("first", FIRST, SECOND):
+        for table in ARCHIVED:
+            partitions("detach", f"{table}_{name}")
+    assert "agrees with the tables" in verified()
+    for name in ("first", FIRST):
+        for table in ARCHIVED:
+            partitions("archive", f"{table}_{name}", "--folder", tmp_path, "--drop")
+    with pytest.raises(CommandError, match="differ"):
+        verified()
+
+    whole = verified("--archive", tmp_path)
+    # Six orders and three trades of each of two months are in no table.
+    assert "18 archived rows replayed alone" in whole
+    assert "20 commands" in whole
+    assert "agrees with the tables" in whole
+
+    damage(tmp_path / f"matching_command_{FIRST}.parquet")
+    with pytest.raises(CommandError, match="differ"):
+        verified("--archive", tmp_path)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zavora.foundation.errors import ValidationFailed
+from zavora.foundation.partitions.selectors import Archived
 
 FORMAT: Final = "zavora partition 1"
 # So many rows are one group of the file: as much is in memory at a time.
@@ -192,4 +193,15 @@ def read_manifest(folder: Path, name: str) -> Manifest:
         raise ValidationFailed(f"{path.name} cannot be read: {error}", file="a manifest") from None
     if manifest.format != FORMAT or manifest.name != name:
         raise ValidationFailed(f"{path.name} is not {FORMAT} of {name}", file="a manifest")
+    return manifest
+
+
+def check_manifest(folder: Path, archived: Archived) -> Manifest:
+    """Hold a file and its manifest against what the database says. Raises ValidationFailed."""
+    manifest = read_manifest(folder, archived.name)
+    if manifest.sha256() != archived.manifest_sha256:
+        raise ValidationFailed(f"{archived.name}.json is another one than was kept", file="same")
+    path = file_path(folder, archived.name)
+    if file_sha256(path) != manifest.file_sha256:
+        raise ValidationFailed(f"{path.name} was changed: its SHA-256 is another one", file="same")
     return manifest
