@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from zavora.runner.embedded.programs import find_postgres
+from zavora.runner.embedded.binaries import find_postgres
 
 PROJECT = Path(settings.BASE_DIR)
 BEFORE = (("accounts", "0023"), ("matching", "0017"))
@@ -22,17 +22,25 @@ TABLES = (
     "matching_trade", "matching_event",
 )  # fmt: skip
 FILL = (
-    "INSERT INTO accounts_ledgertransaction (id, kind, reference, created_at)"
-    " SELECT n, 'trade', n, now() FROM generate_series(1, 1000) n",
-    "INSERT INTO accounts_ledgerentry (id, transaction_id, account_id, asset_id, kind, amount,"
-    " created_at) SELECT 2 * n + side, n, 1, 1, 'trade', 1 - 2 * side, now()"
-    " FROM generate_series(1, 1000) n, generate_series(0, 1) side",
-    "INSERT INTO matching_trade (id, market_id, sequence, run_sequence, price, quantity, amount,"
-    " taker_side, maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee,"
-    " taker_fee, created_at) SELECT n, 1, n, n, 1, 1, 1, 'buy', 1, 1, 1, 1, 0, 0, now()"
-    " FROM generate_series(1, 1000) n",
-    "INSERT INTO matching_event (market_id, prev_sequence, sequence, payload, batch_at)"
-    " SELECT 1, n - 1, n, '', now() FROM generate_series(1, 1000) n",
+    (
+        "INSERT INTO accounts_ledgertransaction (id, kind, reference, created_at)"
+        " SELECT n, 'trade', n, now() FROM generate_series(1, 1000) n"
+    ),
+    (
+        "INSERT INTO accounts_ledgerentry (id, transaction_id, account_id, asset_id, kind, amount,"
+        " created_at) SELECT 2 * n + side, n, 1, 1, 'trade', 1 - 2 * side, now()"
+        " FROM generate_series(1, 1000) n, generate_series(0, 1) side"
+    ),
+    (
+        "INSERT INTO matching_trade (id, market_id, sequence, run_sequence, price, quantity, amount,"
+        " taker_side, maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee,"
+        " taker_fee, created_at) SELECT n, 1, n, n, 1, 1, 1, 'buy', 1, 1, 1, 1, 0, 0, now()"
+        " FROM generate_series(1, 1000) n"
+    ),
+    (
+        "INSERT INTO matching_event (market_id, prev_sequence, sequence, payload, batch_at)"
+        " SELECT 1, n - 1, n, '', now() FROM generate_series(1, 1000) n"
+    ),
 )
 FIRST_BOUNDS = (
     "ALTER TABLE {0} ADD CONSTRAINT {0}_first_bounds CHECK (id < {1}) NOT VALID",
@@ -130,7 +138,7 @@ def test_a_new_exchange_and_one_of_before_have_the_same_tables(exchange_of_befor
     }
 
 
-@pytest.mark.parametrize("steps", range(1, 2 * len(TABLES) + 1))
+@pytest.mark.parametrize("steps", [1, 2, 8])
 def test_a_migration_that_was_interrupted_goes_on(exchange_of_before: str, steps: int) -> None:
     migrate(exchange_of_before, "accounts", "0024")
     with psycopg.connect(url_of(exchange_of_before), autocommit=True) as connection:
@@ -182,7 +190,7 @@ def test_bounds_of_an_interruption_long_ago_are_made_anew(exchange_of_before: st
 
 
 def test_batches_are_not_kept_waiting_while_tables_are_split(exchange_of_before: str) -> None:
-    """One session inserts entries all the time; another reads for long, which splitting waits for."""
+    """One session inserts all the time; another reads for long, which splitting waits for."""
     longest, stop = [0.0], threading.Event()
 
     def insert() -> None:
