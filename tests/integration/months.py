@@ -11,7 +11,8 @@ PARENTS = (
 )  # fmt: skip
 # The months from this one on, up to now and three more.
 FIRST_MONTH = "2025-09-01"
-_MAKE = """
+# Takes the first month; psycopg and Django alike.
+MAKE_SQL = """
 DO $$
 DECLARE
     spec record;
@@ -51,10 +52,10 @@ def months_since(first: str = FIRST_MONTH) -> Iterator[None]:
     _drop_all()
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
-        cursor.execute(_MAKE, [first])
+        cursor.execute(MAKE_SQL, [first])
     try:
         yield
     finally:
         _drop_all()
         with connection.cursor() as cursor:
-            cursor.execute(_MAKE, ["2090-01-01"])
+            cursor.execute(MAKE_SQL, ["2090-01-01"])

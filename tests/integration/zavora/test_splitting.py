@@ -32,9 +32,10 @@ FILL = (
         " FROM generate_series(1, 1000) n, generate_series(0, 1) side"
     ),
     (
-        "INSERT INTO matching_trade (id, market_id, sequence, run_sequence, price, quantity, amount,"
-        " taker_side, maker_order_id, taker_order_id, maker_account_id, taker_account_id, maker_fee,"
-        " taker_fee, created_at) SELECT n, 1, n, n, 1, 1, 1, 'buy', 1, 1, 1, 1, 0, 0, now()"
+        "INSERT INTO matching_trade (id, market_id, sequence, run_sequence, price, quantity,"
+        " amount, taker_side, maker_order_id, taker_order_id, maker_account_id,"
+        " taker_account_id, maker_fee, taker_fee, created_at)"
+        " SELECT n, 1, n, n, 1, 1, 1, 'buy', 1, 1, 1, 1, 0, 0, now()"
         " FROM generate_series(1, 1000) n"
     ),
     (
