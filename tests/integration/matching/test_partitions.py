@@ -394,3 +394,51 @@ def test_a_journal_is_verified_across_its_archive(years: Bench, tmp_path: Path) 
     damage(tmp_path / f"matching_command_{FIRST}.parquet")
     with pytest.raises(CommandError, match="differ"):
         verified("--archive", tmp_path)
+
+
+def let_go(folder: Path, *names: str) -> None:
+    for name in names:
+        for table in ARCHIVED:
+            partitions("detach", f"{table}_{name}")
+            partitions("archive", f"{table}_{name}", "--folder", folder, "--drop")
+
+
+def test_reports_and_lists_say_what_is_in_archives(
+    years: Bench, tmp_path: Path, client: Any
+) -> None:
+    from accounts.reports.selectors import list_sides, list_totals
+    from accounts.services import create_token, request_report
+    from tests.actors import customer
+    from zavora.foundation.errors import ValidationFailed
+
+    account = years.accounts[0]
+    second = datetime(*MONTHS[1], 1, tzinfo=UTC)
+    third = datetime(*MONTHS[2], 1, tzinfo=UTC)
+    now = datetime.now(UTC)
+    _, token = create_token(by=SYSTEM, user_id=account.owner_id, scopes=["read"])
+    paths = [f"/api/v1/accounts/{account.public_id}/{what}" for what in ("orders", "trades")]
+    paths.append(f"/api/v1/accounts/{account.public_id}/ledger")
+
+    def since(path: str) -> Any:
+        reply = client.get(path, headers={"Authorization": f"Bearer {token}"})
+        assert reply.status_code == 200
+        return reply.headers.get("Zavora-History-Since")
+
+    def ask(begin: datetime, kind: str = "statement") -> Any:
+        return request_report(
+            by=customer(account.owner), account_id=account.public_id, kind=kind, format="csv",
+            period_from=begin, period_to=third,
+        )  # fmt: skip
+
+    before = list_totals(account.pk, third, now), list_sides(third)
+    assert [since(path) for path in paths] == [None] * 3
+    let_go(tmp_path, "first", FIRST)
+    assert (list_totals(account.pk, third, now), list_sides(third)) == before
+    assert [since(path) for path in paths] == [second.strftime("%Y-%m-%dT00:00:00Z")] * 3
+    with pytest.raises(ValidationFailed, match="in an archive"):
+        ask(datetime(*MONTHS[0], 5, tzinfo=UTC))
+    assert ask(second).pk
+
+    type(account).objects.filter(pk=account.pk).update(created_at="2020-01-01T00:00:00Z")
+    with pytest.raises(ValidationFailed, match="gains need all trades"):
+        ask(second, "trades")

@@ -1,11 +1,14 @@
 """Which partitions there are, attached or not, and for how long those last that are ready."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from psycopg import Cursor
+
+AnyCursor = CursorWrapper | Cursor[Any]
 
 ID_MIN: Final = -(2**63)
 # Attached ones by what they were attached with, others by their constraint and their name.
@@ -28,6 +31,15 @@ _AHEAD: Final = """
 SELECT s.parent, count(p.name) FILTER (WHERE p.low > zavora_first_id_of(now()))
 FROM zavora_partitioned() s LEFT JOIN LATERAL zavora_partitions(s.parent) p ON true
 GROUP BY s.parent ORDER BY s.parent
+"""
+_KEPT_SINCE: Final = """
+SELECT zavora_time_of(max(begun.low)) FROM zavora_partitioned() s, LATERAL (
+    SELECT p.low FROM zavora_partitions(s.parent) p WHERE NOT p.is_waiting LIMIT 1
+) AS begun
+WHERE s.period = 'month' AND (
+    EXISTS (SELECT FROM zavora_archived) OR EXISTS (
+        SELECT FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition
+            AND c.relname ~ ('^' || s.parent || '_(first|\\d{6})$')))
 """
 _ARCHIVED: Final = (
     "SELECT name, parent, low, high, rows, manifest_sha256, archived_at FROM zavora_archived"
@@ -66,7 +78,7 @@ class Partition(msgspec.Struct, frozen=True):
     is_waiting: bool
 
 
-def list_partitions(cursor: CursorWrapper) -> list[Partition]:
+def list_partitions(cursor: AnyCursor) -> list[Partition]:
     """Return all partitions in the database by table and time, those that were detached as well."""
     cursor.execute(_LISTED)
     return [Partition(*row) for row in cursor.fetchall()]
@@ -82,20 +94,20 @@ def partitions_ahead() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def list_archived(cursor: CursorWrapper) -> list[Archived]:
+def list_archived(cursor: AnyCursor) -> list[Archived]:
     """Return what was archived and dropped, the oldest of each table first."""
     cursor.execute(_ARCHIVED)
     return [Archived(*row) for row in cursor.fetchall()]
 
 
-def archived_below(cursor: CursorWrapper) -> int:
+def archived_below(cursor: AnyCursor) -> int:
     """Return the id below which rows of some table are in archives alone."""
     cursor.execute("SELECT max(high) FROM zavora_archived")
-    (high,) = cursor.fetchone()
+    (high,) = cursor.fetchone() or (None,)
     return ID_MIN if high is None else int(high)
 
 
-def whole_tables(cursor: CursorWrapper) -> dict[str, str]:
+def whole_tables(cursor: AnyCursor) -> dict[str, str]:
     """Return, by name, what to select from for all rows of a table that are in the database.
 
     Of those alone that have partitions which were detached and not dropped.
@@ -108,3 +120,13 @@ def whole_tables(cursor: CursorWrapper) -> dict[str, str]:
         table: f"({' UNION ALL '.join(f'SELECT * FROM {name}' for name in (table, *names))})"
         for table, names in apart.items()
     }
+
+
+def kept_since(cursor: AnyCursor) -> datetime | None:
+    """Return since when every table has all of its rows; None where nothing has left any.
+
+    Who shows history of before says so: there is more, in archives.
+    """
+    cursor.execute(_KEPT_SINCE)
+    (moment,) = cursor.fetchone() or (None,)
+    return moment

@@ -16,7 +16,11 @@ from zavora.foundation.errors import ZavoraError
 from zavora.foundation.partitions import moving
 from zavora.foundation.partitions.locking import LockNotTaken
 from zavora.foundation.partitions.making import AHEAD_DEFAULT, AHEAD_MAX, make_partitions
-from zavora.foundation.partitions.selectors import list_archived, list_partitions
+from zavora.foundation.partitions.selectors import (
+    list_archived,
+    list_partitions,
+    partitions_ahead,
+)
 
 OWNER_ALIAS: Final = "owner"
 BY: Final = Actor.system("manage.py partitions")
@@ -64,8 +68,16 @@ class Command(ExampleCommand):
         """Do one act. Refusals and damage end with status 1."""
         alias = OWNER_ALIAS if OWNER_ALIAS in connections.settings else DEFAULT_DB_ALIAS
         self._connection = connections[alias]
+        acts = {
+            "list": self._list,
+            "make": self._make,
+            "detach": self._detach,
+            "archive": self._archive,
+            "attach": self._attach,
+            "verify": self._verify,
+        }
         try:
-            getattr(self, f"_{options['act']}")(options)
+            acts[options["act"]](options)
         except ZavoraError as error:
             raise command_error(error) from None
         except LockNotTaken as error:
@@ -74,11 +86,14 @@ class Command(ExampleCommand):
     def _list(self, options: dict[str, Any]) -> None:
         with self._connection.cursor() as cursor:
             for row in list_archived(cursor):
-                self._line(row.parent, row.name, row.low, row.high, f"archived, {row.rows} rows")
+                state = f"archived on {row.archived_at:%Y-%m-%d}, {row.rows} rows"
+                self._line(row.parent, row.name, row.low, row.high, state)
             for part in list_partitions(cursor):
                 state = "attached" if part.is_attached else "detached"
                 state = "detaching was interrupted" if part.is_waiting else state
                 self._line(part.table, part.name, part.low, part.high, state)
+        for table, count in partitions_ahead().items():
+            self.stdout.write(f"{table}: {count} ahead")
 
     def _line(self, table: str, name: str, low: int | None, high: int, state: str) -> None:
         since = "the beginning" if low is None else _moment(low)
