@@ -9,17 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import django
-import msgspec
 
 from benchmarks import venue
 
-
-class Reads(msgspec.Struct, frozen=True):
-    """Medians in microseconds."""
-
-    trade_by_id: float
-    newest_50_of_market: float
-    newest_50_of_account: float
+READS = ("a trade by id", "a market's newest 50", "an account's newest 50")
 
 
 class Place:
@@ -39,8 +32,8 @@ class Place:
         venue.fund(traders, markets)
         return venue.Venue(markets, traders)
 
-    def read(self, step: tuple[int, int], trades: int, count: int) -> Reads:
-        """Return how long reads take, one after the other, each of another row."""
+    def read(self, step: tuple[int, int], trades: int, count: int) -> dict[str, float]:
+        """Return the medians of ``READS`` in microseconds, each time of another row."""
         from matching.models import Trade  # noqa: PLC0415  (needs Django set up)
         from matching.orders.by_sequence import list_trades_before  # noqa: PLC0415
         from matching.orders.selectors import list_account_trades  # noqa: PLC0415
@@ -57,7 +50,8 @@ class Place:
         def of_account(number: int) -> Any:
             return list_account_trades(number % 200, limit=50)
 
-        return Reads(*(_median_us(read, count) for read in (by_id, of_market, of_account)))
+        reads = zip(READS, (by_id, of_market, of_account), strict=True)
+        return {name: _median_us(read, count) for name, read in reads}
 
     # --- months -----------------------------------------------------------------------------------
 

@@ -434,7 +434,7 @@ def test_reports_and_lists_say_what_is_in_archives(
     assert [since(path) for path in paths] == [None] * 3
     let_go(tmp_path, "first", FIRST)
     assert (list_totals(account.pk, third, now), list_sides(third)) == before
-    assert [since(path) for path in paths] == [second.strftime("%Y-%m-%dT00:00:00Z")] * 3
+    assert [since(path) for path in paths] == [second.strftime("%Y-%m-%dT00:00:00.000000Z")] * 3
     with pytest.raises(ValidationFailed, match="in an archive"):
         ask(datetime(*MONTHS[0], 5, tzinfo=UTC))
     assert ask(second).pk
