@@ -18,7 +18,8 @@ CREATE FUNCTION zavora_partitioned(
     VALUES ('accounts_ledgertransaction', 'month', NULL, NULL, NULL),
         ('accounts_ledgerentry', 'month', NULL, NULL, 'sums'),
         ('matching_command', 'month', NULL, NULL, NULL),
-        ('matching_order', 'month', NULL, 'status IN (''new'', ''partially_filled'')', NULL),
+        ('matching_order', 'month', NULL, 'status IN (''new'', ''partially_filled'')'
+            ' OR updated_at > now() - interval ''7 days''', NULL),
         ('matching_trade', 'month', 'market_id, sequence', NULL, 'numbers'),
         ('matching_event', 'day', 'market_id, sequence', NULL, NULL)
 $$;

@@ -272,7 +272,7 @@ def test_only_the_oldest_month_leaves_when_it_is_over(years: Bench) -> None:
 def test_orders_that_are_open_keep_their_month(years: Bench) -> None:
     for name in ("first", FIRST, SECOND):
         partitions("detach", f"matching_order_{name}")
-    with pytest.raises(CommandError, match="as that of an open order"):
+    with pytest.raises(CommandError, match="is open, or was changed"):
         partitions("detach", f"matching_order_{THIRD}")
 
 

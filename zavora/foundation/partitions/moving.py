@@ -13,7 +13,8 @@ from zavora.foundation.partitions.selectors import Partition, list_partitions
 
 # What is split by days goes by itself.
 DAY: Final = "day"
-_IS_PAST: Final = "SELECT %s <= zavora_first_id_of(now())"
+# Trades are counted for fees the day after, and later where celery stood still.
+_IS_PAST: Final = "SELECT %s <= zavora_first_id_of(now() - interval '7 days')"
 
 
 def find_partition(connection: BaseDatabaseWrapper, name: str) -> Partition:
@@ -29,7 +30,8 @@ def detach(connection: BaseDatabaseWrapper, name: str) -> Partition:
     """Take a partition off its table without a pause; one that was interrupted is finished.
 
     The table stays in the database, as it was, and can be attached again. Raises NotFound, and
-    Conflict where it is not the oldest, not over yet, or holds orders that are open.
+    Conflict where it is not the oldest, not over for a week, or holds orders that are
+    open or were that long.
     """
     found = find_partition(connection, name)
     if not found.is_attached:
@@ -65,13 +67,15 @@ def _check_leaving(connection: BaseDatabaseWrapper, found: Partition) -> None:
             )
         cursor.execute(_IS_PAST, [found.high])
         if cursor.fetchone() != (True,):
-            raise Conflict(f"{found.name} still takes rows", name="a month that is over")
+            raise Conflict(
+                f"{found.name} takes rows, or did within a week", name="a month that is over"
+            )
         if found.unfinished is not None:
             cursor.execute(f"SELECT id FROM {found.name} WHERE {found.unfinished} LIMIT 1")
             row = cursor.fetchone()
             if row is not None:
                 raise Conflict(
-                    f"row {row[0]} of {found.name} is still changed, as that of an open order",
+                    f"row {row[0]} of {found.name} is open, or was changed within a week",
                     name="a month without open orders",
                 )
 
