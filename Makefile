@@ -40,7 +40,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
     cluster-test access-tables attack-trial money-trial freqtrade-trial hummingbot-trial \
-    move-trial alert-test lock sbom clean
+    move-trial alert-test partition-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -115,6 +115,9 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
 
+partition-trial: $(STAMPS)/dev $(STAMPS)/static ## Hold tables of 24 months against whole ones, with 10,000,000 trades
+	@exec $(BIN)/python -m benchmarks.partitions $(TRIAL_ARGS)
+
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -140,6 +143,7 @@ access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) requirements-archive.in -o requirements-archive.txt
 	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(UV_COMPILE) deploy/local/requirements.in -o deploy/local/requirements.txt
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt
