@@ -92,8 +92,7 @@ class Decision:
             context.journal_sequence if journal_before is None else journal_before
         )
         self._figures = figures
-        self.time_us = time_us
-        self.time_text = time_text
+        self.time_us, self.time_text = time_us, time_text
         self.engine = context.engine
         self.ids = context.ids
         self.ids.start_at(time_us)
@@ -115,9 +114,8 @@ class Decision:
         # How many commands of a kind had which outcome.
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.last_stream_id = ""
-        # The command that stands alone in the batch, if it is one of those.
+        # The command that stands alone in the batch, if one does; which switches there were before.
         self.alone: WireCommand | None = None
-        # What switches there were before it.
         self.switches_before: list[tuple[int, int, int]] = []
         # What the engine's later state must not touch; set once all commands are decided.
         self.rows = BatchRows()
@@ -289,17 +287,15 @@ class Decision:
 
     def terms_here(self, market_id: int) -> MarketTerms:
         """Return a market's terms; raise Refused where it is not matched here."""
-        terms = self._terms.get(market_id)
-        if terms is None:
+        if market_id not in self._terms:
             raise Refused("wrong_shard", "the market is not matched here")
-        return terms
+        return self._terms[market_id]
 
     def handed_over(self, handover_id: int) -> HandedOver:
         """Return what another shard let go to this one; raise Refused: there is nothing."""
-        handed = self._context.handed.get(handover_id)
-        if handed is None:
+        if handover_id not in self._context.handed:
             raise Refused("wrong_shard", "there is no such market to adopt")
-        return handed
+        return self._context.handed[handover_id]
 
     def is_set_aside(self, market_id: int) -> bool:
         """Tell whether the market could not be loaded here."""
