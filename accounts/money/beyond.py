@@ -1,7 +1,7 @@
 """What money did after a moment: read in a record that goes on, compared with one brought back.
 
-``money_as_of`` is asked of the record that was brought back, ``list_money_beyond`` of the other. Ids
-grow with time, but not with commits: all that is younger than ten minutes before the newest is
+``money_as_of`` is asked of the record that was brought back, ``list_money_beyond`` of the other.
+Ids grow with time, but not with commits: all that is younger than ten minutes before the newest is
 compared by name, and so is whatever has not ended.
 """
 

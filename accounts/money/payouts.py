@@ -72,8 +72,8 @@ def list_due_payouts(provider: str, now: datetime, *, limit: int = DUE_MAX) -> l
 def take_payout(*, by: Actor, payout_id: int, now: datetime | None = None) -> Taken | None:
     """Take a payout that is due, to be sent; None where it is not, or somebody else has it.
 
-    Of a frozen account none is taken, nor any while nothing leaves (``restored``). Raises Forbidden for all but the exchange itself and
-    superusers, or NotFound.
+    Of a frozen account none is taken, nor any while nothing leaves (``restored``). Raises Forbidden
+    for all but the exchange itself and superusers, or NotFound.
     """
     by.require_everything("send payouts")
     account = lock_account(_find(payout_id).account.public_id)

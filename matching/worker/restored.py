@@ -24,11 +24,10 @@ HELD_UNTIL: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def hold_shards(*, by: Actor) -> int:
-    """Give each shard a new epoch that nobody can take, in the caller's transaction; return how
-    many there are.
+    """Give each shard a new epoch that nobody can take; return how many there are.
 
-    What waits in the queue is of the life before: it is passed over. Raises Forbidden for all but
-    the exchange itself and superusers.
+    In the caller's transaction. What waits in the queue is of the life before: it is passed over.
+    Raises Forbidden for all but the exchange itself and superusers.
     """
     by.require_everything("hold shards")
     queue_now_ms = int(timezone.now().timestamp() * 1000)

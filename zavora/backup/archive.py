@@ -41,7 +41,7 @@ def archive_file(store: Store, source: Path, name: str) -> None:
     aside = target.with_name(f".{name}.{os.getpid()}")
     try:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file, source.open("rb") as plain:
+        with os.fdopen(descriptor, "wb") as file, source.open("rb") as plain:
             writer = SealedWriter(file, store.keys.first, bound_name(name))
             packer = zlib.compressobj(LEVEL, wbits=GZIP)
             while data := plain.read(CHUNK_BYTES):

@@ -1,5 +1,6 @@
-"""Prove what is in the store: each file by its hash, each backup by ``pg_verifybackup``, and the
-archive without a gap, so that whatever is damaged is found before it is needed.
+"""Prove what is in the store, so that whatever is damaged is found before it is needed.
+
+Each file by its hash, each backup by ``pg_verifybackup``, and the archive without a gap.
 """
 
 import tarfile

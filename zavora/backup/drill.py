@@ -1,4 +1,4 @@
-"""The drill: bring the newest backups to the end of the archive, beside, and prove what comes out."""
+"""Bring the newest backups to the end of the archive, beside, and prove what comes out."""
 
 import time
 from collections.abc import Callable

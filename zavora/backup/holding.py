@@ -1,4 +1,4 @@
-"""Hold an exchange whose database was brought back, tell what was acknowledged beyond, release it."""
+"""Hold an exchange whose database was brought back, tell what is beyond, release it."""
 
 import csv
 from collections import Counter

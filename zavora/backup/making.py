@@ -63,7 +63,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """What the tables say: the newest migration of each app, and how far each shard's journal is."""
+    """What the tables say: the newest migration of each app, how far each journal is."""
 
     migrations: dict[str, str]
     journal: dict[str, int]
@@ -225,7 +225,7 @@ class _Taking:
         descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         told = time.monotonic()
         taken = 0
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             bound = self._store.file_name(self._name, name)
             writer = SealedWriter(file, self._store.keys.first, bound)
             packer = zlib.compressobj(LEVEL, wbits=GZIP)

@@ -175,8 +175,10 @@ class BesideServer:
             "archive_mode": "off", "summarize_wal": "off", "synchronous_standby_names": "",
             "primary_conninfo": "", "primary_slot_name": "", "shared_preload_libraries": "",
             "hot_standby": "off", "ssl": "off", "logging_collector": "off", "jit": "off",
-            "timezone": "UTC", "log_timezone": "UTC", "max_connections": "50", "max_wal_size": "4GB",
-            "recovery_target_action": "promote", "restore_command": command_line("fetch", '"%f" "%p"'),
+            "timezone": "UTC", "log_timezone": "UTC", "max_connections": "50",
+            "max_wal_size": "4GB",
+            "recovery_target_action": "promote",
+            "restore_command": command_line("fetch", '"%f" "%p"'),
             **settings,
         }  # fmt: skip
         argv = [*self._run_as.prefix, str(self._programs.folder / "postgres"), "-D", str(self.data)]
@@ -199,15 +201,20 @@ class BesideServer:
         while True:
             if self._child is None or self._child.poll() is not None:
                 raise BackupError(f"the recovery ended: {self._last_words()}")
-            with contextlib.suppress(psycopg.OperationalError):
-                with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as asked:
-                    row = asked.execute("SELECT pg_is_in_recovery()").fetchone()
-                    if row is not None and not row[0]:
-                        return
+            if self._is_open():
+                return
             if time.monotonic() - told > PROGRESS_EVERY_S:
                 told = time.monotonic()
                 say("replaying the log")
             time.sleep(_POLL_S)
+
+    def _is_open(self) -> bool:
+        try:
+            with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as asked:
+                row = asked.execute("SELECT pg_is_in_recovery()").fetchone()
+        except psycopg.OperationalError:
+            return False
+        return row is not None and not row[0]
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()

@@ -28,15 +28,17 @@ def plan_retention(
     keep_days: int,
     now: datetime,
 ) -> RetentionPlan:
-    """Keep the newest ``keep_full`` (one at least) full backups, and what lets any moment of the
-    last ``keep_days`` be recovered; with each what was taken upon it.
+    """Return what goes.
+
+    Kept are the newest ``keep_full`` (one at least) full backups, and those that let any moment of
+    the last ``keep_days`` be recovered; with each what was taken upon it.
     """
     fulls = sorted((one for one in backups if one.kind == "full"), key=_age)
     kept = {one.name for one in fulls[-max(1, keep_full) :]}
     since = now - timedelta(days=keep_days)
     kept |= {one.name for one in fulls if one.finished_at >= since}
     # The moments before the first of those are recovered from the one before.
-    before = [one for one in fulls if one.finished_at < since]
+    before = [one for one in fulls if one.finished_at <= since]
     kept |= {one.name for one in before[-1:]}
     by_name = {one.name: one for one in backups}
     roots = {one.name: _root(one, by_name) for one in backups}

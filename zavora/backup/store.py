@@ -1,6 +1,7 @@
 """Where backups lie: a folder with base backups, the WAL archive, a lock and the last successes.
 
-    base/20261130T113245123Z-full/   base.tar.gz.sealed backup_manifest.sealed manifest.json manifest.mac
+    base/20261130T113245123Z-full/   base.tar.gz.sealed backup_manifest.sealed
+                                     manifest.json manifest.mac
     base/.making-...                 one that is being made, or was when its maker was killed
     wal/0000000100000000/            the archive, a folder for 4 GiB of log
     lock  status.json
@@ -44,8 +45,10 @@ class StoredFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup is. ``journal``: how far each shard was, at the least; ``migrations``: the
-    newest of each app; places in the log are numbers (``wal.lsn_of``).
+    """What a backup is.
+
+    ``journal``: how far each shard was, at the least; ``migrations``: the newest of each app;
+    places in the log are numbers (``wal.lsn_of``).
     """
 
     name: str
@@ -221,7 +224,7 @@ def store_from(environment: Mapping[str, str]) -> Store:
 def write_lasting(path: Path, body: bytes) -> None:
     """Write a file for its owner only, and wait until it is on the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
+    with os.fdopen(descriptor, "wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""``manage.py check_sealed``: can the keys of the settings open what is sealed in the database?"""
+"""``manage.py check_sealed``: open all that is sealed, by the keys of the settings."""
 
 from typing import Any, Final
 

@@ -1,6 +1,6 @@
 """What makes our PostgreSQL archive its log and summarize it for incremental backups.
 
-On where ``ZAVORA_BACKUP_DIR`` names a folder; ``zavora.backup`` is what is called and what reads it.
+On where ``ZAVORA_BACKUP_DIR`` names a folder; ``zavora.backup`` is called for it, and reads it.
 """
 
 import os
