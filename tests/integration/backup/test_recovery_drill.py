@@ -1,4 +1,4 @@
-"""Backups of a real exchange: brought back to a moment between two trades, drilled, damaged, killed.
+"""Backups of a real exchange: brought back to between two trades, drilled, damaged, killed.
 
 One exchange makes them all; the parts build upon each other in the order of this file.
 """
@@ -37,6 +37,11 @@ pytestmark = pytest.mark.timeout(1200)
 KEY = "a random text of the operator's own and long"
 MARKET = "BTC/EUR"
 TRADES = "SELECT count(*) FROM matching_trade"
+
+
+def say(line: str) -> None:
+    """Print a line: what `make recovery-drill` shows."""
+    sys.stdout.write(f"{line}\n")
 
 
 @dataclass
@@ -111,10 +116,10 @@ def _live(world: World) -> None:
                 "deposit", "--email", f"{who}@backup.example", "--asset", asset, "--amount", amount
             )
     world.trade(3)
-    print(exchange.manage("backup", "--full"))
+    say(exchange.manage("backup", "--full"))
     world.trade(2)
     exchange.manage("make_checkpoint")
-    print(exchange.manage("backup", "--incremental"))
+    say(exchange.manage("backup", "--incremental"))
     world.trade(2)
     world.trades_then = world.sql(TRADES)
     world.hash_then = world.hash_of(exchange.manage("verify_journal"))
@@ -137,17 +142,17 @@ def test_it_is_brought_back_to_between_two_trades(world: World, tmp_path: Path) 
     began = time.monotonic()
 
     restored = restore(
-        world.store, parse_target(world.moment), data, report=report, home=None, say=print
+        world.store, parse_target(world.moment), data, report=report, home=None, say=say
     )
 
-    print(f"restored in {time.monotonic() - began:.1f} s: {restored.seconds}")
+    say(f"restored in {time.monotonic() - began:.1f} s: {restored.seconds}")
     assert [name.rpartition("-")[2] for name in restored.chain] == ["full", "incremental"]
     chain = world.store.chain(restored.chain[-1])
     with work_folder() as work:
         server = BesideServer(data, chain[-1], work)
         try:
             server.start({})
-            server.wait_until_open(print)
+            server.wait_until_open(say)
             _prove_restored(world, server)
         finally:
             server.stop()
@@ -189,9 +194,9 @@ def _prove_restored(world: World, server: BesideServer) -> None:
 def test_the_drill_proves_the_newest_and_leaves_nothing(world: World) -> None:
     before = set(Path(os.environ["ZAVORA_BACKUP_WORK_DIR"]).iterdir())
 
-    done = drill(world.store, Target(), say=print)
+    done = drill(world.store, Target(), say=say)
 
-    print(f"drill: {done.seconds}")
+    say(f"drill: {done.seconds}")
     assert done.failed == []
     assert len(done.chain) == 2
     assert world.store.status().restore_drill_success > world.store.status().backup_success > 0
@@ -205,9 +210,7 @@ def test_a_target_that_is_not_in_the_archive_is_named(world: World, tmp_path: Pa
         ("FFFF/FFFFFFFF", "the archive ends before the target"),
     ):
         with pytest.raises(BackupError, match=why):
-            restore(
-                world.store, parse_target(to), data, report=tmp_path / "r", home=None, say=print
-            )
+            restore(world.store, parse_target(to), data, report=tmp_path / "r", home=None, say=say)
         assert not data.exists()
         assert not data.with_name("restored.restoring").exists()
 
@@ -244,7 +247,7 @@ def test_whatever_is_damaged_is_named(world: World, tmp_path: Path) -> None:
     os.truncate(short, short.stat().st_size // 2)
     gone.unlink()
 
-    found = find_damage(copy, quick=False, say=print)
+    found = find_damage(copy, quick=False, say=say)
 
     expected = [
         f"base/{full}/base.tar.gz.sealed: changed",
@@ -263,19 +266,19 @@ def test_a_damaged_manifest_and_a_wrong_key_are_named(world: World, tmp_path: Pa
     full, incremental = copy.names()
     flip(copy.base / incremental / "manifest.json")
 
-    assert [line[: line.index(":")] for line in find_damage(copy, quick=True, say=print)] == [
+    assert [line[: line.index(":")] for line in find_damage(copy, quick=True, say=say)] == [
         f"base/{incremental}/manifest.json"
     ]
     with pytest.raises(BackupError, match=f"base/{incremental}/manifest.json"):
-        restore(copy, Target(), tmp_path / "r", report=tmp_path / "p", home=None, say=print)
+        restore(copy, Target(), tmp_path / "r", report=tmp_path / "p", home=None, say=say)
 
     shutil.rmtree(copy.path)
     shutil.copytree(world.store.path, copy.path)
     shutil.rmtree(copy.base / full)
-    found = find_damage(copy, quick=True, say=print)
+    found = find_damage(copy, quick=True, say=say)
     assert found == [f"base/{full}: missing, and {incremental} stands upon it"]
     stranger = Store(world.store.path, Keyring(["somebody else's random text, as long"]))
-    found = find_damage(stranger, quick=True, say=print)
+    found = find_damage(stranger, quick=True, say=say)
     assert all("a key that is not ours" in line for line in found[:2])
 
 
@@ -308,7 +311,7 @@ def test_one_that_is_killed_leaves_no_half_backup(world: World) -> None:
     assert world.store.names() == before
     with world.store.held(exclusive=True):
         assert list(world.store.base.glob(".making-*")) == []
-    assert find_damage(world.store, quick=True, say=print) == []
+    assert find_damage(world.store, quick=True, say=say) == []
 
 
 def test_pruning_keeps_what_is_needed_and_recovery_still_works(world: World) -> None:
@@ -321,6 +324,6 @@ def test_pruning_keeps_what_is_needed_and_recovery_still_works(world: World) -> 
     assert len(old) == 2
     first = world.store.segments()[0]
     assert first.number == world.store.read(newest).start_lsn >> 24
-    assert find_damage(world.store, quick=True, say=print) == []
+    assert find_damage(world.store, quick=True, say=say) == []
     listed = world.exchange.manage("backups")
     assert newest in listed
