@@ -104,7 +104,14 @@ def read_contents() -> Contents:
     newest: dict[str, str] = {}
     for app, name in sorted(applied):
         newest[app] = name
-    return Contents(newest, get_journal_positions())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_database(), tableowner FROM pg_tables"
+            " WHERE schemaname = current_schema() AND tablename = %s",
+            [MigrationRecorder.Migration._meta.db_table],
+        )
+        database, owner = cursor.fetchone()
+    return Contents(database, owner, newest, get_journal_positions())
 
 
 def write_beyond(since: AsOf, folder: Path) -> Beyond:

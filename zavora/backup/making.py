@@ -63,8 +63,10 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """What the tables say: the newest migration of each app, how far each journal is."""
+    """What the tables say: whose they are, the newest migrations, how far each journal is."""
 
+    database: str
+    owner: str
     migrations: dict[str, str]
     journal: dict[str, int]
 
@@ -107,8 +109,8 @@ def make_backup(
                 name=name, kind=kind, parent=parent and parent.name,
                 system_identifier=server.system_identifier, server_version=server.version,
                 major=server.major, timeline=ranges[0], start_lsn=ranges[1], end_lsn=ranges[2],
-                began_at=began, finished_at=datetime.now(UTC), database=connection.database,
-                owner=connection.user, plain_bytes=plain_bytes, migrations=contents.migrations,
+                began_at=began, finished_at=datetime.now(UTC), database=contents.database,
+                owner=contents.owner, plain_bytes=plain_bytes, migrations=contents.migrations,
                 journal=contents.journal, files=files,
             )  # fmt: skip
             store.write_manifest(folder, manifest)

@@ -44,8 +44,6 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         words = conninfo_to_dict(url)
-        self.user = str(words.get("user", ""))
-        self.database = str(words.get("dbname", ""))
         self._password = str(words.pop("password", ""))
         self._words = words
         self._url = url

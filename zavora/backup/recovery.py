@@ -23,6 +23,7 @@ from zavora.backup.archive import archive_file
 from zavora.backup.checking import unpack
 from zavora.backup.errors import BackupError
 from zavora.backup.programs import (
+    MAJOR_OF_INCREMENTALS,
     clean_environment,
     programs_for,
     require_room,
@@ -193,7 +194,7 @@ class BesideServer:
             self._child = spawn(spec, stdout=log)
 
     def _knows(self, name: str) -> bool:
-        return name != "summarize_wal" or self._programs.major >= 17
+        return name != "summarize_wal" or self._programs.major >= MAJOR_OF_INCREMENTALS
 
     def wait_until_open(self, say: Callable[[str], None]) -> None:
         """Wait until the target is reached and the server takes writes. Raises BackupError."""

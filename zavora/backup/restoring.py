@@ -91,15 +91,13 @@ def _restore_aside(
             _take_passwords(server, home, aside)
         with psycopg.connect(server.url, autocommit=True) as asked:
             row = asked.execute(
-                "SELECT pg_current_wal_flush_lsn()::text, timeline_id"
-                " FROM (SELECT pg_switch_wal()) s, pg_control_checkpoint()"
+                "SELECT pg_current_wal_flush_lsn()::text, pg_walfile_name(pg_current_wal_lsn())"
             ).fetchone()
-            asked.execute("CHECKPOINT")
     if row is None:
         raise BackupError("the restored server says nothing of itself")
     return Restored(
         target=target.text, chain=[one.name for one in recovered.chain], lsn=row[0],
-        timeline=row[1], seconds=recovered.seconds,
+        timeline=int(row[1][:8], 16), seconds=recovered.seconds,
     )  # fmt: skip
 
 

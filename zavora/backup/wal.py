@@ -32,11 +32,6 @@ def is_archivable(name: str) -> bool:
     return any(pattern.fullmatch(name) for pattern in (_SEGMENT, _BESIDE, _PARTIAL))
 
 
-def is_history(name: str) -> bool:
-    """Return whether a file says from where a timeline began."""
-    return name.endswith(".history") and is_archivable(name)
-
-
 def segment_of(name: str) -> Segment | None:
     """Return the segment that a file holds whole, or None for any other file."""
     if not _SEGMENT.fullmatch(name):
