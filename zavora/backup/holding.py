@@ -47,7 +47,7 @@ class AsOf(msgspec.Struct, frozen=True):
     money: MoneyAsOf
 
 
-class Beyond(msgspec.Struct, frozen=True):
+class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     """How much a later record has beyond it."""
 
     commands: int
@@ -144,15 +144,15 @@ def write_beyond(since: AsOf, folder: Path) -> Beyond:
                 by_money[one.account] += 1
             yield one
 
-    counts = [
-        _write(folder / "commands.csv", CommandBeyond, commands()),
-        _write(folder / "trades.csv", TradeBeyond, trades()),
-        _write(folder / "money.csv", MoneyBeyond, money()),
-    ]
+    count_commands = _write(folder / "commands.csv", CommandBeyond, commands())
+    count_trades = _write(folder / "trades.csv", TradeBeyond, trades())
+    count_money = _write(folder / "money.csv", MoneyBeyond, money())
     told = _write_accounts(folder / "accounts.csv", touched, by_money)
     beyond = Beyond(
-        *counts, payouts, told, list_accounts_beyond(since.money), count_users_beyond(since.money)
-    )
+        commands=count_commands, trades=count_trades, money=count_money, payouts=payouts,
+        accounts=told, new_accounts=list_accounts_beyond(since.money),
+        new_users=count_users_beyond(since.money),
+    )  # fmt: skip
     write_lasting(
         folder / "summary.json", msgspec.json.format(msgspec.json.encode(beyond), indent=1)
     )

@@ -106,7 +106,7 @@ def make_backup(
                 ranges = _ranges(plain / "backup_manifest")
                 files.append(taking.seal(plain / "backup_manifest", PG_MANIFEST_FILE))
             manifest = Manifest(
-                name=name, kind=kind, parent=parent and parent.name,
+                name=name, kind=kind, parent=parent.name if parent else None,
                 system_identifier=server.system_identifier, server_version=server.version,
                 major=server.major, timeline=ranges[0], start_lsn=ranges[1], end_lsn=ranges[2],
                 began_at=began, finished_at=datetime.now(UTC), database=contents.database,

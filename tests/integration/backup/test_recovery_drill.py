@@ -51,6 +51,7 @@ class World:
     exchange: Exchange
     store: Store
     tokens: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
     moment: str = ""
     trades_then: int = 0
     hash_then: str = ""
@@ -74,8 +75,8 @@ class World:
         for _ in range(times):
             for who, side in (("ann", "sell"), ("bob", "buy")):
                 order = {
-                    "market": MARKET, "side": side, "type": "limit", "price": "50000",
-                    "quantity": "0.001",
+                    "user_id": self.accounts[who], "market": MARKET, "side": side,
+                    "order_type": "Limit", "price": "50000", "quantity": "0.001",
                 }  # fmt: skip
                 self.ask(who, "POST", "/orders", order)
 
@@ -111,6 +112,7 @@ def _live(world: World) -> None:
         world.tokens[who] = exchange.create_token(
             f"{who}@backup.example", scopes="read,trade,withdraw"
         )
+        world.accounts[who] = world.ask(who, "GET", "/accounts")[0]["id"]
         for asset, amount in (("BTC", "10"), ("EUR", "1000000")):
             exchange.manage(
                 "deposit", "--email", f"{who}@backup.example", "--asset", asset, "--amount", amount
@@ -125,7 +127,7 @@ def _live(world: World) -> None:
     world.hash_then = world.hash_of(exchange.manage("verify_journal"))
     world.moment = world.sql("SELECT clock_timestamp()").isoformat()
     world.trade(3)
-    account = world.ask("ann", "GET", "/accounts")[0]["id"]
+    account = world.accounts["ann"]
     world.ask("ann", "POST", f"/accounts/{account}/withdraw", {"asset": "EUR", "amount": "12.5"})
     exchange.create_token("eve@backup.example")
     world.epoch = world.sql("SELECT max(epoch) FROM matching_shard")
