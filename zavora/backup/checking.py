@@ -6,7 +6,7 @@ Each file by its hash, each backup by ``pg_verifybackup``, and the archive witho
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 from zavora.backup.archive import read_archived, unpacked
 from zavora.backup.errors import BackupError, Damaged
@@ -47,7 +47,7 @@ def unpack(store: Store, sealed: Path, backup: str, target: Path) -> int:
     try:
         with sealed.open("rb") as file:
             plain = _Stream(unpacked(open_sealed(file, store.keys, name), name))
-            with tarfile.open(fileobj=plain, mode="r|") as tar:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=cast("IO[bytes]", plain), mode="r|") as tar:
                 for member in tar:
                     size += member.size
                     tar.extract(member, target, filter="data")

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -171,7 +171,7 @@ class SealedReader(io.RawIOBase):
         """Say that it can be read."""
         return True
 
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any, /) -> int:
         """Fill ``buffer`` with what comes next; 0 at the end."""
         if not self._opened and not self._is_ended:
             self._open_next()
