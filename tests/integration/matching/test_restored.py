@@ -1,4 +1,4 @@
-"""A shard whose record was brought back: no worker of before writes to it, and none takes it yet."""
+"""A shard whose record was brought back: no worker of before writes, and none takes it yet."""
 
 from typing import Any
 
