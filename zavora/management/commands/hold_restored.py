@@ -3,6 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management.base import CommandError
+from django.db import ProgrammingError
+
 from accounts.access.actor import Actor
 from zavora.backup.holding import hold_exchange
 from zavora.foundation.commands import ExampleCommand
@@ -29,5 +32,10 @@ class Command(ExampleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Hold everything."""
         by = Actor.system("manage.py hold_restored")
-        shards = hold_exchange(by=by, target=options["target"])
+        try:
+            shards = hold_exchange(by=by, target=options["target"])
+        except ProgrammingError as error:
+            raise CommandError(
+                f"DATABASE_URL: expected the owner of the tables; nothing was changed: {error}"
+            ) from None
         self.stdout.write(f"hold_restored: {shards} shards and all that leaves are held")
