@@ -5,6 +5,7 @@ for no replica, and ends with its block.
 """
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,6 @@ from urllib.parse import quote
 import msgspec
 import psycopg
 
-from zavora.backup.archive import archive_file
 from zavora.backup.checking import unpack
 from zavora.backup.errors import BackupError
 from zavora.backup.programs import (
@@ -31,7 +31,7 @@ from zavora.backup.programs import (
     work_folder,
 )
 from zavora.backup.store import BASE_FILE, Manifest, Store
-from zavora.backup.wal import lsn_of
+from zavora.backup.wal import lsn_of, segment_of
 from zavora.runner.embedded.archiving import archive_environment, command_line
 from zavora.runner.embedded.binaries import PostgresPrograms
 from zavora.runner.embedded.privileges import own, run_as_for
@@ -178,6 +178,7 @@ class BesideServer:
             "hot_standby": "off", "ssl": "off", "logging_collector": "off", "jit": "off",
             "timezone": "UTC", "log_timezone": "UTC", "max_connections": "50",
             "max_wal_size": "4GB",
+            "wal_keep_size": "4GB",  # what it fills is still to be archived, by the next server
             "recovery_target_action": "promote",
             "restore_command": command_line("fetch", '"%f" "%p"'),
             **settings,
@@ -263,10 +264,20 @@ def recovered_server(
             server.stop()
 
 
-def archive_histories(store: Store, data: Path) -> None:
-    """Put the histories of new timelines into the archive: the next recovery takes another number.
+def mark_for_archive(data: Path, current: str) -> None:
+    """Let the server that will run on a recovered folder archive its new timeline from the start.
 
-    The server that recovered archives nothing.
+    ``current`` is the file of the log that is being written. The server that recovered archives
+    nothing, so it left no word of the timeline's history and of files that it filled. One that only
+    somebody looks at never gets into the archive, where later recoveries would follow it.
     """
-    for history in sorted((data / "pg_wal").glob("*.history")):
-        archive_file(store, history, history.name)
+    log = data / "pg_wal"
+    timeline = current[:8]
+    done = [path for path in log.glob(f"{timeline}*") if path.name == f"{timeline}.history"]
+    done += [
+        path for path in log.glob(f"{timeline}*") if segment_of(path.name) and path.name < current
+    ]
+    for path in done:
+        mark = log / "archive_status" / f"{path.name}.ready"
+        mark.touch(mode=0o600)
+        os.chown(mark, data.stat().st_uid, -1)

@@ -21,7 +21,7 @@ from zavora.backup.programs import work_folder
 from zavora.backup.recovery import (
     BesideServer,
     Target,
-    archive_histories,
+    mark_for_archive,
     recovered_server,
 )
 from zavora.backup.store import Store, write_lasting
@@ -66,7 +66,6 @@ def restore(
             if target != Target():
                 beyond = _tell_beyond(store, report, say=say)
                 restored = msgspec.structs.replace(restored, beyond=beyond)
-            archive_histories(store, aside)
         if data.exists():
             data.rmdir()
         aside.rename(data)
@@ -95,6 +94,7 @@ def _restore_aside(
             ).fetchone()
     if row is None:
         raise BackupError("the restored server says nothing of itself")
+    mark_for_archive(aside, row[1])
     return Restored(
         target=target.text, chain=[one.name for one in recovered.chain], lsn=row[0],
         timeline=int(row[1][:8], 16), seconds=recovered.seconds,

@@ -166,8 +166,9 @@ def test_it_is_brought_back_to_between_two_trades(world: World, tmp_path: Path) 
     assert withdrawal["state_restored"] == "unknown there"
     assert len(rows_of(report / "accounts.csv")) == 2
     assert "1 people are new" in restored.beyond
-    # The next recovery takes another timeline: this one's history is in the archive.
-    assert world.store.wal_path("00000002.history").exists()
+    # Who puts it into service archives its timeline from the start; nobody else does.
+    assert (data / "pg_wal" / "archive_status" / "00000002.history.ready").exists()
+    assert not world.store.wal_path("00000002.history").exists()
     assert oct(report.stat().st_mode)[-3:] == "700"
 
 
