@@ -38,9 +38,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
-    crash-test test-long mutants \
-    cluster cluster-down cluster-reset cluster-packages cluster-test access-tables attack-trial \
-    recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial lock sbom clean
+    crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
+    cluster-test access-tables attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial \
+    move-trial alert-test partition-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -97,6 +97,12 @@ recovery-drill: $(STAMPS)/dev $(STAMPS)/static ## Back an exchange up, bring it 
 money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money at once, add up after each hundred
 	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s
 
+alert-test: ## Check the alerts of deploy/prometheus with promtool (Debian: prometheus)
+	@if command -v promtool >/dev/null; then \
+	    promtool check rules deploy/prometheus/rules/*.yml && promtool test rules deploy/prometheus/tests/*.yml; \
+	elif [ -n "$$CI" ]; then echo 'promtool is not here (Debian: prometheus)'; exit 1; \
+	else echo 'Skipped: promtool is not here (Debian: prometheus)'; fi
+
 cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
 	@exec $(BIN)/python -m pytest tests/cluster -s $(PYTEST_ARGS)
 
@@ -111,6 +117,9 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
+
+partition-trial: $(STAMPS)/dev $(STAMPS)/static ## Hold tables of 24 months against whole ones, with 10,000,000 trades
+	@exec $(BIN)/python -m benchmarks.partitions $(TRIAL_ARGS)
 
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .
@@ -137,6 +146,7 @@ access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) requirements-archive.in -o requirements-archive.txt
 	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(UV_COMPILE) deploy/local/requirements.in -o deploy/local/requirements.txt
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt

@@ -28,6 +28,7 @@ class OrdersView(ApiView):
     """An account's orders."""
 
     weights = LIST_WEIGHTS
+    is_history = True
 
     @documented(
         "accounts_orders",
@@ -70,6 +71,7 @@ class FillsView(ApiView):
     """An account's side of its trades."""
 
     weights = LIST_WEIGHTS
+    is_history = True
 
     @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
     def get(self, request: Request, account: str) -> Response:

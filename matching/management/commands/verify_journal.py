@@ -1,6 +1,7 @@
 """``manage.py verify_journal``: replay the journal and hold it against the tables."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +14,11 @@ from matching.worker.checkpoints import LATEST, NoCheckpoint, Unsound
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from matching.worker.verified import Verified
+from zavora.foundation import kept_figures
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.heap import settle
+from zavora.foundation.metrics import JOURNAL_VERIFIED
 
 # What a journal does to who reads it that was damaged, or was written by something else.
 CANNOT_BE_REPLAYED: Final = (
@@ -45,6 +48,7 @@ class Command(ExampleCommand):
         "verify_journal --shard 0",
         "verify_journal --from-checkpoint",
         "verify_journal --shard 0 --from-checkpoint 17",
+        "verify_journal --archive /srv/archive",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,6 +67,14 @@ class Command(ExampleCommand):
             ),
         )
 
+        parser.add_argument(
+            "--archive",
+            type=Path,
+            default=None,
+            metavar="FOLDER",
+            help="where months of the journal are that `partitions archive` let go",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
         start = options["from_checkpoint"]
@@ -74,7 +86,13 @@ class Command(ExampleCommand):
         for shard_id in shards:
             try:
                 with connect(shard_id=shard_id, owner="verify") as connection:
-                    found = verify_shard(connection, shard_id, start=start, progress=self._progress)
+                    found = verify_shard(
+                        connection,
+                        shard_id,
+                        start=start,
+                        archive=options["archive"],
+                        progress=self._progress,
+                    )
             except CANNOT_BE_REPLAYED as error:
                 # The other shards are still to be looked at.
                 self.stdout.write(f"shard {shard_id}: cannot be replayed: {error}")
@@ -84,6 +102,8 @@ class Command(ExampleCommand):
             for difference in found.differences:
                 self.stdout.write(f"  {difference}")
             failed = failed or bool(found.differences)
+            if not found.differences:
+                kept_figures.tell(JOURNAL_VERIFIED, found.sequence, str(shard_id))
         if failed:
             raise CommandError("journal and tables differ")
 
@@ -96,10 +116,11 @@ def _summary(found: Verified) -> str:
     """Return what was replayed, and whether it agrees."""
     begun = f" from checkpoint {found.checkpoint}" if found.checkpoint else ""
     passed = f"{found.passed} checkpoints passed, " if found.passed else ""
+    archived = f"{found.archived} archived rows replayed alone, " if found.archived else ""
     unread = f"{found.unread} of another version not looked at, " if found.unread else ""
     return (
         f"shard {found.shard_id}: {found.commands} commands{begun}, {found.orders} orders,"
-        f" {found.trades} trades, {found.entries} entries, {passed}{unread}"
+        f" {found.trades} trades, {found.entries} entries, {passed}{unread}{archived}"
         f"engine {found.state_hash[:16]}:"
         f" {'differs' if found.differences else 'agrees with the tables'}"
     )
