@@ -39,7 +39,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
-    cluster-test access-tables attack-trial money-trial freqtrade-trial hummingbot-trial \
+    cluster-test access-tables attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial \
     move-trial alert-test partition-trial lock sbom clean
 
 help: ## List the targets
@@ -90,6 +90,9 @@ crash-test: $(STAMPS)/dev $(STAMPS)/static ## Kill every part under load, 60 tim
 
 attack-trial: $(STAMPS)/dev $(STAMPS)/static ## Attack each web server for a while, watch another client
 	@ZAVORA_ATTACK_SECONDS=$${ZAVORA_ATTACK_SECONDS:-20} exec $(BIN)/python -m pytest tests/integration/zavora/test_attacks.py -s
+
+recovery-drill: $(STAMPS)/dev $(STAMPS)/static ## Back an exchange up, bring it back to between two trades, damage it
+	@exec $(BIN)/python -m pytest -n0 tests/integration/backup -s
 
 money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money at once, add up after each hundred
 	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s

@@ -21,11 +21,15 @@ COMMANDS_WITHOUT_SERVERS = frozenset(
         "compilemessages",
         "diffsettings",
         "findstatic",
+        "backups",
         "help",
         "makemessages",
+        "restore",
+        "restore_drill",
         "spectacular",
         "startapp",
         "startproject",
+        "verify_backups",
         "version",
     }
 )

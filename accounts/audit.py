@@ -50,6 +50,8 @@ ACTS: Final = (
     "asset.open",
     "asset.threshold",
     "balance.adjust",
+    "database.hold",
+    "database.release",
     "deposit.credit",
     "deposit.faucet",
     "deposit.gateway",

@@ -13,6 +13,7 @@ from django.db import transaction
 from accounts.access.actor import Actor, ActorKind
 from accounts.access.rights import is_privileged
 from accounts.approval_rows import (
+    KIND_WITHDRAWAL,
     Asked,
     end_approval,
     lock_approval,
@@ -23,6 +24,7 @@ from accounts.approval_rows import (
 from accounts.approvals.kinds import KINDS, Ending, Kind, kind_of
 from accounts.audit import checked_reason, record_act
 from accounts.models import Approval
+from accounts.money.restored import is_held, require_not_held
 from accounts.people.locks import lock_account
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ZavoraError
 
@@ -43,12 +45,14 @@ def approve(*, by: Actor, approval_id: int, reason: str, now: datetime | None = 
     The answer's state is ``requested`` where one more is needed, ``failed`` where the act could
     not be done any more. Raises NotFound; Forbidden without the kind's permission, for who asked,
     for whose things it is about and for who approved it already; Conflict where it was decided or
-    its time is over.
+    its time is over, and for a withdrawal while nothing leaves (``accounts.money.restored``).
     """
     reason = checked_reason(reason)
     kind, approval = _lock(by, approval_id)
     now = moment(now)
     _require_waiting(approval, now)
+    if approval.kind == KIND_WITHDRAWAL:
+        require_not_held()
     if by.user_id == approval.first_approver_id:
         raise Forbidden("you have approved it already: this takes another person")
     was = state_of(approval)
@@ -106,6 +110,8 @@ def expire_approval(*, by: Actor, approval_id: int, now: datetime | None = None)
     now = moment(now)
     if now < approval.expires_at:
         raise Conflict("its time is not over yet")
+    if approval.kind == KIND_WITHDRAWAL and is_held():
+        return approval  # it may have been paid: what it holds is not given back by the clock
     was = state_of(approval)
     why = "nobody decided in time"
     _give_up(kind_of(approval), approval, Ending(Approval.State.EXPIRED, by, why, now))

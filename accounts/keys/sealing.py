@@ -109,3 +109,19 @@ def _sealed_before() -> QuerySet[ApiKey]:
         .annotate(prefix=Substr("secret", 1, len(prefix), output_field=BinaryField()))
         .exclude(prefix=prefix)
     )
+
+
+def list_unreadable() -> list[str]:
+    """Return what no key of the settings opens: sealed secrets of API keys and second factors."""
+    keys = ApiKey.objects.filter(secret__isnull=False).order_by("pk")
+    unreadable = [
+        f"API key {pk}"
+        for pk, name, stored in keys.values_list("pk", "lookup", "secret").iterator(BATCH_MAX)
+        if stored and open_secret(bytes(stored), name=name) is None
+    ]
+    factors = Authenticator.objects.filter(type__in=FACTOR_TYPES).order_by("pk")
+    for row in factors.iterator(BATCH_MAX):
+        sealed = [row.data[name] for name in FACTOR_SECRETS if name in row.data]
+        if any(open_factor(secret) is None for secret in sealed):
+            unreadable.append(f"second factor {row.pk}")
+    return unreadable

@@ -19,6 +19,7 @@ from accounts.audit import checked_reason, record_act
 from accounts.models import Balance, Payout, Withdrawal
 from accounts.money.payout_rows import State, lock_payout, move_payout
 from accounts.money.reconcile import plain
+from accounts.money.restored import is_held
 from accounts.money.services import SHUT_STATUSES
 from accounts.money.withdrawal_states import (
     figures,
@@ -41,7 +42,7 @@ BACKOFF_MAX: Final = timedelta(hours=1)
 FAILURES_MAX: Final = 10
 # A provider that has it and says no more is asked: its webhook may be lost.
 ASK_AGAIN: Final = timedelta(hours=1)
-# A frozen account pays nothing out.
+# A frozen account pays nothing out, nor does an exchange that was restored.
 SHUT_WAIT: Final = timedelta(minutes=1)
 DUE_STATES: Final = (State.WAITING, State.SENDING, State.SENT)
 DUE_MAX: Final = 100
@@ -71,8 +72,8 @@ def list_due_payouts(provider: str, now: datetime, *, limit: int = DUE_MAX) -> l
 def take_payout(*, by: Actor, payout_id: int, now: datetime | None = None) -> Taken | None:
     """Take a payout that is due, to be sent; None where it is not, or somebody else has it.
 
-    Of a frozen account none is taken. Raises Forbidden for all but the exchange itself and
-    superusers, or NotFound.
+    Of a frozen account none is taken, nor any while nothing leaves (``restored``). Raises Forbidden
+    for all but the exchange itself and superusers, or NotFound.
     """
     by.require_everything("send payouts")
     account = lock_account(_find(payout_id).account.public_id)
@@ -80,7 +81,7 @@ def take_payout(*, by: Actor, payout_id: int, now: datetime | None = None) -> Ta
     now = moment(now)
     if payout.state not in DUE_STATES or payout.due_at > now:
         return None
-    if account.status in SHUT_STATUSES:
+    if account.status in SHUT_STATUSES or is_held():
         payout.due_at = now + SHUT_WAIT
         payout.save(update_fields=["due_at"])
         return None

@@ -39,6 +39,7 @@ from accounts.money.postings import (
     lock_balance,
     not_enough,
 )
+from accounts.money.restored import require_not_held
 from accounts.money.services import SHUT_STATUSES, check_key
 from accounts.money.withdrawal_states import (
     cancel,
@@ -79,7 +80,7 @@ def request_withdrawal(
     Raises Forbidden (without the scope, or a second factor where that is asked; to an address that
     the book does not allow yet; while withdrawals pause), AccountNotFound (for somebody else's,
     too), InsufficientBalance, AccountFrozen, ValidationFailed (above a day's limit, too) or
-    Conflict; then nothing was written.
+    Conflict (while nothing leaves, too: ``accounts.money.restored``); then nothing was written.
     """
     by.require_scope(SCOPE_WITHDRAW)
     require_factor_to_withdraw(by)
@@ -94,6 +95,7 @@ def request_withdrawal(
         if (earlier.asset_id, earlier.amount, earlier.address) == (the_asset.pk, amount, address):
             return earlier
         raise Conflict("the key was used for another withdrawal")
+    require_not_held()
     now = moment(now)
     _check_rules(account, the_asset, amount, address, now)
     balance = lock_balance(account=account, asset=the_asset)
@@ -212,11 +214,12 @@ def cancel_own_withdrawal(
 
     A frozen account may: nothing leaves by it. Raises Forbidden (without the scope),
     AccountNotFound or NotFound, for somebody else's too, or Conflict where it was paid out,
-    refused, has failed, or a provider may pay it.
+    refused, has failed, a provider may pay it, or nothing leaves (``accounts.money.restored``).
     """
     by.require_scope(SCOPE_WITHDRAW)
     record, account, balance = lock_withdrawal(withdrawal_id, account_id=account_id)
     require_own(by, account, what="cancel withdrawals in others' names")
+    require_not_held()
     cancel(record, balance, by, now=moment(now))
     return record
 

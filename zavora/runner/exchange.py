@@ -12,6 +12,9 @@ from zavora.runner.home import PROJECT_DIR, Home
 from zavora.runner.processes import ProcessSpec, Stage
 
 HOST = "127.0.0.1"
+# How a line of ``manage.py prepare`` begins where the database was restored and waits for somebody
+# to confirm it: no worker takes a shard before.
+HELD_LINE = "This database was restored"
 WEB_SERVERS = ("uvicorn", "granian", "daphne")
 # What a web server may take to finish the requests that it has when it is asked to stop.
 WEB_STOP_GRACE_S = 2

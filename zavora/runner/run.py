@@ -25,6 +25,7 @@ from zavora.runner.embedded.discovery import (
 from zavora.runner.embedded.servers import OWNER_WAIT_S, plan_servers
 from zavora.runner.embedded.valkey import is_free
 from zavora.runner.exchange import (
+    HELD_LINE,
     HOST,
     UnknownWebServer,
     UnsafeBind,
@@ -65,16 +66,17 @@ def step(what: str) -> Iterator[None]:
     say(f"  {time.monotonic() - began:5.1f} s  {what}")
 
 
-def is_up(host: str, port: int) -> bool:
+def is_up(host: str, port: int, *, is_held: bool = False) -> bool:
     """Return whether the exchange on ``port`` answers that every part of it works.
 
+    Where it ``is_held`` no part but web has to: its pages are what the record is corrected by.
     Markets that are set aside are told of by the health check and the log; nothing waits for them.
     """
     connection = http.client.HTTPConnection(host, port, timeout=HEALTH_TIMEOUT_S)
     try:
         connection.request("GET", "/api/v1/health")
         answer = connection.getresponse()
-        return answer.status == 200 and bool(json.load(answer).get("status"))
+        return (answer.status == 200 or is_held) and bool(json.load(answer).get("status"))
     except (OSError, http.client.HTTPException, ValueError):
         return False
     finally:
@@ -119,12 +121,13 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
             if spec.stage is not Stage.BACKGROUND:
                 supervisor.start(spec)
         local = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
-        up = _every(0.2, lambda: is_up(local, port))
+        is_held = any(line.startswith(HELD_LINE) for line in logins)
+        up = _every(0.2, lambda: is_up(local, port, is_held=is_held))
         supervisor.wait_until(up, wait_s=HEALTHY_WAIT_S, what="the exchange")
         for spec in specs:
             if spec.stage is Stage.BACKGROUND:
                 supervisor.start(spec)
-    if has_demo:
+    if has_demo and not is_held:
         supervisor.start(demo_traders(children_env))
     supervisor.is_ready = True
     _welcome(f"http://{local}:{port}", home, logins)

@@ -10,7 +10,7 @@ import pytest
 from tests.commands import CommandLine
 from tests.exchange import Exchange
 from zavora.runner.embedded.valkey import free_port
-from zavora.runner.exchange import WEB_SERVERS, UnsafeBind, check_bind, web
+from zavora.runner.exchange import HELD_LINE, WEB_SERVERS, UnsafeBind, check_bind, web
 from zavora.runner.home import PROJECT_DIR
 
 PRODUCTION = {
@@ -144,3 +144,20 @@ def test_no_web_process_alone_does_either(server: str) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("Zavora cannot start: listening on 0.0.0.0")
+
+
+def test_a_restored_record_waits_for_somebody_to_confirm_it(demo: Exchange) -> None:
+    refused = demo.try_manage("hold_restored", "--target", "0/3000148")
+    assert refused.returncode == 1
+    assert "expected the owner of the tables" in refused.stderr
+    assert "nothing is held" in demo.manage("confirm_restore", "--check")
+
+    held = subprocess.run(
+        [sys.executable, str(PROJECT_DIR / "manage.py"), "hold_restored", "--target", "0/3000148"],
+        env={**demo.env, "DATABASE_URL": demo.database_url}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert held.returncode == 0, held.stderr
+
+    assert demo.manage("prepare", "--demo").startswith(HELD_LINE)
+    demo.manage("confirm_restore", "--reason", "all posted")
+    assert HELD_LINE not in demo.manage("prepare", "--demo")

@@ -49,3 +49,10 @@ def test_a_market_that_is_set_aside_holds_no_start_up(
 ) -> None:
     with _answering(status, body) as port:
         assert is_up("127.0.0.1", port) is expected
+
+
+def test_where_a_restored_record_is_held_the_pages_alone_are_enough() -> None:
+    with _answering(503, {"status": "degraded"}) as port:
+        assert is_up("127.0.0.1", port, is_held=True)
+    with _answering(500, {}) as port:
+        assert not is_up("127.0.0.1", port, is_held=True)

@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from accounts.money.restored import is_held
 from zavora.foundation.commands import ExampleCommand
+from zavora.runner.exchange import HELD_LINE
 from zavora.starting import UnsafeStart, check_demo
 
 
@@ -27,5 +29,11 @@ class Command(ExampleCommand):
             check_demo()
         except UnsafeStart as error:
             raise CommandError(str(error)) from None
+        if is_held():
+            self.stdout.write(
+                f"{HELD_LINE} and is held: correct money, then manage.py confirm_restore"
+                " (docs/backups.md)"
+            )
+            return  # the demo's orders could not be placed
         if options["demo"]:
             call_command("load_demo", stdout=self.stdout)

@@ -17,6 +17,12 @@ from urllib.parse import quote
 import psutil
 
 from zavora.foundation.secrets import get_or_create_secret
+from zavora.runner.embedded.archiving import (
+    archive_environment,
+    archive_settings,
+    is_archiving,
+    missing_for_archiving,
+)
 from zavora.runner.embedded.binaries import PostgresPrograms, find_postgres
 from zavora.runner.embedded.privileges import RunAs, own, run_as_for
 from zavora.runner.home import Home, HomeError
@@ -100,6 +106,7 @@ class Postgres:
         """Return how to run the server; INT makes it drop its clients and stop."""
         settings = {
             **SETTINGS,
+            **archive_settings(self.programs.major),
             "shared_buffers": f"{_buffers_mb()}MB",
             "unix_socket_directories": f'"{self.sockets}"',
         }
@@ -109,7 +116,7 @@ class Postgres:
         return ProcessSpec(
             name="postgres",
             argv=tuple(argv),
-            env=_environment(),
+            env={**_environment(), **(archive_environment() if is_archiving() else {})},
             cwd=self.data,
             stop_signal=signal.SIGINT,
             stop_grace_s=STOP_GRACE_S,
@@ -157,6 +164,8 @@ def prepare_postgres(home: Home) -> Postgres:
 
     Call it while holding the home's lock. Raises ServerMissing or HomeError.
     """
+    if missing := missing_for_archiving():
+        raise HomeError(missing)
     programs = find_postgres()
     server = Postgres(
         programs=programs,
