@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,12 @@ DEFAULT_TAG: Final = "localhost/zavora:dev"
 OWN_BASE: Final = "localhost/zavora-base:bookworm"
 BASE_PACKAGES: Final = "python3,python3-venv,ca-certificates,tini"
 # Nothing reads these in a container.
-BASE_WITHOUT: Final = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+BASE_WITHOUT: Final = (
+    "/usr/share/doc/*",
+    "/usr/share/man/*",
+    "/usr/share/locale/*",
+    "/usr/share/info/*",
+)
 AUTHORITIES: Final = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -46,7 +50,6 @@ def main() -> int:
             size = _output("docker", "image", "inspect", "-f", "{{.Size}}", arguments.tag)
         else:
             _build_by_buildah(arguments.tag, arguments.base or _own_base())
-            size = _output("buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", arguments.tag)
             size = _output("podman", "image", "inspect", "--format", "{{.Size}}", arguments.tag)
     except CannotBuild as error:
         print(f"image: skipped, {error}", file=sys.stderr)
@@ -114,7 +117,7 @@ def _labels() -> list[str]:
 
 
 def _own_authorities() -> list[str]:
-    """Return how this machine's authorities and its pip's settings go along, but not into the image."""
+    """Return how authorities and settings of this machine go along, but not into the image."""
     parts = []
     if Path(AUTHORITIES).is_file():
         inside = "/run/build-authorities.crt"
@@ -130,7 +133,7 @@ def _own_authorities() -> list[str]:
 def _need(*programs: str) -> None:
     if missing := [name for name in programs if shutil.which(name) is None]:
         raise CannotBuild(
-            f"no Docker answers and {', '.join(missing)} is missing (Debian's packages of that name)"
+            f"no Docker answers, and {', '.join(missing)} of Debian's packages is missing"
         )
     if os.geteuid() != 0:
         raise CannotBuild("no Docker answers, and buildah with a base of our own needs root")
