@@ -6,6 +6,8 @@ psql --set ON_ERROR_STOP=1 --username postgres --quiet \
     --set run="$(cat /run/secrets/run_password)" <<'SQL'
 CREATE ROLE zavora_owner LOGIN PASSWORD :'owner';
 CREATE ROLE zavora_run LOGIN PASSWORD :'run';
+-- A migration that waits longer for a table would let everybody behind it wait, too.
+ALTER ROLE zavora_owner SET lock_timeout = '1s';
 CREATE DATABASE zavora OWNER zavora_owner;
 REVOKE CONNECT ON DATABASE zavora FROM PUBLIC;
 GRANT CONNECT ON DATABASE zavora TO zavora_run;
