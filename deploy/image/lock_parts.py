@@ -17,7 +17,8 @@ ENTRY = re.compile(r"^([A-Za-z0-9][\w.-]*?)(?:\[[\w,-]+\])?==")
 
 def entries(lock: str) -> Iterator[tuple[str, str]]:
     """Yield name and text of each entry of a lock as uv writes it: its hashes and comments too."""
-    name, lines = "", []
+    name = ""
+    lines: list[str] = []
     for line in lock.splitlines(keepends=True):
         if found := ENTRY.match(line):
             if name:

@@ -15,7 +15,7 @@ WORKFLOWS = sorted((PROJECT_DIR / ".github" / "workflows").glob("*.yml"))
 GITLAB = PROJECT_DIR / ".gitlab-ci.yml"
 CI = PROJECT_DIR / ".ci" / "run"
 WANTED = {"lint", "test", "image-test", "image-sbom", "scan", "advisories", "chart-test", "image"}
-MAKE = re.compile(r"(?:^|&&|;)\s*make((?:\s+(?!#)[^\s;&]+)+)", re.MULTILINE)
+MAKE = re.compile(r"(?:^|&&|;)[ \t]*make((?:[ \t]+(?!#)[^\s;&]+)+)", re.MULTILINE)
 PINNED = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40}$")
 
 
