@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -137,8 +137,7 @@ class Containers:
         servers = RunningServers(home)
         self._stack.callback(servers.stop)
         servers.start()
-        socket = home.socket_folder() / ".s.PGSQL.5432"
-        port = self._stack.enter_context(relay(socket))
+        port = self._stack.enter_context(relay(_socket_of(servers.urls.database_url)))
         self._secrets.mkdir(mode=0o700)
         values = {
             "database_url": _at_port(servers.urls.database_url, port),
@@ -170,6 +169,13 @@ def inspect(image: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)[0]
     return found
+
+
+def _socket_of(url: str) -> Path:
+    """Return where the server of a URL listens: it opens no port."""
+    parts = urlsplit(url)
+    (folder,) = parse_qs(parts.query)["host"]
+    return Path(folder) / f".s.PGSQL.{parts.port}"
 
 
 def _at_port(url: str, port: int) -> str:
