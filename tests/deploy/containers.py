@@ -136,7 +136,12 @@ class Containers:
         self._stack.enter_context(owner_lock(home, wait_s=0))
         servers = RunningServers(home)
         self._stack.callback(servers.stop)
-        servers.start()
+        # These tests have no servers otherwise; nobody's URLs stand in the way of our own.
+        others = {name: os.environ.pop(name, None) for name in ("DATABASE_URL", "REDIS_URL")}
+        try:
+            servers.start()
+        finally:
+            os.environ.update({name: url for name, url in others.items() if url is not None})
         port = self._stack.enter_context(relay(_socket_of(servers.urls.database_url)))
         self._secrets.mkdir(mode=0o700)
         values = {

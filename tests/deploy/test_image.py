@@ -72,7 +72,7 @@ def exchange(started: Containers) -> Exchange:
         web.manage("deposit", *options, "--asset", asset, "--amount", amount)
     headers = {"Authorization": f"Bearer {token}"}
     accounts = httpx.get(f"{webs[0][1]}/api/v1/accounts", headers=headers).json()["data"]
-    running = Exchange(webs, workers, others, headers, accounts[0]["user_id"])
+    running = Exchange(webs, workers, others, headers, accounts[0]["id"])
     for _, address in webs:
         wait_until(
             lambda at=address: _is_listed(at), timeout_s=START_S, what=f"the market at {address}"
