@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 import environ
 
+from zavora.foundation.metrics_settings import NAME as METRICS_BIND
+from zavora.foundation.metrics_settings import parse_bind
 from zavora.runner.embedded.binaries import ServerMissing
 from zavora.runner.embedded.discovery import (
     announce_servers,
@@ -31,6 +33,7 @@ from zavora.runner.exchange import (
     child_environment,
     demo_traders,
     manage,
+    with_metrics,
 )
 from zavora.runner.home import Home, HomeError, home_from_environment, load_environment, owner_lock
 from zavora.runner.processes import PRIVATE_UMASK, Stage, end_with_parent_process
@@ -88,6 +91,7 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     host = env.str("ZAVORA_BIND", default=HOST)
     has_demo = env.bool("ZAVORA_DEMO", default=env.bool("DEBUG", default=True))
     check_bind(host, is_debug=env.bool("DEBUG", default=True))
+    metrics = _metrics_bind(env)
     if not is_free(port):
         raise StartFailed(f"port {port} is in use; name another one: PORT={port + 1} make run")
     with step("PostgreSQL and Valkey"):
@@ -108,6 +112,8 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
             web_server=env.str("ZAVORA_WEB_SERVER", default="uvicorn"),
             shards=env.list("ZAVORA_SHARDS", cast=int, default=[0]),
         )
+        if metrics is not None:
+            specs = with_metrics(specs, *metrics)
         # What trades is there first: it does not share the processors with the rest while it loads.
         for spec in specs:
             if spec.stage is not Stage.BACKGROUND:
@@ -122,7 +128,20 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
         supervisor.start(demo_traders(children_env))
     supervisor.is_ready = True
     _welcome(f"http://{local}:{port}", home, logins)
+    if metrics is not None:
+        names = ", ".join(f"{metrics[1] + number} {spec.name}" for number, spec in enumerate(specs))
+        say(f"  Metrics, at /metrics on {metrics[0]}: {names}")
     supervisor.run_forever()
+
+
+def _metrics_bind(env: environ.Env) -> tuple[str, int] | None:
+    """Return where the first process is to tell what it measured, the others at the next ports."""
+    text = env.str(METRICS_BIND, default="")
+    try:
+        is_debug = env.bool("DEBUG", default=True)
+        return parse_bind(text, is_debug=is_debug) if text else None
+    except ValueError as error:
+        raise StartFailed(str(error)) from None
 
 
 def _prepare_data(
