@@ -41,8 +41,8 @@ class Migration(migrations.Migration):
     operations = [
         # A partition that keys point into cannot leave before all of them have been looked up;
         # `reconcile` holds each movement against its entries anyway.
+        migrations.RunPython(drop_keys),
         migrations.SeparateDatabaseAndState(
-            database_operations=[migrations.RunPython(drop_keys)],
             state_operations=[
                 without_key("deposit", null=True, blank=True),
                 without_key("withdrawal", null=True, blank=True),

@@ -84,8 +84,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(NEXT_ID_SQL, NEXT_ID_DROP_SQL),
+        migrations.RunPython(split),
         migrations.SeparateDatabaseAndState(
-            database_operations=[migrations.RunPython(split)],
             state_operations=[
                 # Unique within each partition, by an index of its own.
                 migrations.RemoveConstraint("trade", "trade_market_sequence"),
