@@ -14,7 +14,8 @@ from tests.crash.notes import ListTold
 from tests.crash.wholes import ReplacedTold
 
 if TYPE_CHECKING:
-    from tests.crash.load import MarketPlan, Trader
+    from tests.crash.load import Trader
+    from tests.crash.markets import MarketPlan
 
 TIMERS_MS: Final = (0, 1_000, 1_500, 2_500, 4_000)
 WINDOWS_MS: Final = (500, 60_000)

@@ -1,11 +1,10 @@
 """What the tables and the API of a running exchange say, in the checker's terms."""
 
-import http.client
-import json
 from collections import Counter
 from decimal import Decimal
 from typing import Any, Final
 
+import httpx
 import psycopg
 
 from matching.commands import decode_command
@@ -13,8 +12,8 @@ from matching.commands.due import FireTimer
 from matching.commands.switch import SetTimer
 from tests.crash.notes import ListStored, OrderStored, OrderTold, Stored, TradeStored
 from tests.crash.standing import CONNECTIONS_FROM
+from tests.crash.target import Target
 from tests.crash.wholes import PreventedStored
-from tests.exchange import Exchange
 
 PAGE: Final = 500
 DEPTH: Final = 1_000
@@ -63,16 +62,16 @@ _PREVENTED: Final = (
 _JOURNAL: Final = (
     "SELECT c.sequence, a.public_id::text, c.request_id, c.body, c.outcome = 'applied'"
     " FROM matching_command c LEFT JOIN accounts_account a ON a.id = c.account_id"
-    " WHERE c.shard_id = 0 AND c.sequence > %s ORDER BY c.sequence"
+    " WHERE c.shard_id = %s AND c.sequence > %s ORDER BY c.sequence"
 )
 
 
 class Tables:
     """Reads the tables; what the journal says is kept, as it only grows."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._last_sequence = 0
+    def __init__(self, target: Target) -> None:
+        self._database_url = target.database_url
+        self._last_sequence = dict.fromkeys(target.shards, 0)
         self._by_key: Counter[tuple[str, str]] = Counter()
         self._by_request: Counter[str] = Counter()
         self._rows_by_request: Counter[str] = Counter()
@@ -81,28 +80,32 @@ class Tables:
 
     def read(self) -> Stored:
         """Return everything that the tables hold."""
-        with psycopg.connect(self._exchange.database_url) as connection:
+        with psycopg.connect(self._database_url) as connection:
             orders = {row[0]: OrderStored(*row) for row in connection.execute(_ORDERS)}
             trades = {(row[0], row[1]): TradeStored(*row) for row in connection.execute(_TRADES)}
-            journal = connection.execute(_JOURNAL, (self._last_sequence,))
-            for sequence, account, request_id, body, is_applied in journal:
-                self._last_sequence = sequence
-                self._rows_by_request[request_id] += 1
-                if not is_applied:
-                    continue
-                command = decode_command(bytes(body))
-                if isinstance(command, SetTimer):  # one for each account of who asked
-                    request_id = f"{request_id} for {account}"
-                if request_id:  # the demo's own set-up has none
-                    self._by_request[request_id] += 1
-                if isinstance(command, FireTimer):
-                    self.due[command.what] += 1
-                key = getattr(command, "key", None)
-                if key is not None:
-                    self._by_key[(account, key.strip())] += 1
+            for shard in self._last_sequence:
+                self._read_journal(connection, shard)
             stored = Stored(orders, trades, self._by_key, self._by_request, self._rows_by_request)
             _read_more(connection, stored)
         return stored
+
+    def _read_journal(self, connection: "psycopg.Connection[Any]", shard: int) -> None:
+        journal = connection.execute(_JOURNAL, (shard, self._last_sequence[shard]))
+        for sequence, account, request_id, body, is_applied in journal:
+            self._last_sequence[shard] = sequence
+            self._rows_by_request[request_id] += 1
+            if not is_applied:
+                continue
+            command = decode_command(bytes(body))
+            if isinstance(command, SetTimer):  # one for each account of who asked
+                request_id = f"{request_id} for {account}"
+            if request_id:  # the demo's own set-up has none
+                self._by_request[request_id] += 1
+            if isinstance(command, FireTimer):
+                self.due[command.what] += 1
+            key = getattr(command, "key", None)
+            if key is not None:
+                self._by_key[(account, key.strip())] += 1
 
 
 def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:
@@ -123,9 +126,10 @@ def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:
 class Api:
     """Reads an account's history through the API."""
 
-    def __init__(self, exchange: Exchange, tokens: dict[str, str]) -> None:
+    def __init__(self, target: Target, tokens: dict[str, str]) -> None:
         """Speak for accounts of several people, each by its owner's token."""
-        self._exchange = exchange
+        self._base_url = target.base_url
+        self._tls = target.tls or True
         self._tokens = tokens
 
     def get(self, path: str) -> Any:
@@ -137,17 +141,12 @@ class Api:
         return self._ask("POST", path, next(iter(self._tokens.values())), body)
 
     def _ask(self, method: str, path: str, token: str, body: dict[str, Any] | None = None) -> Any:
-        content = None if body is None else json.dumps(body)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", self._exchange.port, timeout=30)
-        try:
-            connection.request(method, path, content, headers)
-            response = connection.getresponse()
-            answer = json.load(response)
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise AssertionError(f"{path}: {response.status} {answer}")
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=self._base_url, verify=self._tls, timeout=30) as client:
+            response = client.request(method, path, json=body, headers=headers)
+        answer = response.json()
+        if response.status_code != 200:
+            raise AssertionError(f"{path}: {response.status_code} {answer}")
         return answer
 
     def read(self, accounts: list[str], *, since_order: int, since_time: str) -> Stored:
