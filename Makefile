@@ -40,6 +40,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants \
     cluster cluster-down cluster-reset cluster-packages cluster-test \
+    replica-trial fault-trial \
     access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
 
 help: ## List the targets
@@ -70,7 +71,7 @@ cluster-packages: ## Install the Debian packages that it needs, as root, without
 	@scripts/cluster_packages.sh
 
 test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
-	@exec $(BIN)/python -m pytest -m 'not longest' $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -m 'not longest and not trial' $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-long: $(STAMPS)/dev $(STAMPS)/static ## Run the random runs that take minutes
 	@exec $(BIN)/python -m pytest -m longest tests/property $(PYTEST_WORKERS) $(PYTEST_ARGS)
@@ -95,7 +96,16 @@ money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money 
 	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s
 
 cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
-	@exec $(BIN)/python -m pytest tests/cluster -s $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest tests/cluster -m 'not trial' -s $(PYTEST_ARGS)
+
+# Each brings up a cluster of its own, and breaks it (docs/cluster.md).
+TRIAL := exec $(BIN)/python -m pytest -m trial -n0 -x $(PYTEST_ARGS)
+
+replica-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose a primary whose replicas lack an order, 10 times: nobody was told of it
+	@$(TRIAL) tests/cluster/test_replica_trial.py
+
+fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Break every part of a local cluster under load, 40 times
+	@$(TRIAL) tests/cluster/test_fault_trial.py
 
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
