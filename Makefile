@@ -71,7 +71,7 @@ cluster-packages: ## Install the Debian packages that it needs, as root, without
 	@scripts/cluster_packages.sh
 
 test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
-	@exec $(BIN)/python -m pytest -m 'not longest and not trial' $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -m 'not longest and not cluster and not trial' $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-long: $(STAMPS)/dev $(STAMPS)/static ## Run the random runs that take minutes
 	@exec $(BIN)/python -m pytest -m longest tests/property $(PYTEST_WORKERS) $(PYTEST_ARGS)

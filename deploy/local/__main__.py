@@ -121,10 +121,7 @@ def env(_: argparse.Namespace) -> int:
 
 def manage(arguments: argparse.Namespace) -> int:
     """Run a management command on the cluster."""
-    done = Cluster.running().manage(*arguments.words)
-    sys.stdout.write(done.stdout)
-    sys.stderr.write(done.stderr)
-    return done.returncode
+    return _passed_on(Cluster.running().manage(*arguments.words))
 
 
 def patronictl(arguments: argparse.Namespace) -> int:
@@ -135,8 +132,39 @@ def patronictl(arguments: argparse.Namespace) -> int:
 
 def on(arguments: argparse.Namespace) -> int:
     """Run a command in the network of a host."""
-    enter = Cluster.running().description["hosts"][arguments.host]["enter"]
-    return subprocess.run([*enter, *arguments.words]).returncode
+    return _passed_on(Cluster.running().run_on(arguments.host, arguments.words))
+
+
+def lose(arguments: argparse.Namespace) -> int:
+    """Kill all that runs on a host, and keep it down."""
+    Cluster.running().lose_host(arguments.host)
+    print(f"host {arguments.host} is lost")
+    return 0
+
+
+def regain(arguments: argparse.Namespace) -> int:
+    """Start all again that runs on a host that was lost."""
+    Cluster.running().regain_host(arguments.host)
+    print(f"host {arguments.host} is back")
+    return 0
+
+
+def cut(arguments: argparse.Namespace) -> int:
+    """Cut the links between a host and others (where hosts are namespaces)."""
+    Cluster.running().cut(arguments.host, *arguments.others)
+    return 0
+
+
+def heal(arguments: argparse.Namespace) -> int:
+    """Mend the links of a host."""
+    Cluster.running().heal(arguments.host)
+    return 0
+
+
+def _passed_on(done: "subprocess.CompletedProcess[str]") -> int:
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    return done.returncode
 
 
 Option = tuple[str, dict[str, Any]]
@@ -149,6 +177,8 @@ COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], tuple[Optio
         one.__name__: (one, (("words", {"nargs": argparse.REMAINDER}),))
         for one in (manage, patronictl)
     },
+    **{one.__name__: (one, (("host", {}),)) for one in (lose, regain, heal)},
+    "cut": (cut, (("host", {}), ("others", {"nargs": "+"}))),
     "on": (on, (("host", {}), ("words", {"nargs": argparse.REMAINDER}))),
 }
 

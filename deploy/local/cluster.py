@@ -186,7 +186,7 @@ class Cluster:
         self._ask("release", name=name)
 
     def lose_host(self, host: str) -> None:
-        """Kill all that runs on a host, at once, and keep it down until ``return_host``."""
+        """Kill all that runs on a host, at once, and keep it down until ``regain_host``."""
         names = [one["name"] for one in self.states() if one["name"].endswith(f"-{host}")]
         for name in names:
             if name not in POSTGRES:
@@ -199,7 +199,7 @@ class Cluster:
             what=f"end of all on host {host}",
         )
 
-    def return_host(self, host: str) -> None:
+    def regain_host(self, host: str) -> None:
         """Start all again that runs on a host."""
         for one in self.states():
             if one["name"].endswith(f"-{host}") and one["name"] not in POSTGRES:

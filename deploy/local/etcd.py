@@ -1,5 +1,7 @@
 """etcd: three members that agree on who leads. Patroni keeps its leader's key there."""
 
+import dataclasses
+
 from deploy.local.hosts import HOSTS
 from deploy.local.plan import Plan
 from zavora.runner.processes import ProcessSpec, Stage
@@ -7,6 +9,7 @@ from zavora.runner.processes import ProcessSpec, Stage
 # Disks and processors are shared here: what a member may be late before it counts as gone.
 HEARTBEAT_MS = 200
 ELECTION_MS = 2_000
+STOP_GRACE_S = 2.0
 
 
 def etcd_specs(plan: Plan) -> list[ProcessSpec]:
@@ -27,5 +30,7 @@ def etcd_specs(plan: Plan) -> list[ProcessSpec]:
             *("--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"),
             *("--logger", "zap", "--log-level", "warn"),
         )
-        specs.append(plan.spec(f"etcd-{host}", argv, folder=folder, stage=Stage.GROUND))
+        spec = plan.spec(f"etcd-{host}", argv, folder=folder, stage=Stage.GROUND)
+        # The last to stop looks for somebody to lead, in vain.
+        specs.append(dataclasses.replace(spec, stop_grace_s=STOP_GRACE_S))
     return specs

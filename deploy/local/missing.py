@@ -47,6 +47,8 @@ def find_programs(*, with_namespaces: bool) -> Programs:
     """Return where everything is. Raises Missing with the command that installs what is not."""
     if sys.platform != "linux":
         raise Missing("the local cluster needs Linux")
+    if with_namespaces and os.geteuid() != 0:
+        raise Missing("ZAVORA_CLUSTER_HOSTS=namespaces needs root; without it: loopback")
     wanted = {**PACKAGES, **(NAMESPACE_PACKAGES if with_namespaces else {})}
     found = {name: shutil.which(name, path=_PATH) for name in wanted}
     lacking = sorted(wanted[name] for name, path in found.items() if path is None)

@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             if not 0 < length <= BODY_BYTES_MAX:
                 raise ValueError(f"a body of {length} bytes")
             self.server.keep(self.rfile.read(length))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.send_error(400, explain=str(error))
             return
         self.send_response(200)

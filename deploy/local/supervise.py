@@ -147,7 +147,6 @@ def run_cluster(plan: Plan, supervisor: Supervisor, progress: Progress) -> None:
             progress.say(f"{name}: ready")
     content = describe(plan, authority=certificates.authority, took_s=progress.took_s)
     write_private(state.description_file(plan.home), json.dumps(content, indent=1))
-    supervisor.is_ready = True
     progress.tell("ready")
     supervisor.run_forever()
 

@@ -80,7 +80,7 @@ class Round:
             f"POST {self.status} after {self.answered_s:.2f} s;"
             f" on the old primary {'visible' if self.was_visible else 'not visible'},"
             f" on the new one {'there' if self.is_there else 'lost'};"
-            f" told {[one.by for one in self.told]};"
+            f" told by {sorted({one.by for one in self.told}) or 'nobody'};"
             f" failover {self.failover} {self.failover_s:.1f} s,"
             f" the order repeated and answered 200 after {self.settled_s:.1f} s"
         )
