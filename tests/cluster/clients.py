@@ -32,14 +32,14 @@ def target_of(cluster: Cluster) -> Target:
         cluster.base_url,
         database_url,
         {**cluster.environment, "DATABASE_URL": database_url, "LOG_LEVEL": "ERROR"},
-        tuple(_plan(symbol) for symbol in sorted(_PLANS)),
+        tuple(
+            MarketPlan(symbol, *_PLANS[symbol], *symbol.split("/"), shard=int(shard))
+            for shard, symbols in cluster.description["markets"].items()
+            for symbol in symbols
+        ),
         tuple(map(int, cluster.description["markets"])),
         trust(cluster),
     )
-
-
-def _plan(symbol: str) -> MarketPlan:
-    return MarketPlan(symbol, *_PLANS[symbol], *symbol.split("/"))
 
 
 def tokens_of(cluster: Cluster) -> dict[str, str]:

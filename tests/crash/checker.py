@@ -76,6 +76,7 @@ class Checker:
         self._trades_seen = 0
         self._since = ""
         self._self_trades: set[tuple[str, int]] = set()
+        self._tables.forget()
 
     def check(self, notes: Notes, report: Report) -> None:
         """Compare notes, tables, API, journal and books; raises AssertionError."""

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -21,6 +21,7 @@ from tests.crash.kinds import draw_order
 from tests.crash.markets import MARKETS, MarketPlan
 from tests.crash.notes import Notes, OrderTold, TradeTold
 from tests.crash.together import Answer, said_together
+from tests.crash.wholes import part_name
 
 Result = TypeVar("Result")
 
@@ -164,7 +165,10 @@ class Trader:
     async def _try_act(self, act: Act, request_id: str) -> Answer:
         if not act.orders:
             return await self.send_act(act, request_id)
-        self.shared.notes.batches[request_id] = act.orders
+        notes = self.shared.notes
+        notes.batches[request_id] = act.orders
+        shards = Counter(self.shared.plan_of(order["market"]).shard for order in act.body)
+        notes.parts |= {part_name(request_id, shard): count for shard, count in shards.items()}
         return said_together(await self.send_act(act, request_id))
 
     async def _to_the_end(self, send: Send, key: str | None) -> Answer | None:

@@ -16,6 +16,8 @@ class MarketPlan:
     lot: Decimal
     base: str
     quote: str
+    # Whose worker has it.
+    shard: int = 0
 
     def price(self, draw: random.Random, away: int = 0) -> str:
         """Return a price within 12 ticks of the middle: about a third of the orders trade.

@@ -13,7 +13,7 @@ from matching.commands.switch import SetTimer
 from tests.crash.notes import ListStored, OrderStored, OrderTold, Stored, TradeStored
 from tests.crash.standing import CONNECTIONS_FROM
 from tests.crash.target import Target
-from tests.crash.wholes import PreventedStored
+from tests.crash.wholes import PreventedStored, part_name
 
 PAGE: Final = 500
 DEPTH: Final = 1_000
@@ -78,6 +78,12 @@ class Tables:
         # How often the worker did what was due, by what that was.
         self.due: Counter[str] = Counter()
 
+    def forget(self) -> None:
+        """Let what the journal says by now be somebody else's."""
+        self.read()
+        for counts in (self._by_key, self._by_request, self._rows_by_request, self.due):
+            counts.clear()
+
     def read(self) -> Stored:
         """Return everything that the tables hold."""
         with psycopg.connect(self._database_url) as connection:
@@ -93,12 +99,12 @@ class Tables:
         journal = connection.execute(_JOURNAL, (shard, self._last_sequence[shard]))
         for sequence, account, request_id, body, is_applied in journal:
             self._last_sequence[shard] = sequence
-            self._rows_by_request[request_id] += 1
+            self._rows_by_request[part_name(request_id, shard)] += 1
             if not is_applied:
                 continue
             command = decode_command(bytes(body))
-            if isinstance(command, SetTimer):  # one for each account of who asked
-                request_id = f"{request_id} for {account}"
+            if isinstance(command, SetTimer):  # one for each account of who asked, in each shard
+                request_id = f"{request_id} for {account} in shard {shard}"
             if request_id:  # the demo's own set-up has none
                 self._by_request[request_id] += 1
             if isinstance(command, FireTimer):
