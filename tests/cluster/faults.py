@@ -90,14 +90,14 @@ class Faults:
 
     def _kill_worker(self) -> Begun:
         shard = self._draw.choice(SHARDS)
-        name, _ = self._live_worker(shard)
+        name, _ = self.live_worker(shard)
         self._cluster.kill(name)
         return Begun(moment(), name, shard=shard)
 
     def _stop_worker(self) -> Begun:
         """SIGSTOP until another has taken over and a lease has passed; then it goes on."""
         shard = self._draw.choice(SHARDS)
-        name, epoch = self._live_worker(shard)
+        name, epoch = self.live_worker(shard)
         self._cluster.kill(name, signal.SIGSTOP)
         at, began = moment(), time.monotonic()
         wait_for(lambda: self._shard(shard)[1] > epoch, wait_s=TAKE_OVER_WAIT_S, what="a take-over")
@@ -110,12 +110,12 @@ class Faults:
         self._cluster.kill(name)
         return Begun(moment(), name)
 
-    def _live_worker(self, shard: int) -> tuple[str, int]:
+    def live_worker(self, shard: int) -> tuple[str, int]:
         return wait_for(
-            lambda: self._find_live_worker(shard), wait_s=TAKE_OVER_WAIT_S, what="a live worker"
+            lambda: self._find_worker(shard), wait_s=TAKE_OVER_WAIT_S, what="a live worker"
         )
 
-    def _find_live_worker(self, shard: int) -> tuple[str, int] | None:
+    def _find_worker(self, shard: int) -> tuple[str, int] | None:
         owner, epoch = self._shard(shard)
         for host in WORKER_HOSTS[shard]:
             name = f"worker-{shard}-{host}"

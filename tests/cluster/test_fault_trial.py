@@ -3,7 +3,7 @@
 ``ZAVORA_FAULTS`` says how often something breaks (``make fault-trial``: 40), ``ZAVORA_FAULT_SEED``
 repeats the choices of an earlier run, which it prints, and ``ZAVORA_FAULT_KINDS`` (``worker,node``)
 narrows down what breaks. Links are cut where ``ZAVORA_CLUSTER_HOSTS=namespaces``. See
-docs/cluster.md.
+docs/trials.md.
 """
 
 import os

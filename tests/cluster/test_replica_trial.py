@@ -6,7 +6,7 @@ read here, and nowhere else. The edge, which had no answer, looks the order up; 
 listen. Then the primary is lost with its disk, and a replica takes its place.
 
 ``ZAVORA_TRIAL_ROUNDS`` says how often (``make replica-trial``: 10, half of them with several hosts
-in DATABASE_URL, half behind HAProxy). See docs/cluster.md.
+in DATABASE_URL, half behind HAProxy). See docs/trials.md.
 """
 
 import contextlib

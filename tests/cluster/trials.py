@@ -25,8 +25,8 @@ from deploy.local.hosts import HOSTS
 from deploy.local.life import bring_up, wipe
 from deploy.local.missing import Missing, find_programs
 
-# Waits that only end what would hang: they are generous, and so much more where that is set.
 PATIENCE: Final = float(os.environ.get("ZAVORA_TRIAL_PATIENCE") or "0")
+STRETCH_MAX: Final = 3.0
 POLL_S: Final = 0.02
 Answer = TypeVar("Answer")
 
@@ -41,9 +41,10 @@ def stretch() -> float:
     """Return by how much the required times are stretched now.
 
     They are for a machine that has nothing else to do. Where more wants to run than there are
-    processors, everything takes as many times longer; ``ZAVORA_TRIAL_PATIENCE`` says it by hand.
+    processors, what has to start or to recover takes as many times longer; timers do not, so there
+    is a limit. ``ZAVORA_TRIAL_PATIENCE`` says it by hand.
     """
-    return PATIENCE or max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return PATIENCE or min(STRETCH_MAX, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def seed_of(variable: str) -> int:
