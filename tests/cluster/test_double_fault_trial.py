@@ -7,6 +7,7 @@ had: an operator does, by the command of docs/trials.md. ``make double-fault-tri
 """
 
 import http.client
+import itertools
 import random
 import signal
 import statistics
@@ -141,6 +142,20 @@ def firing(cluster: Cluster, alert: str) -> bool | None:
         return False
 
 
+def timeline(asked: list[Asked], since: float) -> list[str]:
+    """Return what orders were answered one after the other, a line for each other answer."""
+    lines = []
+    ordered = sorted(asked, key=lambda one: one.at)
+    for said, group in itertools.groupby(ordered, key=lambda one: f"{one.status} {one.code}"):
+        same = list(group)
+        slowest = max(one.took_s for one in same)
+        lines.append(
+            f"  sent after {same[0].at - since:5.1f} s: {len(same)} times {said}"
+            f" (at most {slowest:.2f} s)"
+        )
+    return lines
+
+
 class Trial:
     """The two faults, on a cluster whose clients trade."""
 
@@ -177,12 +192,15 @@ class Trial:
             self._cluster.kill(f"postgres-{host}")
 
     def _see_writes_stop(self, lost_at: float) -> None:
-        until = lost_at + STOPPED_S
+        stops_max_s = STOPS_MAX_S * stretch()
+        until = lost_at + stops_max_s + STOPPED_S / 2
         while time.monotonic() < until:
             if self._alerted_s is None and firing(self._cluster, ALERT):
                 self._alerted_s = time.monotonic() - lost_at
             time.sleep(0.2)
-        self._check_refused(lost_at + STOPS_MAX_S * stretch(), "without a replica")
+        for line in timeline(self._probes.since(lost_at), lost_at):
+            say(line)
+        self._check_refused(lost_at + stops_max_s, "without a replica")
         if firing(self._cluster, ALERT) is None:
             say(f"Prometheus has no rule {ALERT}: no alert was looked for")
             return
@@ -193,13 +211,13 @@ class Trial:
     def _check_refused(self, since: float, when: str) -> None:
         """From some moment on every new order is refused at once, and its sender told when."""
         asked = self._probes.since(since)
+        assert len(asked) > 10, "too few orders were tried"
         said = Counter(f"{one.status} {one.code}" for one in asked)
         slowest = max((one.took_s for one in asked), default=0.0)
         say(
             f"{when}: {dict(said)}, median {statistics.median(one.took_s for one in asked):.3f} s,"
             f" slowest {slowest:.2f} s"
         )
-        assert len(asked) > 10, "too few orders were tried"
         wrong = [one for one in asked if one.status != 503 or not (one.retry_after or "").isdigit()]
         assert not wrong, wrong[:5]
         assert slowest <= REFUSED_MAX_S * stretch()
