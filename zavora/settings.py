@@ -376,6 +376,9 @@ ZAVORA_HEADERS_MAX = env.int("ZAVORA_HEADERS_MAX", default=100)
 # until a client takes what waits for it.
 ZAVORA_HEADER_WAIT_S = env.int("ZAVORA_HEADER_WAIT_S", default=10)
 ZAVORA_KEEP_ALIVE_S = env.int("ZAVORA_KEEP_ALIVE_S", default=10)
+# How long a web process that is to end goes on answering, each connection once more: longer than a
+# balancer keeps a connection that nobody uses, so that none is closed under a request.
+ZAVORA_DRAIN_S = env.int("ZAVORA_DRAIN_S", default=0)
 ZAVORA_BODY_WAIT_S = env.int("ZAVORA_BODY_WAIT_S", default=10)
 ZAVORA_WRITE_WAIT_S = env.int("ZAVORA_WRITE_WAIT_S", default=30)
 # All bodies that are held, beyond the first 16 KiB of each.

@@ -50,6 +50,8 @@ class HttpClient:
     async def _exchange(
         self, method: str, path: str, body: Any, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # closed while nothing was under way: nothing is in doubt
         if self._streams is None:
             self._streams = await asyncio.open_connection(*self._address, ssl=self._tls)
         reader, writer = self._streams

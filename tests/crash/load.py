@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 # Longer than the edge waits, so that its own answer comes first.
 ANSWER_WAIT_S: Final = 7.0
 REPEAT_PAUSE_S: Final = (0.02, 0.2)
-REPEATS_MAX: Final = 400
+REPEATS_MAX: Final = 3_000
 THINK_S: Final = (0.01, 0.09)
 OPEN_KEPT_MAX: Final = 200
 NOT_QUEUED: Final = 503
