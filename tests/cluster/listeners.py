@@ -5,12 +5,14 @@ then, it was told meanwhile. In these markets nobody else does anything.
 """
 
 import contextlib
+import functools
 import hashlib
 import hmac
 import json
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +21,8 @@ from urllib.parse import urlencode
 import httpx
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
+
+from tests.cluster.trials import wait_for
 
 ANSWER_WAIT_S: Final = 15.0
 RECEIVE_S: Final = 0.2
@@ -102,16 +106,17 @@ class Watch:
         self.answers[name] = {}
         self._start(self._read, name, read, before)
 
-    def listen(self, name: str, path: str, *requests: dict[str, Any]) -> None:
-        """Open a socket, ask for what is pushed, and note what is pushed from then on."""
+    def listen(self, name: str, path: str, *requests: Callable[[], dict[str, Any]]) -> None:
+        """Open a socket, ask for what is pushed, and note what is pushed from then on.
+
+        Each request is made anew until it is taken: a queue's server that has just become the
+        master refuses what was signed before.
+        """
         url = f"{self.door.socket_url}{path}"
         opened = connect(url, ssl=self.door.trusted, open_timeout=10, max_size=2**24)
         connection = self._stack.enter_context(opened)
-        for number, request in enumerate(requests, start=1):
-            connection.send(json.dumps({"id": str(number), **request}))
-            while (answer := json.loads(connection.recv(timeout=10))).get("id") != str(number):
-                pass
-            assert "error" not in answer, (name, answer)
+        for request in requests:
+            wait_for(functools.partial(_is_taken, connection, request), wait_s=15, what=name)
         # What is asked for begins with how it stands; that is nothing new.
         with contextlib.suppress(TimeoutError):
             while True:
@@ -155,6 +160,14 @@ class Watch:
                 return
             if says_something(json.loads(text)):
                 self.told.append(Told(time.monotonic(), name, str(text)[:400]))
+
+
+def _is_taken(connection: ClientConnection, request: Callable[[], dict[str, Any]]) -> bool:
+    name = uuid.uuid4().hex
+    connection.send(json.dumps({"id": name, **request()}))
+    while (answer := json.loads(connection.recv(timeout=10))).get("id") != name:
+        pass
+    return "error" not in answer
 
 
 def says_something(message: dict[str, Any]) -> bool:

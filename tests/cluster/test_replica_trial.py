@@ -10,19 +10,25 @@ in DATABASE_URL, half behind HAProxy). See docs/trials.md.
 """
 
 import contextlib
+import functools
 import json
 import os
+import random
+import signal
 import subprocess
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
+import redis
 
 from deploy.local.cluster import Cluster
+from matching.wire import stream_name
+from tests.cluster.faults import Faults
 from tests.cluster.links import broken_links, lose_primary
 from tests.cluster.listeners import PRIVATE, PUBLIC, Door, Party, Told, Watch, read_by_id, reads_of
 from tests.cluster.trials import (
@@ -105,9 +111,10 @@ class Trial:
         self._place_kept(price)
         watch = self._watch(found.key)
         try:
-            with broken_links(self.cluster, primary):
+            with contextlib.ExitStack() as links:
+                sender = self._send_and_break(links, found, primary, price)
                 broken_at = time.monotonic()
-                self._place_in_doubt(found, watch, primary, price)
+                self._watch_it_in_doubt(found, watch, primary, sender, price)
                 lose_primary(self.cluster, primary)
                 lost_at = time.monotonic()
             self._fail_over(found, primary, lost_at)
@@ -117,7 +124,11 @@ class Trial:
             watch.close()
         self._check_kept()
         began = time.monotonic()
-        wait_for(lambda: self._place(found.key, price) == 200, wait_s=90, what="an answer")
+        wait_for(
+            lambda: self._place(found.key, price, quantity="0.02") == 200,
+            wait_s=90,
+            what="an answer",
+        )
         found.settled_s = time.monotonic() - began
         assert self._count(found.key) == 1
         self.cluster.release(f"patroni-{primary}")
@@ -137,19 +148,19 @@ class Trial:
             watch.listen(
                 f"{who}: v1 socket",
                 "/ws",
-                {"method": "authenticate", "params": {"token": party.token}},
-                *({"method": "subscribe", "params": {"channel": name}} for name in PRIVATE),
+                functools.partial(_request, "authenticate", token=party.token),
+                *(functools.partial(_request, "subscribe", channel=name) for name in PRIVATE),
             )
             watch.listen(
                 f"{who}: user data stream",
                 "/ws-api/v3",
-                {"method": "userDataStream.subscribe.signature", "params": party.signed()},
+                functools.partial(_signed, party, "userDataStream.subscribe.signature"),
             )
         watch.listen(
             "public socket",
             "/ws",
             *(
-                {"method": "subscribe", "params": {"channel": name, "market": MARKET}}
+                functools.partial(_request, "subscribe", channel=name, market=MARKET)
                 for name in PUBLIC
             ),
         )
@@ -170,9 +181,14 @@ class Trial:
         for key in self.kept:
             assert self._count(key) == 1, f"{key} was told, and is lost"
 
-    def _place_in_doubt(self, found: Round, watch: Watch, primary: str, price: str) -> None:
-        """Send the order; wait until it can be read here, and its sender has an answer."""
-        old = server_url(self.cluster, primary)
+    def _send_and_break(
+        self, links: contextlib.ExitStack, found: Round, primary: str, price: str
+    ) -> threading.Thread:
+        """Send the order, and break the links before its commit.
+
+        The worker stands still meanwhile: else what waits for a replica might be its lease.
+        """
+        worker = Faults(self.cluster, random.Random()).live_worker(0)[0]
         began = time.monotonic()
 
         def place() -> None:
@@ -181,7 +197,24 @@ class Trial:
             found.answered_s = time.monotonic() - began
 
         sender = threading.Thread(target=place, daemon=True)
-        sender.start()
+        with redis.Redis.from_url(self.cluster.redis_url(), socket_timeout=2) as queue:
+            before = queue.xlen(stream_name(0))
+            self.cluster.kill(worker, signal.SIGSTOP)
+            try:
+                sender.start()
+                wait_for(
+                    lambda: queue.xlen(stream_name(0)) > before, wait_s=5, what="a queued order"
+                )
+                links.enter_context(broken_links(self.cluster, primary))
+            finally:
+                self.cluster.kill(worker, signal.SIGCONT)
+        return sender
+
+    def _watch_it_in_doubt(
+        self, found: Round, watch: Watch, primary: str, sender: threading.Thread, price: str
+    ) -> None:
+        """Wait until the order can be read here, and its sender has an answer."""
+        old = server_url(self.cluster, primary)
         rows = wait_for(
             lambda: ask_server(old, _ID, found.key), wait_s=VISIBLE_WAIT_S, what="a visible order"
         )
@@ -247,6 +280,14 @@ class Trial:
             assert answer.status_code in (200, 502, 503, 504), answer.text
             return answer.status_code
         return 0
+
+
+def _request(method: str, **params: str) -> dict[str, Any]:
+    return {"method": method, "params": params}
+
+
+def _signed(party: Party, method: str) -> dict[str, Any]:
+    return {"method": method, "params": party.signed()}
 
 
 def _party(cluster: Cluster, number: int) -> Party:
