@@ -40,8 +40,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants \
     cluster cluster-down cluster-reset cluster-packages cluster-test \
-    replica-trial fault-trial \
-    access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
+    replica-trial fault-trial double-fault-trial rolling-trial \
+    access-tables attack-trial money-trial freqtrade-trial hummingbot-trial move-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -98,14 +98,23 @@ money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money 
 cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
 	@exec $(BIN)/python -m pytest tests/cluster -m 'not trial' -s $(PYTEST_ARGS)
 
-# Each brings up a cluster of its own, and breaks it (docs/cluster.md).
+# Each brings up a cluster of its own, and breaks it (docs/trials.md).
 TRIAL := exec $(BIN)/python -m pytest -m trial -n0 -x $(PYTEST_ARGS)
 
 replica-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose a primary whose replicas lack an order, 10 times: nobody was told of it
 	@$(TRIAL) tests/cluster/test_replica_trial.py
 
+double-fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose both replicas, then the primary: writes stop, a command resumes
+	@$(TRIAL) tests/cluster/test_double_fault_trial.py
+
+rolling-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Restart every part of a local cluster while 64 clients trade
+	@$(TRIAL) tests/cluster/test_rolling_trial.py
+
 fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Break every part of a local cluster under load, 40 times
 	@$(TRIAL) tests/cluster/test_fault_trial.py
+
+move-trial: $(STAMPS)/dev $(STAMPS)/static ## Move a market to and fro under load, 100 times
+	@ZAVORA_MOVES=$${ZAVORA_MOVES:-100} exec $(BIN)/python -m pytest tests/crash/test_moves.py -n0 -s
 
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)

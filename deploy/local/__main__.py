@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from deploy.local import state
 from deploy.local.cluster import Cluster, ClusterError
+from deploy.local.hosts import EDGE, HOSTS
 from deploy.local.life import bring_down, bring_up, wipe
 from deploy.local.missing import Missing, find_programs
 from zavora.runner.home import HomeError
@@ -66,9 +67,8 @@ def status(arguments: argparse.Namespace) -> int:
 
 def kill(arguments: argparse.Namespace) -> int:
     """Send a process a signal, by default KILL; it is started again."""
-    number = signal.Signals[arguments.signal.removeprefix("SIG").join(("SIG", ""))]
-    found = Cluster.running().kill(arguments.name, number)
-    print(f"{arguments.name}: {number.name} to {found.pid}")
+    found = Cluster.running().kill(arguments.name, arguments.signal)
+    print(f"{arguments.name}: {arguments.signal.name} to {found.pid}")
     return 0
 
 
@@ -161,25 +161,34 @@ def heal(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _signal(word: str) -> signal.Signals:
+    """Return the signal that a word such as KILL or SIGSTOP means."""
+    try:
+        return signal.Signals[f"SIG{word.upper().removeprefix('SIG')}"]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"expected a signal such as STOP, not {word}") from None
+
+
 def _passed_on(done: "subprocess.CompletedProcess[str]") -> int:
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     return done.returncode
 
 
+_HOST: Final = {"choices": HOSTS}
 Option = tuple[str, dict[str, Any]]
 COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], tuple[Option, ...]]]] = {
     **{one.__name__: (one, ()) for one in (up, down, reset, leader, env)},
     "status": (status, (("--json", {"action": "store_true"}),)),
-    "kill": (kill, (("name", {}), ("signal", {"nargs": "?", "default": "KILL"}))),
+    "kill": (kill, (("name", {}), ("signal", {"nargs": "?", "default": "KILL", "type": _signal}))),
     **{one.__name__: (one, (("name", {}),)) for one in (hold, release, logs)},
     **{
         one.__name__: (one, (("words", {"nargs": argparse.REMAINDER}),))
         for one in (manage, patronictl)
     },
-    **{one.__name__: (one, (("host", {}),)) for one in (lose, regain, heal)},
-    "cut": (cut, (("host", {}), ("others", {"nargs": "+"}))),
-    "on": (on, (("host", {}), ("words", {"nargs": argparse.REMAINDER}))),
+    **{one.__name__: (one, (("host", _HOST),)) for one in (lose, regain, heal)},
+    "cut": (cut, (("host", _HOST), ("others", {**_HOST, "nargs": "+"}))),
+    "on": (on, (("host", {"choices": (*HOSTS, EDGE)}), ("words", {"nargs": argparse.REMAINDER}))),
 }
 
 

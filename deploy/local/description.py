@@ -6,7 +6,7 @@ from typing import Any
 from deploy.local.application import environment
 from deploy.local.hosts import EDGE, HOSTS, LOOPBACK
 from deploy.local.monitoring import alerts_file
-from deploy.local.plan import ENDPOINTS, OWNER, RUN_USER, SUPERUSER, Plan
+from deploy.local.plan import ENDPOINTS, MARK, OWNER, RUN_USER, SUPERUSER, Plan
 from deploy.local.state import read_json
 from zavora.runner.home import Home
 
@@ -39,7 +39,8 @@ def describe(plan: Plan, *, authority: Path, took_s: float) -> dict[str, Any]:
             for name, host in plan.hosts.items()
         },
         "endpoints": {name: plan.address(name) for name in ENDPOINTS},
-        "environment": environment(plan, host="a"),
+        # Without the mark: what a person runs with it is not the cluster's to end.
+        "environment": {n: v for n, v in environment(plan, host="a").items() if n != MARK},
         "patronictl": [
             str(plan.programs.patroni.with_name("patronictl")),
             *("-c", str(plan.folder("a", "patroni") / "patroni.yml")),

@@ -102,6 +102,7 @@ def remove_traces(home: Home) -> None:
     """Remove the files that are true only while the cluster is up."""
     description_file(home).unlink(missing_ok=True)
     socket = control_socket(home)
-    socket.unlink(missing_ok=True)
+    for path in (socket, *home.path.glob("*/haproxy/admin.sock")):
+        path.unlink(missing_ok=True)
     if socket.parent != home.run:
         shutil.rmtree(socket.parent, ignore_errors=True)

@@ -5,6 +5,7 @@ A server or process is named after what it is and its host: ``etcd-a``, ``patron
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,10 +110,9 @@ class Plan:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of every process: little of the caller's, and the mark."""
-        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         return {
-            **kept,
-            **{n: value for n, value in os.environ.items() if n.startswith("PYTHON")},
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            **_compiled_code(),
             "PATH": search_path(),
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
@@ -135,6 +135,14 @@ class Plan:
         return f"redis://:{self.secrets['valkey']}@{self.address(f'queue-{host}')}/0"
 
 
+def _compiled_code() -> dict[str, str]:
+    """Keep compiled code where Python was told to keep none: twenty processes import the same."""
+    if "PYTHONDONTWRITEBYTECODE" not in os.environ:
+        return {}
+    return {"PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "cache" / "bytecode")}
+
+
+_KEPT: Final = ("HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX")
 _PASSWORDS: Final = {
     SUPERUSER: "postgres_superuser",
     OWNER: "postgres_owner",

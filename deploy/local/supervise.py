@@ -25,7 +25,7 @@ from deploy.local.missing import Missing, find_programs
 from deploy.local.monitoring import monitoring_specs, write_monitoring
 from deploy.local.nginx import nginx_spec, write_nginx
 from deploy.local.patroni import patroni_specs, write_patroni
-from deploy.local.plan import ENDPOINTS, Plan, make_secrets
+from deploy.local.plan import BEAT, ENDPOINTS, Plan, make_secrets
 from deploy.local.ports import numbered, take_block
 from deploy.local.readiness import CHECKS, READY, SERVER_CHECKS, why_not
 from deploy.local.valkey import valkey_specs, write_valkey
@@ -139,7 +139,9 @@ def run_cluster(plan: Plan, supervisor: Supervisor, progress: Progress) -> None:
     for spec in preparing_specs(plan, accounts_file=str(accounts_file(plan.home))):
         supervisor.run_to_end(spec, wait_s=STEP_WAIT_S)
         progress.say(f"{spec.name} made")
-    for spec in (*application_specs(plan), nginx_spec(plan), *monitoring_specs(plan)):
+    # The longest wait first: beat asks for celery's sign of life ten seconds after its start.
+    specs = sorted(application_specs(plan), key=lambda spec: spec.name != BEAT)
+    for spec in (*specs, nginx_spec(plan), *monitoring_specs(plan)):
         supervisor.start(spec)
     for name in CHECKS:
         _wait_for(name, plan, supervisor, wait_s=READY_WAIT_S)

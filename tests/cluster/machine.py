@@ -1,7 +1,7 @@
 """What a cluster may leave on a machine, looked for by other means than its own."""
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -9,26 +9,28 @@ import psutil
 from deploy.local.plan import MARK
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Mounts, links and network namespaces of this machine."""
+def mounts() -> set[str]:
+    """Return what is mounted, a line each."""
+    return set(Path("/proc/self/mounts").read_text().splitlines())
 
-    mounts: tuple[str, ...]
-    links: frozenset[str]
-    networks: frozenset[int]
 
-    @classmethod
-    def now(cls) -> "Machine":
-        """Look."""
-        networks = set()
-        for path in Path("/proc").glob("[0-9]*/ns/net"):
-            with contextlib.suppress(OSError):
-                networks.add(path.stat().st_ino)
-        return cls(
-            mounts=tuple(sorted(Path("/proc/self/mounts").read_text().splitlines())),
-            links=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
-            networks=frozenset(networks),
-        )
+def links() -> set[str]:
+    """Return the names of this machine's network links."""
+    return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+def networks(pids: Iterable[int | str] | None = None) -> set[int]:
+    """Return the network namespaces of these processes, or of all."""
+    paths = (
+        Path("/proc").glob("[0-9]*/ns/net")
+        if pids is None
+        else (Path(f"/proc/{pid}/ns/net") for pid in pids)
+    )
+    found = set()
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found.add(path.stat().st_ino)
+    return found
 
 
 def processes_of(home: Path, cluster_id: str) -> list[str]:

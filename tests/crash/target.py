@@ -25,9 +25,9 @@ class Target:
     tls: ssl.SSLContext | None = None
 
     @classmethod
-    def of(cls, exchange: Exchange) -> "Target":
+    def of(cls, exchange: Exchange, *, shards: tuple[int, ...] = (0,)) -> "Target":
         """Return an exchange of this machine, with the demo's markets."""
-        return cls(exchange.base_url, exchange.database_url, exchange.env)
+        return cls(exchange.base_url, exchange.database_url, exchange.env, shards=shards)
 
     @property
     def socket_url(self) -> str:

@@ -61,7 +61,7 @@ def crashing() -> Iterator[Exchange]:
         yield exchange
 
 
-def _accounts(exchange: Exchange) -> dict[str, str]:
+def make_accounts(exchange: Exchange) -> dict[str, str]:
     """Make people with funded accounts, who trade with each other; return each account's token."""
     tokens: dict[str, str] = {}
     by_owner: dict[int, str] = {}
@@ -87,7 +87,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
 ) -> None:
     draw = random.Random(SEED)
     target = Target.of(crashing)
-    tokens = _accounts(crashing)
+    tokens = make_accounts(crashing)
     accounts = list(tokens)
     leaving = accounts[-1]  # has everything cancelled when a connection ends
     seeds = [draw.randrange(2**32) for _ in accounts]

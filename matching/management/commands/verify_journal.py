@@ -8,10 +8,11 @@ import psycopg
 from django.core.management.base import CommandError
 
 from matching.engine import EngineError
-from matching.markets.selectors import list_shard_ids
+from matching.markets.selectors import list_journal_shard_ids
 from matching.worker.checkpoints import LATEST, NoCheckpoint, Unsound
 from matching.worker.connection import connect
-from matching.worker.replay import Verified, verify_shard
+from matching.worker.replay import verify_shard
+from matching.worker.verified import Verified
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.heap import settle
@@ -65,7 +66,7 @@ class Command(ExampleCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
         start = options["from_checkpoint"]
-        shards = list_shard_ids() if options["shard"] is None else [options["shard"]]
+        shards = list_journal_shard_ids() if options["shard"] is None else [options["shard"]]
         if isinstance(start, int) and len(shards) > 1:
             raise CommandError("a checkpoint is of one shard: name it by --shard")
         failed = False
