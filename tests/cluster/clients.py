@@ -74,6 +74,8 @@ def load_on(
                 cancels_on_disconnect=False,
             )
             made.append(by_socket)
+        for trader in made[len(accounts) :]:
+            trader.sets_limits = False
         return made
 
     return Load(traders, markets=target.markets)

@@ -46,7 +46,7 @@ def act_of(trader: "Trader") -> Act:
         return _replace(trader)
     if draw < 0.5 and not trader.is_socket:
         return _place_batch(trader)
-    if draw < 0.85:
+    if draw < 0.85 or not trader.sets_limits:
         return _place_list(trader)
     return _set_timer(trader) if trader.is_socket else _protect(trader)
 

@@ -64,6 +64,9 @@ class Trader:
     # Whether cancels and amendments take an idempotency key, so that they may be repeated.
     has_keys = True
     is_socket = False
+    # Whether it is the only one that sets limits and timers of its account: of several nobody
+    # could say whose answer was the last.
+    sets_limits = True
 
     def __init__(self, shared: Shared, account: str, seed: int) -> None:
         self.shared = shared

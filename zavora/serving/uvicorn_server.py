@@ -212,16 +212,20 @@ class BoundedServer(uvicorn.Server):
     def _has_drained(self) -> bool:
         """Tell whether all had the time to learn that their connections end.
 
-        Who keeps a connection closes it after the answer that says so, or because nobody used it.
+        No other connection is taken. Who keeps one closes it after the answer that says so, or
+        because nobody used it.
         """
         now = asyncio.get_running_loop().time()
         if self._drains_until is None:
             self._drains_until = now + BOUNDS.drain_s
             BoundedHttpProtocol.is_draining = True
+            # Who is refused a connection has sent nothing, and asks another process.
+            for server in self.servers:
+                server.close()
             for protocol in list(self.server_state.connections):
                 if isinstance(protocol, BoundedHttpProtocol):
                     protocol.end_with_this_answer()
-        return now >= self._drains_until
+        return now >= self._drains_until or not self.server_state.connections
 
 
 def serve(

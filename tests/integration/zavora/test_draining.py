@@ -39,7 +39,9 @@ def test_a_kept_connection_is_answered_once_more_and_told_that_it_ends(web: Exch
         # Until the process has looked whether it is to end, answers say nothing of it.
         while (said := ask(kept))[1] is None:
             assert said[0] == 200
-        assert said == ask(idle) == ask(new) == (200, "close")
+        with pytest.raises(ConnectionRefusedError):
+            ask(new)
+        assert said == ask(idle) == (200, "close")
         web.wait_for_exit("web", timeout_s=DRAIN_S + 10)
 
 
