@@ -42,10 +42,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
-    image image-test image-sbom chart-test kustomize-base scan advisories \
-    crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
-    cluster-test access-tables attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial \
-    move-trial alert-test partition-trial lock sbom clean
+    image image-test image-sbom chart-test kustomize-base scan advisories crash-test test-long \
+    mutants cluster cluster-down cluster-reset cluster-packages cluster-test access-tables \
+    attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
+    alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial lock \
+    sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -75,7 +76,7 @@ cluster-packages: ## Install the Debian packages that it needs, as root, without
 	@scripts/cluster_packages.sh
 
 test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
-	@exec $(BIN)/python -m pytest -m 'not longest and not cluster' $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -m 'not longest and not cluster and not trial' $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-long: $(STAMPS)/dev $(STAMPS)/static ## Run the random runs that take minutes
 	@exec $(BIN)/python -m pytest -m longest tests/property $(PYTEST_WORKERS) $(PYTEST_ARGS)
@@ -109,7 +110,22 @@ alert-test: ## Check the alerts of deploy/prometheus with promtool (Debian: prom
 	else echo 'Skipped: promtool is not here (Debian: prometheus)'; fi
 
 cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
-	@exec $(BIN)/python -m pytest tests/cluster -s $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest tests/cluster -m 'not trial' -s $(PYTEST_ARGS)
+
+# Each brings up a cluster of its own, and breaks it (docs/trials.md).
+TRIAL := exec $(BIN)/python -m pytest -m trial -n0 -x $(PYTEST_ARGS)
+
+replica-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose a primary whose replicas lack an order, 10 times: nobody was told of it
+	@$(TRIAL) tests/cluster/test_replica_trial.py
+
+double-fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose both replicas, then the primary: writes stop, a command resumes
+	@$(TRIAL) tests/cluster/test_double_fault_trial.py
+
+rolling-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Restart every part of a local cluster while 64 clients trade
+	@$(TRIAL) tests/cluster/test_rolling_trial.py
+
+fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Break every part of a local cluster under load, 40 times
+	@$(TRIAL) tests/cluster/test_fault_trial.py
 
 move-trial: $(STAMPS)/dev $(STAMPS)/static ## Move a market to and fro under load, 100 times
 	@ZAVORA_MOVES=$${ZAVORA_MOVES:-100} exec $(BIN)/python -m pytest tests/crash/test_moves.py -n0 -s

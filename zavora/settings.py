@@ -368,14 +368,14 @@ ZAVORA_BODY_BYTES_MAX = env.int("ZAVORA_BODY_BYTES_MAX", default=1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = ZAVORA_BODY_BYTES_MAX
 
 # --- what a stranger may make a web process hold -------------------------------------------------
-# 0 switches a bound off. The servers keep them (zavora/serving), and the ASGI application.
-# Request line and headers together, and how many headers.
+# 0: no bound. Kept by zavora/serving and zavora/asgi. Bytes of a head, and how many headers.
 ZAVORA_HEADER_BYTES_MAX = env.int("ZAVORA_HEADER_BYTES_MAX", default=32_768)
 ZAVORA_HEADERS_MAX = env.int("ZAVORA_HEADERS_MAX", default=100)
-# Until the headers are there; between two requests of a connection; until the body is there;
-# until a client takes what waits for it.
+# Until the headers are there; between two requests of a connection, and to end them in (more than
+# a balancer keeps idle ones); until the body is there; until a client takes what waits for it.
 ZAVORA_HEADER_WAIT_S = env.int("ZAVORA_HEADER_WAIT_S", default=10)
 ZAVORA_KEEP_ALIVE_S = env.int("ZAVORA_KEEP_ALIVE_S", default=10)
+ZAVORA_DRAIN_S = env.int("ZAVORA_DRAIN_S", default=0)
 ZAVORA_BODY_WAIT_S = env.int("ZAVORA_BODY_WAIT_S", default=10)
 ZAVORA_WRITE_WAIT_S = env.int("ZAVORA_WRITE_WAIT_S", default=30)
 # All bodies that are held, beyond the first 16 KiB of each.

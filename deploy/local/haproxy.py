@@ -22,6 +22,9 @@ global
 defaults
   mode tcp
   timeout connect 1s
+  # A server that refuses is told to who asks at once, who asks again as soon: trying it again here
+  # would take a second each time, while another may have taken its place.
+  retries 0
   timeout client 1h
   timeout server 1h
   timeout check 1s

@@ -66,4 +66,5 @@ def require_durable(connection: "psycopg.Connection[Any]") -> None:
             raise UnsafeServer(
                 f"PostgreSQL runs with {name} off: acknowledged orders could be lost"
             )
-    require_replica()
+    # By this very session: another may be of a server that is gone.
+    require_replica(connection)

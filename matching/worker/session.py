@@ -14,7 +14,8 @@ from zavora.foundation.lasting import WatchedConnection
 log = structlog.get_logger(__name__)
 
 RECONNECT_WAIT_MIN_S: Final = 0.05
-RECONNECT_WAIT_MAX_S: Final = 1.0
+# A failover takes seconds: whoever asks seldom then adds his pause to it.
+RECONNECT_WAIT_MAX_S: Final = 0.25
 
 
 class Session:

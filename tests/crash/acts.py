@@ -14,7 +14,8 @@ from tests.crash.notes import ListTold
 from tests.crash.wholes import ReplacedTold
 
 if TYPE_CHECKING:
-    from tests.crash.load import MarketPlan, Trader
+    from tests.crash.load import Trader
+    from tests.crash.markets import MarketPlan
 
 TIMERS_MS: Final = (0, 1_000, 1_500, 2_500, 4_000)
 WINDOWS_MS: Final = (500, 60_000)
@@ -45,7 +46,7 @@ def act_of(trader: "Trader") -> Act:
         return _replace(trader)
     if draw < 0.5 and not trader.is_socket:
         return _place_batch(trader)
-    if draw < 0.85:
+    if draw < 0.85 or not trader.sets_limits:
         return _place_list(trader)
     return _set_timer(trader) if trader.is_socket else _protect(trader)
 

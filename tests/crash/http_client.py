@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class Unanswered(Exception):
@@ -12,9 +14,11 @@ class Unanswered(Exception):
 class HttpClient:
     """Sends requests over one connection, made anew after a failure."""
 
-    def __init__(self, host: str, port: int, token: str) -> None:
-        self._address = (host, port)
-        self._head = f"Host: {host}:{port}\r\nAuthorization: Bearer {token}\r\n"
+    def __init__(self, base_url: str, token: str, *, tls: ssl.SSLContext | None = None) -> None:
+        parts = urlsplit(base_url)
+        self._address = (parts.hostname, parts.port)
+        self._tls = tls
+        self._head = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def request(
@@ -46,8 +50,10 @@ class HttpClient:
     async def _exchange(
         self, method: str, path: str, body: Any, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # closed while nothing was under way: nothing is in doubt
         if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._address)
+            self._streams = await asyncio.open_connection(*self._address, ssl=self._tls)
         reader, writer = self._streams
         content = b"" if body is None else json.dumps(body).encode()
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -68,7 +74,18 @@ class HttpClient:
             text = await _chunked(reader)
         if fields.get("connection", "").lower() == "close":
             self.close()
-        return status, json.loads(text)
+        return status, _parsed(status, text)
+
+
+def _parsed(status: int, text: bytes) -> dict[str, Any]:
+    """Return an answer's body; a balancer's own page is an error without a code."""
+    try:
+        parsed: dict[str, Any] = json.loads(text)
+    except ValueError:
+        if status < 500:
+            raise
+        return {"error": {"code": ""}}
+    return parsed
 
 
 async def _chunked(reader: asyncio.StreamReader) -> bytes:

@@ -10,61 +10,30 @@ import random
 import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from tests.crash.acts import Act, act_of
 from tests.crash.http_client import HttpClient, Unanswered
 from tests.crash.kinds import draw_order
+from tests.crash.markets import MARKETS, MarketPlan
 from tests.crash.notes import Notes, OrderTold, TradeTold
 from tests.crash.together import Answer, said_together
+from tests.crash.wholes import part_name
 
 Result = TypeVar("Result")
 
-HOST: Final = "127.0.0.1"
 # Longer than the edge waits, so that its own answer comes first.
 ANSWER_WAIT_S: Final = 7.0
 REPEAT_PAUSE_S: Final = (0.02, 0.2)
-REPEATS_MAX: Final = 400
+REPEATS_MAX: Final = 3_000
 THINK_S: Final = (0.01, 0.09)
 OPEN_KEPT_MAX: Final = 200
 NOT_QUEUED: Final = 503
 # What may be said of an order, whatever is killed: who asks cannot know better.
 REFUSALS: Final = ("insufficient_balance", "order_not_open", "invalid_order", "market_halted")
-
-
-@dataclass(frozen=True, slots=True)
-class MarketPlan:
-    """Where orders of a market lie: a middle price, a step, and quantities in steps."""
-
-    symbol: str
-    middle: Decimal
-    tick: Decimal
-    lot: Decimal
-    base: str
-    quote: str
-
-    def price(self, draw: random.Random, away: int = 0) -> str:
-        """Return a price within 12 ticks of the middle: about a third of the orders trade.
-
-        ``away``: so many ticks further from there.
-        """
-        return str(self.middle + (draw.randint(-12, 12) + away) * self.tick)
-
-    def quantity(self, draw: random.Random) -> str:
-        """Return one to nine lots."""
-        return str(draw.randint(1, 9) * self.lot)
-
-
-MARKETS: Final = (
-    MarketPlan("BTC/USD", Decimal(60_000), Decimal(1), Decimal("0.001"), "BTC", "USD"),
-    MarketPlan("ETH/USD", Decimal(3_000), Decimal("0.5"), Decimal("0.01"), "ETH", "USD"),
-    MarketPlan("ETH/BTC", Decimal("0.05"), Decimal("0.00001"), Decimal("0.01"), "ETH", "BTC"),
-    MarketPlan("BTC/EUR", Decimal(55_000), Decimal(1), Decimal("0.001"), "BTC", "EUR"),
-)
 
 
 Send = Callable[[str], Awaitable[Answer]]  # given a request id
@@ -77,10 +46,16 @@ class Shared:
     notes: Notes
     gate: asyncio.Event
     is_ending: bool = False
-    # When acknowledgements came (monotonic seconds) and when the exchange had decided them.
-    acknowledged: deque[tuple[float, str]] = field(default_factory=deque)
+    # When acknowledgements came (monotonic seconds), when the exchange had decided them, and of
+    # which market they were.
+    acknowledged: deque[tuple[float, str, str]] = field(default_factory=deque)
     lock: threading.Lock = field(default_factory=threading.Lock)
     unexpected: list[str] = field(default_factory=list)
+    markets: tuple[MarketPlan, ...] = MARKETS
+
+    def plan_of(self, symbol: str) -> MarketPlan:
+        """Return one of the markets."""
+        return next(market for market in self.markets if market.symbol == symbol)
 
 
 class Trader:
@@ -89,6 +64,9 @@ class Trader:
     # Whether cancels and amendments take an idempotency key, so that they may be repeated.
     has_keys = True
     is_socket = False
+    # Whether it is the only one that sets limits and timers of its account: of several nobody
+    # could say whose answer was the last.
+    sets_limits = True
 
     def __init__(self, shared: Shared, account: str, seed: int) -> None:
         self.shared = shared
@@ -149,14 +127,14 @@ class Trader:
 
     def draw_market(self) -> MarketPlan:
         """Return one of the markets."""
-        return self.draw.choice(MARKETS)
+        return self.draw.choice(self.shared.markets)
 
     def take_open(self) -> tuple[str, MarketPlan]:
         """Return an open order, which is meant to end, and its market."""
         place = self.draw.randrange(len(self.open))
         order_id, symbol, _ = self.open[place]
         del self.open[place]
-        return order_id, _plan_of(symbol)
+        return order_id, self.shared.plan_of(symbol)
 
     async def _cancel(self) -> None:
         order_id, _ = self.take_open()
@@ -169,7 +147,7 @@ class Trader:
 
     async def _amend(self) -> None:
         order_id, symbol, waits = self.open[self.draw.randrange(len(self.open))]
-        market = _plan_of(symbol)
+        market = self.shared.plan_of(symbol)
         key = f"a-{uuid.uuid4().hex}"
         body = {"stop_price" if waits else "price": market.price(self.draw)}
         if self.draw.random() < 0.3:
@@ -190,7 +168,10 @@ class Trader:
     async def _try_act(self, act: Act, request_id: str) -> Answer:
         if not act.orders:
             return await self.send_act(act, request_id)
-        self.shared.notes.batches[request_id] = act.orders
+        notes = self.shared.notes
+        notes.batches[request_id] = act.orders
+        shards = Counter(self.shared.plan_of(order["market"]).shard for order in act.body)
+        notes.parts |= {part_name(request_id, shard): count for shard, count in shards.items()}
         return said_together(await self.send_act(act, request_id))
 
     async def _to_the_end(self, send: Send, key: str | None) -> Answer | None:
@@ -235,19 +216,15 @@ class Trader:
             self.open.append((order["id"], order["market"], waits))
         self.shared.notes.orders.append(told)
         with self.shared.lock:
-            self.shared.acknowledged.append((time.monotonic(), told.updated_at))
-
-
-def _plan_of(symbol: str) -> MarketPlan:
-    return next(market for market in MARKETS if market.symbol == symbol)
+            self.shared.acknowledged.append((time.monotonic(), told.updated_at, told.market))
 
 
 class HttpTrader(Trader):
     """Trades by REST."""
 
-    def __init__(self, shared: Shared, account: str, seed: int, *, port: int, token: str) -> None:
+    def __init__(self, shared: Shared, account: str, seed: int, *, client: HttpClient) -> None:
         super().__init__(shared, account, seed)
-        self._client = HttpClient(HOST, port, token)
+        self._client = client
 
     async def send_place(self, body: dict[str, Any], request_id: str) -> Answer:
         """POST /orders."""
@@ -292,13 +269,18 @@ class HttpTrader(Trader):
 class Load:
     """Runs traders in a thread; ``pause`` lets each finish what it does."""
 
-    def __init__(self, make: Callable[[Shared], list[Trader]]) -> None:
+    def __init__(
+        self,
+        make: Callable[[Shared], list[Trader]],
+        *,
+        markets: tuple[MarketPlan, ...] = MARKETS,
+    ) -> None:
         self._make = make
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._traders: list[Trader] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self.shared = Shared(Notes(), asyncio.Event())
+        self.shared = Shared(Notes(), asyncio.Event(), markets=markets)
 
     def __enter__(self) -> "Load":
         self._thread.start()
@@ -313,24 +295,28 @@ class Load:
         self._loop.close()
 
     def go_on(self) -> None:
-        """Let the traders trade."""
+        """Let the traders trade; what was acknowledged before is history."""
+        with self.shared.lock:
+            self.shared.acknowledged.clear()
         self._loop.call_soon_threadsafe(self.shared.gate.set)
 
     def pause(self, *, timeout_s: float = 60.0) -> None:
         """Let every trader finish its operation, repetitions included, and wait until all have."""
         self._call(self._pause(), timeout_s)
 
-    def first_decided_after(self, moment: str, *, timeout_s: float) -> float:
+    def first_decided_after(
+        self, moment: str, *, timeout_s: float, of: Container[str] | None = None
+    ) -> float:
         """Return when the first acknowledgement came that was decided after ``moment``.
 
-        The answer is in monotonic seconds; raises AssertionError where none comes in time.
+        ``of``: only what was acknowledged in these markets. The answer is in monotonic seconds;
+        raises AssertionError where none comes in time.
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             with self.shared.lock:
-                for received, decided in self.shared.acknowledged:
-                    if decided > moment:
-                        self.shared.acknowledged.clear()
+                for received, decided, market in self.shared.acknowledged:
+                    if decided > moment and (of is None or market in of):
                         return received
             time.sleep(0.005)
         raise AssertionError(f"no acknowledgement within {timeout_s} s after {moment}")

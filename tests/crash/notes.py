@@ -133,6 +133,8 @@ class Notes:
     prevented: list[PreventedTold] = field(default_factory=list)
     # Requests that placed several orders, with how many these were; and how many were told of.
     batches: dict[str, int] = field(default_factory=dict)
+    # The same of each part of them, by ``part_name``: a shard settles its own orders at once.
+    parts: dict[str, int] = field(default_factory=dict)
     batched: int = 0
     # What protects an account in a market, and when everything of an account is to be cancelled
     # (None: not any more), as was told last.
@@ -186,7 +188,7 @@ class Stored:
     # How many applied journal rows there are for a key, and for a request's id.
     applied_by_key: Counter[tuple[str, str]] = field(default_factory=Counter)
     applied_by_request: Counter[str] = field(default_factory=Counter)
-    # How many rows there are for a request's id, whatever came of them.
+    # How many rows there are for a part of a request, whatever came of them.
     rows_by_request: Counter[str] = field(default_factory=Counter)
     prevented: list[PreventedStored] = field(default_factory=list)
     lists: dict[int, ListStored] = field(default_factory=dict)
@@ -222,7 +224,7 @@ def find_faults(notes: Notes, stored: Stored) -> Faults:
             faults.lost.append(f"trade {trade.sequence} of {trade.market}: {reason}")
     faults.lost += _lost_lists(notes, stored)
     faults.lost += torn_replacements(notes.replaced, stored.orders)
-    faults.lost += torn_batches(notes.batches, stored.rows_by_request)
+    faults.lost += torn_batches(notes.parts, stored.rows_by_request)
     faults.lost += lost_preventions(notes.prevented, stored.prevented)
     faults.lost += _lost_protections(notes, stored)
     faults.lost += _lost_timers(notes, stored)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import ssl
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,12 +33,14 @@ class SocketTrader(Trader):
         *,
         url: str,
         token: str,
+        tls: ssl.SSLContext | None = None,
         cancels_on_disconnect: bool,
     ) -> None:
         super().__init__(shared, account, seed)
         # Whether each of its connections has everything cancelled at its end.
         self.cancels_on_disconnect = cancels_on_disconnect
         self._url = url
+        self._tls = tls
         self._token = token
         self._connection: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -84,7 +87,9 @@ class SocketTrader(Trader):
 
     async def _connected(self) -> ClientConnection:
         if self._connection is None:
-            connection = await connect(self._url, open_timeout=CONNECT_WAIT_S, close_timeout=1)
+            connection = await connect(
+                self._url, ssl=self._tls, open_timeout=CONNECT_WAIT_S, close_timeout=1
+            )
             self._connection = connection
             self._reader = asyncio.create_task(self._read(connection))
             await self._call(connection, "authenticate", {"token": self._token})

@@ -1,12 +1,10 @@
 """What the tables and the API of a running exchange say, in the checker's terms."""
 
-import http.client
-import json
 from collections import Counter
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import httpx
 import psycopg
 
 from matching.commands import decode_command
@@ -15,8 +13,8 @@ from matching.commands.move import AdoptMarket, ReleaseMarket
 from matching.commands.switch import SetTimer
 from tests.crash.notes import ListStored, OrderStored, OrderTold, Stored, TradeStored
 from tests.crash.standing import CONNECTIONS_FROM
-from tests.crash.wholes import PreventedStored
-from tests.exchange import Exchange
+from tests.crash.target import Target
+from tests.crash.wholes import PreventedStored, part_name
 
 PAGE: Final = 500
 DEPTH: Final = 1_000
@@ -72,38 +70,49 @@ _JOURNAL: Final = (
 class Tables:
     """Reads the tables; what the journals of shards say is kept, as they only grow."""
 
-    def __init__(self, exchange: Exchange, shards: Sequence[int] = (0,)) -> None:
-        self._exchange = exchange
-        self._last_sequences = dict.fromkeys(shards, 0)
+    def __init__(self, target: Target) -> None:
+        self._database_url = target.database_url
+        self._last_sequences = dict.fromkeys(target.shards, 0)
+        # Where each market stays in a shard, a batch is settled by shards, each its part at once.
+        self._has_parts = any(market.shard for market in target.markets)
         self._by_key: Counter[tuple[str, str]] = Counter()
         self._by_request: Counter[str] = Counter()
         self._rows_by_request: Counter[str] = Counter()
         # How often the worker did what was due, by what that was.
         self.due: Counter[str] = Counter()
 
+    def forget(self) -> None:
+        """Let what the journal says by now be somebody else's."""
+        self.read()
+        for counts in (self._by_key, self._by_request, self._rows_by_request, self.due):
+            counts.clear()
+
     def read(self) -> Stored:
         """Return everything that the tables hold."""
-        with psycopg.connect(self._exchange.database_url) as connection:
+        with psycopg.connect(self._database_url) as connection:
             orders = {row[0]: OrderStored(*row) for row in connection.execute(_ORDERS)}
             trades = {(row[0], row[1]): TradeStored(*row) for row in connection.execute(_TRADES)}
             for shard_id, last in self._last_sequences.items():
                 for sequence, *row in connection.execute(_JOURNAL, (shard_id, last)):
                     self._last_sequences[shard_id] = sequence
-                    self._count(*row)
+                    self._count(shard_id, *row)
             stored = Stored(orders, trades, self._by_key, self._by_request, self._rows_by_request)
             _read_more(connection, stored)
         return stored
 
-    def _count(self, account: str | None, request_id: str, body: bytes, is_applied: bool) -> None:
-        """Count a command of a journal."""
-        self._rows_by_request[request_id] += 1
+    def _count(
+        self, shard: int, account: str | None, request_id: str, body: bytes, is_applied: bool
+    ) -> None:
+        """Count a command of a shard's journal."""
+        name = part_name(request_id, shard) if self._has_parts else request_id
+        self._rows_by_request[name] += 1
         if not is_applied:
             return
         command = decode_command(bytes(body))
         if isinstance(command, ReleaseMarket | AdoptMarket):  # one request, two commands
             return
-        if isinstance(command, SetTimer):  # one for each account of who asked
-            request_id = f"{request_id} for {account}"
+        if isinstance(command, SetTimer):  # one for each account of who asked, in each shard
+            request_id = f"{request_id} for {account} in shard {shard}"
         if request_id:  # the demo's own set-up has none
             self._by_request[request_id] += 1
         if isinstance(command, FireTimer):
@@ -131,9 +140,10 @@ def _read_more(connection: "psycopg.Connection[Any]", stored: Stored) -> None:
 class Api:
     """Reads an account's history through the API."""
 
-    def __init__(self, exchange: Exchange, tokens: dict[str, str]) -> None:
+    def __init__(self, target: Target, tokens: dict[str, str]) -> None:
         """Speak for accounts of several people, each by its owner's token."""
-        self._exchange = exchange
+        self._base_url = target.base_url
+        self._tls = target.tls or True
         self._tokens = tokens
 
     def get(self, path: str) -> Any:
@@ -145,17 +155,12 @@ class Api:
         return self._ask("POST", path, next(iter(self._tokens.values())), body)
 
     def _ask(self, method: str, path: str, token: str, body: dict[str, Any] | None = None) -> Any:
-        content = None if body is None else json.dumps(body)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", self._exchange.port, timeout=30)
-        try:
-            connection.request(method, path, content, headers)
-            response = connection.getresponse()
-            answer = json.load(response)
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise AssertionError(f"{path}: {response.status} {answer}")
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=self._base_url, verify=self._tls, timeout=30) as client:
+            response = client.request(method, path, json=body, headers=headers)
+        answer = response.json()
+        if response.status_code != 200:
+            raise AssertionError(f"{path}: {response.status_code} {answer}")
         return answer
 
     def read(self, accounts: list[str], *, since_order: int, since_time: str) -> Stored:

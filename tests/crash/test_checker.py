@@ -18,7 +18,7 @@ from tests.crash.notes import (
 )
 from tests.crash.standing import Standing, find_left
 from tests.crash.together import Answer, said_together
-from tests.crash.wholes import PreventedStored, PreventedTold, ReplacedTold
+from tests.crash.wholes import PreventedStored, PreventedTold, ReplacedTold, part_name
 
 TOLD = OrderTold(
     1, "ann", "a", "BTC/USD", "buy", Decimal(10), Decimal(2), Decimal(1), "partially_filled", ""
@@ -57,7 +57,10 @@ def honest() -> tuple[Notes, Stored]:
     notes.timers = {"ann": DUE, "bob": None}
     notes.replaced = [REPLACED, NOT_TRIED]
     stored.orders |= {11: OLD, 12: NEW}
-    notes.batches, stored.rows_by_request["batch"] = {"batch": 3, "not settled": 2}, 3
+    notes.batches = notes.parts = {"batch": 3, "not settled": 2}
+    stored.rows_by_request["batch"] = 3
+    notes.batches["other"], notes.parts[part_name("other", 1)] = 4, 2
+    stored.rows_by_request[part_name("other", 1)] = 2
     stored.applied_by_request["batch"] = 2
     notes.prevented, stored.prevented = [PREVENTED, MET], [EXCHANGED, DECREMENTED]
     stored.now, stored.timers, stored.oldest_open = NOW, {"ann": DUE}, {"ann": PLACED}

@@ -5,29 +5,27 @@
 ``ZAVORA_CRASH_KINDS`` (``worker,web``) narrows down what is killed. See docs/durability.md.
 """
 
-import json
 import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 
 import psycopg
 import pytest
 
 from api.v1.socket.switches import SWITCH_MS
-from tests.crash.kills import Killer, moment
+from tests.crash.checker import DUE_DONE_MAX_S, Auditor, Checker
+from tests.crash.http_client import HttpClient
+from tests.crash.kills import Killer
 from tests.crash.kinds import MODES
-from tests.crash.load import MARKETS, HttpTrader, Load, Shared, Trader
-from tests.crash.notes import Notes, find_faults
+from tests.crash.load import HttpTrader, Load, Shared, Trader
+from tests.crash.markets import MARKETS
 from tests.crash.report import Report, what_was_met
 from tests.crash.socket_trader import SocketTrader
-from tests.crash.standing import find_left, read_standing
-from tests.crash.tables import Api, Tables
-from tests.exchange import Exchange, NotInTime, wait_until
+from tests.crash.tables import Api
+from tests.crash.target import Target
+from tests.exchange import Exchange, wait_until
 
 KILLS: Final = int(os.environ.get("ZAVORA_CRASH_KILLS", "6"))
 SEED: Final = int(os.environ.get("ZAVORA_CRASH_SEED") or random.SystemRandom().randrange(10**6))
@@ -40,9 +38,6 @@ FUNDS: Final = {"USD": "5000000", "EUR": "5000000", "BTC": "100", "ETH": "2000"}
 ACKNOWLEDGED_AGAIN_MAX_S: Final = 60.0
 BEFORE_KILL_S: Final = (0.2, 1.2)
 AFTER_RECOVERY_S: Final = 0.4
-FEED_CATCHES_UP_MAX_S: Final = 15.0
-# What is due is done at once; so much is for a machine that is busy.
-DUE_DONE_MAX_S: Final = 10.0
 # Before how many kills an operator lets a market gather an auction, and how long it lasts: it is
 # half filled then, and ends by the worker's clock.
 AUCTIONS_SHARE: Final = 0.6
@@ -56,47 +51,6 @@ TRANSFERS: Final = {"self_trade_modes": ",".join(MODES)}
 TRANSFER_ELSE: Final = ("BTC/USD", "BTC/EUR")
 # When there is something of every kind in a run.
 KILLS_OF_EVERY_KIND: Final = 12
-# A fill is pushed after its commit: it may be noted only after the check that follows.
-FILLS_LATE_MAX_S: Final = 60.0
-
-
-class Auditor:
-    """The process that proves the books."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.auditor"],
-            env=exchange.env,
-            cwd=Path(__file__).resolve().parents[2],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def audit(self) -> dict[str, Any]:
-        """Return what it finds now."""
-        return self._ask("")
-
-    def change(self, symbol: str, **rules: Any) -> None:
-        """Change rules of a market."""
-        answer = self._ask(json.dumps([symbol, rules]))
-        assert answer["breaks"] == []
-
-    def _ask(self, line: str) -> dict[str, Any]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise AssertionError("the auditor has no pipes")
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-        while line := self._process.stdout.readline():
-            if line.startswith("{"):  # other lines are log lines
-                answer: dict[str, Any] = json.loads(line)
-                return answer
-        raise AssertionError("the auditor died")
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +68,12 @@ def make_accounts(exchange: Exchange) -> dict[str, str]:
     for owner in OWNERS:
         if owner in by_owner:
             token = by_owner[owner]
-            api = Api(exchange, {"": token})
+            api = Api(Target.of(exchange), {"": token})
             account = api.post("/api/v1/accounts", {"label": f"of {owner}"})["data"]["id"]
         else:
             token = exchange.create_token(f"crash-{owner}@example.com", scopes="read,trade")
             by_owner[owner] = token
-            api = Api(exchange, {"": token})
+            api = Api(Target.of(exchange), {"": token})
             account = api.get("/api/v1/accounts")["data"][0]["id"]
         for asset, amount in FUNDS.items():
             api.post(f"/api/v1/accounts/{account}/deposit", {"asset": asset, "amount": amount})
@@ -127,94 +81,12 @@ def make_accounts(exchange: Exchange) -> dict[str, str]:
     return tokens
 
 
-class Checker:
-    """Proves, while no client has anything under way, that all is as it was told."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        auditor: Auditor,
-        tokens: dict[str, str],
-        shards: Sequence[int] = (0,),
-    ) -> None:
-        self._exchange = exchange
-        self._auditor = auditor
-        self._accounts = list(tokens)
-        self._tables = Tables(exchange, shards)
-        self._api = Api(exchange, tokens)
-        self._orders_seen = 0
-        self._trades_seen = 0
-        self._since = ""
-        self._self_trades: set[tuple[str, int]] = set()
-
-    def check(self, notes: Notes, report: Report) -> None:
-        """Compare notes, tables, API, journal and books; raises AssertionError."""
-        self.check_nothing_is_left()
-        stored = self._tables.read()
-        self._self_trades = stored.self_trades
-        found = find_faults(notes, stored)
-        report.due = self._tables.due
-        report.faults.lost += found.lost
-        report.faults.doubled += found.doubled
-        assert not found, found
-        self._check_api(notes, report)
-        audit = self._auditor.audit()
-        assert audit["breaks"] == []
-        self._check_books(audit["books"])
-        report.audits += 1
-
-    def check_nothing_is_left(self) -> None:
-        """Whatever the clock should have done by now is done, though nobody asks for anything."""
-        left: list[str] = []
-
-        def is_done() -> bool:
-            left[:] = find_left(read_standing(self._exchange.database_url))
-            return not left
-
-        try:
-            wait_until(is_done, timeout_s=DUE_DONE_MAX_S, what="what was due")
-        except NotInTime:
-            pytest.fail("\n".join(left))
-
-    def check_everything_by_api(self, notes: Notes, report: Report) -> None:
-        """Compare all that was ever told with the whole history that the API shows."""
-        self._orders_seen = self._trades_seen = 0
-        self._since = ""
-        self._check_api(notes, report)
-
-    def _check_api(self, notes: Notes, report: Report) -> None:
-        """Compare what was told since the last check with what the API shows."""
-        trades = [
-            told
-            for told in notes.trades[self._trades_seen :]
-            # Of an account's trade with itself its history shows one side.
-            if (told.market, told.sequence) not in self._self_trades
-        ]
-        fresh = Notes(notes.orders[self._orders_seen :], trades)
-        since_order = min((told.order_id for told in fresh.orders), default=0)
-        shown = self._api.read(self._accounts, since_order=since_order, since_time=self._since)
-        found = find_faults(fresh, shown)
-        report.faults.lost += [f"API: {text}" for text in found.lost]
-        assert not found, found
-        self._orders_seen, self._trades_seen = len(notes.orders), len(notes.trades)
-        self._since = moment(ago_s=FILLS_LATE_MAX_S)
-
-    def _check_books(self, stored: dict[str, Any]) -> None:
-        """The feed's books, built from what the engines told, equal those of the tables."""
-        deadline = time.monotonic() + FEED_CATCHES_UP_MAX_S
-        for market in MARKETS:
-            while (shown := self._api.book(market.symbol)) != stored[market.symbol]:
-                behind = shown["sequence"] < stored[market.symbol]["sequence"]
-                if not behind or time.monotonic() > deadline:
-                    pytest.fail(f"{market.symbol}: shown {shown}, stored {stored[market.symbol]}")
-                time.sleep(0.05)
-
-
 @pytest.mark.timeout(120 + 60 * KILLS)
 def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     crashing: Exchange, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
+    target = Target.of(crashing)
     tokens = make_accounts(crashing)
     accounts = list(tokens)
     leaving = accounts[-1]  # has everything cancelled when a connection ends
@@ -222,7 +94,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
 
     def traders(shared: Shared) -> list[Trader]:
         by_http: list[Trader] = [
-            HttpTrader(shared, account, seed, port=crashing.port, token=tokens[account])
+            HttpTrader(shared, account, seed, client=HttpClient(target.base_url, tokens[account]))
             for account, seed in zip(accounts[:HTTP_TRADERS], seeds, strict=False)
         ]
         by_socket: list[Trader] = [
@@ -230,7 +102,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
                 shared,
                 account,
                 seed,
-                url=f"{crashing.ws_url}/ws",
+                url=target.socket_url,
                 token=tokens[account],
                 cancels_on_disconnect=account == leaving,
             )
@@ -244,12 +116,12 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     plan = (list(kinds) * (KILLS // len(kinds) + 1))[:KILLS]
     draw.shuffle(plan)
     report = Report(waits_s={kind: [] for kind in kinds})
-    auditor = Auditor(crashing)
+    auditor = Auditor(target)
     with capsys.disabled():
         print(f"\ncrash test: seed {SEED}, {KILLS} kills")  # noqa: T201
     try:
         with Load(traders) as load:
-            checker = Checker(crashing, auditor, tokens)
+            checker = Checker(target, auditor, tokens)
             _set_rules(auditor)
             try:
                 for number, kind in enumerate(plan, start=1):

@@ -20,10 +20,14 @@ import psycopg
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.crash.load import MARKETS, HttpTrader, Load, MarketPlan, Shared, Trader
+from tests.crash.checker import Auditor, Checker
+from tests.crash.http_client import HttpClient
+from tests.crash.load import HttpTrader, Load, Shared, Trader
+from tests.crash.markets import MARKETS, MarketPlan
 from tests.crash.report import Report
 from tests.crash.tables import Api
-from tests.crash.test_crash import Auditor, Checker, make_accounts
+from tests.crash.target import Target
+from tests.crash.test_crash import make_accounts
 from tests.exchange import Exchange, wait_until
 from zavora.runner.exchange import matching_worker
 
@@ -116,6 +120,7 @@ def test_a_market_that_is_moved_under_load_loses_nothing(
     exchange: Exchange, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
+    target = Target.of(exchange, shards=SHARDS)
     tokens = make_accounts(exchange)
     accounts = list(tokens)
     queue = _queue_up(exchange)
@@ -125,17 +130,16 @@ def test_a_market_that_is_moved_under_load_loses_nothing(
         return [
             MovedTrader(
                 *(shared, account, draw.randrange(2**32)),
-                port=exchange.port,
-                token=tokens[account],
+                client=HttpClient(exchange.base_url, tokens[account]),
                 answered=answered,
             )
             for account in accounts
         ]
 
-    auditor, report, pauses = Auditor(exchange), Report(waits_s={}), []
+    auditor, report, pauses = Auditor(target), Report(waits_s={}), []
     try:
         with Follower(exchange) as follower, Load(traders) as load:
-            checker = Checker(exchange, auditor, tokens, SHARDS)
+            checker = Checker(target, auditor, tokens)
             for number in range(1, MOVES + 1):
                 load.go_on()
                 pauses.append(_move(exchange, answered, to_shard=number % 2))
@@ -200,7 +204,7 @@ def _queue_up(exchange: Exchange) -> list[str]:
 def _newcomer(exchange: Exchange, name: str, *, asset: str) -> tuple[Api, str]:
     """Return somebody with an account and money."""
     token = exchange.create_token(f"moves-{name}@example.com", scopes="read,trade")
-    api = Api(exchange, {"": token})
+    api = Api(Target.of(exchange), {"": token})
     account = api.get("/api/v1/accounts")["data"][0]["id"]
     api.post(f"/api/v1/accounts/{account}/deposit", {"asset": asset, "amount": "1000"})
     return api, account

@@ -74,8 +74,13 @@ def torn_replacements(
             yield f"replacement {one.key}: placed {new_id} without its cancel"
 
 
+def part_name(request_id: str, shard: int) -> str:
+    """Return what that part of a batch is called whose markets are in a shard."""
+    return f"{request_id} in shard {shard}" if shard else request_id
+
+
 def torn_batches(asked: Mapping[str, int], rows: Counter[str]) -> Iterator[str]:
-    """Yield batches of which the journal has some orders and not all: one commit settles them."""
+    """Yield parts of which the journal has some orders and not all: one commit settles them."""
     for request_id, orders in asked.items():
         if rows[request_id] not in (0, orders):
             yield f"batch {request_id}: of {orders} orders {rows[request_id]} are in the journal"

@@ -341,17 +341,27 @@ def _is_answered(connection: "psycopg.Connection[Any]") -> bool:
 # --- what an operator asks for --------------------------------------------------------------------
 
 
-def require_replica() -> None:
-    """Raise UnsafeServer where a synchronous replica is required and commits wait for none."""
+# What sessions begin with; ours set it themselves, others of the operator's do not.
+_NAMED: Final = (
+    "SELECT current_setting('synchronous_standby_names'),"
+    " (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')"
+)
+
+
+def require_replica(session: "psycopg.Connection[Any] | None" = None) -> None:
+    """Raise UnsafeServer where a synchronous replica is required and commits wait for none.
+
+    ``session``: whose server is asked, by default Django's. Raises what asking raises.
+    """
     if not settings.ZAVORA_REQUIRE_SYNC_REPLICA:
         return
-    with django_connection.cursor() as cursor:
-        cursor.execute(
-            # What sessions begin with; ours set it themselves, others of the operator's do not.
-            "SELECT current_setting('synchronous_standby_names'),"
-            " (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')"
-        )
-        names, commit = cursor.fetchone()
+    if session is None:
+        with django_connection.cursor() as cursor:
+            cursor.execute(_NAMED)
+            row = cursor.fetchone()
+    else:
+        row = session.execute(_NAMED).fetchone()
+    names, commit = row or ("", "")
     if not names.strip():
         raise UnsafeServer(
             "ZAVORA_REQUIRE_SYNC_REPLICA is on and PostgreSQL names no synchronous replica: set"

@@ -84,7 +84,7 @@ def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> 
         env=env,
         cwd=PROJECT_DIR,
         stage=Stage.WEB,
-        stop_grace_s=WEB_STOP_GRACE_S,
+        stop_grace_s=WEB_STOP_GRACE_S + int(env.get("ZAVORA_DRAIN_S") or 0),
     )
 
 

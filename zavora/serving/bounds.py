@@ -19,6 +19,7 @@ class Bounds:
     headers_max: int
     header_wait_s: int
     keep_alive_s: int
+    drain_s: int
     body_bytes_max: int
     body_wait_s: int
     write_wait_s: int
@@ -34,6 +35,7 @@ def get_bounds() -> Bounds:
         headers_max=settings.ZAVORA_HEADERS_MAX,
         header_wait_s=settings.ZAVORA_HEADER_WAIT_S,
         keep_alive_s=settings.ZAVORA_KEEP_ALIVE_S,
+        drain_s=settings.ZAVORA_DRAIN_S,
         body_bytes_max=settings.ZAVORA_BODY_BYTES_MAX,
         body_wait_s=settings.ZAVORA_BODY_WAIT_S,
         write_wait_s=settings.ZAVORA_WRITE_WAIT_S,

@@ -7,7 +7,7 @@ return, be it of a request line, a header, a trailer or a chunk's extension.
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httptools
 import uvicorn
@@ -37,6 +37,9 @@ class Refused(Exception):
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One HTTP connection."""
+
+    # Whether the process is to end: what is answered from then on is each connection's last.
+    is_draining: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,6 +112,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refusal = HTTPStatus.TOO_MANY_REQUESTS
             raise Refused
         super().on_headers_complete()
+        if self.is_draining:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -126,6 +131,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.cycle.more_body:
             self._waits_since = self.loop.time()
         super().on_response_complete()
+
+    # --- the end ---
+
+    def end_with_this_answer(self) -> None:
+        """Say with what is under way that nothing else will be answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     # --- deadlines ---
 
@@ -184,15 +196,36 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class BoundedServer(uvicorn.Server):
-    """Uvicorn, looking for overdue clients once a second."""
+    """Uvicorn, looking for overdue clients once a second, and leaving nobody without an answer."""
+
+    _drains_until: float | None = None
 
     async def on_tick(self, counter: int) -> bool:
-        """Do what a tick asks for."""
+        """Do what a tick asks for; say whether to end."""
         if counter % SWEEP_TICKS == 0:
             now = asyncio.get_running_loop().time()
             for protocol in list(self.server_state.connections):
                 protocol.check(now)  # type: ignore[union-attr]
-        return await super().on_tick(counter)
+        is_over = await super().on_tick(counter)
+        return is_over and (self.force_exit or self._has_drained())
+
+    def _has_drained(self) -> bool:
+        """Tell whether all had the time to learn that their connections end.
+
+        No other connection is taken. Who keeps one closes it after the answer that says so, or
+        because nobody used it.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._drains_until is None:
+            self._drains_until = now + BOUNDS.drain_s
+            BoundedHttpProtocol.is_draining = True
+            # Who is refused a connection has sent nothing, and asks another process.
+            for server in self.servers:
+                server.close()
+            for protocol in list(self.server_state.connections):
+                if isinstance(protocol, BoundedHttpProtocol):
+                    protocol.end_with_this_answer()
+        return now >= self._drains_until or not self.server_state.connections
 
 
 def serve(

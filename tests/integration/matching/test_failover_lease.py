@@ -7,12 +7,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from matching.models import Order, Shard
 from matching.worker import rebuild, transaction
 from matching.worker.connection import application_name, connect
 from matching.worker.lease import LeaseLost
+from matching.worker.owned import new_owner
+from matching.worker.session import Session
 from tests.integration.matching.worker_setup import (
     DrivenWorker,
     assert_sound,
@@ -25,7 +27,7 @@ from tests.integration.matching.worker_setup import (
     rebuilt_hash,
     until,
 )
-from zavora.foundation.lasting import DoubtfulCommit
+from zavora.foundation.lasting import DoubtfulCommit, UnsafeServer, require_replica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -275,3 +277,21 @@ def test_a_session_lost_while_loading_is_tried_again(monkeypatch: pytest.MonkeyP
     assert worker.take_over() is True
     assert len(lost) == 1
     worker.leave()
+
+
+def test_a_new_session_asks_its_own_server_whether_it_has_replicas(settings) -> None:
+    """Django's session is that of a server which is gone, after each failover."""
+    settings.ZAVORA_REQUIRE_SYNC_REPLICA = True
+    connection.ensure_connection()
+    gone = connection.connection.info.backend_pid
+    with connect(shard_id=0, owner="other") as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (gone,))
+    session = Session(0, new_owner(), lambda: False)
+    try:
+        with pytest.raises(UnsafeServer, match="names no synchronous replica"):
+            session.connected()
+        with pytest.raises(OperationalError):  # the control: so the worker ended
+            require_replica()
+    finally:
+        session.close()
+        connection.close()
