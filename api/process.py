@@ -11,6 +11,7 @@ from api.access.cache import ASK_S, Credentials
 from api.access.key_uses import KeyUses
 from api.access.lease_keeper import LeaseKeeper
 from api.access.replays import ReplayGuard
+from api.life_signs import LifeSigns
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription
@@ -41,6 +42,7 @@ class WebProcess:
         self.limits = LeaseKeeper()
         self.replays = ReplayGuard()
         self.key_uses = KeyUses()
+        self.life_signs = LifeSigns(lambda: self.feed.is_live)
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -61,6 +63,7 @@ class WebProcess:
         self.limits.start()
         self.replays.start()
         self.key_uses.start()
+        self.life_signs.start()
         return self
 
     async def close(self) -> None:
@@ -69,6 +72,7 @@ class WebProcess:
         while self._parts:
             _, part = self._parts.popitem()
             await part.close()
+        await self.life_signs.close()
         await self.key_uses.close()
         await self.replays.close()
         await self.limits.close()

@@ -13,6 +13,11 @@ from contextlib import contextmanager
 
 import environ
 
+from zavora.foundation.growth_settings import (
+    WEB_REPLICAS_MAX,
+    WORKERS_PER_SHARD_MAX,
+    read_count,
+)
 from zavora.runner.embedded.binaries import ServerMissing
 from zavora.runner.embedded.discovery import (
     announce_servers,
@@ -34,6 +39,7 @@ from zavora.runner.exchange import (
 )
 from zavora.runner.home import Home, HomeError, home_from_environment, load_environment, owner_lock
 from zavora.runner.processes import PRIVATE_UMASK, Stage, end_with_parent_process
+from zavora.runner.sharing import CannotShare, check_sharing
 from zavora.runner.supervisor import StartFailed, StopRequested, Supervisor
 
 SERVERS_WAIT_S = 90.0
@@ -63,7 +69,7 @@ def step(what: str) -> Iterator[None]:
 
 
 def is_up(host: str, port: int) -> bool:
-    """Return whether the exchange on ``port`` answers that every part of it works.
+    """Return whether the exchange on ``port`` answers that every part and process of it works.
 
     Markets that are set aside are told of by the health check and the log; nothing waits for them.
     """
@@ -71,8 +77,8 @@ def is_up(host: str, port: int) -> bool:
     try:
         connection.request("GET", "/api/v1/health")
         answer = connection.getresponse()
-        return answer.status == 200 and bool(json.load(answer).get("status"))
-    except (OSError, http.client.HTTPException, ValueError):
+        return answer.status == 200 and set(json.load(answer)["web"].values()) == {"up"}
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
         return False
     finally:
         connection.close()
@@ -88,6 +94,7 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     host = env.str("ZAVORA_BIND", default=HOST)
     has_demo = env.bool("ZAVORA_DEMO", default=env.bool("DEBUG", default=True))
     check_bind(host, is_debug=env.bool("DEBUG", default=True))
+    replicas, workers = _how_many(env)
     if not is_free(port):
         raise StartFailed(f"port {port} is in use; name another one: PORT={port + 1} make run")
     with step("PostgreSQL and Valkey"):
@@ -107,6 +114,8 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
             host=host,
             web_server=env.str("ZAVORA_WEB_SERVER", default="uvicorn"),
             shards=env.list("ZAVORA_SHARDS", cast=int, default=[0]),
+            web_replicas=replicas,
+            workers_per_shard=workers,
         )
         # What trades is there first: it does not share the processors with the rest while it loads.
         for spec in specs:
@@ -123,6 +132,18 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     supervisor.is_ready = True
     _welcome(f"http://{local}:{port}", home, logins)
     supervisor.run_forever()
+
+
+def _how_many(env: environ.Env) -> tuple[int, int]:
+    """Return how many web processes there are to be, and workers of each shard."""
+    try:
+        replicas = read_count(env, "ZAVORA_WEB_REPLICAS", most=WEB_REPLICAS_MAX)
+        workers = read_count(env, "ZAVORA_WORKERS_PER_SHARD", most=WORKERS_PER_SHARD_MAX)
+        if replicas > 1:
+            check_sharing()
+    except (environ.ImproperlyConfigured, CannotShare) as error:
+        raise StartFailed(str(error)) from None
+    return replicas, workers
 
 
 def _prepare_data(

@@ -30,6 +30,7 @@ from zavora.foundation.socket_counts import SOCKETS, Turns
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
+from zavora.serving.listener import BACKLOG, Address, shared_listener
 
 # Autobahn formats its settings anew for each connection, for a line of a debugging log: a third of
 # what opening a WebSocket costs.
@@ -391,12 +392,22 @@ daphne.server.WebSocketFactory = BoundedSocketFactory
 
 
 def serve(
-    application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
+    application: str,
+    *,
+    address: Address,
+    stop_s: int,
+    ping_s: int,
+    pong_wait_s: int,
 ) -> None:
     """Serve until a signal comes. Daphne ends at once: ``stop_s`` is not needed."""
+    endpoints = build_endpoint_description_strings(host=address.host, port=address.port)
+    if address.is_shared:
+        listener = shared_listener(address)
+        listener.listen(BACKLOG)  # Twisted takes over what listens already
+        endpoints = build_endpoint_description_strings(file_descriptor=listener.detach())
     server = BoundedServer(
         application=import_by_path(application),
-        endpoints=build_endpoint_description_strings(host=host, port=port),
+        endpoints=endpoints,
         ping_interval=ping_s,
         ping_timeout=pong_wait_s,
         websocket_connect_timeout=BOUNDS.header_wait_s or -1,
