@@ -11,7 +11,7 @@ from api.access.cache import ASK_S, Credentials
 from api.access.key_uses import KeyUses
 from api.access.lease_keeper import LeaseKeeper
 from api.access.replays import ReplayGuard
-from api.life_signs import LifeSigns
+from api.transport.life_signs import LifeSigns
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription

@@ -20,10 +20,13 @@ from zavora import __version__
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.growth_settings import web_names
 from zavora.foundation.queue import connect_async, web_name
+from zavora.foundation.setting_values import SettingValue
 
 # An answer is shared for this long, so that many who ask cost no more than one.
 SHARED_S: Final = 0.5
 PROBE_TIMEOUT_S: Final = 1.0
+_REPLICAS: Final = SettingValue("ZAVORA_WEB_REPLICAS")
+_NAME: Final = SettingValue("ZAVORA_WEB_NAME")
 
 _started_at: Final = time.monotonic()
 _process: Final = psutil.Process()
@@ -110,9 +113,9 @@ async def _ask_queue() -> tuple[bool, Progress | None, list[str], dict[str, str]
         settings.ZAVORA_SHARDS
     )
     names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
-    webs = web_names(settings.ZAVORA_WEB_REPLICAS)
+    webs = web_names(_REPLICAS.value)
     # Whoever answers is up.
-    answering = settings.ZAVORA_WEB_NAME or webs[0]
+    answering = _NAME.value or webs[0]
     client = connect_async(timeout_s=PROBE_TIMEOUT_S)
     try:
         async with client:

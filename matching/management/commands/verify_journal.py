@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS
 
 from matching.engine import EngineError
 from matching.markets.selectors import list_shard_ids
@@ -14,6 +16,7 @@ from matching.worker.connection import connect
 from matching.worker.replay import Verified, verify_shard
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
+from zavora.foundation.growth_settings import REPLICA
 from zavora.foundation.heap import settle
 
 # What a journal does to who reads it that was damaged, or was written by something else.
@@ -44,6 +47,7 @@ class Command(ExampleCommand):
         "verify_journal --shard 0",
         "verify_journal --from-checkpoint",
         "verify_journal --shard 0 --from-checkpoint 17",
+        "verify_journal --replica",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -62,8 +66,17 @@ class Command(ExampleCommand):
             ),
         )
 
+        parser.add_argument(
+            "--replica",
+            action="store_true",
+            help="read DATABASE_REPLICA_URL, of which this proves what it has by now",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
+        using = REPLICA if options["replica"] else DEFAULT_DB_ALIAS
+        if using not in settings.DATABASES:
+            raise CommandError("--replica: DATABASE_REPLICA_URL names none")
         start = options["from_checkpoint"]
         shards = list_shard_ids() if options["shard"] is None else [options["shard"]]
         if isinstance(start, int) and len(shards) > 1:
@@ -72,7 +85,7 @@ class Command(ExampleCommand):
         settle()  # millions of small objects are made, and none is in a cycle
         for shard_id in shards:
             try:
-                with connect(shard_id=shard_id, owner="verify") as connection:
+                with connect(shard_id=shard_id, owner="verify", using=using) as connection:
                     found = verify_shard(connection, shard_id, start=start, progress=self._progress)
             except CANNOT_BE_REPLAYED as error:
                 # The other shards are still to be looked at.

@@ -37,7 +37,7 @@ MAKERS = {
     "api/binance/user_data/user_streams.py": "ListenKeyWatch",
     "api/access/cache.py": "awaited by those who ask",
     "api/access/watch.py": "a connection, or a stream of one",
-    "api/life_signs.py": "LifeSigns",
+    "api/transport/life_signs.py": "LifeSigns",
     "api/transport/django_threads.py": "threads for whole requests, of Django",
     "api/transport/threads.py": "threads for whole requests, shared by all loops",
     "api/transport/websocket.py": "a connection",

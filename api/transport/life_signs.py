@@ -9,16 +9,17 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
-from django.conf import settings
 from redis.exceptions import RedisError
 
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.queue import connect_async, web_name
+from zavora.foundation.setting_values import SettingValue
 
 PERIOD_S: Final = 0.5
 # A sign that is older says nothing: its process has gone, or does nothing else either.
 SIGN_MS: Final = 2_500
 TIMEOUT_S: Final = 1.0
+_NAME: Final = SettingValue("ZAVORA_WEB_NAME")
 
 
 class LifeSigns:
@@ -31,7 +32,7 @@ class LifeSigns:
 
     def start(self) -> None:
         """Begin to write, on the running loop, once."""
-        if self._task is None and settings.ZAVORA_WEB_NAME:
+        if self._task is None and _NAME.value:
             self._task = asyncio.create_task(self._write_forever(), name="life-signs")
 
     async def close(self) -> None:
@@ -41,7 +42,7 @@ class LifeSigns:
             self._task = None
 
     async def _write_forever(self) -> None:
-        key = web_name(settings.ZAVORA_WEB_NAME)
+        key = web_name(_NAME.value)
         async with connect_async(timeout_s=TIMEOUT_S) as client:
             while True:
                 if self._is_live():
