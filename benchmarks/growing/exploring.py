@@ -96,8 +96,8 @@ def broken_rule(protocol: Protocol, start: World, world: World, asked: Sequence[
     """Return which rule a state breaks, "" for none.
 
     Nothing is made or lost: what people have, and what is on its way by the rows, is what there
-    was. Nothing contradicts itself. And whatever happened so far, once messages arrive, all is concluded
-    with each transfer paid once or returned.
+    was. Nothing contradicts itself. And whatever happened so far, once messages arrive, all is
+    concluded with each transfer paid once or returned.
     """
     if people(world) + on_its_way(world) != people(start):
         return "money was made or lost"

@@ -1,4 +1,4 @@
-"""What a replica answers: the public past, while it is little late; never money, nothing private."""
+"""What a replica answers: the public past, while it is little late; no money, nothing private."""
 
 import os
 import re
