@@ -37,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants \
-    access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
+    access-tables attack-trial growing-sim many-markets-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -87,6 +87,12 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
+
+growing-sim: $(STAMPS)/dev ## Simulate growing: money between cells, sizes at scale, the model beside a real exchange
+	@exec $(BIN)/python -m benchmarks.growing $(SIM_ARGS)
+
+many-markets-trial: $(STAMPS)/dev $(STAMPS)/static ## Run 1,000 markets over 8 shards, kill one worker, watch the other shards
+	@exec $(BIN)/python -m benchmarks.many_markets $(TRIAL_ARGS)
 
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .
