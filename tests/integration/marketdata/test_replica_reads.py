@@ -67,7 +67,9 @@ class Grown:
     def past(self, end: datetime = LONG_AGO) -> list[Any]:
         """Return what is told of candles that ended long ago."""
         path = f"/markets/BTC-EUR/candles?interval=1h&limit=5&end={end:%Y-%m-%dT%H:%M:%SZ}"
-        found: list[Any] = self.exchange.read(path)["data"]["candles"]
+        status, body, _ = self.client.ask("GET", path)
+        assert status == 200, body
+        found: list[Any] = body["data"]["candles"]
         return found
 
     def of_replica(self, table: str = CANDLES) -> int:

@@ -32,13 +32,13 @@ def test_without_a_word_there_is_one_of_each() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "65", "1.5", "٣x"])
 def test_a_number_that_makes_no_sense_is_named(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="ZAVORA_WEB_REPLICAS=.*from 1 to 64"):
+    with pytest.raises(ImproperlyConfigured, match=r"ZAVORA_WEB_REPLICAS=.*from 1 to 64"):
         read_count(Env(ZAVORA_WEB_REPLICAS=text), "ZAVORA_WEB_REPLICAS", most=64)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "3601"])
 def test_a_lag_that_makes_no_sense_is_named(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="ZAVORA_REPLICA_LAG_S=.*1 to 3600"):
+    with pytest.raises(ImproperlyConfigured, match=r"ZAVORA_REPLICA_LAG_S=.*1 to 3600"):
         growth_settings(Env(ZAVORA_REPLICA_LAG_S=text))
 
 
