@@ -36,12 +36,6 @@ def test_inside_a_transaction_the_primary_answers_and_nobody_else_is_asked(no_re
     assert counts() == before
 
 
-def test_a_server_that_is_no_replica_is_not_read_as_one(no_replica) -> None:
-    assert read_past(whose) == "default"
-    assert counts()["primary_away"] >= 1
-    assert "replica" not in counts()
-
-
 def test_without_one_nothing_is_counted() -> None:
     before = counts()
     assert read_past(whose) == "default"

@@ -193,13 +193,7 @@ def test_a_journal_is_proved_on_a_replica(grown: Grown) -> None:
     assert "zavora-worker-0-verify" in grown.copy.log()
 
 
-@pytest.mark.parametrize("is_dead", [False, True])
-def test_one_that_does_not_answer_costs_a_bounded_time(grown: Grown, is_dead: bool) -> None:
-    if is_dead:
-        grown.copy.end()
-        assert _slowest(grown) < LATE_MAX_S
-        assert "reason=away" in _plain(grown.log())
-        return
+def test_one_that_does_not_answer_costs_a_bounded_time(grown: Grown) -> None:
     grown.wait_until_used()
     family = grown.copy.family()
     for pid in family:
@@ -210,6 +204,23 @@ def test_one_that_does_not_answer_costs_a_bounded_time(grown: Grown, is_dead: bo
         for pid in family:
             os.kill(pid, signal.SIGCONT)
     grown.wait_until_used()
+
+
+def test_one_that_was_promoted_is_a_replica_no_more(grown: Grown) -> None:
+    grown.wait_until_used()
+    assert grown.copy.ask("SELECT pg_promote(wait => true)")
+    wait_until(
+        lambda: grown.past() and "not in recovery" in _plain(grown.log()),
+        timeout_s=20,
+        what="a line",
+    )
+    assert not grown.reads_from_replica()
+
+
+def test_one_that_is_dead_costs_hardly_any_time(grown: Grown) -> None:
+    grown.copy.end()
+    assert _slowest(grown) < LATE_MAX_S
+    assert "reason=away" in _plain(grown.log())
 
 
 def _slowest(grown: Grown) -> float:
