@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -84,52 +85,60 @@ def _timed(what: str) -> Iterator[None]:
 
 
 def _open_markets(exchange: Exchange, shards: int, count: int) -> list[list[FlowMarket]]:
-    """Open so many markets on each shard, each with a base asset of its own."""
+    """Open so many markets on each shard, on all shards at once."""
     venue.connect(exchange)
     from accounts.services import create_asset  # noqa: PLC0415  (needs Django set up)
-    from matching.services import create_market  # noqa: PLC0415
 
     create_asset(by=SYSTEM, code=venue.QUOTE, name="US dollar", scale=venue.SCALE)
-    opened = []
     for shard in range(shards):
         venue.wait_for_worker(exchange, shard)
-        of_shard = []
-        for number in range(count):
-            code = f"M{shard}X{number:03}"
-            create_asset(by=SYSTEM, code=code, name=code, scale=venue.SCALE)
-            terms = create_market(
-                by=SYSTEM, base=code, quote=venue.QUOTE, tick_size=Decimal("0.01"),
-                lot_size=Decimal("0.0001"), shard_id=shard, self_trade_scope="account",
-                max_open_orders=None,
-            )  # fmt: skip
-            of_shard.append(
-                venue.flow_market(
-                    terms.market_id,
-                    terms.symbol,
-                    terms.base.asset_id,
-                    terms.quote.asset_id,
-                    MID_TICKS,
-                )
-            )
-        opened.append(of_shard)
+    with ThreadPoolExecutor(shards) as threads:
+        return list(threads.map(_open_of_shard, range(shards), [count] * shards))
+
+
+def _open_of_shard(shard: int, count: int) -> list[FlowMarket]:
+    """Open markets on a shard, each with a base asset of its own."""
+    from accounts.services import create_asset  # noqa: PLC0415
+    from matching.services import create_market  # noqa: PLC0415
+
+    opened = []
+    for number in range(count):
+        code = f"M{shard}X{number:03}"
+        create_asset(by=SYSTEM, code=code, name=code, scale=venue.SCALE)
+        terms = create_market(
+            by=SYSTEM,
+            base=code,
+            quote=venue.QUOTE,
+            tick_size=Decimal("0.01"),
+            lot_size=Decimal("0.0001"),
+            shard_id=shard,
+            self_trade_scope="account",
+            max_open_orders=None,
+        )
+        base_id, quote_id = terms.base.asset_id, terms.quote.asset_id
+        opened.append(
+            venue.flow_market(terms.market_id, terms.symbol, base_id, quote_id, MID_TICKS)
+        )
     return opened
 
 
 def _open_accounts(markets: list[list[FlowMarket]]) -> list[list[int]]:
     """Make accounts for each shard, with money for its markets; return their keys."""
+    with ThreadPoolExecutor(len(markets)) as threads:
+        return list(threads.map(_fund_shard, range(len(markets)), markets))
+
+
+def _fund_shard(shard: int, markets: list[FlowMarket]) -> list[int]:
     from accounts.services import create_account, create_user, deposit  # noqa: PLC0415
 
-    made = []
-    for shard, of_shard in enumerate(markets):
-        user = create_user(by=SYSTEM, email=f"shard-{shard}@bench.example")
-        accounts = [create_account(by=SYSTEM, owner_id=user.pk) for _ in range(ACCOUNTS_OF_A_SHARD)]
-        assets = sorted({code for one in of_shard for code in one.symbol.split("/")})
+    user = create_user(by=SYSTEM, email=f"shard-{shard}@bench.example")
+    accounts = [create_account(by=SYSTEM, owner_id=user.pk) for _ in range(ACCOUNTS_OF_A_SHARD)]
+    for asset in sorted({code for one in markets for code in one.symbol.split("/")}):
         for account in accounts:
-            for asset in assets:
-                deposit(by=SYSTEM, account_id=account.public_id, asset=asset, amount=FUNDS,
-                        source="bank")  # fmt: skip
-        made.append([account.pk for account in accounts])
-    return made
+            deposit(
+                by=SYSTEM, account_id=account.public_id, asset=asset, amount=FUNDS, source="bank"
+            )
+    return [account.pk for account in accounts]
 
 
 # --- sizes and times ------------------------------------------------------------------------------

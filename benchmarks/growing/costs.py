@@ -28,7 +28,7 @@ TABLES: Final = (
     Table("matching_order", ORDERS, 1.0, 403.0),
     Table("matching_orderkey", ORDERS, 1.0, 359.0, kept_days=30),
     Table("matching_command", COMMANDS, 1.0, 347.0),
-    Table("matching_event", COMMANDS, 1.0, 285.0, kept_days=1),
+    Table("matching_event", COMMANDS, 1.0, 242.0, kept_days=1),
     Table("matching_trade", TRADES, 1.0, 389.0),
     Table("accounts_ledgertransaction", TRADES, 1.0, 89.0),
     Table("accounts_ledgerentry", TRADES, 8.0, 160.0),

@@ -150,9 +150,11 @@ class _Replica:
         if state is before:
             return
         if state is State.USED:
-            log.info("replica_used")
+            log.info("replica_used", answered=dict(self.counts))
         else:
-            log.warning("replica_not_used", reason=state.value, **details)
+            log.warning(
+                "replica_not_used", reason=state.value, answered=dict(self.counts), **details
+            )
 
 
 _replica: Final = _Replica()
