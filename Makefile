@@ -10,6 +10,8 @@ PACKAGES := accounts api marketdata matching zavora
 
 # Freqtrade has an environment of its own: it asks for other versions than Zavora.
 FREQTRADE := $(VENV)/freqtrade
+# So has what runs PostgreSQL in the local cluster, as it would on a host of its own.
+CLUSTER := $(VENV)/cluster
 HUMMINGBOT := $(VENV)/hummingbot
 
 # Two processes run the tests, a file at a time; what measures time runs alone all the same.
@@ -37,7 +39,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants \
-    access-tables attack-trial growing-sim many-markets-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
+    cluster cluster-down cluster-reset cluster-packages cluster-test \
+    growing-sim many-markets-trial \
+    access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -54,8 +58,20 @@ run: $(STAMPS)/run $(STAMPS)/static ## Start the whole exchange; Ctrl-C ends it
 reset: $(STAMPS)/run ## Wipe the data of this exchange (ZAVORA_HOME)
 	@exec $(BIN)/python -m zavora.reset
 
+cluster: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/cluster ## Start a replicated exchange on three hosts of this machine (docs/cluster.md)
+	@exec $(BIN)/python -m deploy.local up
+
+cluster-down: $(STAMPS)/run ## Stop it; its data stay
+	@exec $(BIN)/python -m deploy.local down
+
+cluster-reset: $(STAMPS)/run ## Stop it and wipe its data (ZAVORA_CLUSTER_HOME)
+	@exec $(BIN)/python -m deploy.local reset
+
+cluster-packages: ## Install the Debian packages that it needs, as root, without starting their services
+	@scripts/cluster_packages.sh
+
 test: $(STAMPS)/dev $(STAMPS)/static ## Run all tests on servers of their own
-	@exec $(BIN)/python -m pytest -m 'not longest' $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -m 'not longest and not cluster' $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-long: $(STAMPS)/dev $(STAMPS)/static ## Run the random runs that take minutes
 	@exec $(BIN)/python -m pytest -m longest tests/property $(PYTEST_WORKERS) $(PYTEST_ARGS)
@@ -79,6 +95,9 @@ attack-trial: $(STAMPS)/dev $(STAMPS)/static ## Attack each web server for a whi
 money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money at once, add up after each hundred
 	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s
 
+cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
+	@exec $(BIN)/python -m pytest tests/cluster -s $(PYTEST_ARGS)
+
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)
 
@@ -99,7 +118,7 @@ lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, f
 	$(BIN)/ruff format --check .
 	$(BIN)/vulture
 	$(BIN)/python scripts/count_spellings.py --check
-	$(BIN)/mypy $(PACKAGES) manage.py $(BENCHMARKS)
+	$(BIN)/mypy $(PACKAGES) deploy manage.py $(BENCHMARKS)
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/npm.py run check
 	$(BIN)/python scripts/api_types.py --check
@@ -120,6 +139,7 @@ access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
 	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(UV_COMPILE) deploy/local/requirements.in -o deploy/local/requirements.txt
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt
 	$(UV_COMPILE) --overrides examples/hummingbot/overrides.in examples/hummingbot/requirements.in \
 	    -o examples/hummingbot/requirements.txt
@@ -160,6 +180,13 @@ $(STAMPS)/freqtrade: examples/freqtrade/requirements.txt | $(STAMPS)/run
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(FREQTRADE)
 	@$(BIN)/uv pip install --quiet --python $(FREQTRADE)/bin/python --require-hashes \
 	    -r examples/freqtrade/requirements.txt
+	@touch $@
+
+$(STAMPS)/cluster: deploy/local/requirements.txt | $(STAMPS)/run
+	@echo 'Installing Patroni'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(CLUSTER)
+	@$(BIN)/uv pip install --quiet --python $(CLUSTER)/bin/python --require-hashes \
+	    -r deploy/local/requirements.txt
 	@touch $@
 
 # Complete as it stands, and without what its overrides leave out (docs/clients/hummingbot.md).

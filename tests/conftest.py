@@ -27,7 +27,7 @@ from zavora.runner.embedded.servers import RunningServers
 from zavora.runner.home import Home, owner_lock
 
 TESTS = Path(__file__).resolve().parent
-WITHOUT_SERVERS = (TESTS / "unit", TESTS / "property", TESTS / "rules")
+WITHOUT_SERVERS = tuple(TESTS / name for name in ("cluster", "property", "rules", "unit"))
 LOCKS_VARIABLE = "ZAVORA_TEST_LOCKS"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Nothing answers here: a unit test that asks a server fails at once.

@@ -13,7 +13,7 @@ DOCUMENTS = sorted(
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 # A path of this repository, from its root: a folder at the top, then more.
 PATH = re.compile(
-    r"`((?:accounts|api|benchmarks|docs|examples|frontend|marketdata|matching|scripts|static"
+    r"`((?:accounts|api|benchmarks|deploy|docs|examples|frontend|marketdata|matching|scripts|static"
     r"|templates|tests|zavora)/[\w./*{},-]*)(?:::\w+)?`"
 )
 # A file named beside its folder, in one line of a table or of a paragraph.

@@ -43,9 +43,11 @@ def home_from_environment() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where things lie in ``path``."""
+    """Where things lie in ``path``, which the setting ``variable`` names."""
 
     path: Path
+    variable: str = "ZAVORA_HOME"
+    marker: str = MARKER
 
     @property
     def run(self) -> Path:
@@ -70,24 +72,26 @@ class Home:
     @property
     def is_ours(self) -> bool:
         """Whether the folder was made by ``prepare``."""
-        return (self.path / MARKER).is_file()
+        return (self.path / self.marker).is_file()
 
     def prepare(self) -> None:
         """Make the folder and its parts, for the owner only; refuses a folder with other things."""
         strangers = {"secrets"}  # settings may have made a key before anything ran
         if self.path.exists() and not self.is_ours:
             if not self.path.is_dir():
-                raise HomeError(f"ZAVORA_HOME={self.path} is not a folder")
+                raise HomeError(f"{self.variable}={self.path} is not a folder")
             if {entry.name for entry in self.path.iterdir()} - strangers:
-                raise HomeError(f"ZAVORA_HOME={self.path} holds other things; name an empty folder")
+                raise HomeError(
+                    f"{self.variable}={self.path} holds other things; name an empty folder"
+                )
         try:
             for folder in (self.path, self.run, self.logs, self.path / "secrets"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            (self.path / MARKER).touch(mode=0o600)
+            (self.path / self.marker).touch(mode=0o600)
             self._close_to_others()
         except PermissionError as error:
-            raise HomeError(f"ZAVORA_HOME={self.path} cannot be written: {error}") from error
+            raise HomeError(f"{self.variable}={self.path} cannot be written: {error}") from error
 
     def _close_to_others(self) -> None:
         """Take from group and others what an earlier version gave them on files and folders.

@@ -47,6 +47,7 @@ class Stage(enum.IntEnum):
     The web stops before what answers it, and the servers after everything that uses them.
     """
 
+    GROUND = -1  # what the servers themselves stand on, such as the store that says who leads
     SERVER = 0
     CORE = 1
     WEB = 2

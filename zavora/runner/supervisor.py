@@ -7,19 +7,18 @@ no library does this for us: docs/adr/0002-supervisor.md.
 import contextlib
 import functools
 import logging
-import logging.handlers
 import os
 import re
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
 
 from zavora.runner.home import Home
+from zavora.runner.logs import file_log, prefixed
 from zavora.runner.processes import (
     ProcessIdentity,
     ProcessRecord,
@@ -43,8 +42,6 @@ KILL_WAIT_S = 1.0
 TICK_MAX_S = 0.5
 READ_BYTES_MAX = 65_536
 LINE_BYTES_MAX = 16_384
-LOG_FILE_BYTES_MAX = 10_000_000
-LOG_FILES_MAX = 2
 TAIL_LINES_MAX = 15
 # Which lines a person sees without asking for all of them.
 WORTH_SHOWING = re.compile(r"warning|error|critical|fatal|panic|traceback|starting again", re.I)
@@ -57,6 +54,17 @@ class StopRequested(Exception):
 
 class StartFailed(Exception):
     """The exchange cannot start; the message says why, with the last words of who failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildState:
+    """How a supervised process is: ``pid`` is None while it does not run."""
+
+    name: str
+    pid: int | None
+    is_held: bool
+    exits: int
+    exit_code: int | None
 
 
 @dataclass(slots=True)
@@ -135,7 +143,7 @@ class Supervisor:
         child = Child(
             spec=spec,
             colour=COLOURS[len(self._children) % len(COLOURS)],
-            log=_file_log(self._home, spec.name),
+            log=file_log(self._home, spec.name),
             restarts=restarts,
         )
         self._children[spec.name] = child
@@ -175,6 +183,37 @@ class Supervisor:
         while not self._stop_is_requested():
             self.tick(timeout_s=TICK_MAX_S)
 
+    def watch(self, descriptor: int, notice: Callable[[], None]) -> None:
+        """Call ``notice`` from the loop whenever there is something to read."""
+        self._selector.register(descriptor, selectors.EVENT_READ, notice)
+
+    def hold(self, name: str, signal_number: signal.Signals | None = None) -> None:
+        """End a process, by its own stop signal or another, and keep it down until ``release``."""
+        child = self._children[name]
+        child.restarts, child.due_at = False, None
+        if child.identity is not None:
+            signal_process(child.identity, signal_number or child.spec.stop_signal)
+
+    def release(self, name: str) -> None:
+        """Start a process again that was held, and restart it from then on."""
+        child = self._children[name]
+        child.restarts, child.pause_s = True, RESTART_PAUSE_MIN_S
+        if not child.is_running:
+            child.due_at = time.monotonic()
+
+    def states(self) -> list[ChildState]:
+        """Return how each process is, in the order of starting."""
+        return [
+            ChildState(
+                name=child.spec.name,
+                pid=child.process.pid if child.process else None,
+                is_held=not child.restarts,
+                exits=child.exits,
+                exit_code=child.exit_code,
+            )
+            for child in self._children.values()
+        ]
+
     def tick(self, *, timeout_s: float) -> None:
         """Pass on output, notice who ended, start who is due; wait ``timeout_s`` at most."""
         due = [c.due_at for c in self._children.values() if c.due_at is not None]
@@ -183,8 +222,10 @@ class Supervisor:
         for key, _ in self._selector.select(timeout_s):
             if key.data is None:
                 _drain(self._wakeup_read)
-            else:
+            elif isinstance(key.data, Child):
                 self._pass_on(key.data)
+            else:
+                key.data()
         for child in list(self._children.values()):
             self._notice_exit(child)
             if child.due_at is not None and child.due_at <= time.monotonic():
@@ -321,13 +362,6 @@ class Supervisor:
         return bool(self._signals_seen)
 
 
-def prefixed(name: str, colour: str, line: str) -> str:
-    """Return a log line that says whose it is, coloured on a terminal."""
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        return f"\x1b[{colour}m{name:>12} |\x1b[0m {line}"
-    return f"{name:>12} | {line}"
-
-
 def _is_ready(child: Child) -> bool:
     if child.process is None or child.spec.is_ready is None:
         return False
@@ -344,19 +378,3 @@ def _drain(descriptor: int) -> None:
             pass
     except BlockingIOError:
         pass
-
-
-def _file_log(home: Home, name: str) -> logging.Logger:
-    log = logging.getLogger(f"zavora.supervised.{name}")
-    log.propagate = False
-    log.setLevel(logging.INFO)
-    if not log.handlers:
-        log.addHandler(
-            logging.handlers.RotatingFileHandler(
-                home.logs / f"{name}.log",
-                maxBytes=LOG_FILE_BYTES_MAX,
-                backupCount=LOG_FILES_MAX - 1,
-                delay=True,
-            )
-        )
-    return log

@@ -1,0 +1,1 @@
+"""How Zavora is deployed."""
