@@ -10,7 +10,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import django
 from django.conf import settings
@@ -31,6 +31,7 @@ from zavora.foundation import heap, lasting  # noqa: E402
 from zavora.foundation.clients import with_client  # noqa: E402
 from zavora.foundation.errors import ZavoraError  # noqa: E402
 from zavora.foundation.hosts import is_host_allowed  # noqa: E402
+from zavora.foundation.setting_values import SettingValue  # noqa: E402
 from zavora.foundation.socket_counts import SOCKETS  # noqa: E402
 from zavora.starting import check_demo_before_serving  # noqa: E402
 
@@ -44,6 +45,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 _django = PooledASGIHandler()
 _ = get_resolver().url_patterns  # all pages are found before the first is asked for
 _STRICT = strict_transport()
+_NAME: Final = SettingValue("ZAVORA_WEB_NAME")
 lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
 
 
@@ -102,8 +104,11 @@ async def _live(receive: Receive, send: Send) -> None:
             if reason := await asyncio.to_thread(_refusal):
                 await send({"type": "lifespan.startup.failed", "message": reason})
                 return
-            # Not awaited: a server without its database still answers, with 503.
             starting = asyncio.create_task(_start(web_process()))
+            # Not awaited: a server without its database still answers, with 503. But one of several
+            # on a port leaves clients to the others until it has its feed, or gives up for now.
+            if _NAME.value:
+                await asyncio.wait({starting})
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if starting is not None:
