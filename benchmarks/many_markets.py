@@ -54,7 +54,11 @@ def main() -> int:
     _say(f"machine: {load_text()}")
     with (
         tempfile.TemporaryDirectory(prefix="zavora-many-") as folder,
-        Exchange(Path(folder) / "home", shards=range(options.shards)) as exchange,
+        Exchange(
+            Path(folder) / "home",
+            shards=range(options.shards),
+            extra_env={"LOG_LEVEL": "WARNING"},
+        ) as exchange,
     ):
         with _timed(f"{options.shards * options.markets} markets opened"):
             markets = _open_markets(exchange, options.shards, options.markets)

@@ -25,13 +25,13 @@ class Table:
 
 # Measured by `validate` on a scratch exchange (docs/growing.md says when and on what).
 TABLES: Final = (
-    Table("matching_order", ORDERS, 1.0, 403.0),
-    Table("matching_orderkey", ORDERS, 1.0, 359.0, kept_days=30),
-    Table("matching_command", COMMANDS, 1.0, 347.0),
-    Table("matching_event", COMMANDS, 1.0, 242.0, kept_days=1),
-    Table("matching_trade", TRADES, 1.0, 389.0),
-    Table("accounts_ledgertransaction", TRADES, 1.0, 89.0),
-    Table("accounts_ledgerentry", TRADES, 8.0, 160.0),
+    Table("matching_order", ORDERS, 1.0, 354.0),
+    Table("matching_orderkey", ORDERS, 1.0, 355.0, kept_days=30),
+    Table("matching_command", COMMANDS, 1.0, 335.0),
+    Table("matching_event", COMMANDS, 1.0, 282.0, kept_days=1),
+    Table("matching_trade", TRADES, 1.0, 299.0),
+    Table("accounts_ledgertransaction", TRADES, 1.0, 92.0),
+    Table("accounts_ledgerentry", TRADES, 8.0, 159.0),
 )
 
 
@@ -45,7 +45,7 @@ class Costs:
     marketdata_us: float = 30.0
     valkey_us: float = 14.0
     push_us: float = 15.0  # of a message to one socket: 14.9 measured by `push`
-    wal_bytes: float = 2_048.0  # of a command
+    wal_bytes: float = 2_134.0  # of a command: measured by `validate`
     open_order_bytes: float = 986.0  # in a worker's memory
     open_order_load_us: float = 23.6  # until a take-over has it in its book
     balance_bytes: float = 400.0  # a row of balances with its index (an assumption)
@@ -63,7 +63,7 @@ class Wanted:
     open_orders: float = 1e7
     trades: float = 1e9
     days: float = 365.0  # in which these trades came about
-    commands_a_trade: float = 6.15  # 65% orders, a quarter of which trade 1.0 times, 35% cancels
+    commands_a_trade: float = 4.3  # as the flow of `make bench` has it
     orders_a_command: float = 0.65
     peak_factor: float = 20.0  # the busiest minute, as a multiple of the mean
     sockets: float = 50_000.0

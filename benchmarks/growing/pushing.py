@@ -26,7 +26,11 @@ def measure_push(*, seed: int) -> tuple[float, dict[str, Any]]:
     """Return microseconds of a web process for a message to one socket, and how it was measured."""
     with (
         TemporaryDirectory(prefix="zavora-growing-") as folder,
-        Exchange(Path(folder) / "home", processes=("worker-0", "marketdata", "web")) as exchange,
+        Exchange(
+            Path(folder) / "home",
+            processes=("worker-0", "marketdata", "web"),
+            extra_env={"LOG_LEVEL": "WARNING"},
+        ) as exchange,
     ):
         venue.connect(exchange)
         venue.wait_for_worker(exchange, SHARD)

@@ -58,7 +58,9 @@ def validate(
     """Return the measured costs, predictions for so many orders beside what came about, and how."""
     with (
         tempfile.TemporaryDirectory(prefix="zavora-growing-") as folder,
-        Exchange(Path(folder) / "home", processes=("worker-0",)) as exchange,
+        Exchange(
+            Path(folder) / "home", processes=("worker-0",), extra_env={"LOG_LEVEL": "WARNING"}
+        ) as exchange,
     ):
         venue.connect(exchange)
         venue.wait_for_worker(exchange, SHARD)
