@@ -39,9 +39,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants \
-    cluster cluster-down cluster-reset cluster-packages cluster-test \
-    growing-sim many-markets-trial \
-    access-tables attack-trial money-trial freqtrade-trial hummingbot-trial lock sbom clean
+    cluster cluster-down cluster-reset cluster-packages cluster-test access-tables attack-trial \
+    growing-sim many-markets-trial money-trial freqtrade-trial hummingbot-trial move-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -97,6 +96,9 @@ money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money 
 
 cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
 	@exec $(BIN)/python -m pytest tests/cluster -s $(PYTEST_ARGS)
+
+move-trial: $(STAMPS)/dev $(STAMPS)/static ## Move a market to and fro under load, 100 times
+	@ZAVORA_MOVES=$${ZAVORA_MOVES:-100} exec $(BIN)/python -m pytest tests/crash/test_moves.py -n0 -s
 
 freqtrade-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/freqtrade ## Let freqtrade trade, compare the books
 	@exec $(BIN)/python -m examples.freqtrade.trial --freqtrade $(FREQTRADE)/bin/freqtrade $(TRIAL_ARGS)

@@ -6,9 +6,12 @@ their own. Orders are not, which the journal has, nor log-ins, which the securit
 (docs/adr/0021-trail.md).
 """
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
 from django.contrib.auth.models import Group
 from django.db import transaction
 
@@ -20,7 +23,12 @@ from accounts.access.actor import (
     ActorKind,
 )
 from accounts.models import AuditRecord
-from zavora.foundation.errors import InvariantBroken, ValidationFailed
+from zavora.foundation.errors import (
+    InvariantBroken,
+    OutcomeUnknown,
+    ValidationFailed,
+    ZavoraError,
+)
 
 REASON_LENGTH_MAX: Final = 200
 # What can be on record.
@@ -60,6 +68,7 @@ ACTS: Final = (
     "limit.set",
     "market.change",
     "market.create",
+    "market.move",
     "market.phase",
     "member.accept",
     "member.decline",
@@ -139,6 +148,25 @@ def _role_of(by: Actor) -> str:
 def note_act(by: Actor, act: str, subject: str, **details: Any) -> AuditRecord:
     """Write down, in a transaction of its own, an act whose effect another process commits."""
     return record_act(by, act, subject, **details)
+
+
+@contextmanager
+def on_record(by: Actor, act: str, subject: str, **details: Any) -> Iterator[Actor]:
+    """Have on record that something is asked of another process, and then what came of it.
+
+    Yields who asks, with a request's id. Without an answer the journal tells what came of it.
+    """
+    by = msgspec.structs.replace(by, request_id=by.request_id or str(uuid.uuid4()))
+    note_act(by, act, subject, outcome="asked", **details)
+    try:
+        yield by
+    except OutcomeUnknown:
+        note_act(by, act, subject, outcome="unanswered")
+        raise
+    except ZavoraError as error:
+        note_act(by, act, subject, outcome=f"refused: {error.code}")
+        raise
+    note_act(by, act, subject, outcome="done")
 
 
 def checked_reason(reason: str, *, length_max: int = REASON_LENGTH_MAX) -> str:

@@ -2,7 +2,8 @@
 
 Everything here but ``Market``'s descriptive fields is written by matching workers only; orders and
 trades are in ``matching.order_models``, amendments in ``matching.amendment_models``, fees in
-``matching.fee_models``, checkpoints of the journal in ``matching.checkpoint_models``.
+``matching.fee_models``, checkpoints of the journal in ``matching.checkpoint_models``, and what
+shards let go to each other in ``matching.handover_models``.
 """
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -14,6 +15,7 @@ from matching.amendment_models import OrderAmendment as OrderAmendment
 from matching.checkpoint_models import Checkpoint as Checkpoint
 from matching.checkpoint_models import CheckpointPart as CheckpointPart
 from matching.fee_models import Promoted
+from matching.handover_models import Handover as Handover
 from matching.order_models import Order as Order
 from matching.order_models import OrderConditions as OrderConditions
 from matching.order_models import OrderKey as OrderKey
@@ -70,7 +72,21 @@ class Market(Promoted):
     symbol = models.CharField(max_length=33, unique=True)
     base = models.ForeignKey("accounts.Asset", on_delete=models.PROTECT, related_name="+")
     quote = models.ForeignKey("accounts.Asset", on_delete=models.PROTECT, related_name="+")
-    shard = models.ForeignKey(Shard, on_delete=models.PROTECT, related_name="markets")
+    # Without a constraint: to change it would take the other shard's row, which is its worker's.
+    shard = models.ForeignKey(
+        Shard, on_delete=models.PROTECT, related_name="markets", db_constraint=False
+    )
+    # By which it was let go to that shard, until that shard has adopted it.
+    handover = models.ForeignKey(
+        Handover,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     tick_size = AmountField()
     lot_size = AmountField()
     min_notional = AmountField(default=0)

@@ -16,7 +16,7 @@ from django.db.models.functions import Replace
 from accounts import services as account_services
 from accounts.access.actor import Actor, Permission
 from accounts.access.rights import require_over_owner
-from accounts.audit import note_act
+from accounts.audit import on_record
 from accounts.money.postings import get_asset
 from accounts.people.selectors import get_account
 from matching.commands.base import WireCommand
@@ -25,7 +25,7 @@ from matching.commands.configure import ConfigureMarket, configure_command
 from matching.commands.phase import AUCTION_MAX_S, SetMarketPhase
 from matching.gateway import client as gateway
 from matching.markets.calendar import last_change, next_change
-from matching.markets.selectors import get_market_terms, list_shard_ids
+from matching.markets.selectors import get_market_terms, get_moved_lately, list_shard_ids
 from matching.markets.soundness import PHASES, sound_terms
 from matching.markets.terms import (
     DELISTING_RULES,
@@ -36,7 +36,7 @@ from matching.markets.terms import (
     MarketTerms,
 )
 from matching.models import Market
-from zavora.foundation.errors import Conflict, OutcomeUnknown, ValidationFailed, ZavoraError
+from zavora.foundation.errors import Conflict, ValidationFailed, ZavoraError
 from zavora.foundation.times import now_us
 
 # What makes a market that very market.
@@ -126,9 +126,11 @@ def change_market(*, by: Actor, symbol: str, **changes: object) -> MarketTerms:
     fixed = {name: getattr(terms, name) for name in _FIXED}
     changed = sound_terms(**fixed, rules=msgspec.structs.replace(terms.rules, **changes))
     before = configure_command(by=by, terms=terms)
-    command = configure_command(by=by, terms=changed, keeps_phase="phase" not in changes)
+    command = configure_command(
+        by=by, terms=changed, keeps_phase="phase" not in changes, is_change=True
+    )
     _submit(
-        command, by=by, act="market.change", subject=symbol, shard_id=terms.shard_id,
+        command, by=by, act="market.change", subject=symbol,
         was=_rules_in(before, changes), now=_rules_in(command, changes),
     )  # fmt: skip
     return get_market_terms(symbol)
@@ -177,7 +179,7 @@ def _set_phase(
         terms.market_id, phase, actor=by.text, auction_s=auction_s, ends_us=ends_us
     )
     _submit(
-        command, by=by, act="market.phase", subject=terms.symbol, shard_id=terms.shard_id,
+        command, by=by, act="market.phase", subject=terms.symbol,
         was={"phase": terms.rules.phase}, now={"phase": phase},
     )  # fmt: skip
     return get_market_terms(terms.symbol)
@@ -211,31 +213,31 @@ def cancel_orders(*, by: Actor, account_id: uuid.UUID) -> None:
     by.require(Permission.CANCEL_ORDERS)
     account = get_account(account_id)
     require_over_owner(by, account, what="cancel orders")
-    by = msgspec.structs.replace(by, request_id=_request_id(by))
-    about = f"account:{account.public_id}"
-    note_act(by, "account.cancel_orders", about, outcome="asked")
-    try:
+    with on_record(by, "account.cancel_orders", f"account:{account.public_id}") as by:
         _cancel_everywhere(by, account.pk)
-    except OutcomeUnknown:
-        note_act(by, "account.cancel_orders", about, outcome="unanswered")
-        raise
-    except ZavoraError as error:
-        note_act(by, "account.cancel_orders", about, outcome=f"refused: {error.code}")
-        raise
-    note_act(by, "account.cancel_orders", about, outcome="done")
 
 
 def _cancel_everywhere(by: Actor, account_pk: int) -> None:
-    """Ask every shard to cancel an account's orders; raise the last failure afterwards."""
-    command = CancelAllOrders(account_pk, None, None, actor=by.text)
-    failure: ZavoraError | None = None
-    for shard_id in list_shard_ids():
-        try:
-            gateway.submit_sync(command, shard_id=shard_id, request_id=_request_id(by))
-        except ZavoraError as error:
-            failure = error
-    if failure is not None:
+    """Ask every shard to cancel an account's orders; raise the last failure afterwards.
+
+    Then the markets that were moved lately: one that was under way was in no shard.
+    """
+    everything = CancelAllOrders(account_pk, None, None, actor=by.text)
+    failures = [_failure_of(everything, by, shard_id) for shard_id in list_shard_ids()]
+    for market_id in get_moved_lately().market_ids:
+        there = msgspec.structs.replace(everything, market_id=market_id)
+        failures.append(_failure_of(there, by, None))
+    for failure in filter(None, reversed(failures)):
         raise failure
+
+
+def _failure_of(command: WireCommand, by: Actor, shard_id: int | None) -> ZavoraError | None:
+    """Submit a command; return what failed, if it did."""
+    try:
+        gateway.submit_sync(command, shard_id=shard_id, request_id=_request_id(by))
+    except ZavoraError as error:
+        return error
+    return None
 
 
 def unfreeze_account(*, by: Actor, account_id: uuid.UUID) -> None:
@@ -263,25 +265,15 @@ def _submit(
     by: Actor,
     act: str,
     subject: str,
-    shard_id: int,
+    shard_id: int | None = None,
     **details: object,
 ) -> None:
-    """Submit an operator's command: that it was asked is on record before anything is queued.
+    """Submit an operator's command, to its market's shard where none is named.
 
-    The journal's row, which commits with the effect, names the actor and the same request. What
-    came of it is recorded as well where an answer came; without one the journal tells.
+    The journal's row, which commits with the effect, names the actor and the same request.
     """
-    by = msgspec.structs.replace(by, request_id=_request_id(by))
-    note_act(by, act, f"market:{subject}", outcome="asked", **details)
-    try:
+    with on_record(by, act, f"market:{subject}", **details) as by:
         gateway.submit_sync(command, shard_id=shard_id, request_id=by.request_id)
-    except OutcomeUnknown:
-        note_act(by, act, f"market:{subject}", outcome="unanswered")
-        raise
-    except ZavoraError as error:
-        note_act(by, act, f"market:{subject}", outcome=f"refused: {error.code}")
-        raise
-    note_act(by, act, f"market:{subject}", outcome="done")
 
 
 def _request_id(by: Actor) -> str:

@@ -105,6 +105,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.trade": {},
     "matching.checkpoint": {},
     "matching.checkpointpart": {},
+    "matching.handover": {},
     "matching.command": {},
     "matching.event": {},
     "marketdata.candle": {},

@@ -49,6 +49,7 @@ from matching.models import (
     CheckpointPart,
     Command,
     Event,
+    Handover,
     Market,
     MarketState,
     Order,
@@ -305,6 +306,11 @@ def make_desk() -> Desk:
         open_orders=0, parts=1, size=2, digest="0" * 64, created_at=TIME,
     )  # fmt: skip
     CheckpointPart.objects.create(checkpoint=checkpoint, number=0, body=b"ab")
+    Handover.objects.create(
+        market=market, from_shard=0, to_shard=1, journal_sequence=1, event_sequence=1, last_id=1,
+        state_hash="0" * 64, format="zavora handover 1", open_orders=0, parts=[b"ab"],
+        released_at=TIME, created_at=TIME,
+    )  # fmt: skip
     return Desk(market, assets)
 
 

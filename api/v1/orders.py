@@ -6,7 +6,7 @@ id, or an Idempotency-Key) a client may repeat it as often as it likes.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from matching.markets.terms import MarketTerms
 from matching.orders.selectors import get_order, get_order_place
 from matching.rows.orders import state_of_row
 from zavora.foundation.errors import (
+    EngineUnavailable,
     OrderNotFound,
     OrderNotOpen,
     ZavoraError,
@@ -42,6 +43,8 @@ from zavora.foundation.errors import (
 _HEADER_KEY_PREFIX: Final = "\n"
 # Which account and market an order belongs to never changes; the oldest entries make room.
 PLACES_MAX: Final = 200_000
+# How often a switch is set again because markets were moved meanwhile.
+MOVES_FOLLOWED_MAX: Final = 5
 _places: Final[dict[int, tuple[int, int]]] = {}
 
 
@@ -182,22 +185,26 @@ async def cancel_all(
     asked = requests.parse_cancel_all(params)
     account_pk = caller.account_pk(asked.account, SCOPE_TRADE)
     by_id = {view.terms.market_id: view.terms for view in web_process().feed.markets()}
-    commands = [
-        submit(
-            CancelAllOrders(
-                account_id=account_pk,
-                market_id=market_id,
-                side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
-                key=f"{key}:{place}" if key else None,
-            ),
-            request_id,
-            shard_id=shard_id,
+
+    def cancel(name: str, shard_id: int | None, market_id: int | None) -> Awaitable[wire.Reply]:
+        command = CancelAllOrders(
+            account_id=account_pk,
+            market_id=market_id,
+            side=asked.side.lower() if asked.side else None,  # type: ignore[arg-type]
+            key=f"{key}:{name}" if key else None,
         )
-        for place, shard_id, market_id in _places_to_cancel(caller, asked.market)
-    ]
-    results = await asyncio.gather(*commands, return_exceptions=True)
+        return submit(command, request_id, shard_id=shard_id)
+
+    places = _places_to_cancel(caller, asked.market)
+    results = await asyncio.gather(*(cancel(*place) for place in places), return_exceptions=True)
     if len(results) == 1 and isinstance(results[0], BaseException):
         raise results[0]
+    if any(market_id is None for _, _, market_id in places):
+        # One that was under way was in no shard.
+        moved = (await web_process().gateway.moved_lately()).market_ids
+        results += await asyncio.gather(
+            *(cancel(f"market-{id_}", None, id_) for id_ in moved), return_exceptions=True
+        )
     answer: list[Shape] = []
     for result in results:
         if isinstance(result, BaseException):
@@ -210,17 +217,19 @@ async def cancel_all(
     return answer
 
 
-def _places_to_cancel(caller: Caller, symbol: str | None) -> list[tuple[str, int, int | None]]:
-    """Return where to cancel: a name for each place, its shard, and one market or all (None)."""
+def _places_to_cancel(
+    caller: Caller, symbol: str | None
+) -> list[tuple[str, int | None, int | None]]:
+    """Return where to cancel: a name for each place, and a market, or a shard with all it has."""
     if symbol is not None:
         terms = terms_of_symbol(symbol)
         caller.require_market(terms.symbol)
-        return [(str(terms.shard_id), terms.shard_id, terms.market_id)]
+        return [(f"market-{terms.market_id}", None, terms.market_id)]
     everywhere = [view.terms for view in web_process().feed.markets()]
     if caller.only_markets is None:
         return [(str(shard), shard, None) for shard in sorted({one.shard_id for one in everywhere})]
     return [
-        (f"{one.shard_id}:{one.market_id}", one.shard_id, one.market_id)
+        (f"market-{one.market_id}", None, one.market_id)
         for one in everywhere
         if one.symbol in caller.only_markets
     ]
@@ -247,18 +256,25 @@ async def set_timers(
 
     Returns and raises as ``cancel_all_after``, but that it asks for no right.
     """
+    pks, seen = list(accounts), 0
     shards = sorted({view.terms.shard_id for view in web_process().feed.markets()})
-    commands = [
-        submit(SetTimer(account_pk, name, timeout_ms), request_id, shard_id=shard_id)
-        for account_pk in accounts
-        for shard_id in shards
-    ]
-    due_us = 0
-    for result in await asyncio.gather(*commands, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
-        due_us = max(due_us, result.due_us)
-    return due_us
+    for _ in range(MOVES_FOLLOWED_MAX):
+        commands = [
+            submit(SetTimer(account_pk, name, timeout_ms), request_id, shard_id=shard_id)
+            for account_pk in pks
+            for shard_id in shards
+        ]
+        due_us = 0
+        for result in await asyncio.gather(*commands, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+            due_us = max(due_us, result.due_us)
+        # A market that was under way took with it what its former shard had been told before.
+        moved = await web_process().gateway.moved_lately()
+        if not moved.market_ids or moved.newest == seen:
+            return due_us
+        shards, seen = moved.shard_ids, moved.newest
+    raise EngineUnavailable("markets are being moved; the switch may be set in some of them")
 
 
 async def read_order(caller: Caller, order_id: str) -> Shape:

@@ -35,9 +35,9 @@ def main() -> int:
         print(f"a message to a socket: {push_us:.1f} us of web ({pushed}; {load_text()})")
     if options.part in ("validate", "all"):
         # The rest needs neither Django nor servers.
-        from benchmarks.growing.validation import validate  # noqa: PLC0415
+        from benchmarks.growing.validation import compare_with_exchange  # noqa: PLC0415
 
-        measured, compared, how = validate(
+        measured, compared, how = compare_with_exchange(
             orders=options.orders, sample=options.sample, seed=options.seed
         )
         costs, _ = with_settings(measured, wanted, [s for s in options.set if s.split("=")[0] in

@@ -52,7 +52,7 @@ class Reading:
         self.worker_s = sum(worker.cpu_times()[:2])
 
 
-def validate(
+def compare_with_exchange(
     *, orders: int, sample: int, seed: int
 ) -> tuple[Costs, list[Compared], dict[str, Any]]:
     """Return the measured costs, predictions for so many orders beside what came about, and how."""

@@ -261,6 +261,7 @@ class NewMarketForm(RulesForm):
     quote = forms.ChoiceField(choices=_asset_codes)
     shard_id = forms.TypedChoiceField(
         label="Shard",
+        help_text="manage.py move_market moves it to another one later, while it trades.",
         coerce=int,
         choices=lambda: [(shard, shard) for shard in settings.ZAVORA_SHARDS],
     )

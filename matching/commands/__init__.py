@@ -14,6 +14,7 @@ from matching.commands.cancel import CancelKind
 from matching.commands.cancel_all import CancelAllKind
 from matching.commands.configure import ConfigureKind
 from matching.commands.due import DueKind
+from matching.commands.move import AdoptKind, ReleaseKind
 from matching.commands.phase import PhaseKind
 from matching.commands.place import LegOrder, PlaceKind
 from matching.commands.place_batch import PlaceOrdersKind
@@ -38,6 +39,8 @@ TABLE: Final[tuple[Kind[Any], ...]] = (
     UnprotectKind(),
     ReplaceKind(),
     PlaceOrdersKind(),
+    ReleaseKind(),
+    AdoptKind(),
 )
 KINDS: Final[dict[type[WireCommand], Kind[Any]]] = {kind.wire: kind for kind in TABLE}
 UNREADABLE: Final = "unreadable"  # the journal's name of what could not be decoded

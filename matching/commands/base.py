@@ -13,6 +13,7 @@ from accounts.money.balances import AccountFigures
 from matching.engine.commands import Command as EngineCommand
 from matching.engine.commands import FireSwitch, SetSwitch
 from matching.engine.events import Event
+from matching.markets.handing import HandedOver
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.wire import Halves, ListState
 from zavora.foundation.errors import ValidationFailed
@@ -85,6 +86,9 @@ class Shard(Protocol):
     def terms_here(self, market_id: int) -> MarketTerms:
         """Return a market's terms; raise Refused where it is not matched here."""
 
+    def handed_over(self, handover_id: int) -> HandedOver:
+        """Return what another shard let go to this one; raise Refused: there is nothing."""
+
 
 class Batch(Shard, Protocol):
     """What a kind is decided with: the shard, and what was read from the tables for the batch."""
@@ -130,6 +134,8 @@ class Kind(Generic[W]):
     is_several: ClassVar[bool] = False
     # It may name an asset that was added since the shard was loaded.
     names_assets: ClassVar[bool] = False
+    # Nothing else is settled by the same transaction: a market comes, or goes.
+    stands_alone: ClassVar[bool] = False
 
     def is_own(self, command: W) -> bool:
         """Tell whether a command is none where it comes by the stream."""
@@ -163,7 +169,9 @@ class Kind(Generic[W]):
         """Return the engine's commands; raise Refused where a figure does not fit the market."""
         return []
 
-    def afterwards(self, command: W, given: Given) -> Sequence[SetSwitch | FireSwitch]:
+    def afterwards(
+        self, command: W, given: Given, shard: Shard
+    ) -> Sequence[SetSwitch | FireSwitch]:
         """Return the engine's commands that concern no market; they follow the steps."""
         return ()
 
@@ -173,6 +181,10 @@ class Kind(Generic[W]):
     def is_watched(self, command: W, step: Step, batch: Batch) -> bool:
         """Tell whether a step could bring a balance more than it has room for. Raises Crowded."""
         return False
+
+    def handover_id(self, command: W) -> int | None:
+        """Return which handover must be read for it; None: none."""
+        return None
 
     def new_terms(self, command: W, steps: list[Step]) -> MarketTerms | None:
         """Return a market's terms once the command took effect; None: it changes none."""

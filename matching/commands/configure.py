@@ -39,7 +39,7 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
 
     Rules go by their names in ``MarketRules``. ``actor`` says for the journal who asked for it
     (``accounts.access.actor.Actor.text``). ``keeps_phase``: a market that is there already stays in
-    the phase that it is in, whatever ``phase`` says.
+    the phase that it is in, whatever ``phase`` says. ``is_change``: the market is there, wherever.
     """
 
     market_id: Id
@@ -85,6 +85,7 @@ class ConfigureMarket(WireCommand, frozen=True, array_like=True, gc=False, tag="
     max_order_lists: int | None = None
     max_position: Figure | None = None
     max_messages: int | None = None
+    is_change: bool = False
 
 
 class ConfigureKind(Kind[ConfigureMarket]):
@@ -96,10 +97,12 @@ class ConfigureKind(Kind[ConfigureMarket]):
 
     def given(self, command: ConfigureMarket, batch: Batch) -> Given:
         """Return the time."""
-        if batch.is_set_aside(command.market_id):
+        engine, market_id = batch.engine, command.market_id
+        if batch.is_set_aside(market_id):
             # It is no new market, and its counters are not known here.
             raise Refused("wrong_shard", "the market is set aside")
-        engine, market_id = batch.engine, command.market_id
+        if command.is_change and not engine.has_market(market_id):
+            raise Refused("wrong_shard", "the market is not matched here")
         if engine.has_market(market_id) and engine.market(market_id).phase == "delisted":
             raise Refused(DELISTED.reason, DELISTED.message)
         return Given(batch.time_us)
@@ -130,7 +133,7 @@ class ConfigureKind(Kind[ConfigureMarket]):
 
 
 def configure_command(
-    *, by: Actor, terms: MarketTerms, keeps_phase: bool = False
+    *, by: Actor, terms: MarketTerms, keeps_phase: bool = False, is_change: bool = False
 ) -> ConfigureMarket:
     """Return the command that gives a market these terms, in the name of who asks for it."""
     rules = {name: getattr(terms.rules, name) for name in MarketRules.__struct_fields__}
@@ -142,6 +145,7 @@ def configure_command(
         quote_id=terms.quote.asset_id,
         actor=by.text,
         keeps_phase=keeps_phase,
+        is_change=is_change,
         **(rules | figures),
     )
 

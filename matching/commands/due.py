@@ -46,7 +46,7 @@ class DueKind(Kind[FireTimer]):
         go_on = Continue(command.market_id, given.time_us, command.enter_max or None)
         return [Step(go_on, terms)]
 
-    def afterwards(self, command: FireTimer, given: Given) -> list[FireSwitch]:
+    def afterwards(self, command: FireTimer, given: Given, shard: Shard) -> list[FireSwitch]:
         """Return what ends the switch."""
         if command.what != "switch":
             return []

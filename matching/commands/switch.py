@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from matching.commands.base import Given, Id, Kind, WireCommand
+from matching.commands.base import Given, Id, Kind, Shard, WireCommand
 from matching.engine.commands import SetSwitch
 
 TIMEOUT_MAX_MS: Final = 86_400_000
@@ -31,7 +31,7 @@ class SwitchKind(Kind[SetTimer]):
     is_cancel = True
     may_fly = True
 
-    def afterwards(self, command: SetTimer, given: Given) -> list[SetSwitch]:
+    def afterwards(self, command: SetTimer, given: Given, shard: Shard) -> list[SetSwitch]:
         """Return the switch with the time at which it is due."""
         due_us = given.time_us + command.timeout_ms * 1000 if command.timeout_ms else None
         return [SetSwitch(command.account_id, command.key_id, due_us, given.time_us)]

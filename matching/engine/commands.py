@@ -2,8 +2,8 @@
 
 import msgspec
 
-from matching.engine.orders import CloseReason, OrderStatus, OrderTerms, Side
-from matching.engine.rules import IntegerRules, MarketPhase, PhaseCause
+from matching.engine.orders import CloseReason, Order, OrderStatus, OrderTerms, Side
+from matching.engine.rules import IntegerRules, MarketPhase, MarketSnapshot, PhaseCause
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -169,6 +169,25 @@ class EndAuction(msgspec.Struct, frozen=True, gc=False):
     time_us: int
 
 
+class ReleaseMarket(msgspec.Struct, frozen=True, gc=False):
+    """Let a market go with all that is remembered of it: another engine adopts it."""
+
+    market_id: int
+    time_us: int
+
+
+class AdoptMarket(msgspec.Struct, frozen=True):
+    """Take a market as another engine let it go. ``state_hash``: its own; empty: not compared.
+
+    The orders are the engine's from then on.
+    """
+
+    snapshot: MarketSnapshot
+    orders: list[Order]
+    state_hash: str
+    time_us: int
+
+
 class SetSwitch(msgspec.Struct, frozen=True, gc=False):
     """Say when all of an account's orders are to be cancelled; ``due_us`` None: not any more.
 
@@ -204,6 +223,8 @@ Command = (
     | ConfigureMarket
     | SetPhase
     | EndAuction
+    | ReleaseMarket
+    | AdoptMarket
     | SetSwitch
     | FireSwitch
 )

@@ -20,6 +20,7 @@ from matching.engine.changing import (
 )
 from matching.engine.closing import close, end_open
 from matching.engine.commands import (
+    AdoptMarket,
     Amend,
     Cancel,
     CancelAll,
@@ -31,6 +32,7 @@ from matching.engine.commands import (
     FireSwitch,
     Place,
     PlaceList,
+    ReleaseMarket,
     Replace,
     ResetProtection,
     SetPhase,
@@ -39,7 +41,7 @@ from matching.engine.commands import (
 )
 from matching.engine.entering import place
 from matching.engine.errors import EngineError
-from matching.engine.events import Event, MarketChanged, OrderRejected
+from matching.engine.events import Event, MarketChanged, MarketReleased, OrderRejected
 from matching.engine.firing import follow
 from matching.engine.listing import place_list
 from matching.engine.lists import check_holds
@@ -82,6 +84,8 @@ class Engine:
             Amend: self._amend,
             Expire: self._expire,
             ConfigureMarket: self._configure_market,
+            ReleaseMarket: self._release,
+            AdoptMarket: self._adopt,
             SetSwitch: self.switches.set,
             FireSwitch: self.switches.fire,
         }
@@ -217,9 +221,8 @@ class Engine:
             market_id = snapshot.rules.market_id
             if market_id in self._markets:
                 raise EngineError(f"market {market_id} is there already")
-            self._markets[market_id] = Market(snapshot, self._orders, self._watched, self._log)
-        loaded = sorted(orders, key=lambda order: (order.priority, order.order_id))
-        for order in loaded:
+            self._markets[market_id] = self._made(snapshot)
+        for order in sorted(orders, key=_place_in_time):
             load_order(self._markets.get(order.market_id), order)
         for market in self._markets.values():
             market.end_loading()
@@ -302,11 +305,51 @@ class Engine:
             if command.phase == "delisted":
                 return [checks.PHASE]
             snapshot = MarketSnapshot(rules, command.phase, 0, 0, None)
-            market = Market(snapshot, self._orders, self._watched, self._log)
+            market = self._made(snapshot)
             market.keep(is_new=True)
             self._markets[rules.market_id] = market
             return [MarketChanged(rules.market_id, command.phase)]
         return reconfigure(market, command)
+
+    def _release(self, command: ReleaseMarket) -> list[Event]:
+        market = self._markets.get(command.market_id)
+        if market is None:
+            return [checks.NO_MARKET]
+        released = MarketReleased(market, list(market.open_orders()), state_hash([market]))
+        self._log.puts.append((self._put_market, command.market_id, market))
+        self._lose_market(command.market_id, market.indexed())
+        return [released]
+
+    def _adopt(self, command: AdoptMarket) -> list[Event]:
+        """Take a market in; raise EngineError where it is there, or is not as it was let go."""
+        market_id = command.snapshot.rules.market_id
+        if market_id in self._markets:
+            raise EngineError(f"market {market_id} is there already")
+        self._log.puts.append((self._lose_market, market_id, command.orders))
+        self._markets[market_id] = market = self._made(command.snapshot)
+        for order in sorted(command.orders, key=_place_in_time):
+            load_order(market, order)
+        market.end_loading()
+        check_holds(market)
+        if command.state_hash not in ("", state_hash([market])):
+            raise EngineError(f"market {market_id} is not what was let go")
+        return []
+
+    def _made(self, snapshot: MarketSnapshot) -> Market:
+        return Market(snapshot, self._orders, self._watched, self._log)
+
+    def _lose_market(self, market_id: int, orders: Iterable[Order]) -> None:
+        """Have no such market, nor these orders, which may be in no index any more, or not yet."""
+        self._markets.pop(market_id, None)
+        self._watched.pop(market_id, None)
+        for order in orders:
+            self._orders.pop(order.order_id, None)
+
+    def _put_market(self, market_id: int, market: Market) -> None:
+        """Have a market again that was let go, with its orders."""
+        self._markets[market_id] = market
+        self._orders.update((order.order_id, order) for order in market.indexed())
+        market.watch()
 
     def _own_order(self, command: Cancel | Amend) -> Order | None:
         """Return the open order meant; someone else's or another market's is as good as none."""
@@ -318,3 +361,7 @@ class Engine:
         ):
             return None
         return order
+
+
+def _place_in_time(order: Order) -> tuple[int, int]:
+    return order.priority, order.order_id

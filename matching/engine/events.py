@@ -5,12 +5,15 @@ price and quantity, which only an amendment changes, before anything trades); ev
 stands in the event itself. Figures and words as in ``matching.engine.orders``.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from matching.engine.orders import Order, OrderStatus, SelfTradeMode, Side
 from matching.engine.rules import MarketPhase, Protection, Reference
+
+if TYPE_CHECKING:
+    from matching.engine.market import Market
 
 # Why an order was refused: nothing was written.
 RejectReason = Literal[
@@ -231,6 +234,17 @@ class MarketChanged(msgspec.Struct, frozen=True, gc=False):
     auction_ends_us: int | None = None
 
 
+class MarketReleased(msgspec.Struct, frozen=True):
+    """A market was let go with its open orders: nothing changes them any more.
+
+    ``state_hash``: of it alone.
+    """
+
+    market: "Market"
+    orders: list[Order]
+    state_hash: str
+
+
 class SwitchSet(msgspec.Struct, frozen=True, gc=False):
     """When everything of an account is to be cancelled; ``due_us`` None: not any more."""
 
@@ -254,5 +268,6 @@ Event = (
     | OrderClosed
     | DepthChanged
     | MarketChanged
+    | MarketReleased
     | SwitchSet
 )

@@ -91,6 +91,11 @@ class Market:
         for mine in self._by_account.values():
             yield from (order for order in mine.values() if order.trigger_state in WAITING)
 
+    def indexed(self) -> Iterator[Order]:
+        """Yield the open orders, wherever they rest or wait, in no order that says anything."""
+        for mine in self._by_account.values():
+            yield from mine.values()
+
     def depth(self, side: Side, levels_max: int | None = None) -> list[tuple[int, int]]:
         """Return (price_ticks, lots) of a side's best levels, best first; all by default."""
         return self.book_side(side).depth(levels_max)

@@ -26,12 +26,15 @@ from matching import wire
 from matching.commands import encode, kind_of
 from matching.commands.base import WireCommand
 from matching.gateway import look_ups
+from matching.gateway.asking import Asking
 from matching.gateway.reply_codes import error_of
 from matching.gateway.routing import ShardOf, market_of, unknown
 from matching.gateway.script import CANCELS, SUBMIT_LUA
+from matching.markets.selectors import Moved
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import (
     EngineUnavailable,
+    OutcomeUnknown,
     Overloaded,
     ValidationFailed,
 )
@@ -49,6 +52,9 @@ IDLE_CHECK_S: Final = 0.05
 START_WAIT_S: Final = 2.0
 # How long an answer is held back at most until the process shows what it says.
 HOLD_MAX_S: Final = 0.25
+# How often in a row a shard may say that it does not match what the tables say it does: right after
+# the first time it may have been about to adopt it.
+REFUSED_MAX: Final = 2
 _WAIT_MS: Final = SettingValue("ZAVORA_EDGE_WAIT_MS")
 
 
@@ -95,10 +101,14 @@ class Gateway:
         self._script_sha = ""
         self._used_at = 0.0
         self._queueing: asyncio.Task[None] | None = None
+        self._routes = Asking(look_ups.find_route_of, lambda route: not route.is_moving)
+        self._moves = Asking(look_ups.find_moved_lately, lambda _: True)
         subscription.on(wire.replies_channel(self.process), self._resolve)
 
     async def close(self) -> None:
         """Queue nothing more; what still waits gets OutcomeUnknown from its own wait."""
+        await self._routes.close()
+        await self._moves.close()
         if self._queueing is not None:
             await end_tasks([self._queueing])
         if self._connection is not None:
@@ -121,16 +131,59 @@ class Gateway:
         known = await self.shard_of(market_of(command))
         reply = await self.ask(command, known, request_id)
         if reply.code == "wrong_shard":
-            found = await look_ups.find_shard_of(market_of(command))
-            if found != known:
-                # It did not take effect there.
-                reply = await self.ask(command, found, request_id)
+            reply = await self.ask_again(command, known, request_id)
         return _accepted(reply)
+
+    async def ask_again(self, command: WireCommand, asked: int, request_id: str) -> wire.Reply:
+        """Ask who matches a command's market by now, after a shard that does not.
+
+        It took no effect there. A market that is being moved is waited for. Raises what ``ask``
+        does.
+        """
+        ends = time.monotonic() + _WAIT_MS.value / 1000
+        refused = 1  # in a row, by the shard asked last
+        while True:
+            shard_id = await self.arrived(market_of(command))
+            if shard_id == asked and refused == REFUSED_MAX:
+                return wire.Reply("wrong_shard", "the market is not matched now", "wrong_shard")
+            refused = refused + 1 if shard_id == asked else 1
+            reply = await self.ask(command, shard_id, request_id)
+            if reply.code != "wrong_shard" or time.monotonic() > ends:
+                return reply
+            asked = shard_id
+
+    async def moved_lately(self) -> Moved:
+        """Return which markets were moved lately, as of now, once each has arrived.
+
+        For who has asked every shard: one that was under way may have been in none. Raises
+        OutcomeUnknown where that cannot be known.
+        """
+        try:
+            moved = await self._moves.get(None, wait_s=_WAIT_MS.value / 1000)
+            await asyncio.gather(*map(self.arrived, moved.market_ids))
+        except (TimeoutError, EngineUnavailable):
+            raise OutcomeUnknown(
+                "it took effect, but it is not known in markets that are being moved"
+            ) from None
+        return moved
+
+    async def arrived(self, market_id: int) -> int:
+        """Return a market's shard once it has arrived there, as the tables have it from now on.
+
+        Raises EngineUnavailable where it takes too long.
+        """
+        try:
+            route = await self._routes.get(market_id, wait_s=_WAIT_MS.value / 1000)
+        except TimeoutError:
+            raise EngineUnavailable(
+                "the market is on its way to another shard; nothing took effect"
+            ) from None
+        return route.shard_id
 
     async def shard_of(self, market_id: int) -> int:
         """Return a market's shard, as far as is known. Raises MarketNotFound, EngineUnavailable."""
         known = self._shard_of(market_id)
-        return await look_ups.find_shard_of(market_id) if known is None else known
+        return (await look_ups.find_route_of(market_id)).shard_id if known is None else known
 
     async def ask(self, command: WireCommand, shard_id: int, request_id: str) -> wire.Reply:
         """Queue a command and return the worker's reply to it, whatever it says.

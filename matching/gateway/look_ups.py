@@ -15,7 +15,8 @@ from django.db import DatabaseError, InterfaceError, connections
 from matching import wire
 from matching.commands import fingerprint, key_of, kind_of, parts_of
 from matching.commands.base import WireCommand
-from matching.gateway.routing import find_shard
+from matching.gateway.routing import Route, find_route
+from matching.markets.selectors import Moved, get_moved_lately
 from matching.rows.keys import KeyBinding, KeyName, find_key_results
 from zavora.foundation import lasting
 from zavora.foundation.errors import EngineUnavailable, MarketNotFound, OutcomeUnknown
@@ -34,12 +35,17 @@ Asked = TypeVar("Asked")
 Found = TypeVar("Found")
 
 
-async def find_shard_of(market_id: int) -> int:
-    """Return a market's shard as the tables have it. Raises MarketNotFound, EngineUnavailable."""
-    shard_id = await _in_thread(_read_shard, market_id)
-    if shard_id is None:
+async def find_route_of(market_id: int) -> Route:
+    """Return where the tables have a market. Raises MarketNotFound, EngineUnavailable."""
+    route = await _in_thread(_read_route, market_id)
+    if route is None:
         raise MarketNotFound("There is no such market.")
-    return shard_id
+    return route
+
+
+async def find_moved_lately(_: None = None) -> Moved:
+    """Return which markets were moved lately. Raises EngineUnavailable."""
+    return await _in_thread(_read_moved, None)
 
 
 async def find_reply(command: WireCommand) -> wire.Reply:
@@ -88,11 +94,22 @@ async def _in_thread(read: Callable[[Asked], Found], asked: Asked) -> Found:
     return await asyncio.get_running_loop().run_in_executor(_threads, read, asked)
 
 
-def _read_shard(market_id: int) -> int | None:
-    """Return a market's shard; raises EngineUnavailable where the tables cannot be asked."""
+def _read_moved(_: None) -> Moved:
+    """Return what was moved lately; raise EngineUnavailable where the tables cannot be asked."""
     connections.close_all()
     try:
-        return find_shard(market_id)
+        return get_moved_lately()
+    except (DatabaseError, InterfaceError):
+        raise EngineUnavailable("it cannot be found now what was moved") from None
+    finally:
+        connections.close_all()
+
+
+def _read_route(market_id: int) -> Route | None:
+    """Return a market's route; raise EngineUnavailable where the tables cannot be asked."""
+    connections.close_all()
+    try:
+        return find_route(market_id)
     except (DatabaseError, InterfaceError):
         raise EngineUnavailable("the market cannot be found now; nothing was queued") from None
     finally:

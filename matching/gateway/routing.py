@@ -5,6 +5,7 @@ effect, and the tables are asked where the command belongs.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from matching.commands.base import WireCommand
 from matching.models import Market
@@ -26,6 +27,14 @@ def market_of(command: WireCommand) -> int:
     return market_id
 
 
-def find_shard(market_id: int) -> int | None:
-    """Return a market's shard as the tables have it, None where there is no such market."""
-    return Market.objects.filter(pk=market_id).values_list("shard_id", flat=True).first()
+class Route(NamedTuple):
+    """A market's shard; ``is_moving``: it is on its way there, and not matched anywhere yet."""
+
+    shard_id: int
+    is_moving: bool
+
+
+def find_route(market_id: int) -> Route | None:
+    """Return where the tables have a market, None where there is no such market."""
+    found = Market.objects.filter(pk=market_id).values_list("shard_id", "handover_id").first()
+    return None if found is None else Route(found[0], found[1] is not None)

@@ -91,19 +91,22 @@ async def _ask(
             replies = [wire.decode_reply(part) for part in reply.parts] or [reply] * len(placing)
     except ZavoraError as error:
         return [error] * len(placing)
-    return [
-        await _placed(gateway, order, reply, request_id)
-        for order, reply in zip(placing, replies, strict=True)
-    ]
+    # Those that are sent again start in this order, and so are queued in it.
+    return await asyncio.gather(
+        *(
+            _placed(gateway, order, reply, shard_id, request_id)
+            for order, reply in zip(placing, replies, strict=True)
+        )
+    )
 
 
 async def _placed(
-    gateway: Gateway, order: PlaceOrder, reply: wire.Reply, request_id: str
+    gateway: Gateway, order: PlaceOrder, reply: wire.Reply, shard_id: int, request_id: str
 ) -> Placed:
     """Return what a reply says of an order; one that came to the wrong shard is sent again."""
     if reply.code == "wrong_shard":  # it did not take effect there
         try:
-            return await gateway.submit(order, request_id=request_id)
+            reply = await gateway.ask_again(order, shard_id, request_id)
         except ZavoraError as error:
             return error
     return error_of(reply) if reply.code else reply

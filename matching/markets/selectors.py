@@ -1,18 +1,42 @@
 """Reads of markets and shards: rules as figures."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 import structlog
+from django.db.models import Max
+from django.db.models.functions import Now
 
 from matching.markets.terms import AssetTerms, MarketTerms, build_terms, rules_of
-from matching.models import Market, Shard
+from matching.models import Handover, Market, Shard
 from zavora.foundation.errors import MarketNotFound, ZavoraError
 from zavora.foundation.times import microseconds_of
 
 # Markets that were said to be unreadable, and since when their rows are as they are.
 _unreadable: dict[int, datetime] = {}
 
+# How long ago a market may have been let go that who asked every shard has to look after: longer
+# than anybody waits for an answer.
+_LATELY: Final = timedelta(seconds=60)
+
 log = structlog.get_logger(__name__)
+
+
+class Moved(NamedTuple):
+    """Markets that were moved lately, by id; the shards that have any; the newest handover."""
+
+    market_ids: list[int]
+    shard_ids: list[int]
+    newest: int
+
+
+class Place(NamedTuple):
+    """Where a market is. ``handover_id``: by which it was let go there, until it is adopted."""
+
+    market_id: int
+    symbol: str
+    shard_id: int
+    handover_id: int | None
 
 
 def list_market_terms(*, shard_id: int | None = None) -> list[MarketTerms]:
@@ -67,3 +91,36 @@ def get_shard_time_us(shard_id: int) -> int:
 def list_shard_ids() -> list[int]:
     """Return every shard that has markets, by id."""
     return list(Market.objects.order_by("shard_id").values_list("shard_id", flat=True).distinct())
+
+
+def list_journal_shard_ids() -> list[int]:
+    """Return every shard that has journaled anything, by id, whether it has markets or not."""
+    rows = Shard.objects.filter(journal_sequence__gt=0).order_by("pk")
+    return list(rows.values_list("pk", flat=True))
+
+
+def get_place(symbol: str) -> Place:
+    """Return where a market is; raise MarketNotFound."""
+    row = Market.objects.filter(symbol=symbol.upper()).first()
+    if row is None:
+        raise MarketNotFound(f"there is no market {symbol}")
+    return Place(row.pk, row.symbol, row.shard_id, row.handover_id)
+
+
+def list_symbols_of_shard(shard_id: int) -> list[str]:
+    """Return the symbols of a shard's markets, by id."""
+    rows = Market.objects.filter(shard_id=shard_id).order_by("pk")
+    return list(rows.values_list("symbol", flat=True))
+
+
+def has_shard(shard_id: int) -> bool:
+    """Tell whether there is such a shard."""
+    return Shard.objects.filter(pk=shard_id).exists()
+
+
+def get_moved_lately() -> Moved:
+    """Return which markets were let go lately, and the shards that have markets after it."""
+    newest = Handover.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    lately = Handover.objects.filter(created_at__gt=Now() - _LATELY)
+    market_ids = sorted(set(lately.values_list("market_id", flat=True)))
+    return Moved(market_ids, list_shard_ids() if market_ids else [], newest)

@@ -13,6 +13,8 @@ _TIME_SHIFT: Final = 13
 _MILLISECONDS_MAX: Final = 1 << 49
 _SHARD_MAX: Final = 63
 _COUNT_MAX: Final = (1 << _COUNT_BITS) - 1
+# Which shard gave a row's id, as an SQL text.
+SHARD_OF_ID: Final = f"((id >> {_COUNT_BITS}) & {_SHARD_MAX})"
 
 
 class IdSequence:
@@ -29,6 +31,11 @@ class IdSequence:
         floor = ((time_us // 1000 - EPOCH_2025_MS) << _TIME_SHIFT) | self._shard_bits
         if floor > self.last:
             self.last = floor - 1
+
+    def start_above(self, id_: int) -> None:
+        """Let the next ids be above one that another shard gave."""
+        if id_ > self.last:
+            self.last = (((id_ >> _TIME_SHIFT) + 1) << _TIME_SHIFT | self._shard_bits) - 1
 
     def next(self) -> int:
         """Return the next id."""

@@ -8,6 +8,7 @@ import msgspec
 from matching.engine.events import OrderAmended
 from matching.markets.terms import MarketTerms
 from matching.models import OrderAmendment
+from matching.orders.ids import SHARD_OF_ID
 from zavora.foundation.money import format_decimal
 from zavora.foundation.rows import RowTable, copy_or_null
 from zavora.foundation.times import microseconds_of
@@ -20,11 +21,11 @@ AMENDMENTS: Final = RowTable(
     OrderAmendment, ("id", "market_id", "order_id", *_FIGURES, "created_at")
 )
 
-# Those of some markets after one of them, in the order in which they came about.
+# Those of a shard after one of them, in the order in which they came about.
 COMPARED_AMENDMENTS: Final = (
     f"SELECT id, market_id, order_id, {', '.join(_FIGURES)},"
     f" (extract(epoch FROM created_at) * 1000000)::bigint FROM {OrderAmendment._meta.db_table}"
-    " WHERE market_id = ANY(%s) AND id > %s ORDER BY id LIMIT %s"
+    f" WHERE {SHARD_OF_ID} = %s AND id > %s ORDER BY id LIMIT %s"
 )
 
 

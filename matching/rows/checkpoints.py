@@ -100,7 +100,7 @@ def write_checkpoint(cursor: "Cursor[Any]", head: Head, orders: Iterable[Order])
     digest = hashlib.sha256()
     size = count = number = 0
     for number, values in enumerate(_parts(head, orders)):
-        body = zlib.compress(msgspec.json.encode(values), _LEVEL)
+        body = packed(values)
         digest.update(body)
         size += len(body)
         count += len(values) if isinstance(values, list) else 0
@@ -124,6 +124,11 @@ def write_checkpoint(cursor: "Cursor[Any]", head: Head, orders: Iterable[Order])
 
 def _parts(head: Head, orders: Iterable[Order]) -> Iterator[Head | list[Order]]:
     yield head
+    yield from in_parts(orders)
+
+
+def in_parts(orders: Iterable[Order]) -> Iterator[list[Order]]:
+    """Yield orders in parts that are stored each by itself."""
     rest = iter(orders)
     while part := list(islice(rest, ORDERS_IN_PART_MAX)):
         yield part
@@ -164,9 +169,9 @@ def read_body(cursor: "Cursor[Any]", row: CheckpointRow) -> tuple[Head, list[Ord
             raise Damaged(f"part {number} of {row.parts} is missing")
         digest.update(found[0])
         if head is None:
-            head = _decoded(found[0], number, Head)
+            head = unpacked(found[0], number, Head)
         else:
-            orders += map(_shared, _decoded(found[0], number, list[Order]))
+            orders += unpacked_orders(found[0], number)
     if head is None or digest.hexdigest() != row.digest:
         raise Damaged("its body is another one than was stored")
     said = row.shard_id, row.journal_sequence, row.state_hash, row.open_orders
@@ -175,7 +180,18 @@ def read_body(cursor: "Cursor[Any]", row: CheckpointRow) -> tuple[Head, list[Ord
     return head, orders
 
 
-def _decoded(body: bytes, number: int, kind: type[T]) -> T:
+def packed(values: object) -> bytes:
+    """Return a part as it is stored."""
+    return zlib.compress(msgspec.json.encode(values), _LEVEL)
+
+
+def unpacked_orders(body: bytes, number: int) -> list[Order]:
+    """Return a part of orders. Raises Damaged."""
+    return [_shared(order) for order in unpacked(body, number, list[Order])]
+
+
+def unpacked(body: bytes, number: int, kind: type[T]) -> T:
+    """Return a part, which has that number. Raises Damaged where it is none of that kind."""
     try:
         unpacking = zlib.decompressobj()
         text = unpacking.decompress(body, PART_BYTES_MAX)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from psycopg import Connection, Cursor
+from psycopg import Connection
 
 from matching.engine.market import Market as EngineMarket
 from matching.markets.terms import RULES, AssetTerms, MarketRules, MarketTerms, build_terms
@@ -17,7 +17,13 @@ _STATE: Final = MarketState._meta.db_table
 
 MARKETS: Final = (
     f"SELECT id, symbol, shard_id, base_id, quote_id, {', '.join(RULES)} FROM {_MARKET}"
-    f" WHERE shard_id = %s AND id IN (SELECT market_id FROM {_STATE}) ORDER BY id"
+    f" WHERE shard_id = %s AND handover_id IS NULL AND id IN (SELECT market_id FROM {_STATE})"
+    " ORDER BY id"
+)
+# One that another shard let go to this one by that handover, and that nobody has adopted yet.
+HANDED_MARKET: Final = (
+    f"SELECT id, symbol, shard_id, base_id, quote_id, {', '.join(RULES)} FROM {_MARKET}"
+    " WHERE shard_id = %s AND handover_id = %s"
 )
 STATES: Final = (
     "SELECT market_id, event_sequence, depth_sequence, trade_sequence, last_price::text,"
@@ -73,8 +79,10 @@ def terms_of(row: tuple[Any, ...], assets: dict[int, AssetTerms]) -> MarketTerms
     )
 
 
-def write_market(cursor: "Cursor[Any]", terms: MarketTerms, time_text: str) -> None:
-    """Write a market's row: this worker is the only one that may."""
+def write_market(
+    connection: "Connection[Any]", terms: MarketTerms, time_text: str, counts: RowCounts
+) -> None:
+    """Write a market's row: this worker is the only one that may, while the market is its own."""
     figures = {
         "symbol": terms.symbol,
         "base_id": terms.base.asset_id,
@@ -84,11 +92,15 @@ def write_market(cursor: "Cursor[Any]", terms: MarketTerms, time_text: str) -> N
         "updated_at": time_text,
     }
     columns = ", ".join(figures)
-    cursor.execute(
+    counts.execute(
+        connection,
         f"INSERT INTO {_MARKET} (id, created_at, {columns})"
         f" VALUES (%s, %s, {', '.join(['%s'] * len(figures))}) ON CONFLICT (id) DO UPDATE SET "
-        + ", ".join(f"{column} = EXCLUDED.{column}" for column in figures),
+        + ", ".join(f"{column} = EXCLUDED.{column}" for column in figures)
+        + f" WHERE {_MARKET}.shard_id = EXCLUDED.shard_id AND {_MARKET}.handover_id IS NULL",
         (terms.market_id, time_text, *figures.values()),
+        rows=1,
+        what="markets",
     )
 
 

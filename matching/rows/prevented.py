@@ -6,6 +6,7 @@ from typing import Final
 from matching import wire
 from matching.markets.terms import MarketTerms
 from matching.models import PreventedMatch
+from matching.orders.ids import SHARD_OF_ID
 from zavora.foundation.money import EXACT, format_decimal
 from zavora.foundation.rows import RowTable
 from zavora.foundation.times import microseconds_of
@@ -18,11 +19,11 @@ PREVENTED: Final = RowTable(
     ),
 )  # fmt: skip
 
-# Those of some markets after one of them, in the order in which they came about.
+# Those of a shard after one of them, in the order in which they came about.
 COMPARED_PREVENTED: Final = (
     "SELECT id, market_id, mode, price, quantity, maker_order_id, taker_order_id,"
     f" maker_account_id, taker_account_id FROM {PreventedMatch._meta.db_table}"
-    " WHERE market_id = ANY(%s) AND id > %s ORDER BY id LIMIT %s"
+    f" WHERE {SHARD_OF_ID} = %s AND id > %s ORDER BY id LIMIT %s"
 )
 
 

@@ -9,7 +9,7 @@ import psycopg
 class Appended:
     """Rows of one kind that a journal led to, in the order in which they came about.
 
-    ``statement`` takes markets, the id after which to read, and how many rows; it returns ids and
+    ``statement`` takes the shard, the id after which to read, and how many rows; it returns ids and
     what is compared, by id.
     """
 
@@ -20,14 +20,14 @@ class Appended:
         self.replayed: list[tuple[object, ...]] = []
 
     def compare(
-        self, cursor: "psycopg.Cursor[Any]", market_ids: list[int], *, are_all: bool
+        self, cursor: "psycopg.Cursor[Any]", shard_id: int, *, are_all: bool
     ) -> tuple[list[int], str]:
         """Compare what was replayed and forget it; return the stored rows' ids and a difference.
 
         That is the first one, or empty. ``are_all``: there must be no more stored than that.
         """
         limit = len(self.replayed) + are_all
-        cursor.execute(self._statement, (market_ids, self.last_id, limit))
+        cursor.execute(self._statement, (shard_id, self.last_id, limit))
         rows = cursor.fetchall()
         ids, stored, difference = [row[0] for row in rows], [row[1:] for row in rows], ""
         if stored != self.replayed:

@@ -16,7 +16,7 @@ import structlog
 from accounts.money.balances import BalanceKey
 from matching.commands import parts_of
 from matching.commands.phase import SetMarketPhase
-from matching.worker.entries import Entry, own_entry, watched_positions
+from matching.worker.entries import Entry, in_turn, own_entry, watched_positions
 from matching.worker.lease import LeaseLost
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Moved, Passing, Refused, Result
@@ -61,7 +61,8 @@ class Batches:
 
         ``landed``: what became of a first attempt, if there was one already.
         """
-        parts = [entries]  # a stack: what is to be settled, the next part last
+        # A stack: what is to be settled, the next part last. What stands alone is never in flight.
+        parts = [entries] if landed else list(in_turn(entries))[::-1]
         while parts:
             part = parts.pop()
             result = self._settle_part(part, landed)
@@ -109,6 +110,7 @@ class Batches:
     def _attempt(self, entries: list[Entry], watched: set[BalanceKey]) -> Result:
         """Settle once; the engine is as before unless that committed, or is in doubt."""
         memory = self._memory
+        self._settlement.read_handed(memory.context, entries)
         batch = Batch(
             entries, memory.context, memory.position, partial(memory.decide, entries), watched
         )

@@ -67,7 +67,8 @@ def rows_of(
     done = outcome.done_lists
     markets, auctions = {}, {}
     for market_id in outcome.markets:
-        market, terms = engine.market(market_id), terms_of(market_id)
+        gone, terms = outcome.released.get(market_id), terms_of(market_id)
+        market = engine.market(market_id) if gone is None else gone.market
         if terms is None:
             raise InvariantBroken(f"market {market_id} changed and has no terms")
         markets[market_id] = counters_of(market, terms)

@@ -58,6 +58,11 @@ class Calendar:
             self._note(terms, after_us)
             self._look_ahead()
 
+    def forget(self, market_id: int) -> None:
+        """Follow a market no more: another shard does."""
+        if self._followed.pop(market_id, None) is not None:
+            self._look_ahead()
+
     def take(self, engine: Engine, now_us: int) -> list[SetMarketPhase]:
         """Return the changes that are due, by market; each is given once.
 

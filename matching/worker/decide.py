@@ -17,6 +17,7 @@ from matching.engine import Engine
 from matching.engine.events import Event, OrderRejected
 from matching.engine.undo import START, Mark
 from matching.gateway.reply_codes import code_of
+from matching.markets.handing import HandedOver
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.journal import Verdict, journal_row
@@ -63,6 +64,8 @@ class ShardContext(msgspec.Struct):
     messages: MessageCounts = msgspec.field(default_factory=lambda: MessageCounts(0))
     # Balances whose rows are there (``accounts.money.ledger.lock_balances``).
     balances_there: set[BalanceKey] = set()
+    # What other shards let go to this one, as it was read for the batch that adopts it.
+    handed: dict[int, HandedOver] = {}
 
 
 class Decision:
@@ -108,6 +111,10 @@ class Decision:
         self._limits_messages = limits_any(context.terms)
         self.replies: dict[str, list[tuple[int, bytes]]] = {}
         self.last_stream_id = ""
+        # The command that stands alone in the batch, if it is one of those.
+        self.alone: WireCommand | None = None
+        # What switches there were before it.
+        self.switches_before: list[tuple[int, int, int]] = []
         # What the engine's later state must not touch; set once all commands are decided.
         self.rows = BatchRows()
         self.mark: Mark = START
@@ -137,6 +144,9 @@ class Decision:
         Raises Crowded where the totals of more balances must be known to decide it.
         """
         command = entry.command
+        if command is not None and KINDS[type(command)].stands_alone:
+            self.alone = command
+            self.switches_before = list(self.engine.switches)
         if command is not None and KINDS[type(command)].is_several and not entry.blame:
             encoded = self._decide_parts(entry, command)
         else:
@@ -229,7 +239,7 @@ class Decision:
                 return verdict, wire.Reply(code, rejected.message, rejected.reason)
             self.outcome.absorb(events, step.terms, depth_before, told, kind.cancel_name(command))
         due_us = 0
-        for change in kind.afterwards(command, given):
+        for change in kind.afterwards(command, given, self):
             due_us = self.outcome.note_switches(self.engine.apply(change))
         terms = kind.new_terms(command, steps)
         if terms is not None:
@@ -277,6 +287,13 @@ class Decision:
         if terms is None:
             raise Refused("wrong_shard", "the market is not matched here")
         return terms
+
+    def handed_over(self, handover_id: int) -> HandedOver:
+        """Return what another shard let go to this one; raise Refused: there is nothing."""
+        handed = self._context.handed.get(handover_id)
+        if handed is None:
+            raise Refused("wrong_shard", "there is no such market to adopt")
+        return handed
 
     def is_set_aside(self, market_id: int) -> bool:
         """Tell whether the market could not be loaded here."""

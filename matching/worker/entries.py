@@ -71,6 +71,21 @@ def watched_positions(
     }
 
 
+def in_turn(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Yield entries in order: what stands alone by itself, and together what is in between."""
+    together: list[Entry] = []
+    for entry in entries:
+        if entry.command is None or not kind_of(entry.command).stands_alone:
+            together.append(entry)
+            continue
+        if together:
+            yield together
+        yield [entry]
+        together = []
+    if together:
+        yield together
+
+
 def in_portions(entries: Sequence[Entry], commands_max: int) -> Iterator[list[Entry]]:
     """Yield entries in order, in portions of so many commands at most, or of one entry."""
     portion: list[Entry] = []

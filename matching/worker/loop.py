@@ -113,6 +113,7 @@ class MatchingWorker:
         wait_s = RECONNECT_WAIT_MIN_S
         while not self._is_stopping:
             pipeline.fire_due()
+            shard.adopt_waiting()
             if fenced_connection != stream.connections:
                 pipeline.land()  # a fence must be above everything that was settled
             try:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
+import structlog
 
 from matching.commands.room import Crowded
 from matching.engine.undo import START, Mark
+from matching.markets.handing import HandedOver
 from matching.worker.calendar import Calendar
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
@@ -13,6 +15,8 @@ from matching.worker.lease import Position
 from matching.worker.results import Committed, Moved, Refused
 from zavora.foundation.errors import InvariantBroken
 from zavora.foundation.times import moment_of
+
+log = structlog.get_logger(__name__)
 
 Decided = Decision | Moved | Refused
 
@@ -44,6 +48,8 @@ class ShardMemory:
             time_us = max(time_us, after.time_us)
             journal_before += len(after.journal_rows)
             messages = after.messages
+        for handed in context.handed.values():
+            context.ids.start_above(handed.last_id)
         decision = Decision(
             context,
             figures,
@@ -71,11 +77,17 @@ class ShardMemory:
         context.engine.commit(up_to=decision.mark)
         context.terms.update(decision.new_terms)
         for terms in decision.new_terms.values():
-            self.calendar.follow(terms, decision.time_us)
+            if not context.handed:
+                self.calendar.follow(terms, decision.time_us)
         context.event_sequences.update(committed.settled.event_sequences)
         context.journal_sequence += len(decision.journal_rows)
         context.last_batch_us = decision.time_us
         context.messages.take_over(decision.messages)
+        for market_id in decision.outcome.released:
+            self._forget(market_id)
+        for handed in context.handed.values():
+            self._take(handed)
+        context.handed.clear()
         self.position = msgspec.structs.replace(
             self.position,
             journal_sequence=context.journal_sequence,
@@ -83,6 +95,26 @@ class ShardMemory:
             last_batch_us=decision.time_us,
             last_id=decision.rows.last_id,
         )
+
+    def _forget(self, market_id: int) -> None:
+        """Forget a market that was let go."""
+        context = self.context
+        terms = context.terms.pop(market_id)
+        context.event_sequences.pop(market_id)
+        self.calendar.forget(market_id)
+        log.info("market_released", market=terms.symbol, shard=context.shard_id)
+
+    def _take(self, handed: HandedOver) -> None:
+        """Take up a market, if it was adopted."""
+        context, market_id = self.context, handed.market_id
+        if market_id not in context.terms:
+            return
+        context.event_sequences[market_id] = handed.event_sequence
+        context.messages.bring(handed.released_us, market_id, handed.messages)
+        context.set_aside.pop(market_id, None)
+        # What its former shard took of its calendar is what came by then.
+        self.calendar.follow(handed.terms, handed.released_us)
+        log.info("market_adopted", market=handed.terms.symbol, shard=context.shard_id)
 
     def undo(self, back_to: Mark = START) -> None:
         """Take back what was decided since the last commit, or since a later point."""

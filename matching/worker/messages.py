@@ -5,7 +5,7 @@ them: what is refused counts, too. A worker that takes a shard over counts the p
 again, from the journal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from psycopg import Cursor
@@ -20,13 +20,13 @@ from matching.orders.ids import first_id_of
 CountKey = tuple[int, int]
 TOO_MANY: Final = "too_many_messages"
 _WINDOW_US: Final = MESSAGES_WINDOW_S * 1_000_000
-# What was decided at all: no answer of before, nothing that came too late or could not be read, nor
-# what was one too many.
+# What was decided at all: no answer of before, nothing that came too late, to the wrong shard or
+# could not be read, nor what was one too many.
 _COUNTED: Final = (
-    f"SELECT body FROM {Command._meta.db_table} WHERE shard_id = %s AND id >= %s"
+    f"SELECT body FROM {Command._meta.db_table} WHERE shard_id = ANY(%s) AND id >= %s"
     " AND batch_at >= to_timestamp(%s)"
     " AND outcome NOT IN ('duplicate', 'expired', 'void')"
-    f" AND reason NOT IN ('{TOO_MANY}', 'conflict', 'bad_command') ORDER BY id"
+    f" AND reason NOT IN ('{TOO_MANY}', 'conflict', 'bad_command', 'wrong_shard') ORDER BY id"
 )
 
 
@@ -60,6 +60,16 @@ class MessageCounts:
             )
         self._counts[key] = count
 
+    def of_market(self, market_id: int) -> list[tuple[int, int]]:
+        """Return accounts and how many each sent to a market."""
+        return [(key[0], number) for key, number in self._counts.items() if key[1] == market_id]
+
+    def bring(self, time_us: int, market_id: int, sent: Iterable[tuple[int, int]]) -> None:
+        """Take up what accounts sent to a market in another shard, if that is this window still."""
+        if time_us // _WINDOW_US == self._window:
+            for account_id, number in sent:
+                self._counts[account_id, market_id] = number
+
     def take_over(self, later: "MessageCounts") -> None:
         """Make what was counted on top of this part of it."""
         if later._window != self._window:
@@ -73,17 +83,25 @@ def limits_any(terms: Mapping[int, MarketTerms]) -> bool:
     return any(one.rules.max_messages is not None for one in terms.values())
 
 
+def window_began_us(time_us: int) -> int:
+    """Return when the window began that a time falls into."""
+    return time_us - time_us % _WINDOW_US
+
+
 def read_counts(
-    cursor: "Cursor[Any]", shard_id: int, terms: Mapping[int, MarketTerms], time_us: int
+    cursor: "Cursor[Any]", shard_ids: Iterable[int], terms: Mapping[int, MarketTerms], time_us: int
 ) -> MessageCounts:
-    """Return the counts of the window that a shard's last batch fell into, from its journal."""
+    """Return the counts of the window that a time falls into, from the journals of shards.
+
+    Those of the markets: the shard that has them, and whoever had one of them in that window.
+    """
     counts = MessageCounts(time_us)
     if not limits_any(terms):
         return counts
-    began_us = time_us - time_us % _WINDOW_US
+    began_us = window_began_us(time_us)
     # Ids may run ahead of the clock, never behind it.
     first_id = first_id_of(began_us // 1_000)
-    cursor.execute(_COUNTED, (shard_id, first_id, began_us // 1_000_000))
+    cursor.execute(_COUNTED, (list(shard_ids), first_id, began_us // 1_000_000))
     for (body,) in cursor.fetchall():
         command = decode_command(bytes(body))
         for account_id, market_id, number in kind_of(command).messages(command):

@@ -15,6 +15,7 @@ from matching.engine.events import (
     Event,
     ListDone,
     MarketChanged,
+    MarketReleased,
     OrderAmended,
     OrderClosed,
     OrderPlaced,
@@ -83,6 +84,7 @@ class Outcome(Moves):
         self.amendments: list[AmendmentState] = []
         # In which phases the markets are that were changed.
         self.phases: dict[int, MarketPhase] = {}
+        self.released: dict[int, MarketReleased] = {}
         # Lists that were placed, and the ids of those of which no order is open any more.
         self.lists: dict[int, wire.ListState] = {}
         self.done_lists: dict[int, None] = {}
@@ -90,7 +92,7 @@ class Outcome(Moves):
         self.trails: dict[TrailName, str | None] = {}
         # What protects accounts that another thing protects, or of which more was counted.
         self.protections: dict[ProtectionName, tuple[Protection | None, MarketTerms]] = {}
-        # When the switches that changed are due; None: they are not there any more.
+        # When the switches that changed are due; None: not any more.
         self.switches: dict[SwitchName, int | None] = {}
 
     def absorb(
@@ -120,7 +122,7 @@ class Outcome(Moves):
         """Take in what became of a switch; return when it is due now, 0: it is not."""
         due_us = 0
         for event in events:
-            assert isinstance(event, SwitchSet)  # for the type checker: there is no other here
+            assert isinstance(event, SwitchSet)  # for the type checker
             self.switches[event.account_id, event.key_id] = event.due_us
             due_us = event.due_us or 0
         return due_us
@@ -129,16 +131,18 @@ class Outcome(Moves):
 
     def _depth(self, event: DepthChanged, step: _Step) -> None:
         terms = step.terms
-        step.market.depth.append(
-            wire.DepthChange(
-                event.side,
-                terms.price_text(event.price_ticks),
-                terms.quantity_text(event.quantity_lots),
-            )
+        price, quantity = (
+            terms.price_text(event.price_ticks),
+            terms.quantity_text(event.quantity_lots),
         )
+        step.market.depth.append(wire.DepthChange(event.side, price, quantity))
 
     def _phase(self, event: MarketChanged, step: _Step) -> None:
         step.market.phase = self.phases[event.market_id] = event.phase
+
+    def _released(self, event: MarketReleased, step: _Step) -> None:
+        step.market.phase = event.market.phase  # so that who follows it reads its terms anew
+        self.released[step.terms.market_id] = event
 
     def _list_done(self, event: ListDone, step: _Step) -> None:
         self.done_lists[event.list_id] = None
@@ -385,6 +389,7 @@ _ABSORB: Final[dict[type, Callable[[Outcome, Any, _Step], None]]] = {
     OrderClosed: Outcome._closed,
     OrderAmended: Outcome._amended,
     MarketChanged: Outcome._phase,
+    MarketReleased: Outcome._released,
     OrderTriggered: Outcome._triggered,
     OrderShifted: Outcome._shifted,
     TrailMoved: Outcome._trail,

@@ -11,6 +11,7 @@ import psycopg
 import structlog
 
 from matching.worker import lease
+from matching.worker.adopting import Adopting
 from matching.worker.batch import Batches
 from matching.worker.lease import LeaseLost
 from matching.worker.memory import ShardMemory
@@ -50,6 +51,13 @@ class OwnedShard:
         self.pipeline = Pipeline(
             memory, settlement, self.telling, self.batches, flight_min=flight_min
         )
+        self._adopting = Adopting(memory, settlement, self.batches)
+
+    def adopt_waiting(self) -> None:
+        """Adopt what other shards let go to this one, from time to time."""
+        if self._adopting.is_due:
+            self.pipeline.land()
+            self._adopting.adopt()
 
     def close(self, *, gives_up: bool) -> None:
         """End what is its own; ``gives_up``: let the next owner have the lease at once."""

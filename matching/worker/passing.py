@@ -56,8 +56,10 @@ class Passing:
 
 def _but_phases(terms: dict[int, MarketTerms]) -> dict[int, MarketTerms]:
     """Return terms without the phases, which change without the rules; the hash has them."""
+    return {market_id: but_phase(market) for market_id, market in terms.items()}
+
+
+def but_phase(market: MarketTerms) -> MarketTerms:
+    """Return a market's terms without its phase."""
     replace = msgspec.structs.replace
-    return {
-        market_id: replace(market, rules=replace(market.rules, phase=""))
-        for market_id, market in terms.items()
-    }
+    return replace(market, rules=replace(market.rules, phase=""))

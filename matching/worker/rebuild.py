@@ -14,6 +14,7 @@ from matching.engine.rules import MarketSnapshot, Protection, TrailMark
 from matching.engine.undo import SwitchName
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
+from matching.rows.handovers import list_from_lately
 from matching.rows.markets import MARKETS, STATES, terms_of
 from matching.rows.orders import OPEN_ORDERS, open_order_of, ticks_of
 from matching.rows.protections import PROTECTIONS, protection_of
@@ -21,9 +22,10 @@ from matching.rows.switches import SWITCHES, switch_of
 from matching.rows.trails import TRAILS, trail_of
 from matching.worker.decide import ShardContext
 from matching.worker.lease import Position, read_position
-from matching.worker.messages import MessageCounts, read_counts
+from matching.worker.messages import MessageCounts, read_counts, window_began_us
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.money import NotExact
+from zavora.foundation.times import moment_of
 
 # A part is read and converted in a small share of a lease.
 ORDERS_IN_PART_MAX: Final = 5_000
@@ -100,6 +102,25 @@ def load_committed(
     return _build(stored, shard_id)
 
 
+def read_market(
+    cursor: "psycopg.Cursor[Any]", market: MarketTerms, keep_lease: Callable[[], None]
+) -> tuple[MarketSnapshot, list[Order], int]:
+    """Return one market as an engine loads it, its open orders, and its event sequence.
+
+    Raises InvariantBroken or NotExact where its rows cannot be read.
+    """
+    terms = {market.market_id: market}
+    set_aside: dict[int, str] = {}
+    state = _read_states(cursor, terms)[market.market_id]
+    orders = _read_open_orders(cursor, terms, keep_lease, set_aside)
+    trails = _read_by_market(cursor, TRAILS, trail_of, terms, set_aside)
+    protections = _read_by_market(cursor, PROTECTIONS, protection_of, terms, set_aside)
+    if set_aside:
+        raise InvariantBroken(f"market {market.symbol} cannot be read")
+    snapshot = _snapshot_of(market, state, trails, protections)
+    return snapshot, orders, state.event_sequence
+
+
 def load_context(cursor: "psycopg.Cursor[Any]", shard_id: int) -> tuple[ShardContext, Position]:
     """Rebuild a shard in the cursor's own snapshot; reads only. Raises InvariantBroken."""
     context, position = _build(_read_shard(cursor, shard_id, lambda: None), shard_id)
@@ -122,7 +143,9 @@ def _read_shard(
     protections = _read_by_market(cursor, PROTECTIONS, protection_of, terms, set_aside)
     cursor.execute(SWITCHES, (shard_id,))
     switches = [switch_of(row) for row in cursor.fetchall()]
-    messages = read_counts(cursor, shard_id, terms, position.last_batch_us)
+    began = moment_of(window_began_us(position.last_batch_us)).isoformat()
+    shard_ids = (shard_id, *list_from_lately(cursor, shard_id, began))
+    messages = read_counts(cursor, shard_ids, terms, position.last_batch_us)
     return _Stored(
         position,
         assets,
@@ -179,7 +202,7 @@ def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
     engine = Engine()
     engine.load(
         markets=[
-            _snapshot_of(market, stored)
+            _snapshot_of(market, stored.states[market_id], stored.trails, stored.protections)
             for market_id, market in stored.terms.items()
             if market_id in market_ids
         ],
@@ -189,8 +212,12 @@ def _engine_of(stored: _Stored, market_ids: Set[int]) -> Engine:
     return engine
 
 
-def _snapshot_of(market: MarketTerms, stored: _Stored) -> MarketSnapshot:
-    state = stored.states[market.market_id]
+def _snapshot_of(
+    market: MarketTerms,
+    state: _State,
+    trails: dict[int, list[TrailMark]],
+    protections: dict[int, list[tuple[int, Protection]]],
+) -> MarketSnapshot:
     return MarketSnapshot(
         rules=market.integers,
         phase=market.rules.phase,  # type: ignore[arg-type]
@@ -198,10 +225,10 @@ def _snapshot_of(market: MarketTerms, stored: _Stored) -> MarketSnapshot:
         depth_sequence=state.depth_sequence,
         last_price_ticks=_last_ticks(state.last_price, market),
         trigger_sequence=state.trigger_sequence,
-        trails=tuple(stored.trails.get(market.market_id, ())),
+        trails=tuple(trails.get(market.market_id, ())),
         static_ticks=_last_ticks(state.static_price, market),
         auction_ends_us=state.auction_ends_us,
-        protections=tuple(stored.protections.get(market.market_id, ())),
+        protections=tuple(protections.get(market.market_id, ())),
     )
 
 

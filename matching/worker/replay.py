@@ -10,7 +10,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
@@ -18,8 +17,10 @@ from accounts.money.ledger import read_entries, read_fee_account
 from matching import wire
 from matching.commands import decode_command, kind_of
 from matching.commands.base import Refused, WireCommand
+from matching.commands.move import AdoptMarket, ReleaseMarket
 from matching.engine import Engine, EngineError
 from matching.engine.events import Event, OrderRejected
+from matching.markets.handing import HandedOver
 from matching.markets.terms import AssetTerms, MarketTerms
 from matching.orders.ids import IdSequence
 from matching.rows.amendments import COMPARED_AMENDMENTS
@@ -41,6 +42,8 @@ from matching.worker.lease import STORED_SINCE, read_position
 from matching.worker.outcome import Outcome, Told
 from matching.worker.passing import Passing
 from matching.worker.rebuild import load_context, read_assets
+from matching.worker.replayed_moves import Handovers
+from matching.worker.verified import Verified
 from zavora.foundation.errors import InvariantBroken
 
 # How many closed orders, and how many trades, are compared by one query.
@@ -52,25 +55,6 @@ JOURNAL_ROWS: Final = 5_000
 PROGRESS_EVERY: Final = 10_000
 # A replay holds nothing but its snapshot, and says nothing to the server while it loads a book.
 PAUSE_MAX_MS: Final = 600_000
-
-
-class Verified(msgspec.Struct):
-    """What a replay found. ``differences`` is empty where journal and tables agree.
-
-    ``checkpoint``: the one that it began from; 0: the beginning. ``passed``: how many it came by,
-    ``unread``: of how many nothing can be said, because another version wrote them.
-    """
-
-    shard_id: int
-    checkpoint: int = 0
-    passed: int = 0
-    unread: int = 0
-    commands: int = 0
-    orders: int = 0
-    trades: int = 0
-    entries: int = 0
-    state_hash: str = ""
-    differences: list[str] = []
 
 
 def verify_shard(
@@ -118,7 +102,7 @@ class _Replay:
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented = Appended("prevented match", COMPARED_PREVENTED)
-        # What the accounts of each exchanged that did not trade.
+        # What its accounts exchanged of each.
         self._exchanged: list[list[EntryRow]] = []
         self._amended = Appended("amendment", COMPARED_AMENDMENTS)
         cursor.execute(STORED_SINCE, (shard_id,))
@@ -127,10 +111,10 @@ class _Replay:
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
         # Where it began, and the last command that it has come to.
-        self.last_id = 0
-        self._start = self._sequence = 0
+        self.last_id = self._start = self._sequence = 0
         self._passing = Passing(cursor, [])
         self._ids = IdSequence(shard_id=shard_id, last=0)
+        self._handovers = Handovers(cursor, shard_id)
 
     # --- checkpoints --------------------------------------------------------------------------
 
@@ -219,11 +203,12 @@ class _Replay:
                 return "rejected", events[0].reason
             outcome.absorb(events, step.terms, 0, Told())
             self._note_trades(outcome)
-        for change in kind.afterwards(command, given):
+        for change in kind.afterwards(command, given, self):
             self.engine.apply(change)
         terms = kind.new_terms(command, steps)
         if terms is not None:
             self._terms[terms.market_id] = terms
+        self._note_move(command, outcome)
         placed = kind.list_of(command, given)
         if placed is not None:
             self._open_lists[placed.id] = placed
@@ -231,10 +216,23 @@ class _Replay:
             self._done_lists[list_id] = self._open_lists.pop(list_id)
         if self._sequence > self._amended_since:
             self._amended.replayed += map(compared_amendment, outcome.amendments)
-        for order_id, touched in outcome.orders.items():
-            if self.engine.order(order_id) is None:
-                self._closed[order_id] = touched
+        touched = outcome.orders.items()
+        self._closed |= {id_: one for id_, one in touched if self.engine.order(id_) is None}
         return "applied", ""
+
+    def _note_move(self, command: WireCommand, outcome: Outcome) -> None:
+        """Take up a market that was adopted; hold one that was let go against its handover."""
+        if isinstance(command, AdoptMarket):
+            lists = self.engine.market(command.market_id).lists
+            self._open_lists |= read_lists(self._cursor, list(lists))
+        elif isinstance(command, ReleaseMarket):
+            terms = self._terms.pop(command.market_id)
+            released = outcome.released[command.market_id]
+            handovers = self._handovers.differences(command, released, terms, self._sequence)
+            for difference in handovers:
+                self._differ(difference)
+            for list_id in released.market.lists:
+                del self._open_lists[list_id]
 
     # --- the shard as kinds see it ------------------------------------------------------------
 
@@ -251,6 +249,10 @@ class _Replay:
     def terms_here(self, market_id: int) -> MarketTerms:
         """Return a market's terms as of this point of the journal."""
         return self._terms[market_id]
+
+    def handed_over(self, handover_id: int) -> HandedOver:
+        """Return what another shard let go to this one."""
+        return self._handovers.taken(handover_id)
 
     def _note_trades(self, outcome: Outcome) -> None:
         """Take up a step's trades with their entries, told to the client or not, and who met."""
@@ -291,11 +293,9 @@ class _Replay:
                 order, terms, latest_state(order, terms), False
             )
         self._compare_orders()
-        if self._position.journal_sequence != self._sequence:
-            self._differ(
-                f"shard: says {self._position.journal_sequence} commands,"
-                f" the journal has {self._sequence}"
-            )
+        said = self._position.journal_sequence
+        if said != self._sequence:
+            self._differ(f"shard: says {said} commands, the journal has {self._sequence}")
         for difference in self._passing.never_come_to():
             self._differ(difference)
         self.found.passed, self.found.unread = self._passing.passed, self._passing.unread
@@ -357,7 +357,7 @@ class _Replay:
 
     def _compare_appended(self, appended: Appended, *, are_all: bool) -> list[int]:
         """Hold rows against those that are stored; return the ids of these."""
-        ids, difference = appended.compare(self._cursor, list(self._terms), are_all=are_all)
+        ids, difference = appended.compare(self._cursor, self.shard_id, are_all=are_all)
         if difference:
             self._differ(difference)
         return ids

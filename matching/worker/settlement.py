@@ -18,10 +18,13 @@ from accounts.money.balances import BalanceKey
 from accounts.money.ledger import read_totals
 from matching.commands import kind_of
 from matching.commands.room import Crowded
+from matching.rows.checkpoints import Damaged
+from matching.rows.handovers import Waiting, list_waiting
 from matching.worker import lease, transaction
 from matching.worker.connection import connect
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
+from matching.worker.handed import read_handed
 from matching.worker.lease import Position
 from matching.worker.memory import Decided
 from matching.worker.rebuild import read_assets
@@ -36,7 +39,7 @@ from matching.worker.results import (
 )
 from matching.worker.session import Session
 from matching.worker.transaction import FundsMoved, KeysTaken, Settled
-from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.lasting import DoubtfulCommit, WatchedConnection
 
 log = structlog.get_logger(__name__)
@@ -76,6 +79,12 @@ class Settlement(Protocol):
 
         None where it cannot be read just now.
         """
+
+    def list_waiting(self) -> list[Waiting]:
+        """Return what other shards let go to this one; nothing where it cannot be read just now."""
+
+    def read_handed(self, context: ShardContext, entries: list[Entry]) -> None:
+        """Read anew what a batch adopts, if it does; what cannot be read is not there."""
 
     def look_up(self) -> Position:
         """Return the shard's position under its lock, however long it takes to get it."""
@@ -184,15 +193,48 @@ class PostgresSettlement:
     def read_figures(self, context: ShardContext, entries: list[Entry]) -> Figures | None:
         """Read as ``Settlement`` says, by a second session."""
         try:
-            if self._reader is None or self._reader.closed:
-                self._reader = connect(shard_id=self._session.shard_id, owner=self._session.owner)
-            return transaction.read_figures(self._reader, entries, context.scales)
+            return transaction.read_figures(self._reading(), entries, context.scales)
         except psycopg.Error as error:
-            log.warning(
-                "figures_unreadable", shard=self._session.shard_id, error=str(error).strip()
-            )
-            self.close()
+            self._note_unreadable("figures_unreadable", error)
             return None
+
+    def list_waiting(self) -> list[Waiting]:
+        """List as ``Settlement`` says, by the second session."""
+        try:
+            with self._reading().cursor() as cursor:
+                return list_waiting(cursor, self._session.shard_id)
+        except psycopg.Error as error:
+            self._note_unreadable("handovers_unreadable", error)
+            return []
+
+    def read_handed(self, context: ShardContext, entries: list[Entry]) -> None:
+        """Read as ``Settlement`` says, by the second session."""
+        context.handed.clear()
+        for entry in entries:
+            command = entry.command
+            handover_id = None if command is None else kind_of(command).handover_id(command)
+            if handover_id is None:
+                continue
+            try:
+                handed = read_handed(
+                    self._reading(), self._session.shard_id, handover_id, self.keep_lease
+                )
+            except psycopg.Error as error:
+                self._note_unreadable("handovers_unreadable", error)
+            except (ZavoraError, InvariantBroken, Damaged, ArithmeticError, LookupError) as error:
+                log.critical("handover_unsound", handover=handover_id, error=str(error))
+            else:
+                if handed is not None:
+                    context.handed[handover_id] = handed
+
+    def _reading(self) -> WatchedConnection:
+        if self._reader is None or self._reader.closed:
+            self._reader = connect(shard_id=self._session.shard_id, owner=self._session.owner)
+        return self._reader
+
+    def _note_unreadable(self, what: str, error: psycopg.Error) -> None:
+        log.warning(what, shard=self._session.shard_id, error=str(error).strip())
+        self.close()
 
     def close(self) -> None:
         """Close the second session; the first is its owner's."""

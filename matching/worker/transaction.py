@@ -20,11 +20,13 @@ from accounts.money.ledger import (
 )
 from accounts.notices import BalanceState
 from matching import wire
+from matching.commands.move import AdoptMarket, ReleaseMarket
 from matching.commands.room import BOUNDS, Crowded
 from matching.models import Event
 from matching.rows.amendments import AMENDMENTS
 from matching.rows.conditions import CONDITIONS, UPDATE_CONDITIONS
 from matching.rows.entries import EntryRow, entry_row
+from matching.rows.handovers import write_adopted, write_handover
 from matching.rows.journal import JOURNAL
 from matching.rows.keys import KEYS, READ_KEYS, bindings_of
 from matching.rows.lists import LISTS, end_lists
@@ -183,6 +185,7 @@ def write(
             counts=counts,
         )
         settled = _write_markets(cursor, context, decision, balances, lists, counts)
+        _write_released(cursor, context, decision, settled, counts)
         advanced = lease.advance(
             connection,
             shard_id=context.shard_id,
@@ -298,8 +301,12 @@ def _write_markets(
     counts: RowCounts,
 ) -> Settled:
     """Write changed rules, counters and the events of all markets touched."""
+    command = decision.alone
+    if isinstance(command, AdoptMarket) and command.market_id in decision.new_terms:
+        handed = context.handed[command.handover_id]
+        write_adopted(cursor.connection, handed, context.shard_id, counts)
     for terms in decision.new_terms.values():
-        write_market(cursor, terms, decision.time_text)
+        write_market(cursor.connection, terms, decision.time_text, counts)
     by_key = {(balance.account_id, balance.asset_id): balance for balance in balances}
     events: list[tuple[int, bytes]] = []
     sequences: dict[int, int] = {}
@@ -332,3 +339,29 @@ def _write_markets(
         states.append((market_id, prev + 1, decision.rows.markets[market_id]))
     write_states(cursor.connection, states, counts)
     return Settled(events, sequences)
+
+
+def _write_released(
+    cursor: "psycopg.Cursor[Any]",
+    context: ShardContext,
+    decision: Decision,
+    settled: Settled,
+    counts: RowCounts,
+) -> None:
+    """Write what became of a market that is let go, and whose it is to be."""
+    command = decision.alone
+    if isinstance(command, ReleaseMarket):
+        for market_id, released in decision.outcome.released.items():
+            write_handover(
+                cursor,
+                released,
+                context.terms[market_id],
+                handover_id=command.handover_id,
+                to_shard=command.to_shard,
+                journal_sequence=context.journal_sequence + len(decision.journal_rows),
+                event_sequence=settled.event_sequences[market_id],
+                last_id=decision.rows.last_id,
+                switches=decision.switches_before,
+                time_text=decision.time_text,
+                counts=counts,
+            )

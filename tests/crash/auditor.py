@@ -19,7 +19,7 @@ django.setup()
 
 from django.db import close_old_connections, connection  # noqa: E402
 
-from matching.markets.selectors import list_shard_ids  # noqa: E402
+from matching.markets.selectors import list_journal_shard_ids  # noqa: E402
 from matching.reconcile import reconcile  # noqa: E402
 from matching.services import change_market  # noqa: E402
 from matching.worker.connection import connect  # noqa: E402
@@ -45,7 +45,7 @@ def audit() -> dict[str, Any]:
     began = time.monotonic()
     breaks = [found.text() for found in reconcile()]
     commands = 0
-    for shard_id in list_shard_ids():
+    for shard_id in list_journal_shard_ids():
         with connect(shard_id=shard_id, owner="audit") as session:
             found = verify_shard(session, shard_id)
         commands += found.commands

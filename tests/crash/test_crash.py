@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,7 +107,7 @@ def crashing() -> Iterator[Exchange]:
         yield exchange
 
 
-def _accounts(exchange: Exchange) -> dict[str, str]:
+def make_accounts(exchange: Exchange) -> dict[str, str]:
     """Make people with funded accounts, who trade with each other; return each account's token."""
     tokens: dict[str, str] = {}
     by_owner: dict[int, str] = {}
@@ -130,11 +130,17 @@ def _accounts(exchange: Exchange) -> dict[str, str]:
 class Checker:
     """Proves, while no client has anything under way, that all is as it was told."""
 
-    def __init__(self, exchange: Exchange, auditor: Auditor, tokens: dict[str, str]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        auditor: Auditor,
+        tokens: dict[str, str],
+        shards: Sequence[int] = (0,),
+    ) -> None:
         self._exchange = exchange
         self._auditor = auditor
         self._accounts = list(tokens)
-        self._tables = Tables(exchange)
+        self._tables = Tables(exchange, shards)
         self._api = Api(exchange, tokens)
         self._orders_seen = 0
         self._trades_seen = 0
@@ -209,7 +215,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
     crashing: Exchange, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(SEED)
-    tokens = _accounts(crashing)
+    tokens = make_accounts(crashing)
     accounts = list(tokens)
     leaving = accounts[-1]  # has everything cancelled when a connection ends
     seeds = [draw.randrange(2**32) for _ in accounts]

@@ -49,7 +49,7 @@ EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
-    *("Checkpoint", "CheckpointPart", "OrderConditions", "OrderList", "PreventedMatch"),
+    *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
     *("Protection", "TrailMark"),
     *("Payout", "ProviderEvent", "Membership", "Invitation"),

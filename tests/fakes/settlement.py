@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from matching.rows.handovers import Waiting
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
 from matching.worker.lease import Position
@@ -130,6 +131,13 @@ class ScriptedSettlement:
     def read_figures(self, context: ShardContext, entries: list[Entry]) -> Figures | None:
         """Return the figures that there are."""
         return self._read()
+
+    def list_waiting(self) -> list[Waiting]:
+        """Nobody lets a market go."""
+        return []
+
+    def read_handed(self, context: ShardContext, entries: list[Entry]) -> None:
+        """Nobody lets a market go."""
 
     def look_up(self) -> Position:
         """Return the position."""

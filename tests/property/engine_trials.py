@@ -4,6 +4,7 @@
 money is settled only from what the engine's events say, as the worker does it.
 """
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -124,9 +125,11 @@ def paid_with(order: Order, rules: IntegerRules) -> int:
 class Trial:
     """One random run. ``random`` decides everything."""
 
+    new_engine: Callable[[], Any] = Engine
+
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.engine = Engine()
+        self.engine = self.new_engine()
         self.naive = NaiveExchange()
         self.money = Settlement()
         self.accounts = list(range(11, 11 + random.randint(2, 5)))
@@ -217,7 +220,7 @@ class Trial:
             for order in market.open_orders()
         ]
         self.random.shuffle(orders)
-        rebuilt = Engine()
+        rebuilt = self.new_engine()
         rebuilt.load(markets=[market.snapshot() for market in self.engine.markets()], orders=orders)
         assert rebuilt.state_hash() == self.engine.state_hash()
         assert fields_of(rebuilt) == fields_of(self.engine)

@@ -21,6 +21,7 @@ from tests.providers import ask_for_payout, dead_payout, unmatched_event
 from tests.rules.refused_decisions import REFUSED_DECISIONS
 from tests.rules.refused_fees import REFUSED_FEES
 from tests.rules.refused_keys import REFUSED_KEYS
+from tests.rules.refused_markets import REFUSED_MARKETS
 from tests.rules.refused_members import REFUSED_MEMBERS
 from tests.rules.refused_people import REFUSED_PEOPLE
 from tests.rules.refused_providers import REFUSED_PROVIDERS
@@ -115,6 +116,7 @@ REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
     **REFUSED_DECISIONS,
     **REFUSED_FEES,
     **REFUSED_KEYS,
+    **REFUSED_MARKETS,
     **REFUSED_MEMBERS,
     **REFUSED_PEOPLE,
     **REFUSED_PROVIDERS,

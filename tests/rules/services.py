@@ -11,12 +11,18 @@ from types import ModuleType
 import accounts
 import accounts.services
 import matching.fees.services
+import matching.moving
 import matching.orders.services
 import matching.services
 
 # Rooms of accounts in which services live; the others are edges, tables, and the trail itself.
 ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports")
-OF_MATCHING = (matching.services, matching.orders.services, matching.fees.services)
+OF_MATCHING = (
+    matching.services,
+    matching.moving,
+    matching.orders.services,
+    matching.fees.services,
+)
 
 
 def services() -> dict[str, Callable[..., object]]:

@@ -21,6 +21,7 @@ NO_TRANSACTION = {
     "cancel_orders",
     "change_market",
     "create_market",
+    "move_market",
     "resume_market",
     "set_market_phase",
     # The status commits first: no new order passes while the cancels are on their way.

@@ -10,10 +10,11 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from matching.engine import EngineError
-from matching.markets.selectors import list_shard_ids
+from matching.markets.selectors import list_journal_shard_ids
 from matching.worker.checkpoints import LATEST, NoCheckpoint, Unsound
 from matching.worker.connection import connect
-from matching.worker.replay import Verified, verify_shard
+from matching.worker.replay import verify_shard
+from matching.worker.verified import Verified
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.growth_settings import REPLICA
@@ -78,7 +79,7 @@ class Command(ExampleCommand):
         if using not in settings.DATABASES:
             raise CommandError("--replica: DATABASE_REPLICA_URL names none")
         start = options["from_checkpoint"]
-        shards = list_shard_ids() if options["shard"] is None else [options["shard"]]
+        shards = list_journal_shard_ids() if options["shard"] is None else [options["shard"]]
         if isinstance(start, int) and len(shards) > 1:
             raise CommandError("a checkpoint is of one shard: name it by --shard")
         failed = False

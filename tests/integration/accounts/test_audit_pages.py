@@ -238,7 +238,7 @@ def test_the_page_of_the_chain_names_a_record_that_is_gone(client):
 # --- what records say ----------------------------------------------------------------------------
 
 # Carried out by a worker; their records are looked at with one (test_records_of_operators.py).
-OF_MARKETS = {"market.change", "market.create", "market.phase"}
+OF_MARKETS = {"market.change", "market.create", "market.move", "market.phase"}
 OF_ASSETS = {"asset.open"}  # as its closing
 # What takes two accounts or persons, a device, a worker or the clock is looked at where it is done.
 ELSEWHERE = {

@@ -37,6 +37,7 @@ from accounts.services import (
     submit_threshold,
 )
 from matching.fees.services import set_fee_tier
+from matching.moving import move_market
 from matching.services import (
     cancel_orders,
     change_market,
@@ -157,6 +158,7 @@ OTHERS = {
     "create_market": lambda by, to: create_market(by=by, base="USD", quote="EUR", **MARKET),
     "change_market": lambda by, to: change_market(by=by, symbol="USD/EUR", band_ppm=1),
     "set_market_phase": lambda by, to: set_market_phase(by=by, symbol="USD/EUR", phase="halted"),
+    "move_market": lambda by, to: move_market(by=by, symbol="USD/EUR", to_shard=1),
     "freeze_account": lambda by, to: freeze_account(by=by, account_id=to.account),
     "cancel_orders": lambda by, to: cancel_orders(by=by, account_id=to.account),
     "add_note": lambda by, to: add_note(by=by, user_id=to.user.pk, text="called"),

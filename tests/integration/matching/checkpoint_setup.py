@@ -8,7 +8,8 @@ from accounts.models import Account
 from matching.models import Market
 from matching.worker.checkpoints import LATEST
 from matching.worker.connection import connect
-from matching.worker.replay import Verified, verify_shard
+from matching.worker.replay import verify_shard
+from matching.worker.verified import Verified
 from tests.integration.matching.conditions_setup import asking, buys, good_till, sells
 from tests.integration.matching.worker_setup import DrivenWorker
 

@@ -61,7 +61,7 @@ class ShardProcess:
                 str(shard_id),
                 *(str(account.pk) for account in accounts),
             ],
-            env={**os.environ, "DATABASE_URL": _test_database_url(), "LOG_LEVEL": "ERROR"},
+            env={**os.environ, "DATABASE_URL": database_url(), "LOG_LEVEL": "ERROR"},
             cwd=Path(__file__).resolve().parents[3],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,7 +94,7 @@ class ShardProcess:
             self._process.wait()
 
 
-def _test_database_url() -> str:
+def database_url() -> str:
     """Return the URL of the database of this test, not of the one that runs beside it."""
     url, _, parameters = settings.DATABASE_URL.partition("?")
     base = url.rpartition("/")[0]
@@ -168,7 +168,7 @@ def _two_settle(steps: dict[str, list[list[int]]]) -> list[str]:
     barrier = threading.Barrier(2)
 
     def settle(name: str) -> None:
-        with psycopg.connect(_test_database_url()) as session:
+        with psycopg.connect(database_url()) as session:
             try:
                 for ids in steps[name]:
                     with contextlib.suppress(threading.BrokenBarrierError):

@@ -11,6 +11,7 @@ from matching.commands.place import PlaceOrder
 from matching.commands.place_batch import PlaceOrders
 from matching.gateway import look_ups
 from matching.gateway.client import Gateway
+from matching.gateway.routing import Route
 from matching.gateway.together import submit_together
 from zavora.foundation.errors import EngineUnavailable, MarketNotFound
 from zavora.foundation.queue import Subscription
@@ -40,7 +41,11 @@ class Shards(Gateway):
 def tables(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """The shards as the tables have them."""
     shards = {7: 2}
-    monkeypatch.setattr(look_ups, "find_shard", shards.get)
+
+    def find(market_id: int) -> Route | None:
+        return Route(shards[market_id], False) if market_id in shards else None
+
+    monkeypatch.setattr(look_ups, "find_route", find)
     return shards
 
 
@@ -50,7 +55,7 @@ async def test_a_market_that_is_remembered_is_asked_of_nobody(
     def fail(_: int) -> int:
         raise AssertionError("the tables were asked")
 
-    monkeypatch.setattr(look_ups, "find_shard", fail)
+    monkeypatch.setattr(look_ups, "find_route", fail)
     gateway = Shards(remembered=2, right=2)
     assert await gateway.submit(CANCEL, request_id="r") is DONE
     assert gateway.asked == [2]
@@ -70,13 +75,13 @@ async def test_a_command_is_routed_again_where_memory_is_behind(tables: dict[int
     assert gateway.asked == [1, 2]
 
 
-async def test_a_shard_that_says_no_to_its_own_market_is_asked_once(
+async def test_a_shard_that_says_no_to_its_own_market_is_asked_twice(
     tables: dict[int, int],
 ) -> None:
     gateway = Shards(remembered=2, right=3)
     with pytest.raises(EngineUnavailable):
         await gateway.submit(CANCEL, request_id="r")
-    assert gateway.asked == [2]
+    assert gateway.asked == [2, 2]
 
 
 async def test_a_market_that_nobody_knows_is_not_found(tables: dict[int, int]) -> None:
@@ -95,7 +100,7 @@ async def test_orders_that_came_to_the_wrong_shard_together_are_sent_again_one_b
 
     assert await submit_together(gateway, [order, order], "r") == [DONE, DONE]
 
-    assert gateway.asked == [1, 1, 2, 1, 2]
+    assert gateway.asked == [1, 2, 2]
 
 
 async def test_what_concerns_a_whole_shard_names_it() -> None:

@@ -9,6 +9,7 @@ import pytest
 import matching.engine
 from matching.engine import Engine
 from matching.engine.commands import (
+    AdoptMarket,
     Amend,
     Cancel,
     CancelAll,
@@ -16,6 +17,7 @@ from matching.engine.commands import (
     ConfigureMarket,
     Continue,
     Expire,
+    ReleaseMarket,
     SetPhase,
 )
 from tests.property.engine_views import fields_of
@@ -62,10 +64,25 @@ COMMANDS: dict[str, Callable[[Desk], Command]] = {
         msgspec.structs.replace(RULES, band_ppm=7), "halted", 9
     ),
     "halt": lambda desk: SetPhase(MARKET_ID, "halted", 9),
+    "release": lambda desk: ReleaseMarket(MARKET_ID, 9),
+    "adopt": lambda desk: _adopt_other(),
     "amend across the book": lambda desk: _amend(2, price=103, lots=9),
     "amend in place": lambda desk: _amend(2, price=None, lots=1),
     "amend within the level": lambda desk: _amend(2, price=None, lots=7),
 }
+
+
+def _adopt_other():
+    """Return the command that adopts another market, with orders on both sides."""
+    market = Desk(RESTING).engine.market(MARKET_ID)
+    snapshot = msgspec.structs.replace(
+        market.snapshot(), rules=msgspec.structs.replace(RULES, market_id=5)
+    )
+    orders = [
+        msgspec.structs.replace(order, order_id=order.order_id + 100, market_id=5)
+        for order in market.open_orders()
+    ]
+    return AdoptMarket(snapshot, orders, "", 9)
 
 
 def _cancel(order_id):
@@ -94,6 +111,7 @@ WAITING_COMMANDS: dict[str, Callable[[Desk], Command]] = {
     "amend what trails": lambda desk: _amend_named(desk, "d", lots=3),
     "end in time": lambda desk: Expire(MARKET_ID, 20 * SECOND_US),
     "continue": lambda desk: Continue(MARKET_ID, 99),
+    "release": lambda desk: ReleaseMarket(MARKET_ID, 99),
 }
 
 
