@@ -27,10 +27,14 @@ from benchmarks.machine import load_text
 from benchmarks.remote import Remote
 from benchmarks.statistics import Latencies
 from benchmarks.stream_load import StreamLoad, StreamSpec
+from matching.markets.terms import MarketTerms
 from tests.actors import SYSTEM
 from tests.exchange import Exchange, wait_until
+from zavora.foundation.errors import EngineUnavailable
 
 ACCOUNTS_OF_A_SHARD: Final = 2
+TRIES_MAX: Final = 10
+THREADS_MAX: Final = 4
 FUNDS: Final = Decimal(10**9)
 MID_TICKS: Final = 10_000
 RATE_PER_S: Final = 20.0
@@ -96,7 +100,7 @@ def _open_markets(exchange: Exchange, shards: int, count: int) -> list[list[Flow
     create_asset(by=SYSTEM, code=venue.QUOTE, name="US dollar", scale=venue.SCALE)
     for shard in range(shards):
         venue.wait_for_worker(exchange, shard)
-    with ThreadPoolExecutor(shards) as threads:
+    with ThreadPoolExecutor(THREADS_MAX) as threads:
         return list(threads.map(_open_of_shard, range(shards), [count] * shards))
 
 
@@ -105,20 +109,27 @@ def _open_of_shard(shard: int, count: int) -> list[FlowMarket]:
     from accounts.services import create_asset  # noqa: PLC0415
     from matching.services import create_market  # noqa: PLC0415
 
+    def open_one(code: str) -> MarketTerms:
+        for _ in range(TRIES_MAX):
+            # A machine this busy does not always answer in time; then nothing was queued.
+            with contextlib.suppress(EngineUnavailable):
+                return create_market(
+                    by=SYSTEM,
+                    base=code,
+                    quote=venue.QUOTE,
+                    tick_size=Decimal("0.01"),
+                    lot_size=Decimal("0.0001"),
+                    shard_id=shard,
+                    self_trade_scope="account",
+                    max_open_orders=None,
+                )
+        raise AssertionError(f"{code} could not be opened in {TRIES_MAX} tries")
+
     opened = []
     for number in range(count):
         code = f"M{shard}X{number:03}"
         create_asset(by=SYSTEM, code=code, name=code, scale=venue.SCALE)
-        terms = create_market(
-            by=SYSTEM,
-            base=code,
-            quote=venue.QUOTE,
-            tick_size=Decimal("0.01"),
-            lot_size=Decimal("0.0001"),
-            shard_id=shard,
-            self_trade_scope="account",
-            max_open_orders=None,
-        )
+        terms = open_one(code)
         base_id, quote_id = terms.base.asset_id, terms.quote.asset_id
         opened.append(
             venue.flow_market(terms.market_id, terms.symbol, base_id, quote_id, MID_TICKS)
@@ -128,7 +139,7 @@ def _open_of_shard(shard: int, count: int) -> list[FlowMarket]:
 
 def _open_accounts(markets: list[list[FlowMarket]]) -> list[list[int]]:
     """Make accounts for each shard, with money for its markets; return their keys."""
-    with ThreadPoolExecutor(len(markets)) as threads:
+    with ThreadPoolExecutor(THREADS_MAX) as threads:
         return list(threads.map(_fund_shard, range(len(markets)), markets))
 
 

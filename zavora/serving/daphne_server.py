@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import daphne.server
 from autobahn.websocket import protocol
-from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.utils import import_by_path
@@ -30,7 +29,8 @@ from zavora.foundation.socket_counts import SOCKETS, Turns
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
-from zavora.serving.listener import BACKLOG, Address, shared_listener
+from zavora.serving.daphne_endpoints import endpoints_of
+from zavora.serving.listener import Address
 
 # Autobahn formats its settings anew for each connection, for a line of a debugging log: a third of
 # what opening a WebSocket costs.
@@ -392,22 +392,12 @@ daphne.server.WebSocketFactory = BoundedSocketFactory
 
 
 def serve(
-    application: str,
-    *,
-    address: Address,
-    stop_s: int,
-    ping_s: int,
-    pong_wait_s: int,
+    application: str, *, address: Address, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes. Daphne ends at once: ``stop_s`` is not needed."""
-    endpoints = build_endpoint_description_strings(host=address.host, port=address.port)
-    if address.is_shared:
-        listener = shared_listener(address)
-        listener.listen(BACKLOG)  # Twisted takes over what listens already
-        endpoints = build_endpoint_description_strings(file_descriptor=listener.detach())
     server = BoundedServer(
         application=import_by_path(application),
-        endpoints=endpoints,
+        endpoints=endpoints_of(address),
         ping_interval=ping_s,
         ping_timeout=pong_wait_s,
         websocket_connect_timeout=BOUNDS.header_wait_s or -1,

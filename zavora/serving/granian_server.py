@@ -16,12 +16,7 @@ HEADER_WAIT_S_MAX = 60
 
 
 def serve(
-    application: str,
-    *,
-    address: Address,
-    stop_s: int,
-    ping_s: int,
-    pong_wait_s: int,
+    application: str, *, address: Address, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes. Granian has no pings: the guard asks TCP for signs of life.
 

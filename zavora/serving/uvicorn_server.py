@@ -197,12 +197,7 @@ class BoundedServer(uvicorn.Server):
 
 
 def serve(
-    application: str,
-    *,
-    address: Address,
-    stop_s: int,
-    ping_s: int,
-    pong_wait_s: int,
+    application: str, *, address: Address, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes."""
     config = uvicorn.Config(
