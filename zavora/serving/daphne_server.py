@@ -39,8 +39,7 @@ protocol.pformat = repr
 SWEEP_S: Final = 1.0
 # Messages of a client that wait for the application before its socket is read no more.
 INBOX_MAX: Final = 32
-# As RFC 6455 has it, of ASCII as ours are.
-CLOSE_REASON_BYTES_MAX: Final = 123
+CLOSE_REASON_BYTES_MAX: Final = 123  # as RFC 6455 has it, of ASCII as ours are
 NEVER: Final = float("inf")
 NO_BOUND: Final = 1 << 40
 
