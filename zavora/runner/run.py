@@ -77,8 +77,10 @@ def is_up(host: str, port: int) -> bool:
     try:
         connection.request("GET", "/api/v1/health")
         answer = connection.getresponse()
-        return answer.status == 200 and set(json.load(answer)["web"].values()) == {"up"}
-    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        body = json.load(answer)
+        is_whole = "down" not in body.get("web", {}).values()
+        return answer.status == 200 and bool(body.get("status")) and is_whole
+    except (OSError, http.client.HTTPException, ValueError):
         return False
     finally:
         connection.close()
