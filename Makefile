@@ -38,9 +38,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
-    crash-test test-long mutants \
-    cluster cluster-down cluster-reset cluster-packages cluster-test access-tables attack-trial \
-    growing-sim many-markets-trial money-trial freqtrade-trial hummingbot-trial move-trial lock sbom clean
+    crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
+    cluster-test access-tables attack-trial money-trial freqtrade-trial hummingbot-trial \
+    move-trial alert-test growing-sim many-markets-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -93,6 +93,12 @@ attack-trial: $(STAMPS)/dev $(STAMPS)/static ## Attack each web server for a whi
 
 money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money at once, add up after each hundred
 	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s
+
+alert-test: ## Check the alerts of deploy/prometheus with promtool (Debian: prometheus)
+	@if command -v promtool >/dev/null; then \
+	    promtool check rules deploy/prometheus/rules/*.yml && promtool test rules deploy/prometheus/tests/*.yml; \
+	elif [ -n "$$CI" ]; then echo 'promtool is not here (Debian: prometheus)'; exit 1; \
+	else echo 'Skipped: promtool is not here (Debian: prometheus)'; fi
 
 cluster-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Bring clusters up, break them, bring them down: nothing is left
 	@exec $(BIN)/python -m pytest tests/cluster -s $(PYTEST_ARGS)

@@ -11,12 +11,15 @@ from django.utils import timezone
 
 from accounts.access.actor import Actor
 from accounts.approvals.selectors import list_overdue
+from accounts.money.overview import count_waiting_withdrawals
 from accounts.money.provider_events import list_left_events
 from accounts.money.sending import send_due
 from accounts.privacy.retention import BATCH_MAX, KINDS
 from accounts.providers.client import sender
 from accounts.providers.config import WEBHOOK, get_provider, kind_of_provider
 from accounts.services import apply_event, expire_approval, purge_kept
+from zavora.foundation import kept_figures
+from zavora.foundation.metrics import WITHDRAWALS_PENDING
 
 BY: Final = Actor.system("accounts.expire_approvals")
 
@@ -64,6 +67,13 @@ def purge() -> None:
     log.info("kept_purged", **purged)
     if failed:
         raise RuntimeError("not everything could be purged; see purge_failed")
+
+
+@shared_task(name="accounts.measure")
+def measure() -> None:
+    """Tell how many withdrawals wait, for whoever watches; may run twice."""
+    waiting = count_waiting_withdrawals(timezone.now())
+    kept_figures.tell(WITHDRAWALS_PENDING, sum(one.count for one in waiting))
 
 
 @shared_task(name="accounts.send_payouts")

@@ -7,6 +7,7 @@ from django.db import DatabaseError, InterfaceError
 
 from accounts.access.callers import Caller
 from api.process import web_process
+from api.transport.measured import acknowledging
 from matching import wire
 from matching.commands.base import WireCommand
 from matching.commands.place import PlaceOrder
@@ -24,12 +25,15 @@ async def submit(
     A database that fails the look-up after the wait leaves it unknown. ``shard_id`` is for what
     concerns a whole shard; a market's is known.
     """
-    try:
-        return await web_process().gateway.submit(command, shard_id=shard_id, request_id=request_id)
-    except (DatabaseError, InterfaceError):
-        raise OutcomeUnknown(
-            "The command may have been queued, and its outcome cannot be read right now."
-        ) from None
+    with acknowledging():
+        try:
+            return await web_process().gateway.submit(
+                command, shard_id=shard_id, request_id=request_id
+            )
+        except (DatabaseError, InterfaceError):
+            raise OutcomeUnknown(
+                "The command may have been queued, and its outcome cannot be read right now."
+            ) from None
 
 
 async def told_after(reading: Awaitable[Result]) -> Result:
@@ -47,7 +51,8 @@ async def told_after(reading: Awaitable[Result]) -> Result:
 
 async def submit_batch(orders: Sequence[PlaceOrder], request_id: str) -> list[Placed]:
     """Submit orders together and return what became of each, in their order; raises nothing."""
-    return await submit_together(web_process().gateway, orders, request_id)
+    with acknowledging():
+        return await submit_together(web_process().gateway, orders, request_id)
 
 
 async def as_caller(

@@ -12,6 +12,7 @@ from api.access.key_uses import KeyUses
 from api.access.lease_keeper import LeaseKeeper
 from api.access.replays import ReplayGuard
 from api.transport.life_signs import LifeSigns
+from api.transport.loop_watch import LoopWatch
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription
@@ -43,6 +44,7 @@ class WebProcess:
         self.replays = ReplayGuard()
         self.key_uses = KeyUses()
         self.life_signs = LifeSigns(lambda: self.feed.is_live)
+        self.loop_watch = LoopWatch()
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -64,6 +66,7 @@ class WebProcess:
         self.replays.start()
         self.key_uses.start()
         self.life_signs.start()
+        self.loop_watch.start()
         return self
 
     async def close(self) -> None:
@@ -73,6 +76,7 @@ class WebProcess:
             _, part = self._parts.popitem()
             await part.close()
         await self.life_signs.close()
+        await self.loop_watch.close()
         await self.key_uses.close()
         await self.replays.close()
         await self.limits.close()
@@ -92,6 +96,12 @@ class WebProcess:
 
 
 _process: WebProcess | None = None
+
+
+def running_process() -> WebProcess | None:
+    """Return this process's where it runs, from any thread; makes and starts none."""
+    process = _process
+    return process if process is not None and process.is_running else None
 
 
 def web_process() -> WebProcess:

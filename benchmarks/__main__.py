@@ -8,7 +8,6 @@ Examples:
 """
 
 import argparse
-import secrets
 import shutil
 import signal
 import sys
@@ -39,15 +38,6 @@ from zavora.runner.exchange import marketdata, web
 from zavora.runner.home import Home, home_from_environment, load_environment
 
 PARTS = ("a", "b", "c", "d", "f", "g", "h")
-# Counted, but never in the way of one client that stands for thousands.
-RAISED_LIMITS = {
-    "ZAVORA_RATE_LIMIT_IP_PER_MINUTE": "100000000",
-    "ZAVORA_RATE_LIMIT_KEY_PER_MINUTE": "100000000",
-    "ZAVORA_RATE_LIMIT_ACCOUNT_PER_MINUTE": "100000000",
-    "ZAVORA_COMPAT_WEIGHT_PER_MINUTE": "100000000",
-    "ZAVORA_COMPAT_ORDERS_PER_10S": "100000000",
-    "ZAVORA_COMPAT_ORDERS_PER_DAY": "100000000",
-}
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -121,14 +111,9 @@ def _measure(
     parts: tuple[str, ...], sizes: Sizes, folder: Path, *, is_comparison: bool
 ) -> dict[str, Any]:
     figures: dict[str, Any] = {"parts": "".join(parts), "measured_at": _now()}
-    environment = {
-        **RAISED_LIMITS,
-        "DEBUG": "0",
-        "ZAVORA_FAUCET": "0",
-        "SECRET_KEY": secrets.token_urlsafe(32),
-        "LOG_FORMAT": "json",
-    }
-    with Exchange(folder / "home", processes=("worker-0",), extra_env=environment) as exchange:
+    with Exchange(
+        folder / "home", processes=("worker-0",), extra_env=machine.production()
+    ) as exchange:
         figures["machine"] = machine.describe(exchange)
         _tell_circumstances(figures)
         if "a" in parts and not is_comparison:
@@ -141,7 +126,8 @@ def _measure(
         if "g" in parts and not is_comparison:
             _say("(g) the engine as its books grow")
             figures |= engine_curve.measure(sizes.engine_books)
-        place = _open(exchange)
+        _say("setting up markets and 200 accounts")
+        place = venue.open_all(exchange)
         if is_comparison:
             exchange.launch(marketdata(exchange.env))
             found = servers.measure(
@@ -227,20 +213,11 @@ def _measure_web(
         )
 
 
-def _open(exchange: Exchange) -> venue.Venue:
-    _say("setting up markets and 200 accounts")
-    venue.connect(exchange)
-    venue.wait_for_worker(exchange, 0)
-    markets = venue.open_markets(shard_id=0)
-    traders = venue.open_accounts()
-    venue.fund(traders, markets)
-    return venue.Venue(markets, traders)
-
-
 def _tell_circumstances(figures: dict[str, Any]) -> None:
     """Say on what, how durably and under which limits everything is measured."""
     found = figures["machine"]
-    figures["raised_limits"] = dict(RAISED_LIMITS)
+    figures["raised_limits"] = dict(machine.RAISED_LIMITS)
+    limits = ", ".join(f"{name}={value}" for name, value in machine.RAISED_LIMITS.items())
     print(
         f"Machine: {found['processor']}, {found['cores']} cores, {found['memory_gb']} GB,"
         f" {found['system']}, Python {found['python']}; load before: {found['load_before'][0]}\n"
@@ -248,7 +225,7 @@ def _tell_circumstances(figures: dict[str, Any]) -> None:
         + ", ".join(f"{name}={value}" for name, value in found["durability"].items())
         + f"; one fdatasync of 8 KB takes {found['file_system_sync_ms']} ms here\n"
         f"Queue: {found['queue']}. Everything, load generators too, shares the cores.\n"
-        "Raised for the run: " + ", ".join(f"{k}={v}" for k, v in RAISED_LIMITS.items()) + "\n"
+        f"Raised for the run: {limits}\n"
         "Flow: 65% new limit orders, 35% cancels of open ones, a quarter of the new orders meets"
         " the book,\n  200 accounts, 4 markets, fees 0.1% and 0.2%; every new order carries a"
         " client order id,\n  which is its idempotency key. HTTP and plain: the new orders only.",

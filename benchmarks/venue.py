@@ -102,6 +102,16 @@ def open_markets(*, shard_id: int, prefix: str = "") -> list[FlowMarket]:
     return markets
 
 
+def open_all(exchange: Exchange) -> Venue:
+    """Open markets and accounts on the exchange's first shard, whose worker runs."""
+    connect(exchange)
+    wait_for_worker(exchange, 0)
+    markets = open_markets(shard_id=0)
+    traders = open_accounts()
+    fund(traders, markets)
+    return Venue(markets, traders)
+
+
 def open_accounts() -> list[Trader]:
     """Make the users, their accounts and tokens."""
     from accounts.services import (  # noqa: PLC0415

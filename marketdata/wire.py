@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from zavora.foundation.queue import CELERY_KEY
+
 # A list of TickerState each second; the key of the same name holds the latest message.
 TICKERS_CHANNEL: Final = "tickers"
 TICKERS_KEY: Final = "tickers"
@@ -16,6 +18,8 @@ TICKERS_KEY: Final = "tickers"
 CANDLES_PATTERN: Final = "candles:*"
 # Lives only while a market data service makes progress; says which markets it has set aside.
 HEARTBEAT_KEY: Final = "marketdata"
+# By which keys the parts that belong to no shard show life.
+PARTS: Final = {"marketdata": HEARTBEAT_KEY, "celery": CELERY_KEY}
 HEARTBEAT_MS: Final = 3_000
 
 

@@ -16,6 +16,7 @@ from matching.orders.services import purge_events, purge_order_keys
 from matching.reconcile import reconcile
 from matching.wire import RECONCILED_KEY, Reconciled
 from matching.worker.checkpoints import make_due_checkpoint
+from zavora.foundation import kept_figures
 from zavora.foundation.times import now_us
 
 # Breaks that operators see on their first page; the log has all.
@@ -77,3 +78,4 @@ def reconcile_books() -> None:
     except RedisError as error:
         # The log has it; operators see that the last result is old.
         log.warning("reconciled_untold", error=str(error))
+    kept_figures.tell_reconciled(len(breaks))

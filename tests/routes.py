@@ -60,7 +60,7 @@ def _edge_patterns() -> list[tuple[str, str]]:
 
     return [
         *((method, app.PREFIX + path) for path, methods in app.PATHS.items() for method in methods),
-        *(("GET", path) for path in sorted(app.HEALTH_PATHS)),
+        *(("GET", path) for path in sorted(app.ANY_HOST_PATHS)),
     ]
 
 

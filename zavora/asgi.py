@@ -22,12 +22,15 @@ django.setup(set_prefix=False)
 
 from api import refusals  # noqa: E402  (needs the settings)
 from api.binance import app as binance  # noqa: E402
-from api.process import WebProcess, web_process  # noqa: E402
+from api.process import WebProcess, running_process, web_process  # noqa: E402
 from api.sockets import websocket_application  # noqa: E402
+from api.transport import measured  # noqa: E402
 from api.transport.django_threads import PooledASGIHandler  # noqa: E402
 from api.transport.http import adding, strict_transport  # noqa: E402
 from api.v1 import app as edge  # noqa: E402
-from zavora.foundation import heap, lasting  # noqa: E402
+from marketdata.wire import PARTS  # noqa: E402
+from matching.gateway.watch import QueueWatch  # noqa: E402
+from zavora.foundation import heap, lasting, metrics, metrics_listener  # noqa: E402
 from zavora.foundation.clients import with_client  # noqa: E402
 from zavora.foundation.errors import ZavoraError  # noqa: E402
 from zavora.foundation.hosts import is_host_allowed  # noqa: E402
@@ -43,6 +46,16 @@ check_demo_before_serving()
 # WhiteNoise hands over files, which Django reads a piece at a time and then complains of.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _django = PooledASGIHandler()
+
+
+def _shards() -> set[int]:
+    """Return the shards that this process knows of; read from the metrics' thread."""
+    process = running_process()
+    views = [] if process is None else process.feed.markets()
+    return {view.terms.shard_id for view in views} | set(settings.ZAVORA_SHARDS)
+
+
+metrics_listener.start(metrics.WEB, [QueueWatch(_shards, PARTS).refresh])
 _ = get_resolver().url_patterns  # all pages are found before the first is asked for
 _STRICT = strict_transport()
 _NAME: Final = SettingValue("ZAVORA_WEB_NAME")
@@ -57,7 +70,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     scope = with_client(scope)
     if kind == "http":
-        await _answer(scope, receive, send)
+        await measured.answer(_answer, scope, receive, send)
     elif kind == "websocket":
         await _serve_socket(scope, receive, send)
     else:
@@ -76,7 +89,8 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
         await binance.application(scope, receive, own)
     elif path.startswith("/api/") and path.endswith("/"):
         # A slash at the end means nothing in the API.
-        await _django({**scope, "path": path.rstrip("/")}, receive, send)
+        scope["path"] = path.rstrip("/")
+        await _django(scope, receive, send)
     else:
         await _django(scope, receive, send)
 

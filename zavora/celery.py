@@ -2,8 +2,13 @@
 
 import os
 import warnings
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_init
+
+from zavora.foundation import metrics, metrics_listener
+from zavora.foundation.kept_figures import KeptFigures
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
 
@@ -13,3 +18,14 @@ warnings.filterwarnings("ignore", message="You're running the worker with superu
 app = Celery("zavora")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _expose_worker(**_: Any) -> None:
+    """Let whoever watches ask the worker, of which every task runs in this process."""
+    metrics_listener.start(metrics.CELERY, [KeptFigures().refresh])
+
+
+@beat_init.connect
+def _expose_beat(**_: Any) -> None:
+    metrics_listener.start(metrics.BEAT)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
     "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
+    "figures": {"task": "accounts.measure", "schedule": 15.0, "options": {"expires": 15}},
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
     "purge what is kept": {"task": "accounts.purge", "schedule": 3_600.0},
     "expire approvals": {"task": "accounts.expire_approvals", "schedule": 60.0},

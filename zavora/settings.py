@@ -9,6 +9,7 @@ import environ
 from zavora.foundation.addresses import parse_networks
 from zavora.foundation.database_settings import databases
 from zavora.foundation.growth_settings import growth_settings
+from zavora.foundation.metrics_settings import metrics_settings
 from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.privacy_settings import privacy_settings
 from zavora.foundation.secrets import get_or_create_secret
@@ -179,8 +180,9 @@ MFA_TOTP_TOLERANCE = 1
 # Whose address is not proved cannot keep its owner out by a second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = not ZAVORA_EMAIL_VERIFICATION
 
-# How long sessions last, things are kept and withdrawals pause: ZAVORA_..._MINUTES, _DAYS, _HOURS.
-vars().update(privacy_settings(env, debug=DEBUG))
+# How long sessions last, things are kept and withdrawals pause (ZAVORA_..._MINUTES, _DAYS, _HOURS);
+# where this process tells what it measured (ZAVORA_METRICS_BIND).
+vars().update({**privacy_settings(env, debug=DEBUG), **metrics_settings(env, debug=DEBUG)})
 SESSION_ENGINE = "accounts.access.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -225,8 +227,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
     *("jpg", "jpeg", "png", "gif", "webp", "ico", "woff", "woff2", "zip", "gz", "br", "map"),
 )
-# What browsers and crawlers ask for at fixed addresses: favicon.ico and robots.txt.
-WHITENOISE_ROOT = BASE_DIR / "static" / "root"
+WHITENOISE_ROOT = BASE_DIR / "static" / "root"  # favicon.ico, robots.txt
 
 CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:6379/0"
 # A broker that went away without a word is noticed within brpop_timeout (1 s) and two checks.
@@ -240,7 +241,6 @@ CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
-
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
 REST_FRAMEWORK = {

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from zavora.foundation.buckets import BUCKETS_LUA, CALL_MAX, Ask, Grant, arguments, grants_of
 from zavora.foundation.ending import end_tasks
-from zavora.foundation.leases import ATTEMPTS_MAX, LEASES, Charge, Lease, Leases
+from zavora.foundation.leases import ATTEMPTS_MAX, LEASES, Charge, Lease, Leases, counted
 from zavora.foundation.queue import connect_async
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,9 @@ class LeaseKeeper:
 
         Waits only where this process lacks something; who comes later does not overtake.
         """
+        return counted(await self._take(charges))
+
+    async def _take(self, charges: Sequence[Charge]) -> Lease | None:
         if not any(lease.waiting for lease, _ in charges):
             lacking = self._leases.spend(charges)
             if not lacking:

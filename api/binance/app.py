@@ -24,6 +24,7 @@ from api.transport.compression import packed
 from api.transport.errors import JSON_TYPE, NO_STORE, Headers
 from api.transport.exact_json import encode
 from api.transport.http import SECURITY_HEADERS, Receive, Scope, Send
+from api.transport.measured import ROUTE, api_name
 from api.transport.refused import note_refused
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.logs import request_id_of
@@ -55,6 +56,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request."""
     client = scope.get("client")
     ip: str = client[0] if client else ""
+    api_name.set("binance")
+    if scope["path"].rstrip("/") in _TABLE:
+        scope[ROUTE] = scope["path"].rstrip("/")
     if scope["path"] == depth_answers.PATH and scope["method"] == "GET":
         answer = _answer_depth(scope, ip)
         if answer is not None:

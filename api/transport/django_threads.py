@@ -15,6 +15,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from api.transport.bodies import ClientGone, Receive, read_body
 from api.transport.errors import render
+from api.transport.measured import note_django_route
 from api.transport.parts import PARTS, send_head, send_parts
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.errors import Overloaded, ZavoraError
@@ -58,6 +59,12 @@ class PooledASGIHandler(ASGIHandler):
                 await send_parts(message["read"], send)
             else:
                 await send(message)
+
+    async def get_response_async(self, request: Any) -> Any:
+        """Answer by the views, and note which of them it was."""
+        response = await super().get_response_async(request)
+        note_django_route(request.scope, request.resolver_match)
+        return response
 
     async def send_response(self, response: Any, send: Any) -> None:
         """Send a response; of one that comes in parts its head."""

@@ -23,10 +23,11 @@ Current = Callable[[Topic], list[Message]]
 
 
 class Closing(NamedTuple):
-    """How a connection ends."""
+    """How a connection ends; ``why`` is what it is counted under, and told nobody."""
 
     code: int
     reason: str = ""
+    why: str = "refused"
 
     def frame(self) -> Message:
         """Return the ASGI message of it."""
@@ -152,6 +153,11 @@ class Outbox:
     def is_closing(self) -> bool:
         """Tell whether the connection is ending."""
         return self._closing is not None
+
+    @property
+    def ended_by(self) -> str:
+        """Return why the connection ends, as far as it was us who said so."""
+        return "gone" if self._closing is None else self._closing.why
 
     # --- room ---
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 import structlog
 
+from api.transport.measured import api_name, open_socket
 from api.transport.outbox import Closing, Outbox, Send
 from marketdata.feed.topics import Message
 from zavora.foundation.ending import end_tasks
@@ -77,6 +78,8 @@ class Connection:
     # How it ends where the client neither says nor follows anything, or has gone.
     SILENT: ClassVar[Closing]
     GONE: ClassVar[Closing]
+    # What it is counted under.
+    API: ClassVar[str] = "other"
     # How it ends after so many seconds, if at all.
     OLD: ClassVar[Closing | None] = None
     LIFE_S: ClassVar[float] = 0.0
@@ -115,6 +118,11 @@ class Connection:
 
     async def serve(self, first: Message = None) -> None:
         """Serve until either side ends it. ``first``: a message that was received already."""
+        api_name.set(self.API)
+        with open_socket(self.API, self.outbox):
+            await self._serve(first)
+
+    async def _serve(self, first: Message) -> None:
         writer = asyncio.create_task(self._write(), name="socket-writer")
         self._silence = Silence(lambda: self.outbox.close(self.SILENT), lambda: self.is_in_use)
         life: asyncio.TimerHandle | None = None

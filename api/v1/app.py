@@ -31,9 +31,16 @@ from api.orders import as_caller
 from api.process import web_process
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
-from api.transport.errors import NO_STORE, MethodNotAllowed, known_error, render
+from api.transport.errors import (
+    NO_STORE,
+    RETRY_AFTER_S,
+    MethodNotAllowed,
+    known_error,
+    render,
+)
 from api.transport.exact_json import encode
 from api.transport.http import Receive, Scope, Send, json_headers, send_answer
+from api.transport.measured import ROUTE, api_name
 from api.transport.refused import note_refused
 from api.v1 import order_handlers
 from api.v1.edge_request import EdgeRequest
@@ -41,6 +48,7 @@ from api.v1.requests import symbol_of
 from api.v1.rest import health, market_data
 from zavora.foundation.bodies import BUDGET, HeldBody
 from zavora.foundation.errors import RateLimited, Unauthorized
+from zavora.foundation.hosts import ANY_HOST_PATHS, LIVE_PATHS, READY_PATHS
 from zavora.foundation.logs import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -119,11 +127,12 @@ PATHS: Final[dict[str, Methods]] = {
     "markets/<market>": MARKET,
     **{f"markets/<market>/{name}": methods for name, methods in OF_MARKET.items()},
 }
+# How each is called where requests are counted.
+_TEMPLATES: Final = {id(methods): PREFIX + path for path, methods in PATHS.items()}
 _PLAIN_PATHS: Final = {path: methods for path, methods in PATHS.items() if "<" not in path}
 _CANDLES: Final = "candles"  # a view of Django's
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,16}[/-][A-Z0-9]{2,16}", re.ASCII)
 _SIGNED_HEADERS: Final = tuple(name.lower().encode() for name in HEADERS)
-HEALTH_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
 
 Match = tuple[Methods, tuple[str, ...]]
 
@@ -170,7 +179,7 @@ def _match_market(parts: list[str]) -> Match | None:
 
 def is_edge_path(path: str) -> bool:
     """Tell whether the edge answers a path."""
-    return match(path) is not None or path.rstrip("/") in HEALTH_PATHS
+    return match(path) is not None or path.rstrip("/") in ANY_HOST_PATHS
 
 
 # --- the application ------------------------------------------------------------------------------
@@ -180,6 +189,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one HTTP request to an edge path."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     path: str = scope["path"]
+    api_name.set("v1")
     request = EdgeRequest(scope, path, headers)
     request.request_id = request_id_of(request.header(b"x-request-id"))
     structlog.contextvars.bind_contextvars(request_id=request.request_id)
@@ -226,12 +236,14 @@ async def _answer(
 ) -> tuple[int, Body | None]:
     """Return status and body of a request's answer, adding headers to ``headers``."""
     plain_path = request.path.rstrip("/")
-    if plain_path in HEALTH_PATHS:
-        return await _answer_health(request, plain_path)
+    if plain_path in ANY_HOST_PATHS:
+        request.scope[ROUTE] = plain_path
+        return await _answer_health(request, plain_path, headers)
     matched = match(request.path)
     if matched is None:  # asgi.py sends only edge paths here
         raise AssertionError(f"no edge path: {request.path}")
     methods, arguments = matched
+    request.scope[ROUTE] = _TEMPLATES[id(methods)]
     method = "GET" if request.method == "HEAD" else request.method
     route = methods.get(method)
     if route is None:
@@ -270,12 +282,17 @@ async def _answer(
             headers += limits.headers(paid)
 
 
-async def _answer_health(request: EdgeRequest, path: str) -> tuple[int, Body]:
+async def _answer_health(
+    request: EdgeRequest, path: str, headers: list[tuple[bytes, bytes]]
+) -> tuple[int, Body]:
     if request.method not in SAFE_METHODS:
         raise MethodNotAllowed("GET, HEAD, OPTIONS")
-    if path == "/health/live":
+    if path in LIVE_PATHS:
         return 200, {"status": "alive"}
-    return await health.get_health()
+    status, body = await (health.get_readiness() if path in READY_PATHS else health.get_health())
+    if status != 200:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
+    return status, body
 
 
 def _allow(methods: Methods) -> str:

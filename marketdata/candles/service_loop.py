@@ -69,6 +69,10 @@ class MarketDataService:
         self._is_behind = False
         self._ticker_due = self._terms_due = 0.0
 
+    def shards(self) -> set[int]:
+        """Return the shards of the markets that are known, from any thread."""
+        return {terms.shard_id for terms in list(self._terms.values())}
+
     def run(self) -> None:
         """Serve until stopped: wait for the lock, then work; whatever fails is begun anew."""
         while not self._stop.is_set():

@@ -78,7 +78,7 @@ class Feed:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         # Every market known at the start was loaded once; later ones do not hold anybody up.
-        self._is_ready = False
+        self.is_started = False
         self._has_terms = asyncio.Event()
         self._terms_wanted = asyncio.Event()
         # The service's latest figures, also of markets whose terms are not loaded yet.
@@ -103,7 +103,7 @@ class Feed:
                 asyncio.create_task(self._tell_tickers(), name="feed-tickers"),
                 asyncio.create_task(self._compare_balances(), name="feed-balances"),
             ]
-        if self._is_ready:
+        if self.is_started:
             return
         try:
             async with asyncio.timeout(START_WAIT_S):
@@ -112,7 +112,7 @@ class Feed:
                     await follower.synced.wait()
         except TimeoutError:
             raise EngineUnavailable("market data is not available yet") from None
-        self._is_ready = True
+        self.is_started = True
 
     async def close(self) -> None:
         """Stop everything. A closed feed is not started again."""
@@ -249,7 +249,7 @@ class Feed:
         # Whatever happened while nobody listened is in the tables: subscribed first, read now.
         self._terms_wanted.set()
         for follower in self._followers.values():
-            follower.resync()
+            follower.resync("connection")
         if self._subscription.connects > 1:
             # Notices carry no sequence, as events do: some may be gone.
             self.accounts.lost("balances")
@@ -270,7 +270,7 @@ class Feed:
         try:
             event = wire.decode_event(body)
         except msgspec.MsgspecError:
-            follower.resync()
+            follower.resync("distrust")
             raise
         try:
             follower.take(event)
@@ -343,7 +343,7 @@ class Feed:
         self._by_symbol[terms.symbol] = follower
         if terms.market_id in self._tickers:
             follower.view.set_ticker(self._tickers[terms.market_id])
-        follower.resync()
+        follower.resync("connection")
         self.fanout.market(follower.view)
 
     async def _be_live(self) -> None:

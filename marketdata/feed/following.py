@@ -21,7 +21,9 @@ from matching.orders.by_sequence import (
     list_event_payloads,
 )
 from matching.wire import MarketEvent
+from zavora.foundation import metrics
 from zavora.foundation.ending import end_tasks
+from zavora.foundation.times import now_us
 
 # Events that may wait while the tables are read; beyond it the oldest are dropped, which the
 # next look at the sequences notices.
@@ -79,12 +81,19 @@ class Follower:
             self._pending.append(event)
         elif event.prev_sequence > self.view.event_sequence:
             self._pending.append(event)
-            self.resync()
+            self.resync("gap")
         elif event.sequence > self.view.event_sequence:
             self._apply(event)
+            if metrics.is_on() and event.sequence > event.prev_sequence:
+                metrics.FEED_DELAY.observe(max(0, now_us() - event.batch_us) / 1_000_000)
 
-    def resync(self) -> None:
-        """Compare with the tables and take in what is missing; at once, and only once at a time."""
+    def resync(self, reason: str) -> None:
+        """Compare with the tables and take in what is missing; at once, and only once at a time.
+
+        ``reason``: what it is counted under.
+        """
+        if metrics.is_on():
+            metrics.FEED_RESYNCS.labels(reason).inc()
         self.view.is_synced = False
         self._is_doubtful = True
         if self._repair is None:
@@ -93,7 +102,7 @@ class Follower:
     def distrust(self) -> None:
         """Read the market anew: an event could not be taken in, or not all of it."""
         self._is_trusted = False
-        self.resync()
+        self.resync("distrust")
 
     def mark_stale(self) -> None:
         """Note that events may be missed from now on (the queue's connection is gone)."""

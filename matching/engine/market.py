@@ -115,6 +115,10 @@ class Market:
         """Return how many open orders an account has."""
         return len(self._by_account.get(account_id, ()))
 
+    def count_open(self) -> int:
+        """Return how many orders are open; from another thread, too, as of about now."""
+        return sum(map(len, list(self._by_account.values())))
+
     def count_waiting_of(self, account_id: int) -> int:
         """Return how many orders of an account wait for a price."""
         mine = self._by_account.get(account_id, {})

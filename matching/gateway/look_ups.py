@@ -18,7 +18,7 @@ from matching.commands.base import WireCommand
 from matching.gateway.routing import Route, find_route
 from matching.markets.selectors import Moved, get_moved_lately
 from matching.rows.keys import KeyBinding, KeyName, find_key_results
-from zavora.foundation import lasting
+from zavora.foundation import lasting, metrics
 from zavora.foundation.errors import EngineUnavailable, MarketNotFound, OutcomeUnknown
 
 log = structlog.get_logger(__name__)
@@ -56,6 +56,8 @@ async def find_reply(command: WireCommand) -> wire.Reply:
     """
     parts = parts_of(command)
     replies = await _find_replies(parts)
+    if metrics.is_on():
+        metrics.COMMANDS_UNRESOLVED.inc(replies.count(None))
     if not kind_of(command).is_several:
         if replies[0] is None:
             raise OutcomeUnknown(_UNKNOWN)

@@ -16,6 +16,7 @@ import structlog
 from accounts.money.balances import BalanceKey
 from matching.commands import parts_of
 from matching.commands.phase import SetMarketPhase
+from matching.worker import meter
 from matching.worker.entries import Entry, in_turn, own_entry, watched_positions
 from matching.worker.lease import LeaseLost
 from matching.worker.memory import ShardMemory
@@ -89,15 +90,18 @@ class Batches:
                     self._memory.adopt(result)
                     return result
                 case InDoubt():
+                    meter.retried(self._shard_id, "in_doubt")
                     committed = self._look_up(result)
                     if committed is not None:
                         return committed
                 case Refused():
                     return result
                 case Passing():
+                    meter.retried(self._shard_id, "busy")
                     log.warning("database_busy", shard=self._shard_id, cause=result.cause)
                     self._wait_out()
                 case Moved():
+                    meter.retried(self._shard_id, "moved")
                     # A balance is learnt of once; then only what moves meanwhile is an attempt.
                     attempts += result.crowded <= watched
                     watched |= result.crowded
@@ -153,6 +157,8 @@ class Batches:
     def _note(self, entries: list[Entry], committed: Committed) -> None:
         """Tell of a committed batch, and count void commands in a row."""
         self._telling.tell(committed)
+        decision = committed.decision
+        meter.committed(self._shard_id, decision.outcomes, decision.trades())
         if self._logs_commands:
             self._log_commands(entries, committed)
         if entries[0].blame:
@@ -168,6 +174,7 @@ class Batches:
         entry = part[index]
         if entry.blame:
             raise cause  # not even its failure can be recorded
+        meter.voided(self._shard_id)
         log.error(
             "command_void",
             shard=self._shard_id,
@@ -187,6 +194,7 @@ class Batches:
         market_id = markets.pop() if len(markets) == 1 else None
         if market_id not in self._memory.context.terms:
             return
+        meter.halted(self._shard_id)
         log.critical("market_halted_by_failures", shard=self._shard_id, market_id=market_id)
         command = SetMarketPhase(
             market_id, "halted", actor="system:matching worker", cause="system"

@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from django.conf import settings
 
+from matching.worker import meter
 from matching.worker.entries import Entry
 from matching.worker.owned import OwnedShard, new_owner, try_take
 from matching.worker.session import RECONNECT_WAIT_MAX_S, RECONNECT_WAIT_MIN_S, Session
@@ -45,6 +46,8 @@ class MatchingWorker:
         self._settlement = settlement
         self._is_stopping = False
         self._shown_at = 0.0
+        # What is ours once we have the lease; the metrics' thread looks at it, too.
+        self.shard: OwnedShard | None = None
 
     def stop(self) -> None:
         """Ask the loop to end after what it is doing (safe in a signal handler)."""
@@ -57,11 +60,12 @@ class MatchingWorker:
         sys.setswitchinterval(SWITCH_S)
         shard: OwnedShard | None = None
         try:
-            shard = self._wait_for_lease(session, stream)
+            shard = self.shard = self._wait_for_lease(session, stream)
             if shard is not None:
                 self._work(shard, stream)
                 shard.pipeline.land()
         finally:
+            self.shard = None
             self._leave(session, shard, stream)
 
     # --- life -------------------------------------------------------------------------------------
@@ -161,6 +165,7 @@ class MatchingWorker:
     def _publish(self, stream: CommandStream, news: News) -> None:
         """Publish; what is lost here is found in the tables."""
         try:
-            stream.tell(news)
+            with meter.phase(self.shard_id, "tell"):
+                stream.tell(news)
         except QUEUE_ERRORS as error:
             log.warning("telling_failed", shard=self.shard_id, error=str(error))

@@ -8,6 +8,7 @@ import structlog
 from matching.commands.room import Crowded
 from matching.engine.undo import START, Mark
 from matching.markets.handing import HandedOver
+from matching.worker import meter
 from matching.worker.calendar import Calendar
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
@@ -40,6 +41,12 @@ class ShardMemory:
         self, entries: Sequence[Entry], figures: Figures, after: Decision | None = None
     ) -> Decided:
         """Decide a batch, on top of ``after`` where that is not committed yet."""
+        with meter.phase(self.context.shard_id, "decide"):
+            return self._decide(entries, figures, after)
+
+    def _decide(
+        self, entries: Sequence[Entry], figures: Figures, after: Decision | None
+    ) -> Decided:
         context = self.context
         # Not over a change by the calendar that was not taken yet, however late it is.
         time_us = max(min(self.clock_us(), self.calendar.before_us - 1), context.last_batch_us)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
-from matching.worker import lease
+from matching.worker import lease, meter
 from matching.worker.adopting import Adopting
 from matching.worker.batch import Batches
 from matching.worker.lease import LeaseLost
@@ -42,7 +42,11 @@ class OwnedShard:
         publish: Callable[[News], None],
         *,
         flight_min: int = FLIGHT_COMMANDS_MIN,
+        taken_in_s: float = 0.0,
     ) -> None:
+        """``taken_in_s``: how long it took from having the lease to being ready."""
+        meter.begin(session.shard_id)
+        self.taken_in_s = taken_in_s
         self.session = session
         self.memory = memory
         self.settlement = settlement
@@ -100,13 +104,14 @@ def try_take(
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    taken_in_s = time.perf_counter() - started
     log.info(
         "lease_taken",
         shard=shard_id,
         epoch=epoch,
         markets=len(context.terms),
         journal_sequence=position.journal_sequence,
-        seconds=round(time.perf_counter() - started, 3),
+        seconds=round(taken_in_s, 3),
     )
     return OwnedShard(
         session,
@@ -114,4 +119,5 @@ def try_take(
         settlement(session, epoch),
         publish,
         flight_min=flight_min,
+        taken_in_s=taken_in_s,
     )

@@ -91,12 +91,12 @@ def verify_shard(
 
 class _Replay:
     def __init__(self, cursor: "psycopg.Cursor[Any]", shard_id: int) -> None:
-        self.found = Verified(shard_id)
         self._cursor = cursor
         self.engine = Engine()
         self._terms: dict[int, MarketTerms] = {}
         self._assets: dict[int, AssetTerms] = read_assets(cursor)
         self._position = read_position(cursor, shard_id)
+        self.found = Verified(shard_id, self._position.journal_sequence)
         self._fee_account_id = read_fee_account(cursor, shard_id)
         self._stored_hash = self._hash_of_tables()
         self._closed: dict[int, TouchedOrder] = {}

@@ -20,7 +20,7 @@ from matching.commands import kind_of
 from matching.commands.room import Crowded
 from matching.rows.checkpoints import Damaged
 from matching.rows.handovers import Waiting, list_waiting
-from matching.worker import lease, transaction
+from matching.worker import lease, meter, transaction
 from matching.worker.connection import connect
 from matching.worker.decide import Decision, Figures, ShardContext
 from matching.worker.entries import Entry
@@ -66,6 +66,9 @@ class Settlement(Protocol):
     owner, and other exceptions where nothing can be done about them.
     """
 
+    # When the lease was extended last, of the monotonic clock.
+    renewed_at: float
+
     def settle(self, batch: Batch) -> Result:
         """Read what a batch is decided with, decide it, write it and commit."""
 
@@ -106,7 +109,7 @@ class PostgresSettlement:
         self._session = session
         self._epoch = epoch
         self._reader: WatchedConnection | None = None
-        self._renewed_at = time.monotonic()
+        self.renewed_at = time.monotonic()
 
     # --- a batch ----------------------------------------------------------------------------------
 
@@ -114,15 +117,19 @@ class PostgresSettlement:
         """Settle as ``Settlement`` says; the order of statements is the transaction module's."""
 
         def decided(connection: WatchedConnection) -> Decided:
-            context = batch.context
+            return batch.decide(self._read(connection, batch))
+
+        return self._settle(batch, decided, lambda: None)
+
+    def _read(self, connection: WatchedConnection, batch: Batch) -> Figures:
+        context = batch.context
+        with meter.phase(context.shard_id, "read"):
             asked = transaction.begin_and_read(connection, context, batch.position, batch.entries)
             _learn_assets(connection, context, batch.entries)
             figures = asked.take(context.scales)
             if batch.watched:
                 figures.totals = read_totals(connection, batch.watched, context.scales)
-            return batch.decide(figures)
-
-        return self._settle(batch, decided, lambda: None)
+        return figures
 
     def settle_decided(
         self, batch: Batch, decision: Decision, before_commit: Callable[[], None]
@@ -170,17 +177,18 @@ class PostgresSettlement:
         finally:
             if is_open:
                 self._roll_back(connection)
-        self._renewed_at = time.monotonic()
+        self.renewed_at = time.monotonic()
         return committing
 
     def write(self, connection: WatchedConnection, batch: Batch, decision: Decision) -> Settled:
         """Write a decided batch into the open transaction."""
-        with connection.cursor() as cursor:
+        with meter.phase(batch.context.shard_id, "write"), connection.cursor() as cursor:
             return transaction.write(cursor, batch.context, decision, batch.position)
 
     def commit(self, connection: WatchedConnection) -> None:
         """Commit, and wait until the commit outlives the server."""
-        connection.execute_lasting("COMMIT")
+        with meter.phase(self._session.shard_id, "commit"):
+            connection.execute_lasting("COMMIT")
 
     def _roll_back(self, connection: WatchedConnection) -> None:
         try:
@@ -193,7 +201,8 @@ class PostgresSettlement:
     def read_figures(self, context: ShardContext, entries: list[Entry]) -> Figures | None:
         """Read as ``Settlement`` says, by a second session."""
         try:
-            return transaction.read_figures(self._reading(), entries, context.scales)
+            with meter.phase(context.shard_id, "read"):
+                return transaction.read_figures(self._reading(), entries, context.scales)
         except psycopg.Error as error:
             self._note_unreadable("figures_unreadable", error)
             return None
@@ -261,7 +270,7 @@ class PostgresSettlement:
 
     def keep_lease(self) -> None:
         """Renew as ``Settlement`` says; a commit has renewed it as well."""
-        if time.monotonic() - self._renewed_at >= settings.ZAVORA_LEASE_MS / 3000:
+        if time.monotonic() - self.renewed_at >= settings.ZAVORA_LEASE_MS / 3000:
             self.renew_lease()
 
     def renew_lease(self) -> None:
@@ -270,7 +279,7 @@ class PostgresSettlement:
         try:
             connection = self._session.connected()
             lease.renew(connection, shard_id=self._session.shard_id, epoch=self._epoch)
-            self._renewed_at = now
+            self.renewed_at = now
         except psycopg.OperationalError as error:
             log.warning("database_unreachable", error=str(error).strip())
             self._session.reconnect()

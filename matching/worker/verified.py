@@ -11,6 +11,7 @@ class Verified(msgspec.Struct):
     """
 
     shard_id: int
+    sequence: int = 0  # of the last command that the tables count
     checkpoint: int = 0
     passed: int = 0
     unread: int = 0

@@ -80,6 +80,8 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/trades": SHARED_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
     "GET /api/v1/health": ANYBODY,
+    "GET /api/v1/health/live": ANYBODY,
+    "GET /api/v1/health/ready": ANYBODY,
     "GET /api/v1/keys": READ,
     "GET /api/v1/liabilities": ANYBODY,
     "GET /api/v1/markets": ANYBODY,

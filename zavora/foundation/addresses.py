@@ -49,6 +49,14 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether an address, or the name ``localhost``, lets in nobody but this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def counted_as(address: str) -> str:
     """Return under which name connections of an address are counted."""
     if ":" not in address:

@@ -12,7 +12,10 @@ from zavora.foundation.setting_values import SettingValue
 
 HOST: Final = b"host"
 # Probes name the machine that they found, whatever that is; what they read is no secret.
-ANY_HOST_PATHS: Final = frozenset({"/health", "/health/live", "/health/ready", "/api/v1/health"})
+HEALTH_PATHS: Final = frozenset({"/health", "/api/v1/health"})
+LIVE_PATHS: Final = frozenset({"/health/live", "/api/v1/health/live"})
+READY_PATHS: Final = frozenset({"/health/ready", "/api/v1/health/ready"})
+ANY_HOST_PATHS: Final = HEALTH_PATHS | LIVE_PATHS | READY_PATHS
 
 _ALLOWED: Final = SettingValue("ALLOWED_HOSTS")
 

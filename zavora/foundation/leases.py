@@ -25,6 +25,7 @@ from zavora.foundation.buckets import (
     arguments,
     grants_of,
 )
+from zavora.foundation.metrics import RATE_LIMITED, is_on
 from zavora.foundation.setting_values import SettingValue
 
 # How many leases are remembered; the oldest make room, and what they had comes back by itself.
@@ -272,6 +273,9 @@ class Leases:
 
         ``connect`` returns a client of the queue's server, for threads.
         """
+        return counted(self._take(charges, connect))
+
+    def _take(self, charges: Sequence[Charge], connect: Callable[[], Any]) -> Lease | None:
         lacking = self.spend(charges)
         for _ in range(ATTEMPTS_MAX):
             if not lacking:
@@ -377,4 +381,11 @@ def _ask(lease: Lease, *, back: int = 0, least: int = 0, need: int = 0, want: in
 
 
 # This process's.
+def counted(short: Lease | None) -> Lease | None:
+    """Return which lease has too little, if any, and count the refusal under its limit."""
+    if short is not None and is_on():
+        RATE_LIMITED.labels(short.limit.kind).inc()
+    return short
+
+
 LEASES: Final = Leases()

@@ -1,11 +1,13 @@
 """Which processes an exchange on one machine consists of, and how each is started."""
 
-import ipaddress
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from zavora.foundation.addresses import is_loopback
 from zavora.foundation.growth_settings import web_names
+from zavora.foundation.metrics_settings import NAME as METRICS_BIND
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE
 from zavora.runner.home import PROJECT_DIR, Home
 from zavora.runner.processes import ProcessSpec, Stage
@@ -32,19 +34,12 @@ class UnsafeBind(ValueError):
 
 def check_bind(host: str, *, is_debug: bool) -> None:
     """Raise UnsafeBind where a development exchange would listen to other machines."""
-    if is_debug and not _is_loopback(host):
+    if is_debug and not is_loopback(host):
         raise UnsafeBind(
             f"listening on {host} (ZAVORA_BIND) lets other machines in, and DEBUG is on: that would"
             " publish the demo's operator, the faucet and debug pages. Set DEBUG=0 and SECRET_KEY"
             " (see .env.example), or listen on 127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def child_environment(home: Home, *, port: int, servers: Mapping[str, str]) -> dict[str, str]:
@@ -163,6 +158,14 @@ def _workers(env: Mapping[str, str], *, shards: Sequence[int], per_shard: int) -
         matching_worker(env, shard=shard, name=f"worker-{shard}" + (f"-{n}" if n > 1 else ""))
         for n in range(1, per_shard + 1)
         for shard in shards
+    ]
+
+
+def with_metrics(specs: Sequence[ProcessSpec], host: str, port: int) -> list[ProcessSpec]:
+    """Return processes of which each listens for who watches, at ports from ``port`` on."""
+    return [
+        replace(spec, env={**spec.env, METRICS_BIND: f"{host}:{port + number}"})
+        for number, spec in enumerate(specs)
     ]
 
 

@@ -18,6 +18,8 @@ from zavora.foundation.growth_settings import (
     WORKERS_PER_SHARD_MAX,
     read_count,
 )
+from zavora.foundation.metrics_settings import NAME as METRICS_BIND
+from zavora.foundation.metrics_settings import parse_bind
 from zavora.runner.embedded.binaries import ServerMissing
 from zavora.runner.embedded.discovery import (
     announce_servers,
@@ -36,6 +38,7 @@ from zavora.runner.exchange import (
     child_environment,
     demo_traders,
     manage,
+    with_metrics,
 )
 from zavora.runner.home import Home, HomeError, home_from_environment, load_environment, owner_lock
 from zavora.runner.processes import PRIVATE_UMASK, Stage, end_with_parent_process
@@ -97,6 +100,7 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     has_demo = env.bool("ZAVORA_DEMO", default=env.bool("DEBUG", default=True))
     check_bind(host, is_debug=env.bool("DEBUG", default=True))
     replicas, workers = _how_many(env)
+    metrics = _metrics_bind(env)
     if not is_free(port):
         raise StartFailed(f"port {port} is in use; name another one: PORT={port + 1} make run")
     with step("PostgreSQL and Valkey"):
@@ -119,6 +123,8 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
             web_replicas=replicas,
             workers_per_shard=workers,
         )
+        if metrics is not None:
+            specs = with_metrics(specs, *metrics)
         # What trades is there first: it does not share the processors with the rest while it loads.
         for spec in specs:
             if spec.stage is not Stage.BACKGROUND:
@@ -133,6 +139,9 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
         supervisor.start(demo_traders(children_env))
     supervisor.is_ready = True
     _welcome(f"http://{local}:{port}", home, logins)
+    if metrics is not None:
+        names = ", ".join(f"{metrics[1] + number} {spec.name}" for number, spec in enumerate(specs))
+        say(f"  Metrics, at /metrics on {metrics[0]}: {names}")
     supervisor.run_forever()
 
 
@@ -146,6 +155,16 @@ def _how_many(env: environ.Env) -> tuple[int, int]:
     except (environ.ImproperlyConfigured, CannotShare) as error:
         raise StartFailed(str(error)) from None
     return replicas, workers
+
+
+def _metrics_bind(env: environ.Env) -> tuple[str, int] | None:
+    """Return where the first process is to tell what it measured, the others at the next ports."""
+    text = env.str(METRICS_BIND, default="")
+    try:
+        is_debug = env.bool("DEBUG", default=True)
+        return parse_bind(text, is_debug=is_debug) if text else None
+    except ValueError as error:
+        raise StartFailed(str(error)) from None
 
 
 def _prepare_data(

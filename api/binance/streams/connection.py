@@ -40,6 +40,7 @@ class StreamConnection(Connection):
 
     SILENT: ClassVar[Closing] = closing.SILENT
     GONE: ClassVar[Closing] = closing.GONE
+    API: ClassVar[str] = "binance_streams"
     OLD: ClassVar[Closing] = closing.OLD
     LIFE_S: ClassVar[float] = LIFE_S
 

@@ -38,6 +38,7 @@ class CallConnection(Connection):
 
     SILENT: ClassVar[Closing] = closing.SILENT
     GONE: ClassVar[Closing] = closing.GONE
+    API: ClassVar[str] = "binance"
     OLD: ClassVar[Closing] = closing.OLD
     LIFE_S: ClassVar[float] = LIFE_S
 

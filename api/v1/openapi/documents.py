@@ -315,6 +315,19 @@ class Health(Struct):
     health_check_latency_ms: float
 
 
+class Live(Struct):
+    """Whether this process answers. It says nothing of any other."""
+
+    status: Literal["alive"]
+
+
+class Ready(Struct):
+    """Whether this web process can do its part; nothing about workers and the database."""
+
+    status: Literal["ready", "waiting"]
+    waits_for: list[Literal["feed", "queue"]]
+
+
 SHAPES: Final[tuple[type[Struct], ...]] = (
     *money.SHAPES,
     Auction,
@@ -338,6 +351,8 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Error,
     BatchItem,
     Health,
+    Live,
+    Ready,
     *FEE_SHAPES,
     *ORDER_SHAPES,
     requests.PlaceOrderIn,

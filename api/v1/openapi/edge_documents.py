@@ -263,4 +263,20 @@ def _health_paths() -> dict[str, dict[str, Any]]:
     )
     degraded = {"description": "Degraded.", "content": {JSON: {"schema": reference("Health")}}}
     health["responses"]["503"] = degraded
-    return {"/api/v1/health": {"get": health}}
+    live = _operation(
+        "health_live", "This web process answers.", reference("Live"), tag="Health", is_public=True
+    )
+    ready = _operation(
+        "health_ready",
+        "This web process hears the queue and has its feed.",
+        reference("Ready"),
+        tag="Health",
+        is_public=True,
+    )
+    waiting = {"description": "Not yet.", "content": {JSON: {"schema": reference("Ready")}}}
+    ready["responses"]["503"] = waiting
+    return {
+        "/api/v1/health": {"get": health},
+        "/api/v1/health/live": {"get": live},
+        "/api/v1/health/ready": {"get": ready},
+    }

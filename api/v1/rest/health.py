@@ -1,4 +1,7 @@
-"""Is the exchange well: what a load balancer, a person and a page ask, answered cheaply."""
+"""Is the exchange well, and is this process: what balancers, people and pages ask, cheaply.
+
+Two questions: a balancer that asks the first one takes every replica out when one shard is dead.
+"""
 
 import asyncio
 import contextlib
@@ -42,6 +45,34 @@ async def get_health() -> tuple[int, Shape]:
     status, body = await _look()
     _last = (time.monotonic(), status, body)
     return status, body
+
+
+async def get_readiness() -> tuple[int, Shape]:
+    """Return whether this process can do its part: it hears the queue and has its feed.
+
+    Nothing about workers, the database or anybody else: whoever takes this process out of a
+    balancer for them takes out all others, too, and nobody is left to say what is wrong.
+    """
+    process = web_process()
+    await _start_feed()
+    waits_for = [
+        part
+        for part, is_there in (
+            ("feed", process.feed.is_started),
+            ("queue", process.subscription.is_connected),
+        )
+        if not is_there
+    ]
+    if waits_for:
+        return 503, {"status": "waiting", "waits_for": waits_for}
+    return 200, {"status": "ready", "waits_for": []}
+
+
+async def _start_feed() -> None:
+    """See to it that the feed starts; where it cannot yet it goes on trying."""
+    with contextlib.suppress(ZavoraError, TimeoutError):
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await web_process().feed.ensure_started()
 
 
 async def _look() -> tuple[int, Shape]:
@@ -106,9 +137,7 @@ async def _ask_queue() -> tuple[bool, Progress | None, list[str], dict[str, str]
     """
     began = time.perf_counter()
     # Where the feed is not there yet, there is no market to ask a worker about.
-    with contextlib.suppress(ZavoraError, TimeoutError):
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await web_process().feed.ensure_started()
+    await _start_feed()
     shards = {view.terms.shard_id for view in web_process().feed.markets()} or set(
         settings.ZAVORA_SHARDS
     )

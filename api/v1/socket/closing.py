@@ -4,11 +4,11 @@ from typing import Final
 
 from api.transport.outbox import Closing, Patience, Policy
 
-CREDENTIAL_ENDED: Final = Closing(4001)
-RESYNC: Final = Closing(4008)
+CREDENTIAL_ENDED: Final = Closing(4001, why="auth")
+RESYNC: Final = Closing(4008, why="slow")
 TOO_MANY: Final = Closing(4029)
-SILENT: Final = Closing(4030)
-GONE: Final = Closing(1006)
+SILENT: Final = Closing(4030, why="silent")
+GONE: Final = Closing(1006, why="gone")
 
 # Public messages are skipped by whoever reads too slowly, private ones are not; who reads no
 # answers is asked nothing more until it does.

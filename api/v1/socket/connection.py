@@ -31,6 +31,7 @@ class SocketConnection(Connection):
 
     SILENT: ClassVar[Closing] = closing.SILENT
     GONE: ClassVar[Closing] = closing.GONE
+    API: ClassVar[str] = "v1"
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         feed = web_process().feed

@@ -4,9 +4,13 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata.candles.service_loop import MarketDataService
+from marketdata.wire import PARTS
+from matching.gateway.watch import QueueWatch
+from zavora.foundation import metrics, metrics_listener
 from zavora.foundation.lasting import UnsafeServer
 
 
@@ -27,6 +31,9 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         try:
-            MarketDataService(stop).run()
+            service = MarketDataService(stop)
+            watch = QueueWatch(lambda: service.shards() | set(settings.ZAVORA_SHARDS), PARTS)
+            metrics_listener.start(metrics.MARKET_DATA, [watch.refresh])
+            service.run()
         except UnsafeServer as error:
             raise CommandError(str(error)) from error

@@ -7,8 +7,10 @@ from typing import Any
 import structlog
 from django.core.management.base import CommandError
 
+from matching.worker import shown
 from matching.worker.lease import LeaseLost
 from matching.worker.loop import MatchingWorker
+from zavora.foundation import metrics, metrics_listener
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.lasting import UnsafeServer
 
@@ -40,6 +42,9 @@ class Command(ExampleCommand):
         worker = MatchingWorker(options["shard"], batch_max=options["batch_max"])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        metrics_listener.start(
+            metrics.WORKER, [lambda: shown.refresh(worker.shard_id, lambda: worker.shard)]
+        )
         try:
             worker.run()
         except (LeaseLost, UnsafeServer) as error:

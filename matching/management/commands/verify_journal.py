@@ -15,10 +15,12 @@ from matching.worker.checkpoints import LATEST, NoCheckpoint, Unsound
 from matching.worker.connection import connect
 from matching.worker.replay import verify_shard
 from matching.worker.verified import Verified
+from zavora.foundation import kept_figures
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
 from zavora.foundation.growth_settings import REPLICA
 from zavora.foundation.heap import settle
+from zavora.foundation.metrics import JOURNAL_VERIFIED
 
 # What a journal does to who reads it that was damaged, or was written by something else.
 CANNOT_BE_REPLAYED: Final = (
@@ -97,6 +99,8 @@ class Command(ExampleCommand):
             for difference in found.differences:
                 self.stdout.write(f"  {difference}")
             failed = failed or bool(found.differences)
+            if not found.differences:
+                kept_figures.tell(JOURNAL_VERIFIED, found.sequence, str(shard_id))
         if failed:
             raise CommandError("journal and tables differ")
 

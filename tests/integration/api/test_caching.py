@@ -57,7 +57,7 @@ def asked():
     found += [("POST", path, False) for path in _django_paths()]
     for path, methods in EDGE_PATHS.items():
         found += [(method, path, route.is_public) for method, route in methods.items()]
-    found += [("GET", path, False) for path in sorted(edge.HEALTH_PATHS)]
+    found += [("GET", path, False) for path in sorted(edge.ANY_HOST_PATHS)]
     for (method, path), route in ROUTES.items():
         found.append((method, path, route.security is Security.NONE))
     found += [("GET", path, False) for path in ("/api/v1/nothing", "/api/v3/nothing", "/nothing")]

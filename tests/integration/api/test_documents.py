@@ -27,7 +27,11 @@ def test_health_is_as_documented(exchange):
     }
     assert body["web"] == {"web": "up"}
     assert body["markets"]["total"] >= 6
-    assert httpx.get(f"{exchange.base_url}/health/live").json() == {"status": "alive"}
+    for below in ("", "/api/v1"):
+        url = f"{exchange.base_url}{below}/health"
+        assert httpx.get(f"{url}/live").json() == {"status": "alive"}
+        assert httpx.get(f"{url}/ready").json() == {"status": "ready", "waits_for": []}
+    assert exchange.manage("healthcheck", "web", "--ready").strip() == "web is up: ready"
 
 
 def test_the_document_lists_every_route_and_validates(exchange):
@@ -52,6 +56,8 @@ def test_the_document_lists_every_route_and_validates(exchange):
         "/api/v1/accounts": {"get", "post"},
         "/api/v1/accounts/{account}/deposit": {"post"},
         "/api/v1/health": {"get"},
+        "/api/v1/health/live": {"get"},
+        "/api/v1/health/ready": {"get"},
     }.items():
         assert set(document["paths"][path]) == methods
     assert "Order" in document["components"]["schemas"]

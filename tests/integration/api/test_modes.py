@@ -63,7 +63,9 @@ def test_without_a_worker_nothing_is_queued_and_health_says_so(anybody, open_exc
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "engine_unavailable")
     assert refused.headers["retry-after"] == "1"
     body = health.json()
-    assert body["status"] == "degraded"
+    assert (body["status"], health.headers["retry-after"]) == ("degraded", "1")
+    ready = anybody.get("/health/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "waits_for": []})
     assert body["services"]["matching_engine"]["status"] == "down"
     assert body["services"]["account_service"]["status"] == "up"
     assert anybody.get("/markets/BTC-EUR/order-book").status_code == 200
@@ -95,8 +97,21 @@ def test_a_revoked_token_ends_within_a_second_even_without_notices(anybody, open
     )
     refused = anybody.post("/orders", json={})
     assert refused.status_code == 422
+    ready = wait_until(
+        lambda: (one := anybody.get("/health/ready")).status_code == 503 and one,
+        timeout_s=5,
+        what="a web process that is not ready",
+    )
+    assert ready.json() == {"status": "waiting", "waits_for": ["queue"]}
+    assert ready.headers["retry-after"] == "1"
+    assert anybody.get("/health/live").status_code == 200
+    assert (
+        "web shows no sign of life"
+        in open_exchange.try_manage("healthcheck", "web", "--ready").stderr
+    )
     open_exchange.restart("valkey")
     open_exchange.wait_until_healthy()
+    assert anybody.get("/health/ready").status_code == 200
 
 
 def test_without_a_database_reads_say_so_and_come_back(anybody, open_exchange):
@@ -120,6 +135,7 @@ def test_without_a_database_reads_say_so_and_come_back(anybody, open_exchange):
         timeout_s=2,  # an answer about health is shared for half a second
         what="a database that is known to be down",
     )
+    assert anybody.get("/health/ready").status_code == 200
 
     open_exchange.restart("postgres")
     open_exchange.wait_until_healthy()

@@ -39,6 +39,7 @@ MAKERS = {
     "api/access/watch.py": "a connection, or a stream of one",
     "api/transport/life_signs.py": "LifeSigns",
     "api/transport/django_threads.py": "threads for whole requests, of Django",
+    "api/transport/loop_watch.py": "LoopWatch",
     "api/transport/threads.py": "threads for whole requests, shared by all loops",
     "api/transport/websocket.py": "a connection",
     "api/v1/rest/health.py": "awaited by the request",

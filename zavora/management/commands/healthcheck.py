@@ -21,11 +21,13 @@ class Command(ExampleCommand):
     """Exit 0 where a process shows life, 1 where it does not."""
 
     help = (
-        "Ask whether a process is well: web (its /api/v1/health), worker (the live one of a shard;"
+        "Ask whether a process is well: web (the exchange's health as it sees it; with --ready"
+        " whether this web process has its feed and its queue), worker (the live one of a shard;"
         " with --standby, or a waiting one), marketdata, celery (worker and beat)."
     )
     examples = (
         "healthcheck web",
+        "healthcheck web --ready",
         "healthcheck worker --shard 0",
         "healthcheck worker --shard 0 --standby",
         "healthcheck marketdata",
@@ -35,13 +37,18 @@ class Command(ExampleCommand):
         """Declare the options."""
         parser.add_argument("process", choices=("web", "worker", "marketdata", "celery"))
         parser.add_argument("--shard", type=int, default=0, help="which worker")
+        parser.add_argument(
+            "--ready", action="store_true", help="this web process alone, not the exchange"
+        )
         parser.add_argument("--standby", action="store_true", help="a waiting worker will do, too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask, say what was found, and exit accordingly."""
         process = options["process"]
+        if options["ready"] and process != "web":
+            raise CommandError("--ready: only web has it")
         if process == "web":
-            found = _web_status()
+            found = _web_status("/health/ready" if options["ready"] else "/health")
         else:
             found = _sign_of_life(_keys(process, options["shard"], options["standby"]))
         if found is None:
@@ -63,9 +70,9 @@ def _sign_of_life(keys: list[str]) -> str | None:
     return next((value.decode() for value in values if value is not None), None)
 
 
-def _web_status() -> str | None:
+def _web_status(path: str) -> str | None:
     try:
-        answer = httpx.get(f"http://127.0.0.1:{settings.PORT}/api/v1/health", timeout=WEB_TIMEOUT_S)
+        answer = httpx.get(f"http://127.0.0.1:{settings.PORT}{path}", timeout=WEB_TIMEOUT_S)
     except httpx.HTTPError as error:
         raise CommandError(f"web does not answer: {error}") from error
     status = str(answer.json().get("status"))

@@ -250,3 +250,4 @@ def test_an_account_s_open_orders_are_counted_in_all_markets():
 
     assert desk.engine.count_of(ACCOUNTS["ann"]) == 3
     assert desk.engine.count_of(ACCOUNTS["taker"]) == 0
+    assert [market.count_open() for market in desk.engine.markets()] == [3, 1]

@@ -26,6 +26,7 @@ from matching.worker.telling import Telling
 from matching.worker.transaction import Settled
 from tests.fakes.settlement import Answer, ScriptedSettlement
 from tests.terms import btc_usd
+from zavora.foundation.metrics import BATCH_RETRIES
 
 ACCOUNT, MARKET = 5, 7
 TIME_US = (EPOCH_2025_MS + 1_000) * 1_000
@@ -152,6 +153,22 @@ def test_what_passes_is_waited_out_and_the_lease_kept() -> None:
     shard = Shard(*[Passing("busy")] * 3)
     shard.settle("10")
     assert (shard.codes, shard.tables.renewals) == ([""], 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "cause"),
+    [(Moved("funds"), "moved"), (Passing("busy"), "busy"), (InDoubt("lost"), "in_doubt")],
+)
+def test_what_does_not_commit_at_once_is_counted_by_its_cause(
+    first: Result, cause: str, settings: Any
+) -> None:
+    settings.ZAVORA_METRICS_BIND = ("127.0.0.1", 9)
+    retries = BATCH_RETRIES.labels("0", cause)
+    before = retries.collect()[0].samples[0].value
+    shard = Shard(first)
+    shard.settle("10")
+    assert shard.codes == [""]
+    assert retries.collect()[0].samples[0].value == before + 1
 
 
 def test_whoever_is_to_stop_does_not_wait_out() -> None:

@@ -1,0 +1,207 @@
+"""What measuring costs: ``python -m benchmarks.metrics_cost``, by turns with none of it.
+
+The durable rate of one worker, and the rate of 64 clients over HTTP, each with metrics on (counted,
+exposed and asked for every two seconds) and off, one right after the other, and the other way round
+the next time. Beside the rates the processor time of a command, which a busy machine disturbs less.
+Ends with 1 where the median of either rate's pairs loses more than 3 %.
+"""
+
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import urllib.request
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import psutil
+
+from benchmarks import machine, venue
+from benchmarks.http_load import HttpLoad
+from benchmarks.http_orders import CONNECTIONS, RATE_MAX, checked, http_spec
+from benchmarks.remote import Remote
+from benchmarks.stream_load import StreamLoad, StreamSpec
+from benchmarks.stream_to_commit import BOOK_ORDERS
+from tests.exchange import Exchange
+from zavora.runner.embedded.valkey import free_port
+from zavora.runner.exchange import HOST, marketdata, matching_worker, web
+from zavora.runner.home import Home, home_from_environment, load_environment
+from zavora.runner.processes import ProcessSpec
+
+SCRAPE_S: Final = 2.0
+LOSS_MAX: Final = 0.03
+WARM_UP_S: Final = 1.0
+# Commands that are played first, to know how many a turn needs.
+TRIAL_STEPS: Final = 20_000
+TRIAL_S: Final = 1.0
+# Enough to be waited for at a turn's end, if it goes so much better than the best before.
+SPARE: Final = 1.3
+SPARE_STEPS: Final = 5_000
+
+
+class Side:
+    """One process that is started anew for each turn, with metrics or without."""
+
+    def __init__(self, exchange: Exchange, spec: ProcessSpec, ready: Callable[[], None]) -> None:
+        self.name = spec.name
+        self._exchange = exchange
+        self._spec = spec
+        self._ready = ready
+        self._is_launched = spec.name in exchange.names()
+
+    @contextlib.contextmanager
+    def turn(self, *, is_on: bool) -> Iterator[None]:
+        """Let the process run with metrics, asked for as Prometheus does, or without."""
+        if self._is_launched:
+            self._exchange.kill(self.name, signal.SIGTERM)
+        port = free_port()
+        env = {**self._spec.env, **({"ZAVORA_METRICS_BIND": f"{HOST}:{port}"} if is_on else {})}
+        self._exchange.launch(replace(self._spec, env=env))
+        self._is_launched = True
+        self._ready()
+        stop = threading.Event()
+        scraping = threading.Thread(target=_scrape, args=(port, stop))
+        if is_on:
+            scraping.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            if is_on:
+                scraping.join()
+
+    def cpu_s(self) -> float:
+        """Return the processor time that the process has used."""
+        return sum(psutil.Process(self._exchange.pid(self.name)).cpu_times()[:2])
+
+
+def _scrape(port: int, stop: threading.Event) -> None:
+    while not stop.wait(SCRAPE_S):
+        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=5) as answer:
+            answer.read()
+
+
+Turn = Callable[[], tuple[float, int]]
+
+
+def by_turns(side: Side, run: Turn, *, pairs: int) -> dict[str, Any]:
+    """Return rates and processor times of both, and the median loss over the pairs.
+
+    ``run`` returns a rate, and how many commands were played for it in all.
+    """
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    cpu_us: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(pairs):
+        for is_on in (True, False) if number % 2 else (False, True):
+            with side.turn(is_on=is_on):
+                before = side.cpu_s()
+                rate, played = run()
+                rates[is_on].append(rate)
+                cpu_us[is_on].append((side.cpu_s() - before) / played * 1e6)
+        print(
+            f"  {side.name}: off {rates[False][-1]:,.0f}/s {cpu_us[False][-1]:.1f} us,"
+            f" on {rates[True][-1]:,.0f}/s {cpu_us[True][-1]:.1f} us",
+            flush=True,
+        )
+    return {
+        "loss": 1 - median(on / off for on, off in zip(rates[True], rates[False], strict=True)),
+        "cpu_more": median(on / off for on, off in zip(cpu_us[True], cpu_us[False], strict=True))
+        - 1,
+        "off_per_s": round(median(rates[False])),
+        "on_per_s": round(median(rates[True])),
+    }
+
+
+def durable(
+    exchange: Exchange, place: venue.Venue, *, seconds: float, pairs: int
+) -> dict[str, Any]:
+    """Measure the worker at as much as it can take."""
+    spec = StreamSpec(
+        exchange.redis_url,
+        exchange.database_url,
+        0,
+        place.markets,
+        place.account_ids(),
+        seed=12,
+        cancel_share=0.35,
+    )
+    side = Side(
+        exchange,
+        matching_worker(exchange.env, shard=0),
+        lambda: venue.wait_for_worker(exchange, 0),
+    )
+    with Remote(StreamLoad, spec) as load:
+        load.call("prepare_books", BOOK_ORDERS)
+        load.call("play")
+        load.call("prepare", TRIAL_STEPS)
+        best = float(load.call("saturate", TRIAL_S, 0.3)["commands_per_s"])
+
+        def run() -> tuple[float, int]:
+            nonlocal best
+            load.call("prepare", int(best * (seconds + WARM_UP_S) * SPARE) + SPARE_STEPS)
+            result = load.call("saturate", seconds, WARM_UP_S)
+            rate = float(result["commands_per_s"])
+            best = max(best, rate)
+            return rate, int(result["played"])
+
+        return by_turns(side, run, pairs=pairs)
+
+
+def over_http(
+    exchange: Exchange, place: venue.Venue, *, seconds: float, pairs: int
+) -> dict[str, Any]:
+    """Measure the web process with 64 clients; the worker measures nothing."""
+    spec = web(exchange.env, port=exchange.port, server="uvicorn")
+    side = Side(exchange, spec, exchange.wait_until_healthy)
+    with Remote(HttpLoad, http_spec(exchange, place, seed=14)) as load:
+
+        def run() -> tuple[float, int]:
+            load.call("prepare", int((seconds + WARM_UP_S) * RATE_MAX))
+            result = checked(load.call("run", CONNECTIONS, seconds, WARM_UP_S))
+            return float(result["orders_per_s"]), sum(result["statuses"].values())
+
+        return by_turns(side, run, pairs=pairs)
+
+
+def main() -> int:
+    """Measure both; return the exit code."""
+    parser = ArgumentParser(prog="python -m benchmarks.metrics_cost", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of a turn")
+    parser.add_argument("--pairs", type=int, default=6)
+    options = parser.parse_args()
+    load_environment()
+    home = Home(home_from_environment())
+    home.prepare()
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=home.path))
+    sizes = {"seconds": options.seconds, "pairs": options.pairs}
+    try:
+        with Exchange(
+            folder / "home", processes=("worker-0",), extra_env=machine.production()
+        ) as exchange:
+            print(f"Load before: {machine.describe(exchange)['load_before']}", flush=True)
+            place = venue.open_all(exchange)
+            found = {"durable": durable(exchange, place, **sizes)}
+            exchange.kill("worker-0", signal.SIGTERM)
+            exchange.launch(matching_worker(exchange.env, shard=0))
+            exchange.launch(marketdata(exchange.env))
+            found["HTTP"] = over_http(exchange, place, **sizes)
+            print("  " + exchange.manage("reconcile").strip())
+            print(f"Load after: {psutil.getloadavg()}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for name, one in found.items():
+        print(
+            f"{name}: {one['off_per_s']:,}/s without, {one['on_per_s']:,}/s with metrics;"
+            f" median loss {one['loss']:.1%}, processor time {one['cpu_more']:+.1%}"
+        )
+    return int(max(one["loss"] for one in found.values()) > LOSS_MAX)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

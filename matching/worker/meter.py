@@ -1,0 +1,60 @@
+"""What a worker measures of its batches: once a batch, not once a command."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, Literal
+
+from zavora.foundation import metrics
+from zavora.foundation.metrics import series
+
+Phase = Literal["read", "decide", "write", "commit", "tell"]
+Cause = Literal["moved", "busy", "in_doubt"]
+_NOTHING: Final[AbstractContextManager[Any]] = nullcontext()
+
+
+def phase(shard_id: int, name: Phase) -> AbstractContextManager[Any]:
+    """Return what measures a part of a batch's way; in whichever thread it is gone."""
+    if not metrics.is_on():
+        return _NOTHING
+    timer: AbstractContextManager[Any] = series(metrics.BATCH_PHASE, str(shard_id), name).time()
+    return timer
+
+
+def committed(
+    shard_id: int, outcomes: Mapping[tuple[str, str], int], trades: Mapping[str, int]
+) -> None:
+    """Count a committed batch: its commands by kind and outcome, its trades by market."""
+    if not metrics.is_on():
+        return
+    shard = str(shard_id)
+    series(metrics.BATCH_COMMANDS, shard).observe(sum(outcomes.values()))
+    for (kind, outcome), number in outcomes.items():
+        series(metrics.COMMANDS, shard, kind, outcome).inc(number)
+    for symbol, number in trades.items():
+        series(metrics.TRADES, symbol).inc(number)
+
+
+def retried(shard_id: int, cause: Cause) -> None:
+    """Count a batch that did not commit at once."""
+    if metrics.is_on():
+        metrics.BATCH_RETRIES.labels(str(shard_id), cause).inc()
+
+
+def voided(shard_id: int) -> None:
+    """Count a command that is journaled as void."""
+    if metrics.is_on():
+        metrics.COMMANDS_VOID.labels(str(shard_id)).inc()
+
+
+def halted(shard_id: int) -> None:
+    """Count a market that is halted as its commands fail."""
+    if metrics.is_on():
+        metrics.MARKETS_HALTED.labels(str(shard_id)).inc()
+
+
+def begin(shard_id: int) -> None:
+    """Let counts begin at zero: the first void command must be seen to be one more."""
+    if metrics.is_on():
+        shard = str(shard_id)
+        metrics.COMMANDS_VOID.labels(shard)
+        metrics.MARKETS_HALTED.labels(shard)
