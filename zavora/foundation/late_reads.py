@@ -33,6 +33,7 @@ from django.db import (
 )
 from django.utils import timezone
 
+from zavora.foundation import metrics
 from zavora.foundation.growth_settings import REPLICA
 from zavora.foundation.setting_values import SettingValue
 
@@ -109,6 +110,12 @@ class _Replica:
         except FutureTimeoutError:
             raise DatabaseError("the replica does not answer in time") from None
 
+    def count(self, answered: str) -> None:
+        """Count a read by who answered it."""
+        self.counts[answered] += 1
+        if metrics.is_on():
+            metrics.LATE_READS.labels(answered).inc()
+
     def note_away(self, error: Exception) -> None:
         """Leave it alone for a while."""
         self._fresh_until = 0.0
@@ -184,9 +191,9 @@ def read_past(
                 _replica.note_away(error)
             else:
                 if is_whole is None or is_whole(found):
-                    _replica.counts["replica"] += 1
+                    _replica.count("replica")
                     return found
-        _replica.counts[f"primary_{_replica.state}"] += 1
+        _replica.count(f"primary_{_replica.state}")
     return function(*arguments, using=DEFAULT_DB_ALIAS, **named)
 
 
