@@ -8,6 +8,7 @@ first asked for; lifespan merely does so before the first request.
 import asyncio
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -59,6 +60,7 @@ metrics_listener.start(metrics.WEB, [QueueWatch(_shards, PARTS).refresh])
 _ = get_resolver().url_patterns  # all pages are found before the first is asked for
 _STRICT = strict_transport()
 _NAME: Final = SettingValue("ZAVORA_WEB_NAME")
+LISTEN_WAIT_MAX_S: Final = 30.0
 lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
 
 
@@ -146,7 +148,13 @@ def _refusal() -> str:
 
 
 async def _start(process: WebProcess) -> None:
-    # Where it cannot yet, it goes on trying; requests that need it say so meanwhile.
-    with contextlib.suppress(ZavoraError):
-        await process.feed.ensure_started()
+    # Where it cannot yet, it goes on trying; requests that need it say so meanwhile. One of several
+    # on a port gives it longer: with a thousand markets it takes more than one try.
+    until = time.monotonic() + (LISTEN_WAIT_MAX_S if _NAME.value else 0)
+    while True:
+        with contextlib.suppress(ZavoraError):
+            await process.feed.ensure_started()
+            break
+        if time.monotonic() >= until:
+            break
     heap.settle()
