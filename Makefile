@@ -40,7 +40,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help install build run reset test test-fast coverage lint types format typecheck bench \
     crash-test test-long mutants cluster cluster-down cluster-reset cluster-packages \
     cluster-test access-tables attack-trial money-trial freqtrade-trial hummingbot-trial \
-    move-trial alert-test growing-sim many-markets-trial lock sbom clean
+    move-trial alert-test partition-trial growing-sim many-markets-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -121,6 +121,9 @@ growing-sim: $(STAMPS)/dev ## Simulate growing: money between cells, sizes at sc
 many-markets-trial: $(STAMPS)/dev $(STAMPS)/static ## Run 1,000 markets over 8 shards, kill one worker, watch the other shards
 	@exec $(BIN)/python -m benchmarks.many_markets $(TRIAL_ARGS)
 
+partition-trial: $(STAMPS)/dev $(STAMPS)/static ## Hold tables of 24 months against whole ones, with 10,000,000 trades
+	@exec $(BIN)/python -m benchmarks.partitions $(TRIAL_ARGS)
+
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -146,6 +149,7 @@ access-tables: $(STAMPS)/dev ## Write who may call what into docs/security.md
 
 lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) requirements-archive.in -o requirements-archive.txt
 	$(UV_COMPILE) --overrides requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(UV_COMPILE) deploy/local/requirements.in -o deploy/local/requirements.txt
 	$(UV_COMPILE) examples/freqtrade/requirements.in -o examples/freqtrade/requirements.txt

@@ -8,7 +8,7 @@ shards let go to each other in ``matching.handover_models``.
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.utils import timezone
 
 from matching.amendment_models import OrderAmendment as OrderAmendment
@@ -355,18 +355,20 @@ class Event(models.Model):
 
     is_append_only = True
 
+    # Time, as all ids are: what the table is split by.
+    id = models.BigIntegerField(
+        primary_key=True,
+        editable=False,
+        db_default=Func(function="matching_next_event_id", output_field=models.BigIntegerField()),
+    )
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
+    # Market and sequence are unique within each partition, by an index that only partitions have.
     prev_sequence = models.BigIntegerField()
     sequence = models.BigIntegerField()
     payload = models.BinaryField()
     batch_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["market", "sequence"], name="event_market_sequence")
-        ]
 
     def __str__(self) -> str:
         return f"event {self.market_id}/{self.sequence}"

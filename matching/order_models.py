@@ -261,7 +261,8 @@ class Trade(models.Model):
         db_index=False,
         db_constraint=False,
     )
-    # Gapless per market: the public trade id.
+    # Gapless per market: the public trade id. Unique within each partition of the table, by an
+    # index that only partitions have, and across them because `reconcile` finds no gap.
     sequence = models.BigIntegerField()
     # The first trade of this taker at this price (aggregated trades).
     run_sequence = models.BigIntegerField()
@@ -300,9 +301,6 @@ class Trade(models.Model):
         indexes = [
             models.Index(F("maker_account"), F("id").desc(), name="trade_maker_account"),
             models.Index(F("taker_account"), F("id").desc(), name="trade_taker_account"),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["market", "sequence"], name="trade_market_sequence")
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ SELECT * FROM (
             CASE WHEN o.side = 'buy' THEN maker_account_id ELSE taker_account_id END AS seller
         FROM {prevented} p JOIN {market} m ON m.id = p.market_id
         JOIN {order} o ON o.id = p.taker_order_id
-        WHERE p.mode = 'transfer'
+        WHERE p.mode = 'transfer' AND p.id >= {low}
     ) AS p
     LEFT JOIN {transaction} x
         ON x.id = p.id AND x.kind = 'prevented' AND x.reference = p.id::text
@@ -41,7 +41,7 @@ WHERE entries <> 4 OR (buyer_base, buyer_quote, seller_base, seller_quote)
 LEDGER_WITHOUT_EXCHANGE: Final = (
     "SELECT x.id, x.reference FROM {transaction} x"
     " LEFT JOIN {prevented} p ON p.id = x.id AND p.mode = 'transfer'"
-    " WHERE x.kind = 'prevented' AND p.id IS NULL"
+    " WHERE x.kind = 'prevented' AND x.id >= {low} AND p.id IS NULL"
 )
 
 

@@ -84,7 +84,7 @@ class Desk:
     market: Market
     assets: dict[str, Asset]
     customers: list[Account] = field(default_factory=list)
-    last_id: int = 10**15
+    last_id: int = 10**14  # a time of 2025, as ids are
 
     def next_id(self) -> int:
         self.last_id += 1

@@ -12,8 +12,11 @@ from typing import Final
 
 from django.apps import apps
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
+
+from zavora.foundation.partitions.selectors import list_partitions
 
 _MIGRATIONS_TABLE: Final = "django_migrations"
 # The one way in which rows of an append-only table go: functions of the owner with rules inside.
@@ -22,6 +25,10 @@ PURGE_FUNCTIONS: Final = (
     "matching_purge_checkpoints(integer, integer)",
     "accounts_erase_notes(bigint)",
 )
+# And the one way in which it makes tables: those that the calendar asks for.
+MAKING_FUNCTIONS: Final = ("zavora_make_partitions(integer)",)
+# Tables of what has left for archives: the owner writes them, `reconcile` reads them.
+ARCHIVE_TABLES: Final = ("zavora_archived", "zavora_archived_sum", "zavora_archived_trades")
 # Tables that triggers alone touch, with the owner's rights.
 TABLES_OF_TRIGGERS: Final = ("accounts_auditturn",)
 
@@ -69,8 +76,16 @@ def grant_run_role(*, owner: str, run: str) -> None:
             "schema": sql.Identifier(schema),
             "database": sql.Identifier(database),
         }
-        for statement in _statements():
+        for statement in [*_statements(), *_refused_partitions(cursor)]:
             cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))
+
+
+def _refused_partitions(cursor: CursorWrapper) -> list[str]:
+    """Return the statements after which partitions are written through their table alone."""
+    return [
+        f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{partition.name} FROM {{role}}"
+        for partition in list_partitions(cursor)
+    ]
 
 
 def _statements() -> list[str]:
@@ -88,10 +103,11 @@ def _statements() -> list[str]:
         f"REVOKE UPDATE, DELETE ON {listed(append_only_tables())} FROM {{role}}",
         f"REVOKE INSERT ON {listed(tables_written_by_triggers())} FROM {{role}}",
         f"REVOKE ALL ON {listed(TABLES_OF_TRIGGERS)} FROM {{role}}",
+        f"REVOKE INSERT, UPDATE, DELETE ON {listed(ARCHIVE_TABLES)} FROM {{role}}",
         f"REVOKE INSERT, UPDATE, DELETE ON {{schema}}.{_MIGRATIONS_TABLE} FROM {{role}}",
         *(
             statement
-            for function in PURGE_FUNCTIONS
+            for function in (*PURGE_FUNCTIONS, *MAKING_FUNCTIONS)
             for statement in (
                 f"REVOKE ALL ON FUNCTION {{schema}}.{function} FROM PUBLIC",
                 f"GRANT EXECUTE ON FUNCTION {{schema}}.{function} TO {{role}}",

@@ -7,6 +7,8 @@ BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
     "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
     "figures": {"task": "accounts.measure", "schedule": 15.0, "options": {"expires": 15}},
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
+    # Months are made three ahead: one that fails is found long before it is missed.
+    "partitions": {"task": "zavora.make_partitions", "schedule": 3_600.0},
     "purge what is kept": {"task": "accounts.purge", "schedule": 3_600.0},
     "expire approvals": {"task": "accounts.expire_approvals", "schedule": 60.0},
     "reconcile": {"task": "matching.reconcile", "schedule": 3_600.0},

@@ -1,4 +1,4 @@
-"""Tasks of the whole exchange: a sign of life, and reports, which stand above all that they read.
+"""Tasks of the whole exchange: a sign of life, room for rows to come, and reports.
 
 Beat schedules the sign of life and a worker gives it, so both are seen to work.
 """
@@ -6,7 +6,9 @@ Beat schedules the sign of life and a worker gives it, so both are seen to work.
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from celery import shared_task
+from django.db import connection
 from django.utils import timezone
 
 from accounts import services
@@ -14,8 +16,11 @@ from accounts.access.actor import Actor
 from accounts.redis_client import get_redis
 from accounts.reports.selectors import days_without_report
 from accounts.reports.services import PURGE_MAX, SETTLED_AFTER
+from zavora.foundation.partitions import making as making_of_partitions
 from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
 from zavora.reports import making
+
+log = structlog.get_logger(__name__)
 
 BY: Final = Actor.system("zavora.reports")
 
@@ -24,6 +29,14 @@ BY: Final = Actor.system("zavora.reports")
 def show_life() -> None:
     """Renew the key that the health check looks for."""
     get_redis().set(CELERY_KEY, "1", px=CELERY_LIFE_MS)
+
+
+@shared_task(name="zavora.make_partitions")
+def make_partitions() -> None:
+    """Make the months of tables that are to come; most times there are enough."""
+    made = making_of_partitions.make_partitions(connection)
+    if made:
+        log.info("partitions_made", names=made)
 
 
 @shared_task(name="zavora.make_reports")

@@ -179,7 +179,13 @@ class Deposit(models.Model):
     # NULL, not empty: rows without a key do not collide.
     idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
     transaction = models.OneToOneField(
-        LedgerTransaction, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        LedgerTransaction,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        # No key points into a table that is split: its months could not leave.
+        db_constraint=False,
     )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -220,7 +226,7 @@ class Transfer(models.Model):
     # NULL, not empty: rows without a key do not collide.
     idempotency_key = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
     transaction = models.OneToOneField(
-        LedgerTransaction, on_delete=models.PROTECT, related_name="+"
+        LedgerTransaction, on_delete=models.PROTECT, related_name="+", db_constraint=False
     )
     # Empty where the exchange itself did it, by a command.
     created_by = models.ForeignKey(

@@ -4,7 +4,7 @@ All run on the caller's cursor, in its snapshot, as aggregates that read each ta
 check returns at most ``BREAKS_MAX`` breaks, so that a report stays readable in a disaster.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from accounts.models import (
     Transfer,
     Withdrawal,
 )
+from zavora.foundation.partitions.selectors import archived_below, whole_tables
 
 BREAKS_MAX: Final = 100
 
@@ -72,8 +73,26 @@ def plain(value: object) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def names_in(cursor: CursorWrapper, names: Mapping[str, str]) -> dict[str, str]:
+    """Return what statements are made of: tables with all rows there are, and ``low``.
+
+    Ids below ``low`` are, or were, in some table that has left for an archive: what must agree
+    between tables was held together before, and cannot be again. ``carried``: the entries, and what
+    those in archives came to.
+    """
+    whole = whole_tables(cursor)
+    found = {name: whole.get(table.strip('"'), table) for name, table in names.items()}
+    found["low"] = str(archived_below(cursor))
+    found["carried"] = (
+        f"(SELECT account_id, asset_id, amount FROM {found['entry']} AS here UNION ALL"
+        " SELECT account_id, asset_id, amount FROM zavora_archived_sum)"
+    )
+    return found
+
+
 def _rows(cursor: CursorWrapper, statement: str, *params: Any) -> list[tuple[Any, ...]]:
-    cursor.execute(statement.format(**_NAMES) + f" LIMIT {BREAKS_MAX}", params)
+    statement = statement.format(**names_in(cursor, _NAMES))
+    cursor.execute(f"{statement} LIMIT {BREAKS_MAX}", params)
     return list(cursor.fetchall())
 
 
@@ -124,6 +143,7 @@ def _entries_not_zero(cursor: CursorWrapper) -> list[Break]:
         cursor,
         "SELECT e.transaction_id, coalesce(a.code, e.asset_id::text), sum(e.amount)"
         " FROM {entry} e LEFT JOIN {asset} a ON a.id = e.asset_id"
+        " WHERE e.transaction_id >= {low}"
         " GROUP BY e.transaction_id, e.asset_id, a.code HAVING sum(e.amount) <> 0",
     )
     return [
@@ -141,7 +161,7 @@ def _assets_not_zero(cursor: CursorWrapper) -> list[Break]:
     rows = _rows(
         cursor,
         "SELECT coalesce(a.code, e.asset_id::text), sum(e.amount)"
-        " FROM {entry} e LEFT JOIN {asset} a ON a.id = e.asset_id"
+        " FROM {carried} e LEFT JOIN {asset} a ON a.id = e.asset_id"
         " GROUP BY e.asset_id, a.code HAVING sum(e.amount) <> 0",
     )
     return [
@@ -154,12 +174,14 @@ def _transactions_and_entries_alone(cursor: CursorWrapper) -> list[Break]:
     without_entries = _rows(
         cursor,
         "SELECT t.id, t.kind, t.reference FROM {transaction} t"
-        " WHERE NOT EXISTS (SELECT FROM {entry} e WHERE e.transaction_id = t.id)",
+        " WHERE t.id >= {low}"
+        " AND NOT EXISTS (SELECT FROM {entry} e WHERE e.transaction_id = t.id)",
     )
     without_transaction = _rows(
         cursor,
         "SELECT e.id, e.transaction_id FROM {entry} e"
-        " WHERE NOT EXISTS (SELECT FROM {transaction} t WHERE t.id = e.transaction_id)",
+        " WHERE e.transaction_id >= {low}"
+        " AND NOT EXISTS (SELECT FROM {transaction} t WHERE t.id = e.transaction_id)",
     )
     return [
         Break(
@@ -184,7 +206,7 @@ def _balances_not_their_entries(cursor: CursorWrapper) -> list[Break]:
     rows = _rows(
         cursor,
         "WITH posted AS ("
-        "  SELECT e.account_id, e.asset_id, sum(e.amount) AS total FROM {entry} e"
+        "  SELECT e.account_id, e.asset_id, sum(e.amount) AS total FROM {carried} e"
         "  LEFT JOIN {account} c ON c.id = e.account_id"
         "  WHERE c.kind IS NULL OR c.kind = 'customer' GROUP BY e.account_id, e.asset_id"
         "), kept AS (SELECT account_id, asset_id, available + locked AS total FROM {balance})"
@@ -278,7 +300,8 @@ def _movements_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
             "   FROM {entry} WHERE kind = %s GROUP BY transaction_id, account_id, asset_id"
             " ) AS posted ON posted.transaction_id = m.transaction_id"
             "   AND posted.account_id = m.account_id AND posted.asset_id = m.asset_id"
-            f" WHERE CASE WHEN m.state = %s THEN {sign}m.amount ELSE 0 END"
+            " WHERE coalesce(m.transaction_id, {low}) >= {low}"
+            f" AND CASE WHEN m.state = %s THEN {sign}m.amount ELSE 0 END"
             "   <> coalesce(posted.total, 0)",
             final_state,
             kind,
@@ -308,7 +331,8 @@ def _transfers_not_in_ledger(cursor: CursorWrapper) -> list[Break]:
         "  AND taken.account_id = t.from_account_id AND taken.asset_id = t.asset_id"
         " LEFT JOIN posted given ON given.transaction_id = t.transaction_id"
         "  AND given.account_id = t.to_account_id AND given.asset_id = t.asset_id"
-        " WHERE coalesce(taken.total, 0) <> -t.amount OR coalesce(given.total, 0) <> t.amount",
+        " WHERE t.transaction_id >= {low} AND"
+        "  (coalesce(taken.total, 0) <> -t.amount OR coalesce(given.total, 0) <> t.amount)",
     )
     return [
         Break(
@@ -327,7 +351,8 @@ def _ledger_without_transfer(cursor: CursorWrapper) -> list[Break]:
         cursor,
         "SELECT x.id, x.reference, count(e.id), count(t.id) FROM {transaction} x"
         " LEFT JOIN {transfer} t ON t.transaction_id = x.id"
-        " LEFT JOIN {entry} e ON e.transaction_id = x.id WHERE x.kind = 'transfer'"
+        " LEFT JOIN {entry} e ON e.transaction_id = x.id"
+        " WHERE x.kind = 'transfer' AND x.id >= {low}"
         " GROUP BY x.id, x.reference HAVING count(t.id) = 0 OR count(e.id) <> 2",
     )
     return [

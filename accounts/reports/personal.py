@@ -11,6 +11,7 @@ import msgspec
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from accounts.models import (
@@ -30,6 +31,7 @@ from accounts.models import (
     WithdrawalAddress,
     WithdrawalLimit,
 )
+from zavora.foundation.partitions.selectors import kept_since
 
 ROWS_MAX: Final = 1_000
 Row = dict[str, Any]
@@ -135,9 +137,18 @@ def list_sections(user_id: int, accounts: Sequence[OwnAccount]) -> list[Section]
     return [
         *(_of_user(name, user_id) for name in _OF_USER),
         *(_of_accounts(name, accounts) for name in _OF_ACCOUNT),
+        *_left(),
         Section("approvals", lambda: _walk(Approval.objects.filter(about=user_id), _APPROVALS, {})),
         Section("records", lambda: _walk(_records(user_id, accounts), _RECORDS, {})),
     ]
+
+
+def _left() -> list[Section]:
+    """Return what says that there is more, in archives, where there is."""
+    with connection.cursor() as cursor:
+        since = kept_since(cursor)
+    rows = [] if since is None else [{"ledger_entries_orders_and_trades_since": since}]
+    return [Section("archived", lambda: iter([rows]))] if rows else []
 
 
 def _of_user(name: str, user_id: int) -> Section:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Count, Sum
 
 from accounts.models import (
@@ -21,6 +22,7 @@ from accounts.models import (
     Withdrawal,
 )
 from zavora.foundation.errors import Conflict, NotFound
+from zavora.foundation.partitions.selectors import kept_since, whole_tables
 
 PAGE_MAX: Final = 1_000
 ENTRIES_MAX: Final = 10_000
@@ -154,8 +156,32 @@ def get_part(report_id: int, number: int) -> bytes | None:
 
 # --- what statements are made of -----------------------------------------------------------------
 
+_ENTRY: Final = LedgerEntry._meta.db_table
+
+
+def _names(cursor: CursorWrapper) -> dict[str, str]:
+    """Return what statements are made of: ``entries`` are all there were, as far as sums go.
+
+    What has left for an archive is one entry of before all time for each account and asset.
+    """
+    names = {
+        "entries": _ENTRY,
+        "account": Account._meta.db_table,
+        "asset": Asset._meta.db_table,
+        "balance": Balance._meta.db_table,
+    }
+    if kept_since(cursor) is not None:
+        names["entries"] = (
+            "(SELECT id, account_id, asset_id, kind, amount, created_at FROM"
+            f" {whole_tables(cursor).get(_ENTRY, _ENTRY)} AS here UNION ALL"
+            " SELECT NULL, account_id, asset_id, 'archived', amount, '-infinity'"
+            " FROM zavora_archived_sum)"
+        )
+    return names
+
+
 # One statement is one snapshot: entries and balances are of the same moment.
-_TOTALS: Final = f"""
+_TOTALS: Final = """
 SELECT e.asset_id, a.code, a.scale,
     coalesce(sum(e.amount) FILTER (WHERE e.created_at < %(begin)s), 0),
     coalesce(sum(e.amount) FILTER (WHERE e.created_at < %(end)s), 0),
@@ -164,9 +190,9 @@ SELECT e.asset_id, a.code, a.scale,
     sum(e.amount), coalesce(min(b.available + b.locked), 0),
     coalesce(-sum(e.amount) FILTER (WHERE e.kind = 'fee' AND e.created_at >= %(begin)s
         AND e.created_at < %(end)s), 0)
-FROM {LedgerEntry._meta.db_table} e
-JOIN {Asset._meta.db_table} a ON a.id = e.asset_id
-LEFT JOIN {Balance._meta.db_table} b ON b.account_id = e.account_id AND b.asset_id = e.asset_id
+FROM {entries} e
+JOIN {asset} a ON a.id = e.asset_id
+LEFT JOIN {balance} b ON b.account_id = e.account_id AND b.asset_id = e.asset_id
 WHERE e.account_id = %(account)s
 GROUP BY e.asset_id, a.code, a.scale ORDER BY a.code
 """
@@ -175,10 +201,12 @@ GROUP BY e.asset_id, a.code, a.scale ORDER BY a.code
 def list_totals(account_id: int, begin: datetime, end: datetime) -> list[AssetTotals]:
     """Return the totals of an account (its primary key) about a period, by asset code.
 
-    Reads all entries that the account ever had, once.
+    Reads all entries that the account has, once; of those in archives it takes their sums.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_TOTALS, {"account": account_id, "begin": begin, "end": end})
+        cursor.execute(
+            _TOTALS.format(**_names(cursor)), {"account": account_id, "begin": begin, "end": end}
+        )
         return [AssetTotals(*row) for row in cursor.fetchall()]
 
 
@@ -208,14 +236,14 @@ def list_entries(
 # --- the whole exchange --------------------------------------------------------------------------
 
 
-_SIDES: Final = f"""
+_SIDES: Final = """
 SELECT a.code, a.scale,
     coalesce(sum(e.amount) FILTER (WHERE c.kind = 'customer'), 0),
     coalesce(sum(e.amount) FILTER (WHERE c.kind = 'fees'), 0),
     coalesce(-sum(e.amount) FILTER (WHERE c.kind = 'outside'), 0)
-FROM {LedgerEntry._meta.db_table} e
-JOIN {Account._meta.db_table} c ON c.id = e.account_id
-JOIN {Asset._meta.db_table} a ON a.id = e.asset_id
+FROM {entries} e
+JOIN {account} c ON c.id = e.account_id
+JOIN {asset} a ON a.id = e.asset_id
 WHERE e.created_at < %s GROUP BY a.code, a.scale ORDER BY a.code
 """
 
@@ -226,7 +254,7 @@ def list_sides(end: datetime) -> list[AssetSides]:
     All of it is of the ledger: what is held is what came from outside and did not leave again.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_SIDES, [end])
+        cursor.execute(_SIDES.format(**_names(cursor)), [end])
         return [AssetSides(*row) for row in cursor.fetchall()]
 
 

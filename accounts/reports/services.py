@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
@@ -30,6 +30,7 @@ from zavora.foundation.errors import (
     RateLimited,
     ValidationFailed,
 )
+from zavora.foundation.partitions.selectors import kept_since
 from zavora.foundation.setting_values import SettingValue
 
 # An entry is in the tables this long after its time at the latest: a batch that takes longer has
@@ -92,6 +93,7 @@ def request_report(
     _check_period(period_from, period_to, now)
     account = get_account(account_id)
     require_reach(by, account, SCOPE_READ, what="ask for reports of others")
+    _check_kept(account, kind, period_from)
     if account.owner_id is not None:
         # Of two requests at once one waits here, and then finds the other's row.
         lock_user(account.owner_id)
@@ -262,6 +264,23 @@ def _check_period(begin: datetime, end: datetime, now: datetime) -> None:
         wrong["from"] = f"expected a period of at most {PERIOD_MAX.days} days"
     if wrong:
         raise ValidationFailed("the period is not as expected", **wrong)
+
+
+def _check_kept(account: Account, kind: str, begin: datetime) -> None:
+    """Refuse what would show less than there was, as months have left for archives."""
+    with connection.cursor() as cursor:
+        since = kept_since(cursor)
+    if since is None:
+        return
+    if begin < since:
+        raise ValidationFailed(
+            "what was before is in an archive", **{"from": f"expected {since.isoformat()} or later"}
+        )
+    if kind == Report.Kind.TRADES and account.created_at < since:
+        raise ValidationFailed(
+            "gains need all trades, and those of before are in an archive",
+            kind=f"expected statement: the account is older than {since.isoformat()}",
+        )
 
 
 def _check_counts(account: Account, now: datetime) -> None:

@@ -88,8 +88,7 @@ class Market:
 
     def waiting(self) -> Iterator[Order]:
         """Yield the orders that wait for a price, in no order that says anything."""
-        for mine in self._by_account.values():
-            yield from (order for order in mine.values() if order.trigger_state in WAITING)
+        return (order for order in self.indexed() if order.trigger_state in WAITING)
 
     def indexed(self) -> Iterator[Order]:
         """Yield the open orders, wherever they rest or wait, in no order that says anything."""

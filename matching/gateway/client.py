@@ -13,7 +13,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
@@ -29,9 +29,8 @@ from matching.gateway import look_ups
 from matching.gateway.asking import Asking
 from matching.gateway.reply_codes import error_of
 from matching.gateway.routing import ShardOf, market_of, unknown
-from matching.gateway.script import CANCELS, SUBMIT_LUA
+from matching.gateway.script import CANCELS, LOST, SUBMIT_LUA, UNREACHABLE, count
 from matching.markets.selectors import Moved
-from zavora.foundation import metrics
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import (
     EngineUnavailable,
@@ -51,16 +50,6 @@ SUBMIT_CALL_MAX: Final = 200
 IDLE_CHECK_S: Final = 0.05
 # How long a command waits for the channel of its reply, before it is queued.
 START_WAIT_S: Final = 2.0
-# What the script says of a command, and what is known where it says nothing, as it is counted.
-LOST: Final = -2
-UNREACHABLE: Final = -3
-RESULTS: Final = {
-    1: "queued",
-    0: "overloaded",
-    -1: "no_worker",
-    LOST: "lost",
-    UNREACHABLE: "unreachable",
-}
 # How long an answer is held back at most until the process shows what it says.
 HOLD_MAX_S: Final = 0.25
 # How often in a row a shard may say that it does not match what the tables say it does: right after
@@ -259,7 +248,7 @@ class Gateway:
         except (RedisError, OSError) as error:
             log.warning("queue_unreachable", error=str(error))
             _refuse(batch, EngineUnavailable("the queue is not reachable; nothing was queued"))
-            _count(shard_id, [UNREACHABLE] * len(batch))
+            count(shard_id, [UNREACHABLE] * len(batch))
             return
         arguments: list[Any] = [
             2,
@@ -282,9 +271,9 @@ class Gateway:
             # It may have been appended: each keeps waiting for its reply, then looks itself up.
             log.warning("queue_call_lost", error=str(error), commands=len(batch))
             await self._disconnect()
-            _count(shard_id, [LOST] * len(batch))
+            count(shard_id, [LOST] * len(batch))
             return
-        _count(shard_id, results)
+        count(shard_id, results)
         for waiting, result in zip(batch, results, strict=True):
             if result == -1:
                 _refuse([waiting], EngineUnavailable("no worker is running for this market"))
@@ -352,15 +341,6 @@ class Gateway:
             future = self._replies.get(correlation)
             if future is not None and not future.done():
                 future.set_result(wire.decode_reply(encoded))
-
-
-def _count(shard_id: int, results: Sequence[int]) -> None:
-    """Count what became of commands at the queue, by what the script says of each."""
-    if metrics.is_on():
-        for result in set(results):
-            metrics.COMMANDS_SUBMITTED.labels(str(shard_id), RESULTS[result]).inc(
-                results.count(result)
-            )
 
 
 def _accepted(reply: wire.Reply) -> wire.Reply:

@@ -1,6 +1,9 @@
 """The one call by which commands are queued: it runs in the queue's server, alone."""
 
+from collections.abc import Sequence
 from typing import Final
+
+from zavora.foundation import metrics
 
 # How a cancel weighs, which is queued where the backlog is full for everything else.
 CANCELS: Final = b"0"
@@ -28,3 +31,22 @@ for i = 3, #ARGV, 5 do
 end
 return results
 """
+# What the script says of a command, and what is known where it says nothing, as it is counted.
+LOST: Final = -2
+UNREACHABLE: Final = -3
+RESULTS: Final = {
+    1: "queued",
+    0: "overloaded",
+    -1: "no_worker",
+    LOST: "lost",
+    UNREACHABLE: "unreachable",
+}
+
+
+def count(shard_id: int, results: Sequence[int]) -> None:
+    """Count what became of commands at the queue, by what the script says of each."""
+    if metrics.is_on():
+        for result in set(results):
+            metrics.COMMANDS_SUBMITTED.labels(str(shard_id), RESULTS[result]).inc(
+                results.count(result)
+            )

@@ -17,13 +17,16 @@ from matching.engine.orders import OPEN_STATUSES, WAITING
 from matching.markets.terms import MarketTerms
 from matching.models import Event, MarketState, Order, OrderConditions, Trade
 from matching.orders.auctions import indicated
+from matching.orders.ids import first_id_of
 from matching.wire import AuctionState
 from zavora.foundation import money
-from zavora.foundation.times import microseconds_of
+from zavora.foundation.times import microseconds_of, now_us
 
 EVENTS_PAGE_MAX: Final = 1_000
 TRADES_PAGE_MAX: Final = 20_000
 RUNS_PAGE_MAX: Final = 1_000
+# Trades of so long ago are in one of two partitions.
+RECENT_MS: Final = 28 * 86_400_000
 
 
 class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):
@@ -117,10 +120,17 @@ def list_trades_before(
     market_id: int, *, before_sequence: int | None, limit: int, using: str = DEFAULT_DB_ALIAS
 ) -> list[PublicTradeRow]:
     """Return trades below a trade sequence (None: the newest), newest first."""
+    limit = min(limit, TRADES_PAGE_MAX)
     rows = Trade.objects.using(using).filter(market_id=market_id).order_by("-sequence")
     if before_sequence is not None:
         rows = rows.filter(sequence__lt=before_sequence)
-    return _trade_rows(rows.values_list(*_TRADE_FIELDS)[: min(limit, TRADES_PAGE_MAX)])
+    else:
+        # Of the newest partitions alone, where these are enough: sequences name no partition.
+        recent = rows.filter(pk__gte=first_id_of(now_us() // 1_000 - RECENT_MS))
+        found = _trade_rows(recent.values_list(*_TRADE_FIELDS)[:limit])
+        if len(found) == limit:
+            return found
+    return _trade_rows(rows.values_list(*_TRADE_FIELDS)[:limit])
 
 
 def list_trade_runs(

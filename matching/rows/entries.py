@@ -1,5 +1,8 @@
 """Rows of the ledger's entries that trades make, and prevented ones that moved something."""
 
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
 import msgspec
 
 from zavora.foundation.money import units_to_text
@@ -27,4 +30,21 @@ def entry_row(
     return (
         f"{entry_id}\t{entry.trade_id}\t{entry.account_id}\t{entry.asset_id}\t{entry.kind}"
         f"\t{entry.units}e-{scale}\t{after}\t{time_text}"
+    )
+
+
+# What is compared of an entry: account, asset, kind, amount.
+ComparedEntry = tuple[int, int, str, Decimal]
+
+
+def compared_entries(entries: Iterable[EntryRow], scales: Mapping[int, int]) -> list[ComparedEntry]:
+    """Return entries as ``accounts.money.ledger.read_entries`` reads them, sorted."""
+    return sorted(
+        (
+            entry.account_id,
+            entry.asset_id,
+            entry.kind,
+            Decimal(entry.units).scaleb(-scales[entry.asset_id]),
+        )
+        for entry in entries
     )

@@ -72,24 +72,26 @@ OPEN_ORDERS: Final = (
     f" FROM {OrderRow._meta.db_table} o {conditions.JOINED}"
     " WHERE o.market_id = ANY(%s) AND o.status IN ('new', 'partially_filled')"
 )
+# The ids once more, behind all else: PostgreSQL then looks into their partitions alone.
+_OF_THESE: Final = " WHERE o.id = d.id AND o.id = ANY(%s::bigint[])"
 UPDATE_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET remaining_quantity = d.remaining,"
     " filled_quantity = d.filled, filled_quote = d.filled_quote, hold = d.hold,"
     " status = d.status, reason = d.reason, updated_at = %s FROM unnest(%s::bigint[],"
     " %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::text[], %s::text[])"
-    " AS d(id, remaining, filled, filled_quote, hold, status, reason) WHERE o.id = d.id"
+    f" AS d(id, remaining, filled, filled_quote, hold, status, reason){_OF_THESE}"
 )
 AMEND_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET price = d.price, quantity = d.quantity,"
     " priority = d.priority, prevented_quantity = d.prevented FROM unnest(%s::bigint[],"
     " %s::numeric[], %s::numeric[], %s::bigint[], %s::numeric[])"
-    " AS d(id, price, quantity, priority, prevented) WHERE o.id = d.id"
+    f" AS d(id, price, quantity, priority, prevented){_OF_THESE}"
 )
 # Of a list's order that only waits, what is held for it and when that changed.
 SHIFT_ORDERS: Final = (
     f"UPDATE {OrderRow._meta.db_table} o SET hold = d.hold, updated_at = d.updated_at"
     " FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS d(id, hold, updated_at)"
-    " WHERE o.id = d.id"
+    f"{_OF_THESE}"
 )
 _COMPARED: Final = (
     "o.id, o.price, o.quantity, o.remaining_quantity, o.filled_quantity, o.filled_quote, o.hold,"

@@ -158,7 +158,7 @@ class Batches:
         """Tell of a committed batch, and count void commands in a row."""
         self._telling.tell(committed)
         decision = committed.decision
-        meter.committed(self._shard_id, decision.outcomes, decision.trades())
+        meter.committed(self._shard_id, decision)
         if self._logs_commands:
             self._log_commands(entries, committed)
         if entries[0].blame:

@@ -4,6 +4,8 @@ Everything a command is decided with is either the engine's own state or in ``Fi
 before. What comes out is a ``Decision``: rows for one transaction, and what to tell after it.
 """
 
+from collections import Counter
+
 import msgspec
 import structlog
 
@@ -111,7 +113,7 @@ class Decision:
         self._limits_messages = limits_any(context.terms)
         self.replies: dict[str, list[tuple[int, bytes]]] = {}
         # How many commands of a kind had which outcome.
-        self.outcomes: dict[tuple[str, str], int] = {}
+        self.outcomes: Counter[tuple[str, str]] = Counter()
         self.last_stream_id = ""
         # The command that stands alone in the batch, if it is one of those.
         self.alone: WireCommand | None = None
@@ -125,14 +127,6 @@ class Decision:
     def terms(self, market_id: int) -> MarketTerms | None:
         """Return a market's terms as of this point of the batch."""
         return self._terms.get(market_id)
-
-    def trades(self) -> dict[str, int]:
-        """Return how many trades the batch made, by the market's symbol."""
-        return {
-            self._terms[market_id].symbol: len(market.trades)
-            for market_id, market in self.outcome.markets.items()
-            if market.trades
-        }
 
     def close(self) -> None:
         """Write down everything that is read from the engine: it may go on before the commit."""
@@ -185,8 +179,8 @@ class Decision:
         else:
             verdict, reply = self._once(command, name)
         encoded = wire.encode(reply)
-        counted = ("unreadable" if command is None else kind_of(command).name, verdict.outcome)
-        self.outcomes[counted] = self.outcomes.get(counted, 0) + 1
+        kind = "unreadable" if command is None else kind_of(command).name
+        self.outcomes[kind, verdict.outcome] += 1
         if name is not None and _binds_key(verdict):
             self.keys[name] = (fingerprint(command), encoded)  # type: ignore[arg-type]
         self.journal_rows.append(

@@ -1,9 +1,9 @@
 """What a worker measures of its batches: once a batch, not once a command."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal
 
+from matching.worker.decide import Decision
 from zavora.foundation import metrics
 from zavora.foundation.metrics import series
 
@@ -20,18 +20,18 @@ def phase(shard_id: int, name: Phase) -> AbstractContextManager[Any]:
     return timer
 
 
-def committed(
-    shard_id: int, outcomes: Mapping[tuple[str, str], int], trades: Mapping[str, int]
-) -> None:
+def committed(shard_id: int, decision: Decision) -> None:
     """Count a committed batch: its commands by kind and outcome, its trades by market."""
     if not metrics.is_on():
         return
     shard = str(shard_id)
-    series(metrics.BATCH_COMMANDS, shard).observe(sum(outcomes.values()))
-    for (kind, outcome), number in outcomes.items():
+    series(metrics.BATCH_COMMANDS, shard).observe(decision.outcomes.total())
+    for (kind, outcome), number in decision.outcomes.items():
         series(metrics.COMMANDS, shard, kind, outcome).inc(number)
-    for symbol, number in trades.items():
-        series(metrics.TRADES, symbol).inc(number)
+    for market_id, market in decision.outcome.markets.items():
+        terms = decision.terms(market_id)
+        if market.trades and terms is not None:
+            series(metrics.TRADES, terms.symbol).inc(len(market.trades))
 
 
 def retried(shard_id: int, cause: Cause) -> None:

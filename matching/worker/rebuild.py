@@ -324,3 +324,11 @@ def _orders_that_fit(
         except (InvariantBroken, NotExact) as error:
             _set_aside(set_aside, market.market_id, market.symbol, error)
     return orders
+
+
+def rebuilt_hash(cursor: "psycopg.Cursor[Any]", shard_id: int) -> str:
+    """Return the hash of an engine rebuilt from the tables, or why there is none."""
+    try:
+        return load_context(cursor, shard_id)[0].engine.state_hash()
+    except (EngineError, InvariantBroken) as error:
+        return f"cannot be rebuilt: {error}"

@@ -7,7 +7,7 @@ not disturb it.
 """
 
 from collections.abc import Callable
-from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -18,7 +18,7 @@ from matching import wire
 from matching.commands import decode_command, kind_of
 from matching.commands.base import Refused, WireCommand
 from matching.commands.move import AdoptMarket, ReleaseMarket
-from matching.engine import Engine, EngineError
+from matching.engine import Engine
 from matching.engine.events import Event, OrderRejected
 from matching.markets.handing import HandedOver
 from matching.markets.terms import AssetTerms, MarketTerms
@@ -26,7 +26,7 @@ from matching.orders.ids import IdSequence
 from matching.rows.amendments import COMPARED_AMENDMENTS
 from matching.rows.amendments import compared as compared_amendment
 from matching.rows.checkpoints import CheckpointRow, list_rows
-from matching.rows.entries import EntryRow
+from matching.rows.entries import ComparedEntry, EntryRow, compared_entries
 from matching.rows.journal import READ_JOURNAL, Recorded
 from matching.rows.lists import COMPARED_LISTS, read_lists
 from matching.rows.lists import compared as compared_list
@@ -41,10 +41,10 @@ from matching.worker.checkpoints import choose, load_checkpoint
 from matching.worker.lease import STORED_SINCE, read_position
 from matching.worker.outcome import Outcome, Told
 from matching.worker.passing import Passing
-from matching.worker.rebuild import load_context, read_assets
+from matching.worker.past import Past
+from matching.worker.rebuild import read_assets, rebuilt_hash
 from matching.worker.replayed_moves import Handovers
 from matching.worker.verified import Verified
-from zavora.foundation.errors import InvariantBroken
 
 # How many closed orders, and how many trades, are compared by one query.
 CHUNK_MAX: Final = 2_000
@@ -62,13 +62,15 @@ def verify_shard(
     shard_id: int,
     *,
     start: int | str | None = None,
+    archive: Path | None = None,
     progress: Callable[[int, int], None] = lambda commands, of: None,
 ) -> Verified:
     """Replay a shard's journal on a connection of its own; reads only.
 
-    ``start``: the id of a checkpoint to begin from, or ``LATEST``. Raises NoCheckpoint, and Unsound
-    where that one cannot be begun from. ``progress`` is told how many commands are done, and of how
-    many.
+    ``start``: the id of a checkpoint to begin from, or ``LATEST``; ``archive``: where months of the
+    journal are that have left. Raises NoCheckpoint, Unsound where that one cannot be begun from,
+    and NotFound and ValidationFailed where archives are needed. ``progress`` is told how many
+    commands are done, and of how many.
     """
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True
@@ -78,6 +80,8 @@ def verify_shard(
         if start is not None:
             replay.begin_from(choose(cursor, shard_id, start))
         replay.note_checkpoints(list_rows(cursor, shard_id))
+        for recorded in replay.past.journal(shard_id, replay.last_id, archive):
+            replay.take(recorded)
         with connection.cursor(name="journal") as journal:
             journal.itersize = JOURNAL_ROWS
             journal.execute(READ_JOURNAL, (shard_id, replay.last_id))
@@ -92,21 +96,22 @@ def verify_shard(
 class _Replay:
     def __init__(self, cursor: "psycopg.Cursor[Any]", shard_id: int) -> None:
         self._cursor = cursor
+        self.past = Past(cursor)
         self.engine = Engine()
         self._terms: dict[int, MarketTerms] = {}
         self._assets: dict[int, AssetTerms] = read_assets(cursor)
+        self._scales = {asset_id: asset.scale for asset_id, asset in self._assets.items()}
         self._position = read_position(cursor, shard_id)
         self.found = Verified(shard_id, self._position.journal_sequence)
         self._fee_account_id = read_fee_account(cursor, shard_id)
-        self._stored_hash = self._hash_of_tables()
+        self._stored_hash = rebuilt_hash(cursor, shard_id)
         self._closed: dict[int, TouchedOrder] = {}
         self._trades: list[tuple[wire.TradeState, list[EntryRow]]] = []
         self._prevented = Appended("prevented match", COMPARED_PREVENTED)
         # What its accounts exchanged of each.
         self._exchanged: list[list[EntryRow]] = []
         self._amended = Appended("amendment", COMPARED_AMENDMENTS)
-        cursor.execute(STORED_SINCE, (shard_id,))
-        since: tuple[int, int] = cursor.fetchone() or (0, 0)
+        since: Any = cursor.execute(STORED_SINCE, (shard_id,)).fetchone() or (0, 0)
         self._prevented_since, self._amended_since = since
         self._open_lists: dict[int, wire.ListState] = {}
         self._done_lists: dict[int, wire.ListState] = {}
@@ -305,13 +310,6 @@ class _Replay:
                 f"engine: replayed {self.found.state_hash}, from the tables {self._stored_hash}"
             )
 
-    def _hash_of_tables(self) -> str:
-        """Return the hash of an engine rebuilt from the tables in the same snapshot."""
-        try:
-            return load_context(self._cursor, self.found.shard_id)[0].engine.state_hash()
-        except (EngineError, InvariantBroken) as error:
-            return f"cannot be rebuilt: {error}"
-
     def _compare_orders(self) -> None:
         if not self._closed:
             return
@@ -319,7 +317,9 @@ class _Replay:
         rows = {row[0]: row[1:] for row in self._cursor.fetchall()}
         for order_id, touched in self._closed.items():
             replayed = compared_order(touched)
-            if rows.get(order_id) != replayed:
+            if order_id < self.past.orders_below:
+                self.found.archived += 1
+            elif rows.get(order_id) != replayed:
                 self._differ(f"order {order_id}: stored {rows.get(order_id)}, replayed {replayed}")
         self.found.orders += len(self._closed)
         self._closed.clear()
@@ -334,6 +334,9 @@ class _Replay:
             rows = {row[2]: row for row in self._cursor.fetchall()}
             stored_entries = read_entries(self._cursor, [row[0] for row in rows.values()])
             for trade, entries in trades:
+                if self.past.has_left(market_id, trade.sequence):
+                    self.found.archived += 1
+                    continue
                 self._compare_trade(trade, entries, rows.get(trade.sequence), stored_entries)
         self.found.trades += len(self._trades)
         self._trades.clear()
@@ -352,7 +355,7 @@ class _Replay:
         ids = self._compare_appended(self._prevented, are_all=are_all)
         stored_entries = read_entries(self._cursor, ids)
         for id_, entries in zip(ids, self._exchanged, strict=False):
-            self._compare_entries(f"prevented match {id_}", entries, stored_entries.get(id_, []))
+            self._compare_entries(id_, f"prevented match {id_}", entries, stored_entries)
         self._exchanged.clear()
 
     def _compare_appended(self, appended: Appended, *, are_all: bool) -> list[int]:
@@ -367,7 +370,7 @@ class _Replay:
         trade: wire.TradeState,
         entries: list[EntryRow],
         row: tuple[Any, ...] | None,
-        stored_entries: dict[int, list[tuple[int, int, str, Decimal]]],
+        stored_entries: dict[int, list[ComparedEntry]],
     ) -> None:
         name = f"trade {trade.sequence} of market {trade.market_id}"
         if row is None:
@@ -376,22 +379,19 @@ class _Replay:
         replayed = compared_trade(trade)
         if row[1:] != replayed:
             self._differ(f"{name}: stored {row[1:]}, replayed {replayed}")
-        self._compare_entries(name, entries, stored_entries.get(row[0], []))
+        self._compare_entries(row[0], name, entries, stored_entries)
 
     def _compare_entries(
-        self, name: str, entries: list[EntryRow], stored: list[tuple[int, int, str, Decimal]]
+        self,
+        id_: int,
+        name: str,
+        entries: list[EntryRow],
+        stored: dict[int, list[ComparedEntry]],
     ) -> None:
-        expected = sorted(
-            (
-                entry.account_id,
-                entry.asset_id,
-                entry.kind,
-                Decimal(entry.units).scaleb(-self._assets[entry.asset_id].scale),
-            )
-            for entry in entries
-        )
-        found = sorted(stored)
-        if found != expected:
+        if id_ < self.past.entries_below:
+            return
+        expected = compared_entries(entries, self._scales)
+        if (found := sorted(stored.get(id_, []))) != expected:
             self._differ(f"{name}: entries {found}, replayed {expected}")
         self.found.entries += len(expected)
 

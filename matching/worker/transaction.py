@@ -228,7 +228,7 @@ def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: Row
         counts.execute(
             connection,
             UPDATE_ORDERS,
-            (decision.time_text, *rows.changed),
+            (decision.time_text, *rows.changed, rows.changed[0]),
             rows=len(rows.changed_ids),
             what="orders",
         )
@@ -236,7 +236,7 @@ def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: Row
         counts.execute(
             connection,
             AMEND_ORDERS,
-            rows.amended,
+            (*rows.amended, rows.amended[0]),
             rows=len(rows.amended_ids),
             what="amended orders",
         )
@@ -244,7 +244,7 @@ def _write_orders(cursor: "psycopg.Cursor[Any]", decision: Decision, counts: Row
         counts.execute(
             connection,
             SHIFT_ORDERS,
-            rows.shifted,
+            (*rows.shifted, rows.shifted[0]),
             rows=len(rows.shifted_ids),
             what="orders of lists",
         )

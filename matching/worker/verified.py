@@ -7,7 +7,8 @@ class Verified(msgspec.Struct):
     """What a replay found. ``differences`` is empty where journal and tables agree.
 
     ``checkpoint``: the one that it began from; 0: the beginning. ``passed``: how many it came by,
-    ``unread``: of how many nothing can be said, because another version wrote them.
+    ``unread``: of how many nothing can be said, because another version wrote them,
+    ``archived``: how many orders and trades have left the tables and were replayed alone.
     """
 
     shard_id: int
@@ -20,4 +21,5 @@ class Verified(msgspec.Struct):
     trades: int = 0
     entries: int = 0
     state_hash: str = ""
+    archived: int = 0
     differences: list[str] = []

@@ -198,6 +198,7 @@ class LedgerView(ApiView):
     """Every movement of an account."""
 
     weights = LIST_WEIGHTS
+    is_history = True
 
     @documented("accounts_ledger", "LedgerEntry", is_list=True, is_paged=True, query=("asset",))
     def get(self, request: Request, account: str) -> Response:

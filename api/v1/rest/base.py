@@ -3,10 +3,12 @@
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.db import connection
 from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.status import HTTP_200_OK
 from rest_framework.views import APIView
 
 from accounts.access.actor import Actor
@@ -16,9 +18,11 @@ from api.process import web_process
 from api.transport.caching import mark_public
 from api.transport.http import is_json
 from api.v1.fields import Fields, is_uuid, query_fields
+from api.v1.times import moment_text
 from zavora.foundation import lasting
 from zavora.foundation.digits import number_of
 from zavora.foundation.errors import AccountNotFound, NotFound, RateLimited
+from zavora.foundation.partitions.selectors import kept_since
 
 # Of a list from the tables.
 LIST_WEIGHTS: Final = {"GET": limits.LIST_WEIGHT, "HEAD": limits.LIST_WEIGHT}
@@ -45,6 +49,8 @@ class ApiView(APIView):
 
     content_negotiation_class = OnlyJSON
     is_public: ClassVar[bool] = False
+    # Whether it lists rows of before, which may have left for archives.
+    is_history: ClassVar[bool] = False
     scopes: ClassVar[dict[str, str]] = {}
     # What a request of each method counts for (default: 1).
     weights: ClassVar[dict[str, int]] = {}
@@ -75,6 +81,8 @@ class ApiView(APIView):
         response["X-Content-Type-Options"] = "nosniff"
         if self.is_public:
             mark_public(response)
+        if self.is_history and response.status_code == HTTP_200_OK:
+            _tell_since(response)
         if self.paid is not None:
             for name, text in limits.headers(self.paid):
                 response[name.decode()] = text.decode()
@@ -85,6 +93,14 @@ class ApiView(APIView):
         response = Response({"data": {"methods": self.allowed_methods}})
         response["Allow"] = ", ".join(self.allowed_methods)
         return response
+
+
+def _tell_since(response: Response) -> None:
+    """Say since when there is all of it, where what was before is in archives."""
+    with connection.cursor() as cursor:
+        since = kept_since(cursor)
+    if since is not None:
+        response["Zavora-History-Since"] = moment_text(since)
 
 
 def caller_of(request: Request) -> Caller:

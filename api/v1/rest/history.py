@@ -29,6 +29,7 @@ class OrdersView(ApiView):
     """An account's orders."""
 
     weights = LIST_WEIGHTS
+    is_history = True
 
     @documented(
         "accounts_orders",
@@ -71,6 +72,7 @@ class FillsView(ApiView):
     """An account's side of its trades."""
 
     weights = LIST_WEIGHTS
+    is_history = True
 
     @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
     def get(self, request: Request, account: str) -> Response:

@@ -1,6 +1,7 @@
 """``manage.py verify_journal``: replay the journal and hold it against the tables."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -51,6 +52,7 @@ class Command(ExampleCommand):
         "verify_journal --from-checkpoint",
         "verify_journal --shard 0 --from-checkpoint 17",
         "verify_journal --replica",
+        "verify_journal --archive /srv/archive",
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -74,6 +76,13 @@ class Command(ExampleCommand):
             action="store_true",
             help="read DATABASE_REPLICA_URL, of which this proves what it has by now",
         )
+        parser.add_argument(
+            "--archive",
+            type=Path,
+            default=None,
+            metavar="FOLDER",
+            help="where months of the journal are that `partitions archive` let go",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
@@ -89,7 +98,13 @@ class Command(ExampleCommand):
         for shard_id in shards:
             try:
                 with connect(shard_id=shard_id, owner="verify", using=using) as connection:
-                    found = verify_shard(connection, shard_id, start=start, progress=self._progress)
+                    found = verify_shard(
+                        connection,
+                        shard_id,
+                        start=start,
+                        archive=options["archive"],
+                        progress=self._progress,
+                    )
             except CANNOT_BE_REPLAYED as error:
                 # The other shards are still to be looked at.
                 self.stdout.write(f"shard {shard_id}: cannot be replayed: {error}")
@@ -113,10 +128,11 @@ def _summary(found: Verified) -> str:
     """Return what was replayed, and whether it agrees."""
     begun = f" from checkpoint {found.checkpoint}" if found.checkpoint else ""
     passed = f"{found.passed} checkpoints passed, " if found.passed else ""
+    archived = f"{found.archived} archived rows replayed alone, " if found.archived else ""
     unread = f"{found.unread} of another version not looked at, " if found.unread else ""
     return (
         f"shard {found.shard_id}: {found.commands} commands{begun}, {found.orders} orders,"
-        f" {found.trades} trades, {found.entries} entries, {passed}{unread}"
+        f" {found.trades} trades, {found.entries} entries, {passed}{unread}{archived}"
         f"engine {found.state_hash[:16]}:"
         f" {'differs' if found.differences else 'agrees with the tables'}"
     )

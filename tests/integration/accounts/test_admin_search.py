@@ -316,8 +316,8 @@ INDEXED = frozenset({"Index Scan", "Index Only Scan", "Bitmap Heap Scan"})
 
 
 def scans_of(plan, table) -> list[dict[str, Any]]:
-    """Return the nodes of a plan that read a table."""
-    here = [plan] if plan.get("Relation Name") == table else []
+    """Return the nodes of a plan that read a table, or a partition of it."""
+    here = [plan] if f"{plan.get('Relation Name')}_".startswith(f"{table}_") else []
     return here + [node for child in plan.get("Plans", ()) for node in scans_of(child, table)]
 
 
@@ -325,7 +325,7 @@ def scans_of(plan, table) -> list[dict[str, Any]]:
 def filled(desk):
     with connection.cursor() as cursor:
         cursor.execute(FILL)
-        cursor.execute("SELECT brin_summarize_new_values('command_asked')")
+        cursor.execute("SELECT brin_summarize_new_values('command_asked_first')")
         cursor.execute("ANALYZE")
         cursor.execute("SET LOCAL enable_seqscan = off")
     return desk

@@ -120,6 +120,24 @@ def bench(accounts: list[Any]) -> Iterator[Bench]:
         yield Bench(shard, accounts)
 
 
+@pytest.fixture
+def months(transactional_db: None) -> Iterator[None]:
+    """Tables of months since before ``years`` traded."""
+    from tests.integration.matching.partition_setup import FIRST
+    from tests.integration.months import months_since
+
+    with months_since(f"{FIRST[:4]}-{FIRST[4:]}-01"):
+        yield
+
+
+@pytest.fixture
+def years(months: None, bench: Bench) -> Bench:
+    """An exchange that traded in three months, and has nothing open of the first two."""
+    from tests.integration.matching.partition_setup import trade_in_months
+
+    return trade_in_months(bench)
+
+
 # A market, two people with funds, and a worker that is driven by hand. Imported late: this file is
 # read before Django is set up.
 

@@ -92,6 +92,55 @@ def test_history_is_added_to_and_read_but_never_rewritten(
     )
 
 
+def test_history_in_a_partition_is_read_but_neither_added_to_nor_rewritten(
+    run_role: psycopg.Connection, exchange: Exchange
+) -> None:
+    parts = run_role.execute(
+        "SELECT p.parent, q.name FROM zavora_partitioned() p, zavora_partitions(p.parent) q"
+    ).fetchall()
+    assert len(parts) >= 6 * 4
+    for table, name in parts:
+        change = COLUMNS.get(table, "hold = hold + 1")
+        for statement in (
+            f"UPDATE {name} SET {change}",
+            f"DELETE FROM {name}",
+            f"TRUNCATE {name} CASCADE",
+            f"INSERT INTO {name} SELECT * FROM {table} LIMIT 1",
+            f"ALTER TABLE {table} DETACH PARTITION {name}",
+            f"DROP TABLE {name}",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                run_role.execute(statement)
+        run_role.execute(f"SELECT count(*) FROM {name}")
+    for statement in (
+        "CREATE TABLE matching_trade_209901 PARTITION OF matching_trade FOR VALUES FROM (1) TO (2)",
+        "SELECT zavora_make_partition('matching_trade', 1, 2)",
+        "DELETE FROM zavora_archived",
+        "UPDATE zavora_archived_sum SET amount = 0",
+        "INSERT INTO zavora_archived_trades VALUES ('x', 1, 1, 1, 1)",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            run_role.execute(statement)
+
+
+def test_the_run_role_makes_the_months_that_the_calendar_asks_for(
+    run_role: psycopg.Connection, exchange: Exchange
+) -> None:
+    made = "SELECT zavora_make_partitions(3)"
+    assert run_role.execute(made).fetchall() == []
+    with psycopg.connect(exchange.database_url, autocommit=True) as owner:
+        last = owner.execute(
+            "SELECT max(name) FROM zavora_partitions('matching_trade') WHERE name !~ 'first'"
+        ).fetchone()
+        owner.execute(f"DROP TABLE {last[0]}")
+    assert run_role.execute(made).fetchall() == [last]
+    # However many it asks for, a year is the most.
+    assert len(run_role.execute("SELECT zavora_make_partitions(1000000)").fetchall()) == 6 * 9
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        run_role.execute(f"DELETE FROM {last[0]}")
+    run_role.execute(f"SELECT count(*) FROM {last[0]}")
+
+
 RECORD = (
     "INSERT INTO accounts_auditrecord (actor_kind, actor_name, address, request_id, act, subject,"
     " reason, details, created_at)"
