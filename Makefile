@@ -45,8 +45,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     image image-test image-sbom chart-test kustomize-base scan advisories crash-test test-long \
     mutants cluster cluster-down cluster-reset cluster-packages cluster-test access-tables \
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
-    alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial lock \
-    sbom clean
+    alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
+    growing-sim many-markets-trial lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -138,6 +138,12 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
+
+growing-sim: $(STAMPS)/dev ## Simulate growing: money between cells, sizes at scale, the model beside a real exchange
+	@exec $(BIN)/python -m benchmarks.growing $(SIM_ARGS)
+
+many-markets-trial: $(STAMPS)/dev $(STAMPS)/static ## Run 1,000 markets over 8 shards, kill one worker, watch the other shards
+	@exec $(BIN)/python -m benchmarks.many_markets $(TRIAL_ARGS)
 
 partition-trial: $(STAMPS)/dev $(STAMPS)/static ## Hold tables of 24 months against whole ones, with 10,000,000 trades
 	@exec $(BIN)/python -m benchmarks.partitions $(TRIAL_ARGS)

@@ -11,6 +11,7 @@ from api.access.cache import ASK_S, Credentials
 from api.access.key_uses import KeyUses
 from api.access.lease_keeper import LeaseKeeper
 from api.access.replays import ReplayGuard
+from api.transport.life_signs import LifeSigns
 from api.transport.loop_watch import LoopWatch
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
@@ -42,6 +43,7 @@ class WebProcess:
         self.limits = LeaseKeeper()
         self.replays = ReplayGuard()
         self.key_uses = KeyUses()
+        self.life_signs = LifeSigns(lambda: self.feed.is_live)
         self.loop_watch = LoopWatch()
         self._parts: dict[type[Part], Part] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,6 +65,7 @@ class WebProcess:
         self.limits.start()
         self.replays.start()
         self.key_uses.start()
+        self.life_signs.start()
         self.loop_watch.start()
         return self
 
@@ -72,6 +75,7 @@ class WebProcess:
         while self._parts:
             _, part = self._parts.popitem()
             await part.close()
+        await self.life_signs.close()
         await self.loop_watch.close()
         await self.key_uses.close()
         await self.replays.close()

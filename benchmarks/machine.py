@@ -92,3 +92,8 @@ def _sync_ms(folder: Path) -> float:
             took.append(time.perf_counter() - started)
     path.unlink()
     return round(sorted(took)[25] * 1000, 3)
+
+
+def load_text() -> str:
+    """Return how busy the machine is just now."""
+    return f"load {', '.join(f'{load:.1f}' for load in os.getloadavg())} on {os.cpu_count()} cores"

@@ -48,7 +48,7 @@ class Venue(msgspec.Struct, frozen=True):
 def imagined_markets() -> list[FlowMarket]:
     """Return the venue's markets for the engine alone, which needs no exchange."""
     return [
-        _flow_market(number, f"{base}/{QUOTE}", number, len(BASES) + 1, mid_ticks)
+        flow_market(number, f"{base}/{QUOTE}", number, len(BASES) + 1, mid_ticks)
         for number, (base, mid_ticks) in enumerate(BASES, start=1)
     ]
 
@@ -95,7 +95,7 @@ def open_markets(*, shard_id: int, prefix: str = "") -> list[FlowMarket]:
             max_open_orders=None,
         )
         markets.append(
-            _flow_market(
+            flow_market(
                 terms.market_id, terms.symbol, terms.base.asset_id, terms.quote.asset_id, mid_ticks
             )
         )
@@ -151,9 +151,10 @@ def fund(traders: list[Trader], markets: list[FlowMarket]) -> None:
                 deposit(by=SYSTEM, account_id=account_id, asset=asset, amount=FUNDS, source="bank")
 
 
-def _flow_market(
+def flow_market(
     market_id: int, symbol: str, base_id: int, quote_id: int, mid_ticks: int
 ) -> FlowMarket:
+    """Return a market of the venue's sizes for a flow."""
     return FlowMarket(
         market_id,
         symbol,

@@ -8,9 +8,10 @@ first asked for; lifespan merely does so before the first request.
 import asyncio
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import django
 from django.conf import settings
@@ -34,6 +35,7 @@ from zavora.foundation import heap, lasting, metrics, metrics_listener  # noqa: 
 from zavora.foundation.clients import with_client  # noqa: E402
 from zavora.foundation.errors import ZavoraError  # noqa: E402
 from zavora.foundation.hosts import is_host_allowed  # noqa: E402
+from zavora.foundation.setting_values import SettingValue  # noqa: E402
 from zavora.foundation.socket_counts import SOCKETS  # noqa: E402
 from zavora.starting import check_demo_before_serving  # noqa: E402
 
@@ -57,6 +59,8 @@ def _shards() -> set[int]:
 metrics_listener.start(metrics.WEB, [QueueWatch(_shards, PARTS).refresh])
 _ = get_resolver().url_patterns  # all pages are found before the first is asked for
 _STRICT = strict_transport()
+_NAME: Final = SettingValue("ZAVORA_WEB_NAME")
+LISTEN_WAIT_MAX_S: Final = 30.0
 lasting.bound_commits(settings.ZAVORA_EDGE_WAIT_MS / 1000)
 
 
@@ -116,8 +120,11 @@ async def _live(receive: Receive, send: Send) -> None:
             if reason := await asyncio.to_thread(_refusal):
                 await send({"type": "lifespan.startup.failed", "message": reason})
                 return
-            # Not awaited: a server without its database still answers, with 503.
             starting = asyncio.create_task(_start(web_process()))
+            # Not awaited: a server without its database still answers, with 503. But one of several
+            # on a port leaves clients to the others until it has its feed, or gives up for now.
+            if _NAME.value:
+                await asyncio.wait({starting})
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if starting is not None:
@@ -141,7 +148,13 @@ def _refusal() -> str:
 
 
 async def _start(process: WebProcess) -> None:
-    # Where it cannot yet, it goes on trying; requests that need it say so meanwhile.
-    with contextlib.suppress(ZavoraError):
-        await process.feed.ensure_started()
+    # Where it cannot yet, it goes on trying; requests that need it say so meanwhile. One of several
+    # on a port gives it longer: with a thousand markets it takes more than one try.
+    until = time.monotonic() + (LISTEN_WAIT_MAX_S if _NAME.value else 0)
+    while True:
+        with contextlib.suppress(ZavoraError):
+            await process.feed.ensure_started()
+            break
+        if time.monotonic() >= until:
+            break
     heap.settle()

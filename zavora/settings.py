@@ -7,6 +7,8 @@ from pathlib import Path
 import environ
 
 from zavora.foundation.addresses import parse_networks
+from zavora.foundation.database_settings import databases
+from zavora.foundation.growth_settings import growth_settings
 from zavora.foundation.metrics_settings import metrics_settings
 from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.privacy_settings import privacy_settings
@@ -52,28 +54,14 @@ _running = running_servers(ZAVORA_HOME)
 DATABASE_URL = env.str("DATABASE_URL", default=_running.database_url if _running else "")
 REDIS_URL = env.str("REDIS_URL", default=_running.redis_url if _running else "")
 
-if DATABASE_URL:
-    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-else:
-    # No server is known: commands that need none still work, others say so on first use.
-    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "zavora"}}
 # The owner of the tables, for the commands that change them; what serves knows nothing of it.
 OWNER_DATABASE_URL = env.str(OWNER_URL_VARIABLE, default="")
-if OWNER_DATABASE_URL and sys.argv[1:2] and sys.argv[1] in TABLE_COMMANDS:
-    DATABASES["owner"] = environ.Env.db_url_config(OWNER_DATABASE_URL)
-if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    DATABASES["default"]["ENGINE"] = "zavora.foundation.postgresql"
-# A server that is gone without a word is noticed within seconds; the URL may say otherwise.
-DATABASES["default"]["OPTIONS"] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    **DATABASES["default"].get("OPTIONS", {}),
-}
-DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES = databases(
+    env,
+    DATABASE_URL,
+    replica_url=env.str("DATABASE_REPLICA_URL", default=""),
+    owner_url=OWNER_DATABASE_URL if sys.argv[1:2] and sys.argv[1] in TABLE_COMMANDS else "",
+)
 
 INSTALLED_APPS = [
     # It serves ASGI in runserver; elsewhere it would cost every process a quarter of its start.
@@ -285,6 +273,8 @@ ZAVORA_LEASE_MS = env.int("ZAVORA_LEASE_MS", default=3_000)
 # Refuse to start where a commit waits for no replica: without one this machine's disk is all.
 ZAVORA_REQUIRE_SYNC_REPLICA = env.bool("ZAVORA_REQUIRE_SYNC_REPLICA", default=False)
 ZAVORA_SHARDS = env.list("ZAVORA_SHARDS", cast=int, default=[0])
+# Web processes on this port (ZAVORA_WEB_REPLICAS), and how late a replica's answers may be.
+vars().update(growth_settings(env))
 # Anybody may give themselves money, and withdrawals leave unapproved: for sandboxes and tests only.
 ZAVORA_FAUCET = env.bool("ZAVORA_FAUCET", default=DEBUG)
 if ZAVORA_FAUCET and not DEBUG:

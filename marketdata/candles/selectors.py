@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Min, Sum
 
 from marketdata.candles.counting import MINUTE, SECOND
@@ -30,13 +31,15 @@ def list_candles(
     start: datetime | None = None,
     end: datetime | None = None,
     limit: int = 100,
+    using: str = DEFAULT_DB_ALIAS,
 ) -> list[CandleState]:
     """Return candles that open in ``start <= open time <= end``, newest first.
 
     An interval without a trade has no candle: gaps are not filled. Raises ValidationFailed for
     an unknown interval.
     """
-    rows = Candle.objects.filter(market_id=terms.market_id, interval=check_interval(interval))
+    candles = Candle.objects.using(using)
+    rows = candles.filter(market_id=terms.market_id, interval=check_interval(interval))
     if start is not None:
         rows = rows.filter(open_time__gte=start)
     if end is not None:
@@ -72,6 +75,7 @@ def list_gapless_candles(
     start_us: int | None = None,
     end_us: int | None = None,
     limit: int = 500,
+    using: str = DEFAULT_DB_ALIAS,
 ) -> list[CandleState]:
     """Return candles that open in ``start <= open time <= end``, oldest first, without holes.
 
@@ -94,7 +98,7 @@ def list_gapless_candles(
     first_us = max(0, first_us)
     if first_us > last_us:
         return []
-    rows = Candle.objects.filter(market_id=terms.market_id, interval=interval)
+    rows = Candle.objects.using(using).filter(market_id=terms.market_id, interval=interval)
     before = rows.filter(open_time__lt=moment_of(first_us)).order_by("-open_time").first()
     inside = rows.filter(open_time__gte=moment_of(first_us), open_time__lte=moment_of(last_us))
     candles = [candle_state(row, terms) for row in inside.order_by("open_time")[:limit]]
@@ -151,10 +155,11 @@ def get_volumes_since(terms: MarketTerms, since_us: int) -> tuple[Decimal, Decim
 
 
 def list_public_trades_from(
-    terms: MarketTerms, *, from_sequence: int, limit: int
+    terms: MarketTerms, *, from_sequence: int, limit: int, using: str = DEFAULT_DB_ALIAS
 ) -> list[PublicTrade]:
     """Return trades from a trade sequence on, oldest first."""
-    rows = list_trades_after(terms.market_id, after=from_sequence - 1, limit=min(limit, TRADES_MAX))
+    limit = min(limit, TRADES_MAX)
+    rows = list_trades_after(terms.market_id, after=from_sequence - 1, limit=limit, using=using)
     return [trade_of_row(row, terms) for row in rows]
 
 
@@ -165,12 +170,13 @@ def list_aggregated_trades(
     start_us: int | None = None,
     end_us: int | None = None,
     limit: int,
+    using: str = DEFAULT_DB_ALIAS,
 ) -> list[AggregatedTrade]:
     """Return the fills of one taker at one price as one trade each, oldest first.
 
     From a trade sequence or a time on; without either the newest (up to ``end_us``).
     """
-    low, high = _sequences_between(terms.market_id, start_us, end_us)
+    low, high = _sequences_between(terms.market_id, start_us, end_us, using=using)
     runs = list_trade_runs(
         terms.market_id,
         low=max(low, from_sequence or 1),
@@ -179,6 +185,7 @@ def list_aggregated_trades(
         end=None if end_us is None else moment_of(end_us),
         is_newest=from_sequence is None and start_us is None,
         limit=limit,
+        using=using,
     )
     return [
         AggregatedTrade(
@@ -194,12 +201,13 @@ def list_aggregated_trades(
 
 
 def _sequences_between(
-    market_id: int, start_us: int | None, end_us: int | None
+    market_id: int, start_us: int | None, end_us: int | None, *, using: str
 ) -> tuple[int, int | None]:
     """Return bounds of the sequences of trades between two times, from the minutes' candles."""
     # Read first: what is counted later has candles by the time these are read.
-    counted = get_candle_progress(market_id)
-    minutes = Candle.objects.filter(market_id=market_id, interval=MINUTE).order_by("open_time")
+    counted = get_candle_progress(market_id, using=using)
+    candles = Candle.objects.using(using).filter(market_id=market_id, interval=MINUTE)
+    minutes = candles.order_by("open_time")
     firsts = minutes.values_list("first_trade_sequence", flat=True)
     low, high = 1, None
     if start_us is not None:
@@ -212,18 +220,23 @@ def _sequences_between(
 
 
 def list_public_trades(
-    terms: MarketTerms, *, before_sequence: int | None = None, limit: int = 100
+    terms: MarketTerms,
+    *,
+    before_sequence: int | None = None,
+    limit: int = 100,
+    using: str = DEFAULT_DB_ALIAS,
 ) -> list[PublicTrade]:
     """Return trades below a trade sequence (None: the newest), newest first."""
+    limit = min(limit, TRADES_MAX)
     rows = list_trades_before(
-        terms.market_id, before_sequence=before_sequence, limit=min(limit, TRADES_MAX)
+        terms.market_id, before_sequence=before_sequence, limit=limit, using=using
     )
     return [trade_of_row(row, terms) for row in rows]
 
 
-def get_candle_progress(market_id: int) -> int:
+def get_candle_progress(market_id: int, *, using: str = DEFAULT_DB_ALIAS) -> int:
     """Return the last trade sequence that the candles of a market count; 0: none yet."""
-    rows = CandleProgress.objects.filter(market_id=market_id)
+    rows = CandleProgress.objects.using(using).filter(market_id=market_id)
     return rows.values_list("last_trade_sequence", flat=True).first() or 0
 
 

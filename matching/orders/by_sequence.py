@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import F, Max, Min, Sum
 
 from matching.engine.orders import OPEN_STATUSES, WAITING
@@ -107,18 +107,21 @@ def list_event_payloads(market_id: int, *, after: int, limit: int = EVENTS_PAGE_
     return [bytes(payload) for payload in rows.values_list("payload", flat=True)[:limit]]
 
 
-def list_trades_after(market_id: int, *, after: int, limit: int) -> list[PublicTradeRow]:
+def list_trades_after(
+    market_id: int, *, after: int, limit: int, using: str = DEFAULT_DB_ALIAS
+) -> list[PublicTradeRow]:
     """Return committed trades after a trade sequence, oldest first; the sequence has no gaps."""
-    rows = Trade.objects.filter(market_id=market_id, sequence__gt=after).order_by("sequence")
+    trades = Trade.objects.using(using)
+    rows = trades.filter(market_id=market_id, sequence__gt=after).order_by("sequence")
     return _trade_rows(rows.values_list(*_TRADE_FIELDS)[: min(limit, TRADES_PAGE_MAX)])
 
 
 def list_trades_before(
-    market_id: int, *, before_sequence: int | None, limit: int
+    market_id: int, *, before_sequence: int | None, limit: int, using: str = DEFAULT_DB_ALIAS
 ) -> list[PublicTradeRow]:
     """Return trades below a trade sequence (None: the newest), newest first."""
     limit = min(limit, TRADES_PAGE_MAX)
-    rows = Trade.objects.filter(market_id=market_id).order_by("-sequence")
+    rows = Trade.objects.using(using).filter(market_id=market_id).order_by("-sequence")
     if before_sequence is not None:
         rows = rows.filter(sequence__lt=before_sequence)
     else:
@@ -139,13 +142,15 @@ def list_trade_runs(
     end: datetime | None = None,
     is_newest: bool = False,
     limit: int,
+    using: str = DEFAULT_DB_ALIAS,
 ) -> list[TradeRun]:
     """Return runs whose first trade lies within bounds of sequence and time, inclusive.
 
     Oldest first: the first ``limit`` of them, or the last where ``is_newest``. Times have no
     index: without sequences that are close to them the trades are searched one by one.
     """
-    heads = Trade.objects.filter(market_id=market_id, sequence__gte=low, sequence=F("run_sequence"))
+    trades = Trade.objects.using(using).filter(market_id=market_id)
+    heads = trades.filter(sequence__gte=low, sequence=F("run_sequence"))
     if high is not None:
         heads = heads.filter(sequence__lte=high)
     if start is not None:
@@ -158,14 +163,12 @@ def list_trade_runs(
     if not firsts:
         return []
     following = (
-        Trade.objects.filter(
-            market_id=market_id, sequence__gt=firsts[-1], sequence=F("run_sequence")
-        )
+        trades.filter(sequence__gt=firsts[-1], sequence=F("run_sequence"))
         .order_by("sequence")
         .values_list("sequence", flat=True)
         .first()
     )
-    rows = Trade.objects.filter(market_id=market_id, sequence__gte=firsts[0])
+    rows = trades.filter(sequence__gte=firsts[0])
     if following is not None:
         rows = rows.filter(sequence__lt=following)
     runs = (

@@ -5,7 +5,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 from django.conf import settings
-from django.db import connection as django_connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from zavora.foundation.lasting import UnsafeServer, WatchedConnection, require_replica
 
@@ -26,9 +26,12 @@ def application_name(shard_id: int, owner: str) -> str:
     return f"zavora-worker-{shard_id}-{owner}"
 
 
-def connect(*, shard_id: int, owner: str) -> WatchedConnection:
-    """Open the session a worker settles batches in. Autocommit: transactions are explicit."""
-    given = django_connection.get_connection_params()
+def connect(*, shard_id: int, owner: str, using: str = DEFAULT_DB_ALIAS) -> WatchedConnection:
+    """Open the session a worker settles batches in. Autocommit: transactions are explicit.
+
+    ``using``: another server, for who only reads.
+    """
+    given = connections[using].get_connection_params()
     for name in _OF_DJANGO:
         given.pop(name, None)
     patience_ms = int(settings.ZAVORA_LEASE_MS * _LEASE_SHARE)

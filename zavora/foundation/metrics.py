@@ -180,6 +180,12 @@ FEED_DELAY: Final = _histogram(
     of=WEB,
     buckets=FAST,
 )
+LATE_READS: Final = _counter(
+    "zavora_late_reads_total",
+    "Reads that a replica may answer, by who did: replica, or primary_ and what the replica was",
+    ("answered",),
+    of=WEB,
+)
 RATE_LIMITED: Final = _counter(
     "zavora_rate_limited_total", "Refusals by a limit", ("limit",), of=WEB
 )

@@ -34,6 +34,12 @@ from zavora.foundation.setting_values import SettingValue
 CELERY_KEY: Final = "celery-alive"
 CELERY_LIFE_MS: Final = 30_000
 
+
+def web_name(process: str) -> str:
+    """Return the key that lives only while one of several web processes on a port is well."""
+    return f"web:{process}"
+
+
 # A subscription is silent for so long at most, and below the edge's wait in any case: what is lost
 # with it delays one answer, not the next ones.
 SILENCE_MAX_S: Final = 2.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zavora.foundation.addresses import is_loopback
+from zavora.foundation.growth_settings import web_names
 from zavora.foundation.metrics_settings import NAME as METRICS_BIND
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE
 from zavora.runner.home import PROJECT_DIR, Home
@@ -71,17 +72,23 @@ def manage(
     )
 
 
-def web(env: Mapping[str, str], *, port: int, server: str, host: str = HOST) -> ProcessSpec:
-    """Return how to run the web server. Raises UnknownWebServer."""
+def web(
+    env: Mapping[str, str], *, port: int, server: str, host: str = HOST, name: str = ""
+) -> ProcessSpec:
+    """Return how to run the web server: the only one, or by a ``name`` one of several on the port.
+
+    Raises UnknownWebServer.
+    """
     if server not in WEB_SERVERS:
         raise UnknownWebServer(f"ZAVORA_WEB_SERVER={server} is none of {', '.join(WEB_SERVERS)}")
     return ProcessSpec(
-        name="web",
+        name=name or "web",
         argv=(
             *(sys.executable, "-m", "zavora.serving", server),
             *("--host", host, "--port", str(port)),
+            *(("--shared-port",) if name else ()),
         ),
-        env=env,
+        env={**env, "ZAVORA_WEB_NAME": name} if name else env,
         cwd=PROJECT_DIR,
         stage=Stage.WEB,
         stop_grace_s=WEB_STOP_GRACE_S + int(env.get("ZAVORA_DRAIN_S") or 0),
@@ -127,14 +134,33 @@ def application_specs(
     web_server: str,
     shards: Sequence[int],
     host: str = HOST,
+    web_replicas: int = 1,
+    workers_per_shard: int = 1,
 ) -> list[ProcessSpec]:
     """Return everything but the servers and the demo traders, in the order of starting."""
     return [
-        *(matching_worker(env, shard=shard) for shard in shards),
+        *_workers(env, shards=shards, per_shard=workers_per_shard),
         marketdata(env),
-        web(env, port=port, server=web_server, host=host),
+        *_webs(env, port=port, server=web_server, host=host, replicas=web_replicas),
         celery_worker(env),
         celery_beat(env, home=home),
+    ]
+
+
+def _webs(
+    env: Mapping[str, str], *, port: int, server: str, host: str, replicas: int
+) -> list[ProcessSpec]:
+    """Return how to run so many web servers on one port. Raises UnknownWebServer."""
+    names = web_names(replicas) if replicas > 1 else [""]
+    return [web(env, port=port, server=server, host=host, name=name) for name in names]
+
+
+def _workers(env: Mapping[str, str], *, shards: Sequence[int], per_shard: int) -> list[ProcessSpec]:
+    """Return how to run the workers of each shard: one matches, the others wait to take over."""
+    return [
+        matching_worker(env, shard=shard, name=f"worker-{shard}" + (f"-{n}" if n > 1 else ""))
+        for n in range(1, per_shard + 1)
+        for shard in shards
     ]
 
 

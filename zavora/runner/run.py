@@ -13,6 +13,11 @@ from contextlib import contextmanager
 
 import environ
 
+from zavora.foundation.growth_settings import (
+    WEB_REPLICAS_MAX,
+    WORKERS_PER_SHARD_MAX,
+    read_count,
+)
 from zavora.foundation.metrics_settings import NAME as METRICS_BIND
 from zavora.foundation.metrics_settings import parse_bind
 from zavora.runner.embedded.binaries import ServerMissing
@@ -38,6 +43,7 @@ from zavora.runner.exchange import (
 )
 from zavora.runner.home import Home, HomeError, home_from_environment, load_environment, owner_lock
 from zavora.runner.processes import PRIVATE_UMASK, Stage, end_with_parent_process
+from zavora.runner.sharing import CannotShare, check_sharing
 from zavora.runner.supervisor import StartFailed, StopRequested, Supervisor
 
 SERVERS_WAIT_S = 90.0
@@ -67,7 +73,7 @@ def step(what: str) -> Iterator[None]:
 
 
 def is_up(host: str, port: int, *, is_held: bool = False) -> bool:
-    """Return whether the exchange on ``port`` answers that every part of it works.
+    """Return whether the exchange on ``port`` answers that every part and process of it works.
 
     Where it ``is_held`` no part but web has to: its pages are what the record is corrected by.
     Markets that are set aside are told of by the health check and the log; nothing waits for them.
@@ -76,7 +82,9 @@ def is_up(host: str, port: int, *, is_held: bool = False) -> bool:
     try:
         connection.request("GET", "/api/v1/health")
         answer = connection.getresponse()
-        return (answer.status == 200 or is_held) and bool(json.load(answer).get("status"))
+        body = json.load(answer)
+        is_whole = "down" not in body.get("web", {}).values()
+        return (answer.status == 200 or is_held) and bool(body.get("status")) and is_whole
     except (OSError, http.client.HTTPException, ValueError):
         return False
     finally:
@@ -93,6 +101,7 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
     host = env.str("ZAVORA_BIND", default=HOST)
     has_demo = env.bool("ZAVORA_DEMO", default=env.bool("DEBUG", default=True))
     check_bind(host, is_debug=env.bool("DEBUG", default=True))
+    replicas, workers = _how_many(env)
     metrics = _metrics_bind(env)
     if not is_free(port):
         raise StartFailed(f"port {port} is in use; name another one: PORT={port + 1} make run")
@@ -113,6 +122,8 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
             host=host,
             web_server=env.str("ZAVORA_WEB_SERVER", default="uvicorn"),
             shards=env.list("ZAVORA_SHARDS", cast=int, default=[0]),
+            web_replicas=replicas,
+            workers_per_shard=workers,
         )
         if metrics is not None:
             specs = with_metrics(specs, *metrics)
@@ -135,6 +146,18 @@ def run_exchange(home: Home, supervisor: Supervisor, env: environ.Env) -> None:
         names = ", ".join(f"{metrics[1] + number} {spec.name}" for number, spec in enumerate(specs))
         say(f"  Metrics, at /metrics on {metrics[0]}: {names}")
     supervisor.run_forever()
+
+
+def _how_many(env: environ.Env) -> tuple[int, int]:
+    """Return how many web processes there are to be, and workers of each shard."""
+    try:
+        replicas = read_count(env, "ZAVORA_WEB_REPLICAS", most=WEB_REPLICAS_MAX)
+        workers = read_count(env, "ZAVORA_WORKERS_PER_SHARD", most=WORKERS_PER_SHARD_MAX)
+        if replicas > 1:
+            check_sharing()
+    except (environ.ImproperlyConfigured, CannotShare) as error:
+        raise StartFailed(str(error)) from None
+    return replicas, workers
 
 
 def _metrics_bind(env: environ.Env) -> tuple[str, int] | None:

@@ -17,7 +17,9 @@ from zavora.runner.exchange import (
     UnsafeBind,
     check_bind,
 )
+from zavora.runner.sharing import CannotShare, check_sharing
 from zavora.serving.bounds import raise_file_limit
+from zavora.serving.listener import Address
 
 APPLICATION: Final = "zavora.asgi:application"
 
@@ -28,11 +30,16 @@ def main() -> None:
     parser.add_argument("server", choices=WEB_SERVERS)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--shared-port", action="store_true", help="other web processes listen on it, too (Linux)"
+    )
     parser.add_argument("--application", default=APPLICATION, help="module:name")
     arguments = parser.parse_args()
     try:
         check_bind(arguments.host, is_debug=settings.DEBUG)
-    except UnsafeBind as error:
+        if arguments.shared_port:
+            check_sharing()
+    except (UnsafeBind, CannotShare) as error:
         sys.exit(f"Zavora cannot start: {error}")
     raise_file_limit()
     # Each server is imported only where it is wanted: that of Daphne takes Twisted along.
@@ -44,8 +51,7 @@ def main() -> None:
         from zavora.serving.daphne_server import serve  # noqa: PLC0415
     serve(
         arguments.application,
-        host=arguments.host,
-        port=arguments.port,
+        address=Address(arguments.host, arguments.port, is_shared=arguments.shared_port),
         stop_s=WEB_STOP_GRACE_S - 1,
         ping_s=PING_S,
         pong_wait_s=PONG_WAIT_S,

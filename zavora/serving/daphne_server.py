@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import daphne.server
 from autobahn.websocket import protocol
-from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.utils import import_by_path
@@ -30,6 +29,8 @@ from zavora.foundation.socket_counts import SOCKETS, Turns
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
+from zavora.serving.daphne_endpoints import endpoints_of
+from zavora.serving.listener import Address
 
 # Autobahn formats its settings anew for each connection, for a line of a debugging log: a third of
 # what opening a WebSocket costs.
@@ -38,8 +39,7 @@ protocol.pformat = repr
 SWEEP_S: Final = 1.0
 # Messages of a client that wait for the application before its socket is read no more.
 INBOX_MAX: Final = 32
-# As RFC 6455 has it, of ASCII as ours are.
-CLOSE_REASON_BYTES_MAX: Final = 123
+CLOSE_REASON_BYTES_MAX: Final = 123  # as RFC 6455 has it, of ASCII as ours are
 NEVER: Final = float("inf")
 NO_BOUND: Final = 1 << 40
 
@@ -391,12 +391,12 @@ daphne.server.WebSocketFactory = BoundedSocketFactory
 
 
 def serve(
-    application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
+    application: str, *, address: Address, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes. Daphne ends at once: ``stop_s`` is not needed."""
     server = BoundedServer(
         application=import_by_path(application),
-        endpoints=build_endpoint_description_strings(host=host, port=port),
+        endpoints=endpoints_of(address),
         ping_interval=ping_s,
         ping_timeout=pong_wait_s,
         websocket_connect_timeout=BOUNDS.header_wait_s or -1,

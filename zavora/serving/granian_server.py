@@ -8,29 +8,32 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from zavora.serving.bounds import get_bounds
+from zavora.serving.listener import BACKLOG, Address
 
 APPLICATION = "zavora.serving.granian_app:application"
 HTTP1_BUFFER_BYTES_MIN = 8_192
 HEADER_WAIT_S_MAX = 60
-BACKLOG = 1_024
 
 
 def serve(
-    application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
+    application: str, *, address: Address, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes. Granian has no pings: the guard asks TCP for signs of life.
 
-    ``application`` is what the guard's own application hands connections to, always.
+    ``application`` is what the guard's own application hands connections to, always. Its listener
+    shares the port with others whether asked to or not.
     """
     del application, ping_s, pong_wait_s
     bounds = get_bounds()
-    os.environ["ZAVORA_SERVING_PORT"] = str(port)  # by which the guard knows clients' connections
+    os.environ["ZAVORA_SERVING_PORT"] = str(
+        address.port
+    )  # by which the guard knows clients' connections
     # Each of its threads would keep a heap of its own for what attackers made it hold once.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     Granian(
         APPLICATION,
-        address=host,
-        port=port,
+        address=address.host,
+        port=address.port,
         interface=Interfaces.ASGI,
         # HTTP/2 has bounds of its own, all larger; whoever wants it has a proxy that speaks it.
         http=HTTPModes.http1,

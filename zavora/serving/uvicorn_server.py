@@ -18,6 +18,7 @@ from websockets.frames import Frame
 from zavora.serving.answers import ANSWERS
 from zavora.serving.bounds import PARTS_MAX, Bounds, get_bounds
 from zavora.serving.connections import Connections
+from zavora.serving.listener import Address, shared_listener
 
 SWEEP_TICKS: Final = 10  # of a tenth of a second each
 # Requests that a client may send ahead of its answers.
@@ -229,13 +230,13 @@ class BoundedServer(uvicorn.Server):
 
 
 def serve(
-    application: str, *, host: str, port: int, stop_s: int, ping_s: int, pong_wait_s: int
+    application: str, *, address: Address, stop_s: int, ping_s: int, pong_wait_s: int
 ) -> None:
     """Serve until a signal comes."""
     config = uvicorn.Config(
         application,
-        host=host,
-        port=port,
+        host=address.host,
+        port=address.port,
         access_log=False,
         log_level="warning",
         http=BoundedHttpProtocol,
@@ -251,6 +252,6 @@ def serve(
         proxy_headers=False,
     )
     server = BoundedServer(config)
-    server.run()
+    server.run([shared_listener(address)] if address.is_shared else None)
     if not server.started:
         raise SystemExit(1)

@@ -22,12 +22,12 @@ from api.binance.words.symbols import find_market, list_offered
 from api.binance.words.text import ZERO, eight, ms_of_us
 from api.transport.threads import in_thread
 from marketdata.candles.intervals import INTERVALS
-from marketdata.candles.selectors import (
-    get_volumes_since,
-    list_aggregated_trades,
-    list_gapless_candles,
-    list_public_trades_from,
+from marketdata.candles.past import (
+    list_past_aggregated_trades,
+    list_past_gapless_candles,
+    list_past_trades_from,
 )
+from marketdata.candles.selectors import get_volumes_since
 from marketdata.feed.feed import MarketView
 from marketdata.feed.view import TRADES_KEPT_MAX
 from marketdata.wire import AggregatedTrade, PublicTrade
@@ -91,7 +91,7 @@ async def get_historical_trades(request: CompatRequest) -> list[Shape]:
         trades = [trade for trade in reversed(kept) if trade.sequence >= from_id][:limit]
     else:
         trades = await in_thread(
-            list_public_trades_from, view.terms, from_sequence=max(1, from_id), limit=limit
+            list_past_trades_from, view.terms, from_sequence=max(1, from_id), limit=limit
         )
     return [shapes.trade(trade) for trade in trades]
 
@@ -112,7 +112,7 @@ async def get_aggregated_trades(request: CompatRequest) -> list[Shape]:
         if kept is not None:
             return [shapes.aggregated_trade(trade) for trade in kept]
     found = await in_thread(
-        list_aggregated_trades,
+        list_past_aggregated_trades,
         view.terms,
         from_sequence=from_id,
         start_us=start_us,
@@ -162,7 +162,7 @@ async def get_klines(request: CompatRequest) -> list[list[Any]]:
     limit = params.limit(default=LIST_DEFAULT, high=LIST_MAX)
     check_time_zone(params)
     found = await in_thread(
-        list_gapless_candles,
+        list_past_gapless_candles,
         view.terms,
         interval,
         now_us=now_ms() * 1_000,

@@ -299,13 +299,17 @@ class System(Struct):
 
 
 class Health(Struct):
-    """How the exchange is. `degraded` with status 200: every part works, a market is set aside."""
+    """How the exchange is. `degraded` with 200: a market is set aside, or a web process down.
+
+    `web`: the web processes that share the port.
+    """
 
     status: Literal["healthy", "degraded"]
     version: str
     timestamp: Time
     uptime_seconds: int
     services: Services
+    web: dict[str, Literal["up", "down"]]
     markets: MarketCount
     system: System
     health_check_latency_ms: float

@@ -21,11 +21,15 @@ from marketdata.wire import HEARTBEAT_KEY, Progress, decode_progress
 from matching.wire import heartbeat_name, set_aside_name
 from zavora import __version__
 from zavora.foundation.errors import ZavoraError
-from zavora.foundation.queue import connect_async
+from zavora.foundation.growth_settings import web_names
+from zavora.foundation.queue import connect_async, web_name
+from zavora.foundation.setting_values import SettingValue
 
 # An answer is shared for this long, so that many who ask cost no more than one.
 SHARED_S: Final = 0.5
 PROBE_TIMEOUT_S: Final = 1.0
+_REPLICAS: Final = SettingValue("ZAVORA_WEB_REPLICAS")
+_NAME: Final = SettingValue("ZAVORA_WEB_NAME")
 
 _started_at: Final = time.monotonic()
 _process: Final = psutil.Process()
@@ -73,9 +77,8 @@ async def _start_feed() -> None:
 
 async def _look() -> tuple[int, Shape]:
     began = time.perf_counter()
-    (engine_up, progress, unmatched, queue_ms), (database_up, database_ms) = await asyncio.gather(
-        _ask_queue(), _ask_database()
-    )
+    asked, (database_up, database_ms) = await asyncio.gather(_ask_queue(), _ask_database())
+    engine_up, progress, unmatched, webs, queue_ms = asked
     data_up = progress is not None
     set_aside = _list_set_aside(progress or Progress(), unmatched)
     services = {
@@ -84,17 +87,20 @@ async def _look() -> tuple[int, Shape]:
         "market_data_service": _service(data_up, queue_ms),
     }
     is_up = engine_up and database_up and data_up
+    is_whole = is_up and not set_aside and "down" not in webs.values()
     body: Shape = {
-        "status": "healthy" if is_up and not set_aside else "degraded",
+        "status": "healthy" if is_whole else "degraded",
         "version": __version__,
         "timestamp": now_text(),
         "uptime_seconds": int(time.monotonic() - _started_at),
         "services": services,
+        "web": webs,
         "markets": {**_count_markets(), "set_aside": set_aside},
         "system": {"memory_usage_mb": round(_process.memory_info().rss / 2**20, 1)},
         "health_check_latency_ms": _ms_since(began),
     }
-    # A market that is set aside is no reason to send people away from all the others.
+    # A market that is set aside is no reason to send people away from all the others, nor is a web
+    # process beside this one.
     return (200 if is_up else 503), body
 
 
@@ -123,11 +129,11 @@ def _count_markets() -> dict[str, int]:
     return {"total": len(views), "active": active}
 
 
-async def _ask_queue() -> tuple[bool, Progress | None, list[str], float]:
-    """Return what workers and market data service say of themselves.
+async def _ask_queue() -> tuple[bool, Progress | None, list[str], dict[str, str], float]:
+    """Return what workers, market data service and web processes say of themselves.
 
-    That is whether every shard's worker shows life, the service's progress (None: no life), and
-    the markets that are not matched.
+    That is whether every shard's worker shows life, the service's progress (None: no life), the
+    markets that are not matched, and which of the web processes on this port are up.
     """
     began = time.perf_counter()
     # Where the feed is not there yet, there is no market to ask a worker about.
@@ -136,18 +142,30 @@ async def _ask_queue() -> tuple[bool, Progress | None, list[str], float]:
         settings.ZAVORA_SHARDS
     )
     names = [heartbeat_name(shard_id) for shard_id in sorted(shards)]
+    webs = web_names(_REPLICAS.value)
+    # Whoever answers is up.
+    answering = _NAME.value or webs[0]
     client = connect_async(timeout_s=PROBE_TIMEOUT_S)
     try:
         async with client:
             found: Any = await client.mget(
-                [HEARTBEAT_KEY, *names, *map(set_aside_name, sorted(shards))]
+                [
+                    *(HEARTBEAT_KEY, *names),
+                    *map(set_aside_name, sorted(shards)),
+                    *map(web_name, webs),
+                ]
             )
     except (RedisError, OSError, TimeoutError):
-        return False, None, [], _ms_since(began)
+        return False, None, [], {answering: "up"}, _ms_since(began)
     progress = None if found[0] is None else decode_progress(found[0])
-    lives, told = found[1 : 1 + len(names)], found[1 + len(names) :]
+    lives, told = found[1 : 1 + len(names)], found[1 + len(names) : 1 + 2 * len(names)]
     unmatched = [symbol for one in told if one for symbol in one.decode().split(",")]
-    return all(one is not None for one in lives), progress, unmatched, _ms_since(began)
+    signs = dict(zip(webs, found[1 + 2 * len(names) :], strict=True))
+    states = {
+        name: "up" if sign is not None or name == answering else "down"
+        for name, sign in signs.items()
+    }
+    return all(one is not None for one in lives), progress, unmatched, states, _ms_since(began)
 
 
 async def _ask_database() -> tuple[bool, float]:

@@ -11,7 +11,8 @@ from api.v1.openapi.operations import documented
 from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest.base import LIST_WEIGHTS, ApiView, answer, public_answer, query_of, reached_account
 from marketdata.candles.intervals import INTERVALS
-from marketdata.candles.selectors import CANDLES_MAX, list_candles
+from marketdata.candles.past import list_past_candles
+from marketdata.candles.selectors import CANDLES_MAX
 from matching.markets.selectors import list_market_terms
 from matching.markets.terms import MarketTerms
 from matching.orders.selectors import list_account_trades, list_orders
@@ -118,7 +119,7 @@ class CandlesView(ApiView):
         if start is not None and end is not None and start > end:
             fields.refuse("start", "expected a time not after end")
         fields.check()
-        found = list_candles(terms, interval, start=start, end=end, limit=limit)
+        found = list_past_candles(terms, interval, start=start, end=end, limit=limit)
         candles = [v1_words.candle(state, terms.symbol) for state in found]
         name = v1_words.INTERVAL[interval]
         return public_answer({"market": terms.symbol, "interval": name, "candles": candles})

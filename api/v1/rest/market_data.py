@@ -8,7 +8,7 @@ from api.v1 import words
 from api.v1.cursors import cursor_after, take_page
 from api.v1.edge_request import EdgeRequest
 from api.v1.words import Shape
-from marketdata.candles.selectors import list_public_trades
+from marketdata.candles.past import list_past_trades
 from marketdata.feed.feed import MarketView
 from marketdata.feed.view import TRADES_KEPT_MAX
 from marketdata.wire import PublicTrade
@@ -66,7 +66,7 @@ async def get_trades(request: EdgeRequest, symbol: str) -> Shape:
     trades = _kept_trades(view, limit + 1, before)
     if trades is None:
         trades = await in_thread(
-            list_public_trades, view.terms, before_sequence=before, limit=limit + 1
+            list_past_trades, view.terms, before_sequence=before, limit=limit + 1
         )
     page = trades[:limit]
     following = cursor_after(page[-1].sequence) if len(trades) > limit else None

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
+from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS
 
 from matching.engine import EngineError
 from matching.markets.selectors import list_journal_shard_ids
@@ -17,6 +19,7 @@ from matching.worker.verified import Verified
 from zavora.foundation import kept_figures
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.errors import InvariantBroken, ZavoraError
+from zavora.foundation.growth_settings import REPLICA
 from zavora.foundation.heap import settle
 from zavora.foundation.metrics import JOURNAL_VERIFIED
 
@@ -48,6 +51,7 @@ class Command(ExampleCommand):
         "verify_journal --shard 0",
         "verify_journal --from-checkpoint",
         "verify_journal --shard 0 --from-checkpoint 17",
+        "verify_journal --replica",
         "verify_journal --archive /srv/archive",
     )
 
@@ -68,6 +72,11 @@ class Command(ExampleCommand):
         )
 
         parser.add_argument(
+            "--replica",
+            action="store_true",
+            help="read DATABASE_REPLICA_URL, of which this proves what it has by now",
+        )
+        parser.add_argument(
             "--archive",
             type=Path,
             default=None,
@@ -77,6 +86,9 @@ class Command(ExampleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
+        using = REPLICA if options["replica"] else DEFAULT_DB_ALIAS
+        if using not in settings.DATABASES:
+            raise CommandError("--replica: DATABASE_REPLICA_URL names none")
         start = options["from_checkpoint"]
         shards = list_journal_shard_ids() if options["shard"] is None else [options["shard"]]
         if isinstance(start, int) and len(shards) > 1:
@@ -85,7 +97,7 @@ class Command(ExampleCommand):
         settle()  # millions of small objects are made, and none is in a cycle
         for shard_id in shards:
             try:
-                with connect(shard_id=shard_id, owner="verify") as connection:
+                with connect(shard_id=shard_id, owner="verify", using=using) as connection:
                     found = verify_shard(
                         connection,
                         shard_id,

@@ -25,6 +25,7 @@ def test_health_is_as_documented(exchange):
         "account_service": "up",
         "market_data_service": "up",
     }
+    assert body["web"] == {"web": "up"}
     assert body["markets"]["total"] >= 6
     for below in ("", "/api/v1"):
         url = f"{exchange.base_url}{below}/health"

@@ -37,6 +37,7 @@ MAKERS = {
     "api/binance/user_data/user_streams.py": "ListenKeyWatch",
     "api/access/cache.py": "awaited by those who ask",
     "api/access/watch.py": "a connection, or a stream of one",
+    "api/transport/life_signs.py": "LifeSigns",
     "api/transport/django_threads.py": "threads for whole requests, of Django",
     "api/transport/loop_watch.py": "LoopWatch",
     "api/transport/threads.py": "threads for whole requests, shared by all loops",
@@ -48,6 +49,7 @@ MAKERS = {
     "marketdata/feed/following.py": "Feed",
     "marketdata/feed/tables.py": "Feed",
     "matching/gateway/client.py": "Gateway",
+    "matching/gateway/asking.py": "reads of a gateway, which ends them",
     "matching/gateway/look_ups.py": "threads for look-ups of one kind, shared by all gateways",
 }
 

@@ -2,9 +2,11 @@
 
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -18,7 +20,8 @@ class Copy:
 
     NAME = "copy"
 
-    def __init__(self, exchange: Exchange, folder: Path) -> None:
+    def __init__(self, exchange: Exchange, folder: Path, *, options: Sequence[str] = ()) -> None:
+        """Make and start it in an empty folder; ``options``: of its server, as ``name=value``."""
         self._programs = find_postgres().folder
         self._run_as = run_as_for(self._programs / "postgres")
         self.data, self.sockets = folder / "data", folder / "s"
@@ -35,7 +38,8 @@ class Copy:
         self._server = subprocess.Popen(
             [*self._run_as.prefix, str(self._programs / "postgres"), "-D", str(self.data),
              "-c", f"unix_socket_directories={self.sockets}", "-c", "listen_addresses=",
-             "-c", "max_connections=200", "-c", "wal_retrieve_retry_interval=100ms"],
+             "-c", "max_connections=200", "-c", "wal_retrieve_retry_interval=100ms",
+             *(word for option in options for word in ("-c", option))],
             stdout=self._log, stderr=self._log,
         )  # fmt: skip
         wait_until(lambda: self.ask("SELECT 1") == 1, timeout_s=30, what="a replica")
@@ -49,10 +53,20 @@ class Copy:
             return None
         return None if row is None else row[0]
 
+    def family(self) -> list[int]:
+        """Return the pids of its postmaster and of all that this began."""
+        begun = psutil.Process(self._server.pid).children(recursive=True)
+        return [self._server.pid, *(one.pid for one in begun)]
+
+    def log(self) -> str:
+        """Return what its server has said."""
+        return Path(self._log.name).read_text(errors="replace")
+
     def end(self) -> None:
         """End it."""
         if self._server.poll() is None:
             self._server.send_signal(signal.SIGQUIT)
+            self._server.send_signal(signal.SIGCONT)
             self._server.wait(20)
         self._log.close()
 

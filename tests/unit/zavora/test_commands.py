@@ -1,10 +1,13 @@
 """Which commands get servers started for them, and how the processes of an exchange are called."""
 
+import sys
+
 import pytest
 
 from manage import needs_servers
 from zavora.runner.exchange import WEB_SERVERS, UnknownWebServer, application_specs, web
 from zavora.runner.home import Home
+from zavora.runner.sharing import CannotShare, check_sharing
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,32 @@ def test_the_web_server_starts_after_and_stops_before_the_workers(tmp_path) -> N
     names = [spec.name for spec in specs]
     assert names == ["worker-0", "worker-3", "marketdata", "web", "celery", "beat"]
     assert specs[1].argv[-2:] == ("--shard", "3")
+
+
+def test_replicas_share_the_port_and_standbys_come_after_all_first_workers(tmp_path) -> None:
+    specs = application_specs(
+        {},
+        home=Home(tmp_path),
+        port=8000,
+        web_server="uvicorn",
+        shards=[0, 3],
+        web_replicas=2,
+        workers_per_shard=2,
+    )
+    by_name = {spec.name: spec for spec in specs}
+    workers = ["worker-0", "worker-3", "worker-0-2", "worker-3-2"]
+    assert list(by_name) == [*workers, "marketdata", "web-1", "web-2", "celery", "beat"]
+    assert by_name["worker-3-2"].argv == by_name["worker-3"].argv
+    for name in ("web-1", "web-2"):
+        assert "--shared-port" in by_name[name].argv
+        assert by_name[name].env["ZAVORA_WEB_NAME"] == name
+
+
+def test_one_web_server_shares_its_port_with_nobody() -> None:
+    assert "--shared-port" not in web({}, port=8000, server="uvicorn").argv
+
+
+def test_where_the_kernel_does_not_spread_connections_replicas_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(CannotShare, match="ZAVORA_WEB_REPLICAS"):
+        check_sharing()

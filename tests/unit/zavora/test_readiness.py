@@ -40,6 +40,8 @@ def _answering(status: int, body: Any) -> Iterator[int]:
     [
         (200, {"status": "healthy"}, True),
         (200, {"status": "degraded", "markets": {"set_aside": [{"market": "A/B"}]}}, True),
+        (200, {"status": "healthy", "web": {"web-1": "up", "web-2": "up"}}, True),
+        (200, {"status": "degraded", "web": {"web-1": "up", "web-2": "down"}}, False),
         (503, {"status": "degraded"}, False),
         (200, {}, False),
     ],
