@@ -1,4 +1,4 @@
-"""Public reads of the past, which a replica may answer (ADR 48).
+"""Public reads of the past, which a replica may answer (ADR 47).
 
 Only what has ended before the replica may be late goes there, and pages of trades that are seen to
 have no hole: the answers are those that the primary would give.

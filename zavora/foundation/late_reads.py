@@ -2,7 +2,7 @@
 
 Narrow and explicit: a caller hands over one selector, which takes ``using``, and says that it asks
 for the past. Nothing is routed by itself, so nothing that says "it happened" or holds money can get
-here (docs/durability.md has the table, ADR 48 the reasons). The replica is used while it is known
+here (docs/durability.md has the table, ADR 47 the reasons). The replica is used while it is known
 to be late by no more than ``ZAVORA_REPLICA_LAG_S``; else, and where it does not answer in time, the
 primary answers. Inside a transaction the primary answers always: it must see what that wrote.
 
