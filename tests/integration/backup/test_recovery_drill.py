@@ -32,7 +32,7 @@ from zavora.backup.sealing import Keyring
 from zavora.backup.store import SEALED, Store, store_from
 from zavora.runner.home import PROJECT_DIR
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(1200)]
 
 KEY = "a random text of the operator's own and long"
 MARKET = "BTC/EUR"
