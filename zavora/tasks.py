@@ -16,7 +16,10 @@ from accounts.access.actor import Actor
 from accounts.redis_client import get_redis
 from accounts.reports.selectors import days_without_report
 from accounts.reports.services import PURGE_MAX, SETTLED_AFTER
+from zavora.foundation import kept_figures
+from zavora.foundation.metrics import PARTITIONS_AHEAD
 from zavora.foundation.partitions import making as making_of_partitions
+from zavora.foundation.partitions.selectors import partitions_ahead
 from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
 from zavora.reports import making
 
@@ -33,10 +36,12 @@ def show_life() -> None:
 
 @shared_task(name="zavora.make_partitions")
 def make_partitions() -> None:
-    """Make the months of tables that are to come; most times there are enough."""
+    """Make the months of tables that are to come, and tell how many there are."""
     made = making_of_partitions.make_partitions(connection)
     if made:
         log.info("partitions_made", names=made)
+    for table, count in partitions_ahead().items():
+        kept_figures.tell(PARTITIONS_AHEAD, count, table)
 
 
 @shared_task(name="zavora.make_reports")

@@ -12,7 +12,9 @@ from zavora.backup.holding import read_contents
 from zavora.backup.making import Choice, make_backup
 from zavora.backup.programs import URL_VARIABLE, Connection
 from zavora.backup.store import store_from
+from zavora.foundation import kept_figures
 from zavora.foundation.commands import ExampleCommand
+from zavora.foundation.metrics import BACKUP_AT
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, running_servers
 
 
@@ -51,6 +53,7 @@ class Command(ExampleCommand):
             )  # fmt: skip
         except BackupError as error:
             raise CommandError(str(error)) from None
+        kept_figures.tell(BACKUP_AT, made.finished_at.timestamp())
         size = sum(stored.size for stored in made.files)
         took_s = (made.finished_at - made.began_at).total_seconds()
         self.stdout.write(

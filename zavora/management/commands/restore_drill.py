@@ -1,6 +1,7 @@
 """``manage.py restore_drill``: restore the newest backups beside, prove them, leave nothing."""
 
 import os
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -10,7 +11,9 @@ from zavora.backup.drill import drill
 from zavora.backup.errors import BackupError
 from zavora.backup.recovery import LATEST, parse_target
 from zavora.backup.store import store_from
+from zavora.foundation import kept_figures
 from zavora.foundation.commands import ExampleCommand
+from zavora.foundation.metrics import RESTORE_DRILL_AT
 
 
 class Command(ExampleCommand):
@@ -39,6 +42,7 @@ class Command(ExampleCommand):
             self.stdout.write(f"  {took_s:6.1f} s  {step}")
         if done.failed:
             raise CommandError(f"{len(done.failed)} proofs failed; see above")
+        kept_figures.tell(RESTORE_DRILL_AT, time.time())
         self.stdout.write(
             f"restore_drill: {', '.join(done.chain)} is good, {sum(done.seconds.values()):.1f} s"
         )
