@@ -11,7 +11,6 @@ CREATE OR REPLACE FUNCTION matching_next_event_id() RETURNS bigint LANGUAGE sql 
     SELECT zavora_first_id_of(clock_timestamp()) | (nextval('matching_event_id_seq') & 8191)
 $$;
 """
-NEXT_ID_DROP_SQL = "DROP FUNCTION matching_next_event_id()"
 EVENT_ID_SQL = """
 DO $$
 DECLARE
@@ -83,8 +82,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(NEXT_ID_SQL, NEXT_ID_DROP_SQL),
-        migrations.RunPython(split),
+        migrations.RunSQL(NEXT_ID_SQL, migrations.RunSQL.noop),
+        # The way back leaves them split, which former versions need not know of.
+        migrations.RunPython(split, migrations.RunPython.noop),
         migrations.SeparateDatabaseAndState(
             state_operations=[
                 # Unique within each partition, by an index of its own.
@@ -106,6 +106,6 @@ class Migration(migrations.Migration):
             ],
         ),
         # Another language, so that it is made anew; what the former gave away is granted by `migrate`.
-        migrations.RunSQL(PURGE_SQL),
-        migrations.RunSQL("SELECT zavora_make_partitions(3)"),
+        migrations.RunSQL(PURGE_SQL, migrations.RunSQL.noop),
+        migrations.RunSQL("SELECT zavora_make_partitions(3)", migrations.RunSQL.noop),
     ]

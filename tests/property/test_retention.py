@@ -97,7 +97,7 @@ def test_a_broken_chain_is_left_to_a_person(steps: list[tuple[bool, int, int]], 
     assert not orphans & set(plan.backups)
 
 
-@given(st.integers(1, 2**32 - 1), st.integers(0, 2**40))
+@given(st.integers(1, 2**32 - 1), st.integers(0, 2**40 - 1))
 def test_names_of_segments_are_read_as_written(timeline: int, number: int) -> None:
     segment = Segment(timeline, number)
 

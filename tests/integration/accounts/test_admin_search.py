@@ -66,6 +66,7 @@ NOBODYS = (
     "matching.checkpointpart",
     "matching.event",
     "matching.feeday",
+    "matching.handover",
     "matching.feetier",
     "matching.market",
     "matching.marketstate",

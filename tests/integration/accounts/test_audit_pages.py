@@ -243,7 +243,8 @@ OF_ASSETS = {"asset.open"}  # as its closing
 # What takes two accounts or persons, a device, a worker or the clock is looked at where it is done.
 ELSEWHERE = {
     "account.cancel_orders", "address.remove", "approval.approve", "approval.expire",
-    "approval.fail", "approval.refuse", "approval.request", "fees.remove_tier", "fees.review",
+    "approval.fail", "approval.refuse", "approval.request", "database.hold", "database.release",
+    "fees.remove_tier", "fees.review",
     "key.reseal", "liabilities.publish", "member.accept", "member.decline", "member.leave",
     "member.remove", "member.role", "member.withdraw", "note.add", "partition.archive",
     "partition.attach", "partition.detach", "report.export", "transfer",

@@ -16,8 +16,8 @@ from django.db import connection
 from accounts.access.actor import Actor, Permission
 from accounts.models import AuditRecord
 from accounts.services import create_asset
+from matching import moving, wire
 from matching import services as markets_services
-from matching import wire
 from matching.commands import KINDS, decode_command, fingerprint
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.phase import SetMarketPhase
@@ -270,8 +270,10 @@ COMMAND_LINE = {
 def test_every_kind_of_command_that_an_operator_gives_carries_who_gave_it():
     """Of the wire's commands: those that the services of markets make, and no customer's."""
     named = {one.__name__ for one in KINDS if "actor" in one.__struct_fields__}
-    assert named == {"ConfigureMarket", "SetMarketPhase", "CancelAllOrders"}
-    source = inspect.getsource(markets_services)
+    assert named == {
+        "ConfigureMarket", "SetMarketPhase", "CancelAllOrders", "ReleaseMarket", "AdoptMarket",
+    }  # fmt: skip
+    source = inspect.getsource(markets_services) + inspect.getsource(moving)
     # ``configure_command`` makes the one that has all rules of a market.
     source = source.replace("configure_command(by=", "ConfigureMarket(")
     assert {name for name in named if f"{name}(" in source} == named

@@ -12,6 +12,7 @@ from matching.commands.cancel import CancelOrder
 from matching.commands.cancel_all import CancelAllOrders
 from matching.commands.configure import ConfigureMarket
 from matching.commands.due import FireTimer
+from matching.commands.move import AdoptMarket, ReleaseMarket
 from matching.commands.phase import SetMarketPhase
 from matching.commands.place import LegOrder
 from matching.commands.place_batch import PlaceOrders
@@ -132,6 +133,8 @@ def test_every_kind_of_command_is_journaled_by_its_name(worker, market, ann) -> 
         ResetProtection(ann.pk, market.pk),
         ReplaceOrder(order, 1, None, goes_on=False),
         PlaceOrders([order, order]),
+        AdoptMarket(market.pk, 1),
+        ReleaseMarket(market.pk, 1, 1),
     )
 
     kinds = {kind.wire.__struct_config__.tag for kind in TABLE if not kind.is_several}
