@@ -20,7 +20,11 @@ TAKE_OVER_WAIT_S: Final = 30.0
 
 _SHARD = "SELECT lease_owner, backend_pid, epoch FROM matching_shard WHERE id = 0"
 
-_WORKERS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE ANY (%s)"
+# A live one has a session to look what waits to be adopted, too.
+_WORKERS = (
+    "SELECT count(DISTINCT application_name) FROM pg_stat_activity"
+    " WHERE application_name LIKE ANY (%s)"
+)
 
 
 def moment(*, ago_s: float = 0.0) -> str:
