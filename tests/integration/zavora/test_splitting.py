@@ -223,3 +223,17 @@ def test_batches_are_not_kept_waiting_while_tables_are_split(exchange_of_before:
     # The wait for a lock is 0.15 s; the rest is what the machine is busy with.
     assert longest[0] < 1.0
     assert schema_of(exchange_of_before) == schema_of("split_fresh")
+
+
+def test_migrating_makes_the_months_that_nobody_made_meanwhile(exchange_of_before: str) -> None:
+    migrate(exchange_of_before)
+    ahead = (
+        "SELECT name FROM zavora_partitions('matching_trade') WHERE low > zavora_first_id_of(now())"
+    )
+    with psycopg.connect(url_of(exchange_of_before), autocommit=True) as connection:
+        made = [name for (name,) in connection.execute(ahead).fetchall()]
+        for name in made:
+            connection.execute(f"DROP TABLE {name}")
+        migrate(exchange_of_before)
+        assert [name for (name,) in connection.execute(ahead).fetchall()] == made
+    assert len(made) >= 3

@@ -9,6 +9,13 @@ AHEAD_DEFAULT: Final = 3
 AHEAD_MAX: Final = 12
 
 
+def is_split(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether the tables are of a version that splits them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regprocedure('zavora_make_partitions(integer)') IS NOT NULL")
+        return bool(cursor.fetchone() == (True,))
+
+
 def make_partitions(connection: BaseDatabaseWrapper, *, ahead: int = AHEAD_DEFAULT) -> list[str]:
     """Make, for each table that is split, as many later partitions as are missing; name them.
 

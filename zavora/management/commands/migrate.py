@@ -1,4 +1,7 @@
-"""``manage.py migrate``: as the owner of the tables; then the run role gets its rights."""
+"""``manage.py migrate``: as the owner of the tables; then the run role gets its rights.
+
+Months to come are made, too: an exchange that stood still for some has none for the present one.
+"""
 
 from typing import Any
 
@@ -7,6 +10,7 @@ from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from zavora.database_rights import RunRoleMissing, grant_run_role
+from zavora.foundation.partitions.making import is_split, make_partitions
 
 OWNER_ALIAS = "owner"
 
@@ -21,9 +25,14 @@ class Command(DjangoMigrate):
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate, then grant."""
+        """Migrate, make months to come, then grant."""
         super().handle(*args, **options)
-        if options["database"] != OWNER_ALIAS or options["plan"] or options["check_unapplied"]:
+        if options["plan"] or options["check_unapplied"]:
+            return
+        connection = connections[options["database"]]
+        if is_split(connection):
+            make_partitions(connection)
+        if options["database"] != OWNER_ALIAS:
             return
         try:
             grant_run_role(owner=OWNER_ALIAS, run=DEFAULT_DB_ALIAS)
