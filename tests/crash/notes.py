@@ -6,7 +6,8 @@ acknowledgement and a doubled command and see it fail.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -142,6 +143,10 @@ class Notes:
     timers: dict[str, str | None] = field(default_factory=dict)
     # How many amendments were told of orders that waited for a price, and of others.
     amended: Counter[bool] = field(default_factory=Counter)
+
+    def as_of_now(self) -> "Notes":
+        """Return a copy that nothing is added to."""
+        return Notes(**{one.name: copy(getattr(self, one.name)) for one in fields(self)})
 
     @property
     def acknowledged(self) -> int:
