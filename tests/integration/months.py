@@ -21,8 +21,10 @@ DECLARE
 BEGIN
     FOR spec IN SELECT * FROM zavora_partitioned() LOOP
         step := ('1 ' || spec.period)::interval;
-        low := CASE spec.period WHEN 'day' THEN date_trunc('day', now() - interval '3 days')
-            ELSE %s::timestamptz END;
+        low := %s::timestamptz;
+        IF spec.period = 'day' THEN
+            low := greatest(low, date_trunc('day', now() - interval '3 days'));
+        END IF;
         PERFORM zavora_make_partition_alone(spec.parent, spec.parent || '_first', NULL,
             zavora_first_id_of(low));
         EXECUTE format('ALTER TABLE %%I ATTACH PARTITION %%I FOR VALUES FROM (MINVALUE) TO (%%L)',
