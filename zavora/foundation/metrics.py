@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final, TypeVar
 
 from prometheus_client import (
@@ -49,6 +50,13 @@ Made = TypeVar("Made", bound=Collector)
 Labelled = TypeVar("Labelled", Counter, Gauge, Histogram)
 SERIES_KEPT_MAX: Final = 4_096
 
+SOCKET_APIS: Final = ("v1", "binance", "binance_streams")
+SOCKET_ENDS: Final = ("gone", "slow", "silent", "auth", "old", "refused", "later", "failed")
+LIMITS: Final = (
+    *("address", "key", "account", "compat-weight", "compat-orders-10s", "compat-orders-day"),
+    *("sign-ups", "new-keys", "withdrawals", "provider-address"),
+)
+
 
 def is_on() -> bool:
     """Tell whether anybody can look at what is measured here."""
@@ -78,7 +86,11 @@ class Told(Collector):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One metric of the catalogue, and which processes expose it."""
+    """One metric of the catalogue, and which processes expose it.
+
+    ``zeros``: labels whose series are there before anything has happened: the first time must be
+    seen to be one more, and what stands at zero is another thing than what nobody measures.
+    """
 
     name: str
     kind: str
@@ -86,6 +98,7 @@ class Declared:
     labels: Labels
     roles: Labels
     collector: Any
+    zeros: tuple[Labels, ...] = ()
 
 
 CATALOGUE: Final[dict[str, Declared]] = {}
@@ -96,14 +109,20 @@ def _declare(made: Made, kind: str, text: str, labels: Labels, of: Labels, name:
     return made
 
 
-def _counter(name: str, text: str, labels: Labels = (), *, of: str) -> Counter:
+def _counter(
+    name: str, text: str, labels: Labels = (), *, of: str, zeros: Iterable[Labels] = ()
+) -> Counter:
     made = Counter(name, text, labels, registry=None)
-    return _declare(made, "counter", text, labels, (of,), name)
+    CATALOGUE[name] = Declared(name, "counter", text, labels, (of,), made, tuple(zeros))
+    return made
 
 
-def _gauge(name: str, text: str, labels: Labels = (), *, of: str) -> Gauge:
+def _gauge(
+    name: str, text: str, labels: Labels = (), *, of: str, zeros: Iterable[Labels] = ()
+) -> Gauge:
     made = Gauge(name, text, labels, registry=None)
-    return _declare(made, "gauge", text, labels, (of,), name)
+    CATALOGUE[name] = Declared(name, "gauge", text, labels, (of,), made, tuple(zeros))
+    return made
 
 
 def _histogram(
@@ -161,18 +180,26 @@ COMMANDS_UNRESOLVED: Final = _counter(
     "Commands of which nobody could say in time what became of them (504)",
     of=WEB,
 )
-SOCKETS: Final = _gauge("zavora_websocket_connections", "Open WebSockets", ("api",), of=WEB)
+SOCKETS: Final = _gauge(
+    "zavora_websocket_connections",
+    "Open WebSockets",
+    ("api",),
+    of=WEB,
+    zeros=((api,) for api in SOCKET_APIS),
+)
 SOCKETS_CLOSED: Final = _counter(
     "zavora_websocket_closed_total",
     "WebSockets that ended: gone, slow, silent, auth, old, refused, later or failed",
     ("api", "reason"),
     of=WEB,
+    zeros=product(SOCKET_APIS, SOCKET_ENDS),
 )
 FEED_RESYNCS: Final = _counter(
     "zavora_feed_resyncs_total",
     "Comparisons of a market with the tables: connection, gap or distrust",
     ("reason",),
     of=WEB,
+    zeros=(("connection",), ("gap",), ("distrust",)),
 )
 FEED_DELAY: Final = _histogram(
     "zavora_feed_delay_seconds",
@@ -185,9 +212,14 @@ LATE_READS: Final = _counter(
     "Reads that a replica may answer, by who did: replica, or primary_ and what the replica was",
     ("answered",),
     of=WEB,
+    zeros=(("replica",), ("primary_late",), ("primary_away",), ("primary_unknown",)),
 )
 RATE_LIMITED: Final = _counter(
-    "zavora_rate_limited_total", "Refusals by a limit", ("limit",), of=WEB
+    "zavora_rate_limited_total",
+    "Refusals by a limit",
+    ("limit",),
+    of=WEB,
+    zeros=((limit,) for limit in LIMITS),
 )
 LOOP_DELAY: Final = _histogram(
     "zavora_event_loop_delay_seconds",
@@ -341,4 +373,6 @@ def expose(role: str) -> CollectorRegistry:
         for declared in CATALOGUE.values():
             if role in declared.roles:
                 registry.register(declared.collector)
+                for labels in declared.zeros:
+                    declared.collector.labels(*labels)
     return registry
