@@ -329,6 +329,12 @@ RECONCILE_BREAKS: Final = _told(
 RECONCILED_AT: Final = _told(
     "zavora_reconcile_success_timestamp_seconds", "When the books were last looked at", of=(CELERY,)
 )
+HELD_AMOUNT: Final = _told(
+    "zavora_held_amount",
+    "Held of an asset for orders and withdrawals, in its units, when the books were looked at",
+    ("asset",),
+    of=(CELERY,),
+)
 JOURNAL_VERIFIED: Final = _told(
     "zavora_journal_verified_sequence",
     "Up to where verify_journal last found the journal to agree with the tables",
@@ -350,6 +356,7 @@ RESTORE_DRILL_AT: Final = _told(
 KEPT: Final = (
     RECONCILE_BREAKS,
     RECONCILED_AT,
+    HELD_AMOUNT,
     JOURNAL_VERIFIED,
     WITHDRAWALS_PENDING,
     PARTITIONS_AHEAD,

@@ -152,6 +152,7 @@ def test_what_is_kept_is_told_by_celery_whoever_found_it_out(measured, trader):
     assert told("zavora_withdrawals_pending") == 1
     assert told("zavora_reconcile_success_timestamp_seconds") > 1_764_441_000
     assert ("zavora_reconcile_breaks", frozenset()) in measured.samples("celery")
+    assert told("zavora_held_amount", asset="EUR") >= 1
     assert told("zavora_journal_verified_sequence", shard="0") > 0
     assert told("zavora_partitions_ahead", table="matching_trade") >= 3
     assert told("zavora_partitions_ahead", table="matching_event") >= 3
