@@ -30,7 +30,8 @@ SHOWN_WAIT_S: Final = 60.0
 COMMAND_WAIT_S: Final = 300.0
 # What celery does once an hour, asked of it now.
 TASKS: Final = (
-    "import zavora.celery; from matching.tasks import reconcile_books; from zavora.tasks import make_partitions;"
+    "import zavora.celery; from matching.tasks import reconcile_books;"
+    "from zavora.tasks import make_partitions;"
     "reconcile_books.delay(); make_partitions.delay()"
 )
 

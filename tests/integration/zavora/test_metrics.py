@@ -98,7 +98,8 @@ def test_sockets_are_counted_while_they_are_open_and_by_why_they_ended(measured)
         socket.recv(timeout=5)
         assert measured.value("web", "zavora_websocket_connections", api="v1") == 1
     closed = ("zavora_websocket_closed_total", frozenset({("api", "v1"), ("reason", "gone")}))
-    wait_until(lambda: closed in measured.samples("web"), timeout_s=5, what="a socket that ended")
+    ended = lambda: measured.samples("web")[closed] == 1  # noqa: E731
+    wait_until(ended, timeout_s=5, what="a socket that ended")
     assert measured.value("web", "zavora_websocket_connections", api="v1") == 0
 
 
