@@ -167,7 +167,8 @@ def main() -> int:
         measured = Measured(exchange, "uvicorn")
         measured.start_standby()
         measured.start_celery()
-        exchange.wait_until_healthy()
+        for name in measured.ports:
+            measured.text(name)  # waits until it can be asked
         found, told = _soak(measured, place, seconds=options.minutes * 60, rate=options.rate)
         _say(exchange.manage("reconcile").strip().splitlines()[-1])
         _say(exchange.manage("verify_journal").strip().splitlines()[-1])

@@ -140,6 +140,7 @@ def _around() -> Row:
             graph(
                 "HAProxy: servers it may ask",
                 Query("min by (proxy) (haproxy_backend_active_servers)", "{{proxy}}"),
+                what="Of queue-... one has a server: whose is the master. votes-... choose it.",
             ),
             graph(
                 "HAProxy: sessions",
