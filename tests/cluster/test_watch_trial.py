@@ -93,7 +93,10 @@ class Visitor:
                 return None
             self.answers[answer.status_code] = self.answers.get(answer.status_code, 0) + 1
             assert answer.status_code in (200, 503, 504), answer.text
-            return answer.json() if answer.status_code == 200 else None
+            if answer.status_code == 200:
+                return answer.json()
+            time.sleep(float(answer.headers.get("Retry-After", "1")))  # as a client is asked to
+            return None
 
         return wait_for(answered, wait_s=15 * stretch(), what="an answer")
 
