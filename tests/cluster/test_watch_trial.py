@@ -6,6 +6,7 @@ called keeps what came (``deploy/local/receiver.py``). ``make watch-trial``.
 
 import json
 import os
+import random
 import signal
 import time
 import uuid
@@ -129,7 +130,7 @@ def test_a_quiet_market_and_a_restart_call_nobody(
         assert firing(cluster) == [], "before anything was done"
         began, since = time.monotonic(), time.time()
         visitor = Visitor(cluster, client)
-        worker, _ = Faults(cluster, None).live_worker(SHARD)
+        worker, _ = Faults(cluster, random.Random(0)).live_worker(SHARD)
         # When what is restarted, as parts of the time.
         planned = [(0.2, worker), (0.4, "web-a")]
         say(f"a quiet market for {QUIET_S:.0f} s")
