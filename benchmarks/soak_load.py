@@ -32,7 +32,7 @@ CANCEL_SHARE: Final = 0.4
 CROSSING_SHARE: Final = 0.35
 LOTS_MAX: Final = 50
 DISTANCE_MAX_TICKS: Final = 40
-ANSWER_WAIT_S: Final = 10.0
+ANSWER_WAIT_S: Final = 30.0
 # What an order may be answered, and a cancel of one that somebody has taken meanwhile.
 ANSWERS: Final = {"place": {200}, "cancel": {200, 409}}
 CHANNELS: Final = ("orderbook", "trades", "ticker")
