@@ -106,6 +106,18 @@ def test_who_let_it_go_has_nothing_of_it_any_more():
     assert [order.market_id for order in other.open_orders()] == [OTHER_ID]
 
 
+def test_quiet_market_is_let_go_too():
+    desk = _desk()
+    assert desk.engine.due_markets(9) == []  # quiet markets are not looked at again
+    before = fields_of(desk.engine)
+
+    desk.engine.apply(ReleaseMarket(OTHER_ID, 9))
+    assert [one.rules.market_id for one in desk.engine.markets()] == [MARKET_ID]
+    desk.engine.undo()
+
+    assert fields_of(desk.engine) == before
+
+
 def test_taking_back_what_was_let_go_puts_all_of_it_back():
     desk = _desk()
     before, orders = fields_of(desk.engine), list(desk.engine.market(MARKET_ID).open_orders())
@@ -179,6 +191,17 @@ def test_market_that_is_not_what_was_let_go_is_not_taken_in(change, said):
 
     assert fields_of(engine) == fields_of(Engine())
     assert engine.markets() == []
+
+
+def test_market_that_cannot_be_made_leaves_nothing():
+    command = _adopt(_let_go(_desk()))
+    broken = msgspec.structs.replace(command.snapshot, trails=None)
+    engine = Engine()
+
+    with pytest.raises(TypeError):
+        engine.apply(msgspec.structs.replace(command, snapshot=broken))
+
+    assert fields_of(engine) == fields_of(Engine())
 
 
 def test_where_no_hash_is_told_none_is_compared():
