@@ -4,8 +4,9 @@
 
 Servers of its own, with a standby, celery and metrics that are asked for. An even load
 (``soak_load``), every few seconds the memory and the file descriptors of each process, and of the
-answers to orders and cancels p50 and p99 of each of 20 slices of the time. Held is, from the second
-quarter of the time (the first is for filling what is kept) to the last one:
+answers to orders and cancels p50 and p99 of each of 20 slices of the time. Before it begins each
+market trades until what is kept of its trades is full. Held is, from the second quarter of the time
+(the first is for whatever else has a bound and fills) to the last one:
 
 * memory: the median of a process's samples grows by less than 2 %. Counted is what it would give
   back if it ended (USS); of PostgreSQL the sum over its processes.
@@ -187,8 +188,10 @@ def _soak(
         for one in place.traders
     ]
     spec = SoakSpec(measured.exchange.base_url, place.markets, traders, rate, seconds, SLICES)
-    with Remote(SoakLoad, spec) as load, Sampler(measured, seconds) as sampler:
-        told = load.call("run")
+    with Remote(SoakLoad, spec) as load:
+        _say(f"trades before it begins: {load.call('fill')}")
+        with Sampler(measured, seconds) as sampler:
+            told = load.call("run")
     if sampler.failed is not None:
         raise sampler.failed
     return sampler.found, told

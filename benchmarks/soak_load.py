@@ -32,7 +32,11 @@ CANCEL_SHARE: Final = 0.4
 CROSSING_SHARE: Final = 0.35
 LOTS_MAX: Final = 50
 DISTANCE_MAX_TICKS: Final = 40
-ANSWER_WAIT_S: Final = 30.0
+ANSWER_WAIT_S: Final = 10.0
+# So many trades of a market are kept in memory (``TRADES_KEPT_MAX`` of the feed), and some.
+TRADES_FILLED: Final = 1_100
+FILL_RATE_PER_S: Final = 400.0
+FILL_WAIT_S: Final = 300.0
 # What an order may be answered, and a cancel of one that somebody has taken meanwhile.
 ANSWERS: Final = {"place": {200}, "cancel": {200, 409}}
 CHANNELS: Final = ("orderbook", "trades", "ticker")
@@ -57,7 +61,18 @@ class SoakLoad:
         self._began = 0.0
         self._took: list[list[float]] = [[] for _ in range(spec.slices)]
         self._answers: Counter[str] = Counter()
+        self._traded: Counter[str] = Counter()
         self._pushed = 0
+        self._names = itertools.count()
+        self._kept: list[deque[str]] = [deque() for _ in range(CLIENTS)]
+
+    def fill(self) -> dict[str, int]:
+        """Trade faster until what is kept of each market is full; return the trades by market.
+
+        Raises AssertionError where that takes too long.
+        """
+        uvloop.run(self._fill())
+        return dict(self._traded)
 
     def run(self) -> dict[str, Any]:
         """Load the exchange for the time given; return latencies by slice, answers, pushes.
@@ -70,12 +85,25 @@ class SoakLoad:
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
-                group.create_task(self._until_over(self._trade(number)))
+                trading = self._trade(number, self._spec.rate_per_s, until=lambda: False)
+                group.create_task(self._until_over(trading))
             for number in range(LISTENERS):
                 group.create_task(self._until_over(self._listen(number)))
             group.create_task(self._until_over(self._read()))
         slices = [Latencies(took).as_ms() for took in self._took]
         return {"slices": slices, "answers": dict(self._answers), "pushed": self._pushed}
+
+    async def _fill(self) -> None:
+        self._began = time.monotonic()
+        async with asyncio.timeout(FILL_WAIT_S), asyncio.TaskGroup() as group:
+            for number in range(CLIENTS):
+                group.create_task(self._trade(number, FILL_RATE_PER_S, until=self._is_filled))
+        self._answers.clear()
+        for took in self._took:
+            took.clear()
+
+    def _is_filled(self) -> bool:
+        return all(self._traded[one.symbol] >= TRADES_FILLED for one in self._spec.markets)
 
     async def _until_over(self, work: Awaitable[None]) -> None:
         try:
@@ -96,26 +124,27 @@ class SoakLoad:
 
     # --- trading ---
 
-    async def _trade(self, number: int) -> None:
-        draw = random.Random(number)
+    async def _trade(self, number: int, rate_per_s: float, *, until: Callable[[], bool]) -> None:
+        draw, kept = random.Random(number), self._kept[number]
         trader = self._spec.traders[number % len(self._spec.traders)]
         client = HttpClient(self._spec.base_url, trader.token)
-        account, names = trader.accounts[0], itertools.count()
-        kept: deque[str] = deque()
         try:
-            async for _ in self._paced(self._spec.rate_per_s / CLIENTS, number / CLIENTS):
+            async for _ in self._paced(rate_per_s / CLIENTS, number / CLIENTS):
+                if until():
+                    return
                 if len(kept) >= OPEN_KEPT_MAX or (kept and draw.random() < CANCEL_SHARE):
                     path = f"/api/v1/orders/{kept.popleft()}"
                     await self._ask(client, "cancel", "DELETE", path)
                     continue
-                body = self._order(draw, account, f"soak-{number}-{next(names)}")
+                body = self._order(draw, trader.accounts[0])
                 answer = await self._ask(client, "place", "POST", "/api/v1/orders", body)
+                self._traded[body["market"]] += len(answer["data"]["trades"])
                 if answer["data"]["order"]["status"] in ("New", "PartiallyFilled"):
                     kept.append(answer["data"]["order"]["id"])
         finally:
             client.close()
 
-    def _order(self, draw: random.Random, account: str, name: str) -> dict[str, Any]:
+    def _order(self, draw: random.Random, account: str) -> dict[str, Any]:
         market, side = draw.choice(self._spec.markets), draw.choice(("Buy", "Sell"))
         crosses = draw.random() < CROSSING_SHARE
         away = DISTANCE_MAX_TICKS if crosses else -1 - draw.randrange(DISTANCE_MAX_TICKS)
@@ -128,7 +157,7 @@ class SoakLoad:
             "time_in_force": "IOC" if crosses else "GTC",
             "price": price_text(market, price),
             "quantity": quantity_text(market, draw.randint(1, LOTS_MAX)),
-            "client_order_id": name,
+            "client_order_id": f"soak-{next(self._names)}",
         }
 
     async def _ask(
