@@ -8,8 +8,9 @@ answers to orders and cancels p50 and p99 of each of 20 slices of the time. Befo
 market trades until what is kept of its trades is full. Held is, from the second quarter of the time
 (the first is for whatever else has a bound and fills) to the last one:
 
-* memory: the median of a process's samples grows by less than 2 %. Counted is what it would give
-  back if it ended (USS); of PostgreSQL the sum over its processes.
+* memory: the median of a process's samples grows by less than 2 %. Counted is what is resident and
+  its own (RssAnon: neither files nor shared memory, which PostgreSQL fills up to ``shared_buffers``);
+  of PostgreSQL the sum over its processes.
 * file descriptors: the median of those in use is not more. Of PostgreSQL counted are its processes,
   a connection each: they keep files of tables open on purpose, up to ``max_files_per_process``.
 * p99: the median over the slices of a quarter is less than 20 % above the former.
@@ -141,7 +142,8 @@ def _taken_by(process: psutil.Process, is_postgres: bool) -> tuple[int, int]:
     memory = files = 0
     for one in (process, *process.children(recursive=True)):
         try:
-            memory += one.memory_full_info().uss
+            resident = one.memory_info()
+            memory += resident.rss - resident.shared
             files += 1 if is_postgres else one.num_fds()
         except psutil.NoSuchProcess:
             continue
