@@ -9,8 +9,8 @@ market trades until what is kept of its trades is full. Held is, from the second
 (the first is for whatever else has a bound and fills) to the last one:
 
 * memory: the median of a process's samples grows by less than 2 %. Counted is what is resident and
-  its own (RssAnon: neither files nor shared memory, which PostgreSQL fills up to ``shared_buffers``);
-  of PostgreSQL the sum over its processes.
+  its own (no files, no shared memory, which PostgreSQL fills up to ``shared_buffers``); of
+  PostgreSQL the sum over its processes.
 * file descriptors: the median of those in use is not more. Of PostgreSQL counted are its processes,
   a connection each: they keep files of tables open on purpose, up to ``max_files_per_process``.
 * p99: the median over the slices of a quarter is less than 20 % above the former.
