@@ -6,29 +6,20 @@ spans, which are counted, and nobody's time.
 
 import logging
 import os
+import random
 import threading
+import time
 from collections.abc import Sequence
-from contextvars import ContextVar
 from typing import Final
 
 import structlog
 from django.conf import settings
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    TraceFlags,
-    set_span_in_context,
-)
-from opentelemetry.trace import Span as LibrarySpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 
 from zavora import __version__
 from zavora.foundation import metrics
@@ -37,7 +28,7 @@ from zavora.foundation.watch_settings import ENDPOINT
 
 log = structlog.get_logger(__name__)
 
-# A kilobyte or two each: what waits takes some megabytes at most.
+# What waits to be sent; some megabytes at most.
 QUEUE_MAX: Final = 4_096
 AT_ONCE_MAX: Final = 512
 EVERY_MS: Final = 1_000
@@ -45,9 +36,8 @@ EVERY_MS: Final = 1_000
 SEND_S: Final = 5
 # What is held when a process ends has so long to be sent.
 STOP_S: Final = 1.0
-LINKS_MAX: Final = 128
-ATTRIBUTE_LENGTH_MAX: Final = 256
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_SCOPE: Final = InstrumentationScope("zavora", __version__)
 _KINDS: Final[dict[Kind, SpanKind]] = {
     "server": SpanKind.SERVER,
     "producer": SpanKind.PRODUCER,
@@ -58,15 +48,11 @@ _KINDS: Final[dict[Kind, SpanKind]] = {
 _LIBRARY: Final = ("opentelemetry.exporter", "opentelemetry.sdk")
 
 
-class _Ids(RandomIdGenerator):
-    """Ids by chance, but for a trace whose id is given."""
+class _Resource(Resource):
+    """What all spans of this process have in common: looked up with each, so hashed once."""
 
-    def __init__(self) -> None:
-        self.given: ContextVar[int | None] = ContextVar("given_trace_id", default=None)
-
-    def generate_trace_id(self) -> int:
-        """Return the given id, else one of chance."""
-        return self.given.get() or super().generate_trace_id()
+    def __hash__(self) -> int:
+        return id(self)
 
 
 class _Counting(SpanExporter):
@@ -93,33 +79,73 @@ class _Counting(SpanExporter):
 
 def _count(result: str, number: int) -> None:
     if metrics.is_on():
-        metrics.SPANS.labels(result).inc(number)
+        metrics.series(metrics.SPANS, result).inc(number)
 
 
 class OtlpSpan:
     """A span that has begun (``tracing.Span``)."""
 
-    __slots__ = ("_span", "traceparent")
+    __slots__ = ("_attributes", "_context", "_kind", "_links", "_name", "_parent", "_start", "_to")
 
-    def __init__(self, span: LibrarySpan) -> None:
-        self._span = span
-        context = span.get_span_context()
-        self.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+    def __init__(
+        self,
+        to: "OtlpSpans",
+        name: str,
+        *,
+        kind: Kind,
+        parent: str,
+        trace_id: int | None,
+        start_ns: int | None,
+        attributes: Attributes | None,
+        links: tuple[str, ...],
+    ) -> None:
+        self._to = to
+        self._name = name
+        self._kind = _KINDS[kind]
+        self._parent = context_of(parent) if parent else None
+        if self._parent is not None:
+            trace_id = self._parent.trace_id
+        self._context = SpanContext(
+            trace_id or random.getrandbits(128),
+            random.getrandbits(64),
+            is_remote=False,
+            trace_flags=_SAMPLED,
+        )
+        self._start = start_ns or time.time_ns()
+        self._attributes = attributes or {}
+        self._links = [Link(context_of(link)) for link in links]
+
+    @property
+    def traceparent(self) -> str:
+        """Return it as ``tracing.Span`` says."""
+        context = self._context
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
 
     @property
     def trace_id(self) -> str:
         """Return the trace's id as ``tracing.Span`` says."""
-        return self.traceparent[3:35]
+        return f"{self._context.trace_id:032x}"
 
     def end(
         self, *, name: str = "", end_ns: int | None = None, attributes: Attributes | None = None
     ) -> None:
         """End it as ``tracing.Span`` says."""
-        if name:
-            self._span.update_name(name)
-        if attributes:
-            self._span.set_attributes(attributes)
-        self._span.end(end_ns)
+        # Made as a whole, as all of it is known by now: a tracer of the library's takes three times
+        # as long to keep one that is under way, and processor and exporter ask for no more.
+        self._to.take(
+            ReadableSpan(
+                name or self._name,
+                self._context,
+                self._parent,
+                self._to.resource,
+                {**self._attributes, **(attributes or {})},
+                links=self._links,
+                kind=self._kind,
+                instrumentation_scope=_SCOPE,
+                start_time=self._start,
+                end_time=end_ns or time.time_ns(),
+            )
+        )
 
 
 class OtlpSpans:
@@ -128,34 +154,22 @@ class OtlpSpans:
     def __init__(self, service: str) -> None:
         for name in _LIBRARY:
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        self.resource = _Resource(
+            {
+                "service.name": f"zavora-{service}",
+                "service.version": __version__,
+                "service.instance.id": f"{os.uname().nodename}-{os.getpid()}",
+            }
+        )
         exporter = OTLPSpanExporter(
             endpoint=f"{getattr(settings, ENDPOINT)}/v1/traces", timeout=SEND_S
         )
-        self._ids = _Ids()
-        self._provider = TracerProvider(
-            sampler=ALWAYS_ON,  # of what is not sampled, no span is begun
-            resource=Resource(
-                {
-                    "service.name": f"zavora-{service}",
-                    "service.version": __version__,
-                    "service.instance.id": f"{os.uname().nodename}-{os.getpid()}",
-                }
-            ),
-            id_generator=self._ids,
-            span_limits=SpanLimits(
-                max_links=LINKS_MAX, max_span_attribute_length=ATTRIBUTE_LENGTH_MAX
-            ),
-            shutdown_on_exit=False,
+        self._processor = BatchSpanProcessor(
+            _Counting(exporter),
+            max_queue_size=QUEUE_MAX,
+            schedule_delay_millis=EVERY_MS,
+            max_export_batch_size=AT_ONCE_MAX,
         )
-        self._provider.add_span_processor(
-            BatchSpanProcessor(
-                _Counting(exporter),
-                max_queue_size=QUEUE_MAX,
-                schedule_delay_millis=EVERY_MS,
-                max_export_batch_size=AT_ONCE_MAX,
-            )
-        )
-        self._tracer = self._provider.get_tracer("zavora", __version__)
         log.info("tracing", service=service)
 
     def begin(
@@ -170,33 +184,30 @@ class OtlpSpans:
         links: tuple[str, ...] = (),
     ) -> OtlpSpan:
         """Begin one as ``tracing.Spans`` says."""
-        # An empty context, as nothing of the library's own is to be found in the present one.
-        context = Context()
-        if parent:
-            context = set_span_in_context(NonRecordingSpan(_context_of(parent)), context)
-        token = self._ids.given.set(trace_id)
-        try:
-            span = self._tracer.start_span(
-                name,
-                context=context,
-                kind=_KINDS[kind],
-                attributes=attributes,
-                links=[Link(_context_of(link)) for link in links],
-                start_time=start_ns,
-                record_exception=False,
-            )
-        finally:
-            self._ids.given.reset(token)
+        return OtlpSpan(
+            self,
+            name,
+            kind=kind,
+            parent=parent,
+            trace_id=trace_id,
+            start_ns=start_ns,
+            attributes=attributes,
+            links=links,
+        )
+
+    def take(self, span: ReadableSpan) -> None:
+        """Have an ended span sent; where too many wait, the oldest is dropped."""
         _count("made", 1)
-        return OtlpSpan(span)
+        self._processor.on_end(span)
 
     def stop(self) -> None:
         """Send what is held, for ``STOP_S`` at most: the library would wait for half a minute."""
-        ending = threading.Thread(target=self._provider.shutdown, name="spans-end", daemon=True)
+        ending = threading.Thread(target=self._processor.shutdown, name="spans-end", daemon=True)
         ending.start()
         ending.join(STOP_S)
 
 
-def _context_of(traceparent: str) -> SpanContext:
+def context_of(traceparent: str) -> SpanContext:
+    """Return a span of elsewhere by what a message says of it."""
     _, trace_id, span_id, _ = traceparent.split("-")
     return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=_SAMPLED)

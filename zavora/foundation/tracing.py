@@ -24,8 +24,9 @@ _PARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01"
 class Span(Protocol):
     """A span that has begun."""
 
-    # By which spans of other processes, or of other threads, become its children (W3C).
-    traceparent: str
+    @property
+    def traceparent(self) -> str:
+        """Return what other spans, of other processes too, become its children by (W3C)."""
 
     @property
     def trace_id(self) -> str:
@@ -116,7 +117,7 @@ def begin(
     kind: Kind = "internal",
     parent: str = "",
     start_ns: int,
-    attributes: Attributes,
+    attributes: Attributes | None = None,
     links: tuple[str, ...] = (),
 ) -> Span | None:
     """Begin a span below one of elsewhere, at a time of the clock; None where tracing is off."""
