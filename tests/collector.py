@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,7 +24,7 @@ class Collected:
     parent_id: str
     start_ns: int
     end_ns: int
-    attributes: dict[str, str | int]
+    attributes: dict[str, str | int] = field(hash=False)
     links: tuple[str, ...]
 
 
