@@ -5,7 +5,7 @@ traced (``zavora.foundation.tracing``).
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import structlog
 
@@ -55,10 +55,9 @@ class _Call(AbstractContextManager[None]):
         self._name = name
         self._span = span
 
-    def __enter__(self) -> Self:  # type: ignore[override]
+    def __enter__(self) -> None:
         self._token = tracing.current.set(self._span)
         _say(self._span)
-        return self
 
     def __exit__(self, *_: object) -> None:
         tracing.current.reset(self._token)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 
@@ -76,7 +76,7 @@ def _sending(role: str) -> Callable[[Event], object]:
         dsn=_DSN.value,
         release=f"zavora@{__version__}",
         server_name=role,
-        before_send=lambda event, _hint: {k: v for k, v in event.items() if k in _KEPT},  # type: ignore[arg-type, return-value]
+        before_send=_kept,
         # Nothing of what it would find out by itself.
         default_integrations=False,
         auto_enabling_integrations=False,
@@ -94,7 +94,13 @@ def _sending(role: str) -> Callable[[Event], object]:
         shutdown_timeout=STOP_S,
     )
     atexit.register(sentry_sdk.flush, STOP_S)
-    return sentry_sdk.capture_event  # type: ignore[return-value]
+    send: Any = sentry_sdk.capture_event
+    return cast(Callable[[Event], object], send)
+
+
+def _kept(event: Any, _hint: Any) -> Any:
+    """Return an event without what is not on the list, whoever added it."""
+    return {name: value for name, value in event.items() if name in _KEPT}
 
 
 def _hear_crashes(handler: "FailureHandler") -> None:
@@ -102,11 +108,11 @@ def _hear_crashes(handler: "FailureHandler") -> None:
     process, thread = sys.excepthook, threading.excepthook
 
     def end_process(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        kind: type[BaseException], error: BaseException, place: TracebackType | None
     ) -> None:
         if not issubclass(kind, KeyboardInterrupt):
-            handler.report("process_failed", failure=(kind, error, trace))
-        process(kind, error, trace)
+            handler.report("process_failed", failure=(kind, error, place))
+        process(kind, error, place)
 
     def end_thread(arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_value is not None:
@@ -198,7 +204,7 @@ def _chain(failure: Failure) -> list[Event]:
     """Return an exception and what caused it, first what caused all, without their messages."""
     chain: list[Event] = []
     error: BaseException | None = failure[1]
-    trace = failure[2]
+    place = failure[2]
     while error is not None and len(chain) < CAUSES_MAX:
         kind = type(error)
         chain.append(
@@ -206,29 +212,29 @@ def _chain(failure: Failure) -> list[Event]:
                 "type": kind.__qualname__,
                 "module": kind.__module__,
                 "value": "",
-                "stacktrace": {"frames": _frames(trace)},
+                "stacktrace": {"frames": _frames(place)},
             }
         )
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        trace = None if error is None else error.__traceback__
+        place = None if error is None else error.__traceback__
     return chain[::-1]
 
 
-def _frames(trace: TracebackType | None) -> list[Event]:
+def _frames(place: TracebackType | None) -> list[Event]:
     """Return where it went, the innermost last: names of our functions, and numbers of lines."""
     frames: list[Event] = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+    while place is not None:
+        code = place.tb_frame.f_code
+        module = str(place.tb_frame.f_globals.get("__name__", ""))
         frames.append(
             {
                 "function": code.co_name,
                 "module": module,
                 "filename": module.replace(".", "/"),
-                "lineno": trace.tb_lineno,
+                "lineno": place.tb_lineno,
                 "in_app": module.split(".")[0]
                 in ("accounts", "api", "marketdata", "matching", "zavora"),
             }
         )
-        trace = trace.tb_next
+        place = place.tb_next
     return frames[-FRAMES_MAX:]
