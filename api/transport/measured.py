@@ -50,7 +50,8 @@ async def answer(
         await application(scope, receive, send)
         return
     began = time.perf_counter()
-    scope[traced.BEGAN_NS] = tracing.now_ns()
+    if tracing.is_on():
+        scope[traced.BEGAN_NS] = tracing.now_ns()
     status = 0
 
     async def noted(message: dict[str, Any]) -> None:

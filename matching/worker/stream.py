@@ -195,6 +195,7 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
         correlation = int(fields.get(wire.FIELD_CORRELATION, b"0"))
     except ValueError:
         correlation = 0
+    parent = fields.get(wire.FIELD_PARENT)
     return Entry(
         stream_id,
         body,
@@ -202,5 +203,5 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
         fields.get(wire.FIELD_REPLY_TO, b"").decode("ascii", "replace"),
         correlation,
         command,
-        parent=tracing.accepted(fields.get(wire.FIELD_PARENT)),
+        parent="" if parent is None else tracing.accepted(parent),
     )

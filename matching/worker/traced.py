@@ -41,6 +41,8 @@ def sampled(entries: Iterable[Entry]) -> list[Entry]:
 
 def to_tell(entries: list[Entry], committed: Committed) -> list[tuple[int, bytes]]:
     """Return what is said of traced entries before the events of their batch, by market."""
+    if not entries:
+        return []
     parents: dict[int, list[str]] = {}
     sequences = committed.settled.event_sequences
     for entry in entries:

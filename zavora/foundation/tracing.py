@@ -128,9 +128,9 @@ def begin(
     )
 
 
-def accepted(parent: bytes | None) -> str:
+def accepted(parent: bytes) -> str:
     """Return what a message says it belongs to; empty where it says nothing, or nothing sound."""
-    if parent is None or _spans is None:
+    if _spans is None:
         return ""
     text = parent.decode("latin-1")
     return text if _PARENT.fullmatch(text) else ""
