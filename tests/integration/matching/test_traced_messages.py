@@ -9,8 +9,8 @@ from matching import wire
 from matching.commands import encode
 from matching.commands.cancel import CancelOrder
 from matching.worker.stream import CommandStream
-from tests.collector import collecting
-from tests.integration.matching.worker_setup import queue_client
+from tests.collector import Collector, collecting
+from tests.integration.matching.worker_setup import driven_worker, journal, queue_client
 from zavora.foundation import tracing
 
 PARENT = f"00-{'4b' * 16}-{'f0' * 8}-01"
@@ -42,13 +42,13 @@ def read(queue: Any, **more: str) -> Any:
 
 
 @pytest.fixture
-def traced(settings: Any) -> Iterator[None]:
+def traced(settings: Any) -> Iterator[Collector]:
     with collecting() as collector:
         settings.ZAVORA_TRACE_RATIO = 1.0
         settings.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url
         tracing.start("test")
         try:
-            yield
+            yield collector
         finally:
             tracing.stop()
 
@@ -75,3 +75,16 @@ def test_a_worker_that_traces_nothing_passes_it_over(queue):
 )
 def test_what_is_no_span_is_passed_over(queue, traced, said):
     assert read(queue, t=said).parent == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_traced_message_that_cannot_be_read_is_journaled_and_told_of(queue, traced):
+    queue.xadd(wire.stream_name(0), {**FIELDS, b"b": b"junk", b"t": PARENT})
+    stream = CommandStream(0)
+    with driven_worker() as worker:
+        worker.shard.batches.settle(stream.read("0-0", count_max=10))
+        assert journal() == [("unreadable", "rejected", "bad_command")]
+    stream.close()
+    found = traced.wait_for(PARENT[3:35], {"queue wait", "batch", "commit"})
+    assert found["batch"].attributes["zavora.journal_sequence"] == 1
+    assert found["batch"].parent_id == "f0" * 8
