@@ -17,11 +17,13 @@ from accounts.notices import decode_balances as decode_balances
 from matching.conditions import Conditions
 from matching.engine.orders import NOTHING_CARRIED, Carried
 
-# Stream entries: the body, the request's id, and where and as what its answer is awaited.
+# Stream entries: the body, the request's id, and where and as what its answer is awaited; of a
+# request that is traced also the span that it belongs to. Who does not know a field passes it over.
 FIELD_BODY: Final = b"b"
 FIELD_REQUEST_ID: Final = b"r"
 FIELD_REPLY_TO: Final = b"a"
 FIELD_CORRELATION: Final = b"c"
+FIELD_PARENT: Final = b"t"
 
 # Longer than any rule of the edge; what is longer still is refused before it is queued.
 BODY_BYTES_MAX: Final = 4_096
@@ -59,7 +61,13 @@ def replies_channel(process: str) -> str:
     return f"replies:{process}"
 
 
+def traces_channel(market_id: int) -> str:
+    """Return the channel that says which traced requests a market's next event tells of."""
+    return f"traces:{market_id}"
+
+
 EVENTS_PATTERN: Final = "events:*"
+TRACES_PATTERN: Final = "traces:*"
 # Under this the last reconciliation tells its result, as JSON.
 RECONCILED_KEY: Final = "reconciled"
 
@@ -296,6 +304,17 @@ class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sequences: list[tuple[int, int]] = []
 
 
+class TracedEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Said just before an event: the spans that it belongs to, and when it was told.
+
+    ``told_us`` in microseconds since 1970.
+    """
+
+    sequence: int
+    told_us: int
+    parents: list[str]
+
+
 encode = msgspec.msgpack.Encoder().encode
 
 
@@ -303,3 +322,4 @@ decode_reply = msgspec.msgpack.Decoder(Reply).decode
 decode_replies = msgspec.msgpack.Decoder(Replies).decode
 decode_event = msgspec.msgpack.Decoder(MarketEvent).decode
 decode_private = msgspec.msgpack.Decoder(PrivatePart).decode
+decode_traced = msgspec.msgpack.Decoder(TracedEvent).decode

@@ -96,9 +96,11 @@ def _declare(made: Made, kind: str, text: str, labels: Labels, of: Labels, name:
     return made
 
 
-def _counter(name: str, text: str, labels: Labels = (), *, of: str) -> Counter:
+def _counter(
+    name: str, text: str, labels: Labels = (), *, of: str, also_of: Labels = ()
+) -> Counter:
     made = Counter(name, text, labels, registry=None)
-    return _declare(made, "counter", text, labels, (of,), name)
+    return _declare(made, "counter", text, labels, (of, *also_of), name)
 
 
 def _gauge(name: str, text: str, labels: Labels = (), *, of: str) -> Gauge:
@@ -127,6 +129,14 @@ def series(metric: Labelled, *labels: str) -> Labelled:
 # --- every process --------------------------------------------------------------------------------
 
 BUILD_INFO: Final = _told("zavora_build_info", "1; what runs here", ("version", "commit"), of=ROLES)
+
+SPANS: Final = _counter(
+    "zavora_spans_total",
+    "Spans of traces: made, sent or failed; what was made and is neither waits, or was dropped",
+    ("result",),
+    of=WEB,
+    also_of=(WORKER,),
+)
 
 # --- the edge: web --------------------------------------------------------------------------------
 
