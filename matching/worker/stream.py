@@ -135,7 +135,7 @@ class CommandStream:
 
         And tell the health check which of its markets are not matched.
         """
-        self._redis.set(self._heartbeat, owner, px=settings.ZAVORA_LEASE_MS)
+        self._redis.set(self._heartbeat, wire.sign_of_life(owner), px=settings.ZAVORA_LEASE_MS)
         symbols = ",".join(set_aside)
         if symbols:
             self._redis.set(
@@ -145,7 +145,11 @@ class CommandStream:
     def show_standby(self, owner: str) -> None:
         """Tell that a worker waits to take over; nothing depends on it."""
         try:
-            self._redis.set(wire.standby_name(self._shard_id), owner, px=settings.ZAVORA_LEASE_MS)
+            self._redis.set(
+                wire.standby_name(self._shard_id),
+                wire.sign_of_life(owner),
+                px=settings.ZAVORA_LEASE_MS,
+            )
         except QUEUE_ERRORS as error:
             log.warning("queue_unreachable", error=str(error))
 
