@@ -60,7 +60,7 @@ def check(
         judged = [judge(one, sizes, large_mb=large_mb) for one in observed]
     problems = [
         *_unknown_migrations(unknown),
-        *_of_migrations(judged, running, accepted),
+        *waiting_migrations(judged, running, accepted),
         *_in_the_way(connection, judged),
         *_unreadable(shards),
     ]
@@ -76,9 +76,10 @@ def _unknown_migrations(unknown: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _of_migrations(
+def waiting_migrations(
     judged: Sequence[Judgement], running: Sequence[Running], accepted: Sequence[str]
 ) -> Iterator[str]:
+    """Yield what keeps migrations from being applied now, but those that somebody accepted."""
     others = sorted({f"{one.process} ({one.version})" for one in running if one.version != VERSION})
     for one in judged:
         if one.name in accepted:

@@ -31,9 +31,16 @@ TOLD_EVERY: Final = 25
 class Patience:
     """Runs migrations on a connection; ``say`` tells for whom they wait."""
 
-    def __init__(self, connection: BaseDatabaseWrapper, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        say: Callable[[str], None],
+        *,
+        tries_max: int = LOCK_TRIES_MAX,
+    ) -> None:
         self._connection = connection
         self._say = say
+        self._tries_max = tries_max
         self._usual: str | None = None
 
     def before(self, migration: Migration) -> None:
@@ -52,7 +59,7 @@ class Patience:
         """
         former: Holders = {}
         in_the_way: list[Holder] = []
-        for number in range(1, LOCK_TRIES_MAX + 1):
+        for number in range(1, self._tries_max + 1):
             try:
                 apply(number > 1)
             except OperationalError as error:
@@ -69,7 +76,7 @@ class Patience:
                 if self._usual is not None:
                     self._set(self._usual)
         raise LockNotTaken(
-            f"a lock could not be had within {LOCK_WAIT_MS} ms in {LOCK_TRIES_MAX} tries, and"
+            f"a lock could not be had within {LOCK_WAIT_MS} ms in {self._tries_max} tries, and"
             f" nothing waits for it any more; {_told(in_the_way) or 'nobody holds it for long'}."
             " End that (SELECT pg_terminate_backend(pid)) and migrate again: what was done stays"
         )
