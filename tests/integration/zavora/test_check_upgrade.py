@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,8 +17,33 @@ from django.db import connection, transaction
 from django.db.migrations import Migration
 from msgspec.msgpack import encode
 
+from accounts.redis_client import get_redis
+from matching import wire
+from tests.exchange import wait_until
+from zavora.foundation.partitions.locking import LockNotTaken
+from zavora.foundation.queue import web_version_name
+from zavora.foundation.versions import VERSION
+from zavora.upgrade.patience import Patience
+
 PROJECT = Path(settings.BASE_DIR)
 BEFORE = (("accounts", "0023"), ("matching", "0018"), ("admin",), ("sessions",))
+
+FOREIGN = (
+    "SET session_replication_role = replica",
+    (
+        "INSERT INTO matching_shard (id, epoch, lease_owner, lease_expires_at, last_stream_id,"
+        " journal_sequence, last_id) VALUES (0, 1, '', now(), '0-0', 1, 1)"
+    ),
+    (
+        "INSERT INTO matching_command (id, shard_id, sequence, stream_id, kind, body,"
+        " request_id, batch_at, reached_engine, outcome, reason)"
+        " VALUES (1, 0, 1, '1-0', 'later', '', '', now(), false, 'applied', '')"
+    ),
+    (
+        "INSERT INTO matching_event (market_id, prev_sequence, sequence, payload, batch_at)"
+        " VALUES (1, 0, 1, 'later', now())"
+    ),
+)
 
 
 def url_of(name: str) -> str:
@@ -110,16 +136,7 @@ def test_a_transaction_that_holds_a_table_is_in_the_way(
 def test_what_another_version_wrote_is_told(former: str, queue: redis.Redis) -> None:
     queue.xadd(wire.stream_name(0), {wire.FIELD_BODY: encode(["later", 1])})
     with psycopg.connect(url_of(former)) as connection:
-        for statement in (
-            "SET session_replication_role = replica",
-            "INSERT INTO matching_shard (id, epoch, lease_owner, lease_expires_at, last_stream_id,"
-            " journal_sequence, last_id) VALUES (0, 1, '', now(), '0-0', 1, 1)",
-            "INSERT INTO matching_command (id, shard_id, sequence, stream_id, kind, body,"
-            " request_id, batch_at, reached_engine, outcome, reason)"
-            " VALUES (1, 0, 1, '1-0', 'later', '', '', now(), false, 'applied', '')",
-            "INSERT INTO matching_event (market_id, prev_sequence, sequence, payload, batch_at)"
-            " VALUES (1, 0, 1, 'later', now())",
-        ):
+        for statement in FOREIGN:
             connection.execute(statement)
     said = said_by(former, "check_upgrade", status=1)
     assert f"first: 1 commands in the queue of shard 0 cannot be read by {VERSION}" in said
@@ -130,7 +147,8 @@ def test_what_another_version_wrote_is_told(former: str, queue: redis.Redis) -> 
 
 def test_a_database_of_a_newer_version_is_told(former: str, session: psycopg.Connection) -> None:
     session.execute(
-        "INSERT INTO django_migrations (app, name, applied) VALUES ('matching', '0999_later', now())"
+        "INSERT INTO django_migrations (app, name, applied)"
+        " VALUES ('matching', '0999_later', now())"
     )
     session.commit()
     said = said_by(former, "check_upgrade", status=1)
