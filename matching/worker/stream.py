@@ -153,6 +153,15 @@ class CommandStream:
         except QUEUE_ERRORS as error:
             log.warning("queue_unreachable", error=str(error))
 
+    def end_standby(self, owner: str) -> None:
+        """Tell at once that a waiting worker goes, unless another one has said since that it waits.
+
+        Whoever restarts one after the other would take the sign of who is gone for the next one's.
+        """
+        sign: Any = self._redis.get(wire.standby_name(self._shard_id))
+        if sign is not None and sign.decode(errors="replace") == wire.sign_of_life(owner):
+            self._redis.delete(wire.standby_name(self._shard_id))
+
     def end_life(self) -> None:
         """Tell gateways at once that the worker goes."""
         self._redis.delete(self._heartbeat)

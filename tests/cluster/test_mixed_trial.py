@@ -10,18 +10,19 @@ answered what the order deserves, 503 or 504, and repeats after the latter two u
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+import redis
 
 from deploy.local.cluster import Cluster
 from deploy.local.plan import BEAT, CELERY, MARKET_DATA, SHARDS, WEBS, WORKER_HOSTS, ZAVORA
+from matching.wire import standby_name
 from tests.cluster.clients import checked_load
 from tests.cluster.faults import Faults
 from tests.cluster.rolling import CLIENTS, ONLY, Step, restart, take_all
 from tests.cluster.trials import cluster_for_trial, say, seed_of, wait_for
 from tests.cluster.versions import Versions, former_and_this, runs_from
-from tests.cluster.whole import wait_until_whole
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE
 from zavora.runner.home import PROJECT_DIR
 
@@ -73,7 +74,20 @@ class Upgrade:
                 wait_s=30,
                 what=f"{name} from {checkout}",
             )
-            wait_until_whole(self._cluster)
+            if name.startswith("worker-"):
+                self._wait_for_standby(name)
+
+    def _wait_for_standby(self, name: str) -> None:
+        """Wait until it says itself that it waits: a sign outlives who was killed by a lease."""
+        key = standby_name(int(name.split("-")[1]))
+
+        def is_standby() -> bool:
+            found = self._cluster.identity(name)
+            with redis.Redis.from_url(self._cluster.redis_url(), socket_timeout=2) as queue:
+                sign: Any = queue.get(key)
+            return found is not None and sign is not None and f"-{found.pid}-" in sign.decode()
+
+        wait_for(is_standby, wait_s=60, what=f"{name} as a standby")
 
     def _require_all_from(self, checkout: Path) -> Callable[[], None]:
         def require() -> None:
