@@ -31,8 +31,8 @@ BEFORE = (("accounts", "0023"), ("matching", "0018"), ("admin",), ("sessions",))
 FOREIGN = (
     "SET session_replication_role = replica",
     (
-        "INSERT INTO matching_shard (id, epoch, lease_owner, lease_expires_at, last_stream_id,"
-        " journal_sequence, last_id) VALUES (0, 1, '', now(), '0-0', 1, 1)"
+        "INSERT INTO matching_shard (id, epoch, lease_owner, lease_expires_at, last_batch_at,"
+        " last_stream_id, journal_sequence, last_id) VALUES (0, 1, '', now(), now(), '0-0', 1, 1)"
     ),
     (
         "INSERT INTO matching_command (id, shard_id, sequence, stream_id, kind, body,"
