@@ -9,6 +9,7 @@ from tests.unit.matching.engine.notation import (
     MARKET_ID,
     Desk,
     depth,
+    desk_at,
     end,
     refusals,
     released,
@@ -172,6 +173,21 @@ def test_cancel_all_takes_the_account_s_orders_oldest_first(side, cancelled, boo
     assert {order.reason for order in closed} == {"requested"}
     assert desk.book() == book
     assert not any(isinstance(e, Traded) for e in events)
+
+
+def test_cancel_all_lets_an_order_fire_that_waits_for_what_is_left():
+    desk = desk_at(100, "buy 2 @ 98; ann: buy 9 @ 97", "sell 3 market stop 97 by opposite")
+
+    events = desk.cancel_all("maker")
+
+    assert trades(events) == ["3 @ 97"]
+    assert desk.book() == "buy 6 @ 97"
+
+
+def test_cancel_all_tells_of_every_level_down_to_the_lowest_price():
+    desk = Desk("buy 1 @ 1; ann: buy 2 @ 1; buy 3 @ 2; sell 4 @ 3")
+
+    assert depth(desk.cancel_all("maker")) == ["buy 1: 2", "buy 2: 0", "sell 3: 0"]
 
 
 def test_cancel_all_of_nothing_is_nothing():
