@@ -42,6 +42,8 @@ class Patience:
         self._say = say
         self._tries_max = tries_max
         self._usual: str | None = None
+        # As tests may be; then nothing is ended that is not ours.
+        self._is_inside = connection.in_atomic_block
 
     def before(self, migration: Migration) -> None:
         """Set the bound for a migration that begins now."""
@@ -65,21 +67,29 @@ class Patience:
             except OperationalError as error:
                 if not isinstance(error.__cause__, LockNotAvailable):
                     raise
+                self._end_migration()
                 now = holders(self._connection)
                 in_the_way, former = still_there(former, now), now
                 if number % TOLD_EVERY == 0 and in_the_way:
                     self._say(f"waits: {_told(in_the_way)}")
                 time.sleep(LOCK_PAUSE_S)
             else:
+                self._end_migration()
                 return
-            finally:
-                if self._usual is not None:
-                    self._set(self._usual)
         raise LockNotTaken(
             f"a lock could not be had within {LOCK_WAIT_MS} ms in {self._tries_max} tries, and"
             f" nothing waits for it any more; {_told(in_the_way) or 'nobody holds it for long'}."
             " End that (SELECT pg_terminate_backend(pid)) and migrate again: what was done stays"
         )
+
+    def _end_migration(self) -> None:
+        """Be as before it, however it ended."""
+        if self._connection.in_atomic_block and not self._is_inside:
+            # Django leaves it so where a statement fails that it had put off to the end.
+            self._connection.close()
+            self._connection.connect()
+        if self._usual is not None:
+            self._set(self._usual)
 
     def _set(self, bound: str) -> None:
         with self._connection.cursor() as cursor:
