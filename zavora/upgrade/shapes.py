@@ -38,7 +38,7 @@ class Column(msgspec.Struct, frozen=True):
     """A column. ``is_filled``: what an INSERT leaves out the server fills in."""
 
     type: str
-    is_required: bool
+    is_not_null: bool
     is_filled: bool
 
 
@@ -80,7 +80,7 @@ def missed(before: Shapes, after: Shapes) -> list[str]:
         for name, column in columns.items():
             lines += _missed_of_column(f"{table}.{name}", column, now.get(name))
         for name in now.keys() - columns.keys():
-            if now[name].is_required and not now[name].is_filled:
+            if now[name].is_not_null and not now[name].is_filled:
                 lines.append(
                     f"{table}.{name} is new, NOT NULL and without a default of the database's"
                     " (db_default): the former version's INSERT fails"
@@ -92,9 +92,9 @@ def missed(before: Shapes, after: Shapes) -> list[str]:
 def _missed_of_column(name: str, column: Column, now: Column | None) -> list[str]:
     if now is None:
         return [f"{name} is gone"]
-    if now.is_required and not column.is_required:
+    if now.is_not_null and not column.is_not_null:
         return [f"{name} is NOT NULL, which the former version need not keep"]
-    if now.is_required and column.is_filled and not now.is_filled:
+    if now.is_not_null and column.is_filled and not now.is_filled:
         return [f"{name} has no default any more: the former version's INSERT may lean on it"]
     return []
 

@@ -1,6 +1,7 @@
 """What PostgreSQL says of migrations on an empty copy of the tables, and how that is judged."""
 
 import os
+from typing import Any
 
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
@@ -17,7 +18,7 @@ TABLE = "matching_order"
 LARGE, SMALL = Size(1 << 30, 10_000_000), Size(1 << 13, 3)
 
 
-def migration(name: str, *operations: object, is_atomic: bool = True) -> migrations.Migration:
+def migration(name: str, *operations: Any, is_atomic: bool = True) -> migrations.Migration:
     found = migrations.Migration(name, "matching")
     found.operations = list(operations)
     found.atomic = is_atomic
@@ -28,10 +29,9 @@ def sql(text: str) -> migrations.RunSQL:
     return migrations.RunSQL(text, migrations.RunSQL.noop)
 
 
-def fill(apps: object, schema_editor: object) -> None:
-    apps.get_model("matching", "Order").objects.using(  # type: ignore[attr-defined]
-        schema_editor.connection.alias  # type: ignore[attr-defined]
-    ).filter(reason="never").update(reason="")
+def fill(apps: Any, schema_editor: Any) -> None:
+    orders = apps.get_model("matching", "Order").objects.using(schema_editor.connection.alias)
+    orders.filter(reason="never").update(reason="")
 
 
 TRIED = (
@@ -67,8 +67,8 @@ TRIED = (
 
 
 @pytest.fixture(scope="module")
-def observed(django_db_setup: None, django_db_blocker: object) -> dict[str, Observed]:
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+def observed(django_db_setup: None, django_db_blocker: Any) -> dict[str, Observed]:
+    with django_db_blocker.unblock():
         found = rehearse(os.environ["DATABASE_URL"], list(TRIED), major=server_major(connection))
         return {one.name.removeprefix("matching."): one for one in found}
 

@@ -38,8 +38,9 @@ class Command(DjangoMigrate):
         usual = super().handle
 
         def apply(is_again: bool) -> None:
-            # What is to be done was said the first time.
-            usual(*args, **{**options, "verbosity": 0 if is_again else options["verbosity"]})
+            # What is to be done was said the first time, and what is wrong with settings, too.
+            again = {"verbosity": 0, "skip_checks": True} if is_again else {}
+            usual(*args, **{**options, **again})
 
         try:
             self._patience.run(apply)
