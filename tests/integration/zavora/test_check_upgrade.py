@@ -19,7 +19,7 @@ from msgspec.msgpack import encode
 
 from accounts.redis_client import get_redis
 from matching import wire
-from tests.exchange import wait_until
+from tests.exchange import Exchange, wait_until
 from zavora.foundation.partitions.locking import LockNotTaken
 from zavora.foundation.queue import web_version_name
 from zavora.foundation.versions import VERSION
@@ -120,6 +120,25 @@ def test_each_migration_is_told_with_what_it_locks(former: str, queue: redis.Red
     place = lines.index("matching.0019_partitions: expand")
     assert lines[place + 1].startswith("  locks matching_command: ACCESS EXCLUSIVE (")
     assert lines[-1].startswith(f"check_upgrade: ready (to version {VERSION}, ")
+
+
+def test_it_is_checked_as_the_owner_of_the_tables_while_it_runs(exchange: Exchange) -> None:
+    """The role that serves may not read all of them; and each process tells its version."""
+    row = ("marketdata", "0003_operators_words")  # words alone
+    with psycopg.connect(exchange.database_url, autocommit=True) as owner:
+        owner.execute("DELETE FROM django_migrations WHERE app = %s AND name = %s", row)
+        try:
+            said = exchange.manage("check_upgrade")
+        finally:
+            exchange.manage("migrate", "-v0")
+        assert owner.execute(
+            "SELECT count(*) FROM django_migrations WHERE app = %s AND name = %s", row
+        ).fetchone() == (1,)
+    assert f"runs: the worker of shard 0, version {VERSION}" in said
+    assert f"runs: market data, version {VERSION}" in said
+    assert f"runs: a web process, version {VERSION}" in said
+    assert "marketdata.0003_operators_words: expand" in said
+    assert f"check_upgrade: ready (to version {VERSION}, 1 migrations)" in said
 
 
 def test_a_transaction_that_holds_a_table_is_in_the_way(
