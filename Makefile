@@ -46,7 +46,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     mutants cluster cluster-down cluster-reset cluster-packages cluster-test access-tables \
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
-    growing-sim many-markets-trial trace-test watch-cost lock sbom clean
+    mixed-trial growing-sim many-markets-trial trace-test watch-cost lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -130,6 +130,9 @@ double-fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose bot
 
 rolling-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Restart every part of a local cluster while 64 clients trade
 	@$(TRIAL) tests/cluster/test_rolling_trial.py
+
+mixed-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Go from the former version to this one and back, while 64 clients trade
+	@$(TRIAL) tests/cluster/test_mixed_trial.py
 
 fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Break every part of a local cluster under load, 40 times
 	@$(TRIAL) tests/cluster/test_fault_trial.py

@@ -16,6 +16,7 @@ from accounts.notices import BalanceState as BalanceState
 from accounts.notices import decode_balances as decode_balances
 from matching.conditions import Conditions
 from matching.engine.orders import NOTHING_CARRIED, Carried
+from zavora.foundation.versions import VERSION
 
 # Stream entries: the body, the request's id, and where and as what its answer is awaited; of a
 # request that is traced also the span that it belongs to. Who does not know a field passes it over.
@@ -44,6 +45,16 @@ def heartbeat_name(shard_id: int) -> str:
 def standby_name(shard_id: int) -> str:
     """Return the key that lives only while a worker waits to take the shard over."""
     return f"standby:{{{shard_id}}}"
+
+
+def sign_of_life(owner: str) -> str:
+    """Return what a worker says at these keys: who it is, and of which version."""
+    return f"{owner} {VERSION}"
+
+
+def version_of(sign: bytes) -> str:
+    """Return the version that a worker's sign of life tells of; empty where it tells of none."""
+    return sign.decode(errors="replace").partition(" ")[2]
 
 
 def set_aside_name(shard_id: int) -> str:

@@ -140,7 +140,7 @@ class CommandStream:
 
         And tell the health check which of its markets are not matched.
         """
-        self._redis.set(self._heartbeat, owner, px=settings.ZAVORA_LEASE_MS)
+        self._redis.set(self._heartbeat, wire.sign_of_life(owner), px=settings.ZAVORA_LEASE_MS)
         symbols = ",".join(set_aside)
         if symbols:
             self._redis.set(
@@ -150,9 +150,22 @@ class CommandStream:
     def show_standby(self, owner: str) -> None:
         """Tell that a worker waits to take over; nothing depends on it."""
         try:
-            self._redis.set(wire.standby_name(self._shard_id), owner, px=settings.ZAVORA_LEASE_MS)
+            self._redis.set(
+                wire.standby_name(self._shard_id),
+                wire.sign_of_life(owner),
+                px=settings.ZAVORA_LEASE_MS,
+            )
         except QUEUE_ERRORS as error:
             log.warning("queue_unreachable", error=str(error))
+
+    def end_standby(self, owner: str) -> None:
+        """Tell at once that a waiting worker goes, unless another one has said since that it waits.
+
+        Whoever restarts one after the other would take the sign of who is gone for the next one's.
+        """
+        sign: Any = self._redis.get(wire.standby_name(self._shard_id))
+        if sign is not None and sign.decode(errors="replace") == wire.sign_of_life(owner):
+            self._redis.delete(wire.standby_name(self._shard_id))
 
     def end_life(self) -> None:
         """Tell gateways at once that the worker goes."""

@@ -6,7 +6,6 @@ where nobody looks. Labels are of our own making, never a client's: shards, kind
 routes; markets on counters and gauges only.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from zavora import __version__
 from zavora.foundation.setting_values import SettingValue
+from zavora.foundation.versions import COMMIT
 
 # Series that say when others began: as many again, and nobody asks for them.
 _without_created: Callable[[], None] = disable_created_metrics
@@ -345,7 +345,7 @@ def expose(role: str) -> CollectorRegistry:
     if role not in ROLES:
         raise ValueError(f"no such role: {role}")
     with _lock:
-        BUILD_INFO.tell({(__version__, os.environ.get("ZAVORA_COMMIT", "")[:40]): 1})
+        BUILD_INFO.tell({(__version__, COMMIT): 1})
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         for declared in CATALOGUE.values():
