@@ -46,7 +46,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     mutants cluster cluster-down cluster-reset cluster-packages cluster-test access-tables \
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
-    mixed-trial growing-sim many-markets-trial trace-test watch-cost lock sbom clean
+    mixed-trial growing-sim many-markets-trial trace-test watch-cost dashboards dashboard-test \
+    watch-trial soak lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -134,6 +135,12 @@ rolling-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Restart every
 mixed-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Go from the former version to this one and back, while 64 clients trade
 	@$(TRIAL) tests/cluster/test_mixed_trial.py
 
+dashboard-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Ask a local cluster what each panel of the dashboards asks
+	@$(TRIAL) tests/cluster/test_dashboard_trial.py
+
+watch-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Be quiet for 10 minutes: no alert comes; stop a shard's workers: one does
+	@$(TRIAL) tests/cluster/test_watch_trial.py
+
 fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Break every part of a local cluster under load, 40 times
 	@$(TRIAL) tests/cluster/test_fault_trial.py
 
@@ -148,6 +155,9 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
+
+soak: $(STAMPS)/dev $(STAMPS)/static ## Load an exchange evenly for 10 minutes (ZAVORA_SOAK_MINUTES): memory, files and p99 stay
+	@exec $(BIN)/python -m benchmarks.soak $(TRIAL_ARGS)
 
 growing-sim: $(STAMPS)/dev ## Simulate growing: money between cells, sizes at scale, the model beside a real exchange
 	@exec $(BIN)/python -m benchmarks.growing $(SIM_ARGS)
@@ -167,6 +177,9 @@ lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, f
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/npm.py run check
 	$(BIN)/python scripts/api_types.py --check
+
+dashboards: $(STAMPS)/dev ## Write Grafana's dashboards (deploy/grafana/*.json)
+	@$(BIN)/python -m deploy.grafana
 
 types: $(STAMPS)/run ## Write the API's shapes for the front end
 	@$(BIN)/python scripts/api_types.py

@@ -9,6 +9,7 @@ from celery import shared_task
 from redis.exceptions import RedisError
 
 from accounts.access.actor import Actor
+from accounts.money.selectors import get_held_by_asset
 from accounts.redis_client import get_redis
 from matching.fees import services as fees
 from matching.markets.selectors import list_shard_ids
@@ -78,4 +79,4 @@ def reconcile_books() -> None:
     except RedisError as error:
         # The log has it; operators see that the last result is old.
         log.warning("reconciled_untold", error=str(error))
-    kept_figures.tell_reconciled(len(breaks))
+    kept_figures.tell_reconciled(len(breaks), get_held_by_asset())

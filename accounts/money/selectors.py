@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, Q, QuerySet, Sum, When
 
 from accounts.models import (
     HELD_STATES,
@@ -144,3 +145,9 @@ def list_assets(*, active_only: bool = True) -> list[Asset]:
     """Return the assets by code."""
     assets = Asset.objects.order_by("code")
     return list(assets.filter(is_active=True) if active_only else assets)
+
+
+def get_held_by_asset() -> dict[str, Decimal]:
+    """Return how much of each asset is held in all accounts. Reads every balance."""
+    sums = Balance.objects.values_list("asset__code").annotate(Sum("locked"))
+    return dict(sums.order_by("asset__code"))

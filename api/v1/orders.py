@@ -21,6 +21,7 @@ from api.v1 import words as v1_words
 from api.v1.fields import order_id_of
 from api.v1.fitting import fitting, public_id_of, terms_of_id, terms_of_symbol
 from api.v1.header_keys import checked_header_key
+from api.v1.places import Places
 from api.v1.words import Shape
 from matching import wire
 from matching.commands.amend import AmendOrder
@@ -41,11 +42,9 @@ from zavora.foundation.errors import (
 
 # A header's key never equals a client order id, which is printable ASCII in one line.
 _HEADER_KEY_PREFIX: Final = "\n"
-# Which account and market an order belongs to never changes; the oldest entries make room.
-PLACES_MAX: Final = 200_000
 # How often a switch is set again because markets were moved meanwhile.
 MOVES_FOLLOWED_MAX: Final = 5
-_places: Final[dict[int, tuple[int, int]]] = {}
+_places: Final = Places()
 
 
 def header_key(text: str | None) -> str | None:
@@ -299,18 +298,12 @@ def with_trades(
     account_id: UUID,
 ) -> Shape:
     """Return an order of an account with the trades that it had at once."""
-    _remember_place(state.id, state.account_id, state.market_id)
+    _places.put(state.id, state.account_id, state.market_id)
     shown: list[Shape] = []
     if trades:
         own = {pk: public_id for public_id, pk in caller.accounts.items()}
         shown = [v1_words.trade(trade, terms, own) for trade in trades]
     return {"order": order_words.order(state, terms, account_id), "trades": shown}
-
-
-def _remember_place(order_id: int, account_pk: int, market_id: int) -> None:
-    if len(_places) >= PLACES_MAX:
-        del _places[next(iter(_places))]
-    _places[order_id] = (account_pk, market_id)
 
 
 async def own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
@@ -326,7 +319,7 @@ async def own_order(caller: Caller, order_id: str) -> tuple[int, int, int]:
         place = await in_thread(get_order_place, number)
         if place is None:
             raise OrderNotFound("There is no such order.")
-        _remember_place(number, *place)
+        _places.put(number, *place)
     account_pk, market_id = place
     if account_pk not in caller.accounts.values():
         raise OrderNotFound("There is no such order.")

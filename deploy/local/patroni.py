@@ -125,7 +125,8 @@ def configuration(plan: Plan, host: str) -> dict[str, Any]:
             },
             "pg_hba": [
                 f"host all all {network} scram-sha-256",
-                f"host replication replicator {network} scram-sha-256",
+                # The superuser's are backups (docs/backups.md).
+                f"host replication replicator,{SUPERUSER} {network} scram-sha-256",
             ],
             "parameters": {"unix_socket_directories": ""},
         },

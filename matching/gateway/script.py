@@ -1,6 +1,7 @@
 """The one call by which commands are queued: it runs in the queue's server, alone."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from zavora.foundation import metrics
@@ -51,7 +52,15 @@ RESULTS: Final = {
 def count(shard_id: int, results: Sequence[int]) -> None:
     """Count what became of commands at the queue, by what the script says of each."""
     if metrics.is_on():
+        _begin(shard_id)
         for result in set(results):
             metrics.COMMANDS_SUBMITTED.labels(str(shard_id), RESULTS[result]).inc(
                 results.count(result)
             )
+
+
+@lru_cache(maxsize=metrics.SERIES_KEPT_MAX)
+def _begin(shard_id: int) -> None:
+    """Let a shard's counts begin at zero, whatever came first."""
+    for result in RESULTS.values():
+        metrics.COMMANDS_SUBMITTED.labels(str(shard_id), result)

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from matching.worker import traced
 from matching.worker.decide import Decision
@@ -75,8 +75,10 @@ def halted(shard_id: int) -> None:
 
 
 def begin(shard_id: int) -> None:
-    """Let counts begin at zero: the first void command must be seen to be one more."""
+    """Let counts begin at zero: the first void command or retry must be seen to be one more."""
     if metrics.is_on():
         shard = str(shard_id)
         metrics.COMMANDS_VOID.labels(shard)
         metrics.MARKETS_HALTED.labels(shard)
+        for cause in get_args(Cause):
+            metrics.BATCH_RETRIES.labels(shard, cause)

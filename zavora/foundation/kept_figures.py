@@ -6,6 +6,8 @@ celery's listener shows what is there. What was never told is not shown, and so 
 """
 
 import time
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import structlog
@@ -13,6 +15,7 @@ from redis.exceptions import RedisError
 
 from zavora.foundation.metrics import (
     CATALOGUE,
+    HELD_AMOUNT,
     KEPT,
     RECONCILE_BREAKS,
     RECONCILED_AT,
@@ -23,7 +26,7 @@ from zavora.foundation.queue import connect
 
 KEY: Final = "measured"
 TIMEOUT_S: Final = 1.0
-# Between a metric's name and its labels, which are names of tables and numbers of shards.
+# Between a metric's name and its labels: names of tables, codes of assets, numbers of shards.
 _BAR: Final = "|"
 
 log = structlog.get_logger(__name__)
@@ -31,19 +34,29 @@ log = structlog.get_logger(__name__)
 
 def tell(metric: Told, value: float, *labels: str) -> None:
     """Keep a figure. Where the queue is away it is lost, and the log says so: nothing fails."""
-    if metric not in KEPT or len(labels) != len(CATALOGUE[metric.name].labels):
-        raise ValueError(f"{metric.name} is not kept with the labels {labels}")
-    field = _BAR.join((metric.name, *labels))
+    tell_all(metric, {labels: value})
+
+
+def tell_all(metric: Told, values: Mapping[Labels, float]) -> None:
+    """Keep figures of one metric, as ``tell`` does; those of other labels stay as they are."""
+    fields = {}
+    for labels, value in values.items():
+        if metric not in KEPT or len(labels) != len(CATALOGUE[metric.name].labels):
+            raise ValueError(f"{metric.name} is not kept with the labels {labels}")
+        fields[_BAR.join((metric.name, *labels))] = repr(float(value))
+    if not fields:
+        return
     try:
         with connect(timeout_s=TIMEOUT_S) as client:
-            client.hset(KEY, field, repr(float(value)))
+            client.hset(KEY, mapping=fields)
     except (RedisError, OSError) as error:
         log.warning("figure_not_kept", metric=metric.name, error=str(error))
 
 
-def tell_reconciled(breaks: int) -> None:
-    """Keep that the books were looked at just now, and how much does not add up."""
+def tell_reconciled(breaks: int, held: Mapping[str, Decimal]) -> None:
+    """Keep that the books were looked at just now, what does not add up, what is held by asset."""
     tell(RECONCILE_BREAKS, breaks)
+    tell_all(HELD_AMOUNT, {(asset,): float(amount) for asset, amount in held.items()})
     tell(RECONCILED_AT, time.time())
 
 

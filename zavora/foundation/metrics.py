@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final, TypeVar
 
 from prometheus_client import (
@@ -49,6 +50,13 @@ Made = TypeVar("Made", bound=Collector)
 Labelled = TypeVar("Labelled", Counter, Gauge, Histogram)
 SERIES_KEPT_MAX: Final = 4_096
 
+SOCKET_APIS: Final = ("v1", "binance", "binance_streams")
+SOCKET_ENDS: Final = ("gone", "slow", "silent", "auth", "old", "refused", "later", "failed")
+LIMITS: Final = (
+    *("address", "key", "account", "compat-weight", "compat-orders-10s", "compat-orders-day"),
+    *("sign-ups", "new-keys", "withdrawals", "provider-address"),
+)
+
 
 def is_on() -> bool:
     """Tell whether anybody can look at what is measured here."""
@@ -78,7 +86,11 @@ class Told(Collector):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One metric of the catalogue, and which processes expose it."""
+    """One metric of the catalogue, and which processes expose it.
+
+    ``zeros``: labels whose series are there before anything has happened: the first time must be
+    seen to be one more, and what stands at zero is another thing than what nobody measures.
+    """
 
     name: str
     kind: str
@@ -86,26 +98,43 @@ class Declared:
     labels: Labels
     roles: Labels
     collector: Any
+    zeros: tuple[Labels, ...] = ()
 
 
 CATALOGUE: Final[dict[str, Declared]] = {}
 
 
-def _declare(made: Made, kind: str, text: str, labels: Labels, of: Labels, name: str) -> Made:
-    CATALOGUE[name] = Declared(name, kind, text, labels, of, made)
+def _declare(
+    made: Made,
+    kind: str,
+    text: str,
+    labels: Labels,
+    of: Labels,
+    name: str,
+    zeros: Iterable[Labels] = (),
+) -> Made:
+    CATALOGUE[name] = Declared(name, kind, text, labels, of, made, tuple(zeros))
     return made
 
 
 def _counter(
-    name: str, text: str, labels: Labels = (), *, of: str, also_of: Labels = ()
+    name: str,
+    text: str,
+    labels: Labels = (),
+    *,
+    of: str,
+    also_of: Labels = (),
+    zeros: Iterable[Labels] = (),
 ) -> Counter:
     made = Counter(name, text, labels, registry=None)
-    return _declare(made, "counter", text, labels, (of, *also_of), name)
+    return _declare(made, "counter", text, labels, (of, *also_of), name, zeros)
 
 
-def _gauge(name: str, text: str, labels: Labels = (), *, of: str) -> Gauge:
+def _gauge(
+    name: str, text: str, labels: Labels = (), *, of: str, zeros: Iterable[Labels] = ()
+) -> Gauge:
     made = Gauge(name, text, labels, registry=None)
-    return _declare(made, "gauge", text, labels, (of,), name)
+    return _declare(made, "gauge", text, labels, (of,), name, zeros)
 
 
 def _histogram(
@@ -171,18 +200,26 @@ COMMANDS_UNRESOLVED: Final = _counter(
     "Commands of which nobody could say in time what became of them (504)",
     of=WEB,
 )
-SOCKETS: Final = _gauge("zavora_websocket_connections", "Open WebSockets", ("api",), of=WEB)
+SOCKETS: Final = _gauge(
+    "zavora_websocket_connections",
+    "Open WebSockets",
+    ("api",),
+    of=WEB,
+    zeros=((api,) for api in SOCKET_APIS),
+)
 SOCKETS_CLOSED: Final = _counter(
     "zavora_websocket_closed_total",
     "WebSockets that ended: gone, slow, silent, auth, old, refused, later or failed",
     ("api", "reason"),
     of=WEB,
+    zeros=product(SOCKET_APIS, SOCKET_ENDS),
 )
 FEED_RESYNCS: Final = _counter(
     "zavora_feed_resyncs_total",
     "Comparisons of a market with the tables: connection, gap or distrust",
     ("reason",),
     of=WEB,
+    zeros=(("connection",), ("gap",), ("distrust",)),
 )
 FEED_DELAY: Final = _histogram(
     "zavora_feed_delay_seconds",
@@ -195,9 +232,14 @@ LATE_READS: Final = _counter(
     "Reads that a replica may answer, by who did: replica, or primary_ and what the replica was",
     ("answered",),
     of=WEB,
+    zeros=(("replica",), ("primary_late",), ("primary_away",), ("primary_unknown",)),
 )
 RATE_LIMITED: Final = _counter(
-    "zavora_rate_limited_total", "Refusals by a limit", ("limit",), of=WEB
+    "zavora_rate_limited_total",
+    "Refusals by a limit",
+    ("limit",),
+    of=WEB,
+    zeros=((limit,) for limit in LIMITS),
 )
 LOOP_DELAY: Final = _histogram(
     "zavora_event_loop_delay_seconds",
@@ -307,6 +349,12 @@ RECONCILE_BREAKS: Final = _told(
 RECONCILED_AT: Final = _told(
     "zavora_reconcile_success_timestamp_seconds", "When the books were last looked at", of=(CELERY,)
 )
+HELD_AMOUNT: Final = _told(
+    "zavora_held_amount",
+    "Held of an asset for orders and withdrawals, in its units, when the books were looked at",
+    ("asset",),
+    of=(CELERY,),
+)
 JOURNAL_VERIFIED: Final = _told(
     "zavora_journal_verified_sequence",
     "Up to where verify_journal last found the journal to agree with the tables",
@@ -328,6 +376,7 @@ RESTORE_DRILL_AT: Final = _told(
 KEPT: Final = (
     RECONCILE_BREAKS,
     RECONCILED_AT,
+    HELD_AMOUNT,
     JOURNAL_VERIFIED,
     WITHDRAWALS_PENDING,
     PARTITIONS_AHEAD,
@@ -351,4 +400,6 @@ def expose(role: str) -> CollectorRegistry:
         for declared in CATALOGUE.values():
             if role in declared.roles:
                 registry.register(declared.collector)
+                for labels in declared.zeros:
+                    declared.collector.labels(*labels)
     return registry

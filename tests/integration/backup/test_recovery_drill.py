@@ -194,7 +194,11 @@ def _prove_restored(world: World, server: BesideServer) -> None:
         run_manage(server.url, "confirm_restore", "--reason", "once more")
 
 
-def test_the_drill_proves_the_newest_and_leaves_nothing(world: World) -> None:
+def test_the_drill_proves_the_newest_and_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What an exchange with replicas is set to: a server that is brought back beside has none.
+    monkeypatch.setenv("ZAVORA_REQUIRE_SYNC_REPLICA", "1")
     before = set(Path(os.environ["ZAVORA_BACKUP_WORK_DIR"]).iterdir())
 
     done = drill(world.store, Target(), say=say)

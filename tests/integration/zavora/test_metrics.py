@@ -98,7 +98,8 @@ def test_sockets_are_counted_while_they_are_open_and_by_why_they_ended(measured)
         socket.recv(timeout=5)
         assert measured.value("web", "zavora_websocket_connections", api="v1") == 1
     closed = ("zavora_websocket_closed_total", frozenset({("api", "v1"), ("reason", "gone")}))
-    wait_until(lambda: closed in measured.samples("web"), timeout_s=5, what="a socket that ended")
+    ended = lambda: measured.samples("web")[closed] == 1  # noqa: E731
+    wait_until(ended, timeout_s=5, what="a socket that ended")
     assert measured.value("web", "zavora_websocket_connections", api="v1") == 0
 
 
@@ -152,6 +153,7 @@ def test_what_is_kept_is_told_by_celery_whoever_found_it_out(measured, trader):
     assert told("zavora_withdrawals_pending") == 1
     assert told("zavora_reconcile_success_timestamp_seconds") > 1_764_441_000
     assert ("zavora_reconcile_breaks", frozenset()) in measured.samples("celery")
+    assert told("zavora_held_amount", asset="EUR") >= 1
     assert told("zavora_journal_verified_sequence", shard="0") > 0
     assert told("zavora_partitions_ahead", table="matching_trade") >= 3
     assert told("zavora_partitions_ahead", table="matching_event") >= 3
