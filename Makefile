@@ -46,7 +46,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     mutants cluster cluster-down cluster-reset cluster-packages cluster-test access-tables \
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
-    growing-sim many-markets-trial dashboards dashboard-test watch-trial soak lock sbom clean
+    mixed-trial growing-sim many-markets-trial trace-test watch-cost dashboards dashboard-test \
+    watch-trial soak lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -103,6 +104,13 @@ recovery-drill: $(STAMPS)/dev $(STAMPS)/static ## Back an exchange up, bring it 
 money-trial: $(STAMPS)/dev $(STAMPS)/static ## Do 10,000 random things to money at once, add up after each hundred
 	@ZAVORA_MONEY_OPERATIONS=$${ZAVORA_MONEY_OPERATIONS:-10000} exec $(BIN)/python -m pytest tests/integration/money -s
 
+trace-test: $(STAMPS)/dev $(STAMPS)/static ## Follow orders by their traces, and failures by their reports
+	@exec $(BIN)/python -m pytest -n0 tests/integration/zavora/test_traces.py tests/integration/zavora/test_failures.py \
+	    tests/integration/matching/test_traced_messages.py tests/unit/zavora/test_tracing.py tests/unit/zavora/test_failures.py $(PYTEST_ARGS)
+
+watch-cost: $(STAMPS)/run $(STAMPS)/static ## Measure what metrics and 1 % traces cost, by turns (quiet machine; WATCH_ARGS="--pairs 6 --only traces")
+	@exec $(BIN)/python -m benchmarks.metrics_cost $(WATCH_ARGS)
+
 alert-test: ## Check the alerts of deploy/prometheus with promtool (Debian: prometheus)
 	@if command -v promtool >/dev/null; then \
 	    promtool check rules deploy/prometheus/rules/*.yml && promtool test rules deploy/prometheus/tests/*.yml; \
@@ -123,6 +131,9 @@ double-fault-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Lose bot
 
 rolling-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Restart every part of a local cluster while 64 clients trade
 	@$(TRIAL) tests/cluster/test_rolling_trial.py
+
+mixed-trial: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Go from the former version to this one and back, while 64 clients trade
+	@$(TRIAL) tests/cluster/test_mixed_trial.py
 
 dashboard-test: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/cluster ## Ask a local cluster what each panel of the dashboards asks
 	@$(TRIAL) tests/cluster/test_dashboard_trial.py

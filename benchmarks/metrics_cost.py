@@ -1,9 +1,10 @@
-"""What measuring costs: ``python -m benchmarks.metrics_cost``, by turns with none of it.
+"""What watching costs: ``python -m benchmarks.metrics_cost``, by turns with none of it.
 
 The durable rate of one worker, and the rate of 64 clients over HTTP, each with metrics on (counted,
 exposed and asked for every two seconds) and off, one right after the other, and the other way round
-the next time. Beside the rates the processor time of a command, which a busy machine disturbs less.
-Ends with 1 where the median of either rate's pairs loses more than 3 %.
+the next time; then the same with one request in a hundred traced, and sent to a collector. Beside
+the rates the processor time of a command, which a busy machine disturbs less. Ends with 1 where the
+median of any rate's pairs loses more than 3 %.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -35,6 +37,7 @@ from zavora.runner.home import Home, home_from_environment, load_environment
 from zavora.runner.processes import ProcessSpec
 
 SCRAPE_S: Final = 2.0
+TRACED_EACH: Final = 100
 LOSS_MAX: Final = 0.03
 WARM_UP_S: Final = 1.0
 # Commands that are played first, to know how many a turn needs.
@@ -46,39 +49,98 @@ SPARE_STEPS: Final = 5_000
 
 
 class Side:
-    """One process that is started anew for each turn, with metrics or without."""
+    """One process that is started anew for each turn, watched or not."""
 
-    def __init__(self, exchange: Exchange, spec: ProcessSpec, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, exchange: Exchange, spec: ProcessSpec, ready: Callable[[], None], watch: "Watch"
+    ) -> None:
         self.name = spec.name
         self._exchange = exchange
         self._spec = spec
         self._ready = ready
+        self._watch = watch
         self._is_launched = spec.name in exchange.names()
 
     @contextlib.contextmanager
     def turn(self, *, is_on: bool) -> Iterator[None]:
-        """Let the process run with metrics, asked for as Prometheus does, or without."""
+        """Let the process run watched, or not."""
         if self._is_launched:
             self._exchange.kill(self.name, signal.SIGTERM)
-        port = free_port()
-        env = {**self._spec.env, **({"ZAVORA_METRICS_BIND": f"{HOST}:{port}"} if is_on else {})}
-        self._exchange.launch(replace(self._spec, env=env))
-        self._is_launched = True
-        self._ready()
-        stop = threading.Event()
-        scraping = threading.Thread(target=_scrape, args=(port, stop))
-        if is_on:
-            scraping.start()
-        try:
+        with self._watch() if is_on else by_nobody() as (env, begin):
+            self._exchange.launch(replace(self._spec, env={**self._spec.env, **env}))
+            self._is_launched = True
+            self._ready()
+            begin()
             yield
-        finally:
-            stop.set()
-            if is_on:
-                scraping.join()
 
     def cpu_s(self) -> float:
         """Return the processor time that the process has used."""
         return sum(psutil.Process(self._exchange.pid(self.name)).cpu_times()[:2])
+
+
+# What a process must be told to be watched, and what to do once it is ready.
+Watch = Callable[[], contextlib.AbstractContextManager[tuple[dict[str, str], Callable[[], None]]]]
+
+
+@contextlib.contextmanager
+def by_nobody() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """Watch not at all."""
+    yield {}, lambda: None
+
+
+@contextlib.contextmanager
+def by_metrics() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """Watch as Prometheus does."""
+    port, stop = free_port(), threading.Event()
+    scraping = threading.Thread(target=_scrape, args=(port, stop))
+    try:
+        yield {"ZAVORA_METRICS_BIND": f"{HOST}:{port}"}, scraping.start
+    finally:
+        stop.set()
+        if scraping.ident is not None:
+            scraping.join()
+
+
+class _Sink(BaseHTTPRequestHandler):
+    """A collector that throws away what it gets, and counts how often it got something."""
+
+    protocol_version = "HTTP/1.1"
+    taken = 0
+
+    def do_POST(self) -> None:
+        """Take spans."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        _Sink.taken += 1
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def by_traces() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """Watch as a collector of traces does. Raises AssertionError where it was sent nothing."""
+    taken = _Sink.taken
+    with ThreadingHTTPServer((HOST, 0), _Sink) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            url = f"http://{HOST}:{server.server_address[1]}"
+            yield (
+                {"ZAVORA_TRACE_RATIO": str(1 / TRACED_EACH), "OTEL_EXPORTER_OTLP_ENDPOINT": url},
+                lambda: None,
+            )
+        finally:
+            server.shutdown()
+            thread.join()
+    if _Sink.taken == taken:
+        raise AssertionError("the collector was sent nothing: what was measured is no tracing")
+
+
+WATCHES: Final[dict[str, Watch]] = {"metrics": by_metrics, "traces": by_traces}
 
 
 def _scrape(port: int, stop: threading.Event) -> None:
@@ -119,9 +181,9 @@ def by_turns(side: Side, run: Turn, *, pairs: int) -> dict[str, Any]:
 
 
 def durable(
-    exchange: Exchange, place: venue.Venue, *, seconds: float, pairs: int
+    exchange: Exchange, place: venue.Venue, watch: Watch, *, seconds: float, pairs: int
 ) -> dict[str, Any]:
-    """Measure the worker at as much as it can take."""
+    """Measure the worker at as much as it can take, some of which is traced if it likes."""
     spec = StreamSpec(
         exchange.redis_url,
         exchange.database_url,
@@ -130,11 +192,13 @@ def durable(
         place.account_ids(),
         seed=12,
         cancel_share=0.35,
+        traced_each=TRACED_EACH,
     )
     side = Side(
         exchange,
         matching_worker(exchange.env, shard=0),
         lambda: venue.wait_for_worker(exchange, 0),
+        watch,
     )
     with Remote(StreamLoad, spec) as load:
         load.call("prepare_books", BOOK_ORDERS)
@@ -154,11 +218,11 @@ def durable(
 
 
 def over_http(
-    exchange: Exchange, place: venue.Venue, *, seconds: float, pairs: int
+    exchange: Exchange, place: venue.Venue, watch: Watch, *, seconds: float, pairs: int
 ) -> dict[str, Any]:
-    """Measure the web process with 64 clients; the worker measures nothing."""
+    """Measure the web process with 64 clients; nobody watches the worker."""
     spec = web(exchange.env, port=exchange.port, server="uvicorn")
-    side = Side(exchange, spec, exchange.wait_until_healthy)
+    side = Side(exchange, spec, exchange.wait_until_healthy, watch)
     with Remote(HttpLoad, http_spec(exchange, place, seed=14)) as load:
 
         def run() -> tuple[float, int]:
@@ -169,35 +233,45 @@ def over_http(
         return by_turns(side, run, pairs=pairs)
 
 
+def measure(name: str, folder: Path, **sizes: Any) -> dict[str, dict[str, Any]]:
+    """Measure what one way of watching costs, on an exchange of its own."""
+    watch = WATCHES[name]
+    with Exchange(
+        folder / name, processes=("worker-0",), extra_env=machine.production()
+    ) as exchange:
+        print(f"{name}; load before: {machine.describe(exchange)['load_before']}", flush=True)
+        place = venue.open_all(exchange)
+        found = {"durable": durable(exchange, place, watch, **sizes)}
+        exchange.kill("worker-0", signal.SIGTERM)
+        exchange.launch(matching_worker(exchange.env, shard=0))
+        exchange.launch(marketdata(exchange.env))
+        found["HTTP"] = over_http(exchange, place, watch, **sizes)
+        print("  " + exchange.manage("reconcile").strip())
+        print(f"  load after: {psutil.getloadavg()}")
+    return {f"{kind}, {name}": one for kind, one in found.items()}
+
+
 def main() -> int:
-    """Measure both; return the exit code."""
+    """Measure what is asked for; return the exit code."""
     parser = ArgumentParser(prog="python -m benchmarks.metrics_cost", description=__doc__)
     parser.add_argument("--seconds", type=float, default=6.0, help="of a turn")
     parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--only", choices=list(WATCHES), help="one of them")
     options = parser.parse_args()
     load_environment()
     home = Home(home_from_environment())
     home.prepare()
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=home.path))
     sizes = {"seconds": options.seconds, "pairs": options.pairs}
+    found: dict[str, dict[str, Any]] = {}
     try:
-        with Exchange(
-            folder / "home", processes=("worker-0",), extra_env=machine.production()
-        ) as exchange:
-            print(f"Load before: {machine.describe(exchange)['load_before']}", flush=True)
-            place = venue.open_all(exchange)
-            found = {"durable": durable(exchange, place, **sizes)}
-            exchange.kill("worker-0", signal.SIGTERM)
-            exchange.launch(matching_worker(exchange.env, shard=0))
-            exchange.launch(marketdata(exchange.env))
-            found["HTTP"] = over_http(exchange, place, **sizes)
-            print("  " + exchange.manage("reconcile").strip())
-            print(f"Load after: {psutil.getloadavg()}")
+        for name in [options.only] if options.only else WATCHES:
+            found |= measure(name, folder, **sizes)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for name, one in found.items():
         print(
-            f"{name}: {one['off_per_s']:,}/s without, {one['on_per_s']:,}/s with metrics;"
+            f"{name}: {one['off_per_s']:,}/s without, {one['on_per_s']:,}/s with;"
             f" median loss {one['loss']:.1%}, processor time {one['cpu_more']:+.1%}"
         )
     return int(max(one["loss"] for one in found.values()) > LOSS_MAX)

@@ -36,7 +36,7 @@ _FAR: Final = 2**52  # a deadline that no run reaches: commands are encoded minu
 
 
 class StreamSpec(msgspec.Struct, frozen=True):
-    """Where to play which flow."""
+    """Where to play which flow. ``traced_each``: one command in so many belongs to a trace."""
 
     redis_url: str
     database_url: str
@@ -45,6 +45,7 @@ class StreamSpec(msgspec.Struct, frozen=True):
     account_ids: list[int]
     seed: int
     cancel_share: float
+    traced_each: int = 0
 
 
 class StreamLoad:
@@ -178,9 +179,15 @@ class StreamLoad:
                 f"00000000-0000-4000-8000-{number:012x}",
                 self._address,
                 number,
+                self._parent(number),
             )
             for number, command in enumerate(commands, start=first)
         ]
+
+    def _parent(self, number: int) -> str:
+        """Return the span that a command belongs to; mostly none."""
+        each = self._spec.traced_each
+        return f"00-{number + 1:032x}-{number + 1:016x}-01" if each and number % each == 0 else ""
 
     def _feed_all(self, between: Callable[[], None]) -> int:
         """Feed all that is prepared, wait for all replies and check them."""
@@ -286,9 +293,11 @@ def _command(step: Step, account_ids: list[int]) -> WireCommand:
     )
 
 
-def _xadd(stream: str, body: bytes, request_id: str, address: str, correlation: int) -> bytes:
+def _xadd(
+    stream: str, body: bytes, request_id: str, address: str, correlation: int, parent: str
+) -> bytes:
     """Return the bytes of an XADD as the gateway's Lua makes it."""
-    words = (
+    words = [
         b"XADD",
         stream.encode(),
         b"*",
@@ -300,7 +309,9 @@ def _xadd(stream: str, body: bytes, request_id: str, address: str, correlation: 
         address.encode(),
         wire.FIELD_CORRELATION,
         str(correlation).encode(),
-    )
+    ]
+    if parent:
+        words += (wire.FIELD_PARENT, parent.encode())
     parts = [b"*%d\r\n" % len(words)]
     parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
     return b"".join(parts)

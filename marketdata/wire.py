@@ -75,10 +75,14 @@ def candles_channel(market_id: int) -> str:
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What the heartbeat says, as JSON: the markets without candles and with unreadable rules."""
+    """What the heartbeat says, as JSON: the markets without candles and with unreadable rules.
+
+    And of which version it is (empty: one that does not say).
+    """
 
     candles_set_aside: list[str] = []
     rules_unreadable: list[str] = []
+    version: str = ""
 
 
 def decode_progress(body: bytes) -> Progress:

@@ -16,12 +16,15 @@ from accounts.notices import BalanceState as BalanceState
 from accounts.notices import decode_balances as decode_balances
 from matching.conditions import Conditions
 from matching.engine.orders import NOTHING_CARRIED, Carried
+from zavora.foundation.versions import VERSION
 
-# Stream entries: the body, the request's id, and where and as what its answer is awaited.
+# Stream entries: the body, the request's id, and where and as what its answer is awaited; of a
+# request that is traced also the span that it belongs to. Who does not know a field passes it over.
 FIELD_BODY: Final = b"b"
 FIELD_REQUEST_ID: Final = b"r"
 FIELD_REPLY_TO: Final = b"a"
 FIELD_CORRELATION: Final = b"c"
+FIELD_PARENT: Final = b"t"
 
 # Longer than any rule of the edge; what is longer still is refused before it is queued.
 BODY_BYTES_MAX: Final = 4_096
@@ -44,6 +47,16 @@ def standby_name(shard_id: int) -> str:
     return f"standby:{{{shard_id}}}"
 
 
+def sign_of_life(owner: str) -> str:
+    """Return what a worker says at these keys: who it is, and of which version."""
+    return f"{owner} {VERSION}"
+
+
+def version_of(sign: bytes) -> str:
+    """Return the version that a worker's sign of life tells of; empty where it tells of none."""
+    return sign.decode(errors="replace").partition(" ")[2]
+
+
 def set_aside_name(shard_id: int) -> str:
     """Return the key that names the markets which the shard's worker could not load, if any."""
     return f"aside:{{{shard_id}}}"
@@ -59,7 +72,13 @@ def replies_channel(process: str) -> str:
     return f"replies:{process}"
 
 
+def traces_channel(market_id: int) -> str:
+    """Return the channel that says which traced requests a market's next event tells of."""
+    return f"traces:{market_id}"
+
+
 EVENTS_PATTERN: Final = "events:*"
+TRACES_PATTERN: Final = "traces:*"
 # Under this the last reconciliation tells its result, as JSON.
 RECONCILED_KEY: Final = "reconciled"
 
@@ -296,6 +315,17 @@ class Replies(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sequences: list[tuple[int, int]] = []
 
 
+class TracedEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Said just before an event: the spans that it belongs to, and when it was told.
+
+    ``told_us`` in microseconds since 1970.
+    """
+
+    sequence: int
+    told_us: int
+    parents: list[str]
+
+
 encode = msgspec.msgpack.Encoder().encode
 
 
@@ -303,3 +333,4 @@ decode_reply = msgspec.msgpack.Decoder(Reply).decode
 decode_replies = msgspec.msgpack.Decoder(Replies).decode
 decode_event = msgspec.msgpack.Decoder(MarketEvent).decode
 decode_private = msgspec.msgpack.Decoder(PrivatePart).decode
+decode_traced = msgspec.msgpack.Decoder(TracedEvent).decode

@@ -31,7 +31,14 @@ from api.transport.http import adding, strict_transport  # noqa: E402
 from api.v1 import app as edge  # noqa: E402
 from marketdata.wire import PARTS  # noqa: E402
 from matching.gateway.watch import QueueWatch  # noqa: E402
-from zavora.foundation import heap, lasting, metrics, metrics_listener  # noqa: E402
+from zavora.foundation import (  # noqa: E402
+    failures,
+    heap,
+    lasting,
+    metrics,
+    metrics_listener,
+    tracing,
+)
 from zavora.foundation.clients import with_client  # noqa: E402
 from zavora.foundation.errors import ZavoraError  # noqa: E402
 from zavora.foundation.hosts import is_host_allowed  # noqa: E402
@@ -56,6 +63,8 @@ def _shards() -> set[int]:
     return {view.terms.shard_id for view in views} | set(settings.ZAVORA_SHARDS)
 
 
+failures.start("web")
+tracing.start("web")
 metrics_listener.start(metrics.WEB, [QueueWatch(_shards, PARTS).refresh])
 _ = get_resolver().url_patterns  # all pages are found before the first is asked for
 _STRICT = strict_transport()
@@ -130,6 +139,7 @@ async def _live(receive: Receive, send: Send) -> None:
             if starting is not None:
                 starting.cancel()
             await web_process().close()
+            await asyncio.to_thread(tracing.stop)
             await send({"type": "lifespan.shutdown.complete"})
             return
 

@@ -5,9 +5,9 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import after_setup_logger, beat_init, worker_init
 
-from zavora.foundation import metrics, metrics_listener
+from zavora.foundation import failures, metrics, metrics_listener
 from zavora.foundation.kept_figures import KeptFigures
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zavora.settings")
@@ -24,6 +24,12 @@ app.autodiscover_tasks()
 def _expose_worker(**_: Any) -> None:
     """Let whoever watches ask the worker, of which every task runs in this process."""
     metrics_listener.start(metrics.CELERY, [KeptFigures().refresh])
+
+
+@after_setup_logger.connect
+def _report_failures(**_: Any) -> None:
+    """Report what fails in the worker and in the beat."""
+    failures.start("celery")
 
 
 @beat_init.connect

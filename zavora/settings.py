@@ -13,6 +13,7 @@ from zavora.foundation.metrics_settings import metrics_settings
 from zavora.foundation.money import NotExact, parse_decimal
 from zavora.foundation.privacy_settings import privacy_settings
 from zavora.foundation.secrets import get_or_create_secret
+from zavora.foundation.watch_settings import watch_settings
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS, running_servers
 from zavora.runner.home import load_environment
 from zavora.schedule import BEAT_SCHEDULE
@@ -181,8 +182,9 @@ MFA_TOTP_TOLERANCE = 1
 MFA_ALLOW_UNVERIFIED_EMAIL = not ZAVORA_EMAIL_VERIFICATION
 
 # How long sessions last, things are kept and withdrawals pause (ZAVORA_..._MINUTES, _DAYS, _HOURS);
-# where this process tells what it measured (ZAVORA_METRICS_BIND).
+# where this process tells what it measured (ZAVORA_METRICS_BIND), traces and failures.
 vars().update({**privacy_settings(env, debug=DEBUG), **metrics_settings(env, debug=DEBUG)})
+vars().update(watch_settings(env))
 SESSION_ENGINE = "accounts.access.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

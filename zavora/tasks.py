@@ -21,6 +21,7 @@ from zavora.foundation.metrics import PARTITIONS_AHEAD
 from zavora.foundation.partitions import making as making_of_partitions
 from zavora.foundation.partitions.selectors import partitions_ahead
 from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
+from zavora.foundation.versions import VERSION
 from zavora.reports import making
 
 log = structlog.get_logger(__name__)
@@ -30,8 +31,8 @@ BY: Final = Actor.system("zavora.reports")
 
 @shared_task(name="zavora.show_life")
 def show_life() -> None:
-    """Renew the key that the health check looks for."""
-    get_redis().set(CELERY_KEY, "1", px=CELERY_LIFE_MS)
+    """Renew the key that the health check looks for; it tells of which version celery is."""
+    get_redis().set(CELERY_KEY, VERSION, px=CELERY_LIFE_MS)
 
 
 @shared_task(name="zavora.make_partitions")

@@ -19,6 +19,7 @@ from api.binance.words import errors
 from api.binance.words.errors import CompatError, render
 from api.binance.words.failures import known_compat_error
 from api.process import web_process
+from api.transport import traced
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
 from api.transport.errors import JSON_TYPE, NO_STORE, Headers
@@ -146,18 +147,21 @@ async def _answer_by(
         route.check_required(params)
     else:
         request.is_private = True
-        await _identify(request, route, received)
+        await _identify(request, route, scope, received)
     if route.needs_feed:
         await web_process().feed.ensure_started()
     result = route.handler(request)
     return await result if route.is_async else result
 
 
-async def _identify(request: CompatRequest, route: Route, received: dict[bytes, bytes]) -> None:
+async def _identify(
+    request: CompatRequest, route: Route, scope: Scope, received: dict[bytes, bytes]
+) -> None:
     """Find out who asks, and give the request the id that follows it through the logs."""
     sent = received.get(b"x-request-id")
     request.request_id = request_id_of(None if sent is None else sent.decode("latin-1"))
     structlog.contextvars.bind_contextvars(request_id=request.request_id)
+    traced.begin(scope, request.request_id, is_ours=sent is None)
     request.headers.append((b"x-request-id", request.request_id.encode()))
     sent_key = received.get(API_KEY_HEADER)
     key = None if sent_key is None else sent_key.decode("latin-1")

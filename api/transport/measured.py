@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from api.transport import traced
 from api.transport.outbox import Outbox
-from zavora.foundation import metrics
+from zavora.foundation import metrics, tracing
 from zavora.foundation.errors import OutcomeUnknown
 from zavora.foundation.metrics import (
     HTTP_DURATION,
@@ -44,11 +45,13 @@ async def answer(
     receive: Receive,
     send: Send,
 ) -> None:
-    """Let an application answer a request, and count it once its answer is out."""
-    if not metrics.is_on():
+    """Let an application answer a request; count it, and end its trace, once its answer is out."""
+    if not metrics.is_on() and not tracing.is_on():
         await application(scope, receive, send)
         return
     began = time.perf_counter()
+    if tracing.is_on():
+        scope[traced.BEGAN_NS] = tracing.now_ns()
     status = 0
 
     async def noted(message: dict[str, Any]) -> None:
@@ -63,8 +66,10 @@ async def answer(
         route = scope.get(ROUTE, OTHER)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         # 0: whoever asked has gone before an answer.
-        series(HTTP_REQUESTS, route, method, str(status)).inc()
-        series(HTTP_DURATION, route).observe(time.perf_counter() - began)
+        traced.end(scope, method=method, route=route, status=status)
+        if metrics.is_on():
+            series(HTTP_REQUESTS, route, method, str(status)).inc()
+            series(HTTP_DURATION, route).observe(time.perf_counter() - began)
 
 
 def note_django_route(scope: Scope, resolved: Any) -> None:

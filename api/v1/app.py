@@ -29,6 +29,7 @@ from api.access.signatures import HEADERS, Signed, check_signed, read_signed, si
 from api.access.usable import check_usable
 from api.orders import as_caller
 from api.process import web_process
+from api.transport import traced
 from api.transport.bodies import ClientGone, read_body
 from api.transport.compression import packed
 from api.transport.errors import (
@@ -191,8 +192,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     path: str = scope["path"]
     api_name.set("v1")
     request = EdgeRequest(scope, path, headers)
-    request.request_id = request_id_of(request.header(b"x-request-id"))
+    sent = request.header(b"x-request-id")
+    request.request_id = request_id_of(sent)
     structlog.contextvars.bind_contextvars(request_id=request.request_id)
+    traced.begin(scope, request.request_id, is_ours=sent is None)
     answer_headers = json_headers()
     answer_headers.append((b"x-request-id", request.request_id.encode()))
     is_head = request.method == "HEAD"

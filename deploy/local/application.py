@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from deploy.local.hosts import EDGE
@@ -47,6 +48,9 @@ TRIAL_SETTINGS: Final = {
 MIGRATE: Final = ("migrate", "--noinput", "-v0")
 # Names the superuser's URL to the step that makes the roles, and to nothing else.
 SUPERUSER_URL_VARIABLE: Final = "ZAVORA_CLUSTER_SUPERUSER_URL"
+# A folder of links to checkouts, each by the name of the process that runs from there: how several
+# versions run side by side (``make mixed-trial``). What has no link runs from this checkout.
+CHECKOUTS_VARIABLE: Final = "ZAVORA_CLUSTER_CHECKOUTS"
 
 
 def environment(plan: Plan, *, host: str) -> dict[str, str]:
@@ -113,7 +117,7 @@ def application_specs(plan: Plan) -> list[ProcessSpec]:
     schedule.run.mkdir(mode=0o700, exist_ok=True)
     beat = celery_beat(_settings(plan, BEAT), home=schedule)
     specs.append(dataclasses.replace(beat, name=BEAT))
-    return [_on_its_host(plan, spec) for spec in specs]
+    return [_on_its_host(plan, _of_its_checkout(spec)) for spec in specs]
 
 
 def _settings(plan: Plan, name: str) -> dict[str, str]:
@@ -123,6 +127,20 @@ def _settings(plan: Plan, name: str) -> dict[str, str]:
 
 def _on_its_host(plan: Plan, spec: ProcessSpec) -> ProcessSpec:
     return dataclasses.replace(spec, argv=(*plan.host(spec.name).enter, *spec.argv))
+
+
+def _of_its_checkout(spec: ProcessSpec) -> ProcessSpec:
+    """Let a process run from the checkout that a link of its name leads to, where there is one.
+
+    It enters the link's target once: a link that leads elsewhere changes the next start alone.
+    """
+    links = os.environ.get(CHECKOUTS_VARIABLE)
+    if not links or not (folder := Path(links) / spec.name).is_dir():
+        return spec
+    here = {sys.executable: ".venv/bin/python", str(project_folder() / "manage.py"): "manage.py"}
+    return dataclasses.replace(
+        spec, argv=tuple(here.get(word, word) for word in spec.argv), cwd=folder
+    )
 
 
 def preparing_specs(plan: Plan, *, accounts_file: str) -> list[ProcessSpec]:
@@ -138,22 +156,23 @@ def preparing_specs(plan: Plan, *, accounts_file: str) -> list[ProcessSpec]:
             cwd=project_folder(),
         ),
         _on_host_a(plan, manage("tables", *MIGRATE, env={**settings, **owner})),
-        ProcessSpec(
-            name="markets",
-            argv=(
-                *(*plan.hosts["a"].enter, sys.executable, "-m", "deploy.local.seed"),
-                accounts_file,
+        _on_host_a(
+            plan,
+            ProcessSpec(
+                name="markets",
+                argv=(sys.executable, "-m", "deploy.local.seed", accounts_file),
+                env={
+                    **settings,
+                    "LOG_LEVEL": "ERROR",
+                    "DJANGO_SUPERUSER_PASSWORD": plan.secrets["operator_password"],
+                },
+                cwd=project_folder(),
+                stage=Stage.CORE,
             ),
-            env={
-                **settings,
-                "LOG_LEVEL": "ERROR",
-                "DJANGO_SUPERUSER_PASSWORD": plan.secrets["operator_password"],
-            },
-            cwd=project_folder(),
-            stage=Stage.CORE,
         ),
     ]
 
 
 def _on_host_a(plan: Plan, spec: ProcessSpec) -> ProcessSpec:
+    spec = _of_its_checkout(spec)
     return dataclasses.replace(spec, argv=(*plan.hosts["a"].enter, *spec.argv))

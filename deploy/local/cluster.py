@@ -224,11 +224,16 @@ class Cluster:
             [*enter, *command], capture_output=True, text=True, timeout=COMMAND_WAIT_S
         )
 
-    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a management command with the settings of the first host; return how it ended."""
+    def manage(
+        self, *arguments: str, more: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a management command with the settings of the first host, and more of them.
+
+        Returns how it ended.
+        """
         return subprocess.run(
             [sys.executable, str(PROJECT_DIR / "manage.py"), *arguments],
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, **(more or {})},
             cwd=PROJECT_DIR,
             capture_output=True,
             text=True,

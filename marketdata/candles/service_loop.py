@@ -30,6 +30,7 @@ from matching.wire import EVENTS_PATTERN
 from zavora.foundation import lasting
 from zavora.foundation.queue import Pulse, SilentConnection, connect, silence_max_s
 from zavora.foundation.times import moment_of, now_us
+from zavora.foundation.versions import VERSION
 
 # Any number that no other user of the database's advisory locks takes.
 LOCK_KEY: Final = 0x5A41_5652_4D44
@@ -229,7 +230,7 @@ class MarketDataService:
     def _tell(self, messages: Iterable[tuple[str, bytes]], *, tickers: bytes | None = None) -> None:
         try:
             pipeline = self._redis.pipeline(transaction=False)
-            progress = wire.Progress(self._aside.symbols, self._unreadable)
+            progress = wire.Progress(self._aside.symbols, self._unreadable, VERSION)
             pipeline.set(wire.HEARTBEAT_KEY, wire.encode_progress(progress), px=wire.HEARTBEAT_MS)
             if tickers is not None:
                 pipeline.set(wire.TICKERS_KEY, tickers)

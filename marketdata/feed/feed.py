@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError
 
 from accounts.money.selectors import list_balance_versions
 from accounts.notices import BALANCES_CHANNEL, decode_balances
+from marketdata.feed import traced
 from marketdata.feed.account_streams import AccountCodec, AccountSink, AccountStreams
 from marketdata.feed.candles import CandleChains
 from marketdata.feed.fanout import Fanout
@@ -71,6 +72,7 @@ class Feed:
         self._candles = CandleChains(self.fanout, self._tables)
         self._subscription = subscription
         subscription.on_pattern(EVENTS_PATTERN, self._take_event)
+        traced.follow(subscription)
         subscription.on_pattern(CANDLES_PATTERN, self._take_candles)
         subscription.on(TICKERS_CHANNEL, self._take_tickers)
         subscription.on(BALANCES_CHANNEL, self._take_balances)

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from django.db import InterfaceError, OperationalError
 
+from marketdata.feed import traced
 from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.fanout import Fanout
 from marketdata.feed.tables import TableReader
@@ -21,7 +22,7 @@ from matching.orders.by_sequence import (
     list_event_payloads,
 )
 from matching.wire import MarketEvent
-from zavora.foundation import metrics
+from zavora.foundation import metrics, tracing
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.times import now_us
 
@@ -84,6 +85,8 @@ class Follower:
             self.resync("gap")
         elif event.sequence > self.view.event_sequence:
             self._apply(event)
+            if tracing.is_on():
+                traced.shown(event.market_id, event.sequence)
             if metrics.is_on() and event.sequence > event.prev_sequence:
                 metrics.FEED_DELAY.observe(max(0, now_us() - event.batch_us) / 1_000_000)
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-import msgspec
 import structlog
 from django.conf import settings
 from redis.asyncio.connection import Connection
@@ -30,7 +29,9 @@ from matching.gateway.asking import Asking
 from matching.gateway.reply_codes import error_of
 from matching.gateway.routing import ShardOf, market_of, unknown
 from matching.gateway.script import CANCELS, LOST, SUBMIT_LUA, UNREACHABLE, count
+from matching.gateway.waiting import Waiting, give_up, refuse
 from matching.markets.selectors import Moved
+from zavora.foundation import tracing
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.errors import (
     EngineUnavailable,
@@ -56,17 +57,6 @@ HOLD_MAX_S: Final = 0.25
 # the first time it may have been about to adopt it.
 REFUSED_MAX: Final = 2
 _WAIT_MS: Final = SettingValue("ZAVORA_EDGE_WAIT_MS")
-
-
-class _Waiting(msgspec.Struct, eq=False):
-    """A command on its way."""
-
-    shard_id: int
-    size: bytes
-    body: bytes
-    request_id: str
-    correlation: int
-    reply: "asyncio.Future[wire.Reply]"
 
 
 # Event sequences by market; None: everybody can see them already.
@@ -95,7 +85,7 @@ class Gateway:
         self.process = f"{os.getpid():x}-{secrets.token_hex(6)}"
         self._correlations = itertools.count(1)
         self._replies: dict[int, asyncio.Future[wire.Reply]] = {}
-        self._to_queue: list[_Waiting] = []
+        self._to_queue: list[Waiting] = []
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
         self._script_sha = ""
@@ -197,13 +187,14 @@ class Gateway:
         loop = asyncio.get_running_loop()
         if not self._subscription.is_connected:
             await self._wait_for_replies()
-        waiting = _Waiting(
+        waiting = Waiting(
             shard_id=shard_id,
             size=CANCELS if kind.is_cancel else b"%d" % len(kind.parts(command)),
             body=body,
             request_id=request_id,
             correlation=next(self._correlations),
             reply=loop.create_future(),
+            span=tracing.step("submit", kind="producer"),
         )
         self._replies[waiting.correlation] = waiting.reply
         self._to_queue.append(waiting)
@@ -212,7 +203,7 @@ class Gateway:
             self._queueing = asyncio.create_task(self._queue_forever(), name="gateway-queue")
         wait_s = _WAIT_MS.value / 1000
         # One timer for the whole wait; a refusal to queue arrives as an exception of the reply.
-        timer = loop.call_later(wait_s, _give_up, waiting.reply)
+        timer = loop.call_later(wait_s, give_up, waiting.reply)
         try:
             return await waiting.reply
         except TimeoutError:
@@ -220,6 +211,7 @@ class Gateway:
         finally:
             timer.cancel()
             self._replies.pop(waiting.correlation, None)
+            waiting.end()
 
     async def _wait_for_replies(self) -> None:
         try:
@@ -241,13 +233,13 @@ class Gateway:
                 self._to_queue = [w for w in self._to_queue if id(w) not in taken]
                 await self._queue(shard_id, batch)
 
-    async def _queue(self, shard_id: int, batch: list[_Waiting]) -> None:
+    async def _queue(self, shard_id: int, batch: list[Waiting]) -> None:
         """Queue a batch by one call; every command of it learns what is known of it."""
         try:
             connection = await self._connected()
         except (RedisError, OSError) as error:
             log.warning("queue_unreachable", error=str(error))
-            _refuse(batch, EngineUnavailable("the queue is not reachable; nothing was queued"))
+            refuse(batch, EngineUnavailable("the queue is not reachable; nothing was queued"))
             count(shard_id, [UNREACHABLE] * len(batch))
             return
         arguments: list[Any] = [
@@ -258,13 +250,7 @@ class Gateway:
             settings.ZAVORA_BACKLOG_MAX + settings.ZAVORA_BACKLOG_MAX // 10,
         ]
         for waiting in batch:
-            arguments += (
-                waiting.size,
-                waiting.body,
-                waiting.request_id,
-                self.process,
-                waiting.correlation,
-            )
+            arguments += waiting.arguments(self.process)
         try:
             results = await self._call(connection, arguments)
         except (RedisError, OSError, TimeoutError) as error:
@@ -276,9 +262,9 @@ class Gateway:
         count(shard_id, results)
         for waiting, result in zip(batch, results, strict=True):
             if result == -1:
-                _refuse([waiting], EngineUnavailable("no worker is running for this market"))
+                refuse([waiting], EngineUnavailable("no worker is running for this market"))
             elif result == 0:
-                _refuse([waiting], Overloaded("too many commands are waiting"))
+                refuse([waiting], Overloaded("too many commands are waiting"))
 
     async def _call(self, connection: Connection, arguments: list[Any]) -> list[int]:
         try:
@@ -347,17 +333,6 @@ def _accepted(reply: wire.Reply) -> wire.Reply:
     if reply.code:
         raise error_of(reply)
     return reply
-
-
-def _give_up(reply: "asyncio.Future[wire.Reply]") -> None:
-    if not reply.done():
-        reply.set_exception(TimeoutError())
-
-
-def _refuse(batch: list[_Waiting], error: Exception) -> None:
-    for waiting in batch:
-        if not waiting.reply.done():
-            waiting.reply.set_exception(error)
 
 
 # --- without a web process -------------------------------------------------------------------

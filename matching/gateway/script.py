@@ -9,14 +9,14 @@ from zavora.foundation import metrics
 # How a cancel weighs, which is queued where the backlog is full for everything else.
 CANCELS: Final = b"0"
 # KEYS: stream, heartbeat. ARGV: backlog cap, cap for cancels, then for each message how many
-# commands it holds (a cancel: 0), body, request id, reply address, correlation. A message of n is
-# taken while no more than an n-th of the cap waits. Answers -1 (no worker), 0 (backlog full) or 1
-# (queued) for each.
+# commands it holds (a cancel: 0), body, request id, reply address, correlation, and the span that
+# it belongs to (mostly none). A message of n is taken while no more than an n-th of the cap waits.
+# Answers -1 (no worker), 0 (backlog full) or 1 (queued) for each.
 SUBMIT_LUA: Final = """
 local results = {}
 local alive = redis.call('EXISTS', KEYS[2]) == 1
 local length = redis.call('XLEN', KEYS[1])
-for i = 3, #ARGV, 5 do
+for i = 3, #ARGV, 6 do
     local size = tonumber(ARGV[i])
     local cap = size == 0 and tonumber(ARGV[2]) or tonumber(ARGV[1]) / size
     if not alive then
@@ -24,8 +24,13 @@ for i = 3, #ARGV, 5 do
     elseif length >= cap then
         results[#results + 1] = 0
     else
-        redis.call('XADD', KEYS[1], '*', 'b', ARGV[i + 1], 'r', ARGV[i + 2],
-                   'a', ARGV[i + 3], 'c', ARGV[i + 4])
+        if ARGV[i + 5] == '' then
+            redis.call('XADD', KEYS[1], '*', 'b', ARGV[i + 1], 'r', ARGV[i + 2],
+                       'a', ARGV[i + 3], 'c', ARGV[i + 4])
+        else
+            redis.call('XADD', KEYS[1], '*', 'b', ARGV[i + 1], 'r', ARGV[i + 2],
+                       'a', ARGV[i + 3], 'c', ARGV[i + 4], 't', ARGV[i + 5])
+        end
         length = length + 1
         results[#results + 1] = 1
     end

@@ -16,8 +16,8 @@ import structlog
 from accounts.money.balances import BalanceKey
 from matching.commands import parts_of
 from matching.commands.phase import SetMarketPhase
-from matching.worker import meter
-from matching.worker.entries import Entry, in_turn, own_entry, watched_positions
+from matching.worker import meter, traced
+from matching.worker.entries import Entry, in_turn, numbered, own_entry, watched_positions
 from matching.worker.lease import LeaseLost
 from matching.worker.memory import ShardMemory
 from matching.worker.results import Committed, InDoubt, Moved, Passing, Refused, Result
@@ -156,11 +156,15 @@ class Batches:
 
     def _note(self, entries: list[Entry], committed: Committed) -> None:
         """Tell of a committed batch, and count void commands in a row."""
-        self._telling.tell(committed)
+        sampled = traced.sampled(entries)
+        self._telling.tell(committed, traced.to_tell(sampled, committed))
         decision = committed.decision
         meter.committed(self._shard_id, decision)
+        first = self._memory.context.journal_sequence - len(decision.journal_rows) + 1
+        if sampled:
+            traced.record(self._shard_id, numbered(entries, first), committed)
         if self._logs_commands:
-            self._log_commands(entries, committed)
+            self._log_commands(entries, first, committed)
         if entries[0].blame:
             self._blamed_in_a_row += 1
             self._halt_after_blame(entries[0])
@@ -205,17 +209,14 @@ class Batches:
             raise result.cause
         self._note(halt, result)
 
-    def _log_commands(self, entries: list[Entry], committed: Committed) -> None:
+    def _log_commands(self, entries: list[Entry], first: int, committed: Committed) -> None:
         """Say of each command by which request it came, where it is journaled, what told of it."""
-        rows = len(committed.decision.journal_rows)
-        first = self._memory.context.journal_sequence - rows + 1
-        for entry in entries:
+        for entry, sequence in numbered(entries, first):
             log.debug(
                 "command_settled",
                 shard=self._shard_id,
                 request_id=entry.request_id,
-                journal_sequence=first,
+                journal_sequence=sequence,
                 stream_id=entry.stream_id,
                 events=committed.settled.event_sequences,
             )
-            first += len(parts_of(entry.command)) or 1

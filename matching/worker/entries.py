@@ -24,6 +24,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     blame: str = ""
     # A fence moves the stream's ids and asks for nothing.
     is_fence: bool = False
+    # The span that it belongs to, where its request is traced.
+    parent: str = ""
 
 
 def own_entry(command: WireCommand, stream_id: str, request_id: str = "") -> Entry:
@@ -99,3 +101,10 @@ def in_portions(entries: Sequence[Entry], commands_max: int) -> Iterator[list[En
         count += size
     if portion:
         yield portion
+
+
+def numbered(entries: Sequence[Entry], first: int) -> Iterator[tuple[Entry, int]]:
+    """Yield entries with where each is journaled, or its first part, if the first is at first."""
+    for entry in entries:
+        yield entry, first
+        first += len(parts_of(entry.command)) or 1

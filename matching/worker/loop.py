@@ -98,14 +98,14 @@ class MatchingWorker:
 
     def _leave(self, session: Session, shard: OwnedShard | None, stream: CommandStream) -> None:
         """Give the lease up if it is ours and nothing is in doubt; close everything."""
+        if self._is_stopping:
+            try:
+                stream.end_life() if shard is not None else stream.end_standby(self.owner)
+            except QUEUE_ERRORS as error:
+                log.warning("end_not_told", shard=self.shard_id, error=str(error))
         if shard is None:
             session.close()
         else:
-            if self._is_stopping:
-                try:
-                    stream.end_life()
-                except QUEUE_ERRORS as error:
-                    log.warning("end_not_told", shard=self.shard_id, error=str(error))
             shard.close(gives_up=self._is_stopping)
         stream.close()
 

@@ -1,10 +1,12 @@
 """What a worker measures of its batches: once a batch, not once a command."""
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Literal, get_args
 
+from matching.worker import traced
 from matching.worker.decide import Decision
-from zavora.foundation import metrics
+from zavora.foundation import metrics, tracing
 from zavora.foundation.metrics import series
 
 Phase = Literal["read", "decide", "write", "commit", "tell"]
@@ -14,10 +16,30 @@ _NOTHING: Final[AbstractContextManager[Any]] = nullcontext()
 
 def phase(shard_id: int, name: Phase) -> AbstractContextManager[Any]:
     """Return what measures a part of a batch's way; in whichever thread it is gone."""
-    if not metrics.is_on():
+    if not metrics.is_on() and not tracing.is_on():
         return _NOTHING
-    timer: AbstractContextManager[Any] = series(metrics.BATCH_PHASE, str(shard_id), name).time()
-    return timer
+    return _Timed(shard_id, name)
+
+
+class _Timed:
+    """Measures a part of a batch's way for whoever wants to know."""
+
+    __slots__ = ("_began", "_name", "_shard_id")
+
+    def __init__(self, shard_id: int, name: Phase) -> None:
+        self._shard_id = shard_id
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter_ns()
+
+    def __exit__(self, *_: object) -> None:
+        took_ns = time.perf_counter_ns() - self._began
+        if metrics.is_on():
+            shard = str(self._shard_id)
+            series(metrics.BATCH_PHASE, shard, self._name).observe(took_ns / 1e9)
+        if tracing.is_on():
+            traced.note(self._shard_id, self._name, took_ns)
 
 
 def committed(shard_id: int, decision: Decision) -> None:

@@ -20,6 +20,7 @@ from matching import wire
 from matching.commands import decode_command, kind_of
 from matching.commands.base import WireCommand
 from matching.worker.entries import Entry
+from zavora.foundation import tracing
 from zavora.foundation.lasting import UnsafeServer
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class News(msgspec.Struct, frozen=True):
     """What is told of a committed batch.
 
     ``events``: market id and encoded MarketEvent; ``sequences``: their sequences by market;
+    ``traced``: market id and encoded TracedEvent, of events that tell of traced requests;
     ``replies``: by process, correlation number and encoded Reply; ``position``: that of the last
     command, up to which the stream is not needed any more.
     """
@@ -44,6 +46,7 @@ class News(msgspec.Struct, frozen=True):
     sequences: dict[int, int] = {}
     replies: dict[str, list[tuple[int, bytes]]] = {}
     position: str | None = None
+    traced: list[tuple[int, bytes]] = []
 
 
 class _CountingPool(redis.ConnectionPool):
@@ -120,6 +123,8 @@ class CommandStream:
     def tell(self, news: News) -> None:
         """Publish news, events first, and trim what they settled: one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
+        for market_id, said in news.traced:
+            pipeline.publish(wire.traces_channel(market_id), said)
         for market_id, payload in news.events:
             pipeline.publish(wire.events_channel(market_id), payload)
         sequences = list(news.sequences.items())
@@ -135,7 +140,7 @@ class CommandStream:
 
         And tell the health check which of its markets are not matched.
         """
-        self._redis.set(self._heartbeat, owner, px=settings.ZAVORA_LEASE_MS)
+        self._redis.set(self._heartbeat, wire.sign_of_life(owner), px=settings.ZAVORA_LEASE_MS)
         symbols = ",".join(set_aside)
         if symbols:
             self._redis.set(
@@ -145,9 +150,22 @@ class CommandStream:
     def show_standby(self, owner: str) -> None:
         """Tell that a worker waits to take over; nothing depends on it."""
         try:
-            self._redis.set(wire.standby_name(self._shard_id), owner, px=settings.ZAVORA_LEASE_MS)
+            self._redis.set(
+                wire.standby_name(self._shard_id),
+                wire.sign_of_life(owner),
+                px=settings.ZAVORA_LEASE_MS,
+            )
         except QUEUE_ERRORS as error:
             log.warning("queue_unreachable", error=str(error))
+
+    def end_standby(self, owner: str) -> None:
+        """Tell at once that a waiting worker goes, unless another one has said since that it waits.
+
+        Whoever restarts one after the other would take the sign of who is gone for the next one's.
+        """
+        sign: Any = self._redis.get(wire.standby_name(self._shard_id))
+        if sign is not None and sign.decode(errors="replace") == wire.sign_of_life(owner):
+            self._redis.delete(wire.standby_name(self._shard_id))
 
     def end_life(self) -> None:
         """Tell gateways at once that the worker goes."""
@@ -190,6 +208,7 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
         correlation = int(fields.get(wire.FIELD_CORRELATION, b"0"))
     except ValueError:
         correlation = 0
+    parent = fields.get(wire.FIELD_PARENT)
     return Entry(
         stream_id,
         body,
@@ -197,4 +216,5 @@ def _entry(stream_id: str, fields: dict[bytes, bytes]) -> Entry:
         fields.get(wire.FIELD_REPLY_TO, b"").decode("ascii", "replace"),
         correlation,
         command,
+        parent="" if parent is None else tracing.accepted(parent),
     )

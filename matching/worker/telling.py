@@ -35,14 +35,18 @@ class Telling:
             for news in held:
                 self._publish(news)
 
-    def tell(self, committed: Committed) -> None:
-        """Tell of a batch."""
+    def tell(self, committed: Committed, traced: list[tuple[int, bytes]]) -> None:
+        """Tell of a batch, and which traced requests its events tell of."""
         decision, settled = committed.decision, committed.settled
         now = time.monotonic()
         for market_id, _ in settled.events:
             self._told_at[market_id] = now
         news = News(
-            settled.events, settled.event_sequences, decision.replies, decision.last_stream_id
+            settled.events,
+            settled.event_sequences,
+            decision.replies,
+            decision.last_stream_id,
+            traced,
         )
         if self._held is None:
             self._publish(news)

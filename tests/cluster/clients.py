@@ -1,17 +1,23 @@
 """The crash test's clients and checks, let loose on a cluster."""
 
+import contextlib
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 from deploy.local.cluster import Cluster
-from tests.cluster.trials import server_url, trust
-from tests.crash.checker import Auditor
+from tests.cluster.trials import say, server_url, trust
+from tests.cluster.whole import wait_until_whole
+from tests.crash.checker import Auditor, Checker
 from tests.crash.http_client import HttpClient
 from tests.crash.kinds import MODES
 from tests.crash.load import HttpTrader, Load, Shared, Trader
 from tests.crash.markets import MarketPlan
+from tests.crash.report import Report
 from tests.crash.socket_trader import SocketTrader
 from tests.crash.target import Target
 
@@ -81,10 +87,60 @@ def load_on(
     return Load(traders, markets=target.markets)
 
 
-def allow_transfers(auditor: Auditor, target: Target) -> None:
+@dataclass
+class Checked:
+    """Clients that trade, and what proves that all is as they were told."""
+
+    load: Load
+    checker: Checker
+    report: Report = field(default_factory=Report)
+
+    def check(self) -> None:
+        """Compare notes, tables, API, journal and books while nobody trades."""
+        self.checker.check(self.load.shared.notes, self.report)
+
+    def check_everything(self) -> None:
+        """Compare all that was ever told with the history that the API shows."""
+        self.checker.check_everything_by_api(self.load.shared.notes, self.report)
+
+    def text(self) -> str:
+        """Return what was found."""
+        return self.report.text(self.load.shared.notes)
+
+
+@contextlib.contextmanager
+def checked_load(
+    cluster: Cluster,
+    draw: random.Random,
+    *,
+    clients: int = 11,
+    sockets: int = SOCKET_TRADERS,
+    rules_by: Path | None = None,
+) -> Iterator[Checked]:
+    """Yield clients on a whole cluster; whatever they were told that nobody expects fails.
+
+    ``rules_by``: the checkout whose version the tables are of, where that is not this one.
+    """
+    wait_until_whole(cluster)
+    target = target_of(cluster)
+    _allow_transfers(target, rules_by)
+    with (
+        contextlib.closing(Auditor(target)) as auditor,
+        load_on(cluster, draw, clients=clients, sockets=sockets) as load,
+    ):
+        checked = Checked(load, Checker(target, auditor, tokens_of(cluster)))
+        try:
+            yield checked
+        finally:
+            say(checked.text())
+        assert load.shared.unexpected == []
+
+
+def _allow_transfers(target: Target, folder: Path | None) -> None:
     """Let orders name every mode of self-trade prevention."""
-    for market in target.markets:
-        auditor.change(market.symbol, self_trade_modes=",".join(MODES))
+    with contextlib.closing(Auditor(target, folder=folder)) as auditor:
+        for market in target.markets:
+            auditor.change(market.symbol, self_trade_modes=",".join(MODES))
 
 
 def markets_of(cluster: Cluster, shard: int) -> list[str]:

@@ -26,7 +26,7 @@ import pytest
 from deploy.local.cluster import Cluster
 from deploy.local.hosts import HOSTS
 from deploy.local.readiness import fetch_json
-from tests.cluster.clients import allow_transfers, load_on, target_of, tokens_of
+from tests.cluster.clients import checked_load
 from tests.cluster.faults import leader
 from tests.cluster.trials import (
     ask_server,
@@ -39,8 +39,6 @@ from tests.cluster.trials import (
     wait_for,
 )
 from tests.cluster.whole import wait_until_whole
-from tests.crash.checker import Auditor, Checker
-from tests.crash.report import Report
 
 SEED: Final = seed_of("ZAVORA_FAULT_SEED")
 BEFORE_S: Final = 3.0
@@ -266,26 +264,17 @@ def test_writes_stop_without_a_safe_replica_and_resume_by_the_documented_command
 ) -> None:
     with capsys.disabled(), cluster_for_trial() as cluster:
         say(f"double fault trial: ZAVORA_FAULT_SEED={SEED}")
-        wait_until_whole(cluster)
-        target, report = target_of(cluster), Report()
-        auditor = Auditor(target)
-        try:
-            allow_transfers(auditor, target)
-            with load_on(cluster, random.Random(SEED)) as load:
-                checker = Checker(target, auditor, tokens_of(cluster))
-                load.go_on()
-                time.sleep(BEFORE_S)  # so that something was told before
-                with Probes(cluster) as probes:
-                    try:
-                        Trial(cluster, probes).run()
-                    finally:
-                        for host in HOSTS:
-                            cluster.release(f"patroni-{host}")
-                    load.pause(timeout_s=120)
-                wait_until_whole(cluster)
-                checker.check(load.shared.notes, report)
-                checker.check_everything_by_api(load.shared.notes, report)
-                say(report.text(load.shared.notes))
-                assert load.shared.unexpected == []
-        finally:
-            auditor.close()
+        with checked_load(cluster, random.Random(SEED)) as checked:
+            load = checked.load
+            load.go_on()
+            time.sleep(BEFORE_S)  # so that something was told before
+            with Probes(cluster) as probes:
+                try:
+                    Trial(cluster, probes).run()
+                finally:
+                    for host in HOSTS:
+                        cluster.release(f"patroni-{host}")
+                load.pause(timeout_s=120)
+            wait_until_whole(cluster)
+            checked.check()
+            checked.check_everything()

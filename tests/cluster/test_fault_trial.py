@@ -16,20 +16,11 @@ from typing import Final
 import pytest
 
 from deploy.local.cluster import Cluster
-from tests.cluster.clients import (
-    allow_transfers,
-    load_on,
-    longest_gap_s,
-    markets_of,
-    target_of,
-    tokens_of,
-)
+from tests.cluster.clients import checked_load, longest_gap_s, markets_of
 from tests.cluster.faults import Faults, Kind
 from tests.cluster.trials import cluster_for_trial, say, seed_of, stretch
 from tests.cluster.whole import wait_until_whole
-from tests.crash.checker import Auditor, Checker
 from tests.crash.load import Load
-from tests.crash.report import Report
 
 FAULTS: Final = int(os.environ.get("ZAVORA_FAULTS") or "40")
 SEED: Final = seed_of("ZAVORA_FAULT_SEED")
@@ -152,27 +143,19 @@ class Trial:
 def test_nothing_acknowledged_is_lost_whatever_breaks(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled(), cluster_for_trial() as cluster:
         say(f"fault trial: ZAVORA_FAULT_SEED={SEED}, {FAULTS} faults")
-        wait_until_whole(cluster)
-        target, report = target_of(cluster), Report()
-        auditor = Auditor(target)
-        try:
-            allow_transfers(auditor, target)
-            with load_on(cluster, random.Random(SEED)) as load:
-                trial = Trial(cluster, load)
-                checker = Checker(target, auditor, tokens_of(cluster))
-                trial.measure_the_ordinary()
-                try:
-                    for number, name in enumerate(trial.plan(), start=1):
-                        line = trial.break_one(name)
-                        load.pause(timeout_s=ACKNOWLEDGED_AGAIN_MAX_S)
-                        checker.check(load.shared.notes, report)
-                        say(f"{number:3} {line}, {load.shared.notes.acknowledged} checked")
-                        wait_until_whole(cluster)
-                    checker.check_everything_by_api(load.shared.notes, report)
-                finally:
-                    say(f"{trial.text()}\n{report.text(load.shared.notes)}")
-                assert load.shared.unexpected == []
-                assert load.shared.notes.acknowledged > 20 * FAULTS
-        finally:
-            auditor.close()
+        with checked_load(cluster, random.Random(SEED)) as checked:
+            load = checked.load
+            trial = Trial(cluster, load)
+            trial.measure_the_ordinary()
+            try:
+                for number, name in enumerate(trial.plan(), start=1):
+                    line = trial.break_one(name)
+                    load.pause(timeout_s=ACKNOWLEDGED_AGAIN_MAX_S)
+                    checked.check()
+                    say(f"{number:3} {line}, {load.shared.notes.acknowledged} checked")
+                    wait_until_whole(cluster)
+                checked.check_everything()
+            finally:
+                say(trial.text())
+            assert load.shared.notes.acknowledged > 20 * FAULTS
         trial.check_times()

@@ -21,10 +21,8 @@ END_WAIT_S: Final = 15.0
 
 
 @contextlib.contextmanager
-def other_webs(
-    cluster: Cluster, arguments: Sequence[str], *, folder: Path = PROJECT_DIR
-) -> Iterator[list[Path]]:
-    """Run all web processes with more arguments (from another checkout); yield their logs.
+def other_webs(cluster: Cluster, arguments: Sequence[str]) -> Iterator[list[Path]]:
+    """Run all web processes with more arguments; yield their logs.
 
     Their settings are those of the cluster's own, which are held meanwhile.
     """
@@ -44,7 +42,7 @@ def other_webs(
                 subprocess.Popen(
                     [*enter, *command, *arguments],
                     env=variables,
-                    cwd=folder,
+                    cwd=PROJECT_DIR,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

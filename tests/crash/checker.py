@@ -27,11 +27,13 @@ FILLS_LATE_MAX_S: Final = 60.0
 class Auditor:
     """The process that proves the books."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, folder: Path | None = None) -> None:
+        """Start it, from another checkout where ``folder`` names one."""
+        python = sys.executable if folder is None else str(folder / ".venv" / "bin" / "python")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.auditor"],
+            [python, "-m", "tests.crash.auditor"],
             env=dict(target.environment),
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=folder or Path(__file__).resolve().parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -6,7 +6,6 @@ where nobody looks. Labels are of our own making, never a client's: shards, kind
 routes; markets on counters and gauges only.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from prometheus_client.registry import Collector
 
 from zavora import __version__
 from zavora.foundation.setting_values import SettingValue
+from zavora.foundation.versions import COMMIT
 
 # Series that say when others began: as many again, and nobody asks for them.
 _without_created: Callable[[], None] = disable_created_metrics
@@ -104,25 +104,37 @@ class Declared:
 CATALOGUE: Final[dict[str, Declared]] = {}
 
 
-def _declare(made: Made, kind: str, text: str, labels: Labels, of: Labels, name: str) -> Made:
-    CATALOGUE[name] = Declared(name, kind, text, labels, of, made)
+def _declare(
+    made: Made,
+    kind: str,
+    text: str,
+    labels: Labels,
+    of: Labels,
+    name: str,
+    zeros: Iterable[Labels] = (),
+) -> Made:
+    CATALOGUE[name] = Declared(name, kind, text, labels, of, made, tuple(zeros))
     return made
 
 
 def _counter(
-    name: str, text: str, labels: Labels = (), *, of: str, zeros: Iterable[Labels] = ()
+    name: str,
+    text: str,
+    labels: Labels = (),
+    *,
+    of: str,
+    also_of: Labels = (),
+    zeros: Iterable[Labels] = (),
 ) -> Counter:
     made = Counter(name, text, labels, registry=None)
-    CATALOGUE[name] = Declared(name, "counter", text, labels, (of,), made, tuple(zeros))
-    return made
+    return _declare(made, "counter", text, labels, (of, *also_of), name, zeros)
 
 
 def _gauge(
     name: str, text: str, labels: Labels = (), *, of: str, zeros: Iterable[Labels] = ()
 ) -> Gauge:
     made = Gauge(name, text, labels, registry=None)
-    CATALOGUE[name] = Declared(name, "gauge", text, labels, (of,), made, tuple(zeros))
-    return made
+    return _declare(made, "gauge", text, labels, (of,), name, zeros)
 
 
 def _histogram(
@@ -146,6 +158,14 @@ def series(metric: Labelled, *labels: str) -> Labelled:
 # --- every process --------------------------------------------------------------------------------
 
 BUILD_INFO: Final = _told("zavora_build_info", "1; what runs here", ("version", "commit"), of=ROLES)
+
+SPANS: Final = _counter(
+    "zavora_spans_total",
+    "Spans of traces: made, sent or failed; what was made and is neither waits, or was dropped",
+    ("result",),
+    of=WEB,
+    also_of=(WORKER,),
+)
 
 # --- the edge: web --------------------------------------------------------------------------------
 
@@ -374,7 +394,7 @@ def expose(role: str) -> CollectorRegistry:
     if role not in ROLES:
         raise ValueError(f"no such role: {role}")
     with _lock:
-        BUILD_INFO.tell({(__version__, os.environ.get("ZAVORA_COMMIT", "")[:40]): 1})
+        BUILD_INFO.tell({(__version__, COMMIT): 1})
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         for declared in CATALOGUE.values():

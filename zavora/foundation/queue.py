@@ -40,6 +40,13 @@ def web_name(process: str) -> str:
     return f"web:{process}"
 
 
+def web_version_name(process: str) -> str:
+    """Return the key at which each web process says of which version it is, while it is well."""
+    return f"{WEB_VERSIONS}{process}"
+
+
+WEB_VERSIONS: Final = "web-version:"
+
 # A subscription is silent for so long at most, and below the edge's wait in any case: what is lost
 # with it delays one answer, not the next ones.
 SILENCE_MAX_S: Final = 2.0

@@ -34,6 +34,9 @@ _EMAIL: Final = re.compile(
 )
 _LETTER: Final = re.compile(r"[A-Za-z]")
 _DIGIT: Final = re.compile(r"\d", re.ASCII)
+# A trace's id is a run of that kind, and has its name before it in both kinds of lines.
+_TRACE_ID: Final = re.compile(r'(?:"trace_id": "|trace_id=)[0-9a-f]{32}', re.ASCII)
+_TRACE_NAME: Final = '"trace_id": "'
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -48,6 +51,9 @@ def hide(text: str) -> str:
 
 def _hide_key(found: re.Match[str]) -> str:
     run = found[0]
+    named = found.string[max(0, found.start() - len(_TRACE_NAME)) : found.end()]
+    if _TRACE_ID.fullmatch(run) or _TRACE_ID.fullmatch(named):
+        return run
     is_key = _LETTER.search(run) and _DIGIT.search(run) and not _UUID.search(run)
     return HIDDEN if is_key else run
 

@@ -12,6 +12,7 @@ from api.binance.rest.table import ROUTES
 from api.binance.user_data import listen_keys
 from api.binance.ws_api.session import Session
 from api.process import web_process
+from api.transport import traced
 from zavora.foundation.logs import request_id_of
 
 SUBSCRIBE_WEIGHT: Final = 2
@@ -72,24 +73,35 @@ async def call(session: Session, name: str, params: Params) -> tuple[Any, int | 
     request = CompatRequest(method=http_method, path=path, ip=session.ip, headers=[])
     request.params = params
     weight = route.weight
-    weight = request.weight = weight if isinstance(weight, int) else weight(params)
-    await limits.take_weight(session.ip, weight)
-    account_pk = None
+    request.weight = weight if isinstance(weight, int) else weight(params)
+    await limits.take_weight(session.ip, request.weight)
     if route.security is Security.NONE:
         route.check_required(params)
-    else:
-        request.request_id = request_id_of(None)
-        structlog.contextvars.bind_contextvars(request_id=request.request_id)
-        request.api_key = session.api_key_of(params) or ""
-        request.caller, request.account_pk, request.account_id = await session.identify(
-            params, route.security, route.check_required
-        )
-        await limits.take_for_key(request.caller, session.ip, weight)
-        account_pk = request.account_pk if route.security is Security.TRADE else None
+        return await _handle(route, request), None
+    request.request_id = request_id_of(None)
+    structlog.contextvars.bind_contextvars(request_id=request.request_id)
+    with traced.call(f"/ws-api/v3 {name}", request.request_id):
+        return await _call_as_somebody(session, route, request)
+
+
+async def _call_as_somebody(
+    session: Session, route: Route, request: CompatRequest
+) -> tuple[Any, int | None]:
+    params = request.params
+    request.api_key = session.api_key_of(params) or ""
+    request.caller, request.account_pk, request.account_id = await session.identify(
+        params, route.security, route.check_required
+    )
+    await limits.take_for_key(request.caller, session.ip, request.weight)
+    account_pk = request.account_pk if route.security is Security.TRADE else None
+    return await _handle(route, request), account_pk
+
+
+async def _handle(route: Route, request: CompatRequest) -> Any:
     if route.needs_feed:
         await web_process().feed.ensure_started()
     result = route.handler(request)
-    return (await result if route.is_async else result), account_pk
+    return await result if route.is_async else result
 
 
 # --- the connection's own -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import structlog
 
 from api import limits
 from api.process import web_process
+from api.transport import traced
 from api.transport.errors import known_error
 from api.transport.exact_json import Number, parse
 from api.transport.outbox import Closing, Outbox, Send
@@ -16,7 +17,7 @@ from api.transport.refused import note_refused
 from api.transport.websocket import MESSAGE_CHARACTERS_MAX, Connection, Receive, Scope
 from api.v1.socket import closing
 from api.v1.socket.codec import UNREADABLE_ID, RequestId, echoed_id, failure, reply
-from api.v1.socket.methods import METHODS, Method
+from api.v1.socket.methods import METHODS
 from api.v1.socket.session import Session
 from zavora.foundation.errors import BadRequest, NotFound, RateLimited
 from zavora.foundation.logs import request_id_of
@@ -65,7 +66,7 @@ class SocketConnection(Connection):
             if method is None:
                 raise _unknown(name)
             self._rate_refusals = 0
-            work = self._answer(method, params, request_id, trace_id)
+            work = self._answer(name, params, request_id, trace_id)
             if method.is_beside:
                 self.run_beside(work)
             else:
@@ -73,12 +74,11 @@ class SocketConnection(Connection):
         except Exception as error:
             self._refuse(error, request_id, trace_id)
 
-    async def _answer(
-        self, method: Method, params: Any, request_id: RequestId, trace_id: str
-    ) -> None:
+    async def _answer(self, name: str, params: Any, request_id: RequestId, trace_id: str) -> None:
         structlog.contextvars.bind_contextvars(request_id=trace_id)
         try:
-            result = await method.handler(self._session, params, trace_id)
+            with traced.call(f"/ws {name}", trace_id):
+                result = await METHODS[name].handler(self._session, params, trace_id)
         except Exception as error:
             self._refuse(error, request_id, trace_id)
             return

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata.candles.service_loop import MarketDataService
 from marketdata.wire import PARTS
 from matching.gateway.watch import QueueWatch
-from zavora.foundation import metrics, metrics_listener
+from zavora.foundation import failures, metrics, metrics_listener
 from zavora.foundation.lasting import UnsafeServer
 
 
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        failures.start("marketdata")
         try:
             service = MarketDataService(stop)
             watch = QueueWatch(lambda: service.shards() | set(settings.ZAVORA_SHARDS), PARTS)

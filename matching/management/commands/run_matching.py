@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from matching.worker import shown
 from matching.worker.lease import LeaseLost
 from matching.worker.loop import MatchingWorker
-from zavora.foundation import metrics, metrics_listener
+from zavora.foundation import failures, metrics, metrics_listener, tracing
 from zavora.foundation.commands import ExampleCommand
 from zavora.foundation.lasting import UnsafeServer
 
@@ -42,6 +42,8 @@ class Command(ExampleCommand):
         worker = MatchingWorker(options["shard"], batch_max=options["batch_max"])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        failures.start("worker")
+        tracing.start("worker")
         metrics_listener.start(
             metrics.WORKER, [lambda: shown.refresh(worker.shard_id, lambda: worker.shard)]
         )
@@ -50,3 +52,5 @@ class Command(ExampleCommand):
         except (LeaseLost, UnsafeServer) as error:
             log.error("worker_ended", shard=options["shard"], why=str(error))
             raise CommandError(str(error)) from error
+        finally:
+            tracing.stop()

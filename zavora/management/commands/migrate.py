@@ -1,5 +1,6 @@
 """``manage.py migrate``: as the owner of the tables; then the run role gets its rights.
 
+Beside batches: a migration that does not get a table at once lets all pass and is tried again.
 Months to come are made, too: an exchange that stood still for some has none for the present one.
 """
 
@@ -10,9 +11,12 @@ from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from zavora.database_rights import RunRoleMissing, grant_run_role
+from zavora.foundation.partitions.locking import LockNotTaken
 from zavora.foundation.partitions.making import is_split, make_partitions
+from zavora.upgrade.patience import Patience
 
 OWNER_ALIAS = "owner"
+_BEGINS = ("apply_start", "unapply_start")
 
 
 class Command(DjangoMigrate):
@@ -26,10 +30,22 @@ class Command(DjangoMigrate):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate, make months to come, then grant."""
-        super().handle(*args, **options)
-        if options["plan"] or options["check_unapplied"]:
-            return
         connection = connections[options["database"]]
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        self._patience = Patience(connection, self.stderr.write)
+        usual = super().handle
+
+        def apply(is_again: bool) -> None:
+            # What is to be done was said the first time, and what is wrong with settings, too.
+            again = {"verbosity": 0, "skip_checks": True} if is_again else {}
+            usual(*args, **{**options, **again})
+
+        try:
+            self._patience.run(apply)
+        except LockNotTaken as error:
+            raise CommandError(str(error)) from None
         if is_split(connection):
             make_partitions(connection)
         if options["database"] != OWNER_ALIAS:
@@ -38,3 +54,11 @@ class Command(DjangoMigrate):
             grant_run_role(owner=OWNER_ALIAS, run=DEFAULT_DB_ALIAS)
         except RunRoleMissing as error:
             raise CommandError(str(error)) from None
+
+    def migration_progress_callback(
+        self, action: str, migration: Any = None, fake: bool = False
+    ) -> None:
+        """Bound the waits of each migration, and say as Django does what is done."""
+        if action in _BEGINS:
+            self._patience.before(migration)
+        super().migration_progress_callback(action, migration, fake)

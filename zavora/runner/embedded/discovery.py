@@ -11,7 +11,7 @@ from zavora.runner.processes import ProcessIdentity, identify, is_alive, write_p
 # Names the database as the owner of its tables reaches it. Programs that change tables have it;
 # those that serve do not.
 OWNER_URL_VARIABLE = "ZAVORA_OWNER_DATABASE_URL"
-TABLE_COMMANDS = frozenset({"migrate", "partitions", "prepare"})
+TABLE_COMMANDS = frozenset({"check_upgrade", "migrate", "partitions", "prepare"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,10 +184,24 @@ def test_cancel_all_lets_an_order_fire_that_waits_for_what_is_left():
     assert desk.book() == "buy 6 @ 97"
 
 
-def test_cancel_all_tells_of_every_level_down_to_the_lowest_price():
-    desk = Desk("buy 1 @ 1; ann: buy 2 @ 1; buy 3 @ 2; sell 4 @ 3")
+def test_levels_are_told_down_to_the_lowest_price():
+    desk = desk_at(100, "buy 1 @ 1; buy 3 @ 2; sell 4 @ 101", "buy 2 @ 1 stop 101")
 
-    assert depth(desk.cancel_all("maker")) == ["buy 1: 2", "buy 2: 0", "sell 3: 0"]
+    assert depth(desk.cancel_all("maker", "buy")) == ["buy 1: 0", "buy 2: 0"]
+    assert depth(desk.place("buy 1 @ 101")) == ["sell 101: 3", "buy 1: 2"]
+
+
+def test_an_amendment_tells_what_was_asked_for_until_then():
+    desk = desk_at(100, "sell 5 @ 101 #a", "sell 5 @ 90 stop 95 #s")
+
+    first, *_ = desk.step("amend a to 3 @ 102")
+    second, *_ = desk.step("amend s to 4 @ 89 stop 94")
+
+    told = [
+        (e.price_ticks_before, e.quantity_lots_before, e.trigger_ticks_before)
+        for e in (first, second)
+    ]
+    assert told == [(101, 5, None), (90, 5, 95)]
 
 
 def test_cancel_all_of_nothing_is_nothing():

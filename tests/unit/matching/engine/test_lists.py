@@ -38,6 +38,38 @@ def test_what_follows_is_as_much_smaller_as_it_is_told():
     assert (follower.quantity_lots, follower.hold_units) == (2, 2 * 100 * 5)
 
 
+def test_what_follows_and_waits_is_told_with_the_price_that_it_waits_for():
+    desk = Desk()
+    desk.step("oto: sell 5 @ 50 #w | buy 5 @ 100 stop 105 #t")
+
+    events = desk.step("bob: buy 5 @ 50")
+
+    (amended,) = [e for e in events if isinstance(e, OrderAmended)]
+    assert (amended.quantity_lots_before, amended.trigger_ticks_before) == (5, 105)
+
+
+def test_what_follows_holds_what_was_brought_without_the_fee():
+    asking = Desk()
+    asking.step("oto: sell 5 @ 100 #w | buy 5 @ 100 #t")
+    desk = Desk()
+    desk.apply(msgspec.structs.replace(asking.applied[-1], maker_ppm=10_000))
+
+    desk.apply(asking.command("bob: buy 5 @ 100"))
+
+    follower = desk.engine.order(asking.names["t"][1])
+    assert (follower.quantity_lots, follower.hold_units) == (4, 4 * 100 * 5)
+
+
+@pytest.mark.parametrize(("begins", "waits"), [(95, "falling"), (105, "rising")])
+def test_what_follows_trails_from_a_price_on_either_side(begins, waits):
+    desk = Desk()
+    desk.step(f"oto: buy 5 @ 100 #w | sell 5 market trail 2 from {begins} #t")
+
+    desk.step("bob: sell 5 @ 100")
+
+    assert desk.engine.order(desk.names["t"][1]).trigger_state == waits
+
+
 def test_orders_that_name_two_lists_are_none():
     desk = Desk()
     desk.step("oto: buy 5 @ 99 #w | sell 5 @ 110 #t")

@@ -45,6 +45,14 @@ def test_a_changed_scope_counts_for_orders_that_rest_already():
     assert end(desk.place("buy 5 @ 100")) == "cancelled self_trade"
 
 
+def test_whole_or_nothing_is_nothing_where_the_other_did_not_ask_for_transfers():
+    desk = Desk()
+    desk.place("sell 5 @ 100", account="sibling")
+
+    assert end(desk.place("buy 5 @ 100 fok self transfer")) == "expired fok_unfillable"
+    assert desk.book() == "sell 5 @ 100"
+
+
 def test_an_amended_order_keeps_its_owner():
     desk = Desk("sell 5 @ 110")
     desk.place("sell 5 @ 100", account="sibling")

@@ -91,3 +91,15 @@ def test_who_was_reached_takes_the_next_number_and_its_mark_is_gone():
         TrailMoved(MARKET_ID, "last", False, 1, None)
     ]
     assert desk.engine.market(MARKET_ID).snapshot().trails == ()
+
+
+def test_who_trails_by_ticks_and_who_by_basis_points_fire_at_one_price_by_age():
+    # 1.5% of 101 is 1.515: both fire at 99.
+    desk = desk_at(101, "", "sell 1 @ 90 trail 2; sell 1 @ 90 trail 150bps")
+    older, younger = desk.ids()
+
+    desk.place("ann: buy 1 @ 99")
+    events = desk.place("bob: sell 1 @ 99")
+
+    fired = [e.order.order_id for e in events if isinstance(e, OrderTriggered)]
+    assert fired == [older, younger]
