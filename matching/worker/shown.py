@@ -13,7 +13,7 @@ from django.conf import settings
 from matching.engine.market import Market
 from matching.worker.owned import OwnedShard
 from zavora.foundation import metrics
-from zavora.foundation.metrics import Labels
+from zavora.foundation.told import Labels
 
 _OF_SHARD: Final = (
     metrics.SHARD_EPOCH,

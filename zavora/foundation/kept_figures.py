@@ -19,10 +19,9 @@ from zavora.foundation.metrics import (
     KEPT,
     RECONCILE_BREAKS,
     RECONCILED_AT,
-    Labels,
-    Told,
 )
 from zavora.foundation.queue import connect
+from zavora.foundation.told import Labels, Told
 
 KEY: Final = "measured"
 TIMEOUT_S: Final = 1.0

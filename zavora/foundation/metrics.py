@@ -7,7 +7,7 @@ routes; markets on counters and gauges only.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -21,11 +21,11 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from zavora import __version__
 from zavora.foundation.setting_values import SettingValue
+from zavora.foundation.told import Labels, Told
 from zavora.foundation.versions import COMMIT
 
 # Series that say when others began: as many again, and nobody asks for them.
@@ -45,7 +45,6 @@ STEPS: Final = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 COUNTS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000)
 
 _BIND: Final = SettingValue("ZAVORA_METRICS_BIND")
-Labels = tuple[str, ...]
 Made = TypeVar("Made", bound=Collector)
 Labelled = TypeVar("Labelled", Counter, Gauge, Histogram)
 SERIES_KEPT_MAX: Final = 4_096
@@ -61,27 +60,6 @@ LIMITS: Final = (
 def is_on() -> bool:
     """Tell whether anybody can look at what is measured here."""
     return _BIND.value is not None
-
-
-class Told(Collector):
-    """A gauge of which only what was told last is there: what is not known is not zero."""
-
-    def __init__(self, name: str, text: str, labels: Labels) -> None:
-        self.name = name
-        self._text = text
-        self._labels = labels
-        self._values: Mapping[Labels, float] = {}
-
-    def tell(self, values: Mapping[Labels, float]) -> None:
-        """Replace all that was told before, by the values of labels."""
-        self._values = values
-
-    def collect(self) -> Iterable[Metric]:
-        """Return what was told."""
-        family = GaugeMetricFamily(self.name, self._text, labels=self._labels)
-        for labels, value in self._values.items():
-            family.add_metric(labels, value)
-        return [family]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +89,7 @@ def _declare(
     labels: Labels,
     of: Labels,
     name: str,
+    *,
     zeros: Iterable[Labels] = (),
 ) -> Made:
     CATALOGUE[name] = Declared(name, kind, text, labels, of, made, tuple(zeros))
@@ -127,14 +106,14 @@ def _counter(
     zeros: Iterable[Labels] = (),
 ) -> Counter:
     made = Counter(name, text, labels, registry=None)
-    return _declare(made, "counter", text, labels, (of, *also_of), name, zeros)
+    return _declare(made, "counter", text, labels, (of, *also_of), name, zeros=zeros)
 
 
 def _gauge(
     name: str, text: str, labels: Labels = (), *, of: str, zeros: Iterable[Labels] = ()
 ) -> Gauge:
     made = Gauge(name, text, labels, registry=None)
-    return _declare(made, "gauge", text, labels, (of,), name, zeros)
+    return _declare(made, "gauge", text, labels, (of,), name, zeros=zeros)
 
 
 def _histogram(

@@ -1,4 +1,4 @@
-"""Whether a migration may be applied beside batches, may not yet, or would stop them (ADR 50)."""
+"""Whether a migration may be applied beside batches, may not yet, or would stop them (ADR 49)."""
 
 import enum
 from collections.abc import Mapping
