@@ -6,6 +6,7 @@ They are windows of the clock, as clients know them, in the same buckets as all 
 
 import ipaddress
 import time
+from collections import OrderedDict
 from functools import lru_cache
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ class Behaviour:
         self.bans = 0
 
 
-_behaviours: Final[dict[str, Behaviour]] = {}
+_behaviours: Final[OrderedDict[str, Behaviour]] = OrderedDict()
 # Addresses that asked since bans were last shared.
 _seen: Final[dict[str, None]] = {}
 
@@ -196,7 +197,7 @@ def _behaviour(name: str) -> Behaviour:
     behaviour = _behaviours.get(name)
     if behaviour is None:
         if len(_behaviours) >= BEHAVIOURS_MAX:
-            del _behaviours[next(iter(_behaviours))]
+            _behaviours.popitem(last=False)
         behaviour = _behaviours[name] = Behaviour()
     return behaviour
 

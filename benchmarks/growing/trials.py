@@ -38,7 +38,7 @@ def large_world(seed: int) -> tuple[World, Sequence[Transfer]]:
     rng = random.Random(seed)
     people = {"a": ("a1", "a2"), "b": ("b1", "b2"), "c": ("c1", "c2")}
     cells = [
-        funded(cell, **{name: rng.randrange(0, 50) for name in names})
+        funded(cell, **{name: rng.randrange(1, 50) for name in names})
         for cell, names in people.items()
     ]
     asked = []

@@ -9,6 +9,7 @@ process then holds the limit for itself.
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from typing import Any, Final
@@ -141,7 +142,8 @@ class Leases:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.local = LocalBuckets()
-        self._leases: dict[tuple[Limit, Any], Lease] = {}
+        # Ordered: a plain dict that is full looks for its oldest past all that went before.
+        self._leases: OrderedDict[tuple[Limit, Any], Lease] = OrderedDict()
         # Those that may have tokens, or were spent of.
         self._live: dict[Lease, None] = {}
         self._away_until = 0.0
@@ -153,7 +155,7 @@ class Leases:
         if lease is None:
             with self._lock:
                 while len(self._leases) >= LEASES_MAX:
-                    oldest = self._leases.pop(next(iter(self._leases)))
+                    _, oldest = self._leases.popitem(last=False)
                     self._live.pop(oldest, None)
                 lease = Lease(limit, f"bucket:{limit.kind}:{name}")
                 self._leases[limit, name] = lease

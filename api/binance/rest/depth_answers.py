@@ -4,6 +4,7 @@
 leads to its market without being parsed again, and a book that did not change to its bytes.
 """
 
+from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from api.binance import limits
@@ -45,7 +46,7 @@ class _Query(NamedTuple):
     weight: int
 
 
-_answers: Final[dict[tuple[int, int], _Answer]] = {}
+_answers: Final[OrderedDict[tuple[int, int], _Answer]] = OrderedDict()
 _queries: Final[dict[bytes, _Query]] = {}
 
 
@@ -89,7 +90,7 @@ def _answer_of(view: MarketView, limit: int) -> _Answer:
     body = encode(shapes.depth(view, limit))
     headers = [JSON_TYPE, *SECURITY_HEADERS, (b"content-length", b"%d" % len(body))]
     if known is None and len(_answers) >= ANSWERS_MAX:
-        del _answers[next(iter(_answers))]
+        _answers.popitem(last=False)
     answer = _answers[key] = _Answer(view, view.depth_sequence, body, headers)
     return answer
 

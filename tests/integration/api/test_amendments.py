@@ -53,6 +53,9 @@ def test_each_amendment_is_told_newest_first_in_pages(alice, account):
 
 
 def test_a_stop_price_that_moved_is_told(alice, bob, account):
+    buyer = bob.new_account(EUR="10000")
+    for person, where, side in ((alice, account, "sell"), (bob, buyer, "buy")):
+        person.data("POST", "/orders", json=order(where, side, "100", "0.1"))
     stop = order(account, "sell", None, "1", order_type="Stop", stop_price="80", time_in_force=None)
     stop = {name: value for name, value in stop.items() if value is not None}
     placed = alice.data("POST", "/orders", json=stop)["order"]
