@@ -123,7 +123,7 @@ def checked_load(
     """
     wait_until_whole(cluster)
     target = target_of(cluster)
-    _allow_transfers(target, rules_by)
+    allow_transfers(target, rules_by)
     with (
         contextlib.closing(Auditor(target)) as auditor,
         load_on(cluster, draw, clients=clients, sockets=sockets) as load,
@@ -136,7 +136,7 @@ def checked_load(
         assert load.shared.unexpected == []
 
 
-def _allow_transfers(target: Target, folder: Path | None) -> None:
+def allow_transfers(target: Target, folder: Path | None = None) -> None:
     """Let orders name every mode of self-trade prevention."""
     with contextlib.closing(Auditor(target, folder=folder)) as auditor:
         for market in target.markets:

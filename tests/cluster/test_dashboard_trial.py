@@ -21,7 +21,6 @@ from tests.cluster.asking import ask
 from tests.cluster.clients import allow_transfers, load_on, target_of
 from tests.cluster.trials import cluster_for_trial, say, seed_of, server_url, stretch, wait_for
 from tests.cluster.whole import wait_until_whole
-from tests.crash.checker import Auditor
 from tests.dashboards import Asked, asked
 from zavora.runner.home import PROJECT_DIR
 
@@ -88,29 +87,22 @@ def test_every_panel_shows_something(capsys: pytest.CaptureFixture[str], tmp_pat
     with capsys.disabled(), cluster_for_trial() as cluster:
         say(f"dashboard trial: ZAVORA_FAULT_SEED={SEED}")
         wait_until_whole(cluster)
-        target = target_of(cluster)
-        auditor = Auditor(target)
-        try:
-            allow_transfers(auditor, target)
-            with load_on(cluster, random.Random(SEED), clients=8, sockets=3) as load:
-                load.go_on()
-                keep(cluster, tmp_path)
-                last: list[str] = []
+        allow_transfers(target_of(cluster))
+        with load_on(cluster, random.Random(SEED), clients=8, sockets=3) as load:
+            load.go_on()
+            keep(cluster, tmp_path)
+            last: list[str] = []
 
-                def all_shown() -> bool:
-                    last[:] = empty_panels(cluster)
-                    return not last
+            def all_shown() -> bool:
+                last[:] = empty_panels(cluster)
+                return not last
 
-                try:
-                    wait_for(
-                        all_shown, wait_s=SHOWN_WAIT_S * stretch(), what="every panel's series"
-                    )
-                except AssertionError:
-                    raise AssertionError("\n".join(last)) from None
-                # The control: what is misspelt shows nothing.
-                assert shown(cluster, Asked("", "zavora_comands_total", ())) != ""
-                say(f"{len(asked())} queries of all panels return series")
-                load.pause(timeout_s=120)
-                assert load.shared.unexpected == []
-        finally:
-            auditor.close()
+            try:
+                wait_for(all_shown, wait_s=SHOWN_WAIT_S * stretch(), what="every panel's series")
+            except AssertionError:
+                raise AssertionError("\n".join(last)) from None
+            # The control: what is misspelt shows nothing.
+            assert shown(cluster, Asked("", "zavora_comands_total", ())) != ""
+            say(f"{len(asked())} queries of all panels return series")
+            load.pause(timeout_s=120)
+            assert load.shared.unexpected == []
