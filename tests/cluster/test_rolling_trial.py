@@ -17,7 +17,7 @@ from deploy.local.hosts import HOSTS
 from deploy.local.plan import BEAT, CELERY, MARKET_DATA, QUEUE, SHARDS, WEBS
 from tests.cluster.clients import checked_load
 from tests.cluster.faults import Faults, leader, queue_master, switch_over
-from tests.cluster.rolling import CLIENTS, Step, restart, take_all
+from tests.cluster.rolling import CLIENTS, SWITCHOVER_MAX_S, Step, restart, take_all
 from tests.cluster.trials import cluster_for_trial, say, seed_of, wait_for
 
 SEED: Final = seed_of("ZAVORA_FAULT_SEED")
@@ -40,7 +40,7 @@ class Rolling:
         others = (*MARKET_DATA, CELERY, BEAT)
         steps += [Step(f"restart {name}", lambda name=name: self._restart(name)) for name in others]
         steps.append(Step("fail the queue over", self._fail_queue_over))
-        steps.append(Step("switch PostgreSQL over", self._switch_over))
+        steps.append(Step("switch PostgreSQL over", self._switch_over, gap_max_s=SWITCHOVER_MAX_S))
         steps += [
             Step(f"restart haproxy-{host}", lambda host=host: self._restart(f"haproxy-{host}"))
             for host in HOSTS
