@@ -47,6 +47,9 @@ PARAMETERS: dict[str, Any] = {
     "wal_receiver_status_interval": "1s",
     "wal_sender_timeout": "5s",
     "wal_receiver_timeout": "5s",
+    # Nothing is acknowledged until a replica is back: it asks for a primary that restarts more
+    # often than each five seconds.
+    "wal_retrieve_retry_interval": "500ms",
     "tcp_keepalives_idle": 1,
     "tcp_keepalives_interval": 1,
     "tcp_keepalives_count": 3,
