@@ -225,6 +225,8 @@ class Trial:
         for host in replicas:
             url = server_url(self._cluster, host)
             wait_for(lambda: ask_server(url, "SELECT 1"), wait_s=60, what=f"postgres-{host}")  # noqa: B023
+        # What is lost is the leader until its time is over; only then could another one be.
+        wait_for(lambda: self._cluster.leader() is None, wait_s=60, what="the leader's end")
         until = time.monotonic() + UNDECIDED_S
         while time.monotonic() < until:
             assert self._cluster.leader() is None
