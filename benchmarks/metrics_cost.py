@@ -17,7 +17,6 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -31,6 +30,7 @@ from benchmarks.remote import Remote
 from benchmarks.stream_load import StreamLoad, StreamSpec
 from benchmarks.stream_to_commit import BOOK_ORDERS
 from tests.exchange import Exchange
+from tests.stub_server import StubHandler, serving
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import HOST, marketdata, matching_worker, web
 from zavora.runner.home import Home, home_from_environment, load_environment
@@ -101,41 +101,29 @@ def by_metrics() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
             scraping.join()
 
 
-class _Sink(BaseHTTPRequestHandler):
+class _Sink(StubHandler):
     """A collector that throws away what it gets, and counts how often it got something."""
 
     protocol_version = "HTTP/1.1"
     taken = 0
 
-    def do_POST(self) -> None:
+    def respond(self) -> None:
         """Take spans."""
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.body()
         _Sink.taken += 1
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(200)
 
 
 @contextlib.contextmanager
 def by_traces() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
     """Watch as a collector of traces does. Raises AssertionError where it was sent nothing."""
     taken = _Sink.taken
-    with ThreadingHTTPServer((HOST, 0), _Sink) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            url = f"http://{HOST}:{server.server_address[1]}"
-            yield (
-                {"ZAVORA_TRACE_RATIO": str(1 / TRACED_EACH), "OTEL_EXPORTER_OTLP_ENDPOINT": url},
-                lambda: None,
-            )
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(_Sink) as port:
+        url = f"http://{HOST}:{port}"
+        yield (
+            {"ZAVORA_TRACE_RATIO": str(1 / TRACED_EACH), "OTEL_EXPORTER_OTLP_ENDPOINT": url},
+            lambda: None,
+        )
     if _Sink.taken == taken:
         raise AssertionError("the collector was sent nothing: what was measured is no tracing")
 

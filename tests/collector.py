@@ -4,12 +4,12 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.exchange import wait_until
+from tests.stub_server import StubHandler, serving
 from zavora.runner.exchange import HOST
 
 
@@ -83,9 +83,9 @@ def collecting() -> Iterator[Collector]:
     """Give a collector that listens on a port of its own."""
     collector = Collector()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Handler(StubHandler):
+        def respond(self) -> None:
+            body = self.body()
             collector.paths.add(self.path)
             collector.asked.set()
             if collector.hangs.is_set():
@@ -93,21 +93,11 @@ def collecting() -> Iterator[Collector]:
                 return
             if collector.status == 200:
                 collector.take(body)
-            self.send_response(collector.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer(collector.status)
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
-        server.daemon_threads = True
-        collector.url = f"http://{HOST}:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with serving(Handler) as port:
+        collector.url = f"http://{HOST}:{port}"
         try:
             yield collector
         finally:
             collector.released.set()
-            server.shutdown()
-            thread.join()

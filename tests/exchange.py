@@ -33,6 +33,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.commands import CommandLine
+from tests.own_markets import OwnMarket
 from tests.states import copy_state, keep_state, kept_state
 from zavora.runner.embedded.discovery import OWNER_URL_VARIABLE, TABLE_COMMANDS
 from zavora.runner.embedded.servers import RunningServers
@@ -357,8 +358,9 @@ class Exchange:
             timeout=timeout_s,
         )
 
-    def create_market(self, name: str, *options: str) -> None:
+    def create_market(self, name: OwnMarket, *options: str) -> None:
         """Make a market and wait until the servers tell of it."""
+        assert isinstance(name, OwnMarket), f"{name}: a market of a name in tests/own_markets.py"
         self.manage("create_market", name, *options)
         self.wait_until_listed(name)
 

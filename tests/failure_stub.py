@@ -5,12 +5,12 @@ import gzip
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import brotli
 
 from tests.exchange import wait_until
+from tests.stub_server import StubHandler, serving
 from zavora.runner.exchange import HOST
 
 
@@ -53,30 +53,19 @@ def reporting() -> Iterator[Reports]:
     """Give such a server on a port of its own."""
     reports = Reports()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Handler(StubHandler):
+        def respond(self) -> None:
+            body = self.body()
             reports.asked.set()
             if reports.hangs.is_set():
                 reports.released.wait(60)
                 return
             reports.take(f"{self.path}\n{self.headers}", body, self.headers.get("Content-Encoding"))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+            self.answer(200, b"{}")
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
-        server.daemon_threads = True
-        reports.dsn = f"http://public@{HOST}:{server.server_address[1]}/1"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with serving(Handler) as port:
+        reports.dsn = f"http://public@{HOST}:{port}/1"
         try:
             yield reports
         finally:
             reports.released.set()
-            server.shutdown()
-            thread.join()

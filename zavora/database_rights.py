@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
 
+from zavora.foundation.database_settings import OWNER
 from zavora.foundation.partitions.selectors import list_partitions
 
 _MIGRATIONS_TABLE: Final = "django_migrations"
@@ -35,6 +36,11 @@ TABLES_OF_TRIGGERS: Final = ("accounts_auditturn",)
 
 class RunRoleMissing(Exception):
     """The role that DATABASE_URL names is not there; the message says what to do."""
+
+
+def owner_alias() -> str:
+    """Return the connection of who owns the tables: its own, where the settings name one."""
+    return OWNER if OWNER in connections.settings else DEFAULT_DB_ALIAS
 
 
 def append_only_tables() -> list[str]:

@@ -9,9 +9,10 @@ from playwright.sync_api import expect
 from tests.e2e.accessibility import violations_in_all_looks
 from tests.e2e.trader import DESKTOP, PHONE, Trader
 from tests.exchange import Exchange
+from tests.own_markets import OwnMarket
 
 NewVisitor = Callable[..., Trader]
-SYMBOL, MARKET = "USD/ETH", "USD-ETH"
+SYMBOL, MARKET = OwnMarket.PAGE_CALENDARS, "USD-ETH"
 END_SOON = """
 from datetime import UTC, datetime, timedelta
 from accounts.access.actor import Actor

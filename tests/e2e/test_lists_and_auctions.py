@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.e2e.accessibility import violations_in_all_looks
 from tests.e2e.trader import DESKTOP, PHONE, Trader
 from tests.exchange import Exchange
+from tests.own_markets import OwnMarket
 
 NewVisitor = Callable[..., Trader]
 MARKET = "USDT-EUR"
@@ -30,7 +31,7 @@ def people(visitor: NewVisitor) -> Iterator[tuple[Trader, Trader]]:
 @pytest.fixture
 def collared(visitor: NewVisitor, exchange: Exchange) -> Iterator[tuple[Trader, Trader]]:
     """Two who have traded at 100 in a market that stops where the price would jump."""
-    exchange.create_market("USDT/EUR", "--tick-size", "0.01", "--lot-size", "0.01")
+    exchange.create_market(OwnMarket.PAGE_LISTS, "--tick-size", "0.01", "--lot-size", "0.01")
     exchange.manage("shell", "-c", COLLARED)
     yield from _two(visitor, MARKET, "USDT", "100")
 

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.trader import PHONE, Trader
 from tests.exchange import Exchange
+from tests.own_markets import OwnMarket
 
 pytestmark = pytest.mark.usefixtures("exchange")
 
@@ -78,7 +79,7 @@ def test_a_level_is_called_what_it_shows_and_fills_what_it_is_called(visitor: Ne
 def test_candles_are_asked_for_once_and_drawn_at_any_tick(
     visitor: NewVisitor, exchange: Exchange
 ) -> None:
-    exchange.create_market("USD/EUR", "--tick-size", "0.03", "--lot-size", "0.01")
+    exchange.create_market(OwnMarket.PAGE_ODD_TICK, "--tick-size", "0.03", "--lot-size", "0.01")
     buyer, seller = visitor(market=ODD_MARKET).sign_up(), visitor(market=ODD_MARKET).sign_up()
     buyer.deposit("EUR", "1000")
     seller.deposit("USD", "1")
@@ -247,5 +248,5 @@ def test_a_halt_locks_the_form_within_two_seconds_and_a_resume_opens_it(
     expect(state).to_be_hidden()
 
     # A market that is new appears by itself, too.
-    exchange.manage("create_market", "USDT/BTC", "--tick-size", "0.4", "--lot-size", "1")
+    exchange.create_market(OwnMarket.PAGE_NEW_MARKET, "--tick-size", "0.4", "--lot-size", "1")
     expect(page.locator('a[href="/trade/USDT-BTC"]')).to_be_visible(timeout=2_000)

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.e2e.accessibility import violations_in_all_looks
 from tests.e2e.trader import DESKTOP, PHONE, Trader
 from tests.exchange import Exchange
+from tests.own_markets import OwnMarket
 
 NewVisitor = Callable[..., Trader]
 AUCTION_MARKET = "USD-USDT"
@@ -91,7 +92,7 @@ def test_few_questions_are_asked(people: tuple[Trader, Trader]) -> None:
 
 
 def test_an_auction_offers_what_it_takes(exchange: Exchange, visitor: NewVisitor) -> None:
-    exchange.create_market("USD/USDT", "--tick-size", "0.01", "--lot-size", "0.01")
+    exchange.create_market(OwnMarket.PAGE_PROTECTION, "--tick-size", "0.01", "--lot-size", "0.01")
     person = visitor(market=AUCTION_MARKET).sign_up()
     page = person.page
     person.deposit("ETH", "10")

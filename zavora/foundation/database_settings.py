@@ -6,6 +6,8 @@ import environ
 
 from zavora.foundation.growth_settings import REPLICA
 
+# The connection of who owns the tables; known to commands that change them alone.
+OWNER: Final = "owner"
 # A server that is gone without a word is noticed within seconds; the URL may say otherwise.
 _OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 5,
@@ -46,6 +48,5 @@ def databases(env: Any, url: str, *, replica_url: str, owner_url: str) -> dict[s
     if found["default"]["ENGINE"] == "django.db.backends.postgresql":
         found["default"]["ENGINE"] = "zavora.foundation.postgresql"
     if owner_url:
-        # The owner of the tables, for the commands that change them.
-        found["owner"] = environ.Env.db_url_config(owner_url)
+        found[OWNER] = environ.Env.db_url_config(owner_url)
     return found

@@ -8,8 +8,9 @@ from websockets.sync.client import connect
 
 from tests.exchange import wait_until
 from tests.integration.api.conftest import order
+from tests.own_markets import OwnMarket
 
-SYMBOL = "USDT/USD"
+SYMBOL = OwnMarket.API_AUCTIONS
 PATH = "/markets/USDT-USD"
 SET_PHASE = """
 from accounts.access.actor import Actor

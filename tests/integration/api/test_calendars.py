@@ -10,8 +10,9 @@ from websockets.sync.client import connect
 from tests.changed_markets import change_market
 from tests.exchange import wait_until
 from tests.integration.api.conftest import order
+from tests.own_markets import OwnMarket
 
-SYMBOL = "EUR/ETH"
+SYMBOL = OwnMarket.API_CALENDARS
 PATH = "/markets/EUR-ETH"
 TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.exchange import Exchange
 from tests.integration.socket.conftest import MARKET, Client
+from tests.own_markets import OwnMarket
 
-NEW = "USDT/BTC"
+NEW = OwnMarket.MARKETS_CHANNEL
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,6 @@ async def test_a_new_market_is_pushed_to_who_follows_all(
 ) -> None:
     await client.call("subscribe", channel="markets")
     steps = ("--tick-size", "0.00001", "--lot-size", "0.001")
-    await asyncio.to_thread(exchange.manage, "create_market", NEW, *steps)
+    await asyncio.to_thread(exchange.create_market, NEW, *steps)
     await client.until(lambda: _states(client, NEW))
     assert _market(exchange, NEW) == client.of("markets")[-1]

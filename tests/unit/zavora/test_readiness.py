@@ -1,38 +1,24 @@
 """When an exchange counts as started: every part answers, whatever is set aside in a market."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.stub_server import StubHandler, serving
 from zavora.runner.run import is_up
 
 
 @contextmanager
 def _answering(status: int, body: Any) -> Iterator[int]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            text = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    class Handler(StubHandler):
+        def respond(self) -> None:
+            self.answer(status, json.dumps(body).encode())
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        yield port
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from typing import Any, Final
 
 import msgspec
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 
+from zavora.database_rights import owner_alias
 from zavora.foundation.commands import ExampleCommand
 from zavora.upgrade.checking import Report, check
 from zavora.upgrade.errors import CheckFailed
 from zavora.upgrade.judging import LARGE_MB_DEFAULT
 
-OWNER_ALIAS: Final = "owner"
 EXIT_NOT_YET: Final = 1
 
 
@@ -53,10 +53,9 @@ class Command(ExampleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, print the report, and exit with 1 where the upgrade has to wait."""
-        alias = OWNER_ALIAS if OWNER_ALIAS in connections.settings else DEFAULT_DB_ALIAS
         try:
             report = check(
-                connections[alias], large_mb=options["large_mb"], accepted=options["accept"]
+                connections[owner_alias()], large_mb=options["large_mb"], accepted=options["accept"]
             )
         except CheckFailed as error:
             raise CommandError(str(error)) from None

@@ -10,12 +10,12 @@ from django.core.management.base import CommandError
 from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from zavora.database_rights import RunRoleMissing, grant_run_role
+from zavora.database_rights import RunRoleMissing, grant_run_role, owner_alias
+from zavora.foundation.database_settings import OWNER
 from zavora.foundation.partitions.locking import LockNotTaken
 from zavora.foundation.partitions.making import is_split, make_partitions
 from zavora.upgrade.patience import Patience
 
-OWNER_ALIAS = "owner"
 _BEGINS = ("apply_start", "unapply_start")
 
 
@@ -24,8 +24,8 @@ class Command(DjangoMigrate):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Choose the connection before anything, the system checks included, asks the database."""
-        if options["database"] == DEFAULT_DB_ALIAS and OWNER_ALIAS in connections.settings:
-            options["database"] = OWNER_ALIAS
+        if options["database"] == DEFAULT_DB_ALIAS:
+            options["database"] = owner_alias()
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,10 +48,10 @@ class Command(DjangoMigrate):
             raise CommandError(str(error)) from None
         if is_split(connection):
             make_partitions(connection)
-        if options["database"] != OWNER_ALIAS:
+        if options["database"] != OWNER:
             return
         try:
-            grant_run_role(owner=OWNER_ALIAS, run=DEFAULT_DB_ALIAS)
+            grant_run_role(owner=OWNER, run=DEFAULT_DB_ALIAS)
         except RunRoleMissing as error:
             raise CommandError(str(error)) from None
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import connections, transaction
 
 from accounts.access.actor import Actor
 from accounts.audit import record_act
 from matching.reconcile import reconcile
+from zavora.database_rights import owner_alias
 from zavora.foundation.commands import ExampleCommand, command_error
 from zavora.foundation.errors import ZavoraError
 from zavora.foundation.partitions import moving
@@ -22,7 +23,6 @@ from zavora.foundation.partitions.selectors import (
     partitions_ahead,
 )
 
-OWNER_ALIAS: Final = "owner"
 BY: Final = Actor.system("manage.py partitions")
 _EPOCH_2025_S: Final = 1_735_689_600
 
@@ -66,8 +66,7 @@ class Command(ExampleCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do one act. Refusals and damage end with status 1."""
-        alias = OWNER_ALIAS if OWNER_ALIAS in connections.settings else DEFAULT_DB_ALIAS
-        self._connection = connections[alias]
+        self._connection = connections[owner_alias()]
         acts = {
             "list": self._list,
             "make": self._make,

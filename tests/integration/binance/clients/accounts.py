@@ -12,11 +12,12 @@ import httpx
 import msgspec
 
 from tests.exchange import Exchange, wait_until
+from tests.own_markets import OwnMarket
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import HOST, web
 
 # A market of these tests' own, with fees: nobody else trades in it.
-MARKET = "ETH/EUR"
+MARKET = OwnMarket.BINANCE_CLIENTS
 SYMBOL = "ETHEUR"
 TICK = "0.01"
 LOT = "0.0001"

@@ -8,6 +8,7 @@ import pytest
 from tests.changed_markets import change_market
 from tests.exchange import Exchange
 from tests.integration.binance.rest.conftest import ORDER, Bot, error_of, new_key
+from tests.own_markets import OwnMarket
 
 SYMBOL = "EURBTC"
 LISTS = "/api/v3/orderList/oco"
@@ -35,7 +36,7 @@ def fund(exchange: Exchange, email: str, **amounts: str) -> None:
 @pytest.fixture(scope="module")
 def trader(exchange: Exchange) -> Iterator[Bot]:
     """Somebody with 1,000 EUR and 1,000 BTC, in a market of their own; the last price is 4."""
-    exchange.create_market("EUR/BTC", *RULES)
+    exchange.create_market(OwnMarket.BINANCE_FILTERS, *RULES)
     email = "filters@example.com"
     with Bot(exchange, new_key(exchange, "--email", email)) as bot:
         fund(exchange, email, EUR="1001", BTC="1000")
@@ -187,7 +188,7 @@ def test_a_position_counts_what_is_open(bot: Bot) -> None:
 
 
 def test_so_many_messages_in_ten_seconds(exchange: Exchange, bot: Bot) -> None:
-    change_market(exchange, "EUR/BTC", "max_messages=3")
+    change_market(exchange, OwnMarket.BINANCE_FILTERS, "max_messages=3")
     try:
         answers = []
         while len(answers) < 12 and (not answers or answers[-1].status_code == 200):
@@ -201,4 +202,4 @@ def test_so_many_messages_in_ten_seconds(exchange: Exchange, bot: Bot) -> None:
         # Cancels pass.
         assert bot.call("DELETE", "/api/v3/openOrders", symbol=SYMBOL).status_code == 200
     finally:
-        change_market(exchange, "EUR/BTC", "max_messages=None")
+        change_market(exchange, OwnMarket.BINANCE_FILTERS, "max_messages=None")

@@ -14,6 +14,7 @@ from tests.integration.binance.rest.conftest import (
     error_of,
     new_key,
 )
+from tests.own_markets import OwnMarket
 
 PREVENTED = "/api/v3/myPreventedMatches"
 pytestmark = pytest.mark.usefixtures("book")
@@ -220,7 +221,7 @@ def test_accounts_of_one_owner_meet(exchange: Exchange, ann: Bot) -> None:
 def test_a_market_of_other_modes(exchange: Exchange, ann: Bot) -> None:
     modes = ("--self-trade-mode", "maker", "--self-trade-modes", "none,maker")
     steps = ("--tick-size", "0.01", "--lot-size", "0.01", "--max-trigger-orders", "1")
-    exchange.create_market("USDT/ETH", *steps, *modes)
+    exchange.create_market(OwnMarket.BINANCE_PREVENTIONS, *steps, *modes)
     symbol = "USDTETH"
     info = ann.get("/api/v3/exchangeInfo", params={"symbol": symbol}).json()["symbols"][0]
     assert info["defaultSelfTradePreventionMode"] == "EXPIRE_MAKER"

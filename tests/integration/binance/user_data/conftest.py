@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.exchange import Exchange
+from tests.own_markets import OwnMarket
 from tests.socket_client import WAIT_S, SocketClient
 
 # Markets of these tests' own, with fees: nobody else trades in them.
-MARKETS = {"EURUSDT": "EUR/USDT", "EURUSD": "EUR/USD"}
+MARKETS = {"EURUSDT": OwnMarket.USER_DATA, "EURUSD": OwnMarket.USER_DATA_DOLLARS}
 FEES = ("--maker-fee", "0.00075", "--taker-fee", "0.001")
 _numbers = itertools.count(1)
 
@@ -170,7 +171,7 @@ def bots(exchange: Exchange) -> list[Bot]:
     """Make the markets, and three people for all tests of the run; the third signs by Ed25519."""
     steps = ("--tick-size", "0.0001", "--lot-size", "0.01", "--min-notional", "1")
     kinds = ("hmac", "hmac", "ed25519")
-    commands = [("create_market", name, *steps, *FEES) for name in MARKETS.values()]
+    commands = [("create_market", str(name), *steps, *FEES) for name in MARKETS.values()]
     for number, kind in enumerate(kinds):
         who = ("--email", f"stream-{number}@example.com", "--kind", kind)
         commands.append(("create_api_key", *who, "--scopes", "read,trade", "--fund"))
