@@ -107,7 +107,7 @@ class _Sink(StubHandler):
     protocol_version = "HTTP/1.1"
     taken = 0
 
-    def respond(self) -> None:
+    def do_POST(self) -> None:
         """Take spans."""
         self.body()
         _Sink.taken += 1
