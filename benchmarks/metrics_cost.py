@@ -30,7 +30,7 @@ from benchmarks.remote import Remote
 from benchmarks.stream_load import StreamLoad, StreamSpec
 from benchmarks.stream_to_commit import BOOK_ORDERS
 from tests.exchange import Exchange
-from tests.stub_server import StubHandler, serving
+from tests.stub_server import Sink, serving
 from zavora.runner.embedded.valkey import free_port
 from zavora.runner.exchange import HOST, marketdata, matching_worker, web
 from zavora.runner.home import Home, home_from_environment, load_environment
@@ -101,30 +101,17 @@ def by_metrics() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
             scraping.join()
 
 
-class _Sink(StubHandler):
-    """A collector that throws away what it gets, and counts how often it got something."""
-
-    protocol_version = "HTTP/1.1"
-    taken = 0
-
-    def do_POST(self) -> None:
-        """Take spans."""
-        self.body()
-        _Sink.taken += 1
-        self.answer(200)
-
-
 @contextlib.contextmanager
 def by_traces() -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
     """Watch as a collector of traces does. Raises AssertionError where it was sent nothing."""
-    taken = _Sink.taken
-    with serving(_Sink) as port:
+    taken = Sink.taken
+    with serving(Sink) as port:
         url = f"http://{HOST}:{port}"
         yield (
             {"ZAVORA_TRACE_RATIO": str(1 / TRACED_EACH), "OTEL_EXPORTER_OTLP_ENDPOINT": url},
             lambda: None,
         )
-    if _Sink.taken == taken:
+    if Sink.taken == taken:
         raise AssertionError("the collector was sent nothing: what was measured is no tracing")
 
 

@@ -40,6 +40,19 @@ class StubHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Sink(StubHandler):
+    """Throws away what it is sent, and counts how often that was."""
+
+    protocol_version = "HTTP/1.1"
+    taken = 0
+
+    def respond(self) -> None:
+        """Take it."""
+        self.body()
+        Sink.taken += 1
+        self.answer(200)
+
+
 @contextlib.contextmanager
 def serving(handler: type[StubHandler]) -> Iterator[int]:
     """Serve while it is entered; give the port."""
