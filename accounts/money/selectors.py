@@ -19,6 +19,7 @@ from accounts.models import (
     WithdrawalAddress,
 )
 from accounts.people.selectors import get_account
+from zavora.foundation.partitions.newest import newest_rows
 
 PAGE_MAX: Final = 1_000
 
@@ -55,10 +56,8 @@ def list_ledger(
     entries = LedgerEntry.objects.filter(account_id=account.pk)
     if asset is not None:
         entries = entries.filter(asset__code=asset.upper())
-    if cursor is not None:
-        entries = entries.filter(pk__lt=cursor)
-    entries = entries.select_related("transaction", "asset").order_by("-pk")
-    return list(entries[: min(limit, PAGE_MAX)])
+    entries = entries.select_related("transaction", "asset")
+    return newest_rows(entries, below=cursor, limit=min(limit, PAGE_MAX))
 
 
 def list_withdrawals(

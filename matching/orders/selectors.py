@@ -9,8 +9,9 @@ from django.db.models.lookups import Exact
 
 from matching.engine.orders import WAITING
 from matching.models import Order, Trade
-from matching.orders.ids import first_id_of
 from zavora.foundation.errors import OrderNotFound
+from zavora.foundation.partitions.newest import newest_rows
+from zavora.foundation.time_ids import first_id_of
 from zavora.foundation.times import microseconds_of, moment_of
 
 PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
@@ -62,9 +63,7 @@ def list_orders(
         rows = rows.filter(status__in=statuses)
     if client_order_id is not None:
         rows = rows.filter(called(client_order_id), client_order_id=client_order_id)
-    if before_id is not None:
-        rows = rows.filter(pk__lt=before_id)
-    return list(rows.order_by("-pk")[: min(limit, PAGE_MAX)])
+    return newest_rows(rows, below=before_id, limit=min(limit, PAGE_MAX))
 
 
 def called(client_order_id: str) -> Q:
@@ -147,13 +146,14 @@ def _page_by_time(
     if start_us is not None:
         id_first = first_id_of(start_us // 1_000)
         rows = rows.filter(pk__gte=id_first, created_at__gte=moment_of(start_us))
+    id_end = None
     if end_us is not None:
         id_end = first_id_of(end_us // 1_000 + ID_SLACK_MS)
         rows = rows.filter(pk__lt=id_end, created_at__lte=moment_of(end_us))
     limit = min(limit, PAGE_MAX)
     if is_oldest or start_us is not None:
         return list(rows.order_by("pk")[:limit])
-    return list(reversed(rows.order_by("-pk")[:limit]))
+    return newest_rows(rows, below=id_end, limit=limit)[::-1]
 
 
 # --- trades --------------------------------------------------------------------------------------
@@ -172,13 +172,11 @@ def list_account_trades(
     """
     limit = min(limit, PAGE_MAX)
 
-    def of_role(role: str) -> QuerySet[Trade]:
+    def of_role(role: str) -> list[Trade]:
         rows = Trade.objects.filter(**{f"{role}_account_id": account_id})
         if market_id is not None:
             rows = rows.filter(market_id=market_id)
-        if before_id is not None:
-            rows = rows.filter(pk__lt=before_id)
-        return rows.order_by("-pk")[:limit]
+        return newest_rows(rows, below=before_id, limit=limit)
 
     found = {row.pk: row for role in ("maker", "taker") for row in of_role(role)}
     return [found[pk] for pk in sorted(found, reverse=True)[:limit]]
