@@ -10,6 +10,7 @@ from api.v1.openapi.operations import (
     envelope_schema,
     reference,
 )
+from api.v1.openapi.proof_shapes import PROOF_SHAPES
 from api.v1.openapi.report_shapes import REPORT_SHAPES
 
 JSON: Final = "application/json"
@@ -24,7 +25,7 @@ OF_ACCOUNT: Final[Named] = (("account", "The account's id."), *SYMBOL)
 def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Return the document with what the edge answers (SPECTACULAR_SETTINGS)."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(shape_schemas(*REPORT_SHAPES))
+    schemas.update(shape_schemas(*REPORT_SHAPES, *PROOF_SHAPES))
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, methods in _paths().items():
         result["paths"].setdefault(path, {}).update(methods)
@@ -154,6 +155,15 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 query=("limit", "cursor"),
             )
         },
+        "/api/v1/orders/{order_id}/proof": {
+            "get": _of_orders(
+                "orders_proof",
+                "Tell what journal, trades and ledger say of an order; its steps oldest first.",
+                envelope_schema("OrderProof", is_paged=True),
+                path=ORDER_ID,
+                query=("limit", "cursor"),
+            )
+        },
         "/api/v1/orders/{order_id}/replace": {
             "post": _of_orders(
                 "orders_replace",
@@ -200,6 +210,14 @@ def _protection_paths() -> dict[str, dict[str, Any]]:
     of: dict[str, Any] = {"path": OF_ACCOUNT, "tag": "Accounts"}
     base = "/api/v1/accounts/{account}/protections/{market}"
     return {
+        "/api/v1/accounts/{account}/queue/{market}": {
+            "get": _operation(
+                "accounts_queue",
+                "Tell what is shown ahead of an account's orders in a market's book.",
+                envelope_schema("QueuePlaces"),
+                **of,
+            )
+        },
         base: {
             "get": _operation(
                 "accounts_protection",
