@@ -8,19 +8,18 @@ one of its account in its shard: no index of orders is needed.
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, Literal
 
 import msgspec
 from django.db import connection, transaction
 
-from accounts.models import LedgerEntry
 from accounts.money.selectors import list_entries_of
 from matching.commands import decode_command
 from matching.commands.amend import AmendOrder
 from matching.commands.base import WireCommand
 from matching.commands.cancel import CancelOrder
 from matching.commands.replace import ReplaceOrder
-from matching.models import Command, Event, Order, OrderAmendment, PreventedMatch, Trade
+from matching.models import Command, Event, Order, Trade
 from matching.orders.amendments import list_amendments
 from matching.orders.ids import EPOCH_2025_MS, first_id_of
 from matching.orders.prevented import list_prevented_matches
@@ -36,7 +35,17 @@ ENDING_MAX: Final = 200
 _ENDS_ALL: Final = frozenset({"cancel_all", "due"})
 _SHARD_BITS, _SHARD_MAX = 7, 63
 
-Step = OrderAmendment | Trade | PreventedMatch
+
+class Step(msgspec.Struct, frozen=True):
+    """A row of an amendment, a trade or a prevented match, whichever ``kind`` says."""
+
+    kind: Literal["amended", "trade", "prevented"]
+    row: Any
+
+    @property
+    def id(self) -> int:
+        """Return its id: of trades and prevented matches that of their ledger transaction, too."""
+        return int(self.row.pk)
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
@@ -69,7 +78,7 @@ class Proof(msgspec.Struct, frozen=True):
     ended: JournalEntry | None
     steps: list[Step]
     asked: dict[int, JournalEntry]
-    entries: dict[int, list[LedgerEntry]]
+    entries: dict[int, list[Any]]
     fees: Decimal
     rebates: Decimal
 
@@ -87,7 +96,6 @@ def get_proof(
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         order = get_order(order_id, account_ids=account_ids)
         steps = _list_steps(order, after_id, min(limit, STEPS_MAX + 1))
-        amendments = [step for step in steps if isinstance(step, OrderAmendment)]
         fees, rebates = _sum_fees(order)
         return Proof(
             order=order,
@@ -95,7 +103,7 @@ def get_proof(
             written_us=_find_written_us(order),
             ended=None if order.status in OPEN_STATUSES else _find_ended(order),
             steps=steps,
-            asked=_find_asked(order, amendments),
+            asked=_find_asked(order, [step.id for step in steps if step.kind == "amended"]),
             entries=_list_entries(order, steps),
             fees=fees,
             rebates=rebates,
@@ -107,24 +115,25 @@ def get_proof(
 
 def _list_steps(order: Order, after_id: int, limit: int) -> list[Step]:
     """Return amendments, trades and prevented matches of an order after an id, oldest first."""
-    steps: list[Step] = [
-        *list_amendments(order.pk, from_id=after_id + 1, is_oldest=True, limit=limit),
-        *_list_trades(order, after_id, limit),
+    amendments = list_amendments(order.pk, from_id=after_id + 1, is_oldest=True, limit=limit)
+    prevented = list_prevented_matches(
+        order.account_id,
+        order.market_id,
+        order_id=order.pk,
+        from_id=after_id + 1,
+        is_oldest=True,
+        limit=limit,
+    )
+    steps = [
+        *(Step("amended", row) for row in amendments),
+        *(Step("trade", row) for row in _list_trades(order, after_id, limit)),
+        *(Step("prevented", row) for row in prevented),
     ]
-    if order.prevented_quantity is not None:
-        steps += list_prevented_matches(
-            order.account_id,
-            order.market_id,
-            order_id=order.pk,
-            from_id=after_id + 1,
-            is_oldest=True,
-            limit=limit,
-        )
     return sorted(steps, key=_id_of)[:limit]
 
 
 def _id_of(step: Step) -> int:
-    return int(step.pk)
+    return step.id
 
 
 def _list_trades(order: Order, after_id: int, limit: int) -> list[Trade]:
@@ -162,10 +171,10 @@ def _sum_fees(order: Order) -> tuple[Decimal, Decimal]:
     return sums[0], sums[1]
 
 
-def _list_entries(order: Order, steps: Sequence[Step]) -> dict[int, list[LedgerEntry]]:
+def _list_entries(order: Order, steps: Sequence[Step]) -> dict[int, list[Any]]:
     """Return what the account's ledger has of each step that moved something."""
-    moved = [step.pk for step in steps if not isinstance(step, OrderAmendment)]
-    entries: dict[int, list[LedgerEntry]] = {}
+    moved = [step.id for step in steps if step.kind != "amended"]
+    entries: dict[int, list[Any]] = {}
     for entry in list_entries_of(order.account_id, moved):
         entries.setdefault(entry.transaction_id, []).append(entry)
     return entries
@@ -184,6 +193,9 @@ _AFTER: Final = (
 )
 _NEXT: Final = f"{_AFTER} ORDER BY id LIMIT 1"
 _NEXT_OF_ORDER: Final = f"{_AFTER} AND order_id = ANY(%(names)s) ORDER BY id LIMIT 1"
+
+
+Parameter = int | datetime | list[int]
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -218,13 +230,13 @@ class _Row(msgspec.Struct, frozen=True):
         return decode_command(bytes(self.body))
 
 
-def _ask(statement: str, **named: object) -> list[_Row]:
+def _ask(statement: str, **named: Parameter) -> list[_Row]:
     with connection.cursor() as cursor:
         cursor.execute(statement, named)
         return [_Row(*row) for row in cursor.fetchall()]
 
 
-def _ask_after(statement: str, id_: int, order: Order, **named: object) -> list[_Row]:
+def _ask_after(statement: str, id_: int, order: Order, **named: Parameter) -> list[_Row]:
     return _ask(
         statement,
         account=order.account_id,
@@ -258,14 +270,14 @@ def _find_written_us(order: Order) -> int | None:
     return (EPOCH_2025_MS + event_id // first_id_of(EPOCH_2025_MS + 1)) * 1_000
 
 
-def _find_asked(order: Order, amendments: Sequence[OrderAmendment]) -> dict[int, JournalEntry]:
-    """Return the commands that asked for amendments; a list's own have none."""
+def _find_asked(order: Order, amendment_ids: Sequence[int]) -> dict[int, JournalEntry]:
+    """Return the commands that asked for amendments, by their ids; a list's own have none."""
     found: dict[int, JournalEntry] = {}
-    for amendment in amendments:
-        for row in _ask_after(_NEXT, amendment.pk, order):
+    for amendment_id in amendment_ids:
+        for row in _ask_after(_NEXT, amendment_id, order):
             command = row.command
             if isinstance(command, AmendOrder) and command.order_id == order.pk:
-                found[amendment.pk] = row.entry
+                found[amendment_id] = row.entry
     return found
 
 

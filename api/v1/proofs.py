@@ -12,7 +12,6 @@ from api.v1.fitting import terms_of_id
 from api.v1.order_words import Shape
 from api.v1.times import moment_text, time_text
 from matching.markets.terms import MarketTerms
-from matching.models import Order, OrderAmendment, Trade
 from matching.proof import JournalEntry, Proof, Step, get_proof
 from matching.rows.amendments import amendment_state
 from matching.rows.orders import state_of_row
@@ -35,7 +34,7 @@ async def of_order(
         get_proof, number, account_ids=account_ids, after_id=after_id or 0, limit=limit + 1
     )
     terms = terms_of_id(proof.order.market_id)
-    following = next_cursor([step.pk for step in proof.steps], limit)
+    following = next_cursor([step.id for step in proof.steps], limit)
     return _shape(caller, proof, terms, proof.steps[:limit]), following
 
 
@@ -90,27 +89,22 @@ def _journal(entry: JournalEntry | None) -> Shape | None:
 
 def _step(step: Step, proof: Proof, terms: MarketTerms) -> Shape:
     shape: dict[str, Any] = {
-        "at": moment_text(step.created_at),
+        "at": moment_text(step.row.created_at),
         "amendment": None,
         "fill": None,
         "prevention": None,
-        "journal": _journal(proof.asked.get(step.pk)),
-        "entries": [words.ledger_entry(entry) for entry in proof.entries.get(step.pk, ())],
+        "journal": _journal(proof.asked.get(step.id)),
+        "entries": [words.ledger_entry(entry) for entry in proof.entries.get(step.id, ())],
     }
-    order = proof.order
-    if isinstance(step, OrderAmendment):
-        kind, shape["amendment"] = (
-            "Amended",
-            order_words.amendment(amendment_state(step, terms), terms),
-        )
-    elif isinstance(step, Trade):
-        is_maker = step.maker_order_id == order.pk
-        kind = "Trade"
-        shape["fill"] = words.fill(trade_state(step, terms), terms, is_maker=is_maker)
+    row, order_id = step.row, proof.order.pk
+    if step.kind == "amended":
+        shape["amendment"] = order_words.amendment(amendment_state(row, terms), terms)
+    elif step.kind == "trade":
+        is_maker = row.maker_order_id == order_id
+        shape["fill"] = words.fill(trade_state(row, terms), terms, is_maker=is_maker)
     else:
-        kind = "Prevented"
-        shape["prevention"] = order_words.prevention(prevented_state(step, terms), order.pk)
-    return {"change": kind, **shape}
+        shape["prevention"] = order_words.prevention(prevented_state(row, terms), order_id)
+    return {"change": order_words.CHANGE[step.kind], **shape}
 
 
 def _fees(proof: Proof, terms: MarketTerms) -> list[Shape]:
@@ -118,11 +112,7 @@ def _fees(proof: Proof, terms: MarketTerms) -> list[Shape]:
     fees: list[Shape] = []
     for amount in (proof.fees, proof.rebates):
         if amount:
-            asset = terms.fee_asset(str(amount), buys=_buys(proof.order))
+            asset = terms.fee_asset(str(amount), buys=proof.order.side == "buy")
             text = format_decimal(amount, asset.scale)
             fees.append({"asset": asset.code, "amount": text})
     return fees
-
-
-def _buys(order: Order) -> bool:
-    return order.side == "buy"

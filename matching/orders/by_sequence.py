@@ -135,16 +135,18 @@ def get_ordered_snapshot(terms: MarketTerms, *, orders_max: int) -> OrderedSnaps
             [*_in_book(terms), orders_max + 1],
         )
         rows = cursor.fetchall()
-    price, lots = terms.tick_decimals, terms.lot_decimals
+    lots = terms.lot_decimals
     orders = [
         BookOrder(
-            *row[:3],
-            money.format_decimal(row[3], price),
-            money.format_decimal(row[4], lots),
-            money.format_decimal(row[4] - row[5], lots),
-            None if row[6] is None else money.format_decimal(row[6], lots),
+            order_id,
+            account_id,
+            side,
+            money.format_decimal(price, terms.tick_decimals),
+            money.format_decimal(left, lots),
+            money.format_decimal(left - hidden, lots),
+            None if display is None else money.format_decimal(display, lots),
         )
-        for row in rows
+        for order_id, account_id, side, price, left, hidden, display in rows
     ]
     is_whole = len(orders) <= orders_max
     return OrderedSnapshot(state.event_sequence, state.depth_sequence, orders if is_whole else None)
@@ -274,7 +276,7 @@ _IN_BOOK: Final = (
 )
 
 
-def _in_book(terms: MarketTerms) -> list[object]:
+def _in_book(terms: MarketTerms) -> list[int | list[str]]:
     return [terms.market_id, sorted(OPEN_STATUSES), sorted(WAITING)]
 
 

@@ -85,6 +85,7 @@ def _operation(
 def _paths() -> dict[str, dict[str, Any]]:
     return {
         **_order_paths(),
+        **_past_paths(),
         **_list_paths(),
         **_protection_paths(),
         **_market_paths(),
@@ -146,6 +147,22 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 has_key=True,
             ),
         },
+        "/api/v1/orders/{order_id}/replace": {
+            "post": _of_orders(
+                "orders_replace",
+                "Cancel an order and place another in its place, as one command.",
+                envelope_schema("OrderReplaced"),
+                path=ORDER_ID,
+                body=reference("ReplaceOrderIn"),
+                has_key=True,
+            )
+        },
+    }
+
+
+def _past_paths() -> dict[str, dict[str, Any]]:
+    """Return what is told of what became of an order."""
+    return {
         "/api/v1/orders/{order_id}/amendments": {
             "get": _of_orders(
                 "orders_amendments",
@@ -162,16 +179,6 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 envelope_schema("OrderProof", is_paged=True),
                 path=ORDER_ID,
                 query=("limit", "cursor"),
-            )
-        },
-        "/api/v1/orders/{order_id}/replace": {
-            "post": _of_orders(
-                "orders_replace",
-                "Cancel an order and place another in its place, as one command.",
-                envelope_schema("OrderReplaced"),
-                path=ORDER_ID,
-                body=reference("ReplaceOrderIn"),
-                has_key=True,
             )
         },
     }
