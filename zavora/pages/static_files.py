@@ -19,6 +19,9 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
     Nothing is collected for a test client or ``runserver``; a page must not fail for that.
     """
 
+    # Parts of a page that come on demand are imported by their hashed names, too.
+    support_js_module_import_aggregation = True
+
     def url(self, name: str | None, force: bool = False) -> str:
         """Return a file's address; ``force`` is for Django's version, which differs by DEBUG."""
         return StaticFilesStorage.url(self, self._collected_name(name) if name else name)
