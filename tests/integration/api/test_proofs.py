@@ -262,3 +262,29 @@ def test_places_in_the_queue_follow_the_book(alice, bob, tables, exchange):
     assert (response.status_code, response.json()["error"]["code"]) == (404, "account_not_found")
     response = alice.get(f"/accounts/{account}/queue/BTC-EUR?limit=3")
     assert response.status_code == 422
+
+
+# --- what was when --------------------------------------------------------------------------------
+
+
+def test_orders_and_fills_are_listed_between_times(alice, lived):
+    account, _ = lived
+    for what in ("orders", "trades"):
+        rows = alice.data("GET", f"/accounts/{account}/{what}")
+        times = sorted({row["created_at"] for row in rows})
+        assert len(times) >= 2
+        path = f"/accounts/{account}/{what}"
+
+        def asked(start, end, path=path):
+            return alice.data("GET", path, params={"start": start, "end": end, "limit": 500})
+
+        assert asked(times[0], times[-1]) == rows
+        assert asked(times[1], times[1]) == [r for r in rows if r["created_at"] == times[1]]
+        assert asked("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z") == []
+        for params, field in (
+            ({"start": "x"}, "start"),
+            ({"start": times[1], "end": times[0]}, "start"),
+        ):
+            response = alice.get(path, params=params)
+            assert response.status_code == 422
+            assert list(response.json()["error"]["details"]) == [field]
