@@ -7,7 +7,8 @@ import type { AccountRef } from "../link/messages.ts";
 import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, Order, OrderPreview } from "../link/types.ts";
-import type { FieldName, Funds, Prices } from "../state/draft.ts";
+import type { OrderCommand } from "../state/commands.ts";
+import type { FieldName, Funds, OrderTerms, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
 import type { LiveBook } from "../state/live-book.ts";
@@ -21,7 +22,7 @@ import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-r
 import { mount as mountAccountSelect } from "./account-select.ts";
 import { FIELDS, TicketErrors } from "./ticket-errors.ts";
 import { drawEstimate } from "./ticket-estimate.ts";
-import { TicketFields } from "./ticket-fields.ts";
+import { type Taken, TicketFields } from "./ticket-fields.ts";
 import { drawPreview } from "./ticket-preview.ts";
 import { showUnits } from "./units.ts";
 
@@ -31,21 +32,31 @@ const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
-/** Return what fills in a price, as a click on a level of the book does. */
+/** What others do with the form: the book, the keyboard, typed orders. */
+export interface TicketControl {
+  setPrice(price: string): void;
+  takeShare(percent: number): void;
+  choose(what: Partial<Taken>): void;
+  focus(field: FieldName): void;
+  /** Fill in an order in its market, which is on show; return the terms to send, or what is wrong. */
+  fill(order: OrderCommand): { terms: OrderTerms | null; wrong: string[] };
+  /** Send what stands in the form, as its button does. */
+  send(): void;
+}
+
 export function mount(
   element: HTMLElement,
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
-): (price: string) => void {
+): TicketControl {
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
-  const ticket = new Ticket(element, exchange, portfolio, live);
-  return (price) => ticket.setPrice(price);
+  return new Ticket(element, exchange, portfolio, live);
 }
 
-class Ticket {
+class Ticket implements TicketControl {
   readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
@@ -118,7 +129,7 @@ class Ticket {
     }
     this.#part("#shares").addEventListener("click", (event) => {
       const share = (event.target as HTMLElement).dataset["share"];
-      if (share) this.#takeShare(Number(share));
+      if (share) this.takeShare(Number(share));
     });
     this.#part("#order-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -222,7 +233,44 @@ class Ticket {
     this.#edited(field);
   }
 
-  #takeShare(percent: number): void {
+  choose(what: Partial<Taken>): void {
+    this.#fields.take(what);
+  }
+
+  focus(field: FieldName): void {
+    this.#fields.inputs[field].focus();
+    this.#fields.inputs[field].select();
+  }
+
+  fill({ market, side, size, price, time, isPostOnly }: OrderCommand): ReturnType<TicketControl["fill"]> {
+    const group = price === null ? "Market" : "Limit";
+    // What is bought by a share is paid in quote; what is sold is had.
+    const isQuote = size.of === "quote" || (size.of === "share" && side === "Buy");
+    const measure = isQuote ? "amount" : "quantity";
+    this.#fields.clear();
+    this.#fields.take({ side, group, measure, time, isPostOnly });
+    if (price !== null) {
+      this.#fields.inputs.price.value = price;
+      this.#edited("price");
+    }
+    if (size.of === "share") this.takeShare(Number(size.amount));
+    else {
+      const field = size.of === "quote" ? "total" : "quantity";
+      this.#fields.inputs[field].value = size.amount;
+      this.#edited(field);
+    }
+    const lock = this.#lockOf(market);
+    if (!this.#exchange.config.user) return { terms: null, wrong: ["Log in to trade."] };
+    if (lock) return { terms: null, wrong: [lock.detail ?? lock.short] };
+    const { terms, errors } = this.#check(market);
+    return { terms, wrong: Object.values(errors) };
+  }
+
+  send(): void {
+    void this.#submit();
+  }
+
+  takeShare(percent: number): void {
     const market = this.#exchange.market.value;
     if (!market) return;
     const [draft, prices] = [this.#fields.draft(), this.#prices(market)];
