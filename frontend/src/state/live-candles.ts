@@ -5,25 +5,11 @@ import type { Subscription } from "../link/socket.ts";
 import type { Candle, Candles, Market } from "../link/types.ts";
 import { type Bar, barOf, fillGaps, mergeBars } from "./bars.ts";
 import type { Exchange } from "./exchange.ts";
+import { nextOpen, spelled } from "./intervals.ts";
 
-/** The intervals on offer and their lengths in seconds. */
-export const INTERVAL_S: Record<string, number> = {
-  "1m": 60,
-  "5m": 300,
-  "15m": 900,
-  "1h": 3_600,
-  "4h": 14_400,
-  "1d": 86_400,
-};
-const EMITTED: Record<string, string> = {
-  Minute1: "1m",
-  Minute5: "5m",
-  Minute15: "15m",
-  Hour1: "1h",
-  Hour4: "4h",
-  Day1: "1d",
-};
 const PAGE = 500;
+/** After a page that did not come, this long nobody asks for it: each pixel of a scroll may. */
+const RETRY_MS = 2_000;
 
 /** Whoever draws the bars; told at once of each change. */
 export interface BarsReader {
@@ -50,13 +36,14 @@ export class LiveCandles {
   #isLoaded = false;
   /** Whether there may be candles before the oldest one; not asked before the first page is in. */
   #hasOlder = false;
+  #retryAt = 0;
 
   constructor(exchange: Exchange, reader: BarsReader) {
     this.#exchange = exchange;
     this.#reader = reader;
   }
 
-  /** Start over with a market and an interval (of `INTERVAL_S`). */
+  /** Start over with a market and an interval (of `INTERVALS`). */
   follow(market: Market, interval: string): void {
     this.#turn += 1;
     const turn = this.#turn;
@@ -78,11 +65,25 @@ export class LiveCandles {
     );
   }
 
+  /** Whether the market's first candle is among those that are here. */
+  get isWhole(): boolean {
+    return this.#isLoaded && !this.#hasOlder;
+  }
+
+  /** Load older pages until there is a candle that opens at `time` or before, `pagesMax` at most. */
+  async reach(time: number, pagesMax: number): Promise<void> {
+    for (let page = 0; page < pagesMax && this.#hasOlder; page += 1) {
+      if ((this.#bars[0]?.time ?? 0) <= time) return;
+      await this.loadOlder();
+    }
+  }
+
   /** Load a page of candles before the oldest one, unless one is under way or there is none. */
   async loadOlder(): Promise<void> {
     const market = this.#market;
     const oldest = this.#bars[0];
     if (!market || !oldest || this.#isLoadingOlder || !this.#hasOlder) return;
+    if (performance.now() < this.#retryAt) return;
     const turn = this.#turn;
     this.#isLoadingOlder = true;
     try {
@@ -92,7 +93,7 @@ export class LiveCandles {
       this.#setBars(mergeBars(older, this.#bars));
       this.#hasOlder = older.length >= PAGE && this.#bars.length > count;
     } catch {
-      this.#hasOlder = false;
+      this.#retryAt = performance.now() + RETRY_MS;
     } finally {
       if (turn === this.#turn) this.#isLoadingOlder = false;
     }
@@ -118,16 +119,16 @@ export class LiveCandles {
 
   #setBars(bars: Bar[]): void {
     this.#bars = bars;
-    this.drawn = fillGaps(bars, INTERVAL_S[this.#interval]!);
+    this.drawn = fillGaps(bars, this.#interval);
     this.#reader.replaced();
   }
 
   #update(candle: Candle): void {
     const isShown = candle.market === this.#market?.symbol;
-    if (!isShown || (EMITTED[candle.interval] ?? candle.interval) !== this.#interval) return;
+    if (!isShown || spelled(candle.interval) !== this.#interval) return;
     const bar = barOf(candle);
     const last = this.#bars.at(-1);
-    const isNext = last && bar.time - last.time <= INTERVAL_S[this.#interval]!;
+    const isNext = last && bar.time <= nextOpen(this.#interval, last.time);
     if (isNext && bar.time >= last.time) {
       for (const bars of [this.#bars, this.drawn]) {
         if (last.time === bar.time) bars.pop();
