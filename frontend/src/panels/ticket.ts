@@ -31,18 +31,18 @@ const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
-/** Return what fills in a price, as a click on a level of the book does. */
+/** Return what fills in a price, as a click on a level of the book does, and a quantity with it. */
 export function mount(
   element: HTMLElement,
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
-): (price: string) => void {
+): (price: string, quantity?: string) => void {
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
   const ticket = new Ticket(element, exchange, portfolio, live);
-  return (price) => ticket.setPrice(price);
+  return (price, quantity) => ticket.setPrice(price, quantity);
 }
 
 class Ticket {
@@ -108,8 +108,10 @@ class Ticket {
     if (market) drawPreview(this.#part("#preview"), this.#preview.told.value, market);
   }
 
-  setPrice(price: string): void {
-    this.#edited(this.#fields.takePrice(price));
+  setPrice(price: string, quantity?: string): void {
+    const field = this.#fields.takePrice(price);
+    if (quantity !== undefined) this.#fields.inputs.quantity.value = quantity;
+    this.#edited(field);
   }
 
   #listen(): void {

@@ -70,12 +70,9 @@ export class LiveCandles {
     return this.#isLoaded && !this.#hasOlder;
   }
 
-  /** Load older pages until there is a candle that opens at `time` or before, `pagesMax` at most. */
-  async reach(time: number, pagesMax: number): Promise<void> {
-    for (let page = 0; page < pagesMax && this.#hasOlder; page += 1) {
-      if ((this.#bars[0]?.time ?? 0) <= time) return;
-      await this.loadOlder();
-    }
+  /** Load an older page unless a candle is here that opens at `time` or before. */
+  async reach(time: number): Promise<void> {
+    if (this.#bars[0] && this.#bars[0].time > time) await this.loadOlder();
   }
 
   /** Load a page of candles before the oldest one, unless one is under way or there is none. */
