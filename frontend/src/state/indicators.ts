@@ -28,11 +28,8 @@ export interface Traded {
 
 /** The arithmetic mean of the last `length` values. */
 export function sma(values: readonly number[], length: number): Points {
-  return values.map((_, index) => {
-    // Summed afresh for each: a running sum would carry the rounding of all before it along.
-    const window = index + 1 < length ? null : values.slice(index + 1 - length, index + 1);
-    return window && mean(window);
-  });
+  // Summed afresh for each: a running sum would carry the rounding of all before it along.
+  return values.map((_, index) => (index + 1 < length ? null : mean(values, index + 1, length)));
 }
 
 /**
@@ -51,10 +48,9 @@ export function bollinger(values: readonly number[], length: number, width: numb
   const middle = sma(values, length);
   const deviations = middle.map((average, index) => {
     if (average === null) return null;
-    const squares = values
-      .slice(index + 1 - length, index + 1)
-      .map((value) => (value - average) ** 2);
-    return Math.sqrt(mean(squares));
+    let squares = 0;
+    for (let at = index + 1 - length; at <= index; at += 1) squares += (values[at]! - average) ** 2;
+    return Math.sqrt(squares / length);
   });
   const band = (sign: number) =>
     middle.map((average, index) =>
@@ -120,8 +116,11 @@ export function vwap(
   });
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** The mean of the `length` values before `end`. */
+function mean(values: readonly number[], end: number, length: number): number {
+  let sum = 0;
+  for (let at = end - length; at < end; at += 1) sum += values[at]!;
+  return sum / length;
 }
 
 function difference(a: number | null, b: number | null): number | null {
@@ -133,7 +132,7 @@ function smoothed(values: readonly number[], length: number, share: number): Poi
   let last: number | null = null;
   return values.map((value, index) => {
     if (index + 1 < length) return null;
-    last = last === null ? mean(values.slice(0, length)) : last + share * (value - last);
+    last = last === null ? mean(values, length, length) : last + share * (value - last);
     return last;
   });
 }
