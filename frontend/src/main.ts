@@ -71,16 +71,16 @@ function start(): void {
   mountTitle(byId("page-title"), exchange);
   mountHeadline(byId("top"), exchange);
   mountTape(byId("tape-panel"), exchange, trades);
-  const fillPrice = mountTicket(byId("ticket"), exchange, portfolio, book);
+  const ticket = mountTicket(byId("ticket"), exchange, portfolio, book);
   const fillTicket = (price: string, quantity?: string) => {
-    fillPrice(price, quantity);
+    ticket.fill(price, quantity);
     // On a narrow screen the form is another view; on a wide one this shows nothing new.
     showView("ticket");
   };
   mountBook(byId("book-panel"), exchange, portfolio, book, trades, fillTicket);
   mountAssets(byId("assets"), exchange, portfolio);
   mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));
-  mountChart(byId("chart-panel"), exchange, portfolio, book, tell, fillTicket);
+  mountChart(byId("chart-panel"), exchange, portfolio, book, tell, ticket, fillTicket);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }

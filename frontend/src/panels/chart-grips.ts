@@ -30,10 +30,8 @@ import { isUnentered } from "../state/order-kinds.ts";
 import { aheadOf } from "../state/own-levels.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import type { MainApi } from "./chart-series.ts";
+import { dragByPointer, placeGrips } from "./grip-moves.ts";
 
-/** A press that moves less than this is no drag. */
-const SLACK_PX = 3;
-const GRIP_HEIGHT_PX = 22;
 /** Keys that move a grip: ticks upwards, lots to more. */
 const STEPS: Record<string, [number, number]> = {
   ArrowUp: [1, 0],
@@ -44,11 +42,10 @@ const STEPS: Record<string, [number, number]> = {
   ArrowRight: [0, 1],
 };
 
-/** What is being moved: the order, what it is to ask for, and by which pointer, if by one. */
+/** What is being moved: the order, and what it is to ask for. */
 interface Move {
   id: string;
   next: Terms;
-  pointer: { id: number; startY: number; offset: number; isDrag: boolean } | null;
 }
 
 export class ChartGrips {
@@ -162,10 +159,13 @@ export class ChartGrips {
     cancel.addEventListener("click", () => this.#cancel(order.id));
     body.addEventListener("keydown", (event) => this.#pressed(event, order.id));
     body.addEventListener("blur", () => this.#blurred(order));
-    body.addEventListener("pointerdown", (event) => this.#grab(event, order.id));
-    body.addEventListener("pointermove", (event) => this.#drag(event));
-    body.addEventListener("pointerup", (event) => this.#drop(event));
-    body.addEventListener("pointercancel", () => this.#leave());
+    dragByPointer(body, this.#element, {
+      series: () => this.#series,
+      grab: () => this.#grab(order.id),
+      move: (price) => this.#drag(order.id, price),
+      drop: () => this.#send(),
+      leave: () => this.#leave(),
+    });
     return h("div", { class: `grip ${order.side.toLowerCase()}` }, body, cancel);
   }
 
@@ -232,27 +232,12 @@ export class ChartGrips {
     }
   }
 
-  /** Put each grip beside its price; those that would lie on one another stand side by side. */
   #place(): void {
-    const height = this.#series.getPane().getHeight();
-    this.#element.style.setProperty("--axis-width", `${this.#series.priceScale().width()}px`);
-    this.#element.style.setProperty("--pane-height", `${height}px`);
-    const placed: { y: number; right: number }[] = [];
-    for (const grip of this.#grips) {
+    const placed = this.#grips.flatMap((grip) => {
       const element = this.#elementOf(grip.order.id);
-      if (!element) continue;
-      const price = Number(write(this.#termsOf(grip).price));
-      const y = this.#series.priceToCoordinate(price);
-      element.classList.toggle("away", y === null || y < 0 || y > height);
-      const top = Math.min(Math.max(y ?? 0, GRIP_HEIGHT_PX / 2), height - GRIP_HEIGHT_PX / 2);
-      let right = 0;
-      if (!element.classList.contains("away")) {
-        for (const other of placed)
-          if (Math.abs(other.y - top) < GRIP_HEIGHT_PX) right = Math.max(right, other.right);
-        placed.push({ y: top, right: right + element.offsetWidth + 4 });
-      }
-      element.style.transform = `translate(${-right}px, ${top - GRIP_HEIGHT_PX / 2}px)`;
-    }
+      return element ? [{ element, price: Number(write(this.#termsOf(grip).price)) }] : [];
+    });
+    placeGrips(this.#element, this.#series, placed);
   }
 
   #elementOf(id: string): HTMLElement | undefined {
@@ -277,39 +262,25 @@ export class ChartGrips {
     else if (step && grip) {
       const times = event.shiftKey ? 10 : 1;
       const next = stepped(grip, this.#termsOf(grip), step[0] * times, step[1] * times, this.#market!);
-      this.#move = { id, next, pointer: null };
+      this.#move = { id, next };
       this.render();
     } else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  #grab(event: PointerEvent, id: string): void {
+  #grab(id: string): number | null {
     const grip = this.#movable(id);
-    if (!grip || event.button !== 0) return;
-    const y = this.#series.priceToCoordinate(Number(write(grip.terms.price))) ?? 0;
-    (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
-    const offset = event.clientY - this.#element.getBoundingClientRect().top - y;
-    const pointer = { id: event.pointerId, startY: event.clientY, offset, isDrag: false };
-    this.#move = { id, next: grip.terms, pointer };
+    if (!grip) return null;
+    this.#move = { id, next: grip.terms };
+    return Number(write(grip.terms.price));
   }
 
-  #drag(event: PointerEvent): void {
-    const move = this.#move;
-    const grip = move && this.#movable(move.id);
-    if (!grip || move.pointer?.id !== event.pointerId) return;
-    move.pointer.isDrag ||= Math.abs(event.clientY - move.pointer.startY) >= SLACK_PX;
-    if (!move.pointer.isDrag) return;
-    const y = event.clientY - this.#element.getBoundingClientRect().top - move.pointer.offset;
-    const price = this.#series.coordinateToPrice(y);
-    if (price !== null) move.next = { ...move.next, price: snapped(price, this.#market!) };
+  #drag(id: string, price: number): void {
+    // Escape, or what became of the order meanwhile, ends a drag.
+    if (this.#move?.id !== id || !this.#movable(id)) return;
+    this.#move.next = { ...this.#move.next, price: snapped(price, this.#market!) };
     this.render();
-  }
-
-  #drop(event: PointerEvent): void {
-    if (this.#move?.pointer?.id !== event.pointerId) return;
-    if (this.#move.pointer.isDrag) this.#send();
-    else this.#leave();
   }
 
   /** Send what was moved; the grip stays where it was put until there is an answer. */
@@ -318,7 +289,6 @@ export class ChartGrips {
     const grip = move && this.#movable(move.id);
     const amendment = grip && amendmentOf(grip, move.next);
     if (!grip || Object.keys(amendment!).length === 0) return this.#leave();
-    move.pointer = null;
     void this.#amending.amend(grip.order, amendment!).finally(() => {
       if (this.#move === move) this.#leave();
     });

@@ -25,12 +25,14 @@ import { type Bar, priceFormatOf } from "../state/bars.ts";
 import { type ChartSettings, readSettings, STUDY_IDS } from "../state/chart-settings.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
+import type { FormLink } from "../state/form-lines.ts";
 import { marksOf } from "../state/fill-marks.ts";
 import { INTERVALS, isOfDays } from "../state/intervals.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { type BarsReader, LiveCandles } from "../state/live-candles.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import { isRise } from "../state/shapes.ts";
+import { ChartForm } from "./chart-form.ts";
 import { ChartGrips } from "./chart-grips.ts";
 import { mount as mountMenu } from "./chart-menu.ts";
 import { ChartSeries } from "./chart-series.ts";
@@ -40,16 +42,17 @@ import type { ChartStudies } from "./chart-studies.ts";
 const MARGIN_BARS = 30;
 const VISIBLE_BARS = 110;
 
-/** `onPrice` gets a price that is clicked on in the depth chart. */
+/** `onPrice` gets a price that is clicked on in the depth chart; prices of `form` are moved here. */
 export function mount(
   element: HTMLElement,
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
   tell: Tell,
+  form: FormLink,
   onPrice: (price: string) => void,
 ): void {
-  new Chart(element, exchange, portfolio, live, tell);
+  new Chart(element, exchange, portfolio, live, tell, form);
   mountViews(element, exchange, live, onPrice);
   mountFullScreen(element, find(element, "#chart-full"));
 }
@@ -99,6 +102,7 @@ class Chart implements BarsReader {
   readonly #chart: IChartApi;
   readonly #series: ChartSeries;
   readonly #grips: ChartGrips;
+  readonly #form: ChartForm;
   readonly #selectInterval: (value: string) => void;
   readonly #live: LiveCandles;
   readonly #settings: ChartSettings;
@@ -113,6 +117,7 @@ class Chart implements BarsReader {
     portfolio: Portfolio,
     live: LiveBook,
     tell: Tell,
+    form: FormLink,
   ) {
     this.#element = element;
     this.#exchange = exchange;
@@ -131,6 +136,7 @@ class Chart implements BarsReader {
     const amending = new Amending(exchange, portfolio, tell);
     const grips = find(element, "#chart-grips");
     this.#grips = new ChartGrips(grips, exchange, portfolio, live, amending, this.#series.main);
+    this.#form = new ChartForm(find(element, "#chart-form"), exchange, form, this.#series.main);
     this.#selectInterval = this.#offerIntervals();
     mountMenu(find(element, "#chart-menu"), find(element, "#chart-set"), this.#settings, () => {
       remember("chart", JSON.stringify(this.#settings));
@@ -176,7 +182,10 @@ class Chart implements BarsReader {
   /** Draw as the settings say. */
   #arrange(): void {
     const { kind, hasVolume, isLog, hasOrders } = this.#settings;
-    if (this.#series.arrange(kind, hasVolume)) this.#grips.hangOn(this.#series.main);
+    if (this.#series.arrange(kind, hasVolume)) {
+      this.#grips.hangOn(this.#series.main);
+      this.#form.hangOn(this.#series.main);
+    }
     this.#grips.show(hasOrders);
     this.#chart.priceScale("right").applyOptions({
       mode: isLog ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal,
@@ -236,6 +245,7 @@ class Chart implements BarsReader {
     this.#studies?.paint();
     this.#drawFills();
     this.#grips.render();
+    this.#form.render();
   }
 
   /** Start over with the selected market and interval. */

@@ -92,8 +92,10 @@ export class TicketFields {
     return field;
   }
 
-  get #hasExits(): boolean {
-    return this.#part<HTMLInputElement>("#exits").checked;
+  /** Whether its fields for a take profit and a stop loss are on show. */
+  get hasExits(): boolean {
+    if (this.kind === "OCO") return true;
+    return this.kind === "Limit" && this.#part<HTMLInputElement>("#exits").checked;
   }
 
   draft(): Draft {
@@ -101,7 +103,7 @@ export class TicketFields {
     const timeInForce = this.#chosen("time-in-force") as Draft["timeInForce"];
     const { isLimit, waits } = traitsOf(this.kind);
     const isPair = this.kind === "OCO";
-    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
+    const { hasExits } = this;
     return {
       side: this.side,
       type: this.kind,
@@ -194,7 +196,7 @@ export class TicketFields {
     const isByAmount = !isLimit && draft.measure === "amount";
     const isPair = this.kind === "OCO";
     const hasTime = (isLimit || waits) && !isPair;
-    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
+    const { hasExits } = this;
     const shown: Record<string, boolean> = {
       kind: waits,
       stop: waits && !trails && !isPair,

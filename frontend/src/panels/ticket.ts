@@ -4,12 +4,14 @@ import { parse, read, showAll, typed, write } from "../core/decimal.ts";
 import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { AccountRef } from "../link/messages.ts";
+import { Signal } from "../core/signal.ts";
 import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, Order, OrderPreview } from "../link/types.ts";
-import type { FieldName, Funds, Prices } from "../state/draft.ts";
+import type { Draft, FieldName, Funds, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
+import type { FormLink } from "../state/form-lines.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
 import { type Checked, checkTicket } from "../state/exits.ts";
@@ -31,18 +33,27 @@ const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
-/** Return what fills in a price, as a click on a level of the book does, and a quantity with it. */
+export interface TicketLink extends FormLink {
+  /** Fill in a price, as a click on a level of the book does, and a quantity with it. */
+  fill: (price: string, quantity?: string) => void;
+}
+
 export function mount(
   element: HTMLElement,
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
-): (price: string, quantity?: string) => void {
+): TicketLink {
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
   const ticket = new Ticket(element, exchange, portfolio, live);
-  return (price, quantity) => ticket.setPrice(price, quantity);
+  return {
+    changed: ticket.changed,
+    read: () => ticket.read(),
+    set: (field, value) => ticket.set(field, value),
+    fill: (price, quantity) => ticket.setPrice(price, quantity),
+  };
 }
 
 class Ticket {
@@ -53,6 +64,7 @@ class Ticket {
   readonly #fields: TicketFields;
   readonly #errors: TicketErrors;
   readonly #preview: Preview;
+  readonly changed = new Signal<null>(null);
   #isSending = false;
   #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
@@ -92,6 +104,7 @@ class Ticket {
     this.#drawSubmit();
     this.#drawEstimate();
     this.#wantPreview();
+    this.changed.notify();
   });
 
   /** Ask what would become of the order, where it could be sent as it stands. */
@@ -106,6 +119,15 @@ class Ticket {
   #drawPreview(): void {
     const market = this.#exchange.market.value;
     if (market) drawPreview(this.#part("#preview"), this.#preview.told.value, market);
+  }
+
+  read(): { draft: Draft; hasExits: boolean } {
+    return { draft: this.#fields.draft(), hasExits: this.#fields.hasExits };
+  }
+
+  set(field: FieldName, value: string): void {
+    this.#fields.inputs[field].value = value;
+    this.#edited(field);
   }
 
   setPrice(price: string, quantity?: string): void {

@@ -24,6 +24,8 @@ export interface BarsReader {
 export class LiveCandles {
   /** The candles as bars in rising time, and flat ones where nothing was traded. */
   drawn: Bar[] = [];
+  /** Whether the market's first candle is among them. */
+  isWhole = false;
   readonly #exchange: Exchange;
   readonly #reader: BarsReader;
   #market: Market | null = null;
@@ -50,6 +52,7 @@ export class LiveCandles {
     this.#subscription?.close();
     this.#market = market;
     this.#interval = interval;
+    this.isWhole = false;
     this.#setBars([]);
     this.#isLoaded = false;
     this.#hasOlder = false;
@@ -63,11 +66,6 @@ export class LiveCandles {
       () =>
         void this.#load(market, turn).catch((error: unknown) => console.warn("no candles", error)),
     );
-  }
-
-  /** Whether the market's first candle is among those that are here. */
-  get isWhole(): boolean {
-    return this.#isLoaded && !this.#hasOlder;
   }
 
   /** Load an older page unless a candle is here that opens at `time` or before. */
@@ -86,9 +84,10 @@ export class LiveCandles {
     try {
       const older = await this.#page(market, oldest.candle.open_time);
       if (turn !== this.#turn) return;
-      const count = this.#bars.length;
-      this.#setBars(mergeBars(older, this.#bars));
-      this.#hasOlder = older.length >= PAGE && this.#bars.length > count;
+      const merged = mergeBars(older, this.#bars);
+      this.isWhole = older.length < PAGE || merged.length === this.#bars.length;
+      this.#setBars(merged);
+      this.#hasOlder = !this.isWhole;
     } catch {
       this.#retryAt = performance.now() + RETRY_MS;
     } finally {
@@ -108,10 +107,11 @@ export class LiveCandles {
     const page = await this.#page(market);
     if (turn !== this.#turn) return;
     const isFirst = !this.#isLoaded;
+    if (isFirst) this.isWhole = page.length < PAGE;
     this.#setBars(mergeBars(this.#bars, page));
     this.#isLoaded = true;
     this.#reader.settled(isFirst);
-    if (isFirst) this.#hasOlder = page.length >= PAGE;
+    if (isFirst) this.#hasOlder = !this.isWhole;
   }
 
   #setBars(bars: Bar[]): void {
