@@ -108,10 +108,11 @@ function start(): void {
       preferences.change({ layout: withPanel(layout, "ticket", true) });
     }
   };
-  mountBook(byId("book-panel"), exchange, portfolio, book, trades, (price) => {
-    ticket.setPrice(price);
+  const fillTicket = (price: string, quantity?: string) => {
+    ticket.fill(price, quantity);
     showTicket();
-  });
+  };
+  mountBook(byId("book-panel"), exchange, portfolio, book, trades, fillTicket);
   mountShortcuts(byId("palette-open"), page, {
     ...{ exchange, portfolio, preferences, ticket, tell, showTicket, openSettings, searchMarkets },
     showKeys: () => showKeys(page, preferences),
@@ -119,7 +120,7 @@ function start(): void {
   });
   mountAssets(byId("assets"), exchange, portfolio);
   mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));
-  mountChart(byId("chart-panel"), exchange, portfolio);
+  mountChart(byId("chart-panel"), exchange, portfolio, book, tell, ticket, fillTicket);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }

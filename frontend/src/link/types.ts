@@ -16,6 +16,14 @@ export interface Account {
   updated_at: string;
 }
 
+/** A new price, total quantity (what is filled counts), price to wait for, or several. */
+export interface AmendOrderIn {
+  price?: string | null;
+  quantity?: string | null;
+  stop_price?: string | null;
+  trigger_price?: string | null;
+}
+
 /** What would trade, and at what price, if a market's auction ended now; null: nothing would. */
 export interface Auction {
   price: string | null;

@@ -10,13 +10,14 @@ import { type Preset, PRESETS, presetLayout } from "../state/layouts.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import type { Choices, Preferences } from "../state/preferences.ts";
 import { showMarket } from "./markets.ts";
-import type { TicketControl } from "./ticket.ts";
+import type { TicketLink } from "./ticket.ts";
+import { fillOrder } from "./ticket-order.ts";
 
 export interface PaletteParts {
   exchange: Exchange;
   portfolio: Portfolio;
   preferences: Preferences;
-  ticket: TicketControl;
+  ticket: TicketLink;
   tell: Tell;
   /** The form is on show, wherever it was hidden. */
   showTicket: () => void;
@@ -37,6 +38,8 @@ const PAGES: readonly (readonly [label: string, href: string, isForUsers: boolea
   ["API reference", "/api/docs", false],
   ["Liabilities", "/liabilities", false],
 ];
+
+const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."] };
 
 let palette: Palette | null = null;
 
@@ -210,7 +213,8 @@ class Palette {
     const { exchange, ticket, showTicket } = this.#parts;
     if (exchange.market.value !== order.market) showMarket(exchange, order.market);
     showTicket();
-    const { terms, wrong } = ticket.fill(order);
+    fillOrder(ticket, order);
+    const { terms, wrong } = exchange.config.user ? ticket.checked() : SIGNED_OUT;
     if (!terms) {
       return { title: wrong.join(" "), detail: "It stands in the form. Esc goes there.", run: null };
     }

@@ -4,7 +4,7 @@ import type { Tell } from "../core/notice.ts";
 import { type HotKey, HotKeys, shareOf } from "../state/hot-keys.ts";
 import type { Preferences } from "../state/preferences.ts";
 import type { PaletteParts } from "./palette.ts";
-import type { TicketControl } from "./ticket.ts";
+import type { TicketLink } from "./ticket.ts";
 
 export interface ShortcutParts extends PaletteParts {
   searchMarkets: () => void;
@@ -69,6 +69,6 @@ function press(hotKey: HotKey, key: string, parts: ShortcutParts): void {
   acts[hotKey]();
 }
 
-function chooseSide(ticket: TicketControl, side: "Buy" | "Sell"): void {
+function chooseSide(ticket: TicketLink, side: "Buy" | "Sell"): void {
   ticket.choose({ side });
 }

@@ -20,7 +20,7 @@ const SELF_TRADE: Record<NonNullable<Asks["selfTrade"]>, string> = {
   Transfer: "Reduce both and move the funds between your accounts",
 };
 
-/** What of the form can be chosen from outside; exits and what is folded are let go of then. */
+/** What of the form can be chosen from outside. */
 export interface Taken {
   side: Side;
   group: "Limit" | "Market" | "Trigger";
@@ -101,12 +101,14 @@ export class TicketFields {
     return field;
   }
 
+  /** Choose from outside; with `isPostOnly` it is an order anew, and what else stands there goes. */
   take({ side, group, measure, time, isPostOnly }: Partial<Taken>): void {
     this.side = side ?? this.side;
     this.#group = group ?? this.#group;
     this.#measure = measure ?? this.#measure;
     if (time) this.#part<HTMLSelectElement>("#time-in-force").value = time;
     if (isPostOnly !== undefined) {
+      this.clear();
       this.#part<HTMLInputElement>("#post-only").checked = isPostOnly;
       this.#part<HTMLInputElement>("#exits").checked = false;
       this.#part<HTMLSelectElement>("#self-trade").value = "";
@@ -114,8 +116,10 @@ export class TicketFields {
     this.arrange();
   }
 
-  get #hasExits(): boolean {
-    return this.#part<HTMLInputElement>("#exits").checked;
+  /** Whether its fields for a take profit and a stop loss are on show. */
+  get hasExits(): boolean {
+    if (this.kind === "OCO") return true;
+    return this.kind === "Limit" && this.#part<HTMLInputElement>("#exits").checked;
   }
 
   draft(): Draft {
@@ -123,7 +127,7 @@ export class TicketFields {
     const timeInForce = this.#chosen("time-in-force") as Draft["timeInForce"];
     const { isLimit, waits } = traitsOf(this.kind);
     const isPair = this.kind === "OCO";
-    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
+    const { hasExits } = this;
     return {
       side: this.side,
       type: this.kind,
@@ -216,7 +220,7 @@ export class TicketFields {
     const isByAmount = !isLimit && draft.measure === "amount";
     const isPair = this.kind === "OCO";
     const hasTime = (isLimit || waits) && !isPair;
-    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
+    const { hasExits } = this;
     const shown: Record<string, boolean> = {
       kind: waits,
       stop: waits && !trails && !isPair,

@@ -4,13 +4,14 @@ import { parse, read, showAll, typed, write } from "../core/decimal.ts";
 import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { AccountRef } from "../link/messages.ts";
+import { Signal } from "../core/signal.ts";
 import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, Order, OrderPreview } from "../link/types.ts";
-import type { OrderCommand } from "../state/commands.ts";
-import type { FieldName, Funds, OrderTerms, Prices } from "../state/draft.ts";
+import type { Draft, FieldName, Funds, OrderTerms, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
+import type { FormLink } from "../state/form-lines.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
 import { type Checked, checkTicket } from "../state/exits.ts";
@@ -32,16 +33,17 @@ const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
-/** What others do with the form: the book, the keyboard, typed orders. */
-export interface TicketControl {
-  setPrice(price: string): void;
-  takeShare(percent: number): void;
-  choose(what: Partial<Taken>): void;
-  focus(field: FieldName): void;
-  /** Fill in an order in its market, which is on show; return the terms to send, or what is wrong. */
-  fill(order: OrderCommand): { terms: OrderTerms | null; wrong: string[] };
+/** What others do with the form: the book, the chart, the keyboard, typed orders. */
+export interface TicketLink extends FormLink {
+  /** Fill in a price, as a click on a level of the book does, and a quantity with it. */
+  fill: (price: string, quantity?: string) => void;
+  choose: (what: Partial<Taken>) => void;
+  takeShare: (percent: number) => void;
+  focus: (field: FieldName) => void;
+  /** The terms that would be sent, or what is wrong, in words. */
+  checked: () => { terms: OrderTerms | null; wrong: string[] };
   /** Send what stands in the form, as its button does. */
-  send(): void;
+  send: () => void;
 }
 
 export function mount(
@@ -49,14 +51,14 @@ export function mount(
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
-): TicketControl {
+): TicketLink {
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
   return new Ticket(element, exchange, portfolio, live);
 }
 
-class Ticket implements TicketControl {
+class Ticket implements TicketLink {
   readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
@@ -64,6 +66,7 @@ class Ticket implements TicketControl {
   readonly #fields: TicketFields;
   readonly #errors: TicketErrors;
   readonly #preview: Preview;
+  readonly changed = new Signal<null>(null);
   #isSending = false;
   #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
@@ -103,6 +106,7 @@ class Ticket implements TicketControl {
     this.#drawSubmit();
     this.#drawEstimate();
     this.#wantPreview();
+    this.changed.notify();
   });
 
   /** Ask what would become of the order, where it could be sent as it stands. */
@@ -119,8 +123,19 @@ class Ticket implements TicketControl {
     if (market) drawPreview(this.#part("#preview"), this.#preview.told.value, market);
   }
 
-  setPrice(price: string): void {
-    this.#edited(this.#fields.takePrice(price));
+  read(): { draft: Draft; hasExits: boolean } {
+    return { draft: this.#fields.draft(), hasExits: this.#fields.hasExits };
+  }
+
+  set(field: FieldName, value: string): void {
+    this.#fields.inputs[field].value = value;
+    this.#edited(field);
+  }
+
+  fill(price: string, quantity?: string): void {
+    const field = this.#fields.takePrice(price);
+    if (quantity !== undefined) this.#fields.inputs.quantity.value = quantity;
+    this.#edited(field);
   }
 
   #listen(): void {
@@ -242,26 +257,10 @@ class Ticket implements TicketControl {
     this.#fields.inputs[field].select();
   }
 
-  fill({ market, side, size, price, time, isPostOnly }: OrderCommand): ReturnType<TicketControl["fill"]> {
-    const group = price === null ? "Market" : "Limit";
-    // What is bought by a share is paid in quote; what is sold is had.
-    const isQuote = size.of === "quote" || (size.of === "share" && side === "Buy");
-    const measure = isQuote ? "amount" : "quantity";
-    this.#fields.clear();
-    this.#fields.take({ side, group, measure, time, isPostOnly });
-    if (price !== null) {
-      this.#fields.inputs.price.value = price;
-      this.#edited("price");
-    }
-    if (size.of === "share") this.takeShare(Number(size.amount));
-    else {
-      const field = size.of === "quote" ? "total" : "quantity";
-      this.#fields.inputs[field].value = size.amount;
-      this.#edited(field);
-    }
+  checked(): { terms: OrderTerms | null; wrong: string[] } {
+    const market = this.#exchange.market.value;
     const lock = this.#lockOf(market);
-    if (!this.#exchange.config.user) return { terms: null, wrong: ["Log in to trade."] };
-    if (lock) return { terms: null, wrong: [lock.detail ?? lock.short] };
+    if (!market || lock) return { terms: null, wrong: lock ? [lock.detail] : [] };
     const { terms, errors } = this.#check(market);
     return { terms, wrong: Object.values(errors) };
   }
