@@ -96,6 +96,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/orders/<order>/amendments": SHARED_READ,
     "GET /api/v1/orders/<order>/proof": SHARED_READ,
     "GET /api/v1/orders/lists/<list>": SHARED_READ,
+    "GET /api/v1/preferences": READ,
     "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
@@ -118,6 +119,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/orders/preview": SHARED_READ,
     "POST /api/v1/transfers": OWN_UNLIMITED,
     "PUT /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
+    "PUT /api/v1/preferences": AT_SESSION,
 }
 
 

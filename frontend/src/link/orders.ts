@@ -6,6 +6,7 @@
 import { ApiError, type Rest } from "./rest.ts";
 import type { Socket } from "./socket.ts";
 import type {
+  AmendOrderIn,
   BatchItem,
   CancelAllIn,
   Order,
@@ -46,6 +47,21 @@ export async function cancelOrder({ rest, socket }: Link, order: Order): Promise
   } catch (error) {
     if (!isUnanswered(error)) throw error;
     return await rest.delete<Order>(`/orders/${encodeURIComponent(order.id)}`);
+  }
+}
+
+/** Change an open order; return it as it is then. A repeat changes nothing that is changed. */
+export async function amendOrder(
+  { rest, socket }: Link,
+  order: Order,
+  amendment: AmendOrderIn,
+): Promise<Order> {
+  try {
+    const request = { order_id: order.id, ...amendment };
+    return (await socket.request<OrderPlaced>("amendOrder", request)).order;
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    return (await rest.patch<OrderPlaced>(`/orders/${encodeURIComponent(order.id)}`, amendment)).order;
   }
 }
 

@@ -67,6 +67,10 @@ export class Rest {
     return this.#send<T>("POST", path, body);
   }
 
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#send<T>("PATCH", path, body);
+  }
+
   put<T>(path: string, body: unknown): Promise<T> {
     return this.#send<T>("PUT", path, body);
   }
@@ -91,6 +95,8 @@ export class Rest {
         headers,
         body: body === undefined ? null : JSON.stringify(body),
         credentials: "same-origin",
+        // What replaces something is sent although the page is left meanwhile.
+        keepalive: method === "PUT",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       envelope = (await response.json()) as Envelope;

@@ -1,12 +1,11 @@
 /** The signed-in user's own orders, fills and balances of one account: loaded, then kept live. */
 
-import { type Amount, ceilTo, floorTo, read } from "../core/decimal.ts";
+import { type Amount, read } from "../core/decimal.ts";
 import { recall, remember } from "../core/memory.ts";
 import { Signal } from "../core/signal.ts";
-import type { FillMessage, Side } from "../link/messages.ts";
+import type { FillMessage } from "../link/messages.ts";
 import type { Balance, Fill, Order } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
-import { isUnentered } from "./order-kinds.ts";
 
 const OPEN: readonly Order["status"][] = ["New", "PartiallyFilled", "Pending", "Triggered"];
 const CLOSED_MAX = 200;
@@ -123,15 +122,6 @@ export class Portfolio {
 
   available(asset: string): Amount {
     return read(this.#balances.get(asset)?.available);
-  }
-
-  /** The price groups in which this account has open orders. */
-  openPrices(market: string, side: Side, step: Amount): Set<Amount> {
-    const prices = this.openOrders
-      .filter((order) => order.market === market && order.side === side)
-      .filter((order) => order.price && !isUnentered(order))
-      .map((order) => read(order.price));
-    return new Set(prices.map((price) => (side === "Buy" ? floorTo : ceilTo)(price, step)));
   }
 
   /** Take an order's new state from a push or a reply, and tell what is news. */

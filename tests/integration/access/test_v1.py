@@ -35,6 +35,8 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
     if path.endswith("/protections/<market>") and method == "PUT":
         # Nothing that happens here reaches it.
         return {"max_fills": 1_000_000, "window_ms": 1}
+    if path.endswith("/preferences") and method == "PUT":
+        return {"document": {}}
     if method == "PATCH":
         return {"price": "2"} if "orders" in path else {"label": "matrix"}
     if path.endswith("/replace"):

@@ -1,0 +1,81 @@
+/** What grips of the chart have in common: where they stand, and how a pointer moves them. */
+
+import type { MainApi } from "./chart-series.ts";
+
+/** A press that moves less than this is no drag. */
+const SLACK_PX = 3;
+const GRIP_HEIGHT_PX = 22;
+
+/** A grip and its price; pixels need no exact one. */
+export interface Placed {
+  element: HTMLElement;
+  price: number;
+}
+
+/**
+ * Put each grip of a layer beside its price. Those that would lie on one another stand side by side,
+ * those outside of the prices on show are at the edge, by keyboard alone.
+ */
+export function placeGrips(layer: HTMLElement, series: MainApi, grips: readonly Placed[]): void {
+  const height = series.getPane().getHeight();
+  layer.style.setProperty("--axis-width", `${series.priceScale().width()}px`);
+  layer.style.setProperty("--pane-height", `${height}px`);
+  const placed: { y: number; right: number }[] = [];
+  for (const { element, price } of grips) {
+    const y = series.priceToCoordinate(price);
+    const isAway = y === null || y < 0 || y > height;
+    element.classList.toggle("away", isAway);
+    const top = Math.min(Math.max(y ?? 0, GRIP_HEIGHT_PX / 2), height - GRIP_HEIGHT_PX / 2);
+    let right = 0;
+    if (!isAway) {
+      for (const other of placed)
+        if (Math.abs(other.y - top) < GRIP_HEIGHT_PX) right = Math.max(right, other.right);
+      placed.push({ y: top, right: right + element.offsetWidth + 4 });
+    }
+    element.style.transform = `translate(${-right}px, ${top - GRIP_HEIGHT_PX / 2}px)`;
+  }
+}
+
+/** Whose grip is dragged; prices are those of the chart's pixels. */
+export interface Dragging {
+  series: () => MainApi;
+  /** Where it stands as it is grabbed; null where it cannot be moved. */
+  grab: () => number | null;
+  move: (price: number) => void;
+  /** It was let go where it was moved to. */
+  drop: () => void;
+  /** It was let go where it was, or the pointer was taken away. */
+  leave: () => void;
+}
+
+/** Let a pointer drag `body`, which is in `layer`, up and down. */
+export function dragByPointer(body: HTMLElement, layer: HTMLElement, dragging: Dragging): void {
+  let grabbed: { pointer: number; startY: number; offset: number; isDrag: boolean } | null = null;
+  body.addEventListener("pointerdown", (event) => {
+    const price = event.button === 0 ? dragging.grab() : null;
+    if (price === null) return;
+    const y = dragging.series().priceToCoordinate(price) ?? 0;
+    const offset = event.clientY - layer.getBoundingClientRect().top - y;
+    grabbed = { pointer: event.pointerId, startY: event.clientY, offset, isDrag: false };
+    body.setPointerCapture(event.pointerId);
+  });
+  body.addEventListener("pointermove", (event) => {
+    if (grabbed?.pointer !== event.pointerId) return;
+    grabbed.isDrag ||= Math.abs(event.clientY - grabbed.startY) >= SLACK_PX;
+    if (!grabbed.isDrag) return;
+    const y = event.clientY - layer.getBoundingClientRect().top - grabbed.offset;
+    const price = dragging.series().coordinateToPrice(y);
+    if (price !== null) dragging.move(price);
+  });
+  body.addEventListener("pointerup", (event) => {
+    if (grabbed?.pointer !== event.pointerId) return;
+    const { isDrag } = grabbed;
+    grabbed = null;
+    if (isDrag) dragging.drop();
+    else dragging.leave();
+  });
+  body.addEventListener("pointercancel", () => {
+    grabbed = null;
+    dragging.leave();
+  });
+}

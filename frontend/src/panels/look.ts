@@ -1,0 +1,44 @@
+/** Theme, density, palette and layout, where the style sheet looks for them: at the root. */
+
+import { followSystem, showTheme, tellColours } from "../core/theme.ts";
+import { isTapeBeside, type SizeName } from "../state/layouts.ts";
+import type { Choices, Look, Preferences } from "../state/preferences.ts";
+
+/** The style sheet's own names of sizes. */
+const VARIABLES: Record<SizeName, string> = {
+  markets: "--w-markets",
+  side: "--w-side",
+  ticket: "--w-ticket",
+  tape: "--tape-size",
+  activity: "--h-activity",
+};
+
+/** Follow what is chosen; it is shown already, by the script in the head. */
+export function mount(root: HTMLElement, preferences: Preferences): void {
+  let { theme, palette } = preferences.value;
+  followSystem();
+  preferences.chosen.watch((choices) => {
+    showLook(root, choices);
+    showLayout(root, choices);
+    if (choices.theme === theme && choices.palette === palette) return;
+    ({ theme, palette } = choices);
+    tellColours();
+  });
+}
+
+export function showLook(root: HTMLElement, { theme, density, palette }: Look): void {
+  showTheme(theme);
+  root.dataset["density"] = density;
+  root.dataset["palette"] = palette;
+}
+
+export function showLayout(root: HTMLElement, { layout }: Pick<Choices, "layout">): void {
+  root.dataset["layout"] = layout.preset;
+  root.dataset["hidden"] = layout.hidden.join(" ");
+  root.dataset["tape"] = isTapeBeside(layout) ? "beside" : "below";
+  for (const [name, variable] of Object.entries(VARIABLES)) {
+    const size = layout.sizes[name as SizeName];
+    if (size) root.style.setProperty(variable, `${size}px`);
+    else root.style.removeProperty(variable);
+  }
+}
