@@ -43,7 +43,7 @@ function ahead(order: Queued, market: Market | undefined): string {
   const text = aheadOf(order);
   if (text === null) return format.NONE;
   if (read(text) === 0n) return "first";
-  return `${figures.ownQuantity(text, market)} ${market?.base_asset ?? ""} ahead`;
+  return `${showAll(read(text), 2)} ${market?.base_asset ?? ""} ahead`;
 }
 
 /** The row above the orders of a list. */

@@ -110,7 +110,6 @@ class Activity {
     for (const panel of findAll(this.#element, ".activity-panel"))
       panel.hidden = !this.#isSignedIn || panel.id !== `panel-${tab}`;
     this.#cancelAllButton.hidden = tab !== "open" || !this.#mayCancel;
-    this.#onlySide.hidden = tab !== "open" || !this.#isSignedIn;
     find(this.#element, ".only-market").hidden = tab === "balances" || !this.#isSignedIn;
     this.#history.isShown = tab === "history" && this.#isSignedIn;
     this.#fills.isShown = tab === "fills" && this.#isSignedIn;
@@ -120,13 +119,21 @@ class Activity {
   readonly #render = eachFrame(() => {
     showCount(find(this.#element, "#open-count"), this.#portfolio.openOrders.length);
     this.#cancelAllButton.disabled = this.#open.shown.length === 0;
-    if (this.#tab === "open") this.#drawEmpty("open-rows", this.#open.draw());
+    if (this.#tab === "open") this.#drawOpen();
     else if (this.#tab === "history") this.#history.draw();
     else if (this.#tab === "fills") this.#fills.draw();
     else this.#drawBalances();
     this.#drawEmpty("history-rows");
     this.#drawEmpty("fill-rows");
   });
+
+  #drawOpen(): void {
+    const count = this.#open.draw();
+    this.#drawEmpty("open-rows", count);
+    // What narrows the rows to none stays in reach.
+    const isNarrowed = count === 0 && this.#onlySide.value !== "";
+    if (isNarrowed) find(this.#element, "#open-rows").closest("table")!.hidden = false;
+  }
 
   #drawBalances(): void {
     const balances = heldFirst(this.#portfolio.balances);
@@ -195,6 +202,8 @@ class Activity {
 
   /** The proof of an order is loaded with the first one that is asked for. */
   readonly #openProof = (orderId: string): void => {
-    void import("./proof.ts").then(({ open }) => open(this.#element, this.#exchange, orderId));
+    // On a phone the orders are one view of several, and the proof stands above all of them.
+    const page = this.#element.closest<HTMLElement>("main, .trade") ?? this.#element;
+    void import("./proof.ts").then(({ open }) => open(page, this.#exchange, orderId));
   };
 }

@@ -64,11 +64,6 @@ export class OpenOrders {
       redraw();
     });
     this.#sorting = rememberedSorting();
-    this.#body.addEventListener("dblclick", (event) => {
-      const row = (event.target as Element).closest<HTMLElement>("tr[data-key]");
-      const order = this.shown.find(({ id }) => id === row?.dataset["key"]);
-      if (row && order && this.#mayChange) this.#editor.begin(row, order);
-    });
   }
 
   /** Whose orders stand in the rows. */

@@ -35,8 +35,8 @@ export class PastTable<T extends Item> {
     this.#body = find(panel, "tbody");
     this.#more = find(panel, ".past-more");
     this.#note = find(panel, ".past-note");
-    this.#from = find(panel, ".past-from");
-    this.#to = find(panel, ".past-to");
+    this.#from = find(panel, ".past-since");
+    this.#to = find(panel, ".past-until");
     for (const field of [this.#from, this.#to]) {
       field.addEventListener("change", () => this.#narrow());
     }

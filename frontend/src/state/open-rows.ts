@@ -15,7 +15,7 @@ export interface OpenRow {
 
 /** What rows of open orders are sorted by; those of before where nothing is chosen. */
 export type SortKey =
-  | "time" | "market" | "type" | "side" | "trigger" | "price" | "quantity" | "remaining"
+  | "time" | "market" | "type" | "trigger" | "price" | "quantity" | "remaining"
   | "average" | "ahead" | "status";
 
 export interface Sorting {
@@ -50,7 +50,6 @@ const VALUES: Record<SortKey, (order: Queued) => string | bigint | null> = {
   time: (order) => order.created_at,
   market: (order) => order.market,
   type: (order) => order.order_type,
-  side: (order) => order.side,
   trigger: ({ stop_price: price }) => price && read(price),
   price: ({ price }) => price && read(price),
   quantity: ({ quantity }) => quantity && read(quantity),
