@@ -7,7 +7,7 @@ import { type ConnectionState, Socket } from "./link/socket.ts";
 import type { Preferences as Kept } from "./link/types.ts";
 import { cancelOpen } from "./state/cancelling.ts";
 import { Exchange } from "./state/exchange.ts";
-import { withPanel } from "./state/layouts.ts";
+import { isShown, type Panel, withPanel } from "./state/layouts.ts";
 import { LiveBook } from "./state/live-book.ts";
 import { newsOf } from "./state/news.ts";
 import { Portfolio } from "./state/portfolio.ts";
@@ -35,6 +35,7 @@ import { mount as mountTicket } from "./panels/ticket.ts";
 import { mount as mountTitle } from "./panels/title.ts";
 import { mount as mountToasts } from "./panels/toasts.ts";
 import { mount as mountViews } from "./panels/views.ts";
+import { mount as mountWelcome } from "./panels/welcome.ts";
 
 const RETRY_MS = 3_000;
 
@@ -70,6 +71,12 @@ function preferencesOf(config: PageConfig, rest: Rest): Preferences {
   return preferences;
 }
 
+/** Show a panel where the layout hides it. */
+function showPanel(preferences: Preferences, panel: Panel): void {
+  const { layout } = preferences.value;
+  if (!isShown(layout, panel)) preferences.change({ layout: withPanel(layout, panel, true) });
+}
+
 function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
   const tell = mountToasts(byId("toasts"));
@@ -103,10 +110,7 @@ function start(): void {
   const ticket = mountTicket(byId("ticket"), exchange, portfolio, book);
   const showTicket = () => {
     showView("trade");
-    const { layout } = preferences.value;
-    if (layout.hidden.includes("ticket")) {
-      preferences.change({ layout: withPanel(layout, "ticket", true) });
-    }
+    showPanel(preferences, "ticket");
   };
   const fillTicket = (price: string, quantity?: string) => {
     ticket.fill(price, quantity);
@@ -123,6 +127,9 @@ function start(): void {
   mountChart(byId("chart-panel"), exchange, portfolio, book, tell, ticket, fillTicket);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
+  }
+  if (config.faucet) {
+    mountWelcome(byId("welcome"), exchange, portfolio, book, preferences, ticket, showTicket);
   }
   if (config.faucet && config.user) {
     const openers = findAll(document, "[data-faucet]");

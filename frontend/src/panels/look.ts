@@ -32,7 +32,10 @@ export function showLook(root: HTMLElement, { theme, density, palette }: Look): 
   root.dataset["palette"] = palette;
 }
 
-export function showLayout(root: HTMLElement, { layout }: Pick<Choices, "layout">): void {
+type Arranged = Pick<Choices, "layout" | "is_introduced">;
+
+export function showLayout(root: HTMLElement, { layout, is_introduced }: Arranged): void {
+  root.toggleAttribute("data-introduced", is_introduced);
   root.dataset["layout"] = layout.preset;
   root.dataset["hidden"] = layout.hidden.join(" ");
   root.dataset["tape"] = isTapeBeside(layout) ? "beside" : "below";
