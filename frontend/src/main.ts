@@ -23,7 +23,7 @@ import { mount as mountConnection } from "./panels/connection.ts";
 import { mount as mountFaucet } from "./panels/faucet.ts";
 import { mount as mountHeadline } from "./panels/headline.ts";
 import { mount as mountLook } from "./panels/look.ts";
-import { mount as mountMarkets } from "./panels/markets.ts";
+import { mount as mountMarkets, showMarket } from "./panels/markets.ts";
 import { mount as mountProtection } from "./panels/protection.ts";
 import { mount as mountSettings } from "./panels/settings-button.ts";
 import { mount as mountShortcuts, showKeys } from "./panels/shortcuts.ts";
@@ -77,6 +77,14 @@ function showPanel(preferences: Preferences, panel: Panel): void {
   if (!isShown(layout, panel)) preferences.change({ layout: withPanel(layout, panel, true) });
 }
 
+/** Load the markets, and try again until they have come. */
+function load(exchange: Exchange): void {
+  exchange.start().catch((error: unknown) => {
+    console.warn("the markets could not be loaded", error);
+    window.setTimeout(() => load(exchange), RETRY_MS);
+  });
+}
+
 function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
   const tell = mountToasts(byId("toasts"));
@@ -117,9 +125,13 @@ function start(): void {
     showTicket();
   };
   mountBook(byId("book-panel"), exchange, portfolio, book, trades, fillTicket);
-  mountShortcuts(byId("palette-open"), page, {
+  mountShortcuts(byId("palette-open"), document.body, {
     ...{ exchange, portfolio, preferences, ticket, tell, showTicket, openSettings, searchMarkets },
-    showKeys: () => showKeys(page, preferences),
+    openMarket: (market) => {
+      showMarket(exchange, market);
+      showView("trade");
+    },
+    showKeys: () => showKeys(document.body, preferences),
     cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol),
   });
   mountAssets(byId("assets"), exchange, portfolio);
@@ -138,12 +150,7 @@ function start(): void {
 
   socket.connect();
   if (config.user && config.accounts.length) portfolio.start();
-  const load = () =>
-    exchange.start().catch((error: unknown) => {
-      console.warn("the markets could not be loaded", error);
-      window.setTimeout(load, RETRY_MS);
-    });
-  void load();
+  load(exchange);
 }
 
 start();
