@@ -149,6 +149,7 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
         "placeOrderList": order_list(account),
         "cancelOrderList": {"list_id": people.list_of_orders(caller)},
         "cancelAll": {"account": account},
+        "getQueue": {"account": account, **market},
         "cancelOrder": {"order_id": order_id},
         "amendOrder": {"order_id": order_id, "price": "2"},
         "replaceOrder": {"order_id": order_id, **order(account), "policy": "AllowFailure"},
