@@ -25,7 +25,8 @@ def _settings(page: Page) -> Locator:
 
 
 def _width(page: Page, selector: str) -> int:
-    return round(page.locator(selector).bounding_box()["width"])  # type: ignore[index]
+    measure = "(element) => Math.round(element.getBoundingClientRect().width)"
+    return int(page.locator(selector).evaluate(measure))
 
 
 def _drag_and_step(page: Page) -> None:
