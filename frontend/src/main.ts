@@ -7,7 +7,7 @@ import { type ConnectionState, Socket } from "./link/socket.ts";
 import type { Preferences as Kept } from "./link/types.ts";
 import { cancelOpen } from "./state/cancelling.ts";
 import { Exchange } from "./state/exchange.ts";
-import { withPanel } from "./state/layouts.ts";
+import { isShown, type Panel, withPanel } from "./state/layouts.ts";
 import { LiveBook } from "./state/live-book.ts";
 import { newsOf } from "./state/news.ts";
 import { Portfolio } from "./state/portfolio.ts";
@@ -23,7 +23,7 @@ import { mount as mountConnection } from "./panels/connection.ts";
 import { mount as mountFaucet } from "./panels/faucet.ts";
 import { mount as mountHeadline } from "./panels/headline.ts";
 import { mount as mountLook } from "./panels/look.ts";
-import { mount as mountMarkets } from "./panels/markets.ts";
+import { mount as mountMarkets, showMarket } from "./panels/markets.ts";
 import { mount as mountProtection } from "./panels/protection.ts";
 import { mount as mountSettings } from "./panels/settings-button.ts";
 import { mount as mountShortcuts, showKeys } from "./panels/shortcuts.ts";
@@ -35,6 +35,7 @@ import { mount as mountTicket } from "./panels/ticket.ts";
 import { mount as mountTitle } from "./panels/title.ts";
 import { mount as mountToasts } from "./panels/toasts.ts";
 import { mount as mountViews } from "./panels/views.ts";
+import { mount as mountWelcome } from "./panels/welcome.ts";
 
 const RETRY_MS = 3_000;
 
@@ -70,6 +71,20 @@ function preferencesOf(config: PageConfig, rest: Rest): Preferences {
   return preferences;
 }
 
+/** Show a panel where the layout hides it. */
+function showPanel(preferences: Preferences, panel: Panel): void {
+  const { layout } = preferences.value;
+  if (!isShown(layout, panel)) preferences.change({ layout: withPanel(layout, panel, true) });
+}
+
+/** Load the markets, and try again until they have come. */
+function load(exchange: Exchange): void {
+  exchange.start().catch((error: unknown) => {
+    console.warn("the markets could not be loaded", error);
+    window.setTimeout(() => load(exchange), RETRY_MS);
+  });
+}
+
 function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
   const tell = mountToasts(byId("toasts"));
@@ -103,19 +118,20 @@ function start(): void {
   const ticket = mountTicket(byId("ticket"), exchange, portfolio, book);
   const showTicket = () => {
     showView("trade");
-    const { layout } = preferences.value;
-    if (layout.hidden.includes("ticket")) {
-      preferences.change({ layout: withPanel(layout, "ticket", true) });
-    }
+    showPanel(preferences, "ticket");
   };
   const fillTicket = (price: string, quantity?: string) => {
     ticket.fill(price, quantity);
     showTicket();
   };
   mountBook(byId("book-panel"), exchange, portfolio, book, trades, fillTicket);
-  mountShortcuts(byId("palette-open"), page, {
+  mountShortcuts(byId("palette-open"), document.body, {
     ...{ exchange, portfolio, preferences, ticket, tell, showTicket, openSettings, searchMarkets },
-    showKeys: () => showKeys(page, preferences),
+    openMarket: (market) => {
+      showMarket(exchange, market);
+      showView("trade");
+    },
+    showKeys: () => showKeys(document.body, preferences),
     cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol),
   });
   mountAssets(byId("assets"), exchange, portfolio);
@@ -124,6 +140,9 @@ function start(): void {
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }
+  if (config.faucet) {
+    mountWelcome(byId("welcome"), exchange, portfolio, book, preferences, ticket, showTicket);
+  }
   if (config.faucet && config.user) {
     const openers = findAll(document, "[data-faucet]");
     mountFaucet(byId("faucet"), openers, exchange, portfolio, tell);
@@ -131,12 +150,7 @@ function start(): void {
 
   socket.connect();
   if (config.user && config.accounts.length) portfolio.start();
-  const load = () =>
-    exchange.start().catch((error: unknown) => {
-      console.warn("the markets could not be loaded", error);
-      window.setTimeout(load, RETRY_MS);
-    });
-  void load();
+  load(exchange);
 }
 
 start();

@@ -18,6 +18,7 @@ from api.v1.requests import symbol_of
 from api.v1.words import ROLE, account_rates
 from matching.markets.selectors import list_market_terms
 from zavora import __version__
+from zavora.pages.static_files import first_load
 
 DEFAULT_SYMBOL = "BTC/USD"
 
@@ -43,6 +44,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
     context = {
         "page_config": _page_config(request, market),
         "page_preferences": preferences(kept) if kept else None,
+        "first_load": first_load(),
     }
     return render(request, "trade.html", context)
 

@@ -62,7 +62,7 @@ export function listCells(orders: readonly Order[]): Cell[] {
 export function openCells(order: Queued, marketOf: MarketOf): Cell[] {
   const market = marketOf(order.market);
   return [
-    { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
+    { label: "Time", text: format.dateTime(order.created_at), class: "num muted fold" },
     { label: "Market", text: order.market, class: "strong" },
     { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),

@@ -145,7 +145,8 @@ class Activity {
   /** Say that there is nothing where there is nothing; a table without rows is not shown. */
   #drawEmpty(id: string, count = find(this.#element, `#${id}`).children.length): void {
     const empty = find(this.#element, `[data-empty-for="${id}"]`);
-    empty.hidden = count > 0 || !this.#portfolio.isLoaded;
+    const days = findAll<HTMLInputElement>(empty.parentElement!, ".small-date");
+    empty.hidden = count > 0 || !this.#portfolio.isLoaded || days.some(({ value }) => value);
     find(this.#element, `#${id}`).closest("table")!.hidden = count === 0;
   }
 

@@ -1,7 +1,7 @@
 /** Theme, density, palette and layout, where the style sheet looks for them: at the root. */
 
 import { followSystem, showTheme, tellColours } from "../core/theme.ts";
-import { isTapeBeside, type SizeName } from "../state/layouts.ts";
+import type { SizeName } from "../state/layouts.ts";
 import type { Choices, Look, Preferences } from "../state/preferences.ts";
 
 /** The style sheet's own names of sizes. */
@@ -15,14 +15,13 @@ const VARIABLES: Record<SizeName, string> = {
 
 /** Follow what is chosen; it is shown already, by the script in the head. */
 export function mount(root: HTMLElement, preferences: Preferences): void {
-  let { theme, palette } = preferences.value;
+  const colours = () => [root.dataset["theme"], root.dataset["palette"]].join();
   followSystem();
   preferences.chosen.watch((choices) => {
+    const before = colours();
     showLook(root, choices);
     showLayout(root, choices);
-    if (choices.theme === theme && choices.palette === palette) return;
-    ({ theme, palette } = choices);
-    tellColours();
+    if (colours() !== before) tellColours();
   });
 }
 
@@ -32,10 +31,12 @@ export function showLook(root: HTMLElement, { theme, density, palette }: Look): 
   root.dataset["palette"] = palette;
 }
 
-export function showLayout(root: HTMLElement, { layout }: Pick<Choices, "layout">): void {
+type Arranged = Pick<Choices, "layout" | "is_introduced">;
+
+export function showLayout(root: HTMLElement, { layout, is_introduced }: Arranged): void {
+  root.toggleAttribute("data-introduced", is_introduced);
   root.dataset["layout"] = layout.preset;
   root.dataset["hidden"] = layout.hidden.join(" ");
-  root.dataset["tape"] = isTapeBeside(layout) ? "beside" : "below";
   for (const [name, variable] of Object.entries(VARIABLES)) {
     const size = layout.sizes[name as SizeName];
     if (size) root.style.setProperty(variable, `${size}px`);

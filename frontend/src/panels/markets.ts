@@ -84,6 +84,8 @@ class Markets {
     });
     panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !panel.classList.contains("open")) return;
+      // It closes the list and means nothing more.
+      event.preventDefault();
       this.#setOpen(false);
       button.focus();
     });

@@ -2,6 +2,7 @@
 
 import { h } from "../core/dom.ts";
 import type { Tell } from "../core/notice.ts";
+import type { Market } from "../link/types.ts";
 import { cancelOpen } from "../state/cancelling.ts";
 import { type Command, describe, type Entry, found, readCommand } from "../state/commands.ts";
 import type { Exchange } from "../state/exchange.ts";
@@ -9,7 +10,6 @@ import { isListed } from "../state/calendar.ts";
 import { type Preset, PRESETS, presetLayout } from "../state/layouts.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import type { Choices, Preferences } from "../state/preferences.ts";
-import { showMarket } from "./markets.ts";
 import type { TicketLink } from "./ticket.ts";
 import { fillOrder } from "./ticket-order.ts";
 
@@ -19,6 +19,7 @@ export interface PaletteParts {
   preferences: Preferences;
   ticket: TicketLink;
   tell: Tell;
+  openMarket: (market: Market) => void;
   /** The form is on show, wherever it was hidden. */
   showTicket: () => void;
   openSettings: () => void;
@@ -210,8 +211,8 @@ class Palette {
   }
 
   #filled({ order }: Extract<Command, { does: "order" }>): Armed {
-    const { exchange, ticket, showTicket } = this.#parts;
-    if (exchange.market.value !== order.market) showMarket(exchange, order.market);
+    const { exchange, ticket, openMarket, showTicket } = this.#parts;
+    if (exchange.market.value !== order.market) openMarket(order.market);
     showTicket();
     fillOrder(ticket, order);
     const { terms, wrong } = exchange.config.user ? ticket.checked() : SIGNED_OUT;
@@ -226,13 +227,13 @@ class Palette {
   }
 }
 
-function entriesOf({ exchange, preferences, openSettings, showKeys }: PaletteParts): Entry[] {
+function entriesOf({ exchange, preferences, openMarket, openSettings, showKeys }: PaletteParts): Entry[] {
   const change = (part: Partial<Choices>) => () => preferences.change(part);
   const { hot_keys: isOn } = preferences.value;
   const markets = exchange.markets.value.filter(isListed).map((market) => ({
     label: market.symbol,
     kind: "Market",
-    run: () => showMarket(exchange, market),
+    run: () => openMarket(market),
   }));
   const pages = PAGES.filter(([, , isForUsers]) => exchange.config.user || !isForUsers);
   const setting = (label: string, run: () => void) => ({ label, kind: "Setting", run });

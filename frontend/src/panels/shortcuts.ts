@@ -11,7 +11,7 @@ export interface ShortcutParts extends PaletteParts {
   cancelHere: () => void;
 }
 
-/** `button` opens the palette, too. */
+/** `page` is all of it, its dialogs as well; `button` opens the palette, too. */
 export function mount(button: HTMLElement, page: HTMLElement, parts: ShortcutParts): void {
   const openPalette = () => void import("./palette.ts").then(({ open }) => open(page, parts));
   const hotKeys = new HotKeys();
@@ -22,7 +22,8 @@ export function mount(button: HTMLElement, page: HTMLElement, parts: ShortcutPar
       openPalette();
       return;
     }
-    const isBusy = isTyping(event.target) || page.querySelector("dialog[open]") !== null || event.defaultPrevented;
+    const isAsked = page.querySelector("dialog[open]") !== null;
+    const isBusy = isAsked || event.defaultPrevented || isTyping(event.target);
     if (event.key === "?" && !isBusy) {
       event.preventDefault();
       showKeys(page, parts.preferences);

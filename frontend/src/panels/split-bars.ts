@@ -4,7 +4,7 @@
  */
 
 import { eachFrame, find, findAll } from "../core/dom.ts";
-import { isTapeBeside, type Layout, LIMITS, resized, type SizeName } from "../state/layouts.ts";
+import { type Layout, LIMITS, resized, type SizeName } from "../state/layouts.ts";
 import type { Preferences } from "../state/preferences.ts";
 
 const STEP_PX = 10;
@@ -45,10 +45,9 @@ class Bar {
     return this.#preferences.value.layout;
   }
 
-  /** It parts what is beside each other; only the tape may stand either way. */
+  /** It parts what is beside each other, as it stands now. */
   get #isUpright(): boolean {
-    if (this.#name === "tape") return isTapeBeside(this.#layout);
-    return this.#name !== "activity";
+    return this.#bar.offsetHeight > this.#bar.offsetWidth;
   }
 
   /** A panel before its bar grows with the pointer, one behind it against it. */
@@ -78,6 +77,9 @@ class Bar {
 
   #grab(event: PointerEvent): void {
     if (event.button !== 0) return;
+    // Else the browser may take the move for one of its own, a selection or a drag.
+    event.preventDefault();
+    this.#bar.focus();
     this.#bar.setPointerCapture(event.pointerId);
     this.#grip = { at: this.#placeOf(event), size: this.#size };
     this.#bar.classList.add("held");

@@ -67,11 +67,6 @@ export function isSame(one: Layout, other: Layout): boolean {
   return text(one) === text(other);
 }
 
-/** Whether the bar between book and trades stands upright: they are beside each other. */
-export function isTapeBeside(layout: Layout): boolean {
-  return layout.preset === "scalp";
-}
-
 export const SAVED_MAX = 12;
 export const NAME_LENGTH_MAX = 32;
 
