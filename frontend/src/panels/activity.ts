@@ -12,12 +12,9 @@ import { heldFirst, type Portfolio } from "../state/portfolio.ts";
 import {
   balanceCells,
   fillCells,
-  FILL_COLUMNS,
   historyCells,
   type MarketOf,
-  ORDER_COLUMNS,
 } from "./activity-cells.ts";
-import { csvOf } from "../state/csv.ts";
 import type { Ask } from "./ask.ts";
 import { OpenOrders, showCount } from "./open-orders.ts";
 import { PastTable } from "./past-table.ts";
@@ -169,7 +166,6 @@ class Activity {
       market: () => this.#market,
       redraw: this.#render,
       fileName: "orders.csv",
-      csvOf: (rows) => csvOf(ORDER_COLUMNS, rows),
     });
   }
 
@@ -188,7 +184,6 @@ class Activity {
       market: () => this.#market,
       redraw: this.#render,
       fileName: "trades.csv",
-      csvOf: (rows) => csvOf(FILL_COLUMNS, rows),
     });
   }
 
