@@ -61,6 +61,7 @@ function opens(element: HTMLElement, button: HTMLElement): void {
   });
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
+    event.stopPropagation();
     show(false);
     button.focus();
   });
