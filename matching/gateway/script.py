@@ -54,13 +54,12 @@ def count(shard_id: int, results: Sequence[int]) -> None:
     if metrics.is_on():
         _begin(shard_id)
         for result in set(results):
-            metrics.COMMANDS_SUBMITTED.labels(str(shard_id), RESULTS[result]).inc(
-                results.count(result)
-            )
+            named = metrics.series(metrics.COMMANDS_SUBMITTED, str(shard_id), RESULTS[result])
+            named.inc(results.count(result))
 
 
 @lru_cache(maxsize=metrics.SERIES_KEPT_MAX)
 def _begin(shard_id: int) -> None:
     """Let a shard's counts begin at zero, whatever came first."""
     for result in RESULTS.values():
-        metrics.COMMANDS_SUBMITTED.labels(str(shard_id), result)
+        metrics.series(metrics.COMMANDS_SUBMITTED, str(shard_id), result)
