@@ -92,7 +92,7 @@ export class ChartStudies {
       .map(({ name, color, points, decimals }) => {
         const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
         const figure = points[at]!.toLocaleString("en-US", digits);
-        return h("span", { class: color, text: `${name}\u00a0${figure}` });
+        return h("span", { class: color, text: name ? `${name}\u00a0${figure}` : figure });
       });
   }
 
@@ -150,7 +150,7 @@ export class ChartStudies {
       const bands = indicators.bollinger(closes, first, second);
       return (["upper", "middle", "lower"] as const).map((name) => ({
         ...price,
-        name: `BB ${name}`,
+        name: { upper: "BB", middle: "", lower: "" }[name],
         color: "study-5",
         points: bands[name],
       }));
