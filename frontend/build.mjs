@@ -1,5 +1,5 @@
 // Builds what Django serves from static/build: `node build.mjs` (add --watch while developing).
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { context } from "esbuild";
@@ -35,6 +35,9 @@ const budget = {
       }
       const sizeOf = (name) => gzipSync(readFileSync(here(name)), { level: 9 }).length;
       const total = [...first].reduce((sum, name) => sum + sizeOf(name), 0);
+      // The page names them in its head, so that they come together and not one after the other.
+      const names = [...first].map((name) => name.slice(name.indexOf("build/")));
+      writeFileSync(here("../static/build/first-load.json"), JSON.stringify(names));
       console.log(`first load: ${total} bytes compressed, at most ${FIRST_LOAD_BYTES_MAX}`);
       for (const name of scripts) {
         if (!first.has(name)) console.log(`on demand: ${sizeOf(name)} bytes, ${name}`);

@@ -201,7 +201,6 @@ def test_on_a_phone_a_price_of_the_book_leads_to_the_form(visitor: NewVisitor) -
     other.deposit("EUR", "1000")
     other.place_limit("Buy", "0.1", "1234.5")
     page = person.page
-    page.locator("#views").get_by_role("tab", name="Book").click()
     person.level("bids", "1234.5").click()
     expect(page.locator("#price")).to_be_visible()
     expect(page.locator("#price")).to_have_value("1234.5")

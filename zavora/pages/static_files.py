@@ -5,12 +5,22 @@ development a file that was changed since it was collected is served from where 
 `npm run build -- --watch` and a reload show the change.
 """
 
+import json
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+FIRST_LOAD = "build/first-load.json"
+
+
+def first_load() -> list[str]:
+    """Return which scripts the trading page begins with, as the build told."""
+    found = finders.find(FIRST_LOAD)
+    names: list[str] = json.loads(Path(found).read_bytes()) if found else []
+    return names
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):

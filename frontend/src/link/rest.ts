@@ -95,6 +95,8 @@ export class Rest {
         headers,
         body: body === undefined ? null : JSON.stringify(body),
         credentials: "same-origin",
+        // What replaces something is sent although the page is left meanwhile.
+        keepalive: method === "PUT",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       envelope = (await response.json()) as Envelope;

@@ -186,6 +186,14 @@ export interface Market {
   is_demo: boolean;
 }
 
+/** A layout that was saved under a name. */
+export interface NamedLayout {
+  preset?: "scalp" | "swing" | "watch";
+  hidden?: ("activity" | "book" | "markets" | "tape" | "ticket")[];
+  sizes?: PageSizes;
+  name: string;
+}
+
 /** The state that a market is to have from a time on, by the clock alone. */
 export interface NextPhase {
   state:
@@ -307,6 +315,39 @@ export interface OrderPreview {
   sequence: number;
 }
 
+/** Everything that can be chosen of the page. */
+export interface PageChoices {
+  theme?: "dark" | "light" | "system";
+  density?: "comfortable" | "compact";
+  palette?: "blue_orange" | "classic" | "teal_pink";
+  layout?: PageLayout;
+  layout_name?: string;
+  layouts?: NamedLayout[];
+  favourites?: string[];
+  markets_sort?: "change" | "last" | "name" | "none" | "volume";
+  markets_descending?: boolean;
+  markets_quote?: string;
+  only_favourites?: boolean;
+  hot_keys?: boolean;
+  is_introduced?: boolean;
+}
+
+/** Where the panels stand: by which preset, which of them are hidden, and their sizes. */
+export interface PageLayout {
+  preset?: "scalp" | "swing" | "watch";
+  hidden?: ("activity" | "book" | "markets" | "tape" | "ticket")[];
+  sizes?: PageSizes;
+}
+
+/** How wide or high panels were made, in pixels; 0: as the preset has it. */
+export interface PageSizes {
+  markets?: number;
+  side?: number;
+  ticket?: number;
+  tape?: number;
+  activity?: number;
+}
+
 /** Orders that are one thing. The working order of an OTO or OTOCO comes first. */
 export interface PlaceListIn {
   user_id: string;
@@ -346,6 +387,13 @@ export interface PlaceOrderIn {
   display_quantity?: string | null;
   protection_price?: string | null;
   self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer" | null;
+}
+
+/** What the caller chose of the trading page; each write adds one to the version. */
+export interface Preferences {
+  version: number;
+  document: PageChoices;
+  updated_at: string | null;
 }
 
 /** Rates that nobody without rates of their own pays more than from a time until another. */

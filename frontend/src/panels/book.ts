@@ -17,6 +17,8 @@ import { type BookSide, drawRows, type Look, moveFocus, sumOf, type TotalUnit } 
 import { showUnits } from "./units.ts";
 
 const ROW_HEIGHT_PX = 20;
+/** What the style sheet asks of a row where it differs, for fingers or for many rows. */
+const ROW_HEIGHT = "--row-px";
 const ROWS_MIN = 3;
 const ROWS_MAX = 40;
 const GROUPS = 5;
@@ -138,10 +140,12 @@ class BookPanel {
   #measure(side: BookSide): void {
     const element = this.#sides[side];
     new ResizeObserver(() => {
-      const count = Math.floor(element.clientHeight / ROW_HEIGHT_PX);
+      const asked = Number.parseFloat(getComputedStyle(element).getPropertyValue(ROW_HEIGHT));
+      const least = asked || ROW_HEIGHT_PX;
+      const count = Math.floor(element.clientHeight / least);
       this.#rows[side] = Math.min(ROWS_MAX, Math.max(ROWS_MIN, count));
       // The rows share what is left over, so that the side is filled to its edge.
-      const height = Math.max(ROW_HEIGHT_PX, element.clientHeight / this.#rows[side]);
+      const height = Math.max(least, element.clientHeight / this.#rows[side]);
       element.style.setProperty("--level-height", `${height.toFixed(2)}px`);
       this.#render();
     }).observe(element);

@@ -8,7 +8,7 @@ import { Signal } from "../core/signal.ts";
 import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, Order, OrderPreview } from "../link/types.ts";
-import type { Draft, FieldName, Funds, Prices } from "../state/draft.ts";
+import type { Draft, FieldName, Funds, OrderTerms, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
 import type { FormLink } from "../state/form-lines.ts";
@@ -23,7 +23,7 @@ import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-r
 import { mount as mountAccountSelect } from "./account-select.ts";
 import { FIELDS, TicketErrors } from "./ticket-errors.ts";
 import { drawEstimate } from "./ticket-estimate.ts";
-import { TicketFields } from "./ticket-fields.ts";
+import { type Taken, TicketFields } from "./ticket-fields.ts";
 import { drawPreview } from "./ticket-preview.ts";
 import { showUnits } from "./units.ts";
 
@@ -33,9 +33,17 @@ const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
+/** What others do with the form: the book, the chart, the keyboard, typed orders. */
 export interface TicketLink extends FormLink {
   /** Fill in a price, as a click on a level of the book does, and a quantity with it. */
   fill: (price: string, quantity?: string) => void;
+  choose: (what: Partial<Taken>) => void;
+  takeShare: (percent: number) => void;
+  focus: (field: FieldName) => void;
+  /** The terms that would be sent, or what is wrong, in words. */
+  checked: () => { terms: OrderTerms | null; wrong: string[] };
+  /** Send what stands in the form, as its button does. */
+  send: () => void;
 }
 
 export function mount(
@@ -47,16 +55,10 @@ export function mount(
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
-  const ticket = new Ticket(element, exchange, portfolio, live);
-  return {
-    changed: ticket.changed,
-    read: () => ticket.read(),
-    set: (field, value) => ticket.set(field, value),
-    fill: (price, quantity) => ticket.setPrice(price, quantity),
-  };
+  return new Ticket(element, exchange, portfolio, live);
 }
 
-class Ticket {
+class Ticket implements TicketLink {
   readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
@@ -130,7 +132,7 @@ class Ticket {
     this.#edited(field);
   }
 
-  setPrice(price: string, quantity?: string): void {
+  fill(price: string, quantity?: string): void {
     const field = this.#fields.takePrice(price);
     if (quantity !== undefined) this.#fields.inputs.quantity.value = quantity;
     this.#edited(field);
@@ -142,7 +144,7 @@ class Ticket {
     }
     this.#part("#shares").addEventListener("click", (event) => {
       const share = (event.target as HTMLElement).dataset["share"];
-      if (share) this.#takeShare(Number(share));
+      if (share) this.takeShare(Number(share));
     });
     this.#part("#order-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -246,7 +248,28 @@ class Ticket {
     this.#edited(field);
   }
 
-  #takeShare(percent: number): void {
+  choose(what: Partial<Taken>): void {
+    this.#fields.take(what);
+  }
+
+  focus(field: FieldName): void {
+    this.#fields.inputs[field].focus();
+    this.#fields.inputs[field].select();
+  }
+
+  checked(): { terms: OrderTerms | null; wrong: string[] } {
+    const market = this.#exchange.market.value;
+    const lock = this.#lockOf(market);
+    if (!market || lock) return { terms: null, wrong: lock ? [lock.detail] : [] };
+    const { terms, errors } = this.#check(market);
+    return { terms, wrong: Object.values(errors) };
+  }
+
+  send(): void {
+    void this.#submit();
+  }
+
+  takeShare(percent: number): void {
     const market = this.#exchange.market.value;
     if (!market) return;
     const [draft, prices] = [this.#fields.draft(), this.#prices(market)];
