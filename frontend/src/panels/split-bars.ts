@@ -77,6 +77,9 @@ class Bar {
 
   #grab(event: PointerEvent): void {
     if (event.button !== 0) return;
+    // Else the browser may take the move for one of its own, a selection or a drag.
+    event.preventDefault();
+    this.#bar.focus();
     this.#bar.setPointerCapture(event.pointerId);
     this.#grip = { at: this.#placeOf(event), size: this.#size };
     this.#bar.classList.add("held");
