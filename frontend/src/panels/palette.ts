@@ -148,7 +148,7 @@ class Palette {
     return {
       title: `Cancel ${what} ${where}`,
       detail: "Enter once more cancels them.",
-      run: () => void cancelOpen(exchange, portfolio, tell, symbol),
+      run: () => void cancelOpen(exchange, portfolio, tell, symbol ?? null),
     };
   }
 
