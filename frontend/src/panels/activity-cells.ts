@@ -62,7 +62,7 @@ export function listCells(orders: readonly Order[]): Cell[] {
 export function openCells(order: Queued, marketOf: MarketOf): Cell[] {
   const market = marketOf(order.market);
   return [
-    { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
+    { label: "Time", text: format.dateTime(order.created_at), class: "num muted fold" },
     { label: "Market", text: order.market, class: "strong" },
     { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),
@@ -138,41 +138,3 @@ export function balanceCells(balance: Balance): Cell[] {
     { label: "In orders", text: format.balance(balance.locked), class: "num end" },
   ];
 }
-
-type Column<T> = readonly [name: string, valueOf: (row: T) => string | null];
-
-/** What a file of orders has, as the API spells it. */
-export const ORDER_COLUMNS: readonly Column<Order>[] = [
-  ["id", (order) => order.id],
-  ["client_order_id", (order) => order.client_order_id],
-  ["created_at", (order) => order.created_at],
-  ["updated_at", (order) => order.updated_at],
-  ["market", (order) => order.market],
-  ["side", (order) => order.side],
-  ["order_type", (order) => order.order_type],
-  ["time_in_force", (order) => order.time_in_force],
-  ["stop_price", (order) => order.stop_price],
-  ["price", (order) => order.price],
-  ["quantity", (order) => order.quantity],
-  ["quote_quantity", (order) => order.quote_quantity],
-  ["filled_quantity", (order) => order.filled_quantity],
-  ["filled_quote_quantity", (order) => order.filled_quote_quantity],
-  ["average_fill_price", (order) => order.average_fill_price],
-  ["status", (order) => order.status],
-  ["reason", (order) => order.reason],
-];
-
-/** What a file of fills has, as the API spells it. */
-export const FILL_COLUMNS: readonly Column<Fill>[] = [
-  ["id", (fill) => fill.id],
-  ["order_id", (fill) => fill.order_id],
-  ["created_at", (fill) => fill.created_at],
-  ["market", (fill) => fill.market],
-  ["side", (fill) => fill.side],
-  ["price", (fill) => fill.price],
-  ["quantity", (fill) => fill.quantity],
-  ["amount", (fill) => fill.amount],
-  ["fee", (fill) => fill.fee],
-  ["fee_asset", (fill) => fill.fee_asset],
-  ["liquidity", (fill) => fill.liquidity],
-];

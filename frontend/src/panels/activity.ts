@@ -12,12 +12,9 @@ import { heldFirst, type Portfolio } from "../state/portfolio.ts";
 import {
   balanceCells,
   fillCells,
-  FILL_COLUMNS,
   historyCells,
   type MarketOf,
-  ORDER_COLUMNS,
 } from "./activity-cells.ts";
-import { csvOf } from "../state/csv.ts";
 import type { Ask } from "./ask.ts";
 import { OpenOrders, showCount } from "./open-orders.ts";
 import { PastTable } from "./past-table.ts";
@@ -145,7 +142,8 @@ class Activity {
   /** Say that there is nothing where there is nothing; a table without rows is not shown. */
   #drawEmpty(id: string, count = find(this.#element, `#${id}`).children.length): void {
     const empty = find(this.#element, `[data-empty-for="${id}"]`);
-    empty.hidden = count > 0 || !this.#portfolio.isLoaded;
+    const days = findAll<HTMLInputElement>(empty.parentElement!, ".small-date");
+    empty.hidden = count > 0 || !this.#portfolio.isLoaded || days.some(({ value }) => value);
     find(this.#element, `#${id}`).closest("table")!.hidden = count === 0;
   }
 
@@ -168,7 +166,6 @@ class Activity {
       market: () => this.#market,
       redraw: this.#render,
       fileName: "orders.csv",
-      csvOf: (rows) => csvOf(ORDER_COLUMNS, rows),
     });
   }
 
@@ -187,7 +184,6 @@ class Activity {
       market: () => this.#market,
       redraw: this.#render,
       fileName: "trades.csv",
-      csvOf: (rows) => csvOf(FILL_COLUMNS, rows),
     });
   }
 

@@ -1,6 +1,7 @@
 /** Rows of the past: as far back as somebody scrolls, between days, and as a file. */
 
 import { find, h, setText } from "../core/dom.ts";
+import { csvOf } from "../state/csv.ts";
 import { ANY_TIME, type Past, ROWS_MAX } from "../state/past.ts";
 import { fillRows, type Rows } from "./rows.ts";
 
@@ -18,7 +19,6 @@ export interface PastParts<T extends Item> {
   market: () => string | null;
   redraw: () => void;
   fileName: string;
-  csvOf: (rows: readonly T[]) => string;
 }
 
 export class PastTable<T extends Item> {
@@ -100,7 +100,7 @@ export class PastTable<T extends Item> {
 
   /** Save what is of these days and this market, loaded or not. */
   async #save(button: HTMLButtonElement): Promise<void> {
-    const { past, live, csvOf, fileName } = this.#parts;
+    const { past, live, fileName } = this.#parts;
     button.disabled = true;
     try {
       while (past.hasMore && !past.hasFailed) {

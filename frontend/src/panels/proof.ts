@@ -164,7 +164,7 @@ function step(at: string, title: string, details: readonly string[], ...more: HT
 
 function placedStep({ order, placed }: OrderProof): HTMLElement {
   const took =
-    placed.milliseconds === null ? "" : `Committed ${placed.milliseconds} ms after it was received`;
+    placed.milliseconds === null ? "" : `Written ${placed.milliseconds} ms after it was received`;
   const received = placed.received_at ? `Received ${format.exactTime(placed.received_at)}` : "";
   return step(order.created_at, "Placed", [journalText(placed.journal), received, took]);
 }

@@ -4,17 +4,17 @@
 const FORMULA = /^[=+\-@\t\r]/;
 const FIGURE = /^-?\d+(\.\d+)?$/;
 
-function cell(value: string | null): string {
-  const text = value ?? "";
+function cell(value: unknown): string {
+  const text = value === null || value === undefined ? "" : String(value);
   const safe = FORMULA.test(text) && !FIGURE.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Write rows below a head of names. */
-export function csvOf<T>(
-  columns: readonly (readonly [name: string, valueOf: (row: T) => string | null])[],
-  rows: readonly T[],
-): string {
-  const lines = [columns.map(([name]) => name), ...rows.map((row) => columns.map(([, of]) => of(row)))];
+/** Write rows as the API spells them, below a head of their fields' names. */
+export function csvOf(rows: readonly object[]): string {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [names, ...rows.map((row) => names.map((name) => (row as Fields)[name]))];
   return lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("");
 }
+
+type Fields = Record<string, unknown>;
