@@ -52,10 +52,10 @@ def _open(person: Trader) -> dict[str, Any]:
 
 def test_own_orders_are_moved_in_the_chart(visitor: NewVisitor, exchange: Exchange) -> None:
     exchange.create_market(OwnMarket.PAGE_CHART, "--tick-size", "0.1", "--lot-size", "0.01")
-    person, other = visitor(market="ETH-BTC").sign_up(), visitor(market="ETH-BTC").sign_up()
+    person, other = visitor(market="USD-BTC").sign_up(), visitor(market="USD-BTC").sign_up()
     page = person.page
     person.deposit("BTC", "10000")
-    other.deposit("ETH", "1")
+    other.deposit("USD", "1")
     for price in ("1000", "990"):  # a candle as high as that
         _trade(other, person, price)
     other.place_limit("Sell", "0.1", "1010")
@@ -80,7 +80,7 @@ def test_own_orders_are_moved_in_the_chart(visitor: NewVisitor, exchange: Exchan
     expect(note).to_be_empty()
     assert [D(sent["price"]) for sent in amendments] == [D(moved_to)]
     assert D(_open(person)["price"]) == D(moved_to)
-    expect(person.level("bids", moved_to)).to_have_attribute("title", "your order of 2.00 ETH")
+    expect(person.level("bids", moved_to)).to_have_attribute("title", "your order of 2.00 USD")
 
     # By keys: less of it keeps its place; Escape takes it back, Enter sends it, once.
     grip.press("ArrowLeft")
@@ -112,7 +112,7 @@ def _choose_indicators(page: Page) -> None:
     lengths = menu.get_by_label("SMA: lengths")
     lengths.fill("0")
     lengths.press("Tab")
-    expect(menu.get_by_role("alert").first).to_have_text("Enter lengths.")
+    expect(menu.get_by_role("status").first).to_have_text("Enter lengths")
     lengths.fill("1")
     for study in ("EMA", "Bollinger bands", "VWAP", "RSI", "MACD"):
         menu.get_by_label(study, exact=True).check()
@@ -129,48 +129,22 @@ def _violations_in_themes(page: Page, within: str) -> list[str]:
     return found
 
 
-def test_the_chart_and_the_depth_are_as_chosen(visitor: NewVisitor) -> None:
-    person, other = visitor().sign_up(), visitor().sign_up()
-    page = person.page
-    person.deposit("EUR", "10000")
-    other.deposit("BTC", "1")
-    _trade(other, person, "1000")
-    person.place_limit("Buy", "0.5", "990")
-    person.place_limit("Buy", "0.25", "980")
-
-    _choose_indicators(page)
-    assert _violations_in_themes(page, "#chart-panel") == []
-    page.locator("#chart-menu").get_by_label("Draw").press("Escape")
-    expect(page.get_by_role("button", name="Indicators")).to_be_focused()
-    page.get_by_label("Other candle intervals").select_option("1M")
-    page.reload()
-    person.wait_until_live()
-    expect(page.locator("#chart-legend")).to_contain_text("SMA 1\u00a01,000.00")
-    expect(page.get_by_label("Other candle intervals")).to_have_value("1M")
-
+def _look_at_depth(page: Page) -> None:
+    """As a curve and as a table, with exact sums; a level fills in the form."""
     page.get_by_role("radio", name="Depth").click()
     expect(page.locator(".depth-said")).to_contain_text("Bids 0.750")
     page.get_by_role("button", name="Table").click()
-    row = page.get_by_role("row", name="980.00")
+    row = page.locator("#depth").get_by_role("row", name="980.00")
     expect(row).to_contain_text("740.00 EUR")
     row.get_by_role("button").click()
     expect(page.locator("#price")).to_have_value("980")
     assert _violations_in_themes(page, "#chart-panel") == []
 
 
-def test_the_book_and_the_tape_are_as_chosen(visitor: NewVisitor) -> None:
-    person, other = visitor().sign_up(), visitor().sign_up()
-    page = person.page
-    person.deposit("EUR", "10000")
-    other.deposit("BTC", "1")
-    _trade(other, person, "1000")
-    person.place_limit("Buy", "0.5", "990")
-    person.place_limit("Buy", "0.25", "980")
-
-    level = person.level("bids", "980")
-    expect(level).to_have_attribute("title", "your order of 0.250000 BTC")
+def _arrange_book(page: Page, level: Locator) -> None:
+    """A total fills in price and size, counted in either asset; one side, large trades only."""
+    expect(level).to_have_attribute("title", "your order of 0.25000 BTC")
     level.locator(".level-total").click()
-    expect(page.locator("#price")).to_have_value("980")
     expect(page.locator("#quantity")).to_have_value("0.75")
     level.locator(".level-price").press("ArrowRight")
     expect(level.locator(".level-total")).to_be_focused()
@@ -181,8 +155,29 @@ def test_the_book_and_the_tape_are_as_chosen(visitor: NewVisitor) -> None:
     expect(page.locator("#tape .tape-row")).to_have_count(0)
     assert _violations_in_themes(page, ".side") == []
 
+
+def test_chart_depth_book_and_tape_are_as_chosen_after_a_reload(visitor: NewVisitor) -> None:
+    person, other = visitor().sign_up(), visitor().sign_up()
+    page = person.page
+    person.deposit("EUR", "10000")
+    other.deposit("BTC", "1")
+    _trade(other, person, "1000")
+    person.place_limit("Buy", "0.5", "990")
+    person.place_limit("Buy", "0.25", "980")
+    level = person.level("bids", "980")
+
+    _choose_indicators(page)
+    assert _violations_in_themes(page, "#chart-panel") == []
+    page.locator("#chart-menu").get_by_label("Draw").press("Escape")
+    expect(page.get_by_role("button", name="Indicators")).to_be_focused()
+    page.get_by_label("Other candle intervals").select_option("1M")
+    _look_at_depth(page)
+    _arrange_book(page, level)
     page.reload()
     person.wait_until_live()
+
+    expect(page.locator("#chart-legend")).to_contain_text("SMA 1\u00a01,000.00")
+    expect(page.get_by_label("Other candle intervals")).to_have_value("1M")
     expect(level.locator(".total")).to_have_text("740.00")
     expect(page.locator("#asks")).to_be_hidden()
     expect(page.locator("#tape-empty")).to_have_text("No recent trade is that large.")

@@ -24,7 +24,7 @@ const ROWS_MAX = 40;
 const GROUPS = 5;
 
 /** Fills in the form: a level's price, and the quantity up to it where its sum was clicked. */
-type Fill = (price: string, quantity?: string) => void;
+type OnLevel = (price: string, quantity?: string) => void;
 
 export function mount(
   element: HTMLElement,
@@ -32,7 +32,7 @@ export function mount(
   portfolio: Portfolio,
   live: LiveBook,
   trades: Trades,
-  onLevel: Fill,
+  onLevel: OnLevel,
 ): void {
   new BookPanel(element, exchange, portfolio, live, onLevel);
   showLast(find(element, "#book-last"), exchange, trades);
@@ -55,7 +55,7 @@ class BookPanel {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
   readonly #live: LiveBook;
-  readonly #onLevel: Fill;
+  readonly #onLevel: OnLevel;
   readonly #group: HTMLSelectElement;
   readonly #sides: Record<BookSide, HTMLElement>;
   readonly #render = eachFrame(() => this.#draw());
@@ -68,7 +68,7 @@ class BookPanel {
     exchange: Exchange,
     portfolio: Portfolio,
     live: LiveBook,
-    onLevel: Fill,
+    onLevel: OnLevel,
   ) {
     this.#element = element;
     this.#exchange = exchange;

@@ -138,7 +138,7 @@ export class ChartForm {
       );
       return element ? [{ element: element as HTMLElement, price: Number(write(price)) }] : [];
     });
-    placeGrips(this.#layer, this.#series, placed);
+    placeGrips(this.#layer, this.#series, placed, 1);
   }
 
   #pressed(event: KeyboardEvent, field: FieldName): void {

@@ -5,7 +5,7 @@
 
 import { type IPriceLine, type ISeriesPrimitive, LineStyle, type Time } from "lightweight-charts";
 
-import { write } from "../core/decimal.ts";
+import { read, write } from "../core/decimal.ts";
 import { eachFrame, find, h, setText, syncList } from "../core/dom.ts";
 import { themeColor } from "../core/theme.ts";
 import type { Market, Order } from "../link/types.ts";
@@ -108,7 +108,7 @@ export class ChartGrips {
     const { bids, asks } = this.#live.book;
     const last = this.#exchange.tickers.value.get(this.#market?.symbol ?? "")?.last;
     return {
-      last: last == null ? null : snapped(Number(last), this.#market!),
+      last: last == null ? null : read(last),
       bid: bids[0]?.price ?? null,
       ask: asks[0]?.price ?? null,
     };

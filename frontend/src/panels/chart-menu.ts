@@ -61,6 +61,7 @@ function opens(element: HTMLElement, button: HTMLElement): void {
   });
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
+    event.stopPropagation();
     show(false);
     button.focus();
   });
@@ -106,19 +107,20 @@ function studyLine(id: StudyId, settings: ChartSettings, onChange: () => void): 
   if (!hint) return line;
   const input = h("input", {
     class: "num",
-    title: hint,
     attrs: { "aria-label": `${label}: ${hint}`, inputmode: "decimal", autocomplete: "off" },
   });
-  const error = h("span", { class: "field-error", attrs: { role: "alert" } });
+  // What is wrong takes the hint's place: a line more would move what is being clicked on.
+  const note = h("span", { class: "chart-menu-hint", text: hint, attrs: { role: "status" } });
   input.value = study.numbers.join(", ");
   input.addEventListener("change", () => {
     const numbers = readNumbers(id, input.value);
     input.setAttribute("aria-invalid", String(numbers === null));
-    setText(error, numbers === null ? `Enter ${hint}.` : "");
+    note.classList.toggle("wrong", numbers === null);
+    setText(note, numbers === null ? `Enter ${hint}` : hint);
     if (!numbers) return;
     study.numbers = numbers;
     if (study.isOn) onChange();
   });
-  line.append(input, error);
+  line.append(note, input);
   return line;
 }

@@ -30,6 +30,7 @@ type Api = ISeriesApi<"Line"> | ISeriesApi<"Histogram">;
 
 /** One line of an indicator: its points by the bars, and how it is drawn. */
 interface Drawn {
+  /** Empty of one that belongs to the line before. */
   name: string;
   /** A colour of the theme. */
   color: string;
@@ -87,13 +88,17 @@ export class ChartStudies {
   /** What the lines say at a bar, each in its colour. */
   legendAt(time: number): HTMLElement[] {
     const at = this.#times.lastIndexOf(time);
-    return this.#drawn
-      .filter(({ points }) => points[at] != null)
-      .map(({ name, color, points, decimals }) => {
-        const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-        const figure = points[at]!.toLocaleString("en-US", digits);
-        return h("span", { class: color, text: `${name}\u00a0${figure}` });
-      });
+    const told: HTMLElement[] = [];
+    for (const { name, color, points, decimals } of this.#drawn) {
+      const point = points[at];
+      if (point == null) continue;
+      const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+      const figure = point.toLocaleString("en-US", digits);
+      // Lines without a name of their own belong to the one before.
+      if (name) told.push(h("span", { class: color, text: `${name}\u00a0${figure}` }));
+      else told.at(-1)?.append(`\u00a0/\u00a0${figure}`);
+    }
+    return told;
   }
 
   #compute(live: LiveCandles): void {
@@ -150,7 +155,7 @@ export class ChartStudies {
       const bands = indicators.bollinger(closes, first, second);
       return (["upper", "middle", "lower"] as const).map((name) => ({
         ...price,
-        name: `BB ${name}`,
+        name: { upper: "BB", middle: "", lower: "" }[name],
         color: "study-5",
         points: bands[name],
       }));

@@ -80,17 +80,27 @@ function mountViews(
   show("price");
 }
 
-/** Where the browser lets an element have the whole screen. */
+/**
+ * The panel over the whole page, and the page over the whole screen where the browser lets it. Notices
+ * stay in sight, as they would not if the panel alone had the screen.
+ */
 function mountFullScreen(element: HTMLElement, button: HTMLElement): void {
-  button.hidden = !document.fullscreenEnabled;
+  const show = (isFull: boolean) => {
+    element.classList.toggle("full", isFull);
+    button.setAttribute("aria-pressed", String(isFull));
+  };
+  const leave = () => {
+    show(false);
+    if (document.fullscreenElement) void document.exitFullscreen();
+  };
   button.addEventListener("click", () => {
-    const isFull = document.fullscreenElement === element;
-    const change = isFull ? document.exitFullscreen() : element.requestFullscreen();
-    change.catch(() => undefined); // the browser refused; nothing has changed
+    if (element.classList.contains("full")) return leave();
+    show(true);
+    // Some browsers have no full screen, or refuse it: then the page is what there is.
+    document.documentElement.requestFullscreen?.().catch(() => undefined);
   });
-  element.addEventListener("fullscreenchange", () => {
-    button.setAttribute("aria-pressed", String(document.fullscreenElement === element));
-  });
+  document.addEventListener("fullscreenchange", () => document.fullscreenElement ?? show(false));
+  element.addEventListener("keydown", (event) => event.key === "Escape" && leave());
 }
 
 class Chart implements BarsReader {

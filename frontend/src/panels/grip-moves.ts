@@ -14,25 +14,32 @@ export interface Placed {
 
 /**
  * Put each grip of a layer beside its price. Those that would lie on one another stand side by side,
- * those outside of the prices on show are at the edge, by keyboard alone.
+ * from the right, or from the left (`direction` 1); those outside of the prices on show are at the
+ * edge, by keyboard alone.
  */
-export function placeGrips(layer: HTMLElement, series: MainApi, grips: readonly Placed[]): void {
+export function placeGrips(
+  layer: HTMLElement,
+  series: MainApi,
+  grips: readonly Placed[],
+  direction: 1 | -1 = -1,
+): void {
   const height = series.getPane().getHeight();
   layer.style.setProperty("--axis-width", `${series.priceScale().width()}px`);
   layer.style.setProperty("--pane-height", `${height}px`);
-  const placed: { y: number; right: number }[] = [];
+  const placed: { y: number; end: number }[] = [];
   for (const { element, price } of grips) {
     const y = series.priceToCoordinate(price);
     const isAway = y === null || y < 0 || y > height;
     element.classList.toggle("away", isAway);
     const top = Math.min(Math.max(y ?? 0, GRIP_HEIGHT_PX / 2), height - GRIP_HEIGHT_PX / 2);
-    let right = 0;
+    let aside = 0;
     if (!isAway) {
-      for (const other of placed)
-        if (Math.abs(other.y - top) < GRIP_HEIGHT_PX) right = Math.max(right, other.right);
-      placed.push({ y: top, right: right + element.offsetWidth + 4 });
+      for (const { y: taken, end } of placed)
+        if (Math.abs(taken - top) < GRIP_HEIGHT_PX) aside = Math.max(aside, end);
+      placed.push({ y: top, end: aside + element.offsetWidth + 4 });
     }
-    element.style.transform = `translate(${-right}px, ${top - GRIP_HEIGHT_PX / 2}px)`;
+    const [x, down] = [aside * direction, top - GRIP_HEIGHT_PX / 2];
+    element.style.transform = `translate(${x}px, ${down}px)`;
   }
 }
 

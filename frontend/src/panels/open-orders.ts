@@ -4,9 +4,10 @@ import { find, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { Tell } from "../core/notice.ts";
 import { recall, remember } from "../core/memory.ts";
-import { cancelAll, cancelList } from "../link/orders.ts";
+import { cancelList } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Order } from "../link/types.ts";
+import { cancelOpen } from "../state/cancelling.ts";
 import { Amending } from "../state/amending.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isViewed } from "../state/lock.ts";
@@ -168,15 +169,7 @@ export class OpenOrders {
     const which = side === null ? "" : ` to ${side.toLowerCase()}`;
     const detail = `${namedOrders(orders)}. All open orders${which} ${where} are cancelled, those that come meanwhile, too.`;
     if (!(await ask(`Cancel ${named}?`, detail, `Cancel ${named}`))) return;
-    try {
-      const items = await cancelAll(exchange, account, market ?? undefined, side ?? undefined);
-      for (const item of items) {
-        if (item.order) portfolio.upsert(item.order);
-        else if (item.error) this.#tellRefused(item.error.message);
-      }
-    } catch (error) {
-      this.#tellOf(error);
-    }
+    await cancelOpen(exchange, portfolio, this.#parts.tell, market, side);
   }
 
   /** Tell why something was not cancelled; what is no answer of the exchange's is thrown on. */

@@ -15,7 +15,7 @@ const ROWS_MAX = 60;
 export function mount(element: HTMLElement, exchange: Exchange, trades: Trades): void {
   const tape = find(element, "#tape");
   const empty = find(element, "#tape-empty");
-  const from = find<HTMLInputElement>(element, "#tape-from");
+  const from = find<HTMLInputElement>(element, "#tape-least");
   const make = (trade: PublicTrade) => makeRow(trade, exchange.market.value ?? undefined);
   const render = eachFrame(() => {
     const least = parse(typed(from.value || "0"));
@@ -48,7 +48,7 @@ export function mount(element: HTMLElement, exchange: Exchange, trades: Trades):
 }
 
 function fromKey(market: Market): string {
-  return `tape-from.${market.symbol}`;
+  return `tape-least.${market.symbol}`;
 }
 
 function makeRow(trade: PublicTrade, market: Market | undefined): HTMLElement {
