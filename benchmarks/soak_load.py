@@ -43,7 +43,11 @@ CHANNELS: Final = ("orderbook", "trades", "ticker")
 
 
 class SoakSpec(msgspec.Struct, frozen=True):
-    """Whom to load, and how much. ``slices``: into how many parts the time is divided."""
+    """Whom to load, and how much.
+
+    ``slices``: into how many parts the time is divided; ``names``: what the names of orders begin
+    with, no two loads of an exchange alike.
+    """
 
     base_url: str
     markets: list[FlowMarket]
@@ -51,6 +55,7 @@ class SoakSpec(msgspec.Struct, frozen=True):
     rate_per_s: float
     seconds: float
     slices: int
+    names: str = "soak"
 
 
 class SoakLoad:
@@ -82,6 +87,9 @@ class SoakLoad:
         return uvloop.run(self._run())
 
     async def _run(self) -> dict[str, Any]:
+        self._answers.clear()
+        for took in self._took:
+            took.clear()
         self._began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
@@ -98,9 +106,6 @@ class SoakLoad:
         async with asyncio.timeout(FILL_WAIT_S), asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
                 group.create_task(self._trade(number, FILL_RATE_PER_S, until=self._is_filled))
-        self._answers.clear()
-        for took in self._took:
-            took.clear()
 
     def _is_filled(self) -> bool:
         return all(self._traded[one.symbol] >= TRADES_FILLED for one in self._spec.markets)
@@ -157,7 +162,7 @@ class SoakLoad:
             "time_in_force": "IOC" if crosses else "GTC",
             "price": price_text(market, price),
             "quantity": quantity_text(market, draw.randint(1, LOTS_MAX)),
-            "client_order_id": f"soak-{next(self._names)}",
+            "client_order_id": f"{self._spec.names}-{next(self._names)}",
         }
 
     async def _ask(

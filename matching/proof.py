@@ -15,10 +15,6 @@ from django.db import connection, transaction
 
 from accounts.money.selectors import list_entries_of
 from matching.commands import decode_command
-from matching.commands.amend import AmendOrder
-from matching.commands.base import WireCommand
-from matching.commands.cancel import CancelOrder
-from matching.commands.replace import ReplaceOrder
 from matching.models import Command, Event, Order, Trade
 from matching.orders.amendments import list_amendments
 from matching.orders.ids import EPOCH_2025_MS, first_id_of
@@ -31,8 +27,9 @@ STEPS_MAX: Final = 500
 BATCH_MS_MAX: Final = 2_000
 # Journal entries of an account within a batch that are looked through for what ended an order.
 ENDING_MAX: Final = 200
-# Which kinds of commands end orders that they may not name.
-_ENDS_ALL: Final = frozenset({"cancel_all", "due"})
+# Kinds of commands that end an order, which the first two name.
+_ENDS: Final = ["cancel", "replace", "cancel_all", "due"]
+_NAMES_IT: Final = _ENDS[:2]
 _SHARD_BITS, _SHARD_MAX = 7, 63
 
 
@@ -195,7 +192,7 @@ _NEXT: Final = f"{_AFTER} ORDER BY id LIMIT 1"
 _NEXT_OF_ORDER: Final = f"{_AFTER} AND order_id = ANY(%(names)s) ORDER BY id LIMIT 1"
 
 
-Parameter = int | datetime | list[int]
+Parameter = int | datetime | list[int] | list[str]
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -224,10 +221,14 @@ class _Row(msgspec.Struct, frozen=True):
             microseconds_of(self.batch_at),
         )
 
-    @property
-    def command(self) -> WireCommand:
-        """Return what was asked for."""
-        return decode_command(bytes(self.body))
+    def names(self, order: Order) -> bool:
+        """Tell whether the command is about an order, by its id or by what its client calls it."""
+        command = decode_command(bytes(self.body))
+        order_id = getattr(command, "order_id", None)
+        if order_id is not None:
+            return bool(order_id == order.pk)
+        name = getattr(command, "client_order_id", None)
+        return name is not None and bool(name == order.client_order_id)
 
 
 def _ask(statement: str, **named: Parameter) -> list[_Row]:
@@ -275,8 +276,7 @@ def _find_asked(order: Order, amendment_ids: Sequence[int]) -> dict[int, Journal
     found: dict[int, JournalEntry] = {}
     for amendment_id in amendment_ids:
         for row in _ask_after(_NEXT, amendment_id, order):
-            command = row.command
-            if isinstance(command, AmendOrder) and command.order_id == order.pk:
+            if row.kind == "amend" and row.names(order):
                 found[amendment_id] = row.entry
     return found
 
@@ -288,24 +288,15 @@ def _find_ended(order: Order) -> JournalEntry | None:
     ended_ms = microseconds_of(order.updated_at) // 1_000
     rows = _ask(
         f"SELECT {_ENTRY} FROM {_JOURNAL} WHERE account_id = %(account)s AND id >= %(low)s"
-        " AND id < %(high)s AND batch_at = %(at)s AND outcome = 'applied' ORDER BY id"
-        f" LIMIT {ENDING_MAX}",
+        " AND id < %(high)s AND batch_at = %(at)s AND outcome = 'applied'"
+        f" AND kind = ANY(%(kinds)s) ORDER BY id LIMIT {ENDING_MAX}",
         account=order.account_id,
         low=first_id_of(ended_ms),
         high=first_id_of(ended_ms + BATCH_MS_MAX),
         at=order.updated_at,
+        kinds=_ENDS,
     )
-    meant = [row for row in rows if _ends(row.command, order)]
-    if not meant:
-        places = (None, order.market_id)
-        meant = [row for row in rows if row.kind in _ENDS_ALL and row.market_id in places]
+    places = (None, order.market_id)
+    meant = [row for row in rows if row.kind in _NAMES_IT and row.names(order)]
+    meant += [row for row in rows if row.kind not in _NAMES_IT and row.market_id in places]
     return meant[0].entry if meant else None
-
-
-def _ends(command: WireCommand, order: Order) -> bool:
-    """Tell whether a command names an order as one to be cancelled."""
-    if not isinstance(command, CancelOrder | ReplaceOrder):
-        return False
-    if command.order_id is not None:
-        return command.order_id == order.pk
-    return command.client_order_id == order.client_order_id

@@ -20,6 +20,7 @@ from accounts.models import (
     WithdrawalAddress,
 )
 from accounts.people.selectors import get_account
+from zavora.foundation.partitions.newest import newest_rows
 
 PAGE_MAX: Final = 1_000
 
@@ -56,10 +57,8 @@ def list_ledger(
     entries = LedgerEntry.objects.filter(account_id=account.pk)
     if asset is not None:
         entries = entries.filter(asset__code=asset.upper())
-    if cursor is not None:
-        entries = entries.filter(pk__lt=cursor)
-    entries = entries.select_related("transaction", "asset").order_by("-pk")
-    return list(entries[: min(limit, PAGE_MAX)])
+    entries = entries.select_related("transaction", "asset")
+    return newest_rows(entries, below=cursor, limit=min(limit, PAGE_MAX))
 
 
 # Entries of a batch have ids that lie this close to those of their transactions.
@@ -69,8 +68,9 @@ _ENTRIES_OF_ONE: Final = 8
 _ENTRIES_OF: Final = (
     "SELECT e.id FROM unnest(%s::bigint[]) AS t(id) CROSS JOIN LATERAL"
     f" (SELECT id FROM {LedgerEntry._meta.db_table} WHERE account_id = %s AND id > t.id"
-    f" AND id < t.id + {_ENTRIES_WITHIN} AND transaction_id = t.id ORDER BY id"
-    f" LIMIT {_ENTRIES_OF_ONE}) e"
+    f" AND id < t.id + {_ENTRIES_WITHIN} AND transaction_id = t.id"
+    # The same once more, of all of them: PostgreSQL then looks into their months alone.
+    f" AND id > %s AND id < %s ORDER BY id LIMIT {_ENTRIES_OF_ONE}) e"
 )
 
 
@@ -83,7 +83,8 @@ def list_entries_of(account_pk: int, transaction_ids: Sequence[int]) -> list[Led
     if not transaction_ids:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_ENTRIES_OF, [list(transaction_ids), account_pk])
+        bounds = min(transaction_ids), max(transaction_ids) + _ENTRIES_WITHIN
+        cursor.execute(_ENTRIES_OF, [list(transaction_ids), account_pk, *bounds])
         ids = [row[0] for row in cursor.fetchall()]
     entries = LedgerEntry.objects.filter(pk__in=ids).select_related("transaction", "asset")
     return list(entries.order_by("pk"))

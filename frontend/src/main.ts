@@ -132,7 +132,7 @@ function start(): void {
       showView("trade");
     },
     showKeys: () => showKeys(document.body, preferences),
-    cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol),
+    cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol ?? null),
   });
   mountAssets(byId("assets"), exchange, portfolio);
   mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));

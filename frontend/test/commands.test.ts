@@ -95,10 +95,15 @@ test("what does not begin as a command is none", () => {
 
 test("what would be sent is said in words", () => {
   const terms = { market: "BTC/USD", side: "Buy", order_type: "Limit", price: "60000" } as const;
-  const limit = { ...terms, quantity: "0.1", time_in_force: "GTC", post_only: true } as const;
-  assert.equal(describe(limit, BTC_USD), "Buy 0.1 BTC at 60,000 USD, post-only");
+  const command = readCommand("buy 0.1 60000 po", MARKETS, BTC_USD);
+  assert.ok(command?.does === "order");
+  const { order } = command;
+  const limit = { ...terms, quantity: "0.1", post_only: true } as const;
+  assert.equal(describe(limit, order), "Buy 0.1 BTC at 60,000 USD, post-only");
   const amount = { market: "BTC/USD", side: "Buy", order_type: "Market", quote_quantity: "500" } as const;
-  assert.equal(describe(amount, BTC_USD), "Buy BTC for 500 USD at the market");
+  assert.equal(describe(amount, order), "Buy BTC for 500 USD at the market");
+  const good = describe({ ...limit, post_only_mode: "Slide" }, { ...order, time: "Day" });
+  assert.equal(good, "Buy 0.1 BTC at 60,000 USD, Day, post-only, may slide");
 });
 
 test("entries are found by how their words begin, whole beginnings first", () => {

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from matching.engine.orders import OPEN_STATUSES, RESTING_TIMES, WAITING
+from matching.engine.orders import OPEN_STATUSES, WAITING
 from matching.orders.by_sequence import BookOrder
 from matching.wire import MarketEvent, OrderChange, OrderState
 
@@ -206,10 +206,9 @@ class OrderedBook:
 def _may_stand(state: OrderState) -> bool:
     """Tell whether what an order asks for is in the book once it has taken what it can."""
     conditions = state.conditions
+    # One that may not rest ends in the same event, and has then left again.
     return (
         state.price is not None
-        and state.order_type == "limit"
-        and state.time_in_force in RESTING_TIMES
         and state.status in OPEN_STATUSES
         and (conditions is None or conditions.trigger_state not in WAITING)
     )

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from matching.fee_models import FeeDay, FeeVolume
 from matching.models import Market, MarketState, Order, Trade
-from matching.orders.ids import first_id_of
+from zavora.foundation.time_ids import first_id_of
 
 VOLUME_DAYS: Final = 30
 # A batch commits within seconds of its time; after so long no trade of a day is still to come.

@@ -17,16 +17,15 @@ from matching.engine.orders import OPEN_STATUSES, WAITING
 from matching.markets.terms import MarketTerms
 from matching.models import Event, MarketState, Order, OrderConditions, Trade
 from matching.orders.auctions import indicated
-from matching.orders.ids import first_id_of
 from matching.wire import AuctionState
 from zavora.foundation import money
+from zavora.foundation.partitions.newest import RECENT_MS
+from zavora.foundation.time_ids import first_id_of
 from zavora.foundation.times import microseconds_of, now_us
 
 EVENTS_PAGE_MAX: Final = 1_000
 TRADES_PAGE_MAX: Final = 20_000
 RUNS_PAGE_MAX: Final = 1_000
-# Trades of so long ago are in one of two partitions.
-RECENT_MS: Final = 28 * 86_400_000
 
 
 class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):

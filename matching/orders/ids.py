@@ -6,11 +6,9 @@ millisecond and spill into the next one, never into the shard's bits.
 
 from typing import Final
 
-EPOCH_2025_MS: Final = 1_735_689_600_000
+from zavora.foundation.time_ids import EPOCH_2025_MS, TIME_SHIFT
+
 _COUNT_BITS: Final = 7
-_TIME_SHIFT: Final = 13
-# So many fit beside shard and count in a BIGINT.
-_MILLISECONDS_MAX: Final = 1 << 49
 _SHARD_MAX: Final = 63
 _COUNT_MAX: Final = (1 << _COUNT_BITS) - 1
 # Which shard gave a row's id, as an SQL text.
@@ -28,14 +26,14 @@ class IdSequence:
 
     def start_at(self, time_us: int) -> None:
         """Let the next ids be at least those of ``time_us`` (microseconds since 1970)."""
-        floor = ((time_us // 1000 - EPOCH_2025_MS) << _TIME_SHIFT) | self._shard_bits
+        floor = ((time_us // 1000 - EPOCH_2025_MS) << TIME_SHIFT) | self._shard_bits
         if floor > self.last:
             self.last = floor - 1
 
     def start_above(self, id_: int) -> None:
         """Let the next ids be above one that another shard gave."""
         if id_ > self.last:
-            self.last = (((id_ >> _TIME_SHIFT) + 1) << _TIME_SHIFT | self._shard_bits) - 1
+            self.last = (((id_ >> TIME_SHIFT) + 1) << TIME_SHIFT | self._shard_bits) - 1
 
     def next(self) -> int:
         """Return the next id."""
@@ -45,7 +43,7 @@ class IdSequence:
         if following & _COUNT_MAX == 0 and (following >> _COUNT_BITS) & _SHARD_MAX != (
             self._shard_bits >> _COUNT_BITS
         ):
-            following = (((last >> _TIME_SHIFT) + 1) << _TIME_SHIFT) | self._shard_bits
+            following = (((last >> TIME_SHIFT) + 1) << TIME_SHIFT) | self._shard_bits
         self.last = following
         return following
 
@@ -55,9 +53,3 @@ def following_ids(first_id: int, count: int) -> list[int]:
     shard_id = (first_id >> _COUNT_BITS) & _SHARD_MAX
     following = IdSequence(shard_id=shard_id, last=first_id)
     return [following.next() for _ in range(count)]
-
-
-def first_id_of(milliseconds: int) -> int:
-    """Return the lowest id that a time (milliseconds since 1970) can have in any shard."""
-    after = min(max(0, milliseconds - EPOCH_2025_MS), _MILLISECONDS_MAX)
-    return after << _TIME_SHIFT

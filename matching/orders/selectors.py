@@ -9,8 +9,9 @@ from django.db.models.lookups import Exact
 
 from matching.engine.orders import WAITING
 from matching.models import Order, Trade
-from matching.orders.ids import first_id_of
 from zavora.foundation.errors import OrderNotFound
+from zavora.foundation.partitions.newest import newest_rows
+from zavora.foundation.time_ids import first_id_of
 from zavora.foundation.times import microseconds_of, moment_of
 
 PAGE_MAX: Final = 1_001  # a page of the API and one more, which tells whether there is a next
@@ -73,9 +74,8 @@ def list_orders(
         rows = rows.filter(status__in=statuses)
     if client_order_id is not None:
         rows = rows.filter(called(client_order_id), client_order_id=client_order_id)
-    if before_id is not None:
-        rows = rows.filter(pk__lt=before_id)
-    return list(_within(rows, within).order_by("-pk")[: min(limit, PAGE_MAX)])
+    below = _below(within, before_id)
+    return newest_rows(_within(rows, within), below=below, limit=min(limit, PAGE_MAX))
 
 
 def called(client_order_id: str) -> Q:
@@ -152,11 +152,12 @@ def _page_by_time(
     is_oldest: bool = False,
 ) -> "list[Row]":
     """Return at most ``limit`` rows of a time, by ascending id."""
-    rows = _within(rows, Within(start_us, end_us))
+    within = Within(start_us, end_us)
+    rows = _within(rows, within)
     limit = min(limit, PAGE_MAX)
     if is_oldest or start_us is not None:
         return list(rows.order_by("pk")[:limit])
-    return list(reversed(rows.order_by("-pk")[:limit]))
+    return newest_rows(rows, below=_below(within, None), limit=limit)[::-1]
 
 
 def _within(rows: "QuerySet[Row]", within: Within) -> "QuerySet[Row]":
@@ -172,6 +173,14 @@ def _within(rows: "QuerySet[Row]", within: Within) -> "QuerySet[Row]":
         id_end = first_id_of(end_us // 1_000 + ID_SLACK_MS)
         rows = rows.filter(pk__lt=id_end, created_at__lte=moment_of(end_us))
     return rows
+
+
+def _below(within: Within, before_id: int | None) -> int | None:
+    """Return below which id rows are: that of a cursor, or of the end of a time."""
+    if within.end_us is None:
+        return before_id
+    id_end = first_id_of(within.end_us // 1_000 + ID_SLACK_MS)
+    return id_end if before_id is None else min(before_id, id_end)
 
 
 # --- trades --------------------------------------------------------------------------------------
@@ -191,13 +200,12 @@ def list_account_trades(
     """
     limit = min(limit, PAGE_MAX)
 
-    def of_role(role: str) -> QuerySet[Trade]:
+    def of_role(role: str) -> list[Trade]:
         rows = Trade.objects.filter(**{f"{role}_account_id": account_id})
         if market_id is not None:
             rows = rows.filter(market_id=market_id)
-        if before_id is not None:
-            rows = rows.filter(pk__lt=before_id)
-        return _within(rows, within).order_by("-pk")[:limit]
+        rows = _within(rows, within)
+        return newest_rows(rows, below=_below(within, before_id), limit=limit)
 
     found = {row.pk: row for role in ("maker", "taker") for row in of_role(role)}
     return [found[pk] for pk in sorted(found, reverse=True)[:limit]]

@@ -14,7 +14,7 @@ from matching.commands import decode_command, kind_of
 from matching.commands.base import Refused
 from matching.markets.terms import MESSAGES_WINDOW_S, MarketTerms
 from matching.models import Command
-from matching.orders.ids import first_id_of
+from zavora.foundation.time_ids import first_id_of
 
 # Account and market.
 CountKey = tuple[int, int]

@@ -14,17 +14,19 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
 
 from tests.cluster.trials import wait_for
+from tests.threaded_socket import ThreadedSocket, open_socket
 
 ANSWER_WAIT_S: Final = 15.0
+OPEN_WAIT_S: Final = 10.0
 RECEIVE_S: Final = 0.2
 # Many ask; between two questions of each.
 PAUSE_S: Final = 0.3
@@ -74,10 +76,10 @@ class Door:
     base_url: str
     trusted: ssl.SSLContext
 
-    @property
-    def socket_url(self) -> str:
-        """The same for sockets."""
-        return self.base_url.replace("https://", "wss://")
+    def open_socket(self, path: str) -> AbstractContextManager[ThreadedSocket]:
+        """Give a WebSocket."""
+        url = self.base_url.replace("https://", "wss://") + path
+        return open_socket(url, trusted=self.trusted, open_wait_s=OPEN_WAIT_S)
 
     def client(self) -> httpx.Client:
         """Return a client of its own connections."""
@@ -112,9 +114,7 @@ class Watch:
         Each request is made anew until it is taken: a queue's server that has just become the
         master refuses what was signed before.
         """
-        url = f"{self.door.socket_url}{path}"
-        opened = connect(url, ssl=self.door.trusted, open_timeout=10, max_size=2**24)
-        connection = self._stack.enter_context(opened)
+        connection = self._stack.enter_context(self.door.open_socket(path))
         for request in requests:
             wait_for(functools.partial(_is_taken, connection, request), wait_s=15, what=name)
         # What is asked for begins with how it stands; that is nothing new.
@@ -150,7 +150,7 @@ class Watch:
             if status == 200 and (status, said) != before:
                 self.told.append(Told(time.monotonic(), name, json.dumps(said)[:400]))
 
-    def _listen(self, name: str, connection: ClientConnection) -> None:
+    def _listen(self, name: str, connection: ThreadedSocket) -> None:
         while not self._is_closing.is_set():
             try:
                 text = connection.recv(timeout=RECEIVE_S)
@@ -159,10 +159,10 @@ class Watch:
             except (WebSocketException, OSError):
                 return
             if says_something(json.loads(text)):
-                self.told.append(Told(time.monotonic(), name, str(text)[:400]))
+                self.told.append(Told(time.monotonic(), name, text[:400]))
 
 
-def _is_taken(connection: ClientConnection, request: Callable[[], dict[str, Any]]) -> bool:
+def _is_taken(connection: ThreadedSocket, request: Callable[[], dict[str, Any]]) -> bool:
     name = uuid.uuid4().hex
     connection.send(json.dumps({"id": name, **request()}))
     while (answer := json.loads(connection.recv(timeout=10))).get("id") != name:
@@ -220,8 +220,7 @@ def read_by_id(door: Door, party: Party, order_id: int) -> Read:
 
 def _by_socket(door: Door, party: Party, method: str, **params: Any) -> Read:
     def read() -> tuple[int, Any]:
-        url = f"{door.socket_url}/ws-api/v3"
-        with connect(url, ssl=door.trusted, open_timeout=10) as connection:
+        with door.open_socket("/ws-api/v3") as connection:
             request = {"id": 1, "method": method, "params": party.signed(**params)}
             connection.send(json.dumps(request))
             answer = json.loads(connection.recv(timeout=ANSWER_WAIT_S))

@@ -169,6 +169,7 @@ def test_a_phone_trades_with_a_thumb(visitor: NewVisitor) -> None:
     assert form
     assert chart["y"] + chart["height"] <= book["y"] + 1
     assert book["x"] + book["width"] <= form["x"] + 1
+    expect(person.level("bids", "1234.5").locator(".bar")).to_be_visible()
     person.level("bids", "1234.5").click()
     expect(page.locator("#price")).to_have_value("1234.5")
     thumbs = [

@@ -86,8 +86,13 @@ export async function cancelList({ rest, socket }: Link, listId: string): Promis
   }
 }
 
-/** Cancel an account's open orders, in all markets or in one; what became of each. */
-export function cancelAll({ rest }: Link, account: string, market?: string): Promise<BatchItem[]> {
-  const body: CancelAllIn = market ? { account, market } : { account };
+/** Cancel an account's open orders, of all markets or one, of both sides or one. */
+export function cancelAll(
+  { rest }: Link,
+  account: string,
+  market?: string,
+  side?: Order["side"],
+): Promise<BatchItem[]> {
+  const body: CancelAllIn = { account, ...(market && { market }), ...(side && { side }) };
   return rest.post<BatchItem[]>("/orders/cancel-all", body);
 }

@@ -148,7 +148,7 @@ class Palette {
     return {
       title: `Cancel ${what} ${where}`,
       detail: "Enter once more cancels them.",
-      run: () => void cancelOpen(exchange, portfolio, tell, symbol),
+      run: () => void cancelOpen(exchange, portfolio, tell, symbol ?? null),
     };
   }
 
@@ -220,7 +220,7 @@ class Palette {
       return { title: wrong.join(" "), detail: "It stands in the form. Esc goes there.", run: null };
     }
     return {
-      title: `${describe(terms, order.market)} in ${order.market.symbol}`,
+      title: `${describe(terms, order)} in ${order.market.symbol}`,
       detail: "Press Enter again to send it. Esc leaves it in the form.",
       run: () => ticket.send(),
     };

@@ -1,7 +1,8 @@
-/** Cancelling all open orders of the account in use, in one market or in all. */
+/** Cancelling all open orders of the account in use, in one market or in all, of one side or both. */
 
 import type { Tell } from "../core/notice.ts";
 import * as format from "../core/format.ts";
+import type { Side } from "../link/messages.ts";
 import { cancelAll } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Exchange } from "./exchange.ts";
@@ -12,13 +13,14 @@ export async function cancelOpen(
   exchange: Exchange,
   portfolio: Portfolio,
   tell: Tell,
-  market?: string,
+  market: string | null,
+  side: Side | null = null,
 ): Promise<void> {
   const account = portfolio.accountId.value;
   if (!account) return;
   const tellRefused = (message: string) => tell("Not cancelled", format.sentence(message), "bad");
   try {
-    for (const item of await cancelAll(exchange, account, market)) {
+    for (const item of await cancelAll(exchange, account, market ?? undefined, side ?? undefined)) {
       if (item.order) portfolio.upsert(item.order);
       else if (item.error) tellRefused(item.error.message);
     }

@@ -172,16 +172,15 @@ function readCancel(
 }
 
 /** An order as it would be sent, in words. */
-export function describe(terms: OrderTerms, market: Market): string {
+export function describe(terms: OrderTerms, { market, time }: OrderCommand): string {
   const { base_asset: base, quote_asset: quote } = market;
   const figure = (text: string) => showAll(parse(text) ?? 0n, 0);
   const amount = terms.quantity
     ? `${figure(terms.quantity)} ${base}`
     : `${base} for ${figure(terms.quote_quantity ?? "0")} ${quote}`;
   const price = terms.price ? `at ${figure(terms.price)} ${quote}` : "at the market";
-  const time = terms.time_in_force && terms.time_in_force !== "GTC" ? terms.time_in_force : "";
   const rests = terms.post_only && (terms.post_only_mode === "Slide" ? "post-only, may slide" : "post-only");
-  const more = [time, rests].filter(Boolean).map((word) => `, ${word}`);
+  const more = [time !== "GTC" && time, rests].filter(Boolean).map((word) => `, ${word}`);
   return `${terms.side} ${amount} ${price}${more.join("")}`;
 }
 

@@ -21,10 +21,10 @@ from accounts.reports.selectors import get_part
 from accounts.reports.services import request_report
 from accounts.services import create_asset, ensure_user
 from matching.commands.place import PlaceOrder
-from matching.orders.ids import first_id_of
 from matching.services import new_market_command
 from matching.worker.offline import OfflineShard
 from tests.actors import SYSTEM
+from zavora.foundation.time_ids import first_id_of
 from zavora.foundation.times import microseconds_of
 from zavora.reports.making import make_reports
 

@@ -12,7 +12,7 @@ from matching.commands import encode
 from matching.commands.place import PlaceOrder
 from matching.engine import Engine
 from matching.engine.commands import ConfigureMarket
-from matching.orders.ids import EPOCH_2025_MS, IdSequence
+from matching.orders.ids import IdSequence
 from matching.worker.batch import ATTEMPTS_MAX, Batches
 from matching.worker.decide import Figures, ShardContext
 from matching.worker.entries import Entry
@@ -27,6 +27,7 @@ from matching.worker.transaction import Settled
 from tests.fakes.settlement import Answer, ScriptedSettlement
 from tests.terms import btc_usd
 from zavora.foundation.metrics import BATCH_RETRIES
+from zavora.foundation.time_ids import EPOCH_2025_MS
 
 ACCOUNT, MARKET = 5, 7
 TIME_US = (EPOCH_2025_MS + 1_000) * 1_000
