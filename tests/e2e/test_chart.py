@@ -94,7 +94,17 @@ def test_own_orders_are_moved_in_the_chart(visitor: NewVisitor, exchange: Exchan
     assert (D(order["quantity"]), D(order["price"])) == (D("1.9"), D(moved_to))
     assert [D(sent["quantity"]) for sent in amendments[1:]] == [D("1.9")]
 
+    # Exits are taken from the entry, which fills in the form and sends nothing.
+    person.fill_limit("Buy", "0.5", "995")
+    page.get_by_label("Take profit / stop loss").check()
+    profit = page.locator("#chart-form").get_by_role("slider", name="Take profit of the form")
+    expect(profit).to_have_attribute("aria-valuetext", "not set")
+    profit.press("PageUp")
+    expect(page.locator("#profit")).to_have_value("996")
+    expect(profit).to_have_attribute("aria-valuetext", "996.0, +0.10%")
+
     # Far enough up it would trade; x cancels it.
+    _grip(page, "Buy 1.90").focus()
     for _ in range(3):
         page.keyboard.press("Shift+PageUp")
     expect(note).to_contain_text("trades at once")
