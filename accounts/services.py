@@ -72,6 +72,7 @@ from accounts.people.password_links import (
     reset_password,
 )
 from accounts.people.passwords import change_own_password
+from accounts.people.preferences import save_preferences
 from accounts.people.roles import save_group, set_user_rights
 from accounts.people.services import (
     ACCOUNTS_OF_A_USER_MAX,
@@ -192,6 +193,7 @@ __all__ = [
     "retry_payout",
     "revoke_key",
     "save_group",
+    "save_preferences",
     "set_account_fees",
     "set_account_status",
     "set_allow_list",

@@ -25,6 +25,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
         "erase": "accounts.erase_person",
     },
     "accounts.note": {},
+    "accounts.preferences": {},
     "accounts.apikey": {"revoke": "accounts.change_apikey"},
     "accounts.account": {
         "add": "accounts.add_account",

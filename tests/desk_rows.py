@@ -25,6 +25,7 @@ from accounts.models import (
     Membership,
     Note,
     Payout,
+    Preferences,
     ProviderEvent,
     Report,
     ReportPart,
@@ -104,6 +105,7 @@ class Desk:
             external_reference=f"wire-{number}", reason="for the test",
         )  # fmt: skip
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
+        Preferences.objects.create(user=user, version=1, document={})
         withdrawal = request_withdrawal(
             by=SYSTEM,
             account_id=account.public_id,
@@ -338,6 +340,7 @@ def owned_by(model: Any, user: User) -> set[Any]:
         if column.many_to_one and column.related_model is Account:
             rows = model.objects.filter(**{f"{column.name}__in": accounts})
             keys.update(rows.values_list("pk", flat=True))
-        if column.many_to_one and column.related_model is User:
+        is_a_persons = column.many_to_one or (column.one_to_one and column.concrete)
+        if is_a_persons and column.related_model is User:
             keys.update(model.objects.filter(**{column.name: user}).values_list("pk", flat=True))
     return keys

@@ -16,6 +16,7 @@ from accounts.models.money import (
 )
 from accounts.models.notes import Note
 from accounts.models.people import Account, User, UserManager
+from accounts.models.preferences import Preferences
 from accounts.models.providers import ENDED_OUTCOMES, Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
 from accounts.models.withdrawals import (
@@ -46,6 +47,7 @@ __all__ = [
     "Membership",
     "Note",
     "Payout",
+    "Preferences",
     "ProviderEvent",
     "Report",
     "ReportPart",

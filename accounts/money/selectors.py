@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from django.db import connection
 from django.db.models import Case, Q, QuerySet, Sum, When
 
 from accounts.models import (
@@ -20,6 +21,7 @@ from accounts.models import (
 )
 from accounts.people.selectors import get_account
 from zavora.foundation.partitions.newest import newest_rows
+from zavora.foundation.time_ids import TIME_SHIFT
 
 PAGE_MAX: Final = 1_000
 
@@ -58,6 +60,35 @@ def list_ledger(
         entries = entries.filter(asset__code=asset.upper())
     entries = entries.select_related("transaction", "asset")
     return newest_rows(entries, below=cursor, limit=min(limit, PAGE_MAX))
+
+
+# Entries of a batch have ids that lie this close to those of their transactions.
+_ENTRIES_WITHIN: Final = 2_000 << TIME_SHIFT
+# Base, quote, fee and rebate, twice where an account traded with itself.
+_ENTRIES_OF_ONE: Final = 8
+_ENTRIES_OF: Final = (
+    "SELECT e.id FROM unnest(%s::bigint[]) AS t(id) CROSS JOIN LATERAL"
+    f" (SELECT id FROM {LedgerEntry._meta.db_table} WHERE account_id = %s AND id > t.id"
+    f" AND id < t.id + {_ENTRIES_WITHIN} AND transaction_id = t.id"
+    # The same once more, of all of them: PostgreSQL then looks into their months alone.
+    f" AND id > %s AND id < %s ORDER BY id LIMIT {_ENTRIES_OF_ONE}) e"
+)
+
+
+def list_entries_of(account_pk: int, transaction_ids: Sequence[int]) -> list[LedgerEntry]:
+    """Return an account's entries of some transactions of matching, oldest first.
+
+    Each with its transaction and asset. They are found by the account's index: ids of entries
+    follow soon after those of what they belong to.
+    """
+    if not transaction_ids:
+        return []
+    with connection.cursor() as cursor:
+        bounds = min(transaction_ids), max(transaction_ids) + _ENTRIES_WITHIN
+        cursor.execute(_ENTRIES_OF, [list(transaction_ids), account_pk, *bounds])
+        ids = [row[0] for row in cursor.fetchall()]
+    entries = LedgerEntry.objects.filter(pk__in=ids).select_related("transaction", "asset")
+    return list(entries.order_by("pk"))
 
 
 def list_withdrawals(

@@ -33,6 +33,7 @@ from accounts.models import (
     Invitation,
     Membership,
     Payout,
+    Preferences,
     ProviderEvent,
     Report,
     User,
@@ -197,6 +198,7 @@ def _take_rows(user: User, accounts: Collection[Account]) -> None:
     end_all_sessions(user.pk)
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
+    Preferences.objects.filter(user=user).delete()
     keys = ApiKey.objects.filter(owner=user)
     _take_log(user, accounts, list(keys.values_list("pk", flat=True)))
     keys.delete()

@@ -24,6 +24,7 @@ from accounts.models import (
     Invitation,
     LedgerEntry,
     Membership,
+    Preferences,
     Report,
     Transfer,
     User,
@@ -85,6 +86,7 @@ _OF_USER: Final[dict[str, tuple[Any, str, tuple[str, ...], dict[str, Any]]]] = {
         Transfer, "owner_id", ("public_id", "amount", "created_at"),
         {"asset": _ASSET, "from": F("from_account__public_id"), "to": F("to_account__public_id")},
     ),
+    "preferences": (Preferences, "pk", ("version", "document", "updated_at"), {}),
     "exports": (Report, "person_id", ("id", "state", "created_at", "expires_at"), {}),
 }  # fmt: skip
 _OF_ACCOUNT: Final[dict[str, tuple[Any, tuple[str, ...], dict[str, Any]]]] = {

@@ -95,13 +95,16 @@ ORDER: Final[Methods] = {
 }
 AMENDMENTS: Final[Methods] = {"GET": Route(order_handlers.list_amendments)}
 REPLACE: Final[Methods] = {"POST": Route(order_handlers.replace)}
-OF_ORDERS: Final = {"amendments": AMENDMENTS, "replace": REPLACE}
+PROOF: Final[Methods] = {"GET": Route(order_handlers.read_proof)}
+OF_ORDERS: Final = {"amendments": AMENDMENTS, "proof": PROOF, "replace": REPLACE}
+QUEUE: Final[Methods] = {"GET": Route(order_handlers.read_places)}
 PROTECTION: Final[Methods] = {
     "GET": Route(order_handlers.read_protection),
     "PUT": Route(order_handlers.set_protection),
     "DELETE": Route(order_handlers.end_protection),
 }
 RESET: Final[Methods] = {"POST": Route(order_handlers.reset_protection)}
+OF_ACCOUNT: Final = {"protections": PROTECTION, "queue": QUEUE}
 MARKETS: Final[Methods] = {"GET": Route(market_data.list_markets, is_public=True, is_packed=True)}
 TICKERS: Final[Methods] = {"GET": Route(market_data.list_tickers, is_public=True, is_packed=True)}
 MARKET: Final[Methods] = {"GET": Route(market_data.get_market, is_public=True)}
@@ -120,7 +123,9 @@ PATHS: Final[dict[str, Methods]] = {
     "orders/lists/<list>": LIST,
     "orders/<order>": ORDER,
     "orders/<order>/amendments": AMENDMENTS,
+    "orders/<order>/proof": PROOF,
     "orders/<order>/replace": REPLACE,
+    "accounts/<account>/queue/<market>": QUEUE,
     "accounts/<account>/protections/<market>": PROTECTION,
     "accounts/<account>/protections/<market>/reset": RESET,
     "markets": MARKETS,
@@ -153,19 +158,19 @@ def match(path: str) -> Match | None:
         return PATHS["orders/<order>"], (parts[1],)
     if parts[0] == "orders" and len(parts) == 3 and parts[2] in OF_ORDERS:
         return OF_ORDERS[parts[2]], (parts[1],)
-    if parts[0] == "accounts" and parts[2:3] == ["protections"] and len(parts) > 3:
-        return _match_protection(parts[1], parts[3:])
+    if parts[0] == "accounts" and len(parts) > 3 and parts[2] in OF_ACCOUNT:
+        return _match_account(parts[1], parts[2], parts[3:])
     if parts[0] == "markets":
         return _match_market(parts[1:])
     return None
 
 
-def _match_protection(account: str, parts: list[str]) -> Match | None:
-    resets = parts[-1] == "reset" and len(parts) > 1
+def _match_account(account: str, name: str, parts: list[str]) -> Match | None:
+    resets = name == "protections" and parts[-1] == "reset" and len(parts) > 1
     symbol = "/".join(parts[:-1] if resets else parts)
     if _SYMBOL.fullmatch(symbol) is None:
         return None
-    return RESET if resets else PROTECTION, (account, symbol_of(symbol))
+    return RESET if resets else OF_ACCOUNT[name], (account, symbol_of(symbol))
 
 
 def _match_market(parts: list[str]) -> Match | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from accounts.access.callers import Caller
 from api import limits
-from api.v1 import amendments, order_lists, orders, protections, replacing
+from api.v1 import amendments, order_lists, orders, proofs, protections, queue_places, replacing
 from api.v1.cursors import take_page
 from api.v1.edge_request import EdgeRequest
 from api.v1.previews import preview_order
@@ -111,6 +111,21 @@ async def list_amendments(request: EdgeRequest, caller: Caller, order_id: str) -
         caller, order_id, limit=limit, before_id=before_id
     )
     return {"data": page, "meta": {"next": following}}
+
+
+async def read_proof(request: EdgeRequest, caller: Caller, order_id: str) -> Body:
+    """Tell what journal, trades and ledger say of an order."""
+    fields = request.query()
+    limit, after_id = take_page(fields)
+    fields.check()
+    proof, following = await proofs.of_order(caller, order_id, limit=limit, after_id=after_id)
+    return {"data": proof, "meta": {"next": following}}
+
+
+async def read_places(request: EdgeRequest, caller: Caller, account: str, symbol: str) -> Body:
+    """Tell what stands ahead of an account's orders in a market."""
+    request.query().check()
+    return {"data": await queue_places.of_account(caller, account, symbol)}
 
 
 def _key(request: EdgeRequest) -> str | None:

@@ -214,15 +214,15 @@ def change(step: wire.OrderChange) -> Shape:
     told = {"change": CHANGE[step.kind]}
     if step.prevented is None:
         return told
-    return {**told, "prevention": _prevention(step.prevented, step.order)}
+    return {**told, "prevention": prevention(step.prevented, step.order.id)}
 
 
-def _prevention(state: wire.PreventedState, order: wire.OrderState) -> Shape:
+def prevention(state: wire.PreventedState, order_id: int) -> Shape:
     """Return what kept an order from trading with another of its owner.
 
     The other's id is told where it is the same account's: not all who see one account see both.
     """
-    is_maker = order.id == state.maker_order_id
+    is_maker = order_id == state.maker_order_id
     other = state.taker_order_id if is_maker else state.maker_order_id
     is_own = state.maker_account_id == state.taker_account_id
     return {

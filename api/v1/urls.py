@@ -13,6 +13,7 @@ from api.v1.rest import (
     keys,
     liabilities,
     order_lists,
+    preferences,
     reports,
     transfers,
 )
@@ -35,6 +36,7 @@ urlpatterns = [
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
     path("v1/transfers", transfers.TransfersView.as_view()),
+    path("v1/preferences", preferences.PreferencesView.as_view()),
     path("v1/keys", keys.KeysView.as_view()),
     path("v1/keys/<str:key>", keys.KeyView.as_view()),
     path("v1/accounts/<str:account>/reports", reports.ReportsView.as_view()),

@@ -1,11 +1,24 @@
 /** Behaviour of the account pages; they work without it. */
 
+import { followSystem, showTheme } from "./core/theme.ts";
+import { Rest } from "./link/rest.ts";
 import { mount as mountPasskeys } from "./panels/passkeys.ts";
 import { mount as mountPassword } from "./panels/password.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
+import { keeperOf, Preferences } from "./state/preferences.ts";
 
 const themeToggle = document.getElementById("theme-toggle");
-if (themeToggle) mountThemeToggle(themeToggle);
+if (themeToggle) {
+  // Of somebody who is logged in the account keeps it, too.
+  const cookie = themeToggle.dataset["csrfCookie"];
+  const keeper = cookie ? keeperOf(new Rest(cookie)) : null;
+  const preferences = new Preferences(null, keeper, (run) => run());
+  mountThemeToggle(themeToggle, (theme) => {
+    preferences.change({ theme });
+    showTheme(theme);
+  });
+}
+followSystem();
 
 mountPasskeys(document.body);
 

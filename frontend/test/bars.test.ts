@@ -33,7 +33,7 @@ test("bars are merged in rising time, and the one with more trades is kept", () 
 });
 
 test("an interval without a trade becomes a flat bar at the last close", () => {
-  const filled = fillGaps([bar(60, "4"), bar(240, "5"), bar(300, "6")], 60);
+  const filled = fillGaps([bar(60, "4"), bar(240, "5"), bar(300, "6")], "1m");
   assert.deepEqual(shown(filled), ["60:4", "120:4", "180:4", "240:5", "300:6"]);
   const { open, high, low, volume } = filled[1]!.candle;
   assert.deepEqual([open, high, low, volume], ["4", "4", "4", "0"]);
@@ -41,5 +41,5 @@ test("an interval without a trade becomes a flat bar at the last close", () => {
 
 test("a hole too large to fill is left as it is", () => {
   const bars = [bar(0, "1"), bar(60 * 100_000, "2"), bar(60 * 100_002, "3")];
-  assert.deepEqual(shown(fillGaps(bars, 60)), ["0:1", "6000000:2", "6000060:2", "6000120:3"]);
+  assert.deepEqual(shown(fillGaps(bars, "1m")), ["0:1", "6000000:2", "6000060:2", "6000120:3"]);
 });

@@ -147,9 +147,9 @@ test("groups round bids down and asks up, and sum from the best price on", () =>
     sequence: 1,
   });
   const shown = (rows: ReturnType<typeof groupLevels>) =>
-    rows.map((row) => [row.price, row.quantity, row.cumulative].map(write).join(" "));
-  assert.deepEqual(shown(groupLevels(book.bids, read("1"), true, 2)), ["101 3 3", "100 4 7"]);
-  assert.deepEqual(shown(groupLevels(book.asks, read("1"), false, 9)), ["103 3 3", "104 4 7"]);
+    rows.map((row) => [row.price, row.quantity, row.cumulative, row.amount].map(write).join(" "));
+  assert.deepEqual(shown(groupLevels(book.bids, read("1"), true, 2)), ["101 3 3 304.1", "100 4 7 706.1"]);
+  assert.deepEqual(shown(groupLevels(book.asks, read("1"), false, 9)), ["103 3 3 308.1", "104 4 7 722.1"]);
 });
 
 test("a sweep costs a market order on the book", () => {

@@ -89,10 +89,13 @@ test("older candles are asked for until a page is not full", async () => {
   await loaded();
   await Promise.all([live.loadOlder(), live.loadOlder()]);
   assert.equal(live.drawn.length, 2 * PAGE);
-  await live.loadOlder();
+  const opens = live.drawn[0]!.time;
+  await live.reach(opens); // which is here
+  assert.deepEqual([live.drawn.length, live.isWhole], [2 * PAGE, false]);
+  await live.reach(opens - 1);
   await live.loadOlder();
   assert.deepEqual(shown(live).slice(0, 2), ["490:1", "491:1"]);
-  assert.equal(live.drawn.length, 2 * PAGE + 10);
+  assert.deepEqual([live.drawn.length, live.isWhole], [2 * PAGE + 10, true]);
 });
 
 test("an answer for the former interval is not taken", async () => {
@@ -104,4 +107,26 @@ test("an answer for the former interval is not taken", async () => {
   await loaded();
   followed[1]!.push(candle(0));
   assert.deepEqual([shown(live), followed[0]!.isClosed], [[], true]);
+});
+
+test("a page that did not come is asked for again, but not at once", async (t) => {
+  let now = 10_000;
+  t.mock.method(performance, "now", () => now);
+  const [exchange, followed] = exchangeOf({ [path()]: { candles: minutes(1_000, PAGE) } });
+  const { get } = exchange.rest;
+  let asked = 0;
+  exchange.rest.get = (address) => {
+    asked += 1;
+    return address.includes("end=") ? Promise.reject(new Error("no answer")) : get(address);
+  };
+  const live = new LiveCandles(exchange, noted());
+  live.follow(MARKET, "1m");
+  followed[0]!.start();
+  await loaded();
+  await live.loadOlder();
+  await live.loadOlder();
+  assert.equal(asked, 2);
+  now += 2_000;
+  await live.loadOlder();
+  assert.equal(asked, 3);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { PublicTrade } from "../src/link/types.ts";
-import { Trades } from "../src/state/trades.ts";
+import { read } from "../src/core/decimal.ts";
+import { largeEnough, Trades } from "../src/state/trades.ts";
 import { exchangeOf, marketOf } from "./line.ts";
 
 const PATH = "/markets/BTC-USD/trades?limit=60";
@@ -24,8 +25,8 @@ test("what is loaded and what is pushed meanwhile are one list, newest first", a
   await new Promise(setImmediate);
   assert.deepEqual([ids(trades), trades.isLoaded], [[11, 10, 9], true]);
 
-  for (let id = 12; id <= 100; id += 1) followed[0]!.push(trade(id));
-  assert.deepEqual(ids(trades), Array.from({ length: 60 }, (_, index) => 100 - index));
+  for (let id = 12; id <= 600; id += 1) followed[0]!.push(trade(id));
+  assert.deepEqual(ids(trades), Array.from({ length: 500 }, (_, index) => 600 - index));
 });
 
 test("another market's trades, pushed or loaded too late, are not taken", async () => {
@@ -37,4 +38,24 @@ test("another market's trades, pushed or loaded too late, are not taken", async 
   followed[1]!.push(trade(7, "BTC/USD"));
   await new Promise(setImmediate);
   assert.deepEqual([ids(trades), trades.isLoaded, followed[0]!.isClosed], [[], false, true]);
+});
+
+test("whoever looks for large ones is given more of them, asked for once", async () => {
+  const more = { trades: [trade(3), { ...trade(2), quantity: "0.5" }] };
+  const [exchange, followed] = exchangeOf({ [PATH.replace("60", "500")]: more });
+  const asked: string[] = [];
+  const { get } = exchange.rest;
+  exchange.rest.get = (path) => {
+    asked.push(path);
+    return get(path);
+  };
+  const trades = new Trades(exchange);
+  trades.loadMore(); // of no market
+  exchange.market.value = marketOf("BTC/USD");
+  trades.loadMore();
+  followed[0]!.start();
+  trades.loadMore();
+  await new Promise(setImmediate);
+  assert.deepEqual([asked.length, ids(trades)], [1, [3, 2]]);
+  assert.deepEqual(largeEnough(trades.list, read("0.6")).map(({ id }) => id), ["3"]);
 });

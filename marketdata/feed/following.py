@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from marketdata.feed import traced
 from marketdata.feed.account_streams import AccountStreams
 from marketdata.feed.fanout import Fanout
+from marketdata.feed.places import QueuePlaces
 from marketdata.feed.tables import TableReader
 from marketdata.feed.view import TRADES_KEPT_MAX, MarketView, public_trade
 from matching import wire
@@ -21,7 +22,7 @@ from matching.orders.by_sequence import (
     get_event_sequence,
     list_event_payloads,
 )
-from matching.wire import MarketEvent
+from matching.wire import MarketEvent, PrivatePart
 from zavora.foundation import metrics, tracing
 from zavora.foundation.ending import end_tasks
 from zavora.foundation.times import now_us
@@ -57,6 +58,7 @@ class Follower:
         where its rules or state changed, or may have.
         """
         self.view = MarketView(terms)
+        self.view.places = QueuePlaces(tables)
         self.synced = asyncio.Event()
         self.repairs = 0
         self.snapshots = 0
@@ -112,9 +114,10 @@ class Follower:
         self.view.is_synced = False
 
     async def close(self) -> None:
-        """End a running repair."""
+        """End what is running."""
         if self._repair is not None:
             await end_tasks([self._repair])
+        await self.view.places.close()
 
     def _apply(self, event: MarketEvent) -> None:
         if event.phase is not None:
@@ -125,10 +128,19 @@ class Follower:
             self._fanout.book_delta(self.view, delta)
         if event.trades:
             self._fanout.trades(self.view, map(public_trade, event.trades))
-        if event.private and self._accounts:
-            self._accounts.event(self.view, event, wire.decode_private(event.private))
+        self._tell_private(event)
         if delta is not None or event.trades or event.auction != auction:
             self._on_changed(self.view)
+
+    def _tell_private(self, event: MarketEvent) -> None:
+        """Tell of what concerns single orders and accounts, where anybody wants to know it."""
+        places = self.view.places
+        if not (self._accounts or places.is_followed):
+            return
+        part = wire.decode_private(event.private) if event.private else PrivatePart([], [])
+        if event.private and self._accounts:
+            self._accounts.event(self.view, event, part)
+        places.take(event, part.changes)
 
     async def _run_repair(self) -> None:
         failures = 0
@@ -196,6 +208,7 @@ class Follower:
         newest = next(iter(view.recent_trades(1)), None)
         was_loaded, self._is_loaded = self._is_loaded, True
         view.load(snapshot)
+        view.places.forget()
         self._on_rules()
         self.snapshots += 1
         self._fanout.book_snapshot(view)

@@ -9,6 +9,7 @@ import msgspec
 
 from marketdata.candles.windows import window_open_us
 from marketdata.feed.book import DepthBook, Level
+from marketdata.feed.places import QueuePlaces
 from marketdata.figures import figure_text, trade_of_row
 from marketdata.wire import CandleState, PublicTrade, TickerState
 from matching.markets.terms import MarketTerms
@@ -66,6 +67,9 @@ class DepthDelta(msgspec.Struct, frozen=True):
 
 class MarketView:
     """What is known of a market. Readers use the properties; only the feed calls ``apply`` etc."""
+
+    # Given to it by who follows it.
+    places: QueuePlaces
 
     def __init__(self, terms: MarketTerms) -> None:
         self.terms = terms

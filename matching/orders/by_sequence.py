@@ -7,7 +7,7 @@ of the tables in which sequences, open orders and trades agree.
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
@@ -39,6 +39,29 @@ class PublicTradeRow(msgspec.Struct, frozen=True, gc=False):
     taker_side: str
     time_us: int
     is_auction: bool = False
+
+
+class BookOrder(NamedTuple):
+    """An order in the book, in the units people read; it may show only a part of what is left."""
+
+    order_id: int
+    account_id: int
+    side: str
+    price: str
+    left: str
+    shown: str
+    display: str | None
+
+
+class OrderedSnapshot(msgspec.Struct, frozen=True):
+    """All orders in a market's book at one moment, those of one price in the order of their turns.
+
+    ``orders`` is None where there are more than were asked for.
+    """
+
+    event_sequence: int
+    depth_sequence: int
+    orders: list[BookOrder] | None
 
 
 class TradeRun(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +115,40 @@ def get_book_snapshot(terms: MarketTerms, *, trades_max: int) -> BookSnapshot | 
         trades=trades,
         auction=auction,
     )
+
+
+def get_ordered_snapshot(terms: MarketTerms, *, orders_max: int) -> OrderedSnapshot:
+    """Return the orders in a market's book and its sequences from one REPEATABLE READ snapshot.
+
+    Must not be called inside a transaction.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        state = MarketState.objects.filter(market_id=terms.market_id).first()
+        if state is None:
+            return OrderedSnapshot(0, 0, [])
+        cursor.execute(
+            "SELECT o.id, o.account_id, o.side, o.price, o.remaining_quantity,"
+            " coalesce(c.hidden_quantity, 0), c.display_quantity"
+            f" FROM {_IN_BOOK} ORDER BY o.priority, o.id LIMIT %s",
+            [*_in_book(terms), orders_max + 1],
+        )
+        rows = cursor.fetchall()
+    lots = terms.lot_decimals
+    orders = [
+        BookOrder(
+            order_id,
+            account_id,
+            side,
+            money.format_decimal(price, terms.tick_decimals),
+            money.format_decimal(left, lots),
+            money.format_decimal(left - hidden, lots),
+            None if display is None else money.format_decimal(display, lots),
+        )
+        for order_id, account_id, side, price, left, hidden, display in rows
+    ]
+    is_whole = len(orders) <= orders_max
+    return OrderedSnapshot(state.event_sequence, state.depth_sequence, orders if is_whole else None)
 
 
 def get_event_sequence(market_id: int) -> int:
@@ -209,8 +266,21 @@ def _trade_rows(rows: Iterable[tuple[object, ...]]) -> list[PublicTradeRow]:
     return [PublicTradeRow(*row[:-2], microseconds_of(row[-2]), row[-1]) for row in rows]  # type: ignore[arg-type, call-arg]
 
 
+# What the book shows: nothing of what waits for a price.
+_IN_BOOK: Final = (
+    f"{Order._meta.db_table} o"
+    f" LEFT JOIN {OrderConditions._meta.db_table} c ON c.order_id = o.id"
+    " WHERE o.market_id = %s AND o.status = ANY(%s) AND o.price IS NOT NULL"
+    " AND coalesce(c.trigger_state, '') <> ALL(%s)"
+)
+
+
+def _in_book(terms: MarketTerms) -> list[int | list[str]]:
+    return [terms.market_id, sorted(OPEN_STATUSES), sorted(WAITING)]
+
+
 def _list_levels(terms: MarketTerms, *, are_whole: bool = False) -> list[tuple[str, str, str]]:
-    """Return what the book shows: nothing of what waits for a price, and of icebergs a part.
+    """Return what the book shows, of icebergs a part.
 
     ``are_whole``: with all that icebergs hide.
     """
@@ -218,11 +288,8 @@ def _list_levels(terms: MarketTerms, *, are_whole: bool = False) -> list[tuple[s
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT o.side, o.price, sum(o.remaining_quantity - {hidden})"
-            f" FROM {Order._meta.db_table} o"
-            f" LEFT JOIN {OrderConditions._meta.db_table} c ON c.order_id = o.id"
-            " WHERE o.market_id = %s AND o.status = ANY(%s) AND o.price IS NOT NULL"
-            " AND coalesce(c.trigger_state, '') <> ALL(%s) GROUP BY o.side, o.price",
-            [terms.market_id, sorted(OPEN_STATUSES), sorted(WAITING)],
+            f" FROM {_IN_BOOK} GROUP BY o.side, o.price",
+            _in_book(terms),
         )
         rows = cursor.fetchall()
     return [

@@ -1,7 +1,7 @@
 """Reads of orders and trades: bounded queries, explicit order, no locks."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
@@ -22,6 +22,16 @@ OPEN_STATUSES: Final = (Order.Status.NEW, Order.Status.PARTIALLY_FILLED)
 # With their conditions, which few have and all who show orders ask for.
 _orders: Final = Order.objects.select_related("conditions")
 Row = TypeVar("Row", Order, Trade)
+
+
+class Within(NamedTuple):
+    """Inclusive bounds of when rows were made, in microseconds since 1970; None: none."""
+
+    start_us: int | None = None
+    end_us: int | None = None
+
+
+EVER: Final = Within()
 
 
 def get_order(order_id: int, *, account_ids: Iterable[int]) -> Order:
@@ -45,6 +55,7 @@ def list_orders(
     waiting: Sequence[str] | None = None,
     client_order_id: str | None = None,
     before_id: int | None = None,
+    within: Within = EVER,
     limit: int = 100,
 ) -> list[Order]:
     """Return an account's orders, newest first, that match every filter given.
@@ -63,7 +74,8 @@ def list_orders(
         rows = rows.filter(status__in=statuses)
     if client_order_id is not None:
         rows = rows.filter(called(client_order_id), client_order_id=client_order_id)
-    return newest_rows(rows, below=before_id, limit=min(limit, PAGE_MAX))
+    below = _below(within, before_id)
+    return newest_rows(_within(rows, within), below=below, limit=min(limit, PAGE_MAX))
 
 
 def called(client_order_id: str) -> Q:
@@ -139,21 +151,36 @@ def _page_by_time(
     *,
     is_oldest: bool = False,
 ) -> "list[Row]":
-    """Return at most ``limit`` rows of a time, by ascending id.
-
-    Ids grow with time, so bounds of ids let an index find what the times then decide exactly.
-    """
-    if start_us is not None:
-        id_first = first_id_of(start_us // 1_000)
-        rows = rows.filter(pk__gte=id_first, created_at__gte=moment_of(start_us))
-    id_end = None
-    if end_us is not None:
-        id_end = first_id_of(end_us // 1_000 + ID_SLACK_MS)
-        rows = rows.filter(pk__lt=id_end, created_at__lte=moment_of(end_us))
+    """Return at most ``limit`` rows of a time, by ascending id."""
+    within = Within(start_us, end_us)
+    rows = _within(rows, within)
     limit = min(limit, PAGE_MAX)
     if is_oldest or start_us is not None:
         return list(rows.order_by("pk")[:limit])
-    return newest_rows(rows, below=id_end, limit=limit)[::-1]
+    return newest_rows(rows, below=_below(within, None), limit=limit)[::-1]
+
+
+def _within(rows: "QuerySet[Row]", within: Within) -> "QuerySet[Row]":
+    """Return the rows that were made within bounds of time.
+
+    Ids grow with time, so bounds of ids let an index find what the times then decide exactly.
+    """
+    start_us, end_us = within
+    if start_us is not None:
+        id_first = first_id_of(start_us // 1_000)
+        rows = rows.filter(pk__gte=id_first, created_at__gte=moment_of(start_us))
+    if end_us is not None:
+        id_end = first_id_of(end_us // 1_000 + ID_SLACK_MS)
+        rows = rows.filter(pk__lt=id_end, created_at__lte=moment_of(end_us))
+    return rows
+
+
+def _below(within: Within, before_id: int | None) -> int | None:
+    """Return below which id rows are: that of a cursor, or of the end of a time."""
+    if within.end_us is None:
+        return before_id
+    id_end = first_id_of(within.end_us // 1_000 + ID_SLACK_MS)
+    return id_end if before_id is None else min(before_id, id_end)
 
 
 # --- trades --------------------------------------------------------------------------------------
@@ -164,6 +191,7 @@ def list_account_trades(
     *,
     market_id: int | None = None,
     before_id: int | None = None,
+    within: Within = EVER,
     limit: int = 100,
 ) -> list[Trade]:
     """Return the trades in which an account was maker or taker, newest first.
@@ -176,7 +204,8 @@ def list_account_trades(
         rows = Trade.objects.filter(**{f"{role}_account_id": account_id})
         if market_id is not None:
             rows = rows.filter(market_id=market_id)
-        return newest_rows(rows, below=before_id, limit=limit)
+        rows = _within(rows, within)
+        return newest_rows(rows, below=_below(within, before_id), limit=limit)
 
     found = {row.pk: row for role in ("maker", "taker") for row in of_role(role)}
     return [found[pk] for pk in sorted(found, reverse=True)[:limit]]

@@ -74,6 +74,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/order-lists": SHARED_READ,
     "GET /api/v1/accounts/<account>/orders": SHARED_READ,
     "GET /api/v1/accounts/<account>/protections/<market>": SHARED_READ,
+    "GET /api/v1/accounts/<account>/queue/<market>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
@@ -93,7 +94,9 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/markets/tickers": ANYBODY,
     "GET /api/v1/orders/<order>": SHARED_READ,
     "GET /api/v1/orders/<order>/amendments": SHARED_READ,
+    "GET /api/v1/orders/<order>/proof": SHARED_READ,
     "GET /api/v1/orders/lists/<list>": SHARED_READ,
+    "GET /api/v1/preferences": READ,
     "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
     "GET /health/live": ANYBODY,
@@ -116,6 +119,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/orders/preview": SHARED_READ,
     "POST /api/v1/transfers": OWN_UNLIMITED,
     "PUT /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
+    "PUT /api/v1/preferences": AT_SESSION,
 }
 
 
@@ -180,6 +184,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "cancelOrder": SHARED_TRADE,
     "cancelOrderList": SHARED_TRADE,
     "getOrderBook": ANYBODY,
+    "getQueue": SHARED_READ,
     "getTicker": ANYBODY,
     "getTrades": ANYBODY,
     "ping": ANYBODY,

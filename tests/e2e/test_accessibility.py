@@ -11,7 +11,7 @@ from tests.e2e.trader import Trader
 pytestmark = pytest.mark.usefixtures("exchange")
 
 NewVisitor = Callable[..., Trader]
-FIRST_VIEW, *OTHER_VIEWS = ("Chart", "Book", "Trade", "Orders")
+FIRST_VIEW, *OTHER_VIEWS = ("Trade", "Markets", "Orders", "Wallet")
 
 
 def test_axe_does_find_what_is_wrong(visitor: NewVisitor) -> None:

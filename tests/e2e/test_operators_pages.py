@@ -52,7 +52,7 @@ EMPTY = {
     *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
     *("Protection", "TrailMark"),
-    *("Payout", "ProviderEvent", "Membership", "Invitation"),
+    *("Payout", "Preferences", "ProviderEvent", "Membership", "Invitation"),
 }
 
 

@@ -166,7 +166,7 @@ def test_the_form_takes_the_pages_own_spelling_and_drops_old_refusals(visitor: N
     expect(page.locator("#faucet-error")).to_have_text("Amount must be at most 1,000,000,000.")
 
 
-def test_cancelling_everywhere_is_asked_about_and_one_market_is_remembered(
+def test_cancelling_names_what_it_cancels_and_one_market_is_remembered(
     visitor: NewVisitor,
 ) -> None:
     person = visitor().sign_up()
@@ -175,9 +175,9 @@ def test_cancelling_everywhere_is_asked_about_and_one_market_is_remembered(
     person.place_limit("Buy", "0.1", "111")
     rows = person.rows("open")
     expect(rows).to_have_count(1)
-    question = page.get_by_role("dialog", name="Cancel all open orders?")
+    question = page.get_by_role("dialog", name="Cancel 1 order?")
     page.locator("#cancel-all").click()
-    expect(question).to_contain_text("1 order in BTC/EUR")
+    expect(question).to_contain_text("1 Buy BTC/EUR. All open orders in all markets")
     page.keyboard.press("Escape")
     expect(question).to_be_hidden()
     expect(rows).to_have_count(1)
@@ -193,6 +193,8 @@ def test_cancelling_everywhere_is_asked_about_and_one_market_is_remembered(
     expect(page.locator("#book-group")).to_have_value("1")
     person.place_limit("Buy", "0.1", "112")
     page.locator("#cancel-all").click()
+    expect(question).to_contain_text("All open orders in BTC/EUR")
+    question.get_by_role("button", name="Cancel 1 order").click()
     expect(page.locator("#panel-open tbody tr")).to_have_count(0)
 
 
@@ -201,7 +203,6 @@ def test_on_a_phone_a_price_of_the_book_leads_to_the_form(visitor: NewVisitor) -
     other.deposit("EUR", "1000")
     other.place_limit("Buy", "0.1", "1234.5")
     page = person.page
-    page.locator("#views").get_by_role("tab", name="Book").click()
     person.level("bids", "1234.5").click()
     expect(page.locator("#price")).to_be_visible()
     expect(page.locator("#price")).to_have_value("1234.5")

@@ -193,7 +193,10 @@ def test_the_desktop_page_does_not_scroll(visitor: NewVisitor) -> None:
 
 def test_on_a_phone_every_view_fits_its_width(visitor: NewVisitor) -> None:
     person = visitor(size=PHONE).sign_up()
-    parts = {"Chart": "#chart", "Book": "#book", "Trade": "#order-form", "Orders": "#open-count"}
+    parts = {
+        "Markets": "#market-search", "Trade": "#order-form", "Orders": "#open-count",
+        "Wallet": "#panel-balances",
+    }  # fmt: skip
     for view, part in parts.items():
         person.page.locator("#views").get_by_role("tab", name=view).click()
         expect(person.page.locator(part)).to_be_attached()

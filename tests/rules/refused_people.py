@@ -43,6 +43,13 @@ REFUSED_PEOPLE: Final[Mapping[str, tuple[Call, ...]]] = {
         lambda ann, bob: _undo(customer(ann.user), ann, old=bob.user.email),
         lambda ann, bob: accounts.undo_email_change(by=customer(ann.user), token="forged"),
     ),
+    "save_preferences": (
+        lambda ann, bob: accounts.save_preferences(by=key(ann, "read", "trade"), document={}),
+        lambda ann, bob: accounts.save_preferences(by=NOT_SUPERUSER, document={}),
+        lambda ann, bob: accounts.save_preferences(by=SYSTEM, document={}),
+        lambda ann, bob: accounts.save_preferences(by=customer(ann.user), document={"odd": 1}),
+        lambda ann, bob: accounts.save_preferences(by=customer(ann.user), document={}, version=7),
+    ),
     "request_own_data": (
         lambda ann, bob: accounts.request_own_data(by=key(ann, "read", "trade", "withdraw")),
         lambda ann, bob: accounts.request_own_data(by=NOT_SUPERUSER),

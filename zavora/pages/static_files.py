@@ -5,6 +5,7 @@ development a file that was changed since it was collected is served from where 
 `npm run build -- --watch` and a reload show the change.
 """
 
+import json
 from pathlib import Path
 
 from django.conf import settings
@@ -12,12 +13,24 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+FIRST_LOAD = "build/first-load.json"
+
+
+def first_load() -> list[str]:
+    """Return which scripts the trading page begins with, as the build told."""
+    found = finders.find(FIRST_LOAD)
+    names: list[str] = json.loads(Path(found).read_bytes()) if found else []
+    return names
+
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
     """Hashed names under DEBUG, too, and plain ones for what was not collected.
 
     Nothing is collected for a test client or ``runserver``; a page must not fail for that.
     """
+
+    # Parts of a page that come on demand are imported by their hashed names, too.
+    support_js_module_import_aggregation = True
 
     def url(self, name: str | None, force: bool = False) -> str:
         """Return a file's address; ``force`` is for Django's version, which differs by DEBUG."""

@@ -10,12 +10,15 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from accounts.access.callers import Role
+from accounts.people.preferences import get_preferences
 from accounts.people.selectors import list_accounts, list_memberships
 from api.transport.errors import not_found_view
+from api.v1.preference_words import preferences
 from api.v1.requests import symbol_of
 from api.v1.words import ROLE, account_rates
 from matching.markets.selectors import list_market_terms
 from zavora import __version__
+from zavora.pages.static_files import first_load
 
 DEFAULT_SYMBOL = "BTC/USD"
 
@@ -37,7 +40,13 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         market = symbol_of(symbol)
         if all(terms.symbol != market for terms in markets):
             return not_found_view(request)  # our page in development, too
-    return render(request, "trade.html", {"page_config": _page_config(request, market)})
+    kept = get_preferences(request.user.pk) if request.user.is_authenticated else None
+    context = {
+        "page_config": _page_config(request, market),
+        "page_preferences": preferences(kept) if kept else None,
+        "first_load": first_load(),
+    }
+    return render(request, "trade.html", context)
 
 
 def _page_config(request: HttpRequest, market: str) -> dict[str, Any]:

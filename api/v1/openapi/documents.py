@@ -11,6 +11,7 @@ from api.v1.openapi.fee_documents import FEE_SHAPES
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 from api.v1.openapi.market_shapes import Auction, Market, SelfTrade
 from api.v1.openapi.order_shapes import ORDER_SHAPES, OrderList
+from api.v1.openapi.preference_shapes import SHAPES as PREFERENCE_SHAPES
 
 
 class Order(Struct):
@@ -353,6 +354,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Health,
     Live,
     Ready,
+    *PREFERENCE_SHAPES,
     *FEE_SHAPES,
     *ORDER_SHAPES,
     requests.PlaceOrderIn,

@@ -10,6 +10,7 @@ from api.v1.openapi.operations import (
     envelope_schema,
     reference,
 )
+from api.v1.openapi.proof_shapes import PROOF_SHAPES
 from api.v1.openapi.report_shapes import REPORT_SHAPES
 
 JSON: Final = "application/json"
@@ -24,7 +25,7 @@ OF_ACCOUNT: Final[Named] = (("account", "The account's id."), *SYMBOL)
 def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Return the document with what the edge answers (SPECTACULAR_SETTINGS)."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(shape_schemas(*REPORT_SHAPES))
+    schemas.update(shape_schemas(*REPORT_SHAPES, *PROOF_SHAPES))
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, methods in _paths().items():
         result["paths"].setdefault(path, {}).update(methods)
@@ -84,6 +85,7 @@ def _operation(
 def _paths() -> dict[str, dict[str, Any]]:
     return {
         **_order_paths(),
+        **_past_paths(),
         **_list_paths(),
         **_protection_paths(),
         **_market_paths(),
@@ -145,6 +147,22 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 has_key=True,
             ),
         },
+        "/api/v1/orders/{order_id}/replace": {
+            "post": _of_orders(
+                "orders_replace",
+                "Cancel an order and place another in its place, as one command.",
+                envelope_schema("OrderReplaced"),
+                path=ORDER_ID,
+                body=reference("ReplaceOrderIn"),
+                has_key=True,
+            )
+        },
+    }
+
+
+def _past_paths() -> dict[str, dict[str, Any]]:
+    """Return what is told of what became of an order."""
+    return {
         "/api/v1/orders/{order_id}/amendments": {
             "get": _of_orders(
                 "orders_amendments",
@@ -154,14 +172,13 @@ def _order_paths() -> dict[str, dict[str, Any]]:
                 query=("limit", "cursor"),
             )
         },
-        "/api/v1/orders/{order_id}/replace": {
-            "post": _of_orders(
-                "orders_replace",
-                "Cancel an order and place another in its place, as one command.",
-                envelope_schema("OrderReplaced"),
+        "/api/v1/orders/{order_id}/proof": {
+            "get": _of_orders(
+                "orders_proof",
+                "Tell what journal, trades and ledger say of an order; its steps oldest first.",
+                envelope_schema("OrderProof", is_paged=True),
                 path=ORDER_ID,
-                body=reference("ReplaceOrderIn"),
-                has_key=True,
+                query=("limit", "cursor"),
             )
         },
     }
@@ -200,6 +217,14 @@ def _protection_paths() -> dict[str, dict[str, Any]]:
     of: dict[str, Any] = {"path": OF_ACCOUNT, "tag": "Accounts"}
     base = "/api/v1/accounts/{account}/protections/{market}"
     return {
+        "/api/v1/accounts/{account}/queue/{market}": {
+            "get": _operation(
+                "accounts_queue",
+                "Tell what is shown ahead of an account's orders in a market's book.",
+                envelope_schema("QueuePlaces"),
+                **of,
+            )
+        },
         base: {
             "get": _operation(
                 "accounts_protection",

@@ -51,6 +51,22 @@ class Amendment(Struct):
     created_at: Time
 
 
+class QueuePlace(Struct):
+    """What is shown at an order's price by those whose turn is before its own."""
+
+    order_id: str
+    queue_ahead: Decimal
+
+
+class QueuePlaces(Struct):
+    """Places of an account's orders in a market's book, as of its `sequence`; oldest first."""
+
+    user_id: AccountId
+    market: str
+    sequence: int
+    orders: list[QueuePlace]
+
+
 class OrderList(Struct):
     """Orders that are one thing; `Done` once none of them is open any more."""
 
@@ -90,6 +106,7 @@ ORDER_SHAPES: Final[tuple[type[Struct], ...]] = (
     OrderPreview,
     Amendment,
     OrderList,
+    QueuePlaces,
     Protection,
     ProtectionIn,
 )

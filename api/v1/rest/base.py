@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from accounts.access.actor import Actor
 from accounts.access.callers import SCOPE_READ, Caller
 from api import limits
+from api.access.auth import CallerUser
 from api.process import web_process
 from api.transport.caching import mark_public
 from api.transport.http import is_json
@@ -21,7 +22,7 @@ from api.v1.fields import Fields, is_uuid, query_fields
 from api.v1.times import moment_text
 from zavora.foundation import lasting
 from zavora.foundation.digits import number_of
-from zavora.foundation.errors import AccountNotFound, NotFound, RateLimited
+from zavora.foundation.errors import AccountNotFound, Forbidden, NotFound, RateLimited
 from zavora.foundation.partitions.selectors import kept_since
 
 # Of a list from the tables.
@@ -117,6 +118,13 @@ def actor_of(request: Request) -> Actor:
         address=request.META.get("REMOTE_ADDR", ""),
         request_id=getattr(request._request, "request_id", ""),
     )
+
+
+def require_session(request: Request, refusal: str) -> None:
+    """Raise Forbidden, with these words, for whoever came with a key."""
+    user: Any = request.user
+    if isinstance(user, CallerUser):
+        raise Forbidden(refusal)
 
 
 def query_of(request: Request) -> Fields:

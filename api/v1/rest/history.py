@@ -15,10 +15,11 @@ from marketdata.candles.past import list_past_candles
 from marketdata.candles.selectors import CANDLES_MAX
 from matching.markets.selectors import list_market_terms
 from matching.markets.terms import MarketTerms
-from matching.orders.selectors import list_account_trades, list_orders
+from matching.orders.selectors import Within, list_account_trades, list_orders
 from matching.rows.orders import state_of_row
 from matching.rows.trades import trade_state
 from zavora.foundation.errors import MarketNotFound
+from zavora.foundation.times import microseconds_of
 
 CANDLES_DEFAULT = 100
 STATUSES = {spelling(name): name for name in order_words.STATUSES}
@@ -36,16 +37,20 @@ class OrdersView(ApiView):
         "Order",
         is_list=True,
         is_paged=True,
-        query=("market", "status", "client_order_id"),
+        query=("market", "status", "client_order_id", "start", "end"),
     )
     def get(self, request: Request, account: str) -> Response:
-        """List an account's orders, newest first. `status` takes several, by commas, or `Open`."""
+        """List an account's orders, newest first. `status` takes several, by commas, or `Open`.
+
+        `start` and `end` are inclusive, and mean when an order was placed.
+        """
         account_id, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = take_symbol(fields)
         statuses, waiting = _take_statuses(fields)
         client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
+        within = _take_times(fields)
         fields.check()
         terms = terms_by_id()
         rows = list_orders(
@@ -55,6 +60,7 @@ class OrdersView(ApiView):
             waiting=waiting,
             client_order_id=client_order_id,
             before_id=before,
+            within=within,
             limit=limit + 1,
         )
         page = [
@@ -74,18 +80,21 @@ class FillsView(ApiView):
     weights = LIST_WEIGHTS
     is_history = True
 
-    @documented("accounts_trades", "Fill", is_list=True, is_paged=True, query=("market",))
+    @documented(
+        "accounts_trades", "Fill", is_list=True, is_paged=True, query=("market", "start", "end")
+    )
     def get(self, request: Request, account: str) -> Response:
-        """List an account's fills, newest first."""
+        """List an account's fills, newest first; `start` and `end` are inclusive."""
         _, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
         symbol = take_symbol(fields)
+        within = _take_times(fields)
         fields.check()
         terms = terms_by_id()
         market_id = terms_of(symbol, terms).market_id if symbol else None
         rows = list_account_trades(
-            account_pk, market_id=market_id, before_id=before, limit=limit + 1
+            account_pk, market_id=market_id, before_id=before, within=within, limit=limit + 1
         )
         page = [
             v1_words.fill(
@@ -142,6 +151,14 @@ def take_symbol(fields: Fields) -> str | None:
     """Take a market's symbol, in whatever spelling."""
     text = fields.text("market", length_max=SYMBOL_LENGTH_MAX, what="a market's symbol")
     return None if text is None else symbol_of(text)
+
+
+def _take_times(fields: Fields) -> Within:
+    """Take ``start`` and ``end``: between when, inclusive."""
+    start, end = fields.moment("start"), fields.moment("end")
+    if start is not None and end is not None and start > end:
+        fields.refuse("start", "expected a time not after end")
+    return Within(*(None if one is None else microseconds_of(one) for one in (start, end)))
 
 
 def _take_statuses(fields: Fields) -> tuple[list[str], list[str] | None]:

@@ -9,18 +9,19 @@ from accounts import services
 from accounts.access.callers import KIND_BEARER, KINDS, SCOPES
 from accounts.access.rates import take_new_key
 from accounts.access.selectors import list_keys
-from api.access.auth import CallerUser
 from api.v1 import key_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, wrong_fields
 from api.v1.openapi.operations import documented
-from api.v1.rest.base import ApiView, actor_of, answer, caller_of, query_of, row_id
-from zavora.foundation.errors import Forbidden, ValidationFailed
+from api.v1.rest.base import ApiView, actor_of, answer, caller_of, query_of, require_session, row_id
+from zavora.foundation.errors import ValidationFailed
 
 # What the services call these fields, by which they name what is wrong.
 NAMES: Final = {"label": "name", "ip": "addresses"}
 KIND_OF: Final = {kind: kind for kind in KINDS}
 ADDRESS_LENGTH_MAX: Final = 45
+# A key may neither make nor end keys.
+AT_SESSION: Final = "Keys are made and revoked at a browser session alone."
 
 
 class KeysView(ApiView):
@@ -45,7 +46,7 @@ class KeysView(ApiView):
     @documented("keys_create", "KeyMade", body="CreateKeyIn", tag="Keys", is_for_sessions=True)
     def post(self, request: Request) -> Response:
         """Make a key, at a browser session; its secret is told this once."""
-        _require_session(request)
+        require_session(request, AT_SESSION)
         take_new_key(caller_of(request).user_id)
         kind, terms, public_key = _take_key(Fields(request.data))
         try:
@@ -65,17 +66,10 @@ class KeyView(ApiView):
     @documented("keys_revoke", "Key", tag="Keys", is_for_sessions=True)
     def delete(self, request: Request, key: str) -> Response:
         """Revoke a key, at a browser session: it ends within a second; again is fine."""
-        _require_session(request)
+        require_session(request, AT_SESSION)
         query_of(request).check()
         key_id = row_id(key, what="key")
         return answer(key_words.key(services.revoke_key(by=actor_of(request), key_id=key_id)))
-
-
-def _require_session(request: Request) -> None:
-    """Raise Forbidden for whoever came with a key: a key may neither make nor end keys."""
-    user: Any = request.user
-    if isinstance(user, CallerUser):
-        raise Forbidden("Keys are made and revoked at a browser session alone.")
 
 
 def _take_key(fields: Fields) -> tuple[str, services.KeyTerms, str | None]:

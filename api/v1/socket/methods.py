@@ -9,7 +9,7 @@ from api.access.auth import require_one_credential
 from api.access.signatures import PARAMS, read_signed
 from api.orders import as_caller
 from api.transport.threads import read_lasting
-from api.v1 import order_lists, orders, replacing, words
+from api.v1 import order_lists, orders, queue_places, replacing, words
 from api.v1.fields import Fields, wrong_fields
 from api.v1.previews import preview_order
 from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
@@ -29,6 +29,7 @@ from zavora.foundation.errors import ValidationFailed
 Handler = Callable[[Session, Any, str], Awaitable[Any]]
 CHANNELS: Final = {name: name for name in (*PUBLIC_CHANNELS, *PRIVATE_CHANNELS)}
 TOKEN_LENGTH_MAX: Final = 128
+ACCOUNT_ID_LENGTH: Final = 36
 ORDER_ID_LENGTH_MAX: Final = 40
 SUBSCRIPTION_ID_LENGTH_MAX: Final = 64
 TIMEOUT_MIN_MS: Final = 1_000
@@ -163,6 +164,17 @@ async def _preview_order(session: Session, params: Any, trace_id: str) -> Any:
     return await _as_caller(session, lambda caller: preview_order(caller, params))
 
 
+async def _get_queue(session: Session, params: Any, trace_id: str) -> Any:
+    fields = Fields(params)
+    account = fields.text("account", required=True, length_max=ACCOUNT_ID_LENGTH)
+    symbol = fields.text("market", required=True, length_max=SYMBOL_LENGTH_MAX)
+    fields.check()
+    market = symbol_of(symbol or "").upper()
+    return await _as_caller(
+        session, lambda caller: queue_places.of_account(caller, account or "", market)
+    )
+
+
 async def _cancel_order(session: Session, params: Any, trace_id: str) -> Any:
     order_id, rest = _take_order_id(params)
     return await _as_caller(
@@ -263,6 +275,7 @@ METHODS: Final = {
     "authenticate": Method(_authenticate),
     "placeOrder": Method(_place_order, is_beside=True),
     "previewOrder": Method(_preview_order, is_beside=True),
+    "getQueue": Method(_get_queue, is_beside=True),
     "cancelOrder": Method(_cancel_order, is_beside=True),
     "amendOrder": Method(_amend_order, is_beside=True),
     "replaceOrder": Method(_replace_order, is_beside=True),

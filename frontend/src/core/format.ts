@@ -19,6 +19,16 @@ const dayAndClock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
+const exact = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+  hourCycle: "h23",
+});
+
 const untilMinute: Intl.DateTimeFormatOptions = {
   month: "short",
   day: "2-digit",
@@ -35,6 +45,11 @@ export function timeOfDay(iso: string): string {
 
 export function dateTime(iso: string): string {
   return dayAndClock.format(new Date(iso));
+}
+
+/** A time to the millisecond, with its day. */
+export function exactTime(iso: string): string {
+  return exact.format(new Date(iso));
 }
 
 /** A time to come, to the minute; with its year where that is not this one. */

@@ -1,19 +1,38 @@
-/** Dark or light: the choice, and its colours for what is drawn on a canvas. */
+/** Dark, light, or as the system has it; and the colours in force, for what is drawn on a canvas. */
 
-import { recall, remember } from "./memory.ts";
+export type ThemeChoice = "system" | "dark" | "light";
 
+/** Told wherever colours have changed. */
 export const THEME_CHANGED = "zavora:theme";
 
-/** Show what was chosen last, dark at first. */
-export function recallTheme(): void {
-  document.documentElement.dataset["theme"] = recall("theme") === "light" ? "light" : "dark";
+const IS_LIGHT = "(prefers-color-scheme: light)";
+let chosen: ThemeChoice = "system";
+
+export function resolveTheme(choice: ThemeChoice): "dark" | "light" {
+  if (choice !== "system") return choice;
+  return matchMedia(IS_LIGHT).matches ? "light" : "dark";
 }
 
-export function switchTheme(): void {
-  const root = document.documentElement;
-  const next = root.dataset["theme"] === "light" ? "dark" : "light";
-  root.dataset["theme"] = next;
-  remember("theme", next);
+export function showTheme(choice: ThemeChoice): void {
+  chosen = choice;
+  document.documentElement.dataset["theme"] = resolveTheme(choice);
+}
+
+/** Follow the system where nothing else was chosen. */
+export function followSystem(): void {
+  matchMedia(IS_LIGHT).addEventListener("change", () => {
+    if (chosen !== "system") return;
+    showTheme(chosen);
+    tellColours();
+  });
+}
+
+/** What a switch between dark and light leads to. */
+export function otherTheme(): "dark" | "light" {
+  return document.documentElement.dataset["theme"] === "light" ? "dark" : "light";
+}
+
+export function tellColours(): void {
   dispatchEvent(new Event(THEME_CHANGED));
 }
 

@@ -6,6 +6,7 @@
 import { ApiError, type Rest } from "./rest.ts";
 import type { Socket } from "./socket.ts";
 import type {
+  AmendOrderIn,
   BatchItem,
   CancelAllIn,
   Order,
@@ -49,6 +50,21 @@ export async function cancelOrder({ rest, socket }: Link, order: Order): Promise
   }
 }
 
+/** Change an open order; return it as it is then. A repeat changes nothing that is changed. */
+export async function amendOrder(
+  { rest, socket }: Link,
+  order: Order,
+  amendment: AmendOrderIn,
+): Promise<Order> {
+  try {
+    const request = { order_id: order.id, ...amendment };
+    return (await socket.request<OrderPlaced>("amendOrder", request)).order;
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    return (await rest.patch<OrderPlaced>(`/orders/${encodeURIComponent(order.id)}`, amendment)).order;
+  }
+}
+
 /** Place orders that are one thing; return each as it is now. */
 export async function placeList({ rest, socket }: Link, list: PlaceListIn): Promise<Order[]> {
   try {
@@ -70,8 +86,13 @@ export async function cancelList({ rest, socket }: Link, listId: string): Promis
   }
 }
 
-/** Cancel an account's open orders, in all markets or in one; what became of each. */
-export function cancelAll({ rest }: Link, account: string, market?: string): Promise<BatchItem[]> {
-  const body: CancelAllIn = market ? { account, market } : { account };
+/** Cancel an account's open orders, of all markets or one, of both sides or one. */
+export function cancelAll(
+  { rest }: Link,
+  account: string,
+  market?: string,
+  side?: Order["side"],
+): Promise<BatchItem[]> {
+  const body: CancelAllIn = { account, ...(market && { market }), ...(side && { side }) };
   return rest.post<BatchItem[]>("/orders/cancel-all", body);
 }

@@ -50,21 +50,37 @@ export class Rest {
     return this.#send<T>("GET", path);
   }
 
+  /** Return something that comes in pages with the cursor of the next one; null: it was the last. */
+  async getPart<T>(path: string): Promise<{ part: T; next: string | null }> {
+    const { data, meta } = await this.#ask("GET", path);
+    return { part: data as T, next: meta?.next ?? null };
+  }
+
+  /** Return a page of a list, and the cursor of the one that follows; null after the last. */
+  async getPage<T>(path: string): Promise<{ items: T[]; next: string | null }> {
+    const { part, next } = await this.getPart<T[]>(path);
+    return { items: part, next };
+  }
+
   /** Return a paged list from its first page to its last; `path` has a query. */
   async getAll<T>(path: string): Promise<T[]> {
     const found: T[] = [];
     let cursor: string | null = "";
     while (cursor !== null) {
-      const page: string = cursor && `&cursor=${encodeURIComponent(cursor)}`;
-      const { data, meta } = await this.#ask("GET", path + page);
-      found.push(...(data as T[]));
-      cursor = meta?.next ?? null;
+      const after: string = cursor && `&cursor=${encodeURIComponent(cursor)}`;
+      const page: { items: T[]; next: string | null } = await this.getPage<T>(path + after);
+      found.push(...page.items);
+      cursor = page.next;
     }
     return found;
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
     return this.#send<T>("POST", path, body);
+  }
+
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.#send<T>("PATCH", path, body);
   }
 
   put<T>(path: string, body: unknown): Promise<T> {
@@ -91,6 +107,8 @@ export class Rest {
         headers,
         body: body === undefined ? null : JSON.stringify(body),
         credentials: "same-origin",
+        // What replaces something is sent although the page is left meanwhile.
+        keepalive: method === "PUT",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       envelope = (await response.json()) as Envelope;

@@ -16,6 +16,28 @@ export interface Account {
   updated_at: string;
 }
 
+/** A new price, total quantity (what is filled counts), price to wait for, or several. */
+export interface AmendOrderIn {
+  price?: string | null;
+  quantity?: string | null;
+  stop_price?: string | null;
+  trigger_price?: string | null;
+}
+
+/** What an open order asked for before it was amended, and asks for since. */
+export interface Amendment {
+  id: string;
+  order_id: string;
+  market: string;
+  price_before: string | null;
+  price: string | null;
+  quantity_before: string | null;
+  quantity: string | null;
+  stop_price_before: string | null;
+  stop_price: string | null;
+  created_at: string;
+}
+
 /** What would trade, and at what price, if a market's auction ended now; null: nothing would. */
 export interface Auction {
   price: string | null;
@@ -76,11 +98,25 @@ export interface DepositIn {
   amount: string;
 }
 
+/** How an order ended; `journal`: of the account's command that ended it, if one did. */
+export interface Ending {
+  status: "Cancelled" | "Expired" | "Filled";
+  reason: string | null;
+  at: string;
+  journal: JournalPlace | null;
+}
+
 /** What went wrong: a stable code, a text for people, and what it is about. */
 export interface ErrorBody {
   code: string;
   message: string;
   details?: Record<string, unknown>;
+}
+
+/** What all fills of an order cost in an asset; below zero: what was paid for them. */
+export interface FeeSum {
+  asset: string;
+  amount: string;
 }
 
 /** A trade as one of its parties sees it. */
@@ -95,6 +131,26 @@ export interface Fill {
   fee: string;
   fee_asset: string;
   liquidity: "Auction" | "Maker" | "Taker";
+  created_at: string;
+}
+
+/** Where a command stands in its shard's journal, and the request that it came by. */
+export interface JournalPlace {
+  shard: number;
+  sequence: number;
+  command: string;
+  request_id: string | null;
+}
+
+/** One movement of one asset; negative takes, positive gives. */
+export interface LedgerEntry {
+  id: string;
+  transaction_id: string;
+  kind: "Adjustment" | "Deposit" | "Fee" | "Prevented" | "Trade" | "Transfer" | "Withdrawal";
+  asset: string;
+  amount: string;
+  balance_after: string | null;
+  reference: string;
   created_at: string;
 }
 
@@ -176,6 +232,14 @@ export interface Market {
   auction_fee: string | null;
   promotion: Promotion | null;
   is_demo: boolean;
+}
+
+/** A layout that was saved under a name. */
+export interface NamedLayout {
+  preset?: "scalp" | "swing" | "watch";
+  hidden?: ("activity" | "book" | "markets" | "tape" | "ticket")[];
+  sizes?: PageSizes;
+  name: string;
 }
 
 /** The state that a market is to have from a time on, by the clock alone. */
@@ -299,6 +363,61 @@ export interface OrderPreview {
   sequence: number;
 }
 
+/** What journal, trades and ledger say of an order; its steps oldest first, in pages. */
+export interface OrderProof {
+  order: Order;
+  placed: Placement;
+  steps: OrderStep[];
+  ended: Ending | null;
+  fees: FeeSum[];
+}
+
+/** A step in an order's life, and what it moved in the account's ledger.
+
+    `journal`: of an amendment that somebody asked for. */
+export interface OrderStep {
+  change: "Amended" | "Prevented" | "Trade";
+  at: string;
+  amendment: Amendment | null;
+  fill: Fill | null;
+  prevention: Prevention | null;
+  journal: JournalPlace | null;
+  entries: LedgerEntry[];
+}
+
+/** Everything that can be chosen of the page. */
+export interface PageChoices {
+  theme?: "dark" | "light" | "system";
+  density?: "comfortable" | "compact";
+  palette?: "blue_orange" | "classic" | "teal_pink";
+  layout?: PageLayout;
+  layout_name?: string;
+  layouts?: NamedLayout[];
+  favourites?: string[];
+  markets_sort?: "change" | "last" | "name" | "none" | "volume";
+  markets_descending?: boolean;
+  markets_quote?: string;
+  only_favourites?: boolean;
+  hot_keys?: boolean;
+  is_introduced?: boolean;
+}
+
+/** Where the panels stand: by which preset, which of them are hidden, and their sizes. */
+export interface PageLayout {
+  preset?: "scalp" | "swing" | "watch";
+  hidden?: ("activity" | "book" | "markets" | "tape" | "ticket")[];
+  sizes?: PageSizes;
+}
+
+/** How wide or high panels were made, in pixels; 0: as the preset has it. */
+export interface PageSizes {
+  markets?: number;
+  side?: number;
+  ticket?: number;
+  tape?: number;
+  activity?: number;
+}
+
 /** Orders that are one thing. The working order of an OTO or OTOCO comes first. */
 export interface PlaceListIn {
   user_id: string;
@@ -338,6 +457,35 @@ export interface PlaceOrderIn {
   display_quantity?: string | null;
   protection_price?: string | null;
   self_trade_prevention?: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer" | null;
+}
+
+/** When an order came into the queue, was decided, and was written just before its commit.
+
+    What is not on record any more is null; `written_at` is kept for a day. */
+export interface Placement {
+  received_at: string | null;
+  decided_at: string;
+  written_at: string | null;
+  milliseconds: number | null;
+  journal: JournalPlace | null;
+}
+
+/** What the caller chose of the trading page; each write adds one to the version. */
+export interface Preferences {
+  version: number;
+  document: PageChoices;
+  updated_at: string | null;
+}
+
+/** What kept an order from trading with another of its owner. */
+export interface Prevention {
+  mode: "Both" | "Decrement" | "Maker" | "None" | "Taker" | "Transfer";
+  price: string;
+  quantity: string;
+  amount: string | null;
+  liquidity: "Maker" | "Taker";
+  other_order_id: string | null;
+  created_at: string;
 }
 
 /** Rates that nobody without rates of their own pays more than from a time until another. */
@@ -382,6 +530,20 @@ export interface PublicTrade {
 export interface PublicTrades {
   market: string;
   trades: PublicTrade[];
+}
+
+/** What is shown at an order's price by those whose turn is before its own. */
+export interface QueuePlace {
+  order_id: string;
+  queue_ahead: string;
+}
+
+/** Places of an account's orders in a market's book, as of its `sequence`; oldest first. */
+export interface QueuePlaces {
+  user_id: string;
+  market: string;
+  sequence: number;
+  orders: QueuePlace[];
 }
 
 /** The last 24 hours of a market; null where nothing was traded yet. */

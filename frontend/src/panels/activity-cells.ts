@@ -1,12 +1,13 @@
 /** What stands in the rows of the activity's tables: label, text and class of each cell. */
 
-import { read, show, showAll } from "../core/decimal.ts";
+import { read, showAll } from "../core/decimal.ts";
 import * as format from "../core/format.ts";
 import type { Side } from "../link/messages.ts";
 import type { Balance, Fill, Market, Order } from "../link/types.ts";
 import * as figures from "../state/figures.ts";
 import { timeOf } from "../state/order-kinds.ts";
 import { listTitle } from "../state/open-rows.ts";
+import { aheadOf, type Queued } from "../state/own-levels.ts";
 import { isOpen } from "../state/portfolio.ts";
 
 export interface Cell {
@@ -37,10 +38,12 @@ function sideCell(side: Side): Cell {
   return { label: "Side", text: side, class: side === "Buy" ? "up" : "down" };
 }
 
-function filled(order: Order): string {
-  const quantity = read(order.quantity);
-  if (quantity === 0n) return "0%";
-  return `${show((read(order.filled_quantity) * 100n * 10n ** 18n) / quantity, 0)}%`;
+/** What stands ahead of an order in the book, with the asset that it is counted in. */
+function ahead(order: Queued, market: Market | undefined): string {
+  const text = aheadOf(order);
+  if (text === null) return format.NONE;
+  if (read(text) === 0n) return "first";
+  return `${showAll(read(text), 2)} ${market?.base_asset ?? ""} ahead`;
 }
 
 /** The row above the orders of a list. */
@@ -52,23 +55,30 @@ export function listCells(orders: readonly Order[]): Cell[] {
     { label: "Market", text: first?.market ?? "", class: "strong" },
     { label: "List", text: listTitle(orders), class: "fold strong" },
     { label: "Orders", text: `${orders.length} open` },
-    ...["Trigger", "Price", "Quantity", "Filled", "Status"].map(empty),
+    ...["Trigger", "Price", "Quantity", "Remaining", "Average", "Ahead", "Status"].map(empty),
   ];
 }
 
-export function openCells(order: Order, marketOf: MarketOf): Cell[] {
+export function openCells(order: Queued, marketOf: MarketOf): Cell[] {
   const market = marketOf(order.market);
   return [
-    { label: "Time", text: format.dateTime(order.created_at), class: "num muted" },
+    { label: "Time", text: format.dateTime(order.created_at), class: "num muted fold" },
     { label: "Market", text: order.market, class: "strong" },
     { label: "Type", text: orderType(order), class: "fold" },
     sideCell(order.side),
     { label: "Trigger", text: figures.trigger(order, market), class: "num end" },
     { label: "Price", text: priceAsked(order, market), class: "num end" },
     { label: "Quantity", text: quantityAsked(order, market), class: "num end" },
-    { label: "Filled", text: filled(order), class: "num end" },
+    { label: "Remaining", text: remaining(order, market), class: "num end" },
+    { label: "Average", text: figures.price(order.average_fill_price, market), class: "num end" },
+    { label: "Ahead", text: ahead(order, market), class: "num end" },
     { label: "Status", text: openStatus(order), class: "fold" },
   ];
+}
+
+/** A market order by amount says nothing of what is left. */
+function remaining(order: Order, market: Market | undefined): string {
+  return order.quantity ? figures.ownQuantity(order.remaining_quantity, market) : format.NONE;
 }
 
 export function historyCells(order: Order, marketOf: MarketOf): Cell[] {

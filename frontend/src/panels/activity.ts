@@ -1,26 +1,26 @@
 /** The tabs below the chart: open orders, order history, my trades, balances. */
 
-import { choiceGroup, eachFrame, find, findAll, h, setText, syncList } from "../core/dom.ts";
-import * as format from "../core/format.ts";
+import { choiceGroup, eachFrame, find, findAll } from "../core/dom.ts";
 import { recall, remember } from "../core/memory.ts";
 import type { Tell } from "../core/notice.ts";
-import { cancelAll, cancelList, cancelOrder } from "../link/orders.ts";
-import { ApiError } from "../link/rest.ts";
-import type { Order } from "../link/types.ts";
-import { groupLists, type OpenRow } from "../state/open-rows.ts";
+import type { Fill, Order } from "../link/types.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isViewed } from "../state/lock.ts";
+import type { Filter } from "../state/open-rows.ts";
+import { Past } from "../state/past.ts";
 import { heldFirst, type Portfolio } from "../state/portfolio.ts";
 import {
   balanceCells,
-  type Cell,
   fillCells,
   historyCells,
-  listCells,
   type MarketOf,
-  openCells,
 } from "./activity-cells.ts";
 import type { Ask } from "./ask.ts";
+import { OpenOrders, showCount } from "./open-orders.ts";
+import { PastTable } from "./past-table.ts";
+import { fillRows } from "./rows.ts";
+
+const CLOSED = "Filled,Cancelled,Expired";
 
 export function mount(
   element: HTMLElement,
@@ -36,12 +36,13 @@ class Activity {
   readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
-  readonly #tell: Tell;
-  readonly #ask: Ask;
   readonly #onlyMarket: HTMLInputElement;
+  readonly #onlySide: HTMLSelectElement;
   readonly #cancelAllButton: HTMLButtonElement;
   readonly #select: (value: string) => void;
-  readonly #cancelling = new Set<string>();
+  readonly #open: OpenOrders;
+  readonly #history: PastTable<Order>;
+  readonly #fills: PastTable<Fill>;
   #tab = "open";
 
   constructor(
@@ -54,20 +55,29 @@ class Activity {
     this.#element = element;
     this.#exchange = exchange;
     this.#portfolio = portfolio;
-    this.#tell = tell;
-    this.#ask = ask;
     this.#onlyMarket = find(element, "#only-market");
+    this.#onlySide = find(element, "#only-side");
     this.#cancelAllButton = find(element, "#cancel-all");
+    const [redraw, onOpen] = [this.#render, this.#openProof];
+    const filter = (): Filter => this.#filter;
+    const parts = { exchange, portfolio, tell, ask, filter, onOpen, redraw };
+    this.#open = new OpenOrders(find(element, "#panel-open"), parts);
+    this.#history = this.#historyTable();
+    this.#fills = this.#fillsTable();
     this.#select = choiceGroup(find(element, "#activity-tabs"), (value) => this.#show(value));
     this.#onlyMarket.checked = recall("only-market") === "1";
     this.#onlyMarket.addEventListener("change", () => {
       remember("only-market", this.#onlyMarket.checked ? "1" : "0");
       this.#render();
     });
-    this.#cancelAllButton.addEventListener("click", () => void this.#cancelAll());
+    this.#onlySide.addEventListener("change", this.#render);
+    this.#cancelAllButton.addEventListener("click", () => void this.#open.cancelShown());
     find(element, "#activity-signed-out").hidden = this.#isSignedIn;
-    this.#show("open");
-    portfolio.accountId.watch(() => this.#show(this.#tab));
+    portfolio.accountId.watch(() => {
+      this.#history.restart();
+      this.#fills.restart();
+      this.#show(this.#tab);
+    });
     portfolio.changed.watch(this.#render);
     exchange.market.watch(this.#render);
   }
@@ -81,6 +91,16 @@ class Activity {
     return this.#exchange.config.user !== null;
   }
 
+  get #market(): string | null {
+    return this.#onlyMarket.checked ? (this.#exchange.market.value?.symbol ?? null) : null;
+  }
+
+  get #filter(): Filter {
+    return { market: this.#market, side: (this.#onlySide.value || null) as Filter["side"] };
+  }
+
+  readonly #marketOf: MarketOf = (symbol) => this.#exchange.marketOf(symbol);
+
   #show(tab: string): void {
     this.#tab = tab;
     this.#select(tab);
@@ -88,169 +108,98 @@ class Activity {
       panel.hidden = !this.#isSignedIn || panel.id !== `panel-${tab}`;
     this.#cancelAllButton.hidden = tab !== "open" || !this.#mayCancel;
     find(this.#element, ".only-market").hidden = tab === "balances" || !this.#isSignedIn;
+    this.#history.isShown = tab === "history" && this.#isSignedIn;
+    this.#fills.isShown = tab === "fills" && this.#isSignedIn;
     this.#render();
   }
 
   readonly #render = eachFrame(() => {
-    const marketOf: MarketOf = (symbol) => this.#exchange.marketOf(symbol);
-    const selected = this.#exchange.market.value?.symbol;
-    const isFiltered = this.#onlyMarket.checked;
-    const filter = <T extends { market: string }>(items: T[]) =>
-      isFiltered ? items.filter((item) => item.market === selected) : items;
-    const open = this.#portfolio.openOrders;
-    const shown = filter(open);
-    setText(find(this.#element, "#open-count"), open.length ? String(open.length) : "");
-    this.#cancelAllButton.disabled = shown.length === 0;
-    if (this.#tab === "open") {
-      this.#fillRows(
-        "open-rows",
-        groupLists(shown),
-        (row) => row.key,
-        (row) => (row.order ? openCells(row.order, marketOf) : listCells(row.orders)),
-        this.#mayCancel ? (row) => this.#cancelOf(row) : undefined,
-        (row) => (row.isLeg ? "leg" : row.order ? "" : "list"),
-      );
-    } else if (this.#tab === "history") {
-      this.#fillRows(
-        "history-rows",
-        filter(this.#portfolio.closedOrders),
-        (order) => order.id,
-        (order) => historyCells(order, marketOf),
-      );
-    } else if (this.#tab === "fills") {
-      this.#fillRows(
-        "fill-rows",
-        filter(this.#portfolio.fills),
-        (fill) => `${fill.id}/${fill.order_id}`,
-        (fill) => fillCells(fill, marketOf),
-      );
-    } else {
-      this.#fillRows(
-        "balance-rows",
-        heldFirst(this.#portfolio.balances),
-        (balance) => balance.asset,
-        balanceCells,
-      );
-    }
+    showCount(find(this.#element, "#open-count"), this.#portfolio.openOrders.length);
+    this.#cancelAllButton.disabled = this.#open.shown.length === 0;
+    if (this.#tab === "open") this.#drawOpen();
+    else if (this.#tab === "history") this.#history.draw();
+    else if (this.#tab === "fills") this.#fills.draw();
+    else this.#drawBalances();
+    this.#drawEmpty("history-rows");
+    this.#drawEmpty("fill-rows");
   });
 
-  #fillRows<T>(
-    id: string,
-    items: readonly T[],
-    keyOf: (item: T) => string,
-    cellsOf: (item: T) => Cell[],
-    action?: (item: T) => HTMLElement | null,
-    classOf: (item: T) => string = () => "",
-  ): void {
-    const rows = find(this.#element, `#${id}`);
-    const make = (item: T) => {
-      const cells = cellsOf(item).map((cell) => h("td", { attrs: { "data-label": cell.label } }));
-      const row = h("tr", { class: classOf(item) }, ...cells);
-      const button = action?.(item);
-      if (action) row.append(h("td", { class: "end action" }, ...(button ? [button] : [])));
-      return row;
-    };
-    const update = (row: HTMLElement, item: T) => {
-      cellsOf(item).forEach((cell, index) => {
-        const element = row.children[index]!;
-        setText(element, cell.text);
-        element.className = cell.class ?? "";
-      });
-    };
-    syncList(rows, items, keyOf, make, update);
+  #drawOpen(): void {
+    const count = this.#open.draw();
+    this.#drawEmpty("open-rows", count);
+    // What narrows the rows to none stays in reach.
+    const isNarrowed = count === 0 && this.#onlySide.value !== "";
+    if (isNarrowed) find(this.#element, "#open-rows").closest("table")!.hidden = false;
+  }
+
+  #drawBalances(): void {
+    const balances = heldFirst(this.#portfolio.balances);
+    const rows = { keyOf: ({ asset }: { asset: string }) => asset, cellsOf: balanceCells };
+    fillRows(find(this.#element, "#balance-rows"), balances, rows);
+    this.#drawEmpty("balance-rows", balances.length);
+  }
+
+  /** Say that there is nothing where there is nothing; a table without rows is not shown. */
+  #drawEmpty(id: string, count = find(this.#element, `#${id}`).children.length): void {
     const empty = find(this.#element, `[data-empty-for="${id}"]`);
-    empty.hidden = items.length > 0 || !this.#portfolio.isLoaded;
-    rows.closest("table")!.hidden = items.length === 0;
+    const days = findAll<HTMLInputElement>(empty.parentElement!, ".small-date");
+    empty.hidden = count > 0 || !this.#portfolio.isLoaded || days.some(({ value }) => value);
+    find(this.#element, `#${id}`).closest("table")!.hidden = count === 0;
   }
 
-  /** A list is cancelled as one: the buttons of its orders are its own. */
-  #cancelOf(row: OpenRow): HTMLElement | null {
-    if (row.order) return row.isLeg ? null : this.#cancelButton(row.order);
-    const button = h("button", {
-      class: "button quiet small",
-      type: "button",
-      text: "Cancel",
-      attrs: { "aria-label": `Cancel the list of ${row.orders.length} orders` },
-      onClick: () => void this.#cancelList(row.key, button),
+  // --- the past ---------------------------------------------------------------------------------
+
+  #historyTable(): PastTable<Order> {
+    const past = new Past<Order>(
+      (order) => order.id,
+      (query, cursor) => this.#page(`orders?status=${CLOSED}&${query}`, cursor),
+    );
+    return new PastTable(find(this.#element, "#panel-history"), {
+      past,
+      rows: {
+        keyOf: (order) => order.id,
+        cellsOf: (order) => historyCells(order, this.#marketOf),
+        onOpen: (order) => this.#openProof(order.id),
+        openerOf: (order) => `Proof of ${order.side} ${order.market}, ${order.status}`,
+      },
+      live: () => this.#portfolio.closedOrders,
+      market: () => this.#market,
+      redraw: this.#render,
+      fileName: "orders.csv",
     });
-    return button;
   }
 
-  async #cancelList(listId: string, button: HTMLButtonElement): Promise<void> {
-    button.disabled = true;
-    try {
-      for (const order of await cancelList(this.#exchange, listId)) this.#portfolio.upsert(order);
-    } catch (error) {
-      this.#tellOf(error);
-      void this.#portfolio.load();
-    } finally {
-      button.disabled = false;
-    }
-  }
-
-  #cancelButton(order: Order): HTMLElement {
-    const at = order.stop_price ? `triggered at ${order.stop_price}` : `at ${order.price ?? "market"}`;
-    const button = h("button", {
-      class: "button quiet small",
-      type: "button",
-      text: "Cancel",
-      attrs: { "aria-label": `Cancel ${order.side} ${order.market} ${at}` },
-      onClick: () => void this.#cancel(order, button),
+  #fillsTable(): PastTable<Fill> {
+    const keyOf = (fill: Fill) => `${fill.market}/${fill.id}/${fill.order_id}`;
+    const past = new Past<Fill>(keyOf, (query, cursor) => this.#page(`trades?${query}`, cursor));
+    return new PastTable(find(this.#element, "#panel-fills"), {
+      past,
+      rows: {
+        keyOf,
+        cellsOf: (fill) => fillCells(fill, this.#marketOf),
+        onOpen: (fill) => this.#openProof(fill.order_id),
+        openerOf: (fill) => `Proof of the order of trade ${fill.id} in ${fill.market}`,
+      },
+      live: () => this.#portfolio.fills,
+      market: () => this.#market,
+      redraw: this.#render,
+      fileName: "trades.csv",
     });
-    return button;
   }
 
-  async #cancel(order: Order, button: HTMLButtonElement): Promise<void> {
-    if (this.#cancelling.has(order.id)) return;
-    this.#cancelling.add(order.id);
-    button.disabled = true;
-    try {
-      this.#portfolio.upsert(await cancelOrder(this.#exchange, order));
-    } catch (error) {
-      this.#tellOf(error);
-      // It may have filled a moment ago, unseen here.
-      void this.#portfolio.load();
-    } finally {
-      this.#cancelling.delete(order.id);
-      button.disabled = false;
-    }
-  }
-
-  async #cancelAll(): Promise<void> {
+  #page<T>(path: string, cursor: string): Promise<{ items: T[]; next: string | null }> {
     const account = this.#portfolio.accountId.value;
-    if (!account) return;
-    const market = this.#onlyMarket.checked ? this.#exchange.market.value?.symbol : undefined;
-    if (!market && !(await this.#confirmsAllMarkets())) return;
-    this.#cancelAllButton.disabled = true;
-    try {
-      for (const item of await cancelAll(this.#exchange, account, market)) {
-        if (item.order) this.#portfolio.upsert(item.order);
-        else if (item.error) this.#tellRefused(item.error.message);
-      }
-    } catch (error) {
-      this.#tellOf(error);
-    }
-    this.#render();
-  }
-
-  /** Tell why something was not cancelled; what is no answer of the exchange's is thrown on. */
-  #tellOf(error: unknown): void {
-    if (!(error instanceof ApiError)) throw error;
-    this.#tellRefused(error.message);
-  }
-
-  #tellRefused(message: string): void {
-    this.#tell("Not cancelled", format.sentence(message), "bad");
-  }
-
-  async #confirmsAllMarkets(): Promise<boolean> {
-    const open = this.#portfolio.openOrders;
-    const markets = [...new Set(open.map((order) => order.market))].sort();
-    const [orders, where] = [open.length === 1 ? "order" : "orders", markets.join(", ")];
-    return this.#ask(
-      "Cancel all open orders?",
-      `${open.length} ${orders} in ${where}. Tick “This market” to cancel in one market only.`,
-      `Cancel ${open.length} ${orders}`,
+    if (!account) return Promise.resolve({ items: [], next: null });
+    const after = cursor && `&cursor=${encodeURIComponent(cursor)}`;
+    return this.#exchange.rest.getPage<T>(
+      `/accounts/${encodeURIComponent(account)}/${path}&limit=100${after}`,
     );
   }
+
+  /** The proof of an order is loaded with the first one that is asked for. */
+  readonly #openProof = (orderId: string): void => {
+    // On a phone the orders are one view of several, and the proof stands above all of them.
+    const page = this.#element.closest<HTMLElement>("main, .trade") ?? this.#element;
+    void import("./proof.ts").then(({ open }) => open(page, this.#exchange, orderId));
+  };
 }

@@ -1,35 +1,40 @@
 /** The order book: grouped levels with depth bars, spread, own orders marked, click to fill. */
 
-import { type Amount, decimalsOf, ratio, read, show, write } from "../core/decimal.ts";
-import { eachFrame, find, h, setText } from "../core/dom.ts";
+import { type Amount, decimalsOf, read, show, write } from "../core/decimal.ts";
+import { choiceGroup, eachFrame, find, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import { recall, remember } from "../core/memory.ts";
 import type { Market } from "../link/types.ts";
 import { groupLevels, type Row } from "../state/book.ts";
+import { bidShare, spreadOf } from "../state/book-figures.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
 import type { LiveBook } from "../state/live-book.ts";
+import { ownLevels } from "../state/own-levels.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import type { Trades } from "../state/trades.ts";
+import { type BookSide, drawRows, type Look, moveFocus, sumOf, type TotalUnit } from "./book-rows.ts";
 import { showUnits } from "./units.ts";
 
 const ROW_HEIGHT_PX = 20;
+/** What the style sheet asks of a row where it differs, for fingers or for many rows. */
+const ROW_HEIGHT = "--row-px";
 const ROWS_MIN = 3;
 const ROWS_MAX = 40;
 const GROUPS = 5;
 
-type BookSide = "bids" | "asks";
+/** Fills in the form: a level's price, and the quantity up to it where its sum was clicked. */
+type OnLevel = (price: string, quantity?: string) => void;
 
-/** `onPrice` gets a clicked level's price. */
 export function mount(
   element: HTMLElement,
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
   trades: Trades,
-  onPrice: (price: string) => void,
+  onLevel: OnLevel,
 ): void {
-  new BookPanel(element, exchange, portfolio, live, onPrice);
+  new BookPanel(element, exchange, portfolio, live, onLevel);
   showLast(find(element, "#book-last"), exchange, trades);
   showUnits(element, exchange);
 }
@@ -46,15 +51,16 @@ function showLast(element: HTMLElement, exchange: Exchange, trades: Trades): voi
 }
 
 class BookPanel {
+  readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
   readonly #live: LiveBook;
-  readonly #onPrice: (price: string) => void;
+  readonly #onLevel: OnLevel;
   readonly #group: HTMLSelectElement;
   readonly #sides: Record<BookSide, HTMLElement>;
-  readonly #spread: HTMLElement;
   readonly #render = eachFrame(() => this.#draw());
   #step: Amount = 0n;
+  #unit: TotalUnit = recall("book-total") === "quote" ? "quote" : "base";
   #rows = { bids: 12, asks: 12 };
 
   constructor(
@@ -62,48 +68,84 @@ class BookPanel {
     exchange: Exchange,
     portfolio: Portfolio,
     live: LiveBook,
-    onPrice: (price: string) => void,
+    onLevel: OnLevel,
   ) {
+    this.#element = element;
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#live = live;
-    this.#onPrice = onPrice;
+    this.#onLevel = onLevel;
     this.#group = find(element, "#book-group");
     this.#sides = { bids: find(element, "#bids"), asks: find(element, "#asks") };
-    this.#spread = find(element, "#spread");
     this.#group.addEventListener("change", () => {
       this.#step = read(this.#group.value);
       const market = exchange.market.value;
       if (market) remember(stepKey(market), this.#group.value);
       this.#render();
     });
-    for (const side of ["bids", "asks"] as const) this.#measure(side);
+    this.#chooseSides();
+    find(element, "#book-total").addEventListener("click", () => {
+      this.#unit = this.#unit === "base" ? "quote" : "base";
+      remember("book-total", this.#unit);
+      this.#render();
+    });
+    for (const side of ["bids", "asks"] as const) {
+      this.#listen(side);
+      this.#measure(side);
+    }
     exchange.market.watch((market) => market && this.#offerGroups(market));
     live.changed.watch(this.#render);
     portfolio.changed.watch(this.#render);
   }
 
-  #measure(side: BookSide): void {
+  /** Both sides or one, which then has the room of both. */
+  #chooseSides(): void {
+    const book = find(this.#element, "#book");
+    const show = (sides: string) => {
+      select(sides);
+      book.dataset["sides"] = sides;
+    };
+    const select = choiceGroup(find(this.#element, "#book-sides"), (sides) => {
+      remember("book-sides", sides);
+      show(sides);
+    });
+    const known = recall("book-sides") ?? "";
+    show(["bids", "asks"].includes(known) ? known : "both");
+  }
+
+  #listen(side: BookSide): void {
     const element = this.#sides[side];
     // The book may move between press and release: what was pressed counts.
-    let pressed: { row: HTMLElement; price: string } | null = null;
+    let pressed: { row: HTMLElement; price: string; total: string } | null = null;
     const levelOf = (event: Event) => (event.target as Element).closest<HTMLElement>(".level");
+    const used = (row: HTMLElement) => {
+      const { price = "", total = "" } = row.dataset;
+      return { row, price, total };
+    };
     element.addEventListener("pointerdown", (event) => {
       const row = levelOf(event);
-      pressed = row?.dataset["price"] ? { row, price: row.dataset["price"] } : null;
+      pressed = row && used(row);
     });
     element.addEventListener("click", (event) => {
       const row = levelOf(event);
-      const price = row && pressed?.row === row ? pressed.price : row?.dataset["price"];
+      if (!row) return;
+      const { price, total } = pressed?.row === row ? pressed : used(row);
       pressed = null;
-      if (price) this.#onPrice(price);
+      const isTotal = (event.target as Element).closest(".level-total") !== null;
+      if (price) this.#onLevel(price, isTotal ? total : undefined);
     });
-    element.addEventListener("keydown", (event) => moveFocus(event, side === "asks"));
+    element.addEventListener("keydown", (event) => moveFocus(event, side));
+  }
+
+  #measure(side: BookSide): void {
+    const element = this.#sides[side];
     new ResizeObserver(() => {
-      const count = Math.floor(element.clientHeight / ROW_HEIGHT_PX);
+      const asked = Number.parseFloat(getComputedStyle(element).getPropertyValue(ROW_HEIGHT));
+      const least = asked || ROW_HEIGHT_PX;
+      const count = Math.floor(element.clientHeight / least);
       this.#rows[side] = Math.min(ROWS_MAX, Math.max(ROWS_MIN, count));
       // The rows share what is left over, so that the side is filled to its edge.
-      const height = Math.max(ROW_HEIGHT_PX, element.clientHeight / this.#rows[side]);
+      const height = Math.max(least, element.clientHeight / this.#rows[side]);
       element.style.setProperty("--level-height", `${height.toFixed(2)}px`);
       this.#render();
     }).observe(element);
@@ -128,96 +170,40 @@ class BookPanel {
     if (!market) return;
     const bids = groupLevels(this.#live.book.bids, this.#step, true, this.#rows.bids);
     const asks = groupLevels(this.#live.book.asks, this.#step, false, this.#rows.asks);
-    const deepest = (rows: Row[]) => rows.at(-1)?.cumulative ?? 0n;
-    const depth = deepest(bids) > deepest(asks) ? deepest(bids) : deepest(asks);
-    this.#drawSide("bids", bids, depth, market);
-    this.#drawSide("asks", asks, depth, market);
+    const [below, above] = [this.#deepest(bids), this.#deepest(asks)];
+    const deepest = below > above ? below : above;
+    const look = { market, step: this.#step, unit: this.#unit, deepest };
+    this.#drawSide("bids", bids, look);
+    this.#drawSide("asks", asks, look);
+    const unit = this.#unit === "base" ? market.base_asset : market.quote_asset;
+    setText(find(this.#element, "#book-total"), `Total ${unit}`);
     this.#drawSpread(market);
   }
 
-  #drawSide(side: BookSide, rows: Row[], depth: Amount, market: Market): void {
-    const parent = this.#sides[side];
-    const name = side === "bids" ? "Bid" : "Ask";
-    const own = this.#portfolio.openPrices(
-      market.symbol,
-      side === "bids" ? "Buy" : "Sell",
-      this.#step,
-    );
-    while (parent.children.length > rows.length) parent.lastElementChild!.remove();
-    while (parent.children.length < rows.length) parent.append(makeLevel(name));
-    const decimals = decimalsOf(write(this.#step));
-    rows.forEach((row, index) => {
-      const element = parent.children[index] as HTMLElement;
-      const texts = element.querySelectorAll<HTMLElement>(".num");
-      const [priceText, quantityText] = [write(row.price), write(row.quantity)];
-      const hasChanged = element.dataset["quantity"] !== quantityText;
-      if (hasChanged && element.dataset["price"] === priceText) flash(element);
-      element.dataset["price"] = priceText;
-      element.dataset["quantity"] = quantityText;
-      const isOwn = own.has(row.price);
-      element.classList.toggle("own", isOwn);
-      element.tabIndex = index === 0 ? 0 : -1;
-      const bar = element.firstElementChild as HTMLElement;
-      bar.style.transform = `scaleX(${ratio(row.cumulative, depth)})`;
-      setText(texts[0]!, show(row.price, decimals));
-      setText(texts[1]!, figures.showQuantity(row.quantity, market));
-      setText(texts[2]!, figures.showQuantity(row.cumulative, market));
-      setText(element.lastElementChild!, isOwn ? ", with an order of yours" : "");
-    });
+  #deepest(rows: readonly Row[]): Amount {
+    const last = rows.at(-1);
+    return last ? sumOf(last, this.#unit) : 0n;
+  }
+
+  #drawSide(side: BookSide, rows: readonly Row[], look: Look): void {
+    const [orders, { symbol }] = [this.#portfolio.openOrders, look.market];
+    const own = ownLevels(orders, symbol, side === "bids" ? "Buy" : "Sell", this.#step);
+    drawRows(this.#sides[side], side, rows, own, look);
   }
 
   #drawSpread(market: Market): void {
-    const { bids, asks } = this.#live.book;
-    const [bid, ask] = [bids[0], asks[0]];
-    if (!bid || !ask) {
-      setText(this.#spread, format.NONE);
-      return;
-    }
-    const gap = ask.price - bid.price;
-    const percent = ratio(gap * 100n, ask.price).toFixed(2);
-    setText(this.#spread, `${show(gap, decimalsOf(market.price_tick))} (${percent}%)`);
+    const spread = spreadOf(this.#live.book);
+    const gap = spread && show(spread.gap, decimalsOf(market.price_tick));
+    const text = spread ? `${gap} (${show(spread.bps, 1)} bp)` : format.NONE;
+    setText(find(this.#element, "#spread"), text);
+    const share = bidShare(this.#live.book);
+    const imbalance = find(this.#element, "#imbalance");
+    imbalance.hidden = share === null;
+    imbalance.style.setProperty("--bids", `${share ?? 50}%`);
+    setText(imbalance, `${share ?? 50}% bids`);
   }
 }
 
 function stepKey(market: Market): string {
   return `step.${market.symbol}`;
-}
-
-/**
- * A level's name for screen readers is its content, words that are not seen and figures that are,
- * so that what is said cannot differ from what is shown and used.
- */
-function makeLevel(name: string): HTMLElement {
-  const unseen = (text: string) => h("span", { class: "visually-hidden", text });
-  return h(
-    "button",
-    { class: "level", type: "button" },
-    h("i", { class: "bar" }),
-    unseen(`${name} `),
-    h("span", { class: "num price" }),
-    unseen(", quantity "),
-    h("span", { class: "num" }),
-    unseen(", in all "),
-    h("span", { class: "num total" }),
-    unseen(""),
-  );
-}
-
-/** Restart the highlight: a class that is already set has to change for that. */
-function flash(element: HTMLElement): void {
-  const isOdd = element.classList.contains("flash-a");
-  element.classList.toggle("flash-a", !isOdd);
-  element.classList.toggle("flash-b", isOdd);
-}
-
-/** Up and down move between the levels as they are seen: asks are drawn bottom up. */
-function moveFocus(event: KeyboardEvent, isReversed: boolean): void {
-  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
-  const forward = (event.key === "ArrowDown") !== isReversed;
-  const current = document.activeElement;
-  const next = forward ? current?.nextElementSibling : current?.previousElementSibling;
-  if (next instanceof HTMLElement) {
-    event.preventDefault();
-    next.focus();
-  }
 }

@@ -1,93 +1,235 @@
-/** Candles and volume of the selected market, and own open orders among them. */
+/** The chart of the selected market: its candles, what is drawn of them, and what stands in it. */
 
 import {
-  type CandlestickData,
-  CandlestickSeries,
   ColorType,
   createChart,
   CrosshairMode,
-  type HistogramData,
   HistogramSeries,
   type IChartApi,
-  type IPriceLine,
-  type ISeriesApi,
-  LineStyle,
+  LineSeries,
   type LogicalRange,
   type MouseEventParams,
+  PriceScaleMode,
+  TickMarkType,
   type Time,
-  type UTCTimestamp,
 } from "lightweight-charts";
 
-import { choiceGroup, eachFrame, find, setText } from "../core/dom.ts";
+import { type Clock, clockOf } from "../core/zones.ts";
+import { choiceGroup, eachFrame, find, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import { recall, remember } from "../core/memory.ts";
+import type { Tell } from "../core/notice.ts";
 import { THEME_CHANGED, themeColor } from "../core/theme.ts";
-import type { Market } from "../link/types.ts";
+import { Amending } from "../state/amending.ts";
 import { type Bar, priceFormatOf } from "../state/bars.ts";
+import { type ChartSettings, readSettings, STUDY_IDS } from "../state/chart-settings.ts";
 import type { Exchange } from "../state/exchange.ts";
 import * as figures from "../state/figures.ts";
-import { type BarsReader, INTERVAL_S, LiveCandles } from "../state/live-candles.ts";
-import { isUnentered } from "../state/order-kinds.ts";
+import type { FormLink } from "../state/form-lines.ts";
+import { marksOf } from "../state/fill-marks.ts";
+import { INTERVALS, isOfDays } from "../state/intervals.ts";
+import type { LiveBook } from "../state/live-book.ts";
+import { type BarsReader, LiveCandles } from "../state/live-candles.ts";
 import type { Portfolio } from "../state/portfolio.ts";
+import { isRise } from "../state/shapes.ts";
+import { ChartForm } from "./chart-form.ts";
+import { ChartGrips } from "./chart-grips.ts";
+import { mount as mountMenu } from "./chart-menu.ts";
+import { ChartSeries } from "./chart-series.ts";
+import type { ChartStudies } from "./chart-studies.ts";
 
 /** Older candles are asked for when fewer than these are left of the visible range. */
 const MARGIN_BARS = 30;
 const VISIBLE_BARS = 110;
 
-export function mount(element: HTMLElement, exchange: Exchange, portfolio: Portfolio): void {
-  new Chart(element, exchange, portfolio);
+/** `onPrice` gets a price that is clicked on in the depth chart; prices of `form` are moved here. */
+export function mount(
+  element: HTMLElement,
+  exchange: Exchange,
+  portfolio: Portfolio,
+  live: LiveBook,
+  tell: Tell,
+  form: FormLink,
+  onPrice: (price: string) => void,
+): void {
+  new Chart(element, exchange, portfolio, live, tell, form);
+  mountViews(element, exchange, live, onPrice);
+  mountFullScreen(element, find(element, "#chart-full"));
+}
+
+/** The price chart or the depth of the book, which is loaded when it is looked at first. */
+function mountViews(
+  element: HTMLElement,
+  exchange: Exchange,
+  live: LiveBook,
+  onPrice: (price: string) => void,
+): void {
+  const depth = find(element, "#depth");
+  let loading: Promise<unknown> | null = null;
+  const show = (view: string) => {
+    select(view);
+    element.dataset["shows"] = view;
+    depth.hidden = view !== "depth";
+    if (view !== "depth") return;
+    loading ??= import("./depth-chart.ts").then(({ mount: mountDepth }) =>
+      mountDepth(depth, exchange, live, onPrice),
+    );
+    loading.catch(() => (loading = null));
+  };
+  const select = choiceGroup(find(element, "#chart-views"), show);
+  show("price");
+}
+
+/**
+ * The panel over the whole page, and the page over the whole screen where the browser lets it. Notices
+ * stay in sight, as they would not if the panel alone had the screen.
+ */
+function mountFullScreen(element: HTMLElement, button: HTMLElement): void {
+  const show = (isFull: boolean) => {
+    element.classList.toggle("full", isFull);
+    button.setAttribute("aria-pressed", String(isFull));
+  };
+  const leave = () => {
+    show(false);
+    if (document.fullscreenElement) void document.exitFullscreen();
+  };
+  button.addEventListener("click", () => {
+    if (element.classList.contains("full")) return leave();
+    show(true);
+    // Some browsers have no full screen, or refuse it: then the page is what there is.
+    document.documentElement.requestFullscreen?.().catch(() => undefined);
+  });
+  document.addEventListener("fullscreenchange", () => document.fullscreenElement ?? show(false));
+  element.addEventListener("keydown", (event) => event.key === "Escape" && leave());
 }
 
 class Chart implements BarsReader {
+  readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
   readonly #legend: HTMLElement;
   readonly #empty: HTMLElement;
   readonly #chart: IChartApi;
-  readonly #candles: ISeriesApi<"Candlestick">;
-  readonly #volumes: ISeriesApi<"Histogram">;
+  readonly #series: ChartSeries;
+  readonly #grips: ChartGrips;
+  readonly #form: ChartForm;
   readonly #selectInterval: (value: string) => void;
   readonly #live: LiveCandles;
+  readonly #settings: ChartSettings;
+  #studies: ChartStudies | null = null;
+  #loadingStudies: Promise<void> | null = null;
   #interval: string;
-  #orderLines: IPriceLine[] = [];
+  #clock: Clock = clockOf(null);
 
-  constructor(element: HTMLElement, exchange: Exchange, portfolio: Portfolio) {
+  constructor(
+    element: HTMLElement,
+    exchange: Exchange,
+    portfolio: Portfolio,
+    live: LiveBook,
+    tell: Tell,
+    form: FormLink,
+  ) {
+    this.#element = element;
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#live = new LiveCandles(exchange, this);
-    const chosen = recall("interval");
-    this.#interval = chosen && chosen in INTERVAL_S ? chosen : "1m";
+    this.#settings = readSettings(recall("chart"));
+    const chosen = recall("interval") ?? "";
+    this.#interval = INTERVALS.includes(chosen) ? chosen : "1m";
     this.#legend = find(element, "#chart-legend");
     this.#empty = find(element, "#chart-empty");
     this.#chart = createChart(find(element, "#chart"), {
       autoSize: true,
       crosshair: { mode: CrosshairMode.Normal },
-      rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.24 } },
     });
-    this.#candles = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
-    this.#volumes = this.#chart.addSeries(HistogramSeries, {
-      priceScaleId: "",
-      priceFormat: { type: "volume" },
-      lastValueVisible: false,
-      priceLineVisible: false,
+    this.#series = new ChartSeries(this.#chart);
+    const amending = new Amending(exchange, portfolio, tell);
+    const grips = find(element, "#chart-grips");
+    this.#grips = new ChartGrips(grips, exchange, portfolio, live, amending, this.#series.main);
+    this.#form = new ChartForm(find(element, "#chart-form"), exchange, form, this.#series.main);
+    this.#selectInterval = this.#offerIntervals();
+    mountMenu(find(element, "#chart-menu"), find(element, "#chart-set"), this.#settings, () => {
+      remember("chart", JSON.stringify(this.#settings));
+      this.#arrange();
     });
-    this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-    this.#selectInterval = choiceGroup(find(element, "#intervals"), (value) => {
-      this.#interval = value;
-      remember("interval", value);
-      this.#follow();
-    });
-    this.#selectInterval(this.#interval);
+    this.#arrange();
     this.#paint();
     addEventListener(THEME_CHANGED, () => this.#paint());
     this.#chart.subscribeCrosshairMove((event) => this.#drawLegend(event));
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => this.#scrolled(range));
     exchange.market.watch(() => this.#follow());
-    portfolio.changed.watch(this.#drawOrders);
+    portfolio.changed.watch(this.#drawFills);
+  }
+
+  /** The usual intervals as buttons, the others in a list; return what shows which is chosen. */
+  #offerIntervals(): (value: string) => void {
+    const group = find(this.#element, "#intervals");
+    const rest = find<HTMLSelectElement>(this.#element, "#more-intervals");
+    const isButton = (value: string) => group.querySelector(`[data-value="${value}"]`) !== null;
+    for (const value of INTERVALS) {
+      if (isButton(value)) continue;
+      const option = h("option", { text: value });
+      option.value = value;
+      rest.append(option);
+    }
+    const choose = (value: string) => {
+      if (!value) return;
+      this.#interval = value;
+      remember("interval", value);
+      this.#follow();
+    };
+    const select = choiceGroup(group, choose);
+    rest.addEventListener("change", () => choose(rest.value));
+    return (value) => {
+      select(value);
+      rest.value = isButton(value) ? "" : value;
+      rest.classList.toggle("chosen", !isButton(value));
+      // With none of them chosen the group must still be reached by keyboard.
+      if (!isButton(value)) find(group, "button").tabIndex = 0;
+    };
+  }
+
+  /** Draw as the settings say. */
+  #arrange(): void {
+    const { kind, hasVolume, isLog, hasOrders } = this.#settings;
+    if (this.#series.arrange(kind, hasVolume)) {
+      this.#grips.hangOn(this.#series.main);
+      this.#form.hangOn(this.#series.main);
+    }
+    this.#grips.show(hasOrders);
+    this.#chart.priceScale("right").applyOptions({
+      mode: isLog ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal,
+    });
+    this.#series.replace(this.#live.drawn);
+    this.#fitClock();
+    this.#arrangeStudies();
+    this.#drawFills();
+    this.#drawLegend(null);
+  }
+
+  #arrangeStudies(): void {
+    const isWanted = STUDY_IDS.some((id) => this.#settings.studies[id].isOn);
+    if (this.#studies) {
+      this.#studies.arrange(this.#settings.studies);
+      this.#replaceStudies();
+    } else if (isWanted) {
+      this.#loadingStudies ??= import("./chart-studies.ts").then((module) => {
+        const makers = { line: LineSeries, histogram: HistogramSeries };
+        this.#studies = new module.ChartStudies(this.#chart, makers);
+        this.#arrangeStudies();
+      });
+      this.#loadingStudies.catch(() => (this.#loadingStudies = null));
+    }
+  }
+
+  #replaceStudies(): void {
+    const market = this.#exchange.market.value;
+    if (!this.#studies || !market) return;
+    this.#studies.replace(this.#live, this.#interval, market);
+    this.#drawLegend(null);
   }
 
   #paint(): void {
-    const [up, down] = [themeColor("up"), themeColor("down")];
     this.#chart.applyOptions({
       layout: {
         background: { type: ColorType.Solid, color: themeColor("panel") },
@@ -95,6 +237,7 @@ class Chart implements BarsReader {
         fontFamily: getComputedStyle(document.body).fontFamily,
         fontSize: 11,
         attributionLogo: true,
+        panes: { separatorColor: themeColor("line"), separatorHoverColor: themeColor("hover") },
       },
       grid: {
         vertLines: { color: themeColor("grid") },
@@ -104,18 +247,15 @@ class Chart implements BarsReader {
       timeScale: {
         borderColor: themeColor("line"),
         rightOffset: 6,
-        timeVisible: this.#interval !== "1d",
-        secondsVisible: false,
-        tickMarkFormatter: localTick,
+        tickMarkFormatter: (time: Time, type: TickMarkType) => this.#tick(Number(time), type),
       },
     });
-    this.#candles.applyOptions({
-      upColor: up,
-      downColor: down,
-      wickUpColor: up,
-      wickDownColor: down,
-    });
-    this.#volumes.setData(this.#live.drawn.map(volumeOf));
+    this.#series.paint();
+    this.#series.replace(this.#live.drawn);
+    this.#studies?.paint();
+    this.#drawFills();
+    this.#grips.render();
+    this.#form.render();
   }
 
   /** Start over with the selected market and interval. */
@@ -123,35 +263,51 @@ class Chart implements BarsReader {
     const market = this.#exchange.market.value;
     this.#selectInterval(this.#interval);
     if (!market) return;
-    this.#fitScales(market);
+    this.#series.fit(market);
+    this.#fitClock();
     this.#live.follow(market, this.#interval);
     this.#empty.hidden = true;
-    this.#drawOrders();
   }
 
-  /** Prices have the decimals of the market's tick, times the reader's own zone. */
-  #fitScales(market: Market): void {
-    const priceFormat = priceFormatOf(market.price_tick);
-    const { precision } = priceFormat;
+  /** Prices have the decimals of the market's tick, times the zone that is chosen. */
+  #fitClock(): void {
+    const market = this.#exchange.market.value;
+    const { zone } = this.#settings;
+    // A candle of a day or more is one of UTC, whose date another zone would get wrong.
+    const isUtc = zone === "utc" || isOfDays(this.#interval);
+    this.#clock = clockOf(isUtc ? "UTC" : zone === "local" ? null : (market?.time_zone ?? "UTC"));
+    if (!market) return;
+    const { precision } = priceFormatOf(market.price_tick);
     const digits = { minimumFractionDigits: precision, maximumFractionDigits: precision };
     this.#chart.applyOptions({
       localization: {
         priceFormatter: (price: number) => price.toLocaleString("en-US", digits),
-        timeFormatter: (time: Time) => format.dateTime(isoOf(time)),
+        timeFormatter: (time: Time) => this.#clock.full(Number(time)),
       },
     });
-    this.#candles.applyOptions({ priceFormat });
-    this.#chart.timeScale().applyOptions({ timeVisible: this.#interval !== "1d" });
+    this.#chart.timeScale().applyOptions({
+      timeVisible: !isOfDays(this.#interval),
+      secondsVisible: this.#interval === "1s",
+    });
+  }
+
+  /** Axis marks in the chosen zone; the library's are UTC. */
+  #tick(seconds: number, type: TickMarkType): string {
+    if (type === TickMarkType.Year) return this.#clock.year(seconds);
+    if (type === TickMarkType.Month) return this.#clock.month(seconds);
+    if (type === TickMarkType.DayOfMonth) return this.#clock.day(seconds);
+    return this.#clock.time(seconds, type === TickMarkType.TimeWithSeconds);
   }
 
   replaced(): void {
-    this.#candles.setData(this.#live.drawn.map(candleOf));
-    this.#volumes.setData(this.#live.drawn.map(volumeOf));
+    this.#series.replace(this.#live.drawn);
+    this.#drawFills();
+    this.#replaceStudies();
   }
 
   added(bar: Bar): void {
-    this.#candles.update(candleOf(bar));
-    this.#volumes.update(volumeOf(bar));
+    this.#series.add(bar);
+    this.#studies?.add(this.#live);
   }
 
   settled(isFirst: boolean): void {
@@ -177,68 +333,18 @@ class Chart implements BarsReader {
     const market = this.#exchange.market.value ?? undefined;
     const { open, high, low, close, volume } = bar.candle;
     const [o, hi, lo, c] = [open, high, low, close].map((text) => figures.price(text, market));
-    setText(
-      this.#legend,
-      `O\u00a0${o}  H\u00a0${hi}  L\u00a0${lo}  C\u00a0${c}  V\u00a0${format.compact(volume)}`,
-    );
-    this.#legend.className = `legend num ${Number(close) >= Number(open) ? "up" : "down"}`;
+    const prices = h("span", {
+      class: isRise(bar) ? "up" : "down",
+      text: `O\u00a0${o}  H\u00a0${hi}  L\u00a0${lo}  C\u00a0${c}  V\u00a0${format.compact(volume)}`,
+    });
+    this.#legend.replaceChildren(prices, ...(this.#studies?.legendAt(bar.time) ?? []));
   }
 
-  /** Own open orders as dashed lines. */
-  readonly #drawOrders = eachFrame(() => {
-    for (const line of this.#orderLines) this.#candles.removePriceLine(line);
-    const symbol = this.#exchange.market.value?.symbol;
-    const orders = this.#portfolio.openOrders
-      .filter((order) => order.market === symbol)
-      // One that waits stands where it triggers.
-      .map((order) => ({ order, at: isUnentered(order) ? order.stop_price : order.price }))
-      .filter(({ at }) => at);
-    this.#orderLines = orders.slice(0, 20).map(({ order, at }) =>
-      this.#candles.createPriceLine({
-        price: Number(at),
-        color: themeColor(order.side === "Buy" ? "up" : "down"),
-        lineStyle: LineStyle.Dashed,
-        lineWidth: 1,
-        axisLabelVisible: true,
-        title: isUnentered(order) ? `${order.side} trigger` : order.side,
-      }),
-    );
-  });
-}
-
-// Pixels need no exact decimals: these floats are drawn and never sent.
-function candleOf({ candle, time }: Bar): CandlestickData<UTCTimestamp> {
-  return {
-    time: time as UTCTimestamp,
-    open: Number(candle.open),
-    high: Number(candle.high),
-    low: Number(candle.low),
-    close: Number(candle.close),
-  };
-}
-
-function volumeOf({ candle, time }: Bar): HistogramData<UTCTimestamp> {
-  const isUp = Number(candle.close) >= Number(candle.open);
-  return {
-    time: time as UTCTimestamp,
-    value: Number(candle.volume),
-    color: themeColor(isUp ? "up-soft" : "down-soft"),
-  };
-}
-
-function isoOf(time: Time): string {
-  return new Date(Number(time) * 1000).toISOString();
-}
-
-/** Axis marks in the reader's own time zone; the library's are UTC. */
-function localTick(time: Time, kind: number): string {
-  const date = new Date(Number(time) * 1000);
-  if (kind === 0) return date.toLocaleDateString(undefined, { year: "numeric" });
-  if (kind === 1) return date.toLocaleDateString(undefined, { month: "short" });
-  if (kind === 2) return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  return date.toLocaleTimeString(undefined, {
-    hour: "2-digit",
-    minute: "2-digit",
-    hourCycle: "h23",
+  /** Own fills at the bars in which they happened. */
+  readonly #drawFills = eachFrame(() => {
+    const market = this.#exchange.market.value;
+    const times = this.#live.drawn.map(({ time }) => time);
+    const fills = market && this.#settings.hasFills ? this.#portfolio.fills : [];
+    this.#series.mark(marksOf(fills, market?.symbol ?? "", times), market ?? undefined);
   });
 }

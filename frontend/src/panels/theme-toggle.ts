@@ -1,7 +1,7 @@
 /** The button that switches between dark and light. */
 
-import { switchTheme } from "../core/theme.ts";
+import { otherTheme } from "../core/theme.ts";
 
-export function mount(button: HTMLElement): void {
-  button.addEventListener("click", switchTheme);
+export function mount(button: HTMLElement, onSwitch: (theme: "dark" | "light") => void): void {
+  button.addEventListener("click", () => onSwitch(otherTheme()));
 }

@@ -6,7 +6,7 @@ import type { Side } from "../link/messages.ts";
 import type { Market } from "../link/types.ts";
 import type { Asks, Draft, FieldName } from "../state/draft.ts";
 import { unitOf } from "../state/fees.ts";
-import { isReachedRising, rests, type TicketKind, traitsOf } from "../state/order-kinds.ts";
+import { isReachedRising, rests, type TicketKind, type TimeInForce, traitsOf } from "../state/order-kinds.ts";
 import { kindRefused, postOnlyRefused, type State, timeRefused } from "../state/phases.ts";
 import { FIELDS, type Inputs } from "./ticket-errors.ts";
 
@@ -20,6 +20,15 @@ const SELF_TRADE: Record<NonNullable<Asks["selfTrade"]>, string> = {
   Transfer: "Reduce both and move the funds between your accounts",
 };
 
+/** What of the form can be chosen from outside. */
+export interface Taken {
+  side: Side;
+  group: "Limit" | "Market" | "Trigger";
+  measure: Draft["measure"];
+  time: TimeInForce;
+  isPostOnly: boolean;
+}
+
 export class TicketFields {
   readonly inputs: Inputs;
   readonly #element: HTMLElement;
@@ -29,7 +38,7 @@ export class TicketFields {
   readonly #selectMeasure: (value: string) => void;
   side: Side = "Buy";
   /** Limit and market orders, or those that wait for a price, of which `#kind` says which. */
-  #group: "Limit" | "Market" | "Trigger" = "Limit";
+  #group: Taken["group"] = "Limit";
   #measure: Draft["measure"] = "amount";
   /** What the market is in: not all states take all kinds. */
   #state: State = "Continuous";
@@ -42,7 +51,7 @@ export class TicketFields {
     this.inputs = Object.fromEntries(FIELDS.map((field) => [field, inputOf(field)])) as Inputs;
     this.#selectSide = this.#choice("#order-side", (value) => (this.side = value as Side));
     this.#selectGroup = this.#choice("#order-type", (value) => {
-      this.#group = value as "Limit" | "Market" | "Trigger";
+      this.#group = value as Taken["group"];
     });
     this.#selectMeasure = this.#choice("#order-measure", (value) => {
       this.#measure = value as Draft["measure"];
@@ -92,8 +101,25 @@ export class TicketFields {
     return field;
   }
 
-  get #hasExits(): boolean {
-    return this.#part<HTMLInputElement>("#exits").checked;
+  /** Choose from outside; with `isPostOnly` it is an order anew, and what else stands there goes. */
+  take({ side, group, measure, time, isPostOnly }: Partial<Taken>): void {
+    this.side = side ?? this.side;
+    this.#group = group ?? this.#group;
+    this.#measure = measure ?? this.#measure;
+    if (time) this.#part<HTMLSelectElement>("#time-in-force").value = time;
+    if (isPostOnly !== undefined) {
+      this.clear();
+      this.#part<HTMLInputElement>("#post-only").checked = isPostOnly;
+      this.#part<HTMLInputElement>("#exits").checked = false;
+      this.#part<HTMLSelectElement>("#self-trade").value = "";
+    }
+    this.arrange();
+  }
+
+  /** Whether its fields for a take profit and a stop loss are on show. */
+  get hasExits(): boolean {
+    if (this.kind === "OCO") return true;
+    return this.kind === "Limit" && this.#part<HTMLInputElement>("#exits").checked;
   }
 
   draft(): Draft {
@@ -101,7 +127,7 @@ export class TicketFields {
     const timeInForce = this.#chosen("time-in-force") as Draft["timeInForce"];
     const { isLimit, waits } = traitsOf(this.kind);
     const isPair = this.kind === "OCO";
-    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
+    const { hasExits } = this;
     return {
       side: this.side,
       type: this.kind,
@@ -194,7 +220,7 @@ export class TicketFields {
     const isByAmount = !isLimit && draft.measure === "amount";
     const isPair = this.kind === "OCO";
     const hasTime = (isLimit || waits) && !isPair;
-    const hasExits = isPair || (this.kind === "Limit" && this.#hasExits);
+    const { hasExits } = this;
     const shown: Record<string, boolean> = {
       kind: waits,
       stop: waits && !trails && !isPair,

@@ -4,12 +4,14 @@ import { parse, read, showAll, typed, write } from "../core/decimal.ts";
 import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { AccountRef } from "../link/messages.ts";
+import { Signal } from "../core/signal.ts";
 import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Market, Order, OrderPreview } from "../link/types.ts";
-import type { FieldName, Funds, Prices } from "../state/draft.ts";
+import type { Draft, FieldName, Funds, OrderTerms, Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
+import type { FormLink } from "../state/form-lines.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
 import { type Checked, checkTicket } from "../state/exits.ts";
@@ -21,7 +23,7 @@ import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-r
 import { mount as mountAccountSelect } from "./account-select.ts";
 import { FIELDS, TicketErrors } from "./ticket-errors.ts";
 import { drawEstimate } from "./ticket-estimate.ts";
-import { TicketFields } from "./ticket-fields.ts";
+import { type Taken, TicketFields } from "./ticket-fields.ts";
 import { drawPreview } from "./ticket-preview.ts";
 import { showUnits } from "./units.ts";
 
@@ -31,21 +33,32 @@ const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
-/** Return what fills in a price, as a click on a level of the book does. */
+/** What others do with the form: the book, the chart, the keyboard, typed orders. */
+export interface TicketLink extends FormLink {
+  /** Fill in a price, as a click on a level of the book does, and a quantity with it. */
+  fill: (price: string, quantity?: string) => void;
+  choose: (what: Partial<Taken>) => void;
+  takeShare: (percent: number) => void;
+  focus: (field: FieldName) => void;
+  /** The terms that would be sent, or what is wrong, in words. */
+  checked: () => { terms: OrderTerms | null; wrong: string[] };
+  /** Send what stands in the form, as its button does. */
+  send: () => void;
+}
+
 export function mount(
   element: HTMLElement,
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
-): (price: string) => void {
+): TicketLink {
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
-  const ticket = new Ticket(element, exchange, portfolio, live);
-  return (price) => ticket.setPrice(price);
+  return new Ticket(element, exchange, portfolio, live);
 }
 
-class Ticket {
+class Ticket implements TicketLink {
   readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
@@ -53,6 +66,7 @@ class Ticket {
   readonly #fields: TicketFields;
   readonly #errors: TicketErrors;
   readonly #preview: Preview;
+  readonly changed = new Signal<null>(null);
   #isSending = false;
   #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
@@ -92,6 +106,7 @@ class Ticket {
     this.#drawSubmit();
     this.#drawEstimate();
     this.#wantPreview();
+    this.changed.notify();
   });
 
   /** Ask what would become of the order, where it could be sent as it stands. */
@@ -108,8 +123,19 @@ class Ticket {
     if (market) drawPreview(this.#part("#preview"), this.#preview.told.value, market);
   }
 
-  setPrice(price: string): void {
-    this.#edited(this.#fields.takePrice(price));
+  read(): { draft: Draft; hasExits: boolean } {
+    return { draft: this.#fields.draft(), hasExits: this.#fields.hasExits };
+  }
+
+  set(field: FieldName, value: string): void {
+    this.#fields.inputs[field].value = value;
+    this.#edited(field);
+  }
+
+  fill(price: string, quantity?: string): void {
+    const field = this.#fields.takePrice(price);
+    if (quantity !== undefined) this.#fields.inputs.quantity.value = quantity;
+    this.#edited(field);
   }
 
   #listen(): void {
@@ -118,7 +144,7 @@ class Ticket {
     }
     this.#part("#shares").addEventListener("click", (event) => {
       const share = (event.target as HTMLElement).dataset["share"];
-      if (share) this.#takeShare(Number(share));
+      if (share) this.takeShare(Number(share));
     });
     this.#part("#order-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -222,7 +248,28 @@ class Ticket {
     this.#edited(field);
   }
 
-  #takeShare(percent: number): void {
+  choose(what: Partial<Taken>): void {
+    this.#fields.take(what);
+  }
+
+  focus(field: FieldName): void {
+    this.#fields.inputs[field].focus();
+    this.#fields.inputs[field].select();
+  }
+
+  checked(): { terms: OrderTerms | null; wrong: string[] } {
+    const market = this.#exchange.market.value;
+    const lock = this.#lockOf(market);
+    if (!market || lock) return { terms: null, wrong: lock ? [lock.detail] : [] };
+    const { terms, errors } = this.#check(market);
+    return { terms, wrong: Object.values(errors) };
+  }
+
+  send(): void {
+    void this.#submit();
+  }
+
+  takeShare(percent: number): void {
     const market = this.#exchange.market.value;
     if (!market) return;
     const [draft, prices] = [this.#fields.draft(), this.#prices(market)];

@@ -2,6 +2,7 @@
 
 import { decimalsOf } from "../core/decimal.ts";
 import type { Candle } from "../link/types.ts";
+import { nextOpen } from "./intervals.ts";
 
 export interface Bar {
   candle: Candle;
@@ -46,28 +47,35 @@ export function mergeBars(some: readonly Bar[], others: readonly Bar[]): Bar[] {
 }
 
 /**
- * Put a flat bar at the last close wherever an interval of `stepS` seconds had no trade, newest
- * holes first, so that distances along the axis are distances in time.
+ * Put a flat bar at the last close wherever an interval had no trade, newest holes first, so that
+ * distances along the axis are distances in time.
  */
-export function fillGaps(bars: readonly Bar[], stepS: number): Bar[] {
+export function fillGaps(bars: readonly Bar[], interval: string): Bar[] {
   const filled: Bar[] = [];
   let left = FILLED_MAX;
   for (let index = bars.length - 1; index >= 0; index -= 1) {
     const bar = bars[index]!;
-    const next = bars[index + 1];
-    const missing = next ? Math.round((next.time - bar.time) / stepS) - 1 : 0;
-    if (missing > 0 && missing <= left) {
-      left -= missing;
-      for (let step = missing; step > 0; step -= 1)
-        filled.push(flatBar(bar, bar.time + step * stepS));
-    }
+    const missing = timesBetween(bar.time, bars[index + 1]?.time, interval, left);
+    left -= missing.length;
+    for (const time of missing.reverse()) filled.push(flatBar(bar, time));
     filled.push(bar);
   }
   return filled.reverse();
 }
 
+/** When candles between two would open; none where they are more than `max`. */
+function timesBetween(from: number, to: number | undefined, interval: string, max: number) {
+  const times: number[] = [];
+  if (to === undefined) return times;
+  for (let time = nextOpen(interval, from); time < to; time = nextOpen(interval, time)) {
+    if (times.length >= max) return [];
+    times.push(time);
+  }
+  return times;
+}
+
 function flatBar({ candle }: Bar, time: number): Bar {
   const { close } = candle;
   const prices = { open: close, high: close, low: close, close };
-  return { time, candle: { ...candle, ...prices, volume: "0", trades: 0 } };
+  return { time, candle: { ...candle, ...prices, volume: "0", quote_volume: "0", trades: 0 } };
 }

@@ -99,27 +99,31 @@ function setLevel(side: Level[], [priceText, quantityText]: [string, string], di
   return true;
 }
 
-/** A row of the drawn book: levels of one price group, and the sum from the best price on. */
+/** A row of the drawn book: levels of one price group, and the sums from the best price on. */
 export interface Row {
   price: Amount;
   quantity: Amount;
   cumulative: Amount;
+  /** What the cumulative quantity is worth at its levels' prices, in quote. */
+  amount: Amount;
 }
 
 /** Group a side by `step` (bids round down, asks up) and return at most `count` rows. */
 export function groupLevels(side: Level[], step: Amount, isBid: boolean, count: number): Row[] {
   const rows: Row[] = [];
-  let cumulative = 0n;
+  let [cumulative, amount] = [0n, 0n];
   for (const level of side) {
     const price = isBid ? floorTo(level.price, step) : ceilTo(level.price, step);
     const last = rows.at(-1);
     if (last?.price !== price && rows.length === count) break;
     cumulative += level.quantity;
+    amount += multiplyDown(level.quantity, level.price);
     if (last?.price === price) {
       last.quantity += level.quantity;
       last.cumulative = cumulative;
+      last.amount = amount;
     } else {
-      rows.push({ price, quantity: level.quantity, cumulative });
+      rows.push({ price, quantity: level.quantity, cumulative, amount });
     }
   }
   return rows;

@@ -5,25 +5,11 @@ import type { Subscription } from "../link/socket.ts";
 import type { Candle, Candles, Market } from "../link/types.ts";
 import { type Bar, barOf, fillGaps, mergeBars } from "./bars.ts";
 import type { Exchange } from "./exchange.ts";
+import { nextOpen, spelled } from "./intervals.ts";
 
-/** The intervals on offer and their lengths in seconds. */
-export const INTERVAL_S: Record<string, number> = {
-  "1m": 60,
-  "5m": 300,
-  "15m": 900,
-  "1h": 3_600,
-  "4h": 14_400,
-  "1d": 86_400,
-};
-const EMITTED: Record<string, string> = {
-  Minute1: "1m",
-  Minute5: "5m",
-  Minute15: "15m",
-  Hour1: "1h",
-  Hour4: "4h",
-  Day1: "1d",
-};
 const PAGE = 500;
+/** After a page that did not come, this long nobody asks for it: each pixel of a scroll may. */
+const RETRY_MS = 2_000;
 
 /** Whoever draws the bars; told at once of each change. */
 export interface BarsReader {
@@ -38,6 +24,8 @@ export interface BarsReader {
 export class LiveCandles {
   /** The candles as bars in rising time, and flat ones where nothing was traded. */
   drawn: Bar[] = [];
+  /** Whether the market's first candle is among them. */
+  isWhole = false;
   readonly #exchange: Exchange;
   readonly #reader: BarsReader;
   #market: Market | null = null;
@@ -50,19 +38,21 @@ export class LiveCandles {
   #isLoaded = false;
   /** Whether there may be candles before the oldest one; not asked before the first page is in. */
   #hasOlder = false;
+  #retryAt = 0;
 
   constructor(exchange: Exchange, reader: BarsReader) {
     this.#exchange = exchange;
     this.#reader = reader;
   }
 
-  /** Start over with a market and an interval (of `INTERVAL_S`). */
+  /** Start over with a market and an interval (of `INTERVALS`). */
   follow(market: Market, interval: string): void {
     this.#turn += 1;
     const turn = this.#turn;
     this.#subscription?.close();
     this.#market = market;
     this.#interval = interval;
+    this.isWhole = false;
     this.#setBars([]);
     this.#isLoaded = false;
     this.#hasOlder = false;
@@ -78,21 +68,28 @@ export class LiveCandles {
     );
   }
 
+  /** Load an older page unless a candle is here that opens at `time` or before. */
+  async reach(time: number): Promise<void> {
+    if (this.#bars[0] && this.#bars[0].time > time) await this.loadOlder();
+  }
+
   /** Load a page of candles before the oldest one, unless one is under way or there is none. */
   async loadOlder(): Promise<void> {
     const market = this.#market;
     const oldest = this.#bars[0];
     if (!market || !oldest || this.#isLoadingOlder || !this.#hasOlder) return;
+    if (performance.now() < this.#retryAt) return;
     const turn = this.#turn;
     this.#isLoadingOlder = true;
     try {
       const older = await this.#page(market, oldest.candle.open_time);
       if (turn !== this.#turn) return;
-      const count = this.#bars.length;
-      this.#setBars(mergeBars(older, this.#bars));
-      this.#hasOlder = older.length >= PAGE && this.#bars.length > count;
+      const merged = mergeBars(older, this.#bars);
+      this.isWhole = older.length < PAGE || merged.length === this.#bars.length;
+      this.#setBars(merged);
+      this.#hasOlder = !this.isWhole;
     } catch {
-      this.#hasOlder = false;
+      this.#retryAt = performance.now() + RETRY_MS;
     } finally {
       if (turn === this.#turn) this.#isLoadingOlder = false;
     }
@@ -110,24 +107,25 @@ export class LiveCandles {
     const page = await this.#page(market);
     if (turn !== this.#turn) return;
     const isFirst = !this.#isLoaded;
+    if (isFirst) this.isWhole = page.length < PAGE;
     this.#setBars(mergeBars(this.#bars, page));
     this.#isLoaded = true;
     this.#reader.settled(isFirst);
-    if (isFirst) this.#hasOlder = page.length >= PAGE;
+    if (isFirst) this.#hasOlder = !this.isWhole;
   }
 
   #setBars(bars: Bar[]): void {
     this.#bars = bars;
-    this.drawn = fillGaps(bars, INTERVAL_S[this.#interval]!);
+    this.drawn = fillGaps(bars, this.#interval);
     this.#reader.replaced();
   }
 
   #update(candle: Candle): void {
     const isShown = candle.market === this.#market?.symbol;
-    if (!isShown || (EMITTED[candle.interval] ?? candle.interval) !== this.#interval) return;
+    if (!isShown || spelled(candle.interval) !== this.#interval) return;
     const bar = barOf(candle);
     const last = this.#bars.at(-1);
-    const isNext = last && bar.time - last.time <= INTERVAL_S[this.#interval]!;
+    const isNext = last && bar.time <= nextOpen(this.#interval, last.time);
     if (isNext && bar.time >= last.time) {
       for (const bars of [this.#bars, this.drawn]) {
         if (last.time === bar.time) bars.pop();

@@ -1,12 +1,13 @@
 /** The signed-in user's own orders, fills and balances of one account: loaded, then kept live. */
 
-import { type Amount, ceilTo, floorTo, read } from "../core/decimal.ts";
+import { type Amount, read } from "../core/decimal.ts";
 import { recall, remember } from "../core/memory.ts";
 import { Signal } from "../core/signal.ts";
-import type { FillMessage, Side } from "../link/messages.ts";
+import type { FillMessage } from "../link/messages.ts";
 import type { Balance, Fill, Order } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
-import { isUnentered } from "./order-kinds.ts";
+import type { Queued } from "./own-levels.ts";
+import { ASK_MS, Queue } from "./queue.ts";
 
 const OPEN: readonly Order["status"][] = ["New", "PartiallyFilled", "Pending", "Triggered"];
 const CLOSED_MAX = 200;
@@ -35,11 +36,17 @@ export class Portfolio {
   #orders = new Map<string, Order>();
   #fills = new Map<string, Fill>();
   #balances = new Map<string, Balance>();
+  readonly #queue: Queue;
   isLoaded = false;
 
   constructor(exchange: Exchange, news: News) {
     this.#exchange = exchange;
     this.#news = news;
+    this.#queue = new Queue({
+      ask: (account, market) => exchange.socket.request("getQueue", { account, market }),
+      isWatched: () => !document.hidden && exchange.socket.isOpen,
+      nowMs: () => performance.now(),
+    });
   }
 
   /** Take the account chosen last, if it is still one of the user's, and remember the next. */
@@ -67,6 +74,7 @@ export class Portfolio {
     follow<Order>("orders", (order) => this.upsert(order));
     follow<FillMessage>("fills", (fill) => this.#addFill(fill, true));
     follow<Balance>("balances", (balance) => this.#setBalance(balance));
+    window.setInterval(() => void this.#lookAtQueue(), ASK_MS);
     this.accountId.watch(() => {
       this.#orders.clear();
       this.#fills.clear();
@@ -101,8 +109,13 @@ export class Portfolio {
     }
   }
 
-  get openOrders(): Order[] {
-    return [...this.#orders.values()].filter(isOpen).sort(newestFirst);
+  /** Open orders, each with what stands ahead of it where that is known. */
+  get openOrders(): Queued[] {
+    const open = [...this.#orders.values()].filter(isOpen).sort(newestFirst);
+    return open.map((order) => {
+      const queueAhead = this.#queue.aheadOf(order);
+      return queueAhead === null ? order : { ...order, queueAhead };
+    });
   }
 
   get closedOrders(): Order[] {
@@ -125,15 +138,6 @@ export class Portfolio {
     return read(this.#balances.get(asset)?.available);
   }
 
-  /** The price groups in which this account has open orders. */
-  openPrices(market: string, side: Side, step: Amount): Set<Amount> {
-    const prices = this.openOrders
-      .filter((order) => order.market === market && order.side === side)
-      .filter((order) => order.price && !isUnentered(order))
-      .map((order) => read(order.price));
-    return new Set(prices.map((price) => (side === "Buy" ? floorTo : ceilTo)(price, step)));
-  }
-
   /** Take an order's new state from a push or a reply, and tell what is news. */
   upsert(order: Order): void {
     if (order.user_id !== this.accountId.value) return;
@@ -144,6 +148,12 @@ export class Portfolio {
     this.changed.notify();
     // Without a socket nothing is pushed: what the order did to the balances is asked for.
     if (!this.#exchange.socket.isOpen) void this.load();
+  }
+
+  async #lookAtQueue(): Promise<void> {
+    const [account, shown] = [this.accountId.value, this.#exchange.market.value?.symbol ?? null];
+    const open = [...this.#orders.values()].filter(isOpen);
+    if (account && (await this.#queue.look(account, open, shown))) this.changed.notify();
   }
 
   setBalance(balance: Balance): void {

@@ -1,12 +1,15 @@
 /** Recent trades of the selected market, newest first: loaded, then kept live. */
 
+import { type Amount, read } from "../core/decimal.ts";
 import { Signal } from "../core/signal.ts";
 import { marketPath } from "../link/rest.ts";
 import type { Subscription } from "../link/socket.ts";
 import type { Market, PublicTrade, PublicTrades } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
 
-const TRADES_MAX = 60;
+/** As many as a tape shows; those that are large enough are looked for among more. */
+const PAGE = 60;
+const TRADES_MAX = 500;
 
 export class Trades {
   /** Notified after every change of what is below. */
@@ -15,6 +18,9 @@ export class Trades {
   isLoaded = false;
   readonly #exchange: Exchange;
   #subscription: Subscription | null = null;
+  /** How many are asked for, and whether they have been. */
+  #limit = PAGE;
+  #isAsked = false;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -25,19 +31,34 @@ export class Trades {
     this.#subscription?.close();
     this.list = [];
     this.isLoaded = false;
+    this.#limit = PAGE;
+    this.#isAsked = false;
     this.#subscription = this.#exchange.socket.subscribe(
       { channel: "trades", market: market.symbol },
       (push) => {
         const list = (Array.isArray(push.data) ? push.data : [push.data]) as PublicTrade[];
         if (list[0]?.market === market.symbol) this.#add(list);
       },
-      () => void this.#load(market).catch((error: unknown) => console.warn("no trades", error)),
+      () => this.#begin(market),
     );
     this.changed.notify();
   }
 
+  /** Load as many as are kept: whoever looks for few among them needs more. */
+  loadMore(): void {
+    const market = this.#exchange.market.value;
+    if (!market || this.#limit === TRADES_MAX) return;
+    this.#limit = TRADES_MAX;
+    if (this.#isAsked) this.#begin(market);
+  }
+
+  #begin(market: Market): void {
+    this.#isAsked = true;
+    this.#load(market).catch((error: unknown) => console.warn("no trades", error));
+  }
+
   async #load(market: Market): Promise<void> {
-    const path = `/markets/${marketPath(market.symbol)}/trades?limit=${TRADES_MAX}`;
+    const path = `/markets/${marketPath(market.symbol)}/trades?limit=${this.#limit}`;
     const page = await this.#exchange.rest.get<PublicTrades>(path);
     if (this.#exchange.market.value !== market) return;
     this.isLoaded = true;
@@ -50,6 +71,11 @@ export class Trades {
     this.list = [...this.list, ...added].sort(newestFirst).slice(0, TRADES_MAX);
     this.changed.notify();
   }
+}
+
+/** Those of at least this quantity. */
+export function largeEnough(trades: readonly PublicTrade[], least: Amount): PublicTrade[] {
+  return trades.filter((trade) => read(trade.quantity) >= least);
 }
 
 /** By time, then by id: ids are the market's gapless trade sequence, as text. */

@@ -35,6 +35,8 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
     if path.endswith("/protections/<market>") and method == "PUT":
         # Nothing that happens here reaches it.
         return {"max_fills": 1_000_000, "window_ms": 1}
+    if path.endswith("/preferences") and method == "PUT":
+        return {"document": {}}
     if method == "PATCH":
         return {"price": "2"} if "orders" in path else {"label": "matrix"}
     if path.endswith("/replace"):
@@ -147,6 +149,7 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
         "placeOrderList": order_list(account),
         "cancelOrderList": {"list_id": people.list_of_orders(caller)},
         "cancelAll": {"account": account},
+        "getQueue": {"account": account, **market},
         "cancelOrder": {"order_id": order_id},
         "amendOrder": {"order_id": order_id, "price": "2"},
         "replaceOrder": {"order_id": order_id, **order(account), "policy": "AllowFailure"},

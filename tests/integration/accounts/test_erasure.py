@@ -38,6 +38,7 @@ from accounts.services import (
     erase_own_person,
     request_own_data,
     request_withdrawal,
+    save_preferences,
     set_account_status,
     set_user_active,
     settle_withdrawal,
@@ -86,6 +87,7 @@ def ann(usd, client, settings):
     add_app(user)
     support = approver("support", Permission.ADD_NOTE)
     add_note(by=support, user_id=user.pk, text="Her own words")
+    save_preferences(by=customer(user), document={"layouts": [{"name": "Her own words"}]})
     request_own_data(by=customer(user))
     return user
 

@@ -292,6 +292,7 @@ def test_no_read_of_ones_own_is_answered_before_the_replicas_have_it(calm: Repli
     asked = [
         f"/orders/{order}",
         f"/orders/{order}/amendments",
+        f"/orders/{order}/proof",
         *(path for path in asked if "<" not in path),
     ]
     signed = [

@@ -17,6 +17,7 @@ from accounts.services import (
     request_data_of,
     request_own_data,
     request_report,
+    save_preferences,
 )
 from matching.models import Order, Trade
 from tests.actors import SYSTEM, customer, operator
@@ -47,6 +48,8 @@ def test_all_of_a_person_is_in_it_and_nothing_of_others(past):
     add_app(ann.owner)
     create_token(by=SYSTEM, user_id=ann.owner_id, scopes=["read"], label="bot")
     Note.objects.create(user=ann.owner, author=ann.owner, text="what the desk thinks")
+    save_preferences(by=customer(ann.owner), document={"favourites": ["BTC/USD"]})
+    save_preferences(by=customer(bob.owner), document={"layouts": [{"name": "of bob"}]})
     report = made(request_own_data(by=customer(ann.owner)))
 
     assert (report.state, report.progress, report.note) == ("done", 100, "")
@@ -63,11 +66,13 @@ def test_all_of_a_person_is_in_it_and_nothing_of_others(past):
     fills = Trade.objects.filter(maker_account=ann) | Trade.objects.filter(taker_account=ann)
     assert [row["trade_id"] for row in found["fills"]] == sorted(one.pk for one in fills)
     assert (len(found["keys"]), found["second_factors"][0]["type"]) == (1, "totp")
+    (chosen,) = found["preferences"]
+    assert (chosen["version"], chosen["document"]["favourites"]) == (1, ["BTC/USD"])
     assert {row["act"] for row in found["records"]} >= {"key.create", "user.add_factor"}
     text = json.dumps(found)
     assert not [word for word in SECRETS if f'"{word}' in text]
     assert "what the desk thinks" not in text
-    for other in (bob.owner.email, str(bob.public_id)):
+    for other in (bob.owner.email, str(bob.public_id), "of bob"):
         assert other not in text
 
 
