@@ -17,9 +17,9 @@ from accounts.money.selectors import list_entries_of
 from matching.commands import decode_command
 from matching.models import Command, Event, Order, Trade
 from matching.orders.amendments import list_amendments
-from matching.orders.ids import EPOCH_2025_MS, first_id_of
 from matching.orders.prevented import list_prevented_matches
 from matching.orders.selectors import ID_SLACK_MS, OPEN_STATUSES, get_order
+from zavora.foundation.time_ids import EPOCH_2025_MS, TIME_SHIFT, first_id_of
 from zavora.foundation.times import microseconds_of
 
 STEPS_MAX: Final = 500
@@ -242,7 +242,7 @@ def _ask_after(statement: str, id_: int, order: Order, **named: Parameter) -> li
         statement,
         account=order.account_id,
         id=id_,
-        end=id_ + first_id_of(EPOCH_2025_MS + BATCH_MS_MAX),
+        end=id_ + (BATCH_MS_MAX << TIME_SHIFT),
         shard=(id_ >> _SHARD_BITS) & _SHARD_MAX,
         **named,
     )
@@ -268,7 +268,7 @@ def _find_written_us(order: Order) -> int | None:
     event_id = rows.order_by("pk").values_list("pk", flat=True).first()
     if event_id is None:
         return None
-    return (EPOCH_2025_MS + event_id // first_id_of(EPOCH_2025_MS + 1)) * 1_000
+    return (EPOCH_2025_MS + (event_id >> TIME_SHIFT)) * 1_000
 
 
 def _find_asked(order: Order, amendment_ids: Sequence[int]) -> dict[int, JournalEntry]:
