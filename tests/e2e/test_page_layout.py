@@ -193,13 +193,19 @@ def test_a_phone_trades_with_a_thumb(visitor: NewVisitor) -> None:
             assert person.overflow_px() == 0, (size, view)
         expect(page.locator("#order-submit")).to_be_in_viewport()
         expect(page.locator("#chart")).to_be_in_viewport()
-        assert violations(page) == [], size
+    page.set_viewport_size({"width": LANDSCAPE[0], "height": LANDSCAPE[1]})
+    assert violations(page) == []
 
 
 def test_a_typed_order_is_sent_by_the_second_enter(visitor: NewVisitor) -> None:
     person = visitor().sign_up()
     page = person.page
     person.deposit("EUR", "1000")
+    # A first visit is led to a first order, and closed for good.
+    page.get_by_role("button", name="Fill in a first order").click()
+    expect(page.locator("#total")).not_to_have_value("")
+    page.get_by_role("button", name="Close the first steps").click()
+    expect(page.locator("#welcome")).to_be_hidden()
     palette = page.get_by_role("dialog", name="Search and commands")
     box, said = palette.get_by_role("combobox"), palette.get_by_role("status")
 
