@@ -5,6 +5,7 @@ import type { PageConfig } from "./link/messages.ts";
 import { Rest } from "./link/rest.ts";
 import { type ConnectionState, Socket } from "./link/socket.ts";
 import type { Preferences as Kept } from "./link/types.ts";
+import { Amending } from "./state/amending.ts";
 import { cancelOpen } from "./state/cancelling.ts";
 import { Exchange } from "./state/exchange.ts";
 import { isShown, type Panel, withPanel } from "./state/layouts.ts";
@@ -97,6 +98,8 @@ function start(): void {
   const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
   portfolio.chooseAccount();
   const preferences = preferencesOf(config, exchange.rest);
+  // One for rows and chart: of one order one thing at a time is on its way.
+  const amending = new Amending(exchange, portfolio, tell);
   const trades = new Trades(exchange);
   const book = new LiveBook(exchange);
 
@@ -135,8 +138,8 @@ function start(): void {
     cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol ?? null),
   });
   mountAssets(byId("assets"), exchange, portfolio);
-  mountActivity(byId("activity"), exchange, portfolio, tell, mountAsk(byId("ask")));
-  mountChart(byId("chart-panel"), exchange, portfolio, book, tell, ticket, fillTicket);
+  mountActivity(byId("activity"), exchange, portfolio, tell, amending, mountAsk(byId("ask")));
+  mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }

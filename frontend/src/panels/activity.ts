@@ -4,6 +4,7 @@ import { choiceGroup, eachFrame, find, findAll } from "../core/dom.ts";
 import { recall, remember } from "../core/memory.ts";
 import type { Tell } from "../core/notice.ts";
 import type { Fill, Order } from "../link/types.ts";
+import type { Amending } from "../state/amending.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isViewed } from "../state/lock.ts";
 import type { Filter } from "../state/open-rows.ts";
@@ -27,9 +28,10 @@ export function mount(
   exchange: Exchange,
   portfolio: Portfolio,
   tell: Tell,
+  amending: Amending,
   ask: Ask,
 ): void {
-  new Activity(element, exchange, portfolio, tell, ask);
+  new Activity(element, exchange, portfolio, tell, amending, ask);
 }
 
 class Activity {
@@ -50,6 +52,7 @@ class Activity {
     exchange: Exchange,
     portfolio: Portfolio,
     tell: Tell,
+    amending: Amending,
     ask: Ask,
   ) {
     this.#element = element;
@@ -60,7 +63,7 @@ class Activity {
     this.#cancelAllButton = find(element, "#cancel-all");
     const [redraw, onOpen] = [this.#render, this.#openProof];
     const filter = (): Filter => this.#filter;
-    const parts = { exchange, portfolio, tell, ask, filter, onOpen, redraw };
+    const parts = { exchange, portfolio, tell, amending, ask, filter, onOpen, redraw };
     this.#open = new OpenOrders(find(element, "#panel-open"), parts);
     this.#history = this.#historyTable();
     this.#fills = this.#fillsTable();

@@ -18,9 +18,8 @@ import { type Clock, clockOf } from "../core/zones.ts";
 import { choiceGroup, eachFrame, find, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import { recall, remember } from "../core/memory.ts";
-import type { Tell } from "../core/notice.ts";
 import { THEME_CHANGED, themeColor } from "../core/theme.ts";
-import { Amending } from "../state/amending.ts";
+import type { Amending } from "../state/amending.ts";
 import { type Bar, priceFormatOf } from "../state/bars.ts";
 import { type ChartSettings, readSettings, STUDY_IDS } from "../state/chart-settings.ts";
 import type { Exchange } from "../state/exchange.ts";
@@ -48,11 +47,11 @@ export function mount(
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
-  tell: Tell,
+  amending: Amending,
   form: FormLink,
   onPrice: (price: string) => void,
 ): void {
-  new Chart(element, exchange, portfolio, live, tell, form);
+  new Chart(element, exchange, portfolio, live, amending, form);
   mountViews(element, exchange, live, onPrice);
   mountFullScreen(element, find(element, "#chart-full"));
 }
@@ -126,7 +125,7 @@ class Chart implements BarsReader {
     exchange: Exchange,
     portfolio: Portfolio,
     live: LiveBook,
-    tell: Tell,
+    amending: Amending,
     form: FormLink,
   ) {
     this.#element = element;
@@ -143,7 +142,6 @@ class Chart implements BarsReader {
       crosshair: { mode: CrosshairMode.Normal },
     });
     this.#series = new ChartSeries(this.#chart);
-    const amending = new Amending(exchange, portfolio, tell);
     const grips = find(element, "#chart-grips");
     this.#grips = new ChartGrips(grips, exchange, portfolio, live, amending, this.#series.main);
     this.#form = new ChartForm(find(element, "#chart-form"), exchange, form, this.#series.main);

@@ -8,7 +8,7 @@ import { cancelList } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { Order } from "../link/types.ts";
 import { cancelOpen } from "../state/cancelling.ts";
-import { Amending } from "../state/amending.ts";
+import type { Amending } from "../state/amending.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isViewed } from "../state/lock.ts";
 import {
@@ -35,6 +35,7 @@ export interface OpenOrdersParts {
   exchange: Exchange;
   portfolio: Portfolio;
   tell: Tell;
+  amending: Amending;
   ask: Ask;
   /** What the rows are narrowed to. */
   filter: () => Filter;
@@ -52,11 +53,11 @@ export class OpenOrders {
   #sorting: Sorting = BY_TIME;
 
   constructor(panel: HTMLElement, parts: OpenOrdersParts) {
-    const { exchange, portfolio, tell, redraw } = parts;
+    const { exchange, portfolio, amending, redraw } = parts;
     this.#table = find(panel, "table");
     this.#body = find(panel, "tbody");
     this.#parts = parts;
-    this.#amending = new Amending(exchange, portfolio, tell);
+    this.#amending = amending;
     this.#amending.changed.watch(redraw);
     this.#editor = new RowEditor(exchange, portfolio, this.#amending, redraw);
     this.#showSorting = sortHeads<SortKey>(this.#table, (key) => {
