@@ -1,12 +1,13 @@
 """The life of a followed book: read once while somebody asks, thrown away where it is in doubt."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from marketdata.feed.ordered_book import OrderedBook
 from marketdata.feed.places import QueuePlaces
+from marketdata.feed.tables import TableReader
 from matching import wire
 from matching.orders.by_sequence import BookOrder
 from tests.terms import btc_usd
@@ -49,7 +50,7 @@ LEFT = [wire.DepthChange("buy", "100.00", "2.000")]
 
 async def test_those_who_ask_share_one_reading_and_events_do_the_rest() -> None:
     tables = Tables()
-    places = QueuePlaces(tables)  # type: ignore[arg-type]
+    places = QueuePlaces(cast(TableReader, tables))
     assert not places.is_followed
     tables.may_answer.clear()
     asked = [asyncio.create_task(places.of_account(TERMS, account)) for account in (1, 2)]
@@ -82,7 +83,7 @@ async def test_a_book_in_doubt_is_thrown_away_and_not_read_again_at_once(
     doubtful: wire.MarketEvent,
 ) -> None:
     tables = Tables()
-    places = QueuePlaces(tables)  # type: ignore[arg-type]
+    places = QueuePlaces(cast(TableReader, tables))
     assert (await places.of_account(TERMS, 2)).ahead == [(2, "2.000")]
     places.take(doubtful, [])
     assert not places.is_followed
@@ -93,7 +94,7 @@ async def test_a_book_in_doubt_is_thrown_away_and_not_read_again_at_once(
 
 async def test_a_market_with_too_many_orders_is_not_read_again_and_again() -> None:
     tables = Tables(is_small=False)
-    places = QueuePlaces(tables)  # type: ignore[arg-type]
+    places = QueuePlaces(cast(TableReader, tables))
     for _ in range(3):
         with pytest.raises(EngineUnavailable):
             await places.of_account(TERMS, 1)
