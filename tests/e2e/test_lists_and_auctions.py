@@ -74,13 +74,13 @@ def test_a_bracket_is_placed_fills_and_is_cancelled_as_one(people: tuple[Trader,
     ):
         for text in texts:
             expect(rows.nth(place + 1)).to_contain_text(text)
-    expect(rows.get_by_role("button")).to_have_count(1)
+    expect(rows.get_by_role("button", name="Cancel")).to_have_count(1)
 
     other.place_limit("Sell", "1", "990")
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("One cancels the other")
     expect(rows.nth(1)).to_contain_text("Open")
-    rows.get_by_role("button").click()
+    rows.get_by_role("button", name="Cancel").click()
     expect(rows).to_have_count(0)
 
 

@@ -94,7 +94,7 @@ def test_a_stop_limit_an_iceberg_and_a_good_till_date_are_placed(
     assert expires_at == datetime.fromisoformat(local)
     expect(person.rows("open").filter(has_text="until")).to_contain_text("2190")
 
-    person.rows("open").filter(has_text="Stop limit").get_by_role("button").click()
+    person.rows("open").filter(has_text="Stop limit").get_by_role("button", name="Cancel").click()
     expect(person.page.locator("#panel-open tbody tr")).to_have_count(2)
 
 

@@ -93,7 +93,7 @@ export class OpenOrders {
       action: this.#mayChange ? (row) => this.#actionsOf(row) : undefined,
       classOf: (row) => (row.isLeg ? "leg" : row.order ? "" : "list"),
       onOpen: ({ order }) => order && this.#parts.onOpen(order.id),
-      openerOf: ({ order, orders }) => (order ? `Proof of ${nameOf(order)}` : `List of ${orders.length} orders`),
+      openerOf: ({ order }) => order && `Proof of ${nameOf(order)}`,
       isHeld: (row, { key: id }) => this.#isHeld(row, id),
     });
     hideEmptyColumns(this.#table, OPTIONAL);

@@ -11,8 +11,8 @@ export interface Rows<T> {
   classOf?: (item: T) => string;
   /** Opened by its first cell, and by a press anywhere on it. */
   onOpen?: (item: T) => void;
-  /** How the button of the first cell is called. */
-  openerOf?: (item: T) => string;
+  /** How the button of the first cell is called; null where there is nothing to open. */
+  openerOf?: (item: T) => string | null;
   /** Whether a row is left as it is: somebody is typing in it. */
   isHeld?: (row: HTMLElement, item: T) => boolean;
 }
@@ -28,12 +28,13 @@ export function fillRows<T>(body: HTMLElement, items: readonly T[], rows: Rows<T
       if (now !== undefined) onOpen?.(now);
     };
     const cells = cellsOf(item).map((cell) => h("td", { attrs: { "data-label": cell.label } }));
-    if (onOpen && openerOf && cells[0]) {
-      const attrs = { "aria-label": openerOf(item) };
+    const name = (onOpen && openerOf?.(item)) ?? null;
+    if (name !== null && cells[0]) {
+      const attrs = { "aria-label": name };
       cells[0].append(h("button", { class: "row-opener", type: "button", attrs, onClick: opened }));
     }
     const row = h("tr", { class: classOf?.(item) ?? "" }, ...cells);
-    if (onOpen) {
+    if (name !== null) {
       row.classList.add("opens");
       row.addEventListener("click", (event) => {
         const { target } = event;
@@ -48,7 +49,7 @@ export function fillRows<T>(body: HTMLElement, items: readonly T[], rows: Rows<T
     if (isHeld?.(row, item)) return;
     cellsOf(item).forEach((cell, index) => {
       const element = row.children[index]!;
-      const opener = index === 0 && onOpen && openerOf ? element.firstElementChild : null;
+      const opener = index === 0 ? element.querySelector(".row-opener") : null;
       setText(opener ?? element, cell.text);
       element.className = cell.class ?? "";
     });
