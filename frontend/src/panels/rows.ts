@@ -11,7 +11,7 @@ export interface Rows<T> {
   classOf?: (item: T) => string;
   /** Opened by its first cell, and by a press anywhere on it. */
   onOpen?: (item: T) => void;
-  /** How the button of the first cell is called; null where there is nothing to open. */
+  /** What the button of the first cell says beside its text; null where there is nothing to open. */
   openerOf?: (item: T) => string | null;
   /** Whether a row is left as it is: somebody is typing in it. */
   isHeld?: (row: HTMLElement, item: T) => boolean;
@@ -30,8 +30,9 @@ export function fillRows<T>(body: HTMLElement, items: readonly T[], rows: Rows<T
     const cells = cellsOf(item).map((cell) => h("td", { attrs: { "data-label": cell.label } }));
     const name = (onOpen && openerOf?.(item)) ?? null;
     if (name !== null && cells[0]) {
-      const attrs = { "aria-label": name };
-      cells[0].append(h("button", { class: "row-opener", type: "button", attrs, onClick: opened }));
+      const said = h("span", { class: "visually-hidden", text: ` ${name}` });
+      const button = { class: "row-opener", type: "button", onClick: opened };
+      cells[0].append(h("button", button, h("span"), said));
     }
     const row = h("tr", { class: classOf?.(item) ?? "" }, ...cells);
     if (name !== null) {
@@ -49,7 +50,7 @@ export function fillRows<T>(body: HTMLElement, items: readonly T[], rows: Rows<T
     if (isHeld?.(row, item)) return;
     cellsOf(item).forEach((cell, index) => {
       const element = row.children[index]!;
-      const opener = index === 0 ? element.querySelector(".row-opener") : null;
+      const opener = index === 0 ? element.querySelector(".row-opener > span") : null;
       setText(opener ?? element, cell.text);
       element.className = cell.class ?? "";
     });
