@@ -99,6 +99,7 @@ def test_a_users_pages_are_accessible(visitor: NewVisitor) -> None:
     found = violations_in_all_looks(page, within="dialog[open]")
     page.keyboard.press("Escape")
     page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator("#tab-open").click()
     page.locator("#cancel-all").click()
     found += violations_in_all_looks(page, within="dialog[open]")
     page.keyboard.press("Escape")
