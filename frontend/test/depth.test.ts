@@ -6,7 +6,8 @@ import type { Order } from "../src/link/types.ts";
 import { OrderBook } from "../src/state/book.ts";
 import { bidShare, spreadOf } from "../src/state/book-figures.ts";
 import { depthOf, levelAt } from "../src/state/depth.ts";
-import { ownLevels, type Queued } from "../src/state/own-levels.ts";
+import { aheadText, ownLevels, type Queued } from "../src/state/own-levels.ts";
+import { MARKET } from "./market.ts";
 
 function bookOf(bids: [string, string][], asks: [string, string][]): OrderBook {
   const book = new OrderBook();
@@ -80,6 +81,12 @@ test("own orders are told by level: how much is left of them, and what stands be
       ["97", 1, "1", null],
     ],
   );
+});
+
+test("a place is told in the market's quantities", () => {
+  assert.deepEqual([aheadText("0", MARKET), aheadText("0.42", MARKET)], [
+    ...["first in line", "0.4200 ahead"],
+  ]);
 });
 
 test("a spread is told in ten thousandths of the middle, and which side is heavier", () => {

@@ -44,6 +44,15 @@ def _grip(page: Page, name: str) -> Locator:
     return page.locator("#chart-grips").get_by_role("slider", name=name)
 
 
+def _drag(page: Page, grip: Locator, *, down_px: int) -> None:
+    """Move a grip by the mouse, once it stands still, without letting it go."""
+    grip.hover(position={"x": 9, "y": 9})
+    box = grip.bounding_box()
+    assert box is not None
+    page.mouse.down()
+    page.mouse.move(box["x"] + 9, box["y"] + 9 + down_px, steps=4)
+
+
 def _open(person: Trader) -> dict[str, Any]:
     """Return the account's only open order as the API has it."""
     (order,) = person.api(f"/accounts/{person.account_id()}/orders?status=Open")
@@ -64,32 +73,33 @@ def test_own_orders_are_moved_in_the_chart(visitor: NewVisitor, exchange: Exchan
     page.reload()
     person.wait_until_live()
     grip, note = _grip(page, "Buy 2.00"), page.locator("#chart-grips .grip-note")
+    moving = page.locator("#chart-grips .grip.moving")
 
     # By pointer: nothing is sent before it is let go, and then once.
     expect(grip).to_have_attribute("aria-valuenow", "996")
-    box = grip.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 9, box["y"] + 9)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 9, box["y"] + 69, steps=4)
+    expect(page.locator("#chart-legend")).not_to_be_empty()
+    expect(note).to_have_text("first in line")
+    _drag(page, grip, down_px=60)
     expect(note).to_contain_text("goes to the back")
     moved_to = grip.get_attribute("aria-valuenow") or ""
     assert D(990) < D(moved_to) < D(996)
     assert (amendments, D(_open(person)["price"])) == ([], D(996))
     page.mouse.up()
-    expect(note).to_be_empty()
+    expect(moving).to_have_count(0)
     assert [D(sent["price"]) for sent in amendments] == [D(moved_to)]
     assert D(_open(person)["price"]) == D(moved_to)
-    expect(person.level("bids", moved_to)).to_have_attribute("title", "your order of 2.00 USD")
+    expect(person.level("bids", moved_to)).to_have_attribute(
+        "title", "your order of 2.00 USD, first in line"
+    )
 
     # By keys: less of it keeps its place; Escape takes it back, Enter sends it, once.
     grip.press("ArrowLeft")
     expect(note).to_contain_text("keeps its place")
     page.keyboard.press("Escape")
-    expect(note).to_be_empty()
+    expect(moving).to_have_count(0)
     for key in ("Shift+ArrowLeft", "Enter", "Enter"):
         page.keyboard.press(key)
-    expect(note).to_be_empty()
+    expect(moving).to_have_count(0)
     order = _open(person)
     assert (D(order["quantity"]), D(order["price"])) == (D("1.9"), D(moved_to))
     assert [D(sent["quantity"]) for sent in amendments[1:]] == [D("1.9")]
@@ -148,12 +158,12 @@ def _look_at_depth(page: Page) -> None:
     expect(row).to_contain_text("740.00 EUR")
     row.get_by_role("button").click()
     expect(page.locator("#price")).to_have_value("980")
-    assert _violations_in_themes(page, "#chart-panel") == []
+    assert violations(page, within="#depth") == []
 
 
 def _arrange_book(page: Page, level: Locator) -> None:
     """A total fills in price and size, counted in either asset; one side, large trades only."""
-    expect(level).to_have_attribute("title", "your order of 0.25000 BTC")
+    expect(level).to_have_attribute("title", "your order of 0.25000 BTC, first in line")
     level.locator(".level-total").click()
     expect(page.locator("#quantity")).to_have_value("0.75")
     level.locator(".level-price").press("ArrowRight")
@@ -163,7 +173,6 @@ def _arrange_book(page: Page, level: Locator) -> None:
     page.get_by_role("radio", name="Bids only").click()
     page.get_by_label("Smallest quantity of trades").fill("7000")
     expect(page.locator("#tape .tape-row")).to_have_count(0)
-    assert _violations_in_themes(page, ".side") == []
 
 
 def test_chart_depth_book_and_tape_are_as_chosen_after_a_reload(visitor: NewVisitor) -> None:
@@ -177,7 +186,7 @@ def test_chart_depth_book_and_tape_are_as_chosen_after_a_reload(visitor: NewVisi
     level = person.level("bids", "980")
 
     _choose_indicators(page)
-    assert _violations_in_themes(page, "#chart-panel") == []
+    assert _violations_in_themes(page, "#chart-menu") == []
     page.locator("#chart-menu").get_by_label("Draw").press("Escape")
     expect(page.get_by_role("button", name="Indicators")).to_be_focused()
     page.get_by_label("Other candle intervals").select_option("1M")

@@ -9,7 +9,7 @@ import { findAll, h, setText } from "../core/dom.ts";
 import type { Market } from "../link/types.ts";
 import type { Row } from "../state/book.ts";
 import * as figures from "../state/figures.ts";
-import type { OwnLevel } from "../state/own-levels.ts";
+import { aheadText, type OwnLevel } from "../state/own-levels.ts";
 
 export type BookSide = "bids" | "asks";
 export type TotalUnit = "base" | "quote";
@@ -76,7 +76,7 @@ function drawOwn(element: HTMLElement, own: OwnLevel | undefined, market: Market
 function ownText({ count, remaining, ahead }: OwnLevel, market: Market): string {
   const [left, base] = [figures.ownQuantity(write(remaining), market), market.base_asset];
   const orders = count === 1 ? `your order of ${left} ${base}` : `your ${count} orders of ${left} ${base}`;
-  return ahead === null ? orders : `${orders}, ${figures.ownQuantity(ahead, market)} ahead`;
+  return ahead === null ? orders : `${orders}, ${aheadText(ahead, market)}`;
 }
 
 function makeLevel(name: string): HTMLElement {

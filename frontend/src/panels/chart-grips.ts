@@ -27,7 +27,7 @@ import {
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed } from "../state/lock.ts";
 import { isUnentered } from "../state/order-kinds.ts";
-import { aheadOf } from "../state/own-levels.ts";
+import { aheadOf, aheadText } from "../state/own-levels.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import type { MainApi } from "./chart-series.ts";
 import { dragByPointer, placeGrips } from "./grip-moves.ts";
@@ -207,7 +207,7 @@ export class ChartGrips {
     if (grip.field === "stop_price") return "trigger";
     const ahead = aheadOf(grip.order);
     if (isUnentered(grip.order)) return "exit, waits";
-    return ahead === null ? "" : `${figures.ownQuantity(ahead, this.#market!)} ahead`;
+    return ahead === null ? "" : aheadText(ahead, this.#market!);
   }
 
   #drawLines(): void {

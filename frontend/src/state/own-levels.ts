@@ -2,7 +2,8 @@
 
 import { type Amount, ceilTo, floorTo, read } from "../core/decimal.ts";
 import type { Side } from "../link/messages.ts";
-import type { Order } from "../link/types.ts";
+import type { Market, Order } from "../link/types.ts";
+import * as figures from "./figures.ts";
 import { isUnentered } from "./order-kinds.ts";
 
 /** An order with what stands before it at its price, where that is known. */
@@ -19,6 +20,11 @@ export interface OwnLevel {
 /** What stands before an order at its price; null where it is not known. */
 export function aheadOf(order: Queued): string | null {
   return order.queueAhead ?? null;
+}
+
+/** The place in words, in the market's quantities. */
+export function aheadText(ahead: string, market: Market): string {
+  return read(ahead) === 0n ? "first in line" : `${figures.ownQuantity(ahead, market)} ahead`;
 }
 
 /** Own orders that rest on one side of a market, by price in groups of `step`. */

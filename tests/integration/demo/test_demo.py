@@ -14,7 +14,7 @@ from tests.exchange import Exchange, wait_until
 
 TRADED = {"BTC/USD", "ETH/USD", "ETH/BTC", "BTC/USDT", "ETH/USDT"}
 TRADER, PASSWORD = "trader@zavora.example", "try-the-demo"
-FIRST_LOAD_BYTES_MAX = 160_000
+FIRST_LOAD_BYTES_MAX = 180_000
 OPERATOR = {"username": "operator@zavora.example", "password": "try-the-demo"}
 
 
