@@ -15,21 +15,16 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.exchange import Exchange
 from tests.signed import SigningKey, let_memory_be_old
+from tests.signed_up import signed_up
 
 PATH = "/api/v1/keys"
-PERSON = {"email": "keeper@example.com", "password": "correct horse battery staple"}
 
 
 @pytest.fixture(scope="module")
 def browser(exchange: Exchange) -> Iterator[httpx.Client]:
     """Somebody who signed up and logged in."""
     let_memory_be_old(exchange.redis_url)
-    with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
-        for path in ("/signup", "/login"):
-            http.get(path)
-            form = {**PERSON, "csrfmiddlewaretoken": http.cookies["csrftoken"]}
-            assert http.post(path, data=form).status_code == 302
-        http.headers["X-CSRFToken"] = http.cookies["csrftoken"]
+    with signed_up(exchange, "keeper@example.com") as http:
         yield http
 
 

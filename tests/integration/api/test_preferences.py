@@ -7,20 +7,15 @@ import httpx
 import pytest
 
 from tests.exchange import Exchange
+from tests.signed_up import signed_up
 
 PATH = "/api/v1/preferences"
-PERSON = {"email": "chooser@example.com", "password": "correct horse battery staple"}
 
 
 @pytest.fixture(scope="module")
 def browser(exchange: Exchange) -> Iterator[httpx.Client]:
     """Somebody who signed up and logged in."""
-    with httpx.Client(base_url=exchange.base_url, timeout=30) as http:
-        for path in ("/signup", "/login"):
-            http.get(path)
-            form = {**PERSON, "csrfmiddlewaretoken": http.cookies["csrftoken"]}
-            assert http.post(path, data=form).status_code == 302
-        http.headers["X-CSRFToken"] = http.cookies["csrftoken"]
+    with signed_up(exchange, "chooser@example.com") as http:
         yield http
 
 
