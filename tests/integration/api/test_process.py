@@ -47,6 +47,7 @@ MAKERS = {
     "marketdata/feed/candles.py": "Feed",
     "marketdata/feed/feed.py": "Feed",
     "marketdata/feed/following.py": "Feed",
+    "marketdata/feed/places.py": "Feed",
     "marketdata/feed/tables.py": "Feed",
     "matching/gateway/client.py": "Gateway",
     "matching/gateway/asking.py": "reads of a gateway, which ends them",
