@@ -135,13 +135,13 @@ def test_codes_of_an_app_and_recovery_codes(visitor: NewVisitor) -> None:
     enter(page, code_of(secret))
     person.wait_until_live()
 
-    page.get_by_role("button", name="Log out").click()
+    person.log_out()
     for is_good in (True, False):
         person.log_in()
         enter(page, codes[0])
         if is_good:
             person.wait_until_live()
-            page.get_by_role("button", name="Log out").click()
+            person.log_out()
     expect(page.get_by_text("not right")).to_be_visible()
     assert person.account_id() is None
 

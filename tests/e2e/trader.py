@@ -90,11 +90,16 @@ class Trader:
         expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
         expect(self.page.locator("#market-name")).to_have_text(self.market.replace("-", "/"))
 
+    def log_out(self) -> None:
+        """Log out on the account's page, which a phone leads to as well."""
+        self.page.goto("/account")
+        self.page.get_by_role("button", name="Log out").click()
+
     # --- doing ------------------------------------------------------------------------------------
 
     def deposit(self, asset: str, amount: str) -> None:
-        """Take demo funds through the page's dialog."""
-        self.page.locator(".activity-bar [data-faucet]").click()
+        """Take demo funds through the page's dialog, by whichever button is on show."""
+        self.page.locator("[data-faucet]:visible").first.click()
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Asset").select_option(asset)
         dialog.get_by_label("Amount").fill(amount)
