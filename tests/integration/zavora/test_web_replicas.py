@@ -161,7 +161,11 @@ def test_make_run_starts_replicas_and_standbys_and_ends_them(
         children = run.children()
         expected = {"web-1", "web-2", "worker-0", "worker-0-2", "marketdata", "celery", "beat"}
         assert set(children) - {"prepare"} == expected | {"postgres", "valkey"}
-        assert _ask(run.port, "GET", "/health")[1]["web"] == {"web-1": "up", "web-2": "up"}
+        # A sign of life comes late, where a machine that starts all of this has much to do.
+        both = {"web-1": "up", "web-2": "up"}
+        wait_until(
+            lambda: _ask(run.port, "GET", "/health")[1]["web"] == both, timeout_s=20, what="both"
+        )
         with Asking(run.port) as client:
             wait_until(lambda: client.answered > 5, timeout_s=20, what="answers")
             for name in ("web-2", "worker-0"):
