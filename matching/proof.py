@@ -17,20 +17,18 @@ from accounts.money.selectors import list_entries_of
 from matching.commands import decode_command
 from matching.models import Command, Event, Order, Trade
 from matching.orders.amendments import list_amendments
+from matching.orders.ids import shard_of
 from matching.orders.prevented import list_prevented_matches
 from matching.orders.selectors import ID_SLACK_MS, OPEN_STATUSES, get_order
-from zavora.foundation.time_ids import EPOCH_2025_MS, TIME_SHIFT, first_id_of
+from zavora.foundation.time_ids import BATCH_MS_MAX, EPOCH_2025_MS, TIME_SHIFT, first_id_of
 from zavora.foundation.times import microseconds_of
 
 STEPS_MAX: Final = 500
-# Rows of one batch have ids that lie this close together.
-BATCH_MS_MAX: Final = 2_000
 # Journal entries of an account within a batch that are looked through for what ended an order.
 ENDING_MAX: Final = 200
 # Kinds of commands that end an order, which the first two name.
 _ENDS: Final = ["cancel", "replace", "cancel_all", "due"]
 _NAMES_IT: Final = _ENDS[:2]
-_SHARD_BITS, _SHARD_MAX = 7, 63
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -243,7 +241,7 @@ def _ask_after(statement: str, id_: int, order: Order, **named: Parameter) -> li
         account=order.account_id,
         id=id_,
         end=id_ + (BATCH_MS_MAX << TIME_SHIFT),
-        shard=(id_ >> _SHARD_BITS) & _SHARD_MAX,
+        shard=shard_of(id_),
         **named,
     )
 

@@ -21,7 +21,7 @@ from accounts.models import (
 )
 from accounts.people.selectors import get_account
 from zavora.foundation.partitions.newest import newest_rows
-from zavora.foundation.time_ids import TIME_SHIFT
+from zavora.foundation.time_ids import BATCH_MS_MAX, TIME_SHIFT
 
 PAGE_MAX: Final = 1_000
 
@@ -63,7 +63,7 @@ def list_ledger(
 
 
 # Entries of a batch have ids that lie this close to those of their transactions.
-_ENTRIES_WITHIN: Final = 2_000 << TIME_SHIFT
+_ENTRIES_WITHIN: Final = BATCH_MS_MAX << TIME_SHIFT
 # Base, quote, fee and rebate, twice where an account traded with itself.
 _ENTRIES_OF_ONE: Final = 8
 _ENTRIES_OF: Final = (

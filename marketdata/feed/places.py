@@ -48,8 +48,10 @@ class Places(msgspec.Struct, frozen=True):
 class QueuePlaces:
     """The places in one market. All methods run in the feed's event loop."""
 
-    def __init__(self, tables: TableReader) -> None:
+    def __init__(self, tables: TableReader, *, kept_s: float = KEPT_S) -> None:
+        """Follow a market for ``kept_s`` after the last question."""
         self._tables = tables
+        self._kept_s = kept_s
         self._book: OrderedBook | None = None
         self._reading: asyncio.Task[OrderedBook | None] | None = None
         # What came while the tables are read.
@@ -146,9 +148,9 @@ class QueuePlaces:
             return None
         self._book, self._reading, self._pending = book, None, []
         if book is None:
-            self._not_before = time.monotonic() + KEPT_S
+            self._not_before = time.monotonic() + self._kept_s
         else:
-            self._look_again(KEPT_S)
+            self._look_again(self._kept_s)
         return book
 
     def _look_again(self, wait_s: float) -> None:
@@ -156,7 +158,7 @@ class QueuePlaces:
 
     def _look(self) -> None:
         """End the following of a market that nobody has asked about for a while."""
-        left_s = self._asked_at + KEPT_S - time.monotonic()
+        left_s = self._asked_at + self._kept_s - time.monotonic()
         if left_s > 0:
             self._look_again(left_s)
         else:

@@ -48,8 +48,12 @@ class IdSequence:
         return following
 
 
+def shard_of(id_: int) -> int:
+    """Return the shard that gave an id."""
+    return (id_ >> _COUNT_BITS) & _SHARD_MAX
+
+
 def following_ids(first_id: int, count: int) -> list[int]:
     """Return the ids that the shard of an id gave, or gives, right after it."""
-    shard_id = (first_id >> _COUNT_BITS) & _SHARD_MAX
-    following = IdSequence(shard_id=shard_id, last=first_id)
+    following = IdSequence(shard_id=shard_of(first_id), last=first_id)
     return [following.next() for _ in range(count)]

@@ -7,6 +7,8 @@ from typing import Final
 
 EPOCH_2025_MS: Final = 1_735_689_600_000
 TIME_SHIFT: Final = 13
+# All ids that one batch gives to rows lie within so many milliseconds of its first.
+BATCH_MS_MAX: Final = 2_000
 # So many fit beside the rest in a BIGINT.
 _MILLISECONDS_MAX: Final = 1 << 49
 

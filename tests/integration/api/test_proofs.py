@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from websockets.sync import client as sockets
 
 from matching.commands import decode_command
+from tests.changed_markets import change_market
 from tests.exchange import wait_until
 from tests.integration.api.conftest import order
 
@@ -140,9 +141,7 @@ def test_a_proof_is_what_journal_trades_and_ledger_hold(alice, tables, lived):
         assert told(step["entries"]) == entries_of(tables, account, row["id"])
         assert len(step["entries"]) >= 2
     fees = sum(row["maker_fee"] for row in trades)
-    assert {one["asset"]: Decimal(one["amount"]) for one in found["fees"]} == (
-        {"EUR": fees} if fees else {}
-    )
+    assert (fees, found["fees"]) == (0, [])
     # The last balance after is the account's balance: nothing else moved since.
     total = {asset: Decimal(figures[0]) for asset, figures in alice.balances(account).items()}
     last = {one["asset"]: Decimal(one["balance_after"]) for s in fills for one in s["entries"]}
@@ -188,6 +187,38 @@ def test_a_taker_a_list_and_what_nobody_asked_for(alice, bob, tables):
     named = [end["journal"] for end in ends if end["reason"] == "requested"]
     assert named
     assert all(journal == place_of(row) for journal in named)
+
+
+@pytest.fixture
+def rebates(exchange):
+    """Makers of the market are paid meanwhile, out of what takers pay."""
+    change_market(exchange, "BTC/EUR", "maker_fee_ppm=-500, taker_fee_ppm=2_000")
+    yield
+    change_market(exchange, "BTC/EUR", "maker_fee_ppm=0, taker_fee_ppm=0")
+
+
+@pytest.mark.usefixtures("rebates")
+def test_what_an_order_paid_and_what_it_was_paid_are_told_apart(alice, bob, tables):
+    account = alice.new_account(EUR="10000")
+    other = bob.new_account(BTC="10")
+    bob.data("POST", "/orders", json=order(other, "sell", "100", "0.5"))
+    placed = alice.data("POST", "/orders", json=order(account, "buy", "100", "1"))["order"]
+    bob.data("POST", "/orders", json=order(other, "sell", "100", "0.5"))
+
+    found = whole(alice, placed["id"])
+    # As taker 0.2 % of 0.5 BTC; as maker it gets 0.05 % of 50 EUR.
+    assert found["fees"] == [
+        {"asset": "BTC", "amount": "0.00100000"},
+        {"asset": "EUR", "amount": "-0.02500000"},
+    ]
+    for step in found["steps"]:
+        (row,) = tables(
+            "SELECT id FROM matching_trade WHERE sequence = %s AND %s IN (maker_order_id,"
+            " taker_order_id)",
+            int(step["fill"]["id"]),
+            int(placed["id"]),
+        )
+        assert told(step["entries"]) == entries_of(tables, account, row["id"])
 
 
 def test_only_ones_own_and_no_odd_query(alice, bob, lived):

@@ -99,3 +99,13 @@ async def test_a_market_with_too_many_orders_is_not_read_again_and_again() -> No
         with pytest.raises(EngineUnavailable):
             await places.of_account(TERMS, 1)
     assert (tables.reads, places.is_followed) == (1, False)
+
+
+async def test_a_market_that_nobody_asks_about_is_followed_no_longer() -> None:
+    tables = Tables()
+    places = QueuePlaces(cast(TableReader, tables), kept_s=0.05)
+    await places.of_account(TERMS, 2)
+    assert places.is_followed
+    async with asyncio.timeout(10):
+        while places.is_followed:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # a timer of its own lets go: nothing could set an Event
