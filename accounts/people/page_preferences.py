@@ -83,6 +83,8 @@ class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_favourites: bool = False
     hot_keys: bool = False
     is_introduced: bool = False
+    # What portfolios are valued in; empty: as the exchange has it.
+    currency: Annotated[str, Meta(pattern=r"^[A-Z0-9]{0,16}$")] = ""
 
 
 # Where msgspec says what is wrong: "Expected `int`, got `str` - at `$.layout.sizes.side`".
@@ -97,6 +99,7 @@ _EXPECTED: Final = {
     "layouts": "expected layouts whose names differ",
     "layout_name": "expected the name of one of the layouts",
     "markets_quote": "expected the code of an asset",
+    "currency": "expected the code of an asset",
 }
 
 

@@ -400,6 +400,7 @@ export interface PageChoices {
   only_favourites?: boolean;
   hot_keys?: boolean;
   is_introduced?: boolean;
+  currency?: string;
 }
 
 /** Where the panels stand: by which preset, which of them are hidden, and their sizes. */

@@ -29,6 +29,7 @@ const AT_FIRST: Choices = {
   only_favourites: false,
   hot_keys: false,
   is_introduced: false,
+  currency: "",
 };
 /** How long a change waits for the next one before it is sent. */
 const WAIT_MS = 400;

@@ -40,6 +40,7 @@ def test_what_was_chosen_comes_back_whole() -> None:
         **largest(), "theme": "light", "density": "compact", "palette": "blue_orange",
         "layout_name": f"03{'ß' * 30}", "markets_sort": "volume", "markets_descending": True,
         "markets_quote": "USD", "only_favourites": True, "hot_keys": True, "is_introduced": True,
+        "currency": "EUR",
     }  # fmt: skip
     assert plain(read_choices(chosen)) == chosen
 
