@@ -120,7 +120,7 @@ def _row(terms: MarketTerms, state: TickerState | None) -> Row:
         "base": terms.base.code,
         "quote": terms.quote.code,
         "address": f"/trade/{terms.symbol.replace('/', '-')}",
-        "state": "" if phase == "continuous" else _words(PHASE[phase]),
+        "state": "" if phase == "continuous" else in_words(PHASE[phase]),
     }
     if state is None:
         return Row(**known, last=NONE, change=NONE, trend="", high=NONE, low=NONE,
@@ -140,7 +140,7 @@ def _row(terms: MarketTerms, state: TickerState | None) -> Row:
     )
 
 
-def _words(name: str) -> str:
+def in_words(name: str) -> str:
     """Return a state as the page says it: ``CancelOnly`` is ``Cancel only``."""
     spaced = "".join(f" {one.lower()}" if one.isupper() else one for one in name).strip()
     return spaced[:1].upper() + spaced[1:]

@@ -17,7 +17,7 @@ from scripts.api_types import TYPES, imported, openapi_document, typescript
 
 SOURCES: Final = Path(__file__).resolve().parents[3] / "frontend/src"
 ROOMS: Final = ("core", "link", "state", "panels")
-# The trading page, the overview of markets, the account pages, and what runs before there is a page.
+# The trading page, the overview of markets, account pages, and what runs before there is a page.
 ENTRIES: Final = ("main.ts", "markets.ts", "site.ts", "theme.ts")
 # What draws the candles and what stands among them; nothing else comes from outside.
 LIBRARY: Final = {
