@@ -1,6 +1,6 @@
 """What the record of the exchange's status says of each day: plain arithmetic of times."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, NamedTuple
 
@@ -125,8 +125,3 @@ def lasted(seconds: int) -> str:
     minutes = seconds // _MINUTE_S
     hours, rest = divmod(minutes, 60)
     return f"{hours} h {rest} min" if hours else f"{minutes} min"
-
-
-def names_of(spans: Sequence[Span]) -> set[str]:
-    """Return the parts that there are spans of."""
-    return {span.component for span in spans} - {WATCH}
