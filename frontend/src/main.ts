@@ -135,6 +135,10 @@ function start(): void {
       showView("trade");
     },
     showKeys: () => showKeys(document.body, preferences),
+    pages: findAll<HTMLAnchorElement>(document, "#menu nav a").map(({ textContent, href }) => ({
+      label: textContent.trim(),
+      href,
+    })),
     cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol ?? null),
   });
   mountAssets(byId("assets"), exchange, portfolio);
