@@ -64,11 +64,19 @@ def error_page(
         "advice": f"Try again in {wait_s} s." if wait_s else words.advice,
         "request_id": request_id,
         "code": error.code,
+        "is_plain": status >= _OURS or not _is_known(request),
     }
+    return render(request, "error.html", context, status=status)
+
+
+def _is_known(request: HttpRequest) -> bool:
+    """Find out who looks; return whether that can be found out.
+
+    Asked once, here: a template would take a database that is away for somebody unknown, again at
+    each place that asks.
+    """
     try:
-        return render(
-            request, "error.html", {**context, "is_plain": status >= _OURS}, status=status
-        )
+        bool(getattr(request, "user", None) and request.user.is_authenticated)
     except (OperationalError, InterfaceError):
-        # Who looks cannot be found out: the database is away as well.
-        return render(request, "error.html", {**context, "is_plain": True}, status=status)
+        return False
+    return True

@@ -14,7 +14,7 @@ import { listMarkets, quotesOf, toggled } from "../state/market-list.ts";
 import {
   type Column,
   inOrder,
-  type Order,
+  type Arrangement,
   orderAsked,
   orderedBy,
   orderOf,
@@ -35,7 +35,7 @@ class Overview {
   readonly #rows: HTMLElement;
   readonly #search: HTMLInputElement;
   readonly #drawSpark: (box: Element, symbol: string) => void;
-  #order: Order;
+  #order: Arrangement;
 
   constructor(page: HTMLElement, exchange: Exchange, preferences: Preferences) {
     this.#page = page;

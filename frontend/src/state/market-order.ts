@@ -10,7 +10,7 @@ export const COLUMNS = [
 ];
 export type Column = (typeof COLUMNS)[number];
 
-export interface Order {
+export interface Arrangement {
   by: Column | null;
   isDescending: boolean;
 }
@@ -45,7 +45,7 @@ function figureOf(ticker: Ticker | undefined, by: Exclude<Column, "name">): Amou
 export function inOrder(
   markets: readonly Market[],
   tickers: ReadonlyMap<string, Ticker>,
-  { by, isDescending }: Order,
+  { by, isDescending }: Arrangement,
 ): Market[] {
   const shown = [...markets];
   if (by === null) return shown;
@@ -60,7 +60,7 @@ export function inOrder(
 }
 
 /** What a press on a column's head leads to: its own order, the other way, and as listed again. */
-export function orderedBy(now: Order, by: Column): Order {
+export function orderedBy(now: Arrangement, by: Column): Arrangement {
   const first = isFirstDescending(by);
   if (now.by !== by) return { by, isDescending: first };
   if (now.isDescending === first) return { by, isDescending: !first };
@@ -70,19 +70,19 @@ export function orderedBy(now: Order, by: Column): Order {
 type Sorting = Pick<Choices, "markets_sort" | "markets_descending">;
 
 /** The order that is kept with what was chosen, for the trading page's list. */
-export function orderOf({ markets_sort: by, markets_descending: isDescending }: Sorting): Order {
+export function orderOf({ markets_sort: by, markets_descending: isDescending }: Sorting): Arrangement {
   return { by: by === "none" ? null : by, isDescending };
 }
 
 /** An order as it is kept; null for a column that the trading page's list lacks. */
-export function sortingOf({ by, isDescending }: Order): Sorting | null {
+export function sortingOf({ by, isDescending }: Arrangement): Sorting | null {
   if (by === null) return { markets_sort: "none", markets_descending: false };
   if (by !== "name" && by !== "last" && by !== "change" && by !== "volume") return null;
   return { markets_sort: by, markets_descending: isDescending };
 }
 
 /** The order that the page's address asks for; null: it asks for none. */
-export function orderAsked(query: URLSearchParams): Order | null {
+export function orderAsked(query: URLSearchParams): Arrangement | null {
   const by = COLUMNS.find((one) => one === query.get("sort"));
   return by ? { by, isDescending: query.get("order") === "down" } : null;
 }
