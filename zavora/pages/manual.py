@@ -171,8 +171,8 @@ def _written(
             if address:
                 child.attrSet("href", address)
             else:
+                # What a text without words is written as.
                 child.type = end.type = "text"
-                child.nesting = end.nesting = 0
     _name_no_empty_head(part.tokens)
     html = markdown.renderer.render(part.tokens, markdown.options, {})
     text = " ".join(filter(None, map(_text_of, part.tokens[3:])))

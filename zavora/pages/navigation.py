@@ -19,7 +19,7 @@ MAIN: Final = (
     ("wallet", "Wallet", True),
     ("orders", "Orders", True),
 )
-ACCOUNT: Final = (
+OF_ACCOUNT: Final = (
     ("account", "Accounts and members"),
     ("security", "Security"),
     ("keys", "API keys"),
@@ -79,7 +79,7 @@ def navigation_of(request: HttpRequest) -> Navigation:
             for one, text, is_personal in MAIN
             if (address := _address_of(one))
         ],
-        _entries(ACCOUNT, current),
+        _entries(OF_ACCOUNT, current),
         _entries(ABOUT, current),
     )
 

@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 
 from accounts.services import ensure_user
 from tests.actors import SYSTEM
-from zavora.pages.navigation import ABOUT, ACCOUNT, MAIN, navigation_of
+from zavora.pages.navigation import ABOUT, OF_ACCOUNT, MAIN, navigation_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +94,9 @@ def test_a_page_says_which_it_is(user_client: Client) -> None:
 
 def test_a_visitor_is_not_led_to_what_needs_a_log_in() -> None:
     pages = all_pages()
-    personal = {name for name, _, is_personal in MAIN if is_personal} | {one for one, _ in ACCOUNT}
+    personal = {name for name, _, is_personal in MAIN if is_personal} | {
+        one for one, _ in OF_ACCOUNT
+    }
     for address in ("/", "/markets", "/help", "/nothing", "/login"):
         links = links_of(Client(), address)
         for name, target in pages.items():
@@ -105,5 +107,5 @@ def test_a_visitor_is_not_led_to_what_needs_a_log_in() -> None:
 
 
 def test_no_page_is_led_to_twice() -> None:
-    names = [one[0] for one in (*MAIN, *ACCOUNT, *ABOUT)]
+    names = [one[0] for one in (*MAIN, *OF_ACCOUNT, *ABOUT)]
     assert len(names) == len(set(names))
