@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 
 from accounts.services import ensure_user
 from tests.actors import SYSTEM
-from zavora.pages.navigation import ABOUT, OF_ACCOUNT, MAIN, navigation_of
+from zavora.pages.navigation import ABOUT, MAIN, OF_ACCOUNT, navigation_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
