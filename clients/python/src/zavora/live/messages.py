@@ -62,7 +62,8 @@ class OwnFill(Fill, frozen=True, kw_only=True):
 class OrderEvent(Struct, frozen=True):
     """An order after a step.
 
-    `change` says which: `Listed`, as it was found when it was asked for; else `New`, `Trade`, `Amended`, `Triggered`, `Prevented`, `Cancelled` or `Expired`.
+    `change` says which: `Listed`, as it was found when it was asked for; else `New`, `Trade`,
+    `Amended`, `Triggered`, `Prevented`, `Cancelled` or `Expired`.
     """
 
     order: Order
