@@ -84,9 +84,8 @@ class Refused(ZavoraError):
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
-        """Return the message, and what is wrong with which field."""
-        named = "; ".join(f"{name}: {what}" for name, what in self.fields.items())
-        return f"{self.message} ({named})" if named else self.message
+        """Return what is wrong with which field, or else the message."""
+        return "; ".join(f"{name}: {what}" for name, what in self.fields.items()) or self.message
 
     @property
     def reason(self) -> str | None:

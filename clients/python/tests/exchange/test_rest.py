@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from hosted import HostedExchange
 
+from hosted import HostedExchange
 from zavora import (
     AsyncClient,
     Client,
@@ -105,7 +105,8 @@ def test_an_orders_life(alice: Client, bob: Client, market: str) -> None:
     with pytest.raises(OrderNotOpen):
         alice.cancel_order(resting.id)
     candle = alice.candles(market, "1d").take(1)[0]
-    assert (candle.high, candle.trades >= 1) == (2000, True)
+    assert candle.high >= 2000
+    assert candle.trades >= 1
     assert alice.ticker(market).last == 2000
     assert {one.market for one in alice.tickers()} >= {market}
 
@@ -161,7 +162,7 @@ def test_batches_and_lists(alice: Client, market: str) -> None:
     )
     assert (pair.list_.status, len(pair.orders)) == ("Executing", 2)
     assert alice.order_list(pair.list_.id).list_ == pair.list_
-    assert [one.list_.id for one in alice.order_lists(market, status="Executing")] == [pair.list_.id]
+    assert [one.id for one in alice.order_lists(market, status="Executing")] == [pair.list_.id]
     assert alice.cancel_order_list(pair.list_.id).list_.status == "Done"
     cancelled = alice.cancel_all(market, side="sell")
     assert [one.order.id for one in cancelled if one.order] == [placed[0].order.id]

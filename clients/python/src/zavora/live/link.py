@@ -60,10 +60,6 @@ class Link:
             finally:
                 self._asked.pop(request_id, None)
 
-    async def close(self) -> None:
-        """End it."""
-        await self._socket.close()
-
     def _take(self, message: messages.Incoming) -> None:
         if message.method is not None and message.params is not None:
             self._on_push(message.method, message.params)

@@ -1,7 +1,6 @@
 """A live connection that comes back: subscriptions, requests, and one's own orders."""
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict
 from types import TracebackType
@@ -312,23 +311,22 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             user_agent_header=f"zavora-python/{__version__}",
         ) as socket:
             link = Link(socket, self._push)
+            reading = asyncio.create_task(link.read())
             beginning = asyncio.create_task(self._begin(link))
             try:
-                await link.read()
+                await asyncio.wait({reading, beginning}, return_when=asyncio.FIRST_COMPLETED)
+                if beginning.done():
+                    beginning.result()
+                await reading
             finally:
+                reading.cancel()
                 beginning.cancel()
-                await self._lost()
-                with contextlib.suppress(asyncio.CancelledError):
-                    # What it was refused for matters more than the end that it asked for.
-                    await beginning
+                await asyncio.gather(reading, beginning, return_exceptions=True)
+                self._lost()
 
     async def _begin(self, link: Link) -> None:
         """Say who we are, and follow everything that is followed."""
-        try:
-            await self._authenticate(link)
-        except BaseException:
-            await link.close()
-            raise
+        await self._authenticate(link)
         self.connections += 1
         async with self._changed:
             self._link = link
@@ -357,7 +355,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             if isinstance(came, NoAnswer) or came.status != 200:
                 raise NoConnection("The switch for the end of the connection could not be set.")
 
-    async def _lost(self) -> None:
+    def _lost(self) -> None:
         self._link = None
         self._by_topic.clear()
         for feed in self._feeds:

@@ -22,7 +22,7 @@ from zavora.models import (
     Fill,
     LedgerEntry,
     Order,
-    OrderListPlaced,
+    OrderList,
     Protection,
 )
 from zavora.words import OrderStatus
@@ -99,13 +99,11 @@ class AccountRoutes:
         status: str | None = None,
         account: str | None = None,
         page: int = PAGE_MAX,
-    ) -> Listing[OrderListPlaced]:
+    ) -> Listing[OrderList]:
         """List an account's lists of orders, newest first; `status`: `Executing` or `Done`."""
         query = {"market": market, "status": status, "limit": page}
         path = ACCOUNT + "/order-lists"
-        return Listing(
-            Call("GET", path, list[OrderListPlaced], _of(account), query, weight=LIST_WEIGHT)
-        )
+        return Listing(Call("GET", path, list[OrderList], _of(account), query, weight=LIST_WEIGHT))
 
     @paged
     def fills(
