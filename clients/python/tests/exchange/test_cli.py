@@ -107,7 +107,11 @@ def test_a_session_of_it(shell: Shell, bob: Client, market: str, tmp_path: Path)
 
 
 def test_exit_codes_tell_scripts_what_happened(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, market: str, tmp_path: Path
+    shell: Shell,
+    exchange: HostedExchange,
+    monkeypatch: pytest.MonkeyPatch,
+    market: str,
+    tmp_path: Path,
 ) -> None:
     code, out, err = shell("order", "buy", market, "1", "--price", "1.001", "--json")
     assert (code, out) == (3, "")

@@ -1,6 +1,7 @@
 """Streams against a running exchange: what they tell is what REST says, also after a cut."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -50,9 +51,8 @@ async def cut(stream: AsyncStream) -> None:
     link = stream._link
     assert link is not None
     link._socket.transport.abort()
-    async with asyncio.timeout(WAIT_S):
-        while stream.connections == before or not stream.is_live:
-            await asyncio.sleep(0.01)
+    async with asyncio.timeout(WAIT_S), stream._changed:
+        await stream._changed.wait_for(lambda: stream.connections > before and stream.is_live)
 
 
 async def test_books_are_the_exchanges_through_cuts(
@@ -101,20 +101,13 @@ async def test_trades_and_ones_own_come_once_and_whole_through_cuts(
     (standing,) = [one for one in orders.open_orders.values() if one.market == market]
     assert standing.filled_quantity == Decimal("0.18")
     assert standing == await watcher.order(standing.id)
-    await settled(stream, watcher, balances.balances, before)
-
-
-async def settled(
-    stream: AsyncStream, client: AsyncClient, told: dict, before: dict[str, Decimal]
-) -> None:
-    """Wait until the balances that were told are those that REST says."""
     async with asyncio.timeout(WAIT_S):
-        while True:
-            rows = await client.balances()
-            if {(row.account_id, row.asset): row for row in rows} == told:
-                break
-            await asyncio.sleep(0.02)
-    after = {row.asset: row.total for row in rows}
+        while {(row.account_id, row.asset): row for row in await watcher.balances()} != (
+            balances.balances
+        ):
+            with contextlib.suppress(TimeoutError):
+                await balances.next(0.2)
+    after = {row.asset: row.total for row in balances.balances.values()}
     assert after["ETH"] == before["ETH"] - Decimal("0.18")
 
 
@@ -136,14 +129,15 @@ async def test_requests_go_over_the_connection(
     with pytest.raises(NotFound):
         await stream.cancel_order("999999999999")
     assert (await stream.ticker(market)).market == market
-    await stream.place_order(market, "buy", quantity="1", price="9")
+    orders = stream.orders()
+    placed = (await stream.place_order(market, "buy", quantity="1", price="9")).order
     assert (await stream.cancel_all_after(60_000)).cancel_at
     assert (await stream.cancel_all_after(0)).cancel_at is None
     assert (await stream.cancel_on_disconnect(enabled=True)).enabled
     await cut(stream)
-    async with asyncio.timeout(WAIT_S):
-        while [one async for one in watcher.orders(market, status="Open")]:
-            await asyncio.sleep(0.05)
+    while (event := await orders.next(WAIT_S)).order.status.is_open:
+        pass
+    assert (event.order.id, event.order.status) == (placed.id, OrderStatus.CANCELLED)
 
 
 async def test_what_cannot_be_followed_is_said_where_it_is_read(

@@ -77,7 +77,7 @@ def outcome(arguments: list[str]) -> int:
         # Whoever read us, such as `head`, has had enough.
         sys.stderr.close()
         return 0
-    except (errors.ZavoraError, ProfileError, TypeError, ValueError) as error:
+    except (errors.ZavoraError, ProfileError, OSError, TypeError, ValueError) as error:
         tell(error, is_json="--json" in arguments)
         return exit_code(error)
     return code if isinstance(code, int) else 0

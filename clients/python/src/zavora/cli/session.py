@@ -147,7 +147,7 @@ def exit_code(error: BaseException) -> int:
             return NOT_LET_IN
         case errors.Refused():
             return REFUSED
-        case ProfileError() | TypeError() | ValueError():
+        case ProfileError() | OSError() | TypeError() | ValueError():
             return USAGE
         case _:
             return FAILED
