@@ -23,6 +23,7 @@ PROGRAM = CHECKOUT / "clients/python/examples/market_maker.py"
 SOURCE = CHECKOUT / "clients/python/src"
 FEES = ("--maker-fee", "0.001", "--taker-fee", "0.002")
 INVENTORY = Decimal("0.5")
+WAIT_S = 30
 PATIENT = Patience(attempts_max=30, timeout_s=5, in_all_s=60)
 
 
@@ -46,15 +47,15 @@ def test_it_ends_flat_and_its_books_are_the_ledgers(
         before = {row.asset: row.total for row in maker.balances()}
         process = stack.enter_context(_running(maker, symbol, seconds, tmp_path))
         stack.enter_context(_trading(others, symbol))
-        _kill_now_and_then(exchange, seconds)
+        _kill_now_and_then(exchange, maker, symbol, seconds)
         out, err = process.communicate(timeout=seconds + 120)
         assert process.returncode == 0, err
         report = json.loads(out.splitlines()[-1])
+        sys.stderr.write(f"{seconds} s: {json.dumps(report)}\n{err}")
         _check(maker, report, before, base, quote)
         others.cancel_all(symbol)
     # The exchange's own sums are right, too: it ends with an error where they are not.
     assert exchange.do("manage", "reconcile") is not None
-    sys.stderr.write(f"{seconds} s: {json.dumps(report)}\n")
 
 
 def _check(
@@ -139,13 +140,16 @@ def _trading(client: Client, symbol: str) -> Iterator[None]:
         thread.join()
 
 
-def _kill_now_and_then(exchange: HostedExchange, seconds: int) -> None:
-    """Kill a part, by turns, and start it again, evenly over the time."""
-    until = time.monotonic() + seconds
-    for turn in range(max(2, seconds // 6)):
+def _kill_now_and_then(exchange: HostedExchange, maker: Client, symbol: str, seconds: int) -> None:
+    """Kill a part, by turns, and start it again, evenly over the time; first it has to quote."""
+    until = time.monotonic() + WAIT_S
+    while not maker.orders(symbol, status="Open").take(1):
+        assert time.monotonic() < until, "it does not quote"
+    kills = max(2, seconds // 6)
+    began, pace = time.monotonic(), threading.Event()
+    for turn in range(kills):
         name = ("web", "worker-0")[turn % 2]
         exchange.do("kill", name)
         exchange.do("restart", name)
         exchange.do("wait_until_healthy")
-        if time.monotonic() > until - 2:
-            break
+        pace.wait(began + (turn + 1) * (seconds - 2) / kills - time.monotonic())

@@ -1,15 +1,17 @@
 """`zavora`: the exchange from the command line."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
-import click
 import typer
 
 from zavora import __version__, errors
 from zavora.cli import account, export, login, market, order, output, top
 from zavora.cli.profiles import ProfileError
-from zavora.cli.session import INTERRUPTED, Session, advice, exit_code
+from zavora.cli.session import INTERRUPTED, USAGE, Session, advice, exit_code
+
+# Some versions of typer bring a click of their own: what both call so is what it raises.
+UsageProblem: Final = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="zavora",
@@ -66,13 +68,8 @@ def outcome(arguments: list[str]) -> int:
     """Carry a command out and return its exit code; what went wrong is said on stderr."""
     try:
         code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except BrokenPipeError:
         # Whoever read us, such as `head`, has had enough.
         sys.stderr.close()
@@ -80,7 +77,19 @@ def outcome(arguments: list[str]) -> int:
     except (errors.ZavoraError, ProfileError, OSError, TypeError, ValueError) as error:
         tell(error, is_json="--json" in arguments)
         return exit_code(error)
+    except Exception as error:
+        if not isinstance(error, UsageProblem):
+            raise
+        return _shown_code(error)
     return code if isinstance(code, int) else 0
+
+
+def _shown_code(error: Exception) -> int:
+    """Have a problem of usage shown as typer does, and return its exit code."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", USAGE)
+    if show is not None:
+        show()
+    return int(code)
 
 
 def tell(error: Exception, *, is_json: bool) -> None:
