@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -70,6 +71,8 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
         self._cancels_on_disconnect = False
         self._runner: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # What is being caught up with over this connection; it ends with it.
+        self._starting: set[asyncio.Task[None]] = set()
 
     # --- its life ---------------------------------------------------------------------------------
 
@@ -203,7 +206,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             raise Closed("The stream is closed.")
         self._feeds[feed] = None
         if self._link is not None:
-            self._begin_task(self._start(self._link, feed))
+            self._begin_start(self._link, feed)
         return feed
 
     def _forget(self, feed: AnyFeed, topic: str) -> None:
@@ -261,10 +264,16 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
                     feed.fail(error)
                     self.leave(feed)
 
-    def _begin_task(self, work: Any) -> None:
+    def _begin_start(self, link: Link, feed: AnyFeed) -> None:
+        task = self._begin_task(self._start(link, feed))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    def _begin_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- the connection ---------------------------------------------------------------------------
 
@@ -332,7 +341,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             self._link = link
             self._changed.notify_all()
         for feed in list(self._feeds):
-            self._begin_task(self._start(link, feed))
+            self._begin_start(link, feed)
 
     async def _authenticate(self, link: Link) -> None:
         credential = self.client.settings.credential
@@ -357,6 +366,8 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
 
     def _lost(self) -> None:
         self._link = None
+        for task in self._starting:
+            task.cancel()
         self._by_topic.clear()
         for feed in self._feeds:
             self._feeds[feed] = None
