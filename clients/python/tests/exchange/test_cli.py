@@ -125,6 +125,8 @@ def test_exit_codes_tell_scripts_what_happened(
     }
     assert shell("order", "buy", market, "1", "--price", "1.001")[2].startswith("price: expected")
     assert shell("order", "buy", market, "10000000", "--price", "1000")[0] == 3
+    assert shell("--version")[1].startswith("zavora ")
+    assert "Did you mean" in shell("ordr")[2]
     assert shell("order", "hold", market)[0] == 2
     assert shell("order", "stop", market, "sell", "1")[0] == 2
     assert shell("cancel")[0] == 2

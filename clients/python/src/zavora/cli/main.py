@@ -28,6 +28,12 @@ for part in (market, order, account, export, login, top):
     part.register(app)
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"zavora {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     context: typer.Context,
@@ -46,14 +52,12 @@ def common(
     has_colour: Annotated[
         bool, typer.Option("--colour/--no-colour", help="Colours; NO_COLOR is heeded, too.")
     ] = True,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version.")
+    _version_asked: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="Print the version."),
     ] = False,
 ) -> None:
     """Zavora from the command line: markets, orders, money."""
-    if version:
-        typer.echo(f"zavora {__version__}")
-        raise typer.Exit
     context.obj = Session(
         profile=profile, url=url, account=account_id, is_json=is_json, has_colour=has_colour
     )
