@@ -14,7 +14,8 @@ FUNDS = {"EUR": "1000000", "ETH": "1000"}
 @pytest.fixture(scope="session")
 def exchange() -> Iterator[HostedExchange]:
     """A whole exchange, with a market of these tests' own."""
-    with HostedExchange() as exchange:
+    # Two hundred clients come from this address, and some more.
+    with HostedExchange(extra_env={"ZAVORA_SOCKETS_PER_ADDRESS_MAX": "400"}) as exchange:
         fees = ("--maker-fee", "0.001", "--taker-fee", "0.002")
         exchange.market(MARKET, "--tick-size", "0.01", "--lot-size", "0.0001", *fees)
         yield exchange
