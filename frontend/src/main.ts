@@ -1,6 +1,8 @@
 /** The trading page: the state all of it shares, and the list of its panels. */
 
 import { findAll } from "./core/dom.ts";
+import { sentence } from "./core/format.ts";
+import type { Tell } from "./core/notice.ts";
 import type { PageConfig } from "./link/messages.ts";
 import { Rest } from "./link/rest.ts";
 import { type ConnectionState, Socket } from "./link/socket.ts";
@@ -11,13 +13,17 @@ import { Exchange } from "./state/exchange.ts";
 import { isShown, type Panel, withPanel } from "./state/layouts.ts";
 import { LiveBook } from "./state/live-book.ts";
 import { newsOf } from "./state/news.ts";
+import { Notices } from "./state/notices.ts";
+import { alertsOf, storeOf } from "./state/own-alerts.ts";
 import { Portfolio } from "./state/portfolio.ts";
 import { keeperOf, Preferences } from "./state/preferences.ts";
 import { Trades } from "./state/trades.ts";
+import { mount as mountAnnounce } from "./panels/announce.ts";
 import { mount as mountActivity } from "./panels/activity.ts";
 import { mount as mountAsk } from "./panels/ask.ts";
 import { mount as mountAssets } from "./panels/assets.ts";
 import { mount as mountBook } from "./panels/book.ts";
+import { mount as mountBell } from "./panels/bell.ts";
 import { mount as mountAuction } from "./panels/auction.ts";
 import { mount as mountChart } from "./panels/chart.ts";
 import { mount as mountConnection } from "./panels/connection.ts";
@@ -86,9 +92,18 @@ function load(exchange: Exchange): void {
   });
 }
 
+/** Notices are kept, shown, heard and told of by the system, each as it was chosen. */
+function mountNotices(notices: Notices, preferences: Preferences): void {
+  mountToasts(byId("toasts"), notices);
+  mountAnnounce(notices, preferences);
+  // Who logs out leaves nothing of them to who sits here next.
+  document.querySelector(".logout-form")?.addEventListener("submit", () => notices.clear());
+}
+
 function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
-  const tell = mountToasts(byId("toasts"));
+  const notices = new Notices(storeOf(config, "notices"));
+  const tell: Tell = (...said) => notices.add(...said);
   const showConnection = mountConnection(byId("connection"), tell);
   const socket = openSocket(config, (state, latencyMs) => {
     showConnection(state, latencyMs);
@@ -98,6 +113,9 @@ function start(): void {
   const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
   portfolio.chooseAccount();
   const preferences = preferencesOf(config, exchange.rest);
+  mountNotices(notices, preferences);
+  exchange.onRefused = ({ message }) => tell("Order refused", sentence(message), "bad", "reject");
+  const alerts = alertsOf(exchange, tell);
   // One for rows and chart: of one order one thing at a time is on its way.
   const amending = new Amending(exchange, portfolio, tell);
   const trades = new Trades(exchange);
@@ -107,6 +125,7 @@ function start(): void {
   mountLook(document.documentElement, preferences);
   mountThemeToggle(byId("theme-toggle"), (theme) => preferences.change({ theme }));
   const openSettings = mountSettings(byId("settings-open"), page, preferences);
+  const openBell = mountBell(byId("bell-open"), page, { exchange, notices, alerts, tell });
   mountSplitBars(byId("content"), preferences);
   const showView = mountViews(byId("views"), page);
   mountAuction(byId("auction-banner"), exchange);
@@ -129,7 +148,7 @@ function start(): void {
   };
   mountBook(byId("book-panel"), exchange, portfolio, book, trades, fillTicket);
   mountShortcuts(byId("palette-open"), document.body, {
-    ...{ exchange, portfolio, preferences, ticket, tell, showTicket, openSettings, searchMarkets },
+    ...{ exchange, portfolio, preferences, ticket, tell, alerts, showTicket, openSettings, searchMarkets },
     openMarket: (market) => {
       showMarket(exchange, market);
       showView("trade");
@@ -139,7 +158,7 @@ function start(): void {
   });
   mountAssets(byId("assets"), exchange, portfolio);
   mountActivity(byId("activity"), exchange, portfolio, tell, amending, mountAsk(byId("ask")));
-  mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket);
+  mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket, { alerts, open: openBell });
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }
