@@ -77,7 +77,7 @@ class PriceAlert(models.Model):
         FALLS_TO = "falls_to"
 
     class State(models.TextChoices):
-        """Whether it waits for the price; ``AWAY``: told, and armed once the price has gone back."""
+        """Whether it waits for the price; ``AWAY``: told, armed once the price has gone back."""
 
         ARMED = "armed"
         AWAY = "away"

@@ -7,8 +7,8 @@ from pathlib import Path
 import environ
 
 from zavora.foundation.addresses import parse_networks
-from zavora.foundation.database_settings import databases
 from zavora.foundation.alert_settings import alert_settings
+from zavora.foundation.database_settings import databases
 from zavora.foundation.growth_settings import growth_settings
 from zavora.foundation.metrics_settings import metrics_settings
 from zavora.foundation.money import NotExact, parse_decimal

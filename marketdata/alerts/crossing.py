@@ -1,9 +1,9 @@
 """When an alert is to be told of, by the market's trades alone: pure.
 
-An alert that is armed is told of at the first trade at its price or beyond. One that repeats is then
-away, and armed again by the first trade on the other side of its price that comes at least a pause
-after the one it was told of. A run of trades is made into a ``Path`` once, so that each alert finds
-the trades that concern it in O(log n).
+An alert that is armed is told of at the first trade at its price or beyond. One that repeats is
+then away, and armed again by the first trade on the other side of its price that comes at least a
+pause after the one it was told of. A run of trades is made into a ``Path`` once, so that each alert
+finds the trades that concern it in O(log n).
 """
 
 from collections.abc import Callable, Sequence

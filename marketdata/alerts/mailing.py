@@ -8,8 +8,8 @@ from django.db import transaction
 from accounts.access.rates import take_alert_mail
 from accounts.people.mails import mail_on_commit
 from accounts.people.selectors import get_proved_email
+from marketdata.alerts.links import mails_link
 from marketdata.alerts.selectors import states_of
-from marketdata.alerts.services import mails_link
 from marketdata.models import PriceAlert
 from marketdata.wire import AlertState
 from zavora.foundation.errors import RateLimited
@@ -47,9 +47,9 @@ def _mail(alert: AlertState, page_url: str) -> None:
         log.warning("alert_mail_withheld", user_id=alert.user_id, alert=alert.alert_id)
         return
     verb = VERBS[alert.condition]
+    at = f"{moment_of(alert.told_us):%Y-%m-%d at %H:%M:%S} UTC"
     lines = [
-        f"{alert.market} {verb} {alert.price}: it traded at {alert.told_price}"
-        f" on {moment_of(alert.told_us):%Y-%m-%d at %H:%M:%S} UTC.",
+        f"{alert.market} {verb} {alert.price}: it traded at {alert.told_price} on {at}.",
         *([f"Your note: {alert.note}"] if alert.note else []),
         "It is armed again once the price has gone back." if alert.repeats else "It is told once.",
     ]

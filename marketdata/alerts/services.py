@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import msgspec
 from django.conf import settings
-from django.core import signing
 from django.db import transaction
 
 from accounts.access.actor import Actor, ActorKind
 from accounts.people.emails import has_proved_email
 from accounts.people.locks import lock_user
+from marketdata.alerts.links import read_mails_link
 from marketdata.alerts.selectors import states_of
 from marketdata.figures import figure_text
 from marketdata.models import (
@@ -31,8 +31,8 @@ from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFa
 from zavora.foundation.money import NotExact
 
 State, Condition = PriceAlert.State, PriceAlert.Condition
+ENDED: Final = "delisted"
 NOTE_LENGTH_MAX: Final = ALERT_NOTE_LENGTH_MAX
-_SALT: Final = "zavora.marketdata.alert_mails"
 NOT_VALID: Final = "this link is not valid"
 
 
@@ -58,6 +58,8 @@ def set_alert(*, by: Actor, market: str, terms: AlertTerms, page_url: str = "") 
     user_id = _require_person(by)
     market_terms = get_market_terms(market)
     price = _checked(market_terms, terms, user_id)
+    if market_terms.rules.phase == ENDED:
+        raise ValidationFailed("the market has ended", market="expected one that trades")
     _make_room(user_id)
     sequence = _begin(market_terms, terms, price)
     alert = PriceAlert.objects.create(
@@ -91,7 +93,7 @@ def change_alert(*, by: Actor, alert_id: int, changes: dict[str, Any]) -> AlertS
     )
     terms = msgspec.structs.replace(known, **changes)
     is_armed = "price" in changes or "condition" in changes
-    price = _checked(market_terms, terms, user_id)
+    price = _checked(market_terms, terms, user_id, kept=None if is_armed else alert.price)
     sequence = _begin(market_terms, terms, price) if is_armed else 0
     # Whoever watches may have told of it until now; from here on it stays.
     alert = PriceAlert.objects.select_for_update().get(pk=alert.pk)
@@ -134,25 +136,6 @@ def stop_alert_mails(*, by: Actor, token: str) -> int:
     return alerts.update(by_mail=False, is_mail_due=False, by_page=True)
 
 
-def mails_link(user_id: int) -> str:
-    """Return the token of a link that switches the mails of a person's alerts off."""
-    return signing.dumps(user_id, salt=_SALT)
-
-
-def read_mails_link(token: str) -> int | None:
-    """Return whose mails a link switches off; None where it is forged. It has no end."""
-    try:
-        found = signing.loads(token, salt=_SALT)
-    except signing.BadSignature:
-        return None
-    return found if isinstance(found, int) else None
-
-
-def forget_alerts_of(user_id: int) -> None:
-    """Delete a person's alerts, in the transaction that erases the person."""
-    PriceAlert.objects.filter(user_id=user_id).delete()
-
-
 def _require_person(by: Actor) -> int:
     """Return who it is, whose alerts change one after the other."""
     if by.user_id is None or by.kind is not ActorKind.USER:
@@ -163,15 +146,21 @@ def _require_person(by: Actor) -> int:
     return by.user_id
 
 
-def _checked(market: MarketTerms, terms: AlertTerms, user_id: int) -> Decimal:
-    """Return the price of terms that can be; raise ValidationFailed, which names what is wrong."""
+def _checked(
+    market: MarketTerms, terms: AlertTerms, user_id: int, *, kept: Decimal | None = None
+) -> Decimal:
+    """Return the price of terms that can be; raise ValidationFailed, which names what is wrong.
+
+    A price that is ``kept`` is not asked again: the market's rules may have changed.
+    """
     wrong: dict[str, Any] = {}
-    price = Decimal(0)
+    price = kept or Decimal(0)
     try:
-        price = Decimal(market.price_text(market.price_to_ticks(terms.price)))
+        if kept is None:
+            price = Decimal(market.price_text(market.price_to_ticks(terms.price)))
     except NotExact as error:
         wrong["price"] = str(error)
-    if price > market.rules.max_price:
+    if kept is None and price > market.rules.max_price:
         wrong["price"] = f"expected at most {market.rules.max_price.normalize():f}"
     if terms.condition not in Condition.values:
         wrong["condition"] = f"expected one of: {', '.join(Condition.values)}"

@@ -20,7 +20,7 @@ Guard = Callable[..., None]
 
 
 class AlertWatcher:
-    """Watches every market of which some alert waits for the price. ``is_behind``: there is more."""
+    """Watches each market of which an alert waits for the price. ``is_behind``: there is more."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard

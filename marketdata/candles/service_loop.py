@@ -166,9 +166,10 @@ class MarketDataService:
         except Exception as error:
             if isinstance(error, DatabaseError | InterfaceError) and not connection.is_usable():
                 raise
-            # What is in memory may be half of it.
-            self._counted.pop(market_id, None)
-            self._windows.pop(market_id, None)
+            if aside is self._aside:
+                # What is in memory may be half of it.
+                self._counted.pop(market_id, None)
+                self._windows.pop(market_id, None)
             aside.add(market_id, terms.symbol, error)
         else:
             aside.remove(market_id)

@@ -51,7 +51,7 @@ EMPTY = {
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
     *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
-    *("Protection", "TrailMark"),
+    *("AlertProgress", "PriceAlert", "Protection", "TrailMark"),
     *("Payout", "Preferences", "ProviderEvent", "Membership", "Invitation"),
 }
 

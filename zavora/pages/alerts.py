@@ -16,12 +16,12 @@ from accounts.access.actor import Actor, ActorKind
 from accounts.access.page_actors import address_of, customer_of, request_id_of, user_of
 from accounts.people.emails import has_proved_email
 from api.transport.errors import not_found_view
+from marketdata.alerts.links import read_mails_link
 from marketdata.alerts.selectors import list_alerts
 from marketdata.alerts.services import (
     NOTE_LENGTH_MAX,
     AlertTerms,
     change_alert,
-    read_mails_link,
     remove_alert,
     set_alert,
     stop_alert_mails,
@@ -115,6 +115,9 @@ def change(request: HttpRequest, alert_id: int) -> HttpResponse:
     """Change one of one's alerts; another price arms it anew."""
     user_id = user_of(request).pk
     known = next((one for one in list_alerts(user_id) if one.alert_id == alert_id), None)
+    if known is None and request.method == "POST":
+        messages.error(request, "There is no such alert.")
+        return redirect("alerts")
     if known is None:
         return not_found_view(request)
     now = {name: getattr(known, name) for name in AlertTerms.__struct_fields__}

@@ -77,9 +77,7 @@ class AlertView(ApiView):
         """Remove an alert, told or not, at a browser session."""
         require_session(request, AT_SESSION)
         query_of(request).check()
-        removed = services.remove_alert(
-            by=actor_of(request), alert_id=row_id(alert, what="alert")
-        )
+        removed = services.remove_alert(by=actor_of(request), alert_id=row_id(alert, what="alert"))
         return answer(alert_words.alert(removed))
 
 

@@ -135,6 +135,7 @@ class BellPanel {
       ),
       form,
       this.#error,
+      h("p", { class: "muted bell-hint", text: "Or right-click in the chart, or Ctrl K: alert 65000." }),
       this.#set,
     );
   }

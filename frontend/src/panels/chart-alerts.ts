@@ -29,6 +29,8 @@ export class ChartAlerts {
     link.alerts.list.watch(this.render);
     exchange.market.watch(this.render);
     element.addEventListener("contextmenu", (event) => {
+      // A long touch moves the crosshair: it is no press of the other button.
+      if ("pointerType" in event && event.pointerType === "touch") return;
       const market = exchange.market.value;
       const y = event.clientY - element.getBoundingClientRect().top;
       const price = this.#series.coordinateToPrice(y);

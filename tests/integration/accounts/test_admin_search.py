@@ -62,6 +62,7 @@ NOBODYS = (
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",
+    "marketdata.alertprogress",
     "matching.checkpoint",
     "matching.checkpointpart",
     "matching.event",
