@@ -8,7 +8,7 @@ const SHOWN: readonly Notice["kind"][] = ["fill", "alert"];
 /** However many come at once, one tone in this time. */
 const QUIET_MS = 400;
 
-export function mount(notices: Notices, preferences: Preferences): void {
+export function announce(notices: Notices, preferences: Preferences): void {
   let heardAt = -QUIET_MS;
   notices.onAdded((notice) => {
     const { sounds, desktop_notices: isShown } = preferences.value;

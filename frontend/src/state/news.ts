@@ -56,6 +56,8 @@ export function newsOf(exchange: Exchange, tell: Tell): News {
     );
   };
 
+  exchange.onRefused = ({ message }) => tell("Order refused", format.sentence(message), "bad", "reject");
+
   return {
     onOrder(order, before) {
       clearTimeout(placed.get(order.id));
