@@ -344,7 +344,7 @@ ZAVORA_WITHDRAWALS_PER_HOUR = env.int(
     "ZAVORA_WITHDRAWALS_PER_HOUR", default=36_000 if DEBUG else 60
 )
 # Alerts of a person, the pause of those that repeat in seconds, and mails about them an hour.
-ZAVORA_ALERTS_MAX, ZAVORA_ALERT_PAUSE_S, ZAVORA_ALERT_MAILS_PER_HOUR = alert_settings(env)
+vars().update(alert_settings(env))
 # Log-ins and sign-ups in a quarter of an hour from one network address; 0: no limit.
 ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS", default=200)
 # Passwords that one process hashes at once; 0: any number. Few, so that a flood of guesses leaves

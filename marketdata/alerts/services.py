@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from django.conf import settings
 from django.db import transaction
 
 from accounts.access.actor import Actor, ActorKind
@@ -29,9 +28,11 @@ from matching.markets.terms import MarketTerms
 from matching.orders.by_sequence import list_trades_before
 from zavora.foundation.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from zavora.foundation.money import NotExact
+from zavora.foundation.setting_values import SettingValue
 
 State, Condition = PriceAlert.State, PriceAlert.Condition
 ENDED: Final = "delisted"
+_ALERTS_MAX: Final = SettingValue("ZAVORA_ALERTS_MAX")
 NOTE_LENGTH_MAX: Final = ALERT_NOTE_LENGTH_MAX
 NOT_VALID: Final = "this link is not valid"
 
@@ -179,11 +180,12 @@ def _checked(
 def _make_room(user_id: int) -> None:
     """Let the oldest alert go that was told where there is no room for another."""
     alerts = PriceAlert.objects.filter(user_id=user_id)
-    if alerts.count() < settings.ZAVORA_ALERTS_MAX:
+    alerts_max = _ALERTS_MAX.value
+    if alerts.count() < alerts_max:
         return
     oldest = alerts.filter(state=State.TOLD).order_by("told_at", "pk").first()
     if oldest is None:
-        raise Conflict(f"there are at most {settings.ZAVORA_ALERTS_MAX} alerts: remove one first")
+        raise Conflict(f"there are at most {alerts_max} alerts: remove one first")
     oldest.delete()
 
 

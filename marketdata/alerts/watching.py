@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
@@ -19,12 +18,14 @@ from marketdata.wire import AlertState
 from matching.markets.terms import MarketTerms
 from matching.orders.by_sequence import list_trades_after
 from zavora.foundation.errors import InvariantBroken
+from zavora.foundation.setting_values import SettingValue
 from zavora.foundation.times import microseconds_of, moment_of
 
 State, Condition = PriceAlert.State, PriceAlert.Condition
 # How many trades one step looks at, and how many alerts its transaction changes.
 TRADES_PER_STEP_MAX: Final = 5_000
 ALERTS_PER_STEP_MAX: Final = 1_000
+_PAUSE_S: Final = SettingValue("ZAVORA_ALERT_PAUSE_S")
 
 
 class WatchedElsewhere(Exception):
@@ -101,7 +102,7 @@ def _follow(alerts: Sequence[PriceAlert], path: Path) -> list[PriceAlert]:
 
 
 def _pause() -> timedelta:
-    return timedelta(seconds=settings.ZAVORA_ALERT_PAUSE_S)
+    return timedelta(seconds=_PAUSE_S.value)
 
 
 def _watched(alert: PriceAlert) -> Watched:

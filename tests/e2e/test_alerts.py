@@ -12,7 +12,12 @@ from tests.e2e.trader import Trader
 from tests.exchange import Exchange
 
 NewVisitor = Callable[..., Trader]
-MAIL = "from marketdata.alerts.mailing import mail_alerts; print(mail_alerts())"
+MAIL = """
+from accounts.people.mails import mailer
+from marketdata.alerts.mailing import mail_alerts
+mail_alerts()
+mailer.wait_until_sent()
+"""
 PROVE = "UPDATE account_emailaddress SET verified = true WHERE email = %s"
 # Tones that would be heard, as a browser without a loudspeaker can tell: oscillators that begin.
 LISTEN = """

@@ -12,8 +12,8 @@ BOUNDS: Final = {
 }
 
 
-def alert_settings(env: Any) -> tuple[int, int, int]:
-    """Return these settings in their order, from the environment; raise ImproperlyConfigured.
+def alert_settings(env: Any) -> dict[str, int]:
+    """Return these settings by name, from the environment; raise ImproperlyConfigured.
 
     ``env`` reads it as django-environ does.
     """
@@ -21,5 +21,4 @@ def alert_settings(env: Any) -> tuple[int, int, int]:
     for name, (_, least, most) in BOUNDS.items():
         if not least <= found[name] <= most:
             raise ImproperlyConfigured(f"{name}: expected {least} to {most}")
-    alerts_max, pause_s, mails_per_hour = found.values()
-    return alerts_max, pause_s, mails_per_hour
+    return found

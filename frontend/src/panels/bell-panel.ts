@@ -92,7 +92,7 @@ class BellPanel {
       ),
       h(
         "div",
-        { class: "notices-scroll", attrs: { tabindex: "0", role: "region", "aria-labelledby": "notices-title" } },
+        { class: "notices-scroll", attrs: { tabindex: "0", role: "region", "aria-label": "List of notices" } },
         this.#history,
         this.#none,
       ),
