@@ -1,5 +1,6 @@
 """The page of one's price alerts: those that wait, those that were told, and a form for more."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ from marketdata.wire import AlertState
 from matching.markets.selectors import list_market_terms
 from zavora.foundation.errors import NotFound, ZavoraError
 from zavora.foundation.forms import DecimalTextField, sentence, show_error
+from zavora.foundation.money import text_for_people
 from zavora.foundation.times import moment_of
 
 CONDITIONS: Final = (("rises_to", "rises to"), ("falls_to", "falls to"))
@@ -73,6 +75,16 @@ class AlertRow(msgspec.Struct, frozen=True):
     state: AlertState
     condition: str
     told_at: Any
+
+    @property
+    def price(self) -> str:
+        """Its price, thousands parted."""
+        return _grouped(self.state.price)
+
+    @property
+    def told_price(self) -> str:
+        """At which price it was told last, if it was."""
+        return _grouped(self.state.told_price) if self.state.told_price else ""
 
     @property
     def path(self) -> str:
@@ -188,6 +200,12 @@ def _page(request: HttpRequest, form: AlertForm, of: AlertState | None = None) -
     }
     status = 400 if form.is_bound and form.errors else 200
     return render(request, "accounts/alerts.html", context, status=status)
+
+
+def _grouped(text: str) -> str:
+    price = Decimal(text)
+    decimals = len(text.partition(".")[2])
+    return text_for_people(price, decimals, decimals_min=decimals)
 
 
 def _is_same(text: str, other: str) -> bool:
