@@ -35,7 +35,6 @@ from zavora.foundation.money import text_for_people
 from zavora.foundation.times import moment_of
 
 CONDITIONS: Final = (("rises_to", "rises to"), ("falls_to", "falls to"))
-WAYS: Final = ("repeats", "by_page", "by_mail")
 
 
 class AlertForm(forms.Form):

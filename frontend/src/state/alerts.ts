@@ -84,7 +84,9 @@ export class Alerts {
   /** Read them all: at first, after each reconnect, and when somebody looks again. */
   async load(): Promise<void> {
     try {
-      const alerts = await this.#parts.rest.get<Alert[]>("/alerts");
+      const read = await this.#parts.rest.get<Alert[]>("/alerts");
+      // What was pushed while they were on their way is newer.
+      const alerts = read.map((alert) => this.#newer(alert));
       this.list.value = alerts;
       this.#tellNews(alerts);
       this.#see(seenOf(alerts));
@@ -96,11 +98,10 @@ export class Alerts {
 
   /** Take one that was told of; it may come more than once. */
   take(alert: Alert): void {
-    const known = this.list.value.find(({ id }) => id === alert.id);
-    if (known && known.told_count > alert.told_count) return;
+    if (this.#newer(alert) !== alert) return;
     this.#put(alert);
     this.#tellNews([alert]);
-    this.#see({ ...this.#seen, [alert.id]: Math.max(alert.told_count, this.#seen[alert.id] ?? 0) });
+    this.#see({ ...this.#seen, ...seenOf([alert]) });
   }
 
   async set(wish: AlertIn): Promise<Alert> {
@@ -112,6 +113,12 @@ export class Alerts {
   async remove(id: string): Promise<void> {
     await this.#parts.rest.delete<Alert>(`/alerts/${encodeURIComponent(id)}`);
     this.list.value = this.list.value.filter((alert) => alert.id !== id);
+  }
+
+  /** The state of an alert that is known here where it is newer, else the given one. */
+  #newer(alert: Alert): Alert {
+    const known = this.list.value.find(({ id }) => id === alert.id);
+    return known && known.told_count > alert.told_count ? known : alert;
   }
 
   #put(alert: Alert): void {
