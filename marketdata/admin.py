@@ -8,7 +8,7 @@ from django.db.models import Q
 from accounts.admin.look_ups import of_account, of_owner
 from marketdata.candles.intervals import INTERVALS
 from marketdata.models import AlertProgress, Candle, CandleProgress, PriceAlert
-from matching.admin.look_ups import find_markets
+from matching.admin.look_ups import find_markets, of_market
 from matching.admin.units import unit_of_base, unit_of_price, unit_of_quote
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
 from zavora.foundation.admin.search import Branch, numbers, parts
@@ -66,8 +66,8 @@ class PriceAlertAdmin(ReadOnlyAdmin):
     list_filter = ("state", "market")
     list_select_related = ("user", "market__base", "market__quote")
     units = dict.fromkeys(("price", "told_price"), unit_of_price)
-    look_ups = (numbers("pk"), of_owner("user"), of_account("user__accounts"))
-    searched_by = "the person's e-mail or how it begins, alert, account id"
+    look_ups = (numbers("pk"), of_owner("user"), of_account("user__accounts"), of_market())
+    searched_by = "the person's e-mail or how it begins, market, alert, account id"
 
 
 @admin.register(AlertProgress)

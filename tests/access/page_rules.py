@@ -14,7 +14,7 @@ PERSON: Final = Rule("logged in")
 PERSONS_FORM: Final = Rule("logged in", by_form=True)
 OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
 SHARED_FORM: Final = Rule("logged in, own or shared", is_owned=True, by_form=True, is_shared=True)
-OWN_PAGE: Final = Rule("logged in, own page", is_owned=True)
+OWN_PAGE: Final = Rule("logged in, own page")
 SHARED_PAGE: Final = Rule("logged in, own or shared page", is_shared=True)
 # A member's own: the account's owner has none.
 MEMBERS_FORM: Final = Rule("logged in, a member", is_owned=True, by_form=True, is_shared=True)

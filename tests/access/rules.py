@@ -173,12 +173,7 @@ FROZEN_REFUSES: Final = (
     "POST /api/v1/transfers", "placeOrder", "placeOrderList", "amendOrder", "replaceOrder",
 )  # fmt: skip
 
-SOCKET_CALLERS: Final = (
-    "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
-    "other", "operator", "session", "foreign page", "other session", "frozen", "signed",
-    "signed read", "signed limited", "signed revoked", "unsigned", "viewer", "trader",
-    "viewer key", "trader key",
-)  # fmt: skip
+SOCKET_CALLERS: Final = tuple("foreign page" if one == "no CSRF" else one for one in V1_CALLERS)
 SOCKET: Final[Mapping[str, Rule]] = {
     "authenticate": Rule("any credential"),
     "amendOrder": SHARED_TRADE,

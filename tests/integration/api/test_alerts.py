@@ -9,6 +9,7 @@ import psycopg
 import pytest
 import redis
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from marketdata.wire import ALERTS_CHANNEL, AlertState, encode
 from tests.exchange import Exchange
@@ -101,7 +102,8 @@ def test_the_page_of_its_owner_hears_of_an_alert_and_nobody_elses(
         (user_id,) = row.fetchone() or (0,)
     headers = {"Cookie": f"sessionid={browser.cookies['sessionid']}"}
     url = f"{exchange.ws_url}/ws"
-    with connect(url, additional_headers=headers, origin=exchange.base_url) as socket:  # type: ignore[arg-type]
+    origin = Origin(exchange.base_url)
+    with connect(url, additional_headers=headers, origin=origin) as socket:
         for method, params in (("authenticate", {}), ("subscribe", {"channel": "alerts"})):
             socket.send(json.dumps({"id": method, "method": method, "params": params}))
             answer = json.loads(socket.recv(timeout=WAIT_S))
