@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
 
 from marketdata.alerts.crossing import Path, Watched, watch
 from marketdata.alerts.selectors import states_of
@@ -58,29 +57,40 @@ def watch_trades(terms: MarketTerms, *, trades_max: int = TRADES_PER_STEP_MAX) -
         known = progress.select_for_update().first()
         if known is None or known.last_trade_sequence != watched:
             raise WatchedElsewhere(f"market {terms.market_id} after {watched}")
-        alerts = list(_concerned(terms.market_id, path)[:ALERTS_PER_STEP_MAX])
-        told = _follow(alerts, path)
-        if len(alerts) < ALERTS_PER_STEP_MAX:
+        concerned = _concerned(terms.market_id, path)
+        told = _follow(_locked(concerned, path), path)
+        if len(concerned) < ALERTS_PER_STEP_MAX:
             known.last_trade_sequence = watched = path.last
             known.save()
         states = states_of(told)
     return Seen(states, watched)
 
 
-def _concerned(market_id: int, path: Path) -> QuerySet[PriceAlert]:
-    """Return the query of the alerts whose state a run of trades could change, locked."""
-    rises, falls = Q(condition=Condition.RISES_TO), Q(condition=Condition.FALLS_TO)
+def _concerned(market_id: int, path: Path) -> list[int]:
+    """Return the alerts whose state a run of trades could change, by the index of prices."""
+    live = PriceAlert.objects.filter(market_id=market_id, since_sequence__lt=path.last)
+    armed = live.filter(state=State.ARMED)
     newest = moment_of(max(trade.time_us for trade in path.trades))
     # Those whose pause is not over by then stay as they are, and are not even looked at.
-    armed, away = Q(state=State.ARMED), Q(state=State.AWAY, told_at__lte=newest - _pause())
-    within = (
-        armed & rises & Q(price__lte=path.high)
-        | armed & falls & Q(price__gte=path.low)
-        | away & rises & Q(price__gt=path.low)
-        | away & falls & Q(price__lt=path.high)
+    away = live.filter(state=State.AWAY, told_at__lte=newest - _pause())
+    first, *others = (
+        rows.order_by("price").values_list("pk", flat=True)[:ALERTS_PER_STEP_MAX]
+        for rows in (
+            armed.filter(condition=Condition.RISES_TO, price__lte=path.high),
+            armed.filter(condition=Condition.FALLS_TO, price__gte=path.low),
+            away.filter(condition=Condition.RISES_TO, price__gt=path.low),
+            away.filter(condition=Condition.FALLS_TO, price__lt=path.high),
+        )
     )
-    rows = PriceAlert.objects.select_for_update().filter(within, market_id=market_id)
-    return rows.filter(since_sequence__lt=path.last).order_by("pk")
+    return list(first.union(*others, all=True))[:ALERTS_PER_STEP_MAX]
+
+
+def _locked(alert_ids: list[int], path: Path) -> list[PriceAlert]:
+    """Lock alerts, by id; whose person removed one meanwhile has none any more."""
+    if not alert_ids:
+        return []
+    rows = PriceAlert.objects.select_for_update().filter(pk__in=alert_ids)
+    return list(rows.filter(since_sequence__lt=path.last).order_by("pk"))
 
 
 def _follow(alerts: Sequence[PriceAlert], path: Path) -> list[PriceAlert]:
