@@ -62,6 +62,13 @@ const bundles = await Promise.all([
   }),
   context({
     ...COMMON,
+    entryPoints: { markets: "src/markets.ts" }, // a page of its own, which shares nothing with it
+    format: "esm",
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+  }),
+  context({
+    ...COMMON,
     entryPoints: { own: "src/own.ts" }, // orders and fills; apart, so that it splits no first load
     format: "esm",
     splitting: true,

@@ -20,6 +20,7 @@ from accounts.models.portfolio import PortfolioBook, PortfolioPoint
 from accounts.models.preferences import Preferences
 from accounts.models.providers import ENDED_OUTCOMES, Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
+from accounts.models.status import StatusSpan
 from accounts.models.withdrawals import (
     HELD_STATES,
     Withdrawal,
@@ -54,6 +55,7 @@ __all__ = [
     "ProviderEvent",
     "Report",
     "ReportPart",
+    "StatusSpan",
     "Transfer",
     "User",
     "UserManager",
