@@ -34,7 +34,7 @@ from accounts.providers.config import kind_of_provider
 from api.v1.csv_parts import csv_file
 from zavora.foundation.digits import number_of
 from zavora.foundation.money import EXACT, format_decimal, text_for_people, units_to_decimal
-from zavora.portfolio.reading import Currency, currency_of, first_currency, value_now
+from zavora.portfolio.reading import Currency, own_currency, value_now
 
 MOVEMENTS_SHOWN: Final = 50
 # A file of more is asked for in parts, by asset, kind or account.
@@ -101,7 +101,7 @@ def wallet_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> H
     asked = _asked(chosen, shown)
     movements = list_movements(asked, before=before, limit=MOVEMENTS_SHOWN + 1)
     kept = get_preferences(user_of(request).pk).choices.currency
-    currency = currency_of(first_currency(kept, settings.ZAVORA_VOLUME_ASSET))
+    currency = own_currency(kept, settings.ZAVORA_VOLUME_ASSET)
     balances, worth = _balances(shown, currency)
     book = list_addresses([one.pk for one in accounts], limit=100)
     context = {

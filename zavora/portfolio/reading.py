@@ -137,6 +137,11 @@ def first_currency(*codes: str) -> str:
     return next(iter((*quoted, *(code for code, _ in rows.list_scales().values()))), "")
 
 
+def own_currency(*codes: str) -> Currency:
+    """Return what ``first_currency`` names; one without a name where there is no asset at all."""
+    return _known(first_currency(*codes)) or Currency(0, "", 0)
+
+
 def _known(code: str) -> Currency | None:
     for pk, (known, scale) in rows.list_scales().items():
         if known == code.upper():
