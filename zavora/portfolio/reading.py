@@ -128,18 +128,24 @@ def currency_of(code: str) -> Currency:
     return found
 
 
-def first_currency(*codes: str) -> str:
-    """Return the first of some codes that is an asset's, else what the oldest market quotes in."""
-    found = next((code for code in codes if _known(code)), None)
-    if found is not None:
-        return found
-    quoted = [terms.quote.code for terms in list_market_terms()]
+def first_currency(chosen: str, usual: str) -> str:
+    """Return what somebody chose, else the exchange's usual currency where anything trades in it.
+
+    Else what the oldest market quotes in, or any asset; empty where there is none.
+    """
+    if _known(chosen):
+        return chosen
+    terms = list_market_terms()
+    traded = {code for one in terms for code in (one.base.code, one.quote.code)}
+    if usual in traded:
+        return usual
+    quoted = [one.quote.code for one in terms]
     return next(iter((*quoted, *(code for code, _ in rows.list_scales().values()))), "")
 
 
-def own_currency(*codes: str) -> Currency:
+def own_currency(chosen: str, usual: str) -> Currency:
     """Return what ``first_currency`` names; one without a name where there is no asset at all."""
-    return _known(first_currency(*codes)) or Currency(0, "", 0)
+    return _known(first_currency(chosen, usual)) or Currency(0, "", 0)
 
 
 def _known(code: str) -> Currency | None:
