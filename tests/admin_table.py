@@ -112,6 +112,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.event": {},
     "marketdata.candle": {},
     "marketdata.candleprogress": {},
+    "marketdata.alertprogress": {},
+    "marketdata.pricealert": {},
 }
 # Who gets in at the site's own addresses. None of them changes anything but one's own password.
 SITE: Final[Mapping[str, str]] = {

@@ -19,6 +19,7 @@ BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "alerts": {"task": "marketdata.mail_alerts", "schedule": 5.0, "options": {"expires": 5}},
     # What was asked for is found in the table, so nothing depends on a message that may be lost.
     "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
     "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},

@@ -52,7 +52,7 @@ EMPTY = {
     "StatusSpan",
     *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
-    *("Protection", "TrailMark"),
+    *("AlertProgress", "PriceAlert", "Protection", "TrailMark"),
     *("Payout", "Preferences", "ProviderEvent", "Membership", "Invitation"),
 }
 

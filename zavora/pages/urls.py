@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from zavora.pages import fees, help_pages, markets, personal, statements, status, trading
+from zavora.pages import alerts, fees, help_pages, markets, personal, statements, status, trading
 
 urlpatterns = [
     path("", trading.trade, name="trade"),
@@ -14,6 +14,10 @@ urlpatterns = [
     path("account/<uuid:account_id>/fees", fees.fees, name="account_fees"),
     path("trade/<str:symbol>", trading.trade, name="trade"),
     path("account/statements", statements.statements, name="statements"),
+    path("account/alerts", alerts.alerts, name="alerts"),
+    path("account/alerts/<int:alert_id>", alerts.change, name="change_alert"),
+    path("account/alerts/<int:alert_id>/remove", alerts.remove, name="remove_alert"),
+    path("account/alerts/mails/<str:token>", alerts.stop_mails, name="stop_alert_mails"),
     path("account/data", personal.own_data, name="own_data"),
     path("account/data/<int:report_id>/download", personal.download, name="download_own_data"),
     path("account/delete", personal.delete_account, name="delete_account"),

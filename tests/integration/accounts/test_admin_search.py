@@ -63,6 +63,7 @@ NOBODYS = (
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",
+    "marketdata.alertprogress",
     "matching.checkpoint",
     "matching.checkpointpart",
     "matching.event",

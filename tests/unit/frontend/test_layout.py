@@ -22,7 +22,7 @@ ENTRIES: Final = ("main.ts", "markets.ts", "site.ts", "theme.ts")
 # What draws the candles and what stands among them; nothing else comes from outside.
 LIBRARY: Final = {
     f"panels/chart{part}.ts": {"lightweight-charts"}
-    for part in ("", "-form", "-grips", "-series", "-studies")
+    for part in ("", "-alerts", "-form", "-grips", "-series", "-studies")
 }
 MODULE_LINES_MAX: Final = 400
 # Made from the API's document, as many lines as that has.
