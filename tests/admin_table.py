@@ -76,6 +76,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.liabilitysnapshot": {},
     "accounts.liabilitytree": {},
     "accounts.liabilityleaf": {},
+    "accounts.statusspan": {},
     "matching.market": {
         "add": "matching.add_market",
         "change": "matching.change_market",

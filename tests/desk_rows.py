@@ -29,6 +29,7 @@ from accounts.models import (
     ProviderEvent,
     Report,
     ReportPart,
+    StatusSpan,
     Transfer,
     User,
 )
@@ -307,6 +308,7 @@ def make_desk() -> Desk:
     FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
     AlertProgress.objects.create(market=market, last_trade_sequence=1)
+    StatusSpan.objects.create(component="watch", state="up", began_at=TIME, seen_at=TIME)
     checkpoint = Checkpoint.objects.create(
         shard=shard, journal_sequence=1, state_hash="0" * 64, format="zavora checkpoint 1",
         open_orders=0, parts=1, size=2, digest="0" * 64, created_at=TIME,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
     "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
+    "status": {"task": "zavora.note_status", "schedule": 15.0, "options": {"expires": 15}},
     "figures": {"task": "accounts.measure", "schedule": 15.0, "options": {"expires": 15}},
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
     # Months are made three ahead: one that fails is found long before it is missed.

@@ -149,6 +149,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "trade"
 LOGOUT_REDIRECT_URL = "trade"
 CSRF_FAILURE_VIEW = "api.transport.errors.csrf_failure_view"
+# Where DEBUG is on: what failed stands in the log, and people see our page.
+DEFAULT_EXCEPTION_REPORTER = "zavora.pages.failed.FailurePage"
 # How long the link to a new password works that an operator makes for somebody.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 

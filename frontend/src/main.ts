@@ -83,6 +83,12 @@ function showPanel(preferences: Preferences, panel: Panel): void {
   if (!isShown(layout, panel)) preferences.change({ layout: withPanel(layout, panel, true) });
 }
 
+/** Where the menu leads, which every page has. */
+function pagesOfMenu(): { label: string; href: string }[] {
+  const links = findAll<HTMLAnchorElement>(document, "#menu nav a");
+  return links.map(({ textContent, href }) => ({ label: textContent.trim(), href }));
+}
+
 /** Load the markets, and try again until they have come. */
 function load(exchange: Exchange): void {
   exchange.start().catch((error: unknown) => {
@@ -161,6 +167,7 @@ function start(): void {
       showView("trade");
     },
     showKeys: () => showKeys(document.body, preferences),
+    pages: pagesOfMenu(),
     cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol ?? null),
   });
   mountAssets(byId("assets"), exchange, portfolio);

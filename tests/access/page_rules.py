@@ -28,6 +28,10 @@ SIGNED: Final = Rule("a provider's signature")
 PAGES: Final[Mapping[str, Rule]] = {
     "GET /": ANYBODY,
     "GET /trade/<str:symbol>": ANYBODY,
+    "GET /markets": ANYBODY,
+    "GET /status": ANYBODY,
+    "GET /help": ANYBODY,
+    "GET /help/<slug:name>": ANYBODY,
     "GET /api/docs": ANYBODY,
     "GET /api/schema": ANYBODY,
     "GET /favicon.ico": ANYBODY,
@@ -70,6 +74,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /account/security/factors/<int:factor_id>/remove": OWN_FORM,
     "POST /account/security/sessions/end": PERSONS_FORM,
     "POST /account/security/sessions/<int:session_id>/end": OWN_FORM,
+    "GET /account/fees": PERSON,
     "GET /account/<uuid:account_id>/fees": SHARED_PAGE,
     "POST /account/accounts": PERSONS_FORM,
     "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,

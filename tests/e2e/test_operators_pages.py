@@ -49,6 +49,7 @@ EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
+    "StatusSpan",
     *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
     *("AlertProgress", "PriceAlert", "Protection", "TrailMark"),

@@ -17,7 +17,7 @@ import matching.orders.services
 import matching.services
 
 # Rooms of accounts in which services live; the others are edges, tables, and the trail itself.
-ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports")
+ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports", "status")
 ABOVE_ACCOUNTS = (
     marketdata.alerts.services,
     matching.services,

@@ -2,10 +2,24 @@
 
 from django.urls import path
 
-from zavora.pages import alerts, fees, personal, statements, trading
+from zavora.pages import (
+    alerts,
+    fees,
+    help_pages,
+    markets,
+    personal,
+    statements,
+    status,
+    trading,
+)
 
 urlpatterns = [
     path("", trading.trade, name="trade"),
+    path("markets", markets.markets, name="markets"),
+    path("help", help_pages.overview, name="help"),
+    path("help/<slug:name>", help_pages.document, name="help_document"),
+    path("status", status.status, name="status"),
+    path("account/fees", fees.own_fees, name="own_fees"),
     path("account/<uuid:account_id>/fees", fees.fees, name="account_fees"),
     path("trade/<str:symbol>", trading.trade, name="trade"),
     path("account/statements", statements.statements, name="statements"),

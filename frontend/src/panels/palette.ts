@@ -29,23 +29,12 @@ export interface PaletteParts {
   showTicket: () => void;
   openSettings: () => void;
   showKeys: () => void;
+  /** Where the page's menu leads. */
+  pages: readonly { label: string; href: string }[];
 }
 
 const SHOWN_MAX = 9;
 const EXAMPLES = "buy 0.1 btc 60000 po · sell 50% eth market · cancel all btc/usd · alert btc 65000";
-const PAGES: readonly (readonly [label: string, href: string, isForUsers: boolean])[] = [
-  ["Account", "/account", true],
-  ["API keys", "/account/tokens", true],
-  ["Security", "/account/security", true],
-  ["Address book", "/account/addresses", true],
-  ["Price alerts", "/account/alerts", true],
-  ["Statements and reports", "/account/statements", true],
-  ["Transfers", "/account/transfers", true],
-  ["Your data", "/account/data", true],
-  ["API reference", "/api/docs", false],
-  ["Liabilities", "/liabilities", false],
-];
-
 const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."] };
 
 let palette: Palette | null = null;
@@ -259,7 +248,8 @@ class Palette {
   }
 }
 
-function entriesOf({ exchange, preferences, openMarket, openSettings, showKeys }: PaletteParts): Entry[] {
+function entriesOf(parts: PaletteParts): Entry[] {
+  const { exchange, preferences, openMarket, openSettings, showKeys, pages } = parts;
   const change = (part: Partial<Choices>) => () => preferences.change(part);
   const { hot_keys: isOn } = preferences.value;
   const markets = exchange.markets.value.filter(isListed).map((market) => ({
@@ -267,11 +257,10 @@ function entriesOf({ exchange, preferences, openMarket, openSettings, showKeys }
     kind: "Market",
     run: () => openMarket(market),
   }));
-  const pages = PAGES.filter(([, , isForUsers]) => exchange.config.user || !isForUsers);
   const setting = (label: string, run: () => void) => ({ label, kind: "Setting", run });
   return [
     ...markets,
-    ...pages.map(([label, href]) => ({ label, kind: "Page", run: () => location.assign(href) })),
+    ...pages.map(({ label, href }) => ({ label, kind: "Page", run: () => location.assign(href) })),
     setting("Settings", openSettings),
     setting("Keys", showKeys),
     setting(`Hot keys ${isOn ? "off" : "on"}`, change({ hot_keys: !isOn })),

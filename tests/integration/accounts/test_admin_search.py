@@ -59,6 +59,7 @@ NOBODYS = (
     "accounts.liabilitysnapshot",
     "accounts.liabilitytree",
     "accounts.reportpart",
+    "accounts.statusspan",
     "auth.group",
     "marketdata.candle",
     "marketdata.candleprogress",
