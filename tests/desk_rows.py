@@ -307,8 +307,8 @@ def make_desk() -> Desk:
     FeeTier.objects.create(level=1, min_volume=10**6, maker_fee_ppm=-50, taker_fee_ppm=500)
     FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
-    AlertProgress.objects.create(market=market, last_trade_sequence=1)
     StatusSpan.objects.create(component="watch", state="up", began_at=TIME, seen_at=TIME)
+    AlertProgress.objects.create(market=market, last_trade_sequence=1)
     checkpoint = Checkpoint.objects.create(
         shard=shard, journal_sequence=1, state_hash="0" * 64, format="zavora checkpoint 1",
         open_orders=0, parts=1, size=2, digest="0" * 64, created_at=TIME,

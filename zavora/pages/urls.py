@@ -2,16 +2,7 @@
 
 from django.urls import path
 
-from zavora.pages import (
-    alerts,
-    fees,
-    help_pages,
-    markets,
-    personal,
-    statements,
-    status,
-    trading,
-)
+from zavora.pages import alerts, fees, help_pages, markets, personal, statements, status, trading
 
 urlpatterns = [
     path("", trading.trade, name="trade"),
