@@ -88,7 +88,7 @@ function mountNotices(notices: Notices, preferences: Preferences): void {
   mountToasts(byId("toasts"), notices);
   announce(notices, preferences);
   // Who logs out leaves nothing of them to who sits here next.
-  document.querySelector(".logout-form")?.addEventListener("submit", () => notices.clear());
+  document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => notices.clear());
 }
 
 function mountFunds(exchange: Exchange, portfolio: Portfolio, tell: Tell): void {
