@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Sending = Callable[[Send], Awaitable[Came]]
+# Whose certificates are trusted: everybody's whom the system trusts, nobody is asked, or these.
+Verify = bool | ssl.SSLContext
 
 BASE_URL: Final = "http://127.0.0.1:8000"
 try:
@@ -59,13 +62,24 @@ class Settings:
         credential: Credential | str | tuple[str, str] | None,
         account: str | None,
         patience: Patience | None,
-        verify: bool,
+        verify: Verify,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credential = as_credential(credential)
         self.account = account
         self.patience = patience or Patience()
         self.verify = verify
+
+    @property
+    def tls(self) -> ssl.SSLContext | bool | None:
+        """What a stream trusts; True: what the system does, None: there is no TLS."""
+        if not self.base_url.startswith("https"):
+            return None
+        if self.verify is not False:
+            return self.verify
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
 
     def exchanges(self) -> Exchanges:
         """Return what carries calls through."""
@@ -83,6 +97,7 @@ class Client(Routes, Waiting):
 
     `credential`: a token, a (key, secret) that signs, or nothing for what is public. `account`: the
     id of the account that is meant where a call names none; without it the only one there is.
+    `verify`: False, or an `ssl.SSLContext`, for certificates that the system does not trust.
     """
 
     def __init__(
@@ -92,7 +107,7 @@ class Client(Routes, Waiting):
         *,
         account: str | None = None,
         patience: Patience | None = None,
-        verify: bool = True,
+        verify: Verify = True,
     ) -> None:
         self.settings = Settings(base_url, credential, account, patience, verify)
         self._exchanges = self.settings.exchanges()
@@ -171,7 +186,7 @@ class AsyncClient(Routes, Awaiting):
         *,
         account: str | None = None,
         patience: Patience | None = None,
-        verify: bool = True,
+        verify: Verify = True,
     ) -> None:
         self.settings = Settings(base_url, credential, account, patience, verify)
         self._exchanges = self.settings.exchanges()

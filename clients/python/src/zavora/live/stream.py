@@ -316,6 +316,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             ping_interval=PING_S,
             ping_timeout=PING_S,
             max_size=MESSAGE_BYTES_MAX,
+            ssl=settings.tls,
             additional_headers=headers,
             user_agent_header=f"zavora-python/{__version__}",
         ) as socket:
