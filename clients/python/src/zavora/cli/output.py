@@ -15,6 +15,18 @@ UP: Final = "green"
 DOWN: Final = "red"
 # Columns of figures stand at the right.
 FIGURES: Final = frozenset({"Decimal", "int"})
+HEADINGS: Final = {
+    "order_type": "type",
+    "stop_price": "stop",
+    "filled_quantity": "filled",
+    "created_at": "time",
+    "timestamp": "time",
+    "open_time": "time",
+    "change_24h_percent": "change %",
+    "high_24h": "high",
+    "low_24h": "low",
+    "volume_24h": "volume",
+}
 IDS: Final = frozenset({"id", "order_id"})
 
 
@@ -66,7 +78,7 @@ def table(rows: Sequence[Any], columns: Sequence[str]) -> Table:
         # Ids are there to be copied: other columns are made narrower.
         width = max(map(len, values)) if name in IDS else None
         made.add_column(
-            name.replace("_", " "),
+            HEADINGS.get(name, name.replace("_", " ")),
             justify="right" if is_figure else "left",
             min_width=width,
             no_wrap=name in IDS or is_figure,

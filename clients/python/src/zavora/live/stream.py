@@ -16,7 +16,15 @@ from zavora.core.calls import Call
 from zavora.core.credentials import BrowserSession
 from zavora.core.exchanges import Answer, Came, NoAnswer, Send, refusal
 from zavora.core.routes import Awaiting
-from zavora.errors import Closed, NoConnection, Refused, Unauthorized, Unreadable, ZavoraError
+from zavora.errors import (
+    Closed,
+    Forbidden,
+    NoConnection,
+    Refused,
+    Unauthorized,
+    Unreadable,
+    ZavoraError,
+)
 from zavora.live.feeds import BookFeed, CandleFeed, Feed, MarketFeed, TickerFeed, TradeFeed
 from zavora.live.link import Link
 from zavora.live.messages import Push, Subscribed
@@ -293,7 +301,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             began = loop.time()
             try:
                 await self._connect_once()
-            except Unauthorized:
+            except (Unauthorized, Forbidden):
                 raise
             except (OSError, TimeoutError, WebSocketException, ZavoraError) as error:
                 log.info("The connection ended: %r", error)
