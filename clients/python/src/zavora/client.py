@@ -26,6 +26,7 @@ from zavora.core.exchanges import (
 from zavora.core.pace import RateLimit
 from zavora.core.routes import Awaiting, Waiting
 from zavora.routes.accounts import AccountRoutes
+from zavora.routes.alerts import AlertRoutes
 from zavora.routes.keys import KeyRoutes
 from zavora.routes.markets import MarketRoutes
 from zavora.routes.money import MoneyRoutes
@@ -49,7 +50,7 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class Routes(MarketRoutes, OrderRoutes, AccountRoutes, MoneyRoutes, KeyRoutes):
+class Routes(MarketRoutes, OrderRoutes, AccountRoutes, MoneyRoutes, KeyRoutes, AlertRoutes):
     """Every route."""
 
 

@@ -93,6 +93,24 @@ class Address(Struct, frozen=True, kw_only=True):
     usable_at: datetime
 
 
+class Alert(Struct, frozen=True, kw_only=True):
+    """What you are told of once: the last price comes to yours, or goes beyond it."""
+
+    id: str
+    market: str  # A market.
+    condition: str  # FallsTo RisesTo
+    price: Decimal
+    note: str
+    repeats: bool  # Armed again once the price has gone back, after a pause.
+    by_page: bool
+    by_mail: bool
+    state: str  # Armed Away Told Away: told, and not armed before the price has gone back.
+    told_count: int  # Of two states the higher one is newer.
+    told_price: Decimal | None = None  # Of the trade it was told of last.
+    told_at: datetime | None = None
+    created_at: datetime
+
+
 class Amendment(Struct, frozen=True, kw_only=True):
     """What an open order asked for before it was amended, and asks for since."""
 
@@ -620,6 +638,16 @@ class PageLayout(Struct, frozen=True, kw_only=True):
     sizes: PageSizes = field(default_factory=PageSizes)
 
 
+class PageSounds(Struct, frozen=True, kw_only=True):
+    """Which tone is heard of what, and how loud; silent until they are switched on."""
+
+    on: bool = False
+    volume: int = 60
+    fill: str = "chime"  # chime knock none ping rise
+    reject: str = "knock"  # chime knock none ping rise
+    alert: str = "rise"  # chime knock none ping rise
+
+
 class PageChoices(Struct, frozen=True, kw_only=True):
     """Everything that can be chosen of the page."""
 
@@ -636,6 +664,8 @@ class PageChoices(Struct, frozen=True, kw_only=True):
     only_favourites: bool = False
     hot_keys: bool = False
     is_introduced: bool = False
+    sounds: PageSounds = field(default_factory=PageSounds)
+    desktop_notices: bool = False
 
 
 class Preferences(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ async def test_stale_state_plus_events_is_fresh_state(
         active = [await stack.enter_async_context(_client(exchange, who)) for who in traders]
         own = await stack.enter_async_context(_client(exchange, traders[0]))
         mine = await stack.enter_async_context(own.stream())
-        fills, orders = mine.fills(), mine.orders()
+        fills, orders = await mine.fills().ready(WAIT_S), await mine.orders().ready(WAIT_S)
         before = {one.id for one in await own.fills(market).take(500)}
         over, calm = asyncio.Event(), asyncio.Event()
         watchers = [

@@ -234,6 +234,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
                 if self._feeds.get(feed) is None:
                     await self._subscribe(link, feed)
                 await feed.begin()
+                feed.note_followed()
             except (Refused, Unreadable) as error:
                 feed.fail(error)
                 self.leave(feed)
