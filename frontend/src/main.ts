@@ -3,7 +3,8 @@
 import { findAll } from "./core/dom.ts";
 import type { PageConfig } from "./link/messages.ts";
 import { Rest } from "./link/rest.ts";
-import { type ConnectionState, Socket } from "./link/socket.ts";
+import { Pulse } from "./link/pulse.ts";
+import { Socket } from "./link/socket.ts";
 import type { Preferences as Kept } from "./link/types.ts";
 import { Amending } from "./state/amending.ts";
 import { cancelOpen } from "./state/cancelling.ts";
@@ -30,6 +31,7 @@ import { mount as mountSettings } from "./panels/settings-button.ts";
 import { mount as mountShortcuts, showKeys } from "./panels/shortcuts.ts";
 import { mount as mountSplitBars } from "./panels/split-bars.ts";
 import { mount as mountStale } from "./panels/stale.ts";
+import { mount as mountSwitch } from "./panels/switch.ts";
 import { mount as mountTape } from "./panels/tape.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
 import { mount as mountTicket } from "./panels/ticket.ts";
@@ -39,6 +41,7 @@ import { mount as mountViews } from "./panels/views.ts";
 import { mount as mountWelcome } from "./panels/welcome.ts";
 
 const RETRY_MS = 3_000;
+const TICK_MS = 100;
 
 /** The element with this id, which the template promises. */
 function byId<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -48,15 +51,26 @@ function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 }
 
 /** The socket of the page's own origin; a user's says first whose it is. */
-function openSocket(
-  config: PageConfig,
-  onState: (state: ConnectionState, latencyMs: number | null) => void,
-): Socket {
+function openSocket(config: PageConfig): { socket: Socket; exchange: Exchange } {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const authenticate = config.user
     ? async (socket: Socket) => void (await socket.request("authenticate", {}))
     : null;
-  return new Socket(`${scheme}://${location.host}/ws`, onState, authenticate);
+  const socket: Socket = new Socket(
+    `${scheme}://${location.host}/ws`,
+    (state) => (exchange.connection.value = state),
+    authenticate,
+  );
+  const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
+  return { socket, exchange };
+}
+
+/** Have the line prove what the page shows, as often as somebody may look at it. */
+function keepPulse(socket: Socket, exchange: Exchange): void {
+  const symbolOf = () => exchange.market.value?.symbol ?? null;
+  const pulse = new Pulse(socket, symbolOf, (beat) => exchange.freshness.take(beat));
+  window.setInterval(() => pulse.tick(document.hidden), TICK_MS);
+  document.addEventListener("visibilitychange", () => pulse.tick(document.hidden));
 }
 
 /** What was chosen of the page, kept with the account where there is one. */
@@ -89,17 +103,13 @@ function load(exchange: Exchange): void {
 function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
   const tell = mountToasts(byId("toasts"));
-  const showConnection = mountConnection(byId("connection"), tell);
-  const socket = openSocket(config, (state, latencyMs) => {
-    showConnection(state, latencyMs);
-    exchange.connection.value = state;
-  });
-  const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
+  const { socket, exchange } = openSocket(config);
+  mountConnection(byId("connection"), exchange, tell);
   const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
   portfolio.chooseAccount();
   const preferences = preferencesOf(config, exchange.rest);
   // One for rows and chart: of one order one thing at a time is on its way.
-  const amending = new Amending(exchange, portfolio, tell);
+  const amending = new Amending(exchange, portfolio, tell, () => preferences.value.warnings);
   const trades = new Trades(exchange);
   const book = new LiveBook(exchange);
 
@@ -118,7 +128,7 @@ function start(): void {
   mountTitle(byId("page-title"), exchange);
   mountHeadline(byId("top"), exchange);
   mountTape(byId("tape-panel"), exchange, trades);
-  const ticket = mountTicket(byId("ticket"), exchange, portfolio, book);
+  const ticket = mountTicket(byId("ticket"), exchange, portfolio, book, preferences);
   const showTicket = () => {
     showView("trade");
     showPanel(preferences, "ticket");
@@ -142,6 +152,7 @@ function start(): void {
   mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
+    mountSwitch(byId("switch"), exchange, portfolio, tell);
   }
   if (config.faucet) {
     mountWelcome(byId("welcome"), exchange, portfolio, book, preferences, ticket, showTicket);
@@ -151,6 +162,7 @@ function start(): void {
     mountFaucet(byId("faucet"), openers, exchange, portfolio, tell);
   }
 
+  keepPulse(socket, exchange);
   socket.connect();
   if (config.user && config.accounts.length) portfolio.start();
   load(exchange);

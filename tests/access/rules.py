@@ -192,6 +192,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "placeOrderList": SHARED_TRADE,
     "replaceOrder": SHARED_TRADE,
     "previewOrder": SHARED_READ,
+    "pulse": ANYBODY,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,

@@ -4,7 +4,14 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from accounts.people.page_preferences import NamedLayout, PageChoices, PageLayout, PageSizes
+from accounts.people.page_preferences import (
+    NamedLayout,
+    PageChoices,
+    PageLayout,
+    PageSizes,
+    PageWarning,
+    PageWarnings,
+)
 from api.v1.openapi.kinds import Time
 
 
@@ -24,6 +31,8 @@ class PreferencesIn(Struct):
 
 
 SHAPES: Final[tuple[type[Struct], ...]] = (
+    PageWarning,
+    PageWarnings,
     PageSizes,
     PageLayout,
     NamedLayout,

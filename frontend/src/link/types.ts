@@ -400,6 +400,8 @@ export interface PageChoices {
   only_favourites?: boolean;
   hot_keys?: boolean;
   is_introduced?: boolean;
+  slippage?: string;
+  warnings?: PageWarnings;
 }
 
 /** Where the panels stand: by which preset, which of them are hidden, and their sizes. */
@@ -416,6 +418,22 @@ export interface PageSizes {
   ticket?: number;
   tape?: number;
   activity?: number;
+}
+
+/** What the page does about an order that is odd in one way, and from which limit on. */
+export interface PageWarning {
+  act?: "ask" | "block" | "off";
+  limit?: string;
+}
+
+/** In which ways an order may be odd. */
+export interface PageWarnings {
+  through?: PageWarning;
+  away?: PageWarning;
+  thin?: PageWarning;
+  deep?: PageWarning;
+  share?: PageWarning;
+  worth?: PageWarning;
 }
 
 /** Orders that are one thing. The working order of an OTO or OTOCO comes first. */

@@ -40,7 +40,7 @@ const PAGES: readonly (readonly [label: string, href: string, isForUsers: boolea
   ["Liabilities", "/liabilities", false],
 ];
 
-const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."] };
+const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."], odd: "" };
 
 let palette: Palette | null = null;
 
@@ -215,13 +215,13 @@ class Palette {
     if (exchange.market.value !== order.market) openMarket(order.market);
     showTicket();
     fillOrder(ticket, order);
-    const { terms, wrong } = exchange.config.user ? ticket.checked() : SIGNED_OUT;
+    const { terms, wrong, odd } = exchange.config.user ? ticket.checked() : SIGNED_OUT;
     if (!terms) {
       return { title: wrong.join(" "), detail: "It stands in the form. Esc goes there.", run: null };
     }
     return {
       title: `${describe(terms, order)} in ${order.market.symbol}`,
-      detail: "Press Enter again to send it. Esc leaves it in the form.",
+      detail: `${odd} Press Enter again to send it. Esc leaves it in the form.`.trim(),
       run: () => ticket.send(),
     };
   }

@@ -8,10 +8,12 @@ import { Signal } from "../core/signal.ts";
 import { ApiError, type Rest } from "../link/rest.ts";
 import type { PageChoices, Preferences as Kept } from "../link/types.ts";
 import { type Layout, type Saved, wholeLayout } from "./layouts.ts";
+import { AT_FIRST as RULES_AT_FIRST, type Rules, wholeRules } from "./warnings.ts";
 
-export type Choices = Required<Omit<PageChoices, "layout" | "layouts">> & {
+export type Choices = Required<Omit<PageChoices, "layout" | "layouts" | "warnings">> & {
   layout: Layout;
   layouts: Saved[];
+  warnings: Rules;
 };
 export type Look = Pick<Choices, "theme" | "density" | "palette">;
 
@@ -29,6 +31,8 @@ const AT_FIRST: Choices = {
   only_favourites: false,
   hot_keys: false,
   is_introduced: false,
+  slippage: "",
+  warnings: RULES_AT_FIRST,
 };
 /** How long a change waits for the next one before it is sent. */
 const WAIT_MS = 400;
@@ -41,6 +45,7 @@ export function whole(kept: PageChoices): Choices {
     ...AT_FIRST,
     ...kept,
     layout: wholeLayout(kept.layout),
+    warnings: wholeRules(kept.warnings),
     layouts: (kept.layouts ?? []).map(({ name, ...layout }) => ({ ...wholeLayout(layout), name })),
   };
 }
