@@ -41,7 +41,7 @@ import { mount as mountViews } from "./panels/views.ts";
 import { mount as mountWelcome } from "./panels/welcome.ts";
 
 const RETRY_MS = 3_000;
-const TICK_MS = 100;
+const TICK_MS = 50;
 
 /** The element with this id, which the template promises. */
 function byId<T extends HTMLElement = HTMLElement>(id: string): T {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Beat, MarketPulse } from "../src/link/pulse.ts";
-import { ageText, Freshness, OLD_MS, type Part, SHUT_MS } from "../src/state/freshness.ts";
+import { ageText, Freshness, type Part, SHUT_MS } from "../src/state/freshness.ts";
 
 const TIME = "2026-01-31T12:00:10.000000Z";
 const MARKET: MarketPulse = {
@@ -39,17 +39,23 @@ function watched() {
 }
 
 test("what beats prove stays live however quiet the market is; without them it is marked", () => {
-  const { freshness, pass, beat } = watched();
+  const { freshness, broken, pass, beat } = watched();
+  broken.add("book");
   pass(3_000);
   assert.equal(freshness.isOld("book"), false, "nothing was live yet");
+  broken.delete("book");
+  pass(700);
+  assert.equal(freshness.isOld("book"), false, "it was loaded a moment ago");
+  pass(300);
+  assert.equal(freshness.isOld("book"), true, "and nothing has proven it since");
   for (let second = 0; second < 20; second += 1) {
     beat();
-    pass(400);
+    pass(300);
     assert.equal(freshness.isOld("book"), false);
   }
   let changes = 0;
   freshness.changed.watch(() => (changes += 1));
-  pass(OLD_MS - 400);
+  pass(400);
   assert.equal(freshness.isOld("book"), false);
   pass(100);
   for (const part of ["book", "tape", "chart", "ticker", "account"] as const)

@@ -94,7 +94,9 @@ class HostileLine:
         self._tasks.add(task)
         try:
             # Whoever hangs up, or is not there yet: the other side is told by the end of it.
-            with contextlib.suppress(OSError, EOFError, asyncio.LimitOverrunError):
+            # Cancelled it is by ``_stop``, and the streams' server would call that a fault.
+            ends = (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError)
+            with contextlib.suppress(*ends):
                 await self._serve(reader, writer)
         finally:
             self._tasks.discard(task)

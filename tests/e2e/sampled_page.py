@@ -1,7 +1,8 @@
 """What a page shows, sample by sample, held against what was true at the time.
 
 A sample is wrong where it shows what was not true at any moment of the second before it. The page
-may be wrong for as long as it says so: by the mark of the panel, or by showing nothing at all.
+may be wrong for as long as it says so, by the mark of the panel or by showing nothing at all; and
+for a second without.
 """
 
 import re
@@ -16,6 +17,8 @@ PERIOD_MS: Final = 50
 # For how long a number may be wrong without a mark.
 WRONG_MAX_S: Final = 1.0
 LEVELS: Final = 3
+# Which mark stands for what is shown, where that has another name.
+MARKS: Final = {"orders": "account", "balance": "account"}
 FIGURE: Final = re.compile(r"[\d,]*\.?\d+")
 
 # Keeps what the page shows and which parts it marks, with the time of the machine's clock.
@@ -33,7 +36,9 @@ SAMPLE: Final = """
       ticker: text("#ticker-last"),
       tape: [...document.querySelectorAll("#tape .tape-row:first-child .num")].slice(0, 2)
         .map((cell) => cell.textContent),
-      account: [text("#open-count") || "0", text("#available")],
+      // Told by two channels, and drawn as each of them comes.
+      orders: text("#open-count") || "0",
+      balance: text("#available"),
     },
   }), period);
 }
@@ -55,6 +60,7 @@ class Wrong(NamedTuple):
     part: str
     shown: Any
     is_marked: bool
+    for_s: float
 
 
 class Truth:
@@ -89,7 +95,8 @@ class Truth:
             "book": [[[_plain(text) for text in row] for row in book[s]] for s in ("bids", "asks")],
             "ticker": _plain(self._data(f"{market}/ticker")["last"] or "0"),
             "tape": [_plain(trades[0][name]) for name in ("price", "quantity")] if trades else [],
-            "account": [_plain(str(len(orders))), _plain(available)],
+            "orders": str(len(orders)),
+            "balance": _plain(available),
         }
 
     def _data(self, path: str) -> Any:
@@ -99,11 +106,14 @@ class Truth:
 
     def is_now(self, sample: dict[str, Any]) -> bool:
         """Tell whether a sample shows all that is so now."""
-        shown = {part: _figures(value) for part, value in sample["shown"].items()}
-        return shown == self.facts[-1].parts
+        now = self.facts[-1].parts
+        return all(
+            _figures(now[part]) == _figures(shown) for part, shown in sample["shown"].items()
+        )
 
     def wrong_of(self, samples: Iterable[dict[str, Any]]) -> list[Wrong]:
-        """Return the samples, by their parts, that show what has not been true for too long."""
+        """Return the samples, by their parts, that show what has not been true for a second."""
+        runs: dict[str, _Run] = {}
         found = []
         for sample in samples:
             at, marks = sample["at"], sample["old"].split()
@@ -111,11 +121,31 @@ class Truth:
                 fact for fact in self.facts if fact.until >= at - WRONG_MAX_S and fact.since <= at
             ]
             for part, value in sample["shown"].items():
-                shown = _figures(value)
-                if shown is None or any(fact.parts[part] == shown for fact in recent):
-                    continue
-                found.append(Wrong(at, part, shown, part in marks))
+                shown, run = _figures(value), runs.setdefault(part, _Run())
+                is_right = shown is None or any(fact.parts[part] == shown for fact in recent)
+                run.go_on(at, shown, is_right=is_right)
+                if run.since is not None:
+                    is_marked = MARKS.get(part, part) in marks
+                    found.append(Wrong(at, part, shown, is_marked, at - run.since))
         return found
+
+
+class _Run:
+    """For how long a part has been wrong without a break."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self._shown: Any = None
+
+    def go_on(self, at: float, shown: Any, *, is_right: bool) -> None:
+        """Take the next sample in."""
+        if is_right:
+            self.since = None
+        elif self.since is None:
+            # What was shown before is wrong since it was true last. What is new, as half of a
+            # change that is told in several messages, is so since now.
+            self.since = at - WRONG_MAX_S if shown == self._shown else at
+        self._shown = shown
 
 
 def _figures(value: Any) -> Any:

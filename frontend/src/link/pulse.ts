@@ -7,7 +7,7 @@
 import { ApiError } from "./rest.ts";
 
 /** How often somebody who looks asks; how often a page that nobody sees does. */
-export const BEAT_MS = 350;
+export const BEAT_MS = 300;
 export const HIDDEN_BEAT_MS = 5_000;
 /** After so long without a word the line is given up, however open it looks. */
 export const SILENT_MS = 4_000;

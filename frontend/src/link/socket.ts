@@ -12,8 +12,8 @@ const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 15_000;
 /** A connection that is not there, and somebody's, by then is tried anew. */
 const CONNECT_MAX_MS = 10_000;
-/** A beginning that failed is tried again after this. */
-const BEGIN_AGAIN_MS = 2_000;
+/** What was not subscribed, or not loaded, is tried again after this. */
+const AGAIN_MS = 2_000;
 
 interface Pending {
   resolve: (result: unknown) => void;
@@ -242,7 +242,7 @@ export class Socket {
       },
       (error: unknown) => {
         console.warn("not loaded", entry.topic, error);
-        window.setTimeout(() => isCurrent() && this.#begin(entry), BEGIN_AGAIN_MS);
+        window.setTimeout(() => isCurrent() && this.#begin(entry), AGAIN_MS);
       },
     );
   }
@@ -259,8 +259,11 @@ export class Socket {
         else await this.request("unsubscribe", { subscriptionId });
       } catch (error) {
         const isRefusal = error instanceof ApiError && error.code !== "network";
-        if (!isRefusal || !entry.onRefused) throw error;
-        entry.onRefused(error);
+        if (isRefusal && entry.onRefused) return entry.onRefused(error);
+        // Nobody else would ask for it again while the connection lives.
+        const isCurrent = () => entry.turn === turn && this.#isOpen && this.#entries.has(entry);
+        window.setTimeout(() => isCurrent() && void this.#start(entry), AGAIN_MS);
+        throw error;
       }
     });
   }

@@ -1,12 +1,12 @@
 /** What is not live is marked as such: dimmed, with its age, and by a line above all while the line is down. */
 
-import { h, setText } from "../core/dom.ts";
+import { eachFrame, h, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ageText, type Part, PARTS, SHUT_MS } from "../state/freshness.ts";
 
 /** How often ages are looked at: well below what may pass before a mark. */
-export const LOOK_MS = 100;
+export const LOOK_MS = 50;
 
 /** Which panels show which part; the chart's own is the book while the depth is on show. */
 const PANELS: readonly (readonly [selector: string, part: Part])[] = [
@@ -32,6 +32,7 @@ class Marks {
   /** Not read out: it is another one ten times a second. */
   readonly #age = h("span", { class: "num", attrs: { "aria-hidden": "true" } });
   #since = "";
+  #marked: Part[] = [];
 
   constructor(banner: HTMLElement, desk: HTMLElement, exchange: Exchange) {
     this.#desk = desk;
@@ -51,15 +52,29 @@ class Marks {
     }, LOOK_MS);
   }
 
+  /** Mark at once; a mark goes with the frame that draws what is new in its place. */
   #draw(): void {
+    const old = this.#old;
+    const isBetter = this.#marked.some((part) => !old.includes(part));
+    if (isBetter) this.#drawLater();
+    else this.#mark(old);
+  }
+
+  readonly #drawLater = eachFrame(() => this.#mark(this.#old));
+
+  get #old(): Part[] {
     const { freshness, isStale } = this.#exchange;
-    const old = PARTS.filter((part) => isStale || freshness.isOld(part));
+    return PARTS.filter((part) => isStale || freshness.isOld(part));
+  }
+
+  #mark(old: Part[]): void {
+    this.#marked = old;
     const marked = old.join(" ");
     if (this.#desk.dataset["old"] !== marked) this.#desk.dataset["old"] = marked;
     this.#drawBanner();
     for (const [selector, part] of PANELS) {
       const panel = this.#desk.querySelector<HTMLElement>(selector);
-      if (panel) this.#mark(panel, old.includes(part) ? freshness.ageMs(part) : null);
+      if (panel) this.#tellAge(panel, old.includes(part) ? this.#exchange.freshness.ageMs(part) : null);
     }
   }
 
@@ -76,7 +91,7 @@ class Marks {
   }
 
   /** Null: it is live, or never was. */
-  #mark(panel: HTMLElement, ageMs: number | null): void {
+  #tellAge(panel: HTMLElement, ageMs: number | null): void {
     let mark = panel.querySelector<HTMLElement>(":scope > .age-mark");
     if (ageMs === null) {
       mark?.remove();

@@ -10,7 +10,7 @@ export type Part = "chart" | "book" | "tape" | "ticker" | "account";
 export const PARTS: readonly Part[] = ["chart", "book", "tape", "ticker", "account"];
 
 /** From this age on a panel is marked: by then a wrong number has stood for less than a second. */
-export const OLD_MS = 800;
+export const OLD_MS = 750;
 /** From this age of the book on nothing is sent that was judged by it. */
 export const SHUT_MS = 2_000;
 /** Candles and 24 hours' figures are counted each second; older than this they stand still. */
@@ -87,6 +87,9 @@ export class Freshness {
     const now = this.#nowMs();
     if (now - this.#judgedMs > LATE_MS) this.#hearsUntilMs = now + HEAR_MS;
     this.#judgedMs = now;
+    // What has just been loaded is new, and from there on has to be proven.
+    for (const [part, { isWhole }] of this.#parts)
+      if (isWhole && !this.#provenMs.has(part)) this.#provenMs.set(part, now);
     const old = new Set(PARTS.filter((part) => this.#isOld(part, now < this.#hearsUntilMs)));
     const isShut = this.#isBookShut();
     const isSame = isShut === this.#isShut && PARTS.every((part) => old.has(part) === this.#old.has(part));
