@@ -80,6 +80,18 @@ test("what the exchange does not take is not on, and what it does not end is not
   assert.match(dead.error, /still on/);
 });
 
+test("what is being ended is not put off meanwhile", async () => {
+  const { world, open, pass } = browser();
+  const dead = open("a");
+  await dead.turnOn(15);
+  world.now += 6_000; // it is due to be put off
+  const ending = dead.turnOff();
+  dead.tick();
+  await ending;
+  await pass(dead, 10);
+  assert.deepEqual([world.set, world.held, dead.state], [[15_000, 0], null, "off"]);
+});
+
 test("of two pages one holds it; it can be taken over, and the other lets go", async () => {
   const { world, open, pass } = browser();
   const [first, second] = [open("a"), open("b")];
@@ -95,13 +107,17 @@ test("of two pages one holds it; it can be taken over, and the other lets go", a
 });
 
 test("a page that is loaded anew goes on with it; one after its time does not", async () => {
-  const { world, open } = browser();
+  const { world, open, pass } = browser();
   await open("a").turnOn(30);
   world.now += 5_000;
+  world.isAway = true; // the line is not there yet
   const again = open("b", "a");
-  await Promise.resolve();
-  await Promise.resolve();
-  assert.deepEqual([again.state, again.seconds], ["on", 30]);
+  assert.deepEqual([again.state, again.seconds, again.leftMs], ["on", 30, 25_000]);
+  await pass(again, 3);
+  assert.deepEqual([again.state, again.leftMs], ["on", 22_000]);
+  world.isAway = false;
+  await pass(again, 2);
+  assert.ok(again.leftMs! > 27_000);
   assert.equal(world.held?.page, "b");
   world.now += 31_000;
   assert.equal(open("c", "b").state, "off");

@@ -98,7 +98,7 @@ def test_odd_orders_are_asked_about_or_blocked_as_set(people: tuple[Trader, Trad
 
     # A typed order says what is odd before the Enter that sends it.
     page.keyboard.press("Control+k")
-    page.get_by_role("combobox").fill("buy 0.1 btc 1100")
+    page.get_by_role("combobox", name="Search, or type an order").fill("buy 0.1 btc 1100")
     page.keyboard.press("Enter")
     said = page.locator(".palette-said")
     expect(said).to_contain_text(
@@ -146,8 +146,8 @@ def test_odd_orders_are_asked_about_or_blocked_as_set(people: tuple[Trader, Trad
     grip.press("Enter")
     expect(grip).to_have_attribute(
         "aria-valuetext",
-        "400.30, quantity 0.10, goes to the back, "
-        "The price is 59.8% away from the market. Enter sends it, Escape takes it back",
+        "400.30, quantity 0.10000, goes to the back, "
+        "The price is 59.8% away from the market. Enter sends it, Escape takes it back.",
     )
     grip.press("Escape")
     expect(grip).to_have_attribute("aria-valuenow", "400")

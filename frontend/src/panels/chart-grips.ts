@@ -217,7 +217,7 @@ export class ChartGrips {
     const blocks = textOf(odd, "block");
     if (blocks) return `blocked: ${blocks}`;
     const asks = textOf(odd, "ask");
-    return asks && this.#move?.isAsked ? `${asks} Enter sends it, Escape takes it back` : asks;
+    return asks && this.#move?.isAsked ? `${asks} Enter sends it, Escape takes it back.` : asks;
   }
 
   #noteOf(grip: Grip, effect: Effect, price: string, odd: readonly Warning[]): string {

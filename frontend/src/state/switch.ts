@@ -11,6 +11,8 @@ import { ApiError } from "../link/rest.ts";
 export const SECONDS: readonly number[] = [15, 30, 60, 300];
 /** Put off this often within its time: two of three may fail. */
 const TIMES = 3;
+/** What the exchange did not take is tried again after this. */
+const AGAIN_MS = 1_000;
 
 /** What pages of one browser know of it. */
 export interface Held {
@@ -44,6 +46,7 @@ export class DeadMansSwitch {
   #seconds = 30;
   #untilMs = 0;
   #sentMs = -Infinity;
+  #isEnding = false;
   /** Counts what was wanted, so that a late answer to something else is recognised. */
   #turn = 0;
   /** Why the exchange has not taken it; empty where it has. */
@@ -53,7 +56,11 @@ export class DeadMansSwitch {
     this.#parts = parts;
     const held = parts.shelf.read();
     if (held && parts.before !== null && held.page === parts.before && held.untilMs > parts.nowMs()) {
-      void this.turnOn(held.seconds);
+      // The line is not there yet: it is put off as soon as it is.
+      this.#state = "on";
+      this.#seconds = held.seconds;
+      this.#untilMs = held.untilMs;
+      parts.shelf.write({ ...held, page: parts.page });
     } else this.look();
   }
 
@@ -70,6 +77,10 @@ export class DeadMansSwitch {
     return this.#state === "on" && this.#untilMs ? Math.max(0, this.#untilMs - this.#parts.nowMs()) : null;
   }
 
+  get #periodMs(): number {
+    return (this.#seconds * 1_000) / TIMES;
+  }
+
   /** Hold it here from now on, whoever did before. */
   async turnOn(seconds: number): Promise<void> {
     this.#turn += 1;
@@ -83,6 +94,8 @@ export class DeadMansSwitch {
   async turnOff(): Promise<void> {
     this.#turn += 1;
     this.error = "";
+    // Until that is answered nothing puts it off: it would be on again.
+    this.#isEnding = true;
     try {
       await this.#parts.set(0);
       this.#parts.shelf.write(null);
@@ -91,6 +104,8 @@ export class DeadMansSwitch {
       if (!(error instanceof ApiError)) throw error;
       this.error = `It is still on: ${error.message}`;
       this.changed.notify();
+    } finally {
+      this.#isEnding = false;
     }
   }
 
@@ -102,7 +117,7 @@ export class DeadMansSwitch {
       this.#turn += 1;
       this.#parts.shelf.write(null);
       this.#become("fired");
-    } else if (now - this.#sentMs >= (this.#seconds * 1_000) / TIMES) void this.#putOff();
+    } else if (!this.#isEnding && now - this.#sentMs >= this.#periodMs) void this.#putOff();
     else this.changed.notify();
   }
 
@@ -130,7 +145,9 @@ export class DeadMansSwitch {
       this.#parts.shelf.write({ page: this.#parts.page, seconds: this.#seconds, untilMs: this.#untilMs });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (turn === this.#turn) this.error = error.message;
+      if (turn !== this.#turn) return;
+      this.error = error.message;
+      this.#sentMs = sentMs - this.#periodMs + AGAIN_MS;
     }
     this.changed.notify();
   }
