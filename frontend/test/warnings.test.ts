@@ -50,7 +50,7 @@ test("a price is through the market or away from it, counted from the side that 
   assert.equal(percent("Buy", "49.5"), "-50");
   assert.equal(percent("Sell", "94.05"), "5");
   assert.equal(percent("Sell", "151.5"), "-50");
-  assert.equal(percent("Buy", "110", { last: read("100"), bid: null, ask: null }), "10");
+  assert.equal(percent("Buy", "110", { last: read("100"), bid: null, ask: null }), "0");
   assert.equal(percent("Buy", "110", { last: null, bid: null, ask: null }), null);
   assert.equal(percent("Sell", "120", { last: null, bid: read("100"), ask: null }), "-20");
 });

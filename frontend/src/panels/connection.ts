@@ -40,7 +40,7 @@ function figuresOf({ freshness }: Exchange): string {
   const { latencyMs } = freshness;
   const age = freshness.ageMs("book");
   return [
-    latencyMs === null ? "" : `${Math.round(latencyMs)} ms`,
+    latencyMs === null ? "" : `· ${Math.round(latencyMs)} ms`,
     age === null ? "" : `book ${(age / 1_000).toFixed(1)} s`,
     `drawn in ${drawing.takeMs().toFixed(1)} ms`,
   ]

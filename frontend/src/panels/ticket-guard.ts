@@ -107,6 +107,8 @@ export class TicketGuard {
     if (!asked) this.#ask(key);
     this.#box.hidden = false;
     setText(this.#box, this.#question);
+    // On a phone the button stands apart from the form.
+    this.#box.scrollIntoView({ block: "nearest" });
     return false;
   }
 

@@ -56,8 +56,8 @@ export function distanceOf(side: Side, price: Amount, { bid, ask, last }: Prices
     const share = divideDown(multiplyDown(gap < 0n ? -gap : gap, PERCENT), from);
     return gap < 0n ? -share : share;
   };
-  const through = opposite ?? last;
-  if (through !== null && beyond(through) > 0n) return beyond(through);
+  // Where the other side is empty there is nothing to trade through.
+  if (opposite !== null && beyond(opposite) > 0n) return beyond(opposite);
   const away = own ?? last ?? opposite;
   if (away === null) return null;
   return beyond(away) < 0n ? beyond(away) : 0n;
