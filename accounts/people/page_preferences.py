@@ -35,6 +35,8 @@ Palette = Literal["classic", "blue_orange", "teal_pink"]
 WarningAct = Literal["off", "ask", "block"]
 WarningLimit = Annotated[str, Meta(pattern=r"^([0-9]{1,15}(\.[0-9]{1,6})?)?$")]
 MarketsSort = Literal["none", "name", "last", "change", "volume"]
+Tone = Literal["none", "chime", "ping", "knock", "rise"]
+Percent = Annotated[int, Meta(ge=0, le=100)]
 _WORDS: Final[Mapping[str, Any]] = {
     "hidden": Panel,
     "preset": Preset,
@@ -43,6 +45,9 @@ _WORDS: Final[Mapping[str, Any]] = {
     "palette": Palette,
     "markets_sort": MarketsSort,
     "act": WarningAct,
+    "fill": Tone,
+    "reject": Tone,
+    "alert": Tone,
 }
 
 
@@ -88,6 +93,16 @@ class PageWarnings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worth: PageWarning = PageWarning("off", "10000")
 
 
+class PageSounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tone is heard of what, and how loud; silent until they are switched on."""
+
+    on: bool = False
+    volume: Percent = 60
+    fill: Tone = "chime"
+    reject: Tone = "knock"
+    alert: Tone = "rise"
+
+
 class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be chosen of the page."""
 
@@ -108,6 +123,9 @@ class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # By how many percent a market order may slip; empty: by any.
     slippage: Annotated[str, Meta(pattern=r"^([0-9]{1,2}(\.[0-9]{1,6})?)?$")] = ""
     warnings: PageWarnings = PageWarnings()
+    sounds: PageSounds = PageSounds()
+    # Whether the system shows fills and alerts while the page is hidden; the browser asks, too.
+    desktop_notices: bool = False
 
 
 # Where msgspec says what is wrong: "Expected `int`, got `str` - at `$.layout.sizes.side`".

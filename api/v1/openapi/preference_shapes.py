@@ -11,6 +11,7 @@ from accounts.people.page_preferences import (
     PageSizes,
     PageWarning,
     PageWarnings,
+    PageSounds,
 )
 from api.v1.openapi.kinds import Time
 
@@ -36,6 +37,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     PageSizes,
     PageLayout,
     NamedLayout,
+    PageSounds,
     PageChoices,
     Preferences,
     PreferencesIn,

@@ -16,7 +16,7 @@ const LOOK_MS = 1_000;
 export function mount(element: HTMLElement, exchange: Exchange, tell: Tell): void {
   const text = find(element, "#connection-text");
   const figures = find(element, "#line-figures");
-  let hadTrouble = false;
+  let [hadTrouble, wasLive] = [false, false];
   const draw = () => {
     const isLive = exchange.connection.value === "live";
     setText(text, TEXT[exchange.connection.value]);
@@ -25,11 +25,17 @@ export function mount(element: HTMLElement, exchange: Exchange, tell: Tell): voi
   exchange.connection.watch((state) => {
     element.dataset["state"] = state;
     draw();
-    if (state === "waiting" || state === "offline") hadTrouble = true;
-    else if (state === "live" && hadTrouble) {
+    if (state === "waiting" || state === "offline") {
+      if (wasLive && !hadTrouble) {
+        const lost = state === "offline" ? "You are offline" : "Connection lost";
+        tell(lost, "What is shown stands still until it is back.", "bad", "connection");
+      }
+      hadTrouble = true;
+    } else if (state === "live" && hadTrouble) {
       hadTrouble = false;
-      tell("Connected again", "", "good");
+      if (wasLive) tell("Connected again", "", "good", "connection");
     }
+    wasLive ||= state === "live";
   });
   window.setInterval(() => {
     if (!document.hidden) draw();

@@ -19,6 +19,7 @@ import {
 } from "../state/layouts.ts";
 import type { Choices, Preferences } from "../state/preferences.ts";
 import { warningsSection } from "./settings-warnings.ts";
+import { soundsSection } from "./settings-sounds.ts";
 
 type Options<Value extends string> = readonly (readonly [value: Value, label: string])[];
 
@@ -66,6 +67,7 @@ class Settings {
       this.#layout(),
       this.#keyboard(),
       warningsSection(preferences, this.#shows),
+      soundsSection(preferences, this.#shows),
       h(
         "div",
         { class: "dialog-actions" },

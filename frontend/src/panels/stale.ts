@@ -12,6 +12,7 @@ export const LOOK_MS = 50;
 const PANELS: readonly (readonly [selector: string, part: Part])[] = [
   [".top", "ticker"],
   [".markets", "ticker"],
+  [".overview-card", "ticker"],
   ['.chart-panel[data-shows="price"]', "chart"],
   ['.chart-panel[data-shows="depth"]', "book"],
   [".book-panel", "book"],

@@ -25,6 +25,7 @@ export class Exchange implements Link, Proven {
   readonly connection = new Signal<ConnectionState>("connecting");
   /** How old what the panels show is. */
   readonly freshness = new Freshness();
+  onRefused: Link["onRefused"] = undefined;
   #wasLive = false;
   #pollTimer: ReturnType<typeof setInterval> | undefined;
   #followed: Subscription[] = [];

@@ -6,14 +6,15 @@
 import { recall, remember } from "../core/memory.ts";
 import { Signal } from "../core/signal.ts";
 import { ApiError, type Rest } from "../link/rest.ts";
-import type { PageChoices, Preferences as Kept } from "../link/types.ts";
+import type { PageChoices, PageSounds, Preferences as Kept } from "../link/types.ts";
 import { type Layout, type Saved, wholeLayout } from "./layouts.ts";
 import { AT_FIRST as RULES_AT_FIRST, type Rules, wholeRules } from "./warnings.ts";
 
-export type Choices = Required<Omit<PageChoices, "layout" | "layouts" | "warnings">> & {
+export type Choices = Required<Omit<PageChoices, "layout" | "layouts" | "warnings" | "sounds">> & {
   layout: Layout;
   layouts: Saved[];
   warnings: Rules;
+  sounds: Required<PageSounds>;
 };
 export type Look = Pick<Choices, "theme" | "density" | "palette">;
 
@@ -33,6 +34,8 @@ const AT_FIRST: Choices = {
   is_introduced: false,
   slippage: "",
   warnings: RULES_AT_FIRST,
+  sounds: { on: false, volume: 60, fill: "chime", reject: "knock", alert: "rise" },
+  desktop_notices: false,
 };
 /** How long a change waits for the next one before it is sent. */
 const WAIT_MS = 400;
@@ -46,6 +49,7 @@ export function whole(kept: PageChoices): Choices {
     ...kept,
     layout: wholeLayout(kept.layout),
     warnings: wholeRules(kept.warnings),
+    sounds: { ...AT_FIRST.sounds, ...kept.sounds },
     layouts: (kept.layouts ?? []).map(({ name, ...layout }) => ({ ...wholeLayout(layout), name })),
   };
 }

@@ -45,6 +45,8 @@ def test_what_was_chosen_comes_back_whole() -> None:
             rule: {"act": "block", "limit": "2.5"}
             for rule in ("through", "away", "thin", "deep", "share", "worth")
         },
+        "sounds": {"on": True, "volume": 0, "fill": "ping", "reject": "none", "alert": "rise"},
+        "desktop_notices": True,
     }  # fmt: skip
     assert plain(read_choices(chosen)) == chosen
 
@@ -80,6 +82,8 @@ def test_the_largest_document_is_small() -> None:
         ({"warnings": {"thin": {"act": "shout"}}}, "warnings.thin.act", "one of: off, ask, block"),
         ({"warnings": {"share": {"limit": "1e3"}}}, "warnings.share.limit", "such as 2.5"),
         ({"warnings": {"odd": {}}}, "warnings.odd", "is not a field"),
+        ({"sounds": {"volume": 101}}, "sounds.volume", "<= 100"),
+        ({"sounds": {"fill": "siren"}}, "sounds.fill", "one of: none, chime"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_what_was_expected(
