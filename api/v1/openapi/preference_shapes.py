@@ -9,9 +9,9 @@ from accounts.people.page_preferences import (
     PageChoices,
     PageLayout,
     PageSizes,
+    PageSounds,
     PageWarning,
     PageWarnings,
-    PageSounds,
 )
 from api.v1.openapi.kinds import Time
 
