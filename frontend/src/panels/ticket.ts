@@ -30,6 +30,8 @@ import { showUnits } from "./units.ts";
 /** Arrow keys step quantities by the lot, and prices by the tick. */
 const QUANTITIES: readonly FieldName[] = ["quantity", "show"];
 const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
+/** An answer that takes longer is waited for in sight; one that does not would only flicker. */
+const SENDING_SHOWN_MS = 120;
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
@@ -68,6 +70,7 @@ class Ticket implements TicketLink {
   readonly #preview: Preview;
   readonly changed = new Signal<null>(null);
   #isSending = false;
+  #sentAt = 0;
   #hasPrice = false;
   /** The last order sent, so that pressing again after a lost answer repeats that very order. */
   #unanswered: { terms: string; clientOrderId: string } | null = null;
@@ -203,8 +206,9 @@ class Ticket implements TicketLink {
     const submit = this.#part<HTMLButtonElement>("#order-submit");
     submit.className = `button submit ${this.#fields.side.toLowerCase()}`;
     const label = lock?.short ?? `${this.#fields.side} ${market?.base_asset ?? ""}`.trim();
-    setText(submit, this.#isSending ? "Sending…" : label);
-    submit.disabled = !this.#exchange.config.user || this.#isSending || !market || Boolean(lock);
+    const isLate = this.#isSending && performance.now() - this.#sentAt >= SENDING_SHOWN_MS;
+    setText(submit, isLate ? "Sending…" : label);
+    submit.disabled = !this.#exchange.config.user || isLate || !market || Boolean(lock);
     this.#fields.isShut = isViewed(this.#account);
     if (market) this.#fields.offer(market.state);
   }
@@ -375,7 +379,9 @@ class Ticket implements TicketLink {
 
   #setSending(isSending: boolean): void {
     this.#isSending = isSending;
+    this.#sentAt = performance.now();
     this.#drawSubmit();
+    if (isSending) setTimeout(() => this.#drawSubmit(), SENDING_SHOWN_MS);
   }
 
   /** What the form can add to a reason. */
