@@ -47,7 +47,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
     mixed-trial growing-sim many-markets-trial trace-test watch-cost dashboards dashboard-test \
-    watch-trial soak page-test page-soak page-speed lighthouse pictures lock sbom clean
+    watch-trial soak client-test client-trial page-test page-soak page-speed lighthouse pictures lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -184,21 +184,30 @@ many-markets-trial: $(STAMPS)/dev $(STAMPS)/static ## Run 1,000 markets over 8 s
 partition-trial: $(STAMPS)/dev $(STAMPS)/static ## Hold tables of 24 months against whole ones, with 10,000,000 trades
 	@exec $(BIN)/python -m benchmarks.partitions $(TRIAL_ARGS)
 
+client-test: $(STAMPS)/dev $(STAMPS)/static ## Run the Python client's tests on Python 3.11, 3.12 and 3.13 (those that are here), as it is installed
+	@exec $(BIN)/python scripts/client_tests.py $(TRIAL_ARGS)
+
+client-trial: $(STAMPS)/dev $(STAMPS)/static ## Make a market for a minute through the Python client while parts are killed; its books are the ledger's
+	@cd clients/python && exec $(CURDIR)/$(BIN)/python -m pytest -m trial -s $(PYTEST_ARGS)
+
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/vulture
 	$(BIN)/python scripts/count_spellings.py --check
 	$(BIN)/mypy $(PACKAGES) deploy manage.py $(BENCHMARKS)
+	cd clients/python && $(CURDIR)/$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/npm.py run check
 	$(BIN)/python scripts/api_types.py --check
+	$(BIN)/python -m scripts.client_models --check
 
 dashboards: $(STAMPS)/dev ## Write Grafana's dashboards (deploy/grafana/*.json)
 	@$(BIN)/python -m deploy.grafana
 
-types: $(STAMPS)/run ## Write the API's shapes for the front end
+types: $(STAMPS)/run ## Write the API's shapes for the front end and the Python client
 	@$(BIN)/python scripts/api_types.py
+	@$(BIN)/python -m scripts.client_models
 
 format: $(STAMPS)/dev ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix .

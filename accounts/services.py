@@ -104,6 +104,7 @@ from accounts.reports.services import (
     request_report,
     take_report,
 )
+from accounts.status.services import note_status
 
 __all__ = [
     "ACCOUNTS_OF_A_USER_MAX",
@@ -168,6 +169,7 @@ __all__ = [
     "invite_member",
     "leave_account",
     "make_reset_link",
+    "note_status",
     "preview_adjustment",
     "preview_credit",
     "publish_liabilities",

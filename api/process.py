@@ -13,6 +13,7 @@ from api.access.lease_keeper import LeaseKeeper
 from api.access.replays import ReplayGuard
 from api.transport.life_signs import LifeSigns
 from api.transport.loop_watch import LoopWatch
+from marketdata.feed.alerts import AlertStreams
 from marketdata.feed.feed import Feed
 from matching.gateway.client import Gateway
 from zavora.foundation.queue import Subscription
@@ -37,6 +38,7 @@ class WebProcess:
         self.subscription = Subscription(ask_s=ASK_S)
         self.credentials = Credentials(self.subscription)
         self.feed = Feed(self.subscription)
+        self.alerts = AlertStreams(self.subscription)
         self.gateway = Gateway(
             self.subscription, shard_of=self.feed.shard_of, when_shown=self.feed.when_shown
         )

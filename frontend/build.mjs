@@ -62,6 +62,13 @@ const bundles = await Promise.all([
   }),
   context({
     ...COMMON,
+    entryPoints: { markets: "src/markets.ts" }, // a page of its own, which shares nothing with it
+    format: "esm",
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+  }),
+  context({
+    ...COMMON,
     entryPoints: {
       site: "src/site.ts", // account pages
       theme: "src/theme.ts", // runs before the first paint, so that the theme does not flash

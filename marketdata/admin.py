@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from django.contrib import admin
 from django.db.models import Q
 
+from accounts.admin.look_ups import of_account, of_owner
 from marketdata.candles.intervals import INTERVALS
-from marketdata.models import Candle, CandleProgress
-from matching.admin.look_ups import find_markets
+from marketdata.models import AlertProgress, Candle, CandleProgress, PriceAlert
+from matching.admin.look_ups import find_markets, of_market
 from matching.admin.units import unit_of_base, unit_of_price, unit_of_quote
 from zavora.foundation.admin.base import ReadOnlyAdmin, Related
 from zavora.foundation.admin.search import Branch, numbers, parts
@@ -55,3 +56,25 @@ class CandleProgressAdmin(ReadOnlyAdmin):
     look_ups = (numbers("pk"), parts("market__symbol"))
     searched_by = "market, or a part of its symbol"
     related = (Related("marketdata.candle", lambda progress: progress.market.symbol),)
+
+
+@admin.register(PriceAlert)
+class PriceAlertAdmin(ReadOnlyAdmin):
+    """What people want to be told of; each changes their own in their pages."""
+
+    list_display = ("id", "user", "market", "condition", "price", "state", "told_count", "told_at")
+    list_filter = ("state", "market")
+    list_select_related = ("user", "market__base", "market__quote")
+    units = dict.fromkeys(("price", "told_price"), unit_of_price)
+    look_ups = (numbers("pk"), of_owner("user"), of_account("user__accounts"), of_market())
+    searched_by = "the person's e-mail or how it begins, market, alert, account id"
+
+
+@admin.register(AlertProgress)
+class AlertProgressAdmin(ReadOnlyAdmin):
+    """How far alerts are watched."""
+
+    list_display = ("market", "last_trade_sequence")
+    list_select_related = ("market",)
+    look_ups = (numbers("pk"), parts("market__symbol"))
+    searched_by = "market, or a part of its symbol"

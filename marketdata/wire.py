@@ -16,6 +16,8 @@ TICKERS_CHANNEL: Final = "tickers"
 TICKERS_KEY: Final = "tickers"
 # Candles that changed, one message per market and commit: a list of CandleState.
 CANDLES_PATTERN: Final = "candles:*"
+# Alerts right after they were told of: a list of AlertState. May be lost, and told again.
+ALERTS_CHANNEL: Final = "alerts"
 # Lives only while a market data service makes progress; says which markets it has set aside.
 HEARTBEAT_KEY: Final = "marketdata"
 # By which keys the parts that belong to no shard show life.
@@ -69,6 +71,28 @@ class CandleState(msgspec.Struct, frozen=True, array_like=True):
     prev_sequence: int = -1
 
 
+class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An alert as it stands after a commit; times in microseconds since 1970, 0: none.
+
+    Of two states of an alert the one with the higher ``told_count`` is newer.
+    """
+
+    alert_id: int
+    user_id: int
+    market: str
+    condition: str
+    price: str
+    note: str
+    repeats: bool
+    by_page: bool
+    by_mail: bool
+    state: str
+    told_count: int
+    told_price: str
+    told_us: int
+    created_us: int
+
+
 def candles_channel(market_id: int) -> str:
     """Return the channel on which a market's changed candles are published."""
     return f"candles:{market_id}"
@@ -97,6 +121,7 @@ encode_progress = msgspec.json.Encoder().encode
 encode = msgspec.msgpack.Encoder().encode
 decode_tickers = msgspec.msgpack.Decoder(list[TickerState]).decode
 decode_candles = msgspec.msgpack.Decoder(list[CandleState]).decode
+decode_alerts = msgspec.msgpack.Decoder(list[AlertState]).decode
 
 
 class PublicTrade(msgspec.Struct, frozen=True, gc=False):

@@ -76,6 +76,7 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "accounts.liabilitysnapshot": {},
     "accounts.liabilitytree": {},
     "accounts.liabilityleaf": {},
+    "accounts.statusspan": {},
     "matching.market": {
         "add": "matching.add_market",
         "change": "matching.change_market",
@@ -111,6 +112,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "matching.event": {},
     "marketdata.candle": {},
     "marketdata.candleprogress": {},
+    "marketdata.alertprogress": {},
+    "marketdata.pricealert": {},
 }
 # Who gets in at the site's own addresses. None of them changes anything but one's own password.
 SITE: Final[Mapping[str, str]] = {

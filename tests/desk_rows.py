@@ -29,6 +29,7 @@ from accounts.models import (
     ProviderEvent,
     Report,
     ReportPart,
+    StatusSpan,
     Transfer,
     User,
 )
@@ -41,7 +42,7 @@ from accounts.services import (
     request_withdrawal,
     set_withdrawal_limit,
 )
-from marketdata.models import Candle, CandleProgress
+from marketdata.models import AlertProgress, Candle, CandleProgress, PriceAlert
 from matching import wire
 from matching.commands.place import PlaceOrder
 from matching.fee_models import FeeDay, FeeTier, FeeVolume
@@ -106,6 +107,9 @@ class Desk:
         )  # fmt: skip
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
         Preferences.objects.create(user=user, version=1, document={})
+        PriceAlert.objects.create(
+            user=user, market=self.market, condition="rises_to", price=PRICE + 1, since_sequence=1
+        )
         withdrawal = request_withdrawal(
             by=SYSTEM,
             account_id=account.public_id,
@@ -303,6 +307,8 @@ def make_desk() -> Desk:
     FeeTier.objects.create(level=1, min_volume=10**6, maker_fee_ppm=-50, taker_fee_ppm=500)
     FeeDay.objects.create(day=TIME.date(), effective_at=TIME, accounts_moved=1)
     CandleProgress.objects.create(market=market, last_trade_sequence=1)
+    StatusSpan.objects.create(component="watch", state="up", began_at=TIME, seen_at=TIME)
+    AlertProgress.objects.create(market=market, last_trade_sequence=1)
     checkpoint = Checkpoint.objects.create(
         shard=shard, journal_sequence=1, state_hash="0" * 64, format="zavora checkpoint 1",
         open_orders=0, parts=1, size=2, digest="0" * 64, created_at=TIME,

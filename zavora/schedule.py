@@ -5,6 +5,7 @@ from typing import Any, Final
 
 BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
     "sign of life": {"task": "zavora.show_life", "schedule": 10.0, "options": {"expires": 10}},
+    "status": {"task": "zavora.note_status", "schedule": 15.0, "options": {"expires": 15}},
     "figures": {"task": "accounts.measure", "schedule": 15.0, "options": {"expires": 15}},
     "purge": {"task": "matching.purge", "schedule": 3_600.0},
     # Months are made three ahead: one that fails is found long before it is missed.
@@ -18,6 +19,7 @@ BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "alerts": {"task": "marketdata.mail_alerts", "schedule": 5.0, "options": {"expires": 5}},
     # What was asked for is found in the table, so nothing depends on a message that may be lost.
     "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
     "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},

@@ -7,6 +7,7 @@ from pathlib import Path
 import environ
 
 from zavora.foundation.addresses import parse_networks
+from zavora.foundation.alert_settings import alert_settings
 from zavora.foundation.database_settings import databases
 from zavora.foundation.growth_settings import growth_settings
 from zavora.foundation.metrics_settings import metrics_settings
@@ -148,6 +149,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "trade"
 LOGOUT_REDIRECT_URL = "trade"
 CSRF_FAILURE_VIEW = "api.transport.errors.csrf_failure_view"
+# Where DEBUG is on: what failed stands in the log, and people see our page.
+DEFAULT_EXCEPTION_REPORTER = "zavora.pages.failed.FailurePage"
 # How long the link to a new password works that an operator makes for somebody.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 
@@ -342,6 +345,8 @@ ZAVORA_NEW_KEYS_PER_HOUR = env.int("ZAVORA_NEW_KEYS_PER_HOUR", default=3_600 if 
 ZAVORA_WITHDRAWALS_PER_HOUR = env.int(
     "ZAVORA_WITHDRAWALS_PER_HOUR", default=36_000 if DEBUG else 60
 )
+# Alerts of a person, the pause of those that repeat in seconds, and mails about them an hour.
+vars().update(alert_settings(env))
 # Log-ins and sign-ups in a quarter of an hour from one network address; 0: no limit.
 ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS = env.int("ZAVORA_LOGIN_ATTEMPTS_PER_ADDRESS", default=200)
 # Passwords that one process hashes at once; 0: any number. Few, so that a flood of guesses leaves

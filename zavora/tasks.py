@@ -16,6 +16,8 @@ from accounts.access.actor import Actor
 from accounts.redis_client import get_redis
 from accounts.reports.selectors import days_without_report
 from accounts.reports.services import PURGE_MAX, SETTLED_AFTER
+from marketdata.health import get_health, troubles_of
+from matching.markets.selectors import list_market_phases
 from zavora.foundation import kept_figures
 from zavora.foundation.metrics import PARTITIONS_AHEAD
 from zavora.foundation.partitions import making as making_of_partitions
@@ -33,6 +35,13 @@ BY: Final = Actor.system("zavora.reports")
 def show_life() -> None:
     """Renew the key that the health check looks for; it tells of which version celery is."""
     get_redis().set(CELERY_KEY, VERSION, px=CELERY_LIFE_MS)
+
+
+@shared_task(name="zavora.note_status")
+def note_status() -> None:
+    """Look at every part, and note what is not as it should be."""
+    troubles = troubles_of(get_health(), list_market_phases())
+    services.note_status(by=Actor.system("zavora.note_status"), troubles=troubles)
 
 
 @shared_task(name="zavora.make_partitions")

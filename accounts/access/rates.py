@@ -15,6 +15,7 @@ HOUR_S: Final = 3_600
 _SIGN_UPS: Final = Limit("sign-ups", "ZAVORA_SIGN_UPS_PER_HOUR", HOUR_S)
 _NEW_KEYS: Final = Limit("new-keys", "ZAVORA_NEW_KEYS_PER_HOUR", HOUR_S)
 _WITHDRAWALS: Final = Limit("withdrawals", "ZAVORA_WITHDRAWALS_PER_HOUR", HOUR_S)
+_ALERT_MAILS: Final = Limit("alert-mails", "ZAVORA_ALERT_MAILS_PER_HOUR", HOUR_S)
 
 
 def take_sign_up(address: str) -> None:
@@ -30,6 +31,11 @@ def take_new_key(user_id: int) -> None:
 def take_withdrawal(user_id: int) -> None:
     """Count a withdrawal that a person asks for, from whichever account. Raises RateLimited."""
     _take(_WITHDRAWALS, user_id, "withdrawals")
+
+
+def take_alert_mail(user_id: int) -> None:
+    """Count a mail about an alert that a person is to be sent. Raises RateLimited."""
+    _take(_ALERT_MAILS, user_id, "mails about alerts")
 
 
 def _take(limit: Limit, name: object, what: str) -> None:

@@ -15,6 +15,7 @@ from accounts.admin import (
     reports,
     rights,
     sign_in,
+    status,
     transfers,
     withdrawals,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "reports",
     "rights",
     "sign_in",
+    "status",
     "transfers",
     "withdrawals",
 ]

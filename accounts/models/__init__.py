@@ -19,6 +19,7 @@ from accounts.models.people import Account, User, UserManager
 from accounts.models.preferences import Preferences
 from accounts.models.providers import ENDED_OUTCOMES, Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
+from accounts.models.status import StatusSpan
 from accounts.models.withdrawals import (
     HELD_STATES,
     Withdrawal,
@@ -51,6 +52,7 @@ __all__ = [
     "ProviderEvent",
     "Report",
     "ReportPart",
+    "StatusSpan",
     "Transfer",
     "User",
     "UserManager",

@@ -32,6 +32,8 @@ Theme = Literal["system", "dark", "light"]
 Density = Literal["comfortable", "compact"]
 Palette = Literal["classic", "blue_orange", "teal_pink"]
 MarketsSort = Literal["none", "name", "last", "change", "volume"]
+Tone = Literal["none", "chime", "ping", "knock", "rise"]
+Percent = Annotated[int, Meta(ge=0, le=100)]
 _WORDS: Final[Mapping[str, Any]] = {
     "hidden": Panel,
     "preset": Preset,
@@ -39,6 +41,9 @@ _WORDS: Final[Mapping[str, Any]] = {
     "density": Density,
     "palette": Palette,
     "markets_sort": MarketsSort,
+    "fill": Tone,
+    "reject": Tone,
+    "alert": Tone,
 }
 
 
@@ -66,6 +71,16 @@ class NamedLayout(PageLayout, frozen=True, forbid_unknown_fields=True, kw_only=T
     name: Name
 
 
+class PageSounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tone is heard of what, and how loud; silent until they are switched on."""
+
+    on: bool = False
+    volume: Percent = 60
+    fill: Tone = "chime"
+    reject: Tone = "knock"
+    alert: Tone = "rise"
+
+
 class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be chosen of the page."""
 
@@ -83,6 +98,9 @@ class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_favourites: bool = False
     hot_keys: bool = False
     is_introduced: bool = False
+    sounds: PageSounds = PageSounds()
+    # Whether the system shows fills and alerts while the page is hidden; the browser asks, too.
+    desktop_notices: bool = False
 
 
 # Where msgspec says what is wrong: "Expected `int`, got `str` - at `$.layout.sizes.side`".

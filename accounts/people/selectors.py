@@ -8,12 +8,19 @@ from django.utils import timezone
 from accounts.access.callers import Role
 from accounts.access.rights import SHARED
 from accounts.models import Account, Invitation, Membership, User
+from accounts.people.emails import has_proved_email
 from zavora.foundation.errors import AccountNotFound
 
 
 def find_user(email: str) -> User | None:
     """Return the user of an e-mail address, in any letter case."""
     return User.objects.filter(email=email.strip().lower()).first()
+
+
+def get_proved_email(user_id: int) -> str | None:
+    """Return the address that mail of ours reaches somebody by; None where it is not proved."""
+    user = User.objects.filter(pk=user_id).first()
+    return user.email if user is not None and has_proved_email(user_id) else None
 
 
 def get_account(public_id: UUID) -> Account:

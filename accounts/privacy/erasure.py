@@ -46,6 +46,7 @@ from accounts.people.mails import mail_on_commit
 from accounts.people.members import end_memberships
 from accounts.people.roles import take_all_rights
 from accounts.people.sessions import end_all_sessions
+from accounts.privacy.elsewhere import take_elsewhere
 from zavora.foundation.errors import Conflict, Forbidden, NotFound
 
 # What nobody can have: the domain is nobody's for good (RFC 2606).
@@ -199,6 +200,7 @@ def _take_rows(user: User, accounts: Collection[Account]) -> None:
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     Preferences.objects.filter(user=user).delete()
+    take_elsewhere(user.pk)
     keys = ApiKey.objects.filter(owner=user)
     _take_log(user, accounts, list(keys.values_list("pk", flat=True)))
     keys.delete()

@@ -12,11 +12,20 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from accounts.access.actor import Actor
 from accounts.approval_rows import moment
-from accounts.models import ENDED_OUTCOMES, ApiKey, Invitation, ProviderEvent, WithdrawalAddress
+from accounts.models import (
+    ENDED_OUTCOMES,
+    ApiKey,
+    Invitation,
+    ProviderEvent,
+    StatusSpan,
+    WithdrawalAddress,
+)
 from zavora.foundation.errors import ValidationFailed
 from zavora.foundation.setting_values import SettingValue
 
 BATCH_MAX: Final = 1_000
+# The page of the exchange's status shows 90 of them.
+STATUS_DAYS: Final = 92
 _REVOKED_KEYS_DAYS: Final = SettingValue("ZAVORA_KEEP_REVOKED_KEYS_DAYS")
 _REMOVED_ADDRESSES_DAYS: Final = SettingValue("ZAVORA_KEEP_REMOVED_ADDRESSES_DAYS")
 _INVITATIONS_DAYS: Final = SettingValue("ZAVORA_KEEP_INVITATIONS_DAYS")
@@ -88,6 +97,12 @@ def _desk_log(now: datetime) -> int:
     return _delete(LogEntry.objects.filter(pk__in=old).order_by("pk"))
 
 
+def _status(now: datetime) -> int:
+    """Delete what the page of the exchange's status shows no more."""
+    before = now - timedelta(days=STATUS_DAYS)
+    return _delete(StatusSpan.objects.filter(seen_at__lt=before).order_by("seen_at"))
+
+
 def _delete(rows: QuerySet[Model]) -> int:
     """Delete the first of some rows that nobody else is deleting; return how many."""
     found = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_MAX]
@@ -104,4 +119,5 @@ KINDS: Final[dict[str, Callable[[datetime], int]]] = {
     "invitations": _invitations,
     "provider_bodies": _provider_bodies,
     "desk_log": _desk_log,
+    "status": _status,
 }

@@ -5,6 +5,7 @@ Nothing unexpected is ever told to a client: it is logged with the request's id 
 a plain ``internal_error``.
 """
 
+import sys
 from typing import Any, Final
 
 import structlog
@@ -18,11 +19,11 @@ from django.core.exceptions import (
 )
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render as render_template
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from api.transport.error_page import error_page
 from api.transport.exact_json import encode
 from api.transport.refused import note_refused
 from zavora.foundation import errors
@@ -238,13 +239,12 @@ def _note(request: Any, error: ZavoraError, request_id: str) -> None:
 
 
 def answer_error(request: HttpRequest, error: ZavoraError) -> HttpResponse:
-    """Answer with the envelope under /api, with a plain page elsewhere."""
+    """Answer with the envelope under /api, with a page elsewhere."""
     status = status_of(error)
     request_id = getattr(request, "request_id", None) or request_id_of(None)
     _note(request, error, request_id)
     if not _is_api(request):
-        context = {"status": status, "message": str(error), "request_id": request_id}
-        response = render_template(request, "error.html", context, status=status)
+        response = error_page(request, error, status=status, request_id=request_id)
     else:
         _status, _headers, body = render(error, request_id=request_id)
         response = HttpResponse(body, status=status, content_type="application/json")
@@ -272,7 +272,20 @@ def not_found_view(request: HttpRequest, exception: Exception | None = None) -> 
 
 def server_error_view(request: HttpRequest) -> HttpResponse:
     """Answer a failure of our own (handler500); Django has logged it."""
+    failure = sys.exception()
+    if isinstance(failure, (OperationalError, InterfaceError)):
+        return lost_database_view(request, failure)
     return answer_error(request, errors.InternalError("Something went wrong on our side."))
+
+
+def lost_database_view(request: HttpRequest, failure: Exception) -> HttpResponse:
+    """Answer a request during which the database went away."""
+    if _may_have_committed(failure, request.method):
+        return answer_error(
+            request,
+            errors.OutcomeUnknown("The exchange's database went away while this was being done."),
+        )
+    return answer_error(request, known_error(failure))
 
 
 def csrf_failure_view(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -14,7 +14,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from zavora.foundation.ending import end_tasks
-from zavora.foundation.queue import connect_async, web_name, web_version_name
+from zavora.foundation.queue import WEB_KEY, connect_async, web_name, web_version_name
 from zavora.foundation.setting_values import SettingValue
 from zavora.foundation.versions import VERSION
 
@@ -45,7 +45,7 @@ class LifeSigns:
             self._task = None
 
     async def _write_forever(self) -> None:
-        signs = {web_version_name(uuid.uuid4().hex): VERSION}
+        signs = {web_version_name(uuid.uuid4().hex): VERSION, WEB_KEY: "up"}
         if _NAME.value:
             signs[web_name(_NAME.value)] = "up"
         async with connect_async(timeout_s=TIMEOUT_S) as client:

@@ -9,6 +9,7 @@ from api.v1.openapi.page import docs
 from api.v1.rest import (
     accounts,
     addresses,
+    alerts,
     history,
     keys,
     liabilities,
@@ -36,6 +37,8 @@ urlpatterns = [
     path("v1/accounts/<str:account>/trades", history.FillsView.as_view()),
     path("v1/accounts/<str:account>/ledger", accounts.LedgerView.as_view()),
     path("v1/transfers", transfers.TransfersView.as_view()),
+    path("v1/alerts", alerts.AlertsView.as_view()),
+    path("v1/alerts/<str:alert>", alerts.AlertView.as_view()),
     path("v1/preferences", preferences.PreferencesView.as_view()),
     path("v1/keys", keys.KeysView.as_view()),
     path("v1/keys/<str:key>", keys.KeyView.as_view()),

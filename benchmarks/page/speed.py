@@ -54,7 +54,9 @@ WATCH_ROW: Final = """
 """
 
 # What was typed has been drawn before somebody's next key.
-REST: Final = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+REST: Final = """
+() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+"""
 
 
 class OneByOne:

@@ -1,6 +1,7 @@
 /** The trading page: the state all of it shares, and the list of its panels. */
 
 import { findAll } from "./core/dom.ts";
+import type { Tell } from "./core/notice.ts";
 import type { PageConfig } from "./link/messages.ts";
 import { Rest } from "./link/rest.ts";
 import { type ConnectionState, Socket } from "./link/socket.ts";
@@ -11,13 +12,17 @@ import { Exchange } from "./state/exchange.ts";
 import { isShown, type Panel, withPanel } from "./state/layouts.ts";
 import { LiveBook } from "./state/live-book.ts";
 import { newsOf } from "./state/news.ts";
+import { Notices } from "./state/notices.ts";
+import { alertsOf, storeOf } from "./state/own-alerts.ts";
 import { Portfolio } from "./state/portfolio.ts";
 import { keeperOf, Preferences } from "./state/preferences.ts";
 import { Trades } from "./state/trades.ts";
+import { announce } from "./panels/announce.ts";
 import { mount as mountActivity } from "./panels/activity.ts";
 import { mount as mountAsk } from "./panels/ask.ts";
 import { mount as mountAssets } from "./panels/assets.ts";
 import { mount as mountBook } from "./panels/book.ts";
+import { mount as mountBell } from "./panels/bell.ts";
 import { mount as mountAuction } from "./panels/auction.ts";
 import { mount as mountChart } from "./panels/chart.ts";
 import { mount as mountConnection } from "./panels/connection.ts";
@@ -32,7 +37,7 @@ import { mount as mountSplitBars } from "./panels/split-bars.ts";
 import { mount as mountStale } from "./panels/stale.ts";
 import { mount as mountTape } from "./panels/tape.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
-import { mount as mountTicket } from "./panels/ticket.ts";
+import { mount as mountTicket, type TicketLink } from "./panels/ticket.ts";
 import { mount as mountTitle } from "./panels/title.ts";
 import { mount as mountToasts } from "./panels/toasts.ts";
 import { mount as mountViews } from "./panels/views.ts";
@@ -78,6 +83,12 @@ function showPanel(preferences: Preferences, panel: Panel): void {
   if (!isShown(layout, panel)) preferences.change({ layout: withPanel(layout, panel, true) });
 }
 
+/** Where the menu leads, which every page has. */
+function pagesOfMenu(): { label: string; href: string }[] {
+  const links = findAll<HTMLAnchorElement>(document, "#menu nav a");
+  return links.map(({ textContent, href }) => ({ label: textContent.trim(), href }));
+}
+
 /** Load the markets, and try again until they have come. */
 function load(exchange: Exchange): void {
   exchange.start().catch((error: unknown) => {
@@ -86,9 +97,30 @@ function load(exchange: Exchange): void {
   });
 }
 
+/** What fills the form by a price of the page, and shows it. */
+function filling(ticket: TicketLink, show: () => void): (price: string, quantity?: string) => void {
+  return (price, quantity) => {
+    ticket.fill(price, quantity);
+    show();
+  };
+}
+
+/** Notices are kept, shown, heard and told of by the system, each as it was chosen. */
+function mountNotices(notices: Notices, preferences: Preferences): void {
+  mountToasts(byId("toasts"), notices);
+  announce(notices, preferences);
+  // Who logs out leaves nothing of them to who sits here next.
+  document.querySelector(".logout-form")?.addEventListener("submit", () => notices.clear());
+}
+
+function mountFunds(exchange: Exchange, portfolio: Portfolio, tell: Tell): void {
+  mountFaucet(byId("faucet"), findAll(document, "[data-faucet]"), exchange, portfolio, tell);
+}
+
 function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
-  const tell = mountToasts(byId("toasts"));
+  const notices = new Notices(storeOf(config, "notices"));
+  const tell: Tell = (...said) => notices.add(...said);
   const showConnection = mountConnection(byId("connection"), tell);
   const socket = openSocket(config, (state, latencyMs) => {
     showConnection(state, latencyMs);
@@ -98,6 +130,8 @@ function start(): void {
   const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
   portfolio.chooseAccount();
   const preferences = preferencesOf(config, exchange.rest);
+  mountNotices(notices, preferences);
+  const alerts = alertsOf(exchange, tell);
   // One for rows and chart: of one order one thing at a time is on its way.
   const amending = new Amending(exchange, portfolio, tell);
   const trades = new Trades(exchange);
@@ -107,6 +141,7 @@ function start(): void {
   mountLook(document.documentElement, preferences);
   mountThemeToggle(byId("theme-toggle"), (theme) => preferences.change({ theme }));
   const openSettings = mountSettings(byId("settings-open"), page, preferences);
+  const openBell = mountBell(byId("bell-open"), page, { exchange, notices, alerts, tell });
   mountSplitBars(byId("content"), preferences);
   const showView = mountViews(byId("views"), page);
   mountAuction(byId("auction-banner"), exchange);
@@ -123,33 +158,29 @@ function start(): void {
     showView("trade");
     showPanel(preferences, "ticket");
   };
-  const fillTicket = (price: string, quantity?: string) => {
-    ticket.fill(price, quantity);
-    showTicket();
-  };
+  const fillTicket = filling(ticket, showTicket);
   mountBook(byId("book-panel"), exchange, portfolio, book, trades, fillTicket);
   mountShortcuts(byId("palette-open"), document.body, {
-    ...{ exchange, portfolio, preferences, ticket, tell, showTicket, openSettings, searchMarkets },
+    ...{ exchange, portfolio, preferences, ticket, tell, alerts, showTicket, openSettings, searchMarkets },
     openMarket: (market) => {
       showMarket(exchange, market);
       showView("trade");
     },
     showKeys: () => showKeys(document.body, preferences),
+    pages: pagesOfMenu(),
     cancelHere: () => void cancelOpen(exchange, portfolio, tell, exchange.market.value?.symbol ?? null),
   });
   mountAssets(byId("assets"), exchange, portfolio);
   mountActivity(byId("activity"), exchange, portfolio, tell, amending, mountAsk(byId("ask")));
-  mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket);
+  const alertLink = { alerts, open: openBell };
+  mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket, alertLink);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
   }
   if (config.faucet) {
     mountWelcome(byId("welcome"), exchange, portfolio, book, preferences, ticket, showTicket);
   }
-  if (config.faucet && config.user) {
-    const openers = findAll(document, "[data-faucet]");
-    mountFaucet(byId("faucet"), openers, exchange, portfolio, tell);
-  }
+  if (config.faucet && config.user) mountFunds(exchange, portfolio, tell);
 
   socket.connect();
   if (config.user && config.accounts.length) portfolio.start();

@@ -25,6 +25,7 @@ function read(text: string, current: Market | null = BTC_USD): string {
   if (!command) return "none";
   if (command.does === "nothing") return `? ${command.why}`;
   if (command.does === "cancel") return `cancel ${command.market?.symbol ?? "everywhere"}`;
+  if (command.does === "alert") return `alert ${command.market.symbol} ${command.price}`;
   const { side, size, market: where, price, time, isPostOnly }: OrderCommand = command.order;
   const more = [time === "GTC" ? "" : time, isPostOnly ? "po" : ""].filter(Boolean);
   return [side, size.amount, size.of, where.symbol, price ?? "market", ...more].join(" ");
@@ -75,6 +76,10 @@ test("what is no order yet says what is missing, and is never half an order", ()
     ["buy 1 doge/usd 1", /no market DOGE\/USD/],
     ["buy 1 btc eth sol 1", /one asset too many/],
     ["buy 1 btc 60000 quickly!", /not understood/],
+    ["alert", /at which price/],
+    ["alert btc", /at which price/],
+    ["alert btc 1 2", /second price/],
+    ["alert doge 1", /no asset/],
     ["cancel", /cancel all/],
     ["cancel btc", /cancel all/],
   ];
@@ -87,6 +92,12 @@ test("cancelling names one market or means all", () => {
   assert.equal(read("cancel all btc/usd"), "cancel BTC/USD");
   assert.equal(read("cancel all in eth"), "cancel ETH/USD");
   assert.match(read("cancel all doge"), /no asset/);
+});
+
+test("alerts name a price, and a market other than the one on show", () => {
+  assert.equal(read("alert btc 65000"), "alert BTC/USD 65000");
+  assert.equal(read("alert eth/btc at 0.05"), "alert ETH/BTC 0.05");
+  assert.equal(read("alert 65k"), "alert BTC/USD 65000");
 });
 
 test("what does not begin as a command is none", () => {

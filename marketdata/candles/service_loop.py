@@ -1,14 +1,18 @@
 """The market data service: counts committed trades into candles, tells tickers each second.
 
+It watches people's alerts, too (``marketdata.alerts``).
+
 One instance is active, by an advisory lock of the database; others stand by. That lock only saves
 work: what makes every trade count once is the compared sequence in ``services.count_trades``.
 A market that cannot be counted is set aside, told of and tried again; the others never wait for it.
+Its alerts are set aside by themselves.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,6 +20,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from redis.exceptions import RedisError
 
 from marketdata import wire
+from marketdata.alerts.watcher import AlertWatcher
+from marketdata.alerts.watching import WatchedElsewhere
 from marketdata.candles.aside import SetAside
 from marketdata.candles.counting import MINUTE, SECOND
 from marketdata.candles.intervals import INTERVALS
@@ -46,6 +52,9 @@ QUEUE_TIMEOUT_S: Final = 2.0
 TOLD_PER_INTERVAL_MAX: Final = 10
 TOLD_SECONDS_MAX: Final = 120
 
+# Another instance works: everything is to be read anew.
+_ELSEWHERE: Final = (CountedElsewhere, WatchedElsewhere)
+
 log = structlog.get_logger(__name__)
 
 
@@ -66,6 +75,8 @@ class MarketDataService:
         self._windows: dict[int, DayWindow] = {}
         self._unreadable: list[str] = []
         self._aside = SetAside("candles")
+        self._alerts_aside = SetAside("alerts")
+        self._alerts = AlertWatcher(partial(self._guarded, self._alerts_aside))
         # Some market has more trades than one step counts: no pause before the next one.
         self._is_behind = False
         self._ticker_due = self._terms_due = 0.0
@@ -83,7 +94,7 @@ class MarketDataService:
                 self._load()
                 while not self._stop.is_set():
                     self._step()
-            except (DatabaseError, InterfaceError, LockLost, CountedElsewhere) as error:
+            except (DatabaseError, InterfaceError, LockLost, *_ELSEWHERE) as error:
                 log.warning("marketdata_restarts", error=str(error))
                 self._stop.wait(RETRY_S)
             finally:
@@ -109,6 +120,7 @@ class MarketDataService:
         """Forget everything and read it anew; count what was traded meanwhile."""
         self._terms, self._counted, self._windows = {}, {}, {}
         self._is_behind = True
+        self._alerts.tell_again()
         self._ticker_due = self._terms_due = 0.0
         if not self._stop.is_set():
             self._load_terms()
@@ -132,30 +144,42 @@ class MarketDataService:
             self._load_terms()
         self._is_behind = False
         for market_id, terms in self._terms.items():
-            self._guarded(terms, self._count_step, terms, sequences.get(market_id, 0))
+            last = sequences.get(market_id, 0)
+            self._guarded(self._aside, terms, self._count_step, terms, last)
+        self._watch_alerts(sequences)
         if time.monotonic() >= self._ticker_due:
             self._check_lock()
             self._tell_tickers()
             self._ticker_due = time.monotonic() + TICKER_PERIOD_S
 
-    def _guarded(self, terms: MarketTerms, work: Callable[..., None], *arguments: object) -> None:
+    def _guarded(
+        self, aside: SetAside, terms: MarketTerms, work: Callable[..., None], *arguments: object
+    ) -> None:
         """Do some work on a market, unless it is set aside; set it aside where that fails."""
         market_id = terms.market_id
-        if self._stop.is_set() or not self._aside.is_due(market_id):
+        if self._stop.is_set() or not aside.is_due(market_id):
             return
         try:
             work(*arguments)
-        except CountedElsewhere:
-            raise  # another instance works: everything is to be read anew
+        except _ELSEWHERE:
+            raise
         except Exception as error:
             if isinstance(error, DatabaseError | InterfaceError) and not connection.is_usable():
                 raise
-            # What is in memory may be half of it.
-            self._counted.pop(market_id, None)
-            self._windows.pop(market_id, None)
-            self._aside.add(market_id, terms.symbol, error)
+            if aside is self._aside:
+                # What is in memory may be half of it.
+                self._counted.pop(market_id, None)
+                self._windows.pop(market_id, None)
+            aside.add(market_id, terms.symbol, error)
         else:
-            self._aside.remove(market_id)
+            aside.remove(market_id)
+
+    def _watch_alerts(self, sequences: dict[int, int]) -> None:
+        """Look at the next trades for alerts, after the candles: those never wait for these."""
+        told = self._alerts.step(self._terms, sequences)
+        self._is_behind = self._is_behind or self._alerts.is_behind
+        if told and not self._tell([(wire.ALERTS_CHANNEL, wire.encode(told))]):
+            self._alerts.tell_again()
 
     def _count_step(self, terms: MarketTerms, sequence: int) -> None:
         """Count a market's next trades; one step, so that every market has its turn."""
@@ -223,14 +247,16 @@ class MarketDataService:
         at_us = now_us()
         states: list[TickerState] = []
         for market_id, window in sorted(self._windows.items()):
-            self._guarded(self._terms[market_id], _add_ticker, window, at_us, states)
+            terms = self._terms[market_id]
+            self._guarded(self._aside, terms, _add_ticker, window, at_us, states)
         message = wire.encode(states)
         self._tell([(wire.TICKERS_CHANNEL, message)], tickers=message)
 
-    def _tell(self, messages: Iterable[tuple[str, bytes]], *, tickers: bytes | None = None) -> None:
+    def _tell(self, messages: Iterable[tuple[str, bytes]], *, tickers: bytes | None = None) -> bool:
+        """Publish messages; return whether the queue took them."""
         try:
             pipeline = self._redis.pipeline(transaction=False)
-            progress = wire.Progress(self._aside.symbols, self._unreadable, VERSION)
+            progress = wire.Progress(self._symbols_aside(), self._unreadable, VERSION)
             pipeline.set(wire.HEARTBEAT_KEY, wire.encode_progress(progress), px=wire.HEARTBEAT_MS)
             if tickers is not None:
                 pipeline.set(wire.TICKERS_KEY, tickers)
@@ -239,6 +265,11 @@ class MarketDataService:
             pipeline.execute()
         except (RedisError, OSError) as error:
             self._queue_is_away(error)
+            return False
+        return True
+
+    def _symbols_aside(self) -> list[str]:
+        return sorted({*self._aside.symbols, *self._alerts_aside.symbols})
 
     def _queue_is_away(self, error: Exception) -> None:
         log.warning("marketdata_queue_away", error=str(error))

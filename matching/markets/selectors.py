@@ -63,6 +63,12 @@ def list_market_symbols() -> list[str]:
     return list(Market.objects.order_by("pk").values_list("symbol", flat=True))
 
 
+def list_market_phases() -> dict[str, str]:
+    """Return the phase of every market that has not ended, by its symbol."""
+    rows = Market.objects.exclude(phase="delisted").order_by("pk")
+    return dict(rows.values_list("symbol", "phase"))
+
+
 def _terms_of(row: Market) -> MarketTerms:
     return build_terms(
         market_id=row.pk,

@@ -14,6 +14,7 @@ PERSON: Final = Rule("logged in")
 PERSONS_FORM: Final = Rule("logged in", by_form=True)
 OWN_FORM: Final = Rule("logged in, own", is_owned=True, by_form=True)
 SHARED_FORM: Final = Rule("logged in, own or shared", is_owned=True, by_form=True, is_shared=True)
+OWN_PAGE: Final = Rule("logged in, own page")
 SHARED_PAGE: Final = Rule("logged in, own or shared page", is_shared=True)
 # A member's own: the account's owner has none.
 MEMBERS_FORM: Final = Rule("logged in, a member", is_owned=True, by_form=True, is_shared=True)
@@ -27,6 +28,10 @@ SIGNED: Final = Rule("a provider's signature")
 PAGES: Final[Mapping[str, Rule]] = {
     "GET /": ANYBODY,
     "GET /trade/<str:symbol>": ANYBODY,
+    "GET /markets": ANYBODY,
+    "GET /status": ANYBODY,
+    "GET /help": ANYBODY,
+    "GET /help/<slug:name>": ANYBODY,
     "GET /api/docs": ANYBODY,
     "GET /api/schema": ANYBODY,
     "GET /favicon.ico": ANYBODY,
@@ -69,6 +74,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "POST /account/security/factors/<int:factor_id>/remove": OWN_FORM,
     "POST /account/security/sessions/end": PERSONS_FORM,
     "POST /account/security/sessions/<int:session_id>/end": OWN_FORM,
+    "GET /account/fees": PERSON,
     "GET /account/<uuid:account_id>/fees": SHARED_PAGE,
     "POST /account/accounts": PERSONS_FORM,
     "POST /account/accounts/<uuid:account_id>/name": OWN_FORM,
@@ -84,6 +90,13 @@ PAGES: Final[Mapping[str, Rule]] = {
     "GET /account/tokens": PERSON,
     "GET /account/statements": PERSON,
     "POST /account/statements": SHARED_FORM,
+    "GET /account/alerts": PERSON,
+    "POST /account/alerts": PERSONS_FORM,
+    "GET /account/alerts/<int:alert_id>": OWN_PAGE,
+    "POST /account/alerts/<int:alert_id>": OWN_FORM,
+    "POST /account/alerts/<int:alert_id>/remove": OWN_FORM,
+    "GET /account/alerts/mails/<str:token>": ANYBODY,
+    "POST /account/alerts/mails/<str:token>": FORM,
     "GET /account/data": PERSON,
     "POST /account/data": PERSONS_FORM,
     "GET /account/data/<int:report_id>/download": PERSON,
@@ -131,6 +144,6 @@ def page_cell(_call: str, rule: Rule, caller: str) -> str:
     is_outside = caller in ("other session", "operator") or (is_member and not rule.is_shared)
     if rule is MEMBERS_FORM:
         return YES if is_member else "not there"
-    if rule is SHARED_PAGE and is_outside:
+    if rule in (OWN_PAGE, SHARED_PAGE) and is_outside:
         return "404"
     return "not there" if rule.is_owned and is_outside else YES

@@ -43,6 +43,7 @@ from accounts.services import (
     deposit, ensure_user, finish_report, invite_member, publish_liabilities, request_report,
     request_withdrawal, revoke_key, take_report,
 )
+from marketdata.alerts.services import AlertTerms, set_alert
 from tests.actors import SYSTEM, customer
 
 ALL = ["read", "trade", "withdraw"]
@@ -160,7 +161,13 @@ addresses = {
     ]
     for name, count in (("owner", 40), ("frozen", 2))
 }
+
+def alert():
+    terms = AlertTerms(condition="falls_to", price="1")
+    return set_alert(by=customer(owner), market="BTC/EUR", terms=terms).alert_id
+
 print(json.dumps({
+    "alerts": [alert() for _ in range(8)],
     "addresses": addresses,
     "accounts": {name: str(row.public_id) for name, row in accounts.items()},
     "seconds": {name: str(row.public_id) for name, row in seconds.items()},
@@ -216,6 +223,8 @@ class People:
         self._pending: dict[str, list[int]] = made["pending"]
         self.doomed_withdrawal = self._pending["owner"].pop()
         self._addresses: dict[str, list[int]] = made["addresses"]
+        self._alerts: list[int] = made["alerts"]
+        self.doomed_alerts = [self._alerts.pop(), self._alerts.pop()]
         self.doomed_address = self._addresses["owner"].pop()
         self._frozen_orders = [self.new_order("frozen") for _ in range(9)]
         self._frozen_lists = [self.new_list("frozen") for _ in range(6)]
@@ -330,6 +339,10 @@ class People:
     def address(self, caller: str) -> int:
         """Return the id of an entry of its address book, of its own for each attempt."""
         return self._addresses["frozen" if caller == "frozen" else "owner"].pop()
+
+    def alert(self, caller: str) -> int:
+        """Return the id of an alert of the owner's; their session may remove it."""
+        return self._alerts.pop() if caller == "session" else self._alerts[0]
 
     def report(self, caller: str) -> int:
         """Return the id of a finished report about it."""

@@ -61,6 +61,7 @@ V1: Final[Mapping[str, Rule]] = {
     "DELETE /api/v1/accounts/<account>/addresses/<address>": OWN_WITHDRAW,
     "DELETE /api/v1/accounts/<account>/protections/<market>": SHARED_TRADE,
     "DELETE /api/v1/accounts/<account>/withdrawals/<withdrawal>": OWN_WITHDRAW,
+    "DELETE /api/v1/alerts/<alert>": OWN_AT_SESSION,
     "DELETE /api/v1/keys/<key>": OWN_AT_SESSION,
     "DELETE /api/v1/orders/<order>": SHARED_TRADE,
     "DELETE /api/v1/orders/lists/<list>": SHARED_TRADE,
@@ -80,6 +81,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
     "GET /api/v1/accounts/<account>/trades": SHARED_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
+    "GET /api/v1/alerts": READ,
     "GET /api/v1/health": ANYBODY,
     "GET /api/v1/health/live": ANYBODY,
     "GET /api/v1/health/ready": ANYBODY,
@@ -102,6 +104,7 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
     "PATCH /api/v1/accounts/<account>": OWN_TRADE,
+    "PATCH /api/v1/alerts/<alert>": OWN_AT_SESSION,
     "PATCH /api/v1/orders/<order>": SHARED_TRADE,
     "POST /api/v1/accounts": UNLIMITED,
     "POST /api/v1/accounts/<account>/addresses": OWN_WITHDRAW,
@@ -109,6 +112,7 @@ V1: Final[Mapping[str, Rule]] = {
     "POST /api/v1/accounts/<account>/protections/<market>/reset": SHARED_TRADE,
     "POST /api/v1/accounts/<account>/reports": SHARED_READ,
     "POST /api/v1/accounts/<account>/withdraw": OWN_WITHDRAW,
+    "POST /api/v1/alerts": AT_SESSION,
     "POST /api/v1/keys": AT_SESSION,
     "POST /api/v1/orders": SHARED_TRADE,
     "POST /api/v1/orders/<order>": SHARED_TRADE,
@@ -169,12 +173,7 @@ FROZEN_REFUSES: Final = (
     "POST /api/v1/transfers", "placeOrder", "placeOrderList", "amendOrder", "replaceOrder",
 )  # fmt: skip
 
-SOCKET_CALLERS: Final = (
-    "nobody", "unknown", "revoked", "expired", "elsewhere", "read", "trade", "withdraw", "limited",
-    "other", "operator", "session", "foreign page", "other session", "frozen", "signed",
-    "signed read", "signed limited", "signed revoked", "unsigned", "viewer", "trader",
-    "viewer key", "trader key",
-)  # fmt: skip
+SOCKET_CALLERS: Final = tuple("foreign page" if one == "no CSRF" else one for one in V1_CALLERS)
 SOCKET: Final[Mapping[str, Rule]] = {
     "authenticate": Rule("any credential"),
     "amendOrder": SHARED_TRADE,
@@ -192,6 +191,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "placeOrderList": SHARED_TRADE,
     "replaceOrder": SHARED_TRADE,
     "previewOrder": SHARED_READ,
+    "subscribe alerts": READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,
     "subscribe fills": READ,

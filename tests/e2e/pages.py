@@ -26,6 +26,11 @@ FOR_EVERYBODY: Final = {
     "/login/old-email/<str:token>": Shown("/login/old-email/x", 404),
     "/account/password/<str:uidb64>/<str:token>": Shown("/account/password/x/y"),
     "/liabilities": Shown("/liabilities"),
+    "/markets": Shown("/markets"),
+    "/status": Shown("/status"),
+    "/help": Shown("/help"),
+    "/help/<slug:name>": Shown("/help/trading"),
+    "/account/alerts/mails/<str:token>": Shown("/account/alerts/mails/x", 404),
     "/admin/login/": Shown("/admin/login/"),
     "/api/docs": Shown("/api/docs"),
     "/<anything else>": Shown("/nothing", 404),
@@ -33,6 +38,7 @@ FOR_EVERYBODY: Final = {
 FOR_USERS: Final = {
     "/account": Shown("/account"),
     "/account/<uuid:account_id>/fees": Shown("/account/{account}/fees"),
+    "/account/alerts": Shown("/account/alerts"),
     "/account/addresses": Shown("/account/addresses"),
     "/account/confirm": Shown("/account/confirm"),
     "/account/data": Shown("/account/data"),
@@ -51,6 +57,8 @@ FOR_USERS: Final = {
 # What shows no page: forms' targets, which lead to one of those above, and files.
 NO_PAGES: Final = {
     "/account/accounts",
+    "/account/alerts/<int:alert_id>/remove",
+    "/account/fees",
     "/account/accounts/<uuid:account_id>/invitations/<int:invitation_id>/withdraw",
     "/account/accounts/<uuid:account_id>/leave",
     "/account/accounts/<uuid:account_id>/members",
@@ -77,6 +85,6 @@ NO_PAGES: Final = {
     "/logout",
     "/robots.txt",
 }
-# Pages that stand at the end of a way; who goes it looks at them: tests/e2e/test_signing_in.py,
-# and the operators' pages (tests/e2e/test_operators_pages.py).
-ON_A_WAY: Final = {"/login/code", "/admin/password_change/"}
+# Pages that stand at the end of a way; who goes it looks at them: tests/e2e/test_alerts.py,
+# tests/e2e/test_signing_in.py, and the operators' pages (tests/e2e/test_operators_pages.py).
+ON_A_WAY: Final = {"/account/alerts/<int:alert_id>", "/login/code", "/admin/password_change/"}

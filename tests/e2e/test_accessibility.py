@@ -24,7 +24,11 @@ def test_axe_does_find_what_is_wrong(visitor: NewVisitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/login", "/signup", "/nothing", "/trade/NO-SUCH", "/liabilities"]
+    "path",
+    [
+        *("/login", "/signup", "/nothing", "/trade/NO-SUCH", "/liabilities"),
+        *("/markets", "/status", "/help?q=post-only", "/help/trading"),
+    ],
 )
 def test_pages_for_everybody_are_accessible(visitor: NewVisitor, path: str) -> None:
     page = visitor().page

@@ -18,7 +18,7 @@ def test_a_user_signs_up_logs_out_and_logs_in_again(visitor: NewVisitor) -> None
     page = person.page
     expect(page.locator(".user-email")).to_have_text(person.email)
 
-    page.get_by_role("button", name="Log out").click()
+    person.log_out()
     expect(page.get_by_role("link", name="Log in").first).to_be_visible()
     person.log_in("not the password")
     expect(page.get_by_role("alert")).to_contain_text("Wrong e-mail address or password")

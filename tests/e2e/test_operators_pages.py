@@ -49,9 +49,10 @@ EMPTY = {
     *("Approval", "Authenticator", "Note", "OrderKey", "Report", "ReportPart", "Switch"),
     *("LiabilityLeaf", "LiabilitySnapshot", "LiabilityTree", "Transfer", "Withdrawal"),
     *("FeeDay", "FeeTier", "FeeVolume", "WithdrawalAddress", "WithdrawalLimit"),
+    "StatusSpan",
     *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
-    *("Protection", "TrailMark"),
+    *("AlertProgress", "PriceAlert", "Protection", "TrailMark"),
     *("Payout", "Preferences", "ProviderEvent", "Membership", "Invitation"),
 }
 

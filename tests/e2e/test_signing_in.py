@@ -80,13 +80,13 @@ def test_a_passkey_stands_in_for_the_password_and_follows_it(
     assert violations_in(page, CROSSED[0]) == []
 
     # Instead of address and password.
-    page.get_by_role("button", name="Log out").click()
+    person.log_out()
     page.goto("/login?next=/account")
     press(page, "Use a passkey")
     expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
 
     # After the password.
-    page.get_by_role("button", name="Log out").click()
+    person.log_out()
     person.log_in()
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
     assert person.account_id() is None
@@ -111,7 +111,7 @@ def test_a_passkey_that_is_not_known_here_lets_nobody_in(
     page.get_by_role("button", name=re.compile("Take away")).click()
     expect(page.get_by_text("taken away")).to_be_visible()
 
-    page.get_by_role("button", name="Log out").click()
+    person.log_out()
     page.goto("/login")
     press(page, "Use a passkey")
     expect(page.get_by_text("could not be used")).to_be_visible()
@@ -127,7 +127,7 @@ def test_codes_of_an_app_and_recovery_codes(visitor: NewVisitor) -> None:
     assert len(codes) == 10
     assert violations_in(page, CROSSED[0]) == []
 
-    page.get_by_role("button", name="Log out").click()
+    person.log_out()
     person.log_in()
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
     enter(page, "000000")

@@ -90,10 +90,14 @@ class Trader:
         expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
         expect(self.page.locator("#market-name")).to_have_text(self.market.replace("-", "/"))
 
+    def open_menu(self) -> Locator:
+        """Open the menu of all pages, which every page has."""
+        self.page.get_by_role("button", name="Menu", exact=True).click()
+        return self.page.locator("#menu")
+
     def log_out(self) -> None:
-        """Log out on the account's page, which a phone leads to as well."""
-        self.page.goto("/account")
-        self.page.get_by_role("button", name="Log out").click()
+        """Log out of whichever page is open."""
+        self.open_menu().get_by_role("button", name="Log out").click()
 
     # --- doing ------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ TYPE_IGNORES = {
     "accounts": 1,
     "api": 13,
     "benchmarks": 1,
+    "clients": 3,
     "matching": 11,
     "tests": 28,
     "zavora": 17,

@@ -18,6 +18,7 @@ from matching.orders import services as orders
 from tests.actors import SYSTEM, customer, operator
 from tests.approving import approve_up_to
 from tests.providers import ask_for_payout, dead_payout, unmatched_event
+from tests.rules.refused_alerts import REFUSED_ALERTS
 from tests.rules.refused_decisions import REFUSED_DECISIONS
 from tests.rules.refused_fees import REFUSED_FEES
 from tests.rules.refused_keys import REFUSED_KEYS
@@ -113,6 +114,7 @@ def _change_password(by: Actor, old: str = PASSWORD, new: str = "purple lamp gar
 
 
 REFUSED: Final[Mapping[str, tuple[Call, ...]]] = {
+    **REFUSED_ALERTS,
     **REFUSED_DECISIONS,
     **REFUSED_FEES,
     **REFUSED_KEYS,

@@ -52,6 +52,10 @@ REFUSED_REPORTS: Final[Mapping[str, tuple[Call, ...]]] = {
     "fail_report": (
         lambda ann, bob: accounts.fail_report(by=NOT_SUPERUSER, attempt=NO_ATTEMPT, note="no"),
     ),
+    "note_status": (
+        lambda ann, bob: accounts.note_status(by=NOT_SUPERUSER, troubles={"matching": "down"}),
+        lambda ann, bob: accounts.note_status(by=customer(ann.user), troubles={}),
+    ),
     "purge_reports": (lambda ann, bob: accounts.purge_reports(by=NOT_SUPERUSER),),
     "export_report": (
         lambda ann, bob: accounts.export_report(by=all_but(Permission.EXPORT_REPORT), report_id=1),

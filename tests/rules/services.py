@@ -10,14 +10,16 @@ from types import ModuleType
 
 import accounts
 import accounts.services
+import marketdata.alerts.services
 import matching.fees.services
 import matching.moving
 import matching.orders.services
 import matching.services
 
 # Rooms of accounts in which services live; the others are edges, tables, and the trail itself.
-ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports")
-OF_MATCHING = (
+ROOMS = ("approvals", "keys", "liabilities", "money", "people", "privacy", "reports", "status")
+ABOVE_ACCOUNTS = (
+    marketdata.alerts.services,
     matching.services,
     matching.moving,
     matching.orders.services,
@@ -26,9 +28,9 @@ OF_MATCHING = (
 
 
 def services() -> dict[str, Callable[..., object]]:
-    """Return every public service of accounts and matching by its name."""
+    """Return every public service by its name."""
     found = {name: getattr(accounts.services, name) for name in accounts.services.__all__}
-    for module in OF_MATCHING:
+    for module in ABOVE_ACCOUNTS:
         found |= {name: one for name, one in vars(module).items() if _is_public(module, name)}
     return {name: one for name, one in found.items() if inspect.isfunction(one)}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "api", "marketdata", "matching")
 PACKAGES = (*APPS, "zavora")
-CODE = (*PACKAGES, "benchmarks", "deploy", "examples", "scripts", "tests")
+CODE = (*PACKAGES, "benchmarks", "clients", "deploy", "examples", "scripts", "tests")
 
 
 def python_files(*folders: str) -> Iterator[str]:

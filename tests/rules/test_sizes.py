@@ -7,8 +7,8 @@ from tests.rules.source import CODE, ROOT, python_files, require_at_most, text_o
 
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 400
-# Made from the API's document, as many lines as that has: nobody writes it.
-GENERATED = "frontend/src/link/types.ts"
+# Made from the API's document, as many lines as that has: nobody writes them.
+GENERATED = ("frontend/src/link/types.ts", "clients/python/src/zavora/models.py")
 
 
 def test_functions_are_at_most_seventy_lines() -> None:
@@ -28,7 +28,7 @@ def test_modules_are_at_most_four_hundred_lines() -> None:
     long = {
         path: lines
         for path in (*python_files(*CODE), *scripts)
-        if path != GENERATED and (lines := text_of(path).count("\n")) > MODULE_LINES_MAX
+        if path not in GENERATED and (lines := text_of(path).count("\n")) > MODULE_LINES_MAX
     }
 
     require_at_most(long, exceptions.LONG_MODULES, f"above {MODULE_LINES_MAX} lines")

@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from accounts.approvals.selectors import OPEN_MAX, count_open
 from accounts.money.overview import WAITING_MAX, count_waiting_withdrawals, list_fees
 from marketdata.candles.volumes import DAY, get_trades_behind, list_volumes
-from zavora.desk.health import Health, get_health
+from marketdata.health import Health, get_health
 from zavora.foundation.admin.cells import Unit, figure, list_address
 from zavora.foundation.times import moment_of
 

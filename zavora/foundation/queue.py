@@ -33,6 +33,8 @@ from zavora.foundation.setting_values import SettingValue
 # 10 s; three missed ones mean that beat or the worker is gone.
 CELERY_KEY: Final = "celery-alive"
 CELERY_LIFE_MS: Final = 30_000
+# Lives only while some web process is well, whatever they are called.
+WEB_KEY: Final = "web-alive"
 
 
 def web_name(process: str) -> str:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
+from accounts.pages.sharing import reached_choices
 from accounts.people.fee_terms import TierRates
 from accounts.people.selectors import get_reached_account
 from api.transport.errors import not_found_view
@@ -27,6 +28,17 @@ _PPM_OF_PERCENT = 10_000
 @never_cache
 @login_required
 @require_GET
+def own_fees(request: HttpRequest) -> HttpResponse:
+    """Lead to the fees of the first account that the user reaches."""
+    accounts = reached_choices(user_of(request).pk)
+    if not accounts:
+        return redirect("account")
+    return redirect("account_fees", account_id=accounts[0].public_id)
+
+
+@never_cache
+@login_required
+@require_GET
 def fees(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Show what an account that the user reaches pays in every market, its volume and the tiers."""
     try:
@@ -36,6 +48,7 @@ def fees(request: HttpRequest, account_id: UUID) -> HttpResponse:
     found = get_account_fees(account)
     context = {
         "account": account,
+        "accounts": reached_choices(user_of(request).pk),
         "volume": _amount(found.volume),
         "volume_asset": found.volume_asset,
         "volume_days": VOLUME_DAYS,

@@ -8,11 +8,19 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.core.exceptions import BadRequest as DjangoBadRequest
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
 
 from api.transport.caching import is_public
-from api.transport.errors import answer_error, bad_request_view
+from api.transport.errors import (
+    answer_error,
+    bad_request_view,
+    known_error,
+    lost_database_view,
+)
 from api.transport.http import FILE_NAME
 from zavora.foundation.errors import BadRequest, ZavoraError
 
@@ -27,6 +35,8 @@ POLICY: Final = (
 )
 # Nothing of a device that a page of an exchange has any use for, whatever script may come to ask.
 PERMISSIONS: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+# What has a page of Django's own where DEBUG is on.
+_SHOWN_BY_DEBUG: Final = (Http404, SuspiciousOperation, DjangoBadRequest)
 FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 TEXT_LENGTH_MAX: Final = 4_096
 # Control characters but for tab and line breaks, and halves of surrogate pairs: no form of ours
@@ -64,8 +74,17 @@ class PolicyMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer what a service refused and no view put into a form: 503 with Retry-After, ..."""
-        return answer_error(request, exception) if isinstance(exception, ZavoraError) else None
+        """Answer what a service refused and no view put into a form, and what Django would.
+
+        Where DEBUG is on Django would show pages of its own for the latter.
+        """
+        if isinstance(exception, (OperationalError, InterfaceError)):
+            return lost_database_view(request, exception)
+        if isinstance(exception, ZavoraError) or (
+            settings.DEBUG and isinstance(exception, _SHOWN_BY_DEBUG)
+        ):
+            return answer_error(request, known_error(exception))
+        return None
 
 
 class TextMiddleware:

@@ -12,15 +12,18 @@ from django.views.decorators.http import require_safe
 from accounts.access.callers import Role
 from accounts.people.preferences import get_preferences
 from accounts.people.selectors import list_accounts, list_memberships
-from api.transport.errors import not_found_view
+from api.transport.errors import answer_error
 from api.v1.preference_words import preferences
 from api.v1.requests import symbol_of
 from api.v1.words import ROLE, account_rates
 from matching.markets.selectors import list_market_terms
 from zavora import __version__
+from zavora.foundation.errors import MarketNotFound
 from zavora.pages.static_files import first_load
 
 DEFAULT_SYMBOL = "BTC/USD"
+# Of what stands in the address of no market, so much is shown.
+SHOWN_MAX = 32
 
 
 @never_cache
@@ -39,7 +42,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
     else:
         market = symbol_of(symbol)
         if all(terms.symbol != market for terms in markets):
-            return not_found_view(request)  # our page in development, too
+            return answer_error(request, MarketNotFound(f"There is no market {_short(market)}."))
     kept = get_preferences(request.user.pk) if request.user.is_authenticated else None
     context = {
         "page_config": _page_config(request, market),
@@ -47,6 +50,10 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         "first_load": first_load(),
     }
     return render(request, "trade.html", context)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
 
 def _page_config(request: HttpRequest, market: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from accounts.reports.personal import (
     list_own_accounts,
     list_sections,
 )
+from marketdata.alerts.selectors import list_alerts
 from matching.orders.report_reads import columns_of, list_fills, list_reported_markets
 from matching.orders.selectors import list_orders
 from zavora.reports.tables import share_done
@@ -58,7 +59,11 @@ def personal_file(user_id: int, end: datetime) -> Iterator[tuple[bytes, int]]:
     What changes while it is made is in it as it was when it was read.
     """
     accounts = list_own_accounts(user_id)
-    sections = [*list_sections(user_id, accounts), *_of_matching(accounts, end)]
+    sections = [
+        *list_sections(user_id, accounts),
+        Section("alerts", lambda: _alerts(user_id)),
+        *_of_matching(accounts, end),
+    ]
     sink = _Sink()
     with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", READ_ME.format(end=f"{end:%Y-%m-%d %H:%M} UTC"))
@@ -68,6 +73,11 @@ def personal_file(user_id: int, end: datetime) -> Iterator[tuple[bytes, int]]:
                     file.write(_LINE.encode_lines(page))
                     yield sink.take(), share_done(number, len(sections))
     yield sink.take(), 100
+
+
+def _alerts(user_id: int) -> Iterator[list[Row]]:
+    """Yield one's price alerts, of which there are few."""
+    yield [msgspec.structs.asdict(alert) for alert in list_alerts(user_id)]
 
 
 def _of_matching(accounts: list[OwnAccount], end: datetime) -> list[Section]:

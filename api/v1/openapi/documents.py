@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from api.v1 import requests
 from api.v1.openapi import list_shapes, money
+from api.v1.openapi.alert_shapes import SHAPES as ALERT_SHAPES
 from api.v1.openapi.fee_documents import FEE_SHAPES
 from api.v1.openapi.kinds import AccountId, Decimal, Side, Time
 from api.v1.openapi.market_shapes import Auction, Market, SelfTrade
@@ -355,6 +356,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     Live,
     Ready,
     *PREFERENCE_SHAPES,
+    *ALERT_SHAPES,
     *FEE_SHAPES,
     *ORDER_SHAPES,
     requests.PlaceOrderIn,

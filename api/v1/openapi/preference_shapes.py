@@ -4,7 +4,13 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from accounts.people.page_preferences import NamedLayout, PageChoices, PageLayout, PageSizes
+from accounts.people.page_preferences import (
+    NamedLayout,
+    PageChoices,
+    PageLayout,
+    PageSizes,
+    PageSounds,
+)
 from api.v1.openapi.kinds import Time
 
 
@@ -27,6 +33,7 @@ SHAPES: Final[tuple[type[Struct], ...]] = (
     PageSizes,
     PageLayout,
     NamedLayout,
+    PageSounds,
     PageChoices,
     Preferences,
     PreferencesIn,

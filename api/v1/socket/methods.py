@@ -15,7 +15,7 @@ from api.v1.previews import preview_order
 from api.v1.requests import SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest import market_data
 from api.v1.socket.codec import subscription_id
-from api.v1.socket.private import PRIVATE_CHANNELS
+from api.v1.socket.private import OF_NO_MARKET, PRIVATE_CHANNELS
 from api.v1.socket.session import Session
 from api.v1.times import now_text, time_text
 from api.v1.words import Shape
@@ -114,7 +114,7 @@ def _take_topic(session: Session, fields: Fields) -> tuple[str, MarketView | Non
     interval = fields.take("interval")
     if channel is None:
         fields.check()
-    if channel == "balances":
+    if channel in OF_NO_MARKET:
         symbol = None
     interval = _interval_of(interval) if channel == "candles" else None
     view = session.feed.market(symbol_of(symbol).upper()) if symbol else None

@@ -9,17 +9,21 @@ from typing import Final, Literal
 from uuid import UUID
 
 from api.transport.outbox import Outbox
-from api.v1 import order_words, words
+from api.v1 import alert_words, order_words, words
 from api.v1.socket.codec import subscription_id, text_frame
 from api.v1.words import Shape
 from marketdata.feed.account_streams import AccountEvent, AccountStep, Lost
+from marketdata.feed.alerts import AlertStreams
 from marketdata.feed.feed import Feed, MarketView, Message
+from marketdata.wire import AlertState
 from matching.markets.terms import MarketTerms
 from matching.wire import BalanceState, ListState
 from zavora.foundation.money import text_to_units
 
-PrivateChannel = Literal["orders", "fills", "balances"]
-PRIVATE_CHANNELS: Final = ("orders", "fills", "balances")
+PrivateChannel = Literal["orders", "fills", "balances", "alerts"]
+PRIVATE_CHANNELS: Final = ("orders", "fills", "balances", "alerts")
+# Those that belong to no market.
+OF_NO_MARKET: Final = ("balances", "alerts")
 # A channel, in one market or (None) in all.
 Followed = tuple[PrivateChannel, int | None]
 
@@ -115,11 +119,14 @@ V1_ACCOUNTS: Final = V1AccountCodec()
 
 
 class PrivateStreams:
-    """What one connection follows of its accounts: an ``AccountSink`` of the feed."""
+    """What one connection follows of its own: an ``AccountSink`` of the feed, an ``AlertSink``."""
 
-    def __init__(self, feed: Feed, outbox: Outbox) -> None:
+    def __init__(self, feed: Feed, alerts: AlertStreams, outbox: Outbox) -> None:
         self._feed = feed
+        self._alerts = alerts
         self._outbox = outbox
+        # Whose alerts are followed; None: nobody's.
+        self._user_id: int | None = None
         self._wanted: set[Followed] = set()
         self._accounts: dict[int, UUID] = {}
         self._is_over = False
@@ -133,6 +140,15 @@ class PrivateStreams:
         self._wanted.discard((channel, market_id))
         if not self._wanted:
             self._leave(list(self._accounts))
+            self.follow_person(None)
+
+    def follow_person(self, user_id: int | None) -> None:
+        """Follow the alerts of just this person, or of nobody."""
+        if self._user_id is not None and self._user_id != user_id:
+            self._alerts.unfollow(self._user_id, self)
+        if user_id is not None and not self._is_over:
+            self._alerts.follow(user_id, self)
+        self._user_id = user_id
 
     async def follow(self, accounts: Mapping[UUID, int]) -> None:
         """Follow just these accounts. Raises EngineUnavailable where that cannot be had for now."""
@@ -151,6 +167,7 @@ class PrivateStreams:
         """Follow nothing any more."""
         self._is_over = True
         self._wanted.clear()
+        self.follow_person(None)
         self._leave(list(self._accounts))
 
     def _leave(self, account_ids: Iterable[int]) -> None:
@@ -176,4 +193,17 @@ class PrivateStreams:
     def lost_account(self, account_id: int, what: Lost) -> None:
         """Learn that something may be missing: a client that follows it must begin anew."""
         if what == "everything" or ("balances", None) in self._wanted:
+            self._outbox.lose()
+
+    def push_alert(self, state: AlertState) -> None:
+        """Take an alert that was told of; push it where that was asked for."""
+        if ("alerts", None) in self._wanted:
+            name = subscription_id("alerts", None)
+            params = {"market": state.market, "data": alert_words.alert(state)}
+            body = {"method": "alerts", "params": {**params, "subscription_id": name}}
+            self._outbox.deliver(text_frame(body))
+
+    def lost_alerts(self) -> None:
+        """Learn that alerts may be missing: a client that follows them must begin anew."""
+        if ("alerts", None) in self._wanted:
             self._outbox.lose()

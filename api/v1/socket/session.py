@@ -91,7 +91,7 @@ class Session:
         # Set by ``authenticate``; whoever it was then.
         self._caller: Caller | None = None
         self._subscriptions: dict[str, Subscription] = {}
-        self._private = PrivateStreams(feed, outbox)
+        self._private = PrivateStreams(feed, web_process().alerts, outbox)
         self._started: list[tuple[Topic, list[Message]]] = []
         self._watch = CredentialWatch(
             web_process().credentials,
@@ -225,6 +225,7 @@ class Session:
         for row in await in_thread(selectors.list_assets, active_only=False):
             V1_ACCOUNTS.assets[row.pk] = (row.code, row.scale)
         await self._private.follow(caller.accounts)
+        self._private.follow_person(caller.user_id)
 
     async def _renew_private(self, caller: Caller) -> None:
         """Follow the accounts that the caller has by now, if any are followed."""

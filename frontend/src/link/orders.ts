@@ -20,6 +20,8 @@ import type {
 export interface Link {
   readonly rest: Rest;
   readonly socket: Socket;
+  /** Learns of each new order that the exchange refused. */
+  onRefused?: ((error: ApiError) => void) | undefined;
 }
 
 /** A new client order id; `crypto.randomUUID` is missing on plain-http origins. */
@@ -32,7 +34,21 @@ function isUnanswered(error: unknown): boolean {
   return error instanceof ApiError && error.code === "network";
 }
 
-export async function placeOrder({ rest, socket }: Link, order: PlaceOrderIn): Promise<Order> {
+/** Let the page know of a refusal, which goes to who asked as well. */
+async function placed<T>(link: Link, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ApiError) link.onRefused?.(error);
+    throw error;
+  }
+}
+
+export function placeOrder(link: Link, order: PlaceOrderIn): Promise<Order> {
+  return placed(link, sendOrder(link, order));
+}
+
+async function sendOrder({ rest, socket }: Link, order: PlaceOrderIn): Promise<Order> {
   try {
     return (await socket.request<OrderPlaced>("placeOrder", order)).order;
   } catch (error) {
@@ -66,7 +82,11 @@ export async function amendOrder(
 }
 
 /** Place orders that are one thing; return each as it is now. */
-export async function placeList({ rest, socket }: Link, list: PlaceListIn): Promise<Order[]> {
+export function placeList(link: Link, list: PlaceListIn): Promise<Order[]> {
+  return placed(link, sendList(link, list));
+}
+
+async function sendList({ rest, socket }: Link, list: PlaceListIn): Promise<Order[]> {
   try {
     return (await socket.request<OrderListPlaced>("placeOrderList", list)).orders;
   } catch (error) {

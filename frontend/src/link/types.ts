@@ -16,6 +16,34 @@ export interface Account {
   updated_at: string;
 }
 
+/** What you are told of once: the last price comes to yours, or goes beyond it. */
+export interface Alert {
+  id: string;
+  market: string;
+  condition: "FallsTo" | "RisesTo";
+  price: string;
+  note: string;
+  repeats: boolean;
+  by_page: boolean;
+  by_mail: boolean;
+  state: "Armed" | "Away" | "Told";
+  told_count: number;
+  told_price: string | null;
+  told_at: string | null;
+  created_at: string;
+}
+
+/** An alert to be set. */
+export interface AlertIn {
+  market: string;
+  condition: "FallsTo" | "RisesTo";
+  price: string;
+  note?: string;
+  repeats?: boolean;
+  by_page?: boolean;
+  by_mail?: boolean;
+}
+
 /** A new price, total quantity (what is filled counts), price to wait for, or several. */
 export interface AmendOrderIn {
   price?: string | null;
@@ -400,6 +428,8 @@ export interface PageChoices {
   only_favourites?: boolean;
   hot_keys?: boolean;
   is_introduced?: boolean;
+  sounds?: PageSounds;
+  desktop_notices?: boolean;
 }
 
 /** Where the panels stand: by which preset, which of them are hidden, and their sizes. */
@@ -416,6 +446,15 @@ export interface PageSizes {
   ticket?: number;
   tape?: number;
   activity?: number;
+}
+
+/** Which tone is heard of what, and how loud; silent until they are switched on. */
+export interface PageSounds {
+  on?: boolean;
+  volume?: number;
+  fill?: "chime" | "knock" | "none" | "ping" | "rise";
+  reject?: "chime" | "knock" | "none" | "ping" | "rise";
+  alert?: "chime" | "knock" | "none" | "ping" | "rise";
 }
 
 /** Orders that are one thing. The working order of an OTO or OTOCO comes first. */

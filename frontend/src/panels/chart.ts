@@ -31,6 +31,7 @@ import type { LiveBook } from "../state/live-book.ts";
 import { type BarsReader, LiveCandles } from "../state/live-candles.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import { isRise } from "../state/shapes.ts";
+import { type AlertLink, ChartAlerts } from "./chart-alerts.ts";
 import { ChartForm } from "./chart-form.ts";
 import { ChartGrips } from "./chart-grips.ts";
 import { mount as mountMenu } from "./chart-menu.ts";
@@ -50,8 +51,9 @@ export function mount(
   amending: Amending,
   form: FormLink,
   onPrice: (price: string) => void,
+  alerts: AlertLink,
 ): void {
-  new Chart(element, exchange, portfolio, live, amending, form);
+  new Chart(element, exchange, portfolio, live, amending, form, alerts);
   mountViews(element, exchange, live, onPrice);
   mountFullScreen(element, find(element, "#chart-full"));
 }
@@ -112,6 +114,7 @@ class Chart implements BarsReader {
   readonly #series: ChartSeries;
   readonly #grips: ChartGrips;
   readonly #form: ChartForm;
+  readonly #alerts: ChartAlerts;
   readonly #selectInterval: (value: string) => void;
   readonly #live: LiveCandles;
   readonly #settings: ChartSettings;
@@ -127,6 +130,7 @@ class Chart implements BarsReader {
     live: LiveBook,
     amending: Amending,
     form: FormLink,
+    alerts: AlertLink,
   ) {
     this.#element = element;
     this.#exchange = exchange;
@@ -145,6 +149,7 @@ class Chart implements BarsReader {
     const grips = find(element, "#chart-grips");
     this.#grips = new ChartGrips(grips, exchange, portfolio, live, amending, this.#series.main);
     this.#form = new ChartForm(find(element, "#chart-form"), exchange, form, this.#series.main);
+    this.#alerts = new ChartAlerts(find(element, "#chart"), exchange, alerts, this.#series.main);
     this.#selectInterval = this.#offerIntervals();
     mountMenu(find(element, "#chart-menu"), find(element, "#chart-set"), this.#settings, () => {
       remember("chart", JSON.stringify(this.#settings));
@@ -193,6 +198,7 @@ class Chart implements BarsReader {
     if (this.#series.arrange(kind, hasVolume)) {
       this.#grips.hangOn(this.#series.main);
       this.#form.hangOn(this.#series.main);
+      this.#alerts.hangOn(this.#series.main);
     }
     this.#grips.show(hasOrders);
     this.#chart.priceScale("right").applyOptions({
@@ -254,6 +260,7 @@ class Chart implements BarsReader {
     this.#drawFills();
     this.#grips.render();
     this.#form.render();
+    this.#alerts.render();
   }
 
   /** Start over with the selected market and interval. */

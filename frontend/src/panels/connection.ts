@@ -17,17 +17,23 @@ export function mount(
   tell: Tell,
 ): (state: ConnectionState, latencyMs: number | null) => void {
   const text = find(element, "#connection-text");
-  let hadTrouble = false;
+  let [hadTrouble, wasLive] = [false, false];
   return (state, latencyMs) => {
     element.dataset["state"] = state;
     const latency = latencyMs === null ? "" : ` · ${latencyMs} ms`;
     // The latency changes all the time and is not read out.
     element.setAttribute("aria-label", TEXT[state]);
     setText(text, TEXT[state] + latency);
-    if (state === "waiting" || state === "offline") hadTrouble = true;
-    else if (state === "live" && hadTrouble) {
+    if (state === "waiting" || state === "offline") {
+      if (wasLive && !hadTrouble) {
+        const lost = state === "offline" ? "You are offline" : "Connection lost";
+        tell(lost, "What is shown stands still until it is back.", "bad", "connection");
+      }
+      hadTrouble = true;
+    } else if (state === "live" && hadTrouble) {
       hadTrouble = false;
-      tell("Connected again", "", "good");
+      if (wasLive) tell("Connected again", "", "good", "connection");
     }
+    wasLive ||= state === "live";
   };
 }

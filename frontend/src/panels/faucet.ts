@@ -71,7 +71,7 @@ export function mount(
       const path = `/accounts/${encodeURIComponent(account)}/deposit`;
       portfolio.setBalance(await exchange.rest.post<Balance>(path, body));
       dialog.close();
-      tell("Demo funds deposited", `${format.balance(write(sum))} ${asset.value}`, "good");
+      tell("Demo funds deposited", `${format.balance(write(sum))} ${asset.value}`, "good", "money");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const expected = error.fields["amount"];

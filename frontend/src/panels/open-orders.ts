@@ -180,7 +180,7 @@ export class OpenOrders {
   }
 
   #tellRefused(message: string): void {
-    this.#parts.tell("Not cancelled", format.sentence(message), "bad");
+    this.#parts.tell("Not cancelled", format.sentence(message), "bad", "reject");
   }
 }
 

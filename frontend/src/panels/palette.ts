@@ -1,12 +1,16 @@
 /** Search and commands: markets, pages and settings, and orders as they are typed. */
 
 import { h } from "../core/dom.ts";
+import { sentence } from "../core/format.ts";
 import type { Tell } from "../core/notice.ts";
+import { ApiError } from "../link/rest.ts";
 import type { Market } from "../link/types.ts";
 import { cancelOpen } from "../state/cancelling.ts";
+import { wishOf, type Alerts } from "../state/alerts.ts";
 import { type Command, describe, type Entry, found, readCommand } from "../state/commands.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isListed } from "../state/calendar.ts";
+import * as figures from "../state/figures.ts";
 import { type Preset, PRESETS, presetLayout } from "../state/layouts.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import type { Choices, Preferences } from "../state/preferences.ts";
@@ -19,27 +23,18 @@ export interface PaletteParts {
   preferences: Preferences;
   ticket: TicketLink;
   tell: Tell;
+  alerts: Alerts;
   openMarket: (market: Market) => void;
   /** The form is on show, wherever it was hidden. */
   showTicket: () => void;
   openSettings: () => void;
   showKeys: () => void;
+  /** Where the page's menu leads. */
+  pages: readonly { label: string; href: string }[];
 }
 
 const SHOWN_MAX = 9;
-const EXAMPLES = "buy 0.1 btc 60000 po · sell 50% eth market · cancel all btc/usd";
-const PAGES: readonly (readonly [label: string, href: string, isForUsers: boolean])[] = [
-  ["Account", "/account", true],
-  ["API keys", "/account/tokens", true],
-  ["Security", "/account/security", true],
-  ["Address book", "/account/addresses", true],
-  ["Statements and reports", "/account/statements", true],
-  ["Transfers", "/account/transfers", true],
-  ["Your data", "/account/data", true],
-  ["API reference", "/api/docs", false],
-  ["Liabilities", "/liabilities", false],
-];
-
+const EXAMPLES = "buy 0.1 btc 60000 po · sell 50% eth market · cancel all btc/usd · alert btc 65000";
 const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."] };
 
 let palette: Palette | null = null;
@@ -127,6 +122,7 @@ class Palette {
   /** What a command would do, before it is done. */
   #ahead(command: Command): Armed {
     if (command.does === "nothing") return { title: command.why, detail: EXAMPLES, run: null };
+    if (command.does === "alert") return this.#alertOf(command);
     if (command.does === "cancel") return this.#cancelOf(command.market?.symbol);
     const { side, size, market, price } = command.order;
     const unit = { base: ` ${market.base_asset}`, quote: ` ${market.quote_asset} of ${market.base_asset}`, share: `% of ${market.base_asset}` };
@@ -137,6 +133,26 @@ class Palette {
       detail: "Enter fills the form. Nothing is sent yet.",
       run: null,
     };
+  }
+
+  #alertOf({ market, price }: Extract<Command, { does: "alert" }>): Armed {
+    const { exchange, alerts, tell } = this.#parts;
+    if (!exchange.config.user) return { title: "Log in to set alerts.", detail: "", run: null };
+    const { symbol } = market;
+    const wish = wishOf(price, market, exchange.tickers.value.get(symbol)?.last);
+    if ("wrong" in wish) return { title: wish.wrong, detail: "", run: null };
+    const side = wish.condition === "RisesTo" ? "rises to" : "falls to";
+    const said = `${symbol} ${side} ${figures.price(wish.price, market)}`;
+    const set = async () => {
+      try {
+        await alerts.set({ ...wish, market: symbol });
+        tell("Alert set", said, "plain", "alert");
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        tell("Alert not set", sentence(Object.values(error.fields)[0] ?? error.message), "bad", "reject");
+      }
+    };
+    return { title: `Alert when ${said}`, detail: "Enter sets it.", run: () => void set() };
   }
 
   #cancelOf(symbol: string | undefined): Armed {
@@ -201,6 +217,11 @@ class Palette {
     if (this.#armed?.run) {
       this.#dialog.close();
       this.#armed.run();
+    } else if (command.does === "alert") {
+      const { run } = this.#alertOf(command);
+      if (!run) return;
+      this.#dialog.close();
+      run();
     } else if (command.does === "cancel") {
       this.#armed = this.#cancelOf(command.market?.symbol);
       this.#say({ ...this.#armed, detail: this.#armed.run ? "Press Enter again to cancel." : "" });
@@ -227,7 +248,8 @@ class Palette {
   }
 }
 
-function entriesOf({ exchange, preferences, openMarket, openSettings, showKeys }: PaletteParts): Entry[] {
+function entriesOf(parts: PaletteParts): Entry[] {
+  const { exchange, preferences, openMarket, openSettings, showKeys, pages } = parts;
   const change = (part: Partial<Choices>) => () => preferences.change(part);
   const { hot_keys: isOn } = preferences.value;
   const markets = exchange.markets.value.filter(isListed).map((market) => ({
@@ -235,11 +257,10 @@ function entriesOf({ exchange, preferences, openMarket, openSettings, showKeys }
     kind: "Market",
     run: () => openMarket(market),
   }));
-  const pages = PAGES.filter(([, , isForUsers]) => exchange.config.user || !isForUsers);
   const setting = (label: string, run: () => void) => ({ label, kind: "Setting", run });
   return [
     ...markets,
-    ...pages.map(([label, href]) => ({ label, kind: "Page", run: () => location.assign(href) })),
+    ...pages.map(({ label, href }) => ({ label, kind: "Page", run: () => location.assign(href) })),
     setting("Settings", openSettings),
     setting("Keys", showKeys),
     setting(`Hot keys ${isOn ? "off" : "on"}`, change({ hot_keys: !isOn })),

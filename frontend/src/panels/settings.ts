@@ -18,6 +18,7 @@ import {
   withPanel,
 } from "../state/layouts.ts";
 import type { Choices, Preferences } from "../state/preferences.ts";
+import { soundsSection } from "./settings-sounds.ts";
 
 type Options<Value extends string> = readonly (readonly [value: Value, label: string])[];
 
@@ -64,6 +65,7 @@ class Settings {
       this.#look(),
       this.#layout(),
       this.#keyboard(),
+      soundsSection(preferences, this.#shows),
       h(
         "div",
         { class: "dialog-actions" },

@@ -44,7 +44,7 @@ export class Amending {
       this.#portfolio.upsert(await send());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#tell(refused, sentence(error.message), "bad");
+      this.#tell(refused, sentence(error.message), "bad", "reject");
       // It may have filled a moment ago, or the answer may be what was lost.
       await this.#portfolio.load();
     } finally {

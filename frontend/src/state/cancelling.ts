@@ -18,7 +18,7 @@ export async function cancelOpen(
 ): Promise<void> {
   const account = portfolio.accountId.value;
   if (!account) return;
-  const tellRefused = (message: string) => tell("Not cancelled", format.sentence(message), "bad");
+  const tellRefused = (message: string) => tell("Not cancelled", format.sentence(message), "bad", "reject");
   try {
     for (const item of await cancelAll(exchange, account, market ?? undefined, side ?? undefined)) {
       if (item.order) portfolio.upsert(item.order);

@@ -1,6 +1,6 @@
 /**
  * Orders as they are typed: `buy 0.1 btc 60000 po`, `sell 50% eth market`, `buy 500 usd btc mkt`,
- * `cancel all btc/usd`. What is read here fills the form, which checks it as if it were typed there.
+ * `cancel all btc/usd`, `alert btc 65000`. What is read here fills the form, which checks it as if it were typed there.
  */
 
 import { multiplyDown, parse, showAll, typed, write } from "../core/decimal.ts";
@@ -28,6 +28,8 @@ export interface OrderCommand {
 
 export type Command =
   | { does: "order"; order: OrderCommand }
+  /** An alert at a price. */
+  | { does: "alert"; market: Market; price: string }
   /** In a market, or in all. */
   | { does: "cancel"; market: Market | null }
   /** It begins as a command, and is none yet. */
@@ -53,6 +55,7 @@ export function readCommand(
     if (verb === "buy" || verb === "sell") {
       return { does: "order", order: readOrder(verb === "buy" ? "Buy" : "Sell", words, listed, current) };
     }
+    if (verb === "alert") return readAlert(words, listed, current);
     if (verb === "cancel") return readCancel(words, listed, current);
     return null;
   } catch (error) {
@@ -169,6 +172,20 @@ function readCancel(
   if (all !== "all") throw new Misread("cancel all, or cancel all btc/usd.");
   if (!names.length) return { does: "cancel", market: null };
   return { does: "cancel", market: marketOf(names, markets, current).market };
+}
+
+function readAlert(
+  words: readonly string[],
+  markets: readonly Market[],
+  current: Market | null,
+): Command {
+  const said = words.filter((word) => !FILLERS.includes(word));
+  const figures = said.map(figureOf).filter((figure) => figure !== null);
+  const [price, second] = figures;
+  if (price === undefined) throw new Misread("Say at which price: alert btc 65000.");
+  if (second !== undefined) throw new Misread(`“${second}” is a second price.`);
+  const names = said.filter((word) => figureOf(word) === null);
+  return { does: "alert", market: marketOf(names, markets, current).market, price };
 }
 
 /** An order as it would be sent, in words. */

@@ -21,6 +21,7 @@ export class Exchange implements Link {
   /** The market on show; null until the markets are known. */
   readonly market = new Signal<Market | null>(null);
   readonly connection = new Signal<ConnectionState>("connecting");
+  onRefused: Link["onRefused"] = undefined;
   #wasLive = false;
   #pollTimer = 0;
 

@@ -1,8 +1,8 @@
 /** Which markets the list shows, and in what order. */
 
-import { type Amount, read } from "../core/decimal.ts";
 import type { Market, Ticker } from "../link/types.ts";
 import { isListed } from "./calendar.ts";
+import { inOrder, orderedBy, orderOf, sortingOf } from "./market-order.ts";
 import type { Choices } from "./preferences.ts";
 
 export type SortBy = Exclude<Choices["markets_sort"], "none">;
@@ -11,19 +11,9 @@ export type Filter = Pick<
   "favourites" | "only_favourites" | "markets_quote" | "markets_sort" | "markets_descending"
 >;
 
-/** How a column is sorted first: names from A, figures from the largest. */
-const IS_DESCENDING: Record<SortBy, boolean> = { name: false, last: true, change: true, volume: true };
-
 /** The currencies that listed markets are quoted in, in their order. */
 export function quotesOf(markets: readonly Market[]): string[] {
   return [...new Set(markets.filter(isListed).map((market) => market.quote_asset))];
-}
-
-/** The figure that a market is sorted by; null where there is none yet. */
-function figureOf(ticker: Ticker | undefined, by: Exclude<SortBy, "name">): Amount | null {
-  const text = { last: "last", change: "change_24h_percent", volume: "quote_volume_24h" } as const;
-  const figure = ticker?.[text[by]];
-  return figure == null ? null : read(figure);
 }
 
 /** `search` is what was typed: a part of a symbol. Markets without a figure stand last. */
@@ -44,16 +34,7 @@ export function listMarkets(
         ((!filter.only_favourites || favourites.has(market.symbol)) &&
           (!filter.markets_quote || market.quote_asset === filter.markets_quote))),
   );
-  const by = filter.markets_sort;
-  if (by === "none") return shown;
-  const sign = filter.markets_descending ? -1 : 1;
-  if (by === "name") return shown.sort((a, b) => sign * a.symbol.localeCompare(b.symbol, "en"));
-  const figures = new Map(shown.map(({ symbol }) => [symbol, figureOf(tickers.get(symbol), by)]));
-  return shown.sort((a, b) => {
-    const [one, other] = [figures.get(a.symbol) ?? null, figures.get(b.symbol) ?? null];
-    if (one === null || other === null) return Number(one === null) - Number(other === null);
-    return one === other ? 0 : sign * (one < other ? -1 : 1);
-  });
+  return inOrder(shown, tickers, orderOf(filter));
 }
 
 /** What a press on a column's head leads to: its own order, the other way, and as listed again. */
@@ -61,10 +42,7 @@ export function sortedBy(
   now: Pick<Filter, "markets_sort" | "markets_descending">,
   by: SortBy,
 ): Pick<Choices, "markets_sort" | "markets_descending"> {
-  const first = IS_DESCENDING[by];
-  if (now.markets_sort !== by) return { markets_sort: by, markets_descending: first };
-  if (now.markets_descending === first) return { markets_sort: by, markets_descending: !first };
-  return { markets_sort: "none", markets_descending: false };
+  return sortingOf(orderedBy(orderOf(now), by)) ?? now;
 }
 
 export const FAVOURITES_MAX = 100;

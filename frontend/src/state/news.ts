@@ -52,8 +52,11 @@ export function newsOf(exchange: Exchange, tell: Tell): News {
       `${sum.fill.side === "Buy" ? "Bought" : "Sold"} ${quantity} ${market?.base_asset ?? ""}`,
       `${sum.fill.market} at ${figures.price(average, market)}${partOf(sum.orderOf(), market)}`,
       "good",
+      "fill",
     );
   };
+
+  exchange.onRefused = ({ message }) => tell("Order refused", format.sentence(message), "bad", "reject");
 
   return {
     onOrder(order, before) {
@@ -62,17 +65,19 @@ export function newsOf(exchange: Exchange, tell: Tell): News {
       const reason = figures.reason(order.reason);
       const detail = reason ? `${describe(order)}: ${reason}` : describe(order);
       const wasWaiting = before !== undefined && isUnentered(before) && !before.triggered_at;
-      if (wasWaiting && order.triggered_at) tell("Order triggered", describe(order));
+      if (wasWaiting && order.triggered_at) {
+        tell("Order triggered", describe(order), "plain", "order");
+      }
       if (order.status === "Triggered" || (wasWaiting && order.status === "New")) return;
       if (order.status === "New" || order.status === "Pending") {
         // One that trades or expires at once is news as that only.
         const tellPlaced = () => {
           placed.delete(order.id);
-          tell("Order placed", detail);
+          tell("Order placed", detail, "plain", "order");
         };
         placed.set(order.id, window.setTimeout(tellPlaced, GATHER_MS));
-      } else if (order.status === "Cancelled") tell("Order cancelled", detail);
-      else if (order.status === "Expired") tell("Order expired", detail, "bad");
+      } else if (order.status === "Cancelled") tell("Order cancelled", detail, "plain", "order");
+      else if (order.status === "Expired") tell("Order expired", detail, "bad", "reject");
     },
     onFill(fill, orderOf) {
       const [quantity, price] = [read(fill.quantity), read(fill.price)];

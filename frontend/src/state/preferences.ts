@@ -6,12 +6,13 @@
 import { recall, remember } from "../core/memory.ts";
 import { Signal } from "../core/signal.ts";
 import { ApiError, type Rest } from "../link/rest.ts";
-import type { PageChoices, Preferences as Kept } from "../link/types.ts";
+import type { PageChoices, PageSounds, Preferences as Kept } from "../link/types.ts";
 import { type Layout, type Saved, wholeLayout } from "./layouts.ts";
 
-export type Choices = Required<Omit<PageChoices, "layout" | "layouts">> & {
+export type Choices = Required<Omit<PageChoices, "layout" | "layouts" | "sounds">> & {
   layout: Layout;
   layouts: Saved[];
+  sounds: Required<PageSounds>;
 };
 export type Look = Pick<Choices, "theme" | "density" | "palette">;
 
@@ -29,6 +30,8 @@ const AT_FIRST: Choices = {
   only_favourites: false,
   hot_keys: false,
   is_introduced: false,
+  sounds: { on: false, volume: 60, fill: "chime", reject: "knock", alert: "rise" },
+  desktop_notices: false,
 };
 /** How long a change waits for the next one before it is sent. */
 const WAIT_MS = 400;
@@ -41,6 +44,7 @@ export function whole(kept: PageChoices): Choices {
     ...AT_FIRST,
     ...kept,
     layout: wholeLayout(kept.layout),
+    sounds: { ...AT_FIRST.sounds, ...kept.sounds },
     layouts: (kept.layouts ?? []).map(({ name, ...layout }) => ({ ...wholeLayout(layout), name })),
   };
 }

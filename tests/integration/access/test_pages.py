@@ -47,6 +47,7 @@ def path_of(people: People, path: str) -> str:
         "<int:invitation_id>": str(people.doomed_invitation),
         "<int:withdrawal_id>": str(people.doomed_withdrawal),
         "<int:address_id>": str(people.doomed_address),
+        "<int:alert_id>": str(people.doomed_alerts[path.endswith("/remove")]),
         "<int:report_id>": "1",  # there is none: whose it is, tests of the file say
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
@@ -73,6 +74,12 @@ def form_of(people: People, path: str, caller: str) -> dict[str, str]:
             "format": "csv",
             "first": first,
             "last": "2025-01-31",
+        },
+        "/account/alerts": {
+            "market": "BTC/EUR", "condition": "falls_to", "price": "1", "by_page": "on",
+        },
+        "/account/alerts/<int:alert_id>": {
+            "condition": "falls_to", "price": "1", "by_page": "on", "note": "matrix",
         },
         "/account/deposit": money,
         # The allow-list may be on by now: this one is in the book.
@@ -137,6 +144,11 @@ def effects(people: People) -> list[Any]:
         " ON a.id = i.account_id WHERE a.public_id = %s ORDER BY i.id",
         [people.accounts["owner"]],
     )
+    alerts = tables.execute(
+        "SELECT p.id, p.note FROM marketdata_pricealert p JOIN accounts_account a"
+        " ON a.owner_id = p.user_id WHERE a.public_id = %s ORDER BY p.id",
+        [people.accounts["owner"]],
+    )
     kept = [
         tables.execute(f"SELECT count(*) FROM {table} WHERE id = %s", [row]).fetchone()
         for table, row in (
@@ -146,6 +158,7 @@ def effects(people: People) -> list[Any]:
     ]
     found = (
         *(key, withdrawals, deposits, names, transfers, book, reports), members, invitations,
+        alerts,
     )  # fmt: skip
     return [kept, *(rows.fetchall() for rows in found)]
 

@@ -31,12 +31,15 @@ def body_of(method: str, path: str, account: str, second: str) -> Any:
         "/api/v1/accounts": {"label": "matrix"},
         "/api/v1/transfers": {"from_account": account, "to_account": second, **money},
         "/api/v1/keys": {"scopes": ["read"]},
+        "/api/v1/alerts": {"market": "BTC/EUR", "condition": "FallsTo", "price": "1"},
     }
     if path.endswith("/protections/<market>") and method == "PUT":
         # Nothing that happens here reaches it.
         return {"max_fills": 1_000_000, "window_ms": 1}
     if path.endswith("/preferences") and method == "PUT":
         return {"document": {}}
+    if method == "PATCH" and "alerts" in path:
+        return {"note": "matrix"}
     if method == "PATCH":
         return {"price": "2"} if "orders" in path else {"label": "matrix"}
     if path.endswith("/replace"):
@@ -82,6 +85,8 @@ def asked(people: People, method: str, path: str, caller: str) -> httpx.Response
         target = target.replace("<list>", people.list_of_orders(caller))
     if "<order>" in target:
         target = target.replace("<order>", people.order(caller))
+    if "<alert>" in target:
+        target = target.replace("<alert>", str(people.alert(caller)))
     target = target.replace("<key>", str(people.doomed_token))
     body = body_of(method, path, people.account(caller), people.second(caller))
     headers = people.headers(caller)
@@ -171,7 +176,7 @@ def test_methods_of_the_socket(people: People, socket: ClientConnection, caller:
     found = {}
     for call in calls:
         method, _, channel = call.partition(" ")
-        about = {"channel": channel} if channel in ("markets", "balances") else market
+        about = {"channel": channel} if channel in ("markets", "balances", "alerts") else market
         sent = {**about, "channel": channel} if channel else params.get(method, market)
         answer = ask(socket, method, sent)
         found[call] = socket_cell_of(answer)

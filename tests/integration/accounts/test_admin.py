@@ -39,6 +39,8 @@ LOOK_ONLY = (
     "matching.Shard",
     "marketdata.Candle",
     "marketdata.CandleProgress",
+    "marketdata.AlertProgress",
+    "marketdata.PriceAlert",
 )
 
 

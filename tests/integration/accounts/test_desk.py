@@ -17,11 +17,11 @@ from accounts.models import (
 from accounts.money.overview import count_waiting_withdrawals, list_fees
 from accounts.redis_client import get_redis
 from marketdata.candles.volumes import list_volumes
+from marketdata.health import get_health
 from marketdata.models import Candle
 from matching.tasks import reconcile_books
 from matching.wire import RECONCILED_KEY, Reconciled
 from tests.desk_pages import content, words
-from zavora.desk.health import get_health
 
 pytestmark = pytest.mark.django_db
 

@@ -14,6 +14,7 @@ from accounts.access.actor import Permission
 from accounts.models import (
     Account,
     ApiKey,
+    Asset,
     AuditRecord,
     Balance,
     Deposit,
@@ -31,6 +32,7 @@ from accounts.services import (
     add_address,
     add_note,
     approve,
+    create_asset,
     create_key,
     create_token,
     deposit,
@@ -46,6 +48,8 @@ from accounts.services import (
     submit_erasure,
     submit_threshold,
 )
+from marketdata.models import PriceAlert
+from matching.models import Market, Shard
 from matching.reconcile import reconcile
 from tests.actors import SYSTEM, customer
 from tests.approving import approver
@@ -64,6 +68,17 @@ FORM = {"email": EMAIL, "password": PASSWORD}
 USD = {"asset": "USD", "amount": Decimal(5)}
 # Nothing of these is in any table once the person is erased.
 WORDS = ("kanariev", "Her own words", "192.0.2.77", "Kanarie Browser", "iban-of-her-aunt")
+
+
+def a_market():
+    """Return a market of dollars, made from its row alone."""
+    bitcoin = create_asset(by=SYSTEM, code="BTC", name="Bitcoin", scale=8)
+    shard, _ = Shard.objects.get_or_create(id=0)
+    limits = dict.fromkeys(("max_notional", "max_price", "max_quantity"), 10**9)
+    return Market.objects.create(
+        symbol="BTC/USD", base=bitcoin, quote=Asset.objects.get(code="USD"), shard=shard,
+        tick_size=Decimal("0.01"), lot_size=Decimal("0.00001"), **limits,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -88,6 +103,10 @@ def ann(usd, client, settings):
     support = approver("support", Permission.ADD_NOTE)
     add_note(by=support, user_id=user.pk, text="Her own words")
     save_preferences(by=customer(user), document={"layouts": [{"name": "Her own words"}]})
+    PriceAlert.objects.create(
+        user=user, market=a_market(), condition="rises_to", price=1, since_sequence=0,
+        note="Her own words",
+    )  # fmt: skip
     request_own_data(by=customer(user))
     return user
 

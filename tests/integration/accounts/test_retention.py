@@ -11,8 +11,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import ApiKey, Invitation, ProviderEvent, WithdrawalAddress
-from accounts.privacy.retention import BATCH_MAX, KINDS
+from accounts.models import ApiKey, Invitation, ProviderEvent, StatusSpan, WithdrawalAddress
+from accounts.privacy.retention import BATCH_MAX, KINDS, STATUS_DAYS
 from accounts.providers.messages import Message
 from accounts.services import (
     add_address,
@@ -103,12 +103,15 @@ def test_each_kind_goes_after_its_time_and_not_before(account, usd):
         make_event(number, outcome, at)
     make_log(user, NOW - 60 * DAY - MINUTE)
     make_log(user, NOW - 60 * DAY + MINUTE)
+    for sign in (1, -1):
+        seen_at = NOW - STATUS_DAYS * DAY - sign * MINUTE
+        StatusSpan.objects.create(component="watch", state="up", began_at=seen_at, seen_at=seen_at)
 
     gone = {kind: purge_kept(by=SYSTEM, kind=kind, now=NOW) for kind in KINDS}
 
     assert gone == {
         "sessions": 1, "log_ins": 2, "keys": 2, "addresses": 1, "invitations": 1,
-        "provider_bodies": 3, "desk_log": 1,
+        "provider_bodies": 3, "desk_log": 1, "status": 1,
     }  # fmt: skip
     assert Session.objects.get().session_key == UserSession.objects.get().session_key == "on"
     assert (ApiKey.objects.count(), WithdrawalAddress.objects.count()) == (3, 2)

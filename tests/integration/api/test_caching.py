@@ -18,7 +18,7 @@ from api.v1.urls import urlpatterns as django_routes
 PUBLIC_OF_DJANGO = {
     "/api/v1/markets/BTC-EUR/candles", "/api/v1/liabilities", "/api/schema", "/api/docs",
 }  # fmt: skip
-_NUMBERED = ("address", "key", "report", "snapshot", "withdrawal")
+_NUMBERED = ("address", "alert", "key", "report", "snapshot", "withdrawal")
 _PARTS = {f"str:{name}": "1" for name in _NUMBERED} | {
     "str:account": str(uuid4()),
     "path:symbol": "BTC-EUR",

@@ -116,5 +116,5 @@ def test_what_browsers_and_crawlers_ask_for_is_there(client, path, kind):
 def test_what_is_not_there_is_told_by_our_page_in_development_too(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
-    assert "Back to the market" in answer.text
+    assert "Back to the market" in answer.text or "There is no market NO/SUCH." in answer.text
     assert "urlpatterns" not in answer.text

@@ -208,6 +208,8 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
     from api.transport.outbox import Outbox
     from api.v1.socket.closing import POLICY
     from api.v1.socket.private import V1_ACCOUNTS, PrivateStreams
+    from marketdata.feed.alerts import AlertStreams
+    from zavora.foundation.queue import Subscription
 
     sent: list[Any] = []
 
@@ -218,7 +220,7 @@ async def test_a_lost_last_step_of_a_quiet_market_is_told_after_the_next_sign_of
     compatible = await _follow(feed, bench, publisher, 0)
     outbox = Outbox(send, POLICY, feed.current)
     writer = asyncio.create_task(outbox.run())
-    v1 = PrivateStreams(feed, outbox)
+    v1 = PrivateStreams(feed, AlertStreams(Subscription()), outbox)
     V1_ACCOUNTS.assets.update(
         await in_thread(lambda: {row.pk: (row.code, row.scale) for row in Asset.objects.all()})
     )

@@ -40,6 +40,8 @@ def test_what_was_chosen_comes_back_whole() -> None:
         **largest(), "theme": "light", "density": "compact", "palette": "blue_orange",
         "layout_name": f"03{'ß' * 30}", "markets_sort": "volume", "markets_descending": True,
         "markets_quote": "USD", "only_favourites": True, "hot_keys": True, "is_introduced": True,
+        "sounds": {"on": True, "volume": 0, "fill": "ping", "reject": "none", "alert": "rise"},
+        "desktop_notices": True,
     }  # fmt: skip
     assert plain(read_choices(chosen)) == chosen
 
@@ -70,6 +72,8 @@ def test_the_largest_document_is_small() -> None:
         ({"favourites": [f"A{n}/USD" for n in range(101)]}, "favourites", "such as"),
         ({"markets_quote": "u\u0000"}, "markets_quote", "code of an asset"),
         ({"hot_keys": 1}, "hot_keys", "expected bool"),
+        ({"sounds": {"volume": 101}}, "sounds.volume", "<= 100"),
+        ({"sounds": {"fill": "siren"}}, "sounds.fill", "one of: none, chime"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_what_was_expected(

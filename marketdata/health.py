@@ -1,5 +1,6 @@
 """Whether the parts of the exchange show life, asked of Valkey in one round trip."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -9,9 +10,15 @@ from accounts.redis_client import get_redis
 from marketdata.wire import HEARTBEAT_KEY
 from matching.markets.selectors import list_shard_ids
 from matching.wire import RECONCILED_KEY, Reconciled, heartbeat_name, set_aside_name, stream_name
-from zavora.foundation.queue import CELERY_KEY
+from zavora.foundation.queue import CELERY_KEY, WEB_KEY
 
 SHARDS_MAX: Final = 64
+# Of more markets at once it is not recorded which they are.
+MARKETS_MAX: Final = 100
+# Phases in which a market is not left to itself.
+INTERRUPTED: Final = frozenset({"halted", "cancel_only"})
+# What a market is called among the parts.
+MARKET: Final = "market:"
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -23,6 +30,8 @@ class Health(msgspec.Struct, frozen=True):
     waiting: int = 0
     is_data_up: bool = False
     is_celery_up: bool = False
+    is_web_up: bool = False
+    shards: int = 0
     reconciled: Reconciled | None = None
 
 
@@ -31,12 +40,12 @@ def get_health() -> Health:
     shards = list_shard_ids()[:SHARDS_MAX]
     try:
         asked = get_redis().pipeline(transaction=False)
-        asked.mget([HEARTBEAT_KEY, CELERY_KEY, RECONCILED_KEY])
+        asked.mget([HEARTBEAT_KEY, CELERY_KEY, WEB_KEY, RECONCILED_KEY])
         asked.mget([heartbeat_name(0), *map(heartbeat_name, shards)])
         asked.mget([set_aside_name(0), *map(set_aside_name, shards)])
         for shard_id in shards:
             asked.xlen(stream_name(shard_id))
-        (data, celery, reconciled), lives, aside, *lengths = asked.execute()
+        (data, celery, web, reconciled), lives, aside, *lengths = asked.execute()
     except RedisError:
         return Health(is_queue_up=False)
     return Health(
@@ -46,8 +55,33 @@ def get_health() -> Health:
         waiting=sum(lengths),
         is_data_up=data is not None,
         is_celery_up=celery is not None,
+        is_web_up=web is not None,
+        shards=len(shards),
         reconciled=_reconciled(reconciled),
     )
+
+
+def troubles_of(health: Health, phases: Mapping[str, str]) -> dict[str, str]:
+    """Return what is not as it should be, and how, for the record of the exchange's status.
+
+    ``phases`` are those of the markets, by symbol. A market that opens and closes by its calendar
+    is as it should be.
+    """
+    troubles: dict[str, str] = {}
+    if not health.is_queue_up:
+        # Nothing else can be known.
+        return {"queue": "down"}
+    if health.shards_down:
+        troubles["matching"] = "down" if len(health.shards_down) == health.shards else "partly"
+    if not health.is_data_up:
+        troubles["market_data"] = "down"
+    if not health.is_web_up:
+        troubles["web"] = "down"
+    aside = dict.fromkeys(health.markets_set_aside, "set_aside")
+    held = {name: phase for name, phase in phases.items() if phase in INTERRUPTED}
+    for symbol, state in sorted((held | aside).items())[:MARKETS_MAX]:
+        troubles[f"{MARKET}{symbol}"] = state
+    return troubles
 
 
 def _reconciled(body: Any) -> Reconciled | None:

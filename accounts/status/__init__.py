@@ -1,0 +1,1 @@
+"""What of the exchange was not as it should be, and when: noted look by look, read by a page."""

@@ -1,0 +1,1 @@
+"""Price alerts: set by people, watched trade by trade, told by page and mail."""

@@ -1,0 +1,100 @@
+"""The one navigation of all pages: where each is, and which of them is on show.
+
+Every page links to all of these, in its bar or in its menu, so that none is further than two clicks
+from any other.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+# By the names of the addresses. What is personal is of no use to somebody who is not logged in.
+MAIN: Final = (
+    ("trade", "Trade", False),
+    ("markets", "Markets", False),
+    ("portfolio", "Portfolio", True),
+    ("wallet", "Wallet", True),
+    ("orders", "Orders", True),
+)
+OF_ACCOUNT: Final = (
+    ("account", "Accounts and members"),
+    ("security", "Security"),
+    ("keys", "API keys"),
+    ("alerts", "Price alerts"),
+    ("fills", "Fills"),
+    ("transfers", "Transfers"),
+    ("addresses", "Address book"),
+    ("own_fees", "Fees"),
+    ("statements", "Statements and reports"),
+    ("own_data", "Your data"),
+)
+ABOUT: Final = (
+    ("help", "Help"),
+    ("status", "Status"),
+    ("docs", "API"),
+    ("liabilities", "What we owe"),
+)
+# Pages that belong to one of these, by the names of their addresses.
+PARTS: Final = {
+    "account_fees": "own_fees",
+    "new_app": "security",
+    "new_passkey": "security",
+    "recovery_codes": "security",
+    "own_password": "security",
+    "new_email": "security",
+    "delete_account": "own_data",
+    "help_document": "help",
+}
+
+
+class Entry(NamedTuple):
+    """A page that can be gone to."""
+
+    name: str
+    text: str
+    address: str
+    is_current: bool
+    is_personal: bool = False
+
+
+class Navigation(NamedTuple):
+    """All that can be gone to from a page."""
+
+    main: Sequence[Entry]
+    account: Sequence[Entry]
+    about: Sequence[Entry]
+
+
+def navigation_of(request: HttpRequest) -> Navigation:
+    """Return the navigation as it stands on the page that is asked for. Reads no table."""
+    found = request.resolver_match
+    name = (found.url_name if found else None) or ""
+    current = PARTS.get(name, name)
+    return Navigation(
+        [
+            Entry(one, text, address, one == current, is_personal)
+            for one, text, is_personal in MAIN
+            if (address := _address_of(one))
+        ],
+        _entries(OF_ACCOUNT, current),
+        _entries(ABOUT, current),
+    )
+
+
+def _entries(pages: Sequence[tuple[str, str]], current: str) -> list[Entry]:
+    return [
+        Entry(name, text, address, name == current)
+        for name, text in pages
+        if (address := _address_of(name))
+    ]
+
+
+@cache
+def _address_of(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
