@@ -115,6 +115,9 @@ PICTURES: Final = (
     Picture("trading-phone-dark", TRADING, PHONE),
     Picture("trading-phone-light", TRADING, PHONE, "light"),
     Picture("proof", TRADING, prepare=_open_proof),
+    Picture("markets", "/markets", theme="light"),
+    Picture("status", "/status", theme="light"),
+    Picture("help", "/help", theme="light"),
 )
 DESK: Final = (Picture("desk", "/admin/", theme="light"),)
 

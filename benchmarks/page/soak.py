@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -47,6 +48,14 @@ class Sample:
     heap: int
     nodes: int
     listeners: int
+
+
+# What must not grow.
+LEFT: Final[dict[str, Callable[[Sample], int]]] = {
+    "heap": lambda one: one.heap,
+    "nodes": lambda one: one.nodes,
+    "listeners": lambda one: one.listeners,
+}
 
 
 @dataclass
@@ -102,8 +111,8 @@ def judge(samples: list[Sample]) -> list[str]:
         wrong.append(f"only {updates:.1f} updates a second came in")
     if (script := median(one.shares["Script"] for one in samples)) >= SCRIPT_MAX:
         wrong.append(f"script takes {script:.1%} of a core")
-    for what in ("heap", "nodes", "listeners"):
-        if (grown := growth([getattr(one, what) for one in samples])) >= GROWTH_MAX:
+    for what, left in LEFT.items():
+        if (grown := growth([left(one) for one in samples])) >= GROWTH_MAX:
             wrong.append(f"{what} grew by {grown:.1%}")
     return wrong
 
@@ -152,8 +161,8 @@ def _tell(samples: list[Sample]) -> None:
     for begin in range(0, len(samples), size):
         _say(f"{begin // size + 1:<6}" + _row(samples[begin : begin + size]))
     _say("all   " + _row(samples))
-    for what in ("heap", "nodes", "listeners"):
-        _say(f"{what} {growth([getattr(one, what) for one in samples]):+.2%}")
+    for what, left in LEFT.items():
+        _say(f"{what} {growth([left(one) for one in samples]):+.2%}")
 
 
 def _row(samples: list[Sample]) -> str:

@@ -62,6 +62,7 @@ def test_a_trader_needs_no_pointer(visitor: NewVisitor) -> None:
     expect(row).to_have_count(0)
     tab_to(page, page.locator("#tab-open"), key="Shift+Tab")
     page.keyboard.press("ArrowRight")
+    expect(page.locator("#panel-history tbody tr")).to_have_count(1)
     tab_to(page, page.get_by_role("button", name="Save orders as CSV"))
     with page.expect_download() as saved:
         page.keyboard.press("Enter")
