@@ -36,7 +36,10 @@ STARTS: Final = """
   };
   const all = [...document.querySelectorAll(usable)].filter(isSeen);
   const walk = window.tabWalk = {seen: [], faults: [], last: null, all, nameOf, groups, home: null};
-  document.activeElement?.blur?.();
+  // From the top, also where a field had the focus as the page came.
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
   walk.plain = new Map(all.map((element) => [element, lookOf(element)]));
   walk.look = lookOf;
   return all.filter((element) => element.tabIndex >= 0).length;
@@ -54,7 +57,9 @@ STEP: Final = """
     return true;
   }
   const box = element.getBoundingClientRect();
-  const before = walk.last?.box;
+  // Links in a text follow its words, and so do regions that scroll.
+  const isText = element.matches("p a, li a, td a, dd a, div[tabindex]");
+  const before = isText || walk.last?.isText ? null : walk.last?.box;
   // Above what came before and not beside it, or beside it on its left: the eye goes on elsewhere.
   const isAbove = before && box.bottom <= before.top - 4 && box.left < before.right - 4;
   const isLeft = before && box.right <= before.left - 4 && box.top < before.bottom - 4
@@ -67,7 +72,7 @@ STEP: Final = """
     walk.faults.push(`${walk.nameOf(element)} does not show the focus`);
   }
   walk.seen.push(element);
-  walk.last = {element, box};
+  walk.last = {element, box, isText};
   return false;
 }
 """

@@ -106,7 +106,7 @@ def _walk_through(person: Trader, shown: Iterable[Shown]) -> dict[str, list[str]
         assert answer is not None
         found = [] if answer.status == status else [f"answered {answer.status}"]
         if path in LIVE:
-            person.wait_until_live()
+            expect(page.locator("#connection")).to_have_attribute("data-state", "live")
             expect(page.locator("#chart-legend, #chart-empty:not([hidden])").first).to_be_attached()
             page.wait_for_load_state("networkidle")
         found += complaints.of_answers()
