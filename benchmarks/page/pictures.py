@@ -92,7 +92,7 @@ def _trade(person: Trader) -> None:
         person.place_limit(side, quantity, f"{last * far:.2f}")
     expect(person.rows("open")).to_have_count(3)
     welcome = page.get_by_role("button", name="Close the first steps")
-    if welcome.is_visible():
+    with page.expect_response("**/api/v1/preferences"):
         welcome.click()
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from benchmarks.page.movers import Mover, Movers, MoverSpec
 from benchmarks.remote import Remote
-from tests.conftest import BROWSERS
+from tests.browsers import BROWSERS, find_chromium
 from tests.e2e.conftest import BROWSER_ARGUMENTS
 from tests.e2e.trader import DESKTOP, Trader
 from tests.exchange import Exchange
@@ -56,7 +55,7 @@ class Place:
 
 def chromium() -> str:
     """Return a Chromium on PATH. Raises SystemExit."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    found = find_chromium()
     if found is None:
         raise SystemExit(f"none of these is on PATH: {', '.join(BROWSERS)}")
     return found
