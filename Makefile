@@ -47,7 +47,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
     mixed-trial growing-sim many-markets-trial trace-test watch-cost dashboards dashboard-test \
-    watch-trial soak client-test client-trial page-test page-soak page-speed lighthouse pictures lock sbom clean
+    watch-trial soak client-test client-trial client-recordings page-test page-soak page-speed \
+    lighthouse pictures lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -189,6 +190,9 @@ client-test: $(STAMPS)/dev $(STAMPS)/static ## Run the Python client's tests on 
 
 client-trial: $(STAMPS)/dev $(STAMPS)/static ## Make a market for a minute through the Python client while parts are killed; its books are the ledger's
 	@cd clients/python && exec $(CURDIR)/$(BIN)/python -m pytest -m trial -s $(PYTEST_ARGS)
+
+client-recordings: $(STAMPS)/dev $(STAMPS)/static ## Draw the command line for its page: help, a session, zavora top (docs/clients/*.svg)
+	@cd clients/python && PYTHONPATH=src exec $(CURDIR)/$(BIN)/python record.py
 
 lint: $(STAMPS)/dev $(STAMPS)/node ## ruff, mypy, import contracts, dead code, front-end types
 	$(BIN)/ruff check .

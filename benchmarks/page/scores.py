@@ -38,8 +38,8 @@ RUNS: Final = 3
 RUN_WAIT_S: Final = 120
 # The market that the demo traders trade, with two days of history.
 TRADING: Final = "/trade/BTC-USD"
-VISITORS: Final = (TRADING, "/login", "/signup")
-USERS: Final = (TRADING, "/account", "/account/security", "/account/tokens", "/account/addresses")
+VISITORS: Final = (TRADING, "/markets", "/login", "/signup")
+USERS: Final = (TRADING, "/portfolio", "/wallet", "/orders", "/account", "/account/security")
 TIMES: Final = {
     "LCP s": "largest-contentful-paint",
     "TBT ms": "total-blocking-time",

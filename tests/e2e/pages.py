@@ -53,6 +53,10 @@ FOR_USERS: Final = {
     "/account/statements": Shown("/account/statements"),
     "/account/tokens": Shown("/account/tokens"),
     "/account/transfers": Shown("/account/transfers"),
+    "/fills": Shown("/fills"),
+    "/orders": Shown("/orders"),
+    "/portfolio": Shown("/portfolio"),
+    "/wallet": Shown("/wallet"),
 }
 # What shows no page: forms' targets, which lead to one of those above, and files.
 NO_PAGES: Final = {
@@ -83,7 +87,9 @@ NO_PAGES: Final = {
     "/favicon.ico",
     "/login/passkey",
     "/logout",
+    "/portfolio/file",
     "/robots.txt",
+    "/wallet/file",
 }
 # Pages that stand at the end of a way; who goes it looks at them: tests/e2e/test_alerts.py,
 # tests/e2e/test_signing_in.py, and the operators' pages (tests/e2e/test_operators_pages.py).
