@@ -110,7 +110,7 @@ class Desk:
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
         Preferences.objects.create(user=user, version=1, document={})
         book = PortfolioBook.objects.create(owner=user, currency=Asset.objects.get(code="USD"))
-        PortfolioPoint.objects.create(book=book, account=account, hour=NOW, state={})
+        PortfolioPoint.objects.create(book=book, account=account, hour=TIME, state={})
         PriceAlert.objects.create(
             user=user, market=self.market, condition="rises_to", price=PRICE + 1, since_sequence=1
         )
