@@ -3,9 +3,6 @@
 import { findAll } from "./core/dom.ts";
 import type { Tell } from "./core/notice.ts";
 import type { PageConfig } from "./link/messages.ts";
-import { Rest } from "./link/rest.ts";
-import { Socket } from "./link/socket.ts";
-import type { Preferences as Kept } from "./link/types.ts";
 import { Amending } from "./state/amending.ts";
 import { cancelOpen } from "./state/cancelling.ts";
 import { Exchange } from "./state/exchange.ts";
@@ -14,9 +11,11 @@ import { isShown, type Panel, withPanel } from "./state/layouts.ts";
 import { LiveBook } from "./state/live-book.ts";
 import { newsOf } from "./state/news.ts";
 import { Notices } from "./state/notices.ts";
+import { openExchange } from "./state/open-exchange.ts";
+import { openPreferences } from "./state/open-preferences.ts";
 import { alertsOf, storeOf } from "./state/own-alerts.ts";
 import { Portfolio } from "./state/portfolio.ts";
-import { keeperOf, Preferences } from "./state/preferences.ts";
+import type { Preferences } from "./state/preferences.ts";
 import { Trades } from "./state/trades.ts";
 import { announce } from "./panels/announce.ts";
 import { mount as mountActivity } from "./panels/activity.ts";
@@ -45,41 +44,11 @@ import { mount as mountToasts } from "./panels/toasts.ts";
 import { mount as mountViews } from "./panels/views.ts";
 import { mount as mountWelcome } from "./panels/welcome.ts";
 
-const RETRY_MS = 3_000;
-
 /** The element with this id, which the template promises. */
 function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the template has no #${id}`);
   return element as T;
-}
-
-/** The socket of the page's own origin; a user's says first whose it is. */
-function openSocket(config: PageConfig): { socket: Socket; exchange: Exchange } {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const authenticate = config.user
-    ? async (socket: Socket) => void (await socket.request("authenticate", {}))
-    : null;
-  const socket: Socket = new Socket(
-    `${scheme}://${location.host}/ws`,
-    (state) => (exchange.connection.value = state),
-    authenticate,
-  );
-  const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
-  return { socket, exchange };
-}
-
-/** What was chosen of the page, kept with the account where there is one. */
-function preferencesOf(config: PageConfig, rest: Rest): Preferences {
-  const told = config.user && byId("zavora-preferences").textContent;
-  const kept = told ? (JSON.parse(told) as Kept) : null;
-  const preferences = new Preferences(kept, config.user ? keeperOf(rest) : null);
-  // What is not kept yet goes before the page does; what another browser kept comes with a look.
-  addEventListener("pagehide", () => void preferences.send());
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) void preferences.pull();
-  });
-  return preferences;
 }
 
 /** Show a panel where the layout hides it. */
@@ -92,14 +61,6 @@ function showPanel(preferences: Preferences, panel: Panel): void {
 function pagesOfMenu(): { label: string; href: string }[] {
   const links = findAll<HTMLAnchorElement>(document, "#menu nav a");
   return links.map(({ textContent, href }) => ({ label: textContent.trim(), href }));
-}
-
-/** Load the markets, and try again until they have come. */
-function load(exchange: Exchange): void {
-  exchange.start().catch((error: unknown) => {
-    console.warn("the markets could not be loaded", error);
-    window.setTimeout(() => load(exchange), RETRY_MS);
-  });
 }
 
 /** What fills the form by a price of the page, and shows it. */
@@ -115,7 +76,7 @@ function mountNotices(notices: Notices, preferences: Preferences): void {
   mountToasts(byId("toasts"), notices);
   announce(notices, preferences);
   // Who logs out leaves nothing of them to who sits here next.
-  document.querySelector(".logout-form")?.addEventListener("submit", () => notices.clear());
+  document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => notices.clear());
 }
 
 function mountFunds(exchange: Exchange, portfolio: Portfolio, tell: Tell): void {
@@ -126,11 +87,11 @@ function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
   const notices = new Notices(storeOf(config, "notices"));
   const tell: Tell = (...said) => notices.add(...said);
-  const { socket, exchange } = openSocket(config);
+  const exchange = openExchange(config);
   mountConnection(byId("connection"), exchange, tell);
   const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
   portfolio.chooseAccount();
-  const preferences = preferencesOf(config, exchange.rest);
+  const preferences = openPreferences(exchange, config.user && byId("zavora-preferences").textContent);
   mountNotices(notices, preferences);
   const alerts = alertsOf(exchange, tell);
   // One for rows and chart: of one order one thing at a time is on its way.
@@ -185,9 +146,9 @@ function start(): void {
   if (config.faucet && config.user) mountFunds(exchange, portfolio, tell);
 
   keepPulse(exchange);
-  socket.connect();
+  exchange.socket.connect();
   if (config.user && config.accounts.length) portfolio.start();
-  load(exchange);
+  exchange.keepStarting();
 }
 
 start();

@@ -40,6 +40,7 @@ ABOUT: Final = (
 # Pages that belong to one of these, by the names of their addresses.
 PARTS: Final = {
     "account_fees": "own_fees",
+    "change_alert": "alerts",
     "new_app": "security",
     "new_passkey": "security",
     "recovery_codes": "security",

@@ -96,6 +96,8 @@ class MarketMaker:
             asyncio.create_task(self._note_balances(moved)),
         ]
         try:
+            for feed in (fills, orders, moved):
+                await feed.ready()
             await self._quote_for(seconds)
             await self._flatten()
             await self._settle_books()

@@ -432,6 +432,7 @@ export interface PageChoices {
   warnings?: PageWarnings;
   sounds?: PageSounds;
   desktop_notices?: boolean;
+  currency?: string;
 }
 
 /** Where the panels stand: by which preset, which of them are hidden, and their sizes. */

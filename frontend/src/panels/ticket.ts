@@ -32,6 +32,8 @@ import { mountTouch, TicketGuard } from "./ticket-guard.ts";
 import { drawPreview } from "./ticket-preview.ts";
 import { showUnits } from "./units.ts";
 
+/** An answer that takes longer is waited for in sight; one that does not would only flicker. */
+const SENDING_SHOWN_MS = 120;
 /** What is refused for the last price. */
 const OF_LAST_PRICE = ["price_band", "would_trigger_at_once", "no_reference_price"];
 
@@ -77,6 +79,7 @@ class Ticket implements TicketLink {
   readonly #now: MarketNow;
   readonly changed = new Signal<null>(null);
   #isSending = false;
+  #sentAt = 0;
   #hasPrice = false;
 
   constructor(
@@ -209,8 +212,9 @@ class Ticket implements TicketLink {
     submit.className = `button submit ${this.#fields.side.toLowerCase()}`;
     const draft = market && this.#draft(market);
     const label = lock?.short ?? this.#guard.label(this.#fields.draft(), draft, market);
-    setText(submit, this.#isSending ? "Sending…" : label);
-    submit.disabled = !this.#exchange.config.user || this.#isSending || !market || Boolean(lock);
+    const isLate = this.#isSending && performance.now() - this.#sentAt >= SENDING_SHOWN_MS;
+    setText(submit, isLate ? "Sending…" : label);
+    submit.disabled = !this.#exchange.config.user || isLate || !market || Boolean(lock);
     this.#fields.isShut = isViewed(this.#account);
     if (market) this.#fields.offer(market.state);
   }
@@ -381,7 +385,9 @@ class Ticket implements TicketLink {
 
   #setSending(isSending: boolean): void {
     this.#isSending = isSending;
+    this.#sentAt = performance.now();
     this.#drawSubmit();
+    if (isSending) setTimeout(() => this.#drawSubmit(), SENDING_SHOWN_MS);
   }
 
   /** What the form can add to a reason. */

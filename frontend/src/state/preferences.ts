@@ -36,6 +36,7 @@ const AT_FIRST: Choices = {
   warnings: RULES_AT_FIRST,
   sounds: { on: false, volume: 60, fill: "chime", reject: "knock", alert: "rise" },
   desktop_notices: false,
+  currency: "",
 };
 /** How long a change waits for the next one before it is sent. */
 const WAIT_MS = 400;

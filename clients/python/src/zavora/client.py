@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,7 @@ from zavora.core.exchanges import (
 from zavora.core.pace import RateLimit
 from zavora.core.routes import Awaiting, Waiting
 from zavora.routes.accounts import AccountRoutes
+from zavora.routes.alerts import AlertRoutes
 from zavora.routes.keys import KeyRoutes
 from zavora.routes.markets import MarketRoutes
 from zavora.routes.money import MoneyRoutes
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Sending = Callable[[Send], Awaitable[Came]]
+# Whose certificates are trusted: everybody's whom the system trusts, nobody is asked, or these.
+Verify = bool | ssl.SSLContext
 
 BASE_URL: Final = "http://127.0.0.1:8000"
 try:
@@ -46,7 +50,7 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class Routes(MarketRoutes, OrderRoutes, AccountRoutes, MoneyRoutes, KeyRoutes):
+class Routes(MarketRoutes, OrderRoutes, AccountRoutes, MoneyRoutes, KeyRoutes, AlertRoutes):
     """Every route."""
 
 
@@ -59,13 +63,24 @@ class Settings:
         credential: Credential | str | tuple[str, str] | None,
         account: str | None,
         patience: Patience | None,
-        verify: bool,
+        verify: Verify,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credential = as_credential(credential)
         self.account = account
         self.patience = patience or Patience()
         self.verify = verify
+
+    @property
+    def tls(self) -> ssl.SSLContext | bool | None:
+        """What a stream trusts; True: what the system does, None: there is no TLS."""
+        if not self.base_url.startswith("https"):
+            return None
+        if self.verify is not False:
+            return self.verify
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
 
     def exchanges(self) -> Exchanges:
         """Return what carries calls through."""
@@ -83,6 +98,7 @@ class Client(Routes, Waiting):
 
     `credential`: a token, a (key, secret) that signs, or nothing for what is public. `account`: the
     id of the account that is meant where a call names none; without it the only one there is.
+    `verify`: False, or an `ssl.SSLContext`, for certificates that the system does not trust.
     """
 
     def __init__(
@@ -92,7 +108,7 @@ class Client(Routes, Waiting):
         *,
         account: str | None = None,
         patience: Patience | None = None,
-        verify: bool = True,
+        verify: Verify = True,
     ) -> None:
         self.settings = Settings(base_url, credential, account, patience, verify)
         self._exchanges = self.settings.exchanges()
@@ -171,7 +187,7 @@ class AsyncClient(Routes, Awaiting):
         *,
         account: str | None = None,
         patience: Patience | None = None,
-        verify: bool = True,
+        verify: Verify = True,
     ) -> None:
         self.settings = Settings(base_url, credential, account, patience, verify)
         self._exchanges = self.settings.exchanges()

@@ -107,6 +107,9 @@ def test_a_session_of_it(
     assert shell("export", "fills", str(fills))[0] == 0
     assert fills.read_text().startswith("id,order_id,market,side,price")
     assert len(fills.read_text().splitlines()) == 1 + len(bob.fills().all())
+    parquet = tmp_path / "trades.parquet"
+    assert shell("export", "trades", str(parquet), "-m", market, "-n", "2")[0] == 0
+    assert parquet.read_bytes()[:4] == b"PAR1"
     lines = shell("export", "trades", "-m", market, "-f", "jsonl", "-n", "3")[1].splitlines()
     assert [json.loads(line)["market"] for line in lines] == [market] * 3
 

@@ -79,6 +79,8 @@ async def test_trades_and_ones_own_come_once_and_whole_through_cuts(
 ) -> None:
     trades, fills, orders = stream.trades(market), stream.fills(), stream.orders()
     balances = stream.balances()
+    for feed in (trades, fills, orders, balances):
+        await feed.ready(WAIT_S)
     before = {row.asset: row.total for row in await watcher.balances()}
     newest = await watcher.trades(market, page=1).take(1)
     last = int(newest[0].id) if newest else 0
@@ -159,7 +161,8 @@ async def test_what_cannot_be_followed_is_said_where_it_is_read(
 def test_who_waits_follows_the_same(alice: Client, bob: Client, market: str) -> None:
     with alice.stream() as stream, stream.book(market, depth=2) as book:
         fills, orders, candles = stream.fills(), stream.orders(), stream.candles(market, "1m")
-        trades = stream.trades(market)
+        trades = stream.trades(market).ready(WAIT_S)
+        fills.ready(WAIT_S)
         assert book.next(WAIT_S).market == market
         placed = stream.place_order(market, "sell", quantity="1", price="2000").order
         while (event := orders.next(WAIT_S)).order.id != placed.id:

@@ -1,4 +1,4 @@
-"""Many clients that come, are cut off and come back hold the exchange's book at every sequence."""
+"""Many clients that come, are cut off and come back hold one book at every sequence."""
 
 import asyncio
 import contextlib
@@ -30,18 +30,19 @@ async def test_stale_state_plus_events_is_fresh_state(
         active = [await stack.enter_async_context(_client(exchange, who)) for who in traders]
         own = await stack.enter_async_context(_client(exchange, traders[0]))
         mine = await stack.enter_async_context(own.stream())
-        fills, orders = mine.fills(), mine.orders()
+        fills, orders = await mine.fills().ready(WAIT_S), await mine.orders().ready(WAIT_S)
         before = {one.id for one in await own.fills(market).take(500)}
-        over = asyncio.Event()
+        over, calm = asyncio.Event(), asyncio.Event()
         watchers = [
             asyncio.create_task(_watch(exchange, market, told, over, random.Random(number)))
             for number in range(count)
         ]
         cutter = asyncio.create_task(_cut_now_and_then(mine, over, source))
-        flow = [asyncio.create_task(_flow(one, market, over, source)) for one in active]
+        flow = [asyncio.create_task(_flow(one, market, calm, source)) for one in active]
         await asyncio.sleep(seconds)  # the length of the run, nothing that is waited for
-        over.set()
+        calm.set()
         placed = sum(await asyncio.gather(*flow))
+        over.set()
         last = await own.order_book(market, 1000)
         ends = await asyncio.gather(*watchers)
         await cutter
@@ -117,11 +118,11 @@ def _note(told: dict[int, set[BookView]], view: BookView) -> BookView:
 
 
 async def _flow(
-    client: AsyncClient, market: str, over: asyncio.Event, source: random.Random
+    client: AsyncClient, market: str, calm: asyncio.Event, source: random.Random
 ) -> int:
     """Place, trade and cancel at random; return how many orders were placed."""
     count = 0
-    while not over.is_set():
+    while not calm.is_set():
         side = source.choice(["buy", "sell"])
         price = Decimal(source.randint(199_000, 201_000)) / 100
         with contextlib.suppress(NoConnection, OutcomeUnknown):

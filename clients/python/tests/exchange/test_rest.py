@@ -46,6 +46,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "transfer": (ACCOUNT, "EUR", 1),
     "ask_report": ("Trades", "2026-01-01T00:00:00Z"),
     "create_key": (["read"],),
+    "set_alert": ("A/B", "RisesTo", "1"),
+    **dict.fromkeys(("change_alert", "remove_alert"), ("1",)),
     "set_preferences": ({},),
 }
 NAMED: dict[str, dict[str, Any]] = {"protect": {"window_ms": 1000}}
@@ -227,6 +229,7 @@ def test_money_and_accounts(exchange: HostedExchange) -> None:
             with pytest.raises(Conflict):
                 first.download_report(report.id)
             assert first.preferences().version == 0
+            assert first.alerts() == []
             assert isinstance(list(first.liabilities()), list)
             assert [key.kind for key in first.keys().all()] == ["Bearer"]
         assert {one.label for one in client.accounts()} == {"mine", "other"}

@@ -131,7 +131,10 @@ def test_what_has_no_key_is_not_repeated_once_it_may_have_taken_effect(trouble: 
     assert len(course.sent) == 1
 
 
-@pytest.mark.parametrize("trouble", [NOBODY, refused(503, "engine_unavailable")])
+@pytest.mark.parametrize(
+    "trouble",
+    [NOBODY, refused(503, "engine_unavailable"), refused(401, "unauthorized", reason="too_old")],
+)
 def test_what_has_no_key_is_repeated_where_nothing_was_queued(trouble: Came) -> None:
     course = Course([trouble, refused(409, "conflict")])
 

@@ -2,14 +2,23 @@
 
 import asyncio
 import http
+import ipaddress
 import json
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -19,6 +28,7 @@ from zavora import (
     BackOff,
     Client,
     FellBehind,
+    NoConnection,
     OutcomeUnknown,
     Patience,
     Unauthorized,
@@ -246,3 +256,49 @@ async def test_streams_of_who_waits_end_with_their_thread() -> None:
 
         assert await asyncio.to_thread(waiting) == []
         assert server.count("subscribe") == 1
+
+
+async def test_tls_is_checked_unless_one_says_otherwise(tmp_path: Path) -> None:
+    server, certificate = Lying(), _certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    once = Patience(attempts_max=1, timeout_s=2, in_all_s=0.5)
+    async with serve(
+        server.connected, "127.0.0.1", 0, process_request=server.http, ssl=served
+    ) as listening:
+        port = next(iter(listening.sockets)).getsockname()[1]
+        url = f"https://127.0.0.1:{port}"
+        for verify in (trusting, False):
+            async with AsyncClient(url, "t", patience=HASTY, verify=verify) as client:
+                assert await client.markets() == []
+                async with client.stream() as stream:
+                    assert stream.accounts == [ACCOUNT]
+        async with AsyncClient(url, "t", patience=once) as client:
+            with pytest.raises(NoConnection):
+                await client.markets()
+            with pytest.raises(NoConnection):
+                async with client.stream():
+                    pass
+
+
+def _certificate(folder: Path) -> Path:
+    """Make a certificate of the address that is used here, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now, address = datetime.now(UTC), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "certificate.pem"
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file

@@ -71,7 +71,7 @@ def run(arguments: list[str] | None = None) -> None:
 def outcome(arguments: list[str]) -> int:
     """Carry a command out and return its exit code; what went wrong is said on stderr."""
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="zavora", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:

@@ -15,6 +15,19 @@ UP: Final = "green"
 DOWN: Final = "red"
 # Columns of figures stand at the right.
 FIGURES: Final = frozenset({"Decimal", "int"})
+HEADINGS: Final = {
+    "order_type": "type",
+    "stop_price": "stop",
+    "filled_quantity": "filled",
+    "created_at": "time",
+    "timestamp": "time",
+    "open_time": "time",
+    "change_24h_percent": "change %",
+    "high_24h": "high",
+    "low_24h": "low",
+    "volume_24h": "volume",
+}
+IDS: Final = frozenset({"id", "order_id"})
 
 
 def plain(value: Any) -> Any:
@@ -38,8 +51,8 @@ def as_json(value: Any, *, indent: int | None = None) -> str:
     return json.dumps(plain(value), indent=indent, ensure_ascii=False)
 
 
-def cell(value: Any) -> Text | str:
-    """Return a value as a table shows it."""
+def cell(value: Any, *, is_short: bool = False) -> Text | str:
+    """Return a value as a table shows it; `is_short`: of a time without its year."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -47,7 +60,7 @@ def cell(value: Any) -> Text | str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone().strftime("%m-%d %H:%M:%S" if is_short else "%Y-%m-%d %H:%M:%S")
     if value in {"Buy", "buy"}:
         return Text(str(value), style=UP)
     if value in {"Sell", "sell"}:
@@ -55,15 +68,23 @@ def cell(value: Any) -> Text | str:
     return Text(str(value))
 
 
-def table(rows: Sequence[Any], columns: Sequence[str], *, title: str | None = None) -> Table:
-    """Return rows as a table of some of their fields."""
-    made = Table(title=title, box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for name in columns:
-        first = next((found for row in rows if (found := getattr(row, name)) is not None), None)
-        is_figure = type(first).__name__ in FIGURES
-        made.add_column(name.replace("_", " "), justify="right" if is_figure else "left")
+def table(rows: Sequence[Any], columns: Sequence[str]) -> Table:
+    """Return rows as a table of some of their fields; what none of them has is left out."""
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    shown = [name for name in columns if any(getattr(row, name) is not None for row in rows)]
+    for name in shown:
+        values = [value for row in rows if (value := getattr(row, name)) is not None]
+        is_figure = type(values[0]).__name__ in FIGURES
+        # Ids are there to be copied: other columns are made narrower.
+        width = max(map(len, values)) if name in IDS else None
+        made.add_column(
+            HEADINGS.get(name, name.replace("_", " ")),
+            justify="right" if is_figure else "left",
+            min_width=width,
+            no_wrap=name in IDS or is_figure,
+        )
     for row in rows:
-        made.add_row(*(cell(getattr(row, name)) for name in columns))
+        made.add_row(*(cell(getattr(row, name), is_short=True) for name in shown))
     return made
 
 

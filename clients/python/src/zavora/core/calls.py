@@ -161,6 +161,11 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def of_account(account: str | None) -> dict[str, str | Mine]:
+    """Return the part of a path that names an account."""
+    return {"account": account or MINE}
+
+
 def _objects(body: Any) -> list[Mapping[str, Any]]:
     found = body if isinstance(body, list) else [body]
     return [one for one in found if isinstance(one, Mapping)]

@@ -36,6 +36,8 @@ JSON: Final = "application/json"
 TURNED_AWAY: Final = frozenset({408, 429, 503})
 # Somebody on the way answered, or the exchange failed: it may have taken effect.
 UNSURE: Final = frozenset({500, 502, 504})
+# Refused for when it was signed alone: signed anew it passes.
+SIGNED_AMISS: Final = frozenset({"too_old", "replayed"})
 RETRY_AFTER: Final = "retry-after"
 
 
@@ -229,6 +231,8 @@ def _may_repeat(error: ZavoraError, call: Call[Any], way: Way) -> bool:
     if isinstance(error, NoConnection):
         return True
     if isinstance(error, Refused) and error.status in TURNED_AWAY:
+        return True
+    if isinstance(error, Unauthorized) and error.reason in SIGNED_AMISS:
         return True
     has_key = call.has_key_within or (call.key is not None and way == "http")
     is_safe = call.method == "GET" or call.is_repeatable or has_key

@@ -51,6 +51,7 @@ class Feed(Generic[T]):
         self._error: ZavoraError | None = None
         self._is_closed = False
         self.is_prepared = False
+        self._followed = asyncio.Event()
 
     # --- for who reads it -------------------------------------------------------------------------
 
@@ -77,6 +78,17 @@ class Feed(Generic[T]):
                 await self._wake.wait()
         return self._take()
 
+    async def ready(self, timeout_s: float | None = None) -> Self:
+        """Wait until it is followed: what happens from then on is told, whatever comes between.
+
+        Raises TimeoutError, or why it cannot be followed.
+        """
+        async with asyncio.timeout(timeout_s):
+            await self._followed.wait()
+        if self._error is not None:
+            raise self._error
+        return self
+
     async def __aenter__(self) -> Self:
         """Follow it."""
         return self
@@ -96,6 +108,7 @@ class Feed(Generic[T]):
             self._is_closed = True
             self._stream.leave(self)
             self._wake.set()
+            self._followed.set()
 
     # --- for the stream ---------------------------------------------------------------------------
 
@@ -118,10 +131,15 @@ class Feed(Generic[T]):
     async def begin(self) -> None:
         """Catch up with what was not told; it is followed from now on. Called anew each time."""
 
+    def note_followed(self) -> None:
+        """Learn that it is caught up with."""
+        self._followed.set()
+
     def fail(self, error: ZavoraError) -> None:
         """End: it cannot be followed. Only the first reason counts."""
         self._error = self._error or error
         self._wake.set()
+        self._followed.set()
 
     # --- for its own kind -------------------------------------------------------------------------
 

@@ -93,12 +93,16 @@ def answer_of(message: Incoming) -> Answer:
         return Answer(200, {}, b'{"data":' + bytes(message.result) + b"}")
     error = message.error
     status = error.code if 400 <= error.code <= 599 else 400
-    content = msgspec.json.encode({"error": _detail(error)})
-    after = RETRY_AFTER_S.get(status)
+    detail = _detail(error)
+    content = msgspec.json.encode({"error": detail, "request_id": detail.get("request_id")})
+    said = detail.get("details")
+    # A market's own limit says when it takes more.
+    asked = said.get("retry_after") if isinstance(said, dict) else None
+    after = RETRY_AFTER_S.get(status) if asked is None else str(asked)
     return Answer(status, {} if after is None else {"retry-after": after}, content)
 
 
-def _detail(error: SocketError) -> Any:
+def _detail(error: SocketError) -> dict[str, Any]:
     try:
         detail = msgspec.json.decode(error.data)
     except msgspec.DecodeError:

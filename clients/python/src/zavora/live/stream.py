@@ -16,7 +16,15 @@ from zavora.core.calls import Call
 from zavora.core.credentials import BrowserSession
 from zavora.core.exchanges import Answer, Came, NoAnswer, Send, refusal
 from zavora.core.routes import Awaiting
-from zavora.errors import Closed, NoConnection, Refused, Unauthorized, Unreadable, ZavoraError
+from zavora.errors import (
+    Closed,
+    Forbidden,
+    NoConnection,
+    Refused,
+    Unauthorized,
+    Unreadable,
+    ZavoraError,
+)
 from zavora.live.feeds import BookFeed, CandleFeed, Feed, MarketFeed, TickerFeed, TradeFeed
 from zavora.live.link import Link
 from zavora.live.messages import Push, Subscribed
@@ -226,6 +234,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
                 if self._feeds.get(feed) is None:
                     await self._subscribe(link, feed)
                 await feed.begin()
+                feed.note_followed()
             except (Refused, Unreadable) as error:
                 feed.fail(error)
                 self.leave(feed)
@@ -293,7 +302,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             began = loop.time()
             try:
                 await self._connect_once()
-            except Unauthorized:
+            except (Unauthorized, Forbidden):
                 raise
             except (OSError, TimeoutError, WebSocketException, ZavoraError) as error:
                 log.info("The connection ended: %r", error)
@@ -316,6 +325,7 @@ class AsyncStream(TradingRoutes, BookRoutes, ConnectionRoutes, Awaiting):
             ping_interval=PING_S,
             ping_timeout=PING_S,
             max_size=MESSAGE_BYTES_MAX,
+            ssl=settings.tls,
             additional_headers=headers,
             user_agent_header=f"zavora-python/{__version__}",
         ) as socket:

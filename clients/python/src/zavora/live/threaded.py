@@ -44,6 +44,11 @@ class Following(Generic[T]):
         """Return what is told next. Raises TimeoutError, Closed, or why it cannot be followed."""
         return self._stream.wait(self.feed.next(timeout_s))
 
+    def ready(self, timeout_s: float | None = None) -> Self:
+        """Wait until it is followed: what happens from then on is told."""
+        self._stream.wait(self.feed.ready(timeout_s))
+        return self
+
     def __enter__(self) -> Self:
         """Follow it."""
         return self

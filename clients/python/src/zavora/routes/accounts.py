@@ -4,7 +4,6 @@ from typing import Final
 
 from zavora.core.calls import (
     LIST_WEIGHT,
-    MINE,
     PAGE_MAX,
     Call,
     Figure,
@@ -13,6 +12,7 @@ from zavora.core.calls import (
     Moment,
     figure,
     given,
+    of_account,
 )
 from zavora.core.routes import paged, route
 from zavora.models import (
@@ -43,7 +43,7 @@ class AccountRoutes:
     @route
     def account(self, account: str | None = None) -> Call[Account]:
         """Return an account."""
-        return Call("GET", ACCOUNT, Account, _of(account))
+        return Call("GET", ACCOUNT, Account, of_account(account))
 
     @route
     def create_account(self, label: str = "") -> Call[Account]:
@@ -54,18 +54,23 @@ class AccountRoutes:
     def rename_account(self, label: str, *, account: str | None = None) -> Call[Account]:
         """Give an account another name."""
         return Call(
-            "PATCH", ACCOUNT, Account, _of(account), body={"label": label}, is_repeatable=True
+            "PATCH",
+            ACCOUNT,
+            Account,
+            of_account(account),
+            body={"label": label},
+            is_repeatable=True,
         )
 
     @route
     def balances(self, *, account: str | None = None) -> Call[list[Balance]]:
         """Return what an account has of each asset."""
-        return Call("GET", ACCOUNT + "/balances", list[Balance], _of(account))
+        return Call("GET", ACCOUNT + "/balances", list[Balance], of_account(account))
 
     @route
     def fees(self, *, account: str | None = None) -> Call[AccountFees]:
         """Return what an account pays in each market, and why."""
-        return Call("GET", ACCOUNT + "/fees", AccountFees, _of(account))
+        return Call("GET", ACCOUNT + "/fees", AccountFees, of_account(account))
 
     @paged
     def orders(
@@ -89,7 +94,9 @@ class AccountRoutes:
             "limit": page,
         }
         path = ACCOUNT + "/orders"
-        return Listing(Call("GET", path, list[Order], _of(account), query, weight=LIST_WEIGHT))
+        return Listing(
+            Call("GET", path, list[Order], of_account(account), query, weight=LIST_WEIGHT)
+        )
 
     @paged
     def order_lists(
@@ -103,7 +110,9 @@ class AccountRoutes:
         """List an account's lists of orders, newest first; `status`: `Executing` or `Done`."""
         query = {"market": market, "status": status, "limit": page}
         path = ACCOUNT + "/order-lists"
-        return Listing(Call("GET", path, list[OrderList], _of(account), query, weight=LIST_WEIGHT))
+        return Listing(
+            Call("GET", path, list[OrderList], of_account(account), query, weight=LIST_WEIGHT)
+        )
 
     @paged
     def fills(
@@ -118,7 +127,9 @@ class AccountRoutes:
         """List an account's side of its trades, newest first; times are inclusive."""
         query = {"market": market, "start": start, "end": end, "limit": page}
         path = ACCOUNT + "/trades"
-        return Listing(Call("GET", path, list[Fill], _of(account), query, weight=LIST_WEIGHT))
+        return Listing(
+            Call("GET", path, list[Fill], of_account(account), query, weight=LIST_WEIGHT)
+        )
 
     @paged
     def ledger(
@@ -128,7 +139,7 @@ class AccountRoutes:
         query = {"asset": asset, "limit": page}
         path = ACCOUNT + "/ledger"
         return Listing(
-            Call("GET", path, list[LedgerEntry], _of(account), query, weight=LIST_WEIGHT)
+            Call("GET", path, list[LedgerEntry], of_account(account), query, weight=LIST_WEIGHT)
         )
 
     @route
@@ -168,9 +179,5 @@ class AccountRoutes:
         return Call("POST", PROTECTION + "/reset", Protection, _quotes(account, market))
 
 
-def _of(account: str | None) -> dict[str, str | Mine]:
-    return {"account": account or MINE}
-
-
 def _quotes(account: str | None, market: str) -> dict[str, str | Mine]:
-    return {"account": account or MINE, "market": market.replace("/", "-")}
+    return {**of_account(account), "market": market.replace("/", "-")}

@@ -9,10 +9,10 @@ from zavora.core.calls import (
     Call,
     Figure,
     Listing,
-    Mine,
     Moment,
     figure,
     given,
+    of_account,
     text_of,
 )
 from zavora.core.routes import paged, route
@@ -43,7 +43,7 @@ class MoneyRoutes:
             "POST",
             ACCOUNT + "/deposit",
             Balance,
-            _of(account),
+            of_account(account),
             body=_money(asset, amount),
             key=key or new_key(),
         )
@@ -63,7 +63,7 @@ class MoneyRoutes:
             "POST",
             ACCOUNT + "/withdraw",
             WithdrawalAnswer,
-            _of(account),
+            of_account(account),
             body={**_money(asset, amount), **given(address=address)},
             key=key or new_key(),
         )
@@ -74,7 +74,7 @@ class MoneyRoutes:
     ) -> Listing[Withdrawal]:
         """List an account's withdrawals and their states, newest first."""
         path = ACCOUNT + "/withdrawals"
-        return Listing(Call("GET", path, list[Withdrawal], _of(account), {"limit": page}))
+        return Listing(Call("GET", path, list[Withdrawal], of_account(account), {"limit": page}))
 
     @route
     def cancel_withdrawal(
@@ -85,7 +85,7 @@ class MoneyRoutes:
             "DELETE",
             ACCOUNT + "/withdrawals/{withdrawal}",
             Withdrawal,
-            {**_of(account), "withdrawal": withdrawal_id},
+            {**of_account(account), "withdrawal": withdrawal_id},
             is_repeatable=True,
         )
 
@@ -93,7 +93,7 @@ class MoneyRoutes:
     def addresses(self, *, account: str | None = None, page: int = PAGE_MAX) -> Listing[Address]:
         """List the addresses to which an account's money may go, newest first."""
         path = ACCOUNT + "/addresses"
-        return Listing(Call("GET", path, list[Address], _of(account), {"limit": page}))
+        return Listing(Call("GET", path, list[Address], of_account(account), {"limit": page}))
 
     @route
     def add_address(
@@ -104,7 +104,7 @@ class MoneyRoutes:
             "POST",
             ACCOUNT + "/addresses",
             Address,
-            _of(account),
+            of_account(account),
             body={"asset": asset, "address": address, **given(label=label or None)},
             is_repeatable=True,
         )
@@ -116,7 +116,7 @@ class MoneyRoutes:
             "DELETE",
             ACCOUNT + "/addresses/{address}",
             Address,
-            {**_of(account), "address": address_id},
+            {**of_account(account), "address": address_id},
             is_repeatable=True,
         )
 
@@ -153,7 +153,7 @@ class MoneyRoutes:
     def reports(self, *, account: str | None = None, page: int = PAGE_MAX) -> Listing[Report]:
         """List an account's reports, newest first."""
         path = ACCOUNT + "/reports"
-        return Listing(Call("GET", path, list[Report], _of(account), {"limit": page}))
+        return Listing(Call("GET", path, list[Report], of_account(account), {"limit": page}))
 
     @route
     def ask_report(
@@ -169,19 +169,19 @@ class MoneyRoutes:
         body: dict[str, Any] = {"kind": kind, "from": text_of(start), "format": file_format}
         body |= given(to=None if end is None else text_of(end))
         return Call(
-            "POST", ACCOUNT + "/reports", Report, _of(account), body=body, is_repeatable=True
+            "POST", ACCOUNT + "/reports", Report, of_account(account), body=body, is_repeatable=True
         )
 
     @route
     def report(self, report_id: str, *, account: str | None = None) -> Call[Report]:
         """Return how far a report is."""
-        parts = {**_of(account), "report": report_id}
+        parts = {**of_account(account), "report": report_id}
         return Call("GET", ACCOUNT + "/reports/{report}", Report, parts)
 
     @route
     def download_report(self, report_id: str, *, account: str | None = None) -> Call[bytes]:
         """Return the file of a report that is done."""
-        parts = {**_of(account), "report": report_id}
+        parts = {**of_account(account), "report": report_id}
         path = ACCOUNT + "/reports/{report}/download"
         return Call("GET", path, bytes, parts, is_file=True)
 
@@ -203,12 +203,8 @@ class MoneyRoutes:
         self, snapshot_id: str, *, account: str | None = None
     ) -> Call[LiabilityProofs]:
         """Return the proofs of an account's balances in a snapshot."""
-        parts = {**_of(account), "snapshot": snapshot_id}
+        parts = {**of_account(account), "snapshot": snapshot_id}
         return Call("GET", ACCOUNT + "/liabilities/{snapshot}", LiabilityProofs, parts)
-
-
-def _of(account: str | None) -> dict[str, str | Mine]:
-    return {"account": account or MINE}
 
 
 def _money(asset: str, amount: Figure) -> dict[str, Any]:

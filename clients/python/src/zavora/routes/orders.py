@@ -15,6 +15,7 @@ from zavora.core.calls import (
     Listing,
     figure,
     given,
+    of_account,
 )
 from zavora.core.routes import paged, route
 from zavora.models import (
@@ -266,7 +267,7 @@ class OrderRoutes(TradingRoutes):
             "GET",
             "/accounts/{account}/queue/{market}",
             QueuePlaces,
-            {"account": account or MINE, "market": market.replace("/", "-")},
+            {**of_account(account), "market": market.replace("/", "-")},
         )
 
 
