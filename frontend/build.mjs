@@ -69,6 +69,13 @@ const bundles = await Promise.all([
   }),
   context({
     ...COMMON,
+    entryPoints: { own: "src/own.ts" }, // orders and fills; apart, so that it splits no first load
+    format: "esm",
+    splitting: true,
+    chunkNames: "chunks/own-[name]-[hash]",
+  }),
+  context({
+    ...COMMON,
     entryPoints: {
       site: "src/site.ts", // account pages
       theme: "src/theme.ts", // runs before the first paint, so that the theme does not flash

@@ -24,6 +24,8 @@ BEAT_SCHEDULE: Final[Mapping[str, Mapping[str, Any]]] = {
     "reports": {"task": "zavora.make_reports", "schedule": 5.0, "options": {"expires": 5}},
     "daily report": {"task": "zavora.ask_daily_report", "schedule": 3_600.0},
     "purge reports": {"task": "zavora.purge_reports", "schedule": 3_600.0},
+    # Of those that somebody looks at; who reads one counts the rest.
+    "portfolios": {"task": "zavora.keep_portfolios", "schedule": 30.0, "options": {"expires": 30}},
     # The first after a day's end does it; the others find it done, or do what a night without
     # celery left.
     "fees": {"task": "matching.fees", "schedule": 900.0},

@@ -24,6 +24,7 @@ from zavora.foundation.partitions import making as making_of_partitions
 from zavora.foundation.partitions.selectors import partitions_ahead
 from zavora.foundation.queue import CELERY_KEY, CELERY_LIFE_MS
 from zavora.foundation.versions import VERSION
+from zavora.portfolio.keeping import keep
 from zavora.reports import making
 
 log = structlog.get_logger(__name__)
@@ -73,3 +74,9 @@ def purge_reports() -> None:
     """Throw away what is past its time, some at once, until nothing is."""
     while services.purge_reports(by=BY) == PURGE_MAX:
         show_life()
+
+
+@shared_task(name="zavora.keep_portfolios")
+def keep_portfolios() -> None:
+    """Count the portfolios forward that somebody looks at; may run twice."""
+    keep(after_page=show_life)

@@ -16,6 +16,7 @@ from accounts.models.money import (
 )
 from accounts.models.notes import Note
 from accounts.models.people import Account, User, UserManager
+from accounts.models.portfolio import PortfolioBook, PortfolioPoint
 from accounts.models.preferences import Preferences
 from accounts.models.providers import ENDED_OUTCOMES, Payout, ProviderEvent
 from accounts.models.reports import Report, ReportPart
@@ -48,6 +49,8 @@ __all__ = [
     "Membership",
     "Note",
     "Payout",
+    "PortfolioBook",
+    "PortfolioPoint",
     "Preferences",
     "ProviderEvent",
     "Report",

@@ -49,6 +49,17 @@ def check_limits(account: Account, asset: Asset, amount: Decimal, *, now: dateti
 
     The owner and the account are locked.
     """
+    remaining = left_of_day(account, asset, now=now)
+    if remaining is not None and amount > remaining:
+        _, ends = day_of(now)
+        raise ValidationFailed(
+            f"above the day's limit of {asset.code}",
+            amount=f"expected at most {plain(remaining)} until {ends:%Y-%m-%d %H:%M} UTC",
+        )
+
+
+def left_of_day(account: Account, asset: Asset, *, now: datetime) -> Decimal | None:
+    """Return how much of an asset may still leave an account today; None: there is no limit."""
     limit = WithdrawalLimit.objects.filter(account=account, asset=asset).first()
     of: dict[str, Any] = {"account": account}
     if limit is None:
@@ -56,17 +67,11 @@ def check_limits(account: Account, asset: Asset, amount: Decimal, *, now: dateti
         limit = WithdrawalLimit.objects.filter(level__in=level, asset=asset).first()
         of = {"account__owner": account.owner_id}
     if limit is None:
-        return
+        return None
     began, ends = day_of(now)
     left = Withdrawal.objects.filter(**of, asset=asset, created_at__gte=began, created_at__lt=ends)
     sums = left.exclude(state__in=_GIVEN_BACK).aggregate(total=Sum("amount"))
-    total = sums["total"] or ZERO
-    if EXACT.add(total, amount) > limit.per_day:
-        remaining = plain(max(ZERO, EXACT.subtract(limit.per_day, total)))
-        raise ValidationFailed(
-            f"above the day's limit of {asset.code}",
-            amount=f"expected at most {remaining} until {ends:%Y-%m-%d %H:%M} UTC",
-        )
+    return max(ZERO, EXACT.subtract(limit.per_day, sums["total"] or ZERO))
 
 
 @transaction.atomic(durable=True)

@@ -24,6 +24,7 @@ from accounts.models import (
     Transfer,
     Withdrawal,
 )
+from accounts.money.reconcile_portfolios import costs_not_made, quantities_not_posted
 from zavora.foundation.partitions.selectors import archived_below, whole_tables
 
 BREAKS_MAX: Final = 100
@@ -112,6 +113,7 @@ def find_breaks(cursor: CursorWrapper, holds: Iterable[Hold]) -> list[Break]:
         *checked(cursor, _movements_not_in_ledger),
         *checked(cursor, _transfers_not_in_ledger),
         *checked(cursor, _ledger_without_transfer),
+        *checked(cursor, _portfolios_not_counted),
     ]
 
 
@@ -363,4 +365,24 @@ def _ledger_without_transfer(cursor: CursorWrapper) -> list[Break]:
             f"{'a' if transfers else 'no'} transfer, and {entries} entries",
         )
         for pk, reference, entries, transfers in rows
+    ]
+
+
+def _portfolios_not_counted(cursor: CursorWrapper) -> list[Break]:
+    return [
+        Break(
+            "portfolio has what the ledger gave",
+            {"account": account, "asset": code},
+            plain(posted),
+            plain(held),
+        )
+        for account, code, posted, held in quantities_not_posted(cursor, BREAKS_MAX)
+    ] + [
+        Break(
+            "portfolio's cost is what came in and what was realised",
+            {"account": account},
+            plain(made),
+            plain(cost),
+        )
+        for account, made, cost in costs_not_made(cursor, BREAKS_MAX)
     ]

@@ -8,10 +8,9 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
-from django.db.models import Case, Q, QuerySet, Sum, When
+from django.db.models import Q, QuerySet, Sum
 
 from accounts.models import (
-    HELD_STATES,
     Asset,
     Balance,
     LedgerEntry,
@@ -100,14 +99,6 @@ def list_withdrawals(
         withdrawals = withdrawals.filter(pk__lt=cursor)
     withdrawals = withdrawals.select_related("asset", "approval").order_by("-pk")
     return list(withdrawals[: min(limit, PAGE_MAX)])
-
-
-def list_withdrawals_of_owner(account_ids: Sequence[int], *, limit: int = 50) -> list[Withdrawal]:
-    """Return what waits to leave some accounts, then their newest other withdrawals."""
-    withdrawals = Withdrawal.objects.filter(account_id__in=account_ids)
-    held = Case(When(state__in=HELD_STATES, then=0), default=1)
-    rows = withdrawals.select_related("account", "asset", "approval").order_by(held, "-pk")
-    return list(rows[: min(limit, PAGE_MAX)])
 
 
 class TransfersAsked(msgspec.Struct, frozen=True, kw_only=True):

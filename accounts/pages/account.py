@@ -1,12 +1,10 @@
-"""The account page: balances, withdrawals, transfers, and the forms about them."""
+"""The account page: accounts with their balances, names and members; money is in the wallet."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,31 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access.page_actors import user_of
-from accounts.models import HELD_STATES, Account, Balance, MemberRole, Membership, Transfer
+from accounts.models import Account, Balance, MemberRole, Membership
 from accounts.money.postings import total_of
-from accounts.money.selectors import (
-    TransfersAsked,
-    list_assets,
-    list_transfers,
-    list_withdrawals_of_owner,
-)
-from accounts.pages.forms import (
-    DepositForm,
-    InviteForm,
-    LabelForm,
-    TransferForm,
-    WithdrawForm,
-    names_of,
-)
+from accounts.pages.forms import InviteForm, LabelForm
 from accounts.pages.sharing import Sharing, sharing_of
 from accounts.people.selectors import list_accounts, list_memberships
 from zavora.foundation.digits import number_of
 from zavora.foundation.money import text_for_people
 
-WITHDRAWALS_SHOWN_MAX = 50
-# More of them have a page of their own.
-TRANSFERS_SHOWN_MAX = 10
-# Accounts with their balances on one page; the forms offer all.
+# Accounts with their balances on one page.
 ACCOUNTS_PAGE = 50
 PAGE_DIGITS_MAX = 4
 
@@ -84,34 +66,6 @@ class SharedAccountRow(msgspec.Struct, frozen=True):
         return f"{self.label or 'Account'} of {self.owner}"
 
 
-class WithdrawalRow(msgspec.Struct, frozen=True):
-    """A withdrawal as the page shows it."""
-
-    id: int
-    account_id: UUID
-    asset: str
-    amount: str
-    address: str
-    state: str
-    created_at: datetime
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it can still be cancelled."""
-        return self.state in HELD_STATES
-
-
-class TransferRow(msgspec.Struct, frozen=True):
-    """A transfer as the pages show it."""
-
-    id: UUID
-    payer: str
-    receiver: str
-    asset: str
-    amount: str
-    created_at: datetime
-
-
 # --- the account page ----------------------------------------------------------------------------
 
 
@@ -137,14 +91,12 @@ def account_page(
     """
     user_id = user_of(request).pk
     accounts = list_accounts(user_id)
-    assets = list_assets()
     refused = dict([rename_form] if rename_form else [])
     invites = dict([invite_form] if invite_form else [])
     unfolded = request.GET.get("members", "")
     page = _page_of(request, accounts, *map(str, (*refused, *invites)), unfolded)
     shown = accounts[(page - 1) * ACCOUNTS_PAGE : page * ACCOUNTS_PAGE]
     sharing = sharing_of(shown, invites, unfolded=unfolded)
-    transfers = list_transfers(TransfersAsked(owner_id=user_id), limit=TRANSFERS_SHOWN_MAX + 1)
     context = {
         "accounts": [
             _account_row(account, refused.get(account.public_id), sharing[account.pk])
@@ -154,16 +106,6 @@ def account_page(
         "roles": MemberRole.choices,
         "next_page": page + 1 if len(accounts) > page * ACCOUNTS_PAGE else None,
         "new_account_form": LabelForm(),
-        "transfer_form": (
-            TransferForm(accounts=accounts, assets=assets) if len(accounts) > 1 else None
-        ),
-        "transfers": transfer_rows(transfers[:TRANSFERS_SHOWN_MAX], accounts),
-        "has_more_transfers": len(transfers) > TRANSFERS_SHOWN_MAX,
-        "withdrawals": _withdrawal_rows(accounts),
-        "deposit_form": (
-            DepositForm(accounts=accounts, assets=assets) if settings.ZAVORA_FAUCET else None
-        ),
-        "withdraw_form": WithdrawForm(accounts=accounts, assets=assets),
     }
     return render(request, "accounts/account.html", context | changed, status=status)
 
@@ -209,40 +151,6 @@ def _status_of(account: Account) -> str:
 def _balance_rows(account: Account) -> list[BalanceRow]:
     balances = sorted(account.balances.all(), key=lambda balance: balance.asset.code)
     return [_balance_row(balance) for balance in balances]
-
-
-def transfer_rows(rows: Sequence[Transfer], accounts: Sequence[Account]) -> list[TransferRow]:
-    """Return transfers between some accounts as the pages show them."""
-    names = names_of(accounts)
-    return [
-        TransferRow(
-            id=row.public_id,
-            payer=names[row.from_account_id],
-            receiver=names[row.to_account_id],
-            asset=row.asset.code,
-            amount=text_for_people(row.amount, row.asset.scale),
-            created_at=row.created_at,
-        )
-        for row in rows
-    ]
-
-
-def _withdrawal_rows(accounts: Sequence[Account]) -> list[WithdrawalRow]:
-    """Return the withdrawals of all the accounts: those that are pending, then the newest."""
-    return [
-        WithdrawalRow(
-            id=row.pk,
-            account_id=row.account.public_id,
-            asset=row.asset.code,
-            amount=text_for_people(row.amount, row.asset.scale),
-            address=row.address,
-            state=row.state,
-            created_at=row.created_at,
-        )
-        for row in list_withdrawals_of_owner(
-            [account.pk for account in accounts], limit=WITHDRAWALS_SHOWN_MAX
-        )
-    ]
 
 
 def _balance_row(balance: Balance) -> BalanceRow:

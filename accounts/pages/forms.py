@@ -180,7 +180,11 @@ class WithdrawForm(MoneyForm):
     """Money that leaves."""
 
     address = forms.CharField(
-        required=False, max_length=KEY_LENGTH_MAX, help_text="Where it is to go."
+        required=False,
+        max_length=KEY_LENGTH_MAX,
+        help_text="Where it is to go.",
+        # The page offers those of the book.
+        widget=forms.TextInput({"list": "address-book", "autocomplete": "off"}),
     )
     field_order = ("account", "asset", "amount", "address", "key")
 

@@ -11,14 +11,12 @@ from accounts.pages import (
     emails,
     liabilities,
     members,
-    money,
     new_email,
     own_accounts,
     passwords,
     second_factor,
     security,
     tokens,
-    transfers,
 )
 
 urlpatterns = [
@@ -55,7 +53,6 @@ urlpatterns = [
     ),
     path("account/accounts/<uuid:account_id>/leave", members.leave, name="leave_account"),
     path("account/invitations/<str:token>", members.invitation, name="invitation"),
-    path("account/transfers", transfers.transfers, name="transfers"),
     path("account/tokens", tokens.keys, name="keys"),
     path("account/tokens/<int:key_id>/rename", tokens.rename, name="rename_key"),
     path("account/tokens/<int:key_id>/revoke", tokens.revoke, name="revoke_key"),
@@ -72,13 +69,6 @@ urlpatterns = [
     path("account/security/sessions/end", security.end_others, name="end_other_sessions"),
     path(
         "account/security/sessions/<int:session_id>/end", security.end_session, name="end_session"
-    ),
-    path("account/deposit", money.faucet_deposit, name="faucet_deposit"),
-    path("account/withdraw", money.withdraw, name="request_withdrawal"),
-    path(
-        "account/withdrawals/<uuid:account_id>/<int:withdrawal_id>/cancel",
-        money.cancel_withdrawal,
-        name="cancel_withdrawal",
     ),
     path("account/addresses", addresses.addresses, name="addresses"),
     path(

@@ -101,6 +101,8 @@ class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sounds: PageSounds = PageSounds()
     # Whether the system shows fills and alerts while the page is hidden; the browser asks, too.
     desktop_notices: bool = False
+    # What portfolios are valued in; empty: as the exchange has it.
+    currency: Annotated[str, Meta(pattern=r"^[A-Z0-9]{0,16}$")] = ""
 
 
 # Where msgspec says what is wrong: "Expected `int`, got `str` - at `$.layout.sizes.side`".
@@ -115,6 +117,7 @@ _EXPECTED: Final = {
     "layouts": "expected layouts whose names differ",
     "layout_name": "expected the name of one of the layouts",
     "markets_quote": "expected the code of an asset",
+    "currency": "expected the code of an asset",
 }
 
 

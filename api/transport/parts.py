@@ -19,15 +19,22 @@ Send = Callable[[Any], Any]
 class PartedResponse(HttpResponse):
     """An answer whose body comes in parts: ``read(0)``, ``read(1)``, ... until one is None.
 
-    ``size`` is the length of all parts together, in bytes.
+    ``size`` is the length of all parts together, in bytes; None: not known before they are made.
     """
 
     def __init__(
-        self, read: Callable[[int], bytes | None], *, size: int, name: str, content_type: str
+        self,
+        read: Callable[[int], bytes | None],
+        *,
+        size: int | None = None,
+        name: str,
+        content_type: str,
     ) -> None:
         super().__init__(content_type=content_type)
         self.read_part = read
-        self.headers["Content-Length"] = str(size)
+        self.has_size = size is not None
+        if size is not None:
+            self.headers["Content-Length"] = str(size)
         self.headers["Content-Disposition"] = f'attachment; filename="{name}"'
 
 
@@ -38,8 +45,13 @@ async def send_head(send_all: Callable[[Send], Any], send: Send, response: Any) 
         return
 
     async def unfinished(message: Any) -> None:
-        is_body = message["type"] == "http.response.body"
-        await send({**message, "more_body": True} if is_body else message)
+        if message["type"] == "http.response.body":
+            message = {**message, "more_body": True}
+        elif not response.has_size:
+            # Django has written the length of what it has, which is nothing.
+            headers = [one for one in message["headers"] if one[0].lower() != b"content-length"]
+            message = {**message, "headers": headers}
+        await send(message)
 
     await send_all(unfinished)
     await send({"type": PARTS, "read": response.read_part})

@@ -3,8 +3,8 @@
 import { findAll } from "./core/dom.ts";
 import type { Tell } from "./core/notice.ts";
 import type { PageConfig } from "./link/messages.ts";
+import { openSocket } from "./link/page-socket.ts";
 import { Rest } from "./link/rest.ts";
-import { type ConnectionState, Socket } from "./link/socket.ts";
 import type { Preferences as Kept } from "./link/types.ts";
 import { Amending } from "./state/amending.ts";
 import { cancelOpen } from "./state/cancelling.ts";
@@ -43,25 +43,11 @@ import { mount as mountToasts } from "./panels/toasts.ts";
 import { mount as mountViews } from "./panels/views.ts";
 import { mount as mountWelcome } from "./panels/welcome.ts";
 
-const RETRY_MS = 3_000;
-
 /** The element with this id, which the template promises. */
 function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the template has no #${id}`);
   return element as T;
-}
-
-/** The socket of the page's own origin; a user's says first whose it is. */
-function openSocket(
-  config: PageConfig,
-  onState: (state: ConnectionState, latencyMs: number | null) => void,
-): Socket {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const authenticate = config.user
-    ? async (socket: Socket) => void (await socket.request("authenticate", {}))
-    : null;
-  return new Socket(`${scheme}://${location.host}/ws`, onState, authenticate);
 }
 
 /** What was chosen of the page, kept with the account where there is one. */
@@ -89,14 +75,6 @@ function pagesOfMenu(): { label: string; href: string }[] {
   return links.map(({ textContent, href }) => ({ label: textContent.trim(), href }));
 }
 
-/** Load the markets, and try again until they have come. */
-function load(exchange: Exchange): void {
-  exchange.start().catch((error: unknown) => {
-    console.warn("the markets could not be loaded", error);
-    window.setTimeout(() => load(exchange), RETRY_MS);
-  });
-}
-
 /** What fills the form by a price of the page, and shows it. */
 function filling(ticket: TicketLink, show: () => void): (price: string, quantity?: string) => void {
   return (price, quantity) => {
@@ -110,7 +88,7 @@ function mountNotices(notices: Notices, preferences: Preferences): void {
   mountToasts(byId("toasts"), notices);
   announce(notices, preferences);
   // Who logs out leaves nothing of them to who sits here next.
-  document.querySelector(".logout-form")?.addEventListener("submit", () => notices.clear());
+  document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => notices.clear());
 }
 
 function mountFunds(exchange: Exchange, portfolio: Portfolio, tell: Tell): void {
@@ -184,7 +162,7 @@ function start(): void {
 
   socket.connect();
   if (config.user && config.accounts.length) portfolio.start();
-  load(exchange);
+  exchange.keepStarting();
 }
 
 start();

@@ -11,15 +11,6 @@ import { mount as mountStale } from "./panels/stale.ts";
 import { Exchange } from "./state/exchange.ts";
 import { keeperOf, Preferences } from "./state/preferences.ts";
 
-const RETRY_MS = 3_000;
-
-function load(exchange: Exchange): void {
-  exchange.start().catch((error: unknown) => {
-    console.warn("the markets could not be loaded", error);
-    window.setTimeout(() => load(exchange), RETRY_MS);
-  });
-}
-
 function start(): void {
   const config = JSON.parse(find(document, "#zavora-config").textContent) as PageConfig;
   const page = find(document, "#overview");
@@ -39,7 +30,7 @@ function start(): void {
   mountStale(find(page, "#stale-banner"), page, exchange);
   mountOverview(page, exchange, preferences);
   socket.connect();
-  load(exchange);
+  exchange.keepStarting();
 }
 
 start();

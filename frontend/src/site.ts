@@ -1,5 +1,6 @@
 /** Behaviour of the account pages; they work without it. */
 
+import { forget } from "./core/memory.ts";
 import { followSystem, showTheme } from "./core/theme.ts";
 import { Rest } from "./link/rest.ts";
 import { mount as mountPasskeys } from "./panels/passkeys.ts";
@@ -19,6 +20,9 @@ if (themeToggle) {
   });
 }
 followSystem();
+
+// Who logs out leaves no notices of theirs to who sits here next.
+document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => forget("notices."));
 
 mountPasskeys(document.body);
 

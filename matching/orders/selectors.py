@@ -51,6 +51,7 @@ def list_orders(
     account_id: int,
     *,
     market_id: int | None = None,
+    side: str | None = None,
     statuses: Sequence[str] = (),
     waiting: Sequence[str] | None = None,
     client_order_id: str | None = None,
@@ -66,6 +67,8 @@ def list_orders(
     rows = _orders.filter(account_id=account_id)
     if market_id is not None:
         rows = rows.filter(market_id=market_id)
+    if side is not None:
+        rows = rows.filter(side=side)
     if waiting is not None:
         outside = Q(status=Order.Status.NEW, conditions__trigger_state__in=WAITING)
         like_this = Q(status=Order.Status.NEW, conditions__trigger_state__in=waiting)
@@ -190,13 +193,15 @@ def list_account_trades(
     account_id: int,
     *,
     market_id: int | None = None,
+    side: str | None = None,
     before_id: int | None = None,
     within: Within = EVER,
     limit: int = 100,
 ) -> list[Trade]:
     """Return the trades in which an account was maker or taker, newest first.
 
-    Each role has an index of its own, so the two are read apart and merged.
+    ``side``: on which it was; one that was on both counts as its maker's. Each role has an index of
+    its own, so the two are read apart and merged.
     """
     limit = min(limit, PAGE_MAX)
 
@@ -204,6 +209,12 @@ def list_account_trades(
         rows = Trade.objects.filter(**{f"{role}_account_id": account_id})
         if market_id is not None:
             rows = rows.filter(market_id=market_id)
+        if side is not None:
+            # The taker's side is the row's; where both are the account's, the maker's is shown.
+            its_own = (
+                rows.filter(taker_side=side) if role == "taker" else rows.exclude(taker_side=side)
+            )
+            rows = its_own.exclude(maker_account_id=account_id) if role == "taker" else its_own
         rows = _within(rows, within)
         return newest_rows(rows, below=_below(within, before_id), limit=limit)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.access import page_rules, rules
+from tests.access import page_rules, rules, stream_rules
 from tests.access.rules import Rule
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "security.md"
@@ -32,13 +32,15 @@ def sections() -> dict[str, str]:
     from tests.admin_walk import markdown
 
     sockets = ["| address | what speaks there |", "|---|---|"]
-    sockets += [f"| `{path}` | {what} |" for path, what in rules.SOCKET_PATHS.items()]
+    sockets += [f"| `{path}` | {what} |" for path, what in stream_rules.SOCKET_PATHS.items()]
     return {
         "The v1 API": table(rules.V1, rules.V1_CALLERS, rules.v1_cell),
         "The v1 socket": table(rules.SOCKET, rules.SOCKET_CALLERS, rules.socket_cell),
         "The compatible API": table(rules.COMPAT, rules.COMPAT_CALLERS, rules.compat_cell),
         "Its WebSocket API": table(rules.ws_api_rules(), rules.WS_API_CALLERS, rules.compat_cell),
-        "Its streams": table(rules.stream_rules(), rules.STREAM_CALLERS, rules.stream_cell),
+        "Its streams": table(
+            stream_rules.stream_rules(), stream_rules.STREAM_CALLERS, stream_rules.stream_cell
+        ),
         "Addresses of sockets": "\n".join(sockets),
         "Pages and forms": table(page_rules.PAGES, page_rules.PAGE_CALLERS, page_rules.page_cell),
         "The operators' pages": markdown(),

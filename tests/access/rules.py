@@ -74,12 +74,16 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/accounts/<account>/liabilities/<snapshot>": OWN_READ,
     "GET /api/v1/accounts/<account>/order-lists": SHARED_READ,
     "GET /api/v1/accounts/<account>/orders": SHARED_READ,
+    "GET /api/v1/accounts/<account>/orders/file": SHARED_READ,
+    "GET /api/v1/accounts/<account>/portfolio": SHARED_READ,
+    "GET /api/v1/accounts/<account>/portfolio/history": SHARED_READ,
     "GET /api/v1/accounts/<account>/protections/<market>": SHARED_READ,
     "GET /api/v1/accounts/<account>/queue/<market>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>": SHARED_READ,
     "GET /api/v1/accounts/<account>/reports/<report>/download": SHARED_READ,
     "GET /api/v1/accounts/<account>/trades": SHARED_READ,
+    "GET /api/v1/accounts/<account>/trades/file": SHARED_READ,
     "GET /api/v1/accounts/<account>/withdrawals": OWN_READ,
     "GET /api/v1/alerts": READ,
     "GET /api/v1/health": ANYBODY,
@@ -98,6 +102,8 @@ V1: Final[Mapping[str, Rule]] = {
     "GET /api/v1/orders/<order>/amendments": SHARED_READ,
     "GET /api/v1/orders/<order>/proof": SHARED_READ,
     "GET /api/v1/orders/lists/<list>": SHARED_READ,
+    "GET /api/v1/portfolio": READ,
+    "GET /api/v1/portfolio/history": READ,
     "GET /api/v1/preferences": READ,
     "GET /api/v1/transfers": READ,
     "GET /health": ANYBODY,
@@ -355,44 +361,3 @@ def compat_cell(_call: str, rule: Rule, caller: str) -> str:
         # All the others are keys of one account.
         return YES if caller == "unlimited" else "-2015"
     return OWN if caller in ("limited", "other") else YES
-
-
-# --- streams and addresses of sockets -------------------------------------------------------------
-
-STREAM_CALLERS: Final = ("nobody", "unknown", "revoked", "ended", "read")
-LISTEN_KEY: Final = Rule("whoever has the listen key of a key that may read")
-# A stream of each kind.
-STREAMS: Final[Mapping[str, str]] = {
-    "trade": "btceur@trade",
-    "aggTrade": "btceur@aggTrade",
-    "kline": "btceur@kline_1m",
-    "miniTicker": "btceur@miniTicker",
-    "ticker": "btceur@ticker",
-    "bookTicker": "btceur@bookTicker",
-    "depth": "btceur@depth",
-    "partialDepth": "btceur@depth5",
-    "allMiniTickers": "!miniTicker@arr",
-    "allTickers": "!ticker@arr",
-}
-USER_STREAM: Final = "<listen key>"
-STREAM_METHODS: Final = (
-    "SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY",
-)  # fmt: skip
-SOCKET_PATHS: Final[Mapping[str, str]] = {
-    "/ws": "the v1 socket, or streams, by the first message",
-    "/ws/<streams>": "streams",
-    "/stream": "streams",
-    "/ws-api/v3": "the compatible WebSocket API",
-}
-
-
-def stream_cell(_call: str, rule: Rule, caller: str) -> str:
-    """Return whether a stream is followed: yes, or the code that the connection ends with."""
-    return YES if rule is ANYBODY or caller == "read" else "1008"
-
-
-def stream_rules() -> dict[str, Rule]:
-    """Return the rule of each stream and of what clients of streams may ask for."""
-    rules = {f"stream {kind}": ANYBODY for kind in STREAMS}
-    rules |= dict.fromkeys(STREAM_METHODS, ANYBODY)
-    return {**rules, f"stream {USER_STREAM}": LISTEN_KEY}

@@ -1,7 +1,6 @@
 """Signing up, logging in and out, tokens and money, through the pages."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import httpx
 from playwright.sync_api import expect
@@ -116,28 +115,6 @@ def test_a_key_is_made_and_renamed_by_the_keyboard_alone(visitor: NewVisitor) ->
     page.keyboard.type("my robot")
     page.keyboard.press("Enter")
     expect(page.locator(".key h3")).to_have_text("my robot")
-
-
-def test_money_comes_and_goes_on_the_account_page(visitor: NewVisitor) -> None:
-    person = visitor().sign_up()
-    page = person.page
-    page.goto("/account")
-    deposit, withdraw = page.locator("#deposit form"), page.locator("#withdraw form")
-    deposit.get_by_label("Asset").select_option("EUR")
-    deposit.get_by_label("Amount").fill("500")
-    deposit.get_by_role("button", name="Deposit").click()
-    expect(page.get_by_role("status")).to_contain_text("500 EUR deposited")
-
-    withdraw.get_by_label("Asset").select_option("EUR")
-    withdraw.get_by_label("Amount").fill("501")
-    withdraw.get_by_role("button", name="Withdraw").click()
-    expect(withdraw.locator(".form-error, .field-error").first).to_be_visible()
-
-    withdraw.get_by_label("Amount").fill("120.5")
-    withdraw.get_by_role("button", name="Withdraw").click()
-    expect(page.get_by_role("status")).to_contain_text("120.5 EUR withdrawn")
-    left = Decimal("379.5")
-    assert person.api_balances()["EUR"] == (left, left, Decimal(0))
 
 
 def test_the_account_pages_fit_a_phone(visitor: NewVisitor) -> None:

@@ -17,3 +17,8 @@ def first_id_of(milliseconds: int) -> int:
     """Return the lowest id that a time (milliseconds since 1970) can have."""
     after = min(max(0, milliseconds - EPOCH_2025_MS), _MILLISECONDS_MAX)
     return after << TIME_SHIFT
+
+
+def time_ms_of(row_id: int) -> int:
+    """Return the time (milliseconds since 1970) with which an id begins."""
+    return (row_id >> TIME_SHIFT) + EPOCH_2025_MS

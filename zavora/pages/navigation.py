@@ -40,12 +40,14 @@ ABOUT: Final = (
 # Pages that belong to one of these, by the names of their addresses.
 PARTS: Final = {
     "account_fees": "own_fees",
+    "change_alert": "alerts",
     "new_app": "security",
     "new_passkey": "security",
     "recovery_codes": "security",
     "own_password": "security",
     "new_email": "security",
     "delete_account": "own_data",
+    "change_alert": "alerts",
     "help_document": "help",
 }
 

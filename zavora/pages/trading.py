@@ -1,5 +1,6 @@
 """The trading page: a shell and what its script must know; everything else is live."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from api.v1.preference_words import preferences
 from api.v1.requests import symbol_of
 from api.v1.words import ROLE, account_rates
 from matching.markets.selectors import list_market_terms
+from matching.markets.terms import MarketTerms
 from zavora import __version__
 from zavora.foundation.errors import MarketNotFound
 from zavora.pages.static_files import first_load
@@ -36,16 +38,14 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
     """
     markets = list_market_terms()
     if symbol is None:
-        listed = [terms.symbol for terms in markets if terms.rules.phase != "delisted"]
-        first = listed[0] if listed else DEFAULT_SYMBOL
-        market = DEFAULT_SYMBOL if DEFAULT_SYMBOL in listed else first
+        market = first_market(markets)
     else:
         market = symbol_of(symbol)
         if all(terms.symbol != market for terms in markets):
             return answer_error(request, MarketNotFound(f"There is no market {_short(market)}."))
     kept = get_preferences(request.user.pk) if request.user.is_authenticated else None
     context = {
-        "page_config": _page_config(request, market),
+        "page_config": page_config(request, market),
         "page_preferences": preferences(kept) if kept else None,
         "first_load": first_load(),
     }
@@ -56,7 +56,15 @@ def _short(text: str) -> str:
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
 
-def _page_config(request: HttpRequest, market: str) -> dict[str, Any]:
+def first_market(markets: Sequence[MarketTerms]) -> str:
+    """Return the market that is shown where none is asked for."""
+    listed = [terms.symbol for terms in markets if terms.rules.phase != "delisted"]
+    first = listed[0] if listed else DEFAULT_SYMBOL
+    return DEFAULT_SYMBOL if DEFAULT_SYMBOL in listed else first
+
+
+def page_config(request: HttpRequest, market: str) -> dict[str, Any]:
+    """Return what a page's script must know before it asks for anything."""
     user = request.user
     user_id = user.pk if user.is_authenticated else None
     own = list_accounts(user_id) if user_id else []

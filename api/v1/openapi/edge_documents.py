@@ -10,6 +10,7 @@ from api.v1.openapi.operations import (
     envelope_schema,
     reference,
 )
+from api.v1.openapi.portfolio_shapes import PORTFOLIO_SHAPES
 from api.v1.openapi.proof_shapes import PROOF_SHAPES
 from api.v1.openapi.report_shapes import REPORT_SHAPES
 
@@ -25,7 +26,7 @@ OF_ACCOUNT: Final[Named] = (("account", "The account's id."), *SYMBOL)
 def add_edge(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Return the document with what the edge answers (SPECTACULAR_SETTINGS)."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(shape_schemas(*REPORT_SHAPES, *PROOF_SHAPES))
+    schemas.update(shape_schemas(*REPORT_SHAPES, *PROOF_SHAPES, *PORTFOLIO_SHAPES))
     result["components"]["schemas"] = dict(sorted(schemas.items()))
     for path, methods in _paths().items():
         result["paths"].setdefault(path, {}).update(methods)

@@ -3,6 +3,7 @@
 Views are found by drf-spectacular; the edge's routes are added to the same document.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -21,14 +22,24 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
     "market": {"type": "string", "examples": ["BTC/USD"]},
     "asset": {"type": "string", "examples": ["BTC"]},
     "account": {"type": "string", "format": "uuid"},
+    "side": {"type": "string", "enum": ["Buy", "Sell"]},
     "status": {"type": "string", "examples": ["Open", "Pending", "Filled,Cancelled"]},
     "list_status": {"type": "string", "enum": ["Executing", "Done"]},
     "client_order_id": {"type": "string", "maxLength": 64},
     "interval": {"type": "string", "enum": list(INTERVALS), "default": "1m"},
+    "currency": {
+        "type": "string",
+        "description": "The asset to value in; else the one chosen in the preferences.",
+        "examples": ["USD"],
+    },
+    "portfolio_interval": {"type": "string", "enum": ["1h", "1d"], "default": "1d"},
+    "portfolio_limit": {"type": "integer", "minimum": 1, "maximum": 1500, "default": 400},
     "start": {"type": "string", "format": "date-time"},
     "end": {"type": "string", "format": "date-time"},
     "depth": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
 }
+# Names here of what is called the same and means something else.
+_OTHERWISE: Final = re.compile("^(list|portfolio)_")
 KEY_DESCRIPTION: Final = "Repeat a request with the same key and it takes effect once."
 BEARER: Final = "bearer"
 SESSION: Final = "session"
@@ -80,7 +91,9 @@ def documented(
     """Describe a view's method for the document: its operation's id, and the shape it returns."""
     names = (*query, "limit", "cursor") if is_paged else query
     parameters = [
-        OpenApiParameter(one.removeprefix("list_"), QUERY[one], OpenApiParameter.QUERY)
+        OpenApiParameter(
+            one.removeprefix("list_").removeprefix("portfolio_"), QUERY[one], OpenApiParameter.QUERY
+        )
         for one in names
     ]
     if has_key:

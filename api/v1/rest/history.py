@@ -1,5 +1,9 @@
 """An account's orders and trades, and a market's candles: reads of the tables."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+from uuid import UUID
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -8,6 +12,7 @@ from api.v1 import words as v1_words
 from api.v1.cursors import next_cursor, take_page
 from api.v1.fields import Fields, spelling
 from api.v1.openapi.operations import documented
+from api.v1.order_words import Shape
 from api.v1.requests import CLIENT_ORDER_ID_LENGTH_MAX, SYMBOL_LENGTH_MAX, symbol_of
 from api.v1.rest.base import LIST_WEIGHTS, ApiView, answer, public_answer, query_of, reached_account
 from marketdata.candles.intervals import INTERVALS
@@ -23,7 +28,30 @@ from zavora.foundation.times import microseconds_of
 
 CANDLES_DEFAULT = 100
 STATUSES = {spelling(name): name for name in order_words.STATUSES}
+SIDES = {"buy": "buy", "sell": "sell"}
 OPEN = frozenset({"New", "PartiallyFilled", *order_words.WAITING_STATUS.values()})
+
+
+class OrdersAsked(NamedTuple):
+    """Which of an account's orders; ``market_id`` and the others of None fit any."""
+
+    account_id: UUID
+    account_pk: int
+    market_id: int | None
+    side: str | None
+    statuses: list[str]
+    waiting: list[str] | None
+    client_order_id: str | None
+    within: Within
+
+
+class FillsAsked(NamedTuple):
+    """Which of an account's fills."""
+
+    account_pk: int
+    market_id: int | None
+    side: str | None
+    within: Within
 
 
 class OrdersView(ApiView):
@@ -37,41 +65,18 @@ class OrdersView(ApiView):
         "Order",
         is_list=True,
         is_paged=True,
-        query=("market", "status", "client_order_id", "start", "end"),
+        query=("market", "side", "status", "client_order_id", "start", "end"),
     )
     def get(self, request: Request, account: str) -> Response:
         """List an account's orders, newest first. `status` takes several, by commas, or `Open`.
 
         `start` and `end` are inclusive, and mean when an order was placed.
         """
-        account_id, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
-        symbol = take_symbol(fields)
-        statuses, waiting = _take_statuses(fields)
-        client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
-        within = _take_times(fields)
-        fields.check()
-        terms = terms_by_id()
-        rows = list_orders(
-            account_pk,
-            market_id=terms_of(symbol, terms).market_id if symbol else None,
-            statuses=statuses,
-            waiting=waiting,
-            client_order_id=client_order_id,
-            before_id=before,
-            within=within,
-            limit=limit + 1,
-        )
-        page = [
-            order_words.order(
-                state_of_row(row, terms[row.market_id]),
-                terms[row.market_id],
-                account_id,
-            )
-            for row in rows[:limit]
-        ]
-        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+        asked = take_orders(request, account, fields)
+        page, ids = order_page(asked, terms_by_id(), before=before, limit=limit + 1)
+        return answer(page[:limit], next=next_cursor(ids, limit))
 
 
 class FillsView(ApiView):
@@ -81,30 +86,95 @@ class FillsView(ApiView):
     is_history = True
 
     @documented(
-        "accounts_trades", "Fill", is_list=True, is_paged=True, query=("market", "start", "end")
+        "accounts_trades",
+        "Fill",
+        is_list=True,
+        is_paged=True,
+        query=("market", "side", "start", "end"),
     )
     def get(self, request: Request, account: str) -> Response:
         """List an account's fills, newest first; `start` and `end` are inclusive."""
-        _, account_pk = reached_account(request, account)
         fields = query_of(request)
         limit, before = take_page(fields)
-        symbol = take_symbol(fields)
-        within = _take_times(fields)
-        fields.check()
-        terms = terms_by_id()
-        market_id = terms_of(symbol, terms).market_id if symbol else None
-        rows = list_account_trades(
-            account_pk, market_id=market_id, before_id=before, within=within, limit=limit + 1
+        asked = take_fills(request, account, fields)
+        page, ids = fill_page(asked, terms_by_id(), before=before, limit=limit + 1)
+        return answer(page[:limit], next=next_cursor(ids, limit))
+
+
+def take_orders(request: Request, account: str, fields: Fields) -> OrdersAsked:
+    """Take which orders a query asks for; the last that is taken of its fields."""
+    account_id, account_pk = reached_account(request, account)
+    symbol = take_symbol(fields)
+    side = fields.choice("side", SIDES)
+    statuses, waiting = _take_statuses(fields)
+    client_order_id = fields.text("client_order_id", length_max=CLIENT_ORDER_ID_LENGTH_MAX)
+    within = _take_times(fields)
+    fields.check()
+    market_id = _market_of(symbol)
+    return OrdersAsked(
+        account_id, account_pk, market_id, side, statuses, waiting, client_order_id, within
+    )
+
+
+def take_fills(request: Request, account: str, fields: Fields) -> FillsAsked:
+    """Take which fills a query asks for; the last that is taken of its fields."""
+    _, account_pk = reached_account(request, account)
+    symbol = take_symbol(fields)
+    side = fields.choice("side", SIDES)
+    within = _take_times(fields)
+    fields.check()
+    return FillsAsked(account_pk, _market_of(symbol), side, within)
+
+
+def _market_of(symbol: str | None) -> int | None:
+    return None if symbol is None else terms_of(symbol, terms_by_id()).market_id
+
+
+def order_page(
+    asked: OrdersAsked, terms: Mapping[int, MarketTerms], *, before: int | None, limit: int
+) -> tuple[list[Shape], list[int]]:
+    """Return orders with ids below one, newest first, and these ids."""
+    rows = list_orders(
+        asked.account_pk,
+        market_id=asked.market_id,
+        side=asked.side,
+        statuses=asked.statuses,
+        waiting=asked.waiting,
+        client_order_id=asked.client_order_id,
+        before_id=before,
+        within=asked.within,
+        limit=limit,
+    )
+    shapes = [
+        order_words.order(
+            state_of_row(row, terms[row.market_id]), terms[row.market_id], asked.account_id
         )
-        page = [
-            v1_words.fill(
-                trade_state(row, terms[row.market_id]),
-                terms[row.market_id],
-                is_maker=row.maker_account_id == account_pk,
-            )
-            for row in rows[:limit]
-        ]
-        return answer(page, next=next_cursor([row.pk for row in rows], limit))
+        for row in rows
+    ]
+    return shapes, [row.pk for row in rows]
+
+
+def fill_page(
+    asked: FillsAsked, terms: Mapping[int, MarketTerms], *, before: int | None, limit: int
+) -> tuple[list[Shape], list[int]]:
+    """Return fills of trades with ids below one, newest first, and these ids."""
+    rows = list_account_trades(
+        asked.account_pk,
+        market_id=asked.market_id,
+        side=asked.side,
+        before_id=before,
+        within=asked.within,
+        limit=limit,
+    )
+    shapes = [
+        v1_words.fill(
+            trade_state(row, terms[row.market_id]),
+            terms[row.market_id],
+            is_maker=row.maker_account_id == asked.account_pk,
+        )
+        for row in rows
+    ]
+    return shapes, [row.pk for row in rows]
 
 
 class CandlesView(ApiView):

@@ -8,6 +8,16 @@ export function remember(key: string, value: string): void {
   }
 }
 
+/** Forget all whose keys begin so. */
+export function forget(prefix: string): void {
+  try {
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(`zavora.${prefix}`));
+    for (const key of keys) localStorage.removeItem(key);
+  } catch {
+    // There is nothing where storage is refused.
+  }
+}
+
 export function recall(key: string): string | null {
   try {
     return localStorage.getItem(`zavora.${key}`);

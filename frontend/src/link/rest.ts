@@ -2,7 +2,7 @@
 
 import type { ErrorBody } from "./types.ts";
 
-const BASE = "/api/v1";
+export const BASE = "/api/v1";
 const TIMEOUT_MS = 15_000;
 
 /** A refusal by the API, or (`code` = `network`) no answer from it. */

@@ -430,6 +430,7 @@ export interface PageChoices {
   is_introduced?: boolean;
   sounds?: PageSounds;
   desktop_notices?: boolean;
+  currency?: string;
 }
 
 /** Where the panels stand: by which preset, which of them are hidden, and their sizes. */

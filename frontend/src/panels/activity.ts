@@ -1,14 +1,15 @@
 /** The tabs below the chart: open orders, order history, my trades, balances. */
 
-import { choiceGroup, eachFrame, find, findAll } from "../core/dom.ts";
+import { choiceGroup, eachFrame, find, findAll, h } from "../core/dom.ts";
 import { recall, remember } from "../core/memory.ts";
 import type { Tell } from "../core/notice.ts";
+import { BASE } from "../link/rest.ts";
 import type { Fill, Order } from "../link/types.ts";
 import type { Amending } from "../state/amending.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { isViewed } from "../state/lock.ts";
 import type { Filter } from "../state/open-rows.ts";
-import { Past } from "../state/past.ts";
+import { type Narrowing, Past } from "../state/past.ts";
 import { heldFirst, type Portfolio } from "../state/portfolio.ts";
 import {
   balanceCells,
@@ -22,6 +23,7 @@ import { PastTable } from "./past-table.ts";
 import { fillRows } from "./rows.ts";
 
 const CLOSED = "Filled,Cancelled,Expired";
+type Tab = "open" | "history" | "fills" | "balances";
 
 export function mount(
   element: HTMLElement,
@@ -38,14 +40,17 @@ class Activity {
   readonly #element: HTMLElement;
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
-  readonly #onlyMarket: HTMLInputElement;
+  /** This market or all of them, or a choice of any. */
+  readonly #onlyMarket: HTMLInputElement | HTMLSelectElement;
+  /** On a page of its own: of which state the past is. */
+  readonly #onlyStatus: HTMLSelectElement | null;
   readonly #onlySide: HTMLSelectElement;
   readonly #cancelAllButton: HTMLButtonElement;
   readonly #select: (value: string) => void;
   readonly #open: OpenOrders;
   readonly #history: PastTable<Order>;
   readonly #fills: PastTable<Fill>;
-  #tab = "open";
+  #tab: Tab;
 
   constructor(
     element: HTMLElement,
@@ -59,6 +64,8 @@ class Activity {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#onlyMarket = find(element, "#only-market");
+    this.#onlyStatus = element.querySelector("#only-status");
+    this.#tab = (element.dataset["tab"] ?? "open") as Tab;
     this.#onlySide = find(element, "#only-side");
     this.#cancelAllButton = find(element, "#cancel-all");
     const [redraw, onOpen] = [this.#render, this.#openProof];
@@ -67,12 +74,9 @@ class Activity {
     this.#open = new OpenOrders(find(element, "#panel-open"), parts);
     this.#history = this.#historyTable();
     this.#fills = this.#fillsTable();
-    this.#select = choiceGroup(find(element, "#activity-tabs"), (value) => this.#show(value));
-    this.#onlyMarket.checked = recall("only-market") === "1";
-    this.#onlyMarket.addEventListener("change", () => {
-      remember("only-market", this.#onlyMarket.checked ? "1" : "0");
-      this.#render();
-    });
+    this.#select = choiceGroup(find(element, "#activity-tabs"), (value) => this.#show(value as Tab));
+    this.#followMarkets();
+    this.#onlyStatus?.addEventListener("change", this.#render);
     this.#onlySide.addEventListener("change", this.#render);
     this.#cancelAllButton.addEventListener("click", () => void this.#open.cancelShown());
     find(element, "#activity-signed-out").hidden = this.#isSignedIn;
@@ -95,7 +99,34 @@ class Activity {
   }
 
   get #market(): string | null {
-    return this.#onlyMarket.checked ? (this.#exchange.market.value?.symbol ?? null) : null;
+    const only = this.#onlyMarket;
+    if (only instanceof HTMLSelectElement) return only.value || null;
+    return only.checked ? (this.#exchange.market.value?.symbol ?? null) : null;
+  }
+
+  /** Beside orders and chart sides are those of the open orders alone. */
+  get #pastSide(): string | null {
+    return this.#onlyMarket instanceof HTMLSelectElement ? this.#onlySide.value || null : null;
+  }
+
+  get #pastOrders(): Narrowing {
+    return { market: this.#market, side: this.#pastSide, status: this.#onlyStatus?.value || CLOSED };
+  }
+
+  #followMarkets(): void {
+    const only = this.#onlyMarket;
+    if (only instanceof HTMLSelectElement) {
+      this.#exchange.markets.watch((markets) => {
+        const missing = markets.slice(only.options.length - 1);
+        only.append(...missing.map(({ symbol }) => h("option", { text: symbol })));
+      });
+    } else {
+      only.checked = recall("only-market") === "1";
+    }
+    only.addEventListener("change", () => {
+      if (only instanceof HTMLInputElement) remember("only-market", only.checked ? "1" : "0");
+      this.#render();
+    });
   }
 
   get #filter(): Filter {
@@ -104,7 +135,7 @@ class Activity {
 
   readonly #marketOf: MarketOf = (symbol) => this.#exchange.marketOf(symbol);
 
-  #show(tab: string): void {
+  #show(tab: Tab): void {
     this.#tab = tab;
     this.#select(tab);
     for (const panel of findAll(this.#element, ".activity-panel"))
@@ -155,7 +186,7 @@ class Activity {
   #historyTable(): PastTable<Order> {
     const past = new Past<Order>(
       (order) => order.id,
-      (query, cursor) => this.#page(`orders?status=${CLOSED}&${query}`, cursor),
+      (query, cursor) => this.#page(`orders?${query}`, cursor),
     );
     return new PastTable(find(this.#element, "#panel-history"), {
       past,
@@ -166,9 +197,9 @@ class Activity {
         openerOf: (order) => `Proof of ${order.side} ${order.market}, ${order.status}`,
       },
       live: () => this.#portfolio.closedOrders,
-      market: () => this.#market,
+      narrowing: () => this.#pastOrders,
       redraw: this.#render,
-      fileName: "orders.csv",
+      file: (query) => this.#path(`orders/file?${query}`),
     });
   }
 
@@ -184,10 +215,15 @@ class Activity {
         openerOf: (fill) => `Proof of the order of trade ${fill.id} in ${fill.market}`,
       },
       live: () => this.#portfolio.fills,
-      market: () => this.#market,
+      narrowing: () => ({ market: this.#market, side: this.#pastSide }),
       redraw: this.#render,
-      fileName: "trades.csv",
+      file: (query) => this.#path(`trades/file?${query}`),
     });
+  }
+
+  #path(path: string): string | null {
+    const account = this.#portfolio.accountId.value;
+    return account && `${BASE}/accounts/${encodeURIComponent(account)}/${path}`;
   }
 
   #page<T>(path: string, cursor: string): Promise<{ items: T[]; next: string | null }> {

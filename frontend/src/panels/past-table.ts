@@ -1,8 +1,7 @@
 /** Rows of the past: as far back as somebody scrolls, between days, and as a file. */
 
 import { find, h, setText } from "../core/dom.ts";
-import { csvOf } from "../state/csv.ts";
-import { ANY_TIME, type Past, ROWS_MAX } from "../state/past.ts";
+import { isSame, type Narrowing, type Past, queryOf, ROWS_MAX } from "../state/past.ts";
 import { fillRows, type Rows } from "./rows.ts";
 
 interface Item {
@@ -15,10 +14,11 @@ export interface PastParts<T extends Item> {
   rows: Rows<T>;
   /** What happened while the page was open. */
   live: () => readonly T[];
-  /** The market that the rows are narrowed to. */
-  market: () => string | null;
+  /** What the rows are narrowed to beside the days. */
+  narrowing: () => Narrowing;
   redraw: () => void;
-  fileName: string;
+  /** Where a query's rows are as a file; null while there are none. */
+  file: (query: string) => string | null;
 }
 
 export class PastTable<T extends Item> {
@@ -41,8 +41,7 @@ export class PastTable<T extends Item> {
       field.addEventListener("change", () => this.#narrow());
     }
     this.#more.addEventListener("click", () => void parts.past.more());
-    const csv = find<HTMLButtonElement>(panel, ".past-csv");
-    csv.addEventListener("click", () => void this.#save(csv));
+    find(panel, ".past-csv").addEventListener("click", () => this.#save());
     // The next page comes before its place is reached.
     const seen = new IntersectionObserver(
       (entries) => {
@@ -61,8 +60,8 @@ export class PastTable<T extends Item> {
   }
 
   draw(): void {
-    const { past, rows, live, market } = this.#parts;
-    if (market() !== past.span.market) this.#narrow();
+    const { past, rows, live, narrowing } = this.#parts;
+    if (!isSame(narrowing(), past.span)) this.#narrow();
     const items = past.rows(live());
     fillRows(this.#body, items, rows);
     this.#body.closest("table")!.hidden = items.length === 0;
@@ -74,7 +73,7 @@ export class PastTable<T extends Item> {
 
   /** Begin anew, as another account's. */
   restart(): void {
-    this.#parts.past.narrow({ ...ANY_TIME, market: this.#parts.market() });
+    this.#parts.past.narrow({ ...this.#parts.narrowing(), from: "", to: "" });
     this.#from.value = this.#to.value = "";
     if (this.#isShown) void this.#parts.past.more();
   }
@@ -94,26 +93,14 @@ export class PastTable<T extends Item> {
 
   #narrow(): void {
     const [from, to] = [this.#from.value, this.#to.value];
-    this.#parts.past.narrow({ market: this.#parts.market(), from, to });
+    this.#parts.past.narrow({ ...this.#parts.narrowing(), from, to });
     if (this.#isShown) void this.#parts.past.more();
   }
 
-  /** Save what is of these days and this market, loaded or not. */
-  async #save(button: HTMLButtonElement): Promise<void> {
-    const { past, live, fileName } = this.#parts;
-    button.disabled = true;
-    try {
-      while (past.hasMore && !past.hasFailed) {
-        await past.more();
-        if (past.isLoading) return; // another page was on its way: pressed again, it goes on
-      }
-      const file = new Blob([csvOf(past.rows(live()))], { type: "text/csv;charset=utf-8" });
-      const url = URL.createObjectURL(file);
-      const link = h("a", { href: url, attrs: { download: fileName } });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
-    } finally {
-      button.disabled = false;
-    }
+  /** Save what is of these days, this market and so on, loaded or not; the exchange writes it. */
+  #save(): void {
+    const { past, file } = this.#parts;
+    const href = file(queryOf(past.span));
+    if (href) h("a", { href, attrs: { download: "" } }).click();
   }
 }

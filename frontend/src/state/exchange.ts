@@ -10,6 +10,7 @@ import { isListed } from "./calendar.ts";
 
 /** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;
+const RETRY_MS = 3_000;
 
 export class Exchange implements Link {
   readonly config: PageConfig;
@@ -73,6 +74,14 @@ export class Exchange implements Link {
       () => clearInterval(this.#pollTimer),
       () => this.#poll(),
     );
+  }
+
+  /** Start, and try again until the markets have come. */
+  keepStarting(): void {
+    this.start().catch((error: unknown) => {
+      console.warn("the markets could not be loaded", error);
+      window.setTimeout(() => this.keepStarting(), RETRY_MS);
+    });
   }
 
   #poll(): void {

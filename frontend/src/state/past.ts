@@ -3,10 +3,16 @@
 import { Signal } from "../core/signal.ts";
 
 /** What the rows are narrowed to. Days are of the reader's own clock, empty: any. */
-export interface Span {
-  market: string | null;
+export interface Span extends Narrowing {
   from: string;
   to: string;
+}
+
+/** Which rows, whenever they are of. `status` takes several, by commas; all are null for any. */
+export interface Narrowing {
+  market: string | null;
+  side?: string | null;
+  status?: string | null;
 }
 
 export interface Page<T> {
@@ -16,6 +22,8 @@ export interface Page<T> {
 
 interface Item {
   created_at: string;
+  side?: string;
+  status?: string;
 }
 
 /** More rows than these are not kept on the page: who looks for older ones names the days. */
@@ -24,17 +32,26 @@ export const ROWS_MAX = 2_000;
 export const ANY_TIME: Span = { market: null, from: "", to: "" };
 
 /** The query of a span: its days from their first moment to their last. */
-export function queryOf({ market, from, to }: Span): string {
+export function queryOf({ market, side, status, from, to }: Span): string {
   const query = new URLSearchParams();
   if (market) query.set("market", market);
+  if (side) query.set("side", side);
+  if (status) query.set("status", status);
   if (from) query.set("start", new Date(`${from}T00:00:00`).toISOString());
   if (to) query.set("end", new Date(`${to}T23:59:59.999`).toISOString());
   return query.toString();
 }
 
+export function isSame(a: Narrowing, b: Narrowing): boolean {
+  return (["market", "side", "status"] as const).every((one) => (a[one] ?? null) === (b[one] ?? null));
+}
+
 /** Whether something is of a span. */
-export function isWithin(item: Item & { market: string }, { market, from, to }: Span): boolean {
+export function isWithin(item: Item & { market: string }, span: Span): boolean {
+  const { market, side, status, from, to } = span;
   if (market !== null && item.market !== market) return false;
+  if (side && item.side !== side) return false;
+  if (status && !status.split(",").includes(item.status ?? "")) return false;
   const at = new Date(item.created_at);
   if (from && at < new Date(`${from}T00:00:00`)) return false;
   return !(to && at > new Date(`${to}T23:59:59.999`));

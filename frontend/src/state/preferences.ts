@@ -32,6 +32,7 @@ const AT_FIRST: Choices = {
   is_introduced: false,
   sounds: { on: false, volume: 60, fill: "chime", reject: "knock", alert: "rise" },
   desktop_notices: false,
+  currency: "",
 };
 /** How long a change waits for the next one before it is sent. */
 const WAIT_MS = 400;

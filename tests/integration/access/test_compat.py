@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.access import rules
+from tests.access import rules, stream_rules
 from tests.access.people import People
 from tests.integration.binance.rest.conftest import now_ms
 from tests.routes import METHODS
@@ -191,13 +191,13 @@ def followed(socket: ClientConnection) -> Any:
         return str(closed.rcvd and closed.rcvd.code)
 
 
-@pytest.mark.parametrize("caller", rules.STREAM_CALLERS)
+@pytest.mark.parametrize("caller", stream_rules.STREAM_CALLERS)
 def test_streams(people: People, caller: str) -> None:
     """By the address, by its query and by asking for them."""
-    names = [*rules.STREAMS.values()]
+    names = [*stream_rules.STREAMS.values()]
     listen_key = people.listen_keys.get(caller) or people.listen_key("read")
-    for wanted, rule in ((names, rules.ANYBODY), ([listen_key], rules.LISTEN_KEY)):
-        cell = rules.stream_cell("", rule, caller)
+    for wanted, rule in ((names, rules.ANYBODY), ([listen_key], stream_rules.LISTEN_KEY)):
+        cell = stream_rules.stream_cell("", rule, caller)
         meant = wanted if cell == rules.YES else cell
         for path in (f"/ws/{'/'.join(wanted)}", f"/stream?streams={'/'.join(wanted)}"):
             with opened(people, path) as socket:
@@ -210,7 +210,7 @@ def test_streams(people: People, caller: str) -> None:
 def test_what_clients_of_streams_ask_for(people: People) -> None:
     params: dict[str, Any] = {"SET_PROPERTY": ["combined", True], "GET_PROPERTY": ["combined"]}
     for path in ("/ws", "/ws/1", "/stream"):
-        for method in rules.STREAM_METHODS:
+        for method in stream_rules.STREAM_METHODS:
             with opened(people, path) as socket:
                 answer = ask(socket, method, params.get(method, ["btceur@trade"]))
                 assert "result" in answer, (path, method, answer)

@@ -1,7 +1,7 @@
 """The tables of docs/security.md are those that are tried, and name all that there is to call."""
 
 from tests import routes
-from tests.access import document, page_rules, rules
+from tests.access import document, page_rules, rules, stream_rules
 
 
 def test_the_document_says_what_is_tried() -> None:
@@ -33,9 +33,9 @@ def test_every_method_of_its_websocket_api_is_in_the_table() -> None:
 
 
 def test_every_stream_and_every_address_of_sockets_is_in_the_table() -> None:
-    assert set(routes.stream_kinds()) == set(rules.STREAMS)
-    assert set(routes.stream_methods()) == set(rules.STREAM_METHODS)
-    assert set(routes.socket_paths()) == set(rules.SOCKET_PATHS)
+    assert set(routes.stream_kinds()) == set(stream_rules.STREAMS)
+    assert set(routes.stream_methods()) == set(stream_rules.STREAM_METHODS)
+    assert set(routes.socket_paths()) == set(stream_rules.SOCKET_PATHS)
 
 
 def test_every_page_is_in_the_table() -> None:

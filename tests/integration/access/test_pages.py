@@ -52,6 +52,7 @@ def path_of(people: People, path: str) -> str:
         "<str:uidb64>": "MQ",
         "<str:token>": "no-such-token",
         "<str:key>": "no-such-key",
+        "<slug:name>": "trading",
         ANYTHING_ELSE: "no/such/page",
     }
     for part, value in parts.items():

@@ -103,7 +103,7 @@ def test_faucet_and_withdrawal_move_money_once_per_form(client, ann):
     account = ann.accounts.get()
     for _ in range(2):
         answer = client.post("/account/deposit", money(account))
-        assert (answer.status_code, answer["Location"]) == (302, "/account")
+        assert (answer.status_code, answer["Location"]) == (302, "/wallet")
     assert get_balance(account.public_id, "USD").available == 10
     assert b">10.00<" in client.get("/account").content
 

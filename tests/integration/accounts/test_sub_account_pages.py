@@ -1,4 +1,4 @@
-"""Accounts and transfers on the account page, as a browser without scripts uses them."""
+"""Accounts and transfers on the pages, as a browser without scripts uses them."""
 
 import re
 from decimal import Decimal
@@ -8,9 +8,9 @@ import pytest
 from accounts.models import Account, LedgerTransaction, Transfer
 from accounts.money.selectors import get_balance
 from accounts.pages.account import ACCOUNTS_PAGE
-from accounts.pages.transfers import PAGE
 from accounts.services import create_account, ensure_user, transfer
 from tests.actors import SYSTEM, customer
+from zavora.pages.wallet import MOVEMENTS_SHOWN
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +43,7 @@ def test_an_account_is_opened_and_gets_another_name(client, ann):
     made = Account.objects.get(owner=ann, label="Savings")
     page = client.get("/account").content.decode()
     assert "The account Savings is open." in page
-    assert "Transfer between your accounts" in page
+    assert "Transfer between your accounts" in client.get("/wallet").content.decode()
 
     answer = client.post(
         f"/account/accounts/{made.public_id}/name", {"label": "Rent & <b>more</b>"}
@@ -78,12 +78,12 @@ def test_accounts_of_others_are_not_renamed(client, ann):
 def test_a_transfer_moves_money_once_per_form_and_is_listed(client, ann, funded, second):
     for _ in range(2):
         answer = client.post("/account/transfers", form(funded, second))
-        assert (answer.status_code, answer["Location"]) == (302, "/account")
+        assert (answer.status_code, answer["Location"]) == (302, "/wallet")
     assert Transfer.objects.count() == 1
     assert get_balance(second.public_id, "USD").available == 30
-    page = client.get("/account").content.decode()
+    page = client.get("/wallet").content.decode()
     assert "30 USD transferred." in page
-    assert "30.00 USD</td><td>Main</td><td>Savings</td>" in page
+    assert re.search(r"30\.00 USD</td>\s*<td[^>]*>Main</td>\s*<td[^>]*>to Savings</td>", page)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,8 @@ def test_what_is_wrong_stands_at_its_field(client, ann, funded, second, changes,
 
 
 def test_whoever_has_one_account_sees_no_form_to_transfer(client, ann):
-    page = client.get("/account").content.decode()
-    assert "Transfer between your accounts" not in page
-    assert "Open another account" in page
+    assert "Transfer between your accounts" not in client.get("/wallet").content.decode()
+    assert "Open another account" in client.get("/account").content.decode()
 
 
 def test_accounts_are_shown_page_by_page(client, ann):
@@ -134,7 +133,7 @@ def test_accounts_are_shown_page_by_page(client, ann):
 
 def test_accounts_of_one_name_are_told_apart(client, ann, second):
     other = create_account(by=SYSTEM, owner_id=ann.pk, label="Savings")
-    page = client.get("/account").content.decode()
+    page = client.get("/wallet").content.decode()
     for account in (second, other):
         assert f">Savings ({str(account.public_id)[:8]})</option>" in page
 
@@ -144,8 +143,8 @@ def amounts_of(page):
     return [int(text) for text in re.findall(r">0\.(\d\d) USD<", page)]
 
 
-def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second, usd):
-    cents = range(1, PAGE + 4)
+def test_older_transfers_are_on_pages_of_the_wallet(client, ann, funded, second, usd):
+    cents = range(1, MOVEMENTS_SHOWN + 4)
     # Rows alone: the page reads no more of them.
     LedgerTransaction.objects.bulk_create(
         LedgerTransaction(pk=number, kind="transfer", reference=str(number)) for number in cents
@@ -157,15 +156,14 @@ def test_older_transfers_have_a_page_of_their_own(client, ann, funded, second, u
         )
         for number in cents
     )  # fmt: skip
-    assert ">All transfers</a>" in client.get("/account").content.decode()
-
-    page = client.get("/account/transfers").content.decode()
-    assert amounts_of(page) == [*reversed(cents)][:PAGE]
-    (older,) = re.findall(r'href="(/account/transfers\?before=\d+)"', page)
-    page = client.get(older).content.decode()
+    # Where the list of transfers was.
+    page = client.get("/account/transfers", follow=True).content.decode()
+    assert amounts_of(page) == [*reversed(cents)][:MOVEMENTS_SHOWN]
+    (older,) = re.findall(r'href="(\?kind=transfer&amp;before=\d+)#movements"', page)
+    page = client.get(f"/wallet{older.replace('&amp;', '&')}").content.decode()
     assert amounts_of(page) == [3, 2, 1]
-    assert "Older transfers" not in page
-    assert client.get("/account/transfers?before=x").status_code == 404
+    assert ">Older<" not in page
+    assert client.get("/wallet?before=x").status_code == 404
 
 
 def test_transfers_of_others_are_not_listed(client, ann, funded, second):
@@ -177,4 +175,5 @@ def test_transfers_of_others_are_not_listed(client, ann, funded, second):
         amount=Decimal(1),
     )
     client.force_login(ensure_user(by=SYSTEM, email="bob@example.com"))
-    assert "No transfers." in client.get("/account/transfers").content.decode()
+    page = client.get("/account/transfers", follow=True).content.decode()
+    assert '<p class="empty">None.</p>' in page

@@ -117,6 +117,29 @@ def test_each_alert_is_told_of_as_often_as_its_trades_say_wherever_the_watch_is_
         assert (counts[-1:] or [0])[0] == row.told_count
 
 
+def test_marks_move_with_what_they_stand_for(bench: Bench) -> None:
+    """The control of the kills: a mark that moved alone would lose an alert, one behind none."""
+    from marketdata.alerts.watching import watch_trades
+    from marketdata.models import AlertProgress
+
+    market = bench.market()
+    write_trades(market, [100])
+    owner = bench.accounts[0].owner
+    alert, repeats = (set_one(owner, "rises_to", 110, repeats=one) for one in (False, True))
+    mark = AlertProgress.objects.filter(pk=market)
+    write_trades(market, [120], after=1)
+    mark.update(last_trade_sequence=2)
+    assert watch_trades(terms_of(market)).told == []
+    assert row_of(alert).state == "armed"
+
+    mark.update(last_trade_sequence=1)
+    assert len(watch_trades(terms_of(market)).told) == 2
+    # What alerts became is there, and the mark is not: they know themselves what they have seen.
+    mark.update(last_trade_sequence=1)
+    assert watch_trades(terms_of(market)).told == []
+    assert (row_of(alert).told_count, row_of(repeats).told_count) == (1, 1)
+
+
 def test_a_price_that_is_touched_and_left_within_one_run_counts(bench: Bench) -> None:
     from marketdata.alerts.watching import watch_trades
 

@@ -42,6 +42,7 @@ def test_what_was_chosen_comes_back_whole() -> None:
         "markets_quote": "USD", "only_favourites": True, "hot_keys": True, "is_introduced": True,
         "sounds": {"on": True, "volume": 0, "fill": "ping", "reject": "none", "alert": "rise"},
         "desktop_notices": True,
+        "currency": "EUR",
     }  # fmt: skip
     assert plain(read_choices(chosen)) == chosen
 

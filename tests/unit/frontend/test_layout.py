@@ -17,8 +17,8 @@ from scripts.api_types import TYPES, imported, openapi_document, typescript
 
 SOURCES: Final = Path(__file__).resolve().parents[3] / "frontend/src"
 ROOMS: Final = ("core", "link", "state", "panels")
-# The trading page, the overview of markets, account pages, and what runs before there is a page.
-ENTRIES: Final = ("main.ts", "markets.ts", "site.ts", "theme.ts")
+# The trading page, the overview of markets, orders and fills, account pages, the theme.
+ENTRIES: Final = ("main.ts", "markets.ts", "own.ts", "site.ts", "theme.ts")
 # What draws the candles and what stands among them; nothing else comes from outside.
 LIBRARY: Final = {
     f"panels/chart{part}.ts": {"lightweight-charts"}

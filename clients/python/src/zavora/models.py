@@ -666,6 +666,104 @@ class PageChoices(Struct, frozen=True, kw_only=True):
     is_introduced: bool = False
     sounds: PageSounds = field(default_factory=PageSounds)
     desktop_notices: bool = False
+    currency: str = ""
+
+
+class PortfolioSums(Struct, frozen=True, kw_only=True):
+    """What a portfolio came to at a moment, in the currency's own scale.
+
+    `value = flows + realised + unrealised + uncosted_value - unpriced_cost`, to the last unit.
+    """
+
+    value: Decimal  # Of all that can be valued.
+    # What came in less what went out, each at its value then; transfers at their cost. No part of
+    # the result.
+    flows: Decimal
+    realised: Decimal  # What was earned, less what was lost, by all that went.
+    unrealised: Decimal  # Value less cost of what is there.
+    uncosted_value: Decimal  # Of what came when its value was not known; makes no result.
+    unpriced_cost: Decimal  # Of what cannot be valued.
+    unpriced: list[str]  # Assets that cannot be valued then, and are not in `value`.
+
+
+class PortfolioFlows(Struct, frozen=True, kw_only=True):
+    """What came and went since the beginning; `flows` is made of these."""
+
+    deposited: Decimal
+    withdrawn: Decimal
+    carried_in: Decimal  # Cost of what own accounts transferred here.
+    carried_out: Decimal
+    found: Decimal  # What uncosted quantities were worth when they were sold.
+
+
+class PortfolioAsset(Struct, frozen=True, kw_only=True):
+    """An asset of a portfolio; prices are in the currency and have 18 decimals at most."""
+
+    asset: str
+    quantity: Decimal  # All of it, held by orders or not.
+    uncosted_quantity: Decimal  # So much of it has no known cost.
+    price: Decimal | None = None  # Last price; null: none leads there.
+    path: list[str]  # The markets by whose last prices it is valued, in turn.
+    value: Decimal | None = None
+    cost: Decimal  # Weighted average, fees included.
+    average_cost: Decimal | None = None  # `cost` for one of it.
+    realised: Decimal
+    unrealised: Decimal | None = None
+
+
+class PortfolioFee(Struct, frozen=True, kw_only=True):
+    """What was paid in an asset, less rebates."""
+
+    asset: str
+    amount: Decimal
+
+
+class PortfolioTrading(Struct, frozen=True, kw_only=True):
+    """What was paid and traded in 30 days before today (UTC) and since."""
+
+    since: datetime
+    fees: Decimal  # In the currency, each at its value then.
+    fees_by_asset: list[PortfolioFee]
+    maker_volume: Decimal
+    taker_volume: Decimal
+
+
+class Portfolio(Struct, frozen=True, kw_only=True):
+    """What accounts are worth, what that cost and what it brought, in one currency."""
+
+    account_id: str | None = None  # Null: of all the caller's own.
+    currency: str
+    as_of: datetime
+    is_complete: bool  # False: a long history is being counted, up to `as_of` so far; ask again.
+    sums: PortfolioSums
+    flows: PortfolioFlows
+    assets: list[PortfolioAsset]
+    trading: PortfolioTrading
+
+
+class PortfolioMoment(Struct, frozen=True, kw_only=True):
+    """How a portfolio stood at a moment: with all that was before it, by the last prices then."""
+
+    value: Decimal  # Of all that can be valued.
+    # What came in less what went out, each at its value then; transfers at their cost. No part of
+    # the result.
+    flows: Decimal
+    realised: Decimal  # What was earned, less what was lost, by all that went.
+    unrealised: Decimal  # Value less cost of what is there.
+    uncosted_value: Decimal  # Of what came when its value was not known; makes no result.
+    unpriced_cost: Decimal  # Of what cannot be valued.
+    unpriced: list[str]  # Assets that cannot be valued then, and are not in `value`.
+    time: datetime
+
+
+class PortfolioHistory(Struct, frozen=True, kw_only=True):
+    """How a portfolio stood at the ends of days or hours (UTC), oldest first."""
+
+    account_id: str | None = None
+    currency: str
+    interval: str
+    is_complete: bool
+    points: list[PortfolioMoment]
 
 
 class Preferences(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Forms of the account page about money: the faucet, withdrawals."""
+"""Forms of the wallet: the faucet, withdrawals and their cancel, transfers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,19 +8,26 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access.page_actors import customer_of, user_of
 from accounts.access.rates import take_withdrawal
 from accounts.money.selectors import list_assets
-from accounts.pages.account import account_page
 from accounts.pages.confirm import factor_asked
-from accounts.pages.forms import DepositForm, MoneyForm, WithdrawForm
+from accounts.pages.forms import DepositForm, MoneyForm, TransferForm, WithdrawForm
 from accounts.people.selectors import list_accounts
-from accounts.services import SOURCE_FAUCET, cancel_own_withdrawal, deposit, request_withdrawal
-from zavora.foundation.errors import ZavoraError
+from accounts.services import (
+    SOURCE_FAUCET,
+    cancel_own_withdrawal,
+    deposit,
+    request_withdrawal,
+    transfer,
+)
+from zavora.foundation.errors import InsufficientBalance, ZavoraError
 from zavora.foundation.forms import sentence, show_error
+from zavora.pages.wallet import wallet_page
 
 
 @never_cache
@@ -82,7 +89,7 @@ def cancel_withdrawal(request: HttpRequest, account_id: UUID, withdrawal_id: int
         messages.error(request, sentence(str(error)))
     else:
         messages.success(request, "The withdrawal is cancelled.")
-    return redirect("account")
+    return redirect("wallet")
 
 
 def _move_money(
@@ -101,6 +108,36 @@ def _move_money(
             show_error(form, error)
         else:
             messages.success(request, done)
-            return redirect("account")
+            return redirect("wallet")
     changed: dict[str, Any] = {name: form}
-    return account_page(request, status=400, **changed)
+    return wallet_page(request, status=400, **changed)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def transfers(request: HttpRequest) -> HttpResponse:
+    """Move money from one of the user's accounts to another; where the list was, lead to it."""
+    if request.method == "GET":
+        return redirect(f"{reverse('wallet')}?kind=transfer#movements")
+    accounts = list_accounts(user_of(request).pk)
+    form = TransferForm(request.POST, accounts=accounts, assets=list_assets())
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            transfer(
+                by=customer_of(request),
+                from_account=data["from_account"],
+                to_account=data["to_account"],
+                asset=data["asset"],
+                amount=data["amount"],
+                key=f"page:{data['key']}",
+            )
+        except InsufficientBalance as error:
+            form.add_error("amount", sentence(str(error)))
+        except ZavoraError as error:
+            show_error(form, error)
+        else:
+            messages.success(request, f"{data['amount']:f} {data['asset']} transferred.")
+            return redirect("wallet")
+    return wallet_page(request, status=400, transfer_form=form)

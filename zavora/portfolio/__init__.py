@@ -1,0 +1,1 @@
+"""What accounts are worth, what that cost and what it brought: derived from ledger and candles."""
