@@ -230,6 +230,10 @@ def test_money_and_accounts(exchange: HostedExchange) -> None:
                 first.download_report(report.id)
             assert first.preferences().version == 0
             assert first.alerts() == []
+            assert first.portfolio("EUR").currency == "EUR"
+            assert first.whole_portfolio("EUR").account_id is None
+            assert first.portfolio_history("EUR", interval="1h").currency == "EUR"
+            assert first.whole_portfolio_history("EUR", limit=3).currency == "EUR"
             assert isinstance(list(first.liabilities()), list)
             assert [key.kind for key in first.keys().all()] == ["Bearer"]
         assert {one.label for one in client.accounts()} == {"mine", "other"}
