@@ -47,7 +47,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
     mixed-trial growing-sim many-markets-trial trace-test watch-cost dashboards dashboard-test \
-    watch-trial soak client-test client-trial client-recordings lock sbom clean
+    watch-trial hostile-feed soak client-test client-trial client-recordings page-test page-soak page-speed \
+    lighthouse pictures lock sbom clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -156,8 +157,27 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
 
+hostile-feed: $(STAMPS)/dev $(STAMPS)/static ## Show the page a feed that loses, spoils, delays, falls silent and dies
+	@exec $(BIN)/python -m pytest tests/e2e/test_hostile_feed.py -m 'trial or not trial' -n0 $(PYTEST_ARGS)
+
 soak: $(STAMPS)/dev $(STAMPS)/static ## Load an exchange evenly for 10 minutes (ZAVORA_SOAK_MINUTES): memory, files and p99 stay
 	@exec $(BIN)/python -m benchmarks.soak $(TRIAL_ARGS)
+
+page-test: $(STAMPS)/dev $(STAMPS)/static ## Look at every page in both themes and three sizes; place every kind of order at each size
+	@ZAVORA_PAGE_ALL=1 exec $(BIN)/python -m pytest -q -n0 tests/e2e/test_every_page.py \
+	    tests/e2e/test_every_kind.py tests/e2e/test_keyboard.py $(PYTEST_ARGS)
+
+page-soak: $(STAMPS)/dev $(STAMPS)/static ## Let the book change 50 times a second for 30 minutes (ZAVORA_PAGE_SOAK_MINUTES): script time and heap of the page
+	@exec $(BIN)/python -m benchmarks.page.soak $(PAGE_ARGS)
+
+page-speed: $(STAMPS)/dev $(STAMPS)/static ## Measure Enter to the order's row beside the API's own answer, by turns
+	@exec $(BIN)/python -m benchmarks.page.speed $(PAGE_ARGS)
+
+lighthouse: $(STAMPS)/dev $(STAMPS)/static $(STAMPS)/lighthouse ## Let Lighthouse mark the pages, as a desktop and as a telephone
+	@exec $(BIN)/python -m benchmarks.page.scores $(PAGE_ARGS)
+
+pictures: $(STAMPS)/dev $(STAMPS)/static ## Take the pictures of docs/images from a demo that trades
+	@exec $(BIN)/python -m benchmarks.page.pictures
 
 growing-sim: $(STAMPS)/dev ## Simulate growing: money between cells, sizes at scale, the model beside a real exchange
 	@exec $(BIN)/python -m benchmarks.growing $(SIM_ARGS)
@@ -243,7 +263,7 @@ lock: $(STAMPS)/uv ## Compile requirements*.in to locks with hashes
 	    -o deploy/tools/requirements.txt
 
 clean: ## Remove what was built (not the data)
-	rm -rf mutants $(VENV) frontend/node_modules static/build .static
+	rm -rf mutants $(VENV) frontend/node_modules benchmarks/page/node/node_modules static/build .static
 
 # --- what the targets stand on --------------------------------------------------------------------
 
@@ -307,6 +327,12 @@ $(STAMPS)/tools: deploy/tools/requirements.txt deploy/tools/unpack.py | $(STAMPS
 $(STAMPS)/node: frontend/package-lock.json scripts/npm.py | $(STAMPS)/run
 	@echo 'Installing the front end'"'"'s packages'
 	@$(BIN)/python scripts/npm.py ci --ignore-scripts --silent
+	@touch $@
+
+# What measures the pages is no part of them: it has a lock of its own.
+$(STAMPS)/lighthouse: benchmarks/page/node/package-lock.json scripts/npm.py | $(STAMPS)/run
+	@echo 'Installing Lighthouse'
+	@$(BIN)/python scripts/npm.py --prefix $(CURDIR)/benchmarks/page/node ci --ignore-scripts --silent
 	@touch $@
 
 $(STAMPS)/frontend: $(FRONTEND_SOURCES) $(STAMPS)/node

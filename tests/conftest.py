@@ -21,6 +21,7 @@ import pytest
 from django.urls import get_resolver
 
 from tests import steady_settings
+from tests.browsers import find_chromium
 from tests.exchange import Exchange
 from tests.states import STATES_VARIABLE, copy_state, kept_state
 from zavora.runner.embedded.servers import RunningServers
@@ -29,7 +30,6 @@ from zavora.runner.home import Home, owner_lock
 TESTS = Path(__file__).resolve().parent
 WITHOUT_SERVERS = tuple(TESTS / name for name in ("cluster", "deploy", "property", "rules", "unit"))
 LOCKS_VARIABLE = "ZAVORA_TEST_LOCKS"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Nothing answers here: a unit test that asks a server fails at once.
 NO_SERVERS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
@@ -157,7 +157,7 @@ def exchange() -> Iterator[Exchange]:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """Return a Chromium on PATH; without one the test is skipped, or fails where CI=true."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    found = find_chromium()
     if found is None:
         reason = "browser tests need a Chromium on PATH"
         if os.environ.get("CI", "").lower() == "true":

@@ -28,6 +28,7 @@ async ([within, only]) => {
 """
 THEMES: Final = ("dark", "light")
 SIZES: Final = ((1440, 900), (390, 844))
+MIDDLE: Final = (1024, 768)
 # What can be wrong in one theme and right in another, where all else was looked at.
 OF_COLOURS: Final = ("color-contrast", "link-in-text-block")
 
@@ -58,7 +59,8 @@ def set_theme(page: Page, theme: str) -> None:
 # A look is a size and a theme. Two that differ in both show each of the four once.
 LOOKS: Final = tuple((size, theme) for size in SIZES for theme in THEMES)
 CROSSED: Final = ((LOOKS[0], LOOKS[3]), (LOOKS[1], LOOKS[2]))
-# The same, so that each of the four is once the first: for pages of one template in turns.
+ALL_LOOKS: Final = tuple((size, theme) for size in (SIZES[0], MIDDLE, SIZES[1]) for theme in THEMES)
+# Those crossed, so that each of the four is once the first: for pages of one template in turns.
 GLANCES: Final = (*CROSSED, *(looks[::-1] for looks in CROSSED))
 
 
@@ -87,11 +89,17 @@ def violations_in_all_looks(page: Page, *, within: str | None = None) -> list[st
     ]
 
 
-def _violations_of(
-    page: Page, look: Look, *, within: str | None = None, only: Iterable[str] = ()
-) -> list[str]:
+def set_look(page: Page, look: Look) -> None:
+    """Show the page in a size and a theme."""
     (width, height), theme = look
     page.set_viewport_size({"width": width, "height": height})
     set_theme(page, theme)
+
+
+def _violations_of(
+    page: Page, look: Look, *, within: str | None = None, only: Iterable[str] = ()
+) -> list[str]:
+    set_look(page, look)
+    (width, _), theme = look
     found = violations(page, within=within, only=only)
     return [f"{theme}, {width} px: {text}" for text in found]

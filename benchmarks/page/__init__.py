@@ -1,0 +1,1 @@
+"""The trading page in a browser, measured: what it costs, how soon it shows, whether it grows."""
