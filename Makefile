@@ -47,7 +47,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
     attack-trial recovery-drill money-trial freqtrade-trial hummingbot-trial move-trial \
     alert-test partition-trial replica-trial fault-trial double-fault-trial rolling-trial \
     mixed-trial growing-sim many-markets-trial trace-test watch-cost dashboards dashboard-test \
-    watch-trial soak client-test client-trial client-recordings page-test page-soak page-speed \
+    watch-trial hostile-feed soak client-test client-trial client-recordings page-test page-soak page-speed \
     lighthouse pictures lock sbom clean
 
 help: ## List the targets
@@ -156,6 +156,9 @@ hummingbot-trial: $(STAMPS)/run $(STAMPS)/static $(STAMPS)/hummingbot ## Let Hum
 
 bench: $(STAMPS)/dev $(STAMPS)/static ## Measure; prints a table and writes $ZAVORA_HOME/bench.json
 	@exec $(BIN)/python -m benchmarks
+
+hostile-feed: $(STAMPS)/dev $(STAMPS)/static ## Show the page a feed that loses, spoils, delays, falls silent and dies
+	@exec $(BIN)/python -m pytest tests/e2e/test_hostile_feed.py -m 'trial or not trial' -n0 $(PYTEST_ARGS)
 
 soak: $(STAMPS)/dev $(STAMPS)/static ## Load an exchange evenly for 10 minutes (ZAVORA_SOAK_MINUTES): memory, files and p99 stay
 	@exec $(BIN)/python -m benchmarks.soak $(TRIAL_ARGS)

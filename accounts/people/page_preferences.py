@@ -31,6 +31,9 @@ Preset = Literal["scalp", "swing", "watch"]
 Theme = Literal["system", "dark", "light"]
 Density = Literal["comfortable", "compact"]
 Palette = Literal["classic", "blue_orange", "teal_pink"]
+# What a warning about an order does, and from where on: in percent, or in the quote asset.
+WarningAct = Literal["off", "ask", "block"]
+WarningLimit = Annotated[str, Meta(pattern=r"^([0-9]{1,15}(\.[0-9]{1,6})?)?$")]
 MarketsSort = Literal["none", "name", "last", "change", "volume"]
 Tone = Literal["none", "chime", "ping", "knock", "rise"]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -41,6 +44,7 @@ _WORDS: Final[Mapping[str, Any]] = {
     "density": Density,
     "palette": Palette,
     "markets_sort": MarketsSort,
+    "act": WarningAct,
     "fill": Tone,
     "reject": Tone,
     "alert": Tone,
@@ -71,6 +75,24 @@ class NamedLayout(PageLayout, frozen=True, forbid_unknown_fields=True, kw_only=T
     name: Name
 
 
+class PageWarning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the page does about an order that is odd in one way, and from which limit on."""
+
+    act: WarningAct = "off"
+    limit: WarningLimit = ""
+
+
+class PageWarnings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In which ways an order may be odd."""
+
+    through: PageWarning = PageWarning("ask", "5")
+    away: PageWarning = PageWarning("off", "50")
+    thin: PageWarning = PageWarning("ask")
+    deep: PageWarning = PageWarning("off")
+    share: PageWarning = PageWarning("off", "50")
+    worth: PageWarning = PageWarning("off", "10000")
+
+
 class PageSounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which tone is heard of what, and how loud; silent until they are switched on."""
 
@@ -98,6 +120,9 @@ class PageChoices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_favourites: bool = False
     hot_keys: bool = False
     is_introduced: bool = False
+    # By how many percent a market order may slip; empty: by any.
+    slippage: Annotated[str, Meta(pattern=r"^([0-9]{1,2}(\.[0-9]{1,6})?)?$")] = ""
+    warnings: PageWarnings = PageWarnings()
     sounds: PageSounds = PageSounds()
     # Whether the system shows fills and alerts while the page is hidden; the browser asks, too.
     desktop_notices: bool = False
@@ -118,6 +143,8 @@ _EXPECTED: Final = {
     "layout_name": "expected the name of one of the layouts",
     "markets_quote": "expected the code of an asset",
     "currency": "expected the code of an asset",
+    "limit": "expected a number such as 2.5, or nothing",
+    "slippage": "expected a percentage such as 0.3, or nothing",
 }
 
 

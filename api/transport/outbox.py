@@ -78,6 +78,8 @@ class Outbox:
         self._room.set()
         self._closing: Closing | None = None
         self.conflated = 0
+        # Messages queued since the beginning that are no answers.
+        self.pushes = 0
 
     # --- filling ---
 
@@ -89,6 +91,7 @@ class Outbox:
             self._behind[topic] = None
             self.conflated += 1
             return
+        self.pushes += 1
         self._queue.append(message)
         self._wake()
 
@@ -99,6 +102,7 @@ class Outbox:
         if len(self._queue) >= MESSAGES_MAX:
             self.close(self._policy.slow)
             return
+        self.pushes += 1
         self._queue.append(message)
         self._wake()
 
@@ -113,6 +117,7 @@ class Outbox:
             self.deliver(message)
             if self._closing is not None:
                 return
+            self.pushes -= 1
         self._answers.append(message)
         self._answers_length += len(message["text"])
         if self._answers_length >= ANSWERS_LENGTH_MAX:
@@ -123,6 +128,7 @@ class Outbox:
         self._behind.pop(topic, None)
         for message in messages:
             self.answer(message)
+        self.pushes += len(messages)
 
     def forget(self, topic: Topic) -> None:
         """Owe nothing more to a topic that is no longer followed."""
@@ -198,7 +204,9 @@ class Outbox:
             if self._behind and self._current is not None:
                 topic = next(iter(self._behind))
                 del self._behind[topic]
-                queue.extend(self._current(topic))
+                missed = self._current(topic)
+                self.pushes += len(missed)
+                queue.extend(missed)
                 continue
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter

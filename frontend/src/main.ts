@@ -3,19 +3,19 @@
 import { findAll } from "./core/dom.ts";
 import type { Tell } from "./core/notice.ts";
 import type { PageConfig } from "./link/messages.ts";
-import { openSocket } from "./link/page-socket.ts";
-import { Rest } from "./link/rest.ts";
-import type { Preferences as Kept } from "./link/types.ts";
 import { Amending } from "./state/amending.ts";
 import { cancelOpen } from "./state/cancelling.ts";
 import { Exchange } from "./state/exchange.ts";
+import { keepPulse } from "./state/keep-pulse.ts";
 import { isShown, type Panel, withPanel } from "./state/layouts.ts";
 import { LiveBook } from "./state/live-book.ts";
 import { newsOf } from "./state/news.ts";
 import { Notices } from "./state/notices.ts";
+import { openExchange } from "./state/open-exchange.ts";
+import { openPreferences } from "./state/open-preferences.ts";
 import { alertsOf, storeOf } from "./state/own-alerts.ts";
 import { Portfolio } from "./state/portfolio.ts";
-import { keeperOf, Preferences } from "./state/preferences.ts";
+import type { Preferences } from "./state/preferences.ts";
 import { Trades } from "./state/trades.ts";
 import { announce } from "./panels/announce.ts";
 import { mount as mountActivity } from "./panels/activity.ts";
@@ -35,6 +35,7 @@ import { mount as mountSettings } from "./panels/settings-button.ts";
 import { mount as mountShortcuts, showKeys } from "./panels/shortcuts.ts";
 import { mount as mountSplitBars } from "./panels/split-bars.ts";
 import { mount as mountStale } from "./panels/stale.ts";
+import { mount as mountSwitch } from "./panels/switch.ts";
 import { mount as mountTape } from "./panels/tape.ts";
 import { mount as mountThemeToggle } from "./panels/theme-toggle.ts";
 import { mount as mountTicket, type TicketLink } from "./panels/ticket.ts";
@@ -48,19 +49,6 @@ function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the template has no #${id}`);
   return element as T;
-}
-
-/** What was chosen of the page, kept with the account where there is one. */
-function preferencesOf(config: PageConfig, rest: Rest): Preferences {
-  const told = config.user && byId("zavora-preferences").textContent;
-  const kept = told ? (JSON.parse(told) as Kept) : null;
-  const preferences = new Preferences(kept, config.user ? keeperOf(rest) : null);
-  // What is not kept yet goes before the page does; what another browser kept comes with a look.
-  addEventListener("pagehide", () => void preferences.send());
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) void preferences.pull();
-  });
-  return preferences;
 }
 
 /** Show a panel where the layout hides it. */
@@ -99,19 +87,15 @@ function start(): void {
   const config = JSON.parse(byId("zavora-config").textContent) as PageConfig;
   const notices = new Notices(storeOf(config, "notices"));
   const tell: Tell = (...said) => notices.add(...said);
-  const showConnection = mountConnection(byId("connection"), tell);
-  const socket = openSocket(config, (state, latencyMs) => {
-    showConnection(state, latencyMs);
-    exchange.connection.value = state;
-  });
-  const exchange = new Exchange(config, new Rest(config.csrf_cookie), socket);
+  const exchange = openExchange(config);
+  mountConnection(byId("connection"), exchange, tell);
   const portfolio = new Portfolio(exchange, newsOf(exchange, tell));
   portfolio.chooseAccount();
-  const preferences = preferencesOf(config, exchange.rest);
+  const preferences = openPreferences(exchange, config.user && byId("zavora-preferences").textContent);
   mountNotices(notices, preferences);
   const alerts = alertsOf(exchange, tell);
   // One for rows and chart: of one order one thing at a time is on its way.
-  const amending = new Amending(exchange, portfolio, tell);
+  const amending = new Amending(exchange, portfolio, tell, () => preferences.value.warnings);
   const trades = new Trades(exchange);
   const book = new LiveBook(exchange);
 
@@ -131,7 +115,7 @@ function start(): void {
   mountTitle(byId("page-title"), exchange);
   mountHeadline(byId("top"), exchange);
   mountTape(byId("tape-panel"), exchange, trades);
-  const ticket = mountTicket(byId("ticket"), exchange, portfolio, book);
+  const ticket = mountTicket(byId("ticket"), exchange, portfolio, book, preferences);
   const showTicket = () => {
     showView("trade");
     showPanel(preferences, "ticket");
@@ -154,13 +138,15 @@ function start(): void {
   mountChart(byId("chart-panel"), exchange, portfolio, book, amending, ticket, fillTicket, alertLink);
   if (config.user) {
     mountProtection(byId("quotes-dialog"), byId("quotes-open"), exchange, portfolio);
+    mountSwitch(byId("switch"), exchange, portfolio, tell);
   }
   if (config.faucet) {
     mountWelcome(byId("welcome"), exchange, portfolio, book, preferences, ticket, showTicket);
   }
   if (config.faucet && config.user) mountFunds(exchange, portfolio, tell);
 
-  socket.connect();
+  keepPulse(exchange);
+  exchange.socket.connect();
   if (config.user && config.accounts.length) portfolio.start();
   exchange.keepStarting();
 }

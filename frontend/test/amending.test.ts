@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { ApiError } from "../src/link/rest.ts";
 import type { Order } from "../src/link/types.ts";
 import { Amending } from "../src/state/amending.ts";
+import { AT_FIRST } from "../src/state/warnings.ts";
 import type { Exchange } from "../src/state/exchange.ts";
 import type { Portfolio } from "../src/state/portfolio.ts";
 
@@ -28,7 +29,7 @@ function line() {
     load: async () => void taken.push("loaded"),
   } as unknown as Portfolio;
   const tell = (title: string, detail = "") => void told.push(`${title} ${detail}`);
-  return { asked, waiting, taken, told, amending: new Amending(exchange, portfolio, tell) };
+  return { asked, waiting, taken, told, amending: new Amending(exchange, portfolio, tell, () => AT_FIRST) };
 }
 
 test("nothing is sent of an order that something is on its way of", async () => {

@@ -9,24 +9,29 @@ export interface Followed {
   topic: Topic;
   push: (data: unknown) => void;
   /** Begin (anew), as the socket does before the first push of every subscription. */
-  start: () => void;
+  start: () => unknown;
   renewals: number;
+  isWhole: boolean;
   isClosed: boolean;
 }
 
 /** An exchange that serves `answers` by path, and what was followed, oldest first. */
 export function exchangeOf(answers: Record<string, unknown> = {}): [Exchange, Followed[]] {
   const followed: Followed[] = [];
-  const subscribe = (topic: Topic, onPush: (push: Push) => void, onStart: () => void) => {
+  const subscribe = (topic: Topic, onPush: (push: Push) => void, onStart: () => unknown) => {
     const entry: Followed = {
       topic,
       push: (data) => onPush({ data }),
       start: onStart,
       renewals: 0,
+      isWhole: true,
       isClosed: false,
     };
     followed.push(entry);
     return {
+      get isWhole() {
+        return entry.isWhole;
+      },
       renew: () => (entry.renewals += 1),
       close: () => (entry.isClosed = true),
     };

@@ -69,3 +69,28 @@ test("a gap subscribes anew, at most once a second", (context) => {
   pass(2_000);
   assert.equal(entry!.renewals, 2);
 });
+
+const PULSE = { symbol: "BTC/USD", is_live: true, trade_id: null, counted_at: null };
+
+test("a book behind the exchange's has lost its last change: it starts anew", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  context.mock.method(console, "warn", () => undefined);
+  const [exchange, followed] = exchangeOf();
+  const live = new LiveBook(exchange);
+  exchange.market.value = marketOf("BTC/USD");
+  assert.equal(live.isWhole, false);
+  const [entry] = followed;
+  entry!.push(SNAPSHOT);
+  assert.equal(live.isWhole, true);
+  assert.equal(live.agrees({ ...PULSE, sequence: 1 }), true);
+  assert.equal(live.agrees({ ...PULSE, symbol: "ETH/USD", sequence: 1 }), false);
+  assert.equal(live.isWhole, true, "that was about another market");
+  assert.equal(live.agrees({ ...PULSE, sequence: 2 }), false);
+  assert.equal(live.isWhole, false);
+  context.mock.timers.tick(0);
+  assert.equal(entry!.renewals, 1);
+  entry!.push({ ...SNAPSHOT, sequence: 2 });
+  assert.equal(live.agrees({ ...PULSE, sequence: 2 }), true);
+  entry!.isWhole = false;
+  assert.equal(live.isWhole, false);
+});

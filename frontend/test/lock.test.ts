@@ -16,7 +16,7 @@ function account(role: AccountRef["role"]): AccountRef {
 
 test("a viewer places no orders, whatever the market does, and is told why", () => {
   for (const market of [OPEN, HALTED]) {
-    const lock = lockOf(market, false, account("Viewer"));
+    const lock = lockOf(market, null, account("Viewer"));
     assert.equal(lock?.short, "View only");
     assert.match(lock?.detail ?? "", /viewer of this account/);
   }
@@ -25,15 +25,16 @@ test("a viewer places no orders, whatever the market does, and is told why", () 
 
 test("a market that has ended says so", () => {
   const ended = { trading_enabled: false, state: "Delisted" } as Market;
-  assert.equal(lockOf(ended, false, undefined)?.short, "Delisted");
-  assert.match(lockOf(ended, false, undefined)?.detail ?? "", /ended for good/);
+  assert.equal(lockOf(ended, null, undefined)?.short, "Delisted");
+  assert.match(lockOf(ended, null, undefined)?.detail ?? "", /ended for good/);
 });
 
 test("owners and traders are stopped by the market and the line alone", () => {
   for (const one of [account("Owner"), account("Trader"), undefined]) {
-    assert.equal(lockOf(OPEN, false, one), null);
-    assert.equal(lockOf(HALTED, false, one)?.short, "Halted: cancels only");
-    assert.equal(lockOf(OPEN, true, one)?.short, "Waiting for the connection");
+    assert.equal(lockOf(OPEN, null, one), null);
+    assert.equal(lockOf(HALTED, null, one)?.short, "Halted: cancels only");
+    assert.equal(lockOf(OPEN, "line", one)?.short, "Waiting for the connection");
+    assert.equal(lockOf(OPEN, "book", one)?.short, "Waiting for the book");
     assert.equal(isViewed(one), false);
   }
 });

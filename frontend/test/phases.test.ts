@@ -41,7 +41,7 @@ test("a market that trades takes all, and the button says what is not taken else
   for (const type of ["Market", "Limit", "Stop", "OCO"] as const)
     assert.equal(refusalOf("Continuous", { ...DRAFT, type, isPostOnly: true }), "");
   const market = { trading_enabled: true, state: "Auction" } as Market;
-  assert.equal(lockOf(market, false, undefined, DRAFT), null);
-  const lock = lockOf(market, false, undefined, { ...DRAFT, type: "Market" });
+  assert.equal(lockOf(market, null, undefined, DRAFT), null);
+  const lock = lockOf(market, null, undefined, { ...DRAFT, type: "Market" });
   assert.equal(lock?.short, "Not taken now");
 });

@@ -59,3 +59,25 @@ test("whoever looks for large ones is given more of them, asked for once", async
   assert.deepEqual([asked.length, ids(trades)], [1, [3, 2]]);
   assert.deepEqual(largeEnough(trades.list, read("0.6")).map(({ id }) => id), ["3"]);
 });
+
+test("a newest trade that is missing is fetched, and what a hole parts from it goes", async () => {
+  const answers = { [PATH]: { trades: [trade(2), trade(1)] } };
+  const [exchange, followed] = exchangeOf(answers);
+  const trades = new Trades(exchange);
+  exchange.market.value = marketOf("BTC/USD");
+  const pulse = { symbol: "BTC/USD", is_live: true, sequence: 1, counted_at: null };
+  followed[0]!.start();
+  assert.equal(trades.isWhole, false);
+  await new Promise(setImmediate);
+  assert.equal(trades.isWhole, true);
+  assert.equal(trades.agrees({ ...pulse, trade_id: "2" }), true);
+  assert.equal(trades.agrees({ ...pulse, trade_id: null }), true);
+  assert.equal(trades.agrees({ ...pulse, symbol: "ETH/USD", trade_id: "2" }), false);
+  assert.equal(followed[0]!.renewals, 0);
+  assert.equal(trades.agrees({ ...pulse, trade_id: "9" }), false);
+  assert.equal(followed[0]!.renewals, 1);
+  answers[PATH] = { trades: [trade(9), trade(8)] };
+  followed[0]!.start();
+  await new Promise(setImmediate);
+  assert.deepEqual(ids(trades), [9, 8]);
+});

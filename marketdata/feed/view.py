@@ -111,6 +111,11 @@ class MarketView:
         """Return the trade up to which the market data service's figures count; 0: none yet."""
         return self._base.sequence if self._base is not None else 0
 
+    @property
+    def counted_us(self) -> int:
+        """Return when the market data service counted last; 0: it has told nothing yet."""
+        return self._base.computed_us if self._base is not None else 0
+
     def load(self, snapshot: BookSnapshot) -> None:
         """Replace everything that comes from events by what the tables hold."""
         self.book = DepthBook()

@@ -197,6 +197,7 @@ SOCKET: Final[Mapping[str, Rule]] = {
     "placeOrderList": SHARED_TRADE,
     "replaceOrder": SHARED_TRADE,
     "previewOrder": SHARED_READ,
+    "pulse": ANYBODY,
     "subscribe alerts": READ,
     "subscribe balances": READ,
     "subscribe candles": ANYBODY,

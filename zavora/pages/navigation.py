@@ -47,7 +47,6 @@ PARTS: Final = {
     "own_password": "security",
     "new_email": "security",
     "delete_account": "own_data",
-    "change_alert": "alerts",
     "help_document": "help",
 }
 

@@ -8,7 +8,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from matching.markets.selectors import list_market_terms
-from zavora.pages.trading import first_market, page_config
+from zavora.pages.trading import first_market, page_config, page_preferences
 
 
 @never_cache
@@ -31,5 +31,9 @@ def fills(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, name: str) -> HttpResponse:
     market = first_market(list_market_terms())
-    context = {"activity_page": name, "page_config": page_config(request, market)}
+    context = {
+        "activity_page": name,
+        "page_config": page_config(request, market),
+        "page_preferences": page_preferences(request),
+    }
     return render(request, "own_activity.html", context)

@@ -43,10 +43,9 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         market = symbol_of(symbol)
         if all(terms.symbol != market for terms in markets):
             return answer_error(request, MarketNotFound(f"There is no market {_short(market)}."))
-    kept = get_preferences(request.user.pk) if request.user.is_authenticated else None
     context = {
         "page_config": page_config(request, market),
-        "page_preferences": preferences(kept) if kept else None,
+        "page_preferences": page_preferences(request),
         "first_load": first_load(),
     }
     return render(request, "trade.html", context)
@@ -54,6 +53,13 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
 
 def _short(text: str) -> str:
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+
+
+def page_preferences(request: HttpRequest) -> dict[str, Any] | None:
+    """Return what the page is told of the choices of who looks at it; None of a visitor's."""
+    if not request.user.is_authenticated:
+        return None
+    return preferences(get_preferences(request.user.pk))
 
 
 def first_market(markets: Sequence[MarketTerms]) -> str:

@@ -10,6 +10,8 @@ from accounts.people.page_preferences import (
     PageLayout,
     PageSizes,
     PageSounds,
+    PageWarning,
+    PageWarnings,
 )
 from api.v1.openapi.kinds import Time
 
@@ -30,6 +32,8 @@ class PreferencesIn(Struct):
 
 
 SHAPES: Final[tuple[type[Struct], ...]] = (
+    PageWarning,
+    PageWarnings,
     PageSizes,
     PageLayout,
     NamedLayout,

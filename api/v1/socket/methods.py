@@ -49,6 +49,30 @@ async def _ping(session: Session, params: Any, trace_id: str) -> Shape:
     return {"pong": now_text()}
 
 
+async def _pulse(session: Session, params: Any, trace_id: str) -> Shape:
+    """Say how many pushes come before this answer, and up to where they tell of a market.
+
+    Answers and pushes stand in one queue, so that whoever counts finds what was lost on the way.
+    """
+    fields = Fields(params)
+    symbol = fields.text("market", length_max=SYMBOL_LENGTH_MAX)
+    fields.check()
+    shown: Shape | None = None
+    if symbol is not None:
+        await session.feed.ensure_started()
+        view = session.feed.market(symbol_of(symbol).upper())
+        newest = next(iter(view.recent_trades(1)), None)
+        shown = {
+            "symbol": view.terms.symbol,
+            # False while the process itself may have missed something.
+            "is_live": view.is_synced,
+            "sequence": view.depth_sequence,
+            "trade_id": None if newest is None else str(newest.sequence),
+            "counted_at": time_text(view.counted_us) if view.counted_us else None,
+        }
+    return {"time": now_text(), "pushes": session.pushes, "market": shown}
+
+
 async def _subscribe(session: Session, params: Any, trace_id: str) -> Shape:
     await session.feed.ensure_started()
     fields = Fields(params)
@@ -267,6 +291,7 @@ async def _cancel_all_after(session: Session, params: Any, trace_id: str) -> Sha
 
 METHODS: Final = {
     "ping": Method(_ping),
+    "pulse": Method(_pulse),
     "subscribe": Method(_subscribe),
     "unsubscribe": Method(_unsubscribe),
     "getOrderBook": Method(_get_order_book),

@@ -104,6 +104,11 @@ class Session:
         """Tell whether the connection is somebody's or follows something."""
         return self._caller is not None or bool(self._subscriptions)
 
+    @property
+    def pushes(self) -> int:
+        """Return how many pushes were queued before whatever is answered now."""
+        return self._outbox.pushes
+
     # --- who is asking ---
 
     async def authenticate(self, token: str | None) -> Caller:

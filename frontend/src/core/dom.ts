@@ -50,6 +50,30 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** How long the page's own drawing takes. */
+class Drawing {
+  #ms = 0;
+  #frames = 0;
+  #frame = 0;
+
+  /** Count a part of a frame. */
+  count(frame: number, ms: number): void {
+    this.#ms += ms;
+    if (frame !== this.#frame) this.#frames += 1;
+    this.#frame = frame;
+  }
+
+  /** The average of the frames that drew anything since the last look. */
+  takeMs(): number {
+    const average = this.#frames ? this.#ms / this.#frames : 0;
+    this.#ms = 0;
+    this.#frames = 0;
+    return average;
+  }
+}
+
+export const drawing = new Drawing();
+
 /**
  * Return a function that runs `render` once in the next frame, however often it is called. A hidden
  * page draws nothing and catches up with one frame when it is shown.
@@ -59,9 +83,11 @@ export function eachFrame(render: () => void): () => void {
   return () => {
     if (isDue) return;
     isDue = true;
-    requestAnimationFrame(() => {
+    requestAnimationFrame((frame) => {
       isDue = false;
+      const began = performance.now();
       render();
+      drawing.count(frame, performance.now() - began);
     });
   };
 }

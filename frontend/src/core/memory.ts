@@ -25,3 +25,20 @@ export function recall(key: string): string | null {
     return null;
   }
 }
+
+/** What this tab alone remembers, also when it is loaded anew; null where it cannot. */
+export function recallHere(key: string): string | null {
+  try {
+    return sessionStorage.getItem(`zavora.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+export function rememberHere(key: string, value: string): void {
+  try {
+    sessionStorage.setItem(`zavora.${key}`, value);
+  } catch {
+    // The choice lasts until the tab is loaded anew.
+  }
+}

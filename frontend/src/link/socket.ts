@@ -1,6 +1,6 @@
 /**
- * The `/ws` connection: requests with replies, subscriptions that survive reconnects, and a
- * heartbeat. After every (re)connect each subscription is made anew, and its reader is told first.
+ * The `/ws` connection: requests with replies, and subscriptions that survive reconnects. After every
+ * (re)connect each subscription is made anew, and its reader is told first. `pulse.ts` is its heartbeat.
  */
 
 import { ApiError } from "./rest.ts";
@@ -8,9 +8,12 @@ import { ApiError } from "./rest.ts";
 export type ConnectionState = "connecting" | "live" | "waiting" | "offline";
 
 const REQUEST_TIMEOUT_MS = 8_000;
-const PING_INTERVAL_MS = 15_000;
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 15_000;
+/** A connection that is not there, and somebody's, by then is tried anew. */
+const CONNECT_MAX_MS = 10_000;
+/** What was not subscribed, or not loaded, is tried again after this. */
+const AGAIN_MS = 2_000;
 
 interface Pending {
   resolve: (result: unknown) => void;
@@ -31,6 +34,8 @@ export interface Push {
 }
 
 export interface Subscription {
+  /** Whether it is made, and its reader has everything that it begins with. */
+  readonly isWhole: boolean;
   /** Ask for a fresh start (a new snapshot) on the same connection. */
   renew(): void;
   close(): void;
@@ -39,7 +44,9 @@ export interface Subscription {
 interface Entry {
   topic: Topic;
   onPush: (push: Push) => void;
-  onStart: () => void;
+  onStart: () => unknown;
+  /** Whether what `onStart` began is done. */
+  isBegun: boolean;
   onRefused: ((error: ApiError) => void) | undefined;
   /** The server's id; null while there is none (not connected, or the reply is under way). */
   id: string | number | null;
@@ -62,7 +69,7 @@ interface Incoming {
 export class Socket {
   readonly #url: string;
   readonly #prepare: ((socket: Socket) => Promise<void>) | null;
-  readonly #onState: (state: ConnectionState, latencyMs: number | null) => void;
+  readonly #onState: (state: ConnectionState) => void;
   #socket: WebSocket | null = null;
   #isOpen = false;
   #pending = new Map<string, Pending>();
@@ -71,19 +78,21 @@ export class Socket {
   #nextId = 1;
   #attempts = 0;
   #retryTimer = 0;
-  #pingTimer = 0;
+  /** Pushes that came in on this connection, and when anything did. */
+  pushes = 0;
+  heardMs = 0;
 
   /** `prepare` runs on every new connection before anything is subscribed (to authenticate). */
   constructor(
     url: string,
-    onState: (state: ConnectionState, latencyMs: number | null) => void,
+    onState: (state: ConnectionState) => void,
     prepare: ((socket: Socket) => Promise<void>) | null = null,
   ) {
     this.#url = url;
     this.#onState = onState;
     this.#prepare = prepare;
     addEventListener("online", () => this.#connectNow());
-    addEventListener("offline", () => this.#drop());
+    addEventListener("offline", () => this.#goOffline());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && !this.#socket) this.#connectNow();
     });
@@ -95,11 +104,18 @@ export class Socket {
 
   connect(): void {
     clearTimeout(this.#retryTimer);
-    this.#onState("connecting", null);
+    this.#onState("connecting");
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
+    this.pushes = 0;
+    window.setTimeout(() => {
+      if (this.#socket === socket && !this.#isOpen) this.drop();
+    }, CONNECT_MAX_MS);
     socket.onopen = () => void this.#opened(socket);
-    socket.onmessage = (event) => this.#received(String(event.data));
+    socket.onmessage = (event) => {
+      // One that was given up may still have something to say.
+      if (this.#socket === socket) this.#received(String(event.data));
+    };
     socket.onclose = () => {
       if (this.#socket === socket) this.#closed();
     };
@@ -123,29 +139,48 @@ export class Socket {
   }
 
   /**
-   * Follow a topic; `onStart` is called before the first push of every (re)subscription, and
-   * `onRefused` where the exchange does not offer it.
+   * Follow a topic; `onStart` is called before the first push of every (re)subscription, and where
+   * it returns a promise that fails, again a little later; `onRefused` where the exchange does not
+   * offer the topic.
    */
   subscribe(
     topic: Topic,
     onPush: (push: Push) => void,
-    onStart: () => void = () => undefined,
+    onStart: () => unknown = () => undefined,
     onRefused?: (error: ApiError) => void,
   ): Subscription {
-    const entry: Entry = { topic, onPush, onStart, onRefused, id: null, turn: 0 };
+    const entry: Entry = { topic, onPush, onStart, onRefused, isBegun: false, id: null, turn: 0 };
     this.#entries.add(entry);
     if (this.#isOpen) void this.#start(entry);
     return {
-      renew: () => {
-        if (!this.#isOpen) return;
-        this.#release(entry);
-        void this.#start(entry);
+      get isWhole() {
+        return entry.id !== null && entry.isBegun;
       },
+      renew: () => this.#renew(entry),
       close: () => {
         this.#entries.delete(entry);
         this.#release(entry);
       },
     };
+  }
+
+  #renew(entry: Entry): void {
+    if (!this.#isOpen) return;
+    this.#release(entry);
+    void this.#start(entry);
+  }
+
+  /** Begin every subscription anew, on the same connection: something was lost on it. */
+  renewAll(): void {
+    for (const entry of this.#entries) this.#renew(entry);
+  }
+
+  /** Give the connection up, which may look open for minutes yet, and make another. */
+  drop(): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.close();
+    this.#closed();
   }
 
   async #opened(socket: WebSocket): Promise<void> {
@@ -158,15 +193,13 @@ export class Socket {
     if (this.#socket !== socket) return;
     this.#isOpen = true;
     this.#attempts = 0;
-    this.#onState("live", null);
+    this.#onState("live");
     for (const entry of this.#entries) void this.#start(entry);
-    this.#schedulePing(0);
   }
 
   #closed(): void {
     this.#socket = null;
     this.#isOpen = false;
-    clearTimeout(this.#pingTimer);
     for (const entry of this.#entries) {
       entry.id = null;
       entry.turn += 1;
@@ -177,12 +210,12 @@ export class Socket {
     }
     this.#pending.clear();
     if (!navigator.onLine) {
-      this.#onState("offline", null);
+      this.#onState("offline");
       return;
     }
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    this.#onState("waiting", null);
+    this.#onState("waiting");
     // Jitter, so that a restarted server is not met by everybody in the same instant.
     const wait = ceiling / 2 + Math.random() * (ceiling / 2);
     this.#retryTimer = window.setTimeout(() => this.connect(), wait);
@@ -193,37 +226,31 @@ export class Socket {
     if (!this.#socket) this.connect();
   }
 
-  #drop(): void {
-    const socket = this.#socket;
-    socket?.close();
-    // A dead link may hold the closing handshake back for minutes.
-    if (socket) this.#closed();
+  #goOffline(): void {
+    this.drop();
     clearTimeout(this.#retryTimer);
-    this.#onState("offline", null);
+    this.#onState("offline");
   }
 
-  #schedulePing(delayMs: number): void {
-    clearTimeout(this.#pingTimer);
-    this.#pingTimer = window.setTimeout(async () => {
-      const socket = this.#socket;
-      const sent = performance.now();
-      try {
-        await this.request("ping", {});
-        this.#onState("live", Math.round(performance.now() - sent));
-        this.#schedulePing(PING_INTERVAL_MS);
-      } catch {
-        if (this.#socket === socket && socket) {
-          socket.close();
-          this.#closed();
-        }
-      }
-    }, delayMs);
+  #begin(entry: Entry): void {
+    const { turn } = entry;
+    const isCurrent = () => entry.turn === turn && this.#entries.has(entry);
+    entry.isBegun = false;
+    Promise.resolve(entry.onStart()).then(
+      () => {
+        if (isCurrent()) entry.isBegun = true;
+      },
+      (error: unknown) => {
+        console.warn("not loaded", entry.topic, error);
+        window.setTimeout(() => isCurrent() && this.#begin(entry), AGAIN_MS);
+      },
+    );
   }
 
   async #start(entry: Entry): Promise<void> {
     entry.turn += 1;
     const turn = entry.turn;
-    entry.onStart();
+    this.#begin(entry);
     await this.#inTurn(entry.topic, async () => {
       if (entry.turn !== turn || !this.#isOpen) return;
       try {
@@ -232,8 +259,11 @@ export class Socket {
         else await this.request("unsubscribe", { subscriptionId });
       } catch (error) {
         const isRefusal = error instanceof ApiError && error.code !== "network";
-        if (!isRefusal || !entry.onRefused) throw error;
-        entry.onRefused(error);
+        if (isRefusal && entry.onRefused) return entry.onRefused(error);
+        // Nobody else would ask for it again while the connection lives.
+        const isCurrent = () => entry.turn === turn && this.#isOpen && this.#entries.has(entry);
+        window.setTimeout(() => isCurrent() && void this.#start(entry), AGAIN_MS);
+        throw error;
       }
     });
   }
@@ -266,6 +296,7 @@ export class Socket {
   }
 
   #received(text: string): void {
+    this.heardMs = performance.now();
     let message: Incoming;
     try {
       message = JSON.parse(text) as Incoming;
@@ -273,8 +304,10 @@ export class Socket {
       console.warn("unreadable message", text.slice(0, 200));
       return;
     }
-    if (message.method && message.params) this.#pushed(message.method, message.params);
-    else if (message.id !== undefined) this.#replied(message);
+    if (message.method && message.params) {
+      this.pushes += 1;
+      this.#pushed(message.method, message.params);
+    } else if (message.id !== undefined) this.#replied(message);
   }
 
   #replied(message: Incoming): void {

@@ -428,6 +428,8 @@ export interface PageChoices {
   only_favourites?: boolean;
   hot_keys?: boolean;
   is_introduced?: boolean;
+  slippage?: string;
+  warnings?: PageWarnings;
   sounds?: PageSounds;
   desktop_notices?: boolean;
   currency?: string;
@@ -456,6 +458,22 @@ export interface PageSounds {
   fill?: "chime" | "knock" | "none" | "ping" | "rise";
   reject?: "chime" | "knock" | "none" | "ping" | "rise";
   alert?: "chime" | "knock" | "none" | "ping" | "rise";
+}
+
+/** What the page does about an order that is odd in one way, and from which limit on. */
+export interface PageWarning {
+  act?: "ask" | "block" | "off";
+  limit?: string;
+}
+
+/** In which ways an order may be odd. */
+export interface PageWarnings {
+  through?: PageWarning;
+  away?: PageWarning;
+  thin?: PageWarning;
+  deep?: PageWarning;
+  share?: PageWarning;
+  worth?: PageWarning;
 }
 
 /** Orders that are one thing. The working order of an OTO or OTOCO comes first. */

@@ -29,6 +29,7 @@ import { isViewed } from "../state/lock.ts";
 import { isUnentered } from "../state/order-kinds.ts";
 import { aheadOf, aheadText } from "../state/own-levels.ts";
 import type { Portfolio } from "../state/portfolio.ts";
+import { textOf, type Warning } from "../state/warnings.ts";
 import type { MainApi } from "./chart-series.ts";
 import { dragByPointer, placeGrips } from "./grip-moves.ts";
 
@@ -46,6 +47,8 @@ const STEPS: Record<string, [number, number]> = {
 interface Move {
   id: string;
   next: Terms;
+  /** What is odd about it was said; sending it again confirms that. */
+  isAsked?: boolean;
 }
 
 export class ChartGrips {
@@ -82,6 +85,7 @@ export class ChartGrips {
     portfolio.changed.watch(this.render);
     amending.changed.watch(this.render);
     exchange.connection.watch(this.render);
+    exchange.freshness.changed.watch(this.render);
     exchange.market.watch(() => this.#leave());
     // What a move does depends on the prices on the other side.
     live.changed.watch(() => this.#move && this.render());
@@ -117,7 +121,8 @@ export class ChartGrips {
   /** Why nothing can be moved at all; empty where it can. */
   get #locked(): string {
     if (isViewed(this.#exchange.accountOf(this.#portfolio.accountId.value))) return "view only";
-    return this.#exchange.isStale ? "waiting for the connection" : "";
+    const { stale } = this.#exchange;
+    return stale ? `waiting for the ${stale === "line" ? "connection" : "book"}` : "";
   }
 
   readonly render = eachFrame(() => {
@@ -175,17 +180,19 @@ export class ChartGrips {
     const next = this.#termsOf(grip);
     const effect = effectOf(grip, next, this.#prices);
     const reason = fixed || this.#locked;
+    const odd = this.#oddOf(grip, next);
     const isSent = this.#amending.isSent(order);
     const price = figures.price(write(next.price), market);
     const quantity = quantityOf(order, next, market);
     const body = find(element, ".grip-body");
     setText(find(element, ".grip-quantity"), quantity);
-    setText(find(element, ".grip-note"), isSent ? "sending…" : this.#noteOf(grip, effect, price));
+    setText(find(element, ".grip-note"), isSent ? "sending…" : this.#noteOf(grip, effect, price, odd));
     element.classList.toggle("moving", effect !== "same");
-    element.classList.toggle("refused", effect === "crosses" || effect === "triggers");
+    const isBlocked = textOf(odd, "block") !== "";
+    element.classList.toggle("refused", isBlocked || effect === "crosses" || effect === "triggers");
     element.classList.toggle("fixed", Boolean(reason));
     const name = `${order.side} ${quantity} ${market.base_asset}`;
-    const told = [price, `quantity ${quantity}`, EFFECTS[effect] || reason].filter(Boolean);
+    const told = [price, `quantity ${quantity}`, EFFECTS[effect] || reason, this.#warned(odd)].filter(Boolean);
     for (const [key, value] of Object.entries({
       "aria-label": `${name}, ${grip.field === "price" ? "price" : "trigger price"}`,
       "aria-valuemin": market.price_tick,
@@ -202,8 +209,19 @@ export class ChartGrips {
     cancel.setAttribute("aria-label", `Cancel ${name} at ${figures.price(order[grip.field], market)}`);
   }
 
-  #noteOf(grip: Grip, effect: Effect, price: string): string {
-    if (effect !== "same") return `${price} · ${EFFECTS[effect]}`;
+  #oddOf(grip: Grip, next: Terms): Warning[] {
+    return this.#amending.warningsOf(grip.order, amendmentOf(grip, next), this.#prices);
+  }
+
+  #warned(odd: readonly Warning[]): string {
+    const blocks = textOf(odd, "block");
+    if (blocks) return `blocked: ${blocks}`;
+    const asks = textOf(odd, "ask");
+    return asks && this.#move?.isAsked ? `${asks} Enter sends it, Escape takes it back.` : asks;
+  }
+
+  #noteOf(grip: Grip, effect: Effect, price: string, odd: readonly Warning[]): string {
+    if (effect !== "same") return [price, this.#warned(odd) || EFFECTS[effect]].join(" · ");
     if (grip.field === "stop_price") return "trigger";
     const ahead = aheadOf(grip.order);
     if (isUnentered(grip.order)) return "exit, waits";
@@ -258,8 +276,10 @@ export class ChartGrips {
     const step = STEPS[event.key];
     if (event.key === "Escape" && this.#move) this.#leave();
     else if (event.key === "x" || event.key === "Delete") this.#cancel(id);
-    else if (event.key === "Enter") this.#send();
-    else if (step && grip) {
+    else if (event.key === "Enter") {
+      // Held down it must not confirm what it has just asked about.
+      if (!event.repeat) this.#send();
+    } else if (step && grip) {
       const times = event.shiftKey ? 10 : 1;
       const next = stepped(grip, this.#termsOf(grip), step[0] * times, step[1] * times, this.#market!);
       this.#move = { id, next };
@@ -279,7 +299,7 @@ export class ChartGrips {
   #drag(id: string, price: number): void {
     // Escape, or what became of the order meanwhile, ends a drag.
     if (this.#move?.id !== id || !this.#movable(id)) return;
-    this.#move.next = { ...this.#move.next, price: snapped(price, this.#market!) };
+    this.#move = { id, next: { ...this.#move.next, price: snapped(price, this.#market!) } };
     this.render();
   }
 
@@ -289,6 +309,11 @@ export class ChartGrips {
     const grip = move && this.#movable(move.id);
     const amendment = grip && amendmentOf(grip, move.next);
     if (!grip || Object.keys(amendment!).length === 0) return this.#leave();
+    const odd = this.#oddOf(grip, move.next);
+    if (textOf(odd, "block") || (textOf(odd, "ask") && !move.isAsked)) {
+      move.isAsked = true;
+      return this.render();
+    }
     void this.#amending.amend(grip.order, amendment!).finally(() => {
       if (this.#move === move) this.#leave();
     });

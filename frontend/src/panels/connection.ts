@@ -1,8 +1,9 @@
-/** Whether the line to the exchange is there, and how long it takes. */
+/** The line to the exchange: whether it is there, how long it takes, and how old the book is. */
 
-import { find, setText } from "../core/dom.ts";
+import { drawing, find, setText } from "../core/dom.ts";
 import type { Tell } from "../core/notice.ts";
 import type { ConnectionState } from "../link/socket.ts";
+import type { Exchange } from "../state/exchange.ts";
 
 const TEXT: Record<ConnectionState, string> = {
   connecting: "Connecting",
@@ -10,20 +11,20 @@ const TEXT: Record<ConnectionState, string> = {
   waiting: "Reconnecting",
   offline: "Offline",
 };
+const LOOK_MS = 1_000;
 
-/** Return what shows a state, and the latency where one is known. */
-export function mount(
-  element: HTMLElement,
-  tell: Tell,
-): (state: ConnectionState, latencyMs: number | null) => void {
+export function mount(element: HTMLElement, exchange: Exchange, tell: Tell): void {
   const text = find(element, "#connection-text");
+  const figures = find(element, "#line-figures");
   let [hadTrouble, wasLive] = [false, false];
-  return (state, latencyMs) => {
+  const draw = () => {
+    const isLive = exchange.connection.value === "live";
+    setText(text, TEXT[exchange.connection.value]);
+    setText(figures, isLive ? figuresOf(exchange) : "");
+  };
+  exchange.connection.watch((state) => {
     element.dataset["state"] = state;
-    const latency = latencyMs === null ? "" : ` · ${latencyMs} ms`;
-    // The latency changes all the time and is not read out.
-    element.setAttribute("aria-label", TEXT[state]);
-    setText(text, TEXT[state] + latency);
+    draw();
     if (state === "waiting" || state === "offline") {
       if (wasLive && !hadTrouble) {
         const lost = state === "offline" ? "You are offline" : "Connection lost";
@@ -35,5 +36,20 @@ export function mount(
       if (wasLive) tell("Connected again", "", "good", "connection");
     }
     wasLive ||= state === "live";
-  };
+  });
+  window.setInterval(() => {
+    if (!document.hidden) draw();
+  }, LOOK_MS);
+}
+
+function figuresOf({ freshness }: Exchange): string {
+  const { latencyMs } = freshness;
+  const age = freshness.ageMs("book");
+  return [
+    latencyMs === null ? "" : `· ${Math.round(latencyMs)} ms`,
+    age === null ? "" : `book ${(age / 1_000).toFixed(1)} s`,
+    `drawn in ${drawing.takeMs().toFixed(1)} ms`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }

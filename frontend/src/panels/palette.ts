@@ -35,7 +35,7 @@ export interface PaletteParts {
 
 const SHOWN_MAX = 9;
 const EXAMPLES = "buy 0.1 btc 60000 po · sell 50% eth market · cancel all btc/usd · alert btc 65000";
-const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."] };
+const SIGNED_OUT = { terms: null, wrong: ["Log in to trade."], odd: "" };
 
 let palette: Palette | null = null;
 
@@ -236,13 +236,13 @@ class Palette {
     if (exchange.market.value !== order.market) openMarket(order.market);
     showTicket();
     fillOrder(ticket, order);
-    const { terms, wrong } = exchange.config.user ? ticket.checked() : SIGNED_OUT;
+    const { terms, wrong, odd } = exchange.config.user ? ticket.checked() : SIGNED_OUT;
     if (!terms) {
       return { title: wrong.join(" "), detail: "It stands in the form. Esc goes there.", run: null };
     }
     return {
       title: `${describe(terms, order)} in ${order.market.symbol}`,
-      detail: "Press Enter again to send it. Esc leaves it in the form.",
+      detail: `${odd} Press Enter again to send it. Esc leaves it in the form.`.trim(),
       run: () => ticket.send(),
     };
   }

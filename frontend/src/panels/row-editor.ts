@@ -3,13 +3,14 @@
 import { read } from "../core/decimal.ts";
 import { find, h, setText } from "../core/dom.ts";
 import { sentence } from "../core/format.ts";
-import type { Order } from "../link/types.ts";
+import type { AmendOrderIn, Order } from "../link/types.ts";
 import type { Amending } from "../state/amending.ts";
 import type { Prices } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { EFFECTS, type Grip, gripsOf } from "../state/grips.ts";
 import type { Portfolio } from "../state/portfolio.ts";
 import { editOf, type RowEdit } from "../state/row-edits.ts";
+import { textOf, type Warning } from "../state/warnings.ts";
 
 interface Edited {
   id: string;
@@ -18,6 +19,8 @@ interface Edited {
   quantity: HTMLInputElement | null;
   note: HTMLElement;
   save: HTMLButtonElement;
+  /** The price that was found odd, and is to be confirmed. */
+  asked: string | null;
 }
 
 export class RowEditor {
@@ -65,7 +68,7 @@ export class RowEditor {
     });
     find(row, "td.action").replaceChildren(save, discard);
     row.classList.add("editing");
-    this.#edited = { id: order.id, row, price, quantity, note, save };
+    this.#edited = { id: order.id, row, price, quantity, note, save, asked: null };
     row.addEventListener("input", this.#judge);
     row.addEventListener("keydown", this.#press);
     this.#judge();
@@ -92,7 +95,9 @@ export class RowEditor {
   }
 
   readonly #press = (event: KeyboardEvent): void => {
-    if (event.key === "Escape") this.end();
+    // Held down, Enter must not confirm what it has just asked about.
+    if (event.repeat && event.key === "Enter") event.preventDefault();
+    else if (event.key === "Escape") this.end();
     else if (event.key === "Enter" && event.target instanceof HTMLInputElement) void this.#save();
     else return;
     event.preventDefault();
@@ -105,13 +110,25 @@ export class RowEditor {
     if (!edited) return;
     const { note, save, price, quantity } = edited;
     const { amendment, effect, error } = this.#read()?.edit ?? NOTHING;
-    const text = error || (EFFECTS[effect] ? sentence(EFFECTS[effect]) : "Nothing changed yet.");
-    setText(note, text);
-    note.className = error || effect === "crosses" || effect === "triggers" ? "fold down" : "fold strong";
-    save.disabled = !amendment || effect === "crosses" || effect === "triggers";
+    const odd = this.#oddOf(amendment);
+    const isBlocked = textOf(odd, "block") !== "";
+    const isAsked = edited.asked !== null && edited.asked === amendment?.price;
+    const warned = isBlocked ? `${textOf(odd, "block")} Your own rule blocks that.` : textOf(odd, "ask");
+    const what = EFFECTS[effect] ? sentence(EFFECTS[effect]) : "Nothing changed yet.";
+    setText(note, error || warned || what);
+    const isRefused = isBlocked || effect === "crosses" || effect === "triggers";
+    note.className = error || warned || isRefused ? "fold down" : "fold strong";
+    save.disabled = !amendment || isRefused;
+    setText(save, isAsked ? "Save anyway" : "Save");
     price.setAttribute("aria-invalid", String(/^(Price|Trigger)/.test(error)));
     quantity?.setAttribute("aria-invalid", String(error.startsWith("Quantity")));
   };
+
+  #oddOf(amendment: AmendOrderIn | null): Warning[] {
+    const order = this.#portfolio.openOrders.find(({ id }) => id === this.#edited?.id);
+    if (!order || !amendment) return [];
+    return this.#amending.warningsOf(order, amendment, this.#pricesOf(order.market));
+  }
 
   #read(): { grip: Grip; edit: RowEdit } | null {
     const edited = this.#edited;
@@ -125,10 +142,16 @@ export class RowEditor {
 
   async #save(): Promise<void> {
     const found = this.#read();
-    if (!found?.edit.amendment || this.#edited?.save.disabled || this.#exchange.isStale) return;
+    if (!found?.edit.amendment || this.#edited?.save.disabled || this.#exchange.stale) return;
     const { grip, edit } = found;
     if (edit.amendment === null || this.#amending.isSent(grip.order)) return;
-    this.#edited!.save.disabled = true;
+    const edited = this.#edited!;
+    const price = edit.amendment.price ?? null;
+    if (textOf(this.#oddOf(edit.amendment), "ask") && edited.asked !== price) {
+      edited.asked = price;
+      return this.#judge();
+    }
+    edited.save.disabled = true;
     await this.#amending.amend(grip.order, edit.amendment);
     if (this.isEditing(grip.order.id)) this.end();
   }

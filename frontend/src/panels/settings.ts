@@ -18,6 +18,7 @@ import {
   withPanel,
 } from "../state/layouts.ts";
 import type { Choices, Preferences } from "../state/preferences.ts";
+import { warningsSection } from "./settings-warnings.ts";
 import { soundsSection } from "./settings-sounds.ts";
 
 type Options<Value extends string> = readonly (readonly [value: Value, label: string])[];
@@ -65,6 +66,7 @@ class Settings {
       this.#look(),
       this.#layout(),
       this.#keyboard(),
+      warningsSection(preferences, this.#shows),
       soundsSection(preferences, this.#shows),
       h(
         "div",

@@ -1,7 +1,7 @@
 /** Keys that work wherever one is on the page; what they open is loaded then. */
 
 import type { Tell } from "../core/notice.ts";
-import { type HotKey, HotKeys, shareOf } from "../state/hot-keys.ts";
+import { type HotKey, HotKeys, shareOf, touchOf } from "../state/hot-keys.ts";
 import type { Preferences } from "../state/preferences.ts";
 import type { PaletteParts } from "./palette.ts";
 import type { TicketLink } from "./ticket.ts";
@@ -63,6 +63,7 @@ function press(hotKey: HotKey, key: string, parts: ShortcutParts): void {
     price: () => ticket.focus("price"),
     quantity: () => ticket.focus("quantity"),
     share: () => ticket.takeShare(shareOf(key)),
+    touch: () => ticket.takeTouch(touchOf(key)),
     search: parts.searchMarkets,
     cancel: parts.cancelHere,
   };

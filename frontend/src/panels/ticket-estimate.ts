@@ -42,6 +42,13 @@ function drawNow(
   const price = shown ? `${isMarket ? "≈ " : ""}${shown} ${market.quote_asset}` : format.NONE;
   setText(find(element, "#estimate-price"), guess.isCovered ? price : "Not enough in the book");
   find(element, "#estimate-price").classList.toggle("warn", !guess.isCovered);
+  const { worst, slippageBps } = guess;
+  setText(
+    find(element, "#estimate-worst"),
+    worst === null || slippageBps === null
+      ? format.NONE
+      : `${show(worst, decimalsOf(market.price_tick))} · ${show(slippageBps, 1)} bp (${show(slippageBps / 100n, 3)}%)`,
+  );
   setText(find(element, "#estimate-rate"), guess.rates.map(format.rate).join(" / "));
   setText(find(element, "#estimate-fee"), money(guess.fee));
   setText(find(element, "#estimate-receive"), money(guess.receive));

@@ -1,6 +1,6 @@
 /** The order form's fields: what stands in them, and which of them a kind of order has. */
 
-import { parse, typed, write } from "../core/decimal.ts";
+import { parse, read, typed, write } from "../core/decimal.ts";
 import { choiceGroup, find, findAll, h, setText } from "../core/dom.ts";
 import type { Side } from "../link/messages.ts";
 import type { Market } from "../link/types.ts";
@@ -9,6 +9,10 @@ import { unitOf } from "../state/fees.ts";
 import { isReachedRising, rests, type TicketKind, type TimeInForce, traitsOf } from "../state/order-kinds.ts";
 import { kindRefused, postOnlyRefused, type State, timeRefused } from "../state/phases.ts";
 import { FIELDS, type Inputs } from "./ticket-errors.ts";
+
+/** Arrow keys step quantities by the lot, and prices by the tick. */
+const QUANTITIES: readonly FieldName[] = ["quantity", "show"];
+const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 
 /** What becomes of an order that meets one of its owner's. */
 const SELF_TRADE: Record<NonNullable<Asks["selfTrade"]>, string> = {
@@ -90,6 +94,11 @@ export class TicketFields {
     return this.#group === "Trigger" ? (this.#chosen("kind") as TicketKind) : this.#group;
   }
 
+  get #slippage(): string {
+    const chosen = this.#chosen("slippage");
+    return chosen === "own" ? this.#part<HTMLInputElement>("#slippage-own").value : chosen;
+  }
+
   /** Where a price that is picked elsewhere belongs. */
   takePrice(price: string): FieldName {
     if (this.#group === "Market") this.#group = "Limit";
@@ -149,6 +158,7 @@ export class TicketFields {
         slides: this.#chosen("post-only-mode") === "Slide",
         show: inputs.show.value,
         protection: inputs.protection.value,
+        slippage: this.#slippage,
         selfTrade: (this.#chosen("self-trade") || null) as Asks["selfTrade"],
         profit: hasExits ? inputs.profit.value : "",
         loss: hasExits ? inputs.loss.value : "",
@@ -209,6 +219,17 @@ export class TicketFields {
       share.disabled = isShut;
   }
 
+  /** Step a figure by its tick or its lot; false where it has neither, or is no figure. */
+  step(field: FieldName, isUp: boolean, market: Market): boolean {
+    const input = this.inputs[field];
+    const amount = parse(typed(input.value || "0"));
+    if (amount === null || UNSTEPPED.includes(field)) return false;
+    const step = read(QUANTITIES.includes(field) ? market.quantity_step : market.price_tick);
+    const next = amount + (isUp ? step : -step);
+    input.value = write(next > 0n ? next : 0n);
+    return true;
+  }
+
   /** Show the fields that the chosen kind of order has. */
   arrange(): void {
     const { isLimit, waits, trails } = traitsOf(this.kind);
@@ -241,6 +262,7 @@ export class TicketFields {
       selfTrade: !isPair,
       show: isLimit && rests(draft.timeInForce),
       protection: !isLimit && !isPair,
+      slippage: this.kind === "Market",
     };
     for (const [field, isShown] of Object.entries(shown))
       this.#part(`[data-field="${field}"]`).hidden = !isShown;

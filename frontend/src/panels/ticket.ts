@@ -1,35 +1,37 @@
 /** The order form: draws the draft, checks it, sends it over the socket or by POST. */
 
-import { parse, read, showAll, typed, write } from "../core/decimal.ts";
+import { read, showAll, write } from "../core/decimal.ts";
 import { eachFrame, find, setText } from "../core/dom.ts";
 import * as format from "../core/format.ts";
 import type { AccountRef } from "../link/messages.ts";
 import { Signal } from "../core/signal.ts";
-import { newClientOrderId, placeList, placeOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
-import type { Market, Order, OrderPreview } from "../link/types.ts";
-import type { Draft, FieldName, Funds, OrderTerms, Prices } from "../state/draft.ts";
+import type { Market, OrderPreview } from "../link/types.ts";
+import type { Draft, FieldName, Funds, OrderTerms } from "../state/draft.ts";
 import type { Exchange } from "../state/exchange.ts";
 import { ratesOf } from "../state/fees.ts";
 import type { FormLink } from "../state/form-lines.ts";
 import type { LiveBook } from "../state/live-book.ts";
 import { isViewed, type Lock, lockOf } from "../state/lock.ts";
 import { type Checked, checkTicket } from "../state/exits.ts";
+import { MarketNow } from "../state/market-now.ts";
 import { traitsOf } from "../state/order-kinds.ts";
 import { TAKEN } from "../state/phases.ts";
 import { Preview } from "../state/preview.ts";
 import type { Portfolio } from "../state/portfolio.ts";
+import type { Preferences } from "../state/preferences.ts";
+import { Sending } from "../state/sending.ts";
 import { priceBand, quantityForTotal, shareOf, totalOf } from "../state/ticket-rules.ts";
+import { type Touch, touchPrice, withSlippage } from "../state/touch.ts";
+import { warningsOf } from "../state/warnings.ts";
 import { mount as mountAccountSelect } from "./account-select.ts";
 import { FIELDS, TicketErrors } from "./ticket-errors.ts";
 import { drawEstimate } from "./ticket-estimate.ts";
 import { type Taken, TicketFields } from "./ticket-fields.ts";
+import { mountTouch, TicketGuard } from "./ticket-guard.ts";
 import { drawPreview } from "./ticket-preview.ts";
 import { showUnits } from "./units.ts";
 
-/** Arrow keys step quantities by the lot, and prices by the tick. */
-const QUANTITIES: readonly FieldName[] = ["quantity", "show"];
-const UNSTEPPED: readonly FieldName[] = ["total", "until", "trail"];
 /** An answer that takes longer is waited for in sight; one that does not would only flicker. */
 const SENDING_SHOWN_MS = 120;
 /** What is refused for the last price. */
@@ -41,10 +43,12 @@ export interface TicketLink extends FormLink {
   fill: (price: string, quantity?: string) => void;
   choose: (what: Partial<Taken>) => void;
   takeShare: (percent: number) => void;
+  /** Fill in a price of the book, where the order has one. */
+  takeTouch: (touch: Touch) => void;
   focus: (field: FieldName) => void;
-  /** The terms that would be sent, or what is wrong, in words. */
-  checked: () => { terms: OrderTerms | null; wrong: string[] };
-  /** Send what stands in the form, as its button does. */
+  /** The terms that would be sent, or what is wrong, in words; and what is odd about them. */
+  checked: () => { terms: OrderTerms | null; wrong: string[]; odd: string };
+  /** Send what stands in the form, as its button does; what is odd about it has been confirmed. */
   send: () => void;
 }
 
@@ -53,11 +57,12 @@ export function mount(
   exchange: Exchange,
   portfolio: Portfolio,
   live: LiveBook,
+  preferences: Preferences,
 ): TicketLink {
   mountAccountSelect(find(element, "#account-field"), exchange, portfolio);
   find(element, "#signed-out").hidden = exchange.config.user !== null;
   showUnits(element, exchange);
-  return new Ticket(element, exchange, portfolio, live);
+  return new Ticket(element, exchange, portfolio, live, preferences);
 }
 
 class Ticket implements TicketLink {
@@ -68,18 +73,29 @@ class Ticket implements TicketLink {
   readonly #fields: TicketFields;
   readonly #errors: TicketErrors;
   readonly #preview: Preview;
+  readonly #preferences: Preferences;
+  readonly #guard: TicketGuard;
+  readonly #sending: Sending;
+  readonly #now: MarketNow;
   readonly changed = new Signal<null>(null);
   #isSending = false;
   #sentAt = 0;
   #hasPrice = false;
-  /** The last order sent, so that pressing again after a lost answer repeats that very order. */
-  #unanswered: { terms: string; clientOrderId: string } | null = null;
 
-  constructor(element: HTMLElement, exchange: Exchange, portfolio: Portfolio, live: LiveBook) {
+  constructor(
+    element: HTMLElement,
+    exchange: Exchange,
+    portfolio: Portfolio,
+    live: LiveBook,
+    preferences: Preferences,
+  ) {
     this.#element = element;
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#live = live;
+    this.#preferences = preferences;
+    this.#sending = new Sending(exchange);
+    this.#now = new MarketNow(exchange, portfolio, live);
     this.#fields = new TicketFields(
       element,
       () => this.#arranged(),
@@ -87,6 +103,8 @@ class Ticket implements TicketLink {
     );
     this.#errors = new TicketErrors(element, this.#fields.inputs);
     this.#preview = new Preview((order) => exchange.rest.post<OrderPreview>("/orders/preview", order));
+    this.#guard = new TicketGuard(element, preferences, () => this.#refresh());
+    mountTouch(this.#part("#touch"), (touch) => this.takeTouch(touch as Touch));
     this.#listen();
     this.#preview.told.watch(() => this.#drawPreview());
     live.changed.watch(() => this.#preview.move());
@@ -96,6 +114,7 @@ class Ticket implements TicketLink {
     portfolio.accountId.watch(this.#refresh);
     exchange.markets.watch(this.#refresh);
     exchange.connection.watch(this.#refresh);
+    exchange.freshness.changed.watch(this.#refresh);
     live.changed.watch(this.#refresh);
   }
 
@@ -118,7 +137,8 @@ class Ticket implements TicketLink {
     const account = this.#portfolio.accountId.value;
     const isOff = !market || !account || !this.#exchange.config.user || this.#lockOf(market);
     const terms = isOff ? null : this.#check(market, null).terms;
-    this.#preview.want(terms && account ? { user_id: account, ...terms } : null);
+    const typed = JSON.stringify([account, market?.symbol, this.#fields.draft()]);
+    this.#preview.want(terms && account ? { user_id: account, ...terms } : null, typed);
   }
 
   #drawPreview(): void {
@@ -149,10 +169,12 @@ class Ticket implements TicketLink {
       const share = (event.target as HTMLElement).dataset["share"];
       if (share) this.takeShare(Number(share));
     });
-    this.#part("#order-form").addEventListener("submit", (event) => {
+    const form = this.#part("#order-form");
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
     });
+    this.#guard.listen(form, () => this.#drawSubmit());
   }
 
   #reset(market: Market): void {
@@ -163,34 +185,17 @@ class Ticket implements TicketLink {
 
   /** Begin with the last price, once it is known and unless a price was typed before. */
   #proposePrice(): void {
-    const last = this.#lastPrice(this.#exchange.market.value);
+    const last = this.#now.last(this.#exchange.market.value);
     if (this.#hasPrice || !last) return;
     this.#hasPrice = true;
     this.#fields.inputs.price.value = write(read(last));
     this.#refresh();
   }
 
-  #funds(market: Market): Funds {
-    return {
-      base: this.#portfolio.available(market.base_asset),
-      quote: this.#portfolio.available(market.quote_asset),
-    };
-  }
-
-  /** The prices that a trigger looks at. */
-  #prices(market: Market): Prices {
-    const last = this.#lastPrice(market);
-    const { bids, asks } = this.#live.book;
-    return {
-      last: last === null ? null : read(last),
-      bid: bids[0]?.price ?? null,
-      ask: asks[0]?.price ?? null,
-    };
-  }
-
   /** Other fields are on show: what was wrong before says nothing more. */
   #arranged(): void {
     this.#errors.show({});
+    this.#guard.dismiss();
     this.#drawSubmit();
     this.#refresh();
   }
@@ -205,7 +210,8 @@ class Ticket implements TicketLink {
     setText(note, detail);
     const submit = this.#part<HTMLButtonElement>("#order-submit");
     submit.className = `button submit ${this.#fields.side.toLowerCase()}`;
-    const label = lock?.short ?? `${this.#fields.side} ${market?.base_asset ?? ""}`.trim();
+    const draft = market && this.#draft(market);
+    const label = lock?.short ?? this.#guard.label(this.#fields.draft(), draft, market);
     const isLate = this.#isSending && performance.now() - this.#sentAt >= SENDING_SHOWN_MS;
     setText(submit, isLate ? "Sending…" : label);
     submit.disabled = !this.#exchange.config.user || isLate || !market || Boolean(lock);
@@ -213,13 +219,24 @@ class Ticket implements TicketLink {
     if (market) this.#fields.offer(market.state);
   }
 
+  /** What stands in the form, with what its limit on slippage comes to now. */
+  #draft(market: Market): Draft {
+    return withSlippage(this.#fields.draft(), this.#now.prices(market), market);
+  }
+
   get #account(): AccountRef | undefined {
     return this.#exchange.accountOf(this.#portfolio.accountId.value);
   }
 
   #lockOf(market: Market | null): Lock | null {
-    const draft = this.#fields.draft();
-    return market && lockOf(market, this.#exchange.isStale, this.#account, draft);
+    if (!market) return null;
+    const draft = this.#draft(market);
+    const lock = lockOf(market, this.#exchange.stale, this.#account, draft);
+    if (lock) return lock;
+    const funds = this.#now.knownFunds(market);
+    const { warnings } = this.#preferences.value;
+    const { book } = this.#live;
+    return this.#guard.judge(warningsOf(draft, market, book, this.#now.prices(market), funds, warnings));
   }
 
   /** Keep quantity and total of a limit order in step, and forget what was wrong before. */
@@ -235,20 +252,15 @@ class Ticket implements TicketLink {
       }
     }
     this.#errors.show({});
+    this.#guard.dismiss();
     this.#refresh();
   }
 
   #nudge(event: KeyboardEvent, field: FieldName): void {
     const market = this.#exchange.market.value;
-    const isStep = event.key === "ArrowUp" || event.key === "ArrowDown";
-    if (!market || !isStep || UNSTEPPED.includes(field)) return;
-    const input = this.#fields.inputs[field];
-    const amount = parse(typed(input.value || "0"));
-    if (amount === null) return;
+    const isUp = event.key === "ArrowUp";
+    if (!market || !(isUp || event.key === "ArrowDown") || !this.#fields.step(field, isUp, market)) return;
     event.preventDefault();
-    const step = read(QUANTITIES.includes(field) ? market.quantity_step : market.price_tick);
-    const next = amount + (event.key === "ArrowUp" ? step : -step);
-    input.value = write(next > 0n ? next : 0n);
     this.#edited(field);
   }
 
@@ -261,23 +273,30 @@ class Ticket implements TicketLink {
     this.#fields.inputs[field].select();
   }
 
-  checked(): { terms: OrderTerms | null; wrong: string[] } {
+  checked(): { terms: OrderTerms | null; wrong: string[]; odd: string } {
     const market = this.#exchange.market.value;
     const lock = this.#lockOf(market);
-    if (!market || lock) return { terms: null, wrong: lock ? [lock.detail] : [] };
+    if (!market || lock) return { terms: null, wrong: lock ? [lock.detail] : [], odd: "" };
     const { terms, errors } = this.#check(market);
-    return { terms, wrong: Object.values(errors) };
+    return { terms, wrong: Object.values(errors), odd: this.#guard.asks };
   }
 
   send(): void {
-    void this.#submit();
+    void this.#submit(true);
+  }
+
+  takeTouch(touch: Touch): void {
+    const market = this.#exchange.market.value;
+    const { side, kind } = this.#fields;
+    const price = market && touchPrice(touch, side, this.#now.prices(market), market);
+    if (price !== null && traitsOf(kind).isLimit) this.set("price", write(price));
   }
 
   takeShare(percent: number): void {
     const market = this.#exchange.market.value;
     if (!market) return;
-    const [draft, prices] = [this.#fields.draft(), this.#prices(market)];
-    const share = shareOf(percent, draft, market, this.#funds(market), this.#live.book, prices);
+    const [draft, prices] = [this.#draft(market), this.#now.prices(market)];
+    const share = shareOf(percent, draft, market, this.#now.funds(market), this.#live.book, prices);
     if (!share) {
       const { isLimit, trails } = traitsOf(draft.type);
       const field = isLimit ? "price" : trails ? "trail" : "stop";
@@ -291,7 +310,7 @@ class Ticket implements TicketLink {
   #drawEstimate(): void {
     const market = this.#exchange.market.value;
     if (!market) return;
-    const funds = this.#funds(market);
+    const funds = this.#now.funds(market);
     const [asset, amount] =
       this.#fields.side === "Buy"
         ? [market.quote_asset, funds.quote]
@@ -301,23 +320,23 @@ class Ticket implements TicketLink {
       this.#exchange.config.user ? `${showAll(amount, 2)} ${asset}` : format.NONE,
     );
     const rates = ratesOf(market, this.#account);
-    const [draft, prices] = [this.#fields.draft(), this.#prices(market)];
+    const [draft, prices] = [this.#draft(market), this.#now.prices(market)];
     drawEstimate(this.#part(".estimate"), draft, market, this.#live.book, rates, prices);
   }
 
   /** `funds`: what the order is held against; null: nothing, which leaves that to the exchange. */
   #check(
     market: Market,
-    funds: Funds | null = this.#portfolio.isLoaded ? this.#funds(market) : null,
+    funds: Funds | null = this.#now.knownFunds(market),
   ): Checked {
-    return checkTicket(this.#fields.draft(), market, funds, this.#prices(market));
+    return checkTicket(this.#draft(market), market, funds, this.#now.prices(market));
   }
 
   /** What an error speaks of, as it is now: once it has changed, the error says nothing more. */
   #subjectOf(code: string, market: Market): string {
-    const last = this.#lastPrice(market) ?? "";
+    const last = this.#now.last(market) ?? "";
     const subjects: Record<string, string> = {
-      insufficient_balance: Object.values(this.#funds(market)).join(),
+      insufficient_balance: Object.values(this.#now.funds(market)).join(),
       ...Object.fromEntries(OF_LAST_PRICE.map((reason) => [reason, last])),
       market_halted: market.state,
       network: String(this.#exchange.isStale),
@@ -334,26 +353,23 @@ class Ticket implements TicketLink {
     );
   }
 
-  async #submit(): Promise<void> {
+  async #submit(isConfirmed = false): Promise<void> {
     const market = this.#exchange.market.value;
     const account = this.#portfolio.accountId.value;
     if (!market || !account || this.#isSending || this.#lockOf(market)) return;
     const { terms, list, errors } = this.#check(market);
     this.#errors.showOwn(errors);
     if (!terms && !list) return;
-    const fingerprint = JSON.stringify([account, terms, list]);
-    const repeated = this.#unanswered?.terms === fingerprint ? this.#unanswered : null;
-    const clientOrderId = repeated?.clientOrderId ?? newClientOrderId();
+    const typed = this.#fields.draft();
+    if (!isConfirmed && !this.#guard.mayGo(typed)) return this.#drawSubmit();
     this.#setSending(true);
     try {
-      const placed = await this.#place(account, { terms, list }, clientOrderId);
-      this.#unanswered = null;
+      const key = JSON.stringify([account, market.symbol, typed]);
+      const placed = await this.#sending.send(account, key, { terms, list });
       for (const order of placed) this.#portfolio.upsert(order);
       this.#fields.clear();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const isUnknown = error.code === "network" || error.code === "outcome_unknown";
-      this.#unanswered = isUnknown ? { terms: fingerprint, clientOrderId } : null;
       this.#errors.showRefusal(
         error,
         (reason) => this.#hintOf(reason, market),
@@ -367,16 +383,6 @@ class Ticket implements TicketLink {
     this.#refresh();
   }
 
-  async #place(
-    account: string,
-    { terms, list }: Pick<Checked, "terms" | "list">,
-    name: string,
-  ): Promise<Order[]> {
-    if (list) return placeList(this.#exchange, { user_id: account, ...list, client_list_id: name });
-    if (!terms) return [];
-    return [await placeOrder(this.#exchange, { user_id: account, ...terms, client_order_id: name })];
-  }
-
   #setSending(isSending: boolean): void {
     this.#isSending = isSending;
     this.#sentAt = performance.now();
@@ -387,11 +393,7 @@ class Ticket implements TicketLink {
   /** What the form can add to a reason. */
   #hintOf(reason: string, market: Market): string {
     if (reason !== "price_band") return "";
-    const band = priceBand(market, this.#lastPrice(market));
+    const band = priceBand(market, this.#now.last(market));
     return band ? ` It can be ${band} now.` : "";
-  }
-
-  #lastPrice(market: Market | null): string | null {
-    return this.#exchange.tickers.value.get(market?.symbol ?? "")?.last ?? null;
   }
 }

@@ -1,13 +1,16 @@
 /** Amends and cancels own orders, each at most once at a time, however often it is asked for. */
 
+import { read } from "../core/decimal.ts";
 import { sentence } from "../core/format.ts";
 import type { Tell } from "../core/notice.ts";
 import { Signal } from "../core/signal.ts";
 import { amendOrder, cancelOrder } from "../link/orders.ts";
 import { ApiError } from "../link/rest.ts";
 import type { AmendOrderIn, Order } from "../link/types.ts";
+import type { Prices } from "./draft.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Portfolio } from "./portfolio.ts";
+import { type Rules, type Warning, warningsOfPrice } from "./warnings.ts";
 
 export class Amending {
   /** Notified when something is sent, and when it is answered. */
@@ -15,12 +18,20 @@ export class Amending {
   readonly #exchange: Exchange;
   readonly #portfolio: Portfolio;
   readonly #tell: Tell;
+  readonly #rules: () => Rules;
   readonly #sent = new Set<string>();
 
-  constructor(exchange: Exchange, portfolio: Portfolio, tell: Tell) {
+  constructor(exchange: Exchange, portfolio: Portfolio, tell: Tell, rules: () => Rules) {
     this.#exchange = exchange;
     this.#portfolio = portfolio;
     this.#tell = tell;
+    this.#rules = rules;
+  }
+
+  /** What is odd about the price that an order in the book is to have. */
+  warningsOf(order: Order, { price }: AmendOrderIn, prices: Prices): Warning[] {
+    if (typeof price !== "string" || order.order_type !== "Limit") return [];
+    return warningsOfPrice(order.side, read(price), prices, this.#rules());
   }
 
   /** Whether something about this order is on its way: nothing else is sent until it is answered. */

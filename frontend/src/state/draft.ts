@@ -46,8 +46,9 @@ export interface Asks {
   slides: boolean;
   /** How much of an iceberg the book shows. */
   show: string;
-  /** The worst price of a market order. */
+  /** The worst price of a market order, or by how many percent it may slip; empty: by any. */
   protection: string;
+  slippage: string;
   selfTrade: Order["self_trade_prevention"];
   /** The exits of a position: at a better price, and once the price has come this far. */
   profit: string;
@@ -64,6 +65,7 @@ export const NOTHING_ASKED: Asks = {
   slides: false,
   show: "",
   protection: "",
+  slippage: "",
   selfTrade: null,
   profit: "",
   loss: "",

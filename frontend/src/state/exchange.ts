@@ -4,15 +4,17 @@ import { Signal } from "../core/signal.ts";
 import type { AccountRef, PageConfig } from "../link/messages.ts";
 import type { Link } from "../link/orders.ts";
 import type { Rest } from "../link/rest.ts";
-import type { ConnectionState, Socket } from "../link/socket.ts";
+import type { ConnectionState, Socket, Subscription } from "../link/socket.ts";
 import type { Market, Ticker } from "../link/types.ts";
 import { isListed } from "./calendar.ts";
+import type { Stale } from "./lock.ts";
+import { Freshness, type Proven } from "./freshness.ts";
 
 /** How often the markets are asked for where the exchange does not push their changes. */
 const MARKETS_INTERVAL_MS = 30_000;
 const RETRY_MS = 3_000;
 
-export class Exchange implements Link {
+export class Exchange implements Link, Proven {
   readonly config: PageConfig;
   readonly rest: Rest;
   readonly socket: Socket;
@@ -22,15 +24,26 @@ export class Exchange implements Link {
   /** The market on show; null until the markets are known. */
   readonly market = new Signal<Market | null>(null);
   readonly connection = new Signal<ConnectionState>("connecting");
+  /** How old what the panels show is. */
+  readonly freshness = new Freshness();
   onRefused: Link["onRefused"] = undefined;
   #wasLive = false;
-  #pollTimer = 0;
+  #pollTimer: ReturnType<typeof setInterval> | undefined;
+  #followed: Subscription[] = [];
+  /** Markets whose ticker came in since the tickers were followed (anew). */
+  #told = new Set<string>();
 
   constructor(config: PageConfig, rest: Rest, socket: Socket) {
     this.config = config;
     this.rest = rest;
     this.socket = socket;
     this.connection.watch((state) => (this.#wasLive ||= state === "live"));
+    this.freshness.add("ticker", this);
+  }
+
+  /** Whether every ticker and every market's state is there, and followed. */
+  get isWhole(): boolean {
+    return this.#followed.length > 0 && this.#followed.every((one) => one.isWhole);
   }
 
   /**
@@ -40,6 +53,12 @@ export class Exchange implements Link {
   get isStale(): boolean {
     const state = this.connection.value;
     return state === "offline" || (this.#wasLive && state !== "live");
+  }
+
+  /** What is not live of that by which an order is judged. */
+  get stale(): Stale {
+    if (this.isStale) return "line";
+    return this.freshness.isShut ? "book" : null;
   }
 
   marketOf(symbol: string): Market | undefined {
@@ -61,11 +80,12 @@ export class Exchange implements Link {
     await this.refreshMarkets();
     const wanted = this.config.market.toUpperCase();
     this.market.value = this.marketOf(wanted) ?? this.markets.value.find(isListed) ?? null;
-    this.socket.subscribe(
+    const tickers = this.socket.subscribe(
       { channel: "ticker" },
       (push) => this.#takeTickers(push.data),
-      () => void this.#loadTickers(),
+      () => this.#loadTickers(),
     );
+    this.#followed = [tickers];
     // Until the channel is there, and for good where it is refused.
     this.#poll();
     this.socket.subscribe(
@@ -86,7 +106,7 @@ export class Exchange implements Link {
 
   #poll(): void {
     clearInterval(this.#pollTimer);
-    this.#pollTimer = window.setInterval(() => {
+    this.#pollTimer = setInterval(() => {
       if (!document.hidden) void this.refreshMarkets().catch(() => undefined);
     }, MARKETS_INTERVAL_MS);
   }
@@ -110,16 +130,19 @@ export class Exchange implements Link {
   }
 
   async #loadTickers(): Promise<void> {
-    try {
-      this.#takeTickers(await this.rest.get<Ticker[]>("/markets/tickers"));
-    } catch (error) {
-      console.warn("the tickers could not be loaded", error);
-    }
+    this.#told.clear();
+    this.#takeTickers(await this.rest.get<Ticker[]>("/markets/tickers"));
   }
 
+  /** Take tickers in; one that is older than what was told since the beginning came late. */
   #takeTickers(data: unknown): void {
     const list = (Array.isArray(data) ? data : [data]) as Ticker[];
-    for (const ticker of list) this.tickers.value.set(ticker.market, ticker);
+    for (const ticker of list) {
+      const known = this.#told.has(ticker.market) && this.tickers.value.get(ticker.market);
+      if (known && Date.parse(known.timestamp) > Date.parse(ticker.timestamp)) continue;
+      this.#told.add(ticker.market);
+      this.tickers.value.set(ticker.market, ticker);
+    }
     this.tickers.notify();
   }
 }

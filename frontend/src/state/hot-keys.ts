@@ -1,6 +1,8 @@
 /** The keys of the page, and what each does: one list for whoever presses them and for who reads it. */
 
-export type HotKey = "buy" | "sell" | "limit" | "market" | "price" | "quantity" | "share" | "search" | "cancel";
+import type { Touch } from "./touch.ts";
+
+export type HotKey = "buy" | "sell" | "limit" | "market" | "price" | "quantity" | "share" | "touch" | "search" | "cancel";
 
 /** By the key; of shares the digit says which. */
 const KEYS: Record<string, HotKey> = {
@@ -14,6 +16,9 @@ const KEYS: Record<string, HotKey> = {
   "2": "share",
   "3": "share",
   "4": "share",
+  g: "touch",
+  h: "touch",
+  j: "touch",
   "/": "search",
 };
 
@@ -26,11 +31,13 @@ export const LISTED: readonly (readonly [keys: string, what: string, isAlways?: 
   ["B, S", "Buy, sell"],
   ["L, M", "Limit, market"],
   ["P, Q", "To the price, to the quantity"],
+  ["G H J", "Price: the best bid, the middle, the best ask"],
   ["1 2 3 4", "25, 50, 75, 100% of what is available"],
   ["/", "Search markets"],
   ["Esc Esc", "Cancel all open orders in this market"],
 ];
 
+export const touchOf = (key: string): Touch => ({ g: "bid", h: "mid", j: "ask" }[key.toLowerCase()] ?? "mid") as Touch;
 export const shareOf = (key: string): number => Number(key) * 25;
 
 export interface Press {

@@ -2,14 +2,16 @@
 
 import { Signal } from "../core/signal.ts";
 import type { BookMessage } from "../link/messages.ts";
+import type { MarketPulse } from "../link/pulse.ts";
 import type { Subscription } from "../link/socket.ts";
 import type { Market } from "../link/types.ts";
 import { OrderBook } from "./book.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Proven } from "./freshness.ts";
 
 const RENEW_INTERVAL_MS = 1_000;
 
-export class LiveBook {
+export class LiveBook implements Proven {
   readonly book = new OrderBook();
   /** Notified after every change of the book. */
   readonly changed = new Signal<null>(null);
@@ -19,7 +21,23 @@ export class LiveBook {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
+    exchange.freshness.add("book", this);
     exchange.market.watch((market) => market && this.#follow(market));
+  }
+
+  get isWhole(): boolean {
+    return this.book.sequence !== null && this.#subscription?.isWhole === true;
+  }
+
+  /** A book behind the exchange's has lost its last change, which no later one betrays. */
+  agrees({ symbol, sequence }: MarketPulse): boolean {
+    if (symbol !== this.#exchange.market.value?.symbol || this.book.sequence === null) return false;
+    if (this.book.sequence >= BigInt(sequence)) return true;
+    console.warn("order book behind: subscribing anew");
+    this.book.clear();
+    this.#resync();
+    this.changed.notify();
+    return false;
   }
 
   #follow(market: Market): void {

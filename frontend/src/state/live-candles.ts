@@ -43,6 +43,12 @@ export class LiveCandles {
   constructor(exchange: Exchange, reader: BarsReader) {
     this.#exchange = exchange;
     this.#reader = reader;
+    const isCurrent = () => this.#isLoaded && this.#subscription?.isWhole === true;
+    exchange.freshness.add("chart", {
+      get isWhole() {
+        return isCurrent();
+      },
+    });
   }
 
   /** Start over with a market and an interval (of `INTERVALS`). */
@@ -63,8 +69,7 @@ export class LiveCandles {
         const list = (Array.isArray(push.data) ? push.data : [push.data]) as Candle[];
         for (const candle of list) this.#update(candle);
       },
-      () =>
-        void this.#load(market, turn).catch((error: unknown) => console.warn("no candles", error)),
+      () => this.#load(market, turn),
     );
   }
 
@@ -125,6 +130,8 @@ export class LiveCandles {
     if (!isShown || spelled(candle.interval) !== this.#interval) return;
     const bar = barOf(candle);
     const last = this.#bars.at(-1);
+    // Two that changed places on the way: the later one has seen more trades.
+    if (last?.time === bar.time && last.candle.trades > candle.trades) return;
     const isNext = last && bar.time <= nextOpen(this.#interval, last.time);
     if (isNext && bar.time >= last.time) {
       for (const bars of [this.#bars, this.drawn]) {

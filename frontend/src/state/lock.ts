@@ -24,25 +24,32 @@ const STALE: Lock = {
   detail: "Prices and balances stand still. Orders can be placed when the connection is back.",
 };
 
+const BOOK: Lock = {
+  short: "Waiting for the book",
+  detail: "The order book is not live. Orders can be placed as soon as it is again.",
+};
+
 const VIEWER: Lock = {
   short: "View only",
   detail: "You are a viewer of this account. Its owner can make you a trader.",
 };
+
+export type Stale = "line" | "book" | null;
 
 /** Whether orders of an account can be looked at, but neither placed nor cancelled. */
 export function isViewed(account: AccountRef | undefined): boolean {
   return account?.role === "Viewer";
 }
 
-/** Null where such an order is taken; `isStale`: the line is down and what is shown is old. */
+/** Null where such an order is taken; `stale`: what is not there, so that what is shown is old. */
 export function lockOf(
   market: Market,
-  isStale: boolean,
+  stale: Stale,
   account: AccountRef | undefined,
   draft: Draft | null = null,
 ): Lock | null {
   if (isViewed(account)) return VIEWER;
-  if (isStale) return STALE;
+  if (stale) return stale === "line" ? STALE : BOOK;
   if (market.trading_enabled) {
     const detail = draft && refusalOf(market.state, draft);
     return detail ? { short: "Not taken now", detail } : null;

@@ -4,8 +4,10 @@ import { type Amount, read } from "../core/decimal.ts";
 import { recall, remember } from "../core/memory.ts";
 import { Signal } from "../core/signal.ts";
 import type { FillMessage } from "../link/messages.ts";
+import type { Subscription } from "../link/socket.ts";
 import type { Balance, Fill, Order } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Proven } from "./freshness.ts";
 import type { Queued } from "./own-levels.ts";
 import { ASK_MS, Queue } from "./queue.ts";
 
@@ -29,7 +31,7 @@ export interface News {
   onFill: (fill: Fill, orderOf: () => Order | undefined) => void;
 }
 
-export class Portfolio {
+export class Portfolio implements Proven {
   readonly accountId = new Signal<string | null>(null);
   /** Notified after every change of orders, fills or balances. */
   readonly changed = new Signal<null>(null);
@@ -39,6 +41,7 @@ export class Portfolio {
   #fills = new Map<string, Fill>();
   #balances = new Map<string, Balance>();
   readonly #queue: Queue;
+  #followed: Subscription[] = [];
   isLoaded = false;
 
   constructor(exchange: Exchange, news: News) {
@@ -71,11 +74,14 @@ export class Portfolio {
           this.changed.notify();
         },
         // One load for the three channels; what is pushed meanwhile is merged by its time.
-        () => channel === "orders" && void this.load(),
+        () => channel === "orders" && this.#load(),
       );
-    follow<Order>("orders", (order) => this.upsert(order));
-    follow<FillMessage>("fills", (fill) => this.#addFill(fill, true));
-    follow<Balance>("balances", (balance) => this.#setBalance(balance));
+    this.#followed = [
+      follow<Order>("orders", (order) => this.upsert(order)),
+      follow<FillMessage>("fills", (fill) => this.#addFill(fill, true)),
+      follow<Balance>("balances", (balance) => this.#setBalance(balance)),
+    ];
+    this.#exchange.freshness.add("account", this);
     window.setInterval(() => void this.#lookAtQueue(), ASK_MS);
     this.accountId.watch(() => {
       this.#orders.clear();
@@ -88,29 +94,33 @@ export class Portfolio {
     });
   }
 
+  get isWhole(): boolean {
+    return this.isLoaded && this.#followed.every((one) => one.isWhole);
+  }
+
   async load(): Promise<void> {
+    await this.#load().catch((error: unknown) => console.warn("the account could not be loaded", error));
+  }
+
+  async #load(): Promise<void> {
     const account = this.accountId.value;
     if (!account) return;
     const base = `/accounts/${encodeURIComponent(account)}`;
     const { rest } = this.#exchange;
-    try {
-      const [orders, open, fills, balances] = await Promise.all([
-        rest.get<Order[]>(`${base}/orders?limit=${PAGE}`),
-        rest.getAll<Order>(`${base}/orders?limit=${PAGE_MAX}&status=Open`),
-        rest.get<Fill[]>(`${base}/trades?limit=${PAGE}`),
-        rest.get<Balance[]>(`${base}/balances`),
-      ]);
-      if (account !== this.accountId.value) return;
-      const loaded = [...orders, ...open];
-      this.#dropEnded(new Set(loaded.map((order) => order.id)));
-      for (const order of loaded) this.#merge(order);
-      for (const fill of fills) this.#addFill(fill, false);
-      for (const balance of balances) this.#setBalance(balance);
-      this.isLoaded = true;
-      this.changed.notify();
-    } catch (error) {
-      console.warn("the account could not be loaded", error);
-    }
+    const [orders, open, fills, balances] = await Promise.all([
+      rest.get<Order[]>(`${base}/orders?limit=${PAGE}`),
+      rest.getAll<Order>(`${base}/orders?limit=${PAGE_MAX}&status=Open`),
+      rest.get<Fill[]>(`${base}/trades?limit=${PAGE}`),
+      rest.get<Balance[]>(`${base}/balances`),
+    ]);
+    if (account !== this.accountId.value) return;
+    const loaded = [...orders, ...open];
+    this.#dropEnded(new Set(loaded.map((order) => order.id)));
+    for (const order of loaded) this.#merge(order);
+    for (const fill of fills) this.#addFill(fill, false);
+    for (const balance of balances) this.#setBalance(balance);
+    this.isLoaded = true;
+    this.changed.notify();
   }
 
   /** Open orders, each with what stands ahead of it where that is known. */

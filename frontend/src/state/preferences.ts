@@ -8,10 +8,12 @@ import { Signal } from "../core/signal.ts";
 import { ApiError, type Rest } from "../link/rest.ts";
 import type { PageChoices, PageSounds, Preferences as Kept } from "../link/types.ts";
 import { type Layout, type Saved, wholeLayout } from "./layouts.ts";
+import { AT_FIRST as RULES_AT_FIRST, type Rules, wholeRules } from "./warnings.ts";
 
-export type Choices = Required<Omit<PageChoices, "layout" | "layouts" | "sounds">> & {
+export type Choices = Required<Omit<PageChoices, "layout" | "layouts" | "warnings" | "sounds">> & {
   layout: Layout;
   layouts: Saved[];
+  warnings: Rules;
   sounds: Required<PageSounds>;
 };
 export type Look = Pick<Choices, "theme" | "density" | "palette">;
@@ -30,6 +32,8 @@ const AT_FIRST: Choices = {
   only_favourites: false,
   hot_keys: false,
   is_introduced: false,
+  slippage: "",
+  warnings: RULES_AT_FIRST,
   sounds: { on: false, volume: 60, fill: "chime", reject: "knock", alert: "rise" },
   desktop_notices: false,
   currency: "",
@@ -45,6 +49,7 @@ export function whole(kept: PageChoices): Choices {
     ...AT_FIRST,
     ...kept,
     layout: wholeLayout(kept.layout),
+    warnings: wholeRules(kept.warnings),
     sounds: { ...AT_FIRST.sounds, ...kept.sounds },
     layouts: (kept.layouts ?? []).map(({ name, ...layout }) => ({ ...wholeLayout(layout), name })),
   };

@@ -28,10 +28,16 @@ export class Preview {
     this.#ask = ask;
   }
 
-  /** Say which order is in the form, null: none that could be placed. */
-  want(order: PlaceOrderIn | null): void {
-    const key = order && JSON.stringify(order);
-    if (key === (this.#wanted?.key ?? null)) return;
+  /**
+   * Say which order is in the form, null: none that could be placed. `typed`: what makes it another
+   * one; a worst price that follows the book does not.
+   */
+  want(order: PlaceOrderIn | null, typed = JSON.stringify(order)): void {
+    const key = order && typed;
+    if (key === (this.#wanted?.key ?? null)) {
+      if (this.#wanted && order) this.#wanted.order = order;
+      return;
+    }
     this.#wanted = order && key ? { key, order } : null;
     this.told.value = null;
     this.#plan(REST_MS);

@@ -31,6 +31,7 @@ import {
 } from "./draft.ts";
 import { feeOf, type Rates, unitOf } from "./fees.ts";
 import { rests, traitsOf } from "./order-kinds.ts";
+import { slippageError } from "./touch.ts";
 import { affordedQuantity, checkAsks, holdOf } from "./trigger-rules.ts";
 
 const UNKNOWN: Prices = { last: null, bid: null, ask: null };
@@ -68,6 +69,8 @@ export function checkDraft(
   if (isLimit || (waits && draft.timeInForce !== "GTC")) terms.time_in_force = draft.timeInForce;
   if (isLimit && draft.isPostOnly) terms.post_only = true;
   checkAsks(draft, market, prices, take, terms, errors);
+  const slips = slippageError(draft, prices);
+  if (slips) errors[isByAmount ? "total" : "quantity"] ??= slips;
   checkSize(isByAmount, cost, market, errors);
   if (funds) {
     const held = waits ? (holdOf(draft, market, prices)?.amount ?? null) : cost;
@@ -120,6 +123,9 @@ export interface Estimate {
   receive: Amount | null;
   /** The fee is taken from what is received: base for a buyer, quote for a seller. */
   asset: string;
+  /** The worst price of what trades, and how far the average slips from the best one, in 1/10,000. */
+  worst: Amount | null;
+  slippageBps: Amount | null;
   /** Whether the book covers, as it stands, what has to trade at once. */
   isCovered: boolean;
 }
@@ -138,7 +144,7 @@ export function estimate(draft: Draft, market: Market, book: OrderBook, rates: R
   const used = plan?.taken.length || draft.type === "Market" ? [rates.taker] : [];
   if (plan?.rest || (!used.length && draft.isPostOnly)) used.push(rates.maker);
   const rated = [...new Set(used.length ? used : [rates.taker])];
-  const nothing = { price: null, rates: rated, fee: null, receive: null, asset };
+  const nothing = { price: null, rates: rated, fee: null, receive: null, asset, worst: null, slippageBps: null };
   if (!plan) return { ...nothing, isCovered: true };
   const matches = plan.rest ? [...plan.taken, plan.rest] : plan.taken;
   if (!matches.length) return { ...nothing, isCovered: false };
@@ -150,6 +156,7 @@ export function estimate(draft: Draft, market: Market, book: OrderBook, rates: R
     fee += feeOf(isBuy ? match.quantity : match.cost, rate, scale);
   }
   return {
+    ...slipOf(plan.taken),
     price: divideDown(cost, quantity),
     rates: rated,
     fee,
@@ -158,6 +165,17 @@ export function estimate(draft: Draft, market: Market, book: OrderBook, rates: R
     isCovered: plan.isCovered,
   };
 }
+
+function slipOf(taken: readonly Match[]): Pick<Estimate, "worst" | "slippageBps"> {
+  const [best, worst] = [taken[0]?.price, taken.at(-1)?.price];
+  if (best === undefined || worst === undefined) return { worst: null, slippageBps: null };
+  const sum = (field: "quantity" | "cost") => taken.reduce((total, match) => total + match[field], 0n);
+  const average = divideDown(sum("cost"), sum("quantity"));
+  const gap = average > best ? average - best : best - average;
+  return { worst, slippageBps: divideDown(gap * BPS, best) };
+}
+
+const BPS = 10_000n;
 
 /** What trades at once, what rests, and whether nothing is missing; null: not enough is known. */
 interface Plan {

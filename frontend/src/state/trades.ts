@@ -2,16 +2,18 @@
 
 import { type Amount, read } from "../core/decimal.ts";
 import { Signal } from "../core/signal.ts";
+import type { MarketPulse } from "../link/pulse.ts";
 import { marketPath } from "../link/rest.ts";
 import type { Subscription } from "../link/socket.ts";
 import type { Market, PublicTrade, PublicTrades } from "../link/types.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Proven } from "./freshness.ts";
 
 /** As many as a tape shows; those that are large enough are looked for among more. */
 const PAGE = 60;
 const TRADES_MAX = 500;
 
-export class Trades {
+export class Trades implements Proven {
   /** Notified after every change of what is below. */
   readonly changed = new Signal<null>(null);
   list: readonly PublicTrade[] = [];
@@ -24,7 +26,20 @@ export class Trades {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
+    exchange.freshness.add("tape", this);
     exchange.market.watch((market) => market && this.#follow(market));
+  }
+
+  get isWhole(): boolean {
+    return this.isLoaded && this.#subscription?.isWhole === true;
+  }
+
+  /** Trades have numbers without gaps: where the newest is missing, all are loaded anew. */
+  agrees({ symbol, trade_id: id }: MarketPulse): boolean {
+    if (symbol !== this.#exchange.market.value?.symbol) return false;
+    if (id === null || BigInt(this.list[0]?.id ?? -1) >= BigInt(id)) return true;
+    this.#subscription?.renew();
+    return false;
   }
 
   #follow(market: Market): void {
@@ -49,12 +64,13 @@ export class Trades {
     const market = this.#exchange.market.value;
     if (!market || this.#limit === TRADES_MAX) return;
     this.#limit = TRADES_MAX;
-    if (this.#isAsked) this.#begin(market);
+    const begin = () => this.#begin(market);
+    if (this.#isAsked) begin().catch((error: unknown) => console.warn("no trades", error));
   }
 
-  #begin(market: Market): void {
+  #begin(market: Market): Promise<void> {
     this.#isAsked = true;
-    this.#load(market).catch((error: unknown) => console.warn("no trades", error));
+    return this.#load(market);
   }
 
   async #load(market: Market): Promise<void> {
@@ -63,6 +79,18 @@ export class Trades {
     if (this.#exchange.market.value !== market) return;
     this.isLoaded = true;
     this.#add(page.trades);
+    this.#dropBeforeHole();
+  }
+
+  /** Numbers have no gaps: what is older than a hole, which a page does not fill, is not the tape. */
+  #dropBeforeHole(): void {
+    const hole = this.list.findIndex((trade, index) => {
+      const older = this.list[index + 1];
+      return older !== undefined && BigInt(trade.id) - 1n !== BigInt(older.id);
+    });
+    if (hole < 0) return;
+    this.list = this.list.slice(0, hole + 1);
+    this.changed.notify();
   }
 
   #add(incoming: readonly PublicTrade[]): void {

@@ -141,3 +141,24 @@ async def test_a_reader_of_requests_waits_until_its_answers_are_read(
     assert not waiting.done()
     await transport.read(MESSAGES_MAX // 2 + 1)
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_pushes_are_counted_and_answers_are_not(
+    outbox: Any, transport: Transport, snapshots: list[str]
+) -> None:
+    from api.transport.outbox import MESSAGES_MAX
+
+    book = _topic("orderbook")
+    outbox.push(book, "a delta")
+    outbox.deliver("an order")
+    outbox.answer({"text": "an answer"})
+    outbox.start(book, [{"text": "the whole book"}])
+    assert outbox.pushes == 3
+
+    for number in range(MESSAGES_MAX):
+        outbox.push(book, number)
+    # What is left out is no push; what is told instead is one.
+    left_out = outbox.conflated
+    assert left_out > 0
+    await transport.read(4 + MESSAGES_MAX - left_out + len(snapshots))
+    assert outbox.pushes == 3 + MESSAGES_MAX - left_out + len(snapshots)

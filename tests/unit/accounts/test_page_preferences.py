@@ -40,6 +40,11 @@ def test_what_was_chosen_comes_back_whole() -> None:
         **largest(), "theme": "light", "density": "compact", "palette": "blue_orange",
         "layout_name": f"03{'ß' * 30}", "markets_sort": "volume", "markets_descending": True,
         "markets_quote": "USD", "only_favourites": True, "hot_keys": True, "is_introduced": True,
+        "slippage": "0.3",
+        "warnings": {
+            rule: {"act": "block", "limit": "2.5"}
+            for rule in ("through", "away", "thin", "deep", "share", "worth")
+        },
         "sounds": {"on": True, "volume": 0, "fill": "ping", "reject": "none", "alert": "rise"},
         "desktop_notices": True,
         "currency": "EUR",
@@ -73,6 +78,11 @@ def test_the_largest_document_is_small() -> None:
         ({"favourites": [f"A{n}/USD" for n in range(101)]}, "favourites", "such as"),
         ({"markets_quote": "u\u0000"}, "markets_quote", "code of an asset"),
         ({"hot_keys": 1}, "hot_keys", "expected bool"),
+        ({"slippage": "100"}, "slippage", "a percentage such as 0.3"),
+        ({"slippage": "-1"}, "slippage", "a percentage such as 0.3"),
+        ({"warnings": {"thin": {"act": "shout"}}}, "warnings.thin.act", "one of: off, ask, block"),
+        ({"warnings": {"share": {"limit": "1e3"}}}, "warnings.share.limit", "such as 2.5"),
+        ({"warnings": {"odd": {}}}, "warnings.odd", "is not a field"),
         ({"sounds": {"volume": 101}}, "sounds.volume", "<= 100"),
         ({"sounds": {"fill": "siren"}}, "sounds.fill", "one of: none, chime"),
     ],
