@@ -81,6 +81,7 @@ def _trade(person: Trader) -> None:
     page = person.page
     tape = page.locator("#tape .tape-row")
     expect(tape.nth(TRADES_MIN)).to_be_attached(timeout=WAIT_MS)
+    expect(page.locator("#price")).not_to_have_value("")
     last = float(page.locator("#price").input_value())
     for side, quantity, far in (("Buy", "0.05", 1.02), ("Sell", "0.02", 0.98)):
         person.place_limit(side, quantity, f"{last * far:.2f}")

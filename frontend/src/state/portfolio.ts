@@ -15,6 +15,8 @@ const OPEN: readonly Order["status"][] = ["New", "PartiallyFilled", "Pending", "
 const CLOSED_MAX = 200;
 const FILLS_MAX = 200;
 const PAGE = 100;
+/** How long a page waits for its socket before it reads without one. */
+const SOCKET_WAIT_MS = 1_500;
 /** Open orders are shown whole, and read in the largest pages there are. */
 const PAGE_MAX = 500;
 
@@ -86,7 +88,9 @@ export class Portfolio implements Proven {
       this.#fills.clear();
       this.#balances.clear();
       this.isLoaded = false;
-      void this.load();
+      if (socket.isOpen) return void this.load();
+      // The subscription loads all of it, once. Where no socket comes, it is asked for all the same.
+      window.setTimeout(() => socket.isOpen || void this.load(), SOCKET_WAIT_MS);
     });
   }
 
