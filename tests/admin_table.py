@@ -26,6 +26,8 @@ TABLE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "accounts.note": {},
     "accounts.preferences": {},
+    "accounts.portfoliobook": {},
+    "accounts.portfoliopoint": {},
     "accounts.apikey": {"revoke": "accounts.change_apikey"},
     "accounts.account": {
         "add": "accounts.add_account",

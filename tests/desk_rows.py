@@ -25,6 +25,8 @@ from accounts.models import (
     Membership,
     Note,
     Payout,
+    PortfolioBook,
+    PortfolioPoint,
     Preferences,
     ProviderEvent,
     Report,
@@ -107,6 +109,8 @@ class Desk:
         )  # fmt: skip
         create_token(by=SYSTEM, user_id=user.pk, scopes=["read"], label=f"bot-{number}")
         Preferences.objects.create(user=user, version=1, document={})
+        book = PortfolioBook.objects.create(owner=user, currency=Asset.objects.get(code="USD"))
+        PortfolioPoint.objects.create(book=book, account=account, hour=TIME, state={})
         PriceAlert.objects.create(
             user=user, market=self.market, condition="rises_to", price=PRICE + 1, since_sequence=1
         )

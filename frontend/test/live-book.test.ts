@@ -80,6 +80,15 @@ test("a book behind the exchange's has lost its last change: it starts anew", (c
   exchange.market.value = marketOf("BTC/USD");
   assert.equal(live.isWhole, false);
   const [entry] = followed;
+  entry!.isWhole = false;
+  assert.equal(live.agrees({ ...PULSE, sequence: 1 }), false);
+  context.mock.timers.tick(0);
+  assert.equal(entry!.renewals, 0, "the subscription is under way");
+  entry!.isWhole = true;
+  assert.equal(live.agrees({ ...PULSE, sequence: 1 }), false);
+  assert.equal(live.agrees({ ...PULSE, sequence: 1 }), false);
+  context.mock.timers.tick(0);
+  assert.equal(entry!.renewals, 1, "it began without a book");
   entry!.push(SNAPSHOT);
   assert.equal(live.isWhole, true);
   assert.equal(live.agrees({ ...PULSE, sequence: 1 }), true);
@@ -87,8 +96,8 @@ test("a book behind the exchange's has lost its last change: it starts anew", (c
   assert.equal(live.isWhole, true, "that was about another market");
   assert.equal(live.agrees({ ...PULSE, sequence: 2 }), false);
   assert.equal(live.isWhole, false);
-  context.mock.timers.tick(0);
-  assert.equal(entry!.renewals, 1);
+  context.mock.timers.tick(1_000);
+  assert.equal(entry!.renewals, 2);
   entry!.push({ ...SNAPSHOT, sequence: 2 });
   assert.equal(live.agrees({ ...PULSE, sequence: 2 }), true);
   entry!.isWhole = false;

@@ -59,11 +59,11 @@ test("it beats while somebody looks, seldom while nobody does, and not without a
   assert.equal(asked.length, 2);
 });
 
-test("pushes that are missing begin everything anew, at most once a second; repeats do not", async () => {
+test("pushes that are missing, or too many, begin everything anew, at most once a second", async () => {
   const { line, clock, pulse, asked, beats } = lineOf();
-  line.pushes = 6;
+  line.pushes = 5;
   void pulse.beat();
-  await asked[0]!.answer(5); // one came twice
+  await asked[0]!.answer(5);
   assert.deepEqual([beats.length, line.renewals, line.pushes], [1, 0, 5]);
 
   clock.now = 2_000;
@@ -82,6 +82,11 @@ test("pushes that are missing begin everything anew, at most once a second; repe
   void pulse.beat();
   await asked[4]!.answer(9);
   assert.equal(beats.length, 2);
+  clock.now += 1_000;
+  line.pushes = 11; // one that was lost before comes late
+  void pulse.beat();
+  await asked[5]!.answer(10);
+  assert.deepEqual([beats.length, line.renewals, line.pushes], [2, 3, 10]);
 });
 
 test("a beat is as old as its question", async () => {

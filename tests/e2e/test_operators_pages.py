@@ -53,6 +53,7 @@ EMPTY = {
     *("Checkpoint", "CheckpointPart", "Handover", "OrderConditions", "OrderList", "PreventedMatch"),
     "OrderAmendment",
     *("AlertProgress", "PriceAlert", "Protection", "TrailMark"),
+    *("PortfolioBook", "PortfolioPoint"),
     *("Payout", "Preferences", "ProviderEvent", "Membership", "Invitation"),
 }
 

@@ -53,7 +53,7 @@ SOCKET_APIS: Final = ("v1", "binance", "binance_streams")
 SOCKET_ENDS: Final = ("gone", "slow", "silent", "auth", "old", "refused", "later", "failed")
 LIMITS: Final = (
     *("address", "key", "account", "compat-weight", "compat-orders-10s", "compat-orders-day"),
-    *("sign-ups", "new-keys", "withdrawals", "provider-address"),
+    *("sign-ups", "new-keys", "withdrawals", "alert-mails", "provider-address"),
 )
 
 

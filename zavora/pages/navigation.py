@@ -5,11 +5,10 @@ from any other.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final, NamedTuple
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 # By the names of the addresses. What is personal is of no use to somebody who is not logged in.
 MAIN: Final = (
@@ -19,13 +18,16 @@ MAIN: Final = (
     ("wallet", "Wallet", True),
     ("orders", "Orders", True),
 )
+# What belongs to these, and is reached by the menu.
+FURTHER: Final = (
+    ("fills", "Fills"),
+    ("transfers", "Transfers"),
+)
 OF_ACCOUNT: Final = (
     ("account", "Accounts and members"),
     ("security", "Security"),
     ("keys", "API keys"),
     ("alerts", "Price alerts"),
-    ("fills", "Fills"),
-    ("transfers", "Transfers"),
     ("addresses", "Address book"),
     ("own_fees", "Fees"),
     ("statements", "Statements and reports"),
@@ -40,7 +42,6 @@ ABOUT: Final = (
 # Pages that belong to one of these, by the names of their addresses.
 PARTS: Final = {
     "account_fees": "own_fees",
-    "change_alert": "alerts",
     "new_app": "security",
     "new_passkey": "security",
     "recovery_codes": "security",
@@ -65,6 +66,7 @@ class Navigation(NamedTuple):
     """All that can be gone to from a page."""
 
     main: Sequence[Entry]
+    further: Sequence[Entry]
     account: Sequence[Entry]
     about: Sequence[Entry]
 
@@ -76,26 +78,14 @@ def navigation_of(request: HttpRequest) -> Navigation:
     current = PARTS.get(name, name)
     return Navigation(
         [
-            Entry(one, text, address, one == current, is_personal)
+            Entry(one, text, reverse(one), one == current, is_personal)
             for one, text, is_personal in MAIN
-            if (address := _address_of(one))
         ],
+        _entries(FURTHER, current),
         _entries(OF_ACCOUNT, current),
         _entries(ABOUT, current),
     )
 
 
 def _entries(pages: Sequence[tuple[str, str]], current: str) -> list[Entry]:
-    return [
-        Entry(name, text, address, name == current)
-        for name, text in pages
-        if (address := _address_of(name))
-    ]
-
-
-@cache
-def _address_of(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
+    return [Entry(name, text, reverse(name), name == current) for name, text in pages]

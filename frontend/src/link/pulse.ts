@@ -44,7 +44,7 @@ export interface Beat {
 /** What a pulse needs of the socket. */
 export interface Line {
   readonly isOpen: boolean;
-  /** Pushes that came in on this connection, repeats counted in. */
+  /** Pushes that came in on this connection, what came twice once. */
   pushes: number;
   /** When the last message came in. */
   readonly heardMs: number;
@@ -114,9 +114,9 @@ export class Pulse {
     }
   }
 
-  /** Compare what came in with what was sent; after a loss everything begins anew. */
+  /** Compare what came in with what was sent; where it is not that, everything begins anew. */
   #isWhole(sent: number): boolean {
-    const isLost = this.#line.pushes < sent;
+    const isLost = this.#line.pushes !== sent;
     if (isLost && this.#nowMs() - this.#renewedMs < RENEW_MS) return false;
     this.#line.pushes = sent;
     if (!isLost) return true;

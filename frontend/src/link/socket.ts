@@ -78,9 +78,10 @@ export class Socket {
   #nextId = 1;
   #attempts = 0;
   #retryTimer = 0;
-  /** Pushes that came in on this connection, and when anything did. */
+  /** Pushes that came in on this connection, what came twice once, and when anything did. */
   pushes = 0;
   heardMs = 0;
+  #heard = "";
 
   /** `prepare` runs on every new connection before anything is subscribed (to authenticate). */
   constructor(
@@ -297,6 +298,8 @@ export class Socket {
 
   #received(text: string): void {
     this.heardMs = performance.now();
+    const isRepeat = text === this.#heard;
+    this.#heard = text;
     let message: Incoming;
     try {
       message = JSON.parse(text) as Incoming;
@@ -305,7 +308,7 @@ export class Socket {
       return;
     }
     if (message.method && message.params) {
-      this.pushes += 1;
+      if (!isRepeat) this.pushes += 1;
       this.#pushed(message.method, message.params);
     } else if (message.id !== undefined) this.#replied(message);
   }

@@ -54,7 +54,9 @@ export class Freshness {
     if (market && !market.is_live) return;
     const isCounted = !market || !time || isRecent(market.counted_at, time);
     for (const [part, proven] of this.#parts) {
-      if (!proven.isWhole || (market && proven.agrees?.(market) === false)) continue;
+      // Asked of what is not whole, too: it may lack what nobody sends again.
+      const agrees = !market || proven.agrees?.(market) !== false;
+      if (!proven.isWhole || !agrees) continue;
       if (!isCounted && (part === "chart" || part === "ticker")) continue;
       this.#provenMs.set(part, Math.max(sentMs, this.#provenMs.get(part) ?? sentMs));
     }

@@ -18,6 +18,7 @@ export class LiveBook implements Proven {
   readonly #exchange: Exchange;
   #subscription: Subscription | null = null;
   #renewedAt = -Infinity;
+  #isRenewing = false;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -31,7 +32,12 @@ export class LiveBook implements Proven {
 
   /** A book behind the exchange's has lost its last change, which no later one betrays. */
   agrees({ symbol, sequence }: MarketPulse): boolean {
-    if (symbol !== this.#exchange.market.value?.symbol || this.book.sequence === null) return false;
+    if (symbol !== this.#exchange.market.value?.symbol) return false;
+    if (this.book.sequence === null) {
+      // What a subscription begins with comes before whatever is asked after it.
+      if (this.#subscription?.isWhole) this.#resync();
+      return false;
+    }
     if (this.book.sequence >= BigInt(sequence)) return true;
     console.warn("order book behind: subscribing anew");
     this.book.clear();
@@ -65,8 +71,11 @@ export class LiveBook implements Proven {
   /** Subscribe anew, at most once a second: a server that sends gaps must not be flooded. */
   #resync(): void {
     const subscription = this.#subscription;
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
     const wait = Math.max(0, this.#renewedAt + RENEW_INTERVAL_MS - performance.now());
     setTimeout(() => {
+      this.#isRenewing = false;
       if (this.#subscription !== subscription || this.book.sequence !== null) return;
       this.#renewedAt = performance.now();
       subscription?.renew();

@@ -37,6 +37,7 @@ export class Trades implements Proven {
   /** Trades have numbers without gaps: where the newest is missing, all are loaded anew. */
   agrees({ symbol, trade_id: id }: MarketPulse): boolean {
     if (symbol !== this.#exchange.market.value?.symbol) return false;
+    if (!this.isWhole) return true; // it is being loaded
     if (id === null || BigInt(this.list[0]?.id ?? -1) >= BigInt(id)) return true;
     this.#subscription?.renew();
     return false;

@@ -6,15 +6,15 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client, RequestFactory
 
-from accounts.services import ensure_user
+from accounts.services import create_asset, ensure_user
 from tests.actors import SYSTEM
-from zavora.pages.navigation import ABOUT, MAIN, OF_ACCOUNT, navigation_of
+from zavora.pages.navigation import ABOUT, FURTHER, MAIN, OF_ACCOUNT, navigation_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CLICKS_MAX = 2
 # Pages to come from, beside those that are led to.
-FURTHER = (
+SOURCES = (
     *("/login", "/signup", "/login/forgotten", "/nothing", "/trade/NO-SUCH", "/help/matching"),
     *("/account/security/app", "/account/password", "/account/email", "/account/delete"),
 )
@@ -59,14 +59,12 @@ def links_of(client: Client, address: str) -> Links:
 def all_pages() -> dict[str, str]:
     """Return the address of every page that is led to, by its name."""
     navigation = navigation_of(RequestFactory().get("/"))
-    return {
-        entry.name: entry.address
-        for entry in (*navigation.main, *navigation.account, *navigation.about)
-    }
+    return {entry.name: entry.address for group in navigation for entry in group}
 
 
 @pytest.fixture
 def user_client() -> Client:
+    create_asset(by=SYSTEM, code="USD", name="US dollar", scale=8)
     client = Client()
     client.force_login(ensure_user(by=SYSTEM, email="walker@example.com"))
     return client
@@ -76,7 +74,7 @@ def test_every_page_is_two_clicks_from_every_other(user_client: Client) -> None:
     pages = all_pages()
     assert {"trade", "markets", "account", "security", "help", "status", "docs"} <= set(pages)
     far = []
-    for address in (*pages.values(), *FURTHER):
+    for address in (*pages.values(), *SOURCES):
         links = links_of(user_client, address)
         assert links.buttons.count("menu") == 1, address
         far += [
@@ -88,15 +86,16 @@ def test_every_page_is_two_clicks_from_every_other(user_client: Client) -> None:
 
 
 def test_a_page_says_which_it_is(user_client: Client) -> None:
-    for address in all_pages().values():
-        assert set(links_of(user_client, address).current) == {address}
+    for name, address in all_pages().items():
+        # Transfers are a part of the wallet.
+        expected = "/wallet" if name == "transfers" else address
+        assert set(links_of(user_client, address).current) == {expected}, name
 
 
 def test_a_visitor_is_not_led_to_what_needs_a_log_in() -> None:
     pages = all_pages()
-    personal = {name for name, _, is_personal in MAIN if is_personal} | {
-        one for one, _ in OF_ACCOUNT
-    }
+    personal = {name for name, _, is_personal in MAIN if is_personal}
+    personal |= {name for name, _ in (*FURTHER, *OF_ACCOUNT)}
     for address in ("/", "/markets", "/help", "/nothing", "/login"):
         links = links_of(Client(), address)
         for name, target in pages.items():
@@ -107,5 +106,5 @@ def test_a_visitor_is_not_led_to_what_needs_a_log_in() -> None:
 
 
 def test_no_page_is_led_to_twice() -> None:
-    names = [one[0] for one in (*MAIN, *OF_ACCOUNT, *ABOUT)]
+    names = [one[0] for one in (*MAIN, *FURTHER, *OF_ACCOUNT, *ABOUT)]
     assert len(names) == len(set(names))

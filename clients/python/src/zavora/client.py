@@ -31,6 +31,7 @@ from zavora.routes.keys import KeyRoutes
 from zavora.routes.markets import MarketRoutes
 from zavora.routes.money import MoneyRoutes
 from zavora.routes.orders import OrderRoutes
+from zavora.routes.portfolio import PortfolioRoutes
 
 if TYPE_CHECKING:
     from zavora.live.stream import AsyncStream
@@ -50,7 +51,15 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class Routes(MarketRoutes, OrderRoutes, AccountRoutes, MoneyRoutes, KeyRoutes, AlertRoutes):
+class Routes(
+    MarketRoutes,
+    OrderRoutes,
+    AccountRoutes,
+    MoneyRoutes,
+    PortfolioRoutes,
+    KeyRoutes,
+    AlertRoutes,
+):
     """Every route."""
 
 

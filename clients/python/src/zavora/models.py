@@ -638,6 +638,24 @@ class PageLayout(Struct, frozen=True, kw_only=True):
     sizes: PageSizes = field(default_factory=PageSizes)
 
 
+class PageWarning(Struct, frozen=True, kw_only=True):
+    """What the page does about an order that is odd in one way, and from which limit on."""
+
+    act: str = "off"  # ask block off
+    limit: str = ""
+
+
+class PageWarnings(Struct, frozen=True, kw_only=True):
+    """In which ways an order may be odd."""
+
+    through: PageWarning = field(default_factory=PageWarning)
+    away: PageWarning = field(default_factory=PageWarning)
+    thin: PageWarning = field(default_factory=PageWarning)
+    deep: PageWarning = field(default_factory=PageWarning)
+    share: PageWarning = field(default_factory=PageWarning)
+    worth: PageWarning = field(default_factory=PageWarning)
+
+
 class PageSounds(Struct, frozen=True, kw_only=True):
     """Which tone is heard of what, and how loud; silent until they are switched on."""
 
@@ -664,6 +682,8 @@ class PageChoices(Struct, frozen=True, kw_only=True):
     only_favourites: bool = False
     hot_keys: bool = False
     is_introduced: bool = False
+    slippage: str = ""
+    warnings: PageWarnings = field(default_factory=PageWarnings)
     sounds: PageSounds = field(default_factory=PageSounds)
     desktop_notices: bool = False
     currency: str = ""

@@ -29,7 +29,7 @@ PATIENT = Patience(attempts_max=30, timeout_s=5, in_all_s=60)
 
 @pytest.mark.parametrize(
     ("seconds", "symbol"),
-    [(6, "BTC/ETH"), pytest.param(60, "USDT/ETH", marks=pytest.mark.trial)],
+    [(4, "BTC/ETH"), pytest.param(60, "USDT/ETH", marks=pytest.mark.trial)],
 )
 def test_it_ends_flat_and_its_books_are_the_ledgers(
     exchange: HostedExchange, seconds: int, symbol: str, tmp_path: Path

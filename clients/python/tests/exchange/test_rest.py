@@ -94,7 +94,9 @@ def test_an_orders_life(alice: Client, bob: Client, market: str) -> None:
     assert (trade.price, trade.quantity) == (Decimal(2000), Decimal("0.5"))
     assert trade.taker_side == "buy"
     assert alice.trades(market).take(1)[0].id == trade.id
-    (fill,) = bob.fills(market).take(1)
+    (fill,) = bob.fills(market, side="buy").take(1)
+    assert bob.fills_file(market).decode().count("\n") > 1
+    assert resting.id in alice.orders_file(market, side="sell").decode()
     assert (fill.fee, fill.fee_asset, fill.liquidity) == (Decimal("0.001"), "ETH", "Taker")
     assert [step.change for step in alice.order_steps(resting.id)] == ["Amended", "Trade"]
     assert alice.order_proof(resting.id).order.filled_quantity == Decimal("0.5")
@@ -230,6 +232,10 @@ def test_money_and_accounts(exchange: HostedExchange) -> None:
                 first.download_report(report.id)
             assert first.preferences().version == 0
             assert first.alerts() == []
+            assert first.portfolio("EUR").currency == "EUR"
+            assert first.whole_portfolio("EUR").account_id is None
+            assert first.portfolio_history("EUR", interval="1h").currency == "EUR"
+            assert first.whole_portfolio_history("EUR", limit=3).currency == "EUR"
             assert isinstance(list(first.liabilities()), list)
             assert [key.kind for key in first.keys().all()] == ["Bearer"]
         assert {one.label for one in client.accounts()} == {"mine", "other"}

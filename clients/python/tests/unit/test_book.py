@@ -74,7 +74,7 @@ def changed(sides: Sides, sequence: int, source: random.Random) -> tuple[BookDat
     return delta, sequence + count
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 60))
 def test_a_book_equals_the_exchanges_or_says_that_it_does_not(seed: int, steps: int) -> None:
     source = random.Random(seed)

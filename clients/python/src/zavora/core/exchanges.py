@@ -166,7 +166,7 @@ class Exchanges:
 
     def _request(self, call: Call[Any], way: Way) -> Send:
         target, content = call.target(), b""
-        headers = {"Accept": JSON, "User-Agent": self.user_agent}
+        headers = {"Accept": "*/*" if call.is_file else JSON, "User-Agent": self.user_agent}
         if way == "http":
             content = call.content()
             if content:

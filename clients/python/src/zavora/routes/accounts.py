@@ -1,6 +1,7 @@
 """Accounts: what they have, what they did, what they pay, what protects their quotes."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from zavora.core.calls import (
     LIST_WEIGHT,
@@ -25,7 +26,7 @@ from zavora.models import (
     OrderList,
     Protection,
 )
-from zavora.words import OrderStatus
+from zavora.words import OrderStatus, Side
 
 ACCOUNT: Final = "/accounts/{account}"
 PROTECTION: Final = ACCOUNT + "/protections/{market}"
@@ -78,6 +79,7 @@ class AccountRoutes:
         market: str | None = None,
         *,
         status: OrderStatus | str | None = None,
+        side: Side | str | None = None,
         client_order_id: str | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
@@ -88,6 +90,7 @@ class AccountRoutes:
         query = {
             "market": market,
             "status": status,
+            "side": side,
             "client_order_id": client_order_id,
             "start": start,
             "end": end,
@@ -119,17 +122,47 @@ class AccountRoutes:
         self,
         market: str | None = None,
         *,
+        side: Side | str | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
         account: str | None = None,
         page: int = PAGE_MAX,
     ) -> Listing[Fill]:
         """List an account's side of its trades, newest first; times are inclusive."""
-        query = {"market": market, "start": start, "end": end, "limit": page}
+        query = {"market": market, "side": side, "start": start, "end": end, "limit": page}
         path = ACCOUNT + "/trades"
         return Listing(
             Call("GET", path, list[Fill], of_account(account), query, weight=LIST_WEIGHT)
         )
+
+    @route
+    def orders_file(
+        self,
+        market: str | None = None,
+        *,
+        status: OrderStatus | str | None = None,
+        side: Side | str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        account: str | None = None,
+    ) -> Call[bytes]:
+        """Return an account's orders as CSV, newest first, at most 100,000."""
+        query = {"market": market, "status": status, "side": side, "start": start, "end": end}
+        return _file("/orders/file", account, query)
+
+    @route
+    def fills_file(
+        self,
+        market: str | None = None,
+        *,
+        side: Side | str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        account: str | None = None,
+    ) -> Call[bytes]:
+        """Return an account's side of its trades as CSV, newest first, at most 100,000."""
+        query = {"market": market, "side": side, "start": start, "end": end}
+        return _file("/trades/file", account, query)
 
     @paged
     def ledger(
@@ -177,6 +210,12 @@ class AccountRoutes:
     def reset_protection(self, market: str, *, account: str | None = None) -> Call[Protection]:
         """Let an account go on whose quotes its protection ended."""
         return Call("POST", PROTECTION + "/reset", Protection, _quotes(account, market))
+
+
+def _file(path: str, account: str | None, query: Mapping[str, Any]) -> Call[bytes]:
+    path = ACCOUNT + path
+    parts = of_account(account)
+    return Call("GET", path, bytes, parts, query, is_file=True, weight=LIST_WEIGHT)
 
 
 def _quotes(account: str | None, market: str) -> dict[str, str | Mine]:
