@@ -62,7 +62,8 @@ STEP: Final = """
   const box = element.getBoundingClientRect();
   // Links in a text follow its words, and so do regions that scroll.
   const isText = element.matches("p a, li a, td a, dd a, div[tabindex]");
-  const before = isText || walk.last?.isText ? null : walk.last?.box;
+  // Where that is now: the page may have scrolled for what came next.
+  const before = isText || walk.last?.isText ? null : walk.last?.element.getBoundingClientRect();
   // Above what came before and not beside it, or beside it on its left: the eye goes on elsewhere.
   const isAbove = before && box.bottom <= before.top - 4 && box.left < before.right - 4;
   const isLeft = before && box.right <= before.left - 4 && Math.abs(box.top - before.top) < 8;
@@ -74,7 +75,7 @@ STEP: Final = """
     walk.faults.push(`${walk.nameOf(element)} does not show the focus`);
   }
   walk.seen.push(element);
-  walk.last = {element, box, isText};
+  walk.last = {element, isText};
   return false;
 }
 """
