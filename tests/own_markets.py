@@ -19,6 +19,7 @@ class OwnMarket(StrEnum):
     MARKETS_CHANNEL = "BTC/ETH"
     PAGE_CALENDARS = "USD/ETH"
     PAGE_CHART = "USD/BTC"
+    PAGE_HOSTILE = "SOL/USDT"
     PAGE_KINDS = "SOL/EUR"
     PAGE_LISTS = "USDT/EUR"
     PAGE_NEW_MARKET = "USDT/BTC"
@@ -26,3 +27,14 @@ class OwnMarket(StrEnum):
     PAGE_PROTECTION = "USD/USDT"
     USER_DATA = "EUR/USDT"
     USER_DATA_DOLLARS = "EUR/USD"
+
+
+def new_asset(code: str) -> str:
+    """Return what makes a currency in a shell that no exchange has from the start."""
+    return f"""
+from accounts.access.actor import Actor
+from accounts.models import Asset
+from accounts.services import create_asset
+if not Asset.objects.filter(code={code!r}).exists():
+    create_asset(by=Actor.system("a test"), code={code!r}, name={code!r}, scale=8)
+"""

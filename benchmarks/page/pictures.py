@@ -64,8 +64,9 @@ def _browser(exchange: Exchange) -> Iterator[Callable[[str, tuple[int, int]], Tr
         browser = driver.chromium.launch(executable_path=chromium(), args=BROWSER_ARGUMENTS)
 
         def new(email: str, size: tuple[int, int]) -> Trader:
-            viewport = {"width": size[0], "height": size[1]}
-            context = browser.new_context(base_url=exchange.base_url, viewport=viewport)  # type: ignore[arg-type]
+            context = browser.new_context(
+                base_url=exchange.base_url, viewport={"width": size[0], "height": size[1]}
+            )
             person = Trader(context, MARKET)
             person.email = email
             person.log_in(DEMO_PASSWORD)

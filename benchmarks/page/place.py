@@ -40,8 +40,9 @@ class Place:
 
     def context(self, size: tuple[int, int] = DESKTOP) -> BrowserContext:
         """Return a browser context at this exchange."""
-        viewport = {"width": size[0], "height": size[1]}
-        return self.browser.new_context(base_url=self.exchange.base_url, viewport=viewport)  # type: ignore[arg-type]
+        return self.browser.new_context(
+            base_url=self.exchange.base_url, viewport={"width": size[0], "height": size[1]}
+        )
 
     def trader(self, size: tuple[int, int] = DESKTOP) -> Trader:
         """Return somebody with funds, at the trading page, with a few orders in the book."""

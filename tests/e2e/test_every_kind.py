@@ -16,17 +16,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.trader import Trader
 from tests.exchange import Exchange
-from tests.own_markets import OwnMarket
+from tests.own_markets import OwnMarket, new_asset
 
 NewVisitor = Callable[..., Trader]
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 ARE_ALL = os.environ.get("ZAVORA_PAGE_ALL", "") == "1"
 MARKET = "SOL-EUR"
-NEW_ASSET = """
-from accounts.access.actor import Actor
-from accounts.services import create_asset
-create_asset(by=Actor.system("a test"), code="SOL", name="SOL", scale=8)
-"""
 UNTIL = "2190-01-31T12:00"
 # How far a grip is dragged: some ticks of the range that the chart shows.
 DRAG_PX = 18
@@ -130,7 +125,7 @@ CHOSEN = ("time_in_force", "post_only_mode", "kind")
 @pytest.fixture(scope="module")
 def market(exchange: Exchange) -> str:
     """A market of its own, with cents and hundredths."""
-    exchange.manage("shell", "-c", NEW_ASSET)
+    exchange.manage("shell", "-c", new_asset("SOL"))
     exchange.create_market(OwnMarket.PAGE_KINDS, "--tick-size", "0.01", "--lot-size", "0.01")
     return MARKET
 

@@ -20,9 +20,10 @@ from tests.e2e.hostile_line import HostileLine, Spoil, untouched
 from tests.e2e.sampled_page import LEVELS, PERIOD_MS, SAMPLE, WRONG_MAX_S, Truth, Wrong
 from tests.e2e.trader import Trader
 from tests.exchange import Exchange, NotInTime, wait_until
+from tests.own_markets import OwnMarket, new_asset
 
 NewVisitor = Callable[..., Trader]
-MARKET = "ETH-USDT"
+MARKET = OwnMarket.PAGE_HOSTILE.replace("/", "-")
 MENDS_MAX_S = 15.0
 PARTS = {"book", "ticker", "tape", "orders", "balance"}
 
@@ -61,7 +62,7 @@ class Scene:
 
     def _funded(self, client: httpx.Client) -> str:
         account = str(client.get("/accounts").json()["data"][0]["id"])
-        for asset in ("ETH", "USDT"):
+        for asset in ("SOL", "USDT"):
             body = {"asset": asset, "amount": "100000"}
             client.post(f"/accounts/{account}/deposit", json=body).raise_for_status()
         return account
@@ -132,10 +133,18 @@ class Scene:
             client.close()
 
 
+@pytest.fixture(scope="module")
+def market(exchange: Exchange) -> str:
+    """A market of its own: what trades here is no last price of others."""
+    exchange.manage("shell", "-c", new_asset("SOL"))
+    exchange.create_market(OwnMarket.PAGE_HOSTILE, "--tick-size", "0.01", "--lot-size", "0.01")
+    return MARKET
+
+
 @pytest.fixture
-def scene(exchange: Exchange, visitor: NewVisitor) -> Iterator[Scene]:
+def scene(exchange: Exchange, visitor: NewVisitor, market: str) -> Iterator[Scene]:
     with HostileLine(exchange.port) as line:
-        made = Scene(exchange, line, visitor(market=MARKET).sign_up())
+        made = Scene(exchange, line, visitor(market=market).sign_up())
         yield made
         made.end()
 

@@ -80,7 +80,10 @@ class Markets {
     const [panel, button] = [this.#panel, this.#button];
     this.#search.addEventListener("input", this.#render);
     this.#search.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.#list.querySelector<HTMLElement>("a")?.click();
+      if (event.key !== "Enter") return;
+      // What was typed may not have been drawn yet: the first of it is meant, not of what is on show.
+      this.#draw();
+      this.#list.querySelector<HTMLElement>("a")?.click();
     });
     panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !panel.classList.contains("open")) return;
@@ -117,7 +120,9 @@ class Markets {
     });
   }
 
-  readonly #render = eachFrame(() => {
+  readonly #render = eachFrame(() => this.#draw());
+
+  #draw(): void {
     const { markets, tickers } = this.#exchange;
     const chosen = this.#preferences.value;
     this.#drawFilter(quotesOf(markets.value));
@@ -138,7 +143,7 @@ class Markets {
       head.setAttribute("aria-pressed", String(isSorted));
       head.classList.toggle("descending", isSorted && chosen.markets_descending);
     }
-  });
+  }
 
   /** All, favourites, or the markets of one currency; there is nothing to choose of one. */
   #drawFilter(quotes: readonly string[]): void {

@@ -37,7 +37,7 @@ export function mount(element: HTMLElement, exchange: Exchange, portfolio: Portf
   let was = dead.state;
   const draw = () => {
     const { state } = dead;
-    box.checked = state === "on";
+    box.checked = dead.isWanted;
     if (state === "on" || state === "elsewhere") seconds.value = String(dead.seconds);
     element.dataset["state"] = state;
     const left = dead.leftMs;

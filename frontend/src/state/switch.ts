@@ -68,6 +68,11 @@ export class DeadMansSwitch {
     return this.#state;
   }
 
+  /** Whether it is to be on: what was asked for counts before it is answered. */
+  get isWanted(): boolean {
+    return this.#state === "on" && !this.#isEnding;
+  }
+
   get seconds(): number {
     return this.#seconds;
   }
@@ -98,15 +103,16 @@ export class DeadMansSwitch {
     this.#isEnding = true;
     try {
       await this.#parts.set(0);
-      this.#parts.shelf.write(null);
-      this.#become("off");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.error = `It is still on: ${error.message}`;
-      this.changed.notify();
+      return;
     } finally {
       this.#isEnding = false;
+      this.changed.notify();
     }
+    this.#parts.shelf.write(null);
+    this.#become("off");
   }
 
   /** Put it off where it is time to, and see whether it has fired; to be called often. */

@@ -97,7 +97,7 @@ def test_withdrawals_at_the_page_ask_for_a_second_factor(client, ann, rich):
     assert answer["Location"].startswith("/account/confirm")
     assert not Withdrawal.objects.exists()
     form = {"code": code_of(secret), "next": "/account/withdraw"}
-    assert client.post(answer["Location"], form)["Location"] == "/account"
+    assert client.post(answer["Location"], form)["Location"] == "/wallet"
     assert Withdrawal.objects.count() == 1
 
 

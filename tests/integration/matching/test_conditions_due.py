@@ -189,7 +189,7 @@ def test_orders_of_the_former_version_are_there_after_the_migration_and_trade(
     try:
         call_command("migrate", "matching", "0009", verbosity=0)
     finally:
-        call_command("migrate", "matching", verbosity=0)
+        call_command("migrate", verbosity=0)  # with what stands on it elsewhere
     command = Command.objects.get(kind="configure")
     fields = msgspec.msgpack.decode(command.body)[:FORMER_CONFIGURE_FIELDS]
     Command.objects.filter(pk=command.pk).update(body=msgspec.msgpack.encode(fields))

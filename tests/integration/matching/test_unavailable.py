@@ -55,7 +55,8 @@ class Client:
             connection.request(method, f"/api/v1{path}", content, headers)
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, json.load(response), headers
+            body = json.load(response) if "json" in headers["content-type"] else {}
+            return response.status, body, headers
         finally:
             connection.close()
 

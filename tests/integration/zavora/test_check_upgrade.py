@@ -124,7 +124,7 @@ def test_each_migration_is_told_with_what_it_locks(former: str, queue: redis.Red
 
 def test_it_is_checked_as_the_owner_of_the_tables_while_it_runs(exchange: Exchange) -> None:
     """The role that serves may not read all of them; and each process tells its version."""
-    row = ("marketdata", "0003_operators_words")  # words alone
+    row = ("admin", "0003_logentry_add_action_flag_choices")  # words alone, the last of its app
     with psycopg.connect(exchange.database_url, autocommit=True) as owner:
         owner.execute("DELETE FROM django_migrations WHERE app = %s AND name = %s", row)
         try:
@@ -137,7 +137,7 @@ def test_it_is_checked_as_the_owner_of_the_tables_while_it_runs(exchange: Exchan
     assert f"runs: the worker of shard 0, version {VERSION}" in said
     assert f"runs: market data, version {VERSION}" in said
     assert f"runs: a web process, version {VERSION}" in said
-    assert "marketdata.0003_operators_words: expand" in said
+    assert "admin.0003_logentry_add_action_flag_choices: expand" in said
     assert f"check_upgrade: ready (to version {VERSION}, 1 migrations)" in said
 
 
