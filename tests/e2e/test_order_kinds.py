@@ -86,7 +86,7 @@ def test_a_stop_limit_an_iceberg_and_a_good_till_date_are_placed(
 
     page.locator("#price").fill("1200")
     page.locator("#quantity").fill("1")
-    page.get_by_label("Time in force", exact=True).select_option("GTD")
+    page.locator("#time-in-force").select_option("GTD")
     page.get_by_label("Until").fill(UNTIL)
     order = _placed(person)
     local = page.evaluate(f"new Date('{UNTIL}').toISOString()")
@@ -151,7 +151,7 @@ def test_the_long_form_is_accessible_and_fits(people: tuple[Trader, Trader]) -> 
     person, _ = people
     page = person.page
     page.locator("#advanced summary").click()
-    page.get_by_label("Time in force", exact=True).select_option("GTD")
+    page.locator("#time-in-force").select_option("GTD")
     page.get_by_label("Post-only").check()
     for kind in ("Stop limit", "Trailing stop"):
         page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
