@@ -1,7 +1,6 @@
 """Every kind of order that there is: placed by the form, dragged, edited in its row, cancelled.
 
-One page load a size. All kinds at all sizes take minutes (``make page-test``); a plain run of the
-tests takes each kind at one of the sizes, by turns, and each size with a third of the kinds.
+One page load a size. All kinds at all sizes take minutes: ``make page-test``.
 """
 
 from __future__ import annotations
@@ -147,6 +146,7 @@ def people(visitor: NewVisitor, market: str) -> tuple[Trader, Trader]:
     return person, other
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("number", range(len(SIZES)), ids=[str(width) for width, _ in SIZES])
 def test_every_kind_is_placed_moved_edited_and_cancelled(
     people: tuple[Trader, Trader], number: int

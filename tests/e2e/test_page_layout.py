@@ -137,7 +137,7 @@ def test_markets_are_filtered_sorted_and_drawn(visitor: NewVisitor) -> None:
     expect(page.locator(".market-row-volume").first).to_be_visible()
     expect(page.locator(".market-row-spark polyline").first).to_be_attached()
     page.wait_for_load_state("networkidle")
-    assert len(asked) == len(set(asked)) == every
+    assert 0 < len(asked) == len(set(asked)) <= every  # of what is in sight, once
     # It stays so in this browser.
     page.reload()
     person.wait_until_live()
