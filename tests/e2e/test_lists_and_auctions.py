@@ -83,6 +83,18 @@ def test_a_bracket_is_placed_fills_and_is_cancelled_as_one(people: tuple[Trader,
     rows.get_by_role("button", name="Cancel").click()
     expect(rows).to_have_count(0)
 
+    # Of an entry with one exit that is what is left: it can be edited from then on.
+    person.fill_limit("Buy", "1", "990")
+    page.get_by_label("Take profit / stop loss").check()
+    page.get_by_label("Take profit", exact=True).fill("1100")
+    page.get_by_label("Stop loss", exact=True).fill("")
+    person.submit()
+    expect(rows).to_have_count(3)
+    expect(rows.get_by_role("button", name="Edit")).to_have_count(0)
+    other.place_limit("Sell", "1", "990")
+    expect(rows).to_have_count(2)
+    expect(rows.get_by_role("button", name="Edit")).to_have_count(1)
+
 
 def test_exits_of_a_position_are_placed_alone(people: tuple[Trader, Trader]) -> None:
     person, other = people

@@ -91,6 +91,8 @@ export class OpenOrders {
       keyOf: (row) => row.key,
       cellsOf: (row) => (row.order ? openCells(row.order, this.#marketOf) : listCells(row.orders)),
       action: this.#mayChange ? (row) => this.#actionsOf(row) : undefined,
+      // The orders of a list come and go one by one: the last one left can be edited and cancelled.
+      actionOf: ({ order, orders }) => `${orders.length} ${order && this.#editor.fixed(order)}`,
       classOf: (row) => (row.isLeg ? "leg" : row.order ? "" : "list"),
       onOpen: ({ order }) => order && this.#parts.onOpen(order.id),
       openerOf: ({ order }) => order && `Proof of ${nameOf(order)}`,

@@ -8,6 +8,8 @@ export interface Rows<T> {
   cellsOf: (item: T) => Cell[];
   /** What stands in the last cell; without it there is none. */
   action?: ((item: T) => readonly HTMLElement[]) | undefined;
+  /** What the last cell depends on, where it can change while the row stays: made anew then. */
+  actionOf?: (item: T) => string;
   classOf?: (item: T) => string;
   /** Opened by its first cell, and by a press anywhere on it. */
   onOpen?: (item: T) => void;
@@ -19,7 +21,7 @@ export interface Rows<T> {
 
 /** Bring the rows of a table's body to the items. */
 export function fillRows<T>(body: HTMLElement, items: readonly T[], rows: Rows<T>): void {
-  const { keyOf, cellsOf, action, classOf, onOpen, openerOf, isHeld } = rows;
+  const { keyOf, cellsOf, action, actionOf, classOf, onOpen, openerOf, isHeld } = rows;
   const current = new Map(items.map((item) => [keyOf(item), item]));
   const make = (item: T) => {
     const key = keyOf(item);
@@ -44,10 +46,15 @@ export function fillRows<T>(body: HTMLElement, items: readonly T[], rows: Rows<T
       });
     }
     if (action) row.append(h("td", { class: "end action" }, ...action(item)));
+    if (actionOf) row.dataset["action"] = actionOf(item);
     return row;
   };
   const update = (row: HTMLElement, item: T) => {
     if (isHeld?.(row, item)) return;
+    if (action && actionOf && row.dataset["action"] !== actionOf(item)) {
+      row.dataset["action"] = actionOf(item);
+      find(row, "td.action").replaceChildren(...action(item));
+    }
     cellsOf(item).forEach((cell, index) => {
       const element = row.children[index]!;
       const opener = index === 0 ? element.querySelector(".row-opener > span") : null;
